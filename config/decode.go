@@ -1,0 +1,229 @@
+package config
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The library gives the line of a syntax error in the text only.
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+
+// decode reads the YAML of the file into c. It walks the tree itself, because
+// the library's strict mode stops at the first problem of some kinds and knows
+// no paths. The error is a Problem: not YAML at all, so that nothing else can be
+// said of the file.
+func (f *findings) decode(data []byte, c *Config) *Problem {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, next yaml.Node
+	switch err := dec.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return syntaxProblem(err)
+	}
+	switch err := dec.Decode(&next); {
+	case err == nil:
+		f.add("", source{line: next.Line}, "a second document begins here: the file must hold one")
+	case !errors.Is(err, io.EOF):
+		return syntaxProblem(err)
+	}
+	if len(doc.Content) == 1 {
+		f.section(doc.Content[0], reflect.ValueOf(c).Elem(), "")
+	}
+	return nil
+}
+
+func syntaxProblem(err error) *Problem {
+	p := &Problem{Message: strings.TrimPrefix(err.Error(), "yaml: ")}
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+		p.Line, _ = strconv.Atoi(m[1])
+		p.Message = strings.TrimPrefix(err.Error(), m[0])
+	}
+	if strings.Contains(p.Message, "unknown anchor") {
+		// A plain secret that begins with * would be repeated as the anchor's name.
+		p.Message = "an alias (*name) refers to no anchor (&name)"
+	}
+	p.Message = "not valid YAML: " + p.Message
+	return p
+}
+
+// value reads n into v by the type of v. The line is that of its key, where a
+// reader looks first.
+func (f *findings) value(n *yaml.Node, v reflect.Value, path string, line int) {
+	f.sources[path] = source{line: line}
+	if n.Kind == yaml.AliasNode {
+		// An alias may stand anywhere. It cannot run away: what is read goes no
+		// deeper than the types of Config.
+		n = n.Alias
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		f.section(n, v, path)
+	case reflect.Slice:
+		f.list(n, v, path)
+	default:
+		if err := setScalar(n, v); err != nil {
+			v.SetZero()
+			f.spoil(path, source{line: line}, "%s", err)
+		}
+	}
+}
+
+// section reads a mapping. Nothing in it, as when all its keys are commented
+// out, leaves the defaults.
+func (f *findings) section(n *yaml.Node, v reflect.Value, path string) {
+	if isNull(n) {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		// The whole file has no key to point to.
+		f.spoil(path, source{line: cmp.Or(f.locate(path).line, n.Line)}, "must be keys and values, not %s", describe(n))
+		return
+	}
+	fields := yamlFields(v.Type())
+	first := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		at := source{line: n.Content[i].Line}
+		name, known := key.Value, false
+		var index int
+		if key.Kind == yaml.ScalarNode {
+			index, known = fields.index[name]
+		}
+		switch line, twice := first[name]; {
+		case key.Kind != yaml.ScalarNode:
+			f.add(path, at, "a key must be a name, not %s", describe(key))
+		case key.ShortTag() == "!!merge":
+			f.add(path, at, "merge keys (<<) are not read: write the keys out")
+		case !known:
+			f.unknown(fields, v.Type(), path, name, at)
+		case twice:
+			f.add(join(path, name), at, "is given twice, first in line %d", line)
+		default:
+			first[name] = at.line
+			f.value(value, v.Field(index), join(path, name), at.line)
+		}
+	}
+}
+
+func (f *findings) unknown(fields fieldNames, t reflect.Type, path, name string, at source) {
+	full := join(path, shown(name))
+	if isSecretKey(t, name) {
+		// What was meant is the file or the variable: nothing is missing besides.
+		f.meant[full+"_file"] = true
+		f.add(full, at, "secrets are not written in this file: name a file that holds it in %s_file, or set the variable", name)
+		return
+	}
+	if meant := nearest(name, fields.names); meant != "" {
+		f.meant[join(path, meant)] = true
+		f.add(full, at, "unknown key; did you mean %s?", meant)
+		return
+	}
+	f.add(full, at, "unknown key; known here are %s", strings.Join(fields.names, ", "))
+}
+
+// list reads a sequence of texts or of sections. Nothing where a list should be
+// is refused: operator.keys[].objects without items would mean all objects.
+func (f *findings) list(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.SequenceNode {
+		hint := ""
+		if isNull(n) {
+			hint = "; write [] for none"
+		}
+		v.SetZero()
+		f.spoil(path, f.locate(path), "must be a list, not %s%s", describe(n), hint)
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	for i, item := range n.Content {
+		if v.Type().Elem().Kind() == reflect.Struct {
+			v.Index(i).Set(newEntry(v.Type().Elem()))
+		}
+		at := fmt.Sprintf("%s[%d]", path, i)
+		f.value(item, v.Index(i), at, item.Line)
+		if isNull(item) && v.Index(i).Kind() == reflect.Struct {
+			f.spoil(at, source{line: item.Line}, "is empty: write the entry, or remove it")
+		}
+	}
+}
+
+// newEntry is an entry of a list before its own keys are read.
+func newEntry(t reflect.Type) reflect.Value {
+	if t == reflect.TypeFor[Storage]() {
+		return reflect.ValueOf(DefaultStorage())
+	}
+	return reflect.ValueOf(DefaultOperatorKey())
+}
+
+// setScalar reads one value. Its YAML type must be that of the key: "5" is no
+// number and 5 no duration. A number where text is wanted is taken as written.
+func setScalar(n *yaml.Node, v reflect.Value) error {
+	if n.Kind != yaml.ScalarNode {
+		return fmt.Errorf("must be %s, not %s", typeText(v.Type()), describe(n))
+	}
+	tag := n.ShortTag()
+	if tag == "!!null" {
+		return errors.New("has no value: write one, or leave the key out")
+	}
+	allowed := tag == "!!str"
+	switch {
+	case isDuration(v.Type()):
+		allowed = allowed || tag == "!!int" || tag == "!!float" // setText asks for the unit
+	case v.Kind() == reflect.Bool:
+		allowed = tag == "!!bool"
+	case v.Kind() == reflect.Int:
+		allowed = tag == "!!int"
+	default:
+		allowed = allowed || tag == "!!int" || tag == "!!float"
+	}
+	if !allowed {
+		return fmt.Errorf("must be %s, not %s", typeText(v.Type()), describe(n))
+	}
+	if v.Kind() == reflect.Bool {
+		return setText(v, strings.ToLower(n.Value))
+	}
+	return setText(v, n.Value)
+}
+
+func isNull(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+}
+
+// describe names what stands in the file, not its value, which may be a secret.
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "keys and values"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.AliasNode:
+		return "an alias"
+	default:
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return "nothing"
+	case "!!bool":
+		return "true or false"
+	case "!!int":
+		return "a number"
+	case "!!float":
+		return "a fraction"
+	case "!!str":
+		return "text"
+	default:
+		return "a value of the YAML type " + quote(n.ShortTag())
+	}
+}

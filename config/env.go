@@ -1,0 +1,153 @@
+package config
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const variablePrefix = "KEYHOLE_"
+
+// What Kubernetes injects for every service of the namespace, here one whose
+// name begins with "keyhole" (enableServiceLinks, on by default):
+// https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP)(_[A-Z]+)?)$`)
+
+// clientVariables belong to the commands, not to the configuration.
+func clientVariables() []string {
+	return []string{"KEYHOLE_KEY", "KEYHOLE_OPERATOR_URL", "KEYHOLE_CONFIG"}
+}
+
+// environment applies the KEYHOLE_ variables of environ, in the form of
+// os.Environ, to c. Of a variable that stands there twice the last one counts.
+func (f *findings) environment(c *Config, environ []string) {
+	set := map[string]string{}
+	for _, e := range environ {
+		if name, value, ok := strings.Cut(e, "="); ok && strings.HasPrefix(name, variablePrefix) {
+			set[name] = value
+		}
+	}
+	byVariable, byPath := index(c)
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		at := source{variable: shown(name)}
+		found := byVariable[name]
+		switch {
+		case len(found) > 1:
+			f.add("", at, "names both %s and %s: set them in the file", found[0].path, found[1].path)
+		case len(found) == 1:
+			s := found[0]
+			if twin, ok := byPath[s.twin]; ok && isSecret(s.value.Type()) && set[twin.variable] != "" {
+				f.add(s.path, at, "is set together with %s: set one of the two", twin.variable)
+				continue
+			}
+			f.apply(s, byPath[s.twin], set[name], at)
+		case !slices.Contains(clientVariables(), name) && !serviceLink.MatchString(name):
+			f.unknownVariable(c, byVariable, name)
+		}
+	}
+}
+
+// overrides applies what flags say. The keys are paths, with the names of
+// entries in place of their index: storage.main.endpoint.
+func (f *findings) overrides(c *Config, values map[string]string) {
+	byVariable, byPath := index(c)
+	for _, path := range slices.Sorted(maps.Keys(values)) {
+		found := byVariable["KEYHOLE_"+variablePart(path)]
+		if len(found) != 1 {
+			f.add(shown(path), source{}, "names no key, or more than one")
+			continue
+		}
+		f.apply(found[0], byPath[found[0].twin], values[path], source{})
+	}
+}
+
+func index(c *Config) (byVariable map[string][]setting, byPath map[string]setting) {
+	byVariable, byPath = map[string][]setting{}, map[string]setting{}
+	for _, s := range settings(c) {
+		byPath[s.path] = s
+		if s.variable != "" {
+			byVariable[s.variable] = append(byVariable[s.variable], s)
+		}
+	}
+	return byVariable, byPath
+}
+
+// apply sets a key from text. Of a secret and its file the one that was said
+// last counts, so the other is emptied.
+func (f *findings) apply(s, twin setting, text string, at source) {
+	f.set(s.path, at)
+	// A mistake of the file in this key stays reported, but there is a value now.
+	delete(f.spoiled, s.path)
+	if twin.path != "" && text != "" {
+		twin.value.SetZero()
+		delete(f.sources, twin.path)
+	}
+	if err := setText(s.value, text); err != nil {
+		s.value.SetZero()
+		f.spoil(s.path, at, "%s", err)
+		if twin.path != "" {
+			f.spoiled[twin.path] = true
+		}
+	}
+}
+
+func (f *findings) unknownVariable(c *Config, byVariable map[string][]setting, name string) {
+	at := source{variable: shown(name)}
+	for _, list := range []struct {
+		prefix, what string
+		names        []string
+	}{
+		{"KEYHOLE_STORAGE_", "storage", storageNames(c)},
+		{"KEYHOLE_OPERATOR_KEYS_", "operator key", keyNames(c)},
+	} {
+		rest, ok := strings.CutPrefix(name, list.prefix)
+		if ok && !slices.ContainsFunc(list.names, func(n string) bool {
+			return strings.HasPrefix(rest, variablePart(n)+"_")
+		}) {
+			known := "none"
+			if len(list.names) > 0 {
+				known = strings.Join(list.names, ", ")
+			}
+			f.add("", at, "names no %s of the file, which has %s: an entry must be in the file before a variable can change it", list.what, known)
+			return
+		}
+	}
+	var candidates []string
+	for v := range byVariable {
+		candidates = append(candidates, strings.TrimPrefix(v, variablePrefix))
+	}
+	for _, v := range clientVariables() {
+		candidates = append(candidates, strings.TrimPrefix(v, variablePrefix))
+	}
+	slices.Sort(candidates)
+	meant := nearest(strings.TrimPrefix(name, variablePrefix), candidates)
+	if meant == "" {
+		f.add("", at, "names no key of the configuration; unset it")
+		return
+	}
+	for _, s := range byVariable[variablePrefix+meant] {
+		f.meant[s.path] = true
+	}
+	f.add("", at, "names no key of the configuration; did you mean %s?", variablePrefix+meant)
+}
+
+func storageNames(c *Config) []string {
+	var out []string
+	for _, s := range c.Storage {
+		if s.Name != "" {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+func keyNames(c *Config) []string {
+	var out []string
+	for _, k := range c.Operator.Keys {
+		if k.Name != "" {
+			out = append(out, k.Name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// files reads the secrets and proves that certificates can be used, here and
+// not in validate, so that validate needs no disk.
+func (f *findings) files(c *Config, read fileReader) []Warning {
+	r := &filesRead{findings: f, read: read}
+	_, byPath := index(c)
+	for _, s := range settings(c) {
+		if !isSecret(s.value.Type()) {
+			continue
+		}
+		if file := byPath[s.twin]; file.value.String() != "" {
+			r.secret(file.path, file.value.String(), s)
+		}
+	}
+	r.pair("public.tls", c.Public.TLS.CertFile, c.Public.TLS.KeyFile)
+	r.pair("operator.tls", c.Operator.TLS.CertFile, c.Operator.TLS.KeyFile)
+	r.pair("redis.tls", c.Redis.TLS.CertFile, c.Redis.TLS.KeyFile)
+	r.authorities("redis.tls.ca_file", c.Redis.TLS.CAFile)
+	for i, s := range c.Storage {
+		r.authorities(fmt.Sprintf("storage[%d].ca_file", i), s.CAFile)
+	}
+	return r.warnings
+}
+
+type filesRead struct {
+	*findings
+	read     fileReader
+	warnings []Warning
+}
+
+// contents reads the file that the key at path names.
+func (r *filesRead) contents(path, file string, limit int64) ([]byte, fs.FileMode, bool) {
+	data, mode, err := r.read(file, limit)
+	if err != nil {
+		r.spoil(path, r.locate(path), "%s cannot be read: %s", quote(file), reason(err))
+		return nil, 0, false
+	}
+	return data, mode, true
+}
+
+func (r *filesRead) secret(path, file string, into setting) {
+	data, mode, ok := r.contents(path, file, maxSecret)
+	if !ok {
+		return
+	}
+	r.private(path, file, mode)
+	// Editors and echo end a file with one line break. Only that one is no part
+	// of the secret.
+	text := string(data)
+	if line, ok := strings.CutSuffix(text, "\n"); ok {
+		text = strings.TrimSuffix(line, "\r")
+	}
+	if text == "" {
+		r.spoil(path, r.locate(path), "%s is empty: write the secret into it", quote(file))
+		return
+	}
+	if err := setText(into.value, text); err != nil {
+		r.spoil(path, r.locate(path), "%s %s", quote(file), err)
+	}
+}
+
+// private warns of a secret that every user of the machine can read.
+func (r *filesRead) private(path, file string, mode fs.FileMode) {
+	if mode.IsRegular() && mode.Perm()&0o004 != 0 {
+		r.warnings = append(r.warnings, Warning{
+			Code: WarnSecretFileMode, Path: path,
+			Message: fmt.Sprintf("every user of this machine can read %s: take that away (chmod o-r; in Kubernetes defaultMode: 0440)", quote(file)),
+		})
+	}
+}
+
+// pair proves that a certificate and its key can be read and belong together.
+// That both or none are set is for validate to say.
+func (r *filesRead) pair(section, certFile, keyFile string) {
+	var cert, key []byte
+	certOK, keyOK := false, false
+	if certFile != "" {
+		cert, _, certOK = r.contents(section+".cert_file", certFile, maxFile)
+	}
+	if keyFile != "" {
+		var mode fs.FileMode
+		if key, mode, keyOK = r.contents(section+".key_file", keyFile, maxFile); keyOK {
+			r.private(section+".key_file", keyFile, mode)
+		}
+	}
+	if !certOK || !keyOK {
+		return
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		path := section + ".cert_file"
+		r.spoil(path, r.locate(path), "%s and the key in %s cannot be used: %s", quote(certFile), quote(keyFile), strings.TrimPrefix(err.Error(), "tls: "))
+	}
+}
+
+func (r *filesRead) authorities(path, file string) {
+	if file == "" {
+		return
+	}
+	data, _, ok := r.contents(path, file, maxFile)
+	if ok && !x509.NewCertPool().AppendCertsFromPEM(data) {
+		r.spoil(path, r.locate(path), "%s holds no PEM certificate", quote(file))
+	}
+}

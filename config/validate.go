@@ -1,0 +1,105 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Bounds that more than one place needs.
+const (
+	minMaxExpiry = time.Minute
+	maxMaxExpiry = 8760 * time.Hour
+	minTimeout   = time.Millisecond
+	maxTimeout   = time.Minute
+)
+
+// checker gathers what validation finds.
+type checker struct {
+	problems Problems
+	warnings []Warning
+}
+
+func (k *checker) problem(path, format string, args ...any) {
+	k.problems = append(k.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (k *checker) warn(code, path, format string, args ...any) {
+	k.warnings = append(k.warnings, Warning{Code: code, Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// validate finds everything that is wrong with a configuration in normal form.
+// It changes nothing and asks nothing of the machine, so that the same file is
+// judged alike everywhere.
+func (c *Config) validate() (Problems, []Warning) {
+	k := &checker{}
+	k.public(c.Public)
+	k.operator(c)
+	k.listeners(c)
+	k.redis(c.Redis)
+	k.storages(c.Storage)
+	k.redirect(c.Redirect)
+	k.policy(c)
+	k.audit(c.Audit)
+	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	k.oneOf("log.format", c.Log.Format, "json", "text")
+	return k.problems, k.warnings
+}
+
+func (k *checker) redirect(r Redirect) {
+	k.seconds("redirect.lifetime", r.Lifetime, 5*time.Second, 300*time.Second)
+	k.seconds("redirect.media_lifetime", r.MediaLifetime, 5*time.Second, time.Hour)
+	k.between("redirect.resume_window", r.ResumeWindow, time.Minute, 24*time.Hour)
+	k.between("redirect.object_check", r.ObjectCheck, 0, time.Minute)
+}
+
+func (k *checker) audit(a Audit) {
+	if a.ClientAddress == "hashed" {
+		k.problem("audit.client_address", "hashed is not available in this version; set it to full, truncated or off")
+	} else {
+		k.oneOf("audit.client_address", a.ClientAddress, "full", "truncated", "off")
+	}
+	if a.MaxEntries < 1000 {
+		k.problem("audit.max_entries", "must be at least 1000, not %d", a.MaxEntries)
+	}
+}
+
+// oneOf refuses a value that is none of those allowed, and tells whether it is one.
+func (k *checker) oneOf(path, value string, allowed ...string) bool {
+	if slices.Contains(allowed, value) {
+		return true
+	}
+	last := len(allowed) - 1
+	k.problem(path, "must be %s or %s, not %s", strings.Join(allowed[:last], ", "), allowed[last], quote(value))
+	return false
+}
+
+func (k *checker) between(path string, d, least, most time.Duration) {
+	if !within(d, least, most) {
+		k.problem(path, "must be between %s and %s, not %s", durationText(least), durationText(most), durationText(d))
+	}
+}
+
+func within(d, least, most time.Duration) bool {
+	return d >= least && d <= most
+}
+
+// seconds is between for what X-Amz-Expires counts, whole seconds.
+func (k *checker) seconds(path string, d, least, most time.Duration) {
+	if within(d, least, most) && d%time.Second != 0 {
+		k.problem(path, "must be whole seconds, not %s", durationText(d))
+		return
+	}
+	k.between(path, d, least, most)
+}
+
+// together refuses one key of a pair without the other, at the one that is missing.
+func (k *checker) together(section, first, second string, hasFirst, hasSecond bool) {
+	switch {
+	case hasFirst && !hasSecond:
+		k.problem(join(section, second), "is missing: %s needs it", first)
+	case hasSecond && !hasFirst:
+		k.problem(join(section, first), "is missing: %s needs it", second)
+	}
+}

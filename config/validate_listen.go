@@ -1,0 +1,211 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	operatorKeyName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+	sha256Hex       = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+)
+
+// sha256OfNothing is what a script prints that hashed a variable it never set.
+const sha256OfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+func (k *checker) public(p Public) {
+	switch normal, err := normalURL(p.URL); {
+	case p.URL == "":
+		k.problem("public.url", "is missing: say what links begin with, such as https://dl.example.com")
+	case err != nil:
+		k.problem("public.url", "%s", err)
+	case clearText(normal):
+		k.warn(WarnHTTPPublicURL, "public.url", "links travel in the clear over http, and whoever reads one can use it: serve them over https")
+	}
+	seen := map[netip.Prefix]bool{}
+	for i, s := range p.TrustedProxies {
+		path := fmt.Sprintf("public.trusted_proxies[%d]", i)
+		n, err := parseProxy(s)
+		switch {
+		case err != nil:
+			k.problem(path, "%s", err)
+		case seen[n]:
+			k.problem(path, "%s is listed twice", quote(s))
+		}
+		seen[n] = true
+	}
+	k.together("public.tls", "cert_file", "key_file", p.TLS.CertFile != "", p.TLS.KeyFile != "")
+}
+
+// parseProxy reads an address or a network of proxies. Networks wider than any
+// private one are refused: they would let recipients choose the address that is
+// limited, admitted and recorded.
+func parseProxy(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		if a.Zone() != "" {
+			return netip.Prefix{}, fmt.Errorf("%s must not have a zone", quote(s))
+		}
+		if a.IsUnspecified() {
+			return netip.Prefix{}, fmt.Errorf("%s is no address of a proxy", quote(s))
+		}
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	n, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%s is neither an address nor a network such as 10.0.0.0/8", quote(s))
+	}
+	if a := n.Addr(); a.Is4In6() && n.Bits() >= 96 {
+		n = netip.PrefixFrom(a.Unmap(), n.Bits()-96)
+	}
+	widest := 8
+	if n.Addr().Is6() {
+		widest = 7 // fc00::/7, the private networks of RFC 4193
+	}
+	if n.Bits() < widest {
+		return netip.Prefix{}, fmt.Errorf("%s covers networks that are not yours: name the proxies, with at least /%d", quote(s), widest)
+	}
+	if n != n.Masked() {
+		return netip.Prefix{}, fmt.Errorf("%s is an address inside of a network: write %s", quote(s), n.Masked())
+	}
+	return n, nil
+}
+
+func (k *checker) operator(c *Config) {
+	o := c.Operator
+	if normal, err := normalURL(o.URL); err != nil {
+		k.problem("operator.url", "%s", err)
+	} else if clearText(normal) {
+		k.warn(WarnHTTPOperatorURL, "operator.url", "operator keys travel in the clear over http: serve it over https")
+	}
+	k.together("operator.tls", "cert_file", "key_file", o.TLS.CertFile != "", o.TLS.KeyFile != "")
+	if len(o.Keys) == 0 {
+		k.warn(WarnNoOperatorKeys, "operator.keys", "nobody can use the API: make a key with `keyhole key new`")
+	}
+	first := map[string]int{}
+	for i, key := range o.Keys {
+		path := fmt.Sprintf("operator.keys[%d]", i)
+		k.operatorKey(path, key)
+		hash := strings.ToLower(key.SHA256)
+		if j, twice := first[hash]; twice && hash != "" {
+			k.problem(path+".sha256", "is the key of operator.keys[%d] too: make another with `keyhole key new`", j)
+		} else {
+			first[hash] = i
+		}
+		k.patterns(c, path+".objects", key.Objects)
+	}
+}
+
+func (k *checker) operatorKey(path string, key OperatorKey) {
+	switch {
+	case key.Name == "":
+		k.problem(path+".name", "is missing: say whose key it is")
+	case !operatorKeyName.MatchString(key.Name):
+		k.problem(path+".name", "must be 1 to 63 letters, digits, dots, underscores or hyphens, not %s", quote(key.Name))
+	}
+	switch {
+	case key.SHA256 == "":
+		k.problem(path+".sha256", "is missing: `keyhole key new` prints it")
+	case !sha256Hex.MatchString(key.SHA256):
+		// Not repeated: it may be the key itself, put here by mistake.
+		k.problem(path+".sha256", "must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` prints it")
+	case strings.EqualFold(key.SHA256, sha256OfNothing):
+		k.problem(path+".sha256", "is the SHA-256 of an empty key")
+	}
+	if len(key.Can) == 0 {
+		k.problem(path+".can", "is missing: name at least one of issue, read, revoke, browse")
+	}
+	for i, can := range key.Can {
+		at := fmt.Sprintf("%s.can[%d]", path, i)
+		if k.oneOf(at, can, "issue", "read", "revoke", "browse") && slices.Index(key.Can, can) < i {
+			k.problem(at, "%s is listed twice", can)
+		}
+	}
+	if len(key.Objects) == 0 {
+		k.problem(path+".objects", "is empty, so the key could do nothing: list patterns, or leave it out for all objects")
+	}
+	if key.MaxExpiry != 0 && key.MaxExpiry < time.Second {
+		k.problem(path+".max_expiry", "must be at least 1s, or 0s for no limit of its own, not %s", durationText(key.MaxExpiry))
+	}
+}
+
+// listeners refuses addresses that cannot be listened on, or not all at once.
+func (k *checker) listeners(c *Config) {
+	type listener struct{ path, host, port string }
+	var valid []listener
+	for _, l := range []struct{ path, address string }{
+		{"public.listen", c.Public.Listen},
+		{"operator.listen", c.Operator.Listen},
+		{"metrics.listen", c.Metrics.Listen},
+	} {
+		if l.address == "" && l.path == "metrics.listen" {
+			continue
+		}
+		host, port, err := splitAddress(l.address, 0)
+		if err == nil && host != "" && !validHost(host) {
+			err = fmt.Errorf("%s is neither a host name nor an address", quote(host))
+		}
+		if err != nil {
+			k.problem(l.path, "%s", err)
+			continue
+		}
+		for _, other := range valid {
+			if port == other.port && port != "0" && sameHost(host, other.host) {
+				k.problem(l.path, "%s takes the port of %s: give each a port of its own", quote(l.address), other.path)
+				break
+			}
+		}
+		valid = append(valid, listener{l.path, host, port})
+	}
+}
+
+// splitAddress splits host:port. The port is a number, from least on, without
+// leading zeros, so that two can be compared.
+func splitAddress(address string, least int) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(address)
+	if err != nil {
+		return "", "", fmt.Errorf("must be host:port, not %s", quote(address))
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || int(n) < least {
+		return "", "", fmt.Errorf("must have a port between %d and 65535, not %s", least, quote(port))
+	}
+	return host, strconv.FormatUint(n, 10), nil
+}
+
+// sameHost tells whether two listeners on one port would meet: they have the
+// same address, or one takes every address of the other's kind.
+func sameHost(a, b string) bool {
+	x, errX := listenAddr(a)
+	y, errY := listenAddr(b)
+	if errX != nil || errY != nil {
+		return strings.EqualFold(a, b)
+	}
+	if x == y {
+		return true
+	}
+	// The unspecified IPv6 address takes IPv4 as well.
+	return x == netip.IPv6Unspecified() || y == netip.IPv6Unspecified() ||
+		x == netip.IPv4Unspecified() && y.Is4() || y == netip.IPv4Unspecified() && x.Is4()
+}
+
+func listenAddr(host string) (netip.Addr, error) {
+	switch strings.ToLower(host) {
+	case "":
+		return netip.IPv6Unspecified(), nil
+	case "localhost":
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}, errors.New("a name")
+	}
+	return a.Unmap(), nil
+}

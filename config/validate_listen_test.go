@@ -1,0 +1,223 @@
+package config
+
+import (
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPublicRules(t *testing.T) {
+	proxies := func(p ...string) func(*Config) { return func(c *Config) { c.Public.TrustedProxies = p } }
+	checkRules(t, map[string]rule{
+		"no URL": {
+			change:   func(c *Config) { c.Public.URL = "" },
+			problems: []string{"public.url: is missing: say what links begin with, such as https://dl.example.com"},
+		},
+		"URL with a path": {
+			change:   func(c *Config) { c.Public.URL = "https://dl.example.com/l" },
+			problems: []string{"public.url: must not have a path"},
+		},
+		"plain http": {
+			change:   func(c *Config) { c.Public.URL = "http://dl.example.com" },
+			warnings: []string{"http_public_url public.url"},
+		},
+		"plain http on loopback": {change: func(c *Config) { c.Public.URL = "http://127.0.0.1:8080" }},
+		"proxies": {change: proxies(
+			"10.0.0.0/8", "192.0.2.1", "::1", "fc00::/7", "2001:db8::/32", "2001:db8:1::/96", "::ffff:192.0.2.0/120", "::ffff:192.0.2.77", "0.0.0.1",
+		)},
+		"every address": {
+			change: proxies("0.0.0.0/0", "::/0", "::ffff:0:0/96", "0.0.0.0/1", "128.0.0.0/1", "2000::/3", "8.0.0.0/7", "::ffff:0.0.0.0/103"),
+			problems: []string{
+				`public.trusted_proxies[0]: "0.0.0.0/0" covers networks that are not yours: name the proxies, with at least /8`,
+				`public.trusted_proxies[1]: "::/0" covers networks that are not yours: name the proxies, with at least /7`,
+				`public.trusted_proxies[2]: "::ffff:0:0/96" covers networks that are not yours: name the proxies, with at least /8`,
+				`public.trusted_proxies[3]: "0.0.0.0/1" covers networks that are not yours: name the proxies, with at least /8`,
+				`public.trusted_proxies[4]: "128.0.0.0/1" covers networks that are not yours: name the proxies, with at least /8`,
+				`public.trusted_proxies[5]: "2000::/3" covers networks that are not yours: name the proxies, with at least /7`,
+				`public.trusted_proxies[6]: "8.0.0.0/7" covers networks that are not yours: name the proxies, with at least /8`,
+				`public.trusted_proxies[7]: "::ffff:0.0.0.0/103" covers networks that are not yours: name the proxies, with at least /8`,
+			},
+		},
+		"no proxies": {
+			change: proxies("", "proxy.example.com", "10.0.0.0/33", "10.0.0.0/x", "fe80::1%eth0", "10.0.0.1:80", "0.0.0.0", "::", "*"),
+			problems: []string{
+				`public.trusted_proxies[0]: "" is neither an address nor a network such as 10.0.0.0/8`,
+				`public.trusted_proxies[1]: "proxy.example.com" is neither an address nor a network such as 10.0.0.0/8`,
+				`public.trusted_proxies[2]: "10.0.0.0/33" is neither an address nor a network such as 10.0.0.0/8`,
+				`public.trusted_proxies[3]: "10.0.0.0/x" is neither an address nor a network such as 10.0.0.0/8`,
+				`public.trusted_proxies[4]: "fe80::1%eth0" must not have a zone`,
+				`public.trusted_proxies[5]: "10.0.0.1:80" is neither an address nor a network such as 10.0.0.0/8`,
+				`public.trusted_proxies[6]: "0.0.0.0" is no address of a proxy`,
+				`public.trusted_proxies[7]: "::" is no address of a proxy`,
+				`public.trusted_proxies[8]: "*" is neither an address nor a network such as 10.0.0.0/8`,
+			},
+		},
+		"address inside of a network": {
+			change:   proxies("10.1.2.3/8"),
+			problems: []string{`public.trusted_proxies[0]: "10.1.2.3/8" is an address inside of a network: write 10.0.0.0/8`},
+		},
+		"proxy twice": {
+			change:   proxies("10.0.0.1", "10.0.0.1/32"),
+			problems: []string{`public.trusted_proxies[1]: "10.0.0.1/32" is listed twice`},
+		},
+		"certificate without key": {
+			change:   func(c *Config) { c.Public.TLS.CertFile = "c" },
+			problems: []string{"public.tls.key_file: is missing: cert_file needs it"},
+		},
+		"key without certificate": {
+			change:   func(c *Config) { c.Operator.TLS.KeyFile = "k" },
+			problems: []string{"operator.tls.cert_file: is missing: key_file needs it"},
+		},
+	})
+}
+
+func TestProxyPrefixes(t *testing.T) {
+	p := Public{TrustedProxies: []string{"10.0.0.0/8", "192.0.2.1", "::ffff:198.51.100.0/120", "::ffff:203.0.113.9", "2001:db8::1", "nonsense"}}
+	want := []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("198.51.100.0/24"),
+		netip.MustParsePrefix("203.0.113.9/32"), netip.MustParsePrefix("2001:db8::1/128"),
+	}
+	if got := p.ProxyPrefixes(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestListenRules(t *testing.T) {
+	listen := func(public, operator, metrics string) func(*Config) {
+		return func(c *Config) {
+			c.Public.Listen, c.Operator.Listen, c.Metrics.Listen = public, operator, metrics
+		}
+	}
+	clash := func(path, address, other string) []string {
+		return []string{path + `: "` + address + `" takes the port of ` + other + ": give each a port of its own"}
+	}
+	checkRules(t, map[string]rule{
+		"all their own":           {change: listen(":80", ":81", ":82")},
+		"free ports never meet":   {change: listen(":0", ":0", "127.0.0.1:0")},
+		"names and IPv6":          {change: listen("localhost:80", "[::1]:81", "[fe80::1%eth0]:82")},
+		"addresses of their own":  {change: listen("127.0.0.1:80", "127.0.0.2:80", "[::1]:80")},
+		"both kinds":              {change: listen("0.0.0.0:80", "[::1]:80", "")},
+		"names of their own":      {change: listen("a.internal:80", "b.internal:80", "10.0.0.1:80")},
+		"the same":                {listen(":80", ":80", ""), clash("operator.listen", ":80", "public.listen"), nil},
+		"the same name":           {listen("A.internal:80", "a.internal:80", ""), clash("operator.listen", "a.internal:80", "public.listen"), nil},
+		"leading zeros":           {listen(":80", ":080", ""), clash("operator.listen", ":080", "public.listen"), nil},
+		"metrics on the operator": {listen(":80", ":81", ":81"), clash("metrics.listen", ":81", "operator.listen"), nil},
+		"every interface":         {listen(":80", "127.0.0.1:80", ""), clash("operator.listen", "127.0.0.1:80", "public.listen"), nil},
+		"every IPv4 interface":    {listen("10.0.0.1:80", "0.0.0.0:80", ""), clash("operator.listen", "0.0.0.0:80", "public.listen"), nil},
+		"every IPv6 interface":    {listen("[::]:80", "10.0.0.1:80", ""), clash("operator.listen", "10.0.0.1:80", "public.listen"), nil},
+		"loopback by name":        {listen("localhost:80", "127.0.0.1:80", ""), clash("operator.listen", "127.0.0.1:80", "public.listen"), nil},
+		"no addresses": {
+			change: listen("", "8081", "metrics"),
+			problems: []string{
+				`metrics.listen: must be host:port, not "metrics"`,
+				`operator.listen: must be host:port, not "8081"`,
+				`public.listen: must be host:port, not ""`,
+			},
+		},
+		"no ports": {
+			change: listen(":http", "127.0.0.1:", ":65536"),
+			problems: []string{
+				`metrics.listen: must have a port between 0 and 65535, not "65536"`,
+				`operator.listen: must have a port between 0 and 65535, not ""`,
+				`public.listen: must have a port between 0 and 65535, not "http"`,
+			},
+		},
+		"no hosts": {
+			change: listen("a b:80", "http://x:81", "256.0.0.1:82"),
+			problems: []string{
+				`metrics.listen: "256.0.0.1" is neither a host name nor an address`,
+				`operator.listen: must be host:port, not "http://x:81"`,
+				`public.listen: "a b" is neither a host name nor an address`,
+			},
+		},
+	})
+}
+
+func TestOperatorRules(t *testing.T) {
+	key := func(change func(*OperatorKey)) func(*Config) {
+		return func(c *Config) { change(&c.Operator.Keys[0]) }
+	}
+	second := func(change func(*OperatorKey)) func(*Config) {
+		return func(c *Config) {
+			k := OperatorKey{Name: "ci", SHA256: hashB, Can: []string{"read"}, Objects: []string{"*"}}
+			change(&k)
+			c.Operator.Keys = append(c.Operator.Keys, k)
+		}
+	}
+	checkRules(t, map[string]rule{
+		"URL":         {change: func(c *Config) { c.Operator.URL = "https://ops.example.com/" }},
+		"URL on http": {func(c *Config) { c.Operator.URL = "http://ops.example.com" }, nil, []string{"http_operator_url operator.url"}},
+		"no URL": {
+			change:   func(c *Config) { c.Operator.URL = "ops" },
+			problems: []string{"operator.url: must begin with https:// or http://"},
+		},
+		"no keys": {func(c *Config) { c.Operator.Keys = nil }, nil, []string{"no_operator_keys operator.keys"}},
+		"an empty key": {
+			change: func(c *Config) { c.Operator.Keys = []OperatorKey{{}} },
+			problems: []string{
+				"operator.keys[0].can: is missing: name at least one of issue, read, revoke, browse",
+				"operator.keys[0].name: is missing: say whose key it is",
+				"operator.keys[0].objects: is empty, so the key could do nothing: list patterns, or leave it out for all objects",
+				"operator.keys[0].sha256: is missing: `keyhole key new` prints it",
+			},
+		},
+		"longest name": {change: key(func(k *OperatorKey) { k.Name = strings.Repeat("aZ0._-x", 9) })},
+		"name too long": {
+			change:   key(func(k *OperatorKey) { k.Name = strings.Repeat("a", 64) }),
+			problems: []string{`operator.keys[0].name: must be 1 to 63 letters, digits, dots, underscores or hyphens, not "` + strings.Repeat("a", 60) + `…"`},
+		},
+		"name with a space": {
+			change:   key(func(k *OperatorKey) { k.Name = "c i" }),
+			problems: []string{`operator.keys[0].name: must be 1 to 63 letters, digits, dots, underscores or hyphens, not "c i"`},
+		},
+		"hash in capitals": {change: key(func(k *OperatorKey) { k.SHA256 = strings.ToUpper(hashA) })},
+		"hash too short": {
+			change:   key(func(k *OperatorKey) { k.SHA256 = hashA[1:] }),
+			problems: []string{"operator.keys[0].sha256: must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` prints it"},
+		},
+		"no hash": {
+			change:   key(func(k *OperatorKey) { k.SHA256 = strings.Repeat("g", 64) }),
+			problems: []string{"operator.keys[0].sha256: must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` prints it"},
+		},
+		"hash of an empty key": {
+			change:   key(func(k *OperatorKey) { k.SHA256 = strings.ToUpper(sha256OfNothing) }),
+			problems: []string{"operator.keys[0].sha256: is the SHA-256 of an empty key"},
+		},
+		"all actions": {change: key(func(k *OperatorKey) { k.Can = []string{"browse", "revoke", "read", "issue"} })},
+		"other actions": {
+			change: key(func(k *OperatorKey) { k.Can = []string{"read", "Read", "", "read"} }),
+			problems: []string{
+				`operator.keys[0].can[1]: must be issue, read, revoke or browse, not "Read"`,
+				`operator.keys[0].can[2]: must be issue, read, revoke or browse, not ""`,
+				"operator.keys[0].can[3]: read is listed twice",
+			},
+		},
+		"patterns": {change: key(func(k *OperatorKey) { k.Objects = []string{"reports/a/*", "main:exports/*"} })},
+		"broken patterns": {
+			change: key(func(k *OperatorKey) { k.Objects = []string{"", "reports"} }),
+			problems: []string{
+				"operator.keys[0].objects[0]: is empty: write a pattern such as reports/*",
+				`operator.keys[0].objects[1]: "reports" matches no object: write "reports/*" for the whole bucket`,
+			},
+		},
+		"pattern that reaches nothing": {
+			key(func(k *OperatorKey) { k.Objects = []string{"reprots/*"} }), nil, []string{"unknown_bucket operator.keys[0].objects[0]"},
+		},
+		"shortest expiry": {change: key(func(k *OperatorKey) { k.MaxExpiry = time.Second })},
+		"expiry too short": {
+			change:   key(func(k *OperatorKey) { k.MaxExpiry = time.Second - 1 }),
+			problems: []string{"operator.keys[0].max_expiry: must be at least 1s, or 0s for no limit of its own, not 999.999999ms"},
+		},
+		"negative expiry": {
+			change:   key(func(k *OperatorKey) { k.MaxExpiry = -time.Hour }),
+			problems: []string{"operator.keys[0].max_expiry: must be at least 1s, or 0s for no limit of its own, not -1h"},
+		},
+		"two keys of one name": {change: second(func(*OperatorKey) {})},
+		"one key twice": {
+			change:   second(func(k *OperatorKey) { k.SHA256 = strings.ToUpper(hashA) }),
+			problems: []string{"operator.keys[1].sha256: is the key of operator.keys[0] too: make another with `keyhole key new`"},
+		},
+	})
+}

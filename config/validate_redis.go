@@ -1,0 +1,111 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// No braces: they would become the hash tag that decides the slot of every key.
+var redisPrefix = regexp.MustCompile(`^[A-Za-z0-9:._-]{1,64}$`)
+
+func (k *checker) redis(r Redis) {
+	if k.oneOf("redis.mode", r.Mode, "single", "sentinel", "cluster") {
+		k.redisMode(r)
+	}
+	k.redisAddresses(r.Addresses)
+	if r.Database < 0 {
+		k.problem("redis.database", "must be 0 or more, not %d", r.Database)
+	}
+	k.redisTLS(r.TLS)
+	if !redisPrefix.MatchString(r.Prefix) {
+		k.problem("redis.prefix", "must be 1 to 64 letters, digits, colons, dots, underscores or hyphens, not %s", quote(r.Prefix))
+	}
+	k.between("redis.timeout", r.Timeout, minTimeout, maxTimeout)
+	switch {
+	case r.WaitReplicas < 0:
+		k.problem("redis.wait_replicas", "must be 0 or more, not %d", r.WaitReplicas)
+	case r.WaitReplicas > 0:
+		k.problem("redis.wait_replicas", "waiting for replicas is not available in this version; set it to 0")
+	}
+}
+
+// redisMode checks what the mode asks for and what it excludes.
+func (k *checker) redisMode(r Redis) {
+	if r.Mode == "sentinel" {
+		if r.MasterName == "" {
+			k.problem("redis.master_name", "is missing: mode sentinel needs the name under which the Sentinels know the master")
+		}
+	} else {
+		for _, s := range []struct {
+			path string
+			set  bool
+		}{
+			{"redis.master_name", r.MasterName != ""},
+			{"redis.sentinel_username", r.SentinelUsername != ""},
+			{sentinelPasswordPath(r), r.SentinelPasswordFile != "" || r.SentinelPassword.Reveal() != ""},
+		} {
+			if s.set {
+				k.problem(s.path, "is for mode sentinel; the mode is %s", r.Mode)
+			}
+		}
+	}
+	if r.Mode == "single" && len(r.Addresses) > 1 {
+		k.problem("redis.addresses", "mode single takes one address, not %d: choose sentinel or cluster", len(r.Addresses))
+	}
+	if r.Mode == "cluster" && r.Database > 0 {
+		k.problem("redis.database", "must be 0 in mode cluster, not %d", r.Database)
+	}
+}
+
+// sentinelPasswordPath is the key that gave the password, so that the problem
+// points to the variable if it came from one.
+func sentinelPasswordPath(r Redis) string {
+	if r.SentinelPasswordFile == "" {
+		return "redis.sentinel_password"
+	}
+	return "redis.sentinel_password_file"
+}
+
+func (k *checker) redisAddresses(addresses []string) {
+	if len(addresses) == 0 {
+		k.problem("redis.addresses", "is empty: name at least one server as host:port")
+	}
+	for i, a := range addresses {
+		path := fmt.Sprintf("redis.addresses[%d]", i)
+		if strings.Contains(a, "://") {
+			// Not repeated: such a URL often holds a password.
+			k.problem(path, "must be host:port, not a URL: user, password, database and TLS are keys of their own")
+			continue
+		}
+		host, _, err := splitAddress(a, 1)
+		switch {
+		case err != nil:
+			k.problem(path, "%s", err)
+		case host == "" || !validHost(host):
+			k.problem(path, "must name a host, such as redis.example.com:6379, not %s", quote(a))
+		case slices.Index(addresses, a) < i:
+			k.problem(path, "%s is listed twice", quote(a))
+		}
+	}
+}
+
+func (k *checker) redisTLS(t RedisTLS) {
+	k.together("redis.tls", "cert_file", "key_file", t.CertFile != "", t.KeyFile != "")
+	if t.Enabled {
+		return
+	}
+	for _, s := range []struct{ key, value string }{
+		{"ca_file", t.CAFile},
+		{"cert_file", t.CertFile},
+		{"key_file", t.KeyFile},
+		{"server_name", t.ServerName},
+	} {
+		if s.value != "" {
+			// Otherwise passwords would travel in the clear where TLS was wanted.
+			k.problem("redis.tls.enabled", "must be true where redis.tls.%s is set", s.key)
+			return
+		}
+	}
+}

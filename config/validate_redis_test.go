@@ -1,0 +1,122 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRedisRules(t *testing.T) {
+	redis := func(change func(*Redis)) func(*Config) {
+		return func(c *Config) { change(&c.Redis) }
+	}
+	addresses := func(a ...string) func(*Config) {
+		return redis(func(r *Redis) { r.Mode, r.Addresses = "cluster", a })
+	}
+	checkRules(t, map[string]rule{
+		"sentinel": {change: redis(func(r *Redis) {
+			r.Mode, r.MasterName, r.Database = "sentinel", "mymaster", 3
+			r.Addresses = []string{"s1:26379", "s2:26379"}
+			r.SentinelUsername, r.SentinelPassword = "u", NewSecret("p")
+		})},
+		"cluster":                {change: redis(func(r *Redis) { r.Mode, r.Addresses = "cluster", []string{"n1:6379", "n2:6379"} })},
+		"single with a database": {change: redis(func(r *Redis) { r.Database = 15 })},
+		"no mode": {
+			change:   redis(func(r *Redis) { r.Mode = "" }),
+			problems: []string{`redis.mode: must be single, sentinel or cluster, not ""`},
+		},
+		"another mode hides nothing else": {
+			change: redis(func(r *Redis) { r.Mode, r.Database, r.MasterName = "Cluster", -1, "m" }),
+			problems: []string{
+				"redis.database: must be 0 or more, not -1",
+				`redis.mode: must be single, sentinel or cluster, not "Cluster"`,
+			},
+		},
+		"sentinel without a master's name": {
+			change:   redis(func(r *Redis) { r.Mode = "sentinel" }),
+			problems: []string{"redis.master_name: is missing: mode sentinel needs the name under which the Sentinels know the master"},
+		},
+		"keys of sentinel in single": {
+			change: redis(func(r *Redis) { r.MasterName, r.SentinelUsername, r.SentinelPasswordFile = "m", "u", "f" }),
+			problems: []string{
+				"redis.master_name: is for mode sentinel; the mode is single",
+				"redis.sentinel_password_file: is for mode sentinel; the mode is single",
+				"redis.sentinel_username: is for mode sentinel; the mode is single",
+			},
+		},
+		"keys of sentinel in cluster": {
+			change: redis(func(r *Redis) { r.Mode, r.MasterName, r.SentinelPassword = "cluster", "m", NewSecret("p") }),
+			problems: []string{
+				"redis.master_name: is for mode sentinel; the mode is cluster",
+				"redis.sentinel_password: is for mode sentinel; the mode is cluster",
+			},
+		},
+		"single with two addresses": {
+			change:   redis(func(r *Redis) { r.Addresses = []string{"a:1", "b:1"} }),
+			problems: []string{"redis.addresses: mode single takes one address, not 2: choose sentinel or cluster"},
+		},
+		"cluster with a database": {
+			change:   redis(func(r *Redis) { r.Mode, r.Database = "cluster", 1 }),
+			problems: []string{"redis.database: must be 0 in mode cluster, not 1"},
+		},
+		"negative database": {
+			change:   redis(func(r *Redis) { r.Database = -1 }),
+			problems: []string{"redis.database: must be 0 or more, not -1"},
+		},
+		"no addresses": {
+			change:   addresses(),
+			problems: []string{"redis.addresses: is empty: name at least one server as host:port"},
+		},
+		"addresses": {change: addresses("10.0.0.1:6379", "[::1]:6379", "redis_1:6379", "Redis.Example.com:65535")},
+		"broken addresses": {
+			change: addresses("redis", "redis:0", "redis:x", ":6379", "a b:1", "redis://u:"+canary+"@h:1", "/run/redis.sock", "a:1", "a:1"),
+			problems: []string{
+				`redis.addresses[0]: must be host:port, not "redis"`,
+				`redis.addresses[1]: must have a port between 1 and 65535, not "0"`,
+				`redis.addresses[2]: must have a port between 1 and 65535, not "x"`,
+				`redis.addresses[3]: must name a host, such as redis.example.com:6379, not ":6379"`,
+				`redis.addresses[4]: must name a host, such as redis.example.com:6379, not "a b:1"`,
+				"redis.addresses[5]: must be host:port, not a URL: user, password, database and TLS are keys of their own",
+				`redis.addresses[6]: must be host:port, not "/run/redis.sock"`,
+				`redis.addresses[8]: "a:1" is listed twice`,
+			},
+		},
+		"TLS": {change: redis(func(r *Redis) { r.TLS = RedisTLS{Enabled: true, ServerName: "redis.example.com"} })},
+		"TLS by half": {
+			change:   redis(func(r *Redis) { r.TLS = RedisTLS{Enabled: true, CertFile: "c"} }),
+			problems: []string{"redis.tls.key_file: is missing: cert_file needs it"},
+		},
+		"authorities without TLS": {
+			change:   redis(func(r *Redis) { r.TLS.CAFile = "f" }),
+			problems: []string{"redis.tls.enabled: must be true where redis.tls.ca_file is set"},
+		},
+		"certificate without TLS": {
+			change:   redis(func(r *Redis) { r.TLS.CertFile, r.TLS.KeyFile = "c", "k" }),
+			problems: []string{"redis.tls.enabled: must be true where redis.tls.cert_file is set"},
+		},
+		"server name without TLS": {
+			change:   redis(func(r *Redis) { r.TLS.ServerName = "redis.example.com" }),
+			problems: []string{"redis.tls.enabled: must be true where redis.tls.server_name is set"},
+		},
+		"prefix": {change: redis(func(r *Redis) { r.Prefix = strings.Repeat("aZ0:._-x", 8) })},
+		"no prefix": {
+			change:   redis(func(r *Redis) { r.Prefix = "" }),
+			problems: []string{`redis.prefix: must be 1 to 64 letters, digits, colons, dots, underscores or hyphens, not ""`},
+		},
+		"prefix with a hash tag": {
+			change:   redis(func(r *Redis) { r.Prefix = "a{b}" }),
+			problems: []string{`redis.prefix: must be 1 to 64 letters, digits, colons, dots, underscores or hyphens, not "a{b}"`},
+		},
+		"prefix with a line break": {
+			change:   redis(func(r *Redis) { r.Prefix = "a\n" }),
+			problems: []string{`redis.prefix: must be 1 to 64 letters, digits, colons, dots, underscores or hyphens, not "a\n"`},
+		},
+		"negative replicas": {
+			change:   redis(func(r *Redis) { r.WaitReplicas = -1 }),
+			problems: []string{"redis.wait_replicas: must be 0 or more, not -1"},
+		},
+		"replicas": {
+			change:   redis(func(r *Redis) { r.WaitReplicas = 1 }),
+			problems: []string{"redis.wait_replicas: waiting for replicas is not available in this version; set it to 0"},
+		},
+	})
+}
