@@ -1,0 +1,79 @@
+package signer
+
+// The bytes that SigV4 writes as they are, RFC 3986's unreserved characters
+// (section 2.3), as one bit per byte: below 64, and from 64 to 127.
+const (
+	unreservedLow  uint64 = 0x03ff600000000000 // - . 0-9
+	unreservedHigh uint64 = 0x47fffffe87fffffe // A-Z _ a-z ~
+)
+
+const upperHex = "0123456789ABCDEF"
+
+// unreserved reports whether SigV4 leaves c as it is.
+func unreserved(c byte) bool {
+	switch {
+	case c < 64:
+		return unreservedLow>>c&1 == 1
+	case c < 128:
+		return unreservedHigh>>(c-64)&1 == 1
+	}
+	return false
+}
+
+// appendEscaped appends s to b the way the canonical request needs it: every
+// byte that is not unreserved becomes %XX in upper case, a space %20 and never
+// a plus. With slash the '/' stays too, which is the path of S3, encoded once
+// where other services encode it twice (AWS, "Create a signed AWS API
+// request", step 1).
+func appendEscaped(b []byte, s string, slash bool) []byte {
+	start := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if unreserved(c) || slash && c == '/' {
+			continue
+		}
+		b = append(b, s[start:i]...)
+		b = append(b, '%', upperHex[c>>4], upperHex[c&15])
+		start = i + 1
+	}
+	return append(b, s[start:]...)
+}
+
+// appendParameter appends &name=value, the value escaped; nothing at all for
+// an empty value. The name must need no escaping.
+func appendParameter(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(b, '&')
+	b = append(b, name...)
+	b = append(b, '=')
+	return appendEscaped(b, value, false)
+}
+
+// hasDotSegment reports whether a segment of the path is "." or "..". Clients
+// resolve those before they send (RFC 3986 section 5.2.4), so the request that
+// arrives would be for another path than the one signed.
+func hasDotSegment(path string) bool {
+	for start := 0; start <= len(path); {
+		end := start
+		for end < len(path) && path[end] != '/' {
+			end++
+		}
+		if segment := path[start:end]; segment == "." || segment == ".." {
+			return true
+		}
+		start = end + 1
+	}
+	return false
+}
+
+// hasControl reports whether s holds a C0 control or DEL.
+func hasControl(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return true
+		}
+	}
+	return false
+}
