@@ -1,0 +1,127 @@
+// Package api holds the JSON of the operator API, one definition for the server,
+// the client and the test that holds both against the OpenAPI description.
+package api
+
+import "time"
+
+// MediaType is the content type of every request and answer but problems.
+const MediaType = "application/json"
+
+// ProblemType is the content type of errors, RFC 9457.
+const ProblemType = "application/problem+json"
+
+// IssueRequest is the body of POST /api/v1/links.
+type IssueRequest struct {
+	Storage     string            `json:"storage,omitempty"`
+	Bucket      string            `json:"bucket"`
+	Key         string            `json:"key"`
+	Preset      string            `json:"preset,omitempty"`
+	ExpiresIn   string            `json:"expires_in,omitempty"`
+	Sensitive   *bool             `json:"sensitive,omitempty"`
+	MaxClicks   *int64            `json:"max_clicks,omitempty"`
+	Passphrase  *string           `json:"passphrase,omitempty"`
+	Filename    string            `json:"filename,omitempty"`
+	Disposition string            `json:"disposition,omitempty"`
+	Confirm     bool              `json:"confirm,omitempty"`
+	Allow       []string          `json:"allow,omitempty"`
+	NotBefore   *string           `json:"not_before,omitempty"`
+	Pin         string            `json:"pin,omitempty"`
+	VersionID   string            `json:"version_id,omitempty"`
+	Note        string            `json:"note,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+}
+
+// Link is a link as every route shows it. URL holds the token and stands only in
+// the answer to the issue.
+type Link struct {
+	ID           string            `json:"id"`
+	URL          string            `json:"url,omitempty"`
+	State        string            `json:"state"`
+	Storage      string            `json:"storage"`
+	Bucket       string            `json:"bucket"`
+	Key          string            `json:"key"`
+	Object       Object            `json:"object"`
+	Preset       string            `json:"preset"`
+	Sensitive    *bool             `json:"sensitive"`
+	ExpiresAt    time.Time         `json:"expires_at"`
+	CreatedAt    time.Time         `json:"created_at"`
+	CreatedBy    string            `json:"created_by"`
+	Clicks       int64             `json:"clicks"`
+	MaxClicks    *int64            `json:"max_clicks"`
+	Confirm      bool              `json:"confirm"`
+	Passphrase   bool              `json:"passphrase"`
+	Filename     string            `json:"filename"`
+	Disposition  string            `json:"disposition"`
+	Allow        []string          `json:"allow"`
+	NotBefore    *time.Time        `json:"not_before"`
+	Pin          string            `json:"pin"`
+	Note         string            `json:"note"`
+	Labels       map[string]string `json:"labels"`
+	RevokedAt    *time.Time        `json:"revoked_at,omitempty"`
+	RevokedBy    string            `json:"revoked_by,omitempty"`
+	RevokeReason string            `json:"revoke_reason,omitempty"`
+	Warnings     []Warning         `json:"warnings"`
+}
+
+// Object is what the storage said of the object when the link was issued.
+type Object struct {
+	Size         int64     `json:"size"`
+	ETag         string    `json:"etag"`
+	VersionID    string    `json:"version_id"`
+	ContentType  string    `json:"content_type"`
+	LastModified time.Time `json:"last_modified"`
+}
+
+// Warning is something the operator should know, that stops nothing.
+type Warning struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// LinkPage is the answer of GET /api/v1/links.
+type LinkPage struct {
+	Links []Link `json:"links"`
+	Next  string `json:"next,omitempty"`
+}
+
+// Event is one event of a link.
+type Event struct {
+	Time    time.Time `json:"time"`
+	Kind    string    `json:"kind"`
+	Link    string    `json:"link"`
+	Outcome string    `json:"outcome,omitempty"`
+	Method  string    `json:"method,omitempty"`
+	Actor   string    `json:"actor,omitempty"`
+	Address string    `json:"address,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
+}
+
+// EventPage is the answer of GET /api/v1/links/{id}/events.
+type EventPage struct {
+	Events []Event `json:"events"`
+	Next   string  `json:"next,omitempty"`
+}
+
+// Problem is an error as RFC 9457 has it, with the members code and errors.
+type Problem struct {
+	Type   string       `json:"type"`
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Code   string       `json:"code"`
+	Detail string       `json:"detail"`
+	Errors []FieldError `json:"errors,omitempty"`
+}
+
+// FieldError names one field of a request and what is wrong with it.
+type FieldError struct {
+	Field   string `json:"field"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Readiness is the body of GET /readyz.
+type Readiness struct {
+	Ready    bool              `json:"ready"`
+	Redis    string            `json:"redis"`
+	Storages map[string]string `json:"storages"`
+}

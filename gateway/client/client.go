@@ -1,0 +1,220 @@
+// Package client talks to the operator API. The commands use it, and a Go
+// program may.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"keyhole/gateway/api"
+)
+
+// maxAnswer bounds what is read of an answer, in bytes: 500 links with the
+// longest notes there are.
+const maxAnswer = 32 << 20
+
+// timeout bounds one request: the longest a storage may take, and a margin.
+const timeout = 90 * time.Second
+
+// Client asks one service. It is safe for concurrent use.
+type Client struct {
+	base string
+	key  string
+	http *http.Client
+}
+
+// New returns a client for the service at base, which is scheme://host[:port],
+// with an operator key. The key may be empty for Alive and Ready.
+func New(base, key string) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		return nil, fmt.Errorf("%q is not the address of a service, such as http://127.0.0.1:8081", base)
+	}
+	return &Client{
+		base: u.Scheme + "://" + u.Host,
+		key:  key,
+		http: &http.Client{
+			Timeout: timeout,
+			// The key goes to the service that was named and to no other.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// Error is the service's refusal.
+type Error struct {
+	api.Problem
+}
+
+// Error says what the service said, field by field.
+func (e *Error) Error() string {
+	if len(e.Errors) == 0 {
+		return e.Detail
+	}
+	parts := make([]string, len(e.Errors))
+	for i, f := range e.Errors {
+		parts[i] = f.Field + ": " + f.Message
+	}
+	return strings.Join(parts, "; ")
+}
+
+// ErrUnreachable means that no answer came from the service at all.
+var ErrUnreachable = errors.New("the service cannot be reached")
+
+// Issue asks for a link. The answer alone holds its URL.
+func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error) {
+	var link api.Link
+	return link, c.do(ctx, http.MethodPost, "/api/v1/links", nil, r, &link)
+}
+
+// ListOptions selects links; empty fields select everything.
+type ListOptions struct {
+	State, Bucket, Prefix, Key, CreatedBy, Label string
+
+	Cursor string
+	Limit  int // entries on the page; 0: the service's default
+}
+
+// List returns one page of links.
+func (c *Client) List(ctx context.Context, o ListOptions) (api.LinkPage, error) {
+	query := url.Values{}
+	for name, value := range map[string]string{
+		"state": o.State, "bucket": o.Bucket, "prefix": o.Prefix, "key": o.Key,
+		"created_by": o.CreatedBy, "label": o.Label, "cursor": o.Cursor,
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if o.Limit > 0 {
+		query.Set("limit", strconv.Itoa(o.Limit))
+	}
+	var page api.LinkPage
+	return page, c.do(ctx, http.MethodGet, "/api/v1/links", query, nil, &page)
+}
+
+// Show returns one link.
+func (c *Client) Show(ctx context.Context, id string) (api.Link, error) {
+	var link api.Link
+	return link, c.do(ctx, http.MethodGet, "/api/v1/links/"+url.PathEscape(id), nil, nil, &link)
+}
+
+// Revoke ends one link. It is idempotent.
+func (c *Client) Revoke(ctx context.Context, id, reason string) (api.Link, error) {
+	query := url.Values{}
+	if reason != "" {
+		query.Set("reason", reason)
+	}
+	var link api.Link
+	return link, c.do(ctx, http.MethodDelete, "/api/v1/links/"+url.PathEscape(id), query, nil, &link)
+}
+
+// Events returns one page of a link's events, newest first.
+func (c *Client) Events(ctx context.Context, id, cursor string, limit int) (api.EventPage, error) {
+	query := url.Values{}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	var page api.EventPage
+	return page, c.do(ctx, http.MethodGet, "/api/v1/links/"+url.PathEscape(id)+"/events", query, nil, &page)
+}
+
+// Alive asks whether the process serves.
+func (c *Client) Alive(ctx context.Context) error {
+	answer, err := c.send(ctx, http.MethodGet, "/livez", nil, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("the service answers %s", answer.Status)
+	}
+	return nil
+}
+
+// Ready asks whether the service can serve clicks now, and what it says of
+// Redis and the storages. A service that is not ready is no error.
+func (c *Client) Ready(ctx context.Context) (api.Readiness, error) {
+	var readiness api.Readiness
+	answer, err := c.send(ctx, http.MethodGet, "/readyz", nil, nil)
+	if err != nil {
+		return readiness, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusServiceUnavailable {
+		return readiness, fmt.Errorf("the service answers %s", answer.Status)
+	}
+	return readiness, read(answer, &readiness)
+}
+
+// do sends one request and reads the JSON of its answer into out.
+func (c *Client) do(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	answer, err := c.send(ctx, method, path, query, in)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode/100 == 2 {
+		return read(answer, out)
+	}
+	refusal := &Error{}
+	if err := read(answer, &refusal.Problem); err != nil || refusal.Code == "" {
+		return fmt.Errorf("the service answers %s, which is not an answer of keyhole", answer.Status)
+	}
+	return refusal
+}
+
+// send sends one request.
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, in any) (*http.Response, error) {
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("encode the request: %w", err)
+		}
+		body = bytes.NewReader(text)
+	}
+	address := c.base + path
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	r, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	if in != nil {
+		r.Header.Set("Content-Type", api.MediaType)
+	}
+	if c.key != "" {
+		r.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err // without the URL, whose query the user knows already
+		}
+		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.base, err)
+	}
+	return answer, nil
+}
+
+// read decodes the JSON of an answer.
+func read(answer *http.Response, out any) error {
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(out); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package gateway
+
+import "strings"
+
+// contentDisposition writes the header of RFC 6266 that the storage is asked to
+// answer with. filename is quoted ASCII for every client; filename* (RFC 8187)
+// follows where that could not say it exactly. The value is always ASCII,
+// because AWS refuses anything else in response-content-disposition.
+func contentDisposition(disposition, filename string) string {
+	var b strings.Builder
+	b.Grow(len(disposition) + 2*len(filename) + 32)
+	b.WriteString(disposition)
+	b.WriteString(`; filename="`)
+	exact := true
+	for _, r := range filename {
+		// Quotes and backslashes could be escaped, but clients disagree on how;
+		// a percent sign is unescaped by some.
+		if r < ' ' || r > '~' || r == '"' || r == '\\' || r == '%' {
+			r, exact = '_', false
+		}
+		b.WriteRune(r)
+	}
+	b.WriteByte('"')
+	if !exact {
+		b.WriteString("; filename*=UTF-8''")
+		for i := range len(filename) {
+			writeAttrChar(&b, filename[i])
+		}
+	}
+	return b.String()
+}
+
+// writeAttrChar writes one byte as RFC 8187 section 3.2.1 has it: attr-char as
+// it is, everything else percent-encoded.
+func writeAttrChar(b *strings.Builder, c byte) {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
+		strings.IndexByte("!#$&+-.^_`|~", c) >= 0:
+		b.WriteByte(c)
+	default:
+		const hex = "0123456789ABCDEF"
+		b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+	}
+}

@@ -1,0 +1,76 @@
+package gateway
+
+import (
+	"mime"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestContentDisposition(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		disposition, filename, want string
+	}{
+		{"attachment", "q3.pdf", `attachment; filename="q3.pdf"`},
+		{"inline", "q3 (final).pdf", `inline; filename="q3 (final).pdf"`},
+		{"attachment", "größe.txt", `attachment; filename="gr__e.txt"; filename*=UTF-8''gr%C3%B6%C3%9Fe.txt`},
+		{"attachment", "📄.txt", `attachment; filename="_.txt"; filename*=UTF-8''%F0%9F%93%84.txt`},
+		{"attachment", `a"; filename=x.exe`, `attachment; filename="a_; filename=x.exe"; filename*=UTF-8''a%22%3B%20filename%3Dx.exe`},
+		{"attachment", `a\b`, `attachment; filename="a_b"; filename*=UTF-8''a%5Cb`},
+		{"attachment", "100%41.txt", `attachment; filename="100_41.txt"; filename*=UTF-8''100%2541.txt`},
+		{"attachment", "a'b;c.txt", `attachment; filename="a'b;c.txt"`},
+	}
+	for _, tt := range tests {
+		if got := contentDisposition(tt.disposition, tt.filename); got != tt.want {
+			t.Errorf("%q:\n got %s\nwant %s", tt.filename, got, tt.want)
+		}
+	}
+}
+
+// Go's own parser of RFC 2231 and 6266 must read back exactly the name.
+func FuzzContentDisposition(f *testing.F) {
+	for _, seed := range []string{"q3.pdf", "größe.txt", `a"b`, "a%41", "'", ";", "=?utf-8?q?x?=", "日本語.csv"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		name = SaveAs("", name)
+		header := contentDisposition(DispositionAttachment, name)
+		if strings.ContainsFunc(header, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Fatalf("%q is not plain ASCII", header)
+		}
+		media, params, err := mime.ParseMediaType(header)
+		if err != nil || media != DispositionAttachment {
+			t.Fatalf("%q: %q, %v", header, media, err)
+		}
+		if params["filename"] != name {
+			t.Fatalf("%q says %q, want %q", header, params["filename"], name)
+		}
+	})
+}
+
+func TestSaveAs(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ä", 200)
+	tests := []struct{ filename, key, want string }{
+		{"", "a/b/c.txt", "c.txt"},
+		{"", "c.txt", "c.txt"},
+		{"", "dir/", "dir"},
+		{"", "a//", "a"},
+		{"", "///", "download"},
+		{"x.txt", "a/b", "x.txt"},
+		{"", "a/b\\c.txt", "b_c.txt"},
+		{"", "a/exe.\u202efdp", "exe._fdp"},
+		{"", "a/tab\there", "tab_here"},
+		{"", "a/%2e%2e", "%2e%2e"},
+		{"", "a/\xff.txt", "_.txt"},
+	}
+	for _, tt := range tests {
+		if got := SaveAs(tt.filename, tt.key); got != tt.want {
+			t.Errorf("%q, %q: got %q, want %q", tt.filename, tt.key, got, tt.want)
+		}
+	}
+	if got := SaveAs("", long); len(got) > maxFilename || !utf8.ValidString(got) || got == "" {
+		t.Errorf("a long key gives %d bytes, valid %v", len(got), utf8.ValidString(got))
+	}
+}

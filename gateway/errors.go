@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code classifies an error for a machine. The set is closed; httpapi maps each
+// code to one HTTP status, and what has no code is an internal error, logged
+// and never shown.
+type Code string
+
+// The codes an operator's request can be answered with.
+const (
+	CodeBadRequest   Code = "bad_request"
+	CodeUnauthorized Code = "unauthorized"
+	CodeForbidden    Code = "forbidden"
+	CodeOutOfScope   Code = "out_of_scope"
+	CodeNotFound     Code = "not_found"
+	CodeInvalid      Code = "invalid"
+	CodeUnavailable  Code = "unavailable"
+	CodeNotConfirmed Code = "not_confirmed"
+	CodeTooLarge     Code = "too_large"
+	CodeMediaType    Code = "unsupported_media_type"
+	CodeMethod       Code = "method_not_allowed"
+)
+
+// Error is an answer that may be shown to the operator who asked.
+type Error struct {
+	Code    Code
+	Message string // one sentence: what is wrong and what would be right
+	Fields  []FieldError
+	Err     error // the cause, for the log alone
+}
+
+// FieldError names one field of a request and what is wrong with it.
+type FieldError struct {
+	Field   string // as it is written in the request
+	Code    string // from a closed set, such as "object_not_found"
+	Message string
+}
+
+// Error returns the message and, for the log, the cause.
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.Err)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an Error with a code and a message for the operator.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// The errors that a Store answers with.
+var (
+	// ErrNotFound means no record of that link, or none any more.
+	ErrNotFound = errors.New("no such link")
+	// ErrUnavailable means that Redis or a storage could not be asked, or that
+	// its answer could not be trusted. Doubt is a refusal.
+	ErrUnavailable = errors.New("cannot be asked")
+	// ErrCursor means that a cursor was not made by this listing.
+	ErrCursor = errors.New("not a cursor of this listing")
+	// ErrExists means that a link of that ID has been issued before.
+	ErrExists = errors.New("link exists")
+)
+
+// The errors that Objects answers with, beside ErrUnavailable.
+var (
+	ErrObjectNotFound    = errors.New("object not found")
+	ErrObjectNotReadable = errors.New("object not readable")
+	ErrObjectArchived    = errors.New("object archived")
+	ErrObjectEncrypted   = errors.New("object encrypted with a customer's key")
+)

@@ -1,0 +1,71 @@
+package gateway
+
+import "time"
+
+// EventKind is what happened to a link.
+type EventKind string
+
+// The kinds of events. The first five are operators' and are never dropped
+// within retention; the last four are clicks'.
+const (
+	EventIssued  EventKind = "issued"
+	EventChanged EventKind = "changed"
+	EventPaused  EventKind = "paused"
+	EventResumed EventKind = "resumed"
+	EventRevoked EventKind = "revoked"
+
+	EventRedirected EventKind = "redirected"
+	EventPage       EventKind = "page"
+	EventRefused    EventKind = "refused"
+	EventFailed     EventKind = "failed"
+)
+
+// Event says who did what to a link, when, from where, and what came of it.
+// It holds no token, no signature and no URL.
+type Event struct {
+	Time    time.Time // by Redis' clock, milliseconds
+	Kind    EventKind
+	Link    ID
+	Outcome Outcome // what the recipient was answered; empty for operators' events
+	Method  string  // of a click: GET, HEAD or POST
+	Actor   string  // name of the operator key, for operators' events
+	Address string  // of the client, as far as audit.client_address keeps it
+	Reason  string  // of a revocation
+}
+
+// Outcome is the last column of the table of public answers: a closed set, used
+// as the code of a problem, a label of metrics and a field of events.
+type Outcome string
+
+// Every outcome of a click.
+const (
+	OutcomeRedirected           Outcome = "redirected"
+	OutcomePage                 Outcome = "page"
+	OutcomeConfirmationRequired Outcome = "confirmation_required"
+	OutcomeResumed              Outcome = "resumed"
+	OutcomeNotFound             Outcome = "not_found"
+	OutcomeExpired              Outcome = "expired"
+	OutcomeRevoked              Outcome = "revoked"
+	OutcomeUsedUp               Outcome = "used_up"
+	OutcomePaused               Outcome = "paused"
+	OutcomeNotYet               Outcome = "not_yet"
+	OutcomeAddressNotAllowed    Outcome = "address_not_allowed"
+	OutcomeWrongPassphrase      Outcome = "wrong_passphrase"
+	OutcomeObjectChanged        Outcome = "object_changed"
+	OutcomeObjectGone           Outcome = "object_gone"
+	OutcomeRateLimited          Outcome = "rate_limited"
+	OutcomeUnavailable          Outcome = "unavailable"
+	OutcomeMethodNotAllowed     Outcome = "method_not_allowed"
+	OutcomeBadRequest           Outcome = "bad_request"
+)
+
+// Outcomes lists every Outcome, in the order of the documentation.
+func Outcomes() []Outcome {
+	return []Outcome{
+		OutcomeRedirected, OutcomePage, OutcomeConfirmationRequired, OutcomeResumed,
+		OutcomeNotFound, OutcomeExpired, OutcomeRevoked, OutcomeUsedUp,
+		OutcomePaused, OutcomeNotYet, OutcomeAddressNotAllowed, OutcomeWrongPassphrase,
+		OutcomeObjectChanged, OutcomeObjectGone, OutcomeRateLimited, OutcomeUnavailable,
+		OutcomeMethodNotAllowed, OutcomeBadRequest,
+	}
+}

@@ -1,0 +1,245 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// IssueRequest asks for a link. Empty fields are left to the policy.
+type IssueRequest struct {
+	Storage     string // needed where several storages have the bucket
+	Bucket      string
+	Key         string
+	Preset      string
+	ExpiresIn   string // Go duration, or days
+	Sensitive   *bool
+	Filename    string
+	Disposition string
+	Pin         string
+	Note        string
+	Labels      map[string]string
+}
+
+// Issued is a fresh link and the token that opens it, which exists nowhere else
+// from here on.
+type Issued struct {
+	Link  Link
+	Token string
+}
+
+// The limits of a request, from the contract.
+const (
+	maxKey        = 1024 // bytes; the limit of S3 itself
+	maxNote       = 1000 // characters
+	maxReason     = 1000 // characters
+	maxLabels     = 16
+	maxLabelName  = 63
+	maxLabelValue = 256 // bytes
+)
+
+// Issue makes a link for one object, after the storage has shown that the object
+// exists and can be read with the service's own credentials.
+func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (Issued, error) {
+	if err := actor.Allowed(ActionIssue); err != nil {
+		return Issued{}, err
+	}
+	if fields := checkIssue(req); len(fields) > 0 {
+		return Issued{}, &Error{Code: CodeInvalid, Message: "the request names something that cannot be: see errors", Fields: fields}
+	}
+	storage, err := s.storageOf(req.Storage, req.Bucket)
+	if err != nil {
+		return Issued{}, err
+	}
+	ref := ObjectRef{Storage: storage.Name, Bucket: req.Bucket, Key: req.Key}
+	if !actor.Sees(ref) {
+		return Issued{}, &Error{
+			Code: CodeOutOfScope, Message: "this key may not share that object",
+			Fields: []FieldError{{"key", string(CodeOutOfScope), "outside the objects of this key"}},
+		}
+	}
+	terms, err := s.policy.Decide(actor, ref, req)
+	if err != nil {
+		return Issued{}, err
+	}
+	object, err := storage.Objects.Prove(ctx, ref.Bucket, ref.Key)
+	if err != nil {
+		return Issued{}, proofError(err)
+	}
+	token, err := drawToken()
+	if err != nil {
+		return Issued{}, err
+	}
+	link, err := s.store.Create(ctx, Link{
+		ID: IDOf(token), State: StateActive, Ref: ref, Object: object,
+		Preset: terms.Preset, Sensitive: terms.Sensitive, CreatedBy: actor.Name,
+		Filename: req.Filename, Disposition: req.Disposition, Pin: PinNone,
+		Note: req.Note, Labels: req.Labels,
+	}, terms.Life, actor.origin())
+	if err != nil {
+		return Issued{}, storeError(err)
+	}
+	link.Warnings = s.warnings(&link, storage, terms.Life)
+	s.metrics.issued(terms.Preset, storage.Name)
+	return Issued{Link: link, Token: token}, nil
+}
+
+// storageOf finds the storage that a request means. Only configured buckets are
+// known: a client's input never chooses a host.
+func (s *Service) storageOf(name, bucket string) (*Storage, error) {
+	var found []*Storage
+	for _, storage := range s.storages {
+		if storage.has(bucket) && (name == "" || storage.Name == name) {
+			found = append(found, storage)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return nil, invalid("storage", "required", "several storages have a bucket of that name; say which")
+	case name != "" && s.storage(name) == nil:
+		return nil, invalid("storage", "unknown_storage", "there is no storage of that name in the configuration")
+	}
+	return nil, invalid("bucket", "unknown_bucket", "that bucket is not in the configuration")
+}
+
+// warnings tells the operator what is unwise about the link, and stops nothing.
+func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []Warning {
+	var found []Warning
+	if s.insecure {
+		found = append(found, Warning{WarnHTTPPublicURL, "the link is plain http: whoever listens on the way can use it"})
+	}
+	if life > longExpiry {
+		found = append(found, Warning{WarnLongExpiry, fmt.Sprintf("the link lives for %s; revoke it when it has served", FormatLife(life))})
+	}
+	if link.Disposition == DispositionInline && activeType(link.Object.ContentType) {
+		found = append(found, Warning{WarnInlineActiveType, "browsers run what is in a file of this type when it is shown inline"})
+	}
+	if skew, known := storage.skew(); known && skew.Abs() >= time.Second {
+		found = append(found, Warning{WarnClockSkew, fmt.Sprintf("the storage's clock is off by %s; links are signed by its time", skew.Round(time.Second))})
+	}
+	return found
+}
+
+// activeType tells whether a browser runs scripts in a document of that type.
+func activeType(contentType string) bool {
+	media, _, _ := strings.Cut(strings.ToLower(contentType), ";")
+	switch strings.TrimSpace(media) {
+	case "text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml", "text/xsl":
+		return true
+	}
+	return false
+}
+
+// proofError says why an object cannot be shared. The storage's own words go to
+// the log alone.
+func proofError(err error) error {
+	field := func(code, message string) *Error {
+		e := invalid("key", code, message)
+		e.Err = err
+		return e
+	}
+	switch {
+	case errors.Is(err, ErrObjectNotFound):
+		return field("object_not_found", "there is no such object in the bucket")
+	case errors.Is(err, ErrObjectNotReadable):
+		return field("object_not_readable", "the service's credentials may not read that object, or may not list the bucket to see that it is missing")
+	case errors.Is(err, ErrObjectArchived):
+		return field("object_archived", "the object is archived; restore it first")
+	case errors.Is(err, ErrObjectEncrypted):
+		return field("object_encrypted", "the object is encrypted with a customer's own key (SSE-C), which no presigned URL can carry")
+	}
+	return &Error{Code: CodeUnavailable, Message: "the storage cannot be asked now; try again", Err: err}
+}
+
+// checkIssue names every field that cannot be, before anything is asked of the
+// storage or Redis.
+func checkIssue(req *IssueRequest) []FieldError {
+	var found []FieldError
+	refuse := func(field, code, format string, args ...any) {
+		found = append(found, FieldError{field, code, fmt.Sprintf(format, args...)})
+	}
+	if req.Bucket == "" {
+		refuse("bucket", "required", "say which bucket")
+	}
+	if code, why := keyProblem(req.Key); why != "" {
+		refuse("key", code, "%s", why)
+	}
+	if why := filenameProblem(req.Filename); why != "" {
+		refuse("filename", "invalid", "%s", why)
+	}
+	switch req.Disposition {
+	case DispositionAttachment, DispositionInline:
+	case "":
+		req.Disposition = DispositionAttachment
+	default:
+		refuse("disposition", "invalid", "attachment or inline")
+	}
+	switch req.Pin {
+	case "", PinNone:
+	case "auto", "version", "etag":
+		refuse("pin", "not_available", "pins are not available in this version; leave it out or say %q", PinNone)
+	default:
+		refuse("pin", "invalid", "auto, version, etag or none")
+	}
+	if utf8.RuneCountInString(req.Note) > maxNote {
+		refuse("note", "too_long", "at most %d characters", maxNote)
+	}
+	return append(found, checkLabels(req.Labels)...)
+}
+
+// keyProblem says why a key cannot be shared, or nothing.
+func keyProblem(key string) (code, why string) {
+	switch {
+	case key == "":
+		return "required", "say which object"
+	case len(key) > maxKey:
+		return "too_long", fmt.Sprintf("a key has at most %d bytes", maxKey)
+	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' }):
+		return "invalid", "a key with control characters cannot be shared"
+	}
+	for segment := range strings.SplitSeq(key, "/") {
+		if segment == "." || segment == ".." {
+			return "invalid", "clients collapse the segments . and .. and would fetch another object"
+		}
+	}
+	return "", ""
+}
+
+// filenameProblem says why a file name cannot be offered, or nothing.
+func filenameProblem(name string) string {
+	if len(name) > maxFilename {
+		return fmt.Sprintf("at most %d bytes", maxFilename)
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return !fileNameRune(r) }) {
+		return "a file name has no path, no control characters and nothing that turns the reading direction"
+	}
+	return ""
+}
+
+// checkLabels names what is wrong with labels.
+func checkLabels(labels map[string]string) []FieldError {
+	var found []FieldError
+	if len(labels) > maxLabels {
+		found = append(found, FieldError{"labels", "too_many", fmt.Sprintf("at most %d labels", maxLabels)})
+	}
+	for name, value := range labels {
+		if !validLabelName(name) {
+			found = append(found, FieldError{"labels", "invalid", "a label's name is 1 to 63 of a-z, 0-9, dot, underscore and hyphen"})
+		}
+		if len(value) > maxLabelValue || strings.ContainsFunc(value, unicode.IsControl) {
+			found = append(found, FieldError{"labels", "invalid", fmt.Sprintf("a label's value has at most %d bytes and no control characters", maxLabelValue)})
+		}
+	}
+	return found
+}
+
+// validLabelName tells whether name is one to 63 of [a-z0-9._-].
+func validLabelName(name string) bool {
+	return name != "" && len(name) <= maxLabelName && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+}

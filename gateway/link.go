@@ -1,0 +1,141 @@
+package gateway
+
+import (
+	"cmp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// State is what a link would answer now.
+type State string
+
+// The states of a link. The first end stays: what was revoked does not become
+// expired later.
+const (
+	StateActive  State = "active"
+	StatePaused  State = "paused"
+	StateNotYet  State = "not_yet"
+	StateExpired State = "expired"
+	StateRevoked State = "revoked"
+	StateUsedUp  State = "used_up"
+)
+
+// States lists every State.
+func States() []State {
+	return []State{StateActive, StatePaused, StateNotYet, StateExpired, StateRevoked, StateUsedUp}
+}
+
+// Ended tells whether the link can never answer again.
+func (s State) Ended() bool {
+	return s == StateExpired || s == StateRevoked || s == StateUsedUp
+}
+
+// The dispositions of RFC 6266 that a link can ask the storage for.
+const (
+	DispositionAttachment = "attachment"
+	DispositionInline     = "inline"
+)
+
+// PinNone means that no click compares the object with the one approved.
+const PinNone = "none"
+
+// ObjectRef names one object of one storage.
+type ObjectRef struct {
+	Storage string // the storage's name in the configuration
+	Bucket  string
+	Key     string // the object's key, literal bytes
+}
+
+// String returns storage:bucket/key, the form that patterns match.
+func (r ObjectRef) String() string { return r.Storage + ":" + r.Bucket + "/" + r.Key }
+
+// ObjectInfo is what the storage said of the object when the link was issued.
+type ObjectInfo struct {
+	Size         int64 // bytes
+	ETag         string
+	VersionID    string // empty where the bucket has no versions
+	ContentType  string
+	LastModified time.Time
+}
+
+// Link is everything that is known of a link but its token.
+type Link struct {
+	ID     ID
+	State  State
+	Ref    ObjectRef
+	Object ObjectInfo
+
+	Preset    string // name of the preset, or PresetCustom
+	Sensitive *bool  // nil: not stated
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	CreatedBy string // name of the operator key
+	Clicks    int64
+
+	Filename    string // as asked for; empty: the key's last segment
+	Disposition string
+	Pin         string
+	Note        string
+	Labels      map[string]string
+
+	RevokedAt    time.Time // zero unless revoked
+	RevokedBy    string
+	RevokeReason string
+
+	Warnings []Warning // of the issue alone, not kept
+}
+
+// Warning is something the operator should know, that stops nothing.
+type Warning struct {
+	Code    string
+	Message string
+}
+
+// The warnings of an issue.
+const (
+	WarnHTTPPublicURL    = "http_public_url"
+	WarnLongExpiry       = "long_expiry"
+	WarnInlineActiveType = "inline_active_type"
+	WarnClockSkew        = "storage_clock_skew"
+)
+
+// SaveAs returns the file name that a recipient is offered.
+func (l *Link) SaveAs() string { return SaveAs(l.Filename, l.Ref.Key) }
+
+// SaveAs returns filename, or what stands for it when it is empty: the last
+// segment of key, without what a file name must not contain.
+func SaveAs(filename, key string) string {
+	if filename != "" {
+		return filename
+	}
+	name := strings.TrimRight(key, "/")
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	name = strings.Map(func(r rune) rune {
+		if !fileNameRune(r) {
+			return '_'
+		}
+		return r
+	}, name)
+	for len(name) > maxFilename {
+		_, size := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-size]
+	}
+	return cmp.Or(name, "download")
+}
+
+// maxFilename is the longest file name in bytes, as common file systems have it.
+const maxFilename = 255
+
+// fileNameRune refuses controls, path separators and the characters that turn
+// the reading direction around, which can make a program look like a document.
+func fileNameRune(r rune) bool {
+	switch {
+	case r == '/', r == '\\', r == utf8.RuneError:
+		return false
+	case unicode.IsControl(r), unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
+		return false
+	}
+	return true
+}

@@ -1,0 +1,176 @@
+package gateway
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The presets of a link's life, and the name that stands where expires_in was
+// given instead.
+const (
+	PresetHandoff         = "handoff"
+	PresetTroubleshooting = "troubleshooting"
+	PresetBusiness        = "business"
+	PresetExtended        = "extended"
+	PresetCustom          = "custom"
+)
+
+// Presets lists the preset names, shortest first.
+func Presets() []string {
+	return []string{PresetHandoff, PresetTroubleshooting, PresetBusiness, PresetExtended}
+}
+
+// What a link may live at most, by what is known of the object's content. The
+// service's own cap comes on top.
+const (
+	maxSensitive    = 24 * time.Hour
+	maxNotStated    = 24 * time.Hour
+	maxNotSensitive = 7 * 24 * time.Hour
+	// longExpiry is the life above which an issue carries WarnLongExpiry.
+	longExpiry = 24 * time.Hour
+)
+
+// Policy decides how long a link lives.
+type Policy struct {
+	MaxExpiry        time.Duration            // cap over everything
+	Presets          map[string]time.Duration // life by preset name
+	SensitiveObjects []Pattern                // sensitive whatever a request says
+}
+
+// Terms is what Policy decided for one link.
+type Terms struct {
+	Life      time.Duration
+	Preset    string
+	Sensitive *bool
+}
+
+// Decide settles the life of a link that actor asks for. What was asked for and
+// is over a cap is refused, by name; a default is shortened to the caps.
+func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, error) {
+	sensitive := req.Sensitive
+	if matchAny(p.SensitiveObjects, ref) {
+		if sensitive != nil && !*sensitive {
+			return Terms{}, invalid("sensitive", "sensitive_object",
+				"the policy holds this object sensitive; ask without \"sensitive\": false")
+		}
+		sensitive = new(true)
+	}
+	limit, rule, fallback := p.caps(sensitive)
+
+	switch {
+	case req.Preset != "" && req.ExpiresIn != "":
+		return Terms{}, invalid("expires_in", "conflict", "give either a preset or expires_in, not both")
+	case req.ExpiresIn != "":
+		life, err := ParseLife(req.ExpiresIn)
+		if err != nil {
+			return Terms{}, invalid("expires_in", "invalid", err.Error())
+		}
+		return Terms{life, PresetCustom, sensitive}, within(actor, "expires_in", life, limit, rule)
+	case req.Preset != "":
+		life, ok := p.Presets[req.Preset]
+		if !ok {
+			return Terms{}, invalid("preset", "unknown_preset",
+				fmt.Sprintf("there is no such preset; the presets are %s", strings.Join(Presets(), ", ")))
+		}
+		if req.Preset == PresetExtended && (sensitive == nil || *sensitive) {
+			return Terms{}, invalid("preset", "over_policy",
+				"the preset extended is for objects stated as \"sensitive\": false")
+		}
+		return Terms{life, req.Preset, sensitive}, within(actor, "preset", life, limit, rule)
+	}
+	life := min(p.Presets[fallback], limit)
+	if actor.MaxExpiry > 0 {
+		life = min(life, actor.MaxExpiry)
+	}
+	return Terms{life, fallback, sensitive}, nil
+}
+
+// caps returns the longest life for what is known of the content, the rule that
+// sets it, and the preset that stands where none was asked for.
+func (p *Policy) caps(sensitive *bool) (limit time.Duration, rule, fallback string) {
+	switch {
+	case sensitive == nil:
+		limit, rule, fallback = maxNotStated, "sensitivity was not stated", PresetTroubleshooting
+	case *sensitive:
+		limit, rule, fallback = maxSensitive, "the object is sensitive", PresetHandoff
+	default:
+		limit, rule, fallback = maxNotSensitive, "the longest life of any link", PresetBusiness
+	}
+	if p.MaxExpiry < limit {
+		limit, rule = p.MaxExpiry, "policy.max_expiry"
+	}
+	return limit, rule, fallback
+}
+
+// within refuses a life that was asked for and is over a cap.
+func within(actor *Actor, field string, life, limit time.Duration, rule string) error {
+	if life > limit {
+		return invalid(field, "over_policy", fmt.Sprintf("%s is over the limit of %s (%s)",
+			FormatLife(life), FormatLife(limit), rule))
+	}
+	if actor.MaxExpiry > 0 && life > actor.MaxExpiry {
+		return &Error{
+			Code:    CodeOutOfScope,
+			Message: fmt.Sprintf("this key gives links at most %s", FormatLife(actor.MaxExpiry)),
+			Fields: []FieldError{{
+				field, string(CodeOutOfScope),
+				fmt.Sprintf("%s is over this key's max_expiry", FormatLife(life)),
+			}},
+		}
+	}
+	return nil
+}
+
+// invalid is a CodeInvalid error about one field.
+func invalid(field, code, message string) *Error {
+	return &Error{
+		Code: CodeInvalid, Message: "the request names something that cannot be: see errors",
+		Fields: []FieldError{{field, code, message}},
+	}
+}
+
+// minLife is the shortest life a link can be given: the signed URL counts whole
+// seconds.
+const minLife = time.Second
+
+// ParseLife reads the life of a link: a Go duration such as 90m, or days such
+// as 7d.
+func ParseLife(s string) (time.Duration, error) {
+	life, err := time.ParseDuration(s)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 32)
+		if n > uint64(math.MaxInt64/(24*time.Hour)) {
+			err = strconv.ErrRange
+		}
+		life = time.Duration(n) * 24 * time.Hour
+	}
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%.40q is not a duration such as 15m, 24h or 7d", s)
+	case life < minLife:
+		return 0, fmt.Errorf("%.40q is too short: a link lives for at least one second", s)
+	case life%time.Millisecond != 0:
+		return 0, fmt.Errorf("%.40q is finer than a millisecond", s)
+	}
+	return life, nil
+}
+
+// FormatLife writes a life as people write it: 15m, 24h, 7d.
+func FormatLife(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= 2*day && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}

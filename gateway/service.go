@@ -1,0 +1,184 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"keyhole/signer"
+)
+
+// Presigner signs the URLs of one storage.
+type Presigner interface {
+	// Presign signs for one object and method. The answer may live shorter than
+	// asked for, never longer. Its errors are those of package signer.
+	Presign(ctx context.Context, r signer.Request) (signer.Signed, error)
+}
+
+// Storage is one S3-compatible storage with the buckets that may be shared from.
+type Storage struct {
+	Name      string
+	Buckets   []string
+	Objects   Objects
+	Presigner Presigner
+	// Skew returns how far the storage's clock is ahead of this machine's, and
+	// whether that is known. It may be nil.
+	Skew func() (time.Duration, bool)
+}
+
+// has tells whether bucket is one of the storage's.
+func (s *Storage) has(bucket string) bool { return slices.Contains(s.Buckets, bucket) }
+
+// skew returns what is known of the storage's clock.
+func (s *Storage) skew() (time.Duration, bool) {
+	if s.Skew == nil {
+		return 0, false
+	}
+	return s.Skew()
+}
+
+// Options is what a Service is made of. Every field is needed unless it says
+// otherwise.
+type Options struct {
+	Links    Store
+	Clicks   ClickStore
+	Storages []*Storage
+	Policy   Policy
+	// Lifetime is how long a signed URL lives, at most.
+	Lifetime time.Duration
+	// MediaLifetime stands for Lifetime where the link shows audio or video
+	// inline: players come back for more on the signed URL itself.
+	MediaLifetime time.Duration
+	// Insecure says that recipients are reached over plain http off loopback,
+	// which every issue then warns of.
+	Insecure bool
+	Metrics  *Metrics
+	Logger   *slog.Logger
+}
+
+// Service is the gateway: what operators and recipients can do, with every rule
+// of who may and for how long. It is safe for concurrent use.
+type Service struct {
+	store         Store
+	clicks        ClickStore
+	storages      []*Storage
+	policy        Policy
+	lifetime      time.Duration
+	mediaLifetime time.Duration
+	insecure      bool
+	metrics       *Metrics
+	log           *slog.Logger
+}
+
+// New returns a Service over o.
+func New(o Options) *Service {
+	return &Service{
+		store: o.Links, clicks: o.Clicks, storages: o.Storages, policy: o.Policy,
+		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime, insecure: o.Insecure,
+		metrics: o.Metrics, log: o.Logger,
+	}
+}
+
+// storage returns the storage of that name, or nil.
+func (s *Service) storage(name string) *Storage {
+	for _, storage := range s.storages {
+		if storage.Name == name {
+			return storage
+		}
+	}
+	return nil
+}
+
+// Show returns one link. A link outside the actor's scope does not exist for it.
+func (s *Service) Show(ctx context.Context, actor *Actor, id ID) (Link, error) {
+	if err := actor.Allowed(ActionRead); err != nil {
+		return Link{}, err
+	}
+	return s.find(ctx, actor, id)
+}
+
+// find returns the link if it lies in the actor's scope.
+func (s *Service) find(ctx context.Context, actor *Actor, id ID) (Link, error) {
+	link, err := s.store.Get(ctx, id)
+	if err == nil && !actor.Sees(link.Ref) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Link{}, storeError(err)
+	}
+	return link, nil
+}
+
+// List returns one page of the links in the actor's scope.
+func (s *Service) List(ctx context.Context, actor *Actor, q ListQuery) (ListPage, error) {
+	if err := actor.Allowed(ActionRead); err != nil {
+		return ListPage{}, err
+	}
+	q.Match = actor.Sees
+	q.Buckets = s.buckets()
+	page, err := s.store.List(ctx, q)
+	if err != nil {
+		return ListPage{}, storeError(err)
+	}
+	return page, nil
+}
+
+// buckets returns the names of all configured buckets, sorted, each once.
+func (s *Service) buckets() []string {
+	var names []string
+	for _, storage := range s.storages {
+		names = append(names, storage.Buckets...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Events returns the newest events of one link.
+func (s *Service) Events(ctx context.Context, actor *Actor, id ID, cursor string, limit int) (EventList, error) {
+	if _, err := s.Show(ctx, actor, id); err != nil {
+		return EventList{}, err
+	}
+	list, err := s.store.Events(ctx, id, cursor, limit)
+	if err != nil {
+		return EventList{}, storeError(err)
+	}
+	return list, nil
+}
+
+// Revoke ends a link. It is idempotent: what has ended is returned as it is, and
+// the first reason stays. When it returns without an error, no redirect that
+// begins later is given.
+func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string) (Link, error) {
+	if err := actor.Allowed(ActionRevoke); err != nil {
+		return Link{}, err
+	}
+	if utf8.RuneCountInString(reason) > maxReason {
+		return Link{}, invalid("reason", "too_long", "at most 1000 characters")
+	}
+	before, err := s.find(ctx, actor, id)
+	if err != nil {
+		return Link{}, err
+	}
+	after, err := s.store.Revoke(ctx, id, reason, actor.origin())
+	if err != nil {
+		return Link{}, storeError(err)
+	}
+	if !before.State.Ended() && after.State == StateRevoked {
+		s.metrics.revoked(revokedSingle)
+	}
+	return after, nil
+}
+
+// storeError puts a store's error into words for the operator.
+func storeError(err error) error {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return &Error{Code: CodeNotFound, Message: "there is no such link, or none that this key may see", Err: err}
+	case errors.Is(err, ErrCursor):
+		return &Error{Code: CodeBadRequest, Message: "the cursor was not made by this listing; start again without it", Err: err}
+	}
+	return &Error{Code: CodeUnavailable, Message: "Redis cannot be asked now; try again", Err: err}
+}
