@@ -1,0 +1,38 @@
+package redisstore_test
+
+import (
+	"testing"
+
+	"keyhole/gateway"
+)
+
+// TestBudget looks for one old link among thousands: pages come back short
+// rather than late, and the listing finds it and ends.
+func TestBudget(t *testing.T) {
+	g := startSingle(t)
+	s := open(t, g.client)
+	needle := create(t, s, newLink(t))
+	if _, err := s.Revoke(t.Context(), needle.ID, "", operator()); err != nil {
+		t.Fatalf("revoke: %v", err)
+	}
+	const hay = 11_000
+	each(hay, func(int) { create(t, s, newLink(t)) })
+	q := gateway.ListQuery{State: gateway.StateRevoked, Limit: 50}
+	pages := 0
+	var found []gateway.Link
+	for {
+		page, err := s.List(t.Context(), q)
+		if err != nil {
+			t.Fatalf("list: %v", err)
+		}
+		pages++
+		found = append(found, page.Links...)
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	equal(t, "pages", pages, 3)
+	if len(found) != 1 || found[0].ID != needle.ID {
+		t.Errorf("found %d links", len(found))
+	}
+}

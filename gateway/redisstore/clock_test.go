@@ -1,0 +1,177 @@
+package redisstore_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// clock is a Redis whose time the test sets.
+type clock struct {
+	target
+	server *miniredis.Miniredis
+	now    time.Time
+}
+
+// startClock starts the server in the process at a time that is not this
+// machine's.
+func startClock(t *testing.T) *clock {
+	t.Helper()
+	m := miniredis.NewMiniRedis()
+	m.RequireUserAuth(redistest.Username, redistest.Password)
+	if err := m.Start(); err != nil {
+		t.Fatalf("start miniredis: %v", err)
+	}
+	t.Cleanup(m.Close)
+	m.ClockTTL(true)
+	c := &clock{
+		target: target{client: clientOptions(redisstore.ModeSingle, m.Addr())},
+		server: m, now: time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC),
+	}
+	m.SetTime(c.now)
+	return c
+}
+
+// step moves Redis' clock, back too.
+func (c *clock) step(by time.Duration) {
+	c.now = c.now.Add(by)
+	c.server.SetTime(c.now)
+}
+
+// TestActiveByClock sees the count follow expiries within a minute, neither
+// early nor twice.
+func TestActiveByClock(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client)
+	lives := []time.Duration{90 * time.Second, 90 * time.Second, 10 * time.Minute, 61 * time.Minute, 30 * time.Hour}
+	var links []gateway.Link
+	for _, life := range lives {
+		link := newLink(t)
+		link.ID[0] = 5 // All of one partition.
+		links = append(links, create(t, s, link, life))
+	}
+	if _, err := s.Revoke(t.Context(), links[2].ID, "", operator()); err != nil {
+		t.Fatalf("revoke: %v", err)
+	}
+	for _, test := range []struct {
+		after time.Duration
+		want  int64
+	}{
+		{0, 4},
+		{89 * time.Second, 4},
+		{90*time.Second + time.Minute, 2},
+		{20 * time.Minute, 2},
+		{62 * time.Minute, 1},
+		{29 * time.Hour, 1},
+		{31 * time.Hour, 0},
+		{100 * time.Hour, 0},
+	} {
+		c.step(test.after - c.now.Sub(time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)))
+		for range 2 {
+			got, err := s.Active(t.Context())
+			if err != nil {
+				t.Fatalf("count: %v", err)
+			}
+			if got != test.want {
+				t.Errorf("after %v %d links are live, not %d", test.after, got, test.want)
+			}
+		}
+	}
+	create(t, s, newLink(t), time.Minute)
+	if got, err := s.Active(t.Context()); err != nil || got != 1 {
+		t.Errorf("after all that %d links are live, %v", got, err)
+	}
+}
+
+// TestGenerations issues links over half a year: listings find those that are
+// known, across generations, and what all have left is gone from Redis.
+func TestGenerations(t *testing.T) {
+	c := startClock(t)
+	long := func(o *redisstore.Options) {
+		o.Prefix, o.MaxLife, o.Retention = "keyhole", 100*24*time.Hour, 10*24*time.Hour
+	}
+	s := open(t, c.client, long)
+	issue := func(n int, life time.Duration) {
+		link := newLink(t)
+		link.ID[0], link.Note, link.Ref.Key = 7, fmt.Sprint(n), fmt.Sprintf("a/%03d", n)
+		create(t, s, link, life)
+	}
+	const day = 24 * time.Hour
+	for n := range 18 {
+		life := day
+		if n%3 == 0 {
+			life = 100 * day
+		}
+		issue(n, life)
+		c.step(10 * day)
+	}
+	// Now day 180: of the long ones those since day 70 are known, of the short
+	// ones those since day 169.
+	want := []string{"17", "15", "12", "9"}
+	for what, q := range map[string]gateway.ListQuery{
+		"everything": {Limit: 3},
+		"by bucket":  {Limit: 3, Bucket: "reports"},
+		"by label":   {Limit: 3, LabelName: "team", LabelValue: "audit"},
+	} {
+		equal(t, what, notesOf(listed(t, s, q)), want)
+	}
+	byKey := gateway.ListQuery{Limit: 3, Bucket: "reports", Prefix: "a/"}
+	equal(t, "by key", notesOf(listed(t, s, byKey)), []string{"9", "12", "15", "17"})
+
+	// A later, shorter policy hides none of them.
+	short := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.MaxLife, o.Retention = time.Hour, time.Hour })
+	equal(t, "under a shorter policy", notesOf(listed(t, short, gateway.ListQuery{Limit: 3})), want)
+
+	c.step(120 * day)
+	equal(t, "much later", len(listed(t, s, gateway.ListQuery{Limit: 3})), 0)
+	for _, key := range c.server.Keys() {
+		switch key {
+		case "keyhole:partitions", "keyhole:horizon", "keyhole:{p7}:ops", "keyhole:{p7}:clicks", "keyhole:{p7}:active":
+		default:
+			t.Errorf("%s is left", key)
+		}
+	}
+	issue(99, day)
+	if n, err := c.server.Stream("keyhole:{p7}:ops"); err != nil || len(n) != 1 {
+		t.Errorf("%d operators' events are left, %v", len(n), err)
+	}
+}
+
+// TestClockSteps sets Redis' clock back and forth, also into an earlier
+// generation: every link is listed once.
+func TestClockSteps(t *testing.T) {
+	c := startClock(t)
+	const generation = 32 * 24 * time.Hour
+	c.step(generation - time.Duration(c.now.UnixNano())%generation + 5*24*time.Hour)
+	s := open(t, c.client)
+	var want []string
+	for n := range 40 {
+		link := newLink(t)
+		link.ID[0], link.Note = 3, fmt.Sprintf("%02d", n)
+		create(t, s, link, 7*24*time.Hour)
+		want = append([]string{link.Note}, want...)
+		switch {
+		case n == 10:
+			c.step(-10 * 24 * time.Hour)
+		case n == 20:
+			c.step(10 * 24 * time.Hour)
+		case n%2 == 0:
+			c.step(-time.Second)
+		}
+	}
+	seen := map[string]int{}
+	for _, note := range notesOf(listed(t, s, gateway.ListQuery{Limit: 7})) {
+		seen[note]++
+	}
+	for _, note := range want {
+		if seen[note] != 1 {
+			t.Errorf("link %s came %d times", note, seen[note])
+		}
+	}
+}

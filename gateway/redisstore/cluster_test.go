@@ -1,0 +1,154 @@
+package redisstore_test
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// TestMigration moves the slot of a link while it is clicked: a click is
+// admitted by the old node, refused whole while the link is in pieces, sent on
+// by ASK and at last by MOVED. None is counted twice.
+func TestMigration(t *testing.T) {
+	g := redistest.StartCluster(t)
+	o := clientOptions(redisstore.ModeCluster, g.Addresses...)
+	o.Timeout = brief
+	prefix := newPrefix()
+	s := open(t, o, withPrefix(prefix))
+	link := create(t, s, newLink(t))
+	other := newLink(t)
+	other.ID[0] = link.ID[0]
+	create(t, s, other)
+	permission := prefix + ":" + partitionOf(link.ID) + ":l:" + link.ID.String()
+	slot := g.Servers[0].MustDo(t, "CLUSTER", "KEYSLOT", permission)
+	from, to := g.Servers[0], g.Servers[1]
+	for _, node := range g.Servers[:3] {
+		if _, err := node.Do("EXISTS", permission); err == nil {
+			from = node
+		}
+	}
+	if from == to {
+		to = g.Servers[2]
+	}
+	to.MustDo(t, "CLUSTER", "SETSLOT", slot, "IMPORTING", from.MustDo(t, "CLUSTER", "MYID"))
+	from.MustDo(t, "CLUSTER", "SETSLOT", slot, "MIGRATING", to.MustDo(t, "CLUSTER", "MYID"))
+	host, port, err := net.SplitHostPort(to.Addr)
+	if err != nil {
+		t.Fatalf("address: %v", err)
+	}
+	move := func(keys ...string) {
+		t.Helper()
+		from.MustDo(t, append([]string{
+			"MIGRATE", host, port, "", "0", "5000", "AUTH2", redistest.AdminUsername, redistest.AdminPassword, "KEYS",
+		}, keys...)...)
+	}
+
+	equal(t, "before", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+	move(permission)
+	start := time.Now()
+	_, err = s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
+	unavailable(t, "in pieces", err)
+	if took := time.Since(start); took < brief/2 || took > brief+grace {
+		t.Errorf("a link in pieces was asked for %v", took)
+	}
+	move(strings.Split(from.MustDo(t, "CLUSTER", "GETKEYSINSLOT", slot, "100"), "\n")...)
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		equal(t, "sent on by ASK, "+method, admit(t, s, link.ID, method), gateway.OutcomeRedirected)
+	}
+	equal(t, "the other link", admit(t, s, other.ID, "GET"), gateway.OutcomeRedirected)
+	if _, err := s.List(t.Context(), gateway.ListQuery{Limit: 10}); err != nil {
+		t.Errorf("list: %v", err)
+	}
+	for _, node := range g.Servers[:3] {
+		node.MustDo(t, "CLUSTER", "SETSLOT", slot, "NODE", to.MustDo(t, "CLUSTER", "MYID"))
+	}
+	equal(t, "sent on by MOVED", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+	equal(t, "clicks", get(t, s, link.ID).Clicks, 4)
+	equal(t, "events", len(events(t, s, link.ID, 50)), 5)
+}
+
+// TestFailover kills a master: after a window of ErrUnavailable the replica
+// goes on with the links, for a cluster and behind Sentinel.
+func TestFailover(t *testing.T) {
+	for name, start := range map[string]func(t *testing.T) (*redistest.Group, redisstore.ClientOptions){
+		"cluster": func(t *testing.T) (*redistest.Group, redisstore.ClientOptions) {
+			t.Helper()
+			g := redistest.StartCluster(t)
+			return g, clientOptions(redisstore.ModeCluster, g.Addresses...)
+		},
+		"sentinel": func(t *testing.T) (*redistest.Group, redisstore.ClientOptions) {
+			t.Helper()
+			g := redistest.StartSentinel(t)
+			o := clientOptions(redisstore.ModeSentinel, g.Addresses...)
+			o.MasterName = g.Master
+			return g, o
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, o := start(t)
+			o.Timeout = brief
+			prefix := newPrefix()
+			s := open(t, o, withPrefix(prefix))
+			link := create(t, s, newLink(t))
+			admit(t, s, link.ID, "GET")
+			permission := prefix + ":" + partitionOf(link.ID) + ":l:" + link.ID.String()
+			var master *redistest.Server
+			for i, node := range g.Servers[:len(g.Servers)/2] {
+				n, err := node.Do("EXISTS", permission)
+				if err != nil || n != "1" {
+					continue
+				}
+				master = node
+				redistest.Wait(t, "the replica", func() error {
+					return sameOffset(node, g.Servers[len(g.Servers)/2+i])
+				})
+			}
+			master.Kill(t)
+			began := time.Now()
+			outages := 0
+			redistest.Wait(t, "the replica to take over", func() error {
+				start := time.Now()
+				_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
+				if took := time.Since(start); took > brief+grace {
+					t.Errorf("admit took %v", took)
+				}
+				if err != nil {
+					outages++
+					unavailable(t, "admit", err)
+				}
+				return err
+			})
+			t.Logf("%v without clicks, %d refused", time.Since(began).Round(time.Millisecond), outages)
+			if outages == 0 {
+				t.Error("no click was refused: the master was not killed")
+			}
+			// The other connections learn of the new master by their first call.
+			redistest.Wait(t, "readiness", func() error { return s.Ready(t.Context()) })
+			equal(t, "clicks", get(t, s, link.ID).Clicks, 2)
+		})
+	}
+}
+
+// sameOffset reports an error until a replica has all that its master wrote.
+func sameOffset(master, replica *redistest.Server) error {
+	of := func(s *redistest.Server, name string) string {
+		info, _ := s.Do("INFO", "replication")
+		for line := range strings.Lines(info) {
+			if value, ok := strings.CutPrefix(line, name+":"); ok {
+				return value
+			}
+		}
+		return name
+	}
+	if of(master, "master_repl_offset") != of(replica, "slave_repl_offset") {
+		return errors.New("the replica is behind")
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package redisstore
+
+import (
+	"crypto/md5" //nolint:gosec // For the size of an ETag alone.
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// errRecord means a record that this version does not understand.
+var errRecord = errors.New("unknown record")
+
+// version is the first byte of every record. The scripts know it as VERSION.
+const version = 1
+
+// appendString appends s with its length before it, so that nothing in s can
+// be taken for another field.
+func appendString(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// appendTime appends t in milliseconds, 0 for the zero time.
+func appendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return binary.AppendUvarint(b, 0)
+	}
+	return binary.AppendUvarint(b, uint64(max(t.UnixMilli(), 0)))
+}
+
+// decoder reads fields one after the other. The first that is cut short stops
+// it: err is to be asked once, at the end.
+type decoder struct {
+	rest string
+	err  error
+}
+
+// fixed reads width bytes as a big-endian number.
+func (d *decoder) fixed(width int) int64 {
+	raw := d.take(uint64(width)) //nolint:gosec // Constants of the layout.
+	var n int64
+	for i := range len(raw) {
+		n = n<<8 | int64(raw[i])
+	}
+	return n
+}
+
+// take reads n bytes.
+func (d *decoder) take(n uint64) string {
+	if d.err != nil || n > uint64(len(d.rest)) {
+		d.err = fmt.Errorf("%w: cut short", errRecord)
+		return ""
+	}
+	taken := d.rest[:n]
+	d.rest = d.rest[n:]
+	return taken
+}
+
+// number reads what binary.AppendUvarint wrote of a number that fits int64.
+func (d *decoder) number() int64 {
+	var n uint64
+	for shift := 0; shift < 64; shift += 7 {
+		b := d.take(1)
+		if b == "" {
+			return 0
+		}
+		n |= uint64(b[0]&0x7f) << shift
+		if b[0] < 0x80 && n <= math.MaxInt64 {
+			return int64(n)
+		}
+	}
+	d.err = fmt.Errorf("%w: number too large", errRecord)
+	return 0
+}
+
+// text reads what appendString wrote.
+func (d *decoder) text() string {
+	return d.take(uint64(d.number())) //nolint:gosec // Never negative.
+}
+
+// moment reads what appendTime wrote.
+func (d *decoder) moment() time.Time { return moment(d.number()) }
+
+// moment turns Redis' milliseconds into a time; 0 is the zero time.
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// The two ways that an ETag is kept: as text, or as the bytes of the MD5 that
+// most are, which spares 18 bytes a link.
+const (
+	etagText = 0
+	etagMD5  = 1
+)
+
+// appendETag appends an ETag as it was given, quotes included.
+func appendETag(b []byte, etag string) []byte {
+	if len(etag) == 2+2*md5.Size && etag == strings.ToLower(etag) {
+		sum, err := hex.DecodeString(etag[1 : len(etag)-1])
+		if err == nil && etag[0] == '"' && etag[len(etag)-1] == '"' {
+			return append(append(b, etagMD5), sum...)
+		}
+	}
+	return appendString(append(b, etagText), etag)
+}
+
+// etag reads what appendETag wrote.
+func (d *decoder) etag() string {
+	if d.fixed(1) == etagMD5 {
+		return `"` + hex.EncodeToString([]byte(d.take(md5.Size))) + `"`
+	}
+	return d.text()
+}

@@ -1,0 +1,198 @@
+package redisstore_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+)
+
+// TestContract holds every kind of Redis to the same contract.
+func TestContract(t *testing.T) {
+	for name, start := range targets() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := start(t)
+			testStore(t, g)
+		})
+	}
+}
+
+// testStore is the contract of gateway.Store and gateway.ClickStore.
+func testStore(t *testing.T, g target) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, target){
+		"create and get": testCreate,
+		"click":          testClick,
+		"revoke":         testRevoke,
+		"expire":         testExpire,
+		"list":           testList,
+		"paging":         testPaging,
+		"events":         testEvents,
+		"active":         testActive,
+		"ready":          testReady,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, g) })
+	}
+}
+
+func testCreate(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	want := newLink(t)
+	created := create(t, s, want, 90*time.Minute)
+	want.State, want.CreatedAt, want.ExpiresAt = gateway.StateActive, created.CreatedAt, created.CreatedAt.Add(90*time.Minute)
+	equal(t, "created", plain(created), plain(want))
+	if skew := time.Since(created.CreatedAt).Abs(); skew > time.Minute {
+		t.Errorf("created %v from now", skew)
+	}
+	equal(t, "got", plain(get(t, s, want.ID)), plain(want))
+
+	again, err := s.Create(t.Context(), newLink(t), time.Hour, operator())
+	if err != nil {
+		t.Errorf("a second link: %v", err)
+	}
+	other := newLink(t)
+	other.ID, other.Note = want.ID, "another"
+	existing, err := s.Create(t.Context(), other, time.Hour, operator())
+	if !errors.Is(err, gateway.ErrExists) {
+		t.Errorf("create again: %v, want ErrExists", err)
+	}
+	equal(t, "existing", plain(existing), plain(want))
+	if _, err := s.Get(t.Context(), newID(t)); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("get what never was: %v, want ErrNotFound", err)
+	}
+
+	bare := gateway.Link{ID: newID(t), Ref: gateway.ObjectRef{Storage: "s", Bucket: "b", Key: "k"}}
+	create(t, s, bare)
+	got := get(t, s, bare.ID)
+	bare.State, bare.CreatedAt, bare.ExpiresAt = gateway.StateActive, got.CreatedAt, got.ExpiresAt
+	equal(t, "bare", plain(got), plain(bare))
+	_ = again
+
+	for name, spoil := range map[string]func(*gateway.Link){
+		"NUL in the key":      func(l *gateway.Link) { l.Ref.Key = "a\x00b" },
+		"NUL in the bucket":   func(l *gateway.Link) { l.Ref.Bucket = "a\x00b" },
+		"NUL in a label":      func(l *gateway.Link) { l.Labels = map[string]string{"a\x00b": "c"} },
+		"unknown disposition": func(l *gateway.Link) { l.Disposition = "form-data" },
+	} {
+		bad := newLink(t)
+		spoil(&bad)
+		if _, err := s.Create(t.Context(), bad, time.Hour, operator()); err == nil {
+			t.Errorf("%s was kept", name)
+		}
+	}
+}
+
+func testClick(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	link := create(t, s, newLink(t))
+	admission, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET", Address: "2001:db8::1"})
+	if err != nil {
+		t.Fatalf("admit: %v", err)
+	}
+	if left := admission.Permission.Remaining; left <= 59*time.Minute || left > time.Hour {
+		t.Errorf("remaining %v of an hour", left)
+	}
+	admission.Permission.Remaining = 0
+	equal(t, "admission", admission, gateway.Admission{
+		Outcome: gateway.OutcomeRedirected,
+		Permission: gateway.Permission{
+			Ref: link.Ref, Filename: "summary.pdf",
+			Disposition: gateway.DispositionAttachment, ContentType: "application/pdf",
+		},
+	})
+	pinned := newLink(t)
+	pinned.Pin = "version"
+	create(t, s, pinned)
+	admission, err = s.Admit(t.Context(), gateway.Attempt{ID: pinned.ID, Method: "HEAD"})
+	if err != nil {
+		t.Fatalf("admit: %v", err)
+	}
+	equal(t, "version of a pinned link", admission.Permission.VersionID, "v1")
+	for _, method := range []string{"HEAD", "POST", "HEAD", "GET"} {
+		equal(t, method, admit(t, s, link.ID, method), gateway.OutcomeRedirected)
+	}
+	equal(t, "clicks", get(t, s, link.ID).Clicks, 3)
+	equal(t, "a miss", admit(t, s, newID(t), "GET"), gateway.OutcomeNotFound)
+	if _, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "PUT"}); !errors.Is(err, gateway.ErrUnavailable) {
+		t.Errorf("PUT: %v, want ErrUnavailable", err)
+	}
+	if err := s.Fail(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.OutcomeObjectGone); err != nil {
+		t.Errorf("fail: %v", err)
+	}
+	equal(t, "clicks after a failed one", get(t, s, link.ID).Clicks, 3)
+}
+
+func testRevoke(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	link := create(t, s, newLink(t))
+	admit(t, s, link.ID, "GET")
+	revoked, err := s.Revoke(t.Context(), link.ID, "sent to the wrong person", operator())
+	if err != nil {
+		t.Fatalf("revoke: %v", err)
+	}
+	want := link
+	want.State, want.Clicks, want.RevokedAt = gateway.StateRevoked, 1, revoked.RevokedAt
+	want.RevokedBy, want.RevokeReason = operator().Actor, "sent to the wrong person"
+	equal(t, "revoked", plain(revoked), plain(want))
+	if since := time.Since(revoked.RevokedAt).Abs(); since > time.Minute {
+		t.Errorf("revoked %v from now", since)
+	}
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		equal(t, method, admit(t, s, link.ID, method), gateway.OutcomeRevoked)
+	}
+	again, err := s.Revoke(t.Context(), link.ID, "another reason", gateway.Origin{Actor: "bob"})
+	if err != nil {
+		t.Fatalf("revoke again: %v", err)
+	}
+	equal(t, "revoked again", plain(again), plain(want))
+	equal(t, "got", plain(get(t, s, link.ID)), plain(want))
+	if _, err := s.Revoke(t.Context(), newID(t), "", operator()); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("revoke what never was: %v, want ErrNotFound", err)
+	}
+}
+
+// testExpire sees a link of 2 s end by Redis' clock, with nothing run for it.
+func testExpire(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client, func(o *redisstore.Options) { o.Retention = 3 * time.Second })
+	link := create(t, s, newLink(t), 2*time.Second)
+	equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+	poll(t, 4*time.Second, func() bool { return admit(t, s, link.ID, "HEAD") == gateway.OutcomeExpired })
+	if early := time.Until(link.ExpiresAt); early > 100*time.Millisecond {
+		t.Errorf("expired %v early", early)
+	}
+	equal(t, "click after the end", admit(t, s, link.ID, "GET"), gateway.OutcomeExpired)
+	got := get(t, s, link.ID)
+	equal(t, "state", got.State, gateway.StateExpired)
+	equal(t, "clicks", got.Clicks, 1)
+	unchanged, err := s.Revoke(t.Context(), link.ID, "too late", operator())
+	if err != nil {
+		t.Fatalf("revoke: %v", err)
+	}
+	equal(t, "revoked after the end", plain(unchanged), plain(got))
+	poll(t, 6*time.Second, func() bool { return admit(t, s, link.ID, "GET") == gateway.OutcomeNotFound })
+	if _, err := s.Get(t.Context(), link.ID); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("get past retention: %v, want ErrNotFound", err)
+	}
+}
+
+// poll asks until done, for limit at most.
+func poll(tb testing.TB, limit time.Duration, done func() bool) {
+	tb.Helper()
+	deadline := time.After(limit)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-deadline:
+			tb.Fatalf("not within %v", limit)
+		case <-tick.C:
+		}
+	}
+}

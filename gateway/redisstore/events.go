@@ -1,0 +1,173 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"keyhole/gateway"
+)
+
+// keptClicks is how many of its clicks' events a link shows. The script keeps
+// a few more before it cuts.
+const keptClicks = 100
+
+// Events implements gateway.Store: operators' events, all within retention, and
+// the last clicks, joined by time.
+func (s *Store) Events(ctx context.Context, id gateway.ID, cursor string, limit int) (_ gateway.EventList, err error) {
+	defer s.observe(callEvents, time.Now(), &err)
+	limit = max(limit, 1)
+	from := eventPosition{clicks: -1}
+	if cursor != "" {
+		if from, err = parseEventPosition(id, cursor); err != nil {
+			return gateway.EventList{}, err
+		}
+	}
+	ctx, cancel, err := s.begin(ctx)
+	defer cancel()
+	if err != nil {
+		return gateway.EventList{}, err
+	}
+	v, err := run(ctx, s.client.rest, s.scripts.events, true,
+		[]string{s.keys.history(id), s.keys.operations(partition(id))}, from.operation, limit+1)
+	if err != nil {
+		return gateway.EventList{}, unavailable("events", err)
+	}
+	r := replyOf(v)
+	switch r.text() {
+	case "n":
+		return gateway.EventList{}, gateway.ErrNotFound
+	case "l":
+	default:
+		return gateway.EventList{}, unavailable("events", errRecord)
+	}
+	r.number()
+	clicks, err := clicksOf(id, r.list(), from)
+	if err != nil {
+		return gateway.EventList{}, unavailable("events", err)
+	}
+	operations, err := operationsOf(r.list())
+	if err != nil || r.err != nil {
+		return gateway.EventList{}, unavailable("events", fmt.Errorf("%w: %w", errRecord, err))
+	}
+	return eventList(id, clicks, operations, limit), nil
+}
+
+// eventPosition says where a page of events ended: clicks from time on back,
+// of those at that very millisecond only the oldest few, which neither a new
+// click nor the cut of old ones changes; operators' events from one on back.
+type eventPosition struct {
+	time      int64  // milliseconds
+	clicks    int    // how many of that millisecond are left; -1: no position
+	operation string // 10 bytes, as the script takes it
+}
+
+// parseEventPosition reads a cursor of the events of one link.
+func parseEventPosition(id gateway.ID, cursor string) (eventPosition, error) {
+	raw, err := parseCursor(cursorEvents, string(id[:]), cursor)
+	if err != nil {
+		return eventPosition{}, err
+	}
+	d := decoder{rest: raw}
+	p := eventPosition{time: d.fixed(6), clicks: int(d.fixed(2)), operation: d.take(10)}
+	if d.err != nil || d.rest != "" {
+		return eventPosition{}, gateway.ErrCursor
+	}
+	return p, nil
+}
+
+// cursor packs the position.
+func (p eventPosition) cursor(id gateway.ID) string {
+	raw := binary.BigEndian.AppendUint64(nil, uint64(p.time)<<16|uint64(p.clicks)) //nolint:gosec // 48 and 16 bits.
+	return makeCursor(cursorEvents, string(id[:]), string(raw)+p.operation)
+}
+
+// clicksOf reads the list of a history's clicks and returns those that are
+// still to be shown, newest first.
+func clicksOf(id gateway.ID, list []any, from eventPosition) ([]gateway.Event, error) {
+	list = list[max(len(list)-keptClicks, 0):]
+	var events []gateway.Event
+	same := 0
+	for _, v := range list {
+		record, ok := v.(string)
+		if !ok {
+			return nil, errRecord
+		}
+		c, err := parseClick(id, record)
+		if err != nil {
+			return nil, err
+		}
+		at := c.Time.UnixMilli()
+		if from.clicks >= 0 && at == from.time {
+			same++
+		}
+		if from.clicks < 0 || at < from.time || at == from.time && same <= from.clicks {
+			events = append(events, c.Event)
+		}
+	}
+	slices.Reverse(events)
+	return events, nil
+}
+
+// operationsOf reads time, sequence and value in turn.
+func operationsOf(list []any) ([]operation, error) {
+	r := &reply{rest: list}
+	var operations []operation
+	for len(r.rest) > 0 && r.err == nil {
+		ms, seq, record := r.number(), r.number(), r.text()
+		if r.err != nil {
+			return nil, r.err
+		}
+		o, err := parseOperation(ms, seq, record)
+		if err != nil {
+			return nil, err
+		}
+		operations = append(operations, o)
+	}
+	return operations, r.err
+}
+
+// eventList joins the two kinds, newest first.
+func eventList(id gateway.ID, clicks []gateway.Event, operations []operation, limit int) gateway.EventList {
+	page := gateway.EventList{}
+	next := eventPosition{operation: noOperation}
+	if len(operations) > 0 {
+		next.operation = operations[0].at
+	}
+	for len(page.Events) < limit && len(clicks)+len(operations) > 0 {
+		if len(operations) > 0 && (len(clicks) == 0 || operationFirst(operations[0].Event, clicks[0])) {
+			page.Events = append(page.Events, operations[0].Event)
+			next.operation = operations[0].before
+			operations = operations[1:]
+			continue
+		}
+		page.Events = append(page.Events, clicks[0])
+		clicks = clicks[1:]
+	}
+	if len(clicks)+len(operations) == 0 {
+		return page
+	}
+	if len(clicks) > 0 {
+		next.time = clicks[0].Time.UnixMilli()
+		for _, c := range clicks {
+			if c.Time.Equal(clicks[0].Time) {
+				next.clicks++
+			}
+		}
+	}
+	page.Next = next.cursor(id)
+	return page
+}
+
+// operationFirst tells whether an operators' event is newer than a click. In
+// the same millisecond the issue is older than any click, and a revocation
+// newer than all but those that it refused.
+func operationFirst(operation, c gateway.Event) bool {
+	if !operation.Time.Equal(c.Time) {
+		return operation.Time.After(c.Time)
+	}
+	refused := operation.Kind == gateway.EventRevoked && c.Outcome == gateway.OutcomeRevoked
+	return operation.Kind != gateway.EventIssued && !refused
+}

@@ -1,0 +1,235 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// brief is the redis.timeout of the tests in which it runs out.
+const brief = 300 * time.Millisecond
+
+// grace is what an answer may take beyond the timeout.
+const grace = 200 * time.Millisecond
+
+// briefly is g with the short timeout.
+func briefly(g target) redisstore.ClientOptions {
+	o := g.client
+	o.Timeout = brief
+	return o
+}
+
+// everyCall calls all that a Store has, and fails the test for a call that does
+// not end as ErrUnavailable in time.
+func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
+	t.Helper()
+	attempt := gateway.Attempt{ID: id, Method: "GET"}
+	for name, call := range map[string]func(ctx context.Context) error{
+		"admit": func(ctx context.Context) error { _, err := s.Admit(ctx, attempt); return err },
+		"fail":  func(ctx context.Context) error { return s.Fail(ctx, attempt, gateway.OutcomeUnavailable) },
+		"create": func(ctx context.Context) error {
+			_, err := s.Create(ctx, newLink(t), time.Hour, operator())
+			return err
+		},
+		"get":     func(ctx context.Context) error { _, err := s.Get(ctx, id); return err },
+		"list":    func(ctx context.Context) error { _, err := s.List(ctx, gateway.ListQuery{Limit: 5}); return err },
+		"revoke":  func(ctx context.Context) error { _, err := s.Revoke(ctx, id, "", operator()); return err },
+		"events":  func(ctx context.Context) error { _, err := s.Events(ctx, id, "", 5); return err },
+		"active":  func(ctx context.Context) error { _, err := s.Active(ctx); return err },
+		"dropped": func(ctx context.Context) error { _, err := s.Dropped(ctx); return err },
+		"ready":   s.Ready,
+		"inspect": func(ctx context.Context) error { _, err := s.Inspect(ctx); return err },
+	} {
+		start := time.Now()
+		err := call(t.Context())
+		if took := time.Since(start); took > brief+grace {
+			t.Errorf("%s took %v", name, took)
+		}
+		unavailable(t, name, err)
+	}
+}
+
+// TestKilled kills Redis: every call says so in time, and all goes on when it
+// is back.
+func TestKilled(t *testing.T) {
+	node := redistest.StartSingle(t, "appendfsync always")
+	g := target{client: clientOptions(redisstore.ModeSingle, node.Addr)}
+	s := open(t, briefly(g), withPrefix("keyhole"))
+	link := create(t, s, newLink(t))
+	admit(t, s, link.ID, "GET")
+	node.Kill(t)
+	everyCall(t, s, link.ID)
+	// A refused connection is known at once: nobody waits for the timeout.
+	start := time.Now()
+	_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
+	unavailable(t, "admit", err)
+	if took := time.Since(start); took > brief/2 {
+		t.Errorf("a refused connection took %v", took)
+	}
+	everyCall(t, open(t, briefly(g)), link.ID) // A gateway that starts meanwhile.
+	node.Start(t)
+	// After many refused connections go-redis tries once a second.
+	redistest.Wait(t, "redis to be ready", func() error { return s.Ready(t.Context()) })
+	equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+	equal(t, "clicks", get(t, s, link.ID).Clicks, 2)
+	if _, err := s.Revoke(t.Context(), link.ID, "", operator()); err != nil {
+		t.Fatalf("revoke: %v", err)
+	}
+	node.Kill(t)
+	node.Start(t)
+	redistest.Wait(t, "redis to be ready", func() error { return s.Ready(t.Context()) })
+	equal(t, "click on the revoked", admit(t, s, link.ID, "GET"), gateway.OutcomeRevoked)
+}
+
+// TestAsleep stops every server: clicks come back in time, are not sent twice,
+// and leave nothing running behind. What was sent is executed late, once.
+func TestAsleep(t *testing.T) {
+	for name, start := range targets() {
+		if name == "miniredis" {
+			continue // It cannot be put to sleep without the test.
+		}
+		t.Run(name, func(t *testing.T) {
+			g := start(t)
+			s := open(t, briefly(g))
+			link := create(t, s, newLink(t))
+			admit(t, s, link.ID, "GET")
+			for _, node := range g.nodes {
+				node.Pause(t)
+				defer node.Resume(t) // Whatever happens below.
+			}
+			before := time.Now()
+			_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
+			if took := time.Since(before); took > brief+grace {
+				t.Errorf("admit took %v", took)
+			}
+			unavailable(t, "admit", err)
+			for _, node := range g.nodes {
+				node.Resume(t)
+			}
+			poll(t, timeout, func() bool { link, err := s.Get(t.Context(), link.ID); return err == nil && link.Clicks >= 2 })
+			equal(t, "clicks", get(t, s, link.ID).Clicks, 2)
+		})
+	}
+}
+
+// TestAsleepAll calls everything on a server that is asleep, and many clicks at
+// once: goroutines stay bounded.
+func TestAsleepAll(t *testing.T) {
+	node := redistest.StartSingle(t)
+	s := open(t, briefly(target{client: clientOptions(redisstore.ModeSingle, node.Addr)}))
+	link := create(t, s, newLink(t))
+	node.Pause(t)
+	everyCall(t, s, link.ID)
+	before := runtime.NumGoroutine()
+	var clicks sync.WaitGroup
+	for range 500 {
+		clicks.Go(func() {
+			start := time.Now()
+			_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
+			unavailable(t, "admit", err)
+			if took := time.Since(start); took > brief+grace {
+				t.Errorf("admit took %v", took)
+			}
+		})
+	}
+	clicks.Wait()
+	poll(t, 5*time.Second, func() bool { return runtime.NumGoroutine() < before+100 })
+	node.Resume(t)
+	redistest.Wait(t, "redis to be ready", func() error { return s.Ready(t.Context()) })
+	equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+}
+
+// TestLostReply loses the reply to a click, a create and a revoke: the click
+// and the create run once, the revoke may be repeated.
+func TestLostReply(t *testing.T) {
+	node := redistest.StartSingle(t)
+	p := startProxy(t, node.Addr)
+	s := open(t, briefly(target{client: clientOptions(redisstore.ModeSingle, p.addr)}))
+	link := create(t, s, newLink(t))
+	admit(t, s, link.ID, "GET")
+	lose := func(what string, call func() error) {
+		t.Helper()
+		p.armed.Store(true)
+		before := executions(t, node)
+		unavailable(t, what, call())
+		p.armed.Store(false)
+		if n := executions(t, node) - before; n != 1 {
+			t.Errorf("%s was executed %d times", what, n)
+		}
+	}
+	lose("a click", func() error {
+		_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
+		return err
+	})
+	lose("a failure", func() error {
+		return s.Fail(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.OutcomeObjectGone)
+	})
+	lost := newLink(t)
+	lose("a create", func() error {
+		_, err := s.Create(t.Context(), lost, time.Hour, operator())
+		return err
+	})
+	if n := p.lost.Load(); n != 3 {
+		t.Errorf("%d replies were lost, not 3", n)
+	}
+	equal(t, "clicks", get(t, s, link.ID).Clicks, 2)
+	equal(t, "the link that was created", get(t, s, lost.ID).State, gateway.StateActive)
+}
+
+// executions returns how many scripts the server has run.
+func executions(t *testing.T, node *redistest.Server) int {
+	t.Helper()
+	n := 0
+	for line := range strings.Lines(node.MustDo(t, "INFO", "commandstats")) {
+		if strings.HasPrefix(line, "cmdstat_eval") {
+			n += number(t, line, "calls=")
+		}
+	}
+	return n
+}
+
+// TestScriptFlush empties the script cache under every call.
+func TestScriptFlush(t *testing.T) {
+	g := startSingle(t)
+	s := open(t, g.client)
+	link := create(t, s, newLink(t))
+	for name, call := range map[string]func() error{
+		"admit":  func() error { _, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}); return err },
+		"create": func() error { _, err := s.Create(t.Context(), newLink(t), time.Hour, operator()); return err },
+		"get":    func() error { _, err := s.Get(t.Context(), link.ID); return err },
+		"list":   func() error { _, err := s.List(t.Context(), gateway.ListQuery{Limit: 5}); return err },
+		"events": func() error { _, err := s.Events(t.Context(), link.ID, "", 5); return err },
+		"active": func() error { _, err := s.Active(t.Context()); return err },
+		"revoke": func() error { _, err := s.Revoke(t.Context(), newID(t), "", operator()); return err },
+	} {
+		g.nodes[0].MustDo(t, "SCRIPT", "FLUSH")
+		if err := call(); err != nil && !errors.Is(err, gateway.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	equal(t, "clicks", get(t, s, link.ID).Clicks, 1)
+}
+
+// TestCanceled gives up on a call: that is no failure of Redis.
+func TestCanceled(t *testing.T) {
+	node := redistest.StartSingle(t)
+	var seen calls
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr), func(o *redisstore.Options) { o.Observe = seen.observe })
+	link := create(t, s, newLink(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Get(ctx, link.ID)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("get: %v, want context.Canceled", err)
+	}
+	unavailable(t, "get", err)
+	equal(t, "calls", seen.seen, []string{"create ok", "get canceled"})
+}

@@ -1,0 +1,230 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The reasons, beside its not answering, for which Redis is not ready.
+var (
+	// ErrEvicting means that maxmemory is set with a policy that throws keys
+	// away, links and revocations among them.
+	ErrEvicting = errors.New("redis evicts keys: set maxmemory-policy noeviction")
+	// ErrNotMaster means that what answers cannot be written to.
+	ErrNotMaster = errors.New("redis is not a master")
+	// ErrVersion means that the server is older than Redis 7.0 or Valkey 7.2.
+	ErrVersion = errors.New("redis is too old")
+	// ErrClusterDown means that some of the cluster's slots are not served.
+	ErrClusterDown = errors.New("redis cluster is down")
+)
+
+// ServerInfo is what a server says about itself. In a cluster it is what all
+// masters have in common, and the worst of what they have not.
+type ServerInfo struct {
+	Version     string // such as "7.0.15"
+	Valkey      bool   // Valkey rather than Redis
+	Role        string // "master" or "slave"
+	MaxMemory   int64  // bytes, 0: not limited
+	Policy      string // maxmemory-policy
+	AOF         bool   // every write goes to an append-only file
+	LastSave    time.Time
+	Replicas    int // connected ones
+	MinReplicas bool
+}
+
+// Evicting tells whether the server may throw keys away.
+func (i ServerInfo) Evicting() bool {
+	return i.MaxMemory > 0 && i.Policy != "noeviction"
+}
+
+// Ready asks Redis, now, whether links can be served: every master answers as
+// a writable one of a version that will do, evicts nothing and keeps the
+// partitions that this version knows. The error is gateway.ErrUnavailable and,
+// where Redis did answer, one of the errors above or ErrPartitions.
+func (s *Store) Ready(ctx context.Context) (err error) {
+	defer s.observe(callReady, time.Now(), &err)
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	info, err := s.client.inspect(ctx)
+	if err != nil {
+		return unavailable("ready", err)
+	}
+	// What has been seen of eviction stays until it is seen otherwise.
+	s.evicting.Store(info.Evicting())
+	if err := info.check(); err != nil {
+		return unavailable("ready", err)
+	}
+	if err := s.Prepare(ctx); err != nil {
+		return unavailable("ready", err)
+	}
+	return nil
+}
+
+// check names what is wrong with the server.
+func (i ServerInfo) check() error {
+	major, minor := i.release()
+	switch {
+	case i.Role != "master":
+		return fmt.Errorf("%w: %s", ErrNotMaster, i.Role)
+	case i.Evicting():
+		return fmt.Errorf("%w: now %s", ErrEvicting, i.Policy)
+	case major < 7, i.Valkey && major == 7 && minor < 2:
+		return fmt.Errorf("%w: %s, needed is Redis 7.0 or Valkey 7.2", ErrVersion, i.Version)
+	}
+	return nil
+}
+
+// release returns the first two numbers of the version.
+func (i ServerInfo) release() (major, minor int) {
+	parts := strings.SplitN(i.Version, ".", 3)
+	major, _ = strconv.Atoi(parts[0])
+	if len(parts) > 1 {
+		minor, _ = strconv.Atoi(parts[1])
+	}
+	return major, minor
+}
+
+// Inspect returns what Redis says about itself.
+func (s *Store) Inspect(ctx context.Context) (_ ServerInfo, err error) {
+	defer s.observe(callInspect, time.Now(), &err)
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	info, err := s.client.inspect(ctx)
+	if err != nil {
+		return ServerInfo{}, unavailable("inspect", err)
+	}
+	return info, nil
+}
+
+// Watch asks Ready at every tick until ctx ends, so that a server that begins
+// to evict, by a failover or CONFIG SET, stops the clicks within one tick. It
+// logs when readiness changes.
+func (s *Store) Watch(ctx context.Context, ticks <-chan time.Time) {
+	ready := true
+	for {
+		err := s.Ready(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if now := err == nil; now != ready {
+			ready = now
+			if ready {
+				s.options.Logger.InfoContext(ctx, "redis is ready again")
+			} else {
+				s.options.Logger.ErrorContext(ctx, "redis is not ready", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks:
+		}
+	}
+}
+
+// inspect asks the server, or every master of a cluster.
+func (c *Client) inspect(ctx context.Context) (ServerInfo, error) {
+	all, ok := c.rest.(*redis.ClusterClient)
+	if !ok {
+		return inspectNode(ctx, c.rest)
+	}
+	state, err := all.ClusterInfo(ctx).Result()
+	if err != nil {
+		return ServerInfo{}, err
+	}
+	if parseInfo(state)["cluster_state"] != "ok" {
+		return ServerInfo{}, ErrClusterDown
+	}
+	var mu sync.Mutex
+	var worst *ServerInfo
+	err = all.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		info, err := inspectNode(ctx, node)
+		if err != nil {
+			return fmt.Errorf("%s: %w", node.Options().Addr, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		worst = info.worse(worst)
+		return nil
+	})
+	if err != nil {
+		return ServerInfo{}, err
+	}
+	if worst == nil {
+		return ServerInfo{}, ErrClusterDown
+	}
+	return *worst, nil
+}
+
+// worse joins what two masters of one cluster say.
+func (i ServerInfo) worse(than *ServerInfo) *ServerInfo {
+	if than == nil {
+		return &i
+	}
+	w := *than
+	if i.check() != nil && w.check() == nil {
+		w = i
+	}
+	w.AOF = i.AOF && than.AOF
+	w.MinReplicas = i.MinReplicas && than.MinReplicas
+	w.Replicas = min(i.Replicas, than.Replicas)
+	if i.LastSave.Before(than.LastSave) {
+		w.LastSave = i.LastSave
+	}
+	return &w
+}
+
+// inspectNode asks one server, in one round trip.
+func inspectNode(ctx context.Context, node redis.Cmdable) (ServerInfo, error) {
+	pipe := node.Pipeline()
+	role := pipe.Do(ctx, "role")
+	info := pipe.Do(ctx, "info")
+	_, _ = pipe.Exec(ctx) // The errors are in the commands.
+	answer, err := role.Slice()
+	if err != nil {
+		return ServerInfo{}, err
+	}
+	text, err := info.Text()
+	if err != nil {
+		return ServerInfo{}, err
+	}
+	fields := parseInfo(text)
+	i := ServerInfo{
+		Version:     cmp.Or(fields["valkey_version"], fields["redis_version"]),
+		Valkey:      fields["valkey_version"] != "" || fields["server_name"] == "valkey",
+		Policy:      fields["maxmemory_policy"],
+		AOF:         fields["aof_enabled"] == "1",
+		MinReplicas: fields["min_slaves_good_slaves"] != "",
+	}
+	if len(answer) > 0 {
+		i.Role, _ = answer[0].(string)
+	}
+	i.MaxMemory, _ = strconv.ParseInt(fields["maxmemory"], 10, 64)
+	i.Replicas, _ = strconv.Atoi(fields["connected_slaves"])
+	if saved, err := strconv.ParseInt(fields["rdb_last_save_time"], 10, 64); err == nil {
+		i.LastSave = time.Unix(saved, 0).UTC()
+	}
+	if i.Version == "" || i.Policy == "" {
+		return ServerInfo{}, errors.New("INFO says no version or no policy")
+	}
+	return i, nil
+}
+
+// parseInfo reads the lines "name:value" of INFO and CLUSTER INFO.
+func parseInfo(text string) map[string]string {
+	fields := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			fields[name] = value
+		}
+	}
+	return fields
+}

@@ -1,0 +1,211 @@
+package redisstore_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// testActive counts live links over issue, revocation and expiry, the same from
+// two gateways.
+func testActive(t *testing.T, g target) {
+	t.Helper()
+	prefix := newPrefix()
+	one, two := open(t, g.client, withPrefix(prefix)), open(t, g.client, withPrefix(prefix))
+	active := func(want int64) {
+		t.Helper()
+		for _, s := range []*redisstore.Store{one, two, one} {
+			got, err := s.Active(t.Context())
+			if err != nil {
+				t.Fatalf("count: %v", err)
+			}
+			if got != want {
+				t.Errorf("%d links are live, not %d", got, want)
+			}
+		}
+	}
+	active(0)
+	var ids []gateway.ID
+	for i := range 20 {
+		ids = append(ids, create(t, one, newLink(t), time.Duration(1+i%3)*time.Hour).ID)
+	}
+	active(20)
+	for _, id := range append(ids[:3:3], ids[0]) {
+		if _, err := two.Revoke(t.Context(), id, "", operator()); err != nil {
+			t.Fatalf("revoke: %v", err)
+		}
+	}
+	active(17)
+	dropped, err := one.Dropped(t.Context())
+	if err != nil || dropped != 0 {
+		t.Errorf("dropped %d events, %v", dropped, err)
+	}
+}
+
+func testReady(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	if err := s.Ready(t.Context()); err != nil {
+		t.Errorf("ready: %v", err)
+	}
+	info, err := s.Inspect(t.Context())
+	if err != nil {
+		t.Fatalf("inspect: %v", err)
+	}
+	equal(t, "role", info.Role, "master")
+	equal(t, "policy", info.Policy, "noeviction")
+	equal(t, "major version", info.Version[0], '7')
+}
+
+// calls records what a store observed.
+type calls struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (c *calls) observe(call, result string, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if took < 0 || !slices.Contains(redisstore.Calls(), call) || !slices.Contains(redisstore.Results(), result) {
+		call = "unlisted " + call
+	}
+	c.seen = append(c.seen, call+" "+result)
+}
+
+// TestObserve sees every call reported with what came of it.
+func TestObserve(t *testing.T) {
+	node := redistest.StartSingle(t)
+	var seen calls
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr), func(o *redisstore.Options) { o.Observe = seen.observe })
+	link := create(t, s, newLink(t))
+	admit(t, s, link.ID, "GET")
+	_, _ = s.Get(t.Context(), newID(t))
+	_, _ = s.List(t.Context(), gateway.ListQuery{Cursor: "forged"})
+	_, _ = s.Active(t.Context())
+	node.Kill(t)
+	_, _ = s.Get(t.Context(), link.ID)
+	equal(t, "calls", seen.seen, []string{"create ok", "admit ok", "get ok", "list ok", "active ok", "get unavailable"})
+}
+
+// TestEvicting begins to evict behind the service's back: not ready, and every
+// click is refused, while revocations go on.
+func TestEvicting(t *testing.T) {
+	node := redistest.StartSingle(t, "maxmemory 100mb")
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
+	link := create(t, s, newLink(t))
+	ticks := make(chan time.Time)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Watch(t.Context(), ticks)
+	}()
+	clicks := func() error {
+		_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
+		return err
+	}
+	ticks <- time.Time{}
+	if err := clicks(); err != nil {
+		t.Fatalf("click: %v", err)
+	}
+	node.MustDo(t, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+	ticks <- time.Time{}
+	poll(t, timeout, func() bool { return errors.Is(clicks(), redisstore.ErrEvicting) })
+	unavailable(t, "click while evicting", clicks())
+	_, err := s.Create(t.Context(), newLink(t), time.Hour, operator())
+	unavailable(t, "create while evicting", err)
+	if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrEvicting) || !errors.Is(err, gateway.ErrUnavailable) {
+		t.Errorf("ready: %v, want ErrEvicting and ErrUnavailable", err)
+	}
+	if _, err := s.Revoke(t.Context(), link.ID, "", operator()); err != nil {
+		t.Errorf("revoke while evicting: %v", err)
+	}
+	node.MustDo(t, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+	ticks <- time.Time{}
+	poll(t, timeout, func() bool { return clicks() == nil })
+}
+
+// TestNotMaster asks a replica.
+func TestNotMaster(t *testing.T) {
+	g := redistest.StartSentinel(t)
+	s := open(t, clientOptions(redisstore.ModeSingle, g.Servers[1].Addr))
+	if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrNotMaster) {
+		t.Errorf("ready: %v, want ErrNotMaster", err)
+	}
+	_, err := s.Create(t.Context(), newLink(t), time.Hour, operator())
+	unavailable(t, "create", err)
+	master := open(t, clientOptions(redisstore.ModeSingle, g.Servers[0].Addr), withPrefix("keyhole"))
+	link := create(t, master, newLink(t))
+	redistest.Wait(t, "the replica to have the link", func() error {
+		n, err := g.Servers[1].Do("EXISTS", "keyhole:"+partitionOf(link.ID)+":l:"+link.ID.String())
+		if err == nil && n != "1" {
+			err = fmt.Errorf("EXISTS %s", n)
+		}
+		return err
+	})
+	replica := open(t, clientOptions(redisstore.ModeSingle, g.Servers[1].Addr), withPrefix("keyhole"))
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		_, err := replica.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: method})
+		unavailable(t, method, err)
+	}
+}
+
+// TestLostReplicas asks a master that must have a replica and has none: it
+// refuses every click, HEAD's too, and every change.
+func TestLostReplicas(t *testing.T) {
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
+	link := create(t, s, newLink(t))
+	ended := create(t, s, newLink(t))
+	if _, err := s.Revoke(t.Context(), ended.ID, "", operator()); err != nil {
+		t.Fatalf("revoke: %v", err)
+	}
+	node.MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "1")
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: method})
+		unavailable(t, method, err)
+	}
+	_, err := s.Revoke(t.Context(), link.ID, "", operator())
+	unavailable(t, "revoke", err)
+	_, err = s.Revoke(t.Context(), ended.ID, "", operator())
+	unavailable(t, "a repeated revoke", err)
+	node.MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "0")
+	equal(t, "clicks", get(t, s, link.ID).Clicks, 0)
+}
+
+// TestFullMemory finds no memory left: clicks and issues are refused whole,
+// a revocation works.
+func TestFullMemory(t *testing.T) {
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
+	link := create(t, s, newLink(t))
+	admit(t, s, link.ID, "GET")
+	node.MustDo(t, "CONFIG", "SET", "maxmemory", "1")
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: method})
+		unavailable(t, method, err)
+	}
+	fresh := newLink(t)
+	_, err := s.Create(t.Context(), fresh, time.Hour, operator())
+	unavailable(t, "create", err)
+	revoked, err := s.Revoke(t.Context(), link.ID, "", operator())
+	if err != nil {
+		t.Fatalf("revoke: %v", err)
+	}
+	equal(t, "state", revoked.State, gateway.StateRevoked)
+	equal(t, "clicks", revoked.Clicks, 1)
+	if n, err := s.Active(t.Context()); err != nil || n != 0 {
+		t.Errorf("%d links are live, %v", n, err)
+	}
+	node.MustDo(t, "CONFIG", "SET", "maxmemory", "0")
+	if _, err := s.Get(t.Context(), fresh.ID); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("get what was refused: %v, want ErrNotFound", err)
+	}
+	equal(t, "events", len(events(t, s, link.ID, 10)), 3)
+}

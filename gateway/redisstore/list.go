@@ -1,0 +1,141 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"keyhole/gateway"
+)
+
+// A page looks at lookBudget entries at most, and fetches at most lookPiece
+// records at once, readBatch of them by one execution of the script.
+const (
+	lookBudget = 5000
+	lookPiece  = 500
+	readBatch  = 50
+)
+
+// List implements gateway.Store. The index that names the fewest links is
+// read, and the other filters are asked of the records.
+func (s *Store) List(ctx context.Context, q gateway.ListQuery) (_ gateway.ListPage, err error) {
+	defer s.observe(callList, time.Now(), &err)
+	q.Limit = max(q.Limit, 1)
+	kind, filter := byte(cursorTerm), filterOf(q)
+	if byName(q) {
+		kind = cursorName
+	}
+	var after string
+	if q.Cursor != "" {
+		if after, err = parseCursor(kind, filter, q.Cursor); err != nil {
+			return gateway.ListPage{}, err
+		}
+	}
+	now, horizon, err := s.span(ctx)
+	if err != nil {
+		return gateway.ListPage{}, err
+	}
+	w, err := s.walkOf(q, after, now, horizon)
+	if err != nil {
+		return gateway.ListPage{}, err
+	}
+	page, last, err := s.page(ctx, q, w)
+	if err != nil {
+		return gateway.ListPage{}, unavailable("list", err)
+	}
+	if last != "" {
+		page.Next = makeCursor(kind, filter, last)
+	}
+	return page, nil
+}
+
+// span returns Redis' time and the horizon, which say what may exist.
+func (s *Store) span(ctx context.Context) (now, horizon int64, err error) {
+	ctx, cancel, err := s.begin(ctx)
+	defer cancel()
+	if err != nil {
+		return 0, 0, err
+	}
+	return s.clock(ctx, 0)
+}
+
+// page takes links until the page is full, the budget is spent or nothing is
+// left. It returns the position to go on from, empty at the end.
+func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gateway.ListPage, last string, err error) {
+	looked, piece := 0, min(q.Limit, lookPiece)
+	for looked < lookBudget && len(page.Links) < q.Limit {
+		entries, err := w.take(ctx, min(piece, lookBudget-looked))
+		if err != nil || len(entries) == 0 {
+			return page, "", err
+		}
+		links, err := s.fetch(ctx, entries)
+		if err != nil {
+			return page, "", err
+		}
+		for i, link := range links {
+			looked++
+			last = entries[i].position
+			if link != nil && matches(q, link) {
+				page.Links = append(page.Links, *link)
+			}
+			if len(page.Links) == q.Limit && i+1 < len(links) {
+				return page, last, nil
+			}
+		}
+		piece = min(2*piece, lookPiece)
+	}
+	more, err := w.more(ctx)
+	if err != nil || !more {
+		return page, "", err
+	}
+	return page, last, nil
+}
+
+// fetch reads the links of entries, in one round trip. Nil stands for a link
+// that has been forgotten since.
+func (s *Store) fetch(ctx context.Context, entries []entry) ([]*gateway.Link, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	// Those of one partition are read by the same executions.
+	var inPartition [partitions][]int
+	for i, e := range entries {
+		p := partition(e.id)
+		inPartition[p] = append(inPartition[p], i)
+	}
+	var batches []batch
+	var order [][]int
+	for _, indexes := range inPartition {
+		for len(indexes) > 0 {
+			n := min(readBatch, len(indexes))
+			var b batch
+			for _, i := range indexes[:n] {
+				b.keys = append(b.keys, s.keys.link(entries[i].id), s.keys.history(entries[i].id))
+			}
+			batches, order = append(batches, b), append(order, indexes[:n])
+			indexes = indexes[n:]
+		}
+	}
+	replies, err := runAll(ctx, s.client.rest, s.scripts.read, batches)
+	if err != nil {
+		return nil, err
+	}
+	links := make([]*gateway.Link, len(entries))
+	for b, v := range replies {
+		r := replyOf(v)
+		now := r.number()
+		for _, i := range order[b] {
+			seen := r.view(now)
+			if r.err != nil {
+				return nil, r.err
+			}
+			link, err := seen.link(entries[i].id)
+			switch {
+			case err == nil:
+				links[i] = &link
+			case !errors.Is(err, gateway.ErrNotFound):
+				return nil, err
+			}
+		}
+	}
+	return links, nil
+}

@@ -1,0 +1,34 @@
+-- Part of every script. Numbers in packed records are unsigned, big-endian and
+-- of fixed width, so that one can be written in place. The offsets stand here
+-- and in record.go, and nowhere else.
+--
+-- Permission: 1 version, 2 flags (1 paused), 3-8 expires, 9-14 not before,
+-- 15-19 clicks, 20- body of Go's making.
+-- History: 1 version, 2 end (0 none, 1 revoked, 2 used up), 3-8 created,
+-- 9-14 expires, 15-20 ended, 21-26 forgotten, 27-31 clicks at the end,
+-- 32-41 newest operators' event, 42- body of Go's making, and after a
+-- revocation who and why.
+-- Event of a click in the history's list: 1 version, 2 kind, 3 method,
+-- 4 outcome, 5-10 time, 11-15 clicks so far, 16- client address.
+-- Times are Unix milliseconds, by this server's clock.
+local VERSION = 1
+
+local function int(s, from, width)
+  local n = 0
+  for i = from, from + width - 1 do
+    n = n * 256 + string.byte(s, i)
+  end
+  return n
+end
+
+local function pack(n, width)
+  local bytes = {}
+  for i = width, 1, -1 do
+    bytes[i] = n % 256
+    n = math.floor(n / 256)
+  end
+  return string.char(unpack(bytes))
+end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)

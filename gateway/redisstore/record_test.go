@@ -1,0 +1,230 @@
+package redisstore_test
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// number returns the number that follows name in s.
+func number(t *testing.T, s, name string) int {
+	t.Helper()
+	_, after, found := strings.Cut(s, name)
+	end := strings.IndexFunc(after, func(r rune) bool { return r < '0' || r > '9' })
+	if end >= 0 {
+		after = after[:end]
+	}
+	n, err := strconv.Atoi(after)
+	if !found || err != nil {
+		t.Fatalf("no number %s in %q", name, s)
+	}
+	return n
+}
+
+// TestRecords changes records behind the service's back. Whatever is not
+// understood opens nothing.
+func TestRecords(t *testing.T) {
+	g := startSingle(t)
+	node := g.nodes[0]
+	prefix := newPrefix()
+	s := open(t, g.client, withPrefix(prefix))
+	permission := func(id gateway.ID) string { return prefix + ":" + partitionOf(id) + ":l:" + id.String() }
+	history := func(id gateway.ID) string { return prefix + ":" + partitionOf(id) + ":h:" + id.String() }
+	click := func(id gateway.ID, method string) (gateway.Outcome, error) {
+		a, err := s.Admit(t.Context(), gateway.Attempt{ID: id, Method: method})
+		return a.Outcome, err
+	}
+
+	t.Run("a permission that lost its TTL", func(t *testing.T) {
+		link := create(t, s, newLink(t), 300*time.Millisecond)
+		admit(t, s, link.ID, "GET")
+		node.MustDo(t, "PERSIST", permission(link.ID))
+		poll(t, timeout, func() bool { return admit(t, s, link.ID, "HEAD") == gateway.OutcomeExpired })
+		equal(t, "GET", admit(t, s, link.ID, "GET"), gateway.OutcomeExpired)
+		equal(t, "exists", node.MustDo(t, "EXISTS", permission(link.ID)), "1")
+		got := get(t, s, link.ID)
+		equal(t, "state", got.State, gateway.StateExpired)
+		equal(t, "clicks", got.Clicks, 1)
+	})
+	t.Run("TTLs", func(t *testing.T) {
+		link := create(t, s, newLink(t), time.Hour)
+		equal(t, "of the permission", node.MustDo(t, "PEXPIRETIME", permission(link.ID)), strconv.FormatInt(link.ExpiresAt.UnixMilli(), 10))
+		end := link.ExpiresAt.Add(30 * 24 * time.Hour).UnixMilli()
+		equal(t, "of the history", node.MustDo(t, "PEXPIRETIME", history(link.ID)), strconv.FormatInt(end, 10))
+		admit(t, s, link.ID, "GET")
+		equal(t, "after a click", node.MustDo(t, "PEXPIRETIME", permission(link.ID)), strconv.FormatInt(link.ExpiresAt.UnixMilli(), 10))
+		revoked, err := s.Revoke(t.Context(), link.ID, "", operator())
+		if err != nil {
+			t.Fatalf("revoke: %v", err)
+		}
+		equal(t, "permission after the revocation", node.MustDo(t, "EXISTS", permission(link.ID)), "0")
+		end = revoked.RevokedAt.Add(30 * 24 * time.Hour).UnixMilli()
+		equal(t, "history after the revocation", node.MustDo(t, "PEXPIRETIME", history(link.ID)), strconv.FormatInt(end, 10))
+	})
+	t.Run("paused", func(t *testing.T) {
+		link := create(t, s, newLink(t))
+		node.MustDo(t, "SETRANGE", permission(link.ID), "1", "\x01")
+		equal(t, "state", get(t, s, link.ID).State, gateway.StatePaused)
+		for _, method := range []string{"GET", "HEAD", "POST"} {
+			equal(t, method, admit(t, s, link.ID, method), gateway.OutcomePaused)
+		}
+		equal(t, "clicks", get(t, s, link.ID).Clicks, 0)
+		equal(t, "events", len(events(t, s, link.ID, 10)), 3)
+	})
+	t.Run("a permission without history", func(t *testing.T) {
+		link := create(t, s, newLink(t))
+		node.MustDo(t, "DEL", history(link.ID))
+		for _, method := range []string{"GET", "HEAD", "POST"} {
+			equal(t, method, admit(t, s, link.ID, method), gateway.OutcomeNotFound)
+		}
+		equal(t, "history", node.MustDo(t, "EXISTS", history(link.ID)), "0")
+	})
+	t.Run("a history without permission", func(t *testing.T) {
+		link := create(t, s, newLink(t))
+		node.MustDo(t, "DEL", permission(link.ID))
+		equal(t, "GET", admit(t, s, link.ID, "GET"), gateway.OutcomeExpired)
+		revoked, err := s.Revoke(t.Context(), link.ID, "", operator())
+		if err != nil || revoked.State != gateway.StateRevoked {
+			t.Errorf("revoke: %s, %v", revoked.State, err)
+		}
+	})
+	for name, spoil := range map[string]func(link gateway.Link){
+		"permission of another version": func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "0", "\x02") },
+		"unknown flag":                  func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "1", "\x02") },
+		"cut permission":                func(l gateway.Link) { node.MustDo(t, "SET", permission(l.ID), "\x01\x00\x7f") },
+		"permission of another type": func(l gateway.Link) {
+			node.MustDo(t, "DEL", permission(l.ID))
+			node.MustDo(t, "HSET", permission(l.ID), "a", "b")
+		},
+		"history of another type": func(l gateway.Link) { node.MustDo(t, "SET", history(l.ID), "x") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			link := create(t, s, newLink(t))
+			spoil(link)
+			for _, method := range []string{"GET", "HEAD", "POST"} {
+				outcome, err := click(link.ID, method)
+				if method == "HEAD" && name == "history of another type" {
+					continue // A HEAD writes no history and needs none of it.
+				}
+				unavailable(t, method+" "+string(outcome), err)
+			}
+			_, err := s.Get(t.Context(), link.ID)
+			unavailable(t, "get", err)
+		})
+	}
+	t.Run("history of another version", func(t *testing.T) {
+		link := create(t, s, newLink(t))
+		record := node.MustDo(t, "LINDEX", history(link.ID), "0")
+		node.MustDo(t, "LSET", history(link.ID), "0", "\x02"+record[1:])
+		for what, call := range map[string]func() error{
+			"get":    func() error { _, err := s.Get(t.Context(), link.ID); return err },
+			"list":   func() error { _, err := s.List(t.Context(), gateway.ListQuery{Limit: 500}); return err },
+			"revoke": func() error { _, err := s.Revoke(t.Context(), link.ID, "", operator()); return err },
+			"events": func() error { _, err := s.Events(t.Context(), link.ID, "", 5); return err },
+		} {
+			unavailable(t, what, call())
+		}
+		node.MustDo(t, "DEL", permission(link.ID))
+		_, err := click(link.ID, "GET")
+		unavailable(t, "click", err)
+	})
+}
+
+// TestPartitions finds a Redis that was set up with another number.
+func TestPartitions(t *testing.T) {
+	g := startSingle(t)
+	prefix := newPrefix()
+	first := open(t, g.client, withPrefix(prefix))
+	if err := first.Prepare(t.Context()); err != nil {
+		t.Fatalf("prepare: %v", err)
+	}
+	equal(t, "partitions", g.nodes[0].MustDo(t, "GET", prefix+":partitions"), "64")
+	g.nodes[0].MustDo(t, "SET", prefix+":partitions", "32")
+	second := open(t, g.client, withPrefix(prefix))
+	if err := second.Prepare(t.Context()); !errors.Is(err, redisstore.ErrPartitions) {
+		t.Errorf("prepare: %v, want ErrPartitions", err)
+	}
+	if err := second.Ready(t.Context()); !errors.Is(err, redisstore.ErrPartitions) {
+		t.Errorf("ready: %v, want ErrPartitions", err)
+	}
+	_, err := second.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "GET"})
+	unavailable(t, "admit", err)
+	if !errors.Is(err, redisstore.ErrPartitions) {
+		t.Errorf("admit: %v, want ErrPartitions too", err)
+	}
+}
+
+// TestShippedUser may do what the service does and nothing more.
+func TestShippedUser(t *testing.T) {
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("keyhole"))
+	create(t, s, newLink(t))
+	for _, command := range []string{
+		"FLUSHALL", "KEYS *", "CONFIG GET *", "SCAN 0", "ACL WHOAMI", "SHUTDOWN", "SCRIPT FLUSH",
+		"REPLICAOF NO ONE", "MONITOR", "GET other:key", "DEL other:key", "PUBLISH a b", "CLIENT LIST", "RESTORE keyhole:a 0 x",
+	} {
+		_, err := node.DoAs(redistest.Username, redistest.Password, strings.Fields(command)...)
+		if err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
+			t.Errorf("%s: %v, want NOPERM", command, err)
+		}
+	}
+	if _, err := node.DoAs("default", "", "PING"); err == nil {
+		t.Error("anybody may connect")
+	}
+}
+
+// TestNoToken looks for the token in all that Redis holds.
+func TestNoToken(t *testing.T) {
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("keyhole"))
+	const token = "4444444444444444444444"
+	link := newLink(t)
+	link.ID = gateway.IDOf(token)
+	create(t, s, link)
+	admit(t, s, link.ID, "GET")
+	keys := strings.Split(node.MustDo(t, "KEYS", "*"), "\n")
+	if len(keys) < 9 {
+		t.Errorf("only %d keys: %q", len(keys), keys)
+	}
+	for _, key := range keys {
+		if !strings.HasPrefix(key, "keyhole:") {
+			t.Errorf("key %q is outside the prefix", key)
+		}
+		if strings.Contains(key+node.MustDo(t, "DUMP", key), token) {
+			t.Errorf("the token is in %s", key)
+		}
+	}
+}
+
+// TestDropped keeps few clicks' events over all links: old ones make room and
+// are counted, those of operators and each link's own last clicks stay.
+func TestDropped(t *testing.T) {
+	g := startSingle(t)
+	prefix := newPrefix()
+	s := open(t, g.client, withPrefix(prefix), func(o *redisstore.Options) { o.MaxClickEvents = 64 })
+	link := newLink(t)
+	link.ID[0] = 0
+	create(t, s, link)
+	const clicks = 3000
+	for range clicks {
+		admit(t, s, link.ID, "GET")
+	}
+	kept, err := strconv.ParseInt(g.nodes[0].MustDo(t, "XLEN", prefix+":{p0}:clicks"), 10, 64)
+	if err != nil || kept > 1500 {
+		t.Errorf("%d events are kept, %v", kept, err)
+	}
+	dropped, err := s.Dropped(t.Context())
+	if err != nil {
+		t.Fatalf("dropped: %v", err)
+	}
+	equal(t, "dropped and kept", dropped+kept, clicks)
+	equal(t, "the link's own", len(events(t, s, link.ID, 200)), 101)
+	equal(t, "clicks", fmt.Sprint(get(t, s, link.ID).Clicks), "3000")
+}

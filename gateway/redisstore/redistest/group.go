@@ -1,0 +1,114 @@
+package redistest
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+)
+
+// Group is several servers that belong together.
+type Group struct {
+	Addresses []string  // what a client is given: the nodes, or the sentinels
+	Servers   []*Server // every redis-server; the first half of a cluster are masters at first
+	Sentinels []*Server // none in a cluster
+	Master    string    // what the sentinels call the master
+}
+
+// StartCluster starts a cluster of three masters with a replica each, and waits
+// until every node says that it is whole.
+func StartCluster(tb testing.TB) *Group {
+	tb.Helper()
+	g := &Group{}
+	for range 6 {
+		s := newServer(tb, "redis-server",
+			"cluster-enabled yes", "cluster-node-timeout 2000", "cluster-replica-validity-factor 0")
+		s.Start(tb)
+		g.Servers = append(g.Servers, s)
+		g.Addresses = append(g.Addresses, s.Addr)
+	}
+	first := g.Servers[0]
+	for i, s := range g.Servers {
+		s.MustDo(tb, "CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
+		if i < 3 {
+			from, to := i*16384/3, (i+1)*16384/3-1
+			s.MustDo(tb, "CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(from), fmt.Sprint(to))
+		}
+		if i > 0 {
+			host, port, _ := net.SplitHostPort(first.Addr)
+			s.MustDo(tb, "CLUSTER", "MEET", host, port)
+		}
+	}
+	for i, s := range g.Servers[3:] {
+		master := g.Servers[i].MustDo(tb, "CLUSTER", "MYID")
+		Wait(tb, "node "+s.Addr+" to know its master", func() error {
+			_, err := s.Do("CLUSTER", "REPLICATE", master)
+			return err
+		})
+	}
+	for i, s := range g.Servers {
+		Wait(tb, "the cluster to be whole at "+s.Addr, func() error {
+			return contains(s, []string{"CLUSTER", "INFO"}, "cluster_state:ok", "cluster_known_nodes:6")
+		})
+		Wait(tb, "the replica of "+s.Addr, func() error {
+			if i < 3 {
+				return contains(s, []string{"INFO", "replication"}, "state=online")
+			}
+			return contains(s, []string{"INFO", "replication"}, "master_link_status:up")
+		})
+		Wait(tb, "three masters at "+s.Addr, func() error {
+			nodes, err := s.Do("CLUSTER", "NODES")
+			if n := strings.Count(nodes, "slave "); err == nil && n != 3 {
+				err = fmt.Errorf("%d replicas", n)
+			}
+			return err
+		})
+	}
+	return g
+}
+
+// StartSentinel starts a master with a replica behind three sentinels, and
+// waits until all of them know both.
+func StartSentinel(tb testing.TB) *Group {
+	tb.Helper()
+	g := &Group{Master: "links"}
+	master := StartSingle(tb)
+	host, port, _ := net.SplitHostPort(master.Addr)
+	replica := StartSingle(tb, "replicaof "+host+" "+port)
+	g.Servers = []*Server{master, replica}
+	Wait(tb, "the replica", func() error {
+		return contains(master, []string{"INFO", "replication"}, "state=online")
+	})
+	for range 3 {
+		s := newServer(tb, "redis-sentinel",
+			"sentinel monitor "+g.Master+" "+host+" "+port+" 2",
+			"sentinel auth-user "+g.Master+" "+AdminUsername,
+			"sentinel auth-pass "+g.Master+" "+AdminPassword,
+			"sentinel down-after-milliseconds "+g.Master+" 1000",
+			"sentinel failover-timeout "+g.Master+" 5000")
+		s.Start(tb)
+		g.Sentinels = append(g.Sentinels, s)
+		g.Addresses = append(g.Addresses, s.Addr)
+	}
+	for _, s := range g.Sentinels {
+		Wait(tb, "the sentinel at "+s.Addr, func() error {
+			return contains(s, []string{"SENTINEL", "MASTER", g.Master},
+				"num-slaves\n1", "num-other-sentinels\n2", "flags\nmaster\n")
+		})
+	}
+	return g
+}
+
+// contains reports an error unless the answer has every one of parts.
+func contains(s *Server, command []string, parts ...string) error {
+	answer, err := s.Do(command...)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		if !strings.Contains(answer, part) {
+			return fmt.Errorf("%s lacks %q:\n%s", strings.Join(command, " "), part, answer)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package redisstore
+
+import (
+	"crypto/sha1" //nolint:gosec // Redis names scripts by their SHA-1.
+	"embed"
+	"encoding/hex"
+	"fmt"
+)
+
+//go:embed lua/*.lua
+var sources embed.FS
+
+// script is one Lua script: its source, and the digest that EVALSHA calls it by.
+type script struct {
+	source string
+	digest string
+}
+
+// scripts are all that a Store runs. Their keys, arguments and returns stand in
+// the heads of their files.
+type scripts struct {
+	admit, fail                  script
+	create, revoke, read, events script
+	page, active, horizon        script
+}
+
+// compile joins each script from the parts that it is made of.
+func compile() (scripts, error) {
+	var s scripts
+	for target, parts := range map[*script][]string{
+		&s.admit:   {"codec", "event", "admit"},
+		&s.fail:    {"codec", "event", "fail"},
+		&s.create:  {"codec", "view", "live", "create"},
+		&s.revoke:  {"codec", "event", "view", "live", "revoke"},
+		&s.read:    {"codec", "view", "read"},
+		&s.events:  {"codec", "events"},
+		&s.page:    {"codec", "page"},
+		&s.active:  {"codec", "active"},
+		&s.horizon: {"codec", "horizon"},
+	} {
+		for _, part := range parts {
+			text, err := sources.ReadFile("lua/" + part + ".lua")
+			if err != nil {
+				return scripts{}, fmt.Errorf("read a script: %w", err)
+			}
+			target.source += string(text)
+		}
+		sum := sha1.Sum([]byte(target.source)) //nolint:gosec // Redis names scripts by their SHA-1.
+		target.digest = hex.EncodeToString(sum[:])
+	}
+	return s, nil
+}

@@ -1,0 +1,243 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"keyhole/gateway"
+)
+
+// ErrPartitions means that the links under this prefix were spread over
+// another number of partitions, so that this version would not find them.
+var ErrPartitions = errors.New("redis was set up with another number of partitions")
+
+// Options say how links are kept.
+type Options struct {
+	Prefix         string        // of every key, such as "keyhole"
+	MaxLife        time.Duration // the longest life that policy allows a link
+	Retention      time.Duration // how long a link is known after its end
+	MaxClickEvents int           // how many clicks' events are kept over all links
+	Logger         *slog.Logger
+	// Observe is told of every call: its name and result, which are of Calls
+	// and Results, and how long it took. It may be nil.
+	Observe func(call, result string, took time.Duration)
+}
+
+// Store keeps links in Redis. It may be used concurrently.
+type Store struct {
+	client  *Client
+	keys    keys
+	scripts scripts
+	options Options
+
+	prepared   atomic.Bool  // the number of partitions has been compared
+	evicting   atomic.Bool  // Redis was last seen with an eviction policy
+	horizon    atomic.Int64 // in milliseconds, as Redis had it last
+	generation atomic.Int64 // in which Redis' clock was last seen
+}
+
+var (
+	_ gateway.Store      = (*Store)(nil)
+	_ gateway.ClickStore = (*Store)(nil)
+)
+
+// New makes a Store over client. Redis is first asked by the first call.
+func New(client *Client, o Options) (*Store, error) {
+	if o.Prefix == "" || strings.ContainsAny(o.Prefix, "{}") {
+		return nil, fmt.Errorf("redis prefix %q is empty or has a brace, which would move the hash tag", o.Prefix)
+	}
+	if o.MaxLife <= 0 || o.Retention <= 0 || o.MaxClickEvents <= 0 || o.Logger == nil {
+		return nil, errors.New("redis store needs a longest life, a retention, a number of events and a logger")
+	}
+	compiled, err := compile()
+	if err != nil {
+		return nil, err
+	}
+	return &Store{client: client, keys: keys{o.Prefix}, scripts: compiled, options: o}, nil
+}
+
+// Prepare compares the number of partitions with the one that Redis was set up
+// with, or writes it there, and raises the horizon. Every call does so until it
+// has been done once; a repeat learns a horizon that another gateway raised.
+// The error is ErrPartitions or gateway.ErrUnavailable.
+func (s *Store) Prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	if err := s.client.rest.SetNX(ctx, s.keys.partitions(), partitions, 0).Err(); err != nil {
+		return unavailable("write the number of partitions", err)
+	}
+	found, err := s.client.rest.Get(ctx, s.keys.partitions()).Int()
+	if err != nil {
+		return unavailable("read the number of partitions", err)
+	}
+	if found != partitions {
+		return fmt.Errorf("%w: %d, not %d", ErrPartitions, found, partitions)
+	}
+	if _, _, err := s.clock(ctx, s.options.MaxLife+s.options.Retention); err != nil {
+		return err
+	}
+	s.prepared.Store(true)
+	return nil
+}
+
+// clock raises the horizon and returns it and Redis' time, in milliseconds.
+func (s *Store) clock(ctx context.Context, raise time.Duration) (now, horizon int64, err error) {
+	v, err := run(ctx, s.client.rest, s.scripts.horizon, true, []string{s.keys.horizon()}, raise.Milliseconds())
+	if err != nil {
+		return 0, 0, unavailable("read the horizon", err)
+	}
+	r := replyOf(v)
+	now, horizon = r.number(), r.number()
+	if r.err != nil {
+		return 0, 0, unavailable("read the horizon", r.err)
+	}
+	s.horizon.Store(horizon)
+	s.generation.Store(now / generationWidth)
+	return now, horizon, nil
+}
+
+// begin gives a call its deadline and sees that Redis is the one it should be.
+func (s *Store) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	if !s.prepared.Load() {
+		if err := s.Prepare(ctx); err != nil {
+			if !errors.Is(err, gateway.ErrUnavailable) {
+				err = unavailable("prepare", err)
+			}
+			return ctx, cancel, err
+		}
+	}
+	return ctx, cancel, nil
+}
+
+// Create implements gateway.Store. It is never repeated by itself: what was
+// lost on the way may have been stored, and is then simply a link that nobody
+// was given.
+func (s *Store) Create(ctx context.Context, link gateway.Link, life time.Duration, by gateway.Origin) (_ gateway.Link, err error) {
+	defer s.observe(callCreate, time.Now(), &err)
+	if err := checkLink(&link); err != nil {
+		return gateway.Link{}, err
+	}
+	ctx, cancel, err := s.begin(ctx)
+	defer cancel()
+	if err != nil {
+		return gateway.Link{}, err
+	}
+	if s.evicting.Load() {
+		return gateway.Link{}, unavailable("create", ErrEvicting)
+	}
+	generation := s.generation.Load()
+	for range 2 {
+		v, err := run(ctx, s.client.rest, s.scripts.create, false, s.createKeys(link.ID, generation),
+			s.createArgs(&link, life, by, generation)...)
+		if err != nil {
+			return gateway.Link{}, unavailable("create", err)
+		}
+		r := replyOf(v)
+		switch what := r.text(); what {
+		case "c":
+			link.CreatedAt, link.ExpiresAt = moment(r.number()), moment(r.number())
+			link.State, link.Clicks = gateway.StateActive, 0
+			if r.err != nil {
+				return gateway.Link{}, unavailable("create", r.err)
+			}
+			return link, nil
+		case "x":
+			existing, err := s.viewed("create", r, link.ID)
+			if err != nil {
+				return gateway.Link{}, err
+			}
+			return existing, gateway.ErrExists
+		case "g":
+			generation = r.number()
+			s.generation.Store(generation)
+		default:
+			return gateway.Link{}, unavailable("create", errRecord)
+		}
+	}
+	return gateway.Link{}, unavailable("create", errors.New("redis' clock does not stand still"))
+}
+
+// createKeys names what a new link is written to.
+func (s *Store) createKeys(id gateway.ID, generation int64) []string {
+	p := partition(id)
+	return []string{
+		s.keys.link(id), s.keys.history(id), s.keys.clicks(p), s.keys.operations(p), s.keys.active(p),
+		s.keys.terms(p, generation), s.keys.names(p, generation),
+	}
+}
+
+// createArgs packs a new link.
+func (s *Store) createArgs(link *gateway.Link, life time.Duration, by gateway.Origin, generation int64) []any {
+	args := []any{
+		link.ID[:], generation, generationWidth, life.Milliseconds(), s.options.Retention.Milliseconds(),
+		s.horizon.Load(), permissionBody(link), historyBody(link), operationBody(by, ""),
+		nameOf(link.Ref.Bucket, link.Ref.Key),
+		termAll, termBucket(link.Ref.Bucket), termCreator(link.CreatedBy),
+	}
+	for name, value := range link.Labels {
+		args = append(args, termLabel(name, value))
+	}
+	return args
+}
+
+// viewed reads the rest of a reply as one link.
+func (s *Store) viewed(doing string, r *reply, id gateway.ID) (gateway.Link, error) {
+	now := r.number()
+	v := r.view(now)
+	if r.err != nil {
+		return gateway.Link{}, unavailable(doing, r.err)
+	}
+	link, err := v.link(id)
+	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
+		return gateway.Link{}, unavailable(doing, err)
+	}
+	return link, err
+}
+
+// Get implements gateway.Store.
+func (s *Store) Get(ctx context.Context, id gateway.ID) (_ gateway.Link, err error) {
+	defer s.observe(callGet, time.Now(), &err)
+	ctx, cancel, err := s.begin(ctx)
+	defer cancel()
+	if err != nil {
+		return gateway.Link{}, err
+	}
+	v, err := run(ctx, s.client.rest, s.scripts.read, true, []string{s.keys.link(id), s.keys.history(id)})
+	if err != nil {
+		return gateway.Link{}, unavailable("get", err)
+	}
+	return s.viewed("get", replyOf(v), id)
+}
+
+// Revoke implements gateway.Store. It may be repeated: the first reason stays.
+// While Redis is evicting it works all the same.
+func (s *Store) Revoke(ctx context.Context, id gateway.ID, reason string, by gateway.Origin) (_ gateway.Link, err error) {
+	defer s.observe(callRevoke, time.Now(), &err)
+	ctx, cancel, err := s.begin(ctx)
+	defer cancel()
+	if err != nil {
+		return gateway.Link{}, err
+	}
+	p := partition(id)
+	v, err := run(ctx, s.client.rest, s.scripts.revoke, true,
+		[]string{s.keys.link(id), s.keys.history(id), s.keys.operations(p), s.keys.active(p)},
+		id[:], s.options.Retention.Milliseconds(), s.horizon.Load(),
+		endBody(by.Actor, reason), operationBody(by, reason))
+	if err != nil {
+		return gateway.Link{}, unavailable("revoke", err)
+	}
+	r := replyOf(v)
+	switch r.text() {
+	case "l":
+		return s.viewed("revoke", r, id)
+	case "n":
+		return gateway.Link{}, gateway.ErrNotFound
+	}
+	return gateway.Link{}, unavailable("revoke", errRecord)
+}

@@ -1,0 +1,222 @@
+package redisstore_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// TestMain keeps what go-redis says of the outages that tests make out of their
+// output.
+func TestMain(m *testing.M) {
+	redisstore.LogTo(slog.New(slog.DiscardHandler))
+	os.Exit(m.Run())
+}
+
+// target is one kind of Redis that the contract is held against.
+type target struct {
+	client redisstore.ClientOptions
+	nodes  []*redistest.Server // empty for the server in the process
+}
+
+// targets start every kind of Redis that links are kept in.
+func targets() map[string]func(t *testing.T) target {
+	return map[string]func(t *testing.T) target{
+		"single":    startSingle,
+		"sentinel":  startSentinel,
+		"cluster":   startCluster,
+		"miniredis": startMini,
+	}
+}
+
+func startSingle(t *testing.T) target {
+	t.Helper()
+	s := redistest.StartSingle(t)
+	return target{client: clientOptions(redisstore.ModeSingle, s.Addr), nodes: []*redistest.Server{s}}
+}
+
+func startSentinel(t *testing.T) target {
+	t.Helper()
+	g := redistest.StartSentinel(t)
+	o := clientOptions(redisstore.ModeSentinel, g.Addresses...)
+	o.MasterName = g.Master
+	return target{client: o, nodes: g.Servers[:1]}
+}
+
+func startCluster(t *testing.T) target {
+	t.Helper()
+	g := redistest.StartCluster(t)
+	return target{client: clientOptions(redisstore.ModeCluster, g.Addresses...), nodes: g.Servers[:3]}
+}
+
+// startMini starts the server in the process and teaches it what it lacks.
+func startMini(t *testing.T) target {
+	t.Helper()
+	m := miniredis.NewMiniRedis()
+	m.RequireUserAuth(redistest.Username, redistest.Password)
+	if err := m.Start(); err != nil {
+		t.Fatalf("start miniredis: %v", err)
+	}
+	t.Cleanup(m.Close)
+	m.ClockTTL(true)
+	m.Server().SetPreHook(func(c *server.Peer, command string, _ ...string) bool {
+		switch command {
+		case "ROLE":
+			c.WriteLen(3)
+			c.WriteBulk("master")
+			c.WriteInt(0)
+			c.WriteLen(0)
+		case "INFO":
+			c.WriteBulk("redis_version:7.0.0\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n")
+		default:
+			return false
+		}
+		return true
+	})
+	return target{client: clientOptions(redisstore.ModeSingle, m.Addr())}
+}
+
+// timeout is the tests' redis.timeout: long enough for two cores that also run
+// the servers.
+const timeout = 2 * time.Second
+
+func clientOptions(mode string, addresses ...string) redisstore.ClientOptions {
+	return redisstore.ClientOptions{
+		Mode: mode, Addresses: addresses, Timeout: timeout,
+		Username: redistest.Username, Password: redistest.Password,
+	}
+}
+
+// open makes a store over a target, with its own prefix unless one is given.
+func open(tb testing.TB, o redisstore.ClientOptions, change ...func(*redisstore.Options)) *redisstore.Store {
+	tb.Helper()
+	client, err := redisstore.Connect(o)
+	if err != nil {
+		tb.Fatalf("connect: %v", err)
+	}
+	tb.Cleanup(func() { _ = client.Close() })
+	options := redisstore.Options{
+		Prefix: newPrefix(), MaxLife: 7 * 24 * time.Hour, Retention: 30 * 24 * time.Hour,
+		MaxClickEvents: 1_000_000, Logger: slog.New(slog.DiscardHandler),
+	}
+	for _, c := range change {
+		c(&options)
+	}
+	store, err := redisstore.New(client, options)
+	if err != nil {
+		tb.Fatalf("make the store: %v", err)
+	}
+	return store
+}
+
+// newPrefix returns a prefix within what the shipped user may touch.
+func newPrefix() string { return "keyhole:" + strings.ToLower(rand.Text()[:8]) }
+
+func withPrefix(prefix string) func(*redisstore.Options) {
+	return func(o *redisstore.Options) { o.Prefix = prefix }
+}
+
+// newID draws the ID of a link nobody has the token of.
+func newID(tb testing.TB) gateway.ID {
+	tb.Helper()
+	token, err := gateway.NewToken(rand.Reader)
+	if err != nil {
+		tb.Fatalf("draw a token: %v", err)
+	}
+	return gateway.IDOf(token)
+}
+
+// operator is who issues links in the tests.
+func operator() gateway.Origin { return gateway.Origin{Actor: "alice", Address: "192.0.2.7"} }
+
+// newLink returns a link with every field set.
+func newLink(tb testing.TB) gateway.Link {
+	tb.Helper()
+	sensitive := true
+	return gateway.Link{
+		ID:  newID(tb),
+		Ref: gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: "exports/2026/été & co.pdf"},
+		Object: gateway.ObjectInfo{
+			Size: 5_000_000_000, ETag: `"d41d8cd98f00b204e9800998ecf8427e"`, VersionID: "v1",
+			ContentType: "application/pdf", LastModified: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
+		},
+		Preset: "handoff", Sensitive: &sensitive, CreatedBy: operator().Actor,
+		Filename: "summary.pdf", Disposition: gateway.DispositionAttachment, Pin: gateway.PinNone,
+		Note: "for the auditors\r\n\x00", Labels: map[string]string{"team": "audit", "ticket": "K-1"},
+	}
+}
+
+// create stores link for an hour, or for life.
+func create(tb testing.TB, s *redisstore.Store, link gateway.Link, life ...time.Duration) gateway.Link {
+	tb.Helper()
+	lives := time.Hour
+	if len(life) > 0 {
+		lives = life[0]
+	}
+	created, err := s.Create(tb.Context(), link, lives, gateway.Origin{Actor: link.CreatedBy, Address: operator().Address})
+	if err != nil {
+		tb.Fatalf("create: %v", err)
+	}
+	return created
+}
+
+func get(tb testing.TB, s *redisstore.Store, id gateway.ID) gateway.Link {
+	tb.Helper()
+	link, err := s.Get(tb.Context(), id)
+	if err != nil {
+		tb.Fatalf("get: %v", err)
+	}
+	return link
+}
+
+// admit clicks and returns the outcome.
+func admit(tb testing.TB, s *redisstore.Store, id gateway.ID, method string) gateway.Outcome {
+	tb.Helper()
+	admission, err := s.Admit(tb.Context(), gateway.Attempt{ID: id, Method: method, Address: "203.0.113.9"})
+	if err != nil {
+		tb.Fatalf("admit: %v", err)
+	}
+	return admission.Outcome
+}
+
+// equal fails the test unless got is want, field by field.
+func equal[T any](tb testing.TB, what string, got, want T) {
+	tb.Helper()
+	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
+		tb.Errorf("%s:\n got %s\nwant %s", what, g, w)
+	}
+}
+
+// plain returns a link with its pointer printed as what it points to.
+func plain(l gateway.Link) string {
+	sensitive := "unstated"
+	if l.Sensitive != nil {
+		sensitive = strconv.FormatBool(*l.Sensitive)
+		l.Sensitive = nil
+	}
+	return fmt.Sprintf("%+q sensitive=%s", fmt.Sprintf("%+v", l), sensitive)
+}
+
+// unavailable fails the test unless err is ErrUnavailable.
+func unavailable(tb testing.TB, what string, err error) {
+	tb.Helper()
+	if !errors.Is(err, gateway.ErrUnavailable) {
+		tb.Errorf("%s: %v, want ErrUnavailable", what, err)
+	}
+}
+
+// partitionOf is the hash tag that keys.go makes, told again from the contract.
+func partitionOf(id gateway.ID) string { return "{p" + strconv.Itoa(int(id[0])%64) + "}" }
