@@ -153,10 +153,17 @@ func ParseLife(s string) (time.Duration, error) {
 		return 0, fmt.Errorf("%.40q is not a duration such as 15m, 24h or 7d", s)
 	case life < minLife:
 		return 0, fmt.Errorf("%.40q is too short: a link lives for at least one second", s)
-	case life%time.Millisecond != 0:
+	case life%time.Millisecond != 0, fineFraction(s):
 		return 0, fmt.Errorf("%.40q is finer than a millisecond", s)
 	}
 	return life, nil
+}
+
+// fineFraction tells whether s has more than three digits behind a point:
+// time.ParseDuration drops what is finer than a nanosecond without a word.
+func fineFraction(s string) bool {
+	_, fraction, _ := strings.Cut(s, ".")
+	return len(fraction)-len(strings.TrimLeft(fraction, "0123456789")) > 3
 }
 
 // FormatLife writes a life as people write it: 15m, 24h, 7d.

@@ -1,0 +1,277 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// bodyWith is a good body with more in it.
+func bodyWith(more string) string { return `{"bucket":"exports","key":"a",` + more + `}` }
+
+// The bodies of POST /api/v1/links: what is refused, with the status and the code.
+func TestIssueBodies(t *testing.T) {
+	t.Parallel()
+	nested := strings.Repeat(`{"labels":`, 20000) + "1" + strings.Repeat("}", 20000)
+	tests := []struct {
+		name, body string
+		status     int
+		code       string // of the problem
+		field      string // field and its code
+	}{
+		{"empty", " ", 400, "bad_request", ""},
+		{"null", `null`, 400, "bad_request", ""},
+		{"array", `[]`, 400, "bad_request", ""},
+		{"array of a good one", `[{"bucket":"exports","key":"a"}]`, 400, "bad_request", ""},
+		{"string", `"{}"`, 400, "bad_request", ""},
+		{"number", `1`, 400, "bad_request", ""},
+		{"half", `{"bucket":"exports","key":"a"`, 400, "bad_request", ""},
+		{"second value", `{"bucket":"exports","key":"a"}{}`, 400, "bad_request", ""},
+		{"trailing text", `{"bucket":"exports","key":"a"} x`, 400, "bad_request", ""},
+		{"trailing comma", `{"bucket":"exports","key":"a",}`, 400, "bad_request", ""},
+		{"a comment", `{"bucket":"exports","key":"a"/**/}`, 400, "bad_request", ""},
+		{"byte order mark", "\ufeff" + `{"bucket":"exports","key":"a"}`, 400, "bad_request", ""},
+		{"unknown field", bodyWith(`"kee":"b"`), 400, "bad_request", ""},
+		{"unknown field, null", bodyWith(`"kee":null`), 400, "bad_request", ""},
+		{"another case", `{"bucket":"a","BUCKET":"b","key":"a"}`, 400, "bad_request", ""},
+		{"another case alone", `{"Bucket":"exports","key":"a"}`, 400, "bad_request", ""},
+		{"repeated", `{"bucket":"exports","bucket":"exports","key":"a"}`, 400, "bad_request", ""},
+		{"repeated, escaped", `{"bucket":"exports","b\u0075cket":"exports","key":"a"}`, 400, "bad_request", ""},
+		{"repeated label", bodyWith(`"labels":{"a":"1","a":"2"}`), 400, "bad_request", ""},
+		{"invalid UTF-8", "{\"bucket\":\"exports\",\"key\":\"a\xff\"}", 400, "bad_request", ""},
+		{"overlong UTF-8", "{\"bucket\":\"exports\",\"key\":\"\xc0\xaf\"}", 400, "bad_request", ""},
+		{"surrogate in UTF-8", "{\"bucket\":\"exports\",\"key\":\"\xed\xa0\x80\"}", 400, "bad_request", ""},
+		{"lone surrogate", `{"bucket":"exports","key":"\ud800"}`, 400, "bad_request", ""},
+		{"surrogates in the wrong order", `{"bucket":"exports","key":"\udc00\ud800"}`, 400, "bad_request", ""},
+		{"a raw control character", "{\"bucket\":\"exports\",\"key\":\"a\nb\"}", 400, "bad_request", ""},
+		{"20,000 levels", nested, 400, "bad_request", ""},
+		{"20,000 levels of arrays", `{"allow":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, 400, "bad_request", ""},
+		{"key of another type", `{"bucket":"exports","key":1}`, 400, "bad_request", ""},
+		{"sensitive of another type", bodyWith(`"sensitive":"false"`), 400, "bad_request", ""},
+		{"expires_in of another type", bodyWith(`"expires_in":3600`), 400, "bad_request", ""},
+		{"max_clicks broken", bodyWith(`"max_clicks":1.5`), 400, "bad_request", ""},
+		{"max_clicks beyond int64", bodyWith(`"max_clicks":9223372036854775808`), 400, "bad_request", ""},
+		{"labels of another type", bodyWith(`"labels":["a"]`), 400, "bad_request", ""},
+		{"over 1 MiB", bodyWith(`"note":"` + strings.Repeat("n", 1<<20) + `"`), 413, "too_large", ""},
+		{"a passphrase of 10 MB", bodyWith(`"passphrase":"` + strings.Repeat("p", 10<<20) + `"`), 413, "too_large", ""},
+
+		{"no bucket", `{"key":"a"}`, 422, "invalid", "bucket:required"},
+		{"bucket null", `{"bucket":null,"key":"a"}`, 422, "invalid", "bucket:required"},
+		{"no key", `{"bucket":"exports"}`, 422, "invalid", "key:required"},
+		{"key with NUL", `{"bucket":"exports","key":"a\u0000b"}`, 422, "invalid", "key:invalid"},
+		{"key with dots", `{"bucket":"exports","key":"a/../b"}`, 422, "invalid", "key:invalid"},
+		{"key of 1025 bytes", fmt.Sprintf(`{"bucket":"exports","key":%q}`, strings.Repeat("k", 1025)), 422, "invalid", "key:too_long"},
+		{"bucket unlisted", `{"bucket":"evil.com/","key":"a"}`, 422, "invalid", "bucket:unknown_bucket"},
+		{"expiry 0", bodyWith(`"expires_in":"0"`), 422, "invalid", "expires_in:invalid"},
+		{"expiry empty is not stated", bodyWith(`"expires_in":""`), 201, "", ""},
+		{"expiry negative", bodyWith(`"expires_in":"-1h"`), 422, "invalid", "expires_in:invalid"},
+		{"expiry of fractional ns", bodyWith(`"expires_in":"1.0000000001s"`), 422, "invalid", "expires_in:invalid"},
+		{"expiry in ns", bodyWith(`"expires_in":"1000000001ns"`), 422, "invalid", "expires_in:invalid"},
+		{"expiry overflowing", bodyWith(`"expires_in":"99999999999999h"`), 422, "invalid", "expires_in:invalid"},
+		{"expiry over policy", bodyWith(`"expires_in":"8d"`), 422, "invalid", "expires_in:over_policy"},
+		{"filename with CRLF", bodyWith(`"filename":"a\r\nb"`), 422, "invalid", "filename:invalid"},
+		{"filename with U+202E", bodyWith(`"filename":"a\u202eb"`), 422, "invalid", "filename:invalid"},
+		{"label with CRLF", bodyWith(`"labels":{"a":"\r\n"}`), 422, "invalid", "labels:invalid"},
+
+		{"max_clicks", bodyWith(`"max_clicks":5`), 422, "invalid", "max_clicks:not_available"},
+		{"max_clicks 0", bodyWith(`"max_clicks":0`), 422, "invalid", "max_clicks:not_available"},
+		{"max_clicks -1", bodyWith(`"max_clicks":-1`), 422, "invalid", "max_clicks:not_available"},
+		{"max_clicks 2^53+1", bodyWith(`"max_clicks":9007199254740993`), 422, "invalid", "max_clicks:not_available"},
+		{"passphrase", bodyWith(`"passphrase":"passphrase-canary"`), 422, "invalid", "passphrase:not_available"},
+		{"passphrase empty", bodyWith(`"passphrase":""`), 422, "invalid", "passphrase:not_available"},
+		{"confirm", bodyWith(`"confirm":true`), 422, "invalid", "confirm:not_available"},
+		{"allow", bodyWith(`"allow":["10.0.0.0/8"]`), 422, "invalid", "allow:not_available"},
+		{"not_before", bodyWith(`"not_before":"2026-12-01T00:00:00Z"`), 422, "invalid", "not_before:not_available"},
+		{"version_id", bodyWith(`"version_id":"v1"`), 422, "invalid", "version_id:not_available"},
+		{"pin", bodyWith(`"pin":"etag"`), 422, "invalid", "pin:not_available"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			a := b.operator(opsKey, "POST", "/api/v1/links", tt.body)
+			if a.status != tt.status {
+				t.Fatalf("got %d, want %d: %.300s", a.status, tt.status, a.body)
+			}
+			if tt.status == 201 {
+				return
+			}
+			p := a.problem(t)
+			if p.Code != tt.code {
+				t.Errorf("got %s, want %s", p.Code, tt.code)
+			}
+			var fields []string
+			for _, f := range p.Errors {
+				fields = append(fields, f.Field+":"+f.Code)
+				if f.Message == "" {
+					t.Errorf("%s says nothing", f.Field)
+				}
+			}
+			if tt.field != "" && !slices.Contains(fields, tt.field) || tt.field == "" && len(fields) != 0 {
+				t.Errorf("the fields are %v, want %s", fields, tt.field)
+			}
+			if len(b.redis.links) != 0 || len(b.storage.proved) != 0 {
+				t.Error("a link was made, or the storage was asked")
+			}
+			if strings.Contains(a.body+b.log.String(), "canary") {
+				t.Errorf("the body is quoted: %s %s", a.body, b.log)
+			}
+		})
+	}
+}
+
+func TestBodiesThatAreNoPlainJSON(t *testing.T) {
+	t.Parallel()
+	const body = `{"bucket":"exports","key":"a"}`
+	tests := []struct {
+		name    string
+		headers []string
+		status  int
+	}{
+		{"JSON", []string{"Content-Type", "application/json"}, 201},
+		{"JSON, upper case", []string{"Content-Type", "Application/JSON"}, 201},
+		{"JSON in UTF-8", []string{"Content-Type", "application/json; charset=UTF-8"}, 201},
+		{"JSON in UTF-16", []string{"Content-Type", "application/json; charset=utf-16"}, 415},
+		{"no type", []string{"X-Nothing", ""}, 415},
+		{"XML", []string{"Content-Type", "application/xml"}, 415},
+		{"form", []string{"Content-Type", "application/x-www-form-urlencoded"}, 415},
+		{"multipart", []string{"Content-Type", "multipart/form-data; boundary=x"}, 415},
+		{"text", []string{"Content-Type", "text/plain"}, 415},
+		{"a suffix", []string{"Content-Type", "application/problem+json"}, 415},
+		{"broken", []string{"Content-Type", "application/json;;="}, 415},
+		{"two types", []string{"Content-Type", "application/json", "Content-Type", "text/plain"}, 415},
+		{"gzip", []string{"Content-Type", "application/json", "Content-Encoding", "gzip"}, 415},
+		{"identity", []string{"Content-Type", "application/json", "Content-Encoding", "identity"}, 415},
+	}
+	for _, tt := range tests {
+		b := newBench(t, nil)
+		a := b.operator(opsKey, "POST", "/api/v1/links", body, tt.headers...)
+		if a.status != tt.status {
+			t.Errorf("%s: got %d, want %d", tt.name, a.status, tt.status)
+		}
+		if tt.status == 415 && (a.problem(t).Code != "unsupported_media_type" || len(b.redis.links) != 0) {
+			t.Errorf("%s: %s", tt.name, a.body)
+		}
+	}
+}
+
+func TestOversizeBodiesOverTheWire(t *testing.T) {
+	t.Parallel()
+	address := serve(t, newBench(t, nil).api.Operator())
+	big := bodyWith(`"note":"` + strings.Repeat("n", 1<<20) + `"`)
+	good := `{"bucket":"exports","key":"a"}`
+	chunked := func(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
+	auth := []string{"Authorization: Bearer " + opsKey, "Content-Type: application/json"}
+	tests := []struct {
+		name, request string
+		status        int
+	}{
+		{"with a length", line("POST", "/api/v1/links", append(auth, fmt.Sprintf("Content-Length: %d", len(big)))...) + big, 413},
+		{"in chunks", line("POST", "/api/v1/links", append(auth, "Transfer-Encoding: chunked")...) + chunked(big), 413},
+		{"good, in chunks", line("POST", "/api/v1/links", append(auth, "Transfer-Encoding: chunked")...) + chunked(good), 201},
+		{"cut short", line("POST", "/api/v1/links", append(auth, "Transfer-Encoding: chunked")...) + "zz\r\n", 400},
+	}
+	for _, tt := range tests {
+		if a := wire(t, address, tt.request); a.status != tt.status {
+			t.Errorf("%s: got %d, want %d: %.200s", tt.name, a.status, tt.status, a.body)
+		}
+	}
+}
+
+func TestBodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	r := httptest.NewRequest("POST", "/api/v1/links", io.MultiReader(strings.NewReader(`{"bucket"`), brokenReader{}))
+	r.Header.Set("Authorization", "Bearer "+opsKey)
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	b.api.Operator().ServeHTTP(w, r)
+	a := answer{status: w.Code, header: w.Header(), body: w.Body.String()}
+	if p := a.problem(t); a.status != 400 || p.Code != "bad_request" || strings.Contains(a.body, "cable") {
+		t.Errorf("got %d, %s", a.status, a.body)
+	}
+}
+
+// brokenReader fails.
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("the cable") }
+
+func TestIdempotencyKeyIsRefusedByName(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"", "k", strings.Repeat("k", 200)} {
+		b := newBench(t, nil)
+		a := b.operator(opsKey, "POST", "/api/v1/links", `{"bucket":"exports","key":"a"}`, "Content-Type", "application/json", "Idempotency-Key", value)
+		if a.status != 422 || len(b.redis.links) != 0 {
+			t.Errorf("%q: got %d with %d links", value, a.status, len(b.redis.links))
+			continue
+		}
+		if p := a.problem(t); len(p.Errors) != 1 || p.Errors[0].Field != "Idempotency-Key" || p.Errors[0].Code != "not_available" {
+			t.Errorf("%q: got %+v", value, p)
+		}
+	}
+}
+
+func TestIssueAnswersWithTheLink(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	a := b.operator(opsKey, "POST", "/api/v1/links", bodyWith(
+		`"storage":"main","preset":"handoff","sensitive":true,"filename":"<b>.txt","disposition":"inline","pin":"none","note":"n","labels":{"team":"x"}`))
+	if a.status != 201 {
+		t.Fatalf("got %d: %s", a.status, a.body)
+	}
+	var link api.Link
+	if err := json.Unmarshal([]byte(a.body), &link); err != nil {
+		t.Fatal(err)
+	}
+	token, ok := strings.CutPrefix(link.URL, "https://dl.example.com/")
+	if !ok || !gateway.ValidToken(token) || gateway.IDOf(token).String() != link.ID {
+		t.Errorf("the URL is %q of %s", link.URL, link.ID)
+	}
+	if a.header.Get("Location") != "/api/v1/links/"+link.ID || a.header.Get("Content-Type") != "application/json" {
+		t.Errorf("the headers are %v", a.header)
+	}
+	if link.State != "active" || link.Storage != "main" || link.Bucket != "exports" || link.Key != "a" || link.Preset != "handoff" ||
+		link.Sensitive == nil || !*link.Sensitive || link.Filename != "<b>.txt" || link.Disposition != "inline" || link.Note != "n" ||
+		link.Labels["team"] != "x" || link.CreatedBy != "ops" || link.ExpiresAt.Sub(link.CreatedAt).Minutes() != 15 || link.Object.Size != 3 {
+		t.Errorf("the link is %+v", link)
+	}
+	// Of what this version cannot do the link says no and nothing, never null lists.
+	for _, member := range []string{`"max_clicks":null`, `"confirm":false`, `"passphrase":false`, `"allow":[]`, `"not_before":null`, `"warnings":[]`, `"pin":"none"`} {
+		if !strings.Contains(a.body, member) {
+			t.Errorf("%s is not in %s", member, a.body)
+		}
+	}
+	show := b.operator(opsKey, "GET", "/api/v1/links/"+link.ID, "")
+	if show.status != http.StatusOK || strings.Contains(show.body, token) || strings.Contains(show.body, `"url"`) {
+		t.Errorf("the link is shown with its URL: %s", show.body)
+	}
+}
+
+// Every member of a key survives, whatever JSON does to it on the way.
+func TestKeysAreTakenLiterally(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{
+		"%2e%2e/x", "a//b", "/lead", "dir/", `sp ace+%20?#&;'"\`, "emoji 📄", "caf\u00e9", "cafe\u0301", "<script>", "\u2028", "\x7f", "\ufffd",
+	} {
+		b := newBench(t, nil)
+		body, err := json.Marshal(map[string]string{"bucket": "exports", "key": key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := b.operator(opsKey, "POST", "/api/v1/links", string(body))
+		var link api.Link
+		if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != 201 || link.Key != key || !slices.Equal(b.storage.proved, []string{"exports/" + key}) {
+			t.Errorf("%q: got %d %q, proved %q, %v", key, a.status, link.Key, b.storage.proved, err)
+		}
+	}
+}

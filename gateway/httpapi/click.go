@@ -1,0 +1,151 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+)
+
+// publicMethods is the Allow of a 405 on the public listener.
+const publicMethods = "GET, HEAD, POST"
+
+// robots keeps every crawler out: a link is for whom it was sent to.
+const robots = "User-agent: *\nDisallow: /\n"
+
+// click answers every request of the public listener.
+func (a *API) click(c echo.Context) error {
+	begun := time.Now()
+	a.publicHeaders(c)
+	r := c.Request()
+	path := rawPath(r)
+	if path == "/robots.txt" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte(robots))
+	}
+	var (
+		outcome gateway.Outcome
+		attempt gateway.Attempt
+		cause   error
+	)
+	// A panic must not end the connection without an answer: doubt is a refusal.
+	if err := a.guard(func(c echo.Context) error {
+		outcome, attempt, cause = a.judge(c, path)
+		return nil
+	}, c); err != nil {
+		outcome, cause = gateway.OutcomeUnavailable, err
+	}
+	var sent error
+	if outcome != gateway.OutcomeRedirected {
+		sent = a.pages.refuse(c, outcome)
+	}
+	elapsed := time.Since(begun)
+	a.o.Metrics.Clicked(outcome, r.Method, elapsed)
+	a.logClick(r, attempt, outcome, elapsed, cause)
+	return sent
+}
+
+// judge goes through the checks in the order of the contract and redirects where
+// nothing refuses. What it returns beside the outcome is for the log.
+func (a *API) judge(c echo.Context, path string) (gateway.Outcome, gateway.Attempt, error) {
+	r := c.Request()
+	attempt := gateway.Attempt{Method: r.Method, Address: a.address(c)}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+	default:
+		return gateway.OutcomeMethodNotAllowed, attempt, nil
+	}
+	token, ok := strings.CutPrefix(path, "/")
+	if !ok || !gateway.ValidToken(token) {
+		return gateway.OutcomeNotFound, attempt, nil
+	}
+	attempt.ID = gateway.IDOf(token)
+	if prefetched(r) {
+		return gateway.OutcomeBadRequest, attempt, nil
+	}
+	// A recipient who hangs up does not undo a click that Redis is counting.
+	answer, err := a.o.Service.Click(context.WithoutCancel(r.Context()), attempt)
+	if answer.Outcome == gateway.OutcomeRedirected {
+		redirect(c, answer.Location)
+	} else if _, known := a.pages.refused[answer.Outcome]; !known {
+		return gateway.OutcomeUnavailable, attempt, fmt.Errorf("there is no answer for the outcome %q", answer.Outcome)
+	}
+	return answer.Outcome, attempt, err
+}
+
+// rawPath returns the request's path as it came over the wire: never decoded,
+// never cleaned. What a proxy and this service read differently opens doors.
+func rawPath(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		return path
+	}
+	return r.URL.EscapedPath() // the absolute form, RFC 9112 section 3.2.2
+}
+
+// prefetched tells whether a browser asks ahead of its user, who has not decided
+// yet: Sec-Purpose of the Fetch standard.
+func prefetched(r *http.Request) bool {
+	purpose, _, _ := strings.Cut(r.Header.Get("Sec-Purpose"), ";")
+	return strings.EqualFold(strings.TrimSpace(purpose), "prefetch")
+}
+
+// redirect sends the recipient to the presigned URL. It is 302 for GET and HEAD
+// and 303 for POST: never 307 or 308, because the URL is signed for one method,
+// and never cacheable, because it dies in seconds. The header is set by hand so
+// that nothing rewrites the signed URL; there is no body to put it in.
+func redirect(c echo.Context, location string) {
+	status := http.StatusFound
+	if c.Request().Method == http.MethodPost {
+		status = http.StatusSeeOther
+	}
+	h := c.Response().Header()
+	h.Set("Location", location)
+	h.Set("Content-Length", "0")
+	c.Response().WriteHeader(status)
+}
+
+// publicHeaders sets what every public answer carries.
+func (a *API) publicHeaders(c echo.Context) {
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Robots-Tag", "noindex, nofollow")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", a.pages.policy)
+	closeAfterChunks(c)
+}
+
+// logClick writes one line for one request of a recipient. Delivered clicks are
+// in the audit, so they are logged at debug alone. The path is never logged: a
+// part of it may be a token.
+func (a *API) logClick(r *http.Request, attempt gateway.Attempt, outcome gateway.Outcome, d time.Duration, cause error) {
+	level := slog.LevelInfo
+	switch outcome {
+	case gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomePage:
+		level = slog.LevelDebug
+	case gateway.OutcomeUnavailable:
+		level = slog.LevelError
+	}
+	if !a.o.Logger.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("outcome", string(outcome)),
+		slog.String("method", foldMethod(r.Method)),
+		slog.String("address", attempt.Address),
+		slog.Duration("duration", d),
+	}
+	if attempt.ID != (gateway.ID{}) {
+		attrs = append(attrs, slog.String("link", attempt.ID.String()))
+	}
+	if cause != nil {
+		attrs = append(attrs, slog.String("error", cause.Error()))
+	}
+	a.o.Logger.LogAttrs(r.Context(), level, "click", attrs...)
+}

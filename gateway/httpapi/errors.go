@@ -1,0 +1,116 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// retryAfter is how many seconds a 503 asks to wait: long enough for a failover
+// to end, short enough for a person to wait.
+const retryAfter = "5"
+
+// codeInternal is the code of an error that is nobody's but ours.
+const codeInternal gateway.Code = "internal"
+
+// statusOf is the one place where a code becomes an HTTP status.
+func statusOf(code gateway.Code) int {
+	switch code {
+	case gateway.CodeBadRequest:
+		return http.StatusBadRequest
+	case gateway.CodeUnauthorized:
+		return http.StatusUnauthorized
+	case gateway.CodeForbidden, gateway.CodeOutOfScope:
+		return http.StatusForbidden
+	case gateway.CodeNotFound:
+		return http.StatusNotFound
+	case gateway.CodeMethod:
+		return http.StatusMethodNotAllowed
+	case gateway.CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case gateway.CodeMediaType:
+		return http.StatusUnsupportedMediaType
+	case gateway.CodeInvalid:
+		return http.StatusUnprocessableEntity
+	case gateway.CodeUnavailable, gateway.CodeNotConfirmed:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// problemOf turns any error into what an operator may read. An error without a
+// code is internal: its text goes to the log, never into an answer.
+func problemOf(err error) *gateway.Error {
+	var known *gateway.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	var routing *echo.HTTPError
+	if errors.As(err, &routing) {
+		switch routing.Code {
+		case http.StatusNotFound:
+			return gateway.Errorf(gateway.CodeNotFound, "there is nothing at that path")
+		case http.StatusMethodNotAllowed:
+			return gateway.Errorf(gateway.CodeMethod, "that path does not answer to that method")
+		}
+	}
+	return gateway.Errorf(codeInternal, "something went wrong in the service; its log says what")
+}
+
+// writeProblem answers an operator with application/problem+json.
+func (a *API) writeProblem(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	problem := problemOf(err)
+	status := statusOf(problem.Code)
+	body := newProblem(status, string(problem.Code), problem.Message)
+	for _, f := range problem.Fields {
+		body.Errors = append(body.Errors, api.FieldError{Field: f.Field, Code: f.Code, Message: f.Message})
+	}
+	if status == http.StatusServiceUnavailable {
+		c.Response().Header().Set("Retry-After", retryAfter)
+	}
+	if err := writeJSON(c, status, api.ProblemType, body); err != nil {
+		a.o.Logger.Warn("answer not delivered", "error", err)
+	}
+}
+
+// newProblem makes the body of RFC 9457. Its type is a name, not a page.
+func newProblem(status int, code, detail string) api.Problem {
+	return api.Problem{
+		Type: "urn:keyhole:problem:" + code, Title: http.StatusText(status),
+		Status: status, Code: code, Detail: detail,
+	}
+}
+
+// writeJSON answers with v, rendered whole before the first byte is sent. A HEAD
+// is answered with the headers alone.
+func writeJSON(c echo.Context, status int, contentType string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	body = append(body, '\n')
+	return writeBody(c, status, contentType, body)
+}
+
+// writeBody answers with a body whose length is said.
+func writeBody(c echo.Context, status int, contentType string, body []byte) error {
+	h := c.Response().Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	c.Response().WriteHeader(status)
+	if c.Request().Method == http.MethodHead {
+		return nil
+	}
+	_, err := c.Response().Write(body)
+	return err
+}

@@ -1,0 +1,343 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+	"keyhole/signer" //nolint:depguard // gateway.Presigner is written in its types, and a fake implements it
+)
+
+const (
+	// liveToken opens the link that the fake store admits.
+	liveToken = "4uQeVj5tqViQh7yWWGStvk"
+	// presigned is what every admitted click is redirected to.
+	presigned = "https://s3.example.com/reports/q3.pdf?X-Amz-Expires=35&X-Amz-Signature=signature-canary"
+	// opsKey may everything, readKey may read, exportsKey may everything in exports.
+	opsKey, readKey, exportsKey = "ops-key-canary", "read-key-canary", "exports-key-canary"
+)
+
+// fakeRedis is the Store and the ClickStore: links in memory, and one verdict
+// for every click.
+type fakeRedis struct {
+	mu    sync.Mutex
+	links map[gateway.ID]gateway.Link
+	err   error  // of every call
+	panic string // what every call panics with, where it is not empty
+
+	outcome  gateway.Outcome // of every click
+	attempts []gateway.Attempt
+	query    gateway.ListQuery
+	cursor   string
+	limit    int
+}
+
+// begin is the start of every call.
+func (r *fakeRedis) begin() error {
+	if r.panic != "" {
+		panic(r.panic)
+	}
+	return r.err
+}
+
+func (r *fakeRedis) Admit(_ context.Context, a gateway.Attempt) (gateway.Admission, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.attempts = append(r.attempts, a)
+	return gateway.Admission{Outcome: r.outcome, Permission: gateway.Permission{
+		Ref:         gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: "q3.pdf"},
+		Disposition: gateway.DispositionAttachment, Remaining: time.Hour,
+	}}, r.begin()
+}
+
+func (r *fakeRedis) Fail(context.Context, gateway.Attempt, gateway.Outcome) error { return r.err }
+
+func (r *fakeRedis) Create(_ context.Context, link gateway.Link, life time.Duration, _ gateway.Origin) (gateway.Link, error) {
+	if err := r.begin(); err != nil {
+		return gateway.Link{}, err
+	}
+	link.CreatedAt = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	link.ExpiresAt = link.CreatedAt.Add(life)
+	r.links[link.ID] = link
+	return link, nil
+}
+
+func (r *fakeRedis) Get(_ context.Context, id gateway.ID) (gateway.Link, error) {
+	if err := r.begin(); err != nil {
+		return gateway.Link{}, err
+	}
+	link, ok := r.links[id]
+	if !ok {
+		return link, gateway.ErrNotFound
+	}
+	return link, nil
+}
+
+func (r *fakeRedis) List(_ context.Context, q gateway.ListQuery) (gateway.ListPage, error) {
+	r.query = q
+	page := gateway.ListPage{Next: "next-page"}
+	for _, link := range r.links {
+		page.Links = append(page.Links, link)
+	}
+	return page, r.begin()
+}
+
+func (r *fakeRedis) Revoke(_ context.Context, id gateway.ID, reason string, by gateway.Origin) (gateway.Link, error) {
+	link := r.links[id]
+	link.State, link.RevokeReason, link.RevokedBy = gateway.StateRevoked, reason, by.Actor
+	link.RevokedAt = link.CreatedAt.Add(time.Minute)
+	return link, r.begin()
+}
+
+func (r *fakeRedis) Events(_ context.Context, id gateway.ID, cursor string, limit int) (gateway.EventList, error) {
+	r.cursor, r.limit = cursor, limit
+	return gateway.EventList{Next: "older", Events: []gateway.Event{{
+		Time: time.Date(2026, 11, 1, 13, 0, 0, 0, time.FixedZone("CET", 3600)), Kind: gateway.EventRedirected, Link: id,
+		Outcome: gateway.OutcomeRedirected, Method: "GET", Address: "192.0.2.1",
+	}}}, r.begin()
+}
+
+// fakeStorage is the Objects and the Presigner.
+type fakeStorage struct {
+	proofErr, signErr error
+	proved            []string
+}
+
+func (s *fakeStorage) Prove(_ context.Context, bucket, key string) (gateway.ObjectInfo, error) {
+	s.proved = append(s.proved, bucket+"/"+key)
+	return gateway.ObjectInfo{Size: 3, ETag: `"e"`, ContentType: "text/plain"}, s.proofErr
+}
+
+func (s *fakeStorage) Presign(context.Context, signer.Request) (signer.Signed, error) {
+	return signer.Signed{URL: presigned}, s.signErr
+}
+
+// logBuffer collects the log, which handlers write while tests read.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// bench is an API over fakes.
+type bench struct {
+	api       *API
+	redis     *fakeRedis
+	storage   *fakeStorage
+	log       *logBuffer
+	registry  *prometheus.Registry
+	readiness api.Readiness
+}
+
+// newBench makes a bench, after change has changed its options.
+func newBench(t *testing.T, change func(*Options)) *bench {
+	t.Helper()
+	b := &bench{
+		redis:   &fakeRedis{links: map[gateway.ID]gateway.Link{}, outcome: gateway.OutcomeRedirected},
+		storage: &fakeStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(),
+		readiness: api.Readiness{Ready: true, Redis: "ok", Storages: map[string]string{"main": "ok"}},
+	}
+	metrics := gateway.NewMetrics(b.registry, gateway.MetricsOptions{Storages: []string{"main"}})
+	log := slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	key := func(name, secret string, objects string, can ...gateway.Action) OperatorKey {
+		return OperatorKey{Name: name, SHA256: sha256.Sum256([]byte(secret)), Can: can, Objects: []gateway.Pattern{gateway.Pattern(objects)}}
+	}
+	o := Options{
+		Service: gateway.New(gateway.Options{
+			Links: b.redis, Clicks: b.redis, Lifetime: 30 * time.Second, MediaLifetime: time.Minute,
+			Storages: []*gateway.Storage{{Name: "main", Buckets: []string{"reports", "exports"}, Objects: b.storage, Presigner: b.storage}},
+			Policy: gateway.Policy{MaxExpiry: 168 * time.Hour, Presets: map[string]time.Duration{
+				gateway.PresetHandoff: 15 * time.Minute, gateway.PresetTroubleshooting: time.Hour,
+				gateway.PresetBusiness: 24 * time.Hour, gateway.PresetExtended: 168 * time.Hour,
+			}},
+			Metrics: metrics, Logger: log,
+		}),
+		PublicURL: "https://dl.example.com",
+		Keys: []OperatorKey{
+			key("ops", opsKey, "*", gateway.ActionIssue, gateway.ActionRead, gateway.ActionRevoke, gateway.ActionBrowse),
+			key("reader", readKey, "*", gateway.ActionRead),
+			key("exporter", exportsKey, "exports/*", gateway.ActionIssue, gateway.ActionRead, gateway.ActionRevoke),
+		},
+		KeepAddress: func(a netip.Addr) string { return a.Unmap().WithZone("").String() },
+		Ready:       func(context.Context) api.Readiness { return b.readiness },
+		Metrics:     metrics, MetricsPage: promhttp.HandlerFor(b.registry, promhttp.HandlerOpts{}), Logger: log,
+	}
+	if change != nil {
+		change(&o)
+	}
+	var err error
+	if b.api, err = New(o); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// put stores a link and returns its id.
+func (b *bench) put(state gateway.State, bucket, key string) string {
+	id := gateway.IDOf(bucket + key + string(state))
+	b.redis.links[id] = gateway.Link{
+		ID: id, State: state, Ref: gateway.ObjectRef{Storage: "main", Bucket: bucket, Key: key},
+		CreatedAt: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), Disposition: "attachment", Pin: "none",
+	}
+	return id.String()
+}
+
+// answer is one answer as it came over the wire.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	closed bool // the connection ends with the answer; over the wire alone
+}
+
+// serve starts a server the way that keyhole serve does and returns its address.
+func serve(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.DisableGeneralOptionsHandler = true // OPTIONS * is ours to answer
+	server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError)
+	server.Start()
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// wire sends bytes to a server and reads the one answer.
+func wire(t *testing.T, address, request string) answer {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	method, _, _ := strings.Cut(request, " ")
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		t.Fatalf("%.60q: %v", request, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("%.60q: %v", request, err)
+	}
+	return answer{response.StatusCode, response.Header, string(body), response.Close}
+}
+
+// line is a request of one request line.
+func line(method, target string, headers ...string) string {
+	return method + " " + target + " HTTP/1.1\r\nHost: dl.example.com\r\n" + strings.Join(append(headers, "Connection: close", "", ""), "\r\n")
+}
+
+// ask sends one request to a handler. headers are names and values by turns.
+func ask(handler http.Handler, method, target, body string, headers ...string) answer {
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	r := httptest.NewRequest(method, target, reader)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return answer{status: w.Code, header: w.Header(), body: w.Body.String()}
+}
+
+// problem reads the answer's problem, which must agree with its status.
+func (a answer) problem(t *testing.T) api.Problem {
+	t.Helper()
+	var p api.Problem
+	if err := json.Unmarshal([]byte(a.body), &p); err != nil {
+		t.Fatalf("status %d: %v in %.200q", a.status, err, a.body)
+	}
+	if a.header.Get("Content-Type") != api.ProblemType || p.Status != a.status ||
+		p.Type != "urn:keyhole:problem:"+p.Code || p.Title != http.StatusText(a.status) || p.Detail == "" {
+		t.Errorf("status %d, %s: %+v", a.status, a.header.Get("Content-Type"), p)
+	}
+	return p
+}
+
+// count returns the value of one series of a counter, with its labels in order.
+func (b *bench) count(t *testing.T, series string) float64 {
+	t.Helper()
+	return b.counters(t)[series]
+}
+
+// counters returns every counter by name and labels.
+func (b *bench) counters(t *testing.T) map[string]float64 {
+	t.Helper()
+	families, err := b.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if m.GetCounter() == nil {
+				continue
+			}
+			var labels []string
+			for _, l := range m.GetLabel() {
+				labels = append(labels, l.GetName()+"="+l.GetValue())
+			}
+			found[family.GetName()+"{"+strings.Join(labels, ",")+"}"] = m.GetCounter().GetValue()
+		}
+	}
+	return found
+}
+
+// lines returns the log's lines, decoded.
+func (b *bench) lines(t *testing.T) []map[string]any {
+	t.Helper()
+	var out []map[string]any
+	for text := range strings.Lines(b.log.String()) {
+		var l map[string]any
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// askFrom clicks from a peer, with the X-Forwarded-For that it sends.
+func askFrom(b *bench, peer string, forwarded []string) {
+	r := httptest.NewRequest(http.MethodGet, "/"+liveToken, nil)
+	r.RemoteAddr = peer
+	r.Header["X-Forwarded-For"] = forwarded
+	r.Header.Set("X-Real-Ip", "198.51.100.200")
+	b.api.Public().ServeHTTP(httptest.NewRecorder(), r)
+}

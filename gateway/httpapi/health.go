@@ -1,0 +1,41 @@
+package httpapi
+
+import (
+	_ "embed"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway/api"
+)
+
+// alive answers GET /livez: the process serves, whatever Redis does.
+func (a *API) alive(c echo.Context) error {
+	return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
+}
+
+// ready answers GET /readyz: Redis, asked now, answers as a writable master. A
+// storage's trouble is told and fails no readiness, because restarting this
+// service mends no storage.
+func (a *API) ready(c echo.Context) error {
+	readiness := a.o.Ready(c.Request().Context())
+	status := http.StatusOK
+	if !readiness.Ready {
+		status = http.StatusServiceUnavailable
+	}
+	return writeJSON(c, status, api.MediaType, readiness)
+}
+
+// metrics answers GET /metrics.
+func (a *API) metrics(c echo.Context) error {
+	a.o.MetricsPage.ServeHTTP(c.Response(), c.Request())
+	return nil
+}
+
+//go:embed openapi.yaml
+var openAPIDescription []byte
+
+// openAPI answers GET /api/v1/openapi.yaml, the description of this very API.
+func (a *API) openAPI(c echo.Context) error {
+	return writeBody(c, http.StatusOK, "application/yaml", openAPIDescription)
+}

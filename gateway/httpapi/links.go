@@ -1,0 +1,225 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// The number of entries on a page: default and most.
+const (
+	defaultLimit = 50
+	maxLimit     = 500
+)
+
+// issueLink answers POST /api/v1/links.
+func (a *API) issueLink(c echo.Context) error {
+	if len(c.Request().Header.Values("Idempotency-Key")) > 0 {
+		return notAvailable("Idempotency-Key", "retries made safe by a key are not available in this version; leave the header out")
+	}
+	var body api.IssueRequest
+	if err := decode(c, &body); err != nil {
+		return err
+	}
+	if err := refuseLater(&body); err != nil {
+		return err
+	}
+	issued, err := a.o.Service.Issue(c.Request().Context(), actorOf(c), &gateway.IssueRequest{
+		Storage: body.Storage, Bucket: body.Bucket, Key: body.Key,
+		Preset: body.Preset, ExpiresIn: body.ExpiresIn, Sensitive: body.Sensitive,
+		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin,
+		Note: body.Note, Labels: body.Labels,
+	})
+	if err != nil {
+		return err
+	}
+	c.Set(contextLink, issued.Link.ID)
+	link := wireLink(&issued.Link)
+	link.URL = a.o.PublicURL + "/" + issued.Token
+	c.Response().Header().Set("Location", "/api/v1/links/"+link.ID)
+	return writeJSON(c, http.StatusCreated, api.MediaType, link)
+}
+
+// refuseLater refuses, by name, what this version cannot enforce. A restriction
+// that is accepted and ignored is worse than none.
+func refuseLater(body *api.IssueRequest) error {
+	var fields []gateway.FieldError
+	for _, f := range []struct {
+		name  string
+		asked bool
+	}{
+		{"max_clicks", body.MaxClicks != nil},
+		{"passphrase", body.Passphrase != nil},
+		{"confirm", body.Confirm},
+		{"allow", len(body.Allow) > 0},
+		{"not_before", body.NotBefore != nil},
+		{"version_id", body.VersionID != ""},
+	} {
+		if f.asked {
+			fields = append(fields, gateway.FieldError{
+				Field: f.name, Code: "not_available", Message: "not available in this version; leave it out",
+			})
+		}
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return &gateway.Error{
+		Code: gateway.CodeInvalid, Message: "the request asks for what this version cannot enforce: see errors", Fields: fields,
+	}
+}
+
+// notAvailable refuses one field by name.
+func notAvailable(field, message string) error {
+	return &gateway.Error{
+		Code: gateway.CodeInvalid, Message: message,
+		Fields: []gateway.FieldError{{Field: field, Code: "not_available", Message: message}},
+	}
+}
+
+// listLinks answers GET /api/v1/links.
+func (a *API) listLinks(c echo.Context) error {
+	query, err := queryOf(c, "state", "bucket", "prefix", "key", "created_by", "label", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	q := gateway.ListQuery{
+		State: gateway.State(query["state"]), Bucket: query["bucket"], Prefix: query["prefix"],
+		Key: query["key"], CreatedBy: query["created_by"], Cursor: query["cursor"],
+	}
+	if q.State != "" && !slices.Contains(gateway.States(), q.State) {
+		return gateway.Errorf(gateway.CodeBadRequest, "state is one of active, paused, not_yet, expired, revoked and used_up")
+	}
+	if q.Prefix != "" && q.Key != "" {
+		return gateway.Errorf(gateway.CodeBadRequest, "give either prefix or key, not both")
+	}
+	if label, ok := query["label"]; ok {
+		if q.LabelName, q.LabelValue, ok = strings.Cut(label, "="); !ok || q.LabelName == "" {
+			return gateway.Errorf(gateway.CodeBadRequest, "label is written name=value")
+		}
+	}
+	if q.Limit, err = limitOf(query); err != nil {
+		return err
+	}
+	page, err := a.o.Service.List(c.Request().Context(), actorOf(c), q)
+	if err != nil {
+		return err
+	}
+	answer := api.LinkPage{Links: make([]api.Link, len(page.Links)), Next: page.Next}
+	for i := range page.Links {
+		answer.Links[i] = wireLink(&page.Links[i])
+	}
+	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+}
+
+// showLink answers GET /api/v1/links/{id}.
+func (a *API) showLink(c echo.Context) error {
+	if _, err := queryOf(c); err != nil {
+		return err
+	}
+	id, err := linkID(c)
+	if err != nil {
+		return err
+	}
+	link, err := a.o.Service.Show(c.Request().Context(), actorOf(c), id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, http.StatusOK, api.MediaType, wireLink(&link))
+}
+
+// revokeLink answers DELETE /api/v1/links/{id}.
+func (a *API) revokeLink(c echo.Context) error {
+	query, err := queryOf(c, "reason")
+	if err != nil {
+		return err
+	}
+	id, err := linkID(c)
+	if err != nil {
+		return err
+	}
+	link, err := a.o.Service.Revoke(c.Request().Context(), actorOf(c), id, query["reason"])
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, http.StatusOK, api.MediaType, wireLink(&link))
+}
+
+// linkEvents answers GET /api/v1/links/{id}/events.
+func (a *API) linkEvents(c echo.Context) error {
+	query, err := queryOf(c, "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	limit, err := limitOf(query)
+	if err != nil {
+		return err
+	}
+	id, err := linkID(c)
+	if err != nil {
+		return err
+	}
+	list, err := a.o.Service.Events(c.Request().Context(), actorOf(c), id, query["cursor"], limit)
+	if err != nil {
+		return err
+	}
+	answer := api.EventPage{Events: make([]api.Event, len(list.Events)), Next: list.Next}
+	for i := range list.Events {
+		answer.Events[i] = wireEvent(&list.Events[i])
+	}
+	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+}
+
+// linkID reads the path's id. What cannot be an id names no link.
+func linkID(c echo.Context) (gateway.ID, error) {
+	id, ok := gateway.ParseID(c.Param("id"))
+	if !ok {
+		return id, gateway.Errorf(gateway.CodeNotFound, "there is no such link, or none that this key may see")
+	}
+	c.Set(contextLink, id)
+	return id, nil
+}
+
+// queryOf reads the query's parameters, each at most once and none but known: a
+// mistyped filter that is ignored would select everything.
+func queryOf(c echo.Context, known ...string) (map[string]string, error) {
+	values, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return nil, gateway.Errorf(gateway.CodeBadRequest, "the query is not well-formed")
+	}
+	query := make(map[string]string, len(values))
+	for name, value := range values {
+		if !slices.Contains(known, name) {
+			return nil, gateway.Errorf(gateway.CodeBadRequest, "the query has a parameter that this request does not know; it knows: %s",
+				strings.Join(known, ", "))
+		}
+		if len(value) != 1 {
+			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s stands in the query more than once", name)
+		}
+		query[name] = value[0]
+	}
+	return query, nil
+}
+
+// limitOf reads the number of entries asked for.
+func limitOf(query map[string]string) (int, error) {
+	text, ok := query["limit"]
+	if !ok {
+		return defaultLimit, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxLimit {
+		return 0, &gateway.Error{
+			Code: gateway.CodeBadRequest, Message: fmt.Sprintf("limit is a number from 1 to %d", maxLimit), Err: err,
+		}
+	}
+	return limit, nil
+}

@@ -1,0 +1,156 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+func TestListQuery(t *testing.T) {
+	t.Parallel()
+	id := strings.Repeat("a", 26)
+	tests := []struct {
+		target string
+		status int
+		want   gateway.ListQuery
+	}{
+		{"", 200, gateway.ListQuery{Limit: 50}},
+		{"?", 200, gateway.ListQuery{Limit: 50}},
+		{"?limit=1", 200, gateway.ListQuery{Limit: 1}},
+		{"?limit=500", 200, gateway.ListQuery{Limit: 500}},
+		{"?state=revoked&bucket=reports&created_by=ci&cursor=abc", 200,
+			gateway.ListQuery{State: "revoked", Bucket: "reports", CreatedBy: "ci", Cursor: "abc", Limit: 50}},
+		{"?prefix=a%2Fb%20*%26", 200, gateway.ListQuery{Prefix: "a/b *&", Limit: 50}},
+		{"?prefix=a+b", 200, gateway.ListQuery{Prefix: "a b", Limit: 50}},
+		{"?bucket=reports&key=%F0%9F%93%84", 200, gateway.ListQuery{Bucket: "reports", Key: "📄", Limit: 50}},
+		{"?label=team=a=b", 200, gateway.ListQuery{LabelName: "team", LabelValue: "a=b", Limit: 50}},
+		{"?label=team=", 200, gateway.ListQuery{LabelName: "team", Limit: 50}},
+
+		{"?limit=0", 400, gateway.ListQuery{}},
+		{"?limit=-1", 400, gateway.ListQuery{}},
+		{"?limit=501", 400, gateway.ListQuery{}},
+		{"?limit=1000000000", 400, gateway.ListQuery{}},
+		{"?limit=1e2", 400, gateway.ListQuery{}},
+		{"?limit=", 400, gateway.ListQuery{}},
+		{"?limit=5&limit=6", 400, gateway.ListQuery{}},
+		{"?limit=99999999999999999999", 400, gateway.ListQuery{}},
+		{"?state=gone", 400, gateway.ListQuery{}},
+		{"?state=Active", 400, gateway.ListQuery{}},
+		{"?prefix=a&key=b", 400, gateway.ListQuery{}},
+		{"?label=team", 400, gateway.ListQuery{}},
+		{"?label==a", 400, gateway.ListQuery{}},
+		{"?bukcet=reports", 400, gateway.ListQuery{}},
+		{"?Bucket=reports", 400, gateway.ListQuery{}},
+		{"?bucket=a&bucket=b", 400, gateway.ListQuery{}},
+		{"?bucket=%zz", 400, gateway.ListQuery{}},
+		{"?bucket=a;key=b", 400, gateway.ListQuery{}},
+		{"/" + id + "?x=1", 400, gateway.ListQuery{}},
+		{"/" + id + "/events?limit=501", 400, gateway.ListQuery{}},
+		{"/" + id + "/events?state=active", 400, gateway.ListQuery{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.target, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			a := b.operator(opsKey, "GET", "/api/v1/links"+tt.target, "")
+			if a.status != tt.status {
+				t.Fatalf("got %d, want %d: %s", a.status, tt.status, a.body)
+			}
+			if tt.status == 400 {
+				if p := a.problem(t); p.Code != "bad_request" || b.redis.query.Match != nil {
+					t.Errorf("got %s, and the store was asked: %v", p.Code, b.redis.query.Match != nil)
+				}
+				return
+			}
+			got := b.redis.query
+			if got.State != tt.want.State || got.Bucket != tt.want.Bucket || got.Prefix != tt.want.Prefix || got.Key != tt.want.Key ||
+				got.CreatedBy != tt.want.CreatedBy || got.LabelName != tt.want.LabelName || got.LabelValue != tt.want.LabelValue ||
+				got.Cursor != tt.want.Cursor || got.Limit != tt.want.Limit {
+				t.Errorf("the store was asked for %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestListAnswersWithAPage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	if a := b.operator(opsKey, "GET", "/api/v1/links", ""); a.body != `{"links":[],"next":"next-page"}`+"\n" {
+		t.Errorf("an empty page is %s", a.body)
+	}
+	id := b.put("active", "reports", "a")
+	a := b.operator(opsKey, "GET", "/api/v1/links", "")
+	var page api.LinkPage
+	if err := json.Unmarshal([]byte(a.body), &page); err != nil || len(page.Links) != 1 || page.Links[0].ID != id || page.Next != "next-page" {
+		t.Errorf("got %s, %v", a.body, err)
+	}
+	if strings.Contains(a.body, `"url"`) || strings.Contains(a.body, "revoked_at") {
+		t.Errorf("a live link is listed as %s", a.body)
+	}
+}
+
+func TestForgedCursor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	id := b.put("active", "reports", "a")
+	b.redis.err = gateway.ErrCursor
+	if a := b.operator(opsKey, "GET", "/api/v1/links?cursor=forged", ""); a.status != 400 || a.problem(t).Code != "bad_request" || strings.Contains(a.body, "forged") {
+		t.Errorf("links: got %d %s", a.status, a.body)
+	}
+	if a := b.operator(opsKey, "GET", "/api/v1/links/"+id+"/events?cursor=forged", ""); a.status != 400 || a.problem(t).Code != "bad_request" {
+		t.Errorf("events: got %d %s", a.status, a.body)
+	}
+}
+
+func TestRevokeAnswersWithTheLink(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	id := b.put("active", "reports", "a")
+	a := b.operator(opsKey, "DELETE", "/api/v1/links/"+id+"?reason=sent%20by%20mistake", "")
+	var link api.Link
+	if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != 200 {
+		t.Fatalf("got %d, %v", a.status, err)
+	}
+	if link.State != "revoked" || link.RevokeReason != "sent by mistake" || link.RevokedBy != "ops" || link.RevokedAt == nil || link.RevokedAt.IsZero() {
+		t.Errorf("got %+v", link)
+	}
+	for query, status := range map[string]int{
+		"?reason=" + strings.Repeat("r", 1001): 422, "?reason=a&reason=b": 400, "?why=x": 400, "?reason=": 200, "": 200,
+	} {
+		if a := b.operator(opsKey, "DELETE", "/api/v1/links/"+id+query, ""); a.status != status {
+			t.Errorf("%.20s: got %d, want %d", query, a.status, status)
+		}
+	}
+	if a := b.operator(opsKey, "DELETE", "/api/v1/links/"+strings.Repeat("a", 26), ""); a.status != 404 {
+		t.Errorf("an unknown link: got %d", a.status)
+	}
+}
+
+func TestEventsAnswer(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	id := b.put("active", "reports", "a")
+	a := b.operator(opsKey, "GET", "/api/v1/links/"+id+"/events?limit=7&cursor=c", "")
+	want := `{"events":[{"time":"2026-11-01T12:00:00Z","kind":"redirected","link":"` + id +
+		`","outcome":"redirected","method":"GET","address":"192.0.2.1"}],"next":"older"}` + "\n"
+	if a.status != 200 || a.body != want {
+		t.Errorf("got %d %s\nwant %s", a.status, a.body, want)
+	}
+	if b.redis.limit != 7 || b.redis.cursor != "c" {
+		t.Errorf("the store was asked for %d from %q", b.redis.limit, b.redis.cursor)
+	}
+	if b.operator(opsKey, "GET", "/api/v1/links/"+id+"/events", ""); b.redis.limit != 50 {
+		t.Errorf("the default is %d", b.redis.limit)
+	}
+}
+
+func TestOpenAPIIsServed(t *testing.T) {
+	t.Parallel()
+	a := newBench(t, nil).operator(readKey, "GET", "/api/v1/openapi.yaml", "")
+	if a.status != 200 || a.header.Get("Content-Type") != "application/yaml" || a.body != string(openAPIDescription) {
+		t.Errorf("got %d, %s, %d bytes", a.status, a.header.Get("Content-Type"), len(a.body))
+	}
+}

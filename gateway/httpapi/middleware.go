@@ -1,0 +1,159 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+)
+
+// The keys under which a request's context carries what later steps need.
+const (
+	contextActor = "actor"
+	contextLink  = "link"
+)
+
+// secureHeaders sets what every answer of the operator listener carries.
+func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		closeAfterChunks(c)
+		return next(c)
+	}
+}
+
+// closeAfterChunks ends the connection after a request in chunks. One that says
+// a length too may hide a second request from a proxy (RFC 9112 section 6.1), and
+// net/http drops that length before anybody can see it.
+func closeAfterChunks(c echo.Context) {
+	if len(c.Request().TransferEncoding) > 0 {
+		c.Response().Header().Set("Connection", "close")
+	}
+}
+
+// logRequest writes one line and counts one request when it is answered.
+// Health checks and scrapes are not worth a line.
+func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		begun := time.Now()
+		err := a.guard(next, c)
+		if err != nil {
+			a.writeProblem(err, c)
+		}
+		route := c.Path()
+		if !strings.HasPrefix(route, "/api/") {
+			if route != "" || c.Response().Status < http.StatusBadRequest {
+				return nil
+			}
+			route = "none"
+		}
+		status := c.Response().Status
+		a.o.Metrics.APIRequest(route, foldMethod(c.Request().Method), strconv.Itoa(status))
+		attrs := []slog.Attr{
+			slog.String("route", route),
+			slog.String("method", foldMethod(c.Request().Method)),
+			slog.Int("status", status),
+			slog.Duration("duration", time.Since(begun)),
+			slog.String("address", a.address(c)),
+		}
+		if actor, ok := c.Get(contextActor).(*gateway.Actor); ok {
+			attrs = append(attrs, slog.String("actor", actor.Name))
+		}
+		if id, ok := c.Get(contextLink).(gateway.ID); ok {
+			attrs = append(attrs, slog.String("link", id.String()))
+		}
+		level := slog.LevelInfo
+		if status >= http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+		if err != nil && status >= http.StatusBadRequest {
+			attrs = append(attrs, slog.String("error", err.Error()))
+		}
+		a.o.Logger.LogAttrs(c.Request().Context(), level, "operator request", attrs...)
+		return nil
+	}
+}
+
+// foldMethod bounds a label that clients could otherwise invent values for.
+func foldMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete:
+		return method
+	}
+	return "other"
+}
+
+// errPanic marks a handler that panicked.
+var errPanic = errors.New("handler panicked")
+
+// guard calls next and turns a panic into an error. What it panicked with may
+// hold anything, a key or a signature too, so the place is logged, never the
+// value.
+func (a *API) guard(next echo.HandlerFunc, c echo.Context) (err error) {
+	defer func() {
+		if recover() != nil {
+			a.o.Logger.Error("handler panicked", "stack", string(debug.Stack()))
+			err = errPanic
+		}
+	}()
+	return next(c)
+}
+
+// authenticate finds the operator key of the Authorization header. Every key is
+// compared, in constant time, so that the time says nothing about which.
+func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		presented, ok := bearer(c.Request().Header["Authorization"])
+		if !ok {
+			return unauthorized(c)
+		}
+		sum := sha256.Sum256([]byte(presented))
+		var found *OperatorKey
+		for i := range a.o.Keys {
+			if subtle.ConstantTimeCompare(sum[:], a.o.Keys[i].SHA256[:]) == 1 {
+				found = &a.o.Keys[i]
+			}
+		}
+		if found == nil {
+			return unauthorized(c)
+		}
+		c.Set(contextActor, &gateway.Actor{
+			Name: found.Name, Can: found.Can, Objects: found.Objects,
+			MaxExpiry: found.MaxExpiry, Address: a.address(c),
+		})
+		return next(c)
+	}
+}
+
+// bearer reads the one Authorization header, RFC 6750 section 2.1.
+func bearer(headers []string) (string, bool) {
+	if len(headers) != 1 {
+		return "", false
+	}
+	scheme, key, ok := strings.Cut(headers[0], " ")
+	return key, ok && strings.EqualFold(scheme, "Bearer") && key != ""
+}
+
+// unauthorized refuses and says how to be admitted, RFC 9110 section 11.6.1.
+func unauthorized(c echo.Context) error {
+	c.Response().Header().Set("WWW-Authenticate", `Bearer realm="keyhole"`)
+	return gateway.Errorf(gateway.CodeUnauthorized, "an operator key is needed: Authorization: Bearer KEY")
+}
+
+// actorOf returns the key that authenticate found.
+func actorOf(c echo.Context) *gateway.Actor {
+	return c.Get(contextActor).(*gateway.Actor)
+}

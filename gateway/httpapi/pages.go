@@ -1,0 +1,140 @@
+package httpapi
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+//go:embed templates/refusal.html
+var refusalPage string
+
+//go:embed templates/page.css
+var pageStyle string
+
+// pages holds every answer to a recipient that is no redirect, rendered once at
+// the start: an answer under attack costs a copy, and unknown and malformed are
+// the same bytes because they are the same slice.
+type pages struct {
+	refused map[gateway.Outcome]rendered
+	policy  string // the Content-Security-Policy of every public answer
+}
+
+// rendered is one refusal in the three forms that clients ask for.
+type rendered struct {
+	status           int
+	html, json, text []byte
+}
+
+// refusalView is what templates/refusal.html shows.
+type refusalView struct {
+	Style template.CSS
+	Title string
+	Text  string
+	Help  string
+}
+
+// newPages renders every refusal.
+func newPages() (*pages, error) {
+	page, err := template.New("refusal").Parse(refusalPage)
+	if err != nil {
+		return nil, fmt.Errorf("parse the refusal page: %w", err)
+	}
+	digest := sha256.Sum256([]byte(pageStyle))
+	p := &pages{
+		refused: map[gateway.Outcome]rendered{},
+		// The page's one style is allowed by its hash; nothing else is loaded, from
+		// here or elsewhere, and no script runs.
+		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) +
+			"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	}
+	for outcome, r := range refusals() {
+		var html bytes.Buffer
+		err := page.Execute(&html, refusalView{
+			Style: template.CSS(pageStyle), //nolint:gosec // our own embedded file
+			Title: r.title, Text: r.text, Help: r.help,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("render the page for %s: %w", outcome, err)
+		}
+		problem := newProblem(r.status, string(outcome), r.text+" "+r.help)
+		body, err := json.Marshal(problem)
+		if err != nil {
+			return nil, fmt.Errorf("render the problem for %s: %w", outcome, err)
+		}
+		p.refused[outcome] = rendered{
+			status: r.status,
+			html:   html.Bytes(),
+			json:   append(body, '\n'),
+			text:   []byte(r.title + ": " + r.text + " " + r.help + "\n"),
+		}
+	}
+	return p, nil
+}
+
+// refuse answers a recipient who is not redirected, in the form that the request
+// accepts.
+func (p *pages) refuse(c echo.Context, outcome gateway.Outcome) error {
+	r := p.refused[outcome]
+	h := c.Response().Header()
+	h.Set("Vary", "Accept")
+	switch r.status {
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", publicMethods)
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", retryAfter)
+	}
+	switch accepted(c.Request().Header["Accept"]) {
+	case formHTML:
+		return writeBody(c, r.status, "text/html; charset=utf-8", r.html)
+	case formJSON:
+		return writeBody(c, r.status, api.ProblemType, r.json)
+	default:
+		return writeBody(c, r.status, "text/plain; charset=utf-8", r.text)
+	}
+}
+
+// form is one of the three forms of a refusal.
+type form int
+
+const (
+	formText form = iota
+	formHTML
+	formJSON
+)
+
+// accepted reads which form a client asks for by name; */* asks for none. Where
+// both are named the one with the greater weight wins, HTML at a tie (RFC 9110
+// section 12.5.1).
+func accepted(headers []string) form {
+	var html, problem float64
+	for _, header := range headers {
+		for item := range strings.SplitSeq(header, ",") {
+			media, weight := mediaRange(item)
+			switch media {
+			case "text/html", "application/xhtml+xml":
+				html = max(html, weight)
+			case api.MediaType, api.ProblemType, "application/*":
+				problem = max(problem, weight)
+			}
+		}
+	}
+	switch {
+	case html > 0 && html >= problem:
+		return formHTML
+	case problem > 0:
+		return formJSON
+	}
+	return formText
+}

@@ -1,0 +1,91 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// OperatorKey admits whoever presents the key of that hash.
+type OperatorKey struct {
+	Name      string
+	SHA256    [sha256.Size]byte
+	Can       []gateway.Action
+	Objects   []gateway.Pattern
+	MaxExpiry time.Duration // 0: as the policy says
+}
+
+// Options is what the listeners' handlers are made of. Every field is needed
+// unless it says otherwise.
+type Options struct {
+	Service *gateway.Service
+	// PublicURL is how recipients reach the public listener, without a path.
+	PublicURL string
+	// TrustedProxies are the peers whose X-Forwarded-For is believed; empty: none.
+	TrustedProxies []netip.Prefix
+	Keys           []OperatorKey
+	// KeepAddress writes a client's address as far as it may be kept, in events
+	// and in the log.
+	KeepAddress func(netip.Addr) string
+	// Ready tells whether the service can serve clicks, asked now.
+	Ready       func(context.Context) api.Readiness
+	Metrics     *gateway.Metrics
+	MetricsPage http.Handler
+	// MetricsApart keeps metrics and health off the operator's handler, because
+	// they have a listener of their own.
+	MetricsApart bool
+	Logger       *slog.Logger
+}
+
+// API makes the handlers of the listeners.
+type API struct {
+	o     Options
+	pages *pages
+}
+
+// New returns an API. It fails only if an embedded page cannot be parsed.
+func New(o Options) (*API, error) {
+	pages, err := newPages()
+	if err != nil {
+		return nil, err
+	}
+	return &API{o: o, pages: pages}, nil
+}
+
+// newEcho returns an echo without any of its defaults that trust a client: the
+// address is the peer's unless the peer is one of proxies.
+func newEcho(proxies []netip.Prefix) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(io.Discard) // what it would say is said by the request log
+	e.IPExtractor = echo.ExtractIPDirect()
+	if len(proxies) > 0 {
+		trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+		for _, p := range proxies {
+			trust = append(trust, echo.TrustIPRange(&net.IPNet{
+				IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
+			}))
+		}
+		e.IPExtractor = echo.ExtractIPFromXFFHeader(trust...)
+	}
+	return e
+}
+
+// address returns the client's address as far as it may be kept.
+func (a *API) address(c echo.Context) string {
+	addr, err := netip.ParseAddr(c.RealIP())
+	if err != nil {
+		return ""
+	}
+	return a.o.KeepAddress(addr)
+}

@@ -1,0 +1,49 @@
+package httpapi
+
+import (
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// wireLink writes a link as operators read it.
+func wireLink(l *gateway.Link) api.Link {
+	w := api.Link{
+		ID: l.ID.String(), State: string(l.State),
+		Storage: l.Ref.Storage, Bucket: l.Ref.Bucket, Key: l.Ref.Key,
+		Object: api.Object{
+			Size: l.Object.Size, ETag: l.Object.ETag, VersionID: l.Object.VersionID,
+			ContentType: l.Object.ContentType, LastModified: l.Object.LastModified.UTC(),
+		},
+		Preset: l.Preset, Sensitive: l.Sensitive,
+		ExpiresAt: l.ExpiresAt.UTC(), CreatedAt: l.CreatedAt.UTC(), CreatedBy: l.CreatedBy,
+		Clicks: l.Clicks, Filename: l.SaveAs(), Disposition: l.Disposition,
+		Allow: []string{}, Pin: l.Pin, Note: l.Note, Labels: l.Labels,
+		RevokedAt: timeOrNil(l.RevokedAt), RevokedBy: l.RevokedBy, RevokeReason: l.RevokeReason,
+		Warnings: []api.Warning{},
+	}
+	if w.Labels == nil {
+		w.Labels = map[string]string{}
+	}
+	for _, warning := range l.Warnings {
+		w.Warnings = append(w.Warnings, api.Warning{Code: warning.Code, Message: warning.Message})
+	}
+	return w
+}
+
+// wireEvent writes an event as operators read it.
+func wireEvent(e *gateway.Event) api.Event {
+	return api.Event{
+		Time: e.Time.UTC(), Kind: string(e.Kind), Link: e.Link.String(), Outcome: string(e.Outcome),
+		Method: e.Method, Actor: e.Actor, Address: e.Address, Reason: e.Reason,
+	}
+}
+
+// timeOrNil returns nil for the zero time.
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UTC())
+}
