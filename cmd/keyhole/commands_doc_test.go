@@ -1,0 +1,76 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/gateway"
+)
+
+// The manual of the commands has a section for each command, with a row for each
+// of its flags and for no other.
+func TestCommandsDocument(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/docs/commands.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := map[string]string{}
+	for _, section := range strings.Split(string(text), "\n## ")[1:] {
+		heading, body, _ := strings.Cut(section, "\n")
+		sections[heading] = body
+	}
+	var check func(*cobra.Command)
+	check = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			check(sub)
+		}
+		if !c.HasParent() || c.HasSubCommands() {
+			return
+		}
+		body, found := sections[c.CommandPath()]
+		if !found {
+			t.Errorf("%s has no section", c.CommandPath())
+			return
+		}
+		delete(sections, c.CommandPath())
+		has := names(regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z0-9-]+)`), c.Flags().FlagUsages())
+		documented := names(regexp.MustCompile("(?m)^\\| `--([a-z0-9-]+)"), body)
+		if !slices.Equal(has, documented) {
+			t.Errorf("%s has the flags %q, and documented are %q", c.CommandPath(), has, documented)
+		}
+	}
+	check(newRoot(&surroundings{}))
+	for heading := range sections {
+		if strings.HasPrefix(heading, "keyhole ") {
+			t.Errorf("there is no command %q", heading)
+		}
+	}
+}
+
+// names returns the first group of every match, sorted.
+func names(pattern *regexp.Regexp, text string) []string {
+	var found []string
+	for _, match := range pattern.FindAllStringSubmatch(text, -1) {
+		found = append(found, match[1])
+	}
+	slices.Sort(found)
+	return found
+}
+
+// The manual of what recipients get has every outcome that there is.
+func TestAnswersDocument(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/docs/answers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, outcome := range gateway.Outcomes() {
+		if !strings.Contains(string(text), "`"+string(outcome)+"`") {
+			t.Errorf("%s is not documented", outcome)
+		}
+	}
+}

@@ -1,0 +1,371 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"keyhole/gateway/client"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// The S3 server's root user, in the tests alone.
+const (
+	s3AccessKey = "KEYHOLETESTACCESS"
+	s3Secret    = "keyhole-test-secret-access-key"
+)
+
+// binary is the program under test, built once; main_test.go sets it.
+var binary string //nolint:gochecknoglobals // built by TestMain for all tests
+
+func TestMain(m *testing.M) {
+	os.Exit(testMain(m))
+}
+
+// testMain builds the real binary, because that is what users run.
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "keyhole-binary-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "keyhole")
+	build := exec.Command("go", "build", "-o", binary, ".")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build the binary:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+// s3Server is a real S3 server, versitygw, which verifies every signature.
+type s3Server struct {
+	address string
+	client  *s3.Client
+}
+
+// startS3 starts the server with the buckets.
+func startS3(t *testing.T, buckets ...string) *s3Server {
+	t.Helper()
+	path := filepath.Join(os.Getenv("TEST_TOOLS"), "versitygw")
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("the S3 server for tests is not there (%v): run deploy/test, which builds it and sets TEST_TOOLS", err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"data", "versions", "iam"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &s3Server{address: freeAddress(t)}
+	p := startProcess(t, path, []string{"ROOT_ACCESS_KEY=" + s3AccessKey, "ROOT_SECRET_KEY=" + s3Secret},
+		"--port", s.address, "--region", "us-east-1", "--iam-dir", filepath.Join(dir, "iam"), "--quiet",
+		"posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data"))
+	s.client = s3.New(s3.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String("http://" + s.address), UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(s3AccessKey, s3Secret, ""),
+	})
+	eventually(t, "the S3 server to answer", func() error {
+		_, err := s.client.ListBuckets(t.Context(), nil)
+		return errors.Join(err, p.exited())
+	})
+	for _, bucket := range buckets {
+		if _, err := s.client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// put stores an object in the bucket reports.
+func (s *s3Server) put(t *testing.T, key string, content []byte) {
+	t.Helper()
+	_, err := s.client.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String("reports"), Key: &key, Body: bytes.NewReader(content), ContentType: aws.String("text/plain"),
+	})
+	if err != nil {
+		t.Fatalf("put %s: %v", key, err)
+	}
+}
+
+// installation is a gateway with its real Redis and S3 server.
+type installation struct {
+	t     *testing.T
+	redis *redistest.Server
+	s3    *s3Server
+	key   string
+	dir   string
+}
+
+// install starts Redis, with directives of its own, and the S3 server with the
+// buckets reports and exports.
+func install(t *testing.T, directives ...string) *installation {
+	t.Helper()
+	return &installation{
+		t: t, redis: redistest.StartSingle(t, append(directives, "rdbcompression no")...), s3: startS3(t, "reports", "exports"),
+		key: newOperatorKey(), dir: t.TempDir(),
+	}
+}
+
+// instance is one running keyhole serve.
+type instance struct {
+	public, operator string // base URLs
+	process          *process
+	client           *client.Client
+}
+
+// start starts a gateway with the configuration that every test has, and lines
+// added at its end, and waits until it is ready.
+func (in *installation) start(lines ...string) *instance {
+	in.t.Helper()
+	g := in.launch(lines...)
+	eventually(in.t, "the gateway to be ready", func() error {
+		r, err := g.client.Ready(in.t.Context())
+		if err == nil && !r.Ready {
+			err = fmt.Errorf("not ready: %+v", r)
+		}
+		return errors.Join(err, g.process.exited())
+	})
+	return g
+}
+
+// launch starts a gateway and does not wait for it.
+func (in *installation) launch(lines ...string) *instance {
+	in.t.Helper()
+	public, operator := freeAddress(in.t), freeAddress(in.t)
+	path := in.writeConfig(public, operator, lines...)
+	g := &instance{
+		public: "http://" + public, operator: "http://" + operator,
+		process: startProcess(in.t, binary, nil, "serve", "--config", path),
+	}
+	var err error
+	if g.client, err = client.New(g.operator, in.key); err != nil {
+		in.t.Fatal(err)
+	}
+	return g
+}
+
+// writeConfig writes the configuration file of one gateway.
+func (in *installation) writeConfig(public, operator string, lines ...string) string {
+	in.t.Helper()
+	write := func(name, text string) string {
+		path := filepath.Join(in.dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			in.t.Fatal(err)
+		}
+		return path
+	}
+	text := fmt.Sprintf(`
+public: { listen: %q, url: "http://%s" }
+operator:
+  listen: %q
+  keys:
+    - { name: ops, sha256: %s, can: [issue, read, revoke, browse] }
+    - { name: reader, sha256: %s, can: [read] }
+    - { name: exporter, sha256: %s, can: [issue, read, revoke], objects: ["exports/*"], max_expiry: 10m }
+redis: { addresses: [%q], username: %s, password_file: %s, timeout: 500ms }
+storage:
+  - name: main
+    endpoint: "http://%s"
+    region: us-east-1
+    path_style: true
+    buckets: [reports, exports]
+    access_key_id: %s
+    secret_access_key_file: %s
+log: { level: debug }
+`, public, public, operator, keyHash(in.key), keyHash(in.key+"reader"), keyHash(in.key+"exporter"),
+		in.redis.Addr, redistest.Username, write("redis-password", redistest.Password+"\n"),
+		in.s3.address, s3AccessKey, write("s3-secret", s3Secret+"\n"))
+	return write("keyhole-"+strings.ReplaceAll(public, ":", "-")+".yaml", text+strings.Join(lines, "\n")+"\n")
+}
+
+// process is a program that runs beside the test.
+type process struct {
+	command *exec.Cmd
+	output  *buffer // stdout and stderr
+	done    chan struct{}
+	err     error // after done
+}
+
+// startProcess starts a program that ends with the test.
+func startProcess(t *testing.T, path string, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{command: exec.Command(path, args...), output: &buffer{}, done: make(chan struct{})}
+	p.command.Env = append(os.Environ(), env...)
+	p.command.Stdout, p.command.Stderr = p.output, p.output
+	if err := p.command.Start(); err != nil {
+		t.Fatalf("start %s: %v", filepath.Base(path), err)
+	}
+	go func() {
+		p.err = p.command.Wait()
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		_ = p.command.Process.Kill() // it may have ended
+		<-p.done
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", filepath.Base(path), p.output.tail(8<<10))
+		}
+	})
+	return p
+}
+
+// exited returns an error if the process has ended, so that nobody waits for it.
+func (p *process) exited() error {
+	select {
+	case <-p.done:
+		return fatal{fmt.Errorf("it ended: %w\n%s", p.err, p.output.tail(4<<10))}
+	default:
+		return nil
+	}
+}
+
+// terminate sends SIGTERM and waits for the end.
+func (p *process) terminate(t *testing.T) error {
+	t.Helper()
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.done:
+		return p.err
+	case <-time.After(30 * time.Second):
+		t.Fatal("the process does not end within 30 s of SIGTERM")
+		return nil
+	}
+}
+
+// fatal is an error that no waiting will mend.
+type fatal struct{ error }
+
+// eventually asks until there is no error, for 20 s at most.
+func eventually(t *testing.T, what string, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		var ended fatal
+		if errors.As(err, &ended) || time.Now().After(deadline) {
+			t.Fatalf("waiting for %s: %v", what, err)
+		}
+		<-ticker.C
+	}
+}
+
+// freeAddress returns a loopback address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// buffer collects output that is written and read at once.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// tail returns the last n bytes.
+func (b *buffer) tail(n int) string {
+	s := b.String()
+	return s[max(0, len(s)-n):]
+}
+
+// answer is what a recipient's client got, before following any redirect.
+type answer struct {
+	status   int
+	header   http.Header
+	body     string
+	took     time.Duration
+	location string
+}
+
+// unfollowed is a client that follows no redirect.
+func unfollowed() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 64},
+		Timeout:       30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// ask sends one request and reads the answer.
+func ask(ctx context.Context, c *http.Client, method, url string, body io.Reader, headers ...string) (answer, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		return answer{}, err
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	begun := time.Now()
+	response, err := c.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return answer{
+		status: response.StatusCode, header: response.Header, body: string(text),
+		took: time.Since(begun), location: response.Header.Get("Location"),
+	}, err
+}
+
+// get sends one request that must be answered.
+func get(t *testing.T, method, url string, headers ...string) answer {
+	t.Helper()
+	c := unfollowed()
+	defer c.CloseIdleConnections()
+	a, err := ask(t.Context(), c, method, url, nil, headers...)
+	if err != nil {
+		t.Fatalf("%s: %v", method, err)
+	}
+	return a
+}
+
+// randomBytes returns n bytes that compress to nothing and repeat nowhere.
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+)
+
+// newList builds keyhole list.
+func newList(world *surroundings) *cobra.Command {
+	var (
+		operator operatorFlags
+		filter   client.ListOptions
+		limit    int
+		asJSON   bool
+	)
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List links, newest first, or by key where --prefix or --key is given",
+		Example: `  keyhole list --state active
+  keyhole list --bucket reports --prefix exports/ --json`,
+		Args: exactly(0, "flags alone"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return usage("--limit is at least 1", "leave it out for 50")
+			}
+			c, err := operator.client(world)
+			if err != nil {
+				return err
+			}
+			page, err := listLinks(cmd, c, filter, limit)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(world.stdout, page)
+			}
+			if page.Next != "" {
+				defer fmt.Fprintf(world.stderr, "There are more; --limit %d shows as many again.\n", 2*limit)
+			}
+			return printLinks(world, page.Links)
+		},
+	}
+	operator.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&filter.State, "state", "", "active, paused, not_yet, expired, revoked or used_up")
+	flags.StringVar(&filter.Bucket, "bucket", "", "links to objects of this bucket")
+	flags.StringVar(&filter.Prefix, "prefix", "", "links to objects whose key begins so, byte for byte: mind the trailing slash")
+	flags.StringVar(&filter.Key, "key", "", "links to the object of this key")
+	flags.StringVar(&filter.CreatedBy, "created-by", "", "links issued with the operator key of this name")
+	flags.StringVar(&filter.Label, "label", "", "links with this label, name=value")
+	flags.IntVar(&limit, "limit", 50, "how many links at most")
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// listLinks asks for pages until there are limit links or no more.
+func listLinks(cmd *cobra.Command, c *client.Client, filter client.ListOptions, limit int) (api.LinkPage, error) {
+	const most = 500 // links on one page
+	all := api.LinkPage{Links: []api.Link{}}
+	for {
+		filter.Limit = min(limit-len(all.Links), most)
+		page, err := c.List(cmd.Context(), filter)
+		if err != nil {
+			return all, err
+		}
+		all.Links = append(all.Links, page.Links...)
+		all.Next = page.Next
+		if page.Next == "" || len(all.Links) >= limit {
+			return all, nil
+		}
+		filter.Cursor = page.Next
+	}
+}
+
+// printLinks prints links as a table.
+func printLinks(world *surroundings, links []api.Link) error {
+	rows := [][]string{{"ID", "STATE", "EXPIRES", "CLICKS", "BY", "OBJECT"}}
+	for i := range links {
+		l := &links[i]
+		rows = append(rows, []string{
+			l.ID, l.State, l.ExpiresAt.Format(time.RFC3339), strconv.FormatInt(l.Clicks, 10),
+			l.CreatedBy, "s3://" + l.Bucket + "/" + l.Key,
+		})
+	}
+	return printTable(world.stdout, rows)
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/gateway/client"
+)
+
+// The exit codes of every command.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the request failed
+	exitUsage  = 2 // wrong usage or configuration
+)
+
+// surroundings is what a command has of the world: tests hand in their own.
+type surroundings struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	environ        []string // NAME=value, as os.Environ
+}
+
+// getenv returns a variable, empty where it is not set.
+func (s *surroundings) getenv(name string) string {
+	for i := len(s.environ) - 1; i >= 0; i-- {
+		if value, ok := strings.CutPrefix(s.environ[i], name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// run runs one command and returns its exit code.
+func run(ctx context.Context, args []string, world surroundings) int {
+	root := newRoot(&world)
+	root.SetArgs(args)
+	root.SetIn(world.stdin)
+	root.SetOut(world.stdout)
+	root.SetErr(world.stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	return report(world.stderr, err)
+}
+
+// newRoot builds the command tree.
+func newRoot(world *surroundings) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "keyhole",
+		Short: "Short links to objects in private S3 buckets, for a limited time",
+		Long: `Keyhole issues an opaque short link for one object in a private bucket. Each
+click is checked, and redirected to a presigned URL that lives for seconds.
+Links expire by themselves and can be revoked early.
+
+Try it with nothing installed:  keyhole demo`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cmd.Help()
+		},
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(err.Error(), "see: "+cmd.CommandPath()+" --help")
+	})
+	root.AddCommand(
+		newDemo(world), newServe(world),
+		newShare(world), newList(world), newShow(world), newEvents(world), newRevoke(world),
+		newKey(world), newHealth(world), newVersion(world),
+	)
+	return root
+}
+
+// hinted is an error with its exit code and a line that says what to do.
+type hinted struct {
+	err  error
+	hint string
+	code int
+}
+
+// Error returns what went wrong.
+func (h *hinted) Error() string { return h.err.Error() }
+
+// Unwrap returns the error itself.
+func (h *hinted) Unwrap() error { return h.err }
+
+// usage is an error in how a command was called.
+func usage(what, hint string) error {
+	return &hinted{err: errors.New(what), hint: hint, code: exitUsage}
+}
+
+// unknownCommand names what was mistyped and what may have been meant.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	hint := "see: " + cmd.CommandPath() + " --help"
+	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
+		hint = "did you mean: " + cmd.CommandPath() + " " + similar[0]
+	}
+	return usage(fmt.Sprintf("there is no command %q", name), hint)
+}
+
+// exactly returns a check for a number of arguments that says what they are.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usage(fmt.Sprintf("%s takes %s, not %d arguments", cmd.CommandPath(), what, len(args)),
+				"usage: "+cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// report writes one line that says what went wrong and one that says what to
+// do, and returns the exit code.
+func report(stderr io.Writer, err error) int {
+	code, hint := exitFailed, ""
+	var known *hinted
+	var refused *client.Error
+	switch {
+	case errors.As(err, &known):
+		code, hint = known.code, known.hint
+	case errors.As(err, &refused):
+		hint = hintFor(refused.Code)
+	case errors.Is(err, client.ErrUnreachable):
+		hint = "is it running, and is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address?"
+	}
+	fmt.Fprintf(stderr, "keyhole: %s\n", err)
+	if hint != "" {
+		fmt.Fprintf(stderr, "  %s\n", hint)
+	}
+	return code
+}
+
+// hintFor says what to do about the service's refusal.
+func hintFor(code string) string {
+	switch code {
+	case "unauthorized":
+		return "give an operator key in KEYHOLE_KEY or a file with one by --key-file"
+	case "forbidden":
+		return "use a key that may do this, or let the operator of the service extend this key's can"
+	case "out_of_scope":
+		return "use a key whose objects and max_expiry cover this"
+	case "not_found":
+		return "check the id; keyhole list shows the links that this key may see"
+	case "invalid", "bad_request":
+		return "correct what is named and try again"
+	case "unavailable", "not_confirmed":
+		return "try again in a few seconds; keyhole health says what is missing"
+	}
+	return ""
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"keyhole/config"
+	"keyhole/gateway"
+	"keyhole/gateway/audit"
+	"keyhole/gateway/httpapi"
+)
+
+const (
+	// drainFor is how long serve goes on answering after it was told to stop, not
+	// ready any more: load balancers and clients with open connections turn away.
+	drainFor = time.Second
+	// stopWithin bounds everything after that.
+	stopWithin = 20 * time.Second
+)
+
+// newServe builds keyhole serve.
+func newServe(world *surroundings) *cobra.Command {
+	var (
+		path  string
+		check bool
+	)
+	cmd := &cobra.Command{
+		Use:   "serve --config keyhole.yaml",
+		Short: "Run the service",
+		Args:  exactly(0, "flags alone"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path = cmp.Or(path, world.getenv("KEYHOLE_CONFIG"), "keyhole.yaml")
+			cfg, warnings, err := config.Load(config.LoadOptions{Path: path, Environ: world.environ})
+			for _, w := range warnings {
+				fmt.Fprintf(world.stderr, "warning: %s\n", w)
+			}
+			if err != nil {
+				return configError(path, err)
+			}
+			if check {
+				_, err := fmt.Fprintf(world.stdout, "%s: ok\n", path)
+				return err
+			}
+			return runServe(cmd.Context(), cfg, world.stderr)
+		},
+	}
+	cmd.Flags().StringVar(&path, "config", "", "the configuration file (default $KEYHOLE_CONFIG or keyhole.yaml)")
+	cmd.Flags().BoolVar(&check, "check", false, "only validate the configuration: name every problem and exit 0 or 2")
+	return cmd
+}
+
+// configError names every problem, a line each.
+func configError(path string, err error) error {
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		noun := "problems"
+		if len(problems) == 1 {
+			noun = "problem"
+		}
+		err = fmt.Errorf("%s: %d %s in the configuration\n%w", path, len(problems), noun, problems)
+	}
+	return &hinted{err: err, hint: "correct what is named; keyhole serve --check tries it without starting", code: exitUsage}
+}
+
+// runServe runs the service until ctx ends, then drains and stops it.
+func runServe(ctx context.Context, cfg *config.Config, stderr io.Writer) error {
+	log := newLogger(cfg.Log, stderr)
+	on, err := openListeners(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	s, err := start(ctx, cfg, on, log)
+	if err != nil {
+		return errors.Join(err, on.close())
+	}
+	select {
+	case <-ctx.Done():
+		log.Info("stopping", "drain", drainFor)
+		s.drain()
+		timer := time.NewTimer(drainFor)
+		defer timer.Stop()
+		<-timer.C
+	case err = <-s.failed:
+	}
+	return errors.Join(err, s.stop())
+}
+
+// service is what start started.
+type service struct {
+	listeners *listeners
+	cleanups  *cleanups
+	health    *health
+	failed    chan error // a listener that ended by itself
+}
+
+// start is the only wiring: Redis and the storages, then the gateway over them,
+// then the handlers on the listeners, which are open already. It is long because
+// it is a list: each line makes one thing out of those above it. What it returns
+// is serving; Redis may be away.
+func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Logger) (_ *service, err error) {
+	s := &service{listeners: on, cleanups: &cleanups{log: log}, failed: make(chan error, 3)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+		}
+	}()
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	b := currentBuild()
+	metrics := gateway.NewMetrics(registry, gateway.MetricsOptions{
+		Storages: storageNames(cfg), Version: b.version, Revision: b.revision, GoVersion: b.goVersion,
+	})
+
+	redis, store, err := openStore(cfg, metrics, log)
+	if err != nil {
+		return nil, err
+	}
+	s.cleanups.add("redis", func(context.Context) error { return redis.Close() })
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.cleanups.add("background", func(context.Context) error { cancel(); return nil })
+	if err := admitRedis(ctx, store, log); err != nil {
+		return nil, err
+	}
+	go watchRedis(background, store)
+
+	storages, err := openStorages(ctx, cfg, metrics, registry)
+	if err != nil {
+		return nil, err
+	}
+	for _, storage := range storages {
+		go storage.watch(background, log)
+	}
+	registerStoreMetrics(registry, store, cfg.Redis.Timeout)
+
+	s.health = &health{store: store, storages: storages, log: log}
+	privacy, err := audit.ParsePrivacy(cfg.Audit.ClientAddress)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := operatorKeys(cfg)
+	if err != nil {
+		return nil, err
+	}
+	api, err := httpapi.New(httpapi.Options{
+		Service: gateway.New(gateway.Options{
+			Links: store, Clicks: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
+			Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime,
+			Insecure: insecure(cfg.Public.URL), Metrics: metrics, Logger: log,
+		}),
+		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Keys: keys,
+		KeepAddress: privacy.Address,
+		Ready:       s.health.readiness, Metrics: metrics,
+		MetricsPage:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),
+		MetricsApart: cfg.Metrics.Listen != "", Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	for _, l := range on.all() {
+		s.cleanups.add("listener "+l.address(), l.stop)
+	}
+	if on.metrics != nil {
+		on.metrics.serve(api.Health(), config.TLS{}, s.failed)
+		log.Info("listening", "for", "metrics", "address", on.metrics.address())
+	}
+	on.operator.serve(api.Operator(), cfg.Operator.TLS, s.failed)
+	on.public.serve(api.Public(), cfg.Public.TLS, s.failed)
+	log.Info("listening", "for", "operators", "address", on.operator.address())
+	log.Info("listening", "for", "recipients", "address", on.public.address(), "url", cfg.Public.URL)
+	return s, nil
+}
+
+// drain makes the service not ready and lets connections end.
+func (s *service) drain() {
+	s.health.draining.Store(true)
+	for _, l := range s.listeners.all() {
+		l.drain()
+	}
+}
+
+// stop stops everything that was started.
+func (s *service) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	return s.cleanups.run(ctx)
+}
+
+// newLogger returns the service's log.
+func newLogger(c config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo // config refused everything else before
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if c.Format == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// operatorKeys returns who may use the API.
+func operatorKeys(cfg *config.Config) ([]httpapi.OperatorKey, error) {
+	keys := make([]httpapi.OperatorKey, 0, len(cfg.Operator.Keys))
+	for _, k := range cfg.Operator.Keys {
+		key := httpapi.OperatorKey{
+			Name: k.Name, Can: convert[gateway.Action](k.Can), Objects: convert[gateway.Pattern](k.Objects), MaxExpiry: k.MaxExpiry,
+		}
+		sum, err := hex.DecodeString(k.SHA256)
+		if err != nil || len(sum) != sha256.Size {
+			return nil, fmt.Errorf("operator key %s: its sha256 is no SHA-256", k.Name)
+		}
+		copy(key.SHA256[:], sum)
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// policyOf returns the policy of the configuration.
+func policyOf(cfg *config.Config) gateway.Policy {
+	return gateway.Policy{
+		MaxExpiry: cfg.Policy.MaxExpiry,
+		Presets: map[string]time.Duration{
+			gateway.PresetHandoff:         cfg.Policy.Presets.Handoff,
+			gateway.PresetTroubleshooting: cfg.Policy.Presets.Troubleshooting,
+			gateway.PresetBusiness:        cfg.Policy.Presets.Business,
+			gateway.PresetExtended:        cfg.Policy.Presets.Extended,
+		},
+		SensitiveObjects: convert[gateway.Pattern](cfg.Policy.SensitiveObjects),
+	}
+}
+
+// convert turns the configuration's strings into a type of the domain.
+func convert[T ~string](in []string) []T {
+	out := make([]T, len(in))
+	for i, s := range in {
+		out[i] = T(s)
+	}
+	return out
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// shareFlags is what share was told beside the object.
+type shareFlags struct {
+	operator       operatorFlags
+	request        api.IssueRequest
+	sensitive      bool
+	notSensitive   bool
+	inline         bool
+	maxClicks      int64
+	passphraseFile string
+	notBefore      string
+	labels         []string
+	json           bool
+}
+
+// newShare builds keyhole share.
+func newShare(world *surroundings) *cobra.Command {
+	f := &shareFlags{}
+	cmd := &cobra.Command{
+		Use:   "share s3://BUCKET/KEY",
+		Short: "Issue a link for one object",
+		Long: `Issues a link for one object and prints its URL, alone, on standard output. What
+is shared, for how long, and what to mind is printed on standard error.
+
+KEY is taken literally: nothing in it is unescaped.`,
+		Example: `  keyhole share s3://reports/q3.pdf --expires 1h
+  keyhole share s3://reports/q3.pdf --preset handoff --sensitive | pbcopy`,
+		Args: exactly(1, "one object, s3://BUCKET/KEY"),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, world, args[0]) },
+	}
+	flags := cmd.Flags()
+	f.operator.add(cmd)
+	flags.StringVar(&f.request.Storage, "storage", "", "the storage, where several have the bucket")
+	flags.StringVar(&f.request.Preset, "preset", "", "how long the link lives: handoff, troubleshooting, business or extended")
+	flags.StringVar(&f.request.ExpiresIn, "expires", "", "how long the link lives, such as 15m, 24h or 7d")
+	flags.BoolVar(&f.sensitive, "sensitive", false, "the object is sensitive: shorter life, at most 24h")
+	flags.BoolVar(&f.notSensitive, "not-sensitive", false, "the object is not sensitive: up to 7d")
+	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often the link can be used")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients must give")
+	flags.StringVar(&f.request.Filename, "filename", "", "the file name that recipients are offered (default: the key's last part)")
+	flags.BoolVar(&f.inline, "inline", false, "let browsers show the file instead of saving it")
+	flags.BoolVar(&f.request.Confirm, "confirm", false, "ask recipients to confirm on a page first")
+	flags.StringArrayVar(&f.request.Allow, "allow", nil, "a network that the link works from, as CIDR; may be repeated")
+	flags.StringVar(&f.notBefore, "not-before", "", "when the link begins to work, RFC 3339")
+	flags.StringVar(&f.request.Pin, "pin", "", "what a click compares with what was approved: auto, version, etag or none")
+	flags.StringVar(&f.request.VersionID, "version-id", "", "the object's version")
+	flags.StringVar(&f.request.Note, "note", "", "a note for operators")
+	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value; may be repeated")
+	flags.BoolVar(&f.json, "json", false, "print the whole answer as JSON instead of the URL")
+	return cmd
+}
+
+// run issues the link.
+func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string) error {
+	if err := f.complete(cmd, object); err != nil {
+		return err
+	}
+	c, err := f.operator.client(world)
+	if err != nil {
+		return err
+	}
+	link, err := c.Issue(cmd.Context(), f.request)
+	if err != nil {
+		return err
+	}
+	checklist(world.stderr, &link, time.Now())
+	if f.json {
+		return printJSON(world.stdout, link)
+	}
+	_, err = fmt.Fprintln(world.stdout, link.URL)
+	return err
+}
+
+// complete puts flags and argument into the request.
+func (f *shareFlags) complete(cmd *cobra.Command, object string) error {
+	var err error
+	if f.request.Bucket, f.request.Key, err = parseObject(object); err != nil {
+		return err
+	}
+	switch {
+	case f.sensitive && f.notSensitive:
+		return usage("--sensitive and --not-sensitive contradict each other", "give one of them, or neither")
+	case f.sensitive, f.notSensitive:
+		f.request.Sensitive = &f.sensitive
+	}
+	if f.request.Preset != "" && f.request.ExpiresIn != "" {
+		return usage("--preset and --expires contradict each other", "give one of them, or neither")
+	}
+	if f.inline {
+		f.request.Disposition = gateway.DispositionInline
+	}
+	if cmd.Flags().Changed("max-clicks") {
+		f.request.MaxClicks = &f.maxClicks
+	}
+	if f.notBefore != "" {
+		f.request.NotBefore = &f.notBefore
+	}
+	if f.passphraseFile != "" {
+		text, err := os.ReadFile(f.passphraseFile)
+		if err != nil {
+			return usage(fmt.Sprintf("the passphrase file cannot be read: %v", err), "give a readable file by --passphrase-file")
+		}
+		f.request.Passphrase = new(strings.TrimRight(string(text), "\r\n"))
+	}
+	f.request.Labels, err = parseLabels(f.labels)
+	return err
+}
+
+// parseObject splits s3://BUCKET/KEY. The key is everything behind the bucket,
+// as it stands.
+func parseObject(arg string) (bucket, key string, err error) {
+	rest, ok := strings.CutPrefix(arg, "s3://")
+	bucket, key, found := strings.Cut(rest, "/")
+	if !ok || !found || bucket == "" || key == "" {
+		return "", "", usage(fmt.Sprintf("%q is not an object", arg), "write it as s3://BUCKET/KEY")
+	}
+	return bucket, key, nil
+}
+
+// parseLabels reads name=value pairs.
+func parseLabels(pairs []string) (map[string]string, error) {
+	if len(pairs) == 0 {
+		return nil, nil
+	}
+	labels := make(map[string]string, len(pairs))
+	for _, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if _, twice := labels[name]; !ok || twice {
+			return nil, usage(fmt.Sprintf("%q is not a label of its own", pair), "write each label once, as --label name=value")
+		}
+		labels[name] = value
+	}
+	return labels, nil
+}
+
+// checklist tells the operator what was just shared: is it this object, is the
+// expiry short enough, and what is there to mind.
+func checklist(w io.Writer, link *api.Link, now time.Time) {
+	fmt.Fprintf(w, "Shared    %s\n", plain("s3://"+link.Bucket+"/"+link.Key))
+	fmt.Fprintf(w, "  size      %s\n", size(link.Object.Size))
+	fmt.Fprintf(w, "  type      %s\n", plain(orDash(link.Object.ContentType)))
+	fmt.Fprintf(w, "  modified  %s\n", link.Object.LastModified.Format(time.RFC3339))
+	fmt.Fprintf(w, "  saved as  %s\n", plain(link.Filename))
+	fmt.Fprintf(w, "  expires   %s, in %s (%s)\n", link.ExpiresAt.Format(time.RFC3339),
+		gateway.FormatLife(link.ExpiresAt.Sub(now).Round(time.Second)), link.Preset)
+	fmt.Fprintf(w, "  id        %s\n", link.ID)
+	for _, warning := range link.Warnings {
+		fmt.Fprintf(w, "  warning   %s (%s)\n", plain(warning.Message), warning.Code)
+	}
+	fmt.Fprintf(w, "  undo      keyhole revoke %s\n", link.ID)
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/gateway/api"
+)
+
+// newShow builds keyhole show.
+func newShow(world *surroundings) *cobra.Command {
+	var (
+		operator operatorFlags
+		asJSON   bool
+	)
+	cmd := &cobra.Command{
+		Use:   "show ID|URL",
+		Short: "Show one link",
+		Args:  exactly(1, "one link, by id or URL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseLinkID(args[0])
+			if err != nil {
+				return err
+			}
+			c, err := operator.client(world)
+			if err != nil {
+				return err
+			}
+			link, err := c.Show(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(world.stdout, link)
+			}
+			return printLink(world.stdout, &link)
+		},
+	}
+	operator.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// printLink prints one link, a line for each thing known of it.
+func printLink(w io.Writer, l *api.Link) error {
+	rows := [][]string{
+		{"id", l.ID},
+		{"state", l.State},
+		{"object", "s3://" + l.Bucket + "/" + l.Key},
+		{"storage", l.Storage},
+		{"size", size(l.Object.Size)},
+		{"type", orDash(l.Object.ContentType)},
+		{"modified", l.Object.LastModified.Format(time.RFC3339)},
+		{"saved as", l.Filename + " (" + l.Disposition + ")"},
+		{"created", l.CreatedAt.Format(time.RFC3339) + " by " + l.CreatedBy},
+		{"expires", l.ExpiresAt.Format(time.RFC3339) + " (" + l.Preset + ")"},
+		{"sensitive", sensitivity(l.Sensitive)},
+		{"clicks", strconv.FormatInt(l.Clicks, 10)},
+	}
+	if l.Note != "" {
+		rows = append(rows, []string{"note", l.Note})
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Labels)) {
+		rows = append(rows, []string{"label", name + "=" + l.Labels[name]})
+	}
+	if l.RevokedAt != nil {
+		rows = append(rows, []string{"revoked", l.RevokedAt.Format(time.RFC3339) + " by " + l.RevokedBy})
+		if l.RevokeReason != "" {
+			rows = append(rows, []string{"reason", l.RevokeReason})
+		}
+	}
+	return printTable(w, rows)
+}
+
+// sensitivity writes what was stated of the content.
+func sensitivity(stated *bool) string {
+	if stated == nil {
+		return "not stated"
+	}
+	if *stated {
+		return "yes"
+	}
+	return "no"
+}
+
+// newEvents builds keyhole events.
+func newEvents(world *surroundings) *cobra.Command {
+	var (
+		operator operatorFlags
+		limit    int
+		asJSON   bool
+	)
+	cmd := &cobra.Command{
+		Use:   "events ID|URL",
+		Short: "Show what happened to one link, newest first",
+		Args:  exactly(1, "one link, by id or URL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseLinkID(args[0])
+			if err != nil {
+				return err
+			}
+			c, err := operator.client(world)
+			if err != nil {
+				return err
+			}
+			page, err := c.Events(cmd.Context(), id, "", limit)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(world.stdout, page)
+			}
+			rows := [][]string{{"TIME", "EVENT", "OUTCOME", "METHOD", "WHO", "FROM"}}
+			for _, e := range page.Events {
+				rows = append(rows, []string{
+					e.Time.Format(time.RFC3339), e.Kind, orDash(e.Outcome), orDash(e.Method), orDash(e.Actor), orDash(e.Address),
+				})
+			}
+			if page.Next != "" {
+				defer fmt.Fprintln(world.stderr, "There are more; --limit shows up to 500.")
+			}
+			return printTable(world.stdout, rows)
+		},
+	}
+	operator.add(cmd)
+	cmd.Flags().IntVar(&limit, "limit", 100, "how many events at most, up to 500")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
