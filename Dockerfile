@@ -1,0 +1,49 @@
+# The image of keyhole: one static binary and the CA certificates, no shell.
+#
+#   docker build --build-arg VERSION=1.2.3 --build-arg REVISION=$(git rev-parse HEAD) -t keyhole .
+#
+# With a binary that is built already, and no base image to pull:
+#
+#   CGO_ENABLED=0 go build -trimpath -o dist/keyhole ./cmd/keyhole
+#   cp /etc/ssl/certs/ca-certificates.crt dist/
+#   buildah bud --isolation chroot --format docker --target prebuilt -t keyhole -f Dockerfile dist
+
+# What both images have. It stands first, so that `--target prebuilt` ends
+# before the stage whose base image comes over the network.
+FROM scratch AS base
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="keyhole" \
+      org.opencontainers.image.description="Short-link redirect gateway for private S3-compatible buckets" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# A number, so that Kubernetes' runAsNonRoot can judge it.
+USER 65532:65532
+# Recipients, and operators.
+EXPOSE 8080 8081
+# Alive, not ready: an outage of Redis must restart nothing. Only images in
+# Docker's format carry this (`buildah --format docker`).
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
+  CMD ["/keyhole", "health", "--live"]
+ENTRYPOINT ["/keyhole"]
+CMD ["serve", "--config", "/etc/keyhole/keyhole.yaml"]
+
+FROM base AS prebuilt
+COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --chmod=0555 keyhole /keyhole
+
+FROM golang:1.26.8-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=unknown
+ARG REVISION=unknown
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
+  -ldflags "-s -w -X main.version=${VERSION} -X main.revision=${REVISION}" \
+  -o /keyhole ./cmd/keyhole
+
+FROM base
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /keyhole /keyhole
