@@ -133,11 +133,11 @@ type instance struct {
 	client           *client.Client
 }
 
-// start starts a gateway with the configuration that every test has, and lines
-// added at its end, and waits until it is ready.
-func (in *installation) start(lines ...string) *instance {
+// start starts a gateway with the configuration that every test has, and
+// variables over it, and waits until it is ready.
+func (in *installation) start(env ...string) *instance {
 	in.t.Helper()
-	g := in.launch(lines...)
+	g := in.launch(env...)
 	eventually(in.t, "the gateway to be ready", func() error {
 		r, err := g.client.Ready(in.t.Context())
 		if err == nil && !r.Ready {
@@ -149,13 +149,13 @@ func (in *installation) start(lines ...string) *instance {
 }
 
 // launch starts a gateway and does not wait for it.
-func (in *installation) launch(lines ...string) *instance {
+func (in *installation) launch(env ...string) *instance {
 	in.t.Helper()
 	public, operator := freeAddress(in.t), freeAddress(in.t)
-	path := in.writeConfig(public, operator, lines...)
+	path := in.writeConfig(public, operator)
 	g := &instance{
 		public: "http://" + public, operator: "http://" + operator,
-		process: startProcess(in.t, binary, nil, "serve", "--config", path),
+		process: startProcess(in.t, binary, env, "serve", "--config", path),
 	}
 	var err error
 	if g.client, err = client.New(g.operator, in.key); err != nil {
@@ -165,7 +165,7 @@ func (in *installation) launch(lines ...string) *instance {
 }
 
 // writeConfig writes the configuration file of one gateway.
-func (in *installation) writeConfig(public, operator string, lines ...string) string {
+func (in *installation) writeConfig(public, operator string) string {
 	in.t.Helper()
 	write := func(name, text string) string {
 		path := filepath.Join(in.dir, name)
@@ -195,7 +195,7 @@ log: { level: debug }
 `, public, public, operator, keyHash(in.key), keyHash(in.key+"reader"), keyHash(in.key+"exporter"),
 		in.redis.Addr, redistest.Username, write("redis-password", redistest.Password+"\n"),
 		in.s3.address, s3AccessKey, write("s3-secret", s3Secret+"\n"))
-	return write("keyhole-"+strings.ReplaceAll(public, ":", "-")+".yaml", text+strings.Join(lines, "\n")+"\n")
+	return write("keyhole-"+strings.ReplaceAll(public, ":", "-")+".yaml", text)
 }
 
 // process is a program that runs beside the test.

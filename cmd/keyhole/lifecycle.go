@@ -141,7 +141,10 @@ func (l *listener) address() string { return l.net.Addr().String() }
 // A server that ends by itself says so on failed.
 func (l *listener) serve(handler http.Handler, certificate config.TLS, failed chan<- error) {
 	l.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if l.draining.Load() {
+		// A body that says its length twice, chunked and by Content-Length, is read
+		// differently by others; net/http hides that it did. Nothing follows it here
+		// (RFC 9112 section 6.1).
+		if l.draining.Load() || len(r.TransferEncoding) > 0 {
 			w.Header().Set("Connection", "close")
 		}
 		if held := l.held.Load(); held != nil {

@@ -18,7 +18,7 @@ import (
 // TestScripts runs testdata/*.txtar over the real binary, a real Redis and a real
 // S3 server. Beside testscript's own commands a script has:
 //
-//	gateway            start a gateway; sets $PUBLIC, $KEYHOLE_OPERATOR_URL and $KEYHOLE_KEY
+//	gateway [VAR=V]... start a gateway; sets $PUBLIC, $KEYHOLE_OPERATOR_URL and $KEYHOLE_KEY
 //	put KEY FILE       store FILE in the bucket reports
 //	keep NAME          keep the last standard output, trimmed, as $NAME
 //	exits CODE ARG...  run a program that must end with CODE
@@ -55,11 +55,11 @@ func runScript(t *testing.T, script string) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"gateway": func(ts *testscript.TestScript, _ bool, lines []string) {
+			"gateway": func(ts *testscript.TestScript, _ bool, env []string) {
 				if in == nil {
 					in = install(t)
 				}
-				running = in.start(lines...)
+				running = in.start(env...)
 				ts.Setenv("PUBLIC", running.public)
 				ts.Setenv("KEYHOLE_OPERATOR_URL", running.operator)
 				ts.Setenv("KEYHOLE_KEY", in.key)

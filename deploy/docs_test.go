@@ -1,0 +1,151 @@
+package deploy_test
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// repository is the tree that this package lies in.
+func repository() fs.FS { return os.DirFS("..") }
+
+// documents returns the text of every Markdown file of the repository, without
+// what stands in fences, by path.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	fence := regexp.MustCompile("(?ms)^```.*?^```$")
+	all := map[string]string{}
+	err := fs.WalkDir(repository(), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == ".git":
+			return fs.SkipDir
+		case entry.IsDir() || path.Ext(name) != ".md":
+			return nil
+		case name == "config/reference.md":
+			return nil // the beginning of deploy/docs/configuration.md, where its links lead
+		}
+		text, err := fs.ReadFile(repository(), name)
+		all[name] = fence.ReplaceAllString(string(text), "")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 2 {
+		t.Fatalf("%d documents: this looks in the wrong place", len(all))
+	}
+	return all
+}
+
+// anchors returns what a link into a document may name: its headings as GitHub
+// spells them.
+func anchors(text string) []string {
+	var all []string
+	for line := range strings.Lines(text) {
+		heading := strings.TrimLeft(line, "#")
+		if heading == line || !strings.HasPrefix(heading, " ") {
+			continue
+		}
+		all = append(all, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, strings.TrimSpace(heading)))
+	}
+	return all
+}
+
+// Every relative link leads to a file of the repository, and to a heading in it.
+func TestLinksResolve(t *testing.T) {
+	all := documents(t)
+	link := regexp.MustCompile(`\]\(([^()\s]+)\)`)
+	for name, text := range all {
+		for _, match := range link.FindAllStringSubmatch(text, -1) {
+			target, anchor, _ := strings.Cut(match[1], "#")
+			if strings.Contains(target, ":") {
+				continue // another site
+			}
+			to := name
+			if target != "" {
+				to = path.Join(path.Dir(name), target)
+			}
+			if _, err := fs.Stat(repository(), to); err != nil {
+				t.Errorf("%s links to %s: %v", name, match[1], err)
+				continue
+			}
+			if anchor != "" && !slices.Contains(anchors(all[to]), anchor) {
+				t.Errorf("%s links to %s, and %s has no such heading", name, match[1], to)
+			}
+		}
+	}
+}
+
+// Every document of the manual can be reached from the README.
+func TestReadmeNamesTheManual(t *testing.T) {
+	readme := documents(t)["README.md"]
+	for _, document := range glob(t, "docs/*.md") {
+		if !strings.Contains(readme, "](deploy/"+document+")") {
+			t.Errorf("the README does not link to %s", document)
+		}
+	}
+}
+
+// The table of routes in the guide is the one of the OpenAPI description.
+func TestAPIGuideHasEveryRoute(t *testing.T) {
+	var description struct {
+		Paths map[string]map[string]any `yaml:"paths"`
+	}
+	readYAML(t, "../gateway/httpapi/openapi.yaml", &description, false)
+	var routes []string
+	for path, methods := range description.Paths {
+		for method := range methods {
+			if method != "parameters" {
+				routes = append(routes, strings.ToUpper(method)+" "+path)
+			}
+		}
+	}
+	var documented []string
+	row := regexp.MustCompile("(?m)^\\| `([A-Z]+ /api/[^`]*)` \\|")
+	for _, match := range row.FindAllStringSubmatch(documents(t)["deploy/docs/api.md"], -1) {
+		documented = append(documented, match[1])
+	}
+	slices.Sort(routes)
+	slices.Sort(documented)
+	if !slices.Equal(routes, documented) {
+		t.Errorf("described are\n%s\ndocumented are\n%s", strings.Join(routes, "\n"), strings.Join(documented, "\n"))
+	}
+}
+
+// Every direct dependency has its reason in the design, and nothing else has.
+func TestDesignHasEveryDependency(t *testing.T) {
+	module := string(read(t, "../go.mod"))
+	design := documents(t)["deploy/docs/design.md"]
+	required := regexp.MustCompile(`(?m)^\t(\S+) v\S+( // indirect)?$`)
+	known := map[string]bool{}
+	for _, match := range required.FindAllStringSubmatch(module, -1) {
+		known[match[1]] = true
+		if match[2] == "" && !strings.Contains(design, "\n| `"+match[1]+"` | ") {
+			t.Errorf("%s has no row", match[1])
+		}
+	}
+	if len(known) == 0 {
+		t.Fatal("go.mod requires nothing: this reads it wrongly")
+	}
+	row := regexp.MustCompile("(?m)^\\| `([a-z0-9.]+\\.[a-z]+/[^`]+)` \\|")
+	for _, match := range row.FindAllStringSubmatch(design, -1) {
+		if !known[match[1]] {
+			t.Errorf("%s has a row and is not required", match[1])
+		}
+	}
+}
