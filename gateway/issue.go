@@ -32,7 +32,11 @@ type Issued struct {
 	Token string
 }
 
-// The limits of a request, from the contract.
+// notableSkew is the skew that an issue warns of: below it, the margin of every
+// signature covers what a Date of whole seconds cannot tell.
+const notableSkew = 5 * time.Second
+
+// The limits of a request.
 const (
 	maxKey        = 1024 // bytes; the limit of S3 itself
 	maxNote       = 1000 // characters
@@ -120,7 +124,7 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 	if link.Disposition == DispositionInline && activeType(link.Object.ContentType) {
 		found = append(found, Warning{WarnInlineActiveType, "browsers run what is in a file of this type when it is shown inline"})
 	}
-	if skew, known := storage.skew(); known && skew.Abs() >= time.Second {
+	if skew, known := storage.skew(); known && skew.Abs() >= notableSkew {
 		found = append(found, Warning{WarnClockSkew, fmt.Sprintf("the storage's clock is off by %s; links are signed by its time", skew.Round(time.Second))})
 	}
 	return found

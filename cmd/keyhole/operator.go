@@ -44,6 +44,16 @@ func (f *operatorFlags) client(world *surroundings) (*client.Client, error) {
 	return f.connect(world, key)
 }
 
+// open returns a client, and the id of the link that arg names.
+func (f *operatorFlags) open(world *surroundings, arg string) (*client.Client, string, error) {
+	id, err := parseLinkID(arg)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := f.client(world)
+	return c, id, err
+}
+
 // connect returns a client with the address of the flags or the environment.
 func (f *operatorFlags) connect(world *surroundings, key string) (*client.Client, error) {
 	c, err := client.New(cmp.Or(f.url, world.getenv("KEYHOLE_OPERATOR_URL"), defaultOperatorURL), key)

@@ -24,11 +24,7 @@ func newShow(world *surroundings) *cobra.Command {
 		Short: "Show one link",
 		Args:  exactly(1, "one link, by id or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := parseLinkID(args[0])
-			if err != nil {
-				return err
-			}
-			c, err := operator.client(world)
+			c, id, err := operator.open(world, args[0])
 			if err != nil {
 				return err
 			}
@@ -101,11 +97,7 @@ func newEvents(world *surroundings) *cobra.Command {
 		Short: "Show what happened to one link, newest first",
 		Args:  exactly(1, "one link, by id or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := parseLinkID(args[0])
-			if err != nil {
-				return err
-			}
-			c, err := operator.client(world)
+			c, id, err := operator.open(world, args[0])
 			if err != nil {
 				return err
 			}
