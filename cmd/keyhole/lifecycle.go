@@ -141,10 +141,7 @@ func (l *listener) address() string { return l.net.Addr().String() }
 // A server that ends by itself says so on failed.
 func (l *listener) serve(handler http.Handler, certificate config.TLS, failed chan<- error) {
 	l.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A body that says its length twice, chunked and by Content-Length, is read
-		// differently by others; net/http hides that it did. Nothing follows it here
-		// (RFC 9112 section 6.1).
-		if l.draining.Load() || len(r.TransferEncoding) > 0 {
+		if l.draining.Load() {
 			w.Header().Set("Connection", "close")
 		}
 		if held := l.held.Load(); held != nil {

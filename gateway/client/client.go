@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"keyhole/gateway/api"
 )
@@ -70,10 +71,19 @@ func (e *Error) Error() string {
 // ErrUnreachable means that no answer came from the service at all.
 var ErrUnreachable = errors.New("the service cannot be reached")
 
-// Issue asks for a link. The answer alone holds its URL.
+// Issue asks for a link. The answer alone holds its URL. A request that is not
+// UTF-8 is refused: JSON would put U+FFFD in its place, and share another object.
 func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error) {
-	var link api.Link
-	return link, c.do(ctx, http.MethodPost, "/api/v1/links", nil, r, &link)
+	texts := []string{r.Storage, r.Bucket, r.Key, r.Filename, r.Note}
+	for name, value := range r.Labels {
+		texts = append(texts, name, value)
+	}
+	for _, s := range texts {
+		if !utf8.ValidString(s) {
+			return api.Link{}, fmt.Errorf("%q is not valid UTF-8, so it cannot be asked for", s)
+		}
+	}
+	return do[api.Link](ctx, c, http.MethodPost, "/api/v1/links", nil, r)
 }
 
 // ListOptions selects links; empty fields select everything.
@@ -98,14 +108,12 @@ func (c *Client) List(ctx context.Context, o ListOptions) (api.LinkPage, error) 
 	if o.Limit > 0 {
 		query.Set("limit", strconv.Itoa(o.Limit))
 	}
-	var page api.LinkPage
-	return page, c.do(ctx, http.MethodGet, "/api/v1/links", query, nil, &page)
+	return do[api.LinkPage](ctx, c, http.MethodGet, "/api/v1/links", query, nil)
 }
 
 // Show returns one link.
 func (c *Client) Show(ctx context.Context, id string) (api.Link, error) {
-	var link api.Link
-	return link, c.do(ctx, http.MethodGet, "/api/v1/links/"+url.PathEscape(id), nil, nil, &link)
+	return do[api.Link](ctx, c, http.MethodGet, "/api/v1/links/"+url.PathEscape(id), nil, nil)
 }
 
 // Revoke ends one link. It is idempotent.
@@ -114,8 +122,7 @@ func (c *Client) Revoke(ctx context.Context, id, reason string) (api.Link, error
 	if reason != "" {
 		query.Set("reason", reason)
 	}
-	var link api.Link
-	return link, c.do(ctx, http.MethodDelete, "/api/v1/links/"+url.PathEscape(id), query, nil, &link)
+	return do[api.Link](ctx, c, http.MethodDelete, "/api/v1/links/"+url.PathEscape(id), query, nil)
 }
 
 // Events returns one page of a link's events, newest first.
@@ -127,8 +134,7 @@ func (c *Client) Events(ctx context.Context, id, cursor string, limit int) (api.
 	if limit > 0 {
 		query.Set("limit", strconv.Itoa(limit))
 	}
-	var page api.EventPage
-	return page, c.do(ctx, http.MethodGet, "/api/v1/links/"+url.PathEscape(id)+"/events", query, nil, &page)
+	return do[api.EventPage](ctx, c, http.MethodGet, "/api/v1/links/"+url.PathEscape(id)+"/events", query, nil)
 }
 
 // Alive asks whether the process serves.
@@ -147,33 +153,33 @@ func (c *Client) Alive(ctx context.Context) error {
 // Ready asks whether the service can serve clicks now, and what it says of
 // Redis and the storages. A service that is not ready is no error.
 func (c *Client) Ready(ctx context.Context) (api.Readiness, error) {
-	var readiness api.Readiness
 	answer, err := c.send(ctx, http.MethodGet, "/readyz", nil, nil)
 	if err != nil {
-		return readiness, err
+		return api.Readiness{}, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusServiceUnavailable {
-		return readiness, fmt.Errorf("the service answers %s", answer.Status)
+		return api.Readiness{}, fmt.Errorf("the service answers %s", answer.Status)
 	}
-	return readiness, read(answer, &readiness)
+	return read[api.Readiness](answer)
 }
 
-// do sends one request and reads the JSON of its answer into out.
-func (c *Client) do(ctx context.Context, method, path string, query url.Values, in, out any) error {
+// do sends one request and reads the JSON of its answer.
+func do[T any](ctx context.Context, c *Client, method, path string, query url.Values, in any) (T, error) {
+	var nothing T
 	answer, err := c.send(ctx, method, path, query, in)
 	if err != nil {
-		return err
+		return nothing, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode/100 == 2 {
-		return read(answer, out)
+		return read[T](answer)
 	}
-	refusal := &Error{}
-	if err := read(answer, &refusal.Problem); err != nil || refusal.Code == "" {
-		return fmt.Errorf("the service answers %s, which is not an answer of keyhole", answer.Status)
+	problem, err := read[api.Problem](answer)
+	if err != nil || problem.Code == "" {
+		return nothing, fmt.Errorf("the service answers %s, which is not an answer of keyhole", answer.Status)
 	}
-	return refusal
+	return nothing, &Error{problem}
 }
 
 // send sends one request.
@@ -212,9 +218,10 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 }
 
 // read decodes the JSON of an answer.
-func read(answer *http.Response, out any) error {
-	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(out); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
+func read[T any](answer *http.Response) (T, error) {
+	var out T
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(&out); err != nil {
+		return out, fmt.Errorf("read the answer: %w", err)
 	}
-	return nil
+	return out, nil
 }

@@ -251,6 +251,12 @@ func TestIssueAnswersWithTheLink(t *testing.T) {
 			t.Errorf("%s is not in %s", member, a.body)
 		}
 	}
+	warned := b.operator(opsKey, "POST", "/api/v1/links", `{"bucket":"exports","key":"dir/q3.csv","expires_in":"2d","sensitive":false}`)
+	for _, member := range []string{`"warnings":[{"code":"long_expiry","message":"`, `"filename":"q3.csv"`, `"labels":{}`, `"preset":"custom"`, `"sensitive":false`} {
+		if !strings.Contains(warned.body, member) {
+			t.Errorf("%s is not in %s", member, warned.body)
+		}
+	}
 	show := b.operator(opsKey, "GET", "/api/v1/links/"+link.ID, "")
 	if show.status != http.StatusOK || strings.Contains(show.body, token) || strings.Contains(show.body, `"url"`) {
 		t.Errorf("the link is shown with its URL: %s", show.body)

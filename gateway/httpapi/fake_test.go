@@ -200,11 +200,11 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	return b
 }
 
-// put stores a link and returns its id.
-func (b *bench) put(state gateway.State, bucket, key string) string {
-	id := gateway.IDOf(bucket + key + string(state))
+// put stores a live link and returns its id.
+func (b *bench) put(bucket, key string) string {
+	id := gateway.IDOf(bucket + key)
 	b.redis.links[id] = gateway.Link{
-		ID: id, State: state, Ref: gateway.ObjectRef{Storage: "main", Bucket: bucket, Key: key},
+		ID: id, State: gateway.StateActive, Ref: gateway.ObjectRef{Storage: "main", Bucket: bucket, Key: key},
 		CreatedAt: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), Disposition: "attachment", Pin: "none",
 	}
 	return id.String()
@@ -223,7 +223,7 @@ func serve(t *testing.T, handler http.Handler) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.DisableGeneralOptionsHandler = true // OPTIONS * is ours to answer
-	server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()

@@ -37,7 +37,7 @@ func TestHostilePaths(t *testing.T) {
 		tok + "%23a", tok + "#a", "/" + liveToken[:21], tok + "1", "/%34" + liveToken[1:], "/" + strings.Repeat("%34", 22),
 		"/" + gateway.IDOf(liveToken).String(), "/" + strings.ToUpper(gateway.IDOf(liveToken).String()), "/" + flipped()[:21] + "0",
 		"/*", "*", "/?", "/[a]", "/{tag}", "/" + strings.Repeat("*", 22), "/" + strings.Repeat("?", 22), "/:token", "/" + liveToken[:21] + "l",
-		"/" + strings.Repeat("A", 16<<10), "http://evil.example/", "http://evil.example//" + liveToken, "http://evil.example" + tok + "/",
+		"/" + strings.Repeat("A", 16<<10), "http://evil.example/", "http://evil.example//" + liveToken, "http://evil.example" + tok + "/", "http://evil.example/%34" + liveToken[1:],
 		"/api/v1/links", "/metrics", "/console/", "/robots.txt/", "/ROBOTS.TXT", "//robots.txt", "/%72obots.txt",
 	} {
 		a := wire(t, address, line("GET", target))
@@ -233,6 +233,7 @@ func TestForwardedAddress(t *testing.T) {
 		{"commas", "10.0.0.0/8", "10.1.1.1:1", []string{",,,"}, "10.1.1.1"},
 		{"10,000 entries", "10.0.0.0/8", "10.1.1.1:1", []string{many}, "203.0.113.9"},
 		{"10,000 entries of a stranger", "10.0.0.0/8", "192.0.2.1:1", []string{many}, "192.0.2.1"},
+		{"a peer without an address", "", "@", nil, ""},
 		{"a peer with a zone", "", "[fe80::1%eth0]:1", nil, "fe80::1"},
 	}
 	for _, tt := range tests {

@@ -21,8 +21,10 @@ func TestListQuery(t *testing.T) {
 		{"?", 200, gateway.ListQuery{Limit: 50}},
 		{"?limit=1", 200, gateway.ListQuery{Limit: 1}},
 		{"?limit=500", 200, gateway.ListQuery{Limit: 500}},
-		{"?state=revoked&bucket=reports&created_by=ci&cursor=abc", 200,
-			gateway.ListQuery{State: "revoked", Bucket: "reports", CreatedBy: "ci", Cursor: "abc", Limit: 50}},
+		{
+			"?state=revoked&bucket=reports&created_by=ci&cursor=abc", 200,
+			gateway.ListQuery{State: "revoked", Bucket: "reports", CreatedBy: "ci", Cursor: "abc", Limit: 50},
+		},
 		{"?prefix=a%2Fb%20*%26", 200, gateway.ListQuery{Prefix: "a/b *&", Limit: 50}},
 		{"?prefix=a+b", 200, gateway.ListQuery{Prefix: "a b", Limit: 50}},
 		{"?bucket=reports&key=%F0%9F%93%84", 200, gateway.ListQuery{Bucket: "reports", Key: "📄", Limit: 50}},
@@ -81,7 +83,7 @@ func TestListAnswersWithAPage(t *testing.T) {
 	if a := b.operator(opsKey, "GET", "/api/v1/links", ""); a.body != `{"links":[],"next":"next-page"}`+"\n" {
 		t.Errorf("an empty page is %s", a.body)
 	}
-	id := b.put("active", "reports", "a")
+	id := b.put("reports", "a")
 	a := b.operator(opsKey, "GET", "/api/v1/links", "")
 	var page api.LinkPage
 	if err := json.Unmarshal([]byte(a.body), &page); err != nil || len(page.Links) != 1 || page.Links[0].ID != id || page.Next != "next-page" {
@@ -95,7 +97,7 @@ func TestListAnswersWithAPage(t *testing.T) {
 func TestForgedCursor(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	id := b.put("active", "reports", "a")
+	id := b.put("reports", "a")
 	b.redis.err = gateway.ErrCursor
 	if a := b.operator(opsKey, "GET", "/api/v1/links?cursor=forged", ""); a.status != 400 || a.problem(t).Code != "bad_request" || strings.Contains(a.body, "forged") {
 		t.Errorf("links: got %d %s", a.status, a.body)
@@ -108,7 +110,7 @@ func TestForgedCursor(t *testing.T) {
 func TestRevokeAnswersWithTheLink(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	id := b.put("active", "reports", "a")
+	id := b.put("reports", "a")
 	a := b.operator(opsKey, "DELETE", "/api/v1/links/"+id+"?reason=sent%20by%20mistake", "")
 	var link api.Link
 	if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != 200 {
@@ -132,7 +134,7 @@ func TestRevokeAnswersWithTheLink(t *testing.T) {
 func TestEventsAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	id := b.put("active", "reports", "a")
+	id := b.put("reports", "a")
 	a := b.operator(opsKey, "GET", "/api/v1/links/"+id+"/events?limit=7&cursor=c", "")
 	want := `{"events":[{"time":"2026-11-01T12:00:00Z","kind":"redirected","link":"` + id +
 		`","outcome":"redirected","method":"GET","address":"192.0.2.1"}],"next":"older"}` + "\n"

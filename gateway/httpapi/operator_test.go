@@ -102,7 +102,7 @@ func TestEveryRouteNeedsAKey(t *testing.T) {
 func TestActionsOfAKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	reports, exports := b.put("active", "reports", "a"), b.put("active", "exports", "a")
+	reports, exports := b.put("reports", "a"), b.put("exports", "a")
 	issue := func(bucket string) string { return fmt.Sprintf(`{"bucket":%q,"key":"a"}`, bucket) }
 	tests := []struct {
 		key, method, target, body string
@@ -168,7 +168,7 @@ func TestUnavailableSaysWhenToComeBack(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	b.redis.err = gateway.ErrUnavailable
-	id := b.put("active", "reports", "a")
+	id := b.put("reports", "a")
 	for _, r := range [][2]string{{"GET", "/api/v1/links"}, {"GET", "/api/v1/links/" + id}, {"DELETE", "/api/v1/links/" + id}} {
 		a := b.operator(opsKey, r[0], r[1], "")
 		if p := a.problem(t); a.status != 503 || p.Code != "unavailable" || a.header.Get("Retry-After") != "5" {
@@ -211,6 +211,8 @@ func TestPathsAndMethodsThatAreNotThere(t *testing.T) {
 		{"GET", "/api/v1/links/" + strings.ToUpper(id), 404, nil},
 		{"GET", "/api/v1/links/" + liveToken, 404, nil},
 		{"GET", "/api/v1/links/" + id + "%2fevents", 404, nil},
+		{"DELETE", "/api/v1/links/" + id[1:], 404, nil},
+		{"GET", "/api/v1/links/" + id[1:] + "/events", 404, nil},
 		{"GET", "/api/v1/links/../links", 404, nil},
 		{"GET", "//api/v1/links", 404, nil},
 		{"PUT", "/api/v1/links", 405, []string{"GET", "POST"}},
@@ -218,8 +220,8 @@ func TestPathsAndMethodsThatAreNotThere(t *testing.T) {
 		{"PATCH", "/api/v1/links/" + id, 405, []string{"DELETE", "GET"}},
 		{"TRACE", "/api/v1/links/" + id, 405, []string{"DELETE", "GET"}},
 		{"FOO", "/api/v1/links/" + id + "/events", 405, []string{"GET"}},
-		{"POST", "/metrics", 405, []string{"GET"}},
-		{"DELETE", "/readyz", 405, []string{"GET"}},
+		{"POST", "/metrics", 405, []string{"GET", "HEAD"}},
+		{"DELETE", "/readyz", 405, []string{"GET", "HEAD"}},
 	}
 	b := newBench(t, nil)
 	for _, tt := range tests {
@@ -255,6 +257,9 @@ func TestHealthNeedsNoKey(t *testing.T) {
 	for name, handler := range map[string]http.Handler{"operator": together.api.Operator(), "health": apart.api.Health()} {
 		if a := ask(handler, "GET", "/livez", ""); a.status != 200 || a.body != "ok\n" {
 			t.Errorf("%s: livez: %d %q", name, a.status, a.body)
+		}
+		if a := ask(handler, "HEAD", "/livez", ""); a.status != 200 || a.body != "" {
+			t.Errorf("%s: HEAD of livez: %d %q", name, a.status, a.body)
 		}
 		if a := ask(handler, "GET", "/metrics", ""); a.status != 200 || !strings.Contains(a.body, "keyhole_clicks_total{") {
 			t.Errorf("%s: metrics: %d", name, a.status)
@@ -293,7 +298,7 @@ func TestNotReady(t *testing.T) {
 func TestRequestLog(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	id := b.put("active", "reports", "secret-object-name")
+	id := b.put("reports", "secret-object-name")
 	issued := b.operator(opsKey, "POST", "/api/v1/links", `{"bucket":"exports","key":"a","note":"note-canary"}`)
 	var link api.Link
 	if err := json.Unmarshal([]byte(issued.body), &link); err != nil {

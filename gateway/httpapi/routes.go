@@ -74,6 +74,7 @@ func (a *API) newOperatorEcho() *echo.Echo {
 func (a *API) addHealth(e *echo.Echo) {
 	for _, r := range healthRoutes() {
 		e.Add(r.method, r.path, a.bind(r))
+		e.HEAD(r.path, a.bind(r)) // some load balancers ask with HEAD
 	}
 }
 

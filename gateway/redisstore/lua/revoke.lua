@@ -15,6 +15,8 @@ if not head or int(head, 21, 6) <= now then
   return {'n'}
 end
 if string.byte(head, 2) ~= 0 or int(head, 9, 6) <= now then
+  -- A permission that came back, restored from a copy of the past, goes again.
+  redis.call('DEL', KEYS[1])
   redis.call('PEXPIREAT', KEYS[2], int(head, 21, 6))
   return {'l', now, view(KEYS[1], KEYS[2])}
 end

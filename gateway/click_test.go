@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"keyhole/signer"
+)
+
+// admitted is a verdict that redirects to an object.
+func admitted(p Permission) Admission {
+	if p.Ref == (ObjectRef{}) {
+		p.Ref = ObjectRef{"main", "reports", "2026/q3.pdf"}
+	}
+	if p.Disposition == "" {
+		p.Disposition = DispositionAttachment
+	}
+	if p.Remaining == 0 {
+		p.Remaining = time.Hour
+	}
+	return Admission{Outcome: OutcomeRedirected, Permission: p}
+}
+
+func TestClickSignsWhatWasAdmitted(t *testing.T) {
+	t.Parallel()
+	inline := Permission{Disposition: DispositionInline}
+	video, audio, image := inline, inline, inline
+	video.ContentType, audio.ContentType, image.ContentType = "video/mp4", "audio/ogg", "image/png"
+	saved := Permission{Disposition: DispositionAttachment, ContentType: "video/mp4"}
+	tests := []struct {
+		name       string
+		method     string
+		permission Permission
+		want       signer.Request
+	}{
+		{"GET", "GET", Permission{}, signer.Request{Method: "GET", Lifetime: 30 * time.Second}},
+		{"HEAD is signed as HEAD", "HEAD", Permission{}, signer.Request{Method: "HEAD", Lifetime: 30 * time.Second}},
+		{"POST is followed with GET", "POST", Permission{}, signer.Request{Method: "GET", Lifetime: 30 * time.Second}},
+		{"never longer than the link", "GET", Permission{Remaining: 7 * time.Second}, signer.Request{Method: "GET", Lifetime: 7 * time.Second}},
+		{"inline video", "GET", video, signer.Request{Method: "GET", Lifetime: time.Hour}},
+		{"inline audio", "GET", audio, signer.Request{Method: "GET", Lifetime: time.Hour}},
+		{"inline image", "GET", image, signer.Request{Method: "GET", Lifetime: 30 * time.Second}},
+		{"a video that is saved", "GET", saved, signer.Request{Method: "GET", Lifetime: 30 * time.Second}},
+		{
+			"inline video of a link that ends", "GET",
+			Permission{Disposition: DispositionInline, ContentType: "video/mp4", Remaining: time.Minute},
+			signer.Request{Method: "GET", Lifetime: time.Minute},
+		},
+		{"a version", "GET", Permission{VersionID: "v1"}, signer.Request{Method: "GET", VersionID: "v1", Lifetime: 30 * time.Second}},
+		{
+			"a name of its own", "GET",
+			Permission{Filename: "größe.pdf"},
+			signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentDisposition: `attachment; filename="gr__e.pdf"; filename*=UTF-8''gr%C3%B6%C3%9Fe.pdf`},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, nil)
+			f.clicks.admission = admitted(tt.permission)
+			attempt := Attempt{ID: IDOf("x"), Method: tt.method, Address: "192.0.2.9"}
+			answer, err := f.service.Click(t.Context(), attempt)
+			if err != nil || answer != (Answer{OutcomeRedirected, f.signer.url}) {
+				t.Fatalf("got %+v, %v", answer, err)
+			}
+			want := tt.want
+			want.Bucket, want.Key = "reports", "2026/q3.pdf"
+			if want.ContentDisposition == "" {
+				want.ContentDisposition = f.clicks.admission.Permission.Disposition + `; filename="q3.pdf"`
+			}
+			if len(f.signer.requests) != 1 || f.signer.requests[0] != want {
+				t.Errorf("signed %+v\nwant   %+v", f.signer.requests, want)
+			}
+			if len(f.clicks.admitted) != 1 || f.clicks.admitted[0] != attempt || len(f.clicks.failed) != 0 {
+				t.Errorf("admitted %+v, failed %v", f.clicks.admitted, f.clicks.failed)
+			}
+			if n := f.series(t)["keyhole_sign_duration_seconds{storage=main}"]; n != 1 {
+				t.Errorf("%v signatures measured, want 1", n)
+			}
+		})
+	}
+}
+
+func TestClickThatTheStoreRefusesSignsNothing(t *testing.T) {
+	t.Parallel()
+	for _, outcome := range Outcomes() {
+		if outcome == OutcomeRedirected {
+			continue
+		}
+		f := newFixture(t, nil)
+		f.clicks.admission = admitted(Permission{})
+		f.clicks.admission.Outcome = outcome
+		answer, err := f.service.Click(t.Context(), Attempt{Method: "GET"})
+		if err != nil || answer != (Answer{Outcome: outcome}) {
+			t.Errorf("%s: got %+v, %v", outcome, answer, err)
+		}
+		if len(f.signer.requests) != 0 || len(f.clicks.failed) != 0 {
+			t.Errorf("%s: signed %v, failed %v", outcome, f.signer.requests, f.clicks.failed)
+		}
+	}
+}
+
+func TestClickIsUnavailableWhereRedisCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{ErrUnavailable, context.DeadlineExceeded, errors.New("unknown record version")} {
+		f := newFixture(t, nil)
+		// What comes beside an error is never believed.
+		f.clicks.admission, f.clicks.err = admitted(Permission{}), cause
+		answer, err := f.service.Click(t.Context(), Attempt{Method: "GET"})
+		if answer != (Answer{Outcome: OutcomeUnavailable}) || !errors.Is(err, cause) {
+			t.Errorf("%v: got %+v, %v", cause, answer, err)
+		}
+		if len(f.signer.requests) != 0 || len(f.clicks.failed) != 0 {
+			t.Errorf("%v: signed %v, failed %v", cause, f.signer.requests, f.clicks.failed)
+		}
+	}
+}
+
+func TestClickThatFailsAfterItWasAdmitted(t *testing.T) {
+	t.Parallel()
+	noted := errors.New("redis is gone")
+	tests := []struct {
+		name    string
+		ref     ObjectRef
+		err     error // of the signer
+		failErr error
+		want    Outcome
+	}{
+		{"no credentials", ObjectRef{}, fmt.Errorf("storage main: %w", signer.ErrCredentials), nil, OutcomeUnavailable},
+		{"under a second left", ObjectRef{}, fmt.Errorf("storage main: %w", signer.ErrLifetime), nil, OutcomeExpired},
+		{"cannot be signed", ObjectRef{}, signer.ErrRequest, nil, OutcomeUnavailable},
+		{"a storage that is not configured any more", ObjectRef{"gone", "reports", "a"}, nil, nil, OutcomeUnavailable},
+		{"and cannot be noted", ObjectRef{}, signer.ErrCredentials, noted, OutcomeUnavailable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, nil)
+			f.clicks.admission = admitted(Permission{Ref: tt.ref})
+			f.clicks.failErr, f.signer.err = tt.failErr, tt.err
+			answer, err := f.service.Click(t.Context(), Attempt{Method: "GET"})
+			if answer != (Answer{Outcome: tt.want}) {
+				t.Errorf("got %+v, want %s", answer, tt.want)
+			}
+			if err == nil || tt.err != nil && !errors.Is(err, tt.err) || tt.failErr != nil && !errors.Is(err, tt.failErr) {
+				t.Errorf("the cause is %v", err)
+			}
+			if len(f.clicks.failed) != 1 || f.clicks.failed[0] != tt.want {
+				t.Errorf("noted %v, want %s once", f.clicks.failed, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "X-Amz") {
+				t.Errorf("the cause holds a URL: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,226 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keyhole/signer"
+)
+
+// fakeStore is a Store that holds links in memory and answers err to everything
+// where it is set.
+type fakeStore struct {
+	links map[ID]Link
+	now   time.Time
+	err   error
+
+	created []Link
+	life    time.Duration
+	by      Origin
+	query   ListQuery
+	reason  string
+	calls   int
+}
+
+func (s *fakeStore) Create(_ context.Context, link Link, life time.Duration, by Origin) (Link, error) {
+	s.calls++
+	if s.err != nil {
+		return Link{}, s.err
+	}
+	link.CreatedAt, link.ExpiresAt = s.now, s.now.Add(life)
+	s.created, s.life, s.by = append(s.created, link), life, by
+	s.links[link.ID] = link
+	return link, nil
+}
+
+func (s *fakeStore) Get(_ context.Context, id ID) (Link, error) {
+	s.calls++
+	if s.err != nil {
+		return Link{}, s.err
+	}
+	link, ok := s.links[id]
+	if !ok {
+		return Link{}, ErrNotFound
+	}
+	return link, nil
+}
+
+func (s *fakeStore) List(_ context.Context, q ListQuery) (ListPage, error) {
+	s.calls++
+	s.query = q
+	var page ListPage
+	for _, link := range s.links {
+		if q.Match(link.Ref) {
+			page.Links = append(page.Links, link)
+		}
+	}
+	return page, s.err
+}
+
+func (s *fakeStore) Revoke(_ context.Context, id ID, reason string, by Origin) (Link, error) {
+	s.calls++
+	if s.err != nil {
+		return Link{}, s.err
+	}
+	link := s.links[id]
+	if !link.State.Ended() {
+		link.State, link.RevokedAt, link.RevokedBy, link.RevokeReason = StateRevoked, s.now, by.Actor, reason
+		s.links[id] = link
+	}
+	s.reason, s.by = reason, by
+	return link, nil
+}
+
+func (s *fakeStore) Events(_ context.Context, id ID, cursor string, limit int) (EventList, error) {
+	s.calls++
+	return EventList{Events: []Event{{Link: id, Kind: EventIssued, Reason: cursor}}[:min(1, limit)]}, s.err
+}
+
+// fakeClicks is a ClickStore that gives one verdict.
+type fakeClicks struct {
+	admission Admission
+	err       error
+	failErr   error
+
+	admitted []Attempt
+	failed   []Outcome
+}
+
+func (c *fakeClicks) Admit(_ context.Context, a Attempt) (Admission, error) {
+	c.admitted = append(c.admitted, a)
+	return c.admission, c.err
+}
+
+func (c *fakeClicks) Fail(_ context.Context, _ Attempt, o Outcome) error {
+	c.failed = append(c.failed, o)
+	return c.failErr
+}
+
+// fakeObjects is a storage with one answer for every object.
+type fakeObjects struct {
+	info ObjectInfo
+	err  error
+
+	proved []string // bucket/key
+}
+
+func (o *fakeObjects) Prove(_ context.Context, bucket, key string) (ObjectInfo, error) {
+	o.proved = append(o.proved, bucket+"/"+key)
+	return o.info, o.err
+}
+
+// fakePresigner gives one URL for every request.
+type fakePresigner struct {
+	url string
+	err error
+
+	requests []signer.Request
+}
+
+func (p *fakePresigner) Presign(_ context.Context, r signer.Request) (signer.Signed, error) {
+	p.requests = append(p.requests, r)
+	if p.err != nil {
+		return signer.Signed{}, p.err
+	}
+	return signer.Signed{URL: p.url, Lifetime: r.Lifetime}, nil
+}
+
+// fixture is a Service over fakes: the storages main (reports, exports) and
+// other (reports, archive).
+type fixture struct {
+	service  *Service
+	store    *fakeStore
+	clicks   *fakeClicks
+	objects  *fakeObjects
+	signer   *fakePresigner
+	registry *prometheus.Registry
+	skew     time.Duration
+	now      time.Time
+}
+
+// newFixture makes a fixture, after change has changed what the Service is made of.
+func newFixture(t *testing.T, change func(*Options)) *fixture {
+	t.Helper()
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	f := &fixture{
+		store: &fakeStore{links: map[ID]Link{}, now: now}, clicks: &fakeClicks{},
+		objects:  &fakeObjects{info: ObjectInfo{Size: 3, ETag: `"e"`, ContentType: "text/plain"}},
+		signer:   &fakePresigner{url: "https://s3.example.com/reports/q3.pdf?X-Amz-Signature=canary"},
+		registry: prometheus.NewRegistry(), now: now,
+	}
+	o := Options{
+		Links: f.store, Clicks: f.clicks,
+		Storages: []*Storage{
+			{
+				Name: "main", Buckets: []string{"reports", "exports"}, Objects: f.objects, Presigner: f.signer,
+				Skew: func() (time.Duration, bool) { return f.skew, true },
+			},
+			{Name: "other", Buckets: []string{"reports", "archive"}, Objects: f.objects, Presigner: f.signer},
+		},
+		Policy: Policy{MaxExpiry: 168 * time.Hour, Presets: map[string]time.Duration{
+			PresetHandoff: 15 * time.Minute, PresetTroubleshooting: time.Hour,
+			PresetBusiness: 24 * time.Hour, PresetExtended: 168 * time.Hour,
+		}, SensitiveObjects: []Pattern{"*/invoices/*"}},
+		Lifetime: 30 * time.Second, MediaLifetime: time.Hour,
+		Metrics: NewMetrics(f.registry, MetricsOptions{Storages: []string{"main", "other"}}),
+		Logger:  slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&o)
+	}
+	f.service = New(o)
+	return f
+}
+
+// everything is an actor that may do everything to everything.
+func everything() *Actor {
+	return &Actor{
+		Name: "ops", Can: []Action{ActionIssue, ActionRead, ActionRevoke, ActionBrowse},
+		Objects: []Pattern{"*"}, Address: "192.0.2.1",
+	}
+}
+
+// put stores a link and returns its ID.
+func (f *fixture) put(state State, ref ObjectRef) ID {
+	token, err := drawToken()
+	if err != nil {
+		panic(err)
+	}
+	id := IDOf(token)
+	f.store.links[id] = Link{ID: id, State: state, Ref: ref}
+	return id
+}
+
+// series returns the value of every counter and gauge, and the number of
+// observations of every histogram, by name and labels in the order of the labels.
+func (f *fixture) series(t *testing.T) map[string]float64 {
+	t.Helper()
+	return seriesOf(t, f.registry)
+}
+
+func seriesOf(t *testing.T, registry prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatalf("gather: %v", err)
+	}
+	found := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			name := family.GetName() + "{"
+			for i, label := range m.GetLabel() {
+				if i > 0 {
+					name += ","
+				}
+				name += label.GetName() + "=" + label.GetValue()
+			}
+			name += "}"
+			found[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return found
+}

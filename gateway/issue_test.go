@@ -1,0 +1,312 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestIssue(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.objects.info = ObjectInfo{Size: 7, ETag: `"abc"`, VersionID: "v9", ContentType: "application/pdf", LastModified: f.now}
+	issued, err := f.service.Issue(t.Context(), everything(), &IssueRequest{
+		Storage: "main", Bucket: "reports", Key: "2026/q3.pdf", Sensitive: new(false),
+		Filename: "figures.pdf", Note: "for the audit", Labels: map[string]string{"team": "a"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ValidToken(issued.Token) || issued.Link.ID != IDOf(issued.Token) {
+		t.Errorf("token of %d characters, id %s", len(issued.Token), issued.Link.ID)
+	}
+	link := issued.Link
+	if link.State != StateActive || link.Ref != (ObjectRef{"main", "reports", "2026/q3.pdf"}) ||
+		link.Object.ETag != `"abc"` || link.Object.Size != 7 || link.Object.ContentType != "application/pdf" ||
+		link.Preset != PresetBusiness || link.Sensitive == nil || *link.Sensitive || link.CreatedBy != "ops" ||
+		link.Filename != "figures.pdf" || link.Disposition != DispositionAttachment || link.Pin != PinNone ||
+		link.Note != "for the audit" || link.Labels["team"] != "a" || len(link.Warnings) != 0 {
+		t.Errorf("the link is %+v", link)
+	}
+	if f.store.life != 24*time.Hour || f.store.by != (Origin{"ops", "192.0.2.1"}) {
+		t.Errorf("stored for %s by %+v", f.store.life, f.store.by)
+	}
+	if !slices.Equal(f.objects.proved, []string{"reports/2026/q3.pdf"}) {
+		t.Errorf("proved %v", f.objects.proved)
+	}
+	if n := f.series(t)["keyhole_links_issued_total{preset=business,storage=main}"]; n != 1 {
+		t.Errorf("%v links counted", n)
+	}
+}
+
+func TestIssueNeverGivesTheSameTokenTwice(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	seen := map[string]bool{}
+	for range 100 {
+		issued, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: "a"})
+		if err != nil || seen[issued.Token] {
+			t.Fatalf("got %v, seen before: %v", err, seen[issued.Token])
+		}
+		seen[issued.Token] = true
+	}
+}
+
+// What a key may be, and what not: list "Keys and buckets".
+func TestIssueTakesKeysLiterally(t *testing.T) {
+	t.Parallel()
+	good := []string{
+		"a", "%2e%2e/x", "a//b", "/lead", "dir/", "//", "a/.../b", "..a", ".hidden", "a/..b/c",
+		`sp ace+%20?#&;'"\`, "emoji 📄", "caf\u00e9", "cafe\u0301", "\u202egnp.exe", "\x7f", strings.Repeat("k", 1024),
+	}
+	for _, key := range good {
+		f := newFixture(t, nil)
+		issued, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: key})
+		if err != nil || issued.Link.Ref.Key != key || !slices.Equal(f.objects.proved, []string{"exports/" + key}) {
+			t.Errorf("%.40q: got %.40q, %v; proved %.60q", key, issued.Link.Ref.Key, err, f.objects.proved)
+		}
+	}
+	bad := map[string]string{
+		"": "required", strings.Repeat("k", 1025): "too_long", strings.Repeat("é", 513): "too_long",
+		"a\x00b": "invalid", "a\nb": "invalid", "\x1f": "invalid", "\t": "invalid", "a\r": "invalid",
+		".": "invalid", "..": "invalid", "../x": "invalid", "a/..": "invalid", "a/../b": "invalid", "a/./b": "invalid", "./a": "invalid", "a//..//b": "invalid",
+	}
+	for key, code := range bad {
+		f := newFixture(t, nil)
+		_, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: key})
+		wantField(t, err, "key", code)
+		if f.store.calls != 0 || len(f.objects.proved) != 0 {
+			t.Errorf("%.40q: the store or the storage was asked", key)
+		}
+	}
+}
+
+func TestIssueRefusesByField(t *testing.T) {
+	t.Parallel()
+	labels := func(n int) map[string]string {
+		m := map[string]string{}
+		for i := range n {
+			m[fmt.Sprintf("l%d", i)] = "v"
+		}
+		return m
+	}
+	one := func(name, value string) map[string]string { return map[string]string{name: value} }
+	tests := []struct {
+		name        string
+		request     IssueRequest
+		field, code string // none: it is issued
+	}{
+		{"no bucket", IssueRequest{Key: "a"}, "bucket", "required"},
+		{"dots for a bucket", IssueRequest{Bucket: "..", Key: "a"}, "bucket", "unknown_bucket"},
+		{"a path for a bucket", IssueRequest{Bucket: "a/../b", Key: "a"}, "bucket", "unknown_bucket"},
+		{"a host for a bucket", IssueRequest{Bucket: "evil.com/", Key: "a"}, "bucket", "unknown_bucket"},
+		{"upper case", IssueRequest{Bucket: "EXPORTS", Key: "a"}, "bucket", "unknown_bucket"},
+		{"an ARN", IssueRequest{Bucket: "arn:aws:s3:::exports", Key: "a"}, "bucket", "unknown_bucket"},
+		{"a directory bucket", IssueRequest{Bucket: "x--x-s3", Key: "a"}, "bucket", "unknown_bucket"},
+		{"unlisted", IssueRequest{Bucket: "secrets", Key: "a"}, "bucket", "unknown_bucket"},
+		{"a bucket of another storage", IssueRequest{Storage: "main", Bucket: "archive", Key: "a"}, "bucket", "unknown_bucket"},
+		{"an unknown storage", IssueRequest{Storage: "moon", Bucket: "exports", Key: "a"}, "storage", "unknown_storage"},
+		{"a bucket of two storages", IssueRequest{Bucket: "reports", Key: "a"}, "storage", "required"},
+		{"a bucket of two storages, which", IssueRequest{Storage: "other", Bucket: "reports", Key: "a"}, "", ""},
+		{"a file name with a path", IssueRequest{Bucket: "exports", Key: "a", Filename: "a/b"}, "filename", "invalid"},
+		{"with a backslash", IssueRequest{Bucket: "exports", Key: "a", Filename: `a\b`}, "filename", "invalid"},
+		{"with CRLF", IssueRequest{Bucket: "exports", Key: "a", Filename: "a\r\nSet-Cookie: x"}, "filename", "invalid"},
+		{"with U+202E", IssueRequest{Bucket: "exports", Key: "a", Filename: "exe.\u202efdp"}, "filename", "invalid"},
+		{"of 256 bytes", IssueRequest{Bucket: "exports", Key: "a", Filename: strings.Repeat("f", 256)}, "filename", "invalid"},
+		{"of 255 bytes", IssueRequest{Bucket: "exports", Key: "a", Filename: strings.Repeat("f", 255)}, "", ""},
+		{"with quotes", IssueRequest{Bucket: "exports", Key: "a", Filename: `"; filename=x.exe`}, "", ""},
+		{"with markup", IssueRequest{Bucket: "exports", Key: "a", Filename: "<img onerror>"}, "", ""},
+		{"disposition", IssueRequest{Bucket: "exports", Key: "a", Disposition: "INLINE"}, "disposition", "invalid"},
+		{"disposition inline", IssueRequest{Bucket: "exports", Key: "a", Disposition: "inline"}, "", ""},
+		{"pin auto", IssueRequest{Bucket: "exports", Key: "a", Pin: "auto"}, "pin", "not_available"},
+		{"pin version", IssueRequest{Bucket: "exports", Key: "a", Pin: "version"}, "pin", "not_available"},
+		{"pin etag", IssueRequest{Bucket: "exports", Key: "a", Pin: "etag"}, "pin", "not_available"},
+		{"pin none", IssueRequest{Bucket: "exports", Key: "a", Pin: "none"}, "", ""},
+		{"pin unknown", IssueRequest{Bucket: "exports", Key: "a", Pin: "x"}, "pin", "invalid"},
+		{"a note of 1001", IssueRequest{Bucket: "exports", Key: "a", Note: strings.Repeat("é", 1001)}, "note", "too_long"},
+		{"a note of 1000", IssueRequest{Bucket: "exports", Key: "a", Note: strings.Repeat("é", 1000)}, "", ""},
+		{"17 labels", IssueRequest{Bucket: "exports", Key: "a", Labels: labels(17)}, "labels", "too_many"},
+		{"16 labels", IssueRequest{Bucket: "exports", Key: "a", Labels: labels(16)}, "", ""},
+		{"a label without a name", IssueRequest{Bucket: "exports", Key: "a", Labels: one("", "v")}, "labels", "invalid"},
+		{"a label's name in upper case", IssueRequest{Bucket: "exports", Key: "a", Labels: one("Team", "v")}, "labels", "invalid"},
+		{"a label's name of 64", IssueRequest{Bucket: "exports", Key: "a", Labels: one(strings.Repeat("n", 64), "v")}, "labels", "invalid"},
+		{"a label's name with =", IssueRequest{Bucket: "exports", Key: "a", Labels: one("a=b", "v")}, "labels", "invalid"},
+		{"a label's value of 257 bytes", IssueRequest{Bucket: "exports", Key: "a", Labels: one("n", strings.Repeat("v", 257))}, "labels", "invalid"},
+		{"a label's value with CRLF", IssueRequest{Bucket: "exports", Key: "a", Labels: one("n", "a\r\nb")}, "labels", "invalid"},
+		{"a label's value with markup", IssueRequest{Bucket: "exports", Key: "a", Labels: one("n.a-b_1", "<img onerror>=cmd()")}, "", ""},
+		{"expiry 0", IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "0s"}, "expires_in", "invalid"},
+		{"expiry negative", IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "-1h"}, "expires_in", "invalid"},
+		{"expiry over policy", IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "8d"}, "expires_in", "over_policy"},
+		{"sensitive by policy", IssueRequest{Bucket: "exports", Key: "x/invoices/1", Sensitive: new(false)}, "sensitive", "sensitive_object"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, nil)
+			_, err := f.service.Issue(t.Context(), everything(), &tt.request)
+			if tt.code == "" {
+				if err != nil || len(f.store.created) != 1 {
+					t.Errorf("got %v, created %d", err, len(f.store.created))
+				}
+				return
+			}
+			wantField(t, err, tt.field, tt.code)
+			wantCode(t, err, CodeInvalid)
+			if f.store.calls != 0 || len(f.objects.proved) != 0 {
+				t.Error("the store or the storage was asked")
+			}
+		})
+	}
+}
+
+func TestIssueNamesEveryFieldAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	_, err := f.service.Issue(t.Context(), everything(), &IssueRequest{
+		Filename: "a/b", Disposition: "x", Pin: "x", Note: strings.Repeat("n", 1001), Labels: map[string]string{"": "v"},
+	})
+	var refused *Error
+	if !errors.As(err, &refused) {
+		t.Fatalf("got %v", err)
+	}
+	fields := map[string]bool{}
+	for _, field := range refused.Fields {
+		fields[field.Field] = true
+	}
+	want := []string{"bucket", "disposition", "filename", "key", "labels", "note", "pin"}
+	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
+		t.Errorf("named %v, want %v", got, want)
+	}
+}
+
+func TestIssueAsksTheStorageOnlyForWhatTheKeyMay(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		actor Actor
+		want  Code
+	}{
+		{"may not issue", Actor{Can: []Action{ActionRead, ActionRevoke}, Objects: []Pattern{"*"}}, CodeForbidden},
+		{"another bucket", Actor{Can: []Action{ActionIssue}, Objects: []Pattern{"reports/*"}}, CodeOutOfScope},
+		{"another storage", Actor{Can: []Action{ActionIssue}, Objects: []Pattern{"other:*"}}, CodeOutOfScope},
+		{"no objects", Actor{Can: []Action{ActionIssue}}, CodeOutOfScope},
+		{"longer than the key's", Actor{Can: []Action{ActionIssue}, Objects: []Pattern{"*"}, MaxExpiry: time.Minute}, CodeOutOfScope},
+	}
+	for _, tt := range tests {
+		f := newFixture(t, nil)
+		_, err := f.service.Issue(t.Context(), &tt.actor, &IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "1h"})
+		wantCode(t, err, tt.want)
+		if f.store.calls != 0 || len(f.objects.proved) != 0 {
+			t.Errorf("%s: the store or the storage was asked", tt.name)
+		}
+	}
+}
+
+func TestIssueOfWhatCannotBeShared(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		cause error
+		code  Code
+		field string
+	}{
+		{ErrObjectNotFound, CodeInvalid, "object_not_found"},
+		{ErrObjectNotReadable, CodeInvalid, "object_not_readable"},
+		{ErrObjectArchived, CodeInvalid, "object_archived"},
+		{ErrObjectEncrypted, CodeInvalid, "object_encrypted"},
+		{ErrUnavailable, CodeUnavailable, ""},
+		{errors.New("anything else"), CodeUnavailable, ""},
+	}
+	for _, tt := range tests {
+		f := newFixture(t, nil)
+		f.objects.err = fmt.Errorf("head_object: %w: the storage's own words", tt.cause)
+		_, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: "a"})
+		wantCode(t, err, tt.code)
+		if !errors.Is(err, tt.cause) {
+			t.Errorf("%v: the cause is lost for the log", tt.cause)
+		}
+		if tt.field != "" {
+			wantField(t, err, "key", tt.field)
+		}
+		var refused *Error
+		if errors.As(err, &refused) && strings.Contains(refused.Message+fmt.Sprint(refused.Fields), "own words") {
+			t.Errorf("%v: the storage's text is shown: %+v", tt.cause, refused)
+		}
+		if f.store.calls != 0 {
+			t.Errorf("%v: a link was stored", tt.cause)
+		}
+	}
+}
+
+func TestIssueThatRedisDoesNotTakeGivesNoToken(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{ErrUnavailable, ErrExists} {
+		f := newFixture(t, nil)
+		f.store.err = cause
+		issued, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: "a"})
+		wantCode(t, err, CodeUnavailable)
+		if issued.Token != "" {
+			t.Errorf("%v: a token is given", cause)
+		}
+		if n := f.series(t)["keyhole_links_issued_total{preset=troubleshooting,storage=main}"]; n != 0 {
+			t.Errorf("%v: %v links counted", cause, n)
+		}
+	}
+}
+
+func TestIssueWarns(t *testing.T) {
+	t.Parallel()
+	inline := IssueRequest{Bucket: "exports", Key: "a", Disposition: DispositionInline}
+	tests := []struct {
+		name     string
+		insecure bool
+		skew     time.Duration
+		content  string
+		request  IssueRequest
+		want     []string
+	}{
+		{name: "nothing", content: "text/html", request: IssueRequest{Bucket: "exports", Key: "a"}},
+		{name: "plain http", insecure: true, request: IssueRequest{Bucket: "exports", Key: "a"}, want: []string{"http_public_url"}},
+		{name: "a day", request: IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "24h"}},
+		{name: "two days", request: IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "2d", Sensitive: new(false)}, want: []string{"long_expiry"}},
+		{name: "inline text", content: "text/plain", request: inline},
+		{name: "inline HTML", content: "Text/HTML; charset=utf-8", request: inline, want: []string{"inline_active_type"}},
+		{name: "inline SVG", content: "image/svg+xml", request: inline, want: []string{"inline_active_type"}},
+		{name: "inline XML", content: "application/xml", request: inline, want: []string{"inline_active_type"}},
+		{name: "under five seconds", skew: -4999 * time.Millisecond, request: IssueRequest{Bucket: "exports", Key: "a"}},
+		{name: "behind", skew: -5 * time.Second, request: IssueRequest{Bucket: "exports", Key: "a"}, want: []string{"storage_clock_skew"}},
+		{name: "a clock not known", skew: time.Hour, request: IssueRequest{Bucket: "archive", Key: "a"}},
+		{
+			name: "all", insecure: true, skew: time.Hour, content: "text/html",
+			request: IssueRequest{Bucket: "exports", Key: "a", Disposition: DispositionInline, ExpiresIn: "7d", Sensitive: new(false)},
+			want:    []string{"http_public_url", "long_expiry", "inline_active_type", "storage_clock_skew"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, func(o *Options) { o.Insecure = tt.insecure })
+			f.skew, f.objects.info.ContentType = tt.skew, tt.content
+			issued, err := f.service.Issue(t.Context(), everything(), &tt.request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, w := range issued.Link.Warnings {
+				got = append(got, w.Code)
+				if w.Message == "" {
+					t.Errorf("%s says nothing", w.Code)
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			if len(f.store.created[0].Warnings) != 0 {
+				t.Error("the warnings are stored")
+			}
+		})
+	}
+}

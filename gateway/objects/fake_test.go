@@ -1,0 +1,100 @@
+package objects
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+)
+
+// said is one answer of a storage.
+type said struct {
+	status int
+	code   string // of the error in the body, which a HEAD does not have
+	body   string
+	length string // Content-Length, where it is not the body's
+}
+
+// scripted is a storage that answers HEAD and GET as it was told.
+type scripted struct {
+	head, get said
+
+	mu       sync.Mutex
+	requests []*http.Request
+}
+
+func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.requests = append(s.requests, r)
+	s.mu.Unlock()
+	a := s.get
+	if r.Method == http.MethodHead {
+		a = s.head
+	}
+	body := a.body
+	if a.code != "" {
+		body = "<Error><Code>" + a.code + "</Code><Message>message-canary</Message></Error>"
+	}
+	h := w.Header()
+	h.Set("ETag", `"abc"`)
+	h.Set("Last-Modified", "Sun, 01 Nov 2026 12:00:00 GMT")
+	h.Set("Content-Type", "text/plain")
+	h.Set("X-Amz-Version-Id", "v1")
+	if a.length != "" {
+		h.Set("Content-Length", a.length)
+	}
+	w.WriteHeader(a.status)
+	if r.Method != http.MethodHead {
+		_, _ = io.WriteString(w, body) // the client may have hung up
+	}
+}
+
+// asked returns what was asked, by method and Range.
+func (s *scripted) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, r := range s.requests {
+		out = append(out, strings.TrimSpace(r.Method+" "+r.Header.Get("Range")))
+	}
+	return out
+}
+
+// observations collects what Observe is told.
+type observations struct {
+	mu   sync.Mutex
+	told []string
+}
+
+func (o *observations) observe(operation, result string, _ time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.told = append(o.told, operation+" "+result)
+}
+
+// storageAt returns a Storage of the endpoint, after change has changed its options.
+func storageAt(endpoint string, change func(*Options)) (*Storage, *observations) {
+	seen := &observations{}
+	o := Options{
+		Endpoint: endpoint, Region: "us-east-1", PathStyle: true, Buckets: []string{"reports"},
+		Credentials: credentials.NewStaticCredentialsProvider("AKID", "secret-canary", ""), Timeout: 5 * time.Second,
+		Wrap: func(next http.RoundTripper) http.RoundTripper { return next }, Observe: seen.observe,
+	}
+	if change != nil {
+		change(&o)
+	}
+	return New(o), seen
+}
+
+// serve starts a storage.
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
+}

@@ -1,0 +1,312 @@
+package objects
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+)
+
+func TestProve(t *testing.T) {
+	t.Parallel()
+	there := said{status: 200, length: "3"}
+	byte1 := said{status: 206, body: "a"}
+	tests := []struct {
+		name      string
+		head, get said
+		want      error
+		told      []string
+	}{
+		{"readable", there, byte1, nil, []string{"head_object ok", "get_object ok"}},
+		{"empty", said{status: 200, length: "0"}, said{status: 200}, nil, []string{"head_object ok", "get_object ok"}},
+		{"a storage that ignores Range", there, said{status: 200, body: "abc"}, nil, []string{"head_object ok", "get_object ok"}},
+		{"missing", said{status: 404}, byte1, gateway.ErrObjectNotFound, []string{"head_object not_found"}},
+		{
+			"missing, and may not list",
+			said{status: 403},
+			said{status: 403, code: "AccessDenied"},
+			gateway.ErrObjectNotReadable,
+			[]string{"head_object denied", "get_object denied"},
+		},
+		{
+			"may ask and not read", there,
+			said{status: 403, code: "AccessDenied"},
+			gateway.ErrObjectNotReadable,
+			[]string{"head_object ok", "get_object denied"},
+		},
+		{"may read and not ask", said{status: 403}, byte1, gateway.ErrObjectNotReadable, []string{"head_object denied", "get_object ok"}},
+		{
+			"a bad signature",
+			said{status: 403},
+			said{status: 403, code: "SignatureDoesNotMatch"},
+			gateway.ErrObjectNotReadable,
+			[]string{"head_object denied", "get_object denied"},
+		},
+		{
+			"gone in between", there,
+			said{status: 404, code: "NoSuchKey"},
+			gateway.ErrObjectNotFound,
+			[]string{"head_object ok", "get_object not_found"},
+		},
+		{
+			"archived", there,
+			said{status: 403, code: "InvalidObjectState"},
+			gateway.ErrObjectArchived,
+			[]string{"head_object ok", "get_object denied"},
+		},
+		{
+			"under a customer's key",
+			said{status: 400},
+			said{status: 400, code: "InvalidRequest"},
+			gateway.ErrObjectEncrypted,
+			[]string{"head_object error", "get_object denied"},
+		},
+		{
+			"another bad request",
+			said{status: 400},
+			said{status: 400, code: "AuthorizationHeaderMalformed"},
+			gateway.ErrObjectNotReadable,
+			[]string{"head_object error", "get_object error"},
+		},
+		{"broken", said{status: 500}, byte1, gateway.ErrUnavailable, []string{"head_object error"}},
+		{"busy", there, said{status: 503, code: "SlowDown"}, gateway.ErrUnavailable, []string{"head_object ok", "get_object error"}},
+		{"a body cut short", there, said{status: 206, length: "1"}, gateway.ErrUnavailable, []string{"head_object ok", "get_object error"}},
+		{"in another region", said{status: 301}, byte1, gateway.ErrUnavailable, []string{"head_object error"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := &scripted{head: tt.head, get: tt.get}
+			storage, seen := storageAt(serve(t, server), nil)
+			info, err := storage.Prove(t.Context(), "reports", "2026/q3.pdf")
+			if !errors.Is(err, tt.want) || tt.want == nil && err != nil {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+			if !slices.Equal(seen.told, tt.told) {
+				t.Errorf("observed %v, want %v", seen.told, tt.told)
+			}
+			if err != nil {
+				if info != (gateway.ObjectInfo{}) {
+					t.Errorf("beside the error it says %+v", info)
+				}
+				for _, other := range []error{gateway.ErrObjectNotFound, gateway.ErrObjectNotReadable, gateway.ErrObjectArchived, gateway.ErrObjectEncrypted, gateway.ErrUnavailable} {
+					if !errors.Is(other, tt.want) && errors.Is(err, other) {
+						t.Errorf("%v is %v too", err, other)
+					}
+				}
+				if strings.Contains(err.Error(), "secret-canary") || strings.Contains(err.Error(), "Signature=") {
+					t.Errorf("a secret is in %v", err)
+				}
+				return
+			}
+			want := gateway.ObjectInfo{
+				Size: info.Size, ETag: `"abc"`, VersionID: "v1", ContentType: "text/plain",
+				LastModified: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC),
+			}
+			if info != want || fmt.Sprint(info.Size) != tt.head.length {
+				t.Errorf("got %+v", info)
+			}
+		})
+	}
+}
+
+func TestProveAsksForOneByte(t *testing.T) {
+	t.Parallel()
+	full := &scripted{head: said{status: 200, length: "3"}, get: said{status: 206, body: "a"}}
+	empty := &scripted{head: said{status: 200, length: "0"}, get: said{status: 200}}
+	for _, tt := range []struct {
+		server *scripted
+		want   []string
+	}{{full, []string{"HEAD", "GET bytes=0-0"}}, {empty, []string{"HEAD", "GET"}}} {
+		storage, _ := storageAt(serve(t, tt.server), nil)
+		if _, err := storage.Prove(t.Context(), "reports", "a"); err != nil {
+			t.Fatal(err)
+		}
+		if got := tt.server.asked(); !slices.Equal(got, tt.want) {
+			t.Errorf("asked %v, want %v", got, tt.want)
+		}
+	}
+}
+
+// The key goes over the wire byte for byte, as S3 has it.
+func TestProveTakesKeysLiterally(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{
+		"a/b": "/reports/a/b", "a//b": "/reports/a//b", "/lead": "/reports//lead", "dir/": "/reports/dir/",
+		"%2e%2e/x": "/reports/%252e%252e/x", "a b+c?d#e&f": "/reports/a%20b%2Bc%3Fd%23e%26f", "é📄": "/reports/%C3%A9%F0%9F%93%84",
+	} {
+		server := &scripted{head: said{status: 200, length: "3"}, get: said{status: 206, body: "a"}}
+		storage, _ := storageAt(serve(t, server), func(o *Options) { o.RequesterPays = true })
+		if _, err := storage.Prove(t.Context(), "reports", key); err != nil {
+			t.Errorf("%q: %v", key, err)
+		}
+		for _, r := range server.requests {
+			path, _, _ := strings.Cut(r.RequestURI, "?")
+			if path != want || r.Header.Get("X-Amz-Request-Payer") != "requester" {
+				t.Errorf("%q: %s asked for %q, payer %q", key, r.Method, path, r.Header.Get("X-Amz-Request-Payer"))
+			}
+		}
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	other := &scripted{head: said{status: 200, length: "3"}, get: said{status: 206, body: "a"}}
+	elsewhere := serve(t, other)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		here := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", elsewhere+r.RequestURI)
+			w.WriteHeader(status)
+		}))
+		storage, _ := storageAt(here, nil)
+		if _, err := storage.Prove(t.Context(), "reports", "a"); !errors.Is(err, gateway.ErrUnavailable) {
+			t.Errorf("%d: got %v", status, err)
+		}
+		storage.Check(t.Context())
+		if storage.Health() == nil {
+			t.Errorf("%d: the storage is taken for healthy", status)
+		}
+	}
+	if got := other.asked(); len(got) != 0 {
+		t.Errorf("a signed request went to another host: %v", got)
+	}
+}
+
+func TestTimeoutBoundsTheWholeQuestion(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(release) })
+	storage, seen := storageAt(server.URL, func(o *Options) { o.Timeout = 50 * time.Millisecond })
+	begun := time.Now()
+	_, err := storage.Prove(t.Context(), "reports", "a")
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if !errors.Is(err, gateway.ErrUnavailable) || !slices.Equal(seen.told, []string{"head_object timeout"}) {
+		t.Errorf("got %v, observed %v", err, seen.told)
+	}
+	storage.Check(t.Context())
+	if err := storage.Health(); !errors.Is(err, gateway.ErrUnavailable) {
+		t.Errorf("health: %v", err)
+	}
+}
+
+func TestCancellationIsNoFailureOfTheStorage(t *testing.T) {
+	t.Parallel()
+	server := &scripted{head: said{status: 200, length: "3"}}
+	storage, seen := storageAt(serve(t, server), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := storage.Prove(ctx, "reports", "a"); !errors.Is(err, gateway.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if len(seen.told) != 0 {
+		t.Errorf("observed %v", seen.told)
+	}
+}
+
+func TestStorageThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint := "http://" + l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	storage, _ := storageAt(endpoint, nil)
+	if _, err := storage.Prove(t.Context(), "reports", "a"); !errors.Is(err, gateway.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	storage.Check(t.Context())
+	if storage.Health() == nil {
+		t.Error("it is taken for healthy")
+	}
+}
+
+func TestCheckAndHealth(t *testing.T) {
+	t.Parallel()
+	server := &scripted{}
+	storage, seen := storageAt(serve(t, server), nil)
+	if err := storage.Health(); err != nil {
+		t.Errorf("before the first check: %v", err)
+	}
+	// A refusal is an answer; what was found before is forgotten.
+	for _, tt := range []struct {
+		status  int
+		healthy bool
+		told    string
+	}{
+		{200, true, "ok"}, {404, false, "not_found"}, {403, true, "denied"}, {500, false, "error"}, {200, true, "ok"},
+	} {
+		server.head = said{status: tt.status}
+		storage.Check(t.Context())
+		if err := storage.Health(); (err == nil) != tt.healthy {
+			t.Errorf("%d: %v", tt.status, err)
+		}
+		if last := seen.told[len(seen.told)-1]; last != "head_bucket "+tt.told {
+			t.Errorf("%d: observed %s", tt.status, last)
+		}
+	}
+	if path := server.requests[0].URL.Path; strings.Trim(path, "/") != "reports" {
+		t.Errorf("asked for %q", path)
+	}
+}
+
+func TestPrivateAuthority(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewTLSServer(&scripted{head: said{status: 200, length: "3"}, get: said{status: 206, body: "a"}})
+	t.Cleanup(server.Close)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(server.Certificate())
+	wrapped := 0
+	with, _ := storageAt(server.URL, func(o *Options) {
+		o.RootCAs = trusted
+		o.Wrap = func(next http.RoundTripper) http.RoundTripper { wrapped++; return next }
+	})
+	if _, err := with.Prove(t.Context(), "reports", "a"); err != nil || wrapped != 1 {
+		t.Errorf("with its authority: %v, wrapped %d times", err, wrapped)
+	}
+	without, _ := storageAt(server.URL, func(o *Options) { o.RootCAs = x509.NewCertPool() })
+	if _, err := without.Prove(t.Context(), "reports", "a"); !errors.Is(err, gateway.ErrUnavailable) {
+		t.Errorf("without: %v", err)
+	}
+}
+
+func TestClassifyOfNoAnswer(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		err    error
+		result string
+		kind   error
+	}{
+		{nil, ResultOK, nil},
+		{context.DeadlineExceeded, ResultTimeout, gateway.ErrUnavailable},
+		{fmt.Errorf("outer: %w", context.DeadlineExceeded), ResultTimeout, gateway.ErrUnavailable},
+		{io.ErrUnexpectedEOF, ResultError, gateway.ErrUnavailable},
+		{errors.New("anything"), ResultError, gateway.ErrUnavailable},
+	}
+	for _, tt := range tests {
+		if result, kind := classify(tt.err); result != tt.result || !errors.Is(kind, tt.kind) {
+			t.Errorf("%v: got %s, %v; want %s, %v", tt.err, result, kind, tt.result, tt.kind)
+		}
+	}
+}
