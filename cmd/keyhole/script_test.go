@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"keyhole/gateway/redisstore/redistest"
 )
 
 // TestScripts runs testdata/*.txtar over the real binary, a real Redis and a real
@@ -23,7 +25,8 @@ import (
 //	keep NAME          keep the last standard output, trimmed, as $NAME
 //	exits CODE ARG...  run a program that must end with CODE
 //	until CODE URL     ask for URL until the status is CODE
-//	nowhere SECRET...  no secret is in the gateway's log, in Redis or in the metrics
+//	nowhere SECRET...  none of these, no key, password or signature is in the
+//	                   gateway's log, in Redis or in the metrics
 func TestScripts(t *testing.T) {
 	for _, name := range []string{"curl", "wget"} {
 		if _, err := exec.LookPath(name); err != nil {
@@ -96,7 +99,7 @@ func runScript(t *testing.T, script string) {
 				})
 			},
 			"nowhere": func(ts *testscript.TestScript, _ bool, secrets []string) {
-				for _, s := range append(secrets, in.key, s3Secret) {
+				for _, s := range append(secrets, in.key, s3Secret, redistest.Password, "X-Amz-Signature") {
 					for where, text := range running.traces(t, in) {
 						if strings.Contains(text, s[strings.LastIndexByte(s, '/')+1:]) {
 							ts.Fatalf("a secret is in %s", where)

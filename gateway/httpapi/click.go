@@ -50,8 +50,9 @@ func (a *API) click(c echo.Context) error {
 	return sent
 }
 
-// judge goes through the checks in the order that the documentation promises and redirects where
-// nothing refuses. What it returns beside the outcome is for the log.
+// judge goes through the checks in the order that the documentation promises and
+// redirects where nothing refuses. What it returns beside the outcome is for the
+// log.
 func (a *API) judge(c echo.Context, path string) (gateway.Outcome, gateway.Attempt, error) {
 	r := c.Request()
 	attempt := gateway.Attempt{Method: r.Method, Address: a.address(c)}
