@@ -22,6 +22,8 @@ LABEL org.opencontainers.image.title="keyhole" \
 USER 65532:65532
 # Recipients, and operators.
 EXPOSE 8080 8081
+# What serve reads and what the check below looks up: its listeners.
+ENV KEYHOLE_CONFIG=/etc/keyhole/keyhole.yaml
 # Alive, not ready: an outage of Redis must restart nothing. Only images in
 # Docker's format carry this (`buildah --format docker`).
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,10 +47,8 @@ random and in memory: it is gone when the command ends (Ctrl-C).`,
 
 // run starts the three servers, shares the files and waits for ctx to end.
 func (f *demoFlags) run(ctx context.Context, world *surroundings, files []string) error {
-	for _, a := range []struct{ flag, address string }{{"--public", f.public}, {"--operator", f.operator}, {"--s3", f.s3}} {
-		if err := onLoopback(a.flag, a.address); err != nil {
-			return err
-		}
+	if err := f.checkAddresses(); err != nil {
+		return err
 	}
 	objects, err := demoObjects(files)
 	if err != nil {
@@ -64,7 +61,7 @@ func (f *demoFlags) run(ctx context.Context, world *surroundings, files []string
 	defer redis.Close()
 	bucketServer, err := startDemoS3(ctx, f.s3, objects)
 	if err != nil {
-		return err
+		return f.nameFlag(err)
 	}
 	defer bucketServer.close() //nolint:errcheck // the process ends with it
 
@@ -73,7 +70,7 @@ func (f *demoFlags) run(ctx context.Context, world *surroundings, files []string
 	log := newLogger(cfg.Log, world.stderr)
 	on, err := openListeners(ctx, cfg, log)
 	if err != nil {
-		return err
+		return f.nameFlag(err)
 	}
 	cfg.Public.URL = "http://" + on.public.address() // known only now where the port is 0
 	if _, err := cfg.Prepare(); err != nil {
@@ -92,17 +89,6 @@ func (f *demoFlags) run(ctx context.Context, world *surroundings, files []string
 		}
 	}
 	return errors.Join(err, s.stop())
-}
-
-// onLoopback refuses an address that anybody but this machine can reach: the
-// demo is no installation.
-func onLoopback(flag, address string) error {
-	addr, err := netip.ParseAddrPort(address)
-	if err != nil || !addr.Addr().IsLoopback() {
-		return usage(fmt.Sprintf("%s %s is not an address of this machine alone", flag, address),
-			"the demo listens on loopback only, such as 127.0.0.1:8080; run keyhole serve for anything else")
-	}
-	return nil
 }
 
 // config is what serve would read from a file for the demo's servers, but for

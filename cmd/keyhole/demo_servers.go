@@ -100,7 +100,7 @@ func startDemoS3(ctx context.Context, address string, objects []demoObject) (*de
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, &hinted{err: fmt.Errorf("listen on %s: %w", address, err), hint: "choose another address by --s3", code: exitFailed}
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	s.address = listener.Addr().String()
 	handler := gofakes3.New(backend, gofakes3.WithV4Auth(map[string]string{s.accessKey: s.secret})).Server()

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"keyhole/config"
+	"keyhole/gateway/client"
 )
 
 // healthTimeout bounds the question: a container's health check must end.
@@ -24,9 +29,13 @@ func newHealth(world *surroundings) *cobra.Command {
 		Short: "Exit 0 when the service is ready (with --live: alive)",
 		Long: `Asks the service whether it is ready to serve clicks, without a key. With --live
 it asks only whether the process serves: use that for a container's own check, so
-that an outage of Redis restarts nothing.`,
+that an outage of Redis restarts nothing.
+
+Where KEYHOLE_CONFIG names a configuration, as in the image, the service that it
+configures is asked.`,
 		Args: exactly(0, "flags alone"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			operator.url = cmp.Or(operator.url, healthURL(world))
 			c, err := operator.connect(world, "")
 			if err != nil {
 				return err
@@ -35,14 +44,14 @@ that an outage of Redis restarts nothing.`,
 			defer cancel()
 			if live {
 				if err := c.Alive(ctx); err != nil {
-					return err
+					return whereHealthIs(err)
 				}
 				_, err = fmt.Fprintln(world.stdout, "alive")
 				return err
 			}
 			readiness, err := c.Ready(ctx)
 			if err != nil {
-				return err
+				return whereHealthIs(err)
 			}
 			fmt.Fprintf(world.stdout, "redis    %s\n", plain(readiness.Redis))
 			for _, name := range slices.Sorted(maps.Keys(readiness.Storages)) {
@@ -58,7 +67,42 @@ that an outage of Redis restarts nothing.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&operator.url, "url", "", "where /livez and /readyz are: the operator address or metrics.listen (default $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
+	cmd.Flags().StringVar(&operator.url, "url", "", "where /livez and /readyz are: metrics.listen or the operator address (default: as $KEYHOLE_CONFIG says, $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
 	cmd.Flags().BoolVar(&live, "live", false, "ask whether the process serves, not whether Redis answers")
 	return cmd
+}
+
+// healthURL is where the service of KEYHOLE_CONFIG answers for its health: serve
+// reads the same file and the same variables. It is empty where no configuration
+// is named or it cannot be used, as one whose secrets only the service may read.
+func healthURL(world *surroundings) string {
+	path := world.getenv("KEYHOLE_CONFIG")
+	if path == "" {
+		return ""
+	}
+	cfg, _, err := config.Load(config.LoadOptions{Path: path, Environ: world.environ})
+	if err != nil {
+		return ""
+	}
+	if cfg.Metrics.Listen != "" {
+		return config.Operator{}.BaseURL(cfg.Metrics.Listen)
+	}
+	if cfg.Operator.TLS.CertFile == "" {
+		// Not operator.url: what stands in between may answer otherwise.
+		return config.Operator{}.BaseURL(cfg.Operator.Listen)
+	}
+	// The certificate is for the name in operator.url.
+	return cfg.Operator.BaseURL(cfg.Operator.Listen)
+}
+
+// whereHealthIs says what to do where nobody, or somebody else, answers.
+func whereHealthIs(err error) error {
+	hint := "try again; if it stays so, the service's log says more"
+	switch {
+	case errors.Is(err, client.ErrUnreachable):
+		hint = "is it running, and is --url its operator address, or its metrics.listen where that is set?"
+	case errors.Is(err, client.ErrNotKeyhole):
+		hint = "give its operator address by --url, or its metrics.listen where that is set; recipients' address has no health"
+	}
+	return &hinted{err: err, hint: hint, code: exitFailed}
 }

@@ -189,7 +189,8 @@ func (l *listener) stop(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, busyFor)
 	defer cancel()
 	l.busy.wait(waiting)
-	if err := l.server.Shutdown(ctx); err != nil {
+	// Shutdown closes the listener too, where Serve has not noticed yet.
+	if err := l.server.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 		failed = errors.Join(failed, err, l.server.Close())
 	}
 	return failed

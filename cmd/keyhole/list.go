@@ -41,7 +41,7 @@ func newList(world *surroundings) *cobra.Command {
 				return printJSON(world.stdout, page)
 			}
 			if page.Next != "" {
-				defer fmt.Fprintf(world.stderr, "There are more; --limit %d shows as many again.\n", 2*limit)
+				defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", 2*limit)
 			}
 			return printLinks(world, page.Links)
 		},

@@ -3,9 +3,12 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -30,18 +33,55 @@ func (f *operatorFlags) add(cmd *cobra.Command) {
 
 // client returns a client with the key of the flags or the environment.
 func (f *operatorFlags) client(world *surroundings) (*client.Client, error) {
-	key := world.getenv("KEYHOLE_KEY")
+	text, from := world.getenv("KEYHOLE_KEY"), "KEYHOLE_KEY"
 	if f.keyFile != "" {
-		text, err := os.ReadFile(f.keyFile)
-		if err != nil {
-			return nil, usage(fmt.Sprintf("the key file cannot be read: %v", err), "give a readable file with one operator key by --key-file")
+		var err error
+		if text, err = readKeyFile(world.stderr, f.keyFile); err != nil {
+			return nil, err
 		}
-		key = strings.TrimSpace(string(text))
+		from = "the key file " + f.keyFile
 	}
-	if key == "" {
+	key := strings.TrimSpace(text)
+	if key == "" && f.keyFile == "" {
 		return nil, usage("no operator key", "set KEYHOLE_KEY to an operator key, or name a file with one by --key-file")
 	}
+	// It goes into a header: what is no key must not be sent, nor be repeated here.
+	if len(key) > maxKey || !visibleASCII.MatchString(key) {
+		return nil, usage(from+" does not hold one operator key",
+			"it should hold the line that keyhole key new prints to standard output, such as khk_..., and nothing else")
+	}
 	return f.connect(world, key)
+}
+
+// maxKey bounds what may be a key, in bytes: far more than key new prints.
+const maxKey = 1024
+
+// visibleASCII is what a key may be made of, one word: keys that other programs
+// have made are admitted too.
+var visibleASCII = regexp.MustCompile(`^[!-~]+$`)
+
+// readKeyFile reads the file with a key, and warns where everybody may read it.
+func readKeyFile(stderr io.Writer, path string) (string, error) {
+	unreadable := func(err error) error {
+		return usage(fmt.Sprintf("the key file cannot be read: %v", err), "give a readable file with one operator key by --key-file")
+	}
+	file, err := os.Open(path) //nolint:gosec // the file that the user named
+	if err != nil {
+		return "", unreadable(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return "", unreadable(err)
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
+		fmt.Fprintf(stderr, "warning: everybody on this machine can read the key file: chmod 600 %s\n", plain(path))
+	}
+	text, err := io.ReadAll(io.LimitReader(file, 4*maxKey))
+	if err != nil {
+		return "", unreadable(err)
+	}
+	return string(text), nil
 }
 
 // open returns a client, and the id of the link that arg names.
@@ -63,9 +103,16 @@ func (f *operatorFlags) connect(world *surroundings, key string) (*client.Client
 	return c, nil
 }
 
+// aroundLinks is what people paste with a link and no id or URL begins or ends
+// with.
+const aroundLinks = "<>()[]{}\"'`.,:;!?*“”„‘’‚«»‹›"
+
 // parseLinkID reads an id, or the URL of a link, which is hashed here: the token
 // never leaves this process.
 func parseLinkID(arg string) (string, error) {
+	arg = strings.TrimFunc(arg, func(r rune) bool {
+		return unicode.IsSpace(r) || unprintable(r) || strings.ContainsRune(aroundLinks, r)
+	})
 	if _, ok := gateway.ParseID(arg); ok {
 		return arg, nil
 	}

@@ -8,13 +8,29 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
-// printJSON prints v for scripts.
+// printJSON prints v for scripts, with escapes for all that could steer a
+// terminal: encoding/json escapes the control characters of ASCII alone.
 func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	var b strings.Builder
+	for _, r := range string(text) {
+		if r == '\n' || !unprintable(r) {
+			b.WriteRune(r) // a line break stands between values only
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	_, err = fmt.Fprintln(w, b.String())
+	return err
 }
 
 // printTable prints rows under a header for people.
@@ -35,11 +51,15 @@ func printTable(w io.Writer, rows [][]string) error {
 // plain writes text so that it cannot steer a terminal or break a table: a key
 // may hold any character.
 func plain(text string) string {
-	if strings.IndexFunc(text, unprintable) < 0 {
+	if utf8.ValidString(text) && strings.IndexFunc(text, unprintable) < 0 {
 		return text
 	}
 	var b strings.Builder
-	for _, r := range text {
+	for i, r := range text {
+		if r == utf8.RuneError && !strings.HasPrefix(text[i:], string(r)) {
+			fmt.Fprintf(&b, `\x%02x`, text[i]) // no UTF-8: some terminals obey 0x9b
+			continue
+		}
 		if unprintable(r) {
 			quoted := strconv.QuoteRuneToASCII(r)
 			b.WriteString(quoted[1 : len(quoted)-1])

@@ -38,10 +38,7 @@ func (h *health) readiness(ctx context.Context) api.Readiness {
 		r.Ready = false
 	}
 	for _, s := range h.storages {
-		r.Storages[s.name] = "ok"
-		if s.objects.Health() != nil {
-			r.Storages[s.name] = "unavailable"
-		}
+		r.Storages[s.name] = string(s.objects.Health())
 	}
 	return r
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,9 @@ func newRevoke(world *surroundings) *cobra.Command {
 		Use:   "revoke ID|URL...",
 		Short: "Revoke links before they expire",
 		Long: `Revokes links. When it says so, no new redirect is given; a presigned URL that
-was given before lives its last seconds, and a transfer under way finishes.`,
+was given before lives its last seconds, and a transfer under way finishes.
+One link that cannot be revoked keeps no other from it: each failure is named,
+and the exit code is 1.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("say which links to revoke, by id or URL", "usage: "+cmd.UseLine())
@@ -39,11 +42,14 @@ was given before lives its last seconds, and a transfer under way finishes.`,
 			if err != nil {
 				return err
 			}
+			// One that fails keeps no other from being revoked.
+			var failed error
 			links := make([]api.Link, 0, len(ids))
 			for _, id := range ids {
 				link, err := c.Revoke(cmd.Context(), id, reason)
 				if err != nil {
-					return fmt.Errorf("%s was not revoked: %w", id, err)
+					failed = errors.Join(failed, fmt.Errorf("%s was not revoked: %w", id, err))
+					continue
 				}
 				links = append(links, link)
 				if !asJSON {
@@ -51,9 +57,9 @@ was given before lives its last seconds, and a transfer under way finishes.`,
 				}
 			}
 			if asJSON {
-				return printJSON(world.stdout, links)
+				failed = errors.Join(failed, printJSON(world.stdout, links))
 			}
-			return nil
+			return failed
 		},
 	}
 	operator.add(cmd)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,8 +61,9 @@ click is checked, and redirected to a presigned URL that lives for seconds.
 Links expire by themselves and can be revoked early.
 
 Try it with nothing installed:  keyhole demo`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return noEmptyFlag(cmd) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cmd.Help()
 		},
@@ -123,24 +125,31 @@ func exactly(n int, what string) cobra.PositionalArgs {
 	}
 }
 
-// report writes one line that says what went wrong and one that says what to
-// do, and returns the exit code.
+// report writes what went wrong, mostly one line, and one line that says what to
+// do, and returns the exit code. What was typed stands in errors, so they are
+// printed as text from elsewhere is.
 func report(stderr io.Writer, err error) int {
-	code, hint := exitFailed, ""
+	code, hint := exitFailed, "try again; if it stays so, the service's log says more"
 	var known *hinted
 	var refused *client.Error
 	switch {
 	case errors.As(err, &known):
 		code, hint = known.code, known.hint
 	case errors.As(err, &refused):
-		hint = hintFor(refused.Code)
+		hint = cmp.Or(hintFor(refused.Code), hint)
 	case errors.Is(err, client.ErrUnreachable):
 		hint = "is it running, and is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address?"
+	case errors.Is(err, client.ErrNotKeyhole):
+		hint = "is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address, and not the one for recipients?"
+	case errors.Is(err, client.ErrNotUTF8):
+		code, hint = exitUsage, "give it in UTF-8; what has another encoding cannot be shared"
 	}
-	fmt.Fprintf(stderr, "keyhole: %s\n", err)
-	if hint != "" {
-		fmt.Fprintf(stderr, "  %s\n", hint)
+	prefix := "keyhole: "
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(stderr, "%s%s\n", prefix, plain(line))
+		prefix = ""
 	}
+	fmt.Fprintf(stderr, "  %s\n", plain(hint))
 	return code
 }
 
@@ -148,7 +157,7 @@ func report(stderr io.Writer, err error) int {
 func hintFor(code string) string {
 	switch code {
 	case "unauthorized":
-		return "give an operator key in KEYHOLE_KEY or a file with one by --key-file"
+		return "the key in KEYHOLE_KEY or --key-file is not one that this service knows"
 	case "forbidden":
 		return "use a key that may do this, or let the operator of the service extend this key's can"
 	case "out_of_scope":

@@ -43,8 +43,10 @@ func newServe(world *surroundings) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path = cmp.Or(path, world.getenv("KEYHOLE_CONFIG"), "keyhole.yaml")
 			cfg, warnings, err := config.Load(config.LoadOptions{Path: path, Environ: world.environ})
-			for _, w := range warnings {
-				fmt.Fprintf(world.stderr, "warning: %s\n", w)
+			if check || err != nil {
+				for _, w := range warnings {
+					fmt.Fprintf(world.stderr, "warning: %s\n", w)
+				}
 			}
 			if err != nil {
 				return configError(path, err)
@@ -53,7 +55,11 @@ func newServe(world *surroundings) *cobra.Command {
 				_, err := fmt.Fprintf(world.stdout, "%s: ok\n", path)
 				return err
 			}
-			return runServe(cmd.Context(), cfg, world.stderr)
+			log := newLogger(cfg.Log, world.stderr)
+			for _, w := range warnings {
+				log.Warn("configuration", "key", w.Path, "warning", w.Message)
+			}
+			return runServe(cmd.Context(), cfg, log)
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "", "the configuration file (default $KEYHOLE_CONFIG or keyhole.yaml)")
@@ -75,19 +81,14 @@ func configError(path string, err error) error {
 }
 
 // runServe runs the service until ctx ends, then drains and stops it.
-func runServe(ctx context.Context, cfg *config.Config, stderr io.Writer) error {
-	log := newLogger(cfg.Log, stderr)
-	on, err := openListeners(ctx, cfg, log)
+func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+	s, err := start(ctx, cfg, nil, log)
 	if err != nil {
 		return err
 	}
-	s, err := start(ctx, cfg, on, log)
-	if err != nil {
-		return errors.Join(err, on.close())
-	}
 	select {
 	case <-ctx.Done():
-		log.Info("stopping", "drain", drainFor)
+		log.Info("stopping", "drain", drainFor.String())
 		s.drain()
 		timer := time.NewTimer(drainFor)
 		defer timer.Stop()
@@ -106,11 +107,11 @@ type service struct {
 }
 
 // start is the only wiring: Redis and the storages, then the gateway over them,
-// then the handlers on the listeners, which are open already. It is long because
-// it is a list: each line makes one thing out of those above it. What it returns
-// is serving; Redis may be away.
+// then the handlers on the listeners, which it opens unless they are handed in.
+// It is long because it is a list: each line makes one thing out of those above
+// it. What it returns is serving; Redis may be away.
 func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Logger) (_ *service, err error) {
-	s := &service{listeners: on, cleanups: &cleanups{log: log}, failed: make(chan error, 3)}
+	s := &service{cleanups: &cleanups{log: log}, failed: make(chan error, 3)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.stop())
@@ -154,12 +155,14 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	domain := gateway.New(gateway.Options{
+		Links: store, Clicks: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
+		Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime,
+		Insecure: insecure(cfg.Public.URL), Metrics: metrics, Logger: log, Now: time.Now,
+	})
+	s.cleanups.add("notes of failed clicks", func(context.Context) error { domain.Wait(); return nil })
 	api, err := httpapi.New(httpapi.Options{
-		Service: gateway.New(gateway.Options{
-			Links: store, Clicks: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
-			Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime,
-			Insecure: insecure(cfg.Public.URL), Metrics: metrics, Logger: log,
-		}),
+		Service:   domain,
 		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Keys: keys,
 		KeepAddress: privacy.Address,
 		Ready:       s.health.readiness, Metrics: metrics,
@@ -170,6 +173,13 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 		return nil, err
 	}
 
+	// Nobody is kept waiting for the first look at Redis: the doors open after it.
+	if on == nil {
+		if on, err = openListeners(ctx, cfg, log); err != nil {
+			return nil, err
+		}
+	}
+	s.listeners = on
 	for _, l := range on.all() {
 		s.cleanups.add("listener "+l.address(), l.stop)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -75,7 +76,7 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 	}
 	link, err := c.Issue(cmd.Context(), f.request)
 	if err != nil {
-		return err
+		return inFlags(err, f.sensitive)
 	}
 	checklist(world.stderr, &link, time.Now())
 	if f.json {
@@ -113,6 +114,9 @@ func (f *shareFlags) complete(cmd *cobra.Command, object string) error {
 		text, err := os.ReadFile(f.passphraseFile)
 		if err != nil {
 			return usage(fmt.Sprintf("the passphrase file cannot be read: %v", err), "give a readable file by --passphrase-file")
+		}
+		if !utf8.Valid(text) {
+			return usage("the passphrase is not valid UTF-8", "write it in UTF-8 into the file of --passphrase-file")
 		}
 		f.request.Passphrase = new(strings.TrimRight(string(text), "\r\n"))
 	}

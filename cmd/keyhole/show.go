@@ -85,6 +85,9 @@ func sensitivity(stated *bool) string {
 	return "no"
 }
 
+// mostEvents is how many events one page of the API has.
+const mostEvents = 500
+
 // newEvents builds keyhole events.
 func newEvents(world *surroundings) *cobra.Command {
 	var (
@@ -97,6 +100,10 @@ func newEvents(world *surroundings) *cobra.Command {
 		Short: "Show what happened to one link, newest first",
 		Args:  exactly(1, "one link, by id or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 1 || limit > mostEvents {
+				return usage(fmt.Sprintf("--limit is 1 to %d, not %d", mostEvents, limit),
+					fmt.Sprintf("give up to %d, or leave it out for 100", mostEvents))
+			}
 			c, id, err := operator.open(world, args[0])
 			if err != nil {
 				return err
@@ -114,8 +121,8 @@ func newEvents(world *surroundings) *cobra.Command {
 					e.Time.Format(time.RFC3339), e.Kind, orDash(e.Outcome), orDash(e.Method), orDash(e.Actor), orDash(e.Address),
 				})
 			}
-			if page.Next != "" {
-				defer fmt.Fprintln(world.stderr, "There are more; --limit shows up to 500.")
+			if page.Next != "" && limit < mostEvents {
+				defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", mostEvents)
 			}
 			return printTable(world.stdout, rows)
 		},

@@ -28,6 +28,7 @@ const storageCheck = time.Minute
 type storage struct {
 	name        string
 	buckets     []string
+	timeout     time.Duration
 	objects     *objects.Storage
 	signer      *signer.Signer
 	clock       *signer.Clock
@@ -55,7 +56,7 @@ func openStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 	if err != nil {
 		return nil, err
 	}
-	s := &storage{name: c.Name, buckets: c.Buckets, clock: signer.NewClock(time.Now)}
+	s := &storage{name: c.Name, buckets: c.Buckets, timeout: c.Timeout, clock: signer.NewClock(time.Now)}
 	if s.credentials, err = signer.NewCredentials(ctx, signer.CredentialOptions{
 		AccessKeyID: c.AccessKeyID, Secret: secretOf(c), Region: c.Region, Clock: s.clock,
 	}); err != nil {
@@ -112,9 +113,8 @@ func (s *storage) watch(ctx context.Context, log *slog.Logger) {
 	ticker := time.NewTicker(storageCheck)
 	defer ticker.Stop()
 	for {
-		s.objects.Check(ctx)
-		if err := s.objects.Health(); err != nil && ctx.Err() == nil {
-			log.Warn("storage does not answer", "storage", s.name, "error", err)
+		if err := s.objects.Check(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("storage is in trouble", "storage", s.name, "health", s.objects.Health(), "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -158,7 +158,7 @@ func (s *storage) register(registry prometheus.Registerer, timeout time.Duration
 func domainStorages(storages []*storage) []*gateway.Storage {
 	out := make([]*gateway.Storage, len(storages))
 	for i, s := range storages {
-		out[i] = &gateway.Storage{Name: s.name, Buckets: s.buckets, Objects: s.objects, Presigner: s.signer, Skew: s.clock.Skew}
+		out[i] = &gateway.Storage{Name: s.name, Buckets: s.buckets, Objects: s.objects, Presigner: s.signer, Timeout: s.timeout, Skew: s.clock.Skew}
 	}
 	return out
 }

@@ -34,11 +34,13 @@ type Client struct {
 }
 
 // New returns a client for the service at base, which is scheme://host[:port],
-// with an operator key. The key may be empty for Alive and Ready.
+// with an operator key. The key may be empty for Alive and Ready. What is no such
+// address is ErrAddress.
 func New(base, key string) (*Client, error) {
 	u, err := url.Parse(base)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.Trim(u.Path, "/") != "" {
-		return nil, fmt.Errorf("%q is not the address of a service, such as http://127.0.0.1:8081", base)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, ErrAddress
 	}
 	return &Client{
 		base: u.Scheme + "://" + u.Host,
@@ -68,11 +70,22 @@ func (e *Error) Error() string {
 	return strings.Join(parts, "; ")
 }
 
-// ErrUnreachable means that no answer came from the service at all.
-var ErrUnreachable = errors.New("the service cannot be reached")
+var (
+	// ErrAddress means that New was not given scheme://host[:port]. It does not
+	// repeat what was given, for that may hold a password or a token.
+	ErrAddress = errors.New("that is not the address of a service, such as http://127.0.0.1:8081")
+	// ErrUnreachable means that no answer came from the service at all.
+	ErrUnreachable = errors.New("the service cannot be reached")
+	// ErrNotKeyhole means that something answered which is not a keyhole's API: a
+	// proxy, another server, or the listener for recipients.
+	ErrNotKeyhole = errors.New("that is not an answer of keyhole's operator API")
+	// ErrNotUTF8 means that a request holds bytes that JSON cannot.
+	ErrNotUTF8 = errors.New("what is asked for is not valid UTF-8")
+)
 
 // Issue asks for a link. The answer alone holds its URL. A request that is not
-// UTF-8 is refused: JSON would put U+FFFD in its place, and share another object.
+// UTF-8 is refused with ErrNotUTF8: JSON would put U+FFFD in its place, and share
+// another object.
 func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error) {
 	texts := []string{r.Storage, r.Bucket, r.Key, r.Filename, r.Note}
 	for name, value := range r.Labels {
@@ -80,7 +93,7 @@ func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error
 	}
 	for _, s := range texts {
 		if !utf8.ValidString(s) {
-			return api.Link{}, fmt.Errorf("%q is not valid UTF-8, so it cannot be asked for", s)
+			return api.Link{}, fmt.Errorf("%w: %q", ErrNotUTF8, s)
 		}
 	}
 	return do[api.Link](ctx, c, http.MethodPost, "/api/v1/links", nil, r)
@@ -145,7 +158,7 @@ func (c *Client) Alive(ctx context.Context) error {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("the service answers %s", answer.Status)
+		return c.notKeyhole(answer)
 	}
 	return nil
 }
@@ -159,9 +172,13 @@ func (c *Client) Ready(ctx context.Context) (api.Readiness, error) {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusServiceUnavailable {
-		return api.Readiness{}, fmt.Errorf("the service answers %s", answer.Status)
+		return api.Readiness{}, c.notKeyhole(answer)
 	}
-	return read[api.Readiness](answer)
+	readiness, err := read[api.Readiness](answer)
+	if err == nil && readiness.Redis == "" {
+		err = c.notKeyhole(answer)
+	}
+	return readiness, err
 }
 
 // do sends one request and reads the JSON of its answer.
@@ -177,9 +194,14 @@ func do[T any](ctx context.Context, c *Client, method, path string, query url.Va
 	}
 	problem, err := read[api.Problem](answer)
 	if err != nil || problem.Code == "" {
-		return nothing, fmt.Errorf("the service answers %s, which is not an answer of keyhole", answer.Status)
+		return nothing, c.notKeyhole(answer)
 	}
 	return nothing, &Error{problem}
+}
+
+// notKeyhole is the error of an answer that no keyhole gives there.
+func (c *Client) notKeyhole(answer *http.Response) error {
+	return fmt.Errorf("%s answers %s: %w", c.base, answer.Status, ErrNotKeyhole)
 }
 
 // send sends one request.
@@ -221,7 +243,12 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 func read[T any](answer *http.Response) (T, error) {
 	var out T
 	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(&out); err != nil {
-		return out, fmt.Errorf("read the answer: %w", err)
+		var syntax *json.SyntaxError
+		var kind *json.UnmarshalTypeError
+		if errors.As(err, &syntax) || errors.As(err, &kind) || errors.Is(err, io.EOF) {
+			return out, fmt.Errorf("%w: %w", ErrNotKeyhole, err)
+		}
+		return out, fmt.Errorf("the answer broke off: %w", err)
 	}
 	return out, nil
 }

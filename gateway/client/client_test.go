@@ -67,8 +67,8 @@ func TestNew(t *testing.T) {
 			t.Errorf("%q: got %+v, %v", base, c, err)
 		}
 	}
-	for _, base := range []string{"", "127.0.0.1:8081", "localhost", "ftp://a.example", "http://", "http:///x", "http://a.example/api", "http://a b", ":", "file:///etc/passwd"} {
-		if _, err := New(base, key); err == nil || !strings.Contains(err.Error(), "is not the address of a service") {
+	for _, base := range []string{"", "127.0.0.1:8081", "localhost", "ftp://a.example", "http://", "http:///x", "http://a.example/api", "http://a b", ":", "file:///etc/passwd", "http://user:canary@a.example", "http://a.example?canary", "http://a.example#canary", "khk_canary"} {
+		if _, err := New(base, key); !errors.Is(err, ErrAddress) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%q: got %v", base, err)
 		}
 	}
@@ -194,7 +194,7 @@ func TestIssueOfWhatIsNoUTF8(t *testing.T) {
 		"label":    {Bucket: "reports", Key: "a", Labels: map[string]string{"a": "\xff"}},
 	} {
 		s, c := newServer(t, http.StatusCreated, api.MediaType, `{}`)
-		if _, err := c.Issue(t.Context(), r); err == nil || !strings.Contains(err.Error(), "UTF-8") {
+		if _, err := c.Issue(t.Context(), r); !errors.Is(err, ErrNotUTF8) {
 			t.Errorf("%s: got %v", name, err)
 		}
 		if len(s.requests) != 0 {
@@ -240,18 +240,21 @@ func TestAnswersThatAreNotKeyholes(t *testing.T) {
 	tests := []struct {
 		name, contentType, body string
 		status                  int
+		notKeyhole              bool
 	}{
-		{"a proxy's page", "text/html", "<html>502</html>", 502},
-		{"JSON of another", "application/json", `{"error":"x"}`, 500},
-		{"nothing", "", "", 404},
-		{"half a link", "application/json", `{"id":`, 200},
-		{"a page for a link", "text/html", "<html>", 200},
+		{"a proxy's page", "text/html", "<html>502</html>", 502, true},
+		{"JSON of another", "application/json", `{"error":"x"}`, 500, true},
+		{"nothing", "", "", 404, true},
+		{"nothing at all", "", "", 200, true},
+		{"half a link", "application/json", `{"id":`, 200, false},
+		{"a page for a link", "text/html", "<html>", 200, true},
+		{"another's list", "application/json", `[]`, 200, true},
 	}
 	for _, tt := range tests {
 		_, c := newServer(t, tt.status, tt.contentType, tt.body)
 		_, err := c.Show(t.Context(), "x")
 		var refusal *Error
-		if err == nil || errors.As(err, &refusal) || errors.Is(err, ErrUnreachable) {
+		if err == nil || errors.As(err, &refusal) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNotKeyhole) != tt.notKeyhole {
 			t.Errorf("%s: got %v", tt.name, err)
 		}
 	}
@@ -298,8 +301,17 @@ func TestReadyAndAlive(t *testing.T) {
 		t.Errorf("alive: got %v", err)
 	}
 	_, missing := newServer(t, http.StatusNotFound, api.ProblemType, `{"code":"not_found"}`)
-	if _, err := missing.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("got %v", err)
+	_, ready := missing.Ready(t.Context())
+	for _, err := range []error{ready, missing.Alive(t.Context())} {
+		if !errors.Is(err, ErrNotKeyhole) || !strings.Contains(err.Error(), "404") {
+			t.Errorf("got %v", err)
+		}
+	}
+	for _, body := range []string{"<html>", `{"status":"UP"}`} {
+		_, another := newServer(t, http.StatusOK, api.MediaType, body)
+		if _, err := another.Ready(t.Context()); !errors.Is(err, ErrNotKeyhole) {
+			t.Errorf("%s: got %v", body, err)
+		}
 	}
 }
 
