@@ -146,15 +146,47 @@ func TestClickThatFailsAfterItWasAdmitted(t *testing.T) {
 			if answer != (Answer{Outcome: tt.want}) {
 				t.Errorf("got %+v, want %s", answer, tt.want)
 			}
-			if err == nil || tt.err != nil && !errors.Is(err, tt.err) || tt.failErr != nil && !errors.Is(err, tt.failErr) {
+			if err == nil || tt.err != nil && !errors.Is(err, tt.err) {
 				t.Errorf("the cause is %v", err)
 			}
+			f.service.Wait()
 			if len(f.clicks.failed) != 1 || f.clicks.failed[0] != tt.want {
 				t.Errorf("noted %v, want %s once", f.clicks.failed, tt.want)
 			}
 			if err != nil && strings.Contains(err.Error(), "X-Amz") {
 				t.Errorf("the cause holds a URL: %v", err)
 			}
+		})
+	}
+}
+
+// A click that waits, for Redis or for credentials, has that much less of its
+// link left; a URL that was signed after a wait must not outlive the link.
+func TestClickThatWaits(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		remaining time.Duration
+		wait      time.Duration
+		want      Outcome
+	}{
+		{"no wait", 3 * time.Second, 0, OutcomeRedirected},
+		{"a wait within a long life", time.Hour, 5 * time.Second, OutcomeRedirected},
+		{"a wait beyond the link's end", 3 * time.Second, 5 * time.Second, OutcomeExpired},
+		{"a wait into the URL's lifetime", 33 * time.Second, 5 * time.Second, OutcomeExpired},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, nil)
+			f.clicks.admission = admitted(Permission{})
+			f.clicks.admission.Permission.Remaining = tt.remaining
+			f.signer.wait = func() { f.now = f.now.Add(tt.wait) }
+			answer, err := f.service.Click(t.Context(), Attempt{Method: "GET"})
+			if answer.Outcome != tt.want || (err == nil) != (tt.want == OutcomeRedirected) {
+				t.Errorf("got %s, %v; want %s", answer.Outcome, err, tt.want)
+			}
+			f.service.Wait()
 		})
 	}
 }

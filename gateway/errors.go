@@ -63,6 +63,9 @@ var (
 	// ErrUnavailable means that Redis or a storage could not be asked, or that
 	// its answer could not be trusted. Doubt is a refusal.
 	ErrUnavailable = errors.New("cannot be asked")
+	// ErrRecord comes with ErrUnavailable where Redis did answer, with a record
+	// that this version does not understand.
+	ErrRecord = errors.New("unknown record")
 	// ErrCursor means that a cursor was not made by this listing.
 	ErrCursor = errors.New("not a cursor of this listing")
 	// ErrExists means that a link of that ID has been issued before.

@@ -61,18 +61,19 @@ func (s *fakeStore) List(_ context.Context, q ListQuery) (ListPage, error) {
 	return page, s.err
 }
 
-func (s *fakeStore) Revoke(_ context.Context, id ID, reason string, by Origin) (Link, error) {
+func (s *fakeStore) Revoke(_ context.Context, id ID, reason string, by Origin) (Link, bool, error) {
 	s.calls++
 	if s.err != nil {
-		return Link{}, s.err
+		return Link{}, false, s.err
 	}
 	link := s.links[id]
-	if !link.State.Ended() {
+	changed := !link.State.Ended()
+	if changed {
 		link.State, link.RevokedAt, link.RevokedBy, link.RevokeReason = StateRevoked, s.now, by.Actor, reason
 		s.links[id] = link
 	}
 	s.reason, s.by = reason, by
-	return link, nil
+	return link, changed, nil
 }
 
 func (s *fakeStore) Events(_ context.Context, id ID, cursor string, limit int) (EventList, error) {
@@ -117,12 +118,17 @@ func (o *fakeObjects) Prove(_ context.Context, bucket, key string) (ObjectInfo, 
 type fakePresigner struct {
 	url string
 	err error
+	// wait is called before it answers.
+	wait func()
 
 	requests []signer.Request
 }
 
 func (p *fakePresigner) Presign(_ context.Context, r signer.Request) (signer.Signed, error) {
 	p.requests = append(p.requests, r)
+	if p.wait != nil {
+		p.wait()
+	}
 	if p.err != nil {
 		return signer.Signed{}, p.err
 	}
@@ -157,9 +163,9 @@ func newFixture(t *testing.T, change func(*Options)) *fixture {
 		Storages: []*Storage{
 			{
 				Name: "main", Buckets: []string{"reports", "exports"}, Objects: f.objects, Presigner: f.signer,
-				Skew: func() (time.Duration, bool) { return f.skew, true },
+				Skew: func() (time.Duration, bool) { return f.skew, true }, Timeout: time.Minute,
 			},
-			{Name: "other", Buckets: []string{"reports", "archive"}, Objects: f.objects, Presigner: f.signer},
+			{Name: "other", Buckets: []string{"reports", "archive"}, Objects: f.objects, Presigner: f.signer, Timeout: time.Minute},
 		},
 		Policy: Policy{MaxExpiry: 168 * time.Hour, Presets: map[string]time.Duration{
 			PresetHandoff: 15 * time.Minute, PresetTroubleshooting: time.Hour,
@@ -168,6 +174,7 @@ func newFixture(t *testing.T, change func(*Options)) *fixture {
 		Lifetime: 30 * time.Second, MediaLifetime: time.Hour,
 		Metrics: NewMetrics(f.registry, MetricsOptions{Storages: []string{"main", "other"}}),
 		Logger:  slog.New(slog.DiscardHandler),
+		Now:     func() time.Time { return f.now },
 	}
 	if change != nil {
 		change(&o)

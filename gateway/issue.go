@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -81,7 +84,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	link, err := s.store.Create(ctx, Link{
 		ID: IDOf(token), State: StateActive, Ref: ref, Object: object,
 		Preset: terms.Preset, Sensitive: terms.Sensitive, CreatedBy: actor.Name,
-		Filename: req.Filename, Disposition: req.Disposition, Pin: PinNone,
+		Filename: req.Filename, Disposition: cmp.Or(req.Disposition, DispositionAttachment), Pin: PinNone,
 		Note: req.Note, Labels: req.Labels,
 	}, terms.Life, actor.origin())
 	if err != nil {
@@ -178,9 +181,7 @@ func checkIssue(req *IssueRequest) []FieldError {
 		refuse("filename", "invalid", "%s", why)
 	}
 	switch req.Disposition {
-	case DispositionAttachment, DispositionInline:
-	case "":
-		req.Disposition = DispositionAttachment
+	case "", DispositionAttachment, DispositionInline:
 	default:
 		refuse("disposition", "invalid", "attachment or inline")
 	}
@@ -220,6 +221,9 @@ func filenameProblem(name string) string {
 	if len(name) > maxFilename {
 		return fmt.Sprintf("at most %d bytes", maxFilename)
 	}
+	if name != "" && strings.Trim(name, ". ") == "" {
+		return "a file name is more than dots and spaces"
+	}
 	if strings.ContainsFunc(name, func(r rune) bool { return !fileNameRune(r) }) {
 		return "a file name has no path, no control characters and nothing that turns the reading direction"
 	}
@@ -232,12 +236,13 @@ func checkLabels(labels map[string]string) []FieldError {
 	if len(labels) > maxLabels {
 		found = append(found, FieldError{"labels", "too_many", fmt.Sprintf("at most %d labels", maxLabels)})
 	}
-	for name, value := range labels {
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		value := labels[name]
 		if !validLabelName(name) {
-			found = append(found, FieldError{"labels", "invalid", "a label's name is 1 to 63 of a-z, 0-9, dot, underscore and hyphen"})
+			found = append(found, FieldError{"labels", "invalid", fmt.Sprintf("%.64q: a label's name is 1 to 63 of a-z, 0-9, dot, underscore and hyphen", name)})
 		}
 		if len(value) > maxLabelValue || strings.ContainsFunc(value, unicode.IsControl) {
-			found = append(found, FieldError{"labels", "invalid", fmt.Sprintf("a label's value has at most %d bytes and no control characters", maxLabelValue)})
+			found = append(found, FieldError{"labels", "invalid", fmt.Sprintf("%.64q: a label's value has at most %d bytes and no control characters", name, maxLabelValue)})
 		}
 	}
 	return found

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"strings"
 	"time"
 	"unicode"
@@ -122,7 +121,10 @@ func SaveAs(filename, key string) string {
 		_, size := utf8.DecodeLastRuneInString(name)
 		name = name[:len(name)-size]
 	}
-	return cmp.Or(name, "download")
+	if strings.Trim(name, ". ") == "" { // nothing, or what names a directory
+		return "download"
+	}
+	return name
 }
 
 // maxFilename is the longest file name in bytes, as common file systems have it.

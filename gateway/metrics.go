@@ -93,13 +93,18 @@ func NewMetrics(registerer prometheus.Registerer, o MetricsOptions) *Metrics {
 // Clicked counts one answered request of a recipient. method is folded to GET,
 // HEAD, POST and other.
 func (m *Metrics) Clicked(outcome Outcome, method string, d time.Duration) {
+	m.clicks[clickLabels{outcome, fold(method)}].Inc()
+	m.durations[outcome].Observe(d.Seconds())
+}
+
+// fold keeps the methods that are of interest, and puts all others under one
+// name: clients may invent any.
+func fold(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
-	default:
-		method = methodOther
+		return method
 	}
-	m.clicks[clickLabels{outcome, method}].Inc()
-	m.durations[outcome].Observe(d.Seconds())
+	return methodOther
 }
 
 // RedisCall counts one call to Redis.
@@ -113,9 +118,9 @@ func (m *Metrics) StorageRequest(storage, operation, result string, d time.Durat
 }
 
 // APIRequest counts one request of an operator. route is the route's pattern,
-// never a path.
+// never a path; method is folded like a click's.
 func (m *Metrics) APIRequest(route, method, code string) {
-	m.api.WithLabelValues(route, method, code).Inc()
+	m.api.WithLabelValues(route, fold(method), code).Inc()
 }
 
 func (m *Metrics) issued(preset, storage string) { m.issues.WithLabelValues(preset, storage).Inc() }

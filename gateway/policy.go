@@ -77,7 +77,7 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 		}
 		if req.Preset == PresetExtended && (sensitive == nil || *sensitive) {
 			return Terms{}, invalid("preset", "over_policy",
-				"the preset extended is for objects stated as \"sensitive\": false")
+				"the preset extended is for objects that are stated to be not sensitive")
 		}
 		return Terms{life, req.Preset, sensitive}, within(actor, "preset", life, limit, rule)
 	}
@@ -93,7 +93,7 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 func (p *Policy) caps(sensitive *bool) (limit time.Duration, rule, fallback string) {
 	switch {
 	case sensitive == nil:
-		limit, rule, fallback = maxNotStated, "sensitivity was not stated", PresetTroubleshooting
+		limit, rule, fallback = maxNotStated, "sensitivity was not stated; stated as not sensitive it may live longer", PresetTroubleshooting
 	case *sensitive:
 		limit, rule, fallback = maxSensitive, "the object is sensitive", PresetHandoff
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -24,6 +25,9 @@ type Storage struct {
 	Buckets   []string
 	Objects   Objects
 	Presigner Presigner
+	// Timeout bounds how long a click may wait for this storage, its credentials
+	// included.
+	Timeout time.Duration
 	// Skew returns how far the storage's clock is ahead of this machine's, and
 	// whether that is known. It may be nil.
 	Skew func() (time.Duration, bool)
@@ -57,6 +61,8 @@ type Options struct {
 	Insecure bool
 	Metrics  *Metrics
 	Logger   *slog.Logger
+	// Now is this machine's clock, for durations alone.
+	Now func() time.Time
 }
 
 // Service is the gateway: what operators and recipients can do, with every rule
@@ -71,14 +77,19 @@ type Service struct {
 	insecure      bool
 	metrics       *Metrics
 	log           *slog.Logger
+	now           func() time.Time
+	notes         sync.WaitGroup // failures that are still being noted
 }
+
+// Wait returns when every failure of a click has been noted, or could not be.
+func (s *Service) Wait() { s.notes.Wait() }
 
 // New returns a Service over o.
 func New(o Options) *Service {
 	return &Service{
 		store: o.Links, clicks: o.Clicks, storages: o.Storages, policy: o.Policy,
 		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime, insecure: o.Insecure,
-		metrics: o.Metrics, log: o.Logger,
+		metrics: o.Metrics, log: o.Logger, now: o.Now,
 	}
 }
 
@@ -158,18 +169,17 @@ func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string
 	if utf8.RuneCountInString(reason) > maxReason {
 		return Link{}, invalid("reason", "too_long", "at most 1000 characters")
 	}
-	before, err := s.find(ctx, actor, id)
-	if err != nil {
+	if _, err := s.find(ctx, actor, id); err != nil {
 		return Link{}, err
 	}
-	after, err := s.store.Revoke(ctx, id, reason, actor.origin())
+	link, changed, err := s.store.Revoke(ctx, id, reason, actor.origin())
 	if err != nil {
 		return Link{}, storeError(err)
 	}
-	if !before.State.Ended() && after.State == StateRevoked {
+	if changed {
 		s.metrics.revoked(revokedSingle)
 	}
-	return after, nil
+	return link, nil
 }
 
 // storeError puts a store's error into words for the operator.
@@ -179,6 +189,9 @@ func storeError(err error) error {
 		return &Error{Code: CodeNotFound, Message: "there is no such link, or none that this key may see", Err: err}
 	case errors.Is(err, ErrCursor):
 		return &Error{Code: CodeBadRequest, Message: "the cursor was not made by this listing; start again without it", Err: err}
+	}
+	if errors.Is(err, ErrRecord) {
+		return &Error{Code: CodeUnavailable, Message: "Redis holds a record that this version does not understand; ask the version that wrote it", Err: err}
 	}
 	return &Error{Code: CodeUnavailable, Message: "Redis cannot be asked now; try again", Err: err}
 }

@@ -16,8 +16,9 @@ type Store interface {
 	Get(ctx context.Context, id ID) (Link, error)
 	// List returns one page of links, or ErrCursor.
 	List(ctx context.Context, q ListQuery) (ListPage, error)
-	// Revoke ends the link. What has ended before is returned unchanged.
-	Revoke(ctx context.Context, id ID, reason string, by Origin) (Link, error)
+	// Revoke ends the link, and tells whether this call did. What has ended
+	// before is returned unchanged.
+	Revoke(ctx context.Context, id ID, reason string, by Origin) (link Link, changed bool, err error)
 	// Events returns the newest events of one link, newest first, or ErrCursor.
 	Events(ctx context.Context, id ID, cursor string, limit int) (EventList, error)
 }

@@ -130,8 +130,6 @@ func (a *API) logClick(r *http.Request, attempt gateway.Attempt, outcome gateway
 	switch outcome {
 	case gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomePage:
 		level = slog.LevelDebug
-	case gateway.OutcomeUnavailable:
-		level = slog.LevelError
 	}
 	if !a.o.Logger.Enabled(r.Context(), level) {
 		return
@@ -140,7 +138,7 @@ func (a *API) logClick(r *http.Request, attempt gateway.Attempt, outcome gateway
 		slog.String("outcome", string(outcome)),
 		slog.String("method", foldMethod(r.Method)),
 		slog.String("address", attempt.Address),
-		slog.Duration("duration", d),
+		milliseconds(d),
 	}
 	if attempt.ID != (gateway.ID{}) {
 		attrs = append(attrs, slog.String("link", attempt.ID.String()))

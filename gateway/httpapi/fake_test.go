@@ -99,11 +99,11 @@ func (r *fakeRedis) List(_ context.Context, q gateway.ListQuery) (gateway.ListPa
 	return page, r.begin()
 }
 
-func (r *fakeRedis) Revoke(_ context.Context, id gateway.ID, reason string, by gateway.Origin) (gateway.Link, error) {
+func (r *fakeRedis) Revoke(_ context.Context, id gateway.ID, reason string, by gateway.Origin) (gateway.Link, bool, error) {
 	link := r.links[id]
 	link.State, link.RevokeReason, link.RevokedBy = gateway.StateRevoked, reason, by.Actor
 	link.RevokedAt = link.CreatedAt.Add(time.Minute)
-	return link, r.begin()
+	return link, true, r.begin()
 }
 
 func (r *fakeRedis) Events(_ context.Context, id gateway.ID, cursor string, limit int) (gateway.EventList, error) {
@@ -173,12 +173,12 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	o := Options{
 		Service: gateway.New(gateway.Options{
 			Links: b.redis, Clicks: b.redis, Lifetime: 30 * time.Second, MediaLifetime: time.Minute,
-			Storages: []*gateway.Storage{{Name: "main", Buckets: []string{"reports", "exports"}, Objects: b.storage, Presigner: b.storage}},
+			Storages: []*gateway.Storage{{Name: "main", Buckets: []string{"reports", "exports"}, Objects: b.storage, Presigner: b.storage, Timeout: time.Minute}},
 			Policy: gateway.Policy{MaxExpiry: 168 * time.Hour, Presets: map[string]time.Duration{
 				gateway.PresetHandoff: 15 * time.Minute, gateway.PresetTroubleshooting: time.Hour,
 				gateway.PresetBusiness: 24 * time.Hour, gateway.PresetExtended: 168 * time.Hour,
 			}},
-			Metrics: metrics, Logger: log,
+			Metrics: metrics, Logger: log, Now: time.Now,
 		}),
 		PublicURL: "https://dl.example.com",
 		Keys: []OperatorKey{

@@ -201,6 +201,9 @@ func queryOf(c echo.Context, known ...string) (map[string]string, error) {
 			return nil, gateway.Errorf(gateway.CodeBadRequest, "the query has a parameter that this request does not know; it knows: %s",
 				strings.Join(known, ", "))
 		}
+		if value[0] == "" && name != "reason" { // an empty filter would select everything
+			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s is empty; leave it out", name)
+		}
 		if len(value) != 1 {
 			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s stands in the query more than once", name)
 		}

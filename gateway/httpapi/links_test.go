@@ -19,6 +19,9 @@ func TestListQuery(t *testing.T) {
 	}{
 		{"", 200, gateway.ListQuery{Limit: 50}},
 		{"?", 200, gateway.ListQuery{Limit: 50}},
+		{"?key=", 400, gateway.ListQuery{}},
+		{"?state=", 400, gateway.ListQuery{}},
+		{"?created_by=&bucket=reports", 400, gateway.ListQuery{}},
 		{"?limit=1", 200, gateway.ListQuery{Limit: 1}},
 		{"?limit=500", 200, gateway.ListQuery{Limit: 500}},
 		{

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -61,12 +62,15 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			route = "none"
 		}
 		status := c.Response().Status
-		a.o.Metrics.APIRequest(route, foldMethod(c.Request().Method), strconv.Itoa(status))
+		if errors.Is(c.Request().Context().Err(), context.Canceled) {
+			status = statusClientGone
+		}
+		a.o.Metrics.APIRequest(route, c.Request().Method, strconv.Itoa(status))
 		attrs := []slog.Attr{
 			slog.String("route", route),
 			slog.String("method", foldMethod(c.Request().Method)),
 			slog.Int("status", status),
-			slog.Duration("duration", time.Since(begun)),
+			milliseconds(time.Since(begun)),
 			slog.String("address", a.address(c)),
 		}
 		if actor, ok := c.Get(contextActor).(*gateway.Actor); ok {
@@ -76,7 +80,7 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			attrs = append(attrs, slog.String("link", id.String()))
 		}
 		level := slog.LevelInfo
-		if status >= http.StatusInternalServerError {
+		if status == http.StatusInternalServerError { // an outage has its own line; this is ours to mend
 			level = slog.LevelError
 		}
 		if err != nil && status >= http.StatusBadRequest {
@@ -84,6 +88,29 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		a.o.Logger.LogAttrs(c.Request().Context(), level, "operator request", attrs...)
 		return nil
+	}
+}
+
+// statusClientGone stands in log and metrics for the answer to a client that had
+// hung up before it: no failure of the service's. 499 is nginx' number for it.
+const statusClientGone = 499
+
+// milliseconds writes how long a request took.
+func milliseconds(d time.Duration) slog.Attr {
+	return slog.Float64("duration_ms", float64(d.Microseconds())/1000)
+}
+
+// refuseOptions answers OPTIONS like any method that a path does not know: the
+// router would answer it by itself, without a key.
+func refuseOptions(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method != http.MethodOptions {
+			return next(c)
+		}
+		if allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string); ok {
+			c.Response().Header().Set("Allow", allow)
+		}
+		return echo.ErrMethodNotAllowed
 	}
 }
 
@@ -118,7 +145,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		presented, ok := bearer(c.Request().Header["Authorization"])
 		if !ok {
-			return unauthorized(c)
+			return unauthorized(c, "an operator key is needed: Authorization: Bearer KEY")
 		}
 		sum := sha256.Sum256([]byte(presented))
 		var found *OperatorKey
@@ -128,7 +155,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}
 		if found == nil {
-			return unauthorized(c)
+			return unauthorized(c, "this service does not know that operator key")
 		}
 		c.Set(contextActor, &gateway.Actor{
 			Name: found.Name, Can: found.Can, Objects: found.Objects,
@@ -148,9 +175,9 @@ func bearer(headers []string) (string, bool) {
 }
 
 // unauthorized refuses and says how to be admitted, RFC 9110 section 11.6.1.
-func unauthorized(c echo.Context) error {
+func unauthorized(c echo.Context, why string) error {
 	c.Response().Header().Set("WWW-Authenticate", `Bearer realm="keyhole"`)
-	return gateway.Errorf(gateway.CodeUnauthorized, "an operator key is needed: Authorization: Bearer KEY")
+	return &gateway.Error{Code: gateway.CodeUnauthorized, Message: why}
 }
 
 // actorOf returns the key that authenticate found.

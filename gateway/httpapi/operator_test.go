@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -216,6 +218,7 @@ func TestPathsAndMethodsThatAreNotThere(t *testing.T) {
 		{"GET", "/api/v1/links/../links", 404, nil},
 		{"GET", "//api/v1/links", 404, nil},
 		{"PUT", "/api/v1/links", 405, []string{"GET", "POST"}},
+		{"OPTIONS", "/api/v1/links", 405, []string{"GET", "POST"}},
 		{"HEAD", "/api/v1/links", 405, []string{"GET", "POST"}},
 		{"PATCH", "/api/v1/links/" + id, 405, []string{"DELETE", "GET"}},
 		{"TRACE", "/api/v1/links/" + id, 405, []string{"DELETE", "GET"}},
@@ -369,5 +372,24 @@ func TestLabelsOfOperatorsRequestsAreBounded(t *testing.T) {
 	}
 	if seen == 0 || seen > 30 {
 		t.Errorf("%d series", seen)
+	}
+}
+
+// An operator who hangs up is no outage: not a 503 in the metrics, which alerts
+// look at, and not an error in the log.
+func TestOperatorWhoHungUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.redis.err = context.Canceled
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/links", nil)
+	r.Header.Set("Authorization", "Bearer "+opsKey)
+	b.api.Operator().ServeHTTP(httptest.NewRecorder(), r)
+	if n := b.count(t, "keyhole_api_requests_total{code=499,method=GET,route=/api/v1/links}"); n != 1 {
+		t.Errorf("%v requests counted as 499, want 1", n)
+	}
+	if lines := b.lines(t); len(lines) != 1 || lines[0]["level"] != "INFO" || lines[0]["status"] != 499.0 {
+		t.Errorf("logged %v", lines)
 	}
 }

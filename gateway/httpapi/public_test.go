@@ -228,7 +228,7 @@ func TestClickIsLoggedOnceWithoutTheToken(t *testing.T) {
 	}{
 		{"delivered", "GET", "/" + liveToken, nil, "DEBUG", "redirected", id},
 		{"refused", "HEAD", "/" + liveToken, func(b *bench) { b.redis.outcome = gateway.OutcomeRevoked }, "INFO", "revoked", id},
-		{"failed", "POST", "/" + liveToken, func(b *bench) { b.redis.err = gateway.ErrUnavailable }, "ERROR", "unavailable", id},
+		{"failed", "POST", "/" + liveToken, func(b *bench) { b.redis.err = gateway.ErrUnavailable }, "INFO", "unavailable", id},
 		{"malformed", "GET", "/" + liveToken + "x", nil, "INFO", "not_found", nil},
 		{"another method", "BREW", "/" + liveToken, nil, "INFO", "method_not_allowed", nil},
 	}

@@ -66,7 +66,7 @@ func (a *API) Health() http.Handler {
 func (a *API) newOperatorEcho() *echo.Echo {
 	e := newEcho(nil)
 	e.HTTPErrorHandler = a.writeProblem
-	e.Use(a.logRequest, secureHeaders)
+	e.Use(a.logRequest, secureHeaders, refuseOptions)
 	return e
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -59,11 +60,11 @@ type Options struct {
 // Storage asks one storage. It is safe for concurrent use.
 type Storage struct {
 	client  *s3.Client
-	bucket  string // the one that Check asks for
+	buckets []string
 	payer   types.RequestPayer
 	timeout time.Duration
 	observe func(operation, result string, d time.Duration)
-	trouble atomic.Pointer[error]
+	health  atomic.Pointer[Health]
 }
 
 var _ gateway.Objects = (*Storage)(nil)
@@ -90,10 +91,11 @@ func New(o Options) *Storage {
 			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 		}),
-		bucket:  o.Buckets[0],
+		buckets: o.Buckets,
 		timeout: o.Timeout,
 		observe: o.Observe,
 	}
+	s.health.Store(new(HealthUnknown))
 	if o.RequesterPays {
 		s.payer = types.RequestPayerRequester
 	}
@@ -116,7 +118,11 @@ func (s *Storage) Prove(ctx context.Context, bucket, key string) (gateway.Object
 		return gateway.ObjectInfo{}, err
 	}
 	if err != nil {
-		return gateway.ObjectInfo{}, err
+		// The GET was answered, so what refused the HEAD has passed: the first
+		// request to a storage whose clock is far off is signed by the wrong time.
+		if head, err = s.head(ctx, bucket, key); err != nil {
+			return gateway.ObjectInfo{}, err
+		}
 	}
 	return gateway.ObjectInfo{
 		Size:         aws.ToInt64(head.ContentLength),
@@ -153,26 +159,60 @@ func (s *Storage) readFirstByte(ctx context.Context, bucket, key string, empty b
 	return s.judge(OpGetObject, begun, err)
 }
 
-// Check asks whether the storage answers at all and notes it for Health. A
-// refusal is an answer: the credentials may be for objects alone.
-func (s *Storage) Check(ctx context.Context) {
+// Health is what a storage last answered, as a word for operators.
+type Health string
+
+// The words of Health. They are a closed set: whoever asks needs no key.
+const (
+	HealthUnknown     Health = "not asked yet"
+	HealthOK          Health = "ok"
+	HealthDenied      Health = "denied"      // it answers, and refuses a bucket to the service's credentials
+	HealthMissing     Health = "missing"     // it answers, and has no such bucket
+	HealthUnavailable Health = "unavailable" // it cannot be asked
+)
+
+// Check asks for every bucket, notes the worst answer for Health, and returns
+// its cause. A refusal may be harmless, where the credentials are for objects
+// alone.
+func (s *Storage) Check(ctx context.Context) error {
+	worst, cause := HealthOK, error(nil)
+	for _, bucket := range s.buckets {
+		health, err := s.checkBucket(ctx, bucket)
+		if severity(health) > severity(worst) {
+			worst, cause = health, fmt.Errorf("bucket %s: %w", bucket, err)
+		}
+	}
+	if ctx.Err() == nil {
+		s.health.Store(&worst)
+	}
+	return cause
+}
+
+// severity orders what can be wrong.
+func severity(h Health) int {
+	return slices.Index([]Health{HealthOK, HealthDenied, HealthMissing, HealthUnavailable}, h)
+}
+
+// checkBucket asks for one bucket.
+func (s *Storage) checkBucket(ctx context.Context, bucket string) (Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	begun := time.Now()
-	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})
-	if err = s.judge(OpHeadBucket, begun, err); errors.Is(err, gateway.ErrObjectNotReadable) {
-		err = nil
+	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket})
+	err = s.judge(OpHeadBucket, begun, err)
+	switch {
+	case err == nil:
+		return HealthOK, nil
+	case errors.Is(err, gateway.ErrObjectNotFound):
+		return HealthMissing, err
+	case errors.Is(err, gateway.ErrUnavailable):
+		return HealthUnavailable, err
 	}
-	s.trouble.Store(&err)
+	return HealthDenied, err
 }
 
-// Health returns what the last Check found, nil before the first.
-func (s *Storage) Health() error {
-	if err := s.trouble.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
+// Health returns what the storage last answered.
+func (s *Storage) Health() Health { return *s.health.Load() }
 
 // judge tells the observer how a request went and turns the SDK's error into one
 // of the gateway's. The storage's own text stays in the cause, for the log.
@@ -183,6 +223,9 @@ func (s *Storage) judge(operation string, begun time.Time, err error) error {
 	}
 	if err == nil {
 		return nil
+	}
+	if errors.Is(kind, gateway.ErrUnavailable) && !errors.Is(err, context.Canceled) {
+		s.health.Store(new(HealthUnavailable)) // until Check finds it better
 	}
 	return fmt.Errorf("%s: %w: %w", operation, kind, err)
 }

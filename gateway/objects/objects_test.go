@@ -44,7 +44,7 @@ func TestProve(t *testing.T) {
 			gateway.ErrObjectNotReadable,
 			[]string{"head_object ok", "get_object denied"},
 		},
-		{"may read and not ask", said{status: 403}, byte1, gateway.ErrObjectNotReadable, []string{"head_object denied", "get_object ok"}},
+		{"may read and not ask", said{status: 403}, byte1, gateway.ErrObjectNotReadable, []string{"head_object denied", "get_object ok", "head_object denied"}},
 		{
 			"a bad signature",
 			said{status: 403},
@@ -172,9 +172,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		if _, err := storage.Prove(t.Context(), "reports", "a"); !errors.Is(err, gateway.ErrUnavailable) {
 			t.Errorf("%d: got %v", status, err)
 		}
-		storage.Check(t.Context())
-		if storage.Health() == nil {
-			t.Errorf("%d: the storage is taken for healthy", status)
+		if err := storage.Check(t.Context()); err == nil || storage.Health() != HealthUnavailable {
+			t.Errorf("%d: %v, health %s", status, err, storage.Health())
 		}
 	}
 	if got := other.asked(); len(got) != 0 {
@@ -202,9 +201,35 @@ func TestTimeoutBoundsTheWholeQuestion(t *testing.T) {
 	if !errors.Is(err, gateway.ErrUnavailable) || !slices.Equal(seen.told, []string{"head_object timeout"}) {
 		t.Errorf("got %v, observed %v", err, seen.told)
 	}
-	storage.Check(t.Context())
-	if err := storage.Health(); !errors.Is(err, gateway.ErrUnavailable) {
-		t.Errorf("health: %v", err)
+	if storage.Health() != HealthUnavailable {
+		t.Errorf("after a request without an answer: %s", storage.Health())
+	}
+	if err := storage.Check(t.Context()); !errors.Is(err, gateway.ErrUnavailable) || storage.Health() != HealthUnavailable {
+		t.Errorf("%v, health %s", err, storage.Health())
+	}
+}
+
+// The first request to a storage whose clock is far off is signed by the wrong
+// time and refused; what is learned from the refusal makes the next one good.
+func TestProveAsksAgainAfterARefusalThatPassed(t *testing.T) {
+	t.Parallel()
+	server := &scripted{head: said{status: 200, length: "3"}, get: said{status: 206, body: "a"}}
+	heads := 0
+	storage, seen := storageAt(serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			if heads++; heads == 1 {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+		}
+		server.ServeHTTP(w, r)
+	})), nil)
+	info, err := storage.Prove(t.Context(), "reports", "a")
+	if err != nil || info.Size != 3 {
+		t.Errorf("got %+v, %v", info, err)
+	}
+	if want := []string{"head_object denied", "get_object ok", "head_object ok"}; !slices.Equal(seen.told, want) {
+		t.Errorf("observed %v, want %v", seen.told, want)
 	}
 }
 
@@ -236,9 +261,8 @@ func TestStorageThatIsNotThere(t *testing.T) {
 	if _, err := storage.Prove(t.Context(), "reports", "a"); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
-	storage.Check(t.Context())
-	if storage.Health() == nil {
-		t.Error("it is taken for healthy")
+	if err := storage.Check(t.Context()); err == nil || storage.Health() != HealthUnavailable {
+		t.Errorf("%v, health %s", err, storage.Health())
 	}
 }
 
@@ -246,21 +270,24 @@ func TestCheckAndHealth(t *testing.T) {
 	t.Parallel()
 	server := &scripted{}
 	storage, seen := storageAt(serve(t, server), nil)
-	if err := storage.Health(); err != nil {
-		t.Errorf("before the first check: %v", err)
+	if storage.Health() != HealthUnknown {
+		t.Errorf("before the first check: %s", storage.Health())
 	}
-	// A refusal is an answer; what was found before is forgotten.
+	// What was found before is forgotten.
 	for _, tt := range []struct {
-		status  int
-		healthy bool
-		told    string
+		status int
+		health Health
+		told   string
 	}{
-		{200, true, "ok"}, {404, false, "not_found"}, {403, true, "denied"}, {500, false, "error"}, {200, true, "ok"},
+		{200, HealthOK, "ok"},
+		{404, HealthMissing, "not_found"},
+		{403, HealthDenied, "denied"},
+		{500, HealthUnavailable, "error"},
+		{200, HealthOK, "ok"},
 	} {
 		server.head = said{status: tt.status}
-		storage.Check(t.Context())
-		if err := storage.Health(); (err == nil) != tt.healthy {
-			t.Errorf("%d: %v", tt.status, err)
+		if err := storage.Check(t.Context()); (err == nil) != (tt.health == HealthOK) || storage.Health() != tt.health {
+			t.Errorf("%d: %v, health %s; want %s", tt.status, err, storage.Health(), tt.health)
 		}
 		if last := seen.told[len(seen.told)-1]; last != "head_bucket "+tt.told {
 			t.Errorf("%d: observed %s", tt.status, last)

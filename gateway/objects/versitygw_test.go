@@ -199,18 +199,18 @@ func TestRealStorage(t *testing.T) {
 
 	t.Run("health", func(t *testing.T) {
 		for name, tt := range map[string]struct {
-			change  func(*Options)
-			healthy bool
+			change func(*Options)
+			want   Health
 		}{
-			"there":         {as(rootKey, rootSecret), true},
-			"may not list":  {as(userKey, userSecret), true},
-			"not a bucket":  {func(o *Options) { as(rootKey, rootSecret)(o); o.Buckets = []string{"nowhere"} }, false},
-			"several, good": {func(o *Options) { as(rootKey, rootSecret)(o); o.Buckets = []string{"versions", "nowhere"} }, true},
+			"there":               {as(rootKey, rootSecret), HealthOK},
+			"may not list":        {as(userKey, userSecret), HealthDenied},
+			"not a bucket":        {func(o *Options) { as(rootKey, rootSecret)(o); o.Buckets = []string{"nowhere"} }, HealthMissing},
+			"one of several gone": {func(o *Options) { as(rootKey, rootSecret)(o); o.Buckets = []string{"versions", "nowhere"} }, HealthMissing},
+			"wrong secret":        {as(rootKey, "wrong"), HealthDenied},
 		} {
 			storage, _ := storageAt(endpoint, tt.change)
-			storage.Check(t.Context())
-			if err := storage.Health(); (err == nil) != tt.healthy {
-				t.Errorf("%s: %v", name, err)
+			if err := storage.Check(t.Context()); (err == nil) != (tt.want == HealthOK) || storage.Health() != tt.want {
+				t.Errorf("%s: %v, health %s; want %s", name, err, storage.Health(), tt.want)
 			}
 		}
 	})
