@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"keyhole/gateway"
 )
 
 // Active returns the number of live permissions, right within 60 s of an
 // expiry and the same from every gateway.
 func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	defer s.observe(callActive, time.Now(), &err)
-	ctx, cancel, err := s.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
 		return 0, err
@@ -29,7 +31,7 @@ func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	for _, v := range replies {
 		n, ok := v.(int64)
 		if !ok {
-			return 0, unavailable("count live links", errRecord)
+			return 0, unavailable("count live links", gateway.ErrRecord)
 		}
 		total += n
 	}
@@ -40,7 +42,7 @@ func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 // Redis was set up: its own account of each stream, which outlives gateways.
 func (s *Store) Dropped(ctx context.Context) (_ int64, err error) {
 	defer s.observe(callDropped, time.Now(), &err)
-	ctx, cancel, err := s.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
 		return 0, err

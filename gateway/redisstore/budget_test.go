@@ -12,7 +12,7 @@ func TestBudget(t *testing.T) {
 	g := startSingle(t)
 	s := open(t, g.client)
 	needle := create(t, s, newLink(t))
-	if _, err := s.Revoke(t.Context(), needle.ID, "", operator()); err != nil {
+	if _, _, err := s.Revoke(t.Context(), needle.ID, "", operator()); err != nil {
 		t.Fatalf("revoke: %v", err)
 	}
 	const hay = 11_000

@@ -58,7 +58,7 @@ func resultOf(err error) string {
 		return resultOK
 	case errors.Is(err, context.Canceled):
 		return resultCanceled
-	case errors.Is(err, errRecord):
+	case errors.Is(err, gateway.ErrRecord):
 		return resultRecord
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, redis.ErrPoolTimeout),
 		errors.As(err, &network) && network.Timeout():
@@ -147,18 +147,19 @@ type batch struct {
 	args []any
 }
 
-// runAll executes a script that only reads once for each batch, in one round
-// trip to every node that is concerned.
+// runAll executes a script that may run again once for each batch, in one round
+// trip to every node that is concerned. A pipeline is not healed one by one:
+// all of it is asked again.
 func runAll(ctx context.Context, c redis.UniversalClient, sc script, batches []batch) ([]any, error) {
-	replies, err := pipeline(ctx, c, "evalsha", sc.digest, sc, batches)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		// A pipeline is not healed one by one: all of it is asked again.
-		replies, err = pipeline(ctx, c, "eval", sc.source, sc, batches)
+	for {
+		replies, err := pipeline(ctx, c, "evalsha", sc.digest, sc, batches)
+		if redis.HasErrorPrefix(err, "NOSCRIPT") {
+			replies, err = pipeline(ctx, c, "eval", sc.source, sc, batches)
+		}
+		if !redis.HasErrorPrefix(err, "TRYAGAIN") || !pause(ctx, tryAgainPause) {
+			return replies, err
+		}
 	}
-	for redis.HasErrorPrefix(err, "TRYAGAIN") && pause(ctx, tryAgainPause) {
-		replies, err = pipeline(ctx, c, "evalsha", sc.digest, sc, batches)
-	}
-	return replies, err
 }
 
 // pipeline sends every batch and returns the replies, or the first error.
@@ -191,7 +192,7 @@ type reply struct {
 func replyOf(v any) *reply {
 	rest, ok := v.([]any)
 	if !ok {
-		return &reply{err: fmt.Errorf("%w: reply %T", errRecord, v)}
+		return &reply{err: fmt.Errorf("%w: reply %T", gateway.ErrRecord, v)}
 	}
 	return &reply{rest: rest}
 }
@@ -199,7 +200,7 @@ func replyOf(v any) *reply {
 // next returns the next element, nil after the last or an error.
 func (r *reply) next() any {
 	if r.err != nil || len(r.rest) == 0 {
-		r.err = errors.Join(r.err, fmt.Errorf("%w: reply cut short", errRecord))
+		r.err = errors.Join(r.err, fmt.Errorf("%w: reply cut short", gateway.ErrRecord))
 		return nil
 	}
 	v := r.rest[0]
@@ -224,7 +225,7 @@ func (r *reply) view(now int64) view {
 func element[T any](r *reply) T {
 	v, ok := r.next().(T)
 	if !ok && r.err == nil {
-		r.err = fmt.Errorf("%w: reply of %T", errRecord, v)
+		r.err = fmt.Errorf("%w: reply of %T", gateway.ErrRecord, v)
 	}
 	return v
 }

@@ -11,15 +11,13 @@ import (
 // repeated.
 func (s *Store) Admit(ctx context.Context, a gateway.Attempt) (_ gateway.Admission, err error) {
 	defer s.observe(callAdmit, time.Now(), &err)
-	ctx, cancel, err := s.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, s.client.clicks)
 	defer cancel()
 	if err != nil {
 		return gateway.Admission{}, err
 	}
-	// A server that evicts may have thrown away a revocation's traces, or live
-	// links: nothing it says is to be trusted.
-	if s.evicting.Load() {
-		return gateway.Admission{}, unavailable("admit", ErrEvicting)
+	if err := s.trusted("admit"); err != nil {
+		return gateway.Admission{}, err
 	}
 	keys, args, err := s.clickArgs(a)
 	if err != nil {
@@ -40,7 +38,7 @@ func (s *Store) Admit(ctx context.Context, a gateway.Attempt) (_ gateway.Admissi
 func admissionOf(r *reply) (gateway.Admission, error) {
 	code := r.text()
 	if r.err != nil || len(code) != 1 {
-		return gateway.Admission{}, errRecord
+		return gateway.Admission{}, gateway.ErrRecord
 	}
 	outcome, err := outcomeOf(code[0])
 	if err != nil {
@@ -64,7 +62,7 @@ func admissionOf(r *reply) (gateway.Admission, error) {
 // keeps no event.
 func (s *Store) Fail(ctx context.Context, a gateway.Attempt, o gateway.Outcome) (err error) {
 	defer s.observe(callFail, time.Now(), &err)
-	ctx, cancel, err := s.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, s.client.clicks)
 	defer cancel()
 	if err != nil {
 		return err
@@ -82,7 +80,7 @@ func (s *Store) Fail(ctx context.Context, a gateway.Attempt, o gateway.Outcome) 
 		return unavailable("fail", err)
 	}
 	if _, ok := v.(int64); !ok {
-		return unavailable("fail", errRecord)
+		return unavailable("fail", gateway.ErrRecord)
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ func startClock(t *testing.T) *clock {
 	}
 	t.Cleanup(m.Close)
 	m.ClockTTL(true)
+	tells(m, "7.0.0", "noeviction")
 	c := &clock{
 		target: target{client: clientOptions(redisstore.ModeSingle, m.Addr())},
 		server: m, now: time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC),
@@ -56,7 +57,7 @@ func TestActiveByClock(t *testing.T) {
 		link.ID[0] = 5 // All of one partition.
 		links = append(links, create(t, s, link, life))
 	}
-	if _, err := s.Revoke(t.Context(), links[2].ID, "", operator()); err != nil {
+	if _, _, err := s.Revoke(t.Context(), links[2].ID, "", operator()); err != nil {
 		t.Fatalf("revoke: %v", err)
 	}
 	for _, test := range []struct {
@@ -132,7 +133,7 @@ func TestGenerations(t *testing.T) {
 	equal(t, "much later", len(listed(t, s, gateway.ListQuery{Limit: 3})), 0)
 	for _, key := range c.server.Keys() {
 		switch key {
-		case "keyhole:partitions", "keyhole:horizon", "keyhole:{p7}:ops", "keyhole:{p7}:clicks", "keyhole:{p7}:active":
+		case "keyhole:partitions", "keyhole:horizon", "keyhole:cursors", "keyhole:{p7}:ops", "keyhole:{p7}:clicks", "keyhole:{p7}:active":
 		default:
 			t.Errorf("%s is left", key)
 		}

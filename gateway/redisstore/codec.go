@@ -4,15 +4,13 @@ import (
 	"crypto/md5" //nolint:gosec // For the size of an ETag alone.
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"time"
-)
 
-// errRecord means a record that this version does not understand.
-var errRecord = errors.New("unknown record")
+	"keyhole/gateway"
+)
 
 // version is the first byte of every record. The scripts know it as VERSION.
 const version = 1
@@ -52,7 +50,7 @@ func (d *decoder) fixed(width int) int64 {
 // take reads n bytes.
 func (d *decoder) take(n uint64) string {
 	if d.err != nil || n > uint64(len(d.rest)) {
-		d.err = fmt.Errorf("%w: cut short", errRecord)
+		d.err = fmt.Errorf("%w: cut short", gateway.ErrRecord)
 		return ""
 	}
 	taken := d.rest[:n]
@@ -73,13 +71,22 @@ func (d *decoder) number() int64 {
 			return int64(n)
 		}
 	}
-	d.err = fmt.Errorf("%w: number too large", errRecord)
+	d.err = fmt.Errorf("%w: number too large", gateway.ErrRecord)
 	return 0
 }
 
 // text reads what appendString wrote.
 func (d *decoder) text() string {
 	return d.take(uint64(d.number())) //nolint:gosec // Never negative.
+}
+
+// end returns the first error, and refuses what is left: a field that this
+// version does not know may be a restriction.
+func (d *decoder) end() error {
+	if d.err == nil && d.rest != "" {
+		return fmt.Errorf("%w: %d bytes too many", gateway.ErrRecord, len(d.rest))
+	}
+	return d.err
 }
 
 // moment reads what appendTime wrote.

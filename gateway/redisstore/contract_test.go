@@ -132,10 +132,11 @@ func testRevoke(t *testing.T, g target) {
 	s := open(t, g.client)
 	link := create(t, s, newLink(t))
 	admit(t, s, link.ID, "GET")
-	revoked, err := s.Revoke(t.Context(), link.ID, "sent to the wrong person", operator())
+	revoked, changed, err := s.Revoke(t.Context(), link.ID, "sent to the wrong person", operator())
 	if err != nil {
 		t.Fatalf("revoke: %v", err)
 	}
+	equal(t, "changed", changed, true)
 	want := link
 	want.State, want.Clicks, want.RevokedAt = gateway.StateRevoked, 1, revoked.RevokedAt
 	want.RevokedBy, want.RevokeReason = operator().Actor, "sent to the wrong person"
@@ -146,13 +147,14 @@ func testRevoke(t *testing.T, g target) {
 	for _, method := range []string{"GET", "HEAD", "POST"} {
 		equal(t, method, admit(t, s, link.ID, method), gateway.OutcomeRevoked)
 	}
-	again, err := s.Revoke(t.Context(), link.ID, "another reason", gateway.Origin{Actor: "bob"})
+	again, changed, err := s.Revoke(t.Context(), link.ID, "another reason", gateway.Origin{Actor: "bob"})
 	if err != nil {
 		t.Fatalf("revoke again: %v", err)
 	}
+	equal(t, "changed again", changed, false)
 	equal(t, "revoked again", plain(again), plain(want))
 	equal(t, "got", plain(get(t, s, link.ID)), plain(want))
-	if _, err := s.Revoke(t.Context(), newID(t), "", operator()); !errors.Is(err, gateway.ErrNotFound) {
+	if _, _, err := s.Revoke(t.Context(), newID(t), "", operator()); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("revoke what never was: %v, want ErrNotFound", err)
 	}
 }
@@ -171,10 +173,11 @@ func testExpire(t *testing.T, g target) {
 	got := get(t, s, link.ID)
 	equal(t, "state", got.State, gateway.StateExpired)
 	equal(t, "clicks", got.Clicks, 1)
-	unchanged, err := s.Revoke(t.Context(), link.ID, "too late", operator())
+	unchanged, changed, err := s.Revoke(t.Context(), link.ID, "too late", operator())
 	if err != nil {
 		t.Fatalf("revoke: %v", err)
 	}
+	equal(t, "changed after the end", changed, false)
 	equal(t, "revoked after the end", plain(unchanged), plain(got))
 	poll(t, 6*time.Second, func() bool { return admit(t, s, link.ID, "GET") == gateway.OutcomeNotFound })
 	if _, err := s.Get(t.Context(), link.ID); !errors.Is(err, gateway.ErrNotFound) {

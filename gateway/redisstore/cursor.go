@@ -1,55 +1,87 @@
 package redisstore
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"strings"
 
 	"keyhole/gateway"
 )
 
-// A cursor is base64url of: its version and what it pages through (1 byte
-// each), a digest of the filters it belongs to (8), the position (the rest),
-// and a checksum (4). It is no secret and grants nothing: the digest and the
-// checksum catch the cursor of another listing and the damaged one.
+// A cursor is base64url of its version (1 byte) and the sealed position. The
+// position names the link that a listing looked at last, which may be one that
+// the caller is not shown: so it is sealed by AES-256-GCM (NIST SP 800-38D)
+// under a key that only Redis and the gateways have, with what the cursor pages
+// through and the digest of the filters it belongs to as additional data. A
+// forged, damaged or foreign cursor does not open.
 const (
 	cursorTerm   = 't' // position: an entry of a term
 	cursorName   = 'n' // position: a member of names
 	cursorEvents = 'e' // position: see eventPosition
 
-	digestLength   = 8
-	checksumLength = 4
+	cursorKeyLength = 32
+	// cursorPadding is what a position is filled up to a multiple of: its length
+	// would tell that of an object's key.
+	cursorPadding = 64
 )
 
-// makeCursor packs a position.
-func makeCursor(kind byte, filter, position string) string {
-	raw := append([]byte{version, kind}, digest(filter, digestLength)...)
-	raw = append(raw, position...)
-	raw = append(raw, digest(string(raw), checksumLength)...)
-	return base64.RawURLEncoding.EncodeToString(raw)
+// sealer makes cursors and reads them.
+type sealer struct {
+	aead cipher.AEAD
 }
 
-// parseCursor returns the position that makeCursor packed for the same kind
-// and filters, or gateway.ErrCursor.
-func parseCursor(kind byte, filter, cursor string) (string, error) {
-	decoded, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	raw := string(decoded)
-	const head = 2 + digestLength
-	if err != nil || len(raw) < head+checksumLength {
-		return "", gateway.ErrCursor
+// newSealer makes a sealer of the key that Redis keeps.
+func newSealer(key []byte) (*sealer, error) {
+	if len(key) != cursorKeyLength {
+		return nil, fmt.Errorf("%w: key of cursors of %d bytes", gateway.ErrRecord, len(key))
 	}
-	body, sum := raw[:len(raw)-checksumLength], raw[len(raw)-checksumLength:]
-	if sum != digest(body, checksumLength) || body[0] != version || body[1] != kind ||
-		body[2:head] != digest(filter, digestLength) {
-		return "", gateway.ErrCursor
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
 	}
-	return body[head:], nil
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	return &sealer{aead}, nil
 }
 
-// digest returns the first n bytes of the SHA-256 of s.
-func digest(s string, n int) string {
-	sum := sha256.Sum256([]byte(s))
-	return string(sum[:n])
+// seal packs a position.
+func (s *sealer) seal(kind byte, filter, position string) string {
+	padded := appendString(nil, position)
+	if over := len(padded) % cursorPadding; over > 0 {
+		padded = append(padded, make([]byte, cursorPadding-over)...)
+	}
+	sealed := s.aead.Seal(nil, nil, padded, sealedWith(kind, filter)) //nolint:gosec // This AEAD takes no nonce: it draws one and puts it before the rest.
+	return base64.RawURLEncoding.EncodeToString(append([]byte{version}, sealed...))
+}
+
+// open returns the position that seal packed for the same kind and filters, or
+// gateway.ErrCursor.
+func (s *sealer) open(kind byte, filter, cursor string) (string, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(raw) == 0 || raw[0] != version {
+		return "", gateway.ErrCursor
+	}
+	padded, err := s.aead.Open(nil, nil, raw[1:], sealedWith(kind, filter))
+	if err != nil {
+		return "", gateway.ErrCursor
+	}
+	d := decoder{rest: string(padded)}
+	position := d.text()
+	if d.err != nil {
+		return "", gateway.ErrCursor
+	}
+	return position, nil
+}
+
+// sealedWith is the additional data of a cursor.
+func sealedWith(kind byte, filter string) []byte {
+	sum := sha256.Sum256([]byte(filter))
+	return append([]byte{version, kind}, sum[:]...)
 }
 
 // filterOf packs what a listing selects, so that two that select differently

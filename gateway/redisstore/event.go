@@ -40,7 +40,7 @@ func kindOf(letter byte) (gateway.EventKind, error) {
 	case 'f':
 		return gateway.EventFailed, nil
 	}
-	return "", fmt.Errorf("%w: kind %q", errRecord, letter)
+	return "", fmt.Errorf("%w: kind %q", gateway.ErrRecord, letter)
 }
 
 // outcomeOf reads the letter of an outcome.
@@ -83,7 +83,7 @@ func outcomeOf(letter byte) (gateway.Outcome, error) {
 	case 'b':
 		return gateway.OutcomeBadRequest, nil
 	}
-	return "", fmt.Errorf("%w: outcome %q", errRecord, letter)
+	return "", fmt.Errorf("%w: outcome %q", gateway.ErrRecord, letter)
 }
 
 // methodOf reads the letter of a method.
@@ -96,7 +96,7 @@ func methodOf(letter byte) (string, error) {
 	case 'p':
 		return "POST", nil
 	}
-	return "", fmt.Errorf("%w: method %q", errRecord, letter)
+	return "", fmt.Errorf("%w: method %q", gateway.ErrRecord, letter)
 }
 
 // letterOf finds the letter that of reads as value.
@@ -119,7 +119,7 @@ type click struct {
 func parseClick(id gateway.ID, record string) (click, error) {
 	d := decoder{rest: record}
 	if n := d.fixed(1); n != version {
-		return click{}, fmt.Errorf("%w: event of version %d", errRecord, n)
+		return click{}, fmt.Errorf("%w: event of version %d", gateway.ErrRecord, n)
 	}
 	what := d.take(3)
 	c := click{Event: gateway.Event{Link: id, Time: moment(d.fixed(6))}, clicks: d.fixed(5)}
@@ -211,5 +211,5 @@ func unpackAddress(s string) (string, error) {
 		a, _ := netip.AddrFromSlice([]byte(s[1:]))
 		return a.String(), nil
 	}
-	return "", fmt.Errorf("%w: address", errRecord)
+	return "", fmt.Errorf("%w: address", gateway.ErrRecord)
 }

@@ -19,16 +19,17 @@ const keptClicks = 100
 func (s *Store) Events(ctx context.Context, id gateway.ID, cursor string, limit int) (_ gateway.EventList, err error) {
 	defer s.observe(callEvents, time.Now(), &err)
 	limit = max(limit, 1)
-	from := eventPosition{clicks: -1}
-	if cursor != "" {
-		if from, err = parseEventPosition(id, cursor); err != nil {
-			return gateway.EventList{}, err
-		}
-	}
-	ctx, cancel, err := s.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
 		return gateway.EventList{}, err
+	}
+	cursors := s.cursors.Load()
+	from := eventPosition{clicks: -1}
+	if cursor != "" {
+		if from, err = parseEventPosition(cursors, id, cursor); err != nil {
+			return gateway.EventList{}, err
+		}
 	}
 	v, err := run(ctx, s.client.rest, s.scripts.events, true,
 		[]string{s.keys.history(id), s.keys.operations(partition(id))}, from.operation, limit+1)
@@ -41,7 +42,7 @@ func (s *Store) Events(ctx context.Context, id gateway.ID, cursor string, limit 
 		return gateway.EventList{}, gateway.ErrNotFound
 	case "l":
 	default:
-		return gateway.EventList{}, unavailable("events", errRecord)
+		return gateway.EventList{}, unavailable("events", gateway.ErrRecord)
 	}
 	r.number()
 	clicks, err := clicksOf(id, r.list(), from)
@@ -50,9 +51,13 @@ func (s *Store) Events(ctx context.Context, id gateway.ID, cursor string, limit 
 	}
 	operations, err := operationsOf(r.list())
 	if err != nil || r.err != nil {
-		return gateway.EventList{}, unavailable("events", fmt.Errorf("%w: %w", errRecord, err))
+		return gateway.EventList{}, unavailable("events", fmt.Errorf("%w: %w", gateway.ErrRecord, err))
 	}
-	return eventList(id, clicks, operations, limit), nil
+	page, next := eventList(clicks, operations, limit)
+	if next != nil {
+		page.Next = next.cursor(cursors, id)
+	}
+	return page, nil
 }
 
 // eventPosition says where a page of events ended: clicks from time on back,
@@ -65,8 +70,8 @@ type eventPosition struct {
 }
 
 // parseEventPosition reads a cursor of the events of one link.
-func parseEventPosition(id gateway.ID, cursor string) (eventPosition, error) {
-	raw, err := parseCursor(cursorEvents, string(id[:]), cursor)
+func parseEventPosition(cursors *sealer, id gateway.ID, cursor string) (eventPosition, error) {
+	raw, err := cursors.open(cursorEvents, string(id[:]), cursor)
 	if err != nil {
 		return eventPosition{}, err
 	}
@@ -79,9 +84,9 @@ func parseEventPosition(id gateway.ID, cursor string) (eventPosition, error) {
 }
 
 // cursor packs the position.
-func (p eventPosition) cursor(id gateway.ID) string {
+func (p eventPosition) cursor(cursors *sealer, id gateway.ID) string {
 	raw := binary.BigEndian.AppendUint64(nil, uint64(p.time)<<16|uint64(p.clicks)) //nolint:gosec // 48 and 16 bits.
-	return makeCursor(cursorEvents, string(id[:]), string(raw)+p.operation)
+	return cursors.seal(cursorEvents, string(id[:]), string(raw)+p.operation)
 }
 
 // clicksOf reads the list of a history's clicks and returns those that are
@@ -93,7 +98,7 @@ func clicksOf(id gateway.ID, list []any, from eventPosition) ([]gateway.Event, e
 	for _, v := range list {
 		record, ok := v.(string)
 		if !ok {
-			return nil, errRecord
+			return nil, gateway.ErrRecord
 		}
 		c, err := parseClick(id, record)
 		if err != nil {
@@ -129,9 +134,9 @@ func operationsOf(list []any) ([]operation, error) {
 	return operations, r.err
 }
 
-// eventList joins the two kinds, newest first.
-func eventList(id gateway.ID, clicks []gateway.Event, operations []operation, limit int) gateway.EventList {
-	page := gateway.EventList{}
+// eventList joins the two kinds, newest first. It returns the position to go on
+// from, nil at the end.
+func eventList(clicks []gateway.Event, operations []operation, limit int) (page gateway.EventList, _ *eventPosition) {
 	next := eventPosition{operation: noOperation}
 	if len(operations) > 0 {
 		next.operation = operations[0].at
@@ -147,7 +152,7 @@ func eventList(id gateway.ID, clicks []gateway.Event, operations []operation, li
 		clicks = clicks[1:]
 	}
 	if len(clicks)+len(operations) == 0 {
-		return page
+		return page, nil
 	}
 	if len(clicks) > 0 {
 		next.time = clicks[0].Time.UnixMilli()
@@ -157,8 +162,7 @@ func eventList(id gateway.ID, clicks []gateway.Event, operations []operation, li
 			}
 		}
 	}
-	page.Next = next.cursor(id)
-	return page
+	return page, &next
 }
 
 // operationFirst tells whether an operators' event is newer than a click. In

@@ -61,7 +61,7 @@ func testEvents(t *testing.T, g target) {
 		t.Fatalf("fail: %v", err)
 	}
 	reason := "no more\r\n\x00needed | x=1 é"
-	if _, err := s.Revoke(t.Context(), link.ID, reason, gateway.Origin{Actor: "bob", Address: "t"}); err != nil {
+	if _, _, err := s.Revoke(t.Context(), link.ID, reason, gateway.Origin{Actor: "bob", Address: "t"}); err != nil {
 		t.Fatalf("revoke: %v", err)
 	}
 	click("HEAD", "192.0.2.2")
@@ -96,7 +96,7 @@ func testEvents(t *testing.T, g target) {
 		equal(t, "how many", len(got), 101)
 		equal(t, "the oldest", got[100].Kind, gateway.EventIssued)
 		equal(t, "clicks", get(t, s, busy.ID).Clicks, 307)
-		if _, err := s.Revoke(t.Context(), busy.ID, "", operator()); err != nil {
+		if _, _, err := s.Revoke(t.Context(), busy.ID, "", operator()); err != nil {
 			t.Fatalf("revoke after the cuts: %v", err)
 		}
 	})

@@ -41,7 +41,7 @@ func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 		},
 		"get":     func(ctx context.Context) error { _, err := s.Get(ctx, id); return err },
 		"list":    func(ctx context.Context) error { _, err := s.List(ctx, gateway.ListQuery{Limit: 5}); return err },
-		"revoke":  func(ctx context.Context) error { _, err := s.Revoke(ctx, id, "", operator()); return err },
+		"revoke":  func(ctx context.Context) error { _, _, err := s.Revoke(ctx, id, "", operator()); return err },
 		"events":  func(ctx context.Context) error { _, err := s.Events(ctx, id, "", 5); return err },
 		"active":  func(ctx context.Context) error { _, err := s.Active(ctx); return err },
 		"dropped": func(ctx context.Context) error { _, err := s.Dropped(ctx); return err },
@@ -80,7 +80,7 @@ func TestKilled(t *testing.T) {
 	redistest.Wait(t, "redis to be ready", func() error { return s.Ready(t.Context()) })
 	equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 2)
-	if _, err := s.Revoke(t.Context(), link.ID, "", operator()); err != nil {
+	if _, _, err := s.Revoke(t.Context(), link.ID, "", operator()); err != nil {
 		t.Fatalf("revoke: %v", err)
 	}
 	node.Kill(t)
@@ -208,7 +208,7 @@ func TestScriptFlush(t *testing.T) {
 		"list":   func() error { _, err := s.List(t.Context(), gateway.ListQuery{Limit: 5}); return err },
 		"events": func() error { _, err := s.Events(t.Context(), link.ID, "", 5); return err },
 		"active": func() error { _, err := s.Active(t.Context()); return err },
-		"revoke": func() error { _, err := s.Revoke(t.Context(), newID(t), "", operator()); return err },
+		"revoke": func() error { _, _, err := s.Revoke(t.Context(), newID(t), "", operator()); return err },
 	} {
 		g.nodes[0].MustDo(t, "SCRIPT", "FLUSH")
 		if err := call(); err != nil && !errors.Is(err, gateway.ErrNotFound) {

@@ -51,35 +51,38 @@ func (i ServerInfo) Evicting() bool {
 // where Redis did answer, one of the errors above or ErrPartitions.
 func (s *Store) Ready(ctx context.Context) (err error) {
 	defer s.observe(callReady, time.Now(), &err)
-	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
-	defer cancel()
-	info, err := s.client.inspect(ctx)
-	if err != nil {
-		return unavailable("ready", err)
-	}
-	// What has been seen of eviction stays until it is seen otherwise.
-	s.evicting.Store(info.Evicting())
-	if err := info.check(); err != nil {
-		return unavailable("ready", err)
-	}
-	if err := s.Prepare(ctx); err != nil {
+	if err := s.look(ctx, s.client.rest); err != nil {
 		return unavailable("ready", err)
 	}
 	return nil
 }
 
-// check names what is wrong with the server.
+// check names what is wrong with the server, the gravest first.
 func (i ServerInfo) check() error {
 	major, minor := i.release()
 	switch {
-	case i.Role != "master":
-		return fmt.Errorf("%w: %s", ErrNotMaster, i.Role)
 	case i.Evicting():
 		return fmt.Errorf("%w: now %s", ErrEvicting, i.Policy)
+	case i.Role != "master":
+		return fmt.Errorf("%w: %s", ErrNotMaster, i.Role)
 	case major < 7, i.Valkey && major == 7 && minor < 2:
 		return fmt.Errorf("%w: %s, needed is Redis 7.0 or Valkey 7.2", ErrVersion, i.Version)
 	}
 	return nil
+}
+
+// gravity orders servers by what check says of them, 0 where that is nothing.
+func (i ServerInfo) gravity() int {
+	err := i.check()
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, ErrVersion):
+		return 1
+	case errors.Is(err, ErrNotMaster):
+		return 2
+	}
+	return 3
 }
 
 // release returns the first two numbers of the version.
@@ -132,36 +135,33 @@ func (s *Store) Watch(ctx context.Context, ticks <-chan time.Time) {
 
 // inspect asks the server, or every master of a cluster.
 func (c *Client) inspect(ctx context.Context) (ServerInfo, error) {
-	all, ok := c.rest.(*redis.ClusterClient)
-	if !ok {
-		return inspectNode(ctx, c.rest)
+	if all, ok := c.rest.(*redis.ClusterClient); ok {
+		return inspectMasters(ctx, all)
 	}
-	state, err := all.ClusterInfo(ctx).Result()
-	if err != nil {
-		return ServerInfo{}, err
-	}
-	if parseInfo(state)["cluster_state"] != "ok" {
-		return ServerInfo{}, ErrClusterDown
-	}
+	return inspectNode(ctx, c.rest)
+}
+
+// inspectMasters asks every master of a cluster, all at once. With an error it
+// returns what those say that did answer.
+func inspectMasters(ctx context.Context, all *redis.ClusterClient) (ServerInfo, error) {
 	var mu sync.Mutex
 	var worst *ServerInfo
-	err = all.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		info, err := inspectNode(ctx, node)
+	err := all.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		info, err := inspectMaster(ctx, node)
+		if info.Version != "" {
+			mu.Lock()
+			defer mu.Unlock()
+			worst = info.worse(worst)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", node.Options().Addr, err)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		worst = info.worse(worst)
 		return nil
 	})
-	if err != nil {
-		return ServerInfo{}, err
-	}
 	if worst == nil {
-		return ServerInfo{}, ErrClusterDown
+		return ServerInfo{}, cmp.Or(err, ErrClusterDown)
 	}
-	return *worst, nil
+	return *worst, err
 }
 
 // worse joins what two masters of one cluster say.
@@ -170,7 +170,7 @@ func (i ServerInfo) worse(than *ServerInfo) *ServerInfo {
 		return &i
 	}
 	w := *than
-	if i.check() != nil && w.check() == nil {
+	if i.gravity() > w.gravity() {
 		w = i
 	}
 	w.AOF = i.AOF && than.AOF
@@ -182,12 +182,52 @@ func (i ServerInfo) worse(than *ServerInfo) *ServerInfo {
 	return &w
 }
 
-// inspectNode asks one server, in one round trip.
-func inspectNode(ctx context.Context, node redis.Cmdable) (ServerInfo, error) {
+// inspectMaster asks one master of a cluster, in one round trip. Where it says
+// that the cluster is down, what it says of itself is returned too.
+func inspectMaster(ctx context.Context, node *redis.Client) (ServerInfo, error) {
 	pipe := node.Pipeline()
-	role := pipe.Do(ctx, "role")
-	info := pipe.Do(ctx, "info")
-	_, _ = pipe.Exec(ctx) // The errors are in the commands.
+	asked, cluster := askNode(ctx, pipe), pipe.ClusterInfo(ctx)
+	_, ended := pipe.Exec(ctx)
+	info, err := asked.read(ended)
+	if err != nil {
+		return ServerInfo{}, err
+	}
+	state, err := cluster.Result()
+	if err != nil {
+		return info, err
+	}
+	if parseInfo(state)["cluster_state"] != "ok" {
+		return info, ErrClusterDown
+	}
+	return info, nil
+}
+
+// inspectNode asks one server, in one round trip.
+func inspectNode(ctx context.Context, node redis.UniversalClient) (ServerInfo, error) {
+	pipe := node.Pipeline()
+	asked := askNode(ctx, pipe)
+	_, err := pipe.Exec(ctx)
+	return asked.read(err)
+}
+
+// inspection is what a server is asked about itself in a pipeline.
+type inspection struct {
+	role, info *redis.Cmd
+}
+
+// askNode puts the commands into a pipeline.
+func askNode(ctx context.Context, pipe redis.Pipeliner) inspection {
+	return inspection{role: pipe.Do(ctx, "role"), info: pipe.Do(ctx, "info")}
+}
+
+// read reads the replies of a pipeline that ended with an error or nil. That may
+// be the error of a command of others, but also that of a connection that was
+// refused, by AUTH for instance, which leaves none in the commands.
+func (asked inspection) read(ended error) (ServerInfo, error) {
+	role, info := asked.role, asked.info
+	if ended != nil && role.Err() == nil && role.Val() == nil {
+		return ServerInfo{}, ended
+	}
 	answer, err := role.Slice()
 	if err != nil {
 		return ServerInfo{}, err

@@ -38,7 +38,7 @@ func testActive(t *testing.T, g target) {
 	}
 	active(20)
 	for _, id := range append(ids[:3:3], ids[0]) {
-		if _, err := two.Revoke(t.Context(), id, "", operator()); err != nil {
+		if _, _, err := two.Revoke(t.Context(), id, "", operator()); err != nil {
 			t.Fatalf("revoke: %v", err)
 		}
 	}
@@ -123,7 +123,7 @@ func TestEvicting(t *testing.T) {
 	if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrEvicting) || !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("ready: %v, want ErrEvicting and ErrUnavailable", err)
 	}
-	if _, err := s.Revoke(t.Context(), link.ID, "", operator()); err != nil {
+	if _, _, err := s.Revoke(t.Context(), link.ID, "", operator()); err != nil {
 		t.Errorf("revoke while evicting: %v", err)
 	}
 	node.MustDo(t, "CONFIG", "SET", "maxmemory-policy", "noeviction")
@@ -163,7 +163,7 @@ func TestLostReplicas(t *testing.T) {
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
 	link := create(t, s, newLink(t))
 	ended := create(t, s, newLink(t))
-	if _, err := s.Revoke(t.Context(), ended.ID, "", operator()); err != nil {
+	if _, _, err := s.Revoke(t.Context(), ended.ID, "", operator()); err != nil {
 		t.Fatalf("revoke: %v", err)
 	}
 	node.MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "1")
@@ -171,9 +171,9 @@ func TestLostReplicas(t *testing.T) {
 		_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: method})
 		unavailable(t, method, err)
 	}
-	_, err := s.Revoke(t.Context(), link.ID, "", operator())
+	_, _, err := s.Revoke(t.Context(), link.ID, "", operator())
 	unavailable(t, "revoke", err)
-	_, err = s.Revoke(t.Context(), ended.ID, "", operator())
+	_, _, err = s.Revoke(t.Context(), ended.ID, "", operator())
 	unavailable(t, "a repeated revoke", err)
 	node.MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "0")
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 0)
@@ -194,7 +194,7 @@ func TestFullMemory(t *testing.T) {
 	fresh := newLink(t)
 	_, err := s.Create(t.Context(), fresh, time.Hour, operator())
 	unavailable(t, "create", err)
-	revoked, err := s.Revoke(t.Context(), link.ID, "", operator())
+	revoked, _, err := s.Revoke(t.Context(), link.ID, "", operator())
 	if err != nil {
 		t.Fatalf("revoke: %v", err)
 	}

@@ -95,7 +95,7 @@ func (s *Store) fetchTerm(ctx context.Context, term string, sources []*source, n
 	for i, v := range replies {
 		packed, ok := v.(string)
 		if !ok || len(packed)%entryWidth != 0 {
-			return fmt.Errorf("%w: page of a term", errRecord)
+			return fmt.Errorf("%w: page of a term", gateway.ErrRecord)
 		}
 		sources[i].done = len(packed) < (n+1)*entryWidth
 		var entries []entry
@@ -185,7 +185,7 @@ func (s *Store) fetchNames(ctx context.Context, first, end string, sources []*so
 		entries := make([]entry, len(names))
 		for j, name := range names {
 			if len(name) <= 16 {
-				return fmt.Errorf("%w: name in an index", errRecord)
+				return fmt.Errorf("%w: name in an index", gateway.ErrRecord)
 			}
 			entries[j] = entry{gateway.ID([]byte(name[len(name)-16:])), name}
 		}

@@ -39,7 +39,7 @@ func TestLetters(t *testing.T) {
 				t.Errorf("%q of %q is no letter", letters[i], letters)
 			}
 		}
-		if err := of('?'); !errors.Is(err, errRecord) {
+		if err := of('?'); !errors.Is(err, gateway.ErrRecord) {
 			t.Errorf("? of %q: %v", letters, err)
 		}
 	}
@@ -108,6 +108,14 @@ func TestCutRecords(t *testing.T) {
 	if _, err := parsePermission(permission, time.Second); err != nil {
 		t.Fatalf("the whole permission: %v", err)
 	}
+	for what, err := range map[string]error{
+		"history":    func() error { _, err := (view{history: history + "\x00"}).link(link.ID); return err }(),
+		"permission": func() error { _, err := parsePermission(permission+"\x00", time.Second); return err }(),
+	} {
+		if !errors.Is(err, gateway.ErrRecord) {
+			t.Errorf("a %s with another field: %v", what, err)
+		}
+	}
 	element := "\x01dgd" + strings.Repeat("\x01", 11) + packAddress("192.0.2.1")
 	if _, err := parseClick(link.ID, element); err != nil {
 		t.Fatalf("the whole click: %v", err)
@@ -130,7 +138,7 @@ func TestCutRecords(t *testing.T) {
 			if record == element && n == len(element)-5 {
 				continue // Without its address a click is whole.
 			}
-			if err := parse(cut); !errors.Is(err, errRecord) {
+			if err := parse(cut); !errors.Is(err, gateway.ErrRecord) {
 				t.Errorf("cut after %d of %d bytes: %v", n, len(record), err)
 			}
 		}
@@ -141,14 +149,18 @@ func TestCutRecords(t *testing.T) {
 func FuzzRecords(f *testing.F) {
 	f.Add("\x01\x00" + strings.Repeat("\xff", 60))
 	f.Add("\x01dgd" + strings.Repeat("\x80", 30))
+	cursors, err := newSealer(make([]byte, cursorKeyLength))
+	if err != nil {
+		f.Fatalf("make a sealer: %v", err)
+	}
 	f.Fuzz(func(_ *testing.T, s string) {
 		_, _ = (view{history: s, live: s}).link(gateway.ID{})
 		_, _ = (view{history: s, newest: s}).link(gateway.ID{})
 		_, _ = parsePermission(s, 0)
 		_, _ = parseClick(gateway.ID{}, s)
 		_, _ = parseOperation(1, 1, s)
-		_, _ = parseCursor(cursorTerm, "", s)
-		_, _ = parseEventPosition(gateway.ID{}, s)
+		_, _ = cursors.open(cursorTerm, "", s)
+		_, _ = parseEventPosition(cursors, gateway.ID{}, s)
 	})
 }
 
@@ -157,7 +169,7 @@ func TestResultOf(t *testing.T) {
 		resultOK:          {nil, gateway.ErrNotFound, gateway.ErrExists, fmt.Errorf("list: %w", gateway.ErrCursor)},
 		resultCanceled:    {unavailable("get", context.Canceled)},
 		resultTimeout:     {unavailable("get", context.DeadlineExceeded), redis.ErrPoolTimeout, &net.OpError{Op: "read", Err: context.DeadlineExceeded}},
-		resultRecord:      {unavailable("get", errRecord)},
+		resultRecord:      {unavailable("get", gateway.ErrRecord)},
 		resultUnavailable: {ErrEvicting, errors.New("NOREPLICAS Not enough good replicas to write."), ErrPartitions},
 	} {
 		for _, err := range errs {
@@ -198,6 +210,117 @@ func TestServerCheck(t *testing.T) {
 		if err := info.worse(&good).check(); (err == nil) != (test.want == nil) {
 			t.Errorf("%s, answering last: %v", name, err)
 		}
+	}
+}
+
+// TestWorst lets an evicting master of a cluster outdo any other fault, in
+// whatever order they answer.
+func TestWorst(t *testing.T) {
+	evicting := ServerInfo{Version: "7.0.0", Role: "master", MaxMemory: 1, Policy: "allkeys-lru"}
+	replica := ServerInfo{Version: "7.0.0", Role: "slave", Policy: "noeviction"}
+	old := ServerInfo{Version: "6.2.0", Role: "master", Policy: "noeviction"}
+	both := evicting
+	both.Role = "slave"
+	for _, other := range []ServerInfo{replica, old, both} {
+		for _, worst := range []*ServerInfo{evicting.worse(&other), other.worse(&evicting)} {
+			if err := worst.check(); !errors.Is(err, ErrEvicting) {
+				t.Errorf("evicting beside %+v: %v", other, err)
+			}
+		}
+	}
+}
+
+// TestJudge keeps mistrust until every master has been seen in order.
+func TestJudge(t *testing.T) {
+	away := errors.New("away")
+	good := ServerInfo{Version: "7.0.0", Role: "master", Policy: "noeviction"}
+	evicting, replica, old := good, good, good
+	evicting.MaxMemory, evicting.Policy = 1, "allkeys-lru"
+	replica.Role, old.Version = "slave", "6.2.0"
+	var s Store
+	s.mistrust.Store(&errUnseen)
+	for _, test := range []struct {
+		name  string
+		info  ServerInfo
+		err   error
+		says  error
+		trust error // why links are not served afterwards
+	}{
+		{"nobody at first", ServerInfo{}, away, away, errUnseen},
+		{"some at first", good, away, away, errUnseen},
+		{"a replica at first", replica, nil, ErrNotMaster, errUnseen},
+		{"too old", old, nil, ErrVersion, ErrVersion},
+		{"in order", good, nil, nil, nil},
+		{"away", ServerInfo{}, away, away, nil},
+		{"some evict", evicting, away, ErrEvicting, ErrEvicting},
+		{"evicting, then away", ServerInfo{}, away, away, ErrEvicting},
+		{"evicting, then some", good, away, away, ErrEvicting},
+		{"evicting, then a replica", replica, nil, ErrNotMaster, ErrEvicting},
+		{"in order again", good, nil, nil, nil},
+		{"evicting", evicting, nil, ErrEvicting, ErrEvicting},
+	} {
+		if err := s.judge(test.info, test.err); !errors.Is(err, test.says) {
+			t.Errorf("%s: %v, want %v", test.name, err, test.says)
+		}
+		if err := s.trusted("admit"); !errors.Is(err, test.trust) || (err == nil) != (test.trust == nil) {
+			t.Errorf("%s: mistrusted for %v, want %v", test.name, err, test.trust)
+		}
+	}
+}
+
+// answer is an error that Redis answered.
+type answer string
+
+func (a answer) Error() string { return string(a) }
+func (answer) RedisError()     {}
+
+// scripted is a hook that answers pipelines without a server.
+type scripted struct {
+	answers []error // of each pipeline, nil: success
+	verbs   []any   // that the pipelines asked with
+}
+
+func (*scripted) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (*scripted) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (s *scripted) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(_ context.Context, cmds []redis.Cmder) error {
+		var err error
+		if len(s.verbs) < len(s.answers) {
+			err = s.answers[len(s.verbs)]
+		}
+		s.verbs = append(s.verbs, cmds[0].Args()[0])
+		for _, cmd := range cmds {
+			cmd.SetErr(err)
+		}
+		return err
+	}
+}
+
+// TestRunAllHeals loses the script while a slot is in migration.
+func TestRunAllHeals(t *testing.T) {
+	for name, test := range map[string]struct {
+		answers []error
+		verbs   string
+	}{
+		"nothing":                 {nil, "[evalsha]"},
+		"no script":               {[]error{answer("NOSCRIPT No matching script.")}, "[evalsha eval]"},
+		"migration":               {[]error{answer("TRYAGAIN Multiple keys")}, "[evalsha evalsha]"},
+		"migration, no script":    {[]error{answer("TRYAGAIN a"), answer("NOSCRIPT b")}, "[evalsha evalsha eval]"},
+		"no script, in migration": {[]error{answer("NOSCRIPT a"), answer("TRYAGAIN b")}, "[evalsha eval evalsha]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
+			t.Cleanup(func() { _ = c.Close() })
+			hook := &scripted{answers: test.answers}
+			c.AddHook(hook)
+			if _, err := runAll(t.Context(), c, script{source: "s", digest: "d"}, make([]batch, 2)); err != nil {
+				t.Errorf("run: %v", err)
+			}
+			if got := fmt.Sprint(hook.verbs); got != test.verbs {
+				t.Errorf("asked with %s, not %s", got, test.verbs)
+			}
+		})
 	}
 }
 

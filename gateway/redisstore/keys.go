@@ -62,6 +62,10 @@ func (k keys) names(p int, generation int64) string {
 // gateway that ever started. No TTL.
 func (k keys) partitions() string { return k.prefix + ":partitions" }
 
+// cursors is a string: the 32 bytes that seal cursors, drawn by the first gateway
+// that ever started, so that any other opens them. No TTL.
+func (k keys) cursors() string { return k.prefix + ":cursors" }
+
 // horizon is a string: the longest time in milliseconds that any gateway ever
 // allowed from a link's issue until it is forgotten. No TTL.
 func (k keys) horizon() string { return k.prefix + ":horizon" }

@@ -25,13 +25,7 @@ func (s *Store) List(ctx context.Context, q gateway.ListQuery) (_ gateway.ListPa
 	if byName(q) {
 		kind = cursorName
 	}
-	var after string
-	if q.Cursor != "" {
-		if after, err = parseCursor(kind, filter, q.Cursor); err != nil {
-			return gateway.ListPage{}, err
-		}
-	}
-	now, horizon, err := s.span(ctx)
+	after, now, horizon, err := s.span(ctx, kind, filter, q.Cursor)
 	if err != nil {
 		return gateway.ListPage{}, err
 	}
@@ -44,19 +38,26 @@ func (s *Store) List(ctx context.Context, q gateway.ListQuery) (_ gateway.ListPa
 		return gateway.ListPage{}, unavailable("list", err)
 	}
 	if last != "" {
-		page.Next = makeCursor(kind, filter, last)
+		page.Next = s.cursors.Load().seal(kind, filter, last)
 	}
 	return page, nil
 }
 
-// span returns Redis' time and the horizon, which say what may exist.
-func (s *Store) span(ctx context.Context) (now, horizon int64, err error) {
-	ctx, cancel, err := s.begin(ctx)
+// span returns the position that a cursor goes on from, empty for none, and
+// Redis' time and the horizon, which say what may exist.
+func (s *Store) span(ctx context.Context, kind byte, filter, cursor string) (after string, now, horizon int64, err error) {
+	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
-		return 0, 0, err
+		return "", 0, 0, err
 	}
-	return s.clock(ctx, 0)
+	if cursor != "" {
+		if after, err = s.cursors.Load().open(kind, filter, cursor); err != nil {
+			return "", 0, 0, err
+		}
+	}
+	now, horizon, err = s.clock(ctx)
+	return after, now, horizon, err
 }
 
 // page takes links until the page is full, the budget is spent or nothing is
@@ -132,6 +133,9 @@ func (s *Store) fetch(ctx context.Context, entries []entry) ([]*gateway.Link, er
 			switch {
 			case err == nil:
 				links[i] = &link
+			case errors.Is(err, gateway.ErrRecord):
+				// One record of another version must not hide all the others.
+				s.options.Logger.WarnContext(ctx, "link left out of a listing", "link", entries[i].id.String(), "error", err)
 			case !errors.Is(err, gateway.ErrNotFound):
 				return nil, err
 			}

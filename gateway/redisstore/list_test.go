@@ -65,7 +65,7 @@ func numbered(t *testing.T, s *redisstore.Store, n int) []gateway.Link {
 		}
 		links[i] = create(t, s, link)
 		if i%10 == 0 {
-			revoked, err := s.Revoke(t.Context(), link.ID, "", operator())
+			revoked, _, err := s.Revoke(t.Context(), link.ID, "", operator())
 			if err != nil {
 				t.Fatalf("revoke: %v", err)
 			}
@@ -225,7 +225,7 @@ func testPaging(t *testing.T, g target) {
 			fresh.Note, fresh.Ref.Bucket, fresh.Ref.Key = "new", "web", "a/"+fresh.ID.String()
 			fresh.Labels = map[string]string{"team": "x"}
 			create(t, s, fresh)
-			if _, err := s.Revoke(t.Context(), links[n].ID, "", operator()); err != nil {
+			if _, _, err := s.Revoke(t.Context(), links[n].ID, "", operator()); err != nil {
 				t.Fatalf("revoke: %v", err)
 			}
 			n++

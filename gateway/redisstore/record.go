@@ -36,7 +36,7 @@ func dispositionOf(letter byte) (string, error) {
 	case 'i':
 		return gateway.DispositionInline, nil
 	}
-	return "", fmt.Errorf("%w: disposition %q", errRecord, letter)
+	return "", fmt.Errorf("%w: disposition %q", gateway.ErrRecord, letter)
 }
 
 // appendDisposition appends the letter of a disposition that checkLink passed.
@@ -70,7 +70,7 @@ func parsePermission(record string, left time.Duration) (gateway.Permission, err
 	p.Filename = d.text()
 	p.Disposition = d.disposition()
 	p.ContentType = d.text()
-	return p, d.err
+	return p, d.end()
 }
 
 // disposition reads what appendDisposition wrote.
@@ -145,7 +145,7 @@ func (v view) link(id gateway.ID) (gateway.Link, error) {
 	}
 	d := decoder{rest: v.history}
 	if n := d.fixed(1); n != version {
-		return gateway.Link{}, fmt.Errorf("%w: history of version %d", errRecord, n)
+		return gateway.Link{}, fmt.Errorf("%w: history of version %d", gateway.ErrRecord, n)
 	}
 	end := d.fixed(1)
 	link := gateway.Link{ID: id, CreatedAt: moment(d.fixed(6)), ExpiresAt: moment(d.fixed(6))}
@@ -155,8 +155,8 @@ func (v view) link(id gateway.ID) (gateway.Link, error) {
 	if end == endRevoked {
 		link.RevokedAt, link.RevokedBy, link.RevokeReason = moment(ended), d.text(), d.text()
 	}
-	if d.err != nil {
-		return gateway.Link{}, d.err
+	if err := d.end(); err != nil {
+		return gateway.Link{}, err
 	}
 	if forgotten <= v.now {
 		return gateway.Link{}, gateway.ErrNotFound
@@ -177,7 +177,7 @@ func (v view) judge(link *gateway.Link, end int64) error {
 		return nil
 	case endNone:
 	default:
-		return fmt.Errorf("%w: end %d", errRecord, end)
+		return fmt.Errorf("%w: end %d", gateway.ErrRecord, end)
 	}
 	link.State = gateway.StateExpired
 	if v.live == "" {
@@ -190,13 +190,13 @@ func (v view) judge(link *gateway.Link, end int64) error {
 	}
 	d := decoder{rest: v.live}
 	format, flags, expires := d.fixed(1), d.fixed(1), d.fixed(6)
-	d.take(6)
+	notBefore := d.fixed(6)
 	link.Clicks = d.fixed(5)
 	switch {
 	case d.err != nil:
 		return d.err
-	case format != version, flags&^flagPaused != 0:
-		return fmt.Errorf("%w: permission of version %d, flags %d", errRecord, format, flags)
+	case format != version, flags&^flagPaused != 0, notBefore != 0:
+		return fmt.Errorf("%w: permission of version %d, flags %d, not before %d", gateway.ErrRecord, format, flags, notBefore)
 	case expires <= v.now:
 	case flags == flagPaused:
 		link.State = gateway.StatePaused

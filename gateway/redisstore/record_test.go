@@ -60,7 +60,7 @@ func TestRecords(t *testing.T) {
 		equal(t, "of the history", node.MustDo(t, "PEXPIRETIME", history(link.ID)), strconv.FormatInt(end, 10))
 		admit(t, s, link.ID, "GET")
 		equal(t, "after a click", node.MustDo(t, "PEXPIRETIME", permission(link.ID)), strconv.FormatInt(link.ExpiresAt.UnixMilli(), 10))
-		revoked, err := s.Revoke(t.Context(), link.ID, "", operator())
+		revoked, _, err := s.Revoke(t.Context(), link.ID, "", operator())
 		if err != nil {
 			t.Fatalf("revoke: %v", err)
 		}
@@ -90,7 +90,7 @@ func TestRecords(t *testing.T) {
 		link := create(t, s, newLink(t))
 		node.MustDo(t, "DEL", permission(link.ID))
 		equal(t, "GET", admit(t, s, link.ID, "GET"), gateway.OutcomeExpired)
-		revoked, err := s.Revoke(t.Context(), link.ID, "", operator())
+		revoked, _, err := s.Revoke(t.Context(), link.ID, "", operator())
 		if err != nil || revoked.State != gateway.StateRevoked {
 			t.Errorf("revoke: %s, %v", revoked.State, err)
 		}
@@ -98,6 +98,7 @@ func TestRecords(t *testing.T) {
 	for name, spoil := range map[string]func(link gateway.Link){
 		"permission of another version": func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "0", "\x02") },
 		"unknown flag":                  func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "1", "\x02") },
+		"a start that is not enforced":  func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "13", "\x01") },
 		"cut permission":                func(l gateway.Link) { node.MustDo(t, "SET", permission(l.ID), "\x01\x00\x7f") },
 		"permission of another type": func(l gateway.Link) {
 			node.MustDo(t, "DEL", permission(l.ID))
@@ -119,6 +120,21 @@ func TestRecords(t *testing.T) {
 			unavailable(t, "get", err)
 		})
 	}
+	t.Run("a permission with another field", func(t *testing.T) {
+		link := create(t, s, newLink(t))
+		node.MustDo(t, "APPEND", permission(link.ID), "\x01")
+		for _, method := range []string{"GET", "HEAD", "POST"} {
+			_, err := click(link.ID, method)
+			unavailable(t, method, err)
+		}
+	})
+	t.Run("a history with another field", func(t *testing.T) {
+		link := create(t, s, newLink(t))
+		record := node.MustDo(t, "LINDEX", history(link.ID), "0")
+		node.MustDo(t, "LSET", history(link.ID), "0", record+"\x01")
+		_, err := s.Get(t.Context(), link.ID)
+		unavailable(t, "get", err)
+	})
 	t.Run("history of another version", func(t *testing.T) {
 		link := create(t, s, newLink(t))
 		record := node.MustDo(t, "LINDEX", history(link.ID), "0")
@@ -126,7 +142,7 @@ func TestRecords(t *testing.T) {
 		for what, call := range map[string]func() error{
 			"get":    func() error { _, err := s.Get(t.Context(), link.ID); return err },
 			"list":   func() error { _, err := s.List(t.Context(), gateway.ListQuery{Limit: 500}); return err },
-			"revoke": func() error { _, err := s.Revoke(t.Context(), link.ID, "", operator()); return err },
+			"revoke": func() error { _, _, err := s.Revoke(t.Context(), link.ID, "", operator()); return err },
 			"events": func() error { _, err := s.Events(t.Context(), link.ID, "", 5); return err },
 		} {
 			unavailable(t, what, call())

@@ -35,10 +35,11 @@ type Store struct {
 	scripts scripts
 	options Options
 
-	prepared   atomic.Bool  // the number of partitions has been compared
-	evicting   atomic.Bool  // Redis was last seen with an eviction policy
-	horizon    atomic.Int64 // in milliseconds, as Redis had it last
-	generation atomic.Int64 // in which Redis' clock was last seen
+	prepared   atomic.Bool            // the number of partitions has been compared
+	mistrust   atomic.Pointer[error]  // why no click is served, nil: Redis is as it should be
+	cursors    atomic.Pointer[sealer] // never nil once prepared
+	horizon    atomic.Int64           // in milliseconds, as Redis had it last
+	generation atomic.Int64           // in which Redis' clock was last seen
 }
 
 var (
@@ -58,61 +59,9 @@ func New(client *Client, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{client: client, keys: keys{o.Prefix}, scripts: compiled, options: o}, nil
-}
-
-// Prepare compares the number of partitions with the one that Redis was set up
-// with, or writes it there, and raises the horizon. Every call does so until it
-// has been done once; a repeat learns a horizon that another gateway raised.
-// The error is ErrPartitions or gateway.ErrUnavailable.
-func (s *Store) Prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
-	defer cancel()
-	if err := s.client.rest.SetNX(ctx, s.keys.partitions(), partitions, 0).Err(); err != nil {
-		return unavailable("write the number of partitions", err)
-	}
-	found, err := s.client.rest.Get(ctx, s.keys.partitions()).Int()
-	if err != nil {
-		return unavailable("read the number of partitions", err)
-	}
-	if found != partitions {
-		return fmt.Errorf("%w: %d, not %d", ErrPartitions, found, partitions)
-	}
-	if _, _, err := s.clock(ctx, s.options.MaxLife+s.options.Retention); err != nil {
-		return err
-	}
-	s.prepared.Store(true)
-	return nil
-}
-
-// clock raises the horizon and returns it and Redis' time, in milliseconds.
-func (s *Store) clock(ctx context.Context, raise time.Duration) (now, horizon int64, err error) {
-	v, err := run(ctx, s.client.rest, s.scripts.horizon, true, []string{s.keys.horizon()}, raise.Milliseconds())
-	if err != nil {
-		return 0, 0, unavailable("read the horizon", err)
-	}
-	r := replyOf(v)
-	now, horizon = r.number(), r.number()
-	if r.err != nil {
-		return 0, 0, unavailable("read the horizon", r.err)
-	}
-	s.horizon.Store(horizon)
-	s.generation.Store(now / generationWidth)
-	return now, horizon, nil
-}
-
-// begin gives a call its deadline and sees that Redis is the one it should be.
-func (s *Store) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
-	if !s.prepared.Load() {
-		if err := s.Prepare(ctx); err != nil {
-			if !errors.Is(err, gateway.ErrUnavailable) {
-				err = unavailable("prepare", err)
-			}
-			return ctx, cancel, err
-		}
-	}
-	return ctx, cancel, nil
+	s := &Store{client: client, keys: keys{o.Prefix}, scripts: compiled, options: o}
+	s.mistrust.Store(&errUnseen)
+	return s, nil
 }
 
 // Create implements gateway.Store. It is never repeated by itself: what was
@@ -123,13 +72,13 @@ func (s *Store) Create(ctx context.Context, link gateway.Link, life time.Duratio
 	if err := checkLink(&link); err != nil {
 		return gateway.Link{}, err
 	}
-	ctx, cancel, err := s.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
 		return gateway.Link{}, err
 	}
-	if s.evicting.Load() {
-		return gateway.Link{}, unavailable("create", ErrEvicting)
+	if err := s.trusted("create"); err != nil {
+		return gateway.Link{}, err
 	}
 	generation := s.generation.Load()
 	for range 2 {
@@ -157,7 +106,7 @@ func (s *Store) Create(ctx context.Context, link gateway.Link, life time.Duratio
 			generation = r.number()
 			s.generation.Store(generation)
 		default:
-			return gateway.Link{}, unavailable("create", errRecord)
+			return gateway.Link{}, unavailable("create", gateway.ErrRecord)
 		}
 	}
 	return gateway.Link{}, unavailable("create", errors.New("redis' clock does not stand still"))
@@ -203,7 +152,7 @@ func (s *Store) viewed(doing string, r *reply, id gateway.ID) (gateway.Link, err
 // Get implements gateway.Store.
 func (s *Store) Get(ctx context.Context, id gateway.ID) (_ gateway.Link, err error) {
 	defer s.observe(callGet, time.Now(), &err)
-	ctx, cancel, err := s.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
 		return gateway.Link{}, err
@@ -215,14 +164,15 @@ func (s *Store) Get(ctx context.Context, id gateway.ID) (_ gateway.Link, err err
 	return s.viewed("get", replyOf(v), id)
 }
 
-// Revoke implements gateway.Store. It may be repeated: the first reason stays.
+// Revoke implements gateway.Store. It may be repeated: the first reason stays,
+// and a repeat, that by go-redis after a lost reply too, has changed nothing.
 // While Redis is evicting it works all the same.
-func (s *Store) Revoke(ctx context.Context, id gateway.ID, reason string, by gateway.Origin) (_ gateway.Link, err error) {
+func (s *Store) Revoke(ctx context.Context, id gateway.ID, reason string, by gateway.Origin) (_ gateway.Link, changed bool, err error) {
 	defer s.observe(callRevoke, time.Now(), &err)
-	ctx, cancel, err := s.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
-		return gateway.Link{}, err
+		return gateway.Link{}, false, err
 	}
 	p := partition(id)
 	v, err := run(ctx, s.client.rest, s.scripts.revoke, true,
@@ -230,14 +180,15 @@ func (s *Store) Revoke(ctx context.Context, id gateway.ID, reason string, by gat
 		id[:], s.options.Retention.Milliseconds(), s.horizon.Load(),
 		endBody(by.Actor, reason), operationBody(by, reason))
 	if err != nil {
-		return gateway.Link{}, unavailable("revoke", err)
+		return gateway.Link{}, false, unavailable("revoke", err)
 	}
 	r := replyOf(v)
-	switch r.text() {
-	case "l":
-		return s.viewed("revoke", r, id)
+	switch what := r.text(); what {
+	case "r", "l":
+		link, err := s.viewed("revoke", r, id)
+		return link, err == nil && what == "r", err
 	case "n":
-		return gateway.Link{}, gateway.ErrNotFound
+		return gateway.Link{}, false, gateway.ErrNotFound
 	}
-	return gateway.Link{}, unavailable("revoke", errRecord)
+	return gateway.Link{}, false, unavailable("revoke", gateway.ErrRecord)
 }

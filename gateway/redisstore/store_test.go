@@ -72,6 +72,12 @@ func startMini(t *testing.T) target {
 	}
 	t.Cleanup(m.Close)
 	m.ClockTTL(true)
+	tells(m, "7.0.0", "noeviction")
+	return target{client: clientOptions(redisstore.ModeSingle, m.Addr())}
+}
+
+// tells teaches the server in the process to say what it is.
+func tells(m *miniredis.Miniredis, version, policy string) {
 	m.Server().SetPreHook(func(c *server.Peer, command string, _ ...string) bool {
 		switch command {
 		case "ROLE":
@@ -80,13 +86,12 @@ func startMini(t *testing.T) target {
 			c.WriteInt(0)
 			c.WriteLen(0)
 		case "INFO":
-			c.WriteBulk("redis_version:7.0.0\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n")
+			c.WriteBulk("redis_version:" + version + "\r\nmaxmemory:1\r\nmaxmemory_policy:" + policy + "\r\n")
 		default:
 			return false
 		}
 		return true
 	})
-	return target{client: clientOptions(redisstore.ModeSingle, m.Addr())}
 }
 
 // timeout is the tests' redis.timeout: long enough for two cores that also run

@@ -4,8 +4,9 @@
 --       4 account of live links
 -- ARGV  1 id (16 bytes), 2 retention in ms, 3 age in ms at which operators'
 --       events go, 4 who and why, for the history, 5 fields of the event
--- Returns {l, now, history, permission, newest event}, or {n} for a link that
--- is not known, or {?} for a record that this version does not understand.
+-- Returns {r, now, history, permission, newest event} where this ended it, l
+-- instead of r where it had ended, or {n} for a link that is not known, or {?}
+-- for a record that this version does not understand.
 local head = redis.call('LINDEX', KEYS[2], 0)
 local link = redis.call('GET', KEYS[1])
 if link and string.byte(link, 1) ~= VERSION or head and string.byte(head, 1) ~= VERSION then
@@ -34,4 +35,4 @@ redis.call('LSET', KEYS[2], 0, string.char(VERSION, 1) .. string.sub(head, 3, 14
 redis.call('PEXPIREAT', KEYS[2], forgotten)
 redis.call('XTRIM', KEYS[3], 'MINID', '~', string.format('%.0f', math.max(0, now - ARGV[3])))
 live(KEYS[4], int(head, 9, 6), -1)
-return {'l', now, view(KEYS[1], KEYS[2])}
+return {'r', now, view(KEYS[1], KEYS[2])}

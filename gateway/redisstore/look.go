@@ -1,0 +1,196 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"keyhole/gateway"
+)
+
+// errUnseen is why nothing is served before every master has been looked at.
+var errUnseen = errors.New("redis has not been seen whole yet")
+
+// begin gives a call its deadline and sees that Redis is the one it should be.
+// The first call looks by itself, over the connections that it goes on with and
+// with a deadline of its own, so that a slow Redis is looked at all the same.
+func (s *Store) begin(ctx context.Context, c redis.UniversalClient) (context.Context, context.CancelFunc, error) {
+	if !s.prepared.Load() || s.mistrust.Load() == &errUnseen {
+		// What was found wrong with a server stops clicks, not revocations.
+		if err := s.look(ctx, c); !s.prepared.Load() {
+			return ctx, func() {}, unavailable("look", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	return ctx, cancel, nil
+}
+
+// trusted says why links must not be served or issued. A server that evicts may
+// have thrown away a revocation's traces, or live links: nothing it says is to
+// be trusted, and nothing that one says which nobody has looked at.
+func (s *Store) trusted(doing string) error {
+	if reason := s.mistrust.Load(); reason != nil {
+		return unavailable(doing, *reason)
+	}
+	return nil
+}
+
+// look asks Redis all that Ready is to know and prepares the store, in one
+// round trip to every node concerned.
+func (s *Store) look(ctx context.Context, c redis.UniversalClient) error {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	var info ServerInfo
+	var inspected, prepared error
+	if all, ok := c.(*redis.ClusterClient); ok {
+		var preparing sync.WaitGroup
+		preparing.Go(func() { prepared = s.prepare(ctx, c) })
+		info, inspected = inspectMasters(ctx, all)
+		preparing.Wait()
+	} else {
+		pipe := c.Pipeline()
+		asked, p := askNode(ctx, pipe), s.askPreparation(ctx, pipe)
+		_, err := pipe.Exec(ctx)
+		info, inspected = asked.read(err)
+		prepared = s.prepareFrom(p, err)
+	}
+	if err := s.judge(info, inspected); err != nil {
+		return err
+	}
+	return prepared
+}
+
+// judge keeps what an inspection says of trust, and returns what is wrong. A
+// master that evicts is enough to stop the clicks, whatever became of the
+// others; only when all have been seen in order do they go on.
+func (s *Store) judge(info ServerInfo, err error) error {
+	fault := info.check()
+	switch {
+	case info.Evicting(), err == nil && errors.Is(fault, ErrVersion):
+		s.mistrust.Store(&fault)
+	case err != nil:
+		return err
+	case fault == nil:
+		s.mistrust.Store(nil)
+	}
+	return fault
+}
+
+// Prepare compares the number of partitions with the one that Redis was set up
+// with, or writes it there, does the same with the key of cursors, and raises
+// the horizon, all in one round trip. Every call does so until it has been done
+// once; a repeat learns a horizon that another gateway raised. The error is
+// ErrPartitions or gateway.ErrUnavailable.
+func (s *Store) Prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	err := s.prepare(ctx, s.client.rest)
+	if err != nil && !errors.Is(err, ErrPartitions) {
+		return unavailable("prepare", err)
+	}
+	return err
+}
+
+// prepare prepares the store over c.
+func (s *Store) prepare(ctx context.Context, c redis.UniversalClient) error {
+	pipe := c.Pipeline()
+	p := s.askPreparation(ctx, pipe)
+	_, err := pipe.Exec(ctx)
+	return s.prepareFrom(p, err)
+}
+
+// preparation is what a store is prepared with, asked of a pipeline.
+type preparation struct {
+	all        []redis.Cmder
+	partitions *redis.StringCmd
+	cursors    *redis.StringCmd
+	horizon    *redis.Cmd
+}
+
+// askPreparation puts the commands into a pipeline. They write, so that a server
+// that cannot is not ready, and may be repeated. The script is sent whole: to
+// ask whether the server has it would be another round trip.
+func (s *Store) askPreparation(ctx context.Context, pipe redis.Pipeliner) *preparation {
+	key := make([]byte, cursorKeyLength)
+	_, _ = rand.Read(key) // It never fails.
+	raise := (s.options.MaxLife + s.options.Retention).Milliseconds()
+	sc := s.scripts.horizon
+	written := []redis.Cmder{
+		pipe.SetNX(ctx, s.keys.partitions(), partitions, 0),
+		pipe.SetNX(ctx, s.keys.cursors(), key, 0),
+	}
+	p := &preparation{
+		partitions: pipe.Get(ctx, s.keys.partitions()),
+		cursors:    pipe.Get(ctx, s.keys.cursors()),
+		horizon:    pipe.Do(ctx, sc.call("eval", sc.source, []string{s.keys.horizon()}, []any{raise})...),
+	}
+	p.all = append(written, p.partitions, p.cursors, p.horizon)
+	return p
+}
+
+// failure returns the first command's error. What the pipeline ended with is
+// that of a connection that was refused, which leaves none in the commands, or
+// that of commands of others.
+func (p *preparation) failure(ended error) error {
+	for _, cmd := range p.all {
+		if err := cmd.Err(); err != nil {
+			return err
+		}
+	}
+	if p.partitions.Val() == "" {
+		return ended
+	}
+	return nil
+}
+
+// prepareFrom reads the replies of a pipeline that ended with an error or nil.
+func (s *Store) prepareFrom(p *preparation, ended error) error {
+	if err := p.failure(ended); err != nil {
+		return err
+	}
+	found, err := p.partitions.Int()
+	if err != nil {
+		return fmt.Errorf("%w: number of partitions", gateway.ErrRecord)
+	}
+	if found != partitions {
+		return fmt.Errorf("%w: %d, not %d", ErrPartitions, found, partitions)
+	}
+	cursors, err := newSealer([]byte(p.cursors.Val()))
+	if err != nil {
+		return err
+	}
+	if _, _, err := s.clockOf(p.horizon.Val()); err != nil {
+		return err
+	}
+	s.cursors.Store(cursors)
+	s.prepared.Store(true)
+	return nil
+}
+
+// clock returns Redis' time and the horizon, in milliseconds.
+func (s *Store) clock(ctx context.Context) (now, horizon int64, err error) {
+	v, err := run(ctx, s.client.rest, s.scripts.horizon, true, []string{s.keys.horizon()}, 0)
+	if err == nil {
+		now, horizon, err = s.clockOf(v)
+	}
+	if err != nil {
+		return 0, 0, unavailable("read the horizon", err)
+	}
+	return now, horizon, nil
+}
+
+// clockOf reads the script's reply.
+func (s *Store) clockOf(v any) (now, horizon int64, err error) {
+	r := replyOf(v)
+	now, horizon = r.number(), r.number()
+	if r.err != nil {
+		return 0, 0, r.err
+	}
+	s.horizon.Store(horizon)
+	s.generation.Store(now / generationWidth)
+	return now, horizon, nil
+}

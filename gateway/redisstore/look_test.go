@@ -1,0 +1,127 @@
+package redisstore_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// TestSlow has every reply come after 200 ms: what starts then is ready within
+// a timeout of 500 ms, and serves clicks.
+func TestSlow(t *testing.T) {
+	const delay, within = 200 * time.Millisecond, 500 * time.Millisecond
+	node := redistest.StartSingle(t)
+	p := startProxy(t, node.Addr)
+	o := clientOptions(redisstore.ModeSingle, p.addr)
+	o.Timeout = within
+	p.delay.Store(int64(delay))
+	if err := open(t, o).Ready(t.Context()); err != nil {
+		t.Errorf("ready: %v", err)
+	}
+	if err := open(t, o).Prepare(t.Context()); err != nil {
+		t.Errorf("prepare: %v", err)
+	}
+	prefix := newPrefix()
+	link := create(t, open(t, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix(prefix)), newLink(t))
+	s := open(t, o, withPrefix(prefix))
+	equal(t, "the first click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+	start := time.Now()
+	equal(t, "the second", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+	if took := time.Since(start); took < delay || took >= 2*delay {
+		t.Errorf("the second click took %v, not one round trip of %v", took, delay)
+	}
+}
+
+// TestReadyWrites takes the replicas away that a master must have: readiness
+// sees it, prepared or not.
+func TestReadyWrites(t *testing.T) {
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
+	if err := s.Ready(t.Context()); err != nil {
+		t.Fatalf("ready: %v", err)
+	}
+	node.MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "1")
+	unavailable(t, "ready", s.Ready(t.Context()))
+	node.MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "0")
+	if err := s.Ready(t.Context()); err != nil {
+		t.Errorf("ready again: %v", err)
+	}
+}
+
+// TestUnseen serves the first click of a store that nobody asked for readiness
+// only after a look, also when Redis was away at first.
+func TestUnseen(t *testing.T) {
+	for name, test := range map[string]struct {
+		version, policy string
+		want            error
+	}{
+		"in order": {"7.2.0", "noeviction", nil},
+		"evicting": {"7.2.0", "volatile-ttl", redisstore.ErrEvicting},
+		"too old":  {"6.2.0", "noeviction", redisstore.ErrVersion},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := miniredis.NewMiniRedis()
+			m.RequireUserAuth(redistest.Username, redistest.Password)
+			if err := m.Start(); err != nil {
+				t.Fatalf("start miniredis: %v", err)
+			}
+			t.Cleanup(m.Close)
+			tells(m, "7.0.0", "noeviction")
+			o := clientOptions(redisstore.ModeSingle, m.Addr())
+			prefix := newPrefix()
+			link := create(t, open(t, o, withPrefix(prefix)), newLink(t))
+			s := open(t, o, withPrefix(prefix))
+			click := func() error {
+				_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
+				return err
+			}
+			is := func(what string, err, want error) {
+				t.Helper()
+				if !errors.Is(err, want) || (err == nil) != (want == nil) {
+					t.Errorf("%s: %v, want %v", what, err, want)
+				}
+			}
+			m.SetError("LOADING Redis is loading the dataset in memory")
+			is("click while away", click(), gateway.ErrUnavailable)
+			m.SetError("")
+			tells(m, test.version, test.policy)
+			// Preparing is not looking.
+			is("prepare", s.Prepare(t.Context()), nil)
+			is("click", click(), test.want)
+			is("click again", click(), test.want)
+			_, err := s.Create(t.Context(), newLink(t), time.Hour, operator())
+			is("create", err, test.want)
+			_, _, err = s.Revoke(t.Context(), link.ID, "", operator())
+			is("revoke", err, nil)
+			tells(m, "7.0.0", "noeviction")
+			is("ready", s.Ready(t.Context()), nil)
+			is("click when ready", click(), nil)
+		})
+	}
+}
+
+// TestEvictingBesideAsleep has one master of a cluster evict while another says
+// nothing: that it evicts is what counts.
+func TestEvictingBesideAsleep(t *testing.T) {
+	g := startCluster(t)
+	s := open(t, briefly(g))
+	if err := s.Ready(t.Context()); err != nil {
+		t.Fatalf("ready: %v", err)
+	}
+	g.nodes[0].MustDo(t, "CONFIG", "SET", "maxmemory", "100mb")
+	g.nodes[0].MustDo(t, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+	g.nodes[1].Pause(t)
+	defer g.nodes[1].Resume(t)
+	if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrEvicting) {
+		t.Errorf("ready: %v, want ErrEvicting", err)
+	}
+	if _, err := s.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "GET"}); !errors.Is(err, redisstore.ErrEvicting) {
+		t.Errorf("click: %v, want ErrEvicting", err)
+	}
+}
