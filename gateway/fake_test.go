@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,7 +68,7 @@ func (s *fakeStore) Revoke(_ context.Context, id ID, reason string, by Origin) (
 		return Link{}, false, s.err
 	}
 	link := s.links[id]
-	changed := !link.State.Ended()
+	changed := !slices.Contains([]State{StateExpired, StateRevoked, StateUsedUp}, link.State)
 	if changed {
 		link.State, link.RevokedAt, link.RevokedBy, link.RevokeReason = StateRevoked, s.now, by.Actor, reason
 		s.links[id] = link

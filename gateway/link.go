@@ -26,11 +26,6 @@ func States() []State {
 	return []State{StateActive, StatePaused, StateNotYet, StateExpired, StateRevoked, StateUsedUp}
 }
 
-// Ended tells whether the link can never answer again.
-func (s State) Ended() bool {
-	return s == StateExpired || s == StateRevoked || s == StateUsedUp
-}
-
 // The dispositions of RFC 6266 that a link can ask the storage for.
 const (
 	DispositionAttachment = "attachment"
