@@ -46,7 +46,10 @@ end
 if method == 'h' then
   -- A HEAD counts nothing, but it writes, so that a master which has lost its
   -- replicas (min-replicas-to-write) refuses it as it refuses every click.
-  redis.call('SETRANGE', KEYS[1], 0, string.char(VERSION))
+  -- It puts the history's head where it is, which needs memory as a click does,
+  -- and makes nothing of a key that has just expired, as one can within a script
+  -- in miniredis.
+  redis.call('LSET', KEYS[2], 0, head)
   return {'d', left, link}
 end
 
