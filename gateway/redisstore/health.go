@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -146,7 +147,7 @@ func (c *Client) inspect(ctx context.Context) (ServerInfo, error) {
 func inspectMasters(ctx context.Context, all *redis.ClusterClient) (ServerInfo, error) {
 	var mu sync.Mutex
 	var worst *ServerInfo
-	err := all.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	err := forEachMaster(ctx, all, func(node *redis.Client) error {
 		info, err := inspectMaster(ctx, node)
 		if info.Version != "" {
 			mu.Lock()
@@ -162,6 +163,28 @@ func inspectMasters(ctx context.Context, all *redis.ClusterClient) (ServerInfo, 
 		return ServerInfo{}, cmp.Or(err, ErrClusterDown)
 	}
 	return *worst, err
+}
+
+// forEachMaster calls ask for every master of a cluster, all at once. go-redis
+// first asks some node who the masters are. Should that one hang, it must not
+// use up the time of the others: after half of it they are asked that were
+// masters last.
+func forEachMaster(ctx context.Context, all *redis.ClusterClient, ask func(node *redis.Client) error) error {
+	learning, cancel := ctx, context.CancelFunc(func() {})
+	if deadline, ok := ctx.Deadline(); ok {
+		learning, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+	}
+	defer cancel()
+	var known atomic.Bool
+	each := func(_ context.Context, node *redis.Client) error {
+		known.Store(true)
+		return ask(node)
+	}
+	err := all.ForEachMaster(learning, each)
+	if !known.Load() {
+		err = all.ForEachMaster(ctx, each)
+	}
+	return err
 }
 
 // worse joins what two masters of one cluster say.
