@@ -9,7 +9,6 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/redisstore"
-	"keyhole/gateway/redisstore/redistest"
 )
 
 // clock is a Redis whose time the test sets.
@@ -23,14 +22,7 @@ type clock struct {
 // machine's.
 func startClock(t *testing.T) *clock {
 	t.Helper()
-	m := miniredis.NewMiniRedis()
-	m.RequireUserAuth(redistest.Username, redistest.Password)
-	if err := m.Start(); err != nil {
-		t.Fatalf("start miniredis: %v", err)
-	}
-	t.Cleanup(m.Close)
-	m.ClockTTL(true)
-	tells(m, "7.0.0", "noeviction")
+	m := miniServer(t)
 	c := &clock{
 		target: target{client: clientOptions(redisstore.ModeSingle, m.Addr())},
 		server: m, now: time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC),

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-
 	"keyhole/gateway"
 	"keyhole/gateway/redisstore"
 	"keyhole/gateway/redisstore/redistest"
@@ -66,13 +64,7 @@ func TestUnseen(t *testing.T) {
 		"too old":  {"6.2.0", "noeviction", redisstore.ErrVersion},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := miniredis.NewMiniRedis()
-			m.RequireUserAuth(redistest.Username, redistest.Password)
-			if err := m.Start(); err != nil {
-				t.Fatalf("start miniredis: %v", err)
-			}
-			t.Cleanup(m.Close)
-			tells(m, "7.0.0", "noeviction")
+			m := miniServer(t)
 			o := clientOptions(redisstore.ModeSingle, m.Addr())
 			prefix := newPrefix()
 			link := create(t, open(t, o, withPrefix(prefix)), newLink(t))

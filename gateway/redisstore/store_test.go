@@ -62,8 +62,14 @@ func startCluster(t *testing.T) target {
 	return target{client: clientOptions(redisstore.ModeCluster, g.Addresses...), nodes: g.Servers[:3]}
 }
 
-// startMini starts the server in the process and teaches it what it lacks.
+// startMini starts the server in the process, taught what it lacks.
 func startMini(t *testing.T) target {
+	t.Helper()
+	return target{client: clientOptions(redisstore.ModeSingle, miniServer(t).Addr())}
+}
+
+// miniServer starts the server in the process and teaches it what it lacks.
+func miniServer(t *testing.T) *miniredis.Miniredis {
 	t.Helper()
 	m := miniredis.NewMiniRedis()
 	m.RequireUserAuth(redistest.Username, redistest.Password)
@@ -73,7 +79,7 @@ func startMini(t *testing.T) target {
 	t.Cleanup(m.Close)
 	m.ClockTTL(true)
 	tells(m, "7.0.0", "noeviction")
-	return target{client: clientOptions(redisstore.ModeSingle, m.Addr())}
+	return m
 }
 
 // tells teaches the server in the process to say what it is.
