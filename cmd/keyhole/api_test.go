@@ -17,7 +17,7 @@ import (
 // binary. Each line has one code, and names its field where there is one.
 func TestBadRequests(t *testing.T) {
 	in := install(t)
-	in.s3.put(t, "file.txt", []byte("content"))
+	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
 
 	object := func(fields string) string { return `{"bucket":"reports","key":"file.txt"` + fields + `}` }
@@ -202,7 +202,7 @@ func TestOddKeys(t *testing.T) {
 	contents := map[string][]byte{}
 	for _, key := range keys {
 		contents[key] = []byte("the object " + key)
-		in.s3.put(t, key, contents[key])
+		in.put(t, key, contents[key])
 	}
 	g := in.start()
 	for _, key := range keys {

@@ -46,7 +46,7 @@ func TestRedisAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := install(t, "appendonly yes")
-			in.s3.put(t, "file.txt", []byte("content"))
+			in.put(t, "file.txt", []byte("content"))
 			g := in.start()
 			link := share(t, g)
 			if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {
@@ -113,7 +113,7 @@ func TestStartWithoutRedis(t *testing.T) {
 // where it is found later.
 func TestEvictingRedis(t *testing.T) {
 	in := install(t)
-	in.s3.put(t, "file.txt", []byte("content"))
+	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
 	link := share(t, g)
 	in.redis.MustDo(t, "CONFIG", "SET", "maxmemory", "100mb")
@@ -150,7 +150,7 @@ func TestEvictingRedis(t *testing.T) {
 func TestTwoGatewaysOnOneRedis(t *testing.T) {
 	in := install(t)
 	content := randomBytes(1 << 20)
-	in.s3.put(t, "file.txt", content)
+	in.put(t, "file.txt", content)
 	one, other := in.start(), in.start()
 	link := share(t, one)
 	elsewhere := strings.Replace(link.URL, one.public, other.public, 1)
@@ -179,7 +179,7 @@ func TestTwoGatewaysOnOneRedis(t *testing.T) {
 // SIGTERM under load: every request that a connection was there for is answered.
 func TestSIGTERMUnderLoad(t *testing.T) {
 	in := install(t)
-	in.s3.put(t, "file.txt", []byte("content"))
+	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
 	link := share(t, g)
 

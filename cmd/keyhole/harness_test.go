@@ -18,18 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"keyhole/gateway/client"
+	"keyhole/gateway/objects/s3test"
 	"keyhole/gateway/redisstore/redistest"
-)
-
-// The S3 server's root user, in the tests alone.
-const (
-	s3AccessKey = "KEYHOLETESTACCESS"
-	s3Secret    = "keyhole-test-secret-access-key"
 )
 
 // binary is the program under test, built once; main_test.go sets it.
@@ -57,61 +48,11 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// s3Server is a real S3 server, versitygw, which verifies every signature.
-type s3Server struct {
-	address string
-	client  *s3.Client
-}
-
-// startS3 starts the server with the buckets.
-func startS3(t *testing.T, buckets ...string) *s3Server {
-	t.Helper()
-	path := filepath.Join(os.Getenv("TEST_TOOLS"), "versitygw")
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("the S3 server for tests is not there (%v): run deploy/test, which builds it and sets TEST_TOOLS", err)
-	}
-	dir := t.TempDir()
-	for _, name := range []string{"data", "versions", "iam"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s := &s3Server{address: freeAddress(t)}
-	p := startProcess(t, path, []string{"ROOT_ACCESS_KEY=" + s3AccessKey, "ROOT_SECRET_KEY=" + s3Secret},
-		"--port", s.address, "--region", "us-east-1", "--iam-dir", filepath.Join(dir, "iam"), "--quiet",
-		"posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data"))
-	s.client = s3.New(s3.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://" + s.address), UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(s3AccessKey, s3Secret, ""),
-	})
-	eventually(t, "the S3 server to answer", func() error {
-		_, err := s.client.ListBuckets(t.Context(), nil)
-		return errors.Join(err, p.exited())
-	})
-	for _, bucket := range buckets {
-		if _, err := s.client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s
-}
-
-// put stores an object in the bucket reports.
-func (s *s3Server) put(t *testing.T, key string, content []byte) {
-	t.Helper()
-	_, err := s.client.PutObject(t.Context(), &s3.PutObjectInput{
-		Bucket: aws.String("reports"), Key: &key, Body: bytes.NewReader(content), ContentType: aws.String("text/plain"),
-	})
-	if err != nil {
-		t.Fatalf("put %s: %v", key, err)
-	}
-}
-
 // installation is a gateway with its real Redis and S3 server.
 type installation struct {
 	t     *testing.T
 	redis *redistest.Server
-	s3    *s3Server
+	s3    *s3test.Server
 	key   string
 	dir   string
 }
@@ -121,9 +62,15 @@ type installation struct {
 func install(t *testing.T, directives ...string) *installation {
 	t.Helper()
 	return &installation{
-		t: t, redis: redistest.StartSingle(t, append(directives, "rdbcompression no")...), s3: startS3(t, "reports", "exports"),
+		t: t, redis: redistest.StartSingle(t, append(directives, "rdbcompression no")...), s3: s3test.Start(t, "reports", "exports"),
 		key: newOperatorKey(), dir: t.TempDir(),
 	}
+}
+
+// put stores an object in the bucket reports.
+func (in *installation) put(t *testing.T, key string, content []byte) {
+	t.Helper()
+	in.s3.Put(t, "reports", key, "text/plain", content)
 }
 
 // instance is one running keyhole serve.
@@ -194,7 +141,7 @@ storage:
 log: { level: debug }
 `, public, public, operator, keyHash(in.key), keyHash(in.key+"reader"), keyHash(in.key+"exporter"),
 		in.redis.Addr, redistest.Username, write("redis-password", redistest.Password+"\n"),
-		in.s3.address, s3AccessKey, write("s3-secret", s3Secret+"\n"))
+		in.s3.Addr, s3test.RootKey, write("s3-secret", s3test.RootSecret+"\n"))
 	return write("keyhole-"+strings.ReplaceAll(public, ":", "-")+".yaml", text)
 }
 

@@ -20,7 +20,7 @@ import (
 // something to show.
 func TestDashboardShowsData(t *testing.T) {
 	in := install(t)
-	in.s3.put(t, "file.txt", []byte("content"))
+	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
 	prometheus := startPrometheus(t, g)
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"keyhole/gateway/objects/s3test"
 	"keyhole/gateway/redisstore/redistest"
 )
 
@@ -66,12 +67,12 @@ func runScript(t *testing.T, script string) {
 				ts.Setenv("PUBLIC", running.public)
 				ts.Setenv("KEYHOLE_OPERATOR_URL", running.operator)
 				ts.Setenv("KEYHOLE_KEY", in.key)
-				ts.Setenv("S3", "http://"+in.s3.address)
+				ts.Setenv("S3", in.s3.Endpoint())
 			},
 			"put": func(ts *testscript.TestScript, _ bool, args []string) {
 				content, err := os.ReadFile(ts.MkAbs(args[1]))
 				ts.Check(err)
-				in.s3.put(t, args[0], content)
+				in.put(t, args[0], content)
 			},
 			"keep": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
@@ -99,7 +100,7 @@ func runScript(t *testing.T, script string) {
 				})
 			},
 			"nowhere": func(ts *testscript.TestScript, _ bool, secrets []string) {
-				for _, s := range append(secrets, in.key, s3Secret, redistest.Password, "X-Amz-Signature") {
+				for _, s := range append(secrets, in.key, s3test.RootSecret, redistest.Password, "X-Amz-Signature") {
 					for where, text := range running.traces(t, in) {
 						if strings.Contains(text, s[strings.LastIndexByte(s, '/')+1:]) {
 							ts.Fatalf("a secret is in %s", where)
@@ -138,7 +139,7 @@ func (g *instance) traces(t *testing.T, in *installation) map[string]string {
 // ends it, and the key is gone by itself.
 func TestExpiryNeedsNoJob(t *testing.T) {
 	in := install(t)
-	in.s3.put(t, "file.txt", []byte("content"))
+	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
 	link := shareFor(t, g, "2s")
 	if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {

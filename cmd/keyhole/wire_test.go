@@ -27,7 +27,7 @@ import (
 // it, and nothing in a request reaches the Location.
 func TestRawRequests(t *testing.T) {
 	in := install(t)
-	in.s3.put(t, "file.txt", []byte("content"))
+	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
 	link := share(t, g)
 	token := link.URL[strings.LastIndexByte(link.URL, '/')+1:]
@@ -105,7 +105,7 @@ func TestRawRequests(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, a.status, tt.want)
 		}
 		redirects := a.status == http.StatusFound || a.status == http.StatusSeeOther
-		if strings.HasPrefix(a.location, "http://"+in.s3.address+"/reports/file.txt?") != redirects {
+		if strings.HasPrefix(a.location, in.s3.Endpoint()+"/reports/file.txt?") != redirects {
 			t.Errorf("%s: %d with Location %q", name, a.status, a.location)
 		}
 		if a.status == http.StatusMethodNotAllowed && a.header.Get("Allow") != "GET, HEAD, POST" {
@@ -125,7 +125,7 @@ func TestRawRequests(t *testing.T) {
 // proxy may have taken for a second request is not answered.
 func TestSmuggledRequest(t *testing.T) {
 	in := install(t)
-	in.s3.put(t, "file.txt", []byte("content"))
+	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
 	link := share(t, g)
 	connection, err := net.Dial("tcp", strings.TrimPrefix(g.public, "http://"))
@@ -174,7 +174,7 @@ func raw(t *testing.T, base, request string) answer {
 // configuration says so.
 func TestListeners(t *testing.T) {
 	in := install(t)
-	in.s3.put(t, "file.txt", []byte("content"))
+	in.put(t, "file.txt", []byte("content"))
 	certFile, keyFile, roots := certificate(t)
 	apart := freeAddress(t)
 	g := in.launch("KEYHOLE_METRICS_LISTEN="+apart,
