@@ -177,24 +177,19 @@ func setScalar(n *yaml.Node, v reflect.Value) error {
 	if tag == "!!null" {
 		return errors.New("has no value: write one, or leave the key out")
 	}
-	allowed := tag == "!!str"
-	switch {
-	case isDuration(v.Type()):
-		allowed = allowed || tag == "!!int" || tag == "!!float" // setText asks for the unit
-	case v.Kind() == reflect.Bool:
-		allowed = tag == "!!bool"
-	case v.Kind() == reflect.Int:
+	text, allowed := n.Value, false
+	switch v.Kind() {
+	case reflect.Bool:
+		text, allowed = strings.ToLower(text), tag == "!!bool"
+	case reflect.Int:
 		allowed = tag == "!!int"
-	default:
-		allowed = allowed || tag == "!!int" || tag == "!!float"
+	default: // of a duration setText asks for the unit
+		allowed = tag == "!!str" || tag == "!!int" || tag == "!!float"
 	}
 	if !allowed {
 		return fmt.Errorf("must be %s, not %s", typeText(v.Type()), describe(n))
 	}
-	if v.Kind() == reflect.Bool {
-		return setText(v, strings.ToLower(n.Value))
-	}
-	return setText(v, n.Value)
+	return setText(v, text)
 }
 
 func isNull(n *yaml.Node) bool {

@@ -38,8 +38,6 @@ type setting struct {
 	path     string // redis.password_file; of a secret redis.password
 	variable string // KEYHOLE_REDIS_PASSWORD_FILE; "" for the names of entries
 	value    reflect.Value
-	owner    reflect.Type // the struct that has the field
-	field    reflect.StructField
 	// twin is, of a secret, the path of the key for its file, and the other way
 	// round: one of the two is set.
 	twin string
@@ -62,8 +60,6 @@ func appendSettings(out []setting, v reflect.Value, path, variable string) []set
 			path:     join(path, name),
 			variable: variable + "_" + variablePart(name),
 			value:    v.Field(i),
-			owner:    t,
-			field:    field,
 		}
 		switch {
 		case isSecret(field.Type):
@@ -102,8 +98,6 @@ func typeText(t reflect.Type) string {
 		return "a duration"
 	case isTexts(t):
 		return "a list of text"
-	case isSecret(t):
-		return "a secret"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Int:
