@@ -3,8 +3,8 @@
 // overrides. Reading is strict, and all problems are found at once, because an
 // operator who corrects a file line by line restarts a service once per line.
 //
-// The comments of the fields below are the manual: Reference turns them into
-// deploy/docs/configuration.md, and a test compares the two. Each says what the
+// The comments of the fields below are the manual: TestReferenceDocument
+// turns them into deploy/docs/configuration.md, and compares the two. Each says what the
 // key means, its unit, what excludes what, and ends with its default.
 package config
 
@@ -165,9 +165,9 @@ type Redirect struct {
 	Lifetime time.Duration `yaml:"lifetime"`
 	// The same for inline audio and video, 5s to 1h, whole seconds: players seek on the signed URL. Default: 30s.
 	MediaLifetime time.Duration `yaml:"media_lifetime"`
-	// How long a download of a limited link may go on through the link without another click, 1m to 24h. Default: 10m.
+	// How long a download of a limited link may go on through the link without another click, 1m to 24h. No link is limited in this version: it has no effect yet. Default: 10m.
 	ResumeWindow time.Duration `yaml:"resume_window"`
-	// How long the check of a pinned object is remembered, 0s to 60s; 0s checks at every click. Default: 5s.
+	// How long the check of a pinned object is remembered, 0s to 60s; 0s checks at every click. No link is pinned in this version: it has no effect yet. Default: 5s.
 	ObjectCheck time.Duration `yaml:"object_check"`
 }
 

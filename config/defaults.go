@@ -72,6 +72,9 @@ func (o Operator) BaseURL(listening string) string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
+// ClearText tells whether links travel over plain http to other machines.
+func (p Public) ClearText() bool { return clearText(p.URL) }
+
 // ProxyPrefixes are the trusted proxies as networks, an address being a network
 // of one. IPv4 networks written as IPv6 come back as IPv4, so compare them with
 // unmapped addresses. What is no network was refused by Load and is left out.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -147,14 +146,11 @@ func normalPort(scheme, port string) (string, error) {
 
 // clearText tells whether a URL in normal form is plain http to another machine.
 func clearText(normal string) bool {
-	host, ok := strings.CutPrefix(normal, "http://")
-	if !ok {
+	u, err := url.Parse(normal)
+	if err != nil || u.Scheme != "http" {
 		return false
 	}
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
+	host := u.Hostname()
 	if a, err := netip.ParseAddr(host); err == nil {
 		return !a.Unmap().IsLoopback()
 	}

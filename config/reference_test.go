@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "write deploy/docs/configuration.md anew
 const referenceFile = "../deploy/docs/configuration.md"
 
 func TestReferenceDocument(t *testing.T) {
-	want, err := Reference()
+	want, err := referenceText()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestReferenceDocument(t *testing.T) {
 
 // The document names every key and every variable that loading knows.
 func TestReferenceIsComplete(t *testing.T) {
-	text, err := Reference()
+	text, err := referenceText()
 	if err != nil {
 		t.Fatal(err)
 	}

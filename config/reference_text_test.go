@@ -15,14 +15,14 @@ import (
 //go:embed config.go
 var configSource string
 
-//go:embed reference.md
+//go:embed testdata/reference.md
 var referenceIntro string
 
-// Reference is the text of deploy/docs/configuration.md: every key with its
+// referenceText is the text of deploy/docs/configuration.md: every key with its
 // type, default, variable and meaning, from the structs and comments of
 // config.go. The error is a comment that is missing, or that names another
 // default than Default does.
-func Reference() (string, error) {
+func referenceText() (string, error) {
 	comments, err := fieldComments()
 	if err != nil {
 		return "", err

@@ -13,12 +13,15 @@ import (
 )
 
 var (
-	operatorKeyName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
-	sha256Hex       = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+	keyName   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+	sha256Hex = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 )
 
 // sha256OfNothing is what a script prints that hashed a variable it never set.
 const sha256OfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// ValidKeyName tells whether an operator key may have that name.
+func ValidKeyName(name string) bool { return keyName.MatchString(name) }
 
 func (k *checker) public(p Public) {
 	switch normal, err := normalURL(p.URL); {
@@ -107,7 +110,7 @@ func (k *checker) operatorKey(path string, key OperatorKey) {
 	switch {
 	case key.Name == "":
 		k.problem(path+".name", "is missing: say whose key it is")
-	case !operatorKeyName.MatchString(key.Name):
+	case !ValidKeyName(key.Name):
 		k.problem(path+".name", "must be 1 to 63 letters, digits, dots, underscores or hyphens, not %s", quote(key.Name))
 	}
 	switch {

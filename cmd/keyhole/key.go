@@ -6,16 +6,14 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"regexp"
 
 	"github.com/spf13/cobra"
+
+	"keyhole/config"
 )
 
 // keyPrefix lets scanners for leaked secrets recognise an operator key.
 const keyPrefix = "khk_"
-
-// keyName is what a key's name may be: as the configuration has it.
-var keyName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
 
 // newKey builds keyhole key.
 func newKey(world *surroundings) *cobra.Command {
@@ -42,7 +40,7 @@ func newKeyNew(world *surroundings) *cobra.Command {
 		Short: "Make an operator key: the secret on standard output, once; its configuration on standard error",
 		Args:  exactly(0, "--name alone"),
 		RunE: func(*cobra.Command, []string) error {
-			if !keyName.MatchString(name) {
+			if !config.ValidKeyName(name) {
 				return usage("a key needs a name of 1 to 63 letters, digits, dots, underscores and hyphens", "give one by --name, such as --name ci")
 			}
 			secret := newOperatorKey()

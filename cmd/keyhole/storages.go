@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net/netip"
-	"net/url"
 	"os"
 	"time"
 
@@ -170,17 +168,4 @@ func storageNames(cfg *config.Config) []string {
 		names[i] = cfg.Storage[i].Name
 	}
 	return names
-}
-
-// insecure tells whether recipients are reached over plain http off loopback.
-func insecure(publicURL string) bool {
-	u, err := url.Parse(publicURL)
-	if err != nil || u.Scheme == "https" {
-		return err != nil
-	}
-	if u.Hostname() == "localhost" {
-		return false
-	}
-	addr, err := netip.ParseAddr(u.Hostname())
-	return err != nil || !addr.IsLoopback()
 }
