@@ -11,32 +11,26 @@ import (
 	"keyhole/gateway/client"
 )
 
-// textFlags returns every flag of every command that takes text.
-func textFlags() []string {
-	return []string{
-		"allow", "bucket", "config", "created-by", "expires", "filename", "key", "key-file", "label", "name", "not-before",
-		"note", "operator", "operator-url", "passphrase-file", "pin", "prefix", "preset", "public", "reason", "s3", "state",
-		"storage", "url", "version-id",
-	}
-}
-
 // noEmptyFlag refuses a text flag that was given and is empty: an unset variable
 // of a script must not turn `list --bucket "$B"` into a list of everything.
 func noEmptyFlag(cmd *cobra.Command) error {
-	for _, name := range textFlags() {
-		f := cmd.Flags().Lookup(name)
-		if f == nil || !f.Changed {
-			continue
-		}
+	for _, f := range collect(cmd.Flags().Visit) { // those that were given, by name
 		empty := f.Value.String() == ""
 		if several, ok := f.Value.(interface{ GetSlice() []string }); ok {
 			empty = slices.Contains(several.GetSlice(), "")
 		}
 		if empty {
-			return usage("--"+name+" is empty; leave it out or give it a value", "is a variable behind it that is not set?")
+			return usage("--"+f.Name+" is empty; leave it out or give it a value", "is a variable behind it that is not set?")
 		}
 	}
 	return nil
+}
+
+// collect returns what visit hands out.
+func collect[F any](visit func(func(F))) []F {
+	var all []F
+	visit(func(f F) { all = append(all, f) })
+	return all
 }
 
 // inFlags names what the service refuses as share's flags instead of the API's

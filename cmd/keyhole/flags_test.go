@@ -46,7 +46,12 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	}
 	walk(newRoot(&surroundings{}))
 	slices.Sort(found)
-	if found = slices.Compact(found); !slices.Equal(found, textFlags()) {
+	want := []string{
+		"allow", "bucket", "config", "created-by", "expires", "filename", "key", "key-file", "label", "name", "not-before",
+		"note", "operator", "operator-url", "passphrase-file", "pin", "prefix", "preset", "public", "reason", "s3", "state",
+		"storage", "url", "version-id",
+	}
+	if found = slices.Compact(found); !slices.Equal(found, want) {
 		t.Errorf("the commands have %q", found)
 	}
 }
@@ -149,6 +154,18 @@ func TestDemoAddresses(t *testing.T) {
 		}
 		if tt.public == "localhost:28080" && f.public != "127.0.0.1:28080" {
 			t.Errorf("localhost is %s", f.public)
+		}
+	}
+}
+
+// What demo prints is copied into a shell.
+func TestShellWord(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"/usr/bin/keyhole": "/usr/bin/keyhole", "/tmp/a b/keyhole": "'/tmp/a b/keyhole'", "/tmp/it's/$x": `'/tmp/it'\''s/$x'`, "": "''",
+	} {
+		if got := shellWord(in); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
 		}
 	}
 }
