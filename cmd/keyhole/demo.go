@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -174,18 +174,23 @@ Ctrl-C stops it.
 }
 
 // programName is what a shell can call this program by: its name where it is
-// installed, otherwise its path, under go run too.
+// installed, otherwise its path, quoted, under go run too.
 func programName() (string, error) {
 	const name = "keyhole"
 	if _, err := exec.LookPath(name); err == nil {
 		return name, nil
 	}
-	return os.Executable()
+	path, err := os.Executable()
+	return shellWord(path), err
 }
 
-// randomHex returns n random bytes in hexadecimal.
-func randomHex(n int) string {
-	b := make([]byte, n)
-	rand.Read(b)
-	return hex.EncodeToString(b)
+// shellWord quotes what a POSIX shell would not take for one plain word.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
+
+// plainWord is what no shell gives a meaning of its own.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._-]+$`)

@@ -3,12 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"mime"
 	"net"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -54,22 +54,19 @@ func startDemoRedis() (*miniredis.Miniredis, error) {
 		return nil, fmt.Errorf("start the demo's Redis: %w", err)
 	}
 	m.ClockTTL(true) // keys expire by the clock, as in Redis
-	err := m.Server().Register("ROLE", func(c *server.Peer, _ string, _ []string) {
-		c.WriteLen(3)
-		c.WriteBulk("master")
-		c.WriteInt(0)
-		c.WriteLen(0)
-	})
-	if err != nil {
-		m.Close()
-		return nil, fmt.Errorf("start the demo's Redis: %w", err)
-	}
 	m.Server().SetPreHook(func(c *server.Peer, cmd string, _ ...string) bool {
-		if !strings.EqualFold(cmd, "INFO") {
+		switch cmd {
+		case "ROLE":
+			c.WriteLen(3)
+			c.WriteBulk("master")
+			c.WriteInt(0)
+			c.WriteLen(0)
+		case "INFO":
+			c.WriteBulk("redis_version:7.0.0\r\nredis_mode:standalone\r\nrole:master\r\nconnected_slaves:0\r\nloading:0\r\n" +
+				"maxmemory:0\r\nmaxmemory_policy:noeviction\r\naof_enabled:0\r\nrdb_last_save_time:0\r\n")
+		default:
 			return false
 		}
-		c.WriteBulk("redis_version:7.0.0\r\nredis_mode:standalone\r\nrole:master\r\nconnected_slaves:0\r\nloading:0\r\n" +
-			"maxmemory:0\r\nmaxmemory_policy:noeviction\r\naof_enabled:0\r\nrdb_last_save_time:0\r\n")
 		return true
 	})
 	return m, nil
@@ -84,7 +81,7 @@ type demoS3 struct {
 
 // startDemoS3 starts the server with the objects in it.
 func startDemoS3(ctx context.Context, address string, objects []demoObject) (*demoS3, error) {
-	s := &demoS3{accessKey: "DEMO" + strings.ToUpper(randomHex(8)), secret: randomHex(20)}
+	s := &demoS3{accessKey: "DEMO" + rand.Text()[:16], secret: rand.Text()}
 	backend := s3mem.New()
 	for _, bucket := range []string{demoFiles, demoReports} {
 		if err := backend.CreateBucket(ctx, bucket); err != nil {

@@ -38,7 +38,7 @@ configures is asked.`,
 			operator.url = cmp.Or(operator.url, healthURL(world))
 			c, err := operator.connect(world, "")
 			if err != nil {
-				return err
+				return whereHealthIs(err)
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), healthTimeout)
 			defer cancel()
@@ -97,12 +97,14 @@ func healthURL(world *surroundings) string {
 
 // whereHealthIs says what to do where nobody, or somebody else, answers.
 func whereHealthIs(err error) error {
-	hint := "try again; if it stays so, the service's log says more"
+	hint, code := "try again; if it stays so, the service's log says more", exitFailed
 	switch {
+	case errors.Is(err, client.ErrAddress):
+		hint, code = "set --url or KEYHOLE_OPERATOR_URL to a URL such as "+defaultOperatorURL, exitUsage
 	case errors.Is(err, client.ErrUnreachable):
 		hint = "is it running, and is --url its operator address, or its metrics.listen where that is set?"
 	case errors.Is(err, client.ErrNotKeyhole):
 		hint = "give its operator address by --url, or its metrics.listen where that is set; recipients' address has no health"
 	}
-	return &hinted{err: err, hint: hint, code: exitFailed}
+	return &hinted{err: err, hint: hint, code: code}
 }

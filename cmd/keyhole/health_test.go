@@ -52,8 +52,7 @@ func TestHealthOfMetricsApart(t *testing.T) {
 	in := install(t)
 	metrics := freeAddress(t)
 	g := in.launch("KEYHOLE_METRICS_LISTEN=" + metrics)
-	path := filepath.Join(in.dir, "keyhole-"+strings.ReplaceAll(strings.TrimPrefix(g.public, "http://"), ":", "-")+".yaml")
-	environ := []string{"KEYHOLE_CONFIG=" + path, "KEYHOLE_METRICS_LISTEN=" + metrics, "KEYHOLE_OPERATOR_URL=" + g.operator}
+	environ := []string{"KEYHOLE_CONFIG=" + g.config, "KEYHOLE_METRICS_LISTEN=" + metrics, "KEYHOLE_OPERATOR_URL=" + g.operator}
 	health := func(environ []string) (int, string) {
 		var out bytes.Buffer
 		code := run(t.Context(), []string{"health", "--live"}, surroundings{stdout: &out, stderr: &out, environ: environ})
@@ -80,6 +79,16 @@ func TestHealthOfAnotherServer(t *testing.T) {
 	var out bytes.Buffer
 	code := run(t.Context(), []string{"health", "--url", another.URL}, surroundings{stdout: &out, stderr: &out})
 	if code != exitFailed || !strings.Contains(out.String(), "not an answer of keyhole") || !strings.Contains(out.String(), "\n  give its operator address by --url") {
+		t.Errorf("exit %d, %s", code, out.String())
+	}
+}
+
+// A mistyped --url is wrong usage, and the hint names the flag that was given.
+func TestHealthOfNoAddress(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	code := run(t.Context(), []string{"health", "--url", "127.0.0.1:8081"}, surroundings{stdout: &out, stderr: &out})
+	if code != exitUsage || !strings.Contains(out.String(), "\n  set --url or KEYHOLE_OPERATOR_URL to a URL") {
 		t.Errorf("exit %d, %s", code, out.String())
 	}
 }

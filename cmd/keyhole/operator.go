@@ -98,7 +98,7 @@ func (f *operatorFlags) open(world *surroundings, arg string) (*client.Client, s
 func (f *operatorFlags) connect(world *surroundings, key string) (*client.Client, error) {
 	c, err := client.New(cmp.Or(f.url, world.getenv("KEYHOLE_OPERATOR_URL"), defaultOperatorURL), key)
 	if err != nil {
-		return nil, usage(err.Error(), "set --operator-url or KEYHOLE_OPERATOR_URL to the operator address")
+		return nil, &hinted{err: err, hint: "set --operator-url or KEYHOLE_OPERATOR_URL to the operator address", code: exitUsage}
 	}
 	return c, nil
 }
