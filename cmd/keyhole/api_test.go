@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"keyhole/gateway/api"
+	"keyhole/gateway/client"
 )
 
 // TestBadRequests sends what a hostile or careless client may send to the real
@@ -137,7 +138,7 @@ func TestBadRequests(t *testing.T) {
 		})
 	}
 	t.Run("nothing was issued", func(t *testing.T) {
-		page, err := g.client.List(t.Context(), listAll)
+		page, err := g.client.List(t.Context(), client.ListOptions{})
 		if err != nil || len(page.Links) != 0 {
 			t.Errorf("%d links, %v", len(page.Links), err)
 		}

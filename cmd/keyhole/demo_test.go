@@ -15,9 +15,6 @@ import (
 	"keyhole/gateway/client"
 )
 
-// listAll selects every link.
-var listAll = client.ListOptions{} //nolint:gochecknoglobals // the zero value, by a name
-
 // TestDemo runs the demo as a new user does: the link that it prints downloads
 // the very file, and its S3 server refuses what was tampered with.
 func TestDemo(t *testing.T) {
@@ -79,7 +76,7 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := c.List(t.Context(), listAll)
+	page, err := c.List(t.Context(), client.ListOptions{})
 	if err != nil || len(page.Links) != 1 {
 		t.Fatalf("%d links, %v", len(page.Links), err)
 	}
@@ -93,11 +90,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("after the revocation: %d", a.status)
 	}
 
-	if err := p.command.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	<-p.done
-	if p.err != nil {
-		t.Errorf("Ctrl-C ends it with %v", p.err)
+	if err := p.terminate(t, syscall.SIGINT); err != nil {
+		t.Errorf("Ctrl-C ends it with %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -100,13 +101,7 @@ func TestStartWithoutRedis(t *testing.T) {
 		t.Errorf("readiness is %+v, %v", r, err)
 	}
 	in.redis.Start(t)
-	eventually(t, "the gateway to be ready", func() error {
-		r, err := g.client.Ready(t.Context())
-		if err == nil && !r.Ready {
-			err = errors.New("not ready")
-		}
-		return err
-	})
+	g.waitReady(t)
 }
 
 // Redis that would evict links is refused at the start, and stops the clicks
@@ -213,7 +208,7 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 		return nil
 	})
 	before := answered.Load()
-	if err := g.process.terminate(t); err != nil {
+	if err := g.process.terminate(t, syscall.SIGTERM); err != nil {
 		t.Errorf("the service ends with %v", err)
 	}
 	clients.Wait()

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,7 +22,7 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// binary is the program under test, built once; main_test.go sets it.
+// binary is the program under test.
 var binary string //nolint:gochecknoglobals // built by TestMain for all tests
 
 func TestMain(m *testing.M) {
@@ -76,6 +75,7 @@ func (in *installation) put(t *testing.T, key string, content []byte) {
 // instance is one running keyhole serve.
 type instance struct {
 	public, operator string // base URLs
+	config           string // path of its file
 	process          *process
 	client           *client.Client
 }
@@ -85,14 +85,20 @@ type instance struct {
 func (in *installation) start(env ...string) *instance {
 	in.t.Helper()
 	g := in.launch(env...)
-	eventually(in.t, "the gateway to be ready", func() error {
-		r, err := g.client.Ready(in.t.Context())
+	g.waitReady(in.t)
+	return g
+}
+
+// waitReady waits until the gateway is ready.
+func (g *instance) waitReady(t *testing.T) {
+	t.Helper()
+	eventually(t, "the gateway to be ready", func() error {
+		r, err := g.client.Ready(t.Context())
 		if err == nil && !r.Ready {
 			err = fmt.Errorf("not ready: %+v", r)
 		}
 		return errors.Join(err, g.process.exited())
 	})
-	return g
 }
 
 // launch starts a gateway and does not wait for it.
@@ -101,7 +107,7 @@ func (in *installation) launch(env ...string) *instance {
 	public, operator := freeAddress(in.t), freeAddress(in.t)
 	path := in.writeConfig(public, operator)
 	g := &instance{
-		public: "http://" + public, operator: "http://" + operator,
+		public: "http://" + public, operator: "http://" + operator, config: path,
 		process: startProcess(in.t, binary, env, "serve", "--config", path),
 	}
 	var err error
@@ -186,17 +192,17 @@ func (p *process) exited() error {
 	}
 }
 
-// terminate sends SIGTERM and waits for the end.
-func (p *process) terminate(t *testing.T) error {
+// terminate sends SIGTERM or SIGINT and waits for the end.
+func (p *process) terminate(t *testing.T, signal os.Signal) error {
 	t.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.command.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case <-p.done:
 		return p.err
 	case <-time.After(30 * time.Second):
-		t.Fatal("the process does not end within 30 s of SIGTERM")
+		t.Fatal("the process does not end within 30 s of its signal")
 		return nil
 	}
 }

@@ -72,13 +72,7 @@ func useService(t *testing.T, in *installation, g *instance) {
 		t.Fatalf("without Redis: %d", a.status)
 	}
 	in.redis.Resume(t)
-	eventually(t, "Redis to be back", func() error {
-		r, err := g.client.Ready(t.Context())
-		if err == nil && !r.Ready {
-			err = errors.New("not ready")
-		}
-		return err
-	})
+	g.waitReady(t)
 }
 
 // startPrometheus starts the shipped configuration against g, scraping once a

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -100,8 +101,9 @@ func runScript(t *testing.T, script string) {
 				})
 			},
 			"nowhere": func(ts *testscript.TestScript, _ bool, secrets []string) {
+				traces := running.traces(t, in)
 				for _, s := range append(secrets, in.key, s3test.RootSecret, redistest.Password, "X-Amz-Signature") {
-					for where, text := range running.traces(t, in) {
+					for where, text := range traces {
 						if strings.Contains(text, s[strings.LastIndexByte(s, '/')+1:]) {
 							ts.Fatalf("a secret is in %s", where)
 						}
@@ -145,7 +147,7 @@ func TestExpiryNeedsNoJob(t *testing.T) {
 	if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {
 		t.Fatalf("at once: %d", a.status)
 	}
-	if err := g.process.terminate(t); err != nil {
+	if err := g.process.terminate(t, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the permission to go without any gateway", func() error {
