@@ -28,18 +28,13 @@ func (a *API) click(c echo.Context) error {
 	if path == "/robots.txt" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte(robots))
 	}
-	var (
-		outcome gateway.Outcome
-		attempt gateway.Attempt
-		cause   error
-	)
+	attempt := gateway.Attempt{Method: r.Method, Address: a.address(c)}
+	outcome := gateway.OutcomeUnavailable // what a panic leaves
 	// A panic must not end the connection without an answer: doubt is a refusal.
-	if err := a.guard(func(c echo.Context) error {
-		outcome, attempt, cause = a.judge(c, path)
-		return nil
-	}, c); err != nil {
-		outcome, cause = gateway.OutcomeUnavailable, err
-	}
+	cause := a.guard(func(c echo.Context) (err error) {
+		outcome, err = a.judge(c, path, &attempt)
+		return err
+	}, c)
 	var sent error
 	if outcome != gateway.OutcomeRedirected {
 		sent = a.pages.refuse(c, outcome)
@@ -53,30 +48,29 @@ func (a *API) click(c echo.Context) error {
 // judge goes through the checks in the order that the documentation promises and
 // redirects where nothing refuses. What it returns beside the outcome is for the
 // log.
-func (a *API) judge(c echo.Context, path string) (gateway.Outcome, gateway.Attempt, error) {
+func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt) (gateway.Outcome, error) {
 	r := c.Request()
-	attempt := gateway.Attempt{Method: r.Method, Address: a.address(c)}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:
-		return gateway.OutcomeMethodNotAllowed, attempt, nil
+		return gateway.OutcomeMethodNotAllowed, nil
 	}
 	token, ok := strings.CutPrefix(path, "/")
 	if !ok || !gateway.ValidToken(token) {
-		return gateway.OutcomeNotFound, attempt, nil
+		return gateway.OutcomeNotFound, nil
 	}
 	attempt.ID = gateway.IDOf(token)
 	if prefetched(r) {
-		return gateway.OutcomeBadRequest, attempt, nil
+		return gateway.OutcomeBadRequest, nil
 	}
 	// A recipient who hangs up does not undo a click that Redis is counting.
-	answer, err := a.o.Service.Click(context.WithoutCancel(r.Context()), attempt)
+	answer, err := a.o.Service.Click(context.WithoutCancel(r.Context()), *attempt)
 	if answer.Outcome == gateway.OutcomeRedirected {
 		redirect(c, answer.Location)
 	} else if _, known := a.pages.refused[answer.Outcome]; !known {
-		return gateway.OutcomeUnavailable, attempt, fmt.Errorf("there is no answer for the outcome %q", answer.Outcome)
+		return gateway.OutcomeUnavailable, fmt.Errorf("there is no answer for the outcome %q", answer.Outcome)
 	}
-	return answer.Outcome, attempt, err
+	return answer.Outcome, err
 }
 
 // rawPath returns the request's path as it came over the wire: never decoded,
@@ -113,13 +107,8 @@ func redirect(c echo.Context, location string) {
 
 // publicHeaders sets what every public answer carries.
 func (a *API) publicHeaders(c echo.Context) {
-	h := c.Response().Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Robots-Tag", "noindex, nofollow")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", a.pages.policy)
-	closeAfterChunks(c)
+	setHeaders(c, a.pages.policy)
+	c.Response().Header().Set("X-Robots-Tag", "noindex, nofollow")
 }
 
 // logClick writes one line for one request of a recipient. Delivered clicks are

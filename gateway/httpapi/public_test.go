@@ -212,6 +212,10 @@ func TestPanicIsLoggedWithoutItsValue(t *testing.T) {
 	if !strings.Contains(text, "handler panicked") || !strings.Contains(text, "Admit") {
 		t.Errorf("the log does not say where: %s", text)
 	}
+	lines := b.lines(t)
+	if line := lines[len(lines)-1]; line["link"] != gateway.IDOf(liveToken).String() || line["address"] == "" {
+		t.Errorf("the click's line does not say whose: %v", line)
+	}
 	if strings.Contains(text, "canary") || strings.Contains(text, liveToken) {
 		t.Errorf("the log holds the value: %s", text)
 	}
