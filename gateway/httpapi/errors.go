@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -75,7 +76,13 @@ func (a *API) writeProblem(err error, c echo.Context) {
 	for _, f := range problem.Fields {
 		body.Errors = append(body.Errors, api.FieldError{Field: f.Field, Code: f.Code, Message: f.Message})
 	}
-	if status == http.StatusServiceUnavailable {
+	switch status {
+	case http.StatusMethodNotAllowed:
+		// The router lists OPTIONS first, which no path here answers.
+		if allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string); ok {
+			c.Response().Header().Set("Allow", strings.TrimPrefix(allow, "OPTIONS, "))
+		}
+	case http.StatusServiceUnavailable:
 		c.Response().Header().Set("Retry-After", retryAfter)
 	}
 	if err := writeJSON(c, status, api.ProblemType, body); err != nil {

@@ -26,14 +26,19 @@ const (
 // secureHeaders sets what every answer of the operator listener carries.
 func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		closeAfterChunks(c)
+		setHeaders(c, "default-src 'none'; frame-ancestors 'none'")
 		return next(c)
 	}
+}
+
+// setHeaders sets what every answer of both listeners carries.
+func setHeaders(c echo.Context, policy string) {
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", policy)
+	closeAfterChunks(c)
 }
 
 // closeAfterChunks ends the connection after a request in chunks. One that says
@@ -52,11 +57,11 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		begun := time.Now()
 		err := a.guard(next, c)
 		if err != nil {
-			a.writeProblem(err, c)
+			c.Error(err)
 		}
 		route := c.Path()
 		if !strings.HasPrefix(route, "/api/") {
-			if route != "" || c.Response().Status < http.StatusBadRequest {
+			if route != "" {
 				return nil
 			}
 			route = "none"
@@ -104,17 +109,14 @@ func milliseconds(d time.Duration) slog.Attr {
 // router would answer it by itself, without a key.
 func refuseOptions(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Request().Method != http.MethodOptions {
-			return next(c)
+		if c.Request().Method == http.MethodOptions && c.Get(echo.ContextKeyHeaderAllow) != nil {
+			return echo.ErrMethodNotAllowed
 		}
-		if allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string); ok {
-			c.Response().Header().Set("Allow", allow)
-		}
-		return echo.ErrMethodNotAllowed
+		return next(c)
 	}
 }
 
-// foldMethod bounds a label that clients could otherwise invent values for.
+// foldMethod bounds what clients could otherwise invent values for in the log.
 func foldMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete:
