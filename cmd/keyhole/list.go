@@ -61,10 +61,9 @@ func newList(world *surroundings) *cobra.Command {
 
 // listLinks asks for pages until there are limit links or no more.
 func listLinks(cmd *cobra.Command, c *client.Client, filter client.ListOptions, limit int) (api.LinkPage, error) {
-	const most = 500 // links on one page
 	all := api.LinkPage{Links: []api.Link{}}
 	for {
-		filter.Limit = min(limit-len(all.Links), most)
+		filter.Limit = min(limit-len(all.Links), api.MaxLimit)
 		page, err := c.List(cmd.Context(), filter)
 		if err != nil {
 			return all, err

@@ -85,9 +85,6 @@ func sensitivity(stated *bool) string {
 	return "no"
 }
 
-// mostEvents is how many events one page of the API has.
-const mostEvents = 500
-
 // newEvents builds keyhole events.
 func newEvents(world *surroundings) *cobra.Command {
 	var (
@@ -100,9 +97,9 @@ func newEvents(world *surroundings) *cobra.Command {
 		Short: "Show what happened to one link, newest first",
 		Args:  exactly(1, "one link, by id or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if limit < 1 || limit > mostEvents {
-				return usage(fmt.Sprintf("--limit is 1 to %d, not %d", mostEvents, limit),
-					fmt.Sprintf("give up to %d, or leave it out for 100", mostEvents))
+			if limit < 1 || limit > api.MaxLimit {
+				return usage(fmt.Sprintf("--limit is 1 to %d, not %d", api.MaxLimit, limit),
+					fmt.Sprintf("give up to %d, or leave it out for 100", api.MaxLimit))
 			}
 			c, id, err := operator.open(world, args[0])
 			if err != nil {
@@ -121,14 +118,14 @@ func newEvents(world *surroundings) *cobra.Command {
 					e.Time.Format(time.RFC3339), e.Kind, orDash(e.Outcome), orDash(e.Method), orDash(e.Actor), orDash(e.Address),
 				})
 			}
-			if page.Next != "" && limit < mostEvents {
-				defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", mostEvents)
+			if page.Next != "" && limit < api.MaxLimit {
+				defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", api.MaxLimit)
 			}
 			return printTable(world.stdout, rows)
 		},
 	}
 	operator.add(cmd)
-	cmd.Flags().IntVar(&limit, "limit", 100, "how many events at most, up to 500")
+	cmd.Flags().IntVar(&limit, "limit", 100, fmt.Sprintf("how many events at most, up to %d", api.MaxLimit))
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -4,11 +4,14 @@ package api
 
 import "time"
 
-// MediaType is the content type of every request and answer but problems.
+// MediaType is the content type of every JSON request and answer but problems.
 const MediaType = "application/json"
 
 // ProblemType is the content type of errors, RFC 9457.
 const ProblemType = "application/problem+json"
+
+// MaxLimit is the most entries that one page has.
+const MaxLimit = 500
 
 // IssueRequest is the body of POST /api/v1/links.
 type IssueRequest struct {

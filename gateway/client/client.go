@@ -83,9 +83,9 @@ var (
 	ErrNotUTF8 = errors.New("what is asked for is not valid UTF-8")
 )
 
-// Issue asks for a link. The answer alone holds its URL. A request that is not
-// UTF-8 is refused with ErrNotUTF8: JSON would put U+FFFD in its place, and share
-// another object.
+// Issue asks for a link. The answer alone holds its URL. A name, note or label that
+// is not UTF-8 is refused with ErrNotUTF8: JSON would put U+FFFD in its place, and
+// share another object.
 func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error) {
 	texts := []string{r.Storage, r.Bucket, r.Key, r.Filename, r.Note}
 	for name, value := range r.Labels {

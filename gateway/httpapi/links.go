@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,11 +13,8 @@ import (
 	"keyhole/gateway/api"
 )
 
-// The number of entries on a page: default and most.
-const (
-	defaultLimit = 50
-	maxLimit     = 500
-)
+// defaultLimit is the number of entries on a page.
+const defaultLimit = 50
 
 // issueLink answers POST /api/v1/links.
 func (a *API) issueLink(c echo.Context) error {
@@ -195,6 +191,9 @@ func queryOf(c echo.Context, known ...string) (map[string]string, error) {
 	if err != nil {
 		return nil, gateway.Errorf(gateway.CodeBadRequest, "the query is not well-formed")
 	}
+	if len(known) == 0 && len(values) > 0 {
+		return nil, gateway.Errorf(gateway.CodeBadRequest, "this request takes no parameters in the query")
+	}
 	query := make(map[string]string, len(values))
 	for name, value := range values {
 		if !slices.Contains(known, name) {
@@ -219,10 +218,8 @@ func limitOf(query map[string]string) (int, error) {
 		return defaultLimit, nil
 	}
 	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > maxLimit {
-		return 0, &gateway.Error{
-			Code: gateway.CodeBadRequest, Message: fmt.Sprintf("limit is a number from 1 to %d", maxLimit), Err: err,
-		}
+	if err != nil || limit < 1 || limit > api.MaxLimit {
+		return 0, gateway.Errorf(gateway.CodeBadRequest, "limit is a number from 1 to %d", api.MaxLimit)
 	}
 	return limit, nil
 }

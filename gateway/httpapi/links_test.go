@@ -42,6 +42,7 @@ func TestListQuery(t *testing.T) {
 		{"?limit=", 400, gateway.ListQuery{}},
 		{"?limit=5&limit=6", 400, gateway.ListQuery{}},
 		{"?limit=99999999999999999999", 400, gateway.ListQuery{}},
+		{"?limit=" + liveToken, 400, gateway.ListQuery{}},
 		{"?state=gone", 400, gateway.ListQuery{}},
 		{"?state=Active", 400, gateway.ListQuery{}},
 		{"?prefix=a&key=b", 400, gateway.ListQuery{}},
@@ -67,6 +68,9 @@ func TestListQuery(t *testing.T) {
 			if tt.status == 400 {
 				if p := a.problem(t); p.Code != "bad_request" || b.redis.query.Match != nil {
 					t.Errorf("got %s, and the store was asked: %v", p.Code, b.redis.query.Match != nil)
+				}
+				if strings.Contains(b.log.String(), liveToken) {
+					t.Errorf("the log repeats what was asked: %s", b.log)
 				}
 				return
 			}
