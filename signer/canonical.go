@@ -1,5 +1,7 @@
 package signer
 
+import "strings"
+
 // The bytes that SigV4 writes as they are, RFC 3986's unreserved characters
 // (section 2.3), as one bit per byte: below 64, and from 64 to 127.
 const (
@@ -55,25 +57,15 @@ func appendParameter(b []byte, name, value string) []byte {
 // resolve those before they send (RFC 3986 section 5.2.4), so the request that
 // arrives would be for another path than the one signed.
 func hasDotSegment(path string) bool {
-	for start := 0; start <= len(path); {
-		end := start
-		for end < len(path) && path[end] != '/' {
-			end++
-		}
-		if segment := path[start:end]; segment == "." || segment == ".." {
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
 			return true
 		}
-		start = end + 1
 	}
 	return false
 }
 
 // hasControl reports whether s holds a C0 control or DEL.
 func hasControl(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] == 0x7f {
-			return true
-		}
-	}
-	return false
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
