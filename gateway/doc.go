@@ -20,11 +20,12 @@
 // # The life of a click
 //
 // A recipient opens the short URL. The path's bytes are judged before anything
-// is asked: what cannot be a token costs nothing. [Service.Click] hashes the
-// token and lets the store judge the click in one atomic script, which counts
-// it, writes its event and returns what to sign, or says why not. The storage's
-// presigner then signs a URL that lives for seconds, never longer than the link
-// or the credential that signs it, for exactly the method that was asked with.
+// is asked: what cannot be a token costs nothing. Its hash goes to
+// [Service.Click], which lets the store judge the click in one atomic script:
+// that counts it, writes its event and returns what to sign, or says why not.
+// The storage's presigner then signs a URL that lives for seconds, never longer
+// than the link or the credential that signs it, for exactly the method that the
+// recipient follows with.
 // The answer is a redirect to it. Whatever is unexpected on the way is an
 // [OutcomeUnavailable]: doubt is a refusal, never a redirect.
 package gateway

@@ -23,7 +23,6 @@ type fakeStore struct {
 	life    time.Duration
 	by      Origin
 	query   ListQuery
-	reason  string
 	calls   int
 }
 
@@ -73,7 +72,7 @@ func (s *fakeStore) Revoke(_ context.Context, id ID, reason string, by Origin) (
 		link.State, link.RevokedAt, link.RevokedBy, link.RevokeReason = StateRevoked, s.now, by.Actor, reason
 		s.links[id] = link
 	}
-	s.reason, s.by = reason, by
+	s.by = by
 	return link, changed, nil
 }
 

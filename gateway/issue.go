@@ -56,7 +56,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 		return Issued{}, err
 	}
 	if fields := checkIssue(req); len(fields) > 0 {
-		return Issued{}, &Error{Code: CodeInvalid, Message: "the request names something that cannot be: see errors", Fields: fields}
+		return Issued{}, invalidFields(fields...)
 	}
 	storage, err := s.storageOf(req.Storage, req.Bucket)
 	if err != nil {

@@ -56,7 +56,7 @@ func TestIssueNeverGivesTheSameTokenTwice(t *testing.T) {
 	}
 }
 
-// What a key may be, and what not: list "Keys and buckets".
+// What a key may be, and what not.
 func TestIssueTakesKeysLiterally(t *testing.T) {
 	t.Parallel()
 	good := []string{

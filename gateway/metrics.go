@@ -172,18 +172,16 @@ type Gauge struct {
 // RegisterGauge registers a value that is asked for at each scrape, within timeout.
 func RegisterGauge(registerer prometheus.Registerer, timeout time.Duration, g Gauge) {
 	registerer.MustRegister(&scraped{
+		gauge:   g,
 		desc:    prometheus.NewDesc("keyhole_"+g.Name, g.Help, nil, g.Labels),
-		kind:    g.Type,
-		read:    g.Read,
 		timeout: timeout,
 	})
 }
 
 // scraped is the collector of one Gauge.
 type scraped struct {
+	gauge   Gauge
 	desc    *prometheus.Desc
-	kind    prometheus.ValueType
-	read    func(context.Context) (float64, error)
 	timeout time.Duration
 }
 
@@ -194,7 +192,7 @@ func (s *scraped) Describe(ch chan<- *prometheus.Desc) { ch <- s.desc }
 func (s *scraped) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
-	if value, err := s.read(ctx); err == nil {
-		ch <- prometheus.MustNewConstMetric(s.desc, s.kind, value)
+	if value, err := s.gauge.Read(ctx); err == nil {
+		ch <- prometheus.MustNewConstMetric(s.desc, s.gauge.Type, value)
 	}
 }

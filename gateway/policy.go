@@ -126,10 +126,12 @@ func within(actor *Actor, field string, life, limit time.Duration, rule string) 
 
 // invalid is a CodeInvalid error about one field.
 func invalid(field, code, message string) *Error {
-	return &Error{
-		Code: CodeInvalid, Message: "the request names something that cannot be: see errors",
-		Fields: []FieldError{{field, code, message}},
-	}
+	return invalidFields(FieldError{field, code, message})
+}
+
+// invalidFields is a CodeInvalid error about all that is wrong.
+func invalidFields(fields ...FieldError) *Error {
+	return &Error{Code: CodeInvalid, Message: "the request names something that cannot be: see errors", Fields: fields}
 }
 
 // minLife is the shortest life a link can be given: the signed URL counts whole

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -167,7 +168,7 @@ func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string
 		return Link{}, err
 	}
 	if utf8.RuneCountInString(reason) > maxReason {
-		return Link{}, invalid("reason", "too_long", "at most 1000 characters")
+		return Link{}, invalid("reason", "too_long", fmt.Sprintf("at most %d characters", maxReason))
 	}
 	if _, err := s.find(ctx, actor, id); err != nil {
 		return Link{}, err
@@ -189,8 +190,7 @@ func storeError(err error) error {
 		return &Error{Code: CodeNotFound, Message: "there is no such link, or none that this key may see", Err: err}
 	case errors.Is(err, ErrCursor):
 		return &Error{Code: CodeBadRequest, Message: "the cursor was not made by this listing; start again without it", Err: err}
-	}
-	if errors.Is(err, ErrRecord) {
+	case errors.Is(err, ErrRecord):
 		return &Error{Code: CodeUnavailable, Message: "Redis holds a record that this version does not understand; ask the version that wrote it", Err: err}
 	}
 	return &Error{Code: CodeUnavailable, Message: "Redis cannot be asked now; try again", Err: err}

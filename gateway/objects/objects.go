@@ -53,7 +53,7 @@ type Options struct {
 	// Wrap wraps the transport that every request goes through, so that a clock
 	// can read the answers' Date.
 	Wrap func(http.RoundTripper) http.RoundTripper
-	// Observe is told of every request, by operation and result.
+	// Observe is told of every question, retries included, by operation and result.
 	Observe func(operation, result string, d time.Duration)
 }
 
