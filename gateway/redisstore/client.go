@@ -123,6 +123,7 @@ func cluster(o ClientOptions, connections int) redis.UniversalClient {
 		DisableRoutingPolicies:   true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
+	client.OnNewNode(func(node *redis.Client) { node.AddHook(askAnother{}) })
 	client.AddHook(lookAgain{client})
 	return client
 }
@@ -160,6 +161,33 @@ func (l lookAgain) after(ctx context.Context, err error) {
 	if err != nil && !errors.As(err, &answer) {
 		l.client.ReloadState(ctx)
 	}
+}
+
+// askAnother is a hook of every node. go-redis asks the nodes in turn who the
+// masters are, until one answers. One that hangs may use up half of the time
+// that is left, so that another can be asked and what was asked for be done.
+type askAnother struct{}
+
+// DialHook implements redis.Hook.
+func (askAnother) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook implements redis.Hook.
+func (askAnother) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if _, learning := cmd.(*redis.ClusterSlotsCmd); learning {
+			if deadline, ok := ctx.Deadline(); ok {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+				defer cancel()
+			}
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (askAnother) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 // LogTo sends what go-redis itself has to say, lost connections and failovers,

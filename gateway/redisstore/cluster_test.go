@@ -152,3 +152,26 @@ func sameOffset(master, replica *redistest.Server) error {
 	}
 	return nil
 }
+
+// TestSilentNode gives gateways that start a node that takes connections and
+// says nothing: another is asked who the masters are, for readiness and for the
+// first click alike.
+func TestSilentNode(t *testing.T) {
+	g := redistest.StartCluster(t)
+	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	o := clientOptions(redisstore.ModeCluster, silent.Addr().String(), g.Addresses[0])
+	prefix := newPrefix()
+	link := create(t, open(t, clientOptions(redisstore.ModeCluster, g.Addresses...), withPrefix(prefix)), newLink(t))
+	o.Timeout = time.Second
+	for range 8 { // Whom go-redis asks first is chance.
+		s := open(t, o, withPrefix(prefix))
+		if err := s.Ready(t.Context()); err != nil {
+			t.Errorf("ready: %v", err)
+		}
+		equal(t, "first click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+	}
+}

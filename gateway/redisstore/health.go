@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,15 +29,13 @@ var (
 // ServerInfo is what a server says about itself. In a cluster it is what all
 // masters have in common, and the worst of what they have not.
 type ServerInfo struct {
-	Version     string // such as "7.0.15"
-	Valkey      bool   // Valkey rather than Redis
-	Role        string // "master" or "slave"
-	MaxMemory   int64  // bytes, 0: not limited
-	Policy      string // maxmemory-policy
-	AOF         bool   // every write goes to an append-only file
-	LastSave    time.Time
-	Replicas    int // connected ones
-	MinReplicas bool
+	Version   string // such as "7.0.15"
+	Valkey    bool   // Valkey rather than Redis
+	Role      string // "master" or "slave"
+	MaxMemory int64  // bytes, 0: not limited
+	Policy    string // maxmemory-policy
+	AOF       bool   // every write goes to an append-only file
+	Replicas  int    // connected ones
 }
 
 // Evicting tells whether the server may throw keys away.
@@ -147,7 +144,7 @@ func (c *Client) inspect(ctx context.Context) (ServerInfo, error) {
 func inspectMasters(ctx context.Context, all *redis.ClusterClient) (ServerInfo, error) {
 	var mu sync.Mutex
 	var worst *ServerInfo
-	err := forEachMaster(ctx, all, func(node *redis.Client) error {
+	err := all.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		info, err := inspectMaster(ctx, node)
 		if info.Version != "" {
 			mu.Lock()
@@ -165,28 +162,6 @@ func inspectMasters(ctx context.Context, all *redis.ClusterClient) (ServerInfo, 
 	return *worst, err
 }
 
-// forEachMaster calls ask for every master of a cluster, all at once. go-redis
-// first asks some node who the masters are. Should that one hang, it must not
-// use up the time of the others: after half of it they are asked that were
-// masters last.
-func forEachMaster(ctx context.Context, all *redis.ClusterClient, ask func(node *redis.Client) error) error {
-	learning, cancel := ctx, context.CancelFunc(func() {})
-	if deadline, ok := ctx.Deadline(); ok {
-		learning, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
-	}
-	defer cancel()
-	var known atomic.Bool
-	each := func(_ context.Context, node *redis.Client) error {
-		known.Store(true)
-		return ask(node)
-	}
-	err := all.ForEachMaster(learning, each)
-	if !known.Load() {
-		err = all.ForEachMaster(ctx, each)
-	}
-	return err
-}
-
 // worse joins what two masters of one cluster say.
 func (i ServerInfo) worse(than *ServerInfo) *ServerInfo {
 	if than == nil {
@@ -197,11 +172,7 @@ func (i ServerInfo) worse(than *ServerInfo) *ServerInfo {
 		w = i
 	}
 	w.AOF = i.AOF && than.AOF
-	w.MinReplicas = i.MinReplicas && than.MinReplicas
 	w.Replicas = min(i.Replicas, than.Replicas)
-	if i.LastSave.Before(than.LastSave) {
-		w.LastSave = i.LastSave
-	}
 	return &w
 }
 
@@ -261,20 +232,16 @@ func (asked inspection) read(ended error) (ServerInfo, error) {
 	}
 	fields := parseInfo(text)
 	i := ServerInfo{
-		Version:     cmp.Or(fields["valkey_version"], fields["redis_version"]),
-		Valkey:      fields["valkey_version"] != "" || fields["server_name"] == "valkey",
-		Policy:      fields["maxmemory_policy"],
-		AOF:         fields["aof_enabled"] == "1",
-		MinReplicas: fields["min_slaves_good_slaves"] != "",
+		Version: cmp.Or(fields["valkey_version"], fields["redis_version"]),
+		Valkey:  fields["valkey_version"] != "" || fields["server_name"] == "valkey",
+		Policy:  fields["maxmemory_policy"],
+		AOF:     fields["aof_enabled"] == "1",
 	}
 	if len(answer) > 0 {
 		i.Role, _ = answer[0].(string)
 	}
 	i.MaxMemory, _ = strconv.ParseInt(fields["maxmemory"], 10, 64)
 	i.Replicas, _ = strconv.Atoi(fields["connected_slaves"])
-	if saved, err := strconv.ParseInt(fields["rdb_last_save_time"], 10, 64); err == nil {
-		i.LastSave = time.Unix(saved, 0).UTC()
-	}
 	if i.Version == "" || i.Policy == "" {
 		return ServerInfo{}, errors.New("INFO says no version or no policy")
 	}
