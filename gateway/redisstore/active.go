@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -56,7 +55,7 @@ func (s *Store) Dropped(ctx context.Context) (_ int64, err error) {
 	var total int64
 	for _, stream := range streams {
 		info, err := stream.Result()
-		if redis.HasErrorPrefix(err, "no such key") || errors.Is(err, redis.Nil) {
+		if redis.HasErrorPrefix(err, "no such key") {
 			continue // No link of that partition has been issued yet.
 		}
 		if err != nil {

@@ -17,20 +17,8 @@ func TestBudget(t *testing.T) {
 	}
 	const hay = 11_000
 	each(hay, func(int) { create(t, s, newLink(t)) })
-	q := gateway.ListQuery{State: gateway.StateRevoked, Limit: 50}
-	pages := 0
-	var found []gateway.Link
-	for {
-		page, err := s.List(t.Context(), q)
-		if err != nil {
-			t.Fatalf("list: %v", err)
-		}
-		pages++
-		found = append(found, page.Links...)
-		if q.Cursor = page.Next; q.Cursor == "" {
-			break
-		}
-	}
+	pages := 1
+	found := listed(t, s, gateway.ListQuery{State: gateway.StateRevoked, Limit: 50}, func() { pages++ })
 	equal(t, "pages", pages, 3)
 	if len(found) != 1 || found[0].ID != needle.ID {
 		t.Errorf("found %d links", len(found))

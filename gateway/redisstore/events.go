@@ -3,7 +3,7 @@ package redisstore
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
+	"errors"
 	"slices"
 	"time"
 
@@ -44,14 +44,13 @@ func (s *Store) Events(ctx context.Context, id gateway.ID, cursor string, limit 
 	default:
 		return gateway.EventList{}, unavailable("events", gateway.ErrRecord)
 	}
-	r.number()
 	clicks, err := clicksOf(id, r.list(), from)
 	if err != nil {
 		return gateway.EventList{}, unavailable("events", err)
 	}
 	operations, err := operationsOf(r.list())
-	if err != nil || r.err != nil {
-		return gateway.EventList{}, unavailable("events", fmt.Errorf("%w: %w", gateway.ErrRecord, err))
+	if err := errors.Join(r.err, err); err != nil {
+		return gateway.EventList{}, unavailable("events", err)
 	}
 	page, next := eventList(clicks, operations, limit)
 	if next != nil {
@@ -61,8 +60,9 @@ func (s *Store) Events(ctx context.Context, id gateway.ID, cursor string, limit 
 }
 
 // eventPosition says where a page of events ended: clicks from time on back,
-// of those at that very millisecond only the oldest few, which neither a new
-// click nor the cut of old ones changes; operators' events from one on back.
+// of those at that very millisecond only the oldest few, which no new click
+// changes; operators' events from one on back. Should the cut of old clicks fall
+// into that millisecond, some of its events come twice.
 type eventPosition struct {
 	time      int64  // milliseconds
 	clicks    int    // how many of that millisecond are left; -1: no position

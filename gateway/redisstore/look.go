@@ -19,9 +19,9 @@ var errUnseen = errors.New("redis has not been seen whole yet")
 // The first call looks by itself, over the connections that it goes on with and
 // with a deadline of its own, so that a slow Redis is looked at all the same.
 func (s *Store) begin(ctx context.Context, c redis.UniversalClient) (context.Context, context.CancelFunc, error) {
-	if !s.prepared.Load() || s.mistrust.Load() == &errUnseen {
+	if s.cursors.Load() == nil || s.mistrust.Load() == &errUnseen {
 		// What was found wrong with a server stops clicks, not revocations.
-		if err := s.look(ctx, c); !s.prepared.Load() {
+		if err := s.look(ctx, c); s.cursors.Load() == nil {
 			return ctx, func() {}, unavailable("look", err)
 		}
 	}
@@ -39,8 +39,8 @@ func (s *Store) trusted(doing string) error {
 	return nil
 }
 
-// look asks Redis all that Ready is to know and prepares the store, in one
-// round trip to every node concerned.
+// look asks Redis all that Ready is to know and prepares the store, in one round
+// trip; a cluster is first asked for its masters.
 func (s *Store) look(ctx context.Context, c redis.UniversalClient) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
@@ -80,22 +80,10 @@ func (s *Store) judge(info ServerInfo, err error) error {
 	return fault
 }
 
-// Prepare compares the number of partitions with the one that Redis was set up
+// prepare compares the number of partitions with the one that Redis was set up
 // with, or writes it there, does the same with the key of cursors, and raises
-// the horizon, all in one round trip. Every call does so until it has been done
-// once; a repeat learns a horizon that another gateway raised. The error is
-// ErrPartitions or gateway.ErrUnavailable.
-func (s *Store) Prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
-	defer cancel()
-	err := s.prepare(ctx, s.client.rest)
-	if err != nil && !errors.Is(err, ErrPartitions) {
-		return unavailable("prepare", err)
-	}
-	return err
-}
-
-// prepare prepares the store over c.
+// the horizon, all in one round trip over c. Every call does so until it has
+// been done once; a repeat learns a horizon that another gateway raised.
 func (s *Store) prepare(ctx context.Context, c redis.UniversalClient) error {
 	pipe := c.Pipeline()
 	p := s.askPreparation(ctx, pipe)
@@ -167,7 +155,6 @@ func (s *Store) prepareFrom(p *preparation, ended error) error {
 		return err
 	}
 	s.cursors.Store(cursors)
-	s.prepared.Store(true)
 	return nil
 }
 

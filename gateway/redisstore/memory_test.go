@@ -3,7 +3,6 @@ package redisstore_test
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -75,15 +74,5 @@ func each(n int, f func(i int)) {
 // used returns the memory that the server's data and bookkeeping take.
 func used(b *testing.B, node *redistest.Server) int {
 	b.Helper()
-	for line := range strings.Lines(node.MustDo(b, "INFO", "memory")) {
-		if value, ok := strings.CutPrefix(line, "used_memory:"); ok {
-			n, err := strconv.Atoi(strings.TrimSpace(value))
-			if err != nil {
-				b.Fatalf("used_memory: %v", err)
-			}
-			return n
-		}
-	}
-	b.Fatal("INFO without used_memory")
-	return 0
+	return number(b, node.MustDo(b, "INFO", "memory"), "\nused_memory:")
 }

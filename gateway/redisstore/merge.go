@@ -87,17 +87,23 @@ func (m *merge) fill(ctx context.Context) error {
 // walk goes through groups of links, each a merge, one after the other.
 type walk []*merge
 
+// first returns the source with the next entry, nil at the end.
+func (w *walk) first(ctx context.Context) (s *source, err error) {
+	for len(*w) > 0 && s == nil && err == nil {
+		if s, err = (*w)[0].next(ctx); s == nil && err == nil {
+			*w = (*w)[1:]
+		}
+	}
+	return s, err
+}
+
 // take returns the next n entries, fewer at the end.
 func (w *walk) take(ctx context.Context, n int) ([]entry, error) {
 	var taken []entry
-	for len(taken) < n && len(*w) > 0 {
-		s, err := (*w)[0].next(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if s == nil {
-			*w = (*w)[1:]
-			continue
+	for len(taken) < n {
+		s, err := w.first(ctx)
+		if s == nil || err != nil {
+			return taken, err
 		}
 		taken = append(taken, s.ahead[0])
 		s.ahead = s.ahead[1:]
@@ -107,12 +113,6 @@ func (w *walk) take(ctx context.Context, n int) ([]entry, error) {
 
 // more tells whether take would return anything.
 func (w *walk) more(ctx context.Context) (bool, error) {
-	for len(*w) > 0 {
-		s, err := (*w)[0].next(ctx)
-		if s != nil || err != nil {
-			return s != nil, err
-		}
-		*w = (*w)[1:]
-	}
-	return false, nil
+	s, err := w.first(ctx)
+	return s != nil, err
 }

@@ -35,9 +35,8 @@ type Store struct {
 	scripts scripts
 	options Options
 
-	prepared   atomic.Bool            // the number of partitions has been compared
 	mistrust   atomic.Pointer[error]  // why no click is served, nil: Redis is as it should be
-	cursors    atomic.Pointer[sealer] // never nil once prepared
+	cursors    atomic.Pointer[sealer] // nil until prepared
 	horizon    atomic.Int64           // in milliseconds, as Redis had it last
 	generation atomic.Int64           // in which Redis' clock was last seen
 }

@@ -1,6 +1,6 @@
 -- Part of every script. Numbers in packed records are unsigned, big-endian and
--- of fixed width, so that one can be written in place. The offsets stand here
--- and in record.go, and nowhere else.
+-- of fixed width, so that one can be written in place. The layout is told here;
+-- the scripts, record.go and event.go read and write by it.
 --
 -- Permission: 1 version, 2 flags (1 paused), 3-8 expires, 9-14 not before,
 -- 15-19 clicks, 20- body of Go's making.

@@ -1,13 +1,13 @@
 -- Part of the scripts that append a click's event: to the link's own list,
--- behind the history, and to the partition's stream. Reports false, and has
--- written nothing, where there is no history.
+-- behind the history, and to the partition's stream; to neither where there is
+-- no history.
 local KEEP, SLACK = 100, 32
 
 local function append(history, stream, id, what, clicks, address, most)
   local length = redis.call('RPUSHX', history,
     string.char(VERSION) .. what .. pack(now, 6) .. pack(clicks, 5) .. address)
   if length == 0 then
-    return false
+    return
   end
   redis.call('XADD', stream, '*', VERSION, id .. what .. address)
   if length > 1 + KEEP + SLACK then
@@ -22,7 +22,6 @@ local function append(history, stream, id, what, clicks, address, most)
   if time[2] % 64 == 0 then
     redis.call('XTRIM', stream, 'MAXLEN', '~', most)
   end
-  return true
 end
 
 -- The clicks of a link whose permission has gone: as the history says of a

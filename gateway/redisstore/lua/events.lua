@@ -2,7 +2,7 @@
 -- KEYS  1 history, 2 stream of operators' events
 -- ARGV  1 the operators' event to begin with (10 bytes), '' for the newest,
 --       2 how many of the operators' events at most
--- Returns {l, now, clicks' events oldest first, operators' events newest first
+-- Returns {l, clicks' events oldest first, operators' events newest first
 -- as time, sequence and value in turn}, or {n} for a link that is not known,
 -- or {?} for a record that this version does not understand. An operators'
 -- event names the one before it, so that none is searched for.
@@ -37,4 +37,4 @@ for _ = 1, tonumber(ARGV[2]) do
   chain[#chain + 1] = value
   at = string.sub(value, 18, 27)
 end
-return {'l', now, list, chain}
+return {'l', list, chain}

@@ -77,6 +77,8 @@ func newServer(tb testing.TB, program string, directives ...string) *Server {
 		// What is said twice in a configuration holds as it is said last.
 		config = append([]string{
 			"include " + shipped("redis.conf"), "aclfile " + acl, "repl-diskless-sync-delay 0",
+			// A child that rewrites the file would outlive a server that is killed.
+			"auto-aof-rewrite-percentage 0",
 			"masteruser " + AdminUsername, "masterauth " + AdminPassword,
 		}, config...)
 	}
