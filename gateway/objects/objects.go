@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -87,6 +88,7 @@ func New(o Options) *Storage {
 				// the configuration does not name.
 				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			},
+			HTTPSignerV4:               freshSigner{},
 			RetryMaxAttempts:           2,
 			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
@@ -100,6 +102,21 @@ func New(o Options) *Storage {
 		s.payer = types.RequestPayerRequester
 	}
 	return s
+}
+
+// freshSigner derives the signing key anew for every request. The SDK's own
+// signer keeps one by access key ID and day: after a secret was rotated under
+// its ID, it would sign with the old one until midnight.
+type freshSigner struct{}
+
+// SignHTTP implements s3.HTTPSignerV4. S3 escapes paths once, other services
+// twice.
+func (freshSigner) SignHTTP(
+	ctx context.Context, c aws.Credentials, r *http.Request, payloadHash, service, region string, at time.Time,
+	options ...func(*v4.SignerOptions),
+) error {
+	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+	return signer.SignHTTP(ctx, c, r, payloadHash, service, region, at, options...)
 }
 
 // Prove shows that the object exists and that the service may read it: a HEAD

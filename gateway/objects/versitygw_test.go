@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -92,6 +93,25 @@ func TestRealStorage(t *testing.T) {
 		for name, storage := range map[string]*Storage{"no permission": user, "wrong secret": wrong, "unknown key": unknown} {
 			if _, err := storage.Prove(t.Context(), "reports", "secret"); !errors.Is(err, gateway.ErrObjectNotReadable) {
 				t.Errorf("%s: got %v", name, err)
+			}
+		}
+	})
+
+	t.Run("a secret that is rotated under its ID", func(t *testing.T) {
+		put("reports", "rotated", "x")
+		var secret string
+		rotated, _ := storageAt(endpoint, func(o *Options) {
+			o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: s3test.RootKey, SecretAccessKey: secret}, nil
+			})
+		})
+		for _, tt := range []struct {
+			secret string
+			want   error
+		}{{"old", gateway.ErrObjectNotReadable}, {s3test.RootSecret, nil}, {"next", gateway.ErrObjectNotReadable}} {
+			secret = tt.secret
+			if _, err := rotated.Prove(t.Context(), "reports", "rotated"); !errors.Is(err, tt.want) {
+				t.Errorf("with the secret %s: got %v, want %v", tt.secret, err, tt.want)
 			}
 		}
 	})
