@@ -119,7 +119,7 @@ func TestParseLinkID(t *testing.T) {
 	const token = "gL7GirLNfjRUvzM7663PyG"
 	id := gateway.IDOf(token).String()
 	for _, link := range []string{id, token, "https://dl.example.com/" + token, "https://dl.example.com/" + token + "?x=1"} {
-		for _, around := range []string{"%", " %\r\n", "<%>", `"%".`, "'%',", "(%);", "%.", "%)", "“%”", "`%`", "\u200b%\ufeff"} {
+		for _, around := range []string{"%", " %\r\n", "<%>", `"%".`, "'%',", "(%);", "%.", "%)", "“%”", "`%`", "%/", "%…", "「%」", "\u200b%\ufeff"} {
 			arg := strings.Replace(around, "%", link, 1)
 			if got, err := parseLinkID(arg); err != nil || got != id {
 				t.Errorf("%q: got %s, %v", arg, got, err)

@@ -105,7 +105,7 @@ func (f *operatorFlags) connect(world *surroundings, key string) (*client.Client
 
 // aroundLinks is what people paste with a link and no id or URL begins or ends
 // with.
-const aroundLinks = "<>()[]{}\"'`.,:;!?*“”„‘’‚«»‹›"
+const aroundLinks = "<>()[]{}\"'`.,:;!?*/…“”„‘’‚«»‹›「」『』【】"
 
 // parseLinkID reads an id, or the URL of a link, which is hashed here: the token
 // never leaves this process.

@@ -77,7 +77,8 @@ Try it with nothing installed:  keyhole demo`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(err.Error(), "see: "+cmd.CommandPath()+" --help")
+		what, _, _ := strings.Cut(err.Error(), ": strconv.") // what follows is for programmers
+		return usage(what, "see: "+cmd.CommandPath()+" --help")
 	})
 	root.AddCommand(
 		newDemo(world), newServe(world),
