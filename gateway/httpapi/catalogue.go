@@ -15,6 +15,13 @@ type refusal struct {
 	help   string // what to do about it
 }
 
+// The language of every sentence, and the title of every page: the same for every
+// link, because browsers and previews keep titles.
+const (
+	language  = "en"
+	pageTitle = "File link"
+)
+
 // refusals holds the sentences in English, by outcome. None names the file, its
 // bucket, or anything else about a link: an answer says only what its reader may
 // know.

@@ -39,10 +39,12 @@ type rendered struct {
 
 // refusalView is what templates/refusal.html shows.
 type refusalView struct {
-	Style template.CSS
-	Title string
-	Text  string
-	Help  string
+	Language  string
+	PageTitle string
+	Style     template.CSS
+	Title     string
+	Text      string
+	Help      string
 }
 
 // newPages renders every refusal.
@@ -62,6 +64,7 @@ func newPages() (*pages, error) {
 	for outcome, r := range refusals() {
 		var html bytes.Buffer
 		err := page.Execute(&html, refusalView{
+			Language: language, PageTitle: pageTitle,
 			Style: template.CSS(pageStyle), //nolint:gosec // our own embedded file
 			Title: r.title, Text: r.text, Help: r.help,
 		})
