@@ -31,7 +31,7 @@ func providers(tb testing.TB) map[string]aws.CredentialsProvider {
 	expiring := newCredentials(provide(aws.Credentials{
 		AccessKeyID: exampleID, SecretAccessKey: exampleSecret, SessionToken: "token",
 		CanExpire: true, Expires: noon().Add(time.Hour),
-	}), false, NewClock(noon))
+	}), NewClock(noon))
 	return map[string]aws.CredentialsProvider{
 		"the SDK's static": exampleProvider(),
 		"own static":       own,

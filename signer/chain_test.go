@@ -160,6 +160,26 @@ func TestDefaultChainAsksAnew(t *testing.T) {
 	}
 }
 
+// TestDefaultChainReadsAnew rotates a profile in its file: it counts from the
+// next signature on, though a static credential never ends.
+func TestDefaultChainReadsAnew(t *testing.T) {
+	profile := func(id string) string {
+		return "[default]\naws_access_key_id = " + id + "\naws_secret_access_key = secret\n"
+	}
+	credentials, err := chain(t, map[string]string{"credentials": profile("AKIAONE")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"AKIAONE", "AKIATWO", "AKIASIX"} {
+		if err := os.WriteFile(os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), []byte(profile(id)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := credentials.Retrieve(t.Context()); err != nil || got.AccessKeyID != id {
+			t.Errorf("got %q, %v; want %q", got.AccessKeyID, err, id)
+		}
+	}
+}
+
 // TestDefaultChainErrors shows what an operator reads when there is no
 // credential, and that no secret is in it.
 func TestDefaultChainErrors(t *testing.T) {

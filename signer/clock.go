@@ -46,12 +46,16 @@ func NewClock(now func() time.Time) *Clock {
 
 // Now returns the storage's time: this machine's while the skew is unknown or
 // under a second.
-func (c *Clock) Now() time.Time {
+func (c *Clock) Now() time.Time { return c.now().Add(c.Ahead()) }
+
+// Ahead returns by how much Now differs from this machine's time: the skew from
+// a second on, otherwise 0.
+func (c *Clock) Ahead() time.Duration {
 	skew, _ := c.Skew()
 	if skew.Abs() < appliedSkew {
-		return c.now()
+		return 0
 	}
-	return c.now().Add(skew)
+	return skew
 }
 
 // Skew returns the storage's time minus this machine's as last observed, to

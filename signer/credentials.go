@@ -1,10 +1,12 @@
 package signer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,9 +22,8 @@ const (
 	// instance or a container ready five minutes ahead.
 	refreshAhead = 5 * time.Minute
 
-	// askPause is the least time between two questions to the source: a
-	// source that is down is asked once a second, and a static secret is
-	// read again as often, so that a rewritten file counts a second later.
+	// askPause is the least time between two questions to the source: one
+	// that is down is asked once a second.
 	askPause = time.Second
 
 	// askTimeout bounds one question. It is asked for all who wait, so it
@@ -37,10 +38,13 @@ type CredentialOptions struct {
 	AccessKeyID string
 
 	// Secret returns the secret access key of AccessKeyID, from a file for
-	// instance. It is called again, about once a second while there is
-	// something to sign, so that a rotated secret needs no restart. Space
-	// around it, such as the newline that ends a file, is cut.
+	// instance. Space around it, such as the newline that ends a file, is cut.
 	Secret func() (string, error)
+
+	// SecretFile is the file that Secret reads, if it reads one. It is looked
+	// at before every signature, so that a secret that was rotated in it, or
+	// taken out of it, counts from the next one on.
+	SecretFile string
 
 	// Region is where the default chain calls AWS's own services.
 	Region string
@@ -62,7 +66,7 @@ type CredentialOptions struct {
 // be asked, past which the storage refuses.
 type Credentials struct {
 	source aws.CredentialsProvider
-	reread bool // the source is local and quick: wait for it, however good what is held
+	files  []string // that the source reads: a change of one makes what is held old
 	clock  *Clock
 
 	held atomic.Pointer[held]
@@ -77,6 +81,7 @@ type held struct {
 	err         error // an ErrCredentials
 	asked       time.Time
 	renewAfter  time.Duration // since asked
+	files       []fileState   // as they were before it was asked for
 }
 
 // due reports whether the source is to be asked again.
@@ -100,69 +105,79 @@ type flight struct {
 }
 
 // NewCredentials returns the credentials that the options choose. A static
-// secret is read at once and its trouble is an error here; the default chain
-// is set up from the environment and the shared files, and asked for a
-// credential only by the first Retrieve.
+// secret is read at once and its trouble is an error here. The default chain is
+// set up once here too, for the errors in it; it is asked for a credential only
+// by the first Retrieve, and set up anew whenever the shared files of the AWS
+// tools have changed.
 func NewCredentials(ctx context.Context, o CredentialOptions) (*Credentials, error) {
 	if o.AccessKeyID == "" {
-		c, err := config.LoadDefaultConfig(ctx,
-			config.WithRegion(o.Region),
-			config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) {
-				o.ExpiryWindow = 0 // the expiry must be the credential's own
-			}))
-		if err != nil {
+		chain := chainSource{region: o.Region}
+		if _, err := chain.load(ctx); err != nil {
 			return nil, fmt.Errorf("set up the AWS default credentials: %w", err)
 		}
-		return newCredentials(chainSource{c.Credentials}, false, o.Clock), nil
+		return newCredentials(chain, o.Clock, sharedFiles()...), nil
 	}
 
 	if o.Secret == nil {
 		return nil, errors.New("an access key id without its secret access key")
 	}
-	c := newCredentials(staticSource{id: o.AccessKeyID, secret: o.Secret}, true, o.Clock)
+	var files []string
+	if o.SecretFile != "" {
+		files = []string{o.SecretFile}
+	}
+	c := newCredentials(staticSource{id: o.AccessKeyID, secret: o.Secret}, o.Clock, files...)
 	if _, err := c.Retrieve(ctx); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-func newCredentials(source aws.CredentialsProvider, reread bool, clock *Clock) *Credentials {
+func newCredentials(source aws.CredentialsProvider, clock *Clock, files ...string) *Credentials {
 	if clock == nil {
 		clock = NewClock(nil)
 	}
-	return &Credentials{source: source, reread: reread, clock: clock}
+	return &Credentials{source: source, files: files, clock: clock}
 }
 
-// Retrieve returns the credential, at once and without allocation while one is
-// held that is not to be renewed. Where there is none the caller waits, until
-// ctx ends, with all others for one question to the source; a failure is
-// repeated to everyone for a second. Every error is an [ErrCredentials].
+// Retrieve returns the credential, at once while one is held that is not to be
+// renewed. Ahead of its end the old one is given while the next is fetched.
+// Where there is none, or a file that it came from has changed, the caller
+// waits, until ctx ends, with all others for one question to the source; a
+// failure is repeated to everyone for a second. Every error is an
+// [ErrCredentials].
 func (c *Credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	now := c.clock.Now()
 	h := c.held.Load()
-	if !h.due(now) {
+	changed := h.changed(c.files)
+	if !changed && !h.due(now) {
 		return h.credentials, h.err
 	}
-	f := c.ask(ctx)
-	if !c.reread && h.lives(now) {
-		return h.credentials, nil
-	}
-	select {
-	case <-f.done:
-		return f.held.credentials, f.held.err
-	case <-ctx.Done():
-		return aws.Credentials{}, unavailable(ctx.Err())
+	for {
+		f, mine := c.ask(ctx)
+		if !changed && h.lives(now) {
+			return h.credentials, nil
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return aws.Credentials{}, unavailable(ctx.Err())
+		}
+		// A question that was under way may have read the file of before.
+		if mine || !f.held.changed(c.files) {
+			return f.held.credentials, f.held.err
+		}
 	}
 }
 
-// ask starts a question to the source, or joins the one under way.
-func (c *Credentials) ask(ctx context.Context) *flight {
+// ask starts a question to the source, or joins the one under way, and tells
+// whether it did start it.
+func (c *Credentials) ask(ctx context.Context) (f *flight, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.flight != nil {
-		return c.flight
+		return c.flight, false
 	}
-	f := &flight{done: make(chan struct{})}
+	f = &flight{done: make(chan struct{})}
 	c.flight = f
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	go func() {
@@ -174,12 +189,14 @@ func (c *Credentials) ask(ctx context.Context) *flight {
 		c.mu.Unlock()
 		close(f.done)
 	}()
-	return f
+	return f, true
 }
 
 // fetch asks the source and weighs the answer. While the credential held so
-// far is alive no failure replaces it: it is a reason to ask again only.
+// far is alive, and its files are what they were, no failure replaces it: it is
+// a reason to ask again only.
 func (c *Credentials) fetch(ctx context.Context) *held {
+	files := look(c.files)
 	credentials, err := c.source.Retrieve(ctx)
 	now := c.clock.Now()
 	if err == nil {
@@ -187,22 +204,19 @@ func (c *Credentials) fetch(ctx context.Context) *held {
 	}
 	if err != nil {
 		last := c.held.Load()
-		if !last.lives(now) {
-			return &held{err: unavailable(err), asked: now, renewAfter: askPause}
+		if !last.lives(now) || last.changed(c.files) {
+			return &held{err: unavailable(err), asked: now, renewAfter: askPause, files: files}
 		}
 		credentials = last.credentials
 	}
-	return &held{credentials: credentials, asked: now, renewAfter: c.renewAfter(&credentials, now)}
+	return &held{credentials: credentials, asked: now, renewAfter: renewAfter(&credentials, now), files: files}
 }
 
 // renewAfter returns how long from now on the credential serves before the
 // next one is asked for. Halving what is left near the end spaces the
 // questions out while the source keeps failing, or keeps giving the old one.
-func (c *Credentials) renewAfter(credentials *aws.Credentials, now time.Time) time.Duration {
-	switch {
-	case c.reread:
-		return askPause
-	case !credentials.CanExpire:
+func renewAfter(credentials *aws.Credentials, now time.Time) time.Duration {
+	if !credentials.CanExpire {
 		return math.MaxInt64
 	}
 	left := credentials.Expires.Sub(now)
@@ -228,18 +242,37 @@ func (s staticSource) Retrieve(context.Context) (aws.Credentials, error) {
 	}, nil
 }
 
-// chainSource is the SDK's default chain without the cache around it: what the
-// cache holds is dropped before each question.
-type chainSource struct{ aws.CredentialsProvider }
+// chainSource is the SDK's default chain, set up anew for each question: what
+// the SDK has read of the shared files, or holds in a cache, is of the past.
+type chainSource struct{ region string }
+
+// load sets the chain up.
+func (s chainSource) load(ctx context.Context) (aws.CredentialsProvider, error) {
+	c, err := config.LoadDefaultConfig(ctx,
+		config.WithRegion(s.region),
+		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) {
+			o.ExpiryWindow = 0 // the expiry must be the credential's own
+		}))
+	return c.Credentials, err
+}
 
 // Retrieve implements [aws.CredentialsProvider].
 func (s chainSource) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	if cache, ok := s.CredentialsProvider.(*aws.CredentialsCache); ok {
-		cache.Invalidate()
+	chain, err := s.load(ctx)
+	if err != nil {
+		return aws.Credentials{}, plainText{err}
 	}
-	c, err := s.CredentialsProvider.Retrieve(ctx)
+	c, err := chain.Retrieve(ctx)
 	if err != nil {
 		return aws.Credentials{}, plainText{err}
 	}
 	return c, nil
+}
+
+// sharedFiles are the files of the AWS tools, whose profiles the chain reads.
+func sharedFiles() []string {
+	return []string{
+		cmp.Or(os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), config.DefaultSharedCredentialsFilename()),
+		cmp.Or(os.Getenv("AWS_CONFIG_FILE"), config.DefaultSharedConfigFilename()),
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -71,7 +72,7 @@ func TestCredentialsRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		machine := &handClock{at: noon()}
 		s := new(source)
-		c := newCredentials(s, false, NewClock(machine.now))
+		c := newCredentials(s, NewClock(machine.now))
 		end := noon().Add(time.Hour)
 		s.set("first", end, nil)
 		down := errors.New("down")
@@ -118,7 +119,7 @@ func TestCredentialsFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		machine := &handClock{at: noon()}
 		s := new(source)
-		c := newCredentials(s, false, NewClock(machine.now))
+		c := newCredentials(s, NewClock(machine.now))
 		down := errors.New("down")
 		s.set("", time.Time{}, down)
 		for range 10 {
@@ -163,13 +164,13 @@ func TestCredentialsStorageClock(t *testing.T) {
 			clock := NewClock(noon)
 			clock.Observe(noon().Add(skew), noon(), noon())
 			s := new(source)
-			c := newCredentials(s, false, clock)
+			c := newCredentials(s, clock)
 			s.set("good", clock.Now().Add(time.Minute), nil)
 			if id, err := retrieve(t, c); err != nil || id != "good" {
 				t.Errorf("skew %v: got %q, %v", skew, id, err)
 			}
 
-			late := newCredentials(s, false, clock)
+			late := newCredentials(s, clock)
 			s.set("late", clock.Now().Add(-time.Minute), nil)
 			if id, err := retrieve(t, late); err == nil {
 				t.Errorf("skew %v: an expired credential %q was given", skew, id)
@@ -184,7 +185,7 @@ func TestCredentialsJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{block: make(chan struct{})}
 		s.set("first", time.Time{}, nil)
-		c := newCredentials(s, false, NewClock(time.Now))
+		c := newCredentials(s, NewClock(time.Now))
 		var given atomic.Int32
 		hasty, leave := context.WithCancel(t.Context())
 		go func() {
@@ -219,7 +220,7 @@ func TestCredentialsJoined(t *testing.T) {
 func TestCredentialsSourceHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{block: make(chan struct{})}
-		c := newCredentials(s, false, NewClock(time.Now))
+		c := newCredentials(s, NewClock(time.Now))
 		start := time.Now()
 		_, err := c.Retrieve(t.Context())
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrCredentials) || time.Since(start) != askTimeout {
@@ -228,24 +229,32 @@ func TestCredentialsSourceHangs(t *testing.T) {
 	})
 }
 
-// TestCredentialsStatic rotates a secret in its file.
+// TestCredentialsStatic rotates a secret in its file: what the file says signs,
+// from the next signature on.
 func TestCredentialsStatic(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "secret")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "secret")
 	write := func(secret string) {
 		t.Helper()
 		if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	replace := func(secret string) {
+		t.Helper()
+		next := filepath.Join(dir, "next")
+		if err := errors.Join(os.WriteFile(next, []byte(secret), 0o600), os.Rename(next, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	write("one\n")
-	machine := &handClock{at: noon()}
 	c, err := NewCredentials(t.Context(), CredentialOptions{
 		AccessKeyID: exampleID,
 		Secret: func() (string, error) {
 			secret, err := os.ReadFile(file)
 			return string(secret), err
 		},
-		Clock: NewClock(machine.now),
+		SecretFile: file,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -253,27 +262,106 @@ func TestCredentialsStatic(t *testing.T) {
 	expect := func(secret string) {
 		t.Helper()
 		got, err := c.Retrieve(t.Context())
+		if secret == "" {
+			if !errors.Is(err, ErrCredentials) || got.SecretAccessKey != "" {
+				t.Errorf("got %q, %v; want an error", got.SecretAccessKey, err)
+			}
+			return
+		}
 		if err != nil || got.AccessKeyID != exampleID || got.SecretAccessKey != secret || got.CanExpire {
 			t.Errorf("got %q with %q, %v; want %q", got.AccessKeyID, got.SecretAccessKey, err, secret)
 		}
 	}
 	expect("one")
+	// Written over, at once and as long as before; the clock may not have moved.
 	write(" two\r\n")
-	expect("one")
-	machine.move(askPause)
 	expect("two")
-	// A file that is away, or empty for a moment, is no reason to stop.
+	write(" six\r\n")
+	expect("six")
+	replace(" ten\r\n")
+	expect("ten")
+	// With its times set back, as a restored copy has them.
+	old := time.Now().Add(-time.Hour)
+	replace("old copy")
+	if err := os.Chtimes(file, old, old); err != nil {
+		t.Fatal(err)
+	}
+	expect("old copy")
+	expect("old copy")
 	write("")
-	machine.move(askPause)
-	expect("two")
+	expect("")
+	write("back")
+	expect("back")
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	machine.move(time.Hour)
-	expect("two")
-	write("three")
-	machine.move(askPause)
-	expect("three")
+	expect("")
+	expect("")
+	write("again")
+	expect("again")
+}
+
+// TestCredentialsFileAtRest shows that a file that has come to rest is read
+// once, however often it is asked for.
+func TestCredentialsFileAtRest(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	old := time.Now().Add(-time.Hour)
+	if err := errors.Join(os.WriteFile(file, []byte("x"), 0o600), os.Chtimes(file, old, old)); err != nil {
+		t.Fatal(err)
+	}
+	s := new(source)
+	s.set("first", time.Time{}, nil)
+	c := newCredentials(s, NewClock(noon), file, filepath.Join(t.TempDir(), "not there"))
+	for range 100 {
+		if got, err := c.Retrieve(t.Context()); err != nil || got.AccessKeyID != "first" {
+			t.Fatalf("got %q, %v", got.AccessKeyID, err)
+		}
+	}
+	if s.questions() != 1 {
+		t.Errorf("asked %d times, want once", s.questions())
+	}
+}
+
+// TestCredentialsRotatedUnderway shows that who comes after a rotation is not
+// answered by a question that was under way before it.
+func TestCredentialsRotatedUnderway(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	block := make(chan struct{})
+	s := &source{block: block}
+	s.set("before", time.Time{}, nil)
+	c := newCredentials(s, NewClock(noon), file)
+	early := make(chan string, 1)
+	go func() {
+		got, err := c.Retrieve(t.Context())
+		if err != nil {
+			t.Errorf("who came before the rotation: %v", err)
+		}
+		early <- got.AccessKeyID
+	}()
+	for s.questions() == 0 {
+		runtime.Gosched()
+	}
+	if err := os.WriteFile(file, []byte("rotated"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	late := make(chan string, 1)
+	go func() {
+		got, err := c.Retrieve(t.Context())
+		if err != nil {
+			t.Errorf("who came after the rotation: %v", err)
+		}
+		late <- got.AccessKeyID
+	}()
+	// The first question ends with what it has read of before.
+	block <- struct{}{}
+	if id := <-early; id != "before" {
+		t.Errorf("who came before the rotation got %q", id)
+	}
+	s.set("after", time.Time{}, nil)
+	close(block)
+	if id := <-late; id != "after" {
+		t.Errorf("who came after the rotation got %q", id)
+	}
 }
 
 func TestNewCredentialsRefuses(t *testing.T) {

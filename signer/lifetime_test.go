@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"strconv"
@@ -58,6 +59,46 @@ func TestPresignLifetime(t *testing.T) {
 			expires := strconv.Itoa(int((c.want + backdate) / second))
 			if got := u.Query().Get("X-Amz-Expires"); got != expires {
 				t.Errorf("X-Amz-Expires is %s, want %s: the lifetime and the 5 s it is dated back", got, expires)
+			}
+		})
+	}
+}
+
+// TestPresignWithin shows that a URL is dead when its link is, however long the
+// credential was waited for.
+func TestPresignWithin(t *testing.T) {
+	const second = time.Second
+	for _, c := range []struct {
+		name         string
+		within, wait time.Duration
+		want         time.Duration
+		err          error
+	}{
+		{"no end", 0, 40 * second, 30 * second, nil},
+		{"an end after the URL's", time.Hour, 0, 30 * second, nil},
+		{"an end before the URL's", 10 * second, 0, 10 * second, nil},
+		{"after a wait", 10 * second, 4 * second, 6 * second, nil},
+		{"a wait of a fraction", 10 * second, second / 4, 9 * second, nil},
+		{"a wait that leaves a second", 10 * second, 9 * second, second, nil},
+		{"a wait that leaves less", 10 * second, 9*second + 1, 0, ErrLifetime},
+		{"a wait beyond the end", 10 * second, time.Minute, 0, ErrLifetime},
+		{"under a second from the start", second - 1, 0, 0, ErrLifetime},
+		{"over from the start", -second, 0, 0, ErrLifetime},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			machine := &handClock{at: noon()}
+			s := newSigner(t, func(o *Options) {
+				o.Clock = NewClock(machine.now)
+				o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+					machine.move(c.wait)
+					return aws.Credentials{AccessKeyID: exampleID, SecretAccessKey: exampleSecret}, nil
+				})
+			})
+			r := report()
+			r.Lifetime, r.Within = 30*second, c.within
+			signed, err := s.Presign(t.Context(), r)
+			if !errors.Is(err, c.err) || c.err == nil && err != nil || signed.Lifetime != c.want {
+				t.Fatalf("got %v, %v; want %v, %v", signed.Lifetime, err, c.want, c.err)
 			}
 		})
 	}

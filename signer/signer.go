@@ -33,7 +33,8 @@ var (
 	// live. Asking again later may succeed.
 	ErrCredentials = errors.New("no valid credentials")
 
-	// ErrLifetime says that the lifetime asked for is under one second.
+	// ErrLifetime says that the lifetime asked for, or what a wait has left of
+	// it, is under one second.
 	ErrLifetime = errors.New("lifetime is under one second")
 
 	// ErrRequest says that the request itself cannot be signed, now or later.
@@ -83,6 +84,10 @@ type Request struct {
 	// Lifetime is how long the URL may live, from one second to seven days
 	// less five seconds. Fractions of a second are cut.
 	Lifetime time.Duration
+
+	// Within is the time from the call on by which the URL must be dead, a wait
+	// for credentials included; 0 sets no such end.
+	Within time.Duration
 }
 
 // Signed is a presigned URL. Whoever has it has the object: it belongs in no
@@ -91,7 +96,7 @@ type Signed struct {
 	URL string
 
 	// Lifetime is how long the URL lives, in whole seconds: what was asked
-	// for, or what is left of the credential where that is less.
+	// for, or what is left of it after a wait, or of the credential.
 	Lifetime time.Duration
 }
 
@@ -154,14 +159,15 @@ func (s *Signer) Origin(bucket string) (string, bool) {
 	return t.origin, true
 }
 
-// Presign returns a URL for the object that lives as long as asked, or as the
-// credential does where that is less. The errors are [ErrRequest],
+// Presign returns a URL for the object that lives as long as asked, or as
+// Within leaves or the credential lives where that is less. The errors are [ErrRequest],
 // [ErrLifetime] and [ErrCredentials]; none repeats the request or a secret.
 func (s *Signer) Presign(ctx context.Context, r Request) (Signed, error) {
 	t, err := s.check(&r)
 	if err != nil {
 		return Signed{}, fmt.Errorf("storage %q: %w", s.name, err)
 	}
+	called := s.clock.now()
 	c, err := s.credentials.Retrieve(ctx)
 	if err != nil {
 		return Signed{}, fmt.Errorf("storage %q: %w", s.name, unavailable(err))
@@ -174,6 +180,12 @@ func (s *Signer) Presign(ctx context.Context, r Request) (Signed, error) {
 	lifetime := r.Lifetime
 	if c.CanExpire {
 		lifetime = min(lifetime, c.Expires.Sub(now))
+	}
+	if r.Within > 0 {
+		lifetime = min(lifetime, r.Within-s.clock.now().Sub(called))
+	}
+	if lifetime < time.Second {
+		return Signed{}, fmt.Errorf("storage %q: %w", s.name, ErrLifetime)
 	}
 	lifetime = lifetime.Truncate(time.Second)
 	return Signed{
@@ -205,7 +217,7 @@ func (s *Signer) check(r *Request) (*target, error) {
 		return refuse("version, disposition or type holds a control character")
 	case r.Lifetime > maxExpires-backdate:
 		return refuse("lifetime is more than seven days less five seconds")
-	case r.Lifetime < time.Second:
+	case r.Lifetime < time.Second, r.Within != 0 && r.Within < time.Second:
 		return nil, ErrLifetime
 	}
 	return t, nil
