@@ -29,41 +29,51 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	if admission.Outcome != OutcomeRedirected {
 		return Answer{Outcome: admission.Outcome}, nil
 	}
-	location, err := s.presign(ctx, a.Method, &admission.Permission, begun)
+	location, err := s.deliver(ctx, a.Method, &admission.Permission, begun)
 	if err != nil {
 		return s.fail(ctx, a, err), err
 	}
 	return Answer{Outcome: OutcomeRedirected, Location: location}, nil
 }
 
-// presign signs the URL that an admitted click is redirected to: for the method
-// that the recipient will follow with, and never for longer than the link lives.
-// begun is when the click came: what it has waited since, for Redis or for
-// credentials, is no life of the link any more.
-func (s *Service) presign(ctx context.Context, method string, p *Permission, begun time.Time) (string, error) {
+// deliver returns the URL that an admitted click is redirected to, unless the
+// object is not the approved one any more. Both questions together wait for the
+// storage no longer than its timeout.
+func (s *Service) deliver(ctx context.Context, method string, p *Permission, begun time.Time) (string, error) {
 	storage := s.storage(p.Ref.Storage)
 	if storage == nil {
 		return "", fmt.Errorf("storage %q is not in the configuration", p.Ref.Storage)
 	}
+	ctx, cancel := context.WithTimeout(ctx, storage.Timeout)
+	defer cancel()
+	if err := s.compare(ctx, storage, p); err != nil {
+		return "", err
+	}
+	return s.presign(ctx, storage, method, p, begun)
+}
+
+// presign signs for the method that the recipient will follow with, and never
+// for longer than the link lives. begun is when the click came: what it has
+// waited since is no life of the link any more.
+func (s *Service) presign(ctx context.Context, storage *Storage, method string, p *Permission, begun time.Time) (string, error) {
 	if method == http.MethodPost {
 		method = http.MethodGet // a 303 is followed with GET, RFC 9110 section 15.4.4
 	}
-	ctx, cancel := context.WithTimeout(ctx, storage.Timeout)
-	defer cancel()
 	signing := s.now()
+	left := p.Remaining - signing.Sub(begun)
+	if left <= 0 {
+		return "", fmt.Errorf("presign: %w", signer.ErrLifetime)
+	}
 	signed, err := storage.Presigner.Presign(ctx, signer.Request{
 		Method: method, Bucket: p.Ref.Bucket, Key: p.Ref.Key, VersionID: p.VersionID,
 		ContentDisposition: contentDisposition(p.Disposition, SaveAs(p.Filename, p.Ref.Key)),
-		Lifetime:           min(s.lifetimeOf(p), p.Remaining-signing.Sub(begun)),
+		ContentType:        contentType(p.ContentType),
+		Lifetime:           s.lifetimeOf(p),
+		Within:             left,
 	})
-	done := s.now()
-	s.metrics.signed(storage.Name, done.Sub(signing))
+	s.metrics.signed(storage.Name, s.now().Sub(signing))
 	if err != nil {
 		return "", fmt.Errorf("presign: %w", err)
-	}
-	// The signature is dated when it is made, after any wait.
-	if signed.Lifetime+done.Sub(begun) > p.Remaining+slack {
-		return "", fmt.Errorf("presign: %w after a wait of %s", signer.ErrLifetime, done.Sub(signing))
 	}
 	return signed.URL, nil
 }
@@ -78,16 +88,18 @@ func (s *Service) lifetimeOf(p *Permission) time.Duration {
 	return s.lifetime
 }
 
-// slack is what a signed URL may outlive its link by: what it takes to sign.
-const slack = 100 * time.Millisecond
-
 // fail answers a click that was admitted and then could not be served, and notes
 // so beside its count. The recipient has waited long enough: the note is written
 // in the background, within redis.timeout.
 func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
 	outcome := OutcomeUnavailable
-	if errors.Is(cause, signer.ErrLifetime) {
+	switch {
+	case errors.Is(cause, signer.ErrLifetime):
 		outcome = OutcomeExpired
+	case errors.Is(cause, ErrObjectChanged):
+		outcome = OutcomeObjectChanged
+	case errors.Is(cause, ErrObjectNotFound):
+		outcome = OutcomeObjectGone
 	}
 	s.notes.Go(func() {
 		if err := s.clicks.Fail(context.WithoutCancel(ctx), a, outcome); err != nil {

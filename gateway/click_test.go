@@ -22,6 +22,9 @@ func admitted(p Permission) Admission {
 	if p.Remaining == 0 {
 		p.Remaining = time.Hour
 	}
+	if p.Pin == "" {
+		p.Pin = PinNone
+	}
 	return Admission{Outcome: OutcomeRedirected, Permission: p}
 }
 
@@ -40,17 +43,22 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 		{"GET", "GET", Permission{}, signer.Request{Method: "GET", Lifetime: 30 * time.Second}},
 		{"HEAD is signed as HEAD", "HEAD", Permission{}, signer.Request{Method: "HEAD", Lifetime: 30 * time.Second}},
 		{"POST is followed with GET", "POST", Permission{}, signer.Request{Method: "GET", Lifetime: 30 * time.Second}},
-		{"never longer than the link", "GET", Permission{Remaining: 7 * time.Second}, signer.Request{Method: "GET", Lifetime: 7 * time.Second}},
-		{"inline video", "GET", video, signer.Request{Method: "GET", Lifetime: time.Hour}},
-		{"inline audio", "GET", audio, signer.Request{Method: "GET", Lifetime: time.Hour}},
-		{"inline image", "GET", image, signer.Request{Method: "GET", Lifetime: 30 * time.Second}},
-		{"a video that is saved", "GET", saved, signer.Request{Method: "GET", Lifetime: 30 * time.Second}},
+		{"never longer than the link", "GET", Permission{Remaining: 7 * time.Second}, signer.Request{Method: "GET", Lifetime: 30 * time.Second, Within: 7 * time.Second}},
+		{"inline video", "GET", video, signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "video/mp4"}},
+		{"inline audio", "GET", audio, signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "audio/ogg"}},
+		{"inline image", "GET", image, signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "image/png"}},
+		{"a video that is saved", "GET", saved, signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "video/mp4"}},
+		{
+			"a type that no header can say", "GET",
+			Permission{ContentType: "text/plain\r\nX: é"},
+			signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "application/octet-stream"},
+		},
 		{
 			"inline video of a link that ends", "GET",
 			Permission{Disposition: DispositionInline, ContentType: "video/mp4", Remaining: time.Minute},
-			signer.Request{Method: "GET", Lifetime: time.Minute},
+			signer.Request{Method: "GET", Lifetime: time.Hour, Within: time.Minute, ContentType: "video/mp4"},
 		},
-		{"a version", "GET", Permission{VersionID: "v1"}, signer.Request{Method: "GET", VersionID: "v1", Lifetime: 30 * time.Second}},
+		{"a version", "GET", Permission{Pin: PinVersion, VersionID: "v1"}, signer.Request{Method: "GET", VersionID: "v1", Lifetime: 30 * time.Second}},
 		{
 			"a name of its own", "GET",
 			Permission{Filename: "größe.pdf"},
@@ -61,6 +69,7 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, nil)
+			f.objects.info.VersionID = "v1"
 			f.clicks.admission = admitted(tt.permission)
 			attempt := Attempt{ID: IDOf("x"), Method: tt.method, Address: "192.0.2.9"}
 			answer, err := f.service.Click(t.Context(), attempt)
@@ -69,6 +78,9 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 			}
 			want := tt.want
 			want.Bucket, want.Key = "reports", "2026/q3.pdf"
+			if want.Within == 0 {
+				want.Within = time.Hour
+			}
 			if want.ContentDisposition == "" {
 				want.ContentDisposition = f.clicks.admission.Permission.Disposition + `; filename="q3.pdf"`
 			}
@@ -160,33 +172,34 @@ func TestClickThatFailsAfterItWasAdmitted(t *testing.T) {
 	}
 }
 
-// A click that waits, for Redis or for credentials, has that much less of its
-// link left; a URL that was signed after a wait must not outlive the link.
+// A click that has waited for Redis has that much less of its link left.
 func TestClickThatWaits(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name      string
-		remaining time.Duration
-		wait      time.Duration
-		want      Outcome
+		name   string
+		wait   time.Duration
+		within time.Duration // what the signer is told; 0: it is not asked
+		want   Outcome
 	}{
-		{"no wait", 3 * time.Second, 0, OutcomeRedirected},
-		{"a wait within a long life", time.Hour, 5 * time.Second, OutcomeRedirected},
-		{"a wait beyond the link's end", 3 * time.Second, 5 * time.Second, OutcomeExpired},
-		{"a wait into the URL's lifetime", 33 * time.Second, 5 * time.Second, OutcomeExpired},
+		{"no wait", 0, 3 * time.Second, OutcomeRedirected},
+		{"a wait", 2 * time.Second, time.Second, OutcomeRedirected},
+		{"a wait until the link's end", 3 * time.Second, 0, OutcomeExpired},
+		{"a wait beyond it", 5 * time.Second, 0, OutcomeExpired},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, nil)
-			f.clicks.admission = admitted(Permission{})
-			f.clicks.admission.Permission.Remaining = tt.remaining
-			f.signer.wait = func() { f.now = f.now.Add(tt.wait) }
+			f.clicks.admission = admitted(Permission{Remaining: 3 * time.Second})
+			f.clicks.wait = func() { f.now = f.now.Add(tt.wait) }
 			answer, err := f.service.Click(t.Context(), Attempt{Method: "GET"})
 			if answer.Outcome != tt.want || (err == nil) != (tt.want == OutcomeRedirected) {
 				t.Errorf("got %s, %v; want %s", answer.Outcome, err, tt.want)
 			}
 			f.service.Wait()
+			if tt.within == 0 && len(f.signer.requests) != 0 || tt.within != 0 && f.signer.requests[0].Within != tt.within {
+				t.Errorf("signed %+v", f.signer.requests)
+			}
 		})
 	}
 }

@@ -30,6 +30,16 @@ func contentDisposition(disposition, filename string) string {
 	return b.String()
 }
 
+// contentType returns the type that the storage is asked to answer with: the one
+// that the object had when the link was issued, so that what is shown inline is
+// what was approved. AWS refuses anything but ASCII in response-content-type.
+func contentType(approved string) string {
+	if strings.ContainsFunc(approved, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "application/octet-stream"
+	}
+	return approved
+}
+
 // writeAttrChar writes one byte as RFC 8187 section 3.2.1 has it: attr-char as
 // it is, everything else percent-encoded.
 func writeAttrChar(b *strings.Builder, c byte) {

@@ -78,4 +78,8 @@ var (
 	ErrObjectNotReadable = errors.New("object not readable")
 	ErrObjectArchived    = errors.New("object archived")
 	ErrObjectEncrypted   = errors.New("object encrypted with a customer's key")
+	ErrObjectKMS         = errors.New("object's key in KMS refused")
 )
+
+// ErrObjectChanged means that an object is not the one that was approved.
+var ErrObjectChanged = errors.New("object changed")

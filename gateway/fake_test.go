@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,6 +88,8 @@ type fakeClicks struct {
 	admission Admission
 	err       error
 	failErr   error
+	// wait is called before a verdict is given.
+	wait func()
 
 	admitted []Attempt
 	failed   []Outcome
@@ -93,6 +97,9 @@ type fakeClicks struct {
 
 func (c *fakeClicks) Admit(_ context.Context, a Attempt) (Admission, error) {
 	c.admitted = append(c.admitted, a)
+	if c.wait != nil {
+		c.wait()
+	}
 	return c.admission, c.err
 }
 
@@ -101,34 +108,64 @@ func (c *fakeClicks) Fail(_ context.Context, _ Attempt, o Outcome) error {
 	return c.failErr
 }
 
-// fakeObjects is a storage with one answer for every object.
+// fakeObjects is a storage with one answer for every object, and for versions
+// answers of their own.
 type fakeObjects struct {
-	info ObjectInfo
-	err  error
+	info     ObjectInfo
+	err      error
+	versions map[string]ObjectInfo // by ID; what is not among them is not found
+	// wait is called before a Stat is answered.
+	wait func()
 
 	proved []string // bucket/key
+
+	mu    sync.Mutex
+	asked []string // of Stat: bucket/key, and @version
 }
 
-func (o *fakeObjects) Prove(_ context.Context, bucket, key string) (ObjectInfo, error) {
+func (o *fakeObjects) Prove(_ context.Context, bucket, key, version string) (ObjectInfo, error) {
 	o.proved = append(o.proved, bucket+"/"+key)
-	return o.info, o.err
+	return o.answer(version)
+}
+
+func (o *fakeObjects) Stat(_ context.Context, bucket, key, version string) (ObjectInfo, error) {
+	o.mu.Lock()
+	o.asked = append(o.asked, strings.TrimSuffix(bucket+"/"+key+"@"+version, "@"))
+	o.mu.Unlock()
+	if o.wait != nil {
+		o.wait()
+	}
+	return o.answer(version)
+}
+
+func (o *fakeObjects) answer(version string) (ObjectInfo, error) {
+	if version == "" {
+		return o.info, o.err
+	}
+	info, ok := o.versions[version]
+	if !ok {
+		return ObjectInfo{}, ErrObjectNotFound
+	}
+	return info, nil
+}
+
+// stats returns what Stat was asked.
+func (o *fakeObjects) stats() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.asked)
 }
 
 // fakePresigner gives one URL for every request.
 type fakePresigner struct {
 	url string
 	err error
-	// wait is called before it answers.
-	wait func()
 
 	requests []signer.Request
 }
 
 func (p *fakePresigner) Presign(_ context.Context, r signer.Request) (signer.Signed, error) {
 	p.requests = append(p.requests, r)
-	if p.wait != nil {
-		p.wait()
-	}
 	if p.err != nil {
 		return signer.Signed{}, p.err
 	}
@@ -171,7 +208,7 @@ func newFixture(t *testing.T, change func(*Options)) *fixture {
 			PresetHandoff: 15 * time.Minute, PresetTroubleshooting: time.Hour,
 			PresetBusiness: 24 * time.Hour, PresetExtended: 168 * time.Hour,
 		}, SensitiveObjects: []Pattern{"*/invoices/*"}},
-		Lifetime: 30 * time.Second, MediaLifetime: time.Hour,
+		Lifetime: 30 * time.Second, MediaLifetime: time.Hour, ObjectCheck: 5 * time.Second,
 		Metrics: NewMetrics(f.registry, MetricsOptions{Storages: []string{"main", "other"}}),
 		Logger:  slog.New(slog.DiscardHandler),
 		Now:     func() time.Time { return f.now },

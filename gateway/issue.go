@@ -24,6 +24,7 @@ type IssueRequest struct {
 	Filename    string
 	Disposition string
 	Pin         string
+	VersionID   string // of the object's versions this one
 	Note        string
 	Labels      map[string]string
 }
@@ -73,9 +74,9 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if err != nil {
 		return Issued{}, err
 	}
-	object, err := storage.Objects.Prove(ctx, ref.Bucket, ref.Key)
+	object, pin, err := prove(ctx, storage, req)
 	if err != nil {
-		return Issued{}, proofError(err)
+		return Issued{}, err
 	}
 	token, err := drawToken()
 	if err != nil {
@@ -84,7 +85,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	link, err := s.store.Create(ctx, Link{
 		ID: IDOf(token), State: StateActive, Ref: ref, Object: object,
 		Preset: terms.Preset, Sensitive: terms.Sensitive, CreatedBy: actor.Name,
-		Filename: req.Filename, Disposition: cmp.Or(req.Disposition, DispositionAttachment), Pin: PinNone,
+		Filename: req.Filename, Disposition: cmp.Or(req.Disposition, DispositionAttachment), Pin: pin,
 		Note: req.Note, Labels: req.Labels,
 	}, terms.Life, actor.origin())
 	if err != nil {
@@ -120,6 +121,12 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 	var found []Warning
 	if s.insecure {
 		found = append(found, Warning{WarnHTTPPublicURL, "the link is plain http: whoever listens on the way can use it"})
+	}
+	switch link.Pin {
+	case PinVersion:
+		found = append(found, Warning{WarnVersionPinned, "the link stays with this version: whoever opens it gets these bytes, also when a newer version is there"})
+	case PinETag:
+		found = append(found, Warning{WarnETagOnly, "the bucket keeps no versions: when the object is replaced the link stops, because what was approved is gone"})
 	}
 	if life > longExpiry {
 		found = append(found, Warning{WarnLongExpiry, fmt.Sprintf("the link lives for %s; revoke it when it has served", FormatLife(life))})
@@ -160,6 +167,8 @@ func proofError(err error) error {
 		return field("object_archived", "the object is archived; restore it first")
 	case errors.Is(err, ErrObjectEncrypted):
 		return field("object_encrypted", "the object is encrypted with a customer's own key (SSE-C), which no presigned URL can carry")
+	case errors.Is(err, ErrObjectKMS):
+		return field("object_kms_denied", "the object is encrypted with a key of KMS that the service's credentials may not use, or that is disabled; allow them kms:Decrypt on it")
 	}
 	return &Error{Code: CodeUnavailable, Message: "the storage cannot be asked now; try again", Err: err}
 }
@@ -185,13 +194,7 @@ func checkIssue(req *IssueRequest) []FieldError {
 	default:
 		refuse("disposition", "invalid", "attachment or inline")
 	}
-	switch req.Pin {
-	case "", PinNone:
-	case "auto", "version", "etag":
-		refuse("pin", "not_available", "pins are not available in this version; leave it out or say %q", PinNone)
-	default:
-		refuse("pin", "invalid", "auto, version, etag or none")
-	}
+	found = append(found, checkPin(req)...)
 	if utf8.RuneCountInString(req.Note) > maxNote {
 		refuse("note", "too_long", "at most %d characters", maxNote)
 	}

@@ -28,8 +28,8 @@ func TestIssue(t *testing.T) {
 	if link.State != StateActive || link.Ref != (ObjectRef{"main", "reports", "2026/q3.pdf"}) ||
 		link.Object.ETag != `"abc"` || link.Object.Size != 7 || link.Object.ContentType != "application/pdf" ||
 		link.Preset != PresetBusiness || link.Sensitive == nil || *link.Sensitive || link.CreatedBy != "ops" ||
-		link.Filename != "figures.pdf" || link.Disposition != DispositionAttachment || link.Pin != PinNone ||
-		link.Note != "for the audit" || link.Labels["team"] != "a" || len(link.Warnings) != 0 {
+		link.Filename != "figures.pdf" || link.Disposition != DispositionAttachment || link.Pin != PinVersion ||
+		link.Note != "for the audit" || link.Labels["team"] != "a" || len(link.Warnings) != 1 || link.Warnings[0].Code != WarnVersionPinned {
 		t.Errorf("the link is %+v", link)
 	}
 	if f.store.life != 24*time.Hour || f.store.by != (Origin{"ops", "192.0.2.1"}) {
@@ -122,10 +122,14 @@ func TestIssueRefusesByField(t *testing.T) {
 		{"with markup", IssueRequest{Bucket: "exports", Key: "a", Filename: "<img onerror>"}, "", ""},
 		{"disposition", IssueRequest{Bucket: "exports", Key: "a", Disposition: "INLINE"}, "disposition", "invalid"},
 		{"disposition inline", IssueRequest{Bucket: "exports", Key: "a", Disposition: "inline"}, "", ""},
-		{"pin auto", IssueRequest{Bucket: "exports", Key: "a", Pin: "auto"}, "pin", "not_available"},
-		{"pin version", IssueRequest{Bucket: "exports", Key: "a", Pin: "version"}, "pin", "not_available"},
-		{"pin etag", IssueRequest{Bucket: "exports", Key: "a", Pin: "etag"}, "pin", "not_available"},
+		{"pin auto", IssueRequest{Bucket: "exports", Key: "a", Pin: "auto"}, "", ""},
+		{"pin etag", IssueRequest{Bucket: "exports", Key: "a", Pin: "etag"}, "", ""},
 		{"pin none", IssueRequest{Bucket: "exports", Key: "a", Pin: "none"}, "", ""},
+		{"a version and the pin etag", IssueRequest{Bucket: "exports", Key: "a", Pin: "etag", VersionID: "v1"}, "version_id", "conflict"},
+		{"a version and no pin", IssueRequest{Bucket: "exports", Key: "a", Pin: "none", VersionID: "v1"}, "version_id", "conflict"},
+		{"the version null", IssueRequest{Bucket: "exports", Key: "a", VersionID: "null"}, "version_id", "no_versions"},
+		{"a version with CRLF", IssueRequest{Bucket: "exports", Key: "a", VersionID: "v\r\n1"}, "version_id", "invalid"},
+		{"a version of 1025 bytes", IssueRequest{Bucket: "exports", Key: "a", VersionID: strings.Repeat("v", 1025)}, "version_id", "invalid"},
 		{"pin unknown", IssueRequest{Bucket: "exports", Key: "a", Pin: "x"}, "pin", "invalid"},
 		{"a note of 1001", IssueRequest{Bucket: "exports", Key: "a", Note: strings.Repeat("é", 1001)}, "note", "too_long"},
 		{"a note of 1000", IssueRequest{Bucket: "exports", Key: "a", Note: strings.Repeat("é", 1000)}, "", ""},
@@ -217,6 +221,7 @@ func TestIssueOfWhatCannotBeShared(t *testing.T) {
 		{ErrObjectNotReadable, CodeInvalid, "object_not_readable"},
 		{ErrObjectArchived, CodeInvalid, "object_archived"},
 		{ErrObjectEncrypted, CodeInvalid, "object_encrypted"},
+		{ErrObjectKMS, CodeInvalid, "object_kms_denied"},
 		{ErrUnavailable, CodeUnavailable, ""},
 		{errors.New("anything else"), CodeUnavailable, ""},
 	}
@@ -259,7 +264,7 @@ func TestIssueThatRedisDoesNotTakeGivesNoToken(t *testing.T) {
 
 func TestIssueWarns(t *testing.T) {
 	t.Parallel()
-	inline := IssueRequest{Bucket: "exports", Key: "a", Disposition: DispositionInline}
+	inline := IssueRequest{Bucket: "exports", Key: "a", Disposition: DispositionInline, Pin: PinNone}
 	tests := []struct {
 		name     string
 		insecure bool
@@ -269,6 +274,7 @@ func TestIssueWarns(t *testing.T) {
 		want     []string
 	}{
 		{name: "nothing", content: "text/html", request: IssueRequest{Bucket: "exports", Key: "a"}},
+		{name: "pinned by ETag", request: IssueRequest{Bucket: "exports", Key: "a", Pin: PinETag}, want: []string{"etag_only"}},
 		{name: "plain http", insecure: true, request: IssueRequest{Bucket: "exports", Key: "a"}, want: []string{"http_public_url"}},
 		{name: "a day", request: IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "24h"}},
 		{name: "two days", request: IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "2d", Sensitive: new(false)}, want: []string{"long_expiry"}},
@@ -288,6 +294,9 @@ func TestIssueWarns(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			if tt.request.Pin == "" {
+				tt.request.Pin = PinNone // which warns of nothing
+			}
 			f := newFixture(t, func(o *Options) { o.Insecure = tt.insecure })
 			f.skew, f.objects.info.ContentType = tt.skew, tt.content
 			issued, err := f.service.Issue(t.Context(), everything(), &tt.request)

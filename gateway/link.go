@@ -32,9 +32,6 @@ const (
 	DispositionInline     = "inline"
 )
 
-// PinNone means that no click compares the object with the one approved.
-const PinNone = "none"
-
 // ObjectRef names one object of one storage.
 type ObjectRef struct {
 	Storage string // the storage's name in the configuration
@@ -49,7 +46,7 @@ func (r ObjectRef) String() string { return r.Storage + ":" + r.Bucket + "/" + r
 type ObjectInfo struct {
 	Size         int64 // bytes
 	ETag         string
-	VersionID    string // empty where the bucket has no versions
+	VersionID    string // empty where the bucket keeps no versions of it
 	ContentType  string
 	LastModified time.Time
 }
@@ -70,7 +67,7 @@ type Link struct {
 
 	Filename    string // as asked for; empty: the key's last segment
 	Disposition string
-	Pin         string
+	Pin         string // PinVersion, PinETag or PinNone
 	Note        string
 	Labels      map[string]string
 
@@ -90,6 +87,8 @@ type Warning struct {
 // The warnings of an issue.
 const (
 	WarnHTTPPublicURL    = "http_public_url"
+	WarnVersionPinned    = "version_pinned"
+	WarnETagOnly         = "etag_only"
 	WarnLongExpiry       = "long_expiry"
 	WarnInlineActiveType = "inline_active_type"
 	WarnClockSkew        = "storage_clock_skew"

@@ -131,8 +131,11 @@ func invalid(field, code, message string) *Error {
 
 // invalidFields is a CodeInvalid error about all that is wrong.
 func invalidFields(fields ...FieldError) *Error {
-	return &Error{Code: CodeInvalid, Message: "the request names something that cannot be: see errors", Fields: fields}
+	return &Error{Code: CodeInvalid, Message: invalidMessage, Fields: fields}
 }
+
+// invalidMessage is what every CodeInvalid error says before its fields.
+const invalidMessage = "the request names something that cannot be: see errors"
 
 // minLife is the shortest life a link can be given: the signed URL counts whole
 // seconds.

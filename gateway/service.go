@@ -27,7 +27,7 @@ type Storage struct {
 	Objects   Objects
 	Presigner Presigner
 	// Timeout bounds how long a click may wait for this storage, its credentials
-	// included.
+	// and the check of a pinned object included.
 	Timeout time.Duration
 	// Skew returns how far the storage's clock is ahead of this machine's, and
 	// whether that is known. It may be nil.
@@ -57,6 +57,9 @@ type Options struct {
 	// MediaLifetime stands for Lifetime where the link shows audio or video
 	// inline: players come back for more on the signed URL itself.
 	MediaLifetime time.Duration
+	// ObjectCheck is how long a check of a pinned object is remembered; 0: each
+	// click asks for itself.
+	ObjectCheck time.Duration
 	// Insecure says that recipients are reached over plain http off loopback,
 	// which every issue then warns of.
 	Insecure bool
@@ -75,6 +78,7 @@ type Service struct {
 	policy        Policy
 	lifetime      time.Duration
 	mediaLifetime time.Duration
+	checks        *checks
 	insecure      bool
 	metrics       *Metrics
 	log           *slog.Logger
@@ -89,7 +93,8 @@ func (s *Service) Wait() { s.notes.Wait() }
 func New(o Options) *Service {
 	return &Service{
 		store: o.Links, clicks: o.Clicks, storages: o.Storages, policy: o.Policy,
-		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime, insecure: o.Insecure,
+		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime,
+		checks: newChecks(o.ObjectCheck, o.Now), insecure: o.Insecure,
 		metrics: o.Metrics, log: o.Logger, now: o.Now,
 	}
 }

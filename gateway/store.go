@@ -85,7 +85,9 @@ type Admission struct {
 // Permission is what an admitted click may be redirected to.
 type Permission struct {
 	Ref         ObjectRef
-	VersionID   string
+	Pin         string // as in Link
+	VersionID   string // where Pin is PinVersion
+	ETag        string // where Pin is PinETag
 	Filename    string // as in Link
 	Disposition string
 	ContentType string        // as the storage said at the issue
@@ -94,7 +96,10 @@ type Permission struct {
 
 // Objects asks one storage about its objects with the service's own credentials.
 type Objects interface {
-	// Prove shows that the object exists and can be read, or says why not with
-	// one of the ErrObject errors or ErrUnavailable.
-	Prove(ctx context.Context, bucket, key string) (ObjectInfo, error)
+	// Prove shows that the object, or one version of it, exists and can be read,
+	// or says why not with one of the ErrObject errors or ErrUnavailable.
+	Prove(ctx context.Context, bucket, key, version string) (ObjectInfo, error)
+	// Stat tells what the object, or one version of it, is now. Its errors are
+	// those of Prove; what has been deleted is ErrObjectNotFound.
+	Stat(ctx context.Context, bucket, key, version string) (ObjectInfo, error)
 }

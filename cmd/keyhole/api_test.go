@@ -95,11 +95,14 @@ func TestBadRequests(t *testing.T) {
 		{"allow", object(`,"allow":["192.0.2.0/24"]`), 422, "allow", "not_available"},
 		{"not_before", object(`,"not_before":"2030-01-01T00:00:00Z"`), 422, "not_before", "not_available"},
 		{"confirm", object(`,"confirm":true`), 422, "confirm", "not_available"},
-		{"pin auto", object(`,"pin":"auto"`), 422, "pin", "not_available"},
-		{"pin version", object(`,"pin":"version"`), 422, "pin", "not_available"},
-		{"pin etag", object(`,"pin":"etag"`), 422, "pin", "not_available"},
+
+		// Pins
 		{"unknown pin", object(`,"pin":"hard"`), 422, "pin", "invalid"},
-		{"version_id", object(`,"version_id":"x"`), 422, "version_id", "not_available"},
+		{"version without versions", object(`,"pin":"version"`), 422, "pin", "no_versions"},
+		{"version_id without versions", object(`,"version_id":"x"`), 422, "version_id", "no_versions"},
+		{"version_id null", object(`,"version_id":"null"`), 422, "version_id", "no_versions"},
+		{"version_id and the pin etag", object(`,"version_id":"x","pin":"etag"`), 422, "version_id", "conflict"},
+		{"version_id with CRLF", object(`,"version_id":"x\r\ny"`), 422, "version_id", "invalid"},
 
 		// Text that is shown elsewhere
 		{"label name", object(`,"labels":{"Team":"a"}`), 422, "labels", "invalid"},

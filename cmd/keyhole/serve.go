@@ -157,7 +157,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	}
 	domain := gateway.New(gateway.Options{
 		Links: store, Clicks: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
-		Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime,
+		Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime, ObjectCheck: cfg.Redirect.ObjectCheck,
 		Insecure: cfg.Public.ClearText(), Metrics: metrics, Logger: log, Now: time.Now,
 	})
 	s.cleanups.add("notes of failed clicks", func(context.Context) error { domain.Wait(); return nil })

@@ -56,7 +56,7 @@ func openStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 	}
 	s := &storage{name: c.Name, buckets: c.Buckets, timeout: c.Timeout, clock: signer.NewClock(time.Now)}
 	if s.credentials, err = signer.NewCredentials(ctx, signer.CredentialOptions{
-		AccessKeyID: c.AccessKeyID, Secret: secretOf(c), Region: c.Region, Clock: s.clock,
+		AccessKeyID: c.AccessKeyID, Secret: secretOf(c), SecretFile: c.SecretAccessKeyFile, Region: c.Region, Clock: s.clock,
 	}); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func openStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 	s.objects = objects.New(objects.Options{
 		Endpoint: c.Endpoint, Region: c.Region, PathStyle: c.PathStyle, Buckets: c.Buckets,
 		RequesterPays: c.RequesterPays, Credentials: s.credentials, RootCAs: roots, Timeout: c.Timeout,
-		Wrap: s.clock.Transport,
+		Clock: s.clock,
 		Observe: func(operation, result string, d time.Duration) {
 			metrics.StorageRequest(c.Name, operation, result, d)
 		},
@@ -77,8 +77,7 @@ func openStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 	return s, nil
 }
 
-// secretOf returns how the secret is read: from its file each time it is asked
-// for, so that a rotated file takes effect without a restart.
+// secretOf returns how the secret is read.
 func secretOf(c *config.Storage) func() (string, error) {
 	if c.SecretAccessKeyFile == "" {
 		return func() (string, error) { return c.SecretAccessKey.Reveal(), nil }

@@ -91,8 +91,9 @@ func TestIssueBodies(t *testing.T) {
 		{"confirm", bodyWith(`"confirm":true`), 422, "invalid", "confirm:not_available"},
 		{"allow", bodyWith(`"allow":["10.0.0.0/8"]`), 422, "invalid", "allow:not_available"},
 		{"not_before", bodyWith(`"not_before":"2026-12-01T00:00:00Z"`), 422, "invalid", "not_before:not_available"},
-		{"version_id", bodyWith(`"version_id":"v1"`), 422, "invalid", "version_id:not_available"},
-		{"pin", bodyWith(`"pin":"etag"`), 422, "invalid", "pin:not_available"},
+		{"version_id null", bodyWith(`"version_id":"null"`), 422, "invalid", "version_id:no_versions"},
+		{"version_id and another pin", bodyWith(`"version_id":"v1","pin":"etag"`), 422, "invalid", "version_id:conflict"},
+		{"pin", bodyWith(`"pin":"hard"`), 422, "invalid", "pin:invalid"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -252,7 +253,7 @@ func TestIssueAnswersWithTheLink(t *testing.T) {
 		}
 	}
 	warned := b.operator(opsKey, "POST", "/api/v1/links", `{"bucket":"exports","key":"dir/q3.csv","expires_in":"2d","sensitive":false}`)
-	for _, member := range []string{`"warnings":[{"code":"long_expiry","message":"`, `"filename":"q3.csv"`, `"labels":{}`, `"preset":"custom"`, `"sensitive":false`} {
+	for _, member := range []string{`"warnings":[{"code":"etag_only","message":"`, `{"code":"long_expiry","message":"`, `"pin":"etag"`, `"filename":"q3.csv"`, `"labels":{}`, `"preset":"custom"`, `"sensitive":false`} {
 		if !strings.Contains(warned.body, member) {
 			t.Errorf("%s is not in %s", member, warned.body)
 		}

@@ -120,8 +120,12 @@ type fakeStorage struct {
 	proved            []string
 }
 
-func (s *fakeStorage) Prove(_ context.Context, bucket, key string) (gateway.ObjectInfo, error) {
+func (s *fakeStorage) Prove(_ context.Context, bucket, key, _ string) (gateway.ObjectInfo, error) {
 	s.proved = append(s.proved, bucket+"/"+key)
+	return gateway.ObjectInfo{Size: 3, ETag: `"e"`, ContentType: "text/plain"}, s.proofErr
+}
+
+func (s *fakeStorage) Stat(context.Context, string, string, string) (gateway.ObjectInfo, error) {
 	return gateway.ObjectInfo{Size: 3, ETag: `"e"`, ContentType: "text/plain"}, s.proofErr
 }
 

@@ -31,7 +31,7 @@ func (a *API) issueLink(c echo.Context) error {
 	issued, err := a.o.Service.Issue(c.Request().Context(), actorOf(c), &gateway.IssueRequest{
 		Storage: body.Storage, Bucket: body.Bucket, Key: body.Key,
 		Preset: body.Preset, ExpiresIn: body.ExpiresIn, Sensitive: body.Sensitive,
-		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin,
+		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin, VersionID: body.VersionID,
 		Note: body.Note, Labels: body.Labels,
 	})
 	if err != nil {
@@ -57,7 +57,6 @@ func refuseLater(body *api.IssueRequest) error {
 		{"confirm", body.Confirm},
 		{"allow", len(body.Allow) > 0},
 		{"not_before", body.NotBefore != nil},
-		{"version_id", body.VersionID != ""},
 	} {
 		if f.asked {
 			fields = append(fields, gateway.FieldError{

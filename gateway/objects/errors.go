@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -51,29 +52,50 @@ func classify(err error) (result string, kind error) {
 	if err == nil {
 		return ResultOK, nil
 	}
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		switch api.ErrorCode() {
-		case "InvalidObjectState":
-			return ResultDenied, gateway.ErrObjectArchived
-		case "InvalidRequest":
-			// What S3 says of an object under SSE-C that is asked for without its key.
-			return ResultDenied, gateway.ErrObjectEncrypted
-		}
+	switch code := codeOf(err); {
+	case code == "InvalidObjectState":
+		return ResultDenied, gateway.ErrObjectArchived
+	case code == "InvalidRequest":
+		// What S3 says of an object under SSE-C that is asked for without its key.
+		return ResultDenied, gateway.ErrObjectEncrypted
+	case strings.HasPrefix(code, "KMS."): // handed through from AWS KMS
+		return ResultDenied, gateway.ErrObjectKMS
 	}
-	var answer *awshttp.ResponseError
-	if errors.As(err, &answer) {
-		switch answer.HTTPStatusCode() {
-		case http.StatusNotFound:
-			return ResultNotFound, gateway.ErrObjectNotFound
-		case http.StatusForbidden:
-			return ResultDenied, gateway.ErrObjectNotReadable
-		case http.StatusBadRequest:
-			return ResultError, gateway.ErrObjectNotReadable
-		}
+	switch statusOf(err) {
+	case http.StatusNotFound:
+		return ResultNotFound, gateway.ErrObjectNotFound
+	case http.StatusMethodNotAllowed:
+		// What S3 says of a version that is a delete marker.
+		return ResultNotFound, gateway.ErrObjectNotFound
+	case http.StatusForbidden:
+		return ResultDenied, gateway.ErrObjectNotReadable
+	case http.StatusBadRequest:
+		return ResultError, gateway.ErrObjectNotReadable
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return ResultTimeout, gateway.ErrUnavailable
 	}
 	return ResultError, gateway.ErrUnavailable
+}
+
+// refused tells whether the storage refused a question, as it does one that is
+// signed by a wrong time.
+func refused(err error) bool { return err != nil && statusOf(err) == http.StatusForbidden }
+
+// codeOf returns the code of a storage's error, empty where it said none.
+func codeOf(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// statusOf returns the status of a storage's refusal, 0 where none came.
+func statusOf(err error) int {
+	var answer *awshttp.ResponseError
+	if errors.As(err, &answer) {
+		return answer.HTTPStatusCode()
+	}
+	return 0
 }

@@ -18,6 +18,7 @@ type said struct {
 	code   string // of the error in the body, which a HEAD does not have
 	body   string
 	length string // Content-Length, where it is not the body's
+	kms    bool   // encrypted with a key of KMS
 }
 
 // scripted is a storage that answers HEAD and GET as it was told.
@@ -45,6 +46,9 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Last-Modified", "Sun, 01 Nov 2026 12:00:00 GMT")
 	h.Set("Content-Type", "text/plain")
 	h.Set("X-Amz-Version-Id", "v1")
+	if a.kms {
+		h.Set("X-Amz-Server-Side-Encryption", "aws:kms")
+	}
 	if a.length != "" {
 		h.Set("Content-Length", a.length)
 	}
@@ -83,7 +87,7 @@ func storageAt(endpoint string, change func(*Options)) (*Storage, *observations)
 	o := Options{
 		Endpoint: endpoint, Region: "us-east-1", PathStyle: true, Buckets: []string{"reports"},
 		Credentials: credentials.NewStaticCredentialsProvider("AKID", "secret-canary", ""), Timeout: 5 * time.Second,
-		Wrap: func(next http.RoundTripper) http.RoundTripper { return next }, Observe: seen.observe,
+		Observe: seen.observe,
 	}
 	if change != nil {
 		change(&o)

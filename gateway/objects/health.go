@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -50,9 +49,8 @@ func severity(h Health) int {
 func (s *Storage) checkBucket(ctx context.Context, bucket string) (Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	begun := time.Now()
-	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket})
-	err = s.judge(OpHeadBucket, begun, err)
+	in := &s3.HeadBucketInput{Bucket: &bucket}
+	_, err := ask(s, OpHeadBucket, func() (*s3.HeadBucketOutput, error) { return s.client.HeadBucket(ctx, in) })
 	switch {
 	case err == nil:
 		return HealthOK, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"keyhole/gateway"
+	"keyhole/signer"
 )
 
 // Options describes one storage as this service reaches it.
@@ -29,9 +30,9 @@ type Options struct {
 	Credentials   aws.CredentialsProvider
 	RootCAs       *x509.CertPool // nil: the system's
 	Timeout       time.Duration  // of one question, retries included
-	// Wrap wraps the transport that every request goes through, so that a clock
-	// can read the answers' Date.
-	Wrap func(http.RoundTripper) http.RoundTripper
+	// Clock is the storage's clock: it reads the Date of every answer, and signs
+	// every request. It may be nil.
+	Clock *signer.Clock
 	// Observe is told of every question, retries included, by operation and result.
 	Observe func(operation, result string, d time.Duration)
 }
@@ -39,6 +40,7 @@ type Options struct {
 // Storage asks one storage. It is safe for concurrent use.
 type Storage struct {
 	client  *s3.Client
+	clock   *signer.Clock
 	buckets []string
 	payer   types.RequestPayer
 	timeout time.Duration
@@ -54,19 +56,23 @@ func New(o Options) *Storage {
 	transport.DialContext = (&net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second}).DialContext
 	transport.TLSClientConfig = &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}
 	transport.MaxIdleConnsPerHost = 32
+	if o.Clock == nil {
+		o.Clock = signer.NewClock(nil)
+	}
 	s := &Storage{
+		clock: o.Clock,
 		client: s3.New(s3.Options{
 			Region:       o.Region,
 			BaseEndpoint: nonEmpty(o.Endpoint),
 			UsePathStyle: o.PathStyle,
 			Credentials:  o.Credentials,
 			HTTPClient: &http.Client{
-				Transport: o.Wrap(transport),
+				Transport: o.Clock.Transport(transport),
 				// A redirect would send the credentials' signature to a host that
 				// the configuration does not name.
 				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			},
-			HTTPSignerV4:               freshSigner{},
+			HTTPSignerV4:               freshSigner{o.Clock},
 			RetryMaxAttempts:           2,
 			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
@@ -85,16 +91,17 @@ func New(o Options) *Storage {
 // freshSigner derives the signing key anew for every request. The SDK's own
 // signer keeps one by access key ID and day: after a secret was rotated under
 // its ID, it would sign with the old one until midnight.
-type freshSigner struct{}
+type freshSigner struct{ clock *signer.Clock }
 
-// SignHTTP implements s3.HTTPSignerV4. S3 escapes paths once, other services
-// twice.
-func (freshSigner) SignHTTP(
-	ctx context.Context, c aws.Credentials, r *http.Request, payloadHash, service, region string, at time.Time,
+// SignHTTP implements s3.HTTPSignerV4. It signs by the storage's clock instead of
+// the SDK's time, which is this machine's until one request after the other has
+// failed. S3 escapes paths once, other services twice.
+func (f freshSigner) SignHTTP(
+	ctx context.Context, c aws.Credentials, r *http.Request, payloadHash, service, region string, _ time.Time,
 	options ...func(*v4.SignerOptions),
 ) error {
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	return signer.SignHTTP(ctx, c, r, payloadHash, service, region, at, options...)
+	return signer.SignHTTP(ctx, c, r, payloadHash, service, region, f.clock.Now(), options...)
 }
 
 // nonEmpty returns a pointer to s, or nil for "".

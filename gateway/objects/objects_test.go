@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"keyhole/gateway"
+	"keyhole/signer"
 )
 
 func TestProve(t *testing.T) {
@@ -44,7 +45,7 @@ func TestProve(t *testing.T) {
 			gateway.ErrObjectNotReadable,
 			[]string{"head_object ok", "get_object denied"},
 		},
-		{"may read and not ask", said{status: 403}, byte1, gateway.ErrObjectNotReadable, []string{"head_object denied", "get_object ok", "head_object denied"}},
+		{"may read and not ask", said{status: 403}, byte1, gateway.ErrObjectNotReadable, []string{"head_object denied", "get_object ok"}},
 		{
 			"a bad signature",
 			said{status: 403},
@@ -72,6 +73,24 @@ func TestProve(t *testing.T) {
 			[]string{"head_object error", "get_object denied"},
 		},
 		{
+			"under a key of KMS that refuses",
+			said{status: 200, length: "3", kms: true},
+			said{status: 403, code: "AccessDenied"},
+			gateway.ErrObjectKMS,
+			[]string{"head_object ok", "get_object denied"},
+		},
+		{
+			"under a key of KMS that is disabled", there,
+			said{status: 400, code: "KMS.DisabledException"},
+			gateway.ErrObjectKMS,
+			[]string{"head_object ok", "get_object denied"},
+		},
+		{
+			"under a key of KMS", said{status: 200, length: "3", kms: true}, byte1, nil,
+			[]string{"head_object ok", "get_object ok"},
+		},
+		{"a delete marker", said{status: 405}, byte1, gateway.ErrObjectNotFound, []string{"head_object not_found"}},
+		{
 			"another bad request",
 			said{status: 400},
 			said{status: 400, code: "AuthorizationHeaderMalformed"},
@@ -88,7 +107,7 @@ func TestProve(t *testing.T) {
 			t.Parallel()
 			server := &scripted{head: tt.head, get: tt.get}
 			storage, seen := storageAt(serve(t, server), nil)
-			info, err := storage.Prove(t.Context(), "reports", "2026/q3.pdf")
+			info, err := storage.Prove(t.Context(), "reports", "2026/q3.pdf", "")
 			if !errors.Is(err, tt.want) || tt.want == nil && err != nil {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
@@ -99,7 +118,7 @@ func TestProve(t *testing.T) {
 				if info != (gateway.ObjectInfo{}) {
 					t.Errorf("beside the error it says %+v", info)
 				}
-				for _, other := range []error{gateway.ErrObjectNotFound, gateway.ErrObjectNotReadable, gateway.ErrObjectArchived, gateway.ErrObjectEncrypted, gateway.ErrUnavailable} {
+				for _, other := range []error{gateway.ErrObjectNotFound, gateway.ErrObjectArchived, gateway.ErrObjectEncrypted, gateway.ErrObjectKMS, gateway.ErrUnavailable} {
 					if !errors.Is(other, tt.want) && errors.Is(err, other) {
 						t.Errorf("%v is %v too", err, other)
 					}
@@ -129,7 +148,7 @@ func TestProveAsksForOneByte(t *testing.T) {
 		want   []string
 	}{{full, []string{"HEAD", "GET bytes=0-0"}}, {empty, []string{"HEAD", "GET"}}} {
 		storage, _ := storageAt(serve(t, tt.server), nil)
-		if _, err := storage.Prove(t.Context(), "reports", "a"); err != nil {
+		if _, err := storage.Prove(t.Context(), "reports", "a", ""); err != nil {
 			t.Fatal(err)
 		}
 		if got := tt.server.asked(); !slices.Equal(got, tt.want) {
@@ -147,7 +166,7 @@ func TestProveTakesKeysLiterally(t *testing.T) {
 	} {
 		server := &scripted{head: said{status: 200, length: "3"}, get: said{status: 206, body: "a"}}
 		storage, _ := storageAt(serve(t, server), func(o *Options) { o.RequesterPays = true })
-		if _, err := storage.Prove(t.Context(), "reports", key); err != nil {
+		if _, err := storage.Prove(t.Context(), "reports", key, ""); err != nil {
 			t.Errorf("%q: %v", key, err)
 		}
 		for _, r := range server.requests {
@@ -169,7 +188,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			w.WriteHeader(status)
 		}))
 		storage, _ := storageAt(here, nil)
-		if _, err := storage.Prove(t.Context(), "reports", "a"); !errors.Is(err, gateway.ErrUnavailable) {
+		if _, err := storage.Prove(t.Context(), "reports", "a", ""); !errors.Is(err, gateway.ErrUnavailable) {
 			t.Errorf("%d: got %v", status, err)
 		}
 		if err := storage.Check(t.Context()); err == nil || storage.Health() != HealthUnavailable {
@@ -194,7 +213,7 @@ func TestTimeoutBoundsTheWholeQuestion(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	storage, seen := storageAt(server.URL, func(o *Options) { o.Timeout = 50 * time.Millisecond })
 	begun := time.Now()
-	_, err := storage.Prove(t.Context(), "reports", "a")
+	_, err := storage.Prove(t.Context(), "reports", "a", "")
 	if took := time.Since(begun); took > 2*time.Second {
 		t.Errorf("it took %s", took)
 	}
@@ -209,27 +228,87 @@ func TestTimeoutBoundsTheWholeQuestion(t *testing.T) {
 	}
 }
 
-// The first request to a storage whose clock is far off is signed by the wrong
-// time and refused; what is learned from the refusal makes the next one good.
-func TestProveAsksAgainAfterARefusalThatPassed(t *testing.T) {
+// A storage whose clock is far off refuses what is signed by another time; what
+// the refusal says of its time makes the next request good.
+func TestAStorageWhoseClockIsOff(t *testing.T) {
 	t.Parallel()
-	server := &scripted{head: said{status: 200, length: "3"}, get: said{status: 206, body: "a"}}
-	heads := 0
-	storage, seen := storageAt(serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodHead {
-			if heads++; heads == 1 {
+	for _, off := range []time.Duration{0, 20 * time.Minute, -20 * time.Minute, 23 * time.Hour} {
+		server := &scripted{head: said{status: 200, length: "3"}, get: said{status: 206, body: "a"}}
+		endpoint := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			now := time.Now().Add(off)
+			w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+			signed, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+			if err != nil || now.Sub(signed).Abs() > time.Minute {
 				w.WriteHeader(http.StatusForbidden)
 				return
 			}
+			server.ServeHTTP(w, r)
+		}))
+		clock := signer.NewClock(nil)
+		storage, seen := storageAt(endpoint, func(o *Options) { o.Clock = clock })
+		for range 2 {
+			if info, err := storage.Prove(t.Context(), "reports", "a", ""); err != nil || info.Size != 3 {
+				t.Errorf("%s off: got %+v, %v", off, info, err)
+			}
 		}
-		server.ServeHTTP(w, r)
-	})), nil)
-	info, err := storage.Prove(t.Context(), "reports", "a")
-	if err != nil || info.Size != 3 {
-		t.Errorf("got %+v, %v", info, err)
+		if want := []string{"head_object ok", "get_object ok", "head_object ok", "get_object ok"}; !slices.Equal(seen.told, want) {
+			t.Errorf("%s off: observed %v, want %v", off, seen.told, want)
+		}
+		if skew, known := clock.Skew(); !known || (skew-off).Abs() > time.Second {
+			t.Errorf("%s off: the clock says %s, %v", off, skew, known)
+		}
 	}
-	if want := []string{"head_object denied", "get_object ok", "head_object ok"}; !slices.Equal(seen.told, want) {
-		t.Errorf("observed %v, want %v", seen.told, want)
+}
+
+// A refusal for another reason than the time is taken at its word.
+func TestARefusalIsNotAskedAgain(t *testing.T) {
+	t.Parallel()
+	server := &scripted{head: said{status: 403}, get: said{status: 403, code: "AccessDenied"}}
+	storage, _ := storageAt(serve(t, server), nil)
+	if _, err := storage.Stat(t.Context(), "reports", "a", ""); !errors.Is(err, gateway.ErrObjectNotReadable) {
+		t.Errorf("got %v", err)
+	}
+	if got := server.asked(); len(got) != 1 {
+		t.Errorf("asked %v", got)
+	}
+}
+
+// An object that is empty is read whole where nobody could say so before, and a
+// version that cannot be one is none.
+func TestProveByTheErrorOfTheRead(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, code, version string
+		want                error
+		asked               []string
+	}{
+		{"empty, and may not ask", "InvalidRange", "", gateway.ErrObjectNotReadable, []string{"HEAD", "GET bytes=0-0", "GET"}},
+		{"no version", "InvalidArgument", "v1", gateway.ErrObjectNotFound, []string{"HEAD", "GET bytes=0-0"}},
+		{"no such version", "NoSuchVersion", "v1", gateway.ErrObjectNotFound, []string{"HEAD", "GET bytes=0-0"}},
+		{"a bad argument without a version", "InvalidArgument", "", gateway.ErrObjectNotReadable, []string{"HEAD", "GET bytes=0-0"}},
+	} {
+		server := &scripted{head: said{status: 400}}
+		storage, _ := storageAt(serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("versionId") != tt.version {
+				t.Errorf("%s: asked for the version %q", tt.name, r.URL.Query().Get("versionId"))
+			}
+			server.get = said{status: 400, code: tt.code}
+			switch {
+			case tt.code == "InvalidRange" && r.Header.Get("Range") == "":
+				server.get = said{status: 200}
+			case tt.code == "InvalidRange":
+				server.get.status = 416
+			case tt.code == "NoSuchVersion":
+				server.get.status = 404
+			}
+			server.ServeHTTP(w, r)
+		})), nil)
+		if _, err := storage.Prove(t.Context(), "reports", "a", tt.version); !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %v", tt.name, err)
+		}
+		if got := server.asked(); !slices.Equal(got, tt.asked) {
+			t.Errorf("%s: asked %v, want %v", tt.name, got, tt.asked)
+		}
 	}
 }
 
@@ -239,7 +318,7 @@ func TestCancellationIsNoFailureOfTheStorage(t *testing.T) {
 	storage, seen := storageAt(serve(t, server), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := storage.Prove(ctx, "reports", "a"); !errors.Is(err, gateway.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+	if _, err := storage.Prove(ctx, "reports", "a", ""); !errors.Is(err, gateway.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if len(seen.told) != 0 {
@@ -258,7 +337,7 @@ func TestStorageThatIsNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	storage, _ := storageAt(endpoint, nil)
-	if _, err := storage.Prove(t.Context(), "reports", "a"); !errors.Is(err, gateway.ErrUnavailable) {
+	if _, err := storage.Prove(t.Context(), "reports", "a", ""); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	if err := storage.Check(t.Context()); err == nil || storage.Health() != HealthUnavailable {
@@ -304,16 +383,12 @@ func TestPrivateAuthority(t *testing.T) {
 	t.Cleanup(server.Close)
 	trusted := x509.NewCertPool()
 	trusted.AddCert(server.Certificate())
-	wrapped := 0
-	with, _ := storageAt(server.URL, func(o *Options) {
-		o.RootCAs = trusted
-		o.Wrap = func(next http.RoundTripper) http.RoundTripper { wrapped++; return next }
-	})
-	if _, err := with.Prove(t.Context(), "reports", "a"); err != nil || wrapped != 1 {
-		t.Errorf("with its authority: %v, wrapped %d times", err, wrapped)
+	with, _ := storageAt(server.URL, func(o *Options) { o.RootCAs = trusted })
+	if _, err := with.Prove(t.Context(), "reports", "a", ""); err != nil {
+		t.Errorf("with its authority: %v", err)
 	}
 	without, _ := storageAt(server.URL, func(o *Options) { o.RootCAs = x509.NewCertPool() })
-	if _, err := without.Prove(t.Context(), "reports", "a"); !errors.Is(err, gateway.ErrUnavailable) {
+	if _, err := without.Prove(t.Context(), "reports", "a", ""); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("without: %v", err)
 	}
 }

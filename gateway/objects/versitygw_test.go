@@ -39,7 +39,7 @@ func TestRealStorage(t *testing.T) {
 			"q3.csv": "a,b\n", "empty": "", "dir/": "", "sp ace+%20?#&;'": "x", "emoji 📄": "x", "a%2Fb": "x", "2026/q3.csv": "y",
 		} {
 			stored := put("reports", key, content)
-			info, err := service.Prove(t.Context(), "reports", key)
+			info, err := service.Prove(t.Context(), "reports", key, "")
 			if err != nil || info.Size != int64(len(content)) || info.ETag != aws.ToString(stored.ETag) || info.ETag == "" || info.VersionID != "" {
 				t.Errorf("%q: got %+v, %v", key, info, err)
 			}
@@ -47,7 +47,7 @@ func TestRealStorage(t *testing.T) {
 				t.Errorf("%q: modified %s ago", key, age)
 			}
 		}
-		if info, err := service.Prove(t.Context(), "reports", "q3.csv"); err != nil || info.ContentType != "text/csv" {
+		if info, err := service.Prove(t.Context(), "reports", "q3.csv", ""); err != nil || info.ContentType != "text/csv" {
 			t.Errorf("got %+v, %v", info, err)
 		}
 	})
@@ -55,7 +55,7 @@ func TestRealStorage(t *testing.T) {
 	t.Run("what is not", func(t *testing.T) {
 		put("reports", "folder/file", "x")
 		for _, ref := range [][2]string{{"reports", "missing"}, {"reports", "folder"}, {"reports", "folder/"}, {"reports", "q3.csv/x"}, {"nowhere", "q3.csv"}} {
-			if _, err := service.Prove(t.Context(), ref[0], ref[1]); !errors.Is(err, gateway.ErrObjectNotFound) {
+			if _, err := service.Prove(t.Context(), ref[0], ref[1], ""); !errors.Is(err, gateway.ErrObjectNotFound) {
 				t.Errorf("%v: got %v", ref, err)
 			}
 		}
@@ -64,14 +64,14 @@ func TestRealStorage(t *testing.T) {
 	t.Run("versions", func(t *testing.T) {
 		put("versions", "a", "one")
 		second := put("versions", "a", "second")
-		info, err := service.Prove(t.Context(), "versions", "a")
+		info, err := service.Prove(t.Context(), "versions", "a", "")
 		if err != nil || info.VersionID == "" || info.VersionID != aws.ToString(second.VersionId) || info.Size != 6 {
 			t.Errorf("got %+v, %v; want version %s", info, err, aws.ToString(second.VersionId))
 		}
 		if _, err := root.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("versions"), Key: aws.String("a")}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := service.Prove(t.Context(), "versions", "a"); !errors.Is(err, gateway.ErrObjectNotFound) {
+		if _, err := service.Prove(t.Context(), "versions", "a", ""); !errors.Is(err, gateway.ErrObjectNotFound) {
 			t.Errorf("deleted: got %v", err)
 		}
 	})
@@ -85,13 +85,13 @@ func TestRealStorage(t *testing.T) {
 			t.Fatal(err)
 		}
 		user, _ := storageAt(endpoint, as(s3test.UserKey, s3test.UserSecret))
-		if _, err := user.Prove(t.Context(), "reports", "shared/a"); err != nil {
+		if _, err := user.Prove(t.Context(), "reports", "shared/a", ""); err != nil {
 			t.Errorf("shared: %v", err)
 		}
 		wrong, _ := storageAt(endpoint, as(s3test.RootKey, "wrong"))
 		unknown, _ := storageAt(endpoint, as("NOBODY", "wrong"))
 		for name, storage := range map[string]*Storage{"no permission": user, "wrong secret": wrong, "unknown key": unknown} {
-			if _, err := storage.Prove(t.Context(), "reports", "secret"); !errors.Is(err, gateway.ErrObjectNotReadable) {
+			if _, err := storage.Prove(t.Context(), "reports", "secret", ""); !errors.Is(err, gateway.ErrObjectNotReadable) {
 				t.Errorf("%s: got %v", name, err)
 			}
 		}
@@ -110,7 +110,7 @@ func TestRealStorage(t *testing.T) {
 			want   error
 		}{{"old", gateway.ErrObjectNotReadable}, {s3test.RootSecret, nil}, {"next", gateway.ErrObjectNotReadable}} {
 			secret = tt.secret
-			if _, err := rotated.Prove(t.Context(), "reports", "rotated"); !errors.Is(err, tt.want) {
+			if _, err := rotated.Prove(t.Context(), "reports", "rotated", ""); !errors.Is(err, tt.want) {
 				t.Errorf("with the secret %s: got %v, want %v", tt.secret, err, tt.want)
 			}
 		}

@@ -97,18 +97,28 @@ func testClick(t *testing.T, g target) {
 	equal(t, "admission", admission, gateway.Admission{
 		Outcome: gateway.OutcomeRedirected,
 		Permission: gateway.Permission{
-			Ref: link.Ref, Filename: "summary.pdf",
+			Ref: link.Ref, Pin: gateway.PinNone, Filename: "summary.pdf",
 			Disposition: gateway.DispositionAttachment, ContentType: "application/pdf",
 		},
 	})
-	pinned := newLink(t)
-	pinned.Pin = "version"
-	create(t, s, pinned)
-	admission, err = s.Admit(t.Context(), gateway.Attempt{ID: pinned.ID, Method: "HEAD"})
-	if err != nil {
-		t.Fatalf("admit: %v", err)
+	for _, pin := range []struct{ pin, etag, wantVersion, wantETag string }{
+		{gateway.PinNone, link.Object.ETag, "", ""},
+		{gateway.PinVersion, link.Object.ETag, "v1", ""},
+		{gateway.PinETag, link.Object.ETag, "", link.Object.ETag},
+		{gateway.PinETag, `"d41d8cd98f00b204e9800998ecf8427e-12"`, "", `"d41d8cd98f00b204e9800998ecf8427e-12"`},
+		{gateway.PinETag, `"D41D8CD98F00B204E9800998ECF8427E"`, "", `"D41D8CD98F00B204E9800998ECF8427E"`},
+	} {
+		pinned := newLink(t)
+		pinned.Pin, pinned.Object.ETag = pin.pin, pin.etag
+		create(t, s, pinned)
+		admission, err = s.Admit(t.Context(), gateway.Attempt{ID: pinned.ID, Method: "HEAD"})
+		if err != nil {
+			t.Fatalf("admit: %v", err)
+		}
+		p := admission.Permission
+		equal(t, "pin "+pin.pin, []string{p.Pin, p.VersionID, p.ETag}, []string{pin.pin, pin.wantVersion, pin.wantETag})
+		equal(t, "pin of the link", get(t, s, pinned.ID).Pin, pin.pin)
 	}
-	equal(t, "version of a pinned link", admission.Permission.VersionID, "v1")
 	for _, method := range []string{"HEAD", "POST", "HEAD", "GET"} {
 		equal(t, method, admit(t, s, link.ID, method), gateway.OutcomeRedirected)
 	}

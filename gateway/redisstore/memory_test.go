@@ -31,6 +31,7 @@ func BenchmarkMemory(b *testing.B) {
 		link := newLink(b)
 		link.Ref = gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: fmt.Sprintf("%060d", i)}
 		link.Filename, link.Note = "", ""
+		link.Pin, link.Object.VersionID = gateway.PinETag, "" // as most are: in a bucket without versions
 		link.Labels = map[string]string{"team": "audit", "ticket": "K-" + strconv.Itoa(i)}
 		ids[i] = create(b, s, link, 24*time.Hour).ID
 	}

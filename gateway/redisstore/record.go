@@ -50,14 +50,18 @@ func permissionBody(l *gateway.Link) []byte {
 	b := appendString(nil, l.Ref.Storage)
 	b = appendString(b, l.Ref.Bucket)
 	b = appendString(b, l.Ref.Key)
-	version := l.Object.VersionID
-	if l.Pin == gateway.PinNone { // what is current at the click, whatever was at the issue
-		version = ""
+	version := ""
+	if l.Pin == gateway.PinVersion { // otherwise what is current at the click
+		version = l.Object.VersionID
 	}
 	b = appendString(b, version)
 	b = appendString(b, l.Filename)
 	b = appendDisposition(b, l.Disposition)
-	return appendString(b, l.Object.ContentType)
+	b = appendString(b, l.Object.ContentType)
+	if l.Pin == gateway.PinETag {
+		b = appendETag(b, l.Object.ETag)
+	}
+	return b
 }
 
 // parsePermission reads a permission whose head the script has judged.
@@ -70,6 +74,14 @@ func parsePermission(record string, left time.Duration) (gateway.Permission, err
 	p.Filename = d.text()
 	p.Disposition = d.disposition()
 	p.ContentType = d.text()
+	switch {
+	case p.VersionID != "":
+		p.Pin = gateway.PinVersion
+	case d.rest != "":
+		p.Pin, p.ETag = gateway.PinETag, d.etag()
+	default:
+		p.Pin = gateway.PinNone
+	}
 	return p, d.end()
 }
 
