@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,6 +43,31 @@ func TestLetters(t *testing.T) {
 		if err := of('?'); !errors.Is(err, gateway.ErrRecord) {
 			t.Errorf("? of %q: %v", letters, err)
 		}
+	}
+}
+
+// TestContentTypes keeps content types exactly, and the known ones where earlier
+// releases have put them.
+func TestContentTypes(t *testing.T) {
+	texts := append([]string{"", "application/PDF", "text/plain;charset=utf-8", "x", strings.Repeat("t", 8191)}, knownTypes[:]...)
+	for _, text := range texts {
+		packed := appendContentType(nil, text)
+		d := decoder{rest: string(packed)}
+		if got := d.contentType(); got != text || d.end() != nil {
+			t.Errorf("%.40q is read as %.40q, %v", text, got, d.end())
+		}
+	}
+	for place, text := range map[int]string{0: "application/octet-stream", 2: "application/pdf", 9: "text/plain; charset=utf-8", 31: "text/markdown"} {
+		if knownTypes[place] != text {
+			t.Errorf("place %d is %q now and was %q", place, knownTypes[place], text)
+		}
+		if n := len(appendContentType(nil, text)); n != 2 {
+			t.Errorf("%q takes %d bytes", text, n)
+		}
+	}
+	d := decoder{rest: string(binary.AppendUvarint(nil, firstKnownType+uint64(len(knownTypes))))}
+	if d.contentType(); !errors.Is(d.err, gateway.ErrRecord) {
+		t.Errorf("a type of the future: %v", d.err)
 	}
 }
 

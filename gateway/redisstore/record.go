@@ -57,7 +57,7 @@ func permissionBody(l *gateway.Link) []byte {
 	b = appendString(b, version)
 	b = appendString(b, l.Filename)
 	b = appendDisposition(b, l.Disposition)
-	b = appendString(b, l.Object.ContentType)
+	b = appendContentType(b, l.Object.ContentType)
 	if l.Pin == gateway.PinETag {
 		b = appendETag(b, l.Object.ETag)
 	}
@@ -73,7 +73,7 @@ func parsePermission(record string, left time.Duration) (gateway.Permission, err
 	p.VersionID = d.text()
 	p.Filename = d.text()
 	p.Disposition = d.disposition()
-	p.ContentType = d.text()
+	p.ContentType = d.contentType()
 	switch {
 	case p.VersionID != "":
 		p.Pin = gateway.PinVersion
@@ -112,7 +112,7 @@ func historyBody(l *gateway.Link) []byte {
 	b = binary.AppendUvarint(b, uint64(max(l.Object.Size, 0)))
 	b = appendETag(b, l.Object.ETag)
 	b = appendString(b, l.Object.VersionID)
-	b = appendString(b, l.Object.ContentType)
+	b = appendContentType(b, l.Object.ContentType)
 	b = appendTime(b, l.Object.LastModified)
 	b = appendString(b, l.Preset)
 	sensitive := byte(sensitiveUnstated)
@@ -222,7 +222,7 @@ func (v view) judge(link *gateway.Link, end int64) error {
 func (d *decoder) historyBody(l *gateway.Link) {
 	l.Ref = gateway.ObjectRef{Storage: d.text(), Bucket: d.text(), Key: d.text()}
 	l.Object = gateway.ObjectInfo{
-		Size: d.number(), ETag: d.etag(), VersionID: d.text(), ContentType: d.text(), LastModified: d.moment(),
+		Size: d.number(), ETag: d.etag(), VersionID: d.text(), ContentType: d.contentType(), LastModified: d.moment(),
 	}
 	l.Preset = d.text()
 	if stated := d.fixed(1); stated != sensitiveUnstated {
