@@ -60,8 +60,15 @@ type installation struct {
 // buckets reports and exports.
 func install(t *testing.T, directives ...string) *installation {
 	t.Helper()
+	return installOver(t, s3test.Start(t, "reports", "exports"), directives...)
+}
+
+// installOver starts Redis for a gateway over an S3 server that has the buckets
+// reports and exports.
+func installOver(t *testing.T, s3 *s3test.Server, directives ...string) *installation {
+	t.Helper()
 	return &installation{
-		t: t, redis: redistest.StartSingle(t, append(directives, "rdbcompression no")...), s3: s3test.Start(t, "reports", "exports"),
+		t: t, redis: redistest.StartSingle(t, append(directives, "rdbcompression no")...), s3: s3,
 		key: newOperatorKey(), dir: t.TempDir(),
 	}
 }
@@ -138,7 +145,7 @@ operator:
 redis: { addresses: [%q], username: %s, password_file: %s, timeout: 500ms }
 storage:
   - name: main
-    endpoint: "http://%s"
+    endpoint: %q
     region: us-east-1
     path_style: true
     buckets: [reports, exports]
@@ -147,7 +154,7 @@ storage:
 log: { level: debug }
 `, public, public, operator, keyHash(in.key), keyHash(in.key+"reader"), keyHash(in.key+"exporter"),
 		in.redis.Addr, redistest.Username, write("redis-password", redistest.Password+"\n"),
-		in.s3.Addr, s3test.RootKey, write("s3-secret", s3test.RootSecret+"\n"))
+		in.s3.Endpoint(), s3test.RootKey, write("s3-secret", s3test.RootSecret+"\n"))
 	return write("keyhole-"+strings.ReplaceAll(public, ":", "-")+".yaml", text)
 }
 
@@ -321,4 +328,11 @@ func randomBytes(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b)
 	return b
+}
+
+// refusalOf returns the service's refusal that err is, or nil.
+func refusalOf(err error) *client.Error {
+	var refused *client.Error
+	errors.As(err, &refused)
+	return refused
 }

@@ -86,7 +86,9 @@ func TestProve(t *testing.T) {
 			[]string{"head_object ok", "get_object denied"},
 		},
 		{
-			"under a key of KMS", said{status: 200, length: "3", kms: true}, byte1, nil,
+			"under a key of KMS",
+			said{status: 200, length: "3", kms: true},
+			byte1, nil,
 			[]string{"head_object ok", "get_object ok"},
 		},
 		{"a delete marker", said{status: 405}, byte1, gateway.ErrObjectNotFound, []string{"head_object not_found"}},

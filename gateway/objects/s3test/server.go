@@ -1,12 +1,14 @@
-// Package s3test starts a real S3 server for tests, versitygw, which verifies
-// every signature and keeps versions. It listens on loopback at a free port,
-// keeps its files in a temporary directory and ends with the test.
+// Package s3test starts S3 servers for tests: two real ones, versitygw and Ceph
+// RGW, and the one in the process that the demo has. Each verifies every
+// signature and keeps versions, listens on loopback at a free port and ends with
+// the test.
 package s3test
 
 import (
 	"bytes"
 	"context"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,9 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// The server's root user, and the one of [Server.AddUser], who may do only what
+// Every server's root user, and the one of [Server.AddUser], who may do only what
 // a bucket's policy says.
 const (
 	RootKey    = "KEYHOLETESTACCESS"
@@ -28,102 +31,61 @@ const (
 	UserSecret = "keyhole-test-user-secret-key"
 )
 
-// Region is where the server says that its buckets are.
+// Region is where the servers say that their buckets are.
 const Region = "us-east-1"
 
-// startTimeout bounds the wait for the server, which needs 0.2 s.
-const startTimeout = 20 * time.Second
+// startTimeout bounds the wait for a server: versitygw needs 0.2 s, Ceph 3 s.
+const startTimeout = 40 * time.Second
 
 // Server is one S3 server.
 type Server struct {
-	Addr string     // 127.0.0.1:port
+	Name string     // as operators know it, "versitygw" for instance
+	Addr string     // host:port, on loopback
 	Root *s3.Client // asks as the root user, path style
 
-	program string
+	scheme string
+	// addUser adds UserKey; nil where a server has no users.
+	addUser func(testing.TB)
 }
 
-// Start starts a server with the buckets.
-func Start(tb testing.TB, buckets ...string) *Server {
-	tb.Helper()
-	program := filepath.Join(os.Getenv("TEST_TOOLS"), "versitygw")
-	if _, err := os.Stat(program); err != nil { //nolint:gosec // A directory that deploy/test names.
-		tb.Fatalf("the S3 server for tests is not there (%v): run deploy/test, which builds it and sets TEST_TOOLS", err)
-	}
-	dir := tb.TempDir()
-	for _, name := range []string{"data", "versions", "iam"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	s := &Server{Addr: freeAddress(tb), program: program}
+// newServer returns the server that will answer at addr.
+func newServer(name, scheme, addr, region string, transport http.RoundTripper) *Server {
+	s := &Server{Name: name, Addr: addr, scheme: scheme}
 	s.Root = s3.New(s3.Options{
-		Region: Region, BaseEndpoint: aws.String(s.Endpoint()), UsePathStyle: true,
+		Region: region, BaseEndpoint: aws.String(s.Endpoint()), UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(RootKey, RootSecret, ""),
+		HTTPClient:  &http.Client{Transport: transport},
+		// What every store understands.
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	})
-	s.run(tb, "--port", s.Addr, "--region", Region, "--iam-dir", filepath.Join(dir, "iam"), "--quiet",
-		"posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data"))
+	return s
+}
+
+// Endpoint returns the server's URL.
+func (s *Server) Endpoint() string { return s.scheme + "://" + s.Addr }
+
+// CreateBuckets makes buckets.
+func (s *Server) CreateBuckets(tb testing.TB, buckets ...string) {
+	tb.Helper()
 	for _, bucket := range buckets {
 		if _, err := s.Root.CreateBucket(tb.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
 			tb.Fatalf("create bucket %s: %v", bucket, err)
 		}
 	}
-	return s
 }
 
-// Endpoint returns the server's URL.
-func (s *Server) Endpoint() string { return "http://" + s.Addr }
-
-// run starts the program and waits until it answers.
-func (s *Server) run(tb testing.TB, args ...string) {
+// KeepVersions makes a bucket keep versions, or no more where not on.
+func (s *Server) KeepVersions(tb testing.TB, bucket string, on bool) {
 	tb.Helper()
-	var output bytes.Buffer
-	command := exec.Command(s.program, args...) //nolint:gosec // A program that deploy/test built.
-	command.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+RootKey, "ROOT_SECRET_KEY="+RootSecret)
-	command.Stdout, command.Stderr = &output, &output
-	// It must not outlive a test that is killed.
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := command.Start(); err != nil {
-		tb.Fatalf("start versitygw: %v", err)
+	status := types.BucketVersioningStatusEnabled
+	if !on {
+		status = types.BucketVersioningStatusSuspended
 	}
-	ended := make(chan struct{})
-	go func() {
-		_ = command.Wait() // It is killed at the end.
-		close(ended)
-	}()
-	tb.Cleanup(func() {
-		_ = command.Process.Kill() // It may have ended.
-		<-ended
-		if tb.Failed() {
-			tb.Logf("versitygw printed:\n%s", &output)
-		}
-	})
-	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		_, err := s.Root.ListBuckets(ctx, nil)
-		if err == nil {
-			return
-		}
-		select {
-		case <-ended:
-			tb.Fatal("versitygw ended at once")
-		case <-ctx.Done():
-			tb.Fatalf("versitygw does not answer: %v", err)
-		case <-tick.C:
-		}
-	}
-}
-
-// AddUser adds the user UserKey, who may do nothing yet.
-func (s *Server) AddUser(tb testing.TB) {
-	tb.Helper()
-	//nolint:gosec // A program that deploy/test built.
-	add := exec.Command(s.program, "admin", "--access", RootKey, "--secret", RootSecret, "--endpoint-url", s.Endpoint(),
-		"create-user", "--access", UserKey, "--secret", UserSecret, "--role", "user")
-	if text, err := add.CombinedOutput(); err != nil {
-		tb.Fatalf("add a user to the S3 server: %v\n%s", err, text)
+	if _, err := s.Root.PutBucketVersioning(tb.Context(), &s3.PutBucketVersioningInput{
+		Bucket: &bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: status},
+	}); err != nil {
+		tb.Fatalf("versions of %s: %v", bucket, err)
 	}
 }
 
@@ -139,10 +101,117 @@ func (s *Server) Put(tb testing.TB, bucket, key, contentType string, content []b
 	return out
 }
 
-// freeAddress returns a loopback address that nobody listens on.
-func freeAddress(tb testing.TB) string {
+// Delete deletes an object, or one version of it.
+func (s *Server) Delete(tb testing.TB, bucket, key, version string) {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	in := &s3.DeleteObjectInput{Bucket: &bucket, Key: &key}
+	if version != "" {
+		in.VersionId = &version
+	}
+	if _, err := s.Root.DeleteObject(tb.Context(), in); err != nil {
+		tb.Fatalf("delete %s/%s: %v", bucket, key, err)
+	}
+}
+
+// DeleteMarker returns the version ID of the delete marker that is the latest
+// version of an object.
+func (s *Server) DeleteMarker(tb testing.TB, bucket, key string) string {
+	tb.Helper()
+	out, err := s.Root.ListObjectVersions(tb.Context(), &s3.ListObjectVersionsInput{Bucket: &bucket, Prefix: &key})
+	if err != nil {
+		tb.Fatalf("versions of %s/%s: %v", bucket, key, err)
+	}
+	for _, marker := range out.DeleteMarkers {
+		if aws.ToString(marker.Key) == key && aws.ToBool(marker.IsLatest) {
+			return aws.ToString(marker.VersionId)
+		}
+	}
+	tb.Fatalf("%s/%s is not deleted", bucket, key)
+	return ""
+}
+
+// AddUser adds the user UserKey, who may do nothing yet.
+func (s *Server) AddUser(tb testing.TB) {
+	tb.Helper()
+	if s.addUser == nil {
+		tb.Fatalf("%s has no users", s.Name)
+	}
+	s.addUser(tb)
+}
+
+// SetPolicy sets the policy of a bucket.
+func (s *Server) SetPolicy(tb testing.TB, bucket, policy string) {
+	tb.Helper()
+	if _, err := s.Root.PutBucketPolicy(tb.Context(), &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: &policy}); err != nil {
+		tb.Fatalf("policy of %s: %v", bucket, err)
+	}
+}
+
+// waitReady waits until the server answers, or ended is closed.
+func (s *Server) waitReady(tb testing.TB, ended <-chan struct{}) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := s.Root.ListBuckets(ctx, nil)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ended:
+			tb.Fatalf("%s ended at once", s.Name)
+		case <-ctx.Done():
+			tb.Fatalf("%s does not answer: %v", s.Name, err)
+		case <-tick.C:
+		}
+	}
+}
+
+// spawn runs a program until the end of the test, with variables of its own. The
+// channel is closed when it has ended.
+func spawn(tb testing.TB, program string, env []string, args ...string) (ended <-chan struct{}) {
+	tb.Helper()
+	var output bytes.Buffer
+	command := exec.Command(program, args...) //nolint:gosec // Tests say which.
+	command.Env = append(os.Environ(), env...)
+	command.Stdout, command.Stderr = &output, &output
+	// It must not outlive a test that is killed.
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := command.Start(); err != nil {
+		tb.Fatalf("start %s: %v", filepath.Base(program), err)
+	}
+	done := make(chan struct{})
+	go func() {
+		_ = command.Wait() // It is killed at the end.
+		close(done)
+	}()
+	tb.Cleanup(func() {
+		_ = command.Process.Kill() // It may have ended.
+		<-done
+		if tb.Failed() {
+			tb.Logf("%s printed:\n%s", filepath.Base(program), &output)
+		}
+	})
+	return done
+}
+
+// must runs a program that ends by itself.
+func must(tb testing.TB, program string, args ...string) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
+	defer cancel()
+	text, err := exec.CommandContext(ctx, program, args...).CombinedOutput() //nolint:gosec // Tests say which.
+	if err != nil {
+		tb.Fatalf("%s: %v\n%s", filepath.Base(program), err, text)
+	}
+}
+
+// freeAddress returns an address of host that nobody listens on.
+func freeAddress(tb testing.TB, host string) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		tb.Fatal(err)
 	}

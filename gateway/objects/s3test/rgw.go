@@ -1,0 +1,131 @@
+package s3test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// cephConf is a Ceph of one monitor and one object store in memory, without
+// authentication between its parts and without encryption, which would hang
+// radosgw, and an RGW before it. Everything that decides for speed decides for
+// a quick start.
+const cephConf = `[global]
+fsid = %[1]s
+mon host = v2:%[2]s
+auth cluster required = none
+auth service required = none
+auth client required = none
+ms mon cluster mode = crc
+ms mon service mode = crc
+ms mon client mode = crc
+ms cluster mode = crc
+ms service mode = crc
+ms client mode = crc
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
+run dir = %[4]s
+log file =
+log to file = false
+mon cluster log to file = false
+admin socket =
+pid file =
+mon data = %[4]s/mon
+osd data = %[4]s/osd
+rgw data = %[4]s/rgw
+osd objectstore = memstore
+memstore device bytes = 4294967296
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 1
+osd pool default pgp num = 1
+osd pool default pg autoscale mode = off
+mon allow pool size one = true
+mon max pg per osd = 1000
+osd crush chooseleaf type = 0
+paxos propose interval = 0.05
+rgw frontends = beast endpoint=%[3]s tcp_nodelay=1
+rgw crypt require ssl = false
+`
+
+// fakeTime is what makes radosgw see another time. Debian's packages put it
+// where the machine's architecture says.
+const fakeTime = "/usr/lib/*/faketime/libfaketimeMT.so.1"
+
+// StartRGW starts a Ceph RGW with the buckets: an S3 server that shares no code
+// with versitygw.
+func StartRGW(tb testing.TB, buckets ...string) *Server {
+	tb.Helper()
+	return StartRGWOff(tb, 0, buckets...)
+}
+
+// StartRGWOff starts a Ceph RGW whose clock is off by that much from this
+// machine's.
+func StartRGWOff(tb testing.TB, off time.Duration, buckets ...string) *Server {
+	tb.Helper()
+	for _, program := range []string{"ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"} {
+		if _, err := exec.LookPath(program); err != nil {
+			tb.Fatalf("%s is not installed: run deploy/test, which installs it", program)
+		}
+	}
+	dir := tb.TempDir()
+	for _, name := range []string{"mon", "osd", "rgw"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	monitor, addr := freeAddress(tb, "127.0.0.1"), freeAddress(tb, "127.0.0.1")
+	cluster, osd := uuid(), uuid()
+	conf := filepath.Join(dir, "ceph.conf")
+	if err := os.WriteFile(conf, fmt.Appendf(nil, cephConf, cluster, monitor, addr, dir), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+
+	monmap := filepath.Join(dir, "monmap")
+	must(tb, "monmaptool", "--create", "--addv", "a", "[v2:"+monitor+"]", "--fsid", cluster, monmap)
+	must(tb, "ceph-mon", "-c", conf, "--mkfs", "-i", "a", "--monmap", monmap)
+	spawn(tb, "ceph-mon", nil, "-c", conf, "-f", "-i", "a")
+	must(tb, "ceph", "-c", conf, "--connect-timeout", "20", "osd", "new", osd)
+	must(tb, "ceph-osd", "-c", conf, "-i", "0", "--mkfs", "--osd-uuid", osd)
+	spawn(tb, "ceph-osd", nil, "-c", conf, "-f", "-i", "0")
+	addUser := func(name, key, secret string) {
+		must(tb, "radosgw-admin", "-c", conf, "user", "create", "--uid", name, "--display-name", name,
+			"--access-key", key, "--secret-key", secret)
+	}
+	addUser("root", RootKey, RootSecret)
+
+	s := newServer("Ceph RGW", "http", addr, Region, nil)
+	s.addUser = func(tb testing.TB) {
+		tb.Helper()
+		addUser(UserKey, UserKey, UserSecret)
+	}
+	s.waitReady(tb, spawn(tb, "radosgw", clockOff(tb, off), "-c", conf, "-f", "-n", "client.rgw.a"))
+	s.CreateBuckets(tb, buckets...)
+	return s
+}
+
+// clockOff returns the variables under which a program sees another time. Its
+// waits go by a clock that stays as it is.
+func clockOff(tb testing.TB, off time.Duration) []string {
+	tb.Helper()
+	if off == 0 {
+		return nil
+	}
+	found, err := filepath.Glob(fakeTime)
+	if err != nil || len(found) == 0 {
+		tb.Fatalf("libfaketime is not installed (%v): run deploy/test, which installs it", err)
+	}
+	return []string{"LD_PRELOAD=" + found[0], fmt.Sprintf("FAKETIME=%+.0fs", off.Seconds()), "DONT_FAKE_MONOTONIC=1"}
+}
+
+// uuid returns a random UUID (RFC 9562 section 5.4).
+func uuid() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // It never fails.
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
