@@ -167,7 +167,7 @@ type Redirect struct {
 	MediaLifetime time.Duration `yaml:"media_lifetime"`
 	// How long a download of a limited link may go on through the link without another click, 1m to 24h. No link is limited in this version: it has no effect yet. Default: 10m.
 	ResumeWindow time.Duration `yaml:"resume_window"`
-	// How long the check of a pinned object is remembered, 0s to 60s; 0s checks at every click. No link is pinned in this version: it has no effect yet. Default: 5s.
+	// How long the check of a pinned object is remembered, 0s to 60s; 0s asks at every click. An object that is replaced or deleted is noticed that much later at most. Default: 5s.
 	ObjectCheck time.Duration `yaml:"object_check"`
 }
 

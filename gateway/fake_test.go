@@ -83,6 +83,18 @@ func (s *fakeStore) Events(_ context.Context, id ID, cursor string, limit int) (
 	return EventList{Events: []Event{{Link: id, Kind: EventIssued, Reason: cursor}}[:min(1, limit)]}, s.err
 }
 
+func (s *fakeStore) SealCursor(_ context.Context, query, position string) (string, error) {
+	return query + position, s.err
+}
+
+func (s *fakeStore) OpenCursor(_ context.Context, query, cursor string) (string, error) {
+	position, ok := strings.CutPrefix(cursor, query)
+	if !ok {
+		return "", ErrCursor
+	}
+	return position, s.err
+}
+
 // fakeClicks is a ClickStore that gives one verdict.
 type fakeClicks struct {
 	admission Admission
@@ -118,6 +130,8 @@ type fakeObjects struct {
 	wait func()
 
 	proved []string // bucket/key
+	list   func(KeyQuery) KeyPage
+	listed []KeyQuery
 
 	mu    sync.Mutex
 	asked []string // of Stat: bucket/key, and @version
@@ -136,6 +150,18 @@ func (o *fakeObjects) Stat(_ context.Context, bucket, key, version string) (Obje
 		o.wait()
 	}
 	return o.answer(version)
+}
+
+// List answers with the pages in their order, by their tokens or last keys.
+func (o *fakeObjects) List(_ context.Context, q KeyQuery) (KeyPage, error) {
+	o.listed = append(o.listed, q)
+	if o.err != nil {
+		return KeyPage{}, o.err
+	}
+	if o.list == nil {
+		return KeyPage{}, nil
+	}
+	return o.list(q), nil
 }
 
 func (o *fakeObjects) answer(version string) (ObjectInfo, error) {
@@ -196,7 +222,7 @@ func newFixture(t *testing.T, change func(*Options)) *fixture {
 		registry: prometheus.NewRegistry(), now: now,
 	}
 	o := Options{
-		Links: f.store, Clicks: f.clicks,
+		Links: f.store, Clicks: f.clicks, Cursors: f.store,
 		Storages: []*Storage{
 			{
 				Name: "main", Buckets: []string{"reports", "exports"}, Objects: f.objects, Presigner: f.signer,

@@ -150,6 +150,9 @@ func activeType(contentType string) bool {
 	return false
 }
 
+// storageAway is what an operator reads of a storage that does not answer.
+const storageAway = "the storage cannot be asked now; try again"
+
 // proofError says why an object cannot be shared. The storage's own words go to
 // the log alone.
 func proofError(err error) error {
@@ -170,7 +173,7 @@ func proofError(err error) error {
 	case errors.Is(err, ErrObjectKMS):
 		return field("object_kms_denied", "the object is encrypted with a key of KMS that the service's credentials may not use, or that is disabled; allow them kms:Decrypt on it")
 	}
-	return &Error{Code: CodeUnavailable, Message: "the storage cannot be asked now; try again", Err: err}
+	return &Error{Code: CodeUnavailable, Message: storageAway, Err: err}
 }
 
 // checkIssue names every field that cannot be, before anything is asked of the

@@ -48,13 +48,30 @@ type Pattern string
 
 // Match tells whether the pattern selects ref. Without a storage it selects the
 // bucket of that name in every storage.
-func (p Pattern) Match(ref ObjectRef) bool {
+func (p Pattern) Match(ref ObjectRef) bool { return glob(string(p), p.subject(ref)) }
+
+// subject is how ref is written for the pattern: with its storage where the
+// pattern has one.
+func (p Pattern) subject(ref ObjectRef) string {
 	subject := ref.String()
 	bucket, _, _ := strings.Cut(string(p), "/")
 	if !strings.Contains(bucket, ":") {
 		subject = subject[len(ref.Storage)+1:]
 	}
-	return glob(string(p), subject)
+	return subject
+}
+
+// seesBelow tells whether a key that begins with ref's may lie in the actor's scope.
+func (a *Actor) seesBelow(ref ObjectRef) bool {
+	return slices.ContainsFunc(a.Objects, func(p Pattern) bool { return p.mayMatchBelow(ref) })
+}
+
+// mayMatchBelow tells whether the pattern can select anything whose key begins
+// with ref's: what stands before its first star decides.
+func (p Pattern) mayMatchBelow(ref ObjectRef) bool {
+	subject := p.subject(ref)
+	head, _, starred := strings.Cut(string(p), "*")
+	return strings.HasPrefix(head, subject) || starred && strings.HasPrefix(subject, head)
 }
 
 // matchAny tells whether one of the patterns selects ref.

@@ -50,6 +50,7 @@ func (s *Storage) skew() (time.Duration, bool) {
 type Options struct {
 	Links    Store
 	Clicks   ClickStore
+	Cursors  Cursors
 	Storages []*Storage
 	Policy   Policy
 	// Lifetime is how long a signed URL lives, at most.
@@ -74,6 +75,7 @@ type Options struct {
 type Service struct {
 	store         Store
 	clicks        ClickStore
+	cursors       Cursors
 	storages      []*Storage
 	policy        Policy
 	lifetime      time.Duration
@@ -92,7 +94,7 @@ func (s *Service) Wait() { s.notes.Wait() }
 // New returns a Service over o.
 func New(o Options) *Service {
 	return &Service{
-		store: o.Links, clicks: o.Clicks, storages: o.Storages, policy: o.Policy,
+		store: o.Links, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages, policy: o.Policy,
 		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime,
 		checks: newChecks(o.ObjectCheck, o.Now), insecure: o.Insecure,
 		metrics: o.Metrics, log: o.Logger, now: o.Now,

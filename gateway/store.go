@@ -102,4 +102,17 @@ type Objects interface {
 	// Stat tells what the object, or one version of it, is now. Its errors are
 	// those of Prove; what has been deleted is ErrObjectNotFound.
 	Stat(ctx context.Context, bucket, key, version string) (ObjectInfo, error)
+	// List returns one page of a bucket's keys. ErrObjectNotReadable says that
+	// the bucket may not be listed, ErrObjectNotFound that there is none.
+	List(ctx context.Context, q KeyQuery) (KeyPage, error)
+}
+
+// Cursors packs the positions of listings that are no listing of the store's, so
+// that nobody who is given one reads or forges it.
+type Cursors interface {
+	// SealCursor packs a position of what query asks for.
+	SealCursor(ctx context.Context, query, position string) (string, error)
+	// OpenCursor returns the position that was packed for the same query, or
+	// ErrCursor.
+	OpenCursor(ctx context.Context, query, cursor string) (string, error)
 }

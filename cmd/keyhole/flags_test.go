@@ -48,7 +48,7 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	slices.Sort(found)
 	want := []string{
 		"allow", "bucket", "config", "created-by", "expires", "filename", "key", "key-file", "label", "name", "not-before",
-		"note", "operator", "operator-url", "passphrase-file", "pin", "prefix", "preset", "public", "reason", "s3", "state",
+		"note", "operator", "operator-url", "passphrase-file", "pin", "prefix", "preset", "public", "reason", "s3", "search", "state",
 		"storage", "url", "version-id",
 	}
 	if found = slices.Compact(found); !slices.Equal(found, want) {

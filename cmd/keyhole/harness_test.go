@@ -141,7 +141,7 @@ operator:
   keys:
     - { name: ops, sha256: %s, can: [issue, read, revoke, browse] }
     - { name: reader, sha256: %s, can: [read] }
-    - { name: exporter, sha256: %s, can: [issue, read, revoke], objects: ["exports/*"], max_expiry: 10m }
+    - { name: exporter, sha256: %s, can: [issue, read, revoke, browse], objects: ["exports/*"], max_expiry: 10m }
 redis: { addresses: [%q], username: %s, password_file: %s, timeout: 500ms }
 storage:
   - name: main

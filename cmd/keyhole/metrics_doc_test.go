@@ -105,7 +105,7 @@ func registeredMetrics(t *testing.T) []metric {
 		}
 	}
 	for _, result := range []string{objects.ResultOK, objects.ResultNotFound, objects.ResultDenied, objects.ResultTimeout, objects.ResultError} {
-		for _, operation := range []string{objects.OpHeadObject, objects.OpGetObject, objects.OpHeadBucket} {
+		for _, operation := range []string{objects.OpHeadObject, objects.OpGetObject, objects.OpHeadBucket, objects.OpListObjects} {
 			m.StorageRequest("main", operation, result, time.Millisecond)
 		}
 	}

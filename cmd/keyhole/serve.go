@@ -156,7 +156,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 		return nil, err
 	}
 	domain := gateway.New(gateway.Options{
-		Links: store, Clicks: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
+		Links: store, Clicks: store, Cursors: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
 		Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime, ObjectCheck: cfg.Redirect.ObjectCheck,
 		Insecure: cfg.Public.ClearText(), Metrics: metrics, Logger: log, Now: time.Now,
 	})

@@ -87,6 +87,35 @@ type LinkPage struct {
 	Next  string `json:"next,omitempty"`
 }
 
+// Bucket is one bucket that links may be issued from.
+type Bucket struct {
+	Storage string `json:"storage"`
+	Bucket  string `json:"bucket"`
+}
+
+// BucketList is the answer of GET /api/v1/buckets.
+type BucketList struct {
+	Buckets []Bucket `json:"buckets"`
+}
+
+// ObjectEntry is what a listing tells of an object.
+type ObjectEntry struct {
+	Key          string    `json:"key"`
+	Size         int64     `json:"size"`
+	ETag         string    `json:"etag"`
+	LastModified time.Time `json:"last_modified"`
+	StorageClass string    `json:"storage_class,omitempty"`
+}
+
+// ObjectPage is the answer of GET /api/v1/objects.
+type ObjectPage struct {
+	Storage string        `json:"storage"`
+	Bucket  string        `json:"bucket"`
+	Folders []string      `json:"folders"`
+	Objects []ObjectEntry `json:"objects"`
+	Next    string        `json:"next,omitempty"`
+}
+
 // Event is one event of a link.
 type Event struct {
 	Time    time.Time `json:"time"`

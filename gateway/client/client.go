@@ -150,6 +150,36 @@ func (c *Client) Events(ctx context.Context, id, cursor string, limit int) (api.
 	return do[api.EventPage](ctx, c, http.MethodGet, "/api/v1/links/"+url.PathEscape(id)+"/events", query, nil)
 }
 
+// Buckets returns the buckets that the key may see.
+func (c *Client) Buckets(ctx context.Context) (api.BucketList, error) {
+	return do[api.BucketList](ctx, c, http.MethodGet, "/api/v1/buckets", nil, nil)
+}
+
+// ObjectsOptions says what of a bucket is looked for; all but Bucket may be empty.
+type ObjectsOptions struct {
+	Storage, Bucket, Prefix, Search string
+
+	Cursor string
+	Limit  int // entries on the page; 0: the service's default
+}
+
+// Objects returns one page of what a bucket holds. It may come back short, even
+// empty, with a Next.
+func (c *Client) Objects(ctx context.Context, o ObjectsOptions) (api.ObjectPage, error) {
+	query := url.Values{}
+	for name, value := range map[string]string{
+		"storage": o.Storage, "bucket": o.Bucket, "prefix": o.Prefix, "search": o.Search, "cursor": o.Cursor,
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if o.Limit > 0 {
+		query.Set("limit", strconv.Itoa(o.Limit))
+	}
+	return do[api.ObjectPage](ctx, c, http.MethodGet, "/api/v1/objects", query, nil)
+}
+
 // Alive asks whether the process serves.
 func (c *Client) Alive(ctx context.Context) error {
 	answer, err := c.send(ctx, http.MethodGet, "/livez", nil, nil)

@@ -152,6 +152,20 @@ func TestEveryMethod(t *testing.T) {
 			`"next":"n"`,
 		},
 		{
+			"buckets", `{"buckets":[{"storage":"main","bucket":"reports"}]}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.Buckets(ctx) },
+			request{method: "GET", target: "/api/v1/buckets"},
+			`"bucket":"reports"`,
+		},
+		{
+			"objects", `{"folders":["a/"],"next":"n"}`,
+			func(ctx context.Context, c *Client) (any, error) {
+				return c.Objects(ctx, ObjectsOptions{Storage: "main", Bucket: "b", Prefix: "a b/&+%é", Search: "x y", Cursor: "c==", Limit: 7})
+			},
+			request{method: "GET", target: "/api/v1/objects?bucket=b&cursor=c%3D%3D&limit=7&prefix=a+b%2F%26%2B%25%C3%A9&search=x+y&storage=main"},
+			`"next":"n"`,
+		},
+		{
 			"alive", "ok\n",
 			func(ctx context.Context, c *Client) (any, error) { return nil, c.Alive(ctx) },
 			request{method: "GET", target: "/livez"},

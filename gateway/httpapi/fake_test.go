@@ -114,10 +114,24 @@ func (r *fakeRedis) Events(_ context.Context, id gateway.ID, cursor string, limi
 	}}}, r.begin()
 }
 
+func (r *fakeRedis) SealCursor(_ context.Context, query, position string) (string, error) {
+	return query + position, r.begin()
+}
+
+func (r *fakeRedis) OpenCursor(_ context.Context, query, cursor string) (string, error) {
+	position, ok := strings.CutPrefix(cursor, query)
+	if !ok {
+		return "", gateway.ErrCursor
+	}
+	return position, r.begin()
+}
+
 // fakeStorage is the Objects and the Presigner.
 type fakeStorage struct {
 	proofErr, signErr error
 	proved            []string
+	keys              gateway.KeyPage
+	listed            []gateway.KeyQuery
 }
 
 func (s *fakeStorage) Prove(_ context.Context, bucket, key, _ string) (gateway.ObjectInfo, error) {
@@ -127,6 +141,11 @@ func (s *fakeStorage) Prove(_ context.Context, bucket, key, _ string) (gateway.O
 
 func (s *fakeStorage) Stat(context.Context, string, string, string) (gateway.ObjectInfo, error) {
 	return gateway.ObjectInfo{Size: 3, ETag: `"e"`, ContentType: "text/plain"}, s.proofErr
+}
+
+func (s *fakeStorage) List(_ context.Context, q gateway.KeyQuery) (gateway.KeyPage, error) {
+	s.listed = append(s.listed, q)
+	return s.keys, s.proofErr
 }
 
 func (s *fakeStorage) Presign(context.Context, signer.Request) (signer.Signed, error) {
@@ -176,7 +195,7 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	}
 	o := Options{
 		Service: gateway.New(gateway.Options{
-			Links: b.redis, Clicks: b.redis, Lifetime: 30 * time.Second, MediaLifetime: time.Minute,
+			Links: b.redis, Clicks: b.redis, Cursors: b.redis, Lifetime: 30 * time.Second, MediaLifetime: time.Minute,
 			Storages: []*gateway.Storage{{Name: "main", Buckets: []string{"reports", "exports"}, Objects: b.storage, Presigner: b.storage, Timeout: time.Minute}},
 			Policy: gateway.Policy{MaxExpiry: 168 * time.Hour, Presets: map[string]time.Duration{
 				gateway.PresetHandoff: 15 * time.Minute, gateway.PresetTroubleshooting: time.Hour,

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -201,6 +202,9 @@ func queryOf(c echo.Context, known ...string) (map[string]string, error) {
 		}
 		if value[0] == "" && name != "reason" { // an empty filter would select everything
 			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s is empty; leave it out", name)
+		}
+		if !utf8.ValidString(value[0]) {
+			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s is not valid UTF-8", name)
 		}
 		if len(value) != 1 {
 			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s stands in the query more than once", name)

@@ -21,6 +21,8 @@ func operatorRoutes() []route {
 		{http.MethodGet, "/api/v1/links/:id", (*API).showLink},
 		{http.MethodDelete, "/api/v1/links/:id", (*API).revokeLink},
 		{http.MethodGet, "/api/v1/links/:id/events", (*API).linkEvents},
+		{http.MethodGet, "/api/v1/buckets", (*API).listBuckets},
+		{http.MethodGet, "/api/v1/objects", (*API).listObjects},
 		{http.MethodGet, "/api/v1/openapi.yaml", (*API).openAPI},
 	}
 }

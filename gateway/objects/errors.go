@@ -16,9 +16,10 @@ import (
 
 // The operations that Options.Observe is told of.
 const (
-	OpHeadObject = "head_object"
-	OpGetObject  = "get_object"
-	OpHeadBucket = "head_bucket"
+	OpHeadObject  = "head_object"
+	OpGetObject   = "get_object"
+	OpHeadBucket  = "head_bucket"
+	OpListObjects = "list_objects"
 )
 
 // The results that Options.Observe is told of.

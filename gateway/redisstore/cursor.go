@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
@@ -21,6 +22,7 @@ const (
 	cursorTerm   = 't' // position: an entry of a term
 	cursorName   = 'n' // position: a member of names
 	cursorEvents = 'e' // position: see eventPosition
+	cursorOther  = 'o' // position: the caller's
 
 	cursorKeyLength = 32
 	// cursorPadding is what a position is filled up to a multiple of: its length
@@ -76,6 +78,26 @@ func (s *sealer) open(kind byte, filter, cursor string) (string, error) {
 		return "", gateway.ErrCursor
 	}
 	return position, nil
+}
+
+// SealCursor implements gateway.Cursors.
+func (s *Store) SealCursor(ctx context.Context, query, position string) (string, error) {
+	_, cancel, err := s.begin(ctx, s.client.rest)
+	defer cancel()
+	if err != nil {
+		return "", err
+	}
+	return s.cursors.Load().seal(cursorOther, query, position), nil
+}
+
+// OpenCursor implements gateway.Cursors.
+func (s *Store) OpenCursor(ctx context.Context, query, cursor string) (string, error) {
+	_, cancel, err := s.begin(ctx, s.client.rest)
+	defer cancel()
+	if err != nil {
+		return "", err
+	}
+	return s.cursors.Load().open(cursorOther, query, cursor)
 }
 
 // sealedWith is the additional data of a cursor.

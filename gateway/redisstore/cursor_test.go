@@ -81,6 +81,19 @@ func TestSealedCursors(t *testing.T) {
 			t.Errorf("%s: of another service: %v, want ErrCursor", name, err)
 		}
 	}
+	// Positions of listings that are not the store's.
+	sealed, err := one.SealCursor(t.Context(), "query", secret)
+	if err != nil || strings.Contains(sealed, "secret") {
+		t.Fatalf("seal: %q, %v", sealed, err)
+	}
+	if position, err := two.OpenCursor(t.Context(), "query", sealed); err != nil || position != secret {
+		t.Errorf("opened by the other gateway: %q, %v", position, err)
+	}
+	for _, forged := range [][2]string{{"another", sealed}, {"query", sealed + "A"}, {"query", ""}, {"query", secret}} {
+		if position, err := two.OpenCursor(t.Context(), forged[0], forged[1]); !errors.Is(err, gateway.ErrCursor) {
+			t.Errorf("%q: opened as %q, %v", forged, position, err)
+		}
+	}
 	if len(lengths) > 2 {
 		t.Errorf("cursors of %d lengths tell those of keys", len(lengths))
 	}

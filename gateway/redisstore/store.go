@@ -44,6 +44,7 @@ type Store struct {
 var (
 	_ gateway.Store      = (*Store)(nil)
 	_ gateway.ClickStore = (*Store)(nil)
+	_ gateway.Cursors    = (*Store)(nil)
 )
 
 // New makes a Store over client. Redis is first asked by the first call.

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+)
+
+// newObjects builds keyhole objects.
+func newObjects(world *surroundings) *cobra.Command {
+	var (
+		operator operatorFlags
+		asked    client.ObjectsOptions
+		limit    int
+		asJSON   bool
+	)
+	cmd := &cobra.Command{
+		Use:   "objects [s3://BUCKET[/PREFIX]]",
+		Short: "Find the object to share: list buckets, browse or search one",
+		Long: `Without an argument, lists the buckets that links may be issued from. With one,
+lists the folders and objects right behind the prefix or, with --search, every
+object behind it that has the text in the rest of its key.
+
+PREFIX is taken literally: without a slash at its end, s3://reports/2026 lists
+what begins with 2026, 2026-plan.pdf too.`,
+		Example: `  keyhole objects
+  keyhole objects s3://reports/2026/
+  keyhole objects s3://reports --search invoice`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("one bucket at a time", "see: keyhole objects --help")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				if asked.Search != "" || asked.Storage != "" {
+					return usage("--search and --storage are for one bucket", "name it: keyhole objects s3://BUCKET")
+				}
+				return listBuckets(cmd, world, &operator, asJSON)
+			}
+			if limit < 1 {
+				return usage("--limit is at least 1", "leave it out for 50")
+			}
+			var err error
+			if asked.Bucket, asked.Prefix, err = parseBucket(args[0]); err != nil {
+				return err
+			}
+			c, err := operator.client(world)
+			if err != nil {
+				return err
+			}
+			page, err := listObjects(cmd, c, asked, limit)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(world.stdout, page)
+			}
+			if page.Next != "" {
+				defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", 2*limit)
+			}
+			return printObjects(world, &page)
+		},
+	}
+	operator.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&asked.Storage, "storage", "", "the storage, where several have the bucket")
+	flags.StringVar(&asked.Search, "search", "", "text anywhere in the key behind the prefix, in upper or lower case")
+	flags.IntVar(&limit, "limit", 50, "how many entries at most")
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// parseBucket splits s3://BUCKET[/PREFIX]. The prefix is everything behind the
+// bucket's slash, as it stands.
+func parseBucket(arg string) (bucket, prefix string, err error) {
+	rest, ok := strings.CutPrefix(arg, "s3://")
+	bucket, prefix, _ = strings.Cut(rest, "/")
+	if !ok || bucket == "" {
+		return "", "", usage(fmt.Sprintf("%q is not a bucket", arg), "write it as s3://BUCKET or s3://BUCKET/PREFIX")
+	}
+	return bucket, prefix, nil
+}
+
+// listBuckets prints the buckets.
+func listBuckets(cmd *cobra.Command, world *surroundings, operator *operatorFlags, asJSON bool) error {
+	c, err := operator.client(world)
+	if err != nil {
+		return err
+	}
+	list, err := c.Buckets(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(world.stdout, list)
+	}
+	rows := [][]string{{"STORAGE", "BUCKET"}}
+	for _, b := range list.Buckets {
+		rows = append(rows, []string{b.Storage, "s3://" + b.Bucket})
+	}
+	return printTable(world.stdout, rows)
+}
+
+// listObjects asks for pages until there are limit entries or no more.
+func listObjects(cmd *cobra.Command, c *client.Client, asked client.ObjectsOptions, limit int) (api.ObjectPage, error) {
+	all := api.ObjectPage{Folders: []string{}, Objects: []api.ObjectEntry{}}
+	for {
+		asked.Limit = min(limit-len(all.Folders)-len(all.Objects), api.MaxLimit)
+		page, err := c.Objects(cmd.Context(), asked)
+		if err != nil {
+			return all, err
+		}
+		all.Storage, all.Bucket, all.Next = page.Storage, page.Bucket, page.Next
+		all.Folders = append(all.Folders, page.Folders...)
+		all.Objects = append(all.Objects, page.Objects...)
+		if page.Next == "" || len(all.Folders)+len(all.Objects) >= limit {
+			return all, nil
+		}
+		asked.Cursor = page.Next
+	}
+}
+
+// printObjects prints folders and objects as a table, named so that they can be
+// given to share and to objects again.
+func printObjects(world *surroundings, page *api.ObjectPage) error {
+	rows := [][]string{{"SIZE", "MODIFIED", "OBJECT"}}
+	for _, folder := range page.Folders {
+		rows = append(rows, []string{"-", "-", "s3://" + page.Bucket + "/" + folder})
+	}
+	for i := range page.Objects {
+		o := &page.Objects[i]
+		short, _, _ := strings.Cut(size(o.Size), " (")
+		rows = append(rows, []string{short, o.LastModified.Format(time.RFC3339), "s3://" + page.Bucket + "/" + o.Key})
+	}
+	return printTable(world.stdout, rows)
+}

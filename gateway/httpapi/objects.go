@@ -1,0 +1,59 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// listBuckets answers GET /api/v1/buckets.
+func (a *API) listBuckets(c echo.Context) error {
+	if _, err := queryOf(c); err != nil {
+		return err
+	}
+	buckets, err := a.o.Service.Buckets(actorOf(c))
+	if err != nil {
+		return err
+	}
+	answer := api.BucketList{Buckets: make([]api.Bucket, len(buckets))}
+	for i, b := range buckets {
+		answer.Buckets[i] = api.Bucket{Storage: b.Storage, Bucket: b.Name}
+	}
+	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+}
+
+// listObjects answers GET /api/v1/objects.
+func (a *API) listObjects(c echo.Context) error {
+	query, err := queryOf(c, "storage", "bucket", "prefix", "search", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	q := gateway.ObjectsQuery{
+		Storage: query["storage"], Bucket: query["bucket"], Prefix: query["prefix"], Search: query["search"], Cursor: query["cursor"],
+	}
+	if q.Bucket == "" {
+		return gateway.Errorf(gateway.CodeBadRequest, "say which bucket: bucket=NAME; GET /api/v1/buckets lists them")
+	}
+	if q.Limit, err = limitOf(query); err != nil {
+		return err
+	}
+	page, err := a.o.Service.Objects(c.Request().Context(), actorOf(c), q)
+	if err != nil {
+		return err
+	}
+	answer := api.ObjectPage{
+		Storage: page.Storage, Bucket: q.Bucket, Folders: page.Folders, Objects: make([]api.ObjectEntry, len(page.Objects)), Next: page.Next,
+	}
+	if answer.Folders == nil {
+		answer.Folders = []string{}
+	}
+	for i, o := range page.Objects {
+		answer.Objects[i] = api.ObjectEntry{
+			Key: o.Key, Size: o.Size, ETag: o.ETag, LastModified: o.LastModified.UTC(), StorageClass: o.StorageClass,
+		}
+	}
+	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+}

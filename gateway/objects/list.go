@@ -1,0 +1,70 @@
+package objects
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"keyhole/gateway"
+)
+
+// List asks for one page of a bucket's keys (AWS, "ListObjectsV2"). Keys that are
+// not UTF-8, which no link can name, are left out.
+func (s *Storage) List(ctx context.Context, q gateway.KeyQuery) (gateway.KeyPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	in := &s3.ListObjectsV2Input{
+		Bucket: &q.Bucket, Prefix: nonEmpty(q.Prefix), MaxKeys: aws.Int32(int32(q.Limit)), //nolint:gosec // At most 1000.
+		ContinuationToken: nonEmpty(q.Token), StartAfter: nonEmpty(q.After), RequestPayer: s.payer,
+		// XML 1.0 has no way to write a control character: one such key would
+		// make the whole page unreadable.
+		EncodingType: types.EncodingTypeUrl,
+	}
+	if q.Folders {
+		in.Delimiter = aws.String("/")
+	}
+	out, err := ask(s, OpListObjects, func() (*s3.ListObjectsV2Output, error) { return s.client.ListObjectsV2(ctx, in) })
+	if err != nil {
+		return gateway.KeyPage{}, err
+	}
+	if out.Name == nil { // to the SDK, what is no XML is an empty listing
+		return gateway.KeyPage{}, fmt.Errorf("%w: list: the answer is no listing", gateway.ErrUnavailable)
+	}
+	// A storage that does not know the encoding does not claim it.
+	decode := func(text *string) (string, error) { return aws.ToString(text), nil }
+	if out.EncodingType == types.EncodingTypeUrl {
+		decode = func(text *string) (string, error) { return url.QueryUnescape(aws.ToString(text)) }
+	}
+	var page gateway.KeyPage
+	if aws.ToBool(out.IsTruncated) {
+		page.Token = aws.ToString(out.NextContinuationToken)
+	}
+	for _, folder := range out.CommonPrefixes {
+		name, err := decode(folder.Prefix)
+		if err != nil {
+			return gateway.KeyPage{}, fmt.Errorf("%w: list: %w", gateway.ErrUnavailable, err)
+		}
+		if utf8.ValidString(name) {
+			page.Folders = append(page.Folders, name)
+		}
+	}
+	for i := range out.Contents {
+		listed := &out.Contents[i]
+		key, err := decode(listed.Key)
+		if err != nil {
+			return gateway.KeyPage{}, fmt.Errorf("%w: list: %w", gateway.ErrUnavailable, err)
+		}
+		if utf8.ValidString(key) {
+			page.Objects = append(page.Objects, gateway.ObjectEntry{
+				Key: key, Size: aws.ToInt64(listed.Size), ETag: aws.ToString(listed.ETag),
+				LastModified: aws.ToTime(listed.LastModified).UTC(), StorageClass: string(listed.StorageClass),
+			})
+		}
+	}
+	return page, nil
+}
