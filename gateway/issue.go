@@ -126,7 +126,7 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 	case PinVersion:
 		found = append(found, Warning{WarnVersionPinned, "the link stays with this version: whoever opens it gets these bytes, also when a newer version is there"})
 	case PinETag:
-		found = append(found, Warning{WarnETagOnly, "the bucket keeps no versions: when the object is replaced the link stops, because what was approved is gone"})
+		found = append(found, Warning{WarnETagOnly, "the link is pinned to the ETag: when the object is replaced it stops, because what was approved is gone"})
 	}
 	if life > longExpiry {
 		found = append(found, Warning{WarnLongExpiry, fmt.Sprintf("the link lives for %s; revoke it when it has served", FormatLife(life))})

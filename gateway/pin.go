@@ -59,7 +59,7 @@ func prove(ctx context.Context, storage *Storage, req *IssueRequest) (object Obj
 	case object.VersionID != "":
 		pin = PinVersion
 	case req.Pin == PinVersion:
-		return ObjectInfo{}, "", invalid("pin", "no_versions", "the bucket keeps no versions of this object")
+		return ObjectInfo{}, "", invalid("pin", "no_versions", "the bucket keeps no versions of this object, or none that the service may read (s3:GetObjectVersion)")
 	default:
 		pin = PinETag
 	}
@@ -86,7 +86,7 @@ func proveVersion(ctx context.Context, storage *Storage, req *IssueRequest, vers
 	case err != nil:
 		return proofError(err)
 	case missing && current.VersionID == "", !missing && version.VersionID != req.VersionID:
-		return invalid("version_id", "no_versions", "the bucket keeps no versions of this object")
+		return invalid("version_id", "no_versions", "the bucket keeps no versions of this object, or none that the service may read (s3:GetObjectVersion)")
 	case missing:
 		return invalid("version_id", "object_not_found", "the object has no such version")
 	}

@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"regexp"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 
 	"keyhole/gateway"
 )
@@ -18,9 +23,10 @@ type Health string
 const (
 	HealthUnknown     Health = "not asked yet"
 	HealthOK          Health = "ok"
-	HealthDenied      Health = "denied"      // it answers, and refuses a bucket to the service's credentials
-	HealthMissing     Health = "missing"     // it answers, and has no such bucket
-	HealthUnavailable Health = "unavailable" // it cannot be asked
+	HealthDenied      Health = "denied"       // it answers, and refuses a bucket to the service's credentials
+	HealthMissing     Health = "missing"      // it answers, and has no such bucket
+	HealthRegion      Health = "wrong region" // it answers that the bucket is in another region
+	HealthUnavailable Health = "unavailable"  // it cannot be asked
 )
 
 // Check asks for every bucket, notes the worst answer for Health, and returns
@@ -42,7 +48,7 @@ func (s *Storage) Check(ctx context.Context) error {
 
 // severity orders what can be wrong.
 func severity(h Health) int {
-	return slices.Index([]Health{HealthOK, HealthDenied, HealthMissing, HealthUnavailable}, h)
+	return slices.Index([]Health{HealthOK, HealthDenied, HealthMissing, HealthRegion, HealthUnavailable}, h)
 }
 
 // checkBucket asks for one bucket.
@@ -51,9 +57,13 @@ func (s *Storage) checkBucket(ctx context.Context, bucket string) (Health, error
 	defer cancel()
 	in := &s3.HeadBucketInput{Bucket: &bucket}
 	_, err := ask(s, OpHeadBucket, func() (*s3.HeadBucketOutput, error) { return s.client.HeadBucket(ctx, in) })
-	switch {
-	case err == nil:
+	if err == nil {
 		return HealthOK, nil
+	}
+	if region := s.regionOf(ctx, bucket, err); region != "" {
+		return HealthRegion, fmt.Errorf("it is in the region %s, and storage[].region says %s: %w", region, s.region, err)
+	}
+	switch {
 	case errors.Is(err, gateway.ErrObjectNotFound):
 		return HealthMissing, err
 	case errors.Is(err, gateway.ErrUnavailable):
@@ -61,6 +71,35 @@ func (s *Storage) checkBucket(ctx context.Context, bucket string) (Health, error
 	}
 	return HealthDenied, err
 }
+
+// regionOf returns the region that a bucket is in, where a refusal of HeadBucket
+// says that it is another than the configured one. A HEAD has no body to say so:
+// AWS names the region in a header, others only in the error of a listing.
+func (s *Storage) regionOf(ctx context.Context, bucket string, err error) string {
+	var answer *awshttp.ResponseError
+	if !errors.As(err, &answer) {
+		return ""
+	}
+	if region := answer.Response.Header.Get("X-Amz-Bucket-Region"); region != "" && region != s.region {
+		return region
+	}
+	if status := answer.HTTPStatusCode(); status != http.StatusMovedPermanently && status != http.StatusBadRequest {
+		return ""
+	}
+	in := &s3.ListObjectsV2Input{Bucket: &bucket, MaxKeys: aws.Int32(1), RequestPayer: s.payer}
+	_, err = ask(s, OpListObjects, func() (*s3.ListObjectsV2Output, error) { return s.client.ListObjectsV2(ctx, in) })
+	var said smithy.APIError
+	if errors.As(err, &said) && said.ErrorCode() == "AuthorizationHeaderMalformed" {
+		if found := expectedRegion.FindStringSubmatch(said.ErrorMessage()); found != nil && found[1] != s.region {
+			return found[1]
+		}
+	}
+	return ""
+}
+
+// expectedRegion reads the message of AuthorizationHeaderMalformed: "the region
+// 'us-east-1' is wrong; expecting 'eu-west-1'", in quotes of either kind.
+var expectedRegion = regexp.MustCompile(`expecting ['"]([a-z0-9-]+)['"]`)
 
 // Health returns what the storage last answered.
 func (s *Storage) Health() Health { return *s.health.Load() }

@@ -41,6 +41,7 @@ type Options struct {
 type Storage struct {
 	client  *s3.Client
 	clock   *signer.Clock
+	region  string
 	buckets []string
 	payer   types.RequestPayer
 	timeout time.Duration
@@ -77,6 +78,7 @@ func New(o Options) *Storage {
 			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 		}),
+		region:  o.Region,
 		buckets: o.Buckets,
 		timeout: o.Timeout,
 		observe: o.Observe,

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,8 @@ import (
 
 // Prove shows that the object exists and that the service may read it: a HEAD
 // for what it is, and a GET of its first byte, because a permission to ask is
-// not one to read.
+// not one to read. To read by a version takes one more, s3:GetObjectVersion:
+// without it the object has no version that a link could be pinned to.
 func (s *Storage) Prove(ctx context.Context, bucket, key, version string) (gateway.ObjectInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -24,8 +26,17 @@ func (s *Storage) Prove(ctx context.Context, bucket, key, version string) (gatew
 	if errors.Is(err, gateway.ErrObjectNotFound) || errors.Is(err, gateway.ErrUnavailable) {
 		return gateway.ObjectInfo{}, err
 	}
+	var info gateway.ObjectInfo
+	if err == nil {
+		info = infoOf(head)
+	}
 	// A refused HEAD has no body to say why: the GET's error has.
-	readErr := s.readFirstByte(ctx, bucket, key, version, err == nil && aws.ToInt64(head.ContentLength) == 0)
+	empty := err == nil && info.Size == 0
+	readErr := s.readFirstByte(ctx, bucket, key, cmp.Or(version, info.VersionID), empty)
+	if version == "" && info.VersionID != "" && errors.Is(readErr, gateway.ErrObjectNotReadable) {
+		info.VersionID = ""
+		readErr = s.readFirstByte(ctx, bucket, key, "", empty)
+	}
 	switch {
 	case errors.Is(readErr, gateway.ErrObjectNotReadable) && err == nil && underKMS(head):
 		// Who may ask and not read lacks the object or its key; S3 says
@@ -36,7 +47,7 @@ func (s *Storage) Prove(ctx context.Context, bucket, key, version string) (gatew
 	case err != nil:
 		return gateway.ObjectInfo{}, err
 	}
-	return infoOf(head), nil
+	return info, nil
 }
 
 // Stat tells what the object is now, or one version of it: a HEAD.

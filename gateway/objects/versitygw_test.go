@@ -129,6 +129,7 @@ func TestRealStorage(t *testing.T) {
 				o.Buckets = []string{"versions", "nowhere"}
 			}, HealthMissing},
 			"wrong secret": {as(s3test.RootKey, "wrong"), HealthDenied},
+			"wrong region": {func(o *Options) { as(s3test.RootKey, s3test.RootSecret)(o); o.Region = "eu-west-1" }, HealthRegion},
 		} {
 			storage, _ := storageAt(endpoint, tt.change)
 			if err := storage.Check(t.Context()); (err == nil) != (tt.want == HealthOK) || storage.Health() != tt.want {
