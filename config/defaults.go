@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"time"
@@ -74,6 +75,10 @@ func (o Operator) BaseURL(listening string) string {
 
 // ClearText tells whether links travel over plain http to other machines.
 func (p Public) ClearText() bool { return clearText(p.URL) }
+
+// ClearText tells whether recipients' downloads travel over plain http to other
+// machines.
+func (s *Storage) ClearText() bool { return clearText(cmp.Or(s.PublicEndpoint, s.Endpoint)) }
 
 // ProxyPrefixes are the trusted proxies as networks, an address being a network
 // of one. IPv4 networks written as IPv6 come back as IPv4, so compare them with

@@ -54,6 +54,8 @@ type installation struct {
 	s3    *s3test.Server
 	key   string
 	dir   string
+	// s3KeyID and s3Secret are the credentials that the gateways get.
+	s3KeyID, s3Secret string
 }
 
 // install starts Redis, with directives of its own, and the S3 server with the
@@ -69,7 +71,7 @@ func installOver(t *testing.T, s3 *s3test.Server, directives ...string) *install
 	t.Helper()
 	return &installation{
 		t: t, redis: redistest.StartSingle(t, append(directives, "rdbcompression no")...), s3: s3,
-		key: newOperatorKey(), dir: t.TempDir(),
+		key: newOperatorKey(), dir: t.TempDir(), s3KeyID: s3test.RootKey, s3Secret: s3test.RootSecret,
 	}
 }
 
@@ -154,7 +156,7 @@ storage:
 log: { level: debug }
 `, public, public, operator, keyHash(in.key), keyHash(in.key+"reader"), keyHash(in.key+"exporter"),
 		in.redis.Addr, redistest.Username, write("redis-password", redistest.Password+"\n"),
-		in.s3.Endpoint(), s3test.RootKey, write("s3-secret", s3test.RootSecret+"\n"))
+		in.s3.Endpoint(), in.s3KeyID, write("s3-secret", in.s3Secret+"\n"))
 	return write("keyhole-"+strings.ReplaceAll(public, ":", "-")+".yaml", text)
 }
 

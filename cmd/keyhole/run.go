@@ -83,7 +83,7 @@ Try it with nothing installed:  keyhole demo`,
 	root.AddCommand(
 		newDemo(world), newServe(world),
 		newObjects(world), newShare(world), newList(world), newShow(world), newEvents(world), newRevoke(world),
-		newKey(world), newHealth(world), newVersion(world),
+		newDoctor(world), newKey(world), newHealth(world), newVersion(world),
 	)
 	return root
 }

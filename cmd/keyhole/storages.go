@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keyhole/config"
@@ -40,12 +41,17 @@ func openStorages(ctx context.Context, cfg *config.Config, metrics *gateway.Metr
 	for i := range cfg.Storage {
 		s, err := openStorage(ctx, &cfg.Storage[i], metrics)
 		if err != nil {
-			return nil, &hinted{err: fmt.Errorf("storage %s: %w", cfg.Storage[i].Name, err), hint: "correct this storage in the configuration", code: exitUsage}
+			return nil, storageError(cfg.Storage[i].Name, err)
 		}
 		s.register(registry, cfg.Storage[i].Timeout)
 		opened = append(opened, s)
 	}
 	return opened, nil
+}
+
+// storageError names the storage that cannot be made of its configuration.
+func storageError(name string, err error) error {
+	return &hinted{err: fmt.Errorf("storage %s: %w", name, err), hint: "correct this storage in the configuration", code: exitUsage}
 }
 
 // openStorage makes one storage.
@@ -60,10 +66,7 @@ func openStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 	}); err != nil {
 		return nil, err
 	}
-	if s.signer, err = signer.New(ctx, signer.Options{
-		Name: c.Name, Endpoint: cmp.Or(c.PublicEndpoint, c.Endpoint), Region: c.Region, PathStyle: c.PathStyle,
-		Buckets: c.Buckets, RequesterPays: c.RequesterPays, Credentials: s.credentials, Clock: s.clock,
-	}); err != nil {
+	if s.signer, err = newSigner(ctx, c, s.credentials, s.clock); err != nil {
 		return nil, err
 	}
 	s.objects = objects.New(objects.Options{
@@ -75,6 +78,14 @@ func openStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 		},
 	})
 	return s, nil
+}
+
+// newSigner makes what signs a storage's URLs, for the endpoint that recipients reach.
+func newSigner(ctx context.Context, c *config.Storage, credentials aws.CredentialsProvider, clock *signer.Clock) (*signer.Signer, error) {
+	return signer.New(ctx, signer.Options{
+		Name: c.Name, Endpoint: cmp.Or(c.PublicEndpoint, c.Endpoint), Region: c.Region, PathStyle: c.PathStyle,
+		Buckets: c.Buckets, RequesterPays: c.RequesterPays, Credentials: credentials, Clock: clock,
+	})
 }
 
 // secretOf returns how the secret is read.

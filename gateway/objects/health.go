@@ -35,7 +35,7 @@ const (
 func (s *Storage) Check(ctx context.Context) error {
 	worst, cause := HealthOK, error(nil)
 	for _, bucket := range s.buckets {
-		health, err := s.checkBucket(ctx, bucket)
+		health, err := s.CheckBucket(ctx, bucket)
 		if severity(health) > severity(worst) {
 			worst, cause = health, fmt.Errorf("bucket %s: %w", bucket, err)
 		}
@@ -51,8 +51,8 @@ func severity(h Health) int {
 	return slices.Index([]Health{HealthOK, HealthDenied, HealthMissing, HealthRegion, HealthUnavailable}, h)
 }
 
-// checkBucket asks for one bucket.
-func (s *Storage) checkBucket(ctx context.Context, bucket string) (Health, error) {
+// CheckBucket asks for one bucket, and says why it is not HealthOK.
+func (s *Storage) CheckBucket(ctx context.Context, bucket string) (Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	in := &s3.HeadBucketInput{Bucket: &bucket}

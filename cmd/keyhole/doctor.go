@@ -1,0 +1,126 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+
+	"keyhole/config"
+	"keyhole/gateway"
+)
+
+// The levels of a finding.
+const (
+	levelOK      = "ok"
+	levelWarning = "warning"
+	levelFailure = "failure"
+)
+
+// finding is what one check came to. None of its texts holds a secret, a
+// signature or a URL that was signed.
+type finding struct {
+	Subject string `json:"subject"` // a storage, or a bucket of it
+	Check   string `json:"check"`
+	Level   string `json:"level"`
+	Message string `json:"message"`
+	Do      string `json:"do,omitempty"` // what to do about it
+}
+
+// newDoctor builds keyhole doctor.
+func newDoctor(world *surroundings) *cobra.Command {
+	var (
+		path   string
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "doctor --config keyhole.yaml",
+		Short: "Try the installation against reality, a line for each check",
+		Long: `Reads the configuration as serve does and tries every storage and bucket in it:
+credentials, clock, region, what may be listed and read, and a presigned URL
+through the public endpoint, as a recipient would use it: does it deliver, is one
+that was tampered with or has expired refused, and is the bucket public?
+
+Run it where the service runs, with the same environment. Nothing is written.
+It exits with 0, or with 1 where a check failed. Redis is not looked at in this
+version; the service's start-up log says what it thinks of it.`,
+		Args: exactly(0, "flags alone"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path = cmp.Or(path, world.getenv("KEYHOLE_CONFIG"), "keyhole.yaml")
+			cfg, warnings, err := config.Load(config.LoadOptions{Path: path, Environ: world.environ})
+			for _, w := range warnings {
+				fmt.Fprintf(world.stderr, "warning: %s\n", w)
+			}
+			if err != nil {
+				return configError(path, err)
+			}
+			x := &examination{}
+			if !asJSON {
+				x.tell = func(f *finding) { printFinding(world, f) }
+			}
+			metrics := gateway.NewMetrics(prometheus.NewRegistry(), gateway.MetricsOptions{Storages: storageNames(cfg)})
+			for i := range cfg.Storage {
+				if err := x.examineStorage(cmd.Context(), &cfg.Storage[i], metrics); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				if err := printJSON(world.stdout, map[string]any{"findings": x.findings}); err != nil {
+					return err
+				}
+			}
+			return x.verdict(world)
+		},
+	}
+	cmd.Flags().StringVar(&path, "config", "", "the configuration file (default $KEYHOLE_CONFIG or keyhole.yaml)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// examination collects findings.
+type examination struct {
+	findings []finding
+	tell     func(*finding) // each at once; nil: nobody
+}
+
+// note adds a finding.
+func (x *examination) note(f finding) {
+	x.findings = append(x.findings, f)
+	if x.tell != nil {
+		x.tell(&f)
+	}
+}
+
+// verdict is the error of an installation with failures.
+func (x *examination) verdict(world *surroundings) error {
+	count := map[string]int{}
+	for _, f := range x.findings {
+		count[f.Level]++
+	}
+	if failed := count[levelFailure]; failed > 0 {
+		return &hinted{
+			err:  fmt.Errorf("%d of %d checks failed, %d warned", failed, len(x.findings), count[levelWarning]),
+			hint: "each failure says what to do; run keyhole doctor again when it is done", code: exitFailed,
+		}
+	}
+	fmt.Fprintf(world.stderr, "%d checks, %d warnings\n", len(x.findings), count[levelWarning])
+	return nil
+}
+
+// printFinding prints a finding in a line, and in another what to do.
+func printFinding(world *surroundings, f *finding) {
+	fmt.Fprintf(world.stdout, "%-8s %-22s %-12s %s\n", f.Level, plain(f.Subject), f.Check, plain(f.Message))
+	if f.Do != "" {
+		fmt.Fprintf(world.stdout, "%-8s %s\n", "", plain(f.Do))
+	}
+}
+
+// roughly writes a duration as people read it.
+func roughly(d time.Duration) string {
+	if d.Abs() >= time.Minute {
+		return d.Round(time.Minute).String()
+	}
+	return d.Round(time.Second).String()
+}
