@@ -54,7 +54,8 @@ type installation struct {
 	s3    *s3test.Server
 	key   string
 	dir   string
-	// s3KeyID and s3Secret are the credentials that the gateways get.
+	// s3KeyID and s3Secret are the credentials that the gateways get; without a
+	// key ID they ask the SDK's default chain.
 	s3KeyID, s3Secret string
 }
 
@@ -136,6 +137,10 @@ func (in *installation) writeConfig(public, operator string) string {
 		}
 		return path
 	}
+	credentials := ""
+	if in.s3KeyID != "" {
+		credentials = fmt.Sprintf("    access_key_id: %s\n    secret_access_key_file: %s\n", in.s3KeyID, write("s3-secret", in.s3Secret+"\n"))
+	}
 	text := fmt.Sprintf(`
 public: { listen: %q, url: "http://%s" }
 operator:
@@ -151,12 +156,10 @@ storage:
     region: us-east-1
     path_style: true
     buckets: [reports, exports]
-    access_key_id: %s
-    secret_access_key_file: %s
-log: { level: debug }
+%slog: { level: debug }
 `, public, public, operator, keyHash(in.key), keyHash(in.key+"reader"), keyHash(in.key+"exporter"),
 		in.redis.Addr, redistest.Username, write("redis-password", redistest.Password+"\n"),
-		in.s3.Endpoint(), in.s3KeyID, write("s3-secret", in.s3Secret+"\n"))
+		in.s3.Endpoint(), credentials)
 	return write("keyhole-"+strings.ReplaceAll(public, ":", "-")+".yaml", text)
 }
 

@@ -8,6 +8,10 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // cephConf is a Ceph of one monitor and one object store in memory, without
@@ -50,7 +54,40 @@ osd crush chooseleaf type = 0
 paxos propose interval = 0.05
 rgw frontends = beast endpoint=%[3]s tcp_nodelay=1
 rgw crypt require ssl = false
+rgw s3 auth use sts = true
+rgw sts key = keyhole-tests-16
 `
+
+// roleName is the role of [Server.AssumeRole], and trustRoot lets the root user
+// assume it.
+const (
+	roleName  = "keyhole"
+	trustRoot = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/root"]},"Action":["sts:AssumeRole"]}]}`
+)
+
+// AssumeRole gives a role the policy and returns credentials for a session as
+// that role, with a session token, from the server's own STS.
+func (s *Server) AssumeRole(tb testing.TB, policy string) aws.Credentials {
+	tb.Helper()
+	if s.addRole == nil {
+		tb.Fatalf("%s has no roles", s.Name)
+	}
+	s.addRole(tb, policy)
+	client := sts.New(sts.Options{
+		Region: Region, BaseEndpoint: aws.String(s.Endpoint()),
+		Credentials: credentials.NewStaticCredentialsProvider(RootKey, RootSecret, ""),
+	})
+	out, err := client.AssumeRole(tb.Context(), &sts.AssumeRoleInput{
+		RoleArn: aws.String("arn:aws:iam:::role/" + roleName), RoleSessionName: aws.String("test"),
+	})
+	if err != nil {
+		tb.Fatalf("assume the role: %v", err)
+	}
+	return aws.Credentials{
+		AccessKeyID: aws.ToString(out.Credentials.AccessKeyId), SecretAccessKey: aws.ToString(out.Credentials.SecretAccessKey),
+		SessionToken: aws.ToString(out.Credentials.SessionToken), CanExpire: true, Expires: aws.ToTime(out.Credentials.Expiration),
+	}
+}
 
 // fakeTime is what makes radosgw see another time. Debian's packages put it
 // where the machine's architecture says.
@@ -99,6 +136,11 @@ func StartRGWOff(tb testing.TB, off time.Duration, buckets ...string) *Server {
 	addUser("root", RootKey, RootSecret)
 
 	s := newServer("Ceph RGW", "http", addr, Region, nil)
+	s.addRole = func(tb testing.TB, policy string) {
+		tb.Helper()
+		must(tb, "radosgw-admin", "-c", conf, "role", "create", "--role-name", roleName, "--assume-role-policy-doc", trustRoot)
+		must(tb, "radosgw-admin", "-c", conf, "role", "policy", "put", "--role-name", roleName, "--policy-name", "policy", "--policy-doc", policy)
+	}
 	s.addUser = func(tb testing.TB) {
 		tb.Helper()
 		addUser(UserKey, UserKey, UserSecret)

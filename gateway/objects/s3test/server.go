@@ -46,6 +46,8 @@ type Server struct {
 	scheme string
 	// addUser adds UserKey; nil where a server has no users.
 	addUser func(testing.TB)
+	// addRole makes a role with a policy; nil where a server has no roles.
+	addRole func(tb testing.TB, policy string)
 }
 
 // newServer returns the server that will answer at addr.
