@@ -57,6 +57,8 @@ type installation struct {
 	// s3KeyID and s3Secret are the credentials that the gateways get; without a
 	// key ID they ask the SDK's default chain.
 	s3KeyID, s3Secret string
+	// storages are more storages of the configuration, as they are written in it.
+	storages string
 }
 
 // install starts Redis, with directives of its own, and the S3 server with the
@@ -156,10 +158,10 @@ storage:
     region: us-east-1
     path_style: true
     buckets: [reports, exports]
-%slog: { level: debug }
+%s%slog: { level: debug }
 `, public, public, operator, keyHash(in.key), keyHash(in.key+"reader"), keyHash(in.key+"exporter"),
 		in.redis.Addr, redistest.Username, write("redis-password", redistest.Password+"\n"),
-		in.s3.Endpoint(), credentials)
+		in.s3.Endpoint(), credentials, in.storages)
 	return write("keyhole-"+strings.ReplaceAll(public, ":", "-")+".yaml", text)
 }
 

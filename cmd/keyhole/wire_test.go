@@ -2,20 +2,11 @@ package main
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -175,17 +166,17 @@ func raw(t *testing.T, base, request string) answer {
 func TestListeners(t *testing.T) {
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
-	certFile, keyFile, roots := certificate(t)
+	ca := newAuthority(t)
 	apart := freeAddress(t)
 	g := in.launch("KEYHOLE_METRICS_LISTEN="+apart,
-		"KEYHOLE_PUBLIC_TLS_CERT_FILE="+certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+keyFile,
-		"KEYHOLE_OPERATOR_TLS_CERT_FILE="+certFile, "KEYHOLE_OPERATOR_TLS_KEY_FILE="+keyFile)
+		"KEYHOLE_PUBLIC_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+ca.keyFile,
+		"KEYHOLE_OPERATOR_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_OPERATOR_TLS_KEY_FILE="+ca.keyFile)
 	eventually(t, "the service to be ready", func() error {
 		_, err := ask(t.Context(), unfollowed(), http.MethodGet, "http://"+apart+"/readyz", nil)
 		return err
 	})
 	c := unfollowed()
-	c.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	c.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.roots, MinVersion: tls.VersionTLS12}}
 	for url, want := range map[string]int{
 		"http://" + apart + "/metrics":                 http.StatusOK,
 		"http://" + apart + "/livez":                   http.StatusOK,
@@ -205,37 +196,4 @@ func TestListeners(t *testing.T) {
 			t.Errorf("%s: %d, %v; want %d", url, a.status, err, want)
 		}
 	}
-}
-
-// certificate makes a certificate for loopback, signed by itself.
-func certificate(t *testing.T) (certFile, keyFile string, roots *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "keyhole test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	write := func(name, kind string, block []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: block}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	roots = x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", private), roots
 }
