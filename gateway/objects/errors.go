@@ -56,8 +56,9 @@ func classify(err error) (result string, kind error) {
 	switch code := codeOf(err); {
 	case code == "InvalidObjectState":
 		return ResultDenied, gateway.ErrObjectArchived
-	case code == "InvalidRequest":
-		// What S3 says of an object under SSE-C that is asked for without its key.
+	case code == "InvalidRequest", code == "InvalidArgument" && strings.Contains(messageOf(err), "Customer provided keys"):
+		// What S3 says of an object under SSE-C that is asked for without its key,
+		// and what Ceph RGW says.
 		return ResultDenied, gateway.ErrObjectEncrypted
 	case strings.HasPrefix(code, "KMS."): // handed through from AWS KMS
 		return ResultDenied, gateway.ErrObjectKMS
@@ -88,6 +89,15 @@ func codeOf(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return api.ErrorCode()
+	}
+	return ""
+}
+
+// messageOf returns the text of a storage's error, for what no code tells apart.
+func messageOf(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorMessage()
 	}
 	return ""
 }

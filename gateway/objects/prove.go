@@ -116,7 +116,7 @@ func (s *Storage) readFirstByte(ctx context.Context, bucket, key, version string
 	if codeOf(err) == "InvalidRange" && !empty { // empty after all: nobody said so before
 		return s.readFirstByte(ctx, bucket, key, version, true)
 	}
-	if codeOf(err) == "InvalidArgument" && version != "" { // it cannot be the name of a version
+	if codeOf(err) == "InvalidArgument" && version != "" && !errors.Is(err, gateway.ErrObjectEncrypted) { // it cannot be the name of a version
 		return fmt.Errorf("%w: %w", gateway.ErrObjectNotFound, err)
 	}
 	return err
