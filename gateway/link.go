@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"path"
 	"strings"
 	"time"
 	"unicode"
@@ -111,18 +112,39 @@ func SaveAs(filename, key string) string {
 		}
 		return r
 	}, name)
-	for len(name) > maxFilename {
-		_, size := utf8.DecodeLastRuneInString(name)
-		name = name[:len(name)-size]
-	}
+	name = shorten(name)
 	if strings.Trim(name, ". ") == "" { // nothing, or what names a directory
 		return "download"
 	}
 	return name
 }
 
-// maxFilename is the longest file name in bytes, as common file systems have it.
-const maxFilename = 255
+const (
+	// maxFilename is the longest file name in bytes, as common file systems have it.
+	maxFilename = 255
+	// maxOffered is the longest that is offered for a key: browsers need some of
+	// maxFilename for themselves, Firefox for "name.AbCdEfGh.part", and all of
+	// them for a second "name(1)".
+	maxOffered = 230
+	// maxExtension is the longest ending that is kept for being an extension.
+	maxExtension = 20
+)
+
+// shorten cuts a name to maxOffered, between characters and before its extension.
+func shorten(name string) string {
+	if len(name) <= maxOffered {
+		return name
+	}
+	extension := path.Ext(name)
+	if len(extension) > maxExtension {
+		extension = ""
+	}
+	base := name[:maxOffered-len(extension)]
+	for !utf8.ValidString(base) {
+		base = base[:len(base)-1]
+	}
+	return base + extension
+}
 
 // fileNameRune refuses controls, path separators and the characters that turn
 // the reading direction around, which can make a program look like a document.

@@ -103,6 +103,25 @@ func (s *Server) Put(tb testing.TB, bucket, key, contentType string, content []b
 	return out
 }
 
+// TryPut stores an object whose key the server may not be able to hold.
+func (s *Server) TryPut(ctx context.Context, bucket, key string, content []byte) error {
+	_, err := s.Root.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(content)})
+	return err
+}
+
+// Keys lists the first keys with a prefix.
+func (s *Server) Keys(ctx context.Context, bucket, prefix string) ([]string, error) {
+	out, err := s.Root.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
+	if err != nil {
+		return nil, err
+	}
+	var keys []string
+	for i := range out.Contents {
+		keys = append(keys, aws.ToString(out.Contents[i].Key))
+	}
+	return keys, nil
+}
+
 // Delete deletes an object, or one version of it.
 func (s *Server) Delete(tb testing.TB, bucket, key, version string) {
 	tb.Helper()
