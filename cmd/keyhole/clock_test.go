@@ -17,6 +17,7 @@ import (
 // off, which refuses every signature that is off by 15: as if this machine's
 // clock were wrong.
 func TestClockOfTheStorage(t *testing.T) {
+	t.Parallel()
 	for _, off := range []time.Duration{20 * time.Minute, -20 * time.Minute} {
 		t.Run(off.String(), func(t *testing.T) {
 			in := installOver(t, s3test.StartRGWOff(t, off, "reports", "exports"))

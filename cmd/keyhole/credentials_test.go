@@ -102,6 +102,7 @@ func (p *provider) file(t *testing.T, name, text string, mode os.FileMode) strin
 // sessions of a role that has the rights of deploy/iam, and says what the
 // recipient sees when the source is well, empty, expired and down.
 func TestCredentialSources(t *testing.T) {
+	t.Parallel()
 	in := installOver(t, s3test.StartRGW(t, "reports", "exports"))
 	policy, err := os.ReadFile("../../deploy/iam/policy.json")
 	if err != nil {
@@ -204,6 +205,7 @@ func TestCredentialSources(t *testing.T) {
 // TestRotatedSecrets rotates secrets in files under a running service: the next
 // click is signed with what the file says then.
 func TestRotatedSecrets(t *testing.T) {
+	t.Parallel()
 	profile := func(secret string) string {
 		return fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", s3test.RootKey, secret)
 	}

@@ -47,6 +47,7 @@ func issued(t *testing.T, g *instance, storage string) api.Link {
 
 // TestPublicEndpoint asks the storage at one address and signs for another.
 func TestPublicEndpoint(t *testing.T) {
+	t.Parallel()
 	const domain = "s3.localhost"
 	in := installOver(t, s3test.StartWith(t, s3test.Options{Buckets: []string{"reports", "exports"}, Domain: domain}))
 	in.put(t, "file.txt", []byte("content"))
@@ -95,6 +96,7 @@ func TestPublicEndpoint(t *testing.T) {
 
 // TestIPv6 reaches gateway and storage by IPv6 alone.
 func TestIPv6(t *testing.T) {
+	t.Parallel()
 	in := installOver(t, s3test.StartWith(t, s3test.Options{Buckets: []string{"reports", "exports"}, Host: "::1"}))
 	in.put(t, "file.txt", []byte("content"))
 	_, port, err := net.SplitHostPort(freeAddress(t))
@@ -112,6 +114,7 @@ func TestIPv6(t *testing.T) {
 
 // TestSameBucketTwice has a bucket of the same name in two storages.
 func TestSameBucketTwice(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("of main"))
 	other := s3test.Start(t, "reports")
@@ -137,6 +140,7 @@ func TestSameBucketTwice(t *testing.T) {
 // TestHTTPS has a private authority for recipients, for the storage, and for the
 // way between the service and the storage.
 func TestHTTPS(t *testing.T) {
+	t.Parallel()
 	ca := newAuthority(t)
 	in := installOver(t, s3test.StartWith(t, s3test.Options{
 		Buckets: []string{"reports", "exports"}, CertFile: ca.certFile, KeyFile: ca.keyFile, RootCAs: ca.roots,
@@ -171,6 +175,7 @@ func TestHTTPS(t *testing.T) {
 
 // TestWrongRegionAtTheStart names a bucket that is in another region.
 func TestWrongRegionAtTheStart(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	g := in.start("KEYHOLE_STORAGE_MAIN_REGION=eu-west-1")
 	eventually(t, "the region to be named", func() error {

@@ -42,6 +42,7 @@ func bucketPolicy(t *testing.T, server *s3test.Server, bucket string, without ..
 // TestLeastPrivilege runs the service, and the doctor, with the rights of
 // deploy/iam alone, and with each of them missing.
 func TestLeastPrivilege(t *testing.T) {
+	t.Parallel()
 	for name, start := range realStores() {
 		t.Run(name, func(t *testing.T) {
 			in := installOver(t, start(t, "reports", "exports"))

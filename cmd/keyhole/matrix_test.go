@@ -114,6 +114,7 @@ type cells map[string]map[string]map[operation]int
 // TestMatrix opens links to every key, in every store, with every client, and
 // compares each byte. Without -wide, two stores and three clients.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	stores, clients, size := matrixStores()[:2], []opener{&curl{}, &wget{}, &goClient{}}, 96<<10
 	if *wide {
 		// So large that aria2 divides it by four.

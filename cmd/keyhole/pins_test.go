@@ -82,6 +82,7 @@ func fetched(t *testing.T, url string) string {
 
 // TestPins follows pinned links through all that can happen to their objects.
 func TestPins(t *testing.T) {
+	t.Parallel()
 	const changed, gone = "410 object_changed", "410 object_gone"
 	type step struct{ do, want string }
 	tests := []struct {
