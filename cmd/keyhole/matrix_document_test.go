@@ -65,7 +65,7 @@ func (m *matrix) write(t *testing.T) {
 			b.WriteString("\n")
 		}
 		if len(store.cannot) > 0 {
-			b.WriteString("\nIt cannot hold:\n\n")
+			b.WriteString("\nWhat it cannot hold, and why:\n\n")
 		}
 		for _, key := range matrixKeys() {
 			if why := store.cannot[key]; why != "" {

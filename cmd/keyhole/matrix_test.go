@@ -51,11 +51,12 @@ type matrixStore struct {
 	cannot map[string]string
 }
 
-// The documented limits of the stores.
+// The documented limits of the stores: versitygw keeps objects as files ("common
+// access to files via posix or S3", its README), so POSIX has the word.
 const (
-	posixPath = "keeps objects as files (versitygw wiki, \"POSIX backend\"): a path has no empty segment"
-	posixName = "keeps objects as files: a name has 255 bytes at most"
-	posixBoth = "keeps objects as files: one name cannot be a file and a directory"
+	posixPath = "it keeps objects as files, and slashes that follow each other are one (POSIX.1, Pathname Resolution)"
+	posixName = "it keeps objects as files, whose names have 255 bytes at most (POSIX.1, NAME_MAX)"
+	posixBoth = "it keeps objects as files, and one name cannot be a file and a directory (it answers ObjectParentIsFile)"
 )
 
 // matrixStores are the servers, narrow ones first.
