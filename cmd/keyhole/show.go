@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keyhole/gateway"
 	"keyhole/gateway/api"
 )
 
@@ -53,6 +54,7 @@ func printLink(w io.Writer, l *api.Link) error {
 		{"size", size(l.Object.Size)},
 		{"type", orDash(l.Object.ContentType)},
 		{"modified", l.Object.LastModified.Format(time.RFC3339)},
+		{"pinned to", pinnedTo(l)},
 		{"saved as", l.Filename + " (" + l.Disposition + ")"},
 		{"created", l.CreatedAt.Format(time.RFC3339) + " by " + l.CreatedBy},
 		{"expires", l.ExpiresAt.Format(time.RFC3339) + " (" + l.Preset + ")"},
@@ -72,6 +74,17 @@ func printLink(w io.Writer, l *api.Link) error {
 		}
 	}
 	return printTable(w, rows)
+}
+
+// pinnedTo writes what a click must find.
+func pinnedTo(l *api.Link) string {
+	switch l.Pin {
+	case gateway.PinVersion:
+		return "version " + l.Object.VersionID
+	case gateway.PinETag:
+		return "ETag " + l.Object.ETag
+	}
+	return "nothing: recipients get what lies under the key"
 }
 
 // sensitivity writes what was stated of the content.
