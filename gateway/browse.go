@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Bucket is one of the configured buckets.
@@ -180,9 +182,9 @@ func (b *browsing) takeMatches(ctx context.Context, after string) (string, error
 	if err != nil {
 		return "", err
 	}
-	wanted := strings.ToLower(b.query.Search)
+	wanted := folded(b.query.Search)
 	for i, entry := range listed.Objects {
-		rest := strings.ToLower(strings.TrimPrefix(entry.Key, b.query.Prefix))
+		rest := folded(strings.TrimPrefix(entry.Key, b.query.Prefix))
 		if !strings.Contains(rest, wanted) || !b.actor.Sees(b.ref(entry.Key)) {
 			continue
 		}
@@ -196,6 +198,11 @@ func (b *browsing) takeMatches(ctx context.Context, after string) (string, error
 	}
 	return listed.Objects[len(listed.Objects)-1].Key, nil
 }
+
+// folded writes text so that a search finds it in upper and lower case, and with
+// its accents composed or not: some systems store é as one character, others as
+// two (Unicode Standard Annex 15).
+func folded(text string) string { return strings.ToLower(norm.NFC.String(text)) }
 
 // browseError says why a bucket cannot be listed.
 func browseError(err error) error {

@@ -86,7 +86,7 @@ func TestObjects(t *testing.T) {
 	for i := range 3000 {
 		many = append(many, fmt.Sprintf("logs/%04d.txt", i))
 	}
-	all := append(many, "a/1", "a/2", "b/", "b/Q3 Invoice.pdf", "b/c/invoice.txt", "d//e", "top.txt", "invoices.zip")
+	all := append(many, "a/1", "a/2", "b/", "b/Q3 Invoice.pdf", "b/c/invoice.txt", "d//e", "top.txt", "invoices.zip", "d//caf\u00e9", "d//cafe\u0301")
 	tests := []struct {
 		name  string
 		scope Pattern
@@ -101,6 +101,7 @@ func TestObjects(t *testing.T) {
 		{"a prefix without a slash", "*", ObjectsQuery{Prefix: "top", Limit: 50}, []string{"top.txt"}, 1},
 		{"nothing", "*", ObjectsQuery{Prefix: "x/", Limit: 50}, []string{""}, 1},
 		{"searched", "*", ObjectsQuery{Search: "INVOICE", Limit: 50}, []string{"b/Q3 Invoice.pdf b/c/invoice.txt invoices.zip"}, 4},
+		{"searched, with accents of both kinds", "*", ObjectsQuery{Prefix: "d/", Search: "É", Limit: 50}, []string{"d//cafe\u0301 d//caf\u00e9"}, 1},
 		{"searched by pages", "*", ObjectsQuery{Search: "invoice", Limit: 2}, []string{"b/Q3 Invoice.pdf b/c/invoice.txt", "invoices.zip"}, 5},
 		{"searched in a folder, not in its name", "*", ObjectsQuery{Prefix: "logs/", Search: "logs", Limit: 50}, []string{""}, 3},
 		{"scope: a folder alone", "exports/b/*", ObjectsQuery{Limit: 50}, []string{"b/"}, 1},
