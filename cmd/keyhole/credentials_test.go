@@ -103,7 +103,7 @@ func (p *provider) file(t *testing.T, name, text string, mode os.FileMode) strin
 // recipient sees when the source is well, empty, expired and down.
 func TestCredentialSources(t *testing.T) {
 	t.Parallel()
-	in := installOver(t, s3test.StartRGW(t, "reports", "exports"))
+	in := installOver(t, s3test.StartRGWWith(t, s3test.RGWOptions{Buckets: []string{"reports", "exports"}, STS: true}))
 	policy, err := os.ReadFile("../../deploy/iam/policy.json")
 	if err != nil {
 		t.Fatal(err)

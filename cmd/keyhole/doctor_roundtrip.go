@@ -69,14 +69,15 @@ func (e *storageExam) roundTrip(ctx context.Context, bucket string, found *sampl
 		return
 	}
 	if found == nil && answer.code == "AccessDenied" {
-		// A refusal of what is signed wrongly would say nothing either.
-		e.warn(checkDelivery, origin+" answers 403 for an object that is not there: whether it takes our signatures cannot be told",
+		// That an expired one is refused would say nothing.
+		e.warn(checkDelivery, origin+" answers 403 for an object that is not there: that it delivers one that is, is not shown",
 			"let the credentials list the bucket and read an object in it, and run keyhole doctor again")
+		e.tamper(ctx, recipient, signed.URL, answer)
 	} else {
 		if !e.deliver(ctx, recipient, origin, request, found, answer) {
 			return
 		}
-		e.tamper(ctx, recipient, signed.URL)
+		e.tamper(ctx, recipient, signed.URL, answer)
 		e.outlive(ctx, recipient, request)
 	}
 	e.anonymous(ctx, recipient, signed.URL, request.Key)
@@ -166,8 +167,9 @@ func whyNotDelivered(got *reply) (message, do string) {
 	return "refuses a presigned URL: " + got.String(), "look that code up in the storage's manual"
 }
 
-// tamper shows that a signature is looked at.
-func (e *storageExam) tamper(ctx context.Context, client *http.Client, signed string) {
+// tamper shows that a signature is looked at. untouched is what the URL was
+// answered with before.
+func (e *storageExam) tamper(ctx context.Context, client *http.Client, signed string, untouched *reply) {
 	last := signed[len(signed)-1]
 	flipped := byte('0')
 	if last == '0' {
@@ -180,6 +182,9 @@ func (e *storageExam) tamper(ctx context.Context, client *http.Client, signed st
 	case got.accepted():
 		e.fail(checkSignature, "a URL with a wrong signature works: the storage, or a proxy before it, does not look at signatures",
 			"close this way to the bucket: no link can be taken back and none expires while it is open")
+	case got.code == untouched.code:
+		e.warn(checkSignature, "a right signature and a wrong one are refused alike: the credentials may be wrong",
+			"see that key ID and secret belong together, to this storage, and are still in force")
 	default:
 		e.ok(checkSignature, "one that was tampered with is refused")
 	}

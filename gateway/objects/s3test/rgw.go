@@ -54,7 +54,11 @@ osd crush chooseleaf type = 0
 paxos propose interval = 0.05
 rgw frontends = beast endpoint=%[3]s tcp_nodelay=1
 rgw crypt require ssl = false
-rgw s3 auth use sts = true
+`
+
+// stsConf makes it an STS too. A wrong secret is then AccessDenied and not
+// SignatureDoesNotMatch, because the STS is asked whose it is.
+const stsConf = `rgw s3 auth use sts = true
 rgw sts key = keyhole-tests-16
 `
 
@@ -93,16 +97,22 @@ func (s *Server) AssumeRole(tb testing.TB, policy string) aws.Credentials {
 // where the machine's architecture says.
 const fakeTime = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 
+// RGWOptions says how a Ceph RGW is started. Every field may be left out.
+type RGWOptions struct {
+	Buckets  []string
+	ClockOff time.Duration // how far its clock is ahead of this machine's
+	STS      bool          // whether [Server.AssumeRole] is to work
+}
+
 // StartRGW starts a Ceph RGW with the buckets: an S3 server that shares no code
 // with versitygw.
 func StartRGW(tb testing.TB, buckets ...string) *Server {
 	tb.Helper()
-	return StartRGWOff(tb, 0, buckets...)
+	return StartRGWWith(tb, RGWOptions{Buckets: buckets})
 }
 
-// StartRGWOff starts a Ceph RGW whose clock is off by that much from this
-// machine's.
-func StartRGWOff(tb testing.TB, off time.Duration, buckets ...string) *Server {
+// StartRGWWith starts a Ceph RGW.
+func StartRGWWith(tb testing.TB, o RGWOptions) *Server {
 	tb.Helper()
 	for _, program := range []string{"ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -118,7 +128,11 @@ func StartRGWOff(tb testing.TB, off time.Duration, buckets ...string) *Server {
 	monitor, addr := freeAddress(tb, "127.0.0.1"), freeAddress(tb, "127.0.0.1")
 	cluster, osd := uuid(), uuid()
 	conf := filepath.Join(dir, "ceph.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, cephConf, cluster, monitor, addr, dir), 0o600); err != nil {
+	text := fmt.Appendf(nil, cephConf, cluster, monitor, addr, dir)
+	if o.STS {
+		text = append(text, stsConf...)
+	}
+	if err := os.WriteFile(conf, text, 0o600); err != nil {
 		tb.Fatal(err)
 	}
 
@@ -136,17 +150,19 @@ func StartRGWOff(tb testing.TB, off time.Duration, buckets ...string) *Server {
 	addUser("root", RootKey, RootSecret)
 
 	s := newServer("Ceph RGW", "http", addr, Region, nil)
-	s.addRole = func(tb testing.TB, policy string) {
-		tb.Helper()
-		must(tb, "radosgw-admin", "-c", conf, "role", "create", "--role-name", roleName, "--assume-role-policy-doc", trustRoot)
-		must(tb, "radosgw-admin", "-c", conf, "role", "policy", "put", "--role-name", roleName, "--policy-name", "policy", "--policy-doc", policy)
+	if o.STS {
+		s.addRole = func(tb testing.TB, policy string) {
+			tb.Helper()
+			must(tb, "radosgw-admin", "-c", conf, "role", "create", "--role-name", roleName, "--assume-role-policy-doc", trustRoot)
+			must(tb, "radosgw-admin", "-c", conf, "role", "policy", "put", "--role-name", roleName, "--policy-name", "policy", "--policy-doc", policy)
+		}
 	}
 	s.addUser = func(tb testing.TB) {
 		tb.Helper()
 		addUser(UserKey, UserKey, UserSecret)
 	}
-	s.waitReady(tb, spawn(tb, "radosgw", clockOff(tb, off), "-c", conf, "-f", "-n", "client.rgw.a"))
-	s.CreateBuckets(tb, buckets...)
+	s.waitReady(tb, spawn(tb, "radosgw", clockOff(tb, o.ClockOff), "-c", conf, "-f", "-n", "client.rgw.a"))
+	s.CreateBuckets(tb, o.Buckets...)
 	return s
 }
 

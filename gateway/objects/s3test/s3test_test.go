@@ -61,7 +61,7 @@ func TestServers(t *testing.T) {
 func TestClockOff(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{20 * time.Minute, -20 * time.Minute} {
-		server := s3test.StartRGWOff(t, off)
+		server := s3test.StartRGWWith(t, s3test.RGWOptions{ClockOff: off})
 		answer, err := http.Get(server.Endpoint())
 		if err != nil {
 			t.Fatal(err)
