@@ -65,10 +65,14 @@ func (s *Service) Objects(ctx context.Context, actor *Actor, q ObjectsQuery) (Ob
 	if err := actor.Allowed(ActionBrowse); err != nil {
 		return ObjectsPage{}, err
 	}
-	for field, text := range map[string]string{"prefix": q.Prefix, "search": q.Search} {
-		if len(text) > maxKey {
-			return ObjectsPage{}, invalid(field, "too_long", fmt.Sprintf("a key has at most %d bytes", maxKey))
+	var wrong []FieldError
+	for _, field := range []struct{ name, text string }{{"prefix", q.Prefix}, {"search", q.Search}} {
+		if code, why := textProblem(field.text); why != "" {
+			wrong = append(wrong, FieldError{field.name, code, why})
 		}
+	}
+	if len(wrong) > 0 {
+		return ObjectsPage{}, invalidFields(wrong...)
 	}
 	storage, err := s.browsable(actor, q.Storage, q.Bucket)
 	if err != nil {

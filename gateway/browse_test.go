@@ -185,6 +185,8 @@ func TestObjectsRefused(t *testing.T) {
 		{"bucket of two storages", ObjectsQuery{Bucket: "reports"}, "*", nil, CodeInvalid, "storage required"},
 		{"long prefix", ObjectsQuery{Bucket: "exports", Prefix: strings.Repeat("x", 1025)}, "*", nil, CodeInvalid, "prefix too_long"},
 		{"long search", ObjectsQuery{Bucket: "exports", Search: strings.Repeat("x", 1025)}, "*", nil, CodeInvalid, "search too_long"},
+		{"prefix with a control character", ObjectsQuery{Bucket: "exports", Prefix: "a\x00"}, "*", nil, CodeInvalid, "prefix invalid"},
+		{"search with a control character", ObjectsQuery{Bucket: "exports", Search: "a\nb"}, "*", nil, CodeInvalid, "search invalid"},
 		{"foreign cursor", ObjectsQuery{Bucket: "exports", Cursor: "x"}, "*", nil, CodeBadRequest, ""},
 		{"not listable", ObjectsQuery{Bucket: "exports"}, "*", fmt.Errorf("%w: canary", ErrObjectNotReadable), CodeInvalid, "bucket bucket_not_listable"},
 		{"not there", ObjectsQuery{Bucket: "exports"}, "*", fmt.Errorf("%w: canary", ErrObjectNotFound), CodeInvalid, "bucket bucket_not_found"},

@@ -206,18 +206,27 @@ func checkIssue(req *IssueRequest) []FieldError {
 
 // keyProblem says why a key cannot be shared, or nothing.
 func keyProblem(key string) (code, why string) {
-	switch {
-	case key == "":
+	if key == "" {
 		return "required", "say which object"
-	case len(key) > maxKey:
-		return "too_long", fmt.Sprintf("a key has at most %d bytes", maxKey)
-	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' }):
-		return "invalid", "a key with control characters cannot be shared"
+	}
+	if code, why := textProblem(key); why != "" {
+		return code, why
 	}
 	for segment := range strings.SplitSeq(key, "/") {
 		if segment == "." || segment == ".." {
 			return "invalid", "clients collapse the segments . and .. and would fetch another object"
 		}
+	}
+	return "", ""
+}
+
+// textProblem says why a text can be no key, and no part of one.
+func textProblem(text string) (code, why string) {
+	switch {
+	case len(text) > maxKey:
+		return "too_long", fmt.Sprintf("a key has at most %d bytes", maxKey)
+	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }):
+		return "invalid", "a key with control characters cannot be shared"
 	}
 	return "", ""
 }
