@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -106,12 +107,15 @@ func TestRegisterGauge(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	value, failure := 41.0, error(nil)
+	var mu sync.Mutex // a registry asks its collectors side by side
 	var deadlines []time.Duration
 	read := func(ctx context.Context) (float64, error) {
 		deadline, ok := ctx.Deadline()
 		if !ok {
 			t.Error("the read is not bounded")
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		deadlines = append(deadlines, time.Until(deadline))
 		return value, failure
 	}
