@@ -104,20 +104,16 @@ func (s *Service) Objects(ctx context.Context, actor *Actor, q ObjectsQuery) (Ob
 // browsable finds the storage with a bucket in which the actor may see something.
 // Others do not exist for it.
 func (s *Service) browsable(actor *Actor, name, bucket string) (*Storage, error) {
-	var found []*Storage
-	for _, storage := range s.storages {
-		if storage.has(bucket) && (name == "" || storage.Name == name) &&
-			actor.seesBelow(ObjectRef{Storage: storage.Name, Bucket: bucket}) {
-			found = append(found, storage)
-		}
-	}
+	found := s.storagesWith(name, bucket, func(storage *Storage) bool {
+		return actor.seesBelow(ObjectRef{Storage: storage.Name, Bucket: bucket})
+	})
 	switch len(found) {
 	case 0:
 		return nil, Errorf(CodeNotFound, "there is no such bucket, or none that this key may see")
 	case 1:
 		return found[0], nil
 	}
-	return nil, invalid("storage", "required", "several storages have a bucket of that name; say which")
+	return nil, severalStorages()
 }
 
 // browsing is one page in the making.
@@ -210,18 +206,13 @@ func folded(text string) string { return strings.ToLower(norm.NFC.String(text)) 
 
 // browseError says why a bucket cannot be listed.
 func browseError(err error) error {
-	code, message := "", ""
 	switch {
 	case errors.Is(err, ErrObjectNotFound):
-		code, message = "bucket_not_found", "the storage has no such bucket"
+		return invalidBecause(err, "bucket", "bucket_not_found", "the storage has no such bucket")
 	case errors.Is(err, ErrObjectNotReadable):
-		code, message = "bucket_not_listable", "the service's credentials may not list that bucket; allow them s3:ListBucket on it"
-	default:
-		return &Error{Code: CodeUnavailable, Message: storageAway, Err: err}
+		return invalidBecause(err, "bucket", "bucket_not_listable", "the service's credentials may not list that bucket; allow them s3:ListBucket on it")
 	}
-	e := invalid("bucket", code, message)
-	e.Err = err
-	return e
+	return &Error{Code: CodeUnavailable, Message: storageAway, Err: err}
 }
 
 // KeyQuery asks for a page of a bucket's keys.

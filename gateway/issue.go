@@ -36,9 +36,9 @@ type Issued struct {
 	Token string
 }
 
-// notableSkew is the skew that an issue warns of: below it, the margin of every
+// NotableSkew is the skew from which on operators are warned: below it, the margin of every
 // signature covers what a Date of whole seconds cannot tell.
-const notableSkew = 5 * time.Second
+const NotableSkew = 5 * time.Second
 
 // The limits of a request.
 const (
@@ -99,21 +99,33 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 // storageOf finds the storage that a request means. Only configured buckets are
 // known: a client's input never chooses a host.
 func (s *Service) storageOf(name, bucket string) (*Storage, error) {
-	var found []*Storage
-	for _, storage := range s.storages {
-		if storage.has(bucket) && (name == "" || storage.Name == name) {
-			found = append(found, storage)
-		}
-	}
+	found := s.storagesWith(name, bucket, func(*Storage) bool { return true })
 	switch {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return nil, invalid("storage", "required", "several storages have a bucket of that name; say which")
+		return nil, severalStorages()
 	case name != "" && s.storage(name) == nil:
 		return nil, invalid("storage", "unknown_storage", "there is no storage of that name in the configuration")
 	}
 	return nil, invalid("bucket", "unknown_bucket", "that bucket is not in the configuration")
+}
+
+// storagesWith returns the admitted storages that have the bucket, those of any
+// name where name is empty.
+func (s *Service) storagesWith(name, bucket string, admitted func(*Storage) bool) []*Storage {
+	var found []*Storage
+	for _, storage := range s.storages {
+		if storage.has(bucket) && (name == "" || storage.Name == name) && admitted(storage) {
+			found = append(found, storage)
+		}
+	}
+	return found
+}
+
+// severalStorages refuses a bucket's name that says too little.
+func severalStorages() *Error {
+	return invalid("storage", "required", "several storages have a bucket of that name; say which")
 }
 
 // warnings tells the operator what is unwise about the link, and stops nothing.
@@ -134,7 +146,7 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 	if link.Disposition == DispositionInline && activeType(link.Object.ContentType) {
 		found = append(found, Warning{WarnInlineActiveType, "browsers run what is in a file of this type when it is shown inline"})
 	}
-	if skew, known := storage.skew(); known && skew.Abs() >= notableSkew {
+	if skew, known := storage.skew(); known && skew.Abs() >= NotableSkew {
 		found = append(found, Warning{WarnClockSkew, fmt.Sprintf("the storage's clock is off by %s; links are signed by its time", skew.Round(time.Second))})
 	}
 	return found
@@ -156,11 +168,7 @@ const storageAway = "the storage cannot be asked now; try again"
 // proofError says why an object cannot be shared. The storage's own words go to
 // the log alone.
 func proofError(err error) error {
-	field := func(code, message string) *Error {
-		e := invalid("key", code, message)
-		e.Err = err
-		return e
-	}
+	field := func(code, message string) *Error { return invalidBecause(err, "key", code, message) }
 	switch {
 	case errors.Is(err, ErrObjectNotFound):
 		return field("object_not_found", "there is no such object in the bucket")
@@ -218,6 +226,12 @@ func keyProblem(key string) (code, why string) {
 		}
 	}
 	return "", ""
+}
+
+// Shareable tells whether a link can point to an object of that key.
+func Shareable(key string) bool {
+	_, why := keyProblem(key)
+	return why == ""
 }
 
 // textProblem says why a text can be no key, and no part of one.

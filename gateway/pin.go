@@ -79,10 +79,7 @@ func proveVersion(ctx context.Context, storage *Storage, req *IssueRequest, vers
 	current, err := storage.Objects.Stat(ctx, req.Bucket, req.Key, "")
 	switch {
 	case errors.Is(err, ErrObjectNotFound):
-		return &Error{
-			Code: CodeInvalid, Message: invalidMessage, Err: err,
-			Fields: []FieldError{{"key", "object_not_found", "there is no such object in the bucket now; what has been deleted cannot be shared by its versions"}},
-		}
+		return invalidBecause(err, "key", "object_not_found", "there is no such object in the bucket now; what has been deleted cannot be shared by its versions")
 	case err != nil:
 		return proofError(err)
 	case missing && current.VersionID == "", !missing && version.VersionID != req.VersionID:

@@ -129,6 +129,13 @@ func invalid(field, code, message string) *Error {
 	return invalidFields(FieldError{field, code, message})
 }
 
+// invalidBecause is invalid with its cause, for the log alone.
+func invalidBecause(cause error, field, code, message string) *Error {
+	e := invalid(field, code, message)
+	e.Err = cause
+	return e
+}
+
 // invalidFields is a CodeInvalid error about all that is wrong.
 func invalidFields(fields ...FieldError) *Error {
 	return &Error{Code: CodeInvalid, Message: invalidMessage, Fields: fields}
