@@ -109,19 +109,26 @@ type ListOptions struct {
 
 // List returns one page of links.
 func (c *Client) List(ctx context.Context, o ListOptions) (api.LinkPage, error) {
-	query := url.Values{}
-	for name, value := range map[string]string{
+	query := pageQuery(o.Limit, map[string]string{
 		"state": o.State, "bucket": o.Bucket, "prefix": o.Prefix, "key": o.Key,
 		"created_by": o.CreatedBy, "label": o.Label, "cursor": o.Cursor,
-	} {
+	})
+	return do[api.LinkPage](ctx, c, http.MethodGet, "/api/v1/links", query, nil)
+}
+
+// pageQuery is the query for one page: what is empty, and a limit of 0, is left to
+// the service.
+func pageQuery(limit int, filters map[string]string) url.Values {
+	query := url.Values{}
+	for name, value := range filters {
 		if value != "" {
 			query.Set(name, value)
 		}
 	}
-	if o.Limit > 0 {
-		query.Set("limit", strconv.Itoa(o.Limit))
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
 	}
-	return do[api.LinkPage](ctx, c, http.MethodGet, "/api/v1/links", query, nil)
+	return query
 }
 
 // Show returns one link.
@@ -140,13 +147,7 @@ func (c *Client) Revoke(ctx context.Context, id, reason string) (api.Link, error
 
 // Events returns one page of a link's events, newest first.
 func (c *Client) Events(ctx context.Context, id, cursor string, limit int) (api.EventPage, error) {
-	query := url.Values{}
-	if cursor != "" {
-		query.Set("cursor", cursor)
-	}
-	if limit > 0 {
-		query.Set("limit", strconv.Itoa(limit))
-	}
+	query := pageQuery(limit, map[string]string{"cursor": cursor})
 	return do[api.EventPage](ctx, c, http.MethodGet, "/api/v1/links/"+url.PathEscape(id)+"/events", query, nil)
 }
 
@@ -166,17 +167,9 @@ type ObjectsOptions struct {
 // Objects returns one page of what a bucket holds. It may come back short, even
 // empty, with a Next.
 func (c *Client) Objects(ctx context.Context, o ObjectsOptions) (api.ObjectPage, error) {
-	query := url.Values{}
-	for name, value := range map[string]string{
+	query := pageQuery(o.Limit, map[string]string{
 		"storage": o.Storage, "bucket": o.Bucket, "prefix": o.Prefix, "search": o.Search, "cursor": o.Cursor,
-	} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	if o.Limit > 0 {
-		query.Set("limit", strconv.Itoa(o.Limit))
-	}
+	})
 	return do[api.ObjectPage](ctx, c, http.MethodGet, "/api/v1/objects", query, nil)
 }
 
