@@ -76,9 +76,12 @@ func (o Operator) BaseURL(listening string) string {
 // ClearText tells whether links travel over plain http to other machines.
 func (p Public) ClearText() bool { return clearText(p.URL) }
 
+// RecipientEndpoint returns where recipients reach the store; empty means AWS.
+func (s *Storage) RecipientEndpoint() string { return cmp.Or(s.PublicEndpoint, s.Endpoint) }
+
 // ClearText tells whether recipients' downloads travel over plain http to other
 // machines.
-func (s *Storage) ClearText() bool { return clearText(cmp.Or(s.PublicEndpoint, s.Endpoint)) }
+func (s *Storage) ClearText() bool { return clearText(s.RecipientEndpoint()) }
 
 // ProxyPrefixes are the trusted proxies as networks, an address being a network
 // of one. IPv4 networks written as IPv6 come back as IPv4, so compare them with

@@ -59,55 +59,60 @@ func (e *storageExam) roundTrip(ctx context.Context, bucket string, found *sampl
 	if found != nil {
 		request.Key = found.key
 	}
-	signed, err := e.storage.signer.Presign(ctx, request)
-	if err != nil {
-		e.fail(checkDelivery, "nothing can be signed: "+err.Error(), "see what is said of the credentials")
+	signed, ok := e.presign(ctx, checkDelivery, e.storage.signer, request)
+	if !ok {
 		return
 	}
-	recipient, answer, err := e.reach(ctx, origin, signed.URL)
-	if err != nil {
+	recipient, answer := e.reach(ctx, origin, signed)
+	if answer == nil {
 		return
 	}
 	if found == nil && answer.code == "AccessDenied" {
 		// That an expired one is refused would say nothing.
 		e.warn(checkDelivery, origin+" answers 403 for an object that is not there: that it delivers one that is, is not shown",
 			"let the credentials list the bucket and read an object in it, and run keyhole doctor again")
-		e.tamper(ctx, recipient, signed.URL, answer)
+		e.tamper(ctx, recipient, signed, answer)
 	} else {
 		if !e.deliver(ctx, recipient, origin, request, found, answer) {
 			return
 		}
-		e.tamper(ctx, recipient, signed.URL, answer)
+		e.tamper(ctx, recipient, signed, answer)
 		e.outlive(ctx, recipient, request)
 	}
-	e.anonymous(ctx, recipient, signed.URL, request.Key)
+	e.anonymous(ctx, recipient, signed, request.Key)
+}
+
+// presign signs for the check, which fails where nothing can be signed.
+func (e *storageExam) presign(ctx context.Context, check string, s *signer.Signer, request signer.Request) (signed string, ok bool) {
+	got, err := s.Presign(ctx, request)
+	if err != nil {
+		e.fail(check, "nothing can be signed: "+err.Error(), "see what is said of the credentials")
+	}
+	return got.URL, err == nil
 }
 
 // reach asks for a URL as a recipient, and finds out whose authority vouches for
-// the public endpoint. It returns the client that reached it.
-func (e *storageExam) reach(ctx context.Context, origin, signed string) (*http.Client, *reply, error) {
+// the public endpoint. It returns the client that reached it and the answer, nil
+// where none came.
+func (e *storageExam) reach(ctx context.Context, origin, signed string) (*http.Client, *reply) {
 	strangers := recipient(nil, e.config.Timeout)
 	answer, err := asRecipient(ctx, strangers, http.MethodGet, signed)
 	var (
 		untrusted *tls.CertificateVerificationError
 		authority x509.UnknownAuthorityError
 	)
-	if errors.As(err, &untrusted) && errors.As(err, &authority) && e.config.CAFile != "" {
-		roots, rootsErr := rootCAs(e.config.CAFile)
-		if rootsErr != nil {
-			return nil, nil, rootsErr
-		}
-		insiders := recipient(roots, e.config.Timeout)
+	if errors.As(err, &untrusted) && errors.As(err, &authority) && e.storage.roots != nil {
+		insiders := recipient(e.storage.roots, e.config.Timeout)
 		if answer, err := asRecipient(ctx, insiders, http.MethodGet, signed); err == nil {
 			e.warn(checkPublic, "the certificate of "+origin+" is vouched for by ca_file alone: clients without that authority refuse it",
 				"get a certificate of a public authority, or see that all recipients know this one")
-			return insiders, answer, nil
+			return insiders, answer
 		}
 	}
 	switch {
 	case err == nil:
 		e.ok(checkPublic, "%s answers", origin)
-		return strangers, answer, nil
+		return strangers, answer
 	case errors.As(err, &untrusted):
 		e.fail(checkPublic, "the certificate of "+origin+" is not valid for recipients: "+untrusted.Err.Error(),
 			"give the public endpoint a certificate for its name, of an authority that recipients know")
@@ -115,7 +120,7 @@ func (e *storageExam) reach(ctx context.Context, origin, signed string) (*http.C
 		e.fail(checkPublic, origin+" cannot be reached: "+lastReason(err),
 			"set public_endpoint of the storage to the address by which recipients reach it, and run keyhole doctor where that address resolves")
 	}
-	return nil, nil, err
+	return nil, nil
 }
 
 // deliver judges the answer to a GET, and asks once more with HEAD.
@@ -134,12 +139,11 @@ func (e *storageExam) deliver(ctx context.Context, client *http.Client, origin s
 		return false
 	}
 	request.Method = http.MethodHead
-	signed, err := e.storage.signer.Presign(ctx, request)
-	if err != nil {
-		e.fail(checkDelivery, "nothing can be signed: "+err.Error(), "see what is said of the credentials")
+	signed, ok := e.presign(ctx, checkDelivery, e.storage.signer, request)
+	if !ok {
 		return false
 	}
-	head, err := asRecipient(ctx, client, http.MethodHead, signed.URL)
+	head, err := asRecipient(ctx, client, http.MethodHead, signed)
 	if err != nil || !head.delivered() {
 		e.fail(checkDelivery, origin+" delivers a GET and refuses the HEAD that was signed for it", "see that no proxy before the storage turns HEAD into GET")
 		return false
@@ -198,12 +202,11 @@ func (e *storageExam) outlive(ctx context.Context, client *http.Client, request 
 		e.fail(checkExpiry, "nothing can be signed: "+err.Error(), "see what is said of the credentials")
 		return
 	}
-	signed, err := old.Presign(ctx, request)
-	if err != nil {
-		e.fail(checkExpiry, "nothing can be signed: "+err.Error(), "see what is said of the credentials")
+	signed, ok := e.presign(ctx, checkExpiry, old, request)
+	if !ok {
 		return
 	}
-	got, err := asRecipient(ctx, client, http.MethodGet, signed.URL)
+	got, err := asRecipient(ctx, client, http.MethodGet, signed)
 	switch {
 	case err != nil:
 		e.fail(checkExpiry, "the third request failed: "+lastReason(err), "run keyhole doctor again")

@@ -33,8 +33,6 @@ const (
 const (
 	// soonExpired is the life of credentials under which the doctor warns.
 	soonExpired = 15 * time.Minute
-	// doctorSkew is the skew from which on it does: what an issue warns of.
-	doctorSkew = 5 * time.Second
 	// sampled is how many objects it looks at for one to try with.
 	sampled = 100
 )
@@ -59,13 +57,11 @@ func (x *examination) examineStorage(ctx context.Context, c *config.Storage, met
 		return nil
 	}
 	for i, bucket := range c.Buckets {
-		e.subject = c.Name + ":" + bucket
 		health, err := s.objects.CheckBucket(ctx, bucket)
-		if i == 0 {
-			e.subject = c.Name
+		if i == 0 { // the first answer tells the time
 			e.clock()
-			e.subject = c.Name + ":" + bucket
 		}
+		e.subject = c.Name + ":" + bucket
 		if sample, reachable := e.bucket(ctx, bucket, health, err); reachable {
 			e.roundTrip(ctx, bucket, sample)
 		}
@@ -117,7 +113,7 @@ func (e *storageExam) clock() {
 	skew, known := e.storage.clock.Skew()
 	switch {
 	case !known: // what keeps it from answering is said of its bucket
-	case skew.Abs() >= doctorSkew:
+	case skew.Abs() >= gateway.NotableSkew:
 		which := "ahead of"
 		if skew < 0 {
 			which = "behind"
@@ -125,7 +121,7 @@ func (e *storageExam) clock() {
 		e.warn(checkClock, fmt.Sprintf("the storage's clock is %s %s this machine's; URLs are signed by the storage's, so links work", roughly(skew.Abs()), which),
 			"set the clock that is wrong, by NTP; credentials of other sources may be judged by this machine's")
 	default:
-		e.ok(checkClock, "within %s of this machine's", doctorSkew)
+		e.ok(checkClock, "within %s of this machine's", gateway.NotableSkew)
 	}
 }
 
@@ -139,7 +135,10 @@ func (e *storageExam) bucket(ctx context.Context, bucket string, health objects.
 		e.fail(checkBucket, "the storage has no such bucket", "correct buckets of the storage, or its endpoint or region; a bucket's name is the whole of it, without s3:// and without a path")
 		return nil, false
 	case objects.HealthRegion:
-		e.fail(checkBucket, firstReason(err), "set region of the storage to that; buckets in another region need a storage of their own")
+		var elsewhere *objects.RegionError
+		errors.As(err, &elsewhere)
+		e.fail(checkBucket, fmt.Sprintf("it is in the region %s, and region of the storage says %s", elsewhere.Region, elsewhere.Configured),
+			"set region of the storage to that; buckets in another region need a storage of their own")
 		return nil, false
 	case objects.HealthUnavailable:
 		e.fail(checkBucket, "the storage cannot be asked: "+lastReason(err),
@@ -179,7 +178,7 @@ func (e *storageExam) contents(ctx context.Context, bucket string) (*sample, boo
 // readable tells whether the first object that can be shared can be read.
 func (e *storageExam) readable(ctx context.Context, bucket string, listed []gateway.ObjectEntry) *sample {
 	for _, entry := range listed {
-		if strings.HasSuffix(entry.Key, "/") || strings.Contains("/"+entry.Key+"/", "/./") || strings.Contains("/"+entry.Key+"/", "/../") {
+		if strings.HasSuffix(entry.Key, "/") || !gateway.Shareable(entry.Key) {
 			continue
 		}
 		info, err := e.storage.objects.Prove(ctx, bucket, entry.Key, "")
@@ -215,12 +214,6 @@ func (e *storageExam) versions(ctx context.Context, bucket, key string, proven g
 	default:
 		e.ok(checkVersions, "are kept, and may be read")
 	}
-}
-
-// firstReason returns the part of an error that this program said.
-func firstReason(err error) string {
-	text, _, _ := strings.Cut(err.Error(), ": head_bucket")
-	return text
 }
 
 // lastReason returns the innermost cause of an error: what the network or the

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -32,6 +31,7 @@ type storage struct {
 	signer      *signer.Signer
 	clock       *signer.Clock
 	credentials *signer.Credentials
+	roots       *x509.CertPool // of ca_file; nil: the system's
 }
 
 // openStorages makes the storages of the configuration. No storage is asked
@@ -60,7 +60,7 @@ func openStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 	if err != nil {
 		return nil, err
 	}
-	s := &storage{name: c.Name, buckets: c.Buckets, timeout: c.Timeout, clock: signer.NewClock(time.Now)}
+	s := &storage{name: c.Name, buckets: c.Buckets, timeout: c.Timeout, clock: signer.NewClock(time.Now), roots: roots}
 	if s.credentials, err = signer.NewCredentials(ctx, signer.CredentialOptions{
 		AccessKeyID: c.AccessKeyID, Secret: secretOf(c), SecretFile: c.SecretAccessKeyFile, Region: c.Region, Clock: s.clock,
 	}); err != nil {
@@ -83,7 +83,7 @@ func openStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 // newSigner makes what signs a storage's URLs, for the endpoint that recipients reach.
 func newSigner(ctx context.Context, c *config.Storage, credentials aws.CredentialsProvider, clock *signer.Clock) (*signer.Signer, error) {
 	return signer.New(ctx, signer.Options{
-		Name: c.Name, Endpoint: cmp.Or(c.PublicEndpoint, c.Endpoint), Region: c.Region, PathStyle: c.PathStyle,
+		Name: c.Name, Endpoint: c.RecipientEndpoint(), Region: c.Region, PathStyle: c.PathStyle,
 		Buckets: c.Buckets, RequesterPays: c.RequesterPays, Credentials: credentials, Clock: clock,
 	})
 }

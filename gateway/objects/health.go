@@ -61,7 +61,7 @@ func (s *Storage) CheckBucket(ctx context.Context, bucket string) (Health, error
 		return HealthOK, nil
 	}
 	if region := s.regionOf(ctx, bucket, err); region != "" {
-		return HealthRegion, fmt.Errorf("it is in the region %s, and storage[].region says %s: %w", region, s.region, err)
+		return HealthRegion, &RegionError{Region: region, Configured: s.region, Err: err}
 	}
 	switch {
 	case errors.Is(err, gateway.ErrObjectNotFound):
@@ -71,6 +71,20 @@ func (s *Storage) CheckBucket(ctx context.Context, bucket string) (Health, error
 	}
 	return HealthDenied, err
 }
+
+// RegionError says that a bucket is in another region than the configured one.
+type RegionError struct {
+	Region, Configured string
+	Err                error // the storage's refusal
+}
+
+// Error names both regions, and how the storage refused.
+func (e *RegionError) Error() string {
+	return fmt.Sprintf("it is in the region %s, and storage[].region says %s: %v", e.Region, e.Configured, e.Err)
+}
+
+// Unwrap returns the storage's refusal.
+func (e *RegionError) Unwrap() error { return e.Err }
 
 // regionOf returns the region that a bucket is in, where a refusal of HeadBucket
 // says that it is another than the configured one. A HEAD has no body to say so:
