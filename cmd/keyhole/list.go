@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -26,8 +25,8 @@ func newList(world *surroundings) *cobra.Command {
   keyhole list --bucket reports --prefix exports/ --json`,
 		Args: exactly(0, "flags alone"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 {
-				return usage("--limit is at least 1", "leave it out for 50")
+			if err := checkLimit(limit); err != nil {
+				return err
 			}
 			c, err := operator.client(world)
 			if err != nil {
@@ -37,13 +36,7 @@ func newList(world *surroundings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return printJSON(world.stdout, page)
-			}
-			if page.Next != "" {
-				defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", 2*limit)
-			}
-			return printLinks(world, page.Links)
+			return printPage(world, page, asJSON, page.Next != "", limit, func() error { return printLinks(world, page.Links) })
 		},
 	}
 	operator.add(cmd)

@@ -44,8 +44,8 @@ what begins with 2026, 2026-plan.pdf too.`,
 				}
 				return listBuckets(cmd, world, &operator, asJSON)
 			}
-			if limit < 1 {
-				return usage("--limit is at least 1", "leave it out for 50")
+			if err := checkLimit(limit); err != nil {
+				return err
 			}
 			var err error
 			if asked.Bucket, asked.Prefix, err = parseBucket(args[0]); err != nil {
@@ -59,13 +59,7 @@ what begins with 2026, 2026-plan.pdf too.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return printJSON(world.stdout, page)
-			}
-			if page.Next != "" {
-				defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", 2*limit)
-			}
-			return printObjects(world, &page)
+			return printPage(world, page, asJSON, page.Next != "", limit, func() error { return printObjects(world, &page) })
 		},
 	}
 	operator.add(cmd)
@@ -80,9 +74,7 @@ what begins with 2026, 2026-plan.pdf too.`,
 // parseBucket splits s3://BUCKET[/PREFIX]. The prefix is everything behind the
 // bucket's slash, as it stands.
 func parseBucket(arg string) (bucket, prefix string, err error) {
-	rest, ok := strings.CutPrefix(arg, "s3://")
-	bucket, prefix, _ = strings.Cut(rest, "/")
-	if !ok || bucket == "" {
+	if bucket, prefix = splitS3(arg); bucket == "" {
 		return "", "", usage(fmt.Sprintf("%q is not a bucket", arg), "write it as s3://BUCKET or s3://BUCKET/PREFIX")
 	}
 	return bucket, prefix, nil

@@ -33,6 +33,26 @@ func printJSON(w io.Writer, v any) error {
 	return err
 }
 
+// checkLimit refuses a --limit that would show nothing.
+func checkLimit(limit int) error {
+	if limit < 1 {
+		return usage("--limit is at least 1", "leave it out for 50")
+	}
+	return nil
+}
+
+// printPage prints a listing as JSON, or as the table that people read, and says
+// where it was cut at limit.
+func printPage(world *surroundings, page any, asJSON, cut bool, limit int, table func() error) error {
+	if asJSON {
+		return printJSON(world.stdout, page)
+	}
+	if cut {
+		defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", 2*limit)
+	}
+	return table()
+}
+
 // printTable prints rows under a header for people.
 func printTable(w io.Writer, rows [][]string) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -127,12 +127,20 @@ func (f *shareFlags) complete(cmd *cobra.Command, object string) error {
 // parseObject splits s3://BUCKET/KEY. The key is everything behind the bucket,
 // as it stands.
 func parseObject(arg string) (bucket, key string, err error) {
-	rest, ok := strings.CutPrefix(arg, "s3://")
-	bucket, key, found := strings.Cut(rest, "/")
-	if !ok || !found || bucket == "" || key == "" {
+	bucket, key = splitS3(arg)
+	if bucket == "" || key == "" {
 		return "", "", usage(fmt.Sprintf("%q is not an object", arg), "write it as s3://BUCKET/KEY")
 	}
 	return bucket, key, nil
+}
+
+// splitS3 splits s3://BUCKET/REST at the bucket's slash, and leaves both empty of
+// what is no s3:// URL. Nothing in REST is unescaped.
+func splitS3(arg string) (bucket, rest string) {
+	if path, ok := strings.CutPrefix(arg, "s3://"); ok {
+		bucket, rest, _ = strings.Cut(path, "/")
+	}
+	return bucket, rest
 }
 
 // parseLabels reads name=value pairs.
