@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,20 +18,11 @@ import (
 // and what arrived.
 func opened(t *testing.T, c *http.Client, link string) (sent *url.URL, content string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, http.NoBody)
+	a, err := ask(t.Context(), c, http.MethodGet, link, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := c.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.Request.URL, string(body)
+	return a.from, a.body
 }
 
 // issued issues a link for file.txt in reports.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -285,6 +286,7 @@ type answer struct {
 	body     string
 	took     time.Duration
 	location string
+	from     *url.URL // where it came from, after redirects that were followed
 }
 
 // unfollowed is a client that follows no redirect.
@@ -297,8 +299,8 @@ func unfollowed() *http.Client {
 }
 
 // ask sends one request and reads the answer.
-func ask(ctx context.Context, c *http.Client, method, url string, body io.Reader, headers ...string) (answer, error) {
-	r, err := http.NewRequestWithContext(ctx, method, url, body)
+func ask(ctx context.Context, c *http.Client, method, address string, body io.Reader, headers ...string) (answer, error) {
+	r, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return answer{}, err
 	}
@@ -315,15 +317,16 @@ func ask(ctx context.Context, c *http.Client, method, url string, body io.Reader
 	return answer{
 		status: response.StatusCode, header: response.Header, body: string(text),
 		took: time.Since(begun), location: response.Header.Get("Location"),
+		from: response.Request.URL,
 	}, err
 }
 
 // get sends one request that must be answered.
-func get(t *testing.T, method, url string, headers ...string) answer {
+func get(t *testing.T, method, address string, headers ...string) answer {
 	t.Helper()
 	c := unfollowed()
 	defer c.CloseIdleConnections()
-	a, err := ask(t.Context(), c, method, url, nil, headers...)
+	a, err := ask(t.Context(), c, method, address, nil, headers...)
 	if err != nil {
 		t.Fatalf("%s: %v", method, err)
 	}

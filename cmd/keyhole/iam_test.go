@@ -43,7 +43,7 @@ func bucketPolicy(t *testing.T, server *s3test.Server, bucket string, without ..
 // deploy/iam alone, and with each of them missing.
 func TestLeastPrivilege(t *testing.T) {
 	t.Parallel()
-	for name, start := range realStores() {
+	for name, start := range s3test.Real() {
 		t.Run(name, func(t *testing.T) {
 			in := installOver(t, start(t, "reports", "exports"))
 			in.s3.AddUser(t)

@@ -46,7 +46,7 @@ type opener interface {
 type matrixStore struct {
 	name    string
 	version func(t *testing.T) string
-	start   func(testing.TB, ...string) *s3test.Server
+	start   s3test.Starter
 	// cannot says of keys why the server cannot hold them.
 	cannot map[string]string
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,11 +11,6 @@ import (
 	"keyhole/gateway/api"
 	"keyhole/gateway/objects/s3test"
 )
-
-// realStores are the S3 servers that share no code.
-func realStores() map[string]func(tb testing.TB, buckets ...string) *s3test.Server {
-	return map[string]func(testing.TB, ...string) *s3test.Server{"versitygw": s3test.Start, "Ceph RGW": s3test.StartRGW}
-}
 
 // pinned is an object whose link is pinned, and what happens to the object.
 type pinned struct {
@@ -56,28 +50,18 @@ func (p *pinned) apply(step string) {
 
 // fetched opens a link like a recipient and returns the content, or the code of
 // the refusal.
-func fetched(t *testing.T, url string) string {
+func fetched(t *testing.T, link string) string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	a, err := ask(t.Context(), http.DefaultClient, http.MethodGet, link, nil, "Accept", "application/problem+json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Accept", "application/problem+json")
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
+	if a.status == http.StatusOK {
+		return a.body
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if answer.StatusCode == http.StatusOK {
-		return string(body)
-	}
-	_, code, _ := strings.Cut(string(body), `"code":"`)
+	_, code, _ := strings.Cut(a.body, `"code":"`)
 	code, _, _ = strings.Cut(code, `"`)
-	return fmt.Sprint(answer.StatusCode, " ", code)
+	return fmt.Sprint(a.status, " ", code)
 }
 
 // TestPins follows pinned links through all that can happen to their objects.
@@ -107,7 +91,7 @@ func TestPins(t *testing.T) {
 		{"etag without versions", "reports", "etag", "etag", []step{{"put two", changed}, {"delete", gone}}},
 		{"none without versions", "reports", "none", "none", []step{{"put two", "two"}, {"delete", "404 "}, {"put three", "three"}}},
 	}
-	for name, start := range realStores() {
+	for name, start := range s3test.Real() {
 		t.Run(name, func(t *testing.T) {
 			in := installOver(t, start(t, "reports", "exports"))
 			in.s3.KeepVersions(t, "exports", true)

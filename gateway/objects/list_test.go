@@ -21,9 +21,7 @@ func TestList(t *testing.T) {
 		"a b", "a%2Bb", "a%20b", "a&<b>'\"", "a+b", "x~y*'()!", "é", "e\u0301", "📄", "d/x", "d/y", "d/z/1", "e/", "z",
 	}
 	inFolders := []string{"a b", "a%2Bb", "a%20b", "a&<b>'\"", "a+b", "x~y*'()!", "é", "e\u0301", "📄", "d/", "e/", "z"}
-	for name, start := range map[string]func(testing.TB, ...string) *s3test.Server{
-		"versitygw": s3test.Start, "Ceph RGW": s3test.StartRGW, "in-process": s3test.StartMemory,
-	} {
+	for name, start := range s3test.All() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			keys, folders := slices.Clone(stored), slices.Clone(inFolders)

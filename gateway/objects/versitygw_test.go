@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"keyhole/gateway"
 	"keyhole/gateway/objects/s3test"
@@ -20,15 +19,11 @@ func TestRealStorage(t *testing.T) {
 	t.Parallel()
 	server := s3test.Start(t, "reports", "versions")
 	server.AddUser(t)
-	endpoint, root := server.Endpoint(), server.Root
+	endpoint := server.Endpoint()
 	put := func(bucket, key, content string) *s3.PutObjectOutput {
 		return server.Put(t, bucket, key, "text/csv", []byte(content))
 	}
-	if _, err := root.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket: aws.String("versions"), VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	server.KeepVersions(t, "versions", true)
 	as := func(key, secret string) func(*Options) {
 		return func(o *Options) { o.Credentials = credentials.NewStaticCredentialsProvider(key, secret, "") }
 	}
@@ -68,9 +63,7 @@ func TestRealStorage(t *testing.T) {
 		if err != nil || info.VersionID == "" || info.VersionID != aws.ToString(second.VersionId) || info.Size != 6 {
 			t.Errorf("got %+v, %v; want version %s", info, err, aws.ToString(second.VersionId))
 		}
-		if _, err := root.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("versions"), Key: aws.String("a")}); err != nil {
-			t.Fatal(err)
-		}
+		server.Delete(t, "versions", "a", "")
 		if _, err := service.Prove(t.Context(), "versions", "a", ""); !errors.Is(err, gateway.ErrObjectNotFound) {
 			t.Errorf("deleted: got %v", err)
 		}
@@ -81,9 +74,7 @@ func TestRealStorage(t *testing.T) {
 		put("reports", "shared/a", "x")
 		policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":[%q]},
 			"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::reports/shared/*"]}]}`, s3test.UserKey)
-		if _, err := root.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: aws.String("reports"), Policy: &policy}); err != nil {
-			t.Fatal(err)
-		}
+		server.SetPolicy(t, "reports", policy)
 		user, _ := storageAt(endpoint, as(s3test.UserKey, s3test.UserSecret))
 		if _, err := user.Prove(t.Context(), "reports", "shared/a", ""); err != nil {
 			t.Errorf("shared: %v", err)

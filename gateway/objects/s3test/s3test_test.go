@@ -18,11 +18,7 @@ import (
 // TestServers shows of each server what the other tests rely on.
 func TestServers(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(testing.TB, ...string) *s3test.Server{
-		"versitygw": s3test.Start,
-		"Ceph RGW":  s3test.StartRGW,
-		"memory":    s3test.StartMemory,
-	} {
+	for name, start := range s3test.All() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t, "reports", "versions")

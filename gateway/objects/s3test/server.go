@@ -37,6 +37,21 @@ const Region = "us-east-1"
 // startTimeout bounds the wait for a server: versitygw needs 0.2 s, Ceph 3 s.
 const startTimeout = 40 * time.Second
 
+// Starter starts a server with buckets.
+type Starter = func(tb testing.TB, buckets ...string) *Server
+
+// Real returns the two real servers by name.
+func Real() map[string]Starter {
+	return map[string]Starter{"versitygw": Start, "Ceph RGW": StartRGW}
+}
+
+// All returns the real servers and the one in the process.
+func All() map[string]Starter {
+	all := Real()
+	all["in-process"] = StartMemory
+	return all
+}
+
 // Server is one S3 server.
 type Server struct {
 	Name string     // as operators know it, "versitygw" for instance
