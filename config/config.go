@@ -113,7 +113,7 @@ type Redis struct {
 	Prefix string `yaml:"prefix"`
 	// How long Redis may take to answer, 1ms to 60s; after it a click is answered 503. Default: 500ms.
 	Timeout time.Duration `yaml:"timeout"`
-	// How many replicas must have an issue, a change, a revocation or a limited spend before it is acknowledged. This version supports 0 only. Default: 0.
+	// How many replicas must have an issue, a change, a revocation or a limited spend before it is acknowledged, 0 to 16, at most the number of replicas there are. With 0, a failover may forget the last moments; with the number of replicas it forgets none. Default: 0.
 	WaitReplicas int `yaml:"wait_replicas"`
 }
 
@@ -165,7 +165,7 @@ type Redirect struct {
 	Lifetime time.Duration `yaml:"lifetime"`
 	// The same for inline audio and video, 5s to 1h, whole seconds: players seek on the signed URL. Default: 30s.
 	MediaLifetime time.Duration `yaml:"media_lifetime"`
-	// How long a download of a limited link may go on through the link without another click, 1m to 24h. No link is limited in this version: it has no effect yet. Default: 10m.
+	// How long a download of a limited link may go on through the link without another click, and a page that was sent twice spends one, 1s to 24h. Default: 10m.
 	ResumeWindow time.Duration `yaml:"resume_window"`
 	// How long the check of a pinned object is remembered, 0s to 60s; 0s asks at every click. An object that is replaced or deleted is noticed that much later at most. Default: 5s.
 	ObjectCheck time.Duration `yaml:"object_check"`
@@ -197,7 +197,7 @@ type Presets struct {
 
 // Audit is what is recorded.
 type Audit struct {
-	// How a recipient's address is kept: full, truncated (to /24, IPv6 /48) or off. hashed is not available in this version. Default: full.
+	// How a recipient's address is kept: full, truncated (to /24, IPv6 /48), hashed (under a key that changes daily, so that the clicks of one address on one day can be told to be one's) or off. Default: full.
 	ClientAddress string `yaml:"client_address"`
 	// How many click events the feed keeps, at least 1000; the oldest make room. Events of operators are kept for the retention whatever this says. Default: 1000000.
 	MaxEntries int `yaml:"max_entries"`

@@ -196,10 +196,10 @@ func TestVariableProblems(t *testing.T) {
 			[]string{"KEYHOLE_REDIS_PASSWORD: redis.password: is set together with KEYHOLE_REDIS_PASSWORD_FILE: set one of the two"},
 		},
 		"out of bounds": {
-			[]string{"KEYHOLE_REDIRECT_LIFETIME=8h", "KEYHOLE_REDIS_WAIT_REPLICAS=1"},
+			[]string{"KEYHOLE_REDIRECT_LIFETIME=8h", "KEYHOLE_REDIS_WAIT_REPLICAS=17"},
 			[]string{
 				"KEYHOLE_REDIRECT_LIFETIME: redirect.lifetime: must be between 5s and 5m, not 8h",
-				"KEYHOLE_REDIS_WAIT_REPLICAS: redis.wait_replicas: waiting for replicas is not available in this version; set it to 0",
+				"KEYHOLE_REDIS_WAIT_REPLICAS: redis.wait_replicas: must be 0 to 16, not 17",
 			},
 		},
 	} {

@@ -50,16 +50,12 @@ func (c *Config) validate() (Problems, []Warning) {
 func (k *checker) redirect(r Redirect) {
 	k.seconds("redirect.lifetime", r.Lifetime, 5*time.Second, 300*time.Second)
 	k.seconds("redirect.media_lifetime", r.MediaLifetime, 5*time.Second, time.Hour)
-	k.between("redirect.resume_window", r.ResumeWindow, time.Minute, 24*time.Hour)
+	k.between("redirect.resume_window", r.ResumeWindow, time.Second, 24*time.Hour)
 	k.between("redirect.object_check", r.ObjectCheck, 0, time.Minute)
 }
 
 func (k *checker) audit(a Audit) {
-	if a.ClientAddress == "hashed" {
-		k.problem("audit.client_address", "hashed is not available in this version; set it to full, truncated or off")
-	} else {
-		k.oneOf("audit.client_address", a.ClientAddress, "full", "truncated", "off")
-	}
+	k.oneOf("audit.client_address", a.ClientAddress, "full", "truncated", "hashed", "off")
 	if a.MaxEntries < 1000 {
 		k.problem("audit.max_entries", "must be at least 1000, not %d", a.MaxEntries)
 	}

@@ -10,6 +10,9 @@ import (
 // No braces: they would become the hash tag that decides the slot of every key.
 var redisPrefix = regexp.MustCompile(`^[A-Za-z0-9:._-]{1,64}$`)
 
+// maxWaitReplicas is more replicas than anybody has.
+const maxWaitReplicas = 16
+
 func (k *checker) redis(r Redis) {
 	if k.oneOf("redis.mode", r.Mode, "single", "sentinel", "cluster") {
 		k.redisMode(r)
@@ -23,11 +26,8 @@ func (k *checker) redis(r Redis) {
 		k.problem("redis.prefix", "must be 1 to 64 letters, digits, colons, dots, underscores or hyphens, not %s", quote(r.Prefix))
 	}
 	k.between("redis.timeout", r.Timeout, minTimeout, maxTimeout)
-	switch {
-	case r.WaitReplicas < 0:
-		k.problem("redis.wait_replicas", "must be 0 or more, not %d", r.WaitReplicas)
-	case r.WaitReplicas > 0:
-		k.problem("redis.wait_replicas", "waiting for replicas is not available in this version; set it to 0")
+	if r.WaitReplicas < 0 || r.WaitReplicas > maxWaitReplicas {
+		k.problem("redis.wait_replicas", "must be 0 to %d, not %d", maxWaitReplicas, r.WaitReplicas)
 	}
 }
 

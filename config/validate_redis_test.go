@@ -112,11 +112,11 @@ func TestRedisRules(t *testing.T) {
 		},
 		"negative replicas": {
 			change:   redis(func(r *Redis) { r.WaitReplicas = -1 }),
-			problems: []string{"redis.wait_replicas: must be 0 or more, not -1"},
+			problems: []string{"redis.wait_replicas: must be 0 to 16, not -1"},
 		},
-		"replicas": {
-			change:   redis(func(r *Redis) { r.WaitReplicas = 1 }),
-			problems: []string{"redis.wait_replicas: waiting for replicas is not available in this version; set it to 0"},
+		"too many replicas": {
+			change:   redis(func(r *Redis) { r.WaitReplicas = 17 }),
+			problems: []string{"redis.wait_replicas: must be 0 to 16, not 17"},
 		},
 	})
 }

@@ -56,7 +56,7 @@ func TestBounds(t *testing.T) {
 		{"storage[0].timeout", time.Millisecond, time.Minute, func(c *Config) *time.Duration { return &c.Storage[0].Timeout }},
 		{"redirect.lifetime", 5 * time.Second, 300 * time.Second, func(c *Config) *time.Duration { return &c.Redirect.Lifetime }},
 		{"redirect.media_lifetime", 5 * time.Second, time.Hour, func(c *Config) *time.Duration { return &c.Redirect.MediaLifetime }},
-		{"redirect.resume_window", time.Minute, 24 * time.Hour, func(c *Config) *time.Duration { return &c.Redirect.ResumeWindow }},
+		{"redirect.resume_window", time.Second, 24 * time.Hour, func(c *Config) *time.Duration { return &c.Redirect.ResumeWindow }},
 		{"redirect.object_check", 0, time.Minute, func(c *Config) *time.Duration { return &c.Redirect.ObjectCheck }},
 		{"policy.max_expiry", time.Minute, 8760 * time.Hour, func(c *Config) *time.Duration { return &c.Policy.MaxExpiry }},
 		{"policy.retention", time.Hour, 17520 * time.Hour, func(c *Config) *time.Duration { return &c.Policy.Retention }},
@@ -104,13 +104,10 @@ func TestAuditAndLogRules(t *testing.T) {
 	checkRules(t, map[string]rule{
 		"truncated": {change: func(c *Config) { c.Audit.ClientAddress = "truncated" }},
 		"off":       {change: func(c *Config) { c.Audit.ClientAddress = "off" }},
-		"hashed": {
-			change:   func(c *Config) { c.Audit.ClientAddress = "hashed" },
-			problems: []string{"audit.client_address: hashed is not available in this version; set it to full, truncated or off"},
-		},
+		"hashed":    {change: func(c *Config) { c.Audit.ClientAddress = "hashed" }},
 		"another": {
 			change:   func(c *Config) { c.Audit.ClientAddress = "some" },
-			problems: []string{`audit.client_address: must be full, truncated or off, not "some"`},
+			problems: []string{`audit.client_address: must be full, truncated, hashed or off, not "some"`},
 		},
 		"fewest entries": {change: func(c *Config) { c.Audit.MaxEntries = 1000 }},
 		"too few entries": {

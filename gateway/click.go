@@ -15,25 +15,184 @@ import (
 type Answer struct {
 	Outcome  Outcome
 	Location string // the presigned URL, where Outcome redirects
+	// Page is what a confirmation page shows, where Outcome is OutcomePage or
+	// OutcomeWrongPassphrase.
+	Page *Page
+	// Grant is what lets the recipient go on without another click, for
+	// GrantAge; empty: nothing does.
+	Grant    string
+	GrantAge time.Duration
+	Wait     time.Duration // how long OutcomeRateLimited lasts
+}
+
+// Page is what a confirmation page shows and sends.
+type Page struct {
+	Link   Link
+	Nonce  string
+	Origin string // of the URL that its form will be redirected to
+	// ResumeWindow is how long a confirmed click may be gone on with.
+	ResumeWindow time.Duration
 }
 
 // Click answers one request for a link. The error is the cause of an
 // OutcomeUnavailable or of a failure after the click was admitted, for the log
 // alone: the Outcome says everything that the recipient may know.
 func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
+	if wait := s.misses.Wait(a.Client); wait > 0 {
+		return Answer{Outcome: OutcomeRateLimited, Wait: wait}, nil
+	}
 	begun := s.now()
 	admission, err := s.clicks.Admit(ctx, a)
 	if err != nil {
 		return Answer{Outcome: OutcomeUnavailable}, fmt.Errorf("admit: %w", err)
 	}
-	if admission.Outcome != OutcomeRedirected {
-		return Answer{Outcome: admission.Outcome}, nil
+	switch admission.Outcome {
+	case OutcomeRedirected:
+		location, err := s.deliver(ctx, a.Method, &admission.Permission, begun)
+		if err != nil {
+			return s.fail(ctx, a, err), err
+		}
+		return Answer{Outcome: OutcomeRedirected, Location: location}, nil
+	case OutcomePage:
+		return s.page(&admission)
+	case OutcomeNotFound:
+		s.misses.Failed(a.Client)
+		s.metrics.missed()
+	case "":
+		if a.Method == http.MethodPost {
+			return s.confirm(ctx, a, &admission, begun)
+		}
+		return s.resume(ctx, a, &admission, begun)
 	}
-	location, err := s.deliver(ctx, a.Method, &admission.Permission, begun)
+	return Answer{Outcome: admission.Outcome}, nil
+}
+
+// page answers with the confirmation page.
+func (s *Service) page(admission *Admission) (Answer, error) {
+	page, err := s.pageOf(admission)
 	if err != nil {
-		return s.fail(ctx, a, err), err
+		return Answer{Outcome: OutcomeUnavailable}, err
 	}
-	return Answer{Outcome: OutcomeRedirected, Location: location}, nil
+	return Answer{Outcome: OutcomePage, Page: page}, nil
+}
+
+// resume answers a GET or HEAD that came with a grant: who has one goes on
+// without another click, and who only thinks so is answered as without.
+func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, begun time.Time) (Answer, error) {
+	p := &admission.Permission
+	if !p.Secrets.granted(a.ID, a.Grant, admission.Now) {
+		switch {
+		case admission.UsedUp:
+			return s.refuse(ctx, a, OutcomeUsedUp), nil
+		case !a.Page:
+			return s.refuse(ctx, a, OutcomeConfirmationRequired), nil
+		}
+		if a.Method != http.MethodHead {
+			s.note(ctx, a, EventPage, OutcomePage)
+		}
+		return s.page(admission)
+	}
+	location, err := s.deliver(ctx, a.Method, p, begun)
+	if err != nil {
+		return s.refuse(ctx, a, outcomeOf(err)), err
+	}
+	// Who was redirected is written down before the redirect is given.
+	if a.Method != http.MethodHead {
+		if err := s.clicks.Note(ctx, a, EventRedirected, OutcomeResumed); err != nil {
+			return Answer{Outcome: OutcomeUnavailable}, fmt.Errorf("note: %w", err)
+		}
+	}
+	return Answer{Outcome: OutcomeResumed, Location: location}, nil
+}
+
+// confirm answers the form of a confirmation page. Everything that could refuse
+// is asked, and the URL signed, before the click is spent: what is spent is
+// delivered.
+func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, begun time.Time) (Answer, error) {
+	p := &admission.Permission
+	nonce := ""
+	if a.Form != nil {
+		nonce = p.Secrets.readNonce(a.ID, a.Form.Nonce)
+	}
+	switch {
+	case admission.UsedUp && nonce == "":
+		return s.refuse(ctx, a, OutcomeUsedUp), nil
+	case a.Form == nil || !a.Form.Confirm:
+		return s.refuse(ctx, a, OutcomeBadRequest), nil
+	}
+	if outcome, wait, err := s.unlock(ctx, &a, p); outcome != "" {
+		answer := s.refuse(ctx, a, outcome)
+		answer.Wait = wait
+		if outcome == OutcomeWrongPassphrase {
+			page, err := s.pageOf(admission)
+			if err != nil {
+				return Answer{Outcome: OutcomeUnavailable}, err
+			}
+			answer.Page = page
+		}
+		return answer, err
+	}
+	location, err := s.deliver(ctx, a.Method, p, begun)
+	if err != nil {
+		return s.refuse(ctx, a, outcomeOf(err)), err
+	}
+	spent, err := s.clicks.Spend(ctx, a, nonce, s.resumeWindow)
+	if err != nil {
+		return Answer{Outcome: OutcomeUnavailable}, fmt.Errorf("spend: %w", err)
+	}
+	if spent.GrantEnd.IsZero() {
+		return Answer{Outcome: spent.Outcome}, nil
+	}
+	return Answer{
+		Outcome: spent.Outcome, Location: location,
+		Grant: p.Secrets.grant(a.ID, spent.GrantEnd), GrantAge: spent.GrantEnd.Sub(spent.Now),
+	}, nil
+}
+
+// unlock compares the passphrase that a form has, where the link asks for one. A
+// try is reserved before anything is hashed, and given back where it was right,
+// or was not looked at. An empty outcome lets the click pass.
+func (s *Service) unlock(ctx context.Context, a *Attempt, p *Permission) (_ Outcome, wait time.Duration, _ error) {
+	kept := p.Secrets.Passphrase
+	if kept == "" {
+		return "", 0, nil
+	}
+	if a.Form.Passphrase == "" || len(a.Form.Passphrase) > maxPassphrase {
+		return OutcomeWrongPassphrase, 0, nil // No link has such a one.
+	}
+	try, err := s.clicks.Try(ctx, a.ID, p.Secrets.whose(a.ID, a))
+	if err != nil {
+		return OutcomeUnavailable, 0, fmt.Errorf("reserve a try: %w", err)
+	}
+	if try.Reserved == "" {
+		return OutcomeRateLimited, try.Wait, nil
+	}
+	right, err := s.hasher.matches(ctx, a.Form.Passphrase, kept)
+	if err == nil && !right {
+		return OutcomeWrongPassphrase, 0, nil
+	}
+	if err := errors.Join(err, s.clicks.Untry(ctx, a.ID, try)); err != nil {
+		return OutcomeUnavailable, 0, fmt.Errorf("compare the passphrase: %w", err)
+	}
+	return "", 0, nil
+}
+
+// pageOf makes the page of a link that needs confirmation, with a nonce of its
+// own.
+func (s *Service) pageOf(admission *Admission) (*Page, error) {
+	ref := admission.Link.Ref
+	storage := s.storage(ref.Storage)
+	if storage == nil {
+		return nil, fmt.Errorf("storage %q is not in the configuration", ref.Storage)
+	}
+	origin, ok := storage.Presigner.Origin(ref.Bucket)
+	if !ok {
+		return nil, fmt.Errorf("bucket %q is not in the configuration", ref.Bucket)
+	}
+	return &Page{
+		Link: admission.Link, Nonce: admission.Permission.Secrets.nonce(admission.Link.ID),
+		Origin: origin, ResumeWindow: s.resumeWindow,
+	}, nil
 }
 
 // deliver returns the URL that an admitted click is redirected to, unless the
@@ -88,23 +247,41 @@ func (s *Service) lifetimeOf(p *Permission) time.Duration {
 	return s.lifetime
 }
 
-// fail answers a click that was admitted and then could not be served, and notes
-// so beside its count. The recipient has waited long enough: the note is written
-// in the background, within redis.timeout.
-func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
-	outcome := OutcomeUnavailable
+// outcomeOf tells a recipient why a click could not be delivered.
+func outcomeOf(cause error) Outcome {
 	switch {
 	case errors.Is(cause, signer.ErrLifetime):
-		outcome = OutcomeExpired
+		return OutcomeExpired
 	case errors.Is(cause, ErrObjectChanged):
-		outcome = OutcomeObjectChanged
+		return OutcomeObjectChanged
 	case errors.Is(cause, ErrObjectNotFound):
-		outcome = OutcomeObjectGone
+		return OutcomeObjectGone
 	}
+	return OutcomeUnavailable
+}
+
+// fail answers a click that was counted and then could not be served, and notes
+// so beside its count.
+func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
+	outcome := outcomeOf(cause)
+	s.note(ctx, a, EventFailed, outcome)
+	return Answer{Outcome: outcome}
+}
+
+// refuse answers a click of which nothing was counted. A HEAD leaves no event.
+func (s *Service) refuse(ctx context.Context, a Attempt, outcome Outcome) Answer {
+	if a.Method != http.MethodHead {
+		s.note(ctx, a, EventRefused, outcome)
+	}
+	return Answer{Outcome: outcome}
+}
+
+// note appends an event to the link's. The recipient has waited long enough: it
+// is written in the background, within redis.timeout.
+func (s *Service) note(ctx context.Context, a Attempt, k EventKind, o Outcome) {
 	s.notes.Go(func() {
-		if err := s.clicks.Fail(context.WithoutCancel(ctx), a, outcome); err != nil {
-			s.log.Warn("failed click not noted", "link", a.ID.String(), "error", err)
+		if err := s.clicks.Note(context.WithoutCancel(ctx), a, k, o); err != nil {
+			s.log.Warn("event of a click not noted", "link", a.ID.String(), "kind", string(k), "outcome", string(o), "error", err)
 		}
 	})
-	return Answer{Outcome: outcome}
 }

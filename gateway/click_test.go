@@ -73,7 +73,7 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 			f.clicks.admission = admitted(tt.permission)
 			attempt := Attempt{ID: IDOf("x"), Method: tt.method, Address: "192.0.2.9"}
 			answer, err := f.service.Click(t.Context(), attempt)
-			if err != nil || answer != (Answer{OutcomeRedirected, f.signer.url}) {
+			if err != nil || answer != (Answer{Outcome: OutcomeRedirected, Location: f.signer.url}) {
 				t.Fatalf("got %+v, %v", answer, err)
 			}
 			want := tt.want
@@ -87,8 +87,8 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 			if len(f.signer.requests) != 1 || f.signer.requests[0] != want {
 				t.Errorf("signed %+v\nwant   %+v", f.signer.requests, want)
 			}
-			if len(f.clicks.admitted) != 1 || f.clicks.admitted[0] != attempt || len(f.clicks.failed) != 0 {
-				t.Errorf("admitted %+v, failed %v", f.clicks.admitted, f.clicks.failed)
+			if len(f.clicks.admitted) != 1 || f.clicks.admitted[0] != attempt || len(f.clicks.noted) != 0 {
+				t.Errorf("admitted %+v, failed %v", f.clicks.admitted, f.clicks.noted)
 			}
 			if n := f.series(t)["keyhole_sign_duration_seconds{storage=main}"]; n != 1 {
 				t.Errorf("%v signatures measured, want 1", n)
@@ -100,7 +100,7 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 func TestClickThatTheStoreRefusesSignsNothing(t *testing.T) {
 	t.Parallel()
 	for _, outcome := range Outcomes() {
-		if outcome == OutcomeRedirected {
+		if outcome == OutcomeRedirected || outcome == OutcomePage {
 			continue
 		}
 		f := newFixture(t, nil)
@@ -110,8 +110,8 @@ func TestClickThatTheStoreRefusesSignsNothing(t *testing.T) {
 		if err != nil || answer != (Answer{Outcome: outcome}) {
 			t.Errorf("%s: got %+v, %v", outcome, answer, err)
 		}
-		if len(f.signer.requests) != 0 || len(f.clicks.failed) != 0 {
-			t.Errorf("%s: signed %v, failed %v", outcome, f.signer.requests, f.clicks.failed)
+		if len(f.signer.requests) != 0 || len(f.clicks.noted) != 0 {
+			t.Errorf("%s: signed %v, failed %v", outcome, f.signer.requests, f.clicks.noted)
 		}
 	}
 }
@@ -126,8 +126,8 @@ func TestClickIsUnavailableWhereRedisCannotBeAsked(t *testing.T) {
 		if answer != (Answer{Outcome: OutcomeUnavailable}) || !errors.Is(err, cause) {
 			t.Errorf("%v: got %+v, %v", cause, answer, err)
 		}
-		if len(f.signer.requests) != 0 || len(f.clicks.failed) != 0 {
-			t.Errorf("%v: signed %v, failed %v", cause, f.signer.requests, f.clicks.failed)
+		if len(f.signer.requests) != 0 || len(f.clicks.noted) != 0 {
+			t.Errorf("%v: signed %v, failed %v", cause, f.signer.requests, f.clicks.noted)
 		}
 	}
 }
@@ -139,7 +139,7 @@ func TestClickThatFailsAfterItWasAdmitted(t *testing.T) {
 		name    string
 		ref     ObjectRef
 		err     error // of the signer
-		failErr error
+		noteErr error
 		want    Outcome
 	}{
 		{"no credentials", ObjectRef{}, fmt.Errorf("storage main: %w", signer.ErrCredentials), nil, OutcomeUnavailable},
@@ -153,7 +153,7 @@ func TestClickThatFailsAfterItWasAdmitted(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, nil)
 			f.clicks.admission = admitted(Permission{Ref: tt.ref})
-			f.clicks.failErr, f.signer.err = tt.failErr, tt.err
+			f.clicks.noteErr, f.signer.err = tt.noteErr, tt.err
 			answer, err := f.service.Click(t.Context(), Attempt{Method: "GET"})
 			if answer != (Answer{Outcome: tt.want}) {
 				t.Errorf("got %+v, want %s", answer, tt.want)
@@ -162,8 +162,8 @@ func TestClickThatFailsAfterItWasAdmitted(t *testing.T) {
 				t.Errorf("the cause is %v", err)
 			}
 			f.service.Wait()
-			if len(f.clicks.failed) != 1 || f.clicks.failed[0] != tt.want {
-				t.Errorf("noted %v, want %s once", f.clicks.failed, tt.want)
+			if len(f.clicks.noted) != 1 || f.clicks.noted[0] != "failed "+string(tt.want) {
+				t.Errorf("noted %v, want %s once", f.clicks.noted, tt.want)
 			}
 			if err != nil && strings.Contains(err.Error(), "X-Amz") {
 				t.Errorf("the cause holds a URL: %v", err)

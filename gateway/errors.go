@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code classifies an error for a machine. The set is closed; httpapi maps each
@@ -17,7 +18,9 @@ const (
 	CodeForbidden    Code = "forbidden"
 	CodeOutOfScope   Code = "out_of_scope"
 	CodeNotFound     Code = "not_found"
+	CodeNotActive    Code = "not_active"
 	CodeInvalid      Code = "invalid"
+	CodeRateLimited  Code = "rate_limited"
 	CodeUnavailable  Code = "unavailable"
 	CodeNotConfirmed Code = "not_confirmed"
 	CodeTooLarge     Code = "too_large"
@@ -30,7 +33,8 @@ type Error struct {
 	Code    Code
 	Message string // one sentence: what is wrong and what would be right
 	Fields  []FieldError
-	Err     error // the cause, for the log alone
+	Wait    time.Duration // of CodeRateLimited: how long to wait
+	Err     error         // the cause, for the log alone
 }
 
 // FieldError names one field of a request and what is wrong with it.
@@ -68,9 +72,30 @@ var (
 	ErrRecord = errors.New("unknown record")
 	// ErrCursor means that a cursor was not made by this listing.
 	ErrCursor = errors.New("not a cursor of this listing")
+	// ErrNotConfirmed means that a change was made, but that fewer replicas than
+	// promised are known to have it: it may yet be forgotten.
+	ErrNotConfirmed = errors.New("not confirmed")
+	// ErrEnded means that a link cannot be changed any more.
+	ErrEnded = errors.New("link has ended")
+	// ErrNeverValid means that a link would end before it begins.
+	ErrNeverValid = errors.New("link would end before it begins")
 	// ErrExists means that a link of that ID has been issued before.
 	ErrExists = errors.New("link exists")
 )
+
+// ChangeError says by what a change cannot be.
+type ChangeError struct {
+	Longest time.Duration // the longest life that could be given from now on
+	Clicks  int64         // the clicks that were spent already
+}
+
+// Error says so.
+func (e *ChangeError) Error() string {
+	if e.Longest != 0 {
+		return fmt.Sprintf("the life is too long: at most %s from now on", e.Longest)
+	}
+	return fmt.Sprintf("%d clicks are spent already", e.Clicks)
+}
 
 // The errors that Objects answers with, beside ErrUnavailable.
 var (

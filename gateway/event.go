@@ -33,6 +33,42 @@ type Event struct {
 	Reason  string  // of a revocation
 }
 
+// EventKinds lists every EventKind.
+func EventKinds() []EventKind {
+	return []EventKind{
+		EventIssued, EventChanged, EventPaused, EventResumed, EventRevoked,
+		EventRedirected, EventPage, EventRefused, EventFailed,
+	}
+}
+
+// AuditEvent is an event of the feed over all links.
+type AuditEvent struct {
+	Event
+	// Ref is the link's object, empty once the link has been forgotten.
+	Ref ObjectRef
+}
+
+// AuditQuery selects events of the feed. Empty fields select everything.
+type AuditQuery struct {
+	Since time.Time // not before
+	Until time.Time // before
+	Kind  EventKind
+	// Oldest asks for the oldest first. Such a feed has no end: its pages always
+	// have a Next, and an empty one means that nothing has happened since.
+	Oldest bool
+	// Match leaves out what the asking key may not see, and events of links that
+	// have been forgotten; nil: nothing is left out.
+	Match  func(ObjectRef) bool
+	Cursor string
+	Limit  int
+}
+
+// AuditPage is one page of the feed.
+type AuditPage struct {
+	Events []AuditEvent
+	Next   string
+}
+
 // Outcome is the last column of the table of public answers: a closed set, used
 // as the code of a problem, a label of metrics and a field of events.
 type Outcome string

@@ -22,19 +22,26 @@ type fakeStore struct {
 	err   error
 
 	created []Link
+	secrets Secrets
 	life    time.Duration
 	by      Origin
 	query   ListQuery
-	calls   int
+	change  Change
+	// changeErr is answered to every change.
+	changeErr error
+	bulk      BulkOptions
+	ended     BulkResult
+	audit     AuditQuery
+	calls     int
 }
 
-func (s *fakeStore) Create(_ context.Context, link Link, life time.Duration, by Origin) (Link, error) {
+func (s *fakeStore) Create(_ context.Context, link Link, secrets Secrets, life time.Duration, by Origin) (Link, error) {
 	s.calls++
 	if s.err != nil {
 		return Link{}, s.err
 	}
 	link.CreatedAt, link.ExpiresAt = s.now, s.now.Add(life)
-	s.created, s.life, s.by = append(s.created, link), life, by
+	s.created, s.secrets, s.life, s.by = append(s.created, link), secrets, life, by
 	s.links[link.ID] = link
 	return link, nil
 }
@@ -78,9 +85,36 @@ func (s *fakeStore) Revoke(_ context.Context, id ID, reason string, by Origin) (
 	return link, changed, nil
 }
 
+func (s *fakeStore) Change(_ context.Context, id ID, c Change, by Origin) (Link, error) {
+	s.calls++
+	if s.err != nil {
+		return Link{}, s.err
+	}
+	if s.changeErr != nil {
+		return Link{}, s.changeErr
+	}
+	s.change, s.by = c, by
+	link := s.links[id]
+	c.Apply(&link)
+	s.links[id] = link
+	return link, nil
+}
+
+func (s *fakeStore) RevokeAll(_ context.Context, q ListQuery, o BulkOptions, by Origin) (BulkResult, error) {
+	s.calls++
+	s.query, s.bulk, s.by = q, o, by
+	return s.ended, s.err
+}
+
 func (s *fakeStore) Events(_ context.Context, id ID, cursor string, limit int) (EventList, error) {
 	s.calls++
 	return EventList{Events: []Event{{Link: id, Kind: EventIssued, Reason: cursor}}[:min(1, limit)]}, s.err
+}
+
+func (s *fakeStore) Audit(_ context.Context, q AuditQuery) (AuditPage, error) {
+	s.calls++
+	s.audit = q
+	return AuditPage{Events: []AuditEvent{{Event: Event{Kind: EventIssued}}}}, s.err
 }
 
 func (s *fakeStore) SealCursor(_ context.Context, query, position string) (string, error) {
@@ -99,12 +133,21 @@ func (s *fakeStore) OpenCursor(_ context.Context, query, cursor string) (string,
 type fakeClicks struct {
 	admission Admission
 	err       error
-	failErr   error
+	noteErr   error
+	spent     Spent
+	spendErr  error
+	try       Try
+	tryErr    error
 	// wait is called before a verdict is given.
 	wait func()
 
 	admitted []Attempt
-	failed   []Outcome
+	nonces   []string // that were to be spent
+	tried    []string // whose tries were reserved
+	returned []Try
+
+	mu    sync.Mutex
+	noted []string // kind and outcome
 }
 
 func (c *fakeClicks) Admit(_ context.Context, a Attempt) (Admission, error) {
@@ -115,9 +158,26 @@ func (c *fakeClicks) Admit(_ context.Context, a Attempt) (Admission, error) {
 	return c.admission, c.err
 }
 
-func (c *fakeClicks) Fail(_ context.Context, _ Attempt, o Outcome) error {
-	c.failed = append(c.failed, o)
-	return c.failErr
+func (c *fakeClicks) Spend(_ context.Context, _ Attempt, nonce string, _ time.Duration) (Spent, error) {
+	c.nonces = append(c.nonces, nonce)
+	return c.spent, c.spendErr
+}
+
+func (c *fakeClicks) Note(_ context.Context, _ Attempt, k EventKind, o Outcome) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noted = append(c.noted, string(k)+" "+string(o))
+	return c.noteErr
+}
+
+func (c *fakeClicks) Try(_ context.Context, _ ID, whose string) (Try, error) {
+	c.tried = append(c.tried, whose)
+	return c.try, c.tryErr
+}
+
+func (c *fakeClicks) Untry(_ context.Context, _ ID, try Try) error {
+	c.returned = append(c.returned, try)
+	return nil
 }
 
 // fakeObjects is a storage with one answer for every object, and for versions
@@ -198,6 +258,8 @@ func (p *fakePresigner) Presign(_ context.Context, r signer.Request) (signer.Sig
 	return signer.Signed{URL: p.url, Lifetime: r.Lifetime}, nil
 }
 
+func (p *fakePresigner) Origin(string) (string, bool) { return "https://s3.example.com", true }
+
 // fixture is a Service over fakes: the storages main (reports, exports) and
 // other (reports, archive).
 type fixture struct {
@@ -235,6 +297,7 @@ func newFixture(t *testing.T, change func(*Options)) *fixture {
 			PresetBusiness: 24 * time.Hour, PresetExtended: 168 * time.Hour,
 		}, SensitiveObjects: []Pattern{"*/invoices/*"}},
 		Lifetime: 30 * time.Second, MediaLifetime: time.Hour, ObjectCheck: 5 * time.Second,
+		ResumeWindow: 10 * time.Minute, Hashes: 1,
 		Metrics: NewMetrics(f.registry, MetricsOptions{Storages: []string{"main", "other"}}),
 		Logger:  slog.New(slog.DiscardHandler),
 		Now:     func() time.Time { return f.now },

@@ -27,6 +27,11 @@ type IssueRequest struct {
 	VersionID   string // of the object's versions this one
 	Note        string
 	Labels      map[string]string
+	MaxClicks   *int64
+	Passphrase  *string
+	Confirm     bool
+	Allow       []string // CIDRs or addresses
+	NotBefore   *string  // RFC 3339
 }
 
 // Issued is a fresh link and the token that opens it, which exists nowhere else
@@ -56,7 +61,8 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if err := actor.Allowed(ActionIssue); err != nil {
 		return Issued{}, err
 	}
-	if fields := checkIssue(req); len(fields) > 0 {
+	restricted, fields := readRestrictions(req)
+	if fields = append(checkIssue(req), fields...); len(fields) > 0 {
 		return Issued{}, invalidFields(fields...)
 	}
 	storage, err := s.storageOf(req.Storage, req.Bucket)
@@ -82,18 +88,45 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if err != nil {
 		return Issued{}, err
 	}
-	link, err := s.store.Create(ctx, Link{
+	secrets, err := s.secretsFor(ctx, req.Passphrase)
+	if err != nil {
+		return Issued{}, err
+	}
+	wanted := Link{
 		ID: IDOf(token), State: StateActive, Ref: ref, Object: object,
 		Preset: terms.Preset, Sensitive: terms.Sensitive, CreatedBy: actor.Name,
+		Passphrase: req.Passphrase != nil, Confirm: req.Confirm,
+		Allow: restricted.allow, NotBefore: restricted.notBefore,
 		Filename: req.Filename, Disposition: cmp.Or(req.Disposition, DispositionAttachment), Pin: pin,
 		Note: req.Note, Labels: req.Labels,
-	}, terms.Life, actor.origin())
-	if err != nil {
+	}
+	if req.MaxClicks != nil {
+		wanted.MaxClicks = *req.MaxClicks
+	}
+	link, err := s.store.Create(ctx, wanted, secrets, terms.Life, actor.origin())
+	switch {
+	case errors.Is(err, ErrNeverValid):
+		return Issued{}, invalidBecause(err, "not_before", "invalid", "the link would end before it begins")
+	case err != nil:
 		return Issued{}, storeError(err)
 	}
 	link.Warnings = s.warnings(&link, storage, terms.Life)
 	s.metrics.issued(terms.Preset, storage.Name)
 	return Issued{Link: link, Token: token}, nil
+}
+
+// secretsFor makes the secrets of a new link.
+func (s *Service) secretsFor(ctx context.Context, passphrase *string) (Secrets, error) {
+	secrets := drawSecrets()
+	if passphrase == nil {
+		return secrets, nil
+	}
+	kept, err := s.hasher.make(ctx, *passphrase)
+	if err != nil {
+		return Secrets{}, &Error{Code: CodeUnavailable, Message: "too much is asked of the service now; try again", Err: err}
+	}
+	secrets.Passphrase = kept
+	return secrets, nil
 }
 
 // storageOf finds the storage that a request means. Only configured buckets are

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/netip"
 	"path"
 	"strings"
 	"time"
@@ -66,6 +67,12 @@ type Link struct {
 	CreatedBy string // name of the operator key
 	Clicks    int64
 
+	MaxClicks  int64          // 0: any number
+	Passphrase bool           // whether one is asked for
+	Confirm    bool           // as asked for; MaxClicks and Passphrase need confirmation too
+	Allow      []netip.Prefix // the addresses that may use it; empty: all
+	NotBefore  time.Time      // zero: from the issue on
+
 	Filename    string // as asked for; empty: the key's last segment
 	Disposition string
 	Pin         string // PinVersion, PinETag or PinNone
@@ -77,6 +84,15 @@ type Link struct {
 	RevokeReason string
 
 	Warnings []Warning // of the issue alone, not kept
+}
+
+// NeedsConfirmation tells whether a recipient is shown a page first, and a click
+// is spent by its button alone.
+func (l *Link) NeedsConfirmation() bool { return l.MaxClicks > 0 || l.Passphrase || l.Confirm }
+
+// Ended tells whether the link opens nothing new any more, and never will again.
+func (l *Link) Ended() bool {
+	return l.State == StateExpired || l.State == StateRevoked || l.State == StateUsedUp
 }
 
 // Warning is something the operator should know, that stops nothing.

@@ -22,6 +22,7 @@ const methodOther = "other"
 type Metrics struct {
 	clicks    map[clickLabels]prometheus.Counter
 	durations map[Outcome]prometheus.Observer
+	misses    prometheus.Counter
 	issues    *prometheus.CounterVec
 	revokes   map[string]prometheus.Counter
 	signing   map[string]prometheus.Observer
@@ -50,6 +51,10 @@ func NewMetrics(registerer prometheus.Registerer, o MetricsOptions) *Metrics {
 		durations: map[Outcome]prometheus.Observer{},
 		revokes:   map[string]prometheus.Counter{},
 		signing:   map[string]prometheus.Observer{},
+		misses: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "keyhole", Name: "misses_total",
+			Help: "Requests for a link that does not exist, by what could be a token: mistyped, forgotten or guessed.",
+		}),
 		issues: counter("links_issued_total", "Links issued, by preset (custom: expires_in was given) and storage.",
 			"preset", "storage"),
 		redis: histogram("redis_call_duration_seconds", "Duration of calls to Redis, by call and result.",
@@ -67,7 +72,7 @@ func NewMetrics(registerer prometheus.Registerer, o MetricsOptions) *Metrics {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: "keyhole", Name: "build_info", Help: "Always 1; the labels say what is running.",
 	}, []string{"version", "revision", "goversion"})
-	registerer.MustRegister(clicks, durations, m.issues, revokes, signing, m.redis, m.storage, m.api, build)
+	registerer.MustRegister(clicks, durations, m.misses, m.issues, revokes, signing, m.redis, m.storage, m.api, build)
 
 	// Every series of a closed set exists from the start, at 0: a rate over a
 	// counter that appears with its first event would miss that event.
@@ -125,7 +130,9 @@ func (m *Metrics) APIRequest(route, method, code string) {
 
 func (m *Metrics) issued(preset, storage string) { m.issues.WithLabelValues(preset, storage).Inc() }
 
-func (m *Metrics) revoked(how string) { m.revokes[how].Inc() }
+func (m *Metrics) revoked(how string, links int) { m.revokes[how].Add(float64(links)) }
+
+func (m *Metrics) missed() { m.misses.Inc() }
 
 func (m *Metrics) signed(storage string, d time.Duration) { m.signing[storage].Observe(d.Seconds()) }
 

@@ -21,8 +21,9 @@ func TestEverySeriesOfAClosedSetIsThereFromTheStart(t *testing.T) {
 
 	want := map[string]float64{
 		"keyhole_build_info{goversion=go1.26,revision=abc,version=v1}": 1,
-		"keyhole_links_revoked_total{how=single}":                      0,
-		"keyhole_links_revoked_total{how=bulk}":                        0,
+		"keyhole_misses_total{}":                  0,
+		"keyhole_links_revoked_total{how=single}": 0,
+		"keyhole_links_revoked_total{how=bulk}":   0,
 	}
 	for _, outcome := range Outcomes() {
 		want["keyhole_click_duration_seconds{outcome="+string(outcome)+"}"] = 0
@@ -72,7 +73,7 @@ func TestObserversCount(t *testing.T) {
 	m.StorageRequest("main", "head_object", "denied", time.Millisecond)
 	m.APIRequest("/api/v1/links", "GET", "200")
 	m.issued(PresetCustom, "main")
-	m.revoked(revokedBulk)
+	m.revoked(revokedBulk, 1)
 	m.signed("main", time.Microsecond)
 	got := seriesOf(t, registry)
 	for name, want := range map[string]float64{

@@ -130,8 +130,8 @@ func TestClickComparesTheObject(t *testing.T) {
 				if answer.Location != "" || len(f.signer.requests) != 0 {
 					t.Errorf("signed %v", f.signer.requests)
 				}
-				if !slices.Equal(f.clicks.failed, []Outcome{tt.want}) {
-					t.Errorf("noted %v, want %s", f.clicks.failed, tt.want)
+				if !slices.Equal(f.clicks.noted, []string{"failed " + string(tt.want)}) {
+					t.Errorf("noted %v, want %s", f.clicks.noted, tt.want)
 				}
 			})
 		}
@@ -167,6 +167,8 @@ type presignerFunc func(context.Context) error
 func (f presignerFunc) Presign(ctx context.Context, _ signer.Request) (signer.Signed, error) {
 	return signer.Signed{}, f(ctx)
 }
+
+func (presignerFunc) Origin(string) (string, bool) { return "", false }
 
 // BenchmarkCompare shows what the pin costs a click: nothing without one, a look
 // at the remembered check with one. A cold check is a HEAD of the storage.

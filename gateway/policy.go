@@ -88,6 +88,27 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 	return Terms{life, fallback, sensitive}, nil
 }
 
+// extend settles what a link that exists may live from now on, and the longest life
+// since its issue that this may come to. The caps are those in force now.
+func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longest time.Duration, _ error) {
+	life, err := ParseLife(expiresIn)
+	if err != nil {
+		return 0, 0, invalid("expires_in", "invalid", err.Error())
+	}
+	sensitive := link.Sensitive
+	if matchAny(p.SensitiveObjects, link.Ref) {
+		sensitive = new(true)
+	}
+	longest, rule, _ := p.caps(sensitive)
+	if err := within(actor, "expires_in", life, longest, rule); err != nil {
+		return 0, 0, err
+	}
+	if actor.MaxExpiry > 0 {
+		longest = min(longest, actor.MaxExpiry)
+	}
+	return life, longest, nil
+}
+
 // caps returns the longest life for what is known of the content, the rule that
 // sets it, and the preset that stands where none was asked for.
 func (p *Policy) caps(sensitive *bool) (limit time.Duration, rule, fallback string) {

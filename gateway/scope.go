@@ -38,6 +38,9 @@ func (a *Actor) Allowed(action Action) error {
 // Sees tells whether ref lies in the actor's scope.
 func (a *Actor) Sees(ref ObjectRef) bool { return matchAny(a.Objects, ref) }
 
+// seesAll tells whether everything lies in the actor's scope, whatever it is.
+func (a *Actor) seesAll() bool { return slices.Contains(a.Objects, "*") }
+
 // origin is how the store writes down who changed a link.
 func (a *Actor) origin() Origin { return Origin{Actor: a.Name, Address: a.Address} }
 

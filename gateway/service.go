@@ -3,12 +3,10 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"keyhole/signer"
 )
@@ -18,6 +16,9 @@ type Presigner interface {
 	// Presign signs for one object and method. The answer may live shorter than
 	// asked for, never longer. Its errors are those of package signer.
 	Presign(ctx context.Context, r signer.Request) (signer.Signed, error)
+	// Origin returns scheme and host of the URLs of a bucket, and whether it is
+	// one of the storage's.
+	Origin(bucket string) (string, bool)
 }
 
 // Storage is one S3-compatible storage with the buckets that may be shared from.
@@ -61,6 +62,10 @@ type Options struct {
 	// ObjectCheck is how long a check of a pinned object is remembered; 0: each
 	// click asks for itself.
 	ObjectCheck time.Duration
+	// ResumeWindow is how long a confirmed click may be gone on with.
+	ResumeWindow time.Duration
+	// Hashes is how many passphrases are hashed at once, each in 19 MiB.
+	Hashes int
 	// Insecure says that recipients are reached over plain http off loopback,
 	// which every issue then warns of.
 	Insecure bool
@@ -81,14 +86,17 @@ type Service struct {
 	lifetime      time.Duration
 	mediaLifetime time.Duration
 	checks        *checks
+	resumeWindow  time.Duration
+	hasher        *hasher
+	misses        *Guesses
 	insecure      bool
 	metrics       *Metrics
 	log           *slog.Logger
 	now           func() time.Time
-	notes         sync.WaitGroup // failures that are still being noted
+	notes         sync.WaitGroup // events that are still being noted
 }
 
-// Wait returns when every failure of a click has been noted, or could not be.
+// Wait returns when every event of a click has been noted, or could not be.
 func (s *Service) Wait() { s.notes.Wait() }
 
 // New returns a Service over o.
@@ -96,7 +104,8 @@ func New(o Options) *Service {
 	return &Service{
 		store: o.Links, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages, policy: o.Policy,
 		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime,
-		checks: newChecks(o.ObjectCheck, o.Now), insecure: o.Insecure,
+		checks: newChecks(o.ObjectCheck, o.Now), resumeWindow: o.ResumeWindow,
+		hasher: newHasher(max(o.Hashes, 1)), misses: NewGuesses(maxMisses, o.Now), insecure: o.Insecure,
 		metrics: o.Metrics, log: o.Logger, now: o.Now,
 	}
 }
@@ -167,27 +176,19 @@ func (s *Service) Events(ctx context.Context, actor *Actor, id ID, cursor string
 	return list, nil
 }
 
-// Revoke ends a link. It is idempotent: what has ended is returned as it is, and
-// the first reason stays. When it returns without an error, no redirect that
-// begins later is given.
-func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string) (Link, error) {
-	if err := actor.Allowed(ActionRevoke); err != nil {
-		return Link{}, err
+// Audit returns one page of the events of all links in the actor's scope.
+func (s *Service) Audit(ctx context.Context, actor *Actor, q AuditQuery) (AuditPage, error) {
+	if err := actor.Allowed(ActionRead); err != nil {
+		return AuditPage{}, err
 	}
-	if utf8.RuneCountInString(reason) > maxReason {
-		return Link{}, invalid("reason", "too_long", fmt.Sprintf("at most %d characters", maxReason))
+	if !actor.seesAll() {
+		q.Match = actor.Sees
 	}
-	if _, err := s.find(ctx, actor, id); err != nil {
-		return Link{}, err
-	}
-	link, changed, err := s.store.Revoke(ctx, id, reason, actor.origin())
+	page, err := s.store.Audit(ctx, q)
 	if err != nil {
-		return Link{}, storeError(err)
+		return AuditPage{}, storeError(err)
 	}
-	if changed {
-		s.metrics.revoked(revokedSingle)
-	}
-	return link, nil
+	return page, nil
 }
 
 // storeError puts a store's error into words for the operator.
@@ -197,6 +198,10 @@ func storeError(err error) error {
 		return &Error{Code: CodeNotFound, Message: "there is no such link, or none that this key may see", Err: err}
 	case errors.Is(err, ErrCursor):
 		return &Error{Code: CodeBadRequest, Message: "the cursor was not made by this listing; start again without it", Err: err}
+	case errors.Is(err, ErrEnded):
+		return &Error{Code: CodeNotActive, Message: "the link has ended; issue another", Err: err}
+	case errors.Is(err, ErrNotConfirmed):
+		return &Error{Code: CodeNotConfirmed, Message: "it is done, but fewer replicas than redis.wait_replicas are known to have it, so that a failover may undo it; repeat it", Err: err}
 	case errors.Is(err, ErrRecord):
 		return &Error{Code: CodeUnavailable, Message: "Redis holds a record that this version does not understand; ask the version that wrote it", Err: err}
 	}

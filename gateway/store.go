@@ -2,25 +2,35 @@ package gateway
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
 // Store keeps links. Every method is one atomic change or read per link, by
-// Redis' clock; whatever could not be asked or understood is ErrUnavailable.
+// Redis' clock; whatever could not be asked or understood is ErrUnavailable. A
+// change that too few replicas are known to have is ErrNotConfirmed.
 type Store interface {
 	// Create stores link, which lives for life from now, and its issued event.
 	// It returns the link with the times that Redis gave it, or ErrExists with
-	// the link that has the ID already.
-	Create(ctx context.Context, link Link, life time.Duration, by Origin) (Link, error)
+	// the link that has the ID already, or ErrNeverValid.
+	Create(ctx context.Context, link Link, secrets Secrets, life time.Duration, by Origin) (Link, error)
 	// Get returns the link, ended ones within retention too, or ErrNotFound.
 	Get(ctx context.Context, id ID) (Link, error)
 	// List returns one page of links, or ErrCursor.
 	List(ctx context.Context, q ListQuery) (ListPage, error)
-	// Revoke ends the link, and tells whether this call did. What has ended
-	// before is returned unchanged.
+	// Change changes a live link, or says why not: ErrNotFound, ErrEnded,
+	// ErrNeverValid or a ChangeError.
+	Change(ctx context.Context, id ID, c Change, by Origin) (Link, error)
+	// Revoke ends the link, and tells whether this call ended anything, if only
+	// the grants of a used-up link. What has ended before is returned unchanged.
 	Revoke(ctx context.Context, id ID, reason string, by Origin) (link Link, changed bool, err error)
+	// RevokeAll ends every link with a permission that q selects. With an error
+	// the result says what was done before it.
+	RevokeAll(ctx context.Context, q ListQuery, o BulkOptions, by Origin) (BulkResult, error)
 	// Events returns the newest events of one link, newest first, or ErrCursor.
 	Events(ctx context.Context, id ID, cursor string, limit int) (EventList, error)
+	// Audit returns one page of the events of all links, or ErrCursor.
+	Audit(ctx context.Context, q AuditQuery) (AuditPage, error)
 }
 
 // Origin says who changes a link, and from where.
@@ -59,27 +69,108 @@ type EventList struct {
 	Next   string
 }
 
+// BulkOptions says how links are revoked in bulk.
+type BulkOptions struct {
+	Reason string
+	DryRun bool // only counts
+	// Budget is the time after which the call ends though links may be left, once
+	// it has found any.
+	Budget time.Duration
+}
+
+// BulkResult is what became of a bulk revocation.
+type BulkResult struct {
+	Matched int  // links that were selected and had a permission
+	Revoked int  // those of them that this call ended
+	Done    bool // whether all have been looked at
+}
+
+// Change is what becomes of a live link. The zero value changes nothing.
+type Change struct {
+	Life time.Duration // from now on; 0: as it is
+	// Longest is the longest life since the issue that Life may come to.
+	Longest   time.Duration
+	MaxClicks int64 // 0: as it is
+	Note      *string
+	Labels    *map[string]string // replaced whole
+	Paused    *bool
+	// Window is how long grants live on where MaxClicks leaves nothing to spend.
+	Window time.Duration
+}
+
+// Apply makes the change in l, but for times and state, which are Redis'.
+func (c *Change) Apply(l *Link) {
+	if c.MaxClicks > 0 {
+		l.MaxClicks = c.MaxClicks
+	}
+	if c.Note != nil {
+		l.Note = *c.Note
+	}
+	if c.Labels != nil {
+		l.Labels = *c.Labels
+	}
+}
+
 // ClickStore is what a click needs of Redis.
 type ClickStore interface {
 	// Admit judges the click in one atomic script and, where it admits a GET or
 	// POST, counts it and appends its event in the same script. A link that has
-	// ended, or never was, is an outcome, not an error.
+	// ended, or never was, is an outcome, not an error. Nothing is counted of a
+	// link that needs confirmation.
 	Admit(ctx context.Context, a Attempt) (Admission, error)
-	// Fail appends the event that an admitted click failed after all.
-	Fail(ctx context.Context, a Attempt, o Outcome) error
+	// Spend judges the click again and spends it, in one atomic script, once for
+	// each nonce within the window.
+	Spend(ctx context.Context, a Attempt, nonce string, window time.Duration) (Spent, error)
+	// Note appends the event of a click whose outcome was not known to Admit.
+	Note(ctx context.Context, a Attempt, k EventKind, o Outcome) error
+	// Try reserves a try of the link's passphrase for whose it is.
+	Try(ctx context.Context, id ID, whose string) (Try, error)
+	// Untry gives the try back.
+	Untry(ctx context.Context, id ID, try Try) error
 }
 
 // Attempt is one click as it is put before the store.
 type Attempt struct {
 	ID      ID
-	Method  string // GET, HEAD or POST
-	Address string // as far as it may be kept
+	Method  string     // GET, HEAD or POST
+	Address string     // as far as it may be kept
+	Client  netip.Addr // as it is: for the addresses that a link allows, never kept
+	Page    bool       // whether the answer may be a page
+	Grant   string     // that was handed in, empty: none
+	Form    *Form      // of a POST; nil: none that can be read
+}
+
+// Form is what a confirmation page sends.
+type Form struct {
+	Confirm    bool
+	Passphrase string
+	Nonce      string
 }
 
 // Admission is the store's verdict on an Attempt.
 type Admission struct {
+	// Outcome is OutcomeRedirected of a click that was counted, and any other but
+	// empty of one that ends here. It is empty where the link needs confirmation
+	// and what was handed in, a grant or a form, is still to be looked at.
 	Outcome    Outcome
-	Permission Permission // where Outcome is OutcomeRedirected
+	Permission Permission // unless the click was refused
+	Link       Link       // of a link that needs confirmation
+	UsedUp     bool       // it lives for grants alone
+	Now        time.Time  // by Redis' clock, of a link that needs confirmation
+}
+
+// Spent is the store's verdict on a click that is to be spent.
+type Spent struct {
+	Outcome Outcome // OutcomeRedirected, OutcomeResumed where the nonce had spent one, or a refusal
+	Now     time.Time
+	// GrantEnd is until when the click may be gone on with.
+	GrantEnd time.Time
+}
+
+// Try is a try of a passphrase.
+type Try struct {
+	Reserved string        // empty: there was none left
+	Wait     time.Duration // how long until there is
 }
 
 // Permission is what an admitted click may be redirected to.
@@ -92,6 +183,7 @@ type Permission struct {
 	Disposition string
 	ContentType string        // as the storage said at the issue
 	Remaining   time.Duration // of the link's life, by Redis' clock
+	Secrets     Secrets       // of a link with restrictions
 }
 
 // Objects asks one storage about its objects with the service's own credentials.

@@ -86,15 +86,12 @@ func TestBadRequests(t *testing.T) {
 		{"unknown preset", object(`,"preset":"forever"`), 422, "preset", "unknown_preset"},
 		{"preset and expiry", object(`,"preset":"handoff","expires_in":"1h"`), 422, "expires_in", "conflict"},
 
-		// Restrictions that this version cannot enforce
-		{"max_clicks", object(`,"max_clicks":1`), 422, "max_clicks", "not_available"},
-		{"max_clicks 0", object(`,"max_clicks":0`), 422, "max_clicks", "not_available"},
-		{"max_clicks 2^53+1", object(`,"max_clicks":9007199254740993`), 422, "max_clicks", "not_available"},
-		{"passphrase", object(`,"passphrase":"secret"`), 422, "passphrase", "not_available"},
-		{"empty passphrase", object(`,"passphrase":""`), 422, "passphrase", "not_available"},
-		{"allow", object(`,"allow":["192.0.2.0/24"]`), 422, "allow", "not_available"},
-		{"not_before", object(`,"not_before":"2030-01-01T00:00:00Z"`), 422, "not_before", "not_available"},
-		{"confirm", object(`,"confirm":true`), 422, "confirm", "not_available"},
+		// Restrictions that cannot be
+		{"max_clicks 0", object(`,"max_clicks":0`), 422, "max_clicks", "invalid"},
+		{"max_clicks 2^53+1", object(`,"max_clicks":9007199254740993`), 422, "max_clicks", "invalid"},
+		{"empty passphrase", object(`,"passphrase":""`), 422, "passphrase", "invalid"},
+		{"allow that is no network", object(`,"allow":["192.0.2.0/33"]`), 422, "allow", "invalid"},
+		{"not_before behind the end", object(`,"not_before":"2130-01-01T00:00:00Z"`), 422, "not_before", "invalid"},
 
 		// Pins
 		{"unknown pin", object(`,"pin":"hard"`), 422, "pin", "invalid"},

@@ -15,6 +15,9 @@ import (
 // of a script must not turn `list --bucket "$B"` into a list of everything.
 func noEmptyFlag(cmd *cobra.Command) error {
 	for _, f := range collect(cmd.Flags().Visit) { // those that were given, by name
+		if f.Annotations[mayBeEmpty] != nil {
+			continue
+		}
 		empty := f.Value.String() == ""
 		if several, ok := f.Value.(interface{ GetSlice() []string }); ok {
 			empty = slices.Contains(several.GetSlice(), "")
@@ -25,6 +28,9 @@ func noEmptyFlag(cmd *cobra.Command) error {
 	}
 	return nil
 }
+
+// mayBeEmpty is the annotation of a flag that is emptied on purpose.
+const mayBeEmpty = "may-be-empty"
 
 // collect returns what visit hands out.
 func collect[F any](visit func(func(F))) []F {

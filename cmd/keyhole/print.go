@@ -19,8 +19,14 @@ func printJSON(w io.Writer, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
+	_, err = fmt.Fprintln(w, escapeJSON(string(text)))
+	return err
+}
+
+// escapeJSON escapes what encoding/json leaves and a terminal would obey.
+func escapeJSON(text string) string {
 	var b strings.Builder
-	for _, r := range string(text) {
+	for _, r := range text {
 		if r == '\n' || !unprintable(r) {
 			b.WriteRune(r) // a line break stands between values only
 			continue
@@ -29,8 +35,7 @@ func printJSON(w io.Writer, v any) error {
 			fmt.Fprintf(&b, `\u%04x`, unit)
 		}
 	}
-	_, err = fmt.Fprintln(w, b.String())
-	return err
+	return b.String()
 }
 
 // checkLimit refuses a --limit that would show nothing.

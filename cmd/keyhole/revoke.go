@@ -1,69 +1,196 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"keyhole/gateway/api"
+	"keyhole/gateway/client"
 )
+
+// revokeFlags is what revoke was told beside the links.
+type revokeFlags struct {
+	operator operatorFlags
+	reason   string
+	json     bool
+
+	bucket, prefix, key, createdBy, label string
+
+	all, dryRun, yes bool
+}
 
 // newRevoke builds keyhole revoke.
 func newRevoke(world *surroundings) *cobra.Command {
-	var (
-		operator operatorFlags
-		reason   string
-		asJSON   bool
-	)
+	f := &revokeFlags{}
 	cmd := &cobra.Command{
-		Use:   "revoke ID|URL...",
-		Short: "Revoke links before they expire",
+		Use:   "revoke ID|URL... | --bucket B [--prefix P | --key K] [--created-by NAME] [--label k=v] | --all",
+		Short: "Revoke links before they expire, by name or many at once",
 		Long: `Revokes links. When it says so, no new redirect is given; a presigned URL that
 was given before lives its last seconds, and a transfer under way finishes.
 One link that cannot be revoked keeps no other from it: each failure is named,
-and the exit code is 1.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usage("say which links to revoke, by id or URL", "usage: "+cmd.UseLine())
-			}
-			return nil
-		},
+and the exit code is 1.
+
+With filters, all links are revoked that every one of them selects, as far as
+the operator key may see them. On a terminal it says how many and asks first.`,
+		Example: `  keyhole revoke 7kq… --reason "wrong file"
+  keyhole revoke --bucket reports --prefix exports/2026/ --dry-run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			// All arguments are read before the first link is touched.
-			ids := make([]string, len(args))
-			for i, arg := range args {
-				var err error
-				if ids[i], err = parseLinkID(arg); err != nil {
-					return err
-				}
+			switch {
+			case len(args) > 0 && f.bulk():
+				return usage("name either links or filters, not both", "usage: "+cmd.UseLine())
+			case f.bulk():
+				return f.revokeAll(cmd, world)
+			case f.dryRun || f.yes:
+				return usage("--dry-run and --yes go with filters", "usage: "+cmd.UseLine())
+			case len(args) == 0:
+				return usage("say which links to revoke, by id or URL, or by filters", "usage: "+cmd.UseLine())
 			}
-			c, err := operator.client(world)
-			if err != nil {
-				return err
-			}
-			// One that fails keeps no other from being revoked.
-			var failed error
-			links := make([]api.Link, 0, len(ids))
-			for _, id := range ids {
-				link, err := c.Revoke(cmd.Context(), id, reason)
-				if err != nil {
-					failed = errors.Join(failed, fmt.Errorf("%s was not revoked: %w", id, err))
-					continue
-				}
-				links = append(links, link)
-				if !asJSON {
-					fmt.Fprintf(world.stdout, "%s %s %s\n", link.ID, link.State, plain("s3://"+link.Bucket+"/"+link.Key))
-				}
-			}
-			if asJSON {
-				failed = errors.Join(failed, printJSON(world.stdout, links))
-			}
-			return failed
+			return f.revokeEach(cmd, world, args)
 		},
 	}
-	operator.add(cmd)
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the audit")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f.operator.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.reason, "reason", "", "why, for the audit")
+	flags.StringVar(&f.bucket, "bucket", "", "links to objects of this bucket")
+	flags.StringVar(&f.prefix, "prefix", "", "links to objects of the bucket whose key begins so, byte for byte: mind the trailing slash")
+	flags.StringVar(&f.key, "key", "", "links to the object of the bucket with this key")
+	flags.StringVar(&f.createdBy, "created-by", "", "links issued with the operator key of this name")
+	flags.StringVar(&f.label, "label", "", "links with this label, name=value")
+	flags.BoolVar(&f.all, "all", false, "every link")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "only say how many there are")
+	flags.BoolVar(&f.yes, "yes", false, "do not ask")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
+}
+
+// bulk tells whether links are selected by filters.
+func (f *revokeFlags) bulk() bool {
+	return f.all || f.bucket+f.prefix+f.key+f.createdBy+f.label != ""
+}
+
+// revokeEach revokes the links that are named.
+func (f *revokeFlags) revokeEach(cmd *cobra.Command, world *surroundings, args []string) error {
+	// All arguments are read before the first link is touched.
+	ids := make([]string, len(args))
+	for i, arg := range args {
+		var err error
+		if ids[i], err = parseLinkID(arg); err != nil {
+			return err
+		}
+	}
+	c, err := f.operator.client(world)
+	if err != nil {
+		return err
+	}
+	// One that fails keeps no other from being revoked.
+	var failed error
+	links := make([]api.Link, 0, len(ids))
+	for _, id := range ids {
+		link, err := c.Revoke(cmd.Context(), id, f.reason)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s was not revoked: %w", id, err))
+			continue
+		}
+		links = append(links, link)
+		if !f.json {
+			fmt.Fprintf(world.stdout, "%s %s %s\n", link.ID, link.State, plain("s3://"+link.Bucket+"/"+link.Key))
+		}
+	}
+	if f.json {
+		failed = errors.Join(failed, printJSON(world.stdout, links))
+	}
+	return failed
+}
+
+// request puts the filters into a request.
+func (f *revokeFlags) request() api.RevocationRequest {
+	r := api.RevocationRequest{All: f.all, Reason: f.reason, DryRun: f.dryRun}
+	for text, into := range map[*string]**string{
+		&f.bucket: &r.Bucket, &f.prefix: &r.Prefix, &f.key: &r.Key, &f.createdBy: &r.CreatedBy, &f.label: &r.Label,
+	} {
+		if *text != "" {
+			*into = text
+		}
+	}
+	return r
+}
+
+// revokeAll revokes the links that are selected.
+func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
+	c, err := f.operator.client(world)
+	if err != nil {
+		return err
+	}
+	request := f.request()
+	if !f.dryRun && !f.yes && isTerminal(world.stdin) {
+		if agreed, err := f.ask(cmd, world, c, request); err != nil || !agreed {
+			return err
+		}
+	}
+	total := api.Revocation{}
+	show := isTerminal(world.stderr)
+	for !total.Done {
+		answer, err := c.RevokeAll(cmd.Context(), request)
+		total.Matched += answer.Matched
+		total.Revoked += answer.Revoked
+		total.Done = answer.Done || f.dryRun
+		if err != nil {
+			return fmt.Errorf("after %d links were revoked: %w", total.Revoked, inFlags(err, false))
+		}
+		if show && (!total.Done || total.Revoked > answer.Revoked) {
+			fmt.Fprintf(world.stderr, "\r%d revoked", total.Revoked)
+			if total.Done {
+				fmt.Fprintln(world.stderr)
+			}
+		}
+	}
+	switch {
+	case f.json:
+		return printJSON(world.stdout, total)
+	case f.dryRun:
+		_, err = fmt.Fprintf(world.stdout, "%s would be revoked\n", links(total.Matched))
+	default:
+		_, err = fmt.Fprintf(world.stdout, "%s revoked\n", links(total.Revoked))
+	}
+	return err
+}
+
+// ask says how many links there are, and asks whether to revoke them.
+func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Client, request api.RevocationRequest) (bool, error) {
+	request.DryRun = true
+	found, err := c.RevokeAll(cmd.Context(), request)
+	if err != nil {
+		return false, inFlags(err, false)
+	}
+	if found.Matched == 0 {
+		_, err := fmt.Fprintln(world.stdout, "no links revoked: none is selected")
+		return false, err
+	}
+	atLeast := ""
+	if !found.Done {
+		atLeast = "at least "
+	}
+	fmt.Fprintf(world.stderr, "Revoke %s%s? [y/N] ", atLeast, links(found.Matched))
+	answer, err := bufio.NewReader(world.stdin).ReadString('\n')
+	if err != nil {
+		return false, fmt.Errorf("no answer: %w", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true, nil
+	}
+	_, err = fmt.Fprintln(world.stderr, "Nothing was revoked.")
+	return false, err
+}
+
+// links writes a number of links.
+func links(n int) string {
+	if n == 1 {
+		return "1 link"
+	}
+	return fmt.Sprintf("%d links", n)
 }

@@ -82,7 +82,8 @@ Try it with nothing installed:  keyhole demo`,
 	})
 	root.AddCommand(
 		newDemo(world), newServe(world),
-		newObjects(world), newShare(world), newList(world), newShow(world), newEvents(world), newRevoke(world),
+		newObjects(world), newShare(world), newList(world), newShow(world), newChange(world), newRevoke(world),
+		newEvents(world), newAudit(world),
 		newDoctor(world), newKey(world), newHealth(world), newVersion(world),
 	)
 	return root
@@ -163,11 +164,17 @@ func hintFor(code string) string {
 		return "use a key that may do this, or let the operator of the service extend this key's can"
 	case "out_of_scope":
 		return "use a key whose objects and max_expiry cover this"
+	case "not_active":
+		return "issue another with keyhole share"
+	case "rate_limited":
+		return "wait a minute, and check the key in KEYHOLE_KEY or --key-file"
 	case "not_found":
 		return "check the id; keyhole list shows the links that this key may see"
 	case "invalid", "bad_request":
 		return "correct what is named and try again"
-	case "unavailable", "not_confirmed":
+	case "not_confirmed":
+		return "repeat it: a repeat is confirmed like the first"
+	case "unavailable":
 		return "try again in a few seconds; keyhole health says what is missing"
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -147,7 +148,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	registerStoreMetrics(registry, store, cfg.Redis.Timeout)
 
 	s.health = &health{store: store, storages: storages, log: log}
-	privacy, err := audit.ParsePrivacy(cfg.Audit.ClientAddress)
+	addresses, err := keepAddresses(ctx, background, cfg.Audit, store, log)
 	if err != nil {
 		return nil, err
 	}
@@ -158,13 +159,14 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	domain := gateway.New(gateway.Options{
 		Links: store, Clicks: store, Cursors: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
 		Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime, ObjectCheck: cfg.Redirect.ObjectCheck,
+		ResumeWindow: cfg.Redirect.ResumeWindow, Hashes: runtime.GOMAXPROCS(0),
 		Insecure: cfg.Public.ClearText(), Metrics: metrics, Logger: log, Now: time.Now,
 	})
-	s.cleanups.add("notes of failed clicks", func(context.Context) error { domain.Wait(); return nil })
+	s.cleanups.add("events of clicks", func(context.Context) error { domain.Wait(); return nil })
 	api, err := httpapi.New(httpapi.Options{
 		Service:   domain,
 		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Keys: keys,
-		KeepAddress: privacy.Address,
+		KeepAddress: addresses.Address,
 		Ready:       s.health.readiness, Metrics: metrics,
 		MetricsPage:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),
 		MetricsApart: cfg.Metrics.Listen != "", Logger: log,
@@ -192,6 +194,36 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	log.Info("listening", "for", "operators", "address", on.operator.address())
 	log.Info("listening", "for", "recipients", "address", on.public.address(), "url", cfg.Public.URL)
 	return s, nil
+}
+
+// addressCheck is how often it is seen to that addresses can be hashed.
+const addressCheck = 5 * time.Second
+
+// keepAddresses returns what writes clients' addresses as far as they may be kept,
+// and lets it have what it needs for that until background ends.
+func keepAddresses(ctx, background context.Context, cfg config.Audit, keys audit.DailyKeys, log *slog.Logger) (*audit.Keeper, error) {
+	privacy, err := audit.ParsePrivacy(cfg.ClientAddress)
+	if err != nil {
+		return nil, err
+	}
+	keeper := audit.NewKeeper(privacy, keys, time.Now)
+	if err := keeper.Refresh(ctx); err != nil {
+		log.Warn("addresses cannot be hashed yet, so they are not kept", "error", err)
+	}
+	go func() {
+		ticker := time.NewTicker(addressCheck)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-background.Done():
+				return
+			case <-ticker.C:
+				// While Redis is away no click is served, and that has been logged.
+				_ = keeper.Refresh(background)
+			}
+		}
+	}()
+	return keeper, nil
 }
 
 // drain makes the service not ready and lets connections end.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -39,7 +40,8 @@ is shared, for how long, and what to mind is printed on standard error.
 
 KEY is taken literally: nothing in it is unescaped.`,
 		Example: `  keyhole share s3://reports/q3.pdf --expires 1h
-  keyhole share s3://reports/q3.pdf --preset handoff --sensitive | pbcopy`,
+  keyhole share s3://reports/q3.pdf --preset handoff --sensitive | pbcopy
+  keyhole share s3://reports/q3.pdf --max-clicks 1 --allow 192.0.2.0/24`,
 		Args: exactly(1, "one object, s3://BUCKET/KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, world, args[0]) },
 	}
@@ -50,16 +52,16 @@ KEY is taken literally: nothing in it is unescaped.`,
 	flags.StringVar(&f.request.ExpiresIn, "expires", "", "how long the link lives, such as 15m, 24h or 7d")
 	flags.BoolVar(&f.sensitive, "sensitive", false, "the object is sensitive: shorter life, at most 24h")
 	flags.BoolVar(&f.notSensitive, "not-sensitive", false, "the object is not sensitive: up to 7d")
-	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "not in this version: the service refuses it")
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "not in this version: the service refuses it")
+	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often it can be used; recipients see a page first, and its button alone counts")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients must know")
 	flags.StringVar(&f.request.Filename, "filename", "", "the file name that recipients are offered (default: the key's last part)")
 	flags.BoolVar(&f.inline, "inline", false, "let browsers show the file instead of saving it")
-	flags.BoolVar(&f.request.Confirm, "confirm", false, "not in this version: the service refuses it")
-	flags.StringArrayVar(&f.request.Allow, "allow", nil, "not in this version: the service refuses it")
-	flags.StringVar(&f.notBefore, "not-before", "", "not in this version: the service refuses it")
+	flags.BoolVar(&f.request.Confirm, "confirm", false, "show recipients a page before the download")
+	flags.StringArrayVar(&f.request.Allow, "allow", nil, "a network or address that may use it, such as 192.0.2.0/24; may be repeated")
+	flags.StringVar(&f.notBefore, "not-before", "", "when it begins to work, such as 2026-12-01T08:00:00Z")
 	flags.StringVar(&f.request.Pin, "pin", "", "what a click must find: auto (default), version, etag or none")
 	flags.StringVar(&f.request.VersionID, "version-id", "", "share this version of the object, not the current one")
-	flags.StringVar(&f.request.Note, "note", "", "a note for operators")
+	flags.StringVar(&f.request.Note, "note", "", "a note, which recipients see too where they are shown a page")
 	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value; may be repeated")
 	flags.BoolVar(&f.json, "json", false, "print the whole answer as JSON instead of the URL")
 	return cmd
@@ -169,9 +171,33 @@ func checklist(w io.Writer, link *api.Link, now time.Time) {
 	fmt.Fprintf(w, "  saved as  %s\n", plain(link.Filename))
 	fmt.Fprintf(w, "  expires   %s, in %s (%s)\n", link.ExpiresAt.Format(time.RFC3339),
 		gateway.FormatLife(link.ExpiresAt.Sub(now).Round(time.Second)), link.Preset)
+	for _, line := range restrictions(link) {
+		fmt.Fprintf(w, "  %-9s %s\n", line[0], plain(line[1]))
+	}
 	fmt.Fprintf(w, "  id        %s\n", link.ID)
 	for _, warning := range link.Warnings {
 		fmt.Fprintf(w, "  warning   %s (%s)\n", plain(warning.Message), warning.Code)
 	}
 	fmt.Fprintf(w, "  undo      keyhole revoke %s\n", link.ID)
+}
+
+// restrictions names what stands between a link and who has it, a line for each.
+func restrictions(link *api.Link) [][]string {
+	var lines [][]string
+	if link.MaxClicks != nil {
+		lines = append(lines, []string{"uses", strconv.FormatInt(*link.MaxClicks, 10) + " at most"})
+	}
+	if link.Passphrase {
+		lines = append(lines, []string{"asks for", "a passphrase"})
+	}
+	if link.MaxClicks != nil || link.Passphrase || link.Confirm {
+		lines = append(lines, []string{"shows", "a page first; its button alone counts"})
+	}
+	if link.NotBefore != nil {
+		lines = append(lines, []string{"begins", link.NotBefore.Format(time.RFC3339)})
+	}
+	if len(link.Allow) > 0 {
+		lines = append(lines, []string{"only from", strings.Join(link.Allow, ", ")})
+	}
+	return lines
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -61,6 +60,7 @@ func printLink(w io.Writer, l *api.Link) error {
 		{"sensitive", sensitivity(l.Sensitive)},
 		{"clicks", strconv.FormatInt(l.Clicks, 10)},
 	}
+	rows = append(rows, restrictions(l)...)
 	if l.Note != "" {
 		rows = append(rows, []string{"note", l.Note})
 	}
@@ -96,49 +96,4 @@ func sensitivity(stated *bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-// newEvents builds keyhole events.
-func newEvents(world *surroundings) *cobra.Command {
-	var (
-		operator operatorFlags
-		limit    int
-		asJSON   bool
-	)
-	cmd := &cobra.Command{
-		Use:   "events ID|URL",
-		Short: "Show what happened to one link, newest first",
-		Args:  exactly(1, "one link, by id or URL"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if limit < 1 || limit > api.MaxLimit {
-				return usage(fmt.Sprintf("--limit is 1 to %d, not %d", api.MaxLimit, limit),
-					fmt.Sprintf("give up to %d, or leave it out for 100", api.MaxLimit))
-			}
-			c, id, err := operator.open(world, args[0])
-			if err != nil {
-				return err
-			}
-			page, err := c.Events(cmd.Context(), id, "", limit)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(world.stdout, page)
-			}
-			rows := [][]string{{"TIME", "EVENT", "OUTCOME", "METHOD", "WHO", "FROM"}}
-			for _, e := range page.Events {
-				rows = append(rows, []string{
-					e.Time.Format(time.RFC3339), e.Kind, orDash(e.Outcome), orDash(e.Method), orDash(e.Actor), orDash(e.Address),
-				})
-			}
-			if page.Next != "" && limit < api.MaxLimit {
-				defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", api.MaxLimit)
-			}
-			return printTable(world.stdout, rows)
-		},
-	}
-	operator.add(cmd)
-	cmd.Flags().IntVar(&limit, "limit", 100, fmt.Sprintf("how many events at most, up to %d", api.MaxLimit))
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
 }

@@ -37,7 +37,7 @@ func openStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (
 	}
 	store, err := redisstore.New(client, redisstore.Options{
 		Prefix: c.Prefix, MaxLife: cfg.Policy.MaxExpiry, Retention: cfg.Policy.Retention,
-		MaxClickEvents: cfg.Audit.MaxEntries, Logger: log, Observe: metrics.RedisCall,
+		MaxClickEvents: cfg.Audit.MaxEntries, WaitReplicas: c.WaitReplicas, Logger: log, Observe: metrics.RedisCall,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, client.Close())

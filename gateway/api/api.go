@@ -34,6 +34,34 @@ type IssueRequest struct {
 	Labels      map[string]string `json:"labels,omitempty"`
 }
 
+// ChangeRequest is the body of PATCH /api/v1/links/{id}. What is left out stays.
+type ChangeRequest struct {
+	ExpiresIn *string            `json:"expires_in,omitempty"`
+	MaxClicks *int64             `json:"max_clicks,omitempty"`
+	Note      *string            `json:"note,omitempty"`
+	Labels    *map[string]string `json:"labels,omitempty"`
+	Paused    *bool              `json:"paused,omitempty"`
+}
+
+// RevocationRequest is the body of POST /api/v1/revocations.
+type RevocationRequest struct {
+	Bucket    *string `json:"bucket,omitempty"`
+	Prefix    *string `json:"prefix,omitempty"`
+	Key       *string `json:"key,omitempty"`
+	CreatedBy *string `json:"created_by,omitempty"`
+	Label     *string `json:"label,omitempty"`
+	All       bool    `json:"all,omitempty"`
+	Reason    string  `json:"reason,omitempty"`
+	DryRun    bool    `json:"dry_run,omitempty"`
+}
+
+// Revocation is the answer of POST /api/v1/revocations.
+type Revocation struct {
+	Matched int  `json:"matched"`
+	Revoked int  `json:"revoked"`
+	Done    bool `json:"done"`
+}
+
 // Link is a link as every route shows it. URL holds the token and stands only in
 // the answer to the issue.
 type Link struct {
@@ -116,7 +144,8 @@ type ObjectPage struct {
 	Next    string        `json:"next,omitempty"`
 }
 
-// Event is one event of a link.
+// Event is one event of a link. The object stands in the audit alone, while the
+// link is known.
 type Event struct {
 	Time    time.Time `json:"time"`
 	Kind    string    `json:"kind"`
@@ -126,9 +155,12 @@ type Event struct {
 	Actor   string    `json:"actor,omitempty"`
 	Address string    `json:"address,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
+	Storage string    `json:"storage,omitempty"`
+	Bucket  string    `json:"bucket,omitempty"`
+	Key     string    `json:"key,omitempty"`
 }
 
-// EventPage is the answer of GET /api/v1/links/{id}/events.
+// EventPage is the answer of GET /api/v1/links/{id}/events and of GET /api/v1/audit.
 type EventPage struct {
 	Events []Event `json:"events"`
 	Next   string  `json:"next,omitempty"`

@@ -87,16 +87,30 @@ var (
 // is not UTF-8 is refused with ErrNotUTF8: JSON would put U+FFFD in its place, and
 // share another object.
 func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error) {
-	texts := []string{r.Storage, r.Bucket, r.Key, r.Filename, r.Note}
-	for name, value := range r.Labels {
-		texts = append(texts, name, value)
-	}
-	for _, s := range texts {
-		if !utf8.ValidString(s) {
-			return api.Link{}, fmt.Errorf("%w: %q", ErrNotUTF8, s)
-		}
+	texts := append([]string{r.Storage, r.Bucket, r.Key, r.Filename, r.Note}, labelTexts(r.Labels)...)
+	if err := allUTF8(texts); err != nil {
+		return api.Link{}, err
 	}
 	return do[api.Link](ctx, c, http.MethodPost, "/api/v1/links", nil, r)
+}
+
+// labelTexts returns all that labels say.
+func labelTexts(labels map[string]string) []string {
+	var texts []string
+	for name, value := range labels {
+		texts = append(texts, name, value)
+	}
+	return texts
+}
+
+// allUTF8 returns ErrNotUTF8 for the first text that is not.
+func allUTF8(texts []string) error {
+	for _, s := range texts {
+		if !utf8.ValidString(s) {
+			return fmt.Errorf("%w: %q", ErrNotUTF8, s)
+		}
+	}
+	return nil
 }
 
 // ListOptions selects links; empty fields select everything.
@@ -143,6 +157,63 @@ func (c *Client) Revoke(ctx context.Context, id, reason string) (api.Link, error
 		query.Set("reason", reason)
 	}
 	return do[api.Link](ctx, c, http.MethodDelete, "/api/v1/links/"+url.PathEscape(id), query, nil)
+}
+
+// Change changes one live link.
+func (c *Client) Change(ctx context.Context, id string, r api.ChangeRequest) (api.Link, error) {
+	var texts []string
+	if r.Note != nil {
+		texts = append(texts, *r.Note)
+	}
+	if r.Labels != nil {
+		texts = append(texts, labelTexts(*r.Labels)...)
+	}
+	if err := allUTF8(texts); err != nil {
+		return api.Link{}, err
+	}
+	return do[api.Link](ctx, c, http.MethodPatch, "/api/v1/links/"+url.PathEscape(id), nil, r)
+}
+
+// RevokeAll ends the links that are selected, or as many as one call does: it is to
+// be repeated until the answer is done.
+func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Revocation, error) {
+	texts := []string{r.Reason}
+	for _, text := range []*string{r.Bucket, r.Prefix, r.Key, r.CreatedBy, r.Label} {
+		if text != nil {
+			texts = append(texts, *text)
+		}
+	}
+	if err := allUTF8(texts); err != nil {
+		return api.Revocation{}, err
+	}
+	return do[api.Revocation](ctx, c, http.MethodPost, "/api/v1/revocations", nil, r)
+}
+
+// AuditOptions selects events of the feed; empty fields select everything.
+type AuditOptions struct {
+	Since, Until time.Time
+	Kind         string
+	// Oldest asks for the oldest first. Then every page has a Next, and an empty
+	// one means that nothing has happened since.
+	Oldest bool
+
+	Cursor string
+	Limit  int // entries on the page; 0: the service's default
+}
+
+// Audit returns one page of the events of all links, newest first unless asked for
+// otherwise.
+func (c *Client) Audit(ctx context.Context, o AuditOptions) (api.EventPage, error) {
+	filters := map[string]string{"kind": o.Kind, "cursor": o.Cursor}
+	if o.Oldest {
+		filters["order"] = "oldest"
+	}
+	for name, t := range map[string]time.Time{"since": o.Since, "until": o.Until} {
+		if !t.IsZero() {
+			filters[name] = t.UTC().Format(time.RFC3339Nano)
+		}
+	}
+	return do[api.EventPage](ctx, c, http.MethodGet, "/api/v1/audit", pageQuery(o.Limit, filters), nil)
 }
 
 // Events returns one page of a link's events, newest first.

@@ -28,49 +28,79 @@ func (a *API) click(c echo.Context) error {
 	if path == "/robots.txt" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte(robots))
 	}
-	attempt := gateway.Attempt{Method: r.Method, Address: a.address(c)}
-	outcome := gateway.OutcomeUnavailable // what a panic leaves
+	client := a.recipient(r)
+	attempt := gateway.Attempt{Method: r.Method, Client: client, Address: a.o.KeepAddress(client)}
+	answer := gateway.Answer{Outcome: gateway.OutcomeUnavailable} // what a panic leaves
 	// A panic must not end the connection without an answer: doubt is a refusal.
 	cause := a.guard(func(c echo.Context) (err error) {
-		outcome, err = a.judge(c, path, &attempt)
+		answer, err = a.judge(c, path, &attempt)
 		return err
 	}, c)
-	var sent error
-	if outcome != gateway.OutcomeRedirected {
-		sent = a.pages.refuse(c, outcome)
-	}
+	sent := a.send(c, path, &answer)
 	elapsed := time.Since(begun)
-	a.o.Metrics.Clicked(outcome, r.Method, elapsed)
-	a.logClick(r, attempt, outcome, elapsed, cause)
+	a.o.Metrics.Clicked(answer.Outcome, r.Method, elapsed)
+	a.logClick(r, attempt, answer.Outcome, elapsed, cause)
 	return sent
 }
 
-// judge goes through the checks in the order that the documentation promises and
-// redirects where nothing refuses. What it returns beside the outcome is for the
-// log.
-func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt) (gateway.Outcome, error) {
+// send writes the answer. One that cannot be written as it is, is unavailable.
+func (a *API) send(c echo.Context, path string, answer *gateway.Answer) error {
+	switch answer.Outcome {
+	case gateway.OutcomeRedirected, gateway.OutcomeResumed:
+		a.setGrant(c, path, answer)
+		redirect(c, answer.Location)
+		return nil
+	case gateway.OutcomePage:
+		return a.pages.confirm(c, http.StatusOK, answer.Page)
+	case gateway.OutcomeWrongPassphrase:
+		if answer.Page != nil && accepted(c.Request().Header["Accept"]) == formHTML {
+			return a.pages.confirm(c, http.StatusForbidden, answer.Page)
+		}
+	}
+	return a.pages.refuse(c, answer)
+}
+
+// judge goes through the checks in the order that the documentation promises.
+// What it returns beside the answer is for the log.
+func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt) (gateway.Answer, error) {
 	r := c.Request()
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:
-		return gateway.OutcomeMethodNotAllowed, nil
+		return gateway.Answer{Outcome: gateway.OutcomeMethodNotAllowed}, nil
 	}
 	token, ok := strings.CutPrefix(path, "/")
 	if !ok || !gateway.ValidToken(token) {
-		return gateway.OutcomeNotFound, nil
+		return gateway.Answer{Outcome: gateway.OutcomeNotFound}, nil
 	}
 	attempt.ID = gateway.IDOf(token)
 	if prefetched(r) {
-		return gateway.OutcomeBadRequest, nil
+		return gateway.Answer{Outcome: gateway.OutcomeBadRequest}, nil
 	}
+	attempt.Page, attempt.Grant, attempt.Form = wantsPage(r), grantOf(r), formOf(c)
 	// A recipient who hangs up does not undo a click that Redis is counting.
 	answer, err := a.o.Service.Click(context.WithoutCancel(r.Context()), *attempt)
-	if answer.Outcome == gateway.OutcomeRedirected {
-		redirect(c, answer.Location)
-	} else if _, known := a.pages.refused[answer.Outcome]; !known {
-		return gateway.OutcomeUnavailable, fmt.Errorf("there is no answer for the outcome %q", answer.Outcome)
+	if _, known := a.pages.refused[answer.Outcome]; !known && !delivers(answer.Outcome) {
+		err = fmt.Errorf("there is no answer for the outcome %q", answer.Outcome)
+		answer = gateway.Answer{Outcome: gateway.OutcomeUnavailable}
 	}
-	return answer.Outcome, err
+	return answer, err
+}
+
+// delivers tells whether an outcome gives recipients what they came for.
+func delivers(outcome gateway.Outcome) bool {
+	switch outcome {
+	case gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomePage:
+		return true
+	}
+	return false
+}
+
+// wantsPage tells whether a link that needs confirmation is shown as a page: to
+// who asks for HTML, or does not say.
+func wantsPage(r *http.Request) bool {
+	accept := r.Header["Accept"]
+	return len(accept) == 0 || accepted(accept) == formHTML
 }
 
 // rawPath returns the request's path as it came over the wire: never decoded,
@@ -116,8 +146,7 @@ func (a *API) publicHeaders(c echo.Context) {
 // part of it may be a token.
 func (a *API) logClick(r *http.Request, attempt gateway.Attempt, outcome gateway.Outcome, d time.Duration, cause error) {
 	level := slog.LevelInfo
-	switch outcome {
-	case gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomePage:
+	if delivers(outcome) {
 		level = slog.LevelDebug
 	}
 	if !a.o.Logger.Enabled(r.Context(), level) {

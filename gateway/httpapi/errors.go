@@ -3,9 +3,11 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -33,6 +35,10 @@ func statusOf(code gateway.Code) int {
 		return http.StatusNotFound
 	case gateway.CodeMethod:
 		return http.StatusMethodNotAllowed
+	case gateway.CodeNotActive:
+		return http.StatusConflict
+	case gateway.CodeRateLimited:
+		return http.StatusTooManyRequests
 	case gateway.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case gateway.CodeMediaType:
@@ -84,10 +90,18 @@ func (a *API) writeProblem(err error, c echo.Context) {
 		}
 	case http.StatusServiceUnavailable:
 		c.Response().Header().Set("Retry-After", retryAfter)
+	case http.StatusTooManyRequests:
+		c.Response().Header().Set("Retry-After", secondsOf(problem.Wait))
 	}
 	if err := writeJSON(c, status, api.ProblemType, body); err != nil {
 		a.o.Logger.Warn("answer not delivered", "error", err)
 	}
+}
+
+// secondsOf writes a wait as Retry-After has it, RFC 9110 section 10.2.3: in whole
+// seconds, rounded up.
+func secondsOf(wait time.Duration) string {
+	return strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))
 }
 
 // newProblem makes the body of RFC 9457. Its type is a name, not a page.

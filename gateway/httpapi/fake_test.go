@@ -43,7 +43,14 @@ type fakeRedis struct {
 	panic string // what every call panics with, where it is not empty
 
 	outcome  gateway.Outcome // of every click
+	confirms bool            // whether the link needs confirmation: outcome is then what a GET gets
+	spent    gateway.Spent   // of every spend
+	try      gateway.Try     // of every passphrase
+	secrets  gateway.Secrets // of the link
 	attempts []gateway.Attempt
+	change   gateway.Change
+	bulk     gateway.BulkOptions
+	audit    gateway.AuditQuery
 	query    gateway.ListQuery
 	cursor   string
 	limit    int
@@ -61,15 +68,38 @@ func (r *fakeRedis) Admit(_ context.Context, a gateway.Attempt) (gateway.Admissi
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.attempts = append(r.attempts, a)
-	return gateway.Admission{Outcome: r.outcome, Permission: gateway.Permission{
-		Ref:         gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: "q3.pdf"},
-		Disposition: gateway.DispositionAttachment, Remaining: time.Hour,
-	}}, r.begin()
+	ref := gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: "q3.pdf"}
+	admission := gateway.Admission{Outcome: r.outcome, Permission: gateway.Permission{
+		Ref: ref, Disposition: gateway.DispositionAttachment, Remaining: time.Hour, Secrets: r.secrets,
+	}}
+	if r.confirms {
+		admission.Now = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+		admission.Link = gateway.Link{
+			ID: a.ID, Ref: ref, MaxClicks: 3, Clicks: 1, Note: "for <you>", Passphrase: r.secrets.Passphrase != "",
+			Object: gateway.ObjectInfo{Size: 1_234_567, ContentType: "application/pdf"}, ExpiresAt: admission.Now.Add(time.Hour),
+		}
+		if a.Method == http.MethodPost || a.Grant != "" {
+			admission.Outcome = ""
+		}
+	}
+	return admission, r.begin()
 }
 
-func (r *fakeRedis) Fail(context.Context, gateway.Attempt, gateway.Outcome) error { return r.err }
+func (r *fakeRedis) Spend(context.Context, gateway.Attempt, string, time.Duration) (gateway.Spent, error) {
+	return r.spent, r.err
+}
 
-func (r *fakeRedis) Create(_ context.Context, link gateway.Link, life time.Duration, _ gateway.Origin) (gateway.Link, error) {
+func (r *fakeRedis) Note(context.Context, gateway.Attempt, gateway.EventKind, gateway.Outcome) error {
+	return r.err
+}
+
+func (r *fakeRedis) Try(context.Context, gateway.ID, string) (gateway.Try, error) {
+	return r.try, r.err
+}
+
+func (r *fakeRedis) Untry(context.Context, gateway.ID, gateway.Try) error { return r.err }
+
+func (r *fakeRedis) Create(_ context.Context, link gateway.Link, _ gateway.Secrets, life time.Duration, _ gateway.Origin) (gateway.Link, error) {
 	if err := r.begin(); err != nil {
 		return gateway.Link{}, err
 	}
@@ -106,11 +136,34 @@ func (r *fakeRedis) Revoke(_ context.Context, id gateway.ID, reason string, by g
 	return link, true, r.begin()
 }
 
+func (r *fakeRedis) Change(_ context.Context, id gateway.ID, c gateway.Change, _ gateway.Origin) (gateway.Link, error) {
+	r.change = c
+	link := r.links[id]
+	c.Apply(&link)
+	return link, r.begin()
+}
+
+func (r *fakeRedis) RevokeAll(_ context.Context, q gateway.ListQuery, o gateway.BulkOptions, _ gateway.Origin) (gateway.BulkResult, error) {
+	r.query, r.bulk = q, o
+	return gateway.BulkResult{Matched: 3, Revoked: 2, Done: true}, r.begin()
+}
+
 func (r *fakeRedis) Events(_ context.Context, id gateway.ID, cursor string, limit int) (gateway.EventList, error) {
 	r.cursor, r.limit = cursor, limit
 	return gateway.EventList{Next: "older", Events: []gateway.Event{{
 		Time: time.Date(2026, 11, 1, 13, 0, 0, 0, time.FixedZone("CET", 3600)), Kind: gateway.EventRedirected, Link: id,
 		Outcome: gateway.OutcomeRedirected, Method: "GET", Address: "192.0.2.1",
+	}}}, r.begin()
+}
+
+func (r *fakeRedis) Audit(_ context.Context, q gateway.AuditQuery) (gateway.AuditPage, error) {
+	r.audit = q
+	return gateway.AuditPage{Next: "older", Events: []gateway.AuditEvent{{
+		Event: gateway.Event{
+			Time: time.Date(2026, 11, 1, 13, 0, 0, 0, time.FixedZone("CET", 3600)), Kind: gateway.EventRevoked,
+			Actor: "ops", Address: "192.0.2.1", Reason: "=cmd()|\r\n\u202e<b>",
+		},
+		Ref: gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: "q3.pdf"},
 	}}}, r.begin()
 }
 
@@ -151,6 +204,8 @@ func (s *fakeStorage) List(_ context.Context, q gateway.KeyQuery) (gateway.KeyPa
 func (s *fakeStorage) Presign(context.Context, signer.Request) (signer.Signed, error) {
 	return signer.Signed{URL: presigned}, s.signErr
 }
+
+func (s *fakeStorage) Origin(string) (string, bool) { return "https://s3.example.com", true }
 
 // logBuffer collects the log, which handlers write while tests read.
 type logBuffer struct {
@@ -196,6 +251,7 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	o := Options{
 		Service: gateway.New(gateway.Options{
 			Links: b.redis, Clicks: b.redis, Cursors: b.redis, Lifetime: 30 * time.Second, MediaLifetime: time.Minute,
+			ResumeWindow: 10 * time.Minute, Hashes: 1,
 			Storages: []*gateway.Storage{{Name: "main", Buckets: []string{"reports", "exports"}, Objects: b.storage, Presigner: b.storage, Timeout: time.Minute}},
 			Policy: gateway.Policy{MaxExpiry: 168 * time.Hour, Presets: map[string]time.Duration{
 				gateway.PresetHandoff: 15 * time.Minute, gateway.PresetTroubleshooting: time.Hour,
@@ -209,9 +265,14 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 			key("reader", readKey, "*", gateway.ActionRead),
 			key("exporter", exportsKey, "exports/*", gateway.ActionIssue, gateway.ActionRead, gateway.ActionRevoke),
 		},
-		KeepAddress: func(a netip.Addr) string { return a.Unmap().WithZone("").String() },
-		Ready:       func(context.Context) api.Readiness { return b.readiness },
-		Metrics:     metrics, MetricsPage: promhttp.HandlerFor(b.registry, promhttp.HandlerOpts{}), Logger: log,
+		KeepAddress: func(a netip.Addr) string {
+			if !a.IsValid() {
+				return ""
+			}
+			return a.Unmap().WithZone("").String()
+		},
+		Ready:   func(context.Context) api.Readiness { return b.readiness },
+		Metrics: metrics, MetricsPage: promhttp.HandlerFor(b.registry, promhttp.HandlerOpts{}), Logger: log,
 	}
 	if change != nil {
 		change(&o)

@@ -228,7 +228,12 @@ func TestForwardedAddress(t *testing.T) {
 		{"mapped", "10.0.0.0/8", "[::ffff:10.1.1.1]:1", []string{"::ffff:203.0.113.9"}, "203.0.113.9"},
 		{"markup", "10.0.0.0/8", "10.1.1.1:1", []string{"<script>"}, "10.1.1.1"},
 		{"a zone", "10.0.0.0/8", "10.1.1.1:1", []string{"::1%eth0"}, "10.1.1.1"},
-		{"a port", "10.0.0.0/8", "10.1.1.1:1", []string{"203.0.113.9:8080"}, "10.1.1.1"},
+		{"a port", "10.0.0.0/8", "10.1.1.1:1", []string{"203.0.113.9:8080"}, "203.0.113.9"},
+		{"IPv6 in brackets", "10.0.0.0/8", "10.1.1.1:1", []string{"[2001:db9::7]"}, "2001:db9::7"},
+		{"IPv6 with a port", "10.0.0.0/8", "10.1.1.1:1", []string{"[2001:db9::7]:443"}, "2001:db9::7"},
+		{"garbage before the proxy's", "10.0.0.0/8", "10.1.1.1:1", []string{"\x00, <script>, 203.0.113.9"}, "203.0.113.9"},
+		{"garbage between proxies", "10.0.0.0/8", "10.1.1.1:1", []string{"203.0.113.9, unknown, 10.2.2.2"}, "10.2.2.2"},
+		{"proxies alone", "10.0.0.0/8", "10.1.1.1:1", []string{"10.3.3.3, 10.2.2.2"}, "10.3.3.3"},
 		{"nothing", "10.0.0.0/8", "10.1.1.1:1", []string{""}, "10.1.1.1"},
 		{"commas", "10.0.0.0/8", "10.1.1.1:1", []string{",,,"}, "10.1.1.1"},
 		{"10,000 entries", "10.0.0.0/8", "10.1.1.1:1", []string{many}, "203.0.113.9"},
@@ -252,5 +257,24 @@ func TestForwardedAddress(t *testing.T) {
 				t.Errorf("the log holds what was forged: %s", b.log)
 			}
 		})
+	}
+}
+
+// TestForgottenProxy sees one warning of a private peer that passes addresses on
+// and is not trusted with them, and none of what may send anything.
+func TestForgottenProxy(t *testing.T) {
+	t.Parallel()
+	for peer, want := range map[string]int{
+		"10.1.1.1:1": 1, "192.168.0.9:1": 1, "[fd00::1]:1": 1, // private
+		"203.0.113.1:1": 0, "127.0.0.1:1": 0, "172.16.0.1:1": 0, // strangers, and a proxy that is configured
+	} {
+		b := newBench(t, func(o *Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")} })
+		askFrom(b, peer, nil)
+		for range 3 {
+			askFrom(b, peer, []string{"203.0.113.9"})
+		}
+		if got := strings.Count(b.log.String(), "public.trusted_proxies"); got != want {
+			t.Errorf("%s: %d warnings, want %d: %s", peer, got, want, b.log)
+		}
 	}
 }

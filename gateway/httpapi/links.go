@@ -26,14 +26,12 @@ func (a *API) issueLink(c echo.Context) error {
 	if err := decode(c, &body); err != nil {
 		return err
 	}
-	if err := refuseLater(&body); err != nil {
-		return err
-	}
 	issued, err := a.o.Service.Issue(c.Request().Context(), actorOf(c), &gateway.IssueRequest{
 		Storage: body.Storage, Bucket: body.Bucket, Key: body.Key,
 		Preset: body.Preset, ExpiresIn: body.ExpiresIn, Sensitive: body.Sensitive,
 		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin, VersionID: body.VersionID,
 		Note: body.Note, Labels: body.Labels,
+		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Allow: body.Allow, NotBefore: body.NotBefore,
 	})
 	if err != nil {
 		return err
@@ -43,34 +41,6 @@ func (a *API) issueLink(c echo.Context) error {
 	link.URL = a.o.PublicURL + "/" + issued.Token
 	c.Response().Header().Set("Location", "/api/v1/links/"+link.ID)
 	return writeJSON(c, http.StatusCreated, api.MediaType, link)
-}
-
-// refuseLater refuses, by name, what this version cannot enforce. A restriction
-// that is accepted and ignored is worse than none.
-func refuseLater(body *api.IssueRequest) error {
-	var fields []gateway.FieldError
-	for _, f := range []struct {
-		name  string
-		asked bool
-	}{
-		{"max_clicks", body.MaxClicks != nil},
-		{"passphrase", body.Passphrase != nil},
-		{"confirm", body.Confirm},
-		{"allow", len(body.Allow) > 0},
-		{"not_before", body.NotBefore != nil},
-	} {
-		if f.asked {
-			fields = append(fields, gateway.FieldError{
-				Field: f.name, Code: "not_available", Message: "not available in this version; leave it out",
-			})
-		}
-	}
-	if len(fields) == 0 {
-		return nil
-	}
-	return &gateway.Error{
-		Code: gateway.CodeInvalid, Message: "the request asks for what this version cannot enforce: see errors", Fields: fields,
-	}
 }
 
 // notAvailable refuses one field by name.
@@ -98,7 +68,7 @@ func (a *API) listLinks(c echo.Context) error {
 		return gateway.Errorf(gateway.CodeBadRequest, "give either prefix or key, not both")
 	}
 	if label, ok := query["label"]; ok {
-		if q.LabelName, q.LabelValue, ok = strings.Cut(label, "="); !ok || q.LabelName == "" {
+		if q.LabelName, q.LabelValue, ok = splitLabel(label); !ok {
 			return gateway.Errorf(gateway.CodeBadRequest, "label is written name=value")
 		}
 	}
@@ -114,6 +84,12 @@ func (a *API) listLinks(c echo.Context) error {
 		answer.Links[i] = wireLink(&page.Links[i])
 	}
 	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+}
+
+// splitLabel reads name=value.
+func splitLabel(label string) (name, value string, ok bool) {
+	name, value, ok = strings.Cut(label, "=")
+	return name, value, ok && name != ""
 }
 
 // showLink answers GET /api/v1/links/{id}.
@@ -143,6 +119,25 @@ func (a *API) revokeLink(c echo.Context) error {
 		return err
 	}
 	link, err := a.o.Service.Revoke(c.Request().Context(), actorOf(c), id, query["reason"])
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, http.StatusOK, api.MediaType, wireLink(&link))
+}
+
+// changeLink answers PATCH /api/v1/links/{id}.
+func (a *API) changeLink(c echo.Context) error {
+	id, err := linkID(c)
+	if err != nil {
+		return err
+	}
+	var body api.ChangeRequest
+	if err := decode(c, &body); err != nil {
+		return err
+	}
+	link, err := a.o.Service.Change(c.Request().Context(), actorOf(c), id, &gateway.ChangeRequest{
+		ExpiresIn: body.ExpiresIn, MaxClicks: body.MaxClicks, Note: body.Note, Labels: body.Labels, Paused: body.Paused,
+	})
 	if err != nil {
 		return err
 	}

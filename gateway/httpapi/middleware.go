@@ -76,7 +76,7 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.String("method", foldMethod(c.Request().Method)),
 			slog.Int("status", status),
 			milliseconds(time.Since(begun)),
-			slog.String("address", a.address(c)),
+			slog.String("address", a.operatorAddress(c)),
 		}
 		if actor, ok := c.Get(contextActor).(*gateway.Actor); ok {
 			attrs = append(attrs, slog.String("actor", actor.Name))
@@ -157,14 +157,25 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}
 		if found == nil {
-			return unauthorized(c, "this service does not know that operator key")
+			return a.wrongKey(c)
 		}
 		c.Set(contextActor, &gateway.Actor{
 			Name: found.Name, Can: found.Can, Objects: found.Objects,
-			MaxExpiry: found.MaxExpiry, Address: a.address(c),
+			MaxExpiry: found.MaxExpiry, Address: a.operatorAddress(c),
 		})
 		return next(c)
 	}
+}
+
+// wrongKey refuses a key that nobody has, and after too many of them from one
+// address says no more than that. A right key passes from there all the same.
+func (a *API) wrongKey(c echo.Context) error {
+	peer := peerOf(c.Request())
+	if wait := a.keyGuesses.Wait(peer); wait > 0 {
+		return &gateway.Error{Code: gateway.CodeRateLimited, Message: "too many wrong keys came from this address; wait and try again", Wait: wait}
+	}
+	a.keyGuesses.Failed(peer)
+	return unauthorized(c, "this service does not know that operator key")
 }
 
 // bearer reads the one Authorization header, RFC 6750 section 2.1.

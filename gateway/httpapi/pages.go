@@ -3,7 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -17,18 +17,19 @@ import (
 	"keyhole/gateway/api"
 )
 
-//go:embed templates/refusal.html
-var refusalPage string
+//go:embed templates/head.html templates/refusal.html templates/confirm.html
+var pageFiles embed.FS
 
 //go:embed templates/page.css
 var pageStyle string
 
-// pages holds every answer to a recipient that is no redirect, rendered once at
-// the start: an answer under attack costs a copy, and unknown and malformed are
-// the same bytes because they are the same slice.
+// pages holds every answer to a recipient that is no redirect. Refusals are
+// rendered once at the start: an answer under attack costs a copy, and unknown and
+// malformed are the same bytes because they are the same slice.
 type pages struct {
-	refused map[gateway.Outcome]rendered
-	policy  string // the Content-Security-Policy of every public answer
+	refused      map[gateway.Outcome]rendered
+	policy       string // the Content-Security-Policy of every refusal
+	confirmation *template.Template
 }
 
 // rendered is one refusal in the three forms that clients ask for.
@@ -49,17 +50,14 @@ type refusalView struct {
 
 // newPages renders every refusal.
 func newPages() (*pages, error) {
-	page, err := template.New("refusal").Parse(refusalPage)
+	templates, err := template.ParseFS(pageFiles, "templates/*.html")
 	if err != nil {
-		return nil, fmt.Errorf("parse the refusal page: %w", err)
+		return nil, fmt.Errorf("parse the pages: %w", err)
 	}
-	digest := sha256.Sum256([]byte(pageStyle))
+	page := templates.Lookup("refusal.html")
 	p := &pages{
-		refused: map[gateway.Outcome]rendered{},
-		// The page's one style is allowed by its hash; nothing else is loaded, from
-		// here or elsewhere, and no script runs.
-		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) +
-			"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		refused: map[gateway.Outcome]rendered{}, policy: policyOf(""),
+		confirmation: templates.Lookup("confirm.html"),
 	}
 	for outcome, r := range refusals() {
 		var html bytes.Buffer
@@ -86,10 +84,23 @@ func newPages() (*pages, error) {
 	return p, nil
 }
 
+// policyOf returns a Content-Security-Policy: the page's one style is allowed by
+// its hash, nothing else is loaded, from here or elsewhere, and no script runs.
+// Forms go to the link itself and, where one is given, on to an origin.
+func policyOf(origin string) string {
+	digest := sha256.Sum256([]byte(pageStyle))
+	forms := "'self'"
+	if origin != "" {
+		forms += " " + origin
+	}
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) +
+		"'; form-action " + forms + "; base-uri 'none'; frame-ancestors 'none'"
+}
+
 // refuse answers a recipient who is not redirected, in the form that the request
 // accepts.
-func (p *pages) refuse(c echo.Context, outcome gateway.Outcome) error {
-	r := p.refused[outcome]
+func (p *pages) refuse(c echo.Context, answer *gateway.Answer) error {
+	r := p.refused[answer.Outcome]
 	h := c.Response().Header()
 	h.Set("Vary", "Accept")
 	switch r.status {
@@ -97,6 +108,8 @@ func (p *pages) refuse(c echo.Context, outcome gateway.Outcome) error {
 		h.Set("Allow", publicMethods)
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfter)
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", secondsOf(answer.Wait))
 	}
 	switch accepted(c.Request().Header["Accept"]) {
 	case formHTML:

@@ -19,8 +19,11 @@ func operatorRoutes() []route {
 		{http.MethodPost, "/api/v1/links", (*API).issueLink},
 		{http.MethodGet, "/api/v1/links", (*API).listLinks},
 		{http.MethodGet, "/api/v1/links/:id", (*API).showLink},
+		{http.MethodPatch, "/api/v1/links/:id", (*API).changeLink},
 		{http.MethodDelete, "/api/v1/links/:id", (*API).revokeLink},
 		{http.MethodGet, "/api/v1/links/:id/events", (*API).linkEvents},
+		{http.MethodPost, "/api/v1/revocations", (*API).revokeLinks},
+		{http.MethodGet, "/api/v1/audit", (*API).audit},
 		{http.MethodGet, "/api/v1/buckets", (*API).listBuckets},
 		{http.MethodGet, "/api/v1/objects", (*API).listObjects},
 		{http.MethodGet, "/api/v1/openapi.yaml", (*API).openAPI},
@@ -40,7 +43,7 @@ func healthRoutes() []route {
 // Public answers recipients. It has no routes: one handler judges the raw path
 // of every request, because a router would decode and clean it first.
 func (a *API) Public() http.Handler {
-	e := newEcho(a.o.TrustedProxies)
+	e := newEcho()
 	e.Pre(func(echo.HandlerFunc) echo.HandlerFunc { return a.click })
 	return e
 }
@@ -66,7 +69,7 @@ func (a *API) Health() http.Handler {
 
 // newOperatorEcho returns an echo whose errors are problems.
 func (a *API) newOperatorEcho() *echo.Echo {
-	e := newEcho(nil)
+	e := newEcho()
 	e.HTTPErrorHandler = a.writeProblem
 	e.Use(a.logRequest, secureHeaders, refuseOptions)
 	return e

@@ -5,9 +5,10 @@ import (
 	"crypto/sha256"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -49,8 +50,13 @@ type Options struct {
 
 // API makes the handlers of the listeners.
 type API struct {
-	o     Options
-	pages *pages
+	o      Options
+	pages  *pages
+	secure bool // whether recipients come over https
+	// keyGuesses counts wrong operator keys.
+	keyGuesses *gateway.Guesses
+	// forgotten warns once of a proxy that is not configured.
+	forgotten sync.Once
 }
 
 // New returns an API. It fails only if an embedded page cannot be parsed.
@@ -59,33 +65,17 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &API{o: o, pages: pages}, nil
+	return &API{
+		o: o, pages: pages, secure: strings.HasPrefix(o.PublicURL, "https://"),
+		keyGuesses: gateway.NewGuesses(gateway.MaxKeyFailures, time.Now),
+	}, nil
 }
 
-// newEcho returns an echo without any of its defaults that trust a client: the
-// address is the peer's unless the peer is one of proxies.
-func newEcho(proxies []netip.Prefix) *echo.Echo {
+// newEcho returns an echo without any of its defaults that speak or trust.
+func newEcho() *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.Logger.SetOutput(io.Discard) // what it would say is said by the request log
 	e.IPExtractor = echo.ExtractIPDirect()
-	if len(proxies) > 0 {
-		trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-		for _, p := range proxies {
-			trust = append(trust, echo.TrustIPRange(&net.IPNet{
-				IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
-			}))
-		}
-		e.IPExtractor = echo.ExtractIPFromXFFHeader(trust...)
-	}
 	return e
-}
-
-// address returns the client's address as far as it may be kept.
-func (a *API) address(c echo.Context) string {
-	addr, err := netip.ParseAddr(c.RealIP())
-	if err != nil {
-		return ""
-	}
-	return a.o.KeepAddress(addr)
 }

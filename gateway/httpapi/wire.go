@@ -18,13 +18,19 @@ func wireLink(l *gateway.Link) api.Link {
 		},
 		Preset: l.Preset, Sensitive: l.Sensitive,
 		ExpiresAt: l.ExpiresAt.UTC(), CreatedAt: l.CreatedAt.UTC(), CreatedBy: l.CreatedBy,
-		Clicks: l.Clicks, Filename: l.SaveAs(), Disposition: l.Disposition,
+		Clicks: l.Clicks, Confirm: l.Confirm, Passphrase: l.Passphrase, NotBefore: timeOrNil(l.NotBefore), Filename: l.SaveAs(), Disposition: l.Disposition,
 		Allow: []string{}, Pin: l.Pin, Note: l.Note, Labels: l.Labels,
 		RevokedAt: timeOrNil(l.RevokedAt), RevokedBy: l.RevokedBy, RevokeReason: l.RevokeReason,
 		Warnings: []api.Warning{},
 	}
 	if w.Labels == nil {
 		w.Labels = map[string]string{}
+	}
+	if l.MaxClicks > 0 {
+		w.MaxClicks = new(l.MaxClicks)
+	}
+	for _, prefix := range l.Allow {
+		w.Allow = append(w.Allow, prefix.String())
 	}
 	for _, warning := range l.Warnings {
 		w.Warnings = append(w.Warnings, api.Warning{Code: warning.Code, Message: warning.Message})

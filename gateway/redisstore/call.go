@@ -15,12 +15,18 @@ import (
 // The calls that Options.Observe is told of.
 const (
 	callAdmit   = "admit"
-	callFail    = "fail"
+	callSpend   = "spend"
+	callTry     = "try"
+	callUntry   = "untry"
+	callNote    = "note"
 	callCreate  = "create"
 	callGet     = "get"
 	callList    = "list"
+	callChange  = "change"
 	callRevoke  = "revoke"
 	callEvents  = "events"
+	callAudit   = "audit"
+	callDaily   = "daily"
 	callActive  = "active"
 	callDropped = "dropped"
 	callReady   = "ready"
@@ -30,8 +36,9 @@ const (
 // Calls lists every call that Options.Observe is told of.
 func Calls() []string {
 	return []string{
-		callAdmit, callFail, callCreate, callGet, callList, callRevoke, callEvents,
-		callActive, callDropped, callReady, callInspect,
+		callAdmit, callSpend, callTry, callUntry, callNote,
+		callCreate, callGet, callList, callChange, callRevoke, callEvents, callAudit,
+		callDaily, callActive, callDropped, callReady, callInspect,
 	}
 }
 
@@ -39,23 +46,28 @@ func Calls() []string {
 const (
 	resultOK          = "ok"
 	resultTimeout     = "timeout"
-	resultUnavailable = "unavailable" // refused, or no connection
-	resultRecord      = "record"      // a record that this version does not understand
-	resultCanceled    = "canceled"    // by whoever asked, which is no failure
+	resultUnavailable = "unavailable"   // refused, or no connection
+	resultUnconfirmed = "not_confirmed" // done, but too few replicas are known to have it
+	resultRecord      = "record"        // a record that this version does not understand
+	resultCanceled    = "canceled"      // by whoever asked, which is no failure
 )
 
 // Results lists every result that Options.Observe is told of.
 func Results() []string {
-	return []string{resultOK, resultTimeout, resultUnavailable, resultRecord, resultCanceled}
+	return []string{resultOK, resultTimeout, resultUnavailable, resultUnconfirmed, resultRecord, resultCanceled}
 }
 
-// resultOf classifies how a call went. A link that is not there, or a forged
-// cursor, is an answer: Redis did what it was asked.
+// resultOf classifies how a call went. A link that is not there, a forged cursor or
+// a change that cannot be is an answer: Redis did what it was asked.
 func resultOf(err error) string {
 	var network net.Error
+	var refused *gateway.ChangeError
 	switch {
-	case err == nil, errors.Is(err, gateway.ErrNotFound), errors.Is(err, gateway.ErrExists), errors.Is(err, gateway.ErrCursor):
+	case err == nil, errors.Is(err, gateway.ErrNotFound), errors.Is(err, gateway.ErrExists), errors.Is(err, gateway.ErrCursor),
+		errors.Is(err, gateway.ErrEnded), errors.Is(err, gateway.ErrNeverValid), errors.As(err, &refused):
 		return resultOK
+	case errors.Is(err, gateway.ErrNotConfirmed):
+		return resultUnconfirmed
 	case errors.Is(err, context.Canceled):
 		return resultCanceled
 	case errors.Is(err, gateway.ErrRecord):

@@ -37,12 +37,14 @@ type ClientOptions struct {
 }
 
 // Client holds the connections to Redis: some for clicks, others for the rest,
-// so that a long listing keeps no click waiting. It dials when it is used.
+// so that a long listing keeps no click waiting, and others again for what waits
+// for replicas. It dials when it is used.
 type Client struct {
 	mode    string
 	timeout time.Duration
 	clicks  redis.UniversalClient
 	rest    redis.UniversalClient
+	waiting redis.UniversalClient
 }
 
 // Connect makes a Client. Nothing is dialled yet: Redis may be away.
@@ -64,12 +66,13 @@ func Connect(o ClientOptions) (*Client, error) {
 		timeout: o.Timeout,
 		clicks:  build(o, 32*processors),
 		rest:    build(o, 8*processors),
+		waiting: build(o, 16*processors),
 	}, nil
 }
 
 // Close closes all connections.
 func (c *Client) Close() error {
-	return errors.Join(c.clicks.Close(), c.rest.Close())
+	return errors.Join(c.clicks.Close(), c.rest.Close(), c.waiting.Close())
 }
 
 // The settings below are the same three times, because go-redis has three

@@ -13,8 +13,11 @@ import (
 	"keyhole/gateway"
 )
 
-// version is the first byte of every record. The scripts know it as VERSION.
-const version = 1
+// The first byte of every record. The scripts know the first as VERSION.
+const (
+	version           = 1
+	versionRestricted = 2 // of permissions and histories with restrictions
+)
 
 // appendString appends s with its length before it, so that nothing in s can
 // be taken for another field.

@@ -27,10 +27,19 @@ func testStore(t *testing.T, g target) {
 		"create and get": testCreate,
 		"click":          testClick,
 		"revoke":         testRevoke,
+		"restrictions":   testRestrictions,
+		"confirmation":   testConfirmation,
+		"spend":          testSpend,
+		"use up":         testUseUp,
+		"tries":          testTries,
+		"change":         testChange,
+		"relabel":        testRelabel,
+		"revoke all":     testRevokeAll,
 		"expire":         testExpire,
 		"list":           testList,
 		"paging":         testPaging,
 		"events":         testEvents,
+		"audit":          testAudit,
 		"active":         testActive,
 		"ready":          testReady,
 	} {
@@ -53,7 +62,7 @@ func testCreate(t *testing.T, g target) {
 	create(t, s, newLink(t))
 	other := newLink(t)
 	other.ID, other.Note = want.ID, "another"
-	existing, err := s.Create(t.Context(), other, time.Hour, operator())
+	existing, err := s.Create(t.Context(), other, gateway.Secrets{}, time.Hour, operator())
 	if !errors.Is(err, gateway.ErrExists) {
 		t.Errorf("create again: %v, want ErrExists", err)
 	}
@@ -76,7 +85,7 @@ func testCreate(t *testing.T, g target) {
 	} {
 		bad := newLink(t)
 		spoil(&bad)
-		if _, err := s.Create(t.Context(), bad, time.Hour, operator()); err == nil {
+		if _, err := s.Create(t.Context(), bad, gateway.Secrets{}, time.Hour, operator()); err == nil {
 			t.Errorf("%s was kept", name)
 		}
 	}
@@ -127,7 +136,7 @@ func testClick(t *testing.T, g target) {
 	if _, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "PUT"}); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("PUT: %v, want ErrUnavailable", err)
 	}
-	if err := s.Fail(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.OutcomeObjectGone); err != nil {
+	if err := s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.EventFailed, gateway.OutcomeObjectGone); err != nil {
 		t.Errorf("fail: %v", err)
 	}
 	equal(t, "clicks after a failed one", get(t, s, link.ID).Clicks, 3)

@@ -22,6 +22,7 @@ const (
 	cursorTerm   = 't' // position: an entry of a term
 	cursorName   = 'n' // position: a member of names
 	cursorEvents = 'e' // position: see eventPosition
+	cursorAudit  = 'a' // position: see feed
 	cursorOther  = 'o' // position: the caller's
 
 	cursorKeyLength = 32

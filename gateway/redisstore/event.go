@@ -10,8 +10,9 @@ import (
 )
 
 // The letters that events are kept with. A letter is never given to another
-// meaning: records outlive releases. The scripts write d, x, f, i and v of the
-// kinds, and d, e, r, u and s of the outcomes.
+// meaning: records outlive releases. The scripts write d, g, x, i, c, s,
+// w and v of the kinds, and d, w, g, c, e, r, u, s, y and a of the outcomes; d, g,
+// c, w, u and f too as their callers say.
 const (
 	kindLetters    = "icswvdgxf"
 	outcomeLetters = "dgcwnerusyapoxl0mb"
@@ -109,6 +110,14 @@ func letterOf[V comparable](letters string, of func(byte) (V, error), value V) (
 	return "", fmt.Errorf("%v cannot be kept", value)
 }
 
+// whatOf packs what a click came to, as the scripts do: kind, method, outcome.
+func whatOf(k gateway.EventKind, m string, o gateway.Outcome) (string, error) {
+	kind, unkept := letterOf(kindLetters, kindOf, k)
+	method, strange := letterOf(methodLetters, methodOf, m)
+	outcome, unknown := letterOf(outcomeLetters, outcomeOf, o)
+	return kind + method + outcome, errors.Join(unkept, strange, unknown)
+}
+
 // click is a click's event with the clicks that the link had counted by then.
 type click struct {
 	gateway.Event
@@ -126,12 +135,31 @@ func parseClick(id gateway.ID, record string) (click, error) {
 	if d.err != nil {
 		return click{}, d.err
 	}
+	err := readClick(&c.Event, what, d.rest)
+	return c, err
+}
+
+// parseStreamed reads an entry of a stream of clicks: the milliseconds of its ID
+// and its value.
+func parseStreamed(ms int64, record string) (gateway.Event, error) {
+	d := decoder{rest: record}
+	raw, what := d.take(16), d.take(3)
+	if d.err != nil {
+		return gateway.Event{}, d.err
+	}
+	event := gateway.Event{Link: gateway.ID([]byte(raw)), Time: moment(ms)}
+	err := readClick(&event, what, d.rest)
+	return event, err
+}
+
+// readClick reads what an event of a click came to, and from where.
+func readClick(e *gateway.Event, what, address string) error {
 	var errs [4]error
-	c.Kind, errs[0] = kindOf(what[0])
-	c.Method, errs[1] = methodOf(what[1])
-	c.Outcome, errs[2] = outcomeOf(what[2])
-	c.Address, errs[3] = unpackAddress(d.rest)
-	return c, errors.Join(errs[:]...)
+	e.Kind, errs[0] = kindOf(what[0])
+	e.Method, errs[1] = methodOf(what[1])
+	e.Outcome, errs[2] = outcomeOf(what[2])
+	e.Address, errs[3] = unpackAddress(address)
+	return errors.Join(errs[:]...)
 }
 
 // operation is an operators' event with its place in the stream and that of

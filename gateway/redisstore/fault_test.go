@@ -34,9 +34,11 @@ func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 	attempt := gateway.Attempt{ID: id, Method: "GET"}
 	for name, call := range map[string]func(ctx context.Context) error{
 		"admit": func(ctx context.Context) error { _, err := s.Admit(ctx, attempt); return err },
-		"fail":  func(ctx context.Context) error { return s.Fail(ctx, attempt, gateway.OutcomeUnavailable) },
+		"note": func(ctx context.Context) error {
+			return s.Note(ctx, attempt, gateway.EventFailed, gateway.OutcomeUnavailable)
+		},
 		"create": func(ctx context.Context) error {
-			_, err := s.Create(ctx, newLink(t), time.Hour, operator())
+			_, err := s.Create(ctx, newLink(t), gateway.Secrets{}, time.Hour, operator())
 			return err
 		},
 		"get":     func(ctx context.Context) error { _, err := s.Get(ctx, id); return err },
@@ -170,11 +172,11 @@ func TestLostReply(t *testing.T) {
 		return err
 	})
 	lose("a failure", func() error {
-		return s.Fail(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.OutcomeObjectGone)
+		return s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.EventFailed, gateway.OutcomeObjectGone)
 	})
 	lost := newLink(t)
 	lose("a create", func() error {
-		_, err := s.Create(t.Context(), lost, time.Hour, operator())
+		_, err := s.Create(t.Context(), lost, gateway.Secrets{}, time.Hour, operator())
 		return err
 	})
 	if n := p.lost.Load(); n != 3 {
@@ -202,8 +204,11 @@ func TestScriptFlush(t *testing.T) {
 	s := open(t, g.client)
 	link := create(t, s, newLink(t))
 	for name, call := range map[string]func() error{
-		"admit":  func() error { _, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}); return err },
-		"create": func() error { _, err := s.Create(t.Context(), newLink(t), time.Hour, operator()); return err },
+		"admit": func() error { _, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}); return err },
+		"create": func() error {
+			_, err := s.Create(t.Context(), newLink(t), gateway.Secrets{}, time.Hour, operator())
+			return err
+		},
 		"get":    func() error { _, err := s.Get(t.Context(), link.ID); return err },
 		"list":   func() error { _, err := s.List(t.Context(), gateway.ListQuery{Limit: 5}); return err },
 		"events": func() error { _, err := s.Events(t.Context(), link.ID, "", 5); return err },

@@ -118,7 +118,7 @@ func TestEvicting(t *testing.T) {
 	ticks <- time.Time{}
 	poll(t, timeout, func() bool { return errors.Is(clicks(), redisstore.ErrEvicting) })
 	unavailable(t, "click while evicting", clicks())
-	_, err := s.Create(t.Context(), newLink(t), time.Hour, operator())
+	_, err := s.Create(t.Context(), newLink(t), gateway.Secrets{}, time.Hour, operator())
 	unavailable(t, "create while evicting", err)
 	if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrEvicting) || !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("ready: %v, want ErrEvicting and ErrUnavailable", err)
@@ -138,7 +138,7 @@ func TestNotMaster(t *testing.T) {
 	if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrNotMaster) {
 		t.Errorf("ready: %v, want ErrNotMaster", err)
 	}
-	_, err := s.Create(t.Context(), newLink(t), time.Hour, operator())
+	_, err := s.Create(t.Context(), newLink(t), gateway.Secrets{}, time.Hour, operator())
 	unavailable(t, "create", err)
 	master := open(t, clientOptions(redisstore.ModeSingle, g.Servers[0].Addr), withPrefix("keyhole"))
 	link := create(t, master, newLink(t))
@@ -192,7 +192,7 @@ func TestFullMemory(t *testing.T) {
 		unavailable(t, method, err)
 	}
 	fresh := newLink(t)
-	_, err := s.Create(t.Context(), fresh, time.Hour, operator())
+	_, err := s.Create(t.Context(), fresh, gateway.Secrets{}, time.Hour, operator())
 	unavailable(t, "create", err)
 	revoked, _, err := s.Revoke(t.Context(), link.ID, "", operator())
 	if err != nil {

@@ -102,7 +102,7 @@ func (s *Store) fetchTerm(ctx context.Context, term string, sources []*source, n
 		for ; packed != ""; packed = packed[entryWidth:] {
 			position := packed[:entryWidth]
 			if sources[i].after == "" || position < sources[i].after {
-				entries = append(entries, entry{gateway.ID([]byte(position[momentWidth:])), position})
+				entries = append(entries, entry{id: gateway.ID([]byte(position[momentWidth:])), position: position})
 			}
 		}
 		sources[i].read(entries)
@@ -187,7 +187,7 @@ func (s *Store) fetchNames(ctx context.Context, first, end string, sources []*so
 			if len(name) <= 16 {
 				return fmt.Errorf("%w: name in an index", gateway.ErrRecord)
 			}
-			entries[j] = entry{gateway.ID([]byte(name[len(name)-16:])), name}
+			entries[j] = entry{id: gateway.ID([]byte(name[len(name)-16:])), position: name}
 		}
 		sources[i].read(entries)
 	}

@@ -130,7 +130,7 @@ func TestCutRecords(t *testing.T) {
 	if _, err := (view{history: history}).link(link.ID); err != nil {
 		t.Fatalf("the whole history: %v", err)
 	}
-	permission := strings.Repeat("\x01", 19) + string(permissionBody(&link))
+	permission := "\x01\x01" + strings.Repeat("\x00", 17) + string(permissionBody(&link, &gateway.Secrets{}))
 	if _, err := parsePermission(permission, time.Second); err != nil {
 		t.Fatalf("the whole permission: %v", err)
 	}

@@ -34,6 +34,14 @@ func (k keys) link(id gateway.ID) string { return k.in(partition(id), "l:"+id.St
 // clicks, oldest first. TTL: the link's end and the retention.
 func (k keys) history(id gateway.ID) string { return k.in(partition(id), "h:"+id.String()) }
 
+// spent is a sorted set of a link that needs confirmation: the nonces that have
+// spent a click, by when. TTL: the link's expiry.
+func (k keys) spent(id gateway.ID) string { return k.in(partition(id), "s:"+id.String()) }
+
+// tries is a list of a link with a passphrase: the latest tries, laid out in
+// lua/try.lua. TTL: the link's expiry.
+func (k keys) tries(id gateway.ID) string { return k.in(partition(id), "t:"+id.String()) }
+
 // operations is a stream: operators' events of a partition's links. No TTL; it
 // is trimmed by age as it is written.
 func (k keys) operations(p int) string { return k.in(p, "ops") }
@@ -65,6 +73,10 @@ func (k keys) partitions() string { return k.prefix + ":partitions" }
 // cursors is a string: the 32 bytes that seal cursors, drawn by the first gateway
 // that ever started, so that any other opens them. No TTL.
 func (k keys) cursors() string { return k.prefix + ":cursors" }
+
+// daily is a string: the 32 bytes under which addresses are hashed on one day.
+// TTL: dailyLife.
+func (k keys) daily(day string) string { return k.prefix + ":daily:" + day }
 
 // horizon is a string: the longest time in milliseconds that any gateway ever
 // allowed from a link's issue until it is forgotten. No TTL.

@@ -69,17 +69,17 @@ func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gat
 		if err != nil || len(entries) == 0 {
 			return page, "", err
 		}
-		links, err := s.fetch(ctx, entries)
+		found, err := s.fetch(ctx, entries)
 		if err != nil {
 			return page, "", err
 		}
-		for i, link := range links {
+		for i, f := range found {
 			looked++
 			last = entries[i].position
-			if link != nil && matches(q, link) {
-				page.Links = append(page.Links, *link)
+			if f.link != nil && matches(q, f.link) {
+				page.Links = append(page.Links, *f.link)
 			}
-			if len(page.Links) == q.Limit && i+1 < len(links) {
+			if len(page.Links) == q.Limit && i+1 < len(found) {
 				return page, last, nil
 			}
 		}
@@ -92,9 +92,14 @@ func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gat
 	return page, last, nil
 }
 
-// fetch reads the links of entries, in one round trip. Nil stands for a link
-// that has been forgotten since.
-func (s *Store) fetch(ctx context.Context, entries []entry) ([]*gateway.Link, error) {
+// found is a link that an index named.
+type found struct {
+	link *gateway.Link // nil: it has been forgotten since
+	open bool          // whether it still has a permission, if only for grants
+}
+
+// fetch reads the links of entries, in one round trip.
+func (s *Store) fetch(ctx context.Context, entries []entry) ([]found, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
 	// Those of one partition are read by the same executions.
@@ -120,7 +125,7 @@ func (s *Store) fetch(ctx context.Context, entries []entry) ([]*gateway.Link, er
 	if err != nil {
 		return nil, err
 	}
-	links := make([]*gateway.Link, len(entries))
+	all := make([]found, len(entries))
 	for b, v := range replies {
 		r := replyOf(v)
 		now := r.number()
@@ -132,7 +137,7 @@ func (s *Store) fetch(ctx context.Context, entries []entry) ([]*gateway.Link, er
 			link, err := seen.link(entries[i].id)
 			switch {
 			case err == nil:
-				links[i] = &link
+				all[i] = found{&link, seen.open()}
 			case errors.Is(err, gateway.ErrRecord):
 				// One record of another version must not hide all the others.
 				s.options.Logger.WarnContext(ctx, "link left out of a listing", "link", entries[i].id.String(), "error", err)
@@ -141,5 +146,5 @@ func (s *Store) fetch(ctx context.Context, entries []entry) ([]*gateway.Link, er
 			}
 		}
 	}
-	return links, nil
+	return all, nil
 }

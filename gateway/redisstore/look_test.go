@@ -87,7 +87,7 @@ func TestUnseen(t *testing.T) {
 			is("prepare", s.Prepare(t.Context()), nil)
 			is("click", click(), test.want)
 			is("click again", click(), test.want)
-			_, err := s.Create(t.Context(), newLink(t), time.Hour, operator())
+			_, err := s.Create(t.Context(), newLink(t), gateway.Secrets{}, time.Hour, operator())
 			is("create", err, test.want)
 			_, _, err = s.Revoke(t.Context(), link.ID, "", operator())
 			is("revoke", err, nil)

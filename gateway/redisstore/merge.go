@@ -6,16 +6,18 @@ import (
 	"keyhole/gateway"
 )
 
-// entry is one link as an index has it.
+// entry is one link as an index has it, or one event.
 type entry struct {
 	id       gateway.ID
-	position string // orders entries, and resumes a listing after this one
+	position string        // orders entries, and resumes a listing after this one
+	event    gateway.Event // of a stream
 }
 
-// source is one index of one partition, read piece by piece.
+// source is one index or stream of one partition, read piece by piece.
 type source struct {
 	partition  int
-	generation int64
+	generation int64   // of an index
+	stream     string  // its key, of a stream
 	after      string  // position of the last entry that was read, empty: none
 	ahead      []entry // read, not yet taken
 	done       bool    // there is no more to read

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"keyhole/gateway"
 )
@@ -18,10 +17,6 @@ const (
 	endRevoked = 1
 	endUsedUp  = 2
 )
-
-// The flags of a permission. One that this version does not know is refused:
-// it may be a restriction.
-const flagPaused = 1
 
 // dispositionLetters are what a disposition is kept as; see dispositionOf.
 const dispositionLetters = "-ai"
@@ -45,46 +40,6 @@ func appendDisposition(b []byte, disposition string) []byte {
 	return append(b, letter...)
 }
 
-// permissionBody packs what a click is answered with.
-func permissionBody(l *gateway.Link) []byte {
-	b := appendString(nil, l.Ref.Storage)
-	b = appendString(b, l.Ref.Bucket)
-	b = appendString(b, l.Ref.Key)
-	version := ""
-	if l.Pin == gateway.PinVersion { // otherwise what is current at the click
-		version = l.Object.VersionID
-	}
-	b = appendString(b, version)
-	b = appendString(b, l.Filename)
-	b = appendDisposition(b, l.Disposition)
-	b = appendContentType(b, l.Object.ContentType)
-	if l.Pin == gateway.PinETag {
-		b = appendETag(b, l.Object.ETag)
-	}
-	return b
-}
-
-// parsePermission reads a permission whose head the script has judged.
-func parsePermission(record string, left time.Duration) (gateway.Permission, error) {
-	d := decoder{rest: record}
-	d.take(19)
-	p := gateway.Permission{Remaining: left}
-	p.Ref = gateway.ObjectRef{Storage: d.text(), Bucket: d.text(), Key: d.text()}
-	p.VersionID = d.text()
-	p.Filename = d.text()
-	p.Disposition = d.disposition()
-	p.ContentType = d.contentType()
-	switch {
-	case p.VersionID != "":
-		p.Pin = gateway.PinVersion
-	case d.rest != "":
-		p.Pin, p.ETag = gateway.PinETag, d.etag()
-	default:
-		p.Pin = gateway.PinNone
-	}
-	return p, d.end()
-}
-
 // disposition reads what appendDisposition wrote.
 func (d *decoder) disposition() string {
 	letter := d.take(1)
@@ -102,6 +57,22 @@ const (
 	sensitiveNo       = 1
 	sensitiveYes      = 2
 )
+
+// The bits of the byte that keeps how a link must be opened.
+const (
+	opensConfirmed  = 1
+	opensPassphrase = 2
+)
+
+// versionOf returns the version that a link's records are written in: the oldest
+// that can say all of it, so that gateways of the version before serve what they
+// understand, and refuse the rest.
+func versionOf(l *gateway.Link) byte {
+	if l.NeedsConfirmation() || len(l.Allow) > 0 || !l.NotBefore.IsZero() {
+		return versionRestricted
+	}
+	return version
+}
 
 // historyBody packs everything of a link but its times and counts, which the
 // script keeps in the head.
@@ -133,8 +104,42 @@ func historyBody(l *gateway.Link) []byte {
 		b = appendString(b, name)
 		b = appendString(b, l.Labels[name])
 	}
+	if versionOf(l) == versionRestricted {
+		b = appendRestrictions(b, l)
+	}
 	return b
 }
+
+// appendRestrictions appends what version 2 has behind version 1.
+func appendRestrictions(b []byte, l *gateway.Link) []byte {
+	opens := byte(0)
+	if l.Confirm {
+		opens |= opensConfirmed
+	}
+	if l.Passphrase {
+		opens |= opensPassphrase
+	}
+	b = append(b, opens)
+	b = binary.AppendUvarint(b, uint64(l.MaxClicks)) //nolint:gosec // Never negative.
+	b = appendString(b, packPrefixes(l.Allow))
+	return appendTime(b, l.NotBefore)
+}
+
+// restrictions reads what appendRestrictions wrote.
+func (d *decoder) restrictions(l *gateway.Link) {
+	opens := d.fixed(1)
+	l.Confirm, l.Passphrase = opens&opensConfirmed != 0, opens&opensPassphrase != 0
+	l.MaxClicks = d.number()
+	prefixes, err := unpackPrefixes(d.text())
+	l.Allow, l.NotBefore = prefixes, d.moment()
+	if d.err == nil && opens > opensConfirmed|opensPassphrase {
+		err = gateway.ErrRecord
+	}
+	d.err = errors.Join(d.err, err)
+}
+
+// historyHeadWidth is the length of what the scripts keep before a history's body.
+const historyHeadWidth = 41
 
 // endBody packs who ended a link and why: the script appends it to the history.
 func endBody(actor, reason string) []byte {
@@ -156,14 +161,18 @@ func (v view) link(id gateway.ID) (gateway.Link, error) {
 		return gateway.Link{}, gateway.ErrNotFound
 	}
 	d := decoder{rest: v.history}
-	if n := d.fixed(1); n != version {
-		return gateway.Link{}, fmt.Errorf("%w: history of version %d", gateway.ErrRecord, n)
+	format := d.fixed(1)
+	if format != version && format != versionRestricted {
+		return gateway.Link{}, fmt.Errorf("%w: history of version %d", gateway.ErrRecord, format)
 	}
 	end := d.fixed(1)
 	link := gateway.Link{ID: id, CreatedAt: moment(d.fixed(6)), ExpiresAt: moment(d.fixed(6))}
 	ended, forgotten, clicks := d.fixed(6), d.fixed(6), d.fixed(5)
 	d.take(10)
 	d.historyBody(&link)
+	if format == versionRestricted {
+		d.restrictions(&link)
+	}
 	if end == endRevoked {
 		link.RevokedAt, link.RevokedBy, link.RevokeReason = moment(ended), d.text(), d.text()
 	}
@@ -175,6 +184,12 @@ func (v view) link(id gateway.ID) (gateway.Link, error) {
 	}
 	link.Clicks = clicks
 	return link, v.judge(&link, end)
+}
+
+// open tells whether the link has a permission that has not come to its end.
+func (v view) open() bool {
+	live, err := parseHead(v.live)
+	return err == nil && live.expires > v.now
 }
 
 // judge sets the link's state and, unless the history has the final count, its
@@ -200,18 +215,16 @@ func (v view) judge(link *gateway.Link, end int64) error {
 		}
 		return nil
 	}
-	d := decoder{rest: v.live}
-	format, flags, expires := d.fixed(1), d.fixed(1), d.fixed(6)
-	notBefore := d.fixed(6)
-	link.Clicks = d.fixed(5)
+	live, err := parseHead(v.live)
+	link.Clicks = live.clicks
 	switch {
-	case d.err != nil:
-		return d.err
-	case format != version, flags&^flagPaused != 0, notBefore != 0:
-		return fmt.Errorf("%w: permission of version %d, flags %d, not before %d", gateway.ErrRecord, format, flags, notBefore)
-	case expires <= v.now:
-	case flags == flagPaused:
+	case err != nil:
+		return err
+	case live.expires <= v.now:
+	case live.flags&flagPaused != 0:
 		link.State = gateway.StatePaused
+	case live.notBefore > v.now:
+		link.State = gateway.StateNotYet
 	default:
 		link.State = gateway.StateActive
 	}

@@ -96,8 +96,9 @@ func TestRecords(t *testing.T) {
 		}
 	})
 	for name, spoil := range map[string]func(link gateway.Link){
-		"permission of another version": func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "0", "\x02") },
+		"permission of another version": func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "0", "\x03") },
 		"unknown flag":                  func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "1", "\x02") },
+		"unknown flag of version 2":     func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "0", "\x02\x04") },
 		"a start that is not enforced":  func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "13", "\x01") },
 		"cut permission":                func(l gateway.Link) { node.MustDo(t, "SET", permission(l.ID), "\x01\x00\x7f") },
 		"permission of another type": func(l gateway.Link) {
@@ -135,7 +136,7 @@ func TestRecords(t *testing.T) {
 	t.Run("history of another version", func(t *testing.T) {
 		link := create(t, s, newLink(t))
 		record := node.MustDo(t, "LINDEX", history(link.ID), "0")
-		node.MustDo(t, "LSET", history(link.ID), "0", "\x02"+record[1:])
+		node.MustDo(t, "LSET", history(link.ID), "0", "\x03"+record[1:])
 		for what, call := range map[string]func() error{
 			"get":    func() error { _, err := s.Get(t.Context(), link.ID); return err },
 			"list":   func() error { _, err := s.List(t.Context(), gateway.ListQuery{Limit: 500}); return err },

@@ -19,24 +19,30 @@ type script struct {
 // scripts are all that a Store runs. Their keys, arguments and returns stand in
 // the heads of their files.
 type scripts struct {
-	admit, fail                  script
-	create, revoke, read, events script
-	page, active, horizon        script
+	admit, spend, note, try, untry    script
+	create, change, revoke, revokeAll script
+	read, events, page                script
+	active, horizon                   script
 }
 
 // compile joins each script from the parts that it is made of.
 func compile() (scripts, error) {
 	var s scripts
 	for target, parts := range map[*script][]string{
-		&s.admit:   {"codec", "event", "admit"},
-		&s.fail:    {"codec", "event", "fail"},
-		&s.create:  {"codec", "view", "live", "create"},
-		&s.revoke:  {"codec", "event", "view", "live", "revoke"},
-		&s.read:    {"codec", "view", "read"},
-		&s.events:  {"codec", "events"},
-		&s.page:    {"codec", "page"},
-		&s.active:  {"codec", "active"},
-		&s.horizon: {"codec", "horizon"},
+		&s.admit:     {"codec", "event", "judge", "admit"},
+		&s.spend:     {"codec", "event", "judge", "live", "useup", "spend"},
+		&s.note:      {"codec", "event", "note"},
+		&s.try:       {"codec", "try"},
+		&s.untry:     {"untry"},
+		&s.create:    {"codec", "view", "operation", "live", "keep", "terms", "create"},
+		&s.change:    {"codec", "view", "operation", "live", "keep", "useup", "terms", "insert", "change"},
+		&s.revoke:    {"codec", "event", "view", "operation", "live", "end", "revoke"},
+		&s.revokeAll: {"codec", "event", "operation", "live", "end", "revokeall"},
+		&s.read:      {"codec", "view", "read"},
+		&s.events:    {"codec", "events"},
+		&s.page:      {"codec", "terms", "page"},
+		&s.active:    {"codec", "active"},
+		&s.horizon:   {"codec", "horizon"},
 	} {
 		for _, part := range parts {
 			text, err := sources.ReadFile("lua/" + part + ".lua")

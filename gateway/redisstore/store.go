@@ -22,7 +22,9 @@ type Options struct {
 	MaxLife        time.Duration // the longest life that policy allows a link
 	Retention      time.Duration // how long a link is known after its end
 	MaxClickEvents int           // how many clicks' events are kept over all links
-	Logger         *slog.Logger
+	// WaitReplicas is how many replicas must have a change before it is done.
+	WaitReplicas int
+	Logger       *slog.Logger
 	// Observe is told of every call: its name and result, which are of Calls
 	// and Results, and how long it took. It may be nil.
 	Observe func(call, result string, took time.Duration)
@@ -67,7 +69,7 @@ func New(client *Client, o Options) (*Store, error) {
 // Create implements gateway.Store. It is never repeated by itself: what was
 // lost on the way may have been stored, and is then simply a link that nobody
 // was given.
-func (s *Store) Create(ctx context.Context, link gateway.Link, life time.Duration, by gateway.Origin) (_ gateway.Link, err error) {
+func (s *Store) Create(ctx context.Context, link gateway.Link, secrets gateway.Secrets, life time.Duration, by gateway.Origin) (_ gateway.Link, err error) {
 	defer s.observe(callCreate, time.Now(), &err)
 	if err := checkLink(&link); err != nil {
 		return gateway.Link{}, err
@@ -82,8 +84,8 @@ func (s *Store) Create(ctx context.Context, link gateway.Link, life time.Duratio
 	}
 	generation := s.generation.Load()
 	for range 2 {
-		v, err := run(ctx, s.client.rest, s.scripts.create, false, s.createKeys(link.ID, generation),
-			s.createArgs(&link, life, by, generation)...)
+		v, err := s.write(ctx, s.client.rest, s.scripts.create, false, s.createKeys(&link, generation),
+			s.createArgs(&link, &secrets, life, by, generation)...)
 		if err != nil {
 			return gateway.Link{}, unavailable("create", err)
 		}
@@ -92,10 +94,15 @@ func (s *Store) Create(ctx context.Context, link gateway.Link, life time.Duratio
 		case "c":
 			link.CreatedAt, link.ExpiresAt = moment(r.number()), moment(r.number())
 			link.State, link.Clicks = gateway.StateActive, 0
+			if link.NotBefore.After(link.CreatedAt) {
+				link.State = gateway.StateNotYet
+			}
 			if r.err != nil {
 				return gateway.Link{}, unavailable("create", r.err)
 			}
 			return link, nil
+		case "y":
+			return gateway.Link{}, gateway.ErrNeverValid
 		case "x":
 			existing, err := s.viewed("create", r, link.ID)
 			if err != nil {
@@ -113,19 +120,36 @@ func (s *Store) Create(ctx context.Context, link gateway.Link, life time.Duratio
 }
 
 // createKeys names what a new link is written to.
-func (s *Store) createKeys(id gateway.ID, generation int64) []string {
-	p := partition(id)
-	return []string{
+func (s *Store) createKeys(link *gateway.Link, generation int64) []string {
+	id, p := link.ID, partition(link.ID)
+	keys := []string{
 		s.keys.link(id), s.keys.history(id), s.keys.clicks(p), s.keys.operations(p), s.keys.active(p),
 		s.keys.terms(p, generation), s.keys.names(p, generation),
 	}
+	return append(keys, s.confirmationKeys(link)...)
+}
+
+// confirmationKeys names what a link has besides where it needs confirmation.
+func (s *Store) confirmationKeys(link *gateway.Link) []string {
+	switch {
+	case link.Passphrase:
+		return []string{s.keys.spent(link.ID), s.keys.tries(link.ID)}
+	case link.NeedsConfirmation():
+		return []string{s.keys.spent(link.ID)}
+	}
+	return nil
 }
 
 // createArgs packs a new link.
-func (s *Store) createArgs(link *gateway.Link, life time.Duration, by gateway.Origin, generation int64) []any {
+func (s *Store) createArgs(link *gateway.Link, secrets *gateway.Secrets, life time.Duration, by gateway.Origin, generation int64) []any {
+	notBefore := int64(0)
+	if !link.NotBefore.IsZero() {
+		notBefore = max(link.NotBefore.UnixMilli(), 0)
+	}
 	args := []any{
 		link.ID[:], generation, generationWidth, life.Milliseconds(), s.options.Retention.Milliseconds(),
-		s.horizon.Load(), permissionBody(link), historyBody(link), operationBody(by, ""),
+		s.horizon.Load(), versionOf(link), permissionFlags(link), notBefore,
+		permissionBody(link, secrets), historyBody(link), operationBody(by, ""),
 		nameOf(link.Ref.Bucket, link.Ref.Key),
 		termAll, termBucket(link.Ref.Bucket), termCreator(link.CreatedBy),
 	}
@@ -162,33 +186,4 @@ func (s *Store) Get(ctx context.Context, id gateway.ID) (_ gateway.Link, err err
 		return gateway.Link{}, unavailable("get", err)
 	}
 	return s.viewed("get", replyOf(v), id)
-}
-
-// Revoke implements gateway.Store. It may be repeated: the first reason stays,
-// and a repeat, that by go-redis after a lost reply too, has changed nothing.
-// While Redis is evicting it works all the same.
-func (s *Store) Revoke(ctx context.Context, id gateway.ID, reason string, by gateway.Origin) (_ gateway.Link, changed bool, err error) {
-	defer s.observe(callRevoke, time.Now(), &err)
-	ctx, cancel, err := s.begin(ctx, s.client.rest)
-	defer cancel()
-	if err != nil {
-		return gateway.Link{}, false, err
-	}
-	p := partition(id)
-	v, err := run(ctx, s.client.rest, s.scripts.revoke, true,
-		[]string{s.keys.link(id), s.keys.history(id), s.keys.operations(p), s.keys.active(p)},
-		id[:], s.options.Retention.Milliseconds(), s.horizon.Load(),
-		endBody(by.Actor, reason), operationBody(by, reason))
-	if err != nil {
-		return gateway.Link{}, false, unavailable("revoke", err)
-	}
-	r := replyOf(v)
-	switch what := r.text(); what {
-	case "r", "l":
-		link, err := s.viewed("revoke", r, id)
-		return link, err == nil && what == "r", err
-	case "n":
-		return gateway.Link{}, false, gateway.ErrNotFound
-	}
-	return gateway.Link{}, false, unavailable("revoke", gateway.ErrRecord)
 }

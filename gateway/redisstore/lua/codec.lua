@@ -2,16 +2,27 @@
 -- of fixed width, so that one can be written in place. The layout is told here;
 -- the scripts, record.go and event.go read and write by it.
 --
--- Permission: 1 version, 2 flags (1 paused), 3-8 expires, 9-14 not before,
--- 15-19 clicks, 20- body of Go's making.
+-- Permission: 1 version, 2 flags (1 paused, 2 needs confirmation), 3-8 expires,
+-- 9-14 not before, 15-19 clicks, 20- body of Go's making. In version 2 stand
+-- before the body: 20-24 the most clicks (0: any number), 25-26 the length of
+-- the prefixes of addresses that are allowed (0: all are), and those, each a
+-- letter (4 or 6), the bits that count (1 byte) and the address (4 or 16).
 -- History: 1 version, 2 end (0 none, 1 revoked, 2 used up), 3-8 created,
 -- 9-14 expires, 15-20 ended, 21-26 forgotten, 27-31 clicks at the end,
 -- 32-41 newest operators' event, 42- body of Go's making, and after a
 -- revocation who and why.
+-- Version 2 is that of links with restrictions: a gateway that knows version 1
+-- alone refuses them, and serves all others.
 -- Event of a click in the history's list: 1 version, 2 kind, 3 method,
 -- 4 outcome, 5-10 time, 11-15 clicks so far, 16- client address.
 -- Times are Unix milliseconds, by this server's clock.
 local VERSION = 1
+
+-- Whether a permission or history is of a version that these scripts know.
+local function known(record)
+  local version = string.byte(record, 1)
+  return version == 1 or version == 2
+end
 
 local function int(s, from, width)
   local n = 0

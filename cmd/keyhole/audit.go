@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+)
+
+// followEvery is how often the feed is asked for what is new.
+const followEvery = time.Second
+
+// auditFlags is what audit was told.
+type auditFlags struct {
+	operator     operatorFlags
+	filter       client.AuditOptions
+	since, until string
+	limit        int
+	follow, json bool
+}
+
+// newAudit builds keyhole audit.
+func newAudit(world *surroundings) *cobra.Command {
+	f := &auditFlags{}
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Show what happened to all links, newest first; follow it; export it",
+		Long: `Shows the events of all links that the operator key may see: who issued, changed
+and revoked them, and who opened them, when, from where, and what came of it.
+
+With --json each event is one line, for jq and for archives. With --oldest they
+come in the order of time; --follow does that too, from now on, or from --since,
+and goes on until it is stopped.`,
+		Example: `  keyhole audit --since 24h --kind refused
+  keyhole audit --since 2026-11-01T00:00:00Z --oldest --limit 0 --json > november.jsonl
+  keyhole audit --follow`,
+		Args: exactly(0, "flags alone"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, world) },
+	}
+	f.operator.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.since, "since", "", "events since a time, such as 2026-11-25T08:00:00Z, or an age, such as 24h or 7d")
+	flags.StringVar(&f.until, "until", "", "events before a time or an age")
+	flags.StringVar(&f.filter.Kind, "kind", "", "events of this kind: issued, changed, paused, resumed, revoked, redirected, page, refused or failed")
+	flags.BoolVar(&f.filter.Oldest, "oldest", false, "the oldest first")
+	flags.BoolVar(&f.follow, "follow", false, "go on with what happens, until stopped")
+	flags.IntVar(&f.limit, "limit", 50, "how many events at most, 0: all")
+	flags.BoolVar(&f.json, "json", false, "print JSON, a line for each event")
+	return cmd
+}
+
+// run prints the feed.
+func (f *auditFlags) run(cmd *cobra.Command, world *surroundings) error {
+	now := time.Now()
+	var err error
+	if f.filter.Since, err = momentOf("since", f.since, now); err != nil {
+		return err
+	}
+	if f.filter.Until, err = momentOf("until", f.until, now); err != nil {
+		return err
+	}
+	switch {
+	case f.limit < 0:
+		return usage("--limit is at least 0", "leave it out for 50; 0 means all")
+	case f.follow && (f.until != "" || cmd.Flags().Changed("limit")):
+		return usage("--follow has no end, so --until and --limit contradict it", "leave them out")
+	case f.filter.Kind != "" && !slices.Contains(gateway.EventKinds(), gateway.EventKind(f.filter.Kind)):
+		return usage(fmt.Sprintf("there are no events of the kind %q", f.filter.Kind), "see: keyhole audit --help")
+	}
+	c, err := f.operator.client(world)
+	if err != nil {
+		return err
+	}
+	if f.follow {
+		if f.since == "" {
+			f.filter.Since = now
+		}
+		return f.followFeed(cmd.Context(), world, c)
+	}
+	return f.print(cmd.Context(), world, c)
+}
+
+// print prints up to limit events.
+func (f *auditFlags) print(ctx context.Context, world *surroundings, c *client.Client) error {
+	rows := [][]string{append(eventHeader(), "LINK", "OBJECT")}
+	left := f.limit
+	for {
+		f.filter.Limit = api.MaxLimit
+		if f.limit > 0 {
+			f.filter.Limit = min(left, api.MaxLimit)
+		}
+		page, err := c.Audit(ctx, f.filter)
+		if err != nil {
+			return err
+		}
+		for i := range page.Events {
+			if f.json {
+				if err := printLine(world, &page.Events[i]); err != nil {
+					return err
+				}
+				continue
+			}
+			rows = append(rows, auditRow(&page.Events[i]))
+		}
+		left -= len(page.Events)
+		atEnd := page.Next == "" || f.filter.Oldest && len(page.Events) == 0
+		if atEnd || f.limit > 0 && left <= 0 {
+			if !atEnd && !f.json {
+				defer fmt.Fprintf(world.stderr, "There may be more: --limit %[1]d shows up to %[1]d, --limit 0 all.\n", 2*f.limit)
+			}
+			break
+		}
+		f.filter.Cursor = page.Next
+	}
+	if f.json {
+		return nil
+	}
+	return printTable(world.stdout, rows)
+}
+
+// followFeed prints what happens until ctx ends. While the service cannot be
+// asked it says so, once, and goes on.
+func (f *auditFlags) followFeed(ctx context.Context, world *surroundings, c *client.Client) error {
+	f.filter.Oldest, f.filter.Limit = true, api.MaxLimit
+	away := false
+	for {
+		page, err := c.Audit(ctx, f.filter)
+		var refused *client.Error
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			f.filter.Cursor, away = page.Next, false
+		case errors.Is(err, client.ErrUnreachable), errors.As(err, &refused) && refused.Code == string(gateway.CodeUnavailable):
+			if !away {
+				away = true
+				fmt.Fprintf(world.stderr, "keyhole: %s; trying again\n", plain(err.Error()))
+			}
+		default:
+			return err
+		}
+		for i := range page.Events {
+			if err := f.printOne(world, &page.Events[i]); err != nil {
+				return err
+			}
+		}
+		if len(page.Events) == 0 {
+			timer := time.NewTimer(followEvery)
+			select {
+			case <-ctx.Done():
+				timer.Stop()
+				return nil
+			case <-timer.C:
+			}
+		}
+	}
+}
+
+// printOne prints one event of a feed that is followed: no table can be, whose
+// widths are not known yet.
+func (f *auditFlags) printOne(world *surroundings, e *api.Event) error {
+	if f.json {
+		return printLine(world, e)
+	}
+	cells := auditRow(e)
+	for i, cell := range cells {
+		cells[i] = plain(cell)
+	}
+	_, err := fmt.Fprintln(world.stdout, strings.Join(cells, "  "))
+	return err
+}
+
+// auditRow writes one event of the feed for people.
+func auditRow(e *api.Event) []string {
+	object := "-"
+	if e.Bucket != "" {
+		object = "s3://" + e.Bucket + "/" + e.Key
+	}
+	return append(eventRow(e), e.Link, object)
+}
+
+// printLine prints one event as a line of JSON. What could steer a terminal is
+// escaped.
+func printLine(world *surroundings, e *api.Event) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode an event: %w", err)
+	}
+	_, err = fmt.Fprintln(world.stdout, escapeJSON(string(text)))
+	return err
+}
+
+// momentOf reads a time, or an age before now; zero where nothing is said.
+func momentOf(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	age, err := gateway.ParseLife(text)
+	if err != nil {
+		return time.Time{}, usage(fmt.Sprintf("--%s is a time or an age, not %q", flag, text), "such as 2026-11-25T08:00:00Z, 24h or 7d")
+	}
+	return now.Add(-age), nil
+}

@@ -1,0 +1,68 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// The orders of the audit feed.
+const (
+	orderNewest = "newest"
+	orderOldest = "oldest"
+)
+
+// audit answers GET /api/v1/audit.
+func (a *API) audit(c echo.Context) error {
+	query, err := queryOf(c, "since", "until", "kind", "order", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	q := gateway.AuditQuery{
+		Kind: gateway.EventKind(query["kind"]), Oldest: query["order"] == orderOldest, Cursor: query["cursor"],
+	}
+	if q.Kind != "" && !slices.Contains(gateway.EventKinds(), q.Kind) {
+		return gateway.Errorf(gateway.CodeBadRequest, "kind is one of issued, changed, paused, resumed, revoked, redirected, page, refused and failed")
+	}
+	if order, ok := query["order"]; ok && order != orderNewest && order != orderOldest {
+		return gateway.Errorf(gateway.CodeBadRequest, "order is newest or oldest, whichever comes first")
+	}
+	if q.Since, err = timeOf(query, "since"); err != nil {
+		return err
+	}
+	if q.Until, err = timeOf(query, "until"); err != nil {
+		return err
+	}
+	if q.Limit, err = limitOf(query); err != nil {
+		return err
+	}
+	page, err := a.o.Service.Audit(c.Request().Context(), actorOf(c), q)
+	if err != nil {
+		return err
+	}
+	answer := api.EventPage{Events: make([]api.Event, len(page.Events)), Next: page.Next}
+	for i := range page.Events {
+		e := &page.Events[i]
+		answer.Events[i] = wireEvent(&e.Event)
+		answer.Events[i].Storage, answer.Events[i].Bucket, answer.Events[i].Key = e.Ref.Storage, e.Ref.Bucket, e.Ref.Key
+	}
+	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+}
+
+// timeOf reads a time of the query, zero where there is none.
+func timeOf(query map[string]string, name string) (time.Time, error) {
+	text, ok := query[name]
+	if !ok {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, gateway.Errorf(gateway.CodeBadRequest, "%s is a time such as 2026-11-25T08:00:00Z (RFC 3339)", name)
+	}
+	return t, nil
+}

@@ -1,0 +1,61 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// revokeLinks answers POST /api/v1/revocations.
+func (a *API) revokeLinks(c echo.Context) error {
+	var body api.RevocationRequest
+	if err := decode(c, &body); err != nil {
+		return err
+	}
+	request := gateway.BulkRequest{All: body.All, Reason: body.Reason, DryRun: body.DryRun}
+	for _, f := range []struct {
+		name  string
+		asked *string
+		into  *string
+	}{
+		{"bucket", body.Bucket, &request.Bucket},
+		{"prefix", body.Prefix, &request.Prefix},
+		{"key", body.Key, &request.Key},
+		{"created_by", body.CreatedBy, &request.CreatedBy},
+	} {
+		if f.asked == nil {
+			continue
+		}
+		if *f.asked == "" { // it would select everything
+			return emptyFilter(f.name)
+		}
+		*f.into = *f.asked
+	}
+	if body.Label != nil {
+		var ok bool
+		if request.LabelName, request.LabelValue, ok = splitLabel(*body.Label); !ok {
+			return &gateway.Error{
+				Code: gateway.CodeInvalid, Message: "the request names something that cannot be: see errors",
+				Fields: []gateway.FieldError{{Field: "label", Code: "invalid", Message: "a label is written name=value"}},
+			}
+		}
+	}
+	result, err := a.o.Service.RevokeAll(c.Request().Context(), actorOf(c), &request)
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, http.StatusOK, api.MediaType, api.Revocation{
+		Matched: result.Matched, Revoked: result.Revoked, Done: result.Done,
+	})
+}
+
+// emptyFilter refuses a filter that is there and says nothing.
+func emptyFilter(name string) error {
+	return &gateway.Error{
+		Code: gateway.CodeInvalid, Message: "the request names something that cannot be: see errors",
+		Fields: []gateway.FieldError{{Field: name, Code: "empty", Message: "empty, so it selects nothing in particular; leave it out"}},
+	}
+}

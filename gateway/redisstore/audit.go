@@ -1,0 +1,240 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"keyhole/gateway"
+)
+
+// streams is how many streams of events there are: one of operators' and one of
+// clicks' in each partition.
+const streams = 2 * partitions
+
+// feed is where a page of the audit feed begins: in each stream after, or before
+// where the newest come first, an entry of its own. One place for all of them
+// would not do: an event that a stream is given a moment later may have the time
+// of one that was read from another. The cursor holds until in 6 bytes and each
+// place in 10.
+type feed struct {
+	query  *gateway.AuditQuery
+	since  int64           // milliseconds
+	until  int64           // milliseconds, 0: no such end
+	places [streams]string // as operationAt has it, empty: from since or until on
+}
+
+// Audit implements gateway.Store: the streams of all partitions, joined by time.
+// One page looks at lookBudget events at most.
+func (s *Store) Audit(ctx context.Context, q gateway.AuditQuery) (_ gateway.AuditPage, err error) {
+	defer s.observe(callAudit, time.Now(), &err)
+	q.Limit = max(q.Limit, 1)
+	filter := auditFilter(&q)
+	position, now, _, err := s.span(ctx, cursorAudit, filter, q.Cursor)
+	if err != nil {
+		return gateway.AuditPage{}, err
+	}
+	f, err := newFeed(&q, position, now)
+	if err != nil {
+		return gateway.AuditPage{}, err
+	}
+	page, more, err := s.auditPage(ctx, f)
+	if err != nil {
+		return gateway.AuditPage{}, unavailable("audit", err)
+	}
+	if more || q.Oldest {
+		page.Next = s.cursors.Load().seal(cursorAudit, filter, f.position())
+	}
+	return page, nil
+}
+
+// auditFilter packs what a page selects, for its cursor.
+func auditFilter(q *gateway.AuditQuery) string {
+	b := appendTime(appendTime(nil, q.Since), q.Until)
+	b = appendString(b, string(q.Kind))
+	return string(strconv.AppendBool(b, q.Oldest))
+}
+
+// newFeed reads a position, empty for the first page.
+func newFeed(q *gateway.AuditQuery, position string, now int64) (*feed, error) {
+	f := &feed{query: q}
+	if !q.Since.IsZero() {
+		f.since = max(q.Since.UnixMilli(), 0)
+	}
+	if !q.Until.IsZero() {
+		f.until = max(q.Until.UnixMilli(), 1)
+	}
+	if f.until == 0 && !q.Oldest {
+		f.until = now + 1 // What happens between two pages would come out of turn.
+	}
+	if position == "" {
+		return f, nil
+	}
+	d := decoder{rest: position}
+	f.until = d.fixed(6)
+	for i := range f.places {
+		if place := d.take(uint64(len(noOperation))); place != noOperation {
+			f.places[i] = place
+		}
+	}
+	if d.err != nil || d.rest != "" {
+		return nil, gateway.ErrCursor
+	}
+	return f, nil
+}
+
+// position packs where the next page begins.
+func (f *feed) position() string {
+	var b strings.Builder
+	b.Write(binary.BigEndian.AppendUint64(nil, uint64(f.until)<<16)[:6]) //nolint:gosec // 48 bits of milliseconds.
+	for _, place := range f.places {
+		if place == "" {
+			place = noOperation
+		}
+		b.WriteString(place)
+	}
+	return b.String()
+}
+
+// auditPage takes events until the page is full, the budget is spent or nothing is
+// left, and moves the places on behind what was looked at.
+func (s *Store) auditPage(ctx context.Context, f *feed) (page gateway.AuditPage, more bool, err error) {
+	w := s.walkStreams(f)
+	q := f.query
+	for looked := 0; looked < lookBudget && len(page.Events) < q.Limit; {
+		entries, err := w.take(ctx, min(max(q.Limit, 50), lookPiece, lookBudget-looked))
+		if err != nil || len(entries) == 0 {
+			return page, false, err
+		}
+		links, err := s.fetch(ctx, entries)
+		if err != nil {
+			return page, false, err
+		}
+		for i, e := range entries {
+			if len(page.Events) == q.Limit {
+				return page, true, nil
+			}
+			looked++
+			place := e.position[:len(noOperation)]
+			f.places[e.position[len(noOperation)]] = place
+			if event, ok := f.selects(e.event, links[i].link); ok {
+				page.Events = append(page.Events, event)
+			}
+		}
+	}
+	more, err = w.more(ctx)
+	return page, more, err
+}
+
+// selects tells whether an event belongs on the page, and joins it with its link's
+// object. link is nil where it is not known any more.
+func (f *feed) selects(e gateway.Event, link *gateway.Link) (gateway.AuditEvent, bool) {
+	event := gateway.AuditEvent{Event: e}
+	if link != nil {
+		event.Ref = link.Ref
+	}
+	return event, (f.query.Kind == "" || e.Kind == f.query.Kind) &&
+		(f.query.Match == nil || link != nil && f.query.Match(link.Ref))
+}
+
+// walkStreams goes through the events of all streams.
+func (s *Store) walkStreams(f *feed) walk {
+	m := &merge{
+		piece:  firstPiece,
+		before: func(a, b string) bool { return a > b },
+		fetch: func(ctx context.Context, sources []*source, n int) error {
+			return s.fetchEvents(ctx, f, sources, n)
+		},
+	}
+	if f.query.Oldest {
+		m.before = func(a, b string) bool { return a < b }
+	}
+	for p := range partitions {
+		for i, key := range []string{s.keys.operations(p), s.keys.clicks(p)} {
+			m.sources = append(m.sources, &source{partition: 2*p + i, stream: key, after: f.places[2*p+i]})
+		}
+	}
+	return walk{m}
+}
+
+// fetchEvents reads the next n events of each stream.
+func (s *Store) fetchEvents(ctx context.Context, f *feed, sources []*source, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	pipe := s.client.rest.Pipeline()
+	commands := make([]*redis.Cmd, len(sources))
+	for i, src := range sources {
+		first, last := strconv.FormatInt(f.since, 10), "+"
+		if f.until > 0 {
+			last = "(" + strconv.FormatInt(f.until, 10) + "-0"
+		}
+		if f.query.Oldest {
+			if src.after != "" {
+				first = "(" + streamID(src.after)
+			}
+			commands[i] = pipe.Do(ctx, "xrange", src.stream, first, last, "count", n)
+			continue
+		}
+		if src.after != "" {
+			last = "(" + streamID(src.after)
+		}
+		commands[i] = pipe.Do(ctx, "xrevrange", src.stream, last, first, "count", n)
+	}
+	_, _ = pipe.Exec(ctx) // The errors are in the commands.
+	for i, command := range commands {
+		list, err := command.Slice()
+		if err != nil {
+			return err
+		}
+		sources[i].done = len(list) < n
+		entries := make([]entry, len(list))
+		for j, v := range list {
+			if entries[j], err = eventEntry(sources[i], v); err != nil {
+				return err
+			}
+		}
+		sources[i].read(entries)
+	}
+	return nil
+}
+
+// streamID writes a place as Redis names it.
+func streamID(place string) string {
+	d := decoder{rest: place}
+	ms := strconv.FormatInt(d.fixed(6), 10)
+	return ms + "-" + strconv.FormatInt(d.fixed(4), 10)
+}
+
+// eventEntry reads one entry of a stream: its ID, and a version and a value. Its
+// position is its place and the stream.
+func eventEntry(src *source, v any) (entry, error) {
+	r := replyOf(v)
+	id := r.text()
+	fields := &reply{rest: r.list()}
+	format, record := fields.text(), fields.text()
+	if r.err != nil || fields.err != nil || format != strconv.Itoa(version) {
+		return entry{}, fmt.Errorf("%w: event in a stream", gateway.ErrRecord)
+	}
+	before, after, _ := strings.Cut(id, "-")
+	ms, strange := strconv.ParseInt(before, 10, 64)
+	seq, odd := strconv.ParseInt(after, 10, 64)
+	if strange != nil || odd != nil {
+		return entry{}, fmt.Errorf("%w: id of an event", gateway.ErrRecord)
+	}
+	var event gateway.Event
+	var err error
+	if src.partition%2 == 0 {
+		var o operation
+		o, err = parseOperation(ms, seq, record)
+		event = o.Event
+	} else {
+		event, err = parseStreamed(ms, record)
+	}
+	position := string(operationAt(ms, seq)) + string([]byte{byte(src.partition)}) //nolint:gosec // Under streams.
+	return entry{id: event.Link, position: position, event: event}, err
+}

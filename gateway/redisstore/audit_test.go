@@ -1,0 +1,129 @@
+package redisstore_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+)
+
+// feedOf reads the feed page by page, until it is at its end.
+func feedOf(t *testing.T, s *redisstore.Store, q gateway.AuditQuery) (all []gateway.AuditEvent, next string) {
+	t.Helper()
+	for range 1000 {
+		page, err := s.Audit(t.Context(), q)
+		if err != nil {
+			t.Fatalf("audit: %v", err)
+		}
+		if len(page.Events) > q.Limit {
+			t.Fatalf("%d events on a page of %d", len(page.Events), q.Limit)
+		}
+		all = append(all, page.Events...)
+		if page.Next == "" || q.Oldest && len(page.Events) == 0 {
+			return all, page.Next
+		}
+		q.Cursor = page.Next
+	}
+	t.Fatal("the feed does not come to an end")
+	return nil, ""
+}
+
+// toldOf writes events in short, sorted: those of one millisecond have no order.
+func toldOf(events []gateway.AuditEvent) []string {
+	var all []string
+	for _, e := range events {
+		all = append(all, fmt.Sprint(e.Link, " ", e.Kind, " ", e.Outcome, " ", e.Actor, " ", e.Address, " ", e.Reason, " ", e.Ref.Key))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func testAudit(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	var want []string
+	ids := make([]gateway.ID, 20)
+	for i := range ids {
+		link := newLink(t)
+		link.Ref.Key = fmt.Sprintf("k%d", i%2)
+		ids[i] = create(t, s, link).ID
+		admit(t, s, ids[i], "GET")
+		if _, _, err := s.Revoke(t.Context(), ids[i], "wrong", operator()); err != nil {
+			t.Fatalf("revoke: %v", err)
+		}
+		admit(t, s, ids[i], "POST")
+		for _, event := range []string{"issued  alice 192.0.2.7 ", "redirected redirected  203.0.113.9 ", "revoked  alice 192.0.2.7 wrong", "refused revoked  203.0.113.9 "} {
+			want = append(want, fmt.Sprint(ids[i], " ", event, " k", i%2))
+		}
+	}
+	slices.Sort(want)
+	newest, _ := feedOf(t, s, gateway.AuditQuery{Limit: 7})
+	equal(t, "newest first", toldOf(newest), want)
+	if !slices.IsSortedFunc(newest, func(a, b gateway.AuditEvent) int { return b.Time.Compare(a.Time) }) {
+		t.Error("the newest do not come first")
+	}
+	oldest, next := feedOf(t, s, gateway.AuditQuery{Limit: 7, Oldest: true})
+	equal(t, "oldest first", toldOf(oldest), want)
+	if !slices.IsSortedFunc(oldest, func(a, b gateway.AuditEvent) int { return a.Time.Compare(b.Time) }) {
+		t.Error("the oldest do not come first")
+	}
+	// What happens later is behind the end that was reached, and nothing else is.
+	admit(t, s, ids[3], "GET")
+	later, next := feedOf(t, s, gateway.AuditQuery{Limit: 7, Oldest: true, Cursor: next})
+	equal(t, "later", len(later), 1)
+	again, _ := feedOf(t, s, gateway.AuditQuery{Limit: 7, Oldest: true, Cursor: next})
+	equal(t, "nothing later", len(again), 0)
+
+	revoked, _ := feedOf(t, s, gateway.AuditQuery{Limit: 3, Kind: gateway.EventRevoked})
+	equal(t, "of one kind", len(revoked), len(ids))
+	scoped, _ := feedOf(t, s, gateway.AuditQuery{Limit: 50, Match: func(r gateway.ObjectRef) bool { return r.Key == "k1" }})
+	equal(t, "in scope", len(scoped), 41)
+	at := oldest[len(oldest)/2].Time
+	since, _ := feedOf(t, s, gateway.AuditQuery{Limit: 9, Since: at})
+	until, _ := feedOf(t, s, gateway.AuditQuery{Limit: 9, Until: at})
+	equal(t, "since and until", len(since)+len(until), len(want)+1)
+	for _, e := range since {
+		if e.Time.Before(at) {
+			t.Errorf("an event of %v since %v", e.Time, at)
+		}
+	}
+	for _, e := range until {
+		if !e.Time.Before(at) {
+			t.Errorf("an event of %v until %v", e.Time, at)
+		}
+	}
+	page, err := s.Audit(t.Context(), gateway.AuditQuery{Limit: 1})
+	if err != nil {
+		t.Fatalf("audit: %v", err)
+	}
+	for name, q := range map[string]gateway.AuditQuery{
+		"forged": {Cursor: page.Next[:len(page.Next)-2] + "AA"}, "of another order": {Cursor: page.Next, Oldest: true},
+		"of other filters": {Cursor: page.Next, Since: time.Unix(1, 0)}, "noise": {Cursor: "x"},
+	} {
+		if _, err := s.Audit(t.Context(), q); !errors.Is(err, gateway.ErrCursor) {
+			t.Errorf("cursor %s: %v", name, err)
+		}
+	}
+}
+
+// TestForgottenLinks sees their events stay in the feed, but not for whoever sees
+// only some objects: nobody knows any more which theirs was.
+func TestForgottenLinks(t *testing.T) {
+	g := startSingle(t)
+	prefix := newPrefix()
+	s := open(t, g.client, withPrefix(prefix))
+	link := create(t, s, newLink(t))
+	g.nodes[0].MustDo(t, "DEL", prefix+":"+partitionOf(link.ID)+":h:"+link.ID.String())
+	all, _ := feedOf(t, s, gateway.AuditQuery{Limit: 5})
+	if len(all) != 1 || all[0].Link != link.ID || all[0].Ref != (gateway.ObjectRef{}) {
+		t.Errorf("got %+v", all)
+	}
+	some, _ := feedOf(t, s, gateway.AuditQuery{Limit: 5, Match: func(gateway.ObjectRef) bool { return true }})
+	if len(some) != 0 {
+		t.Errorf("a key that sees some objects got %+v", some)
+	}
+}

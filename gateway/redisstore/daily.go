@@ -1,0 +1,39 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"keyhole/gateway"
+)
+
+const (
+	dailyLength = 32
+	// dailyLife is how long a day's key lives: it may be drawn a day ahead, and its
+	// own day ends up to 48 hours after that.
+	dailyLife = 49 * time.Hour
+)
+
+// DailyKey implements audit.DailyKeys: the first gateway that asks draws the key.
+func (s *Store) DailyKey(ctx context.Context, day string) (_ []byte, err error) {
+	defer s.observe(callDaily, time.Now(), &err)
+	ctx, cancel, err := s.begin(ctx, s.client.rest)
+	defer cancel()
+	if err != nil {
+		return nil, err
+	}
+	drawn := make([]byte, dailyLength)
+	_, _ = rand.Read(drawn) // It never fails.
+	pipe := s.client.rest.Pipeline()
+	pipe.SetNX(ctx, s.keys.daily(day), drawn, dailyLife)
+	key := pipe.Get(ctx, s.keys.daily(day))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, unavailable("daily key", err)
+	}
+	if len(key.Val()) != dailyLength {
+		return nil, unavailable("daily key", fmt.Errorf("%w: key of %d bytes", gateway.ErrRecord, len(key.Val())))
+	}
+	return []byte(key.Val()), nil
+}

@@ -1,0 +1,416 @@
+package redisstore_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+)
+
+// window is the tests' resume window.
+const window = 10 * time.Minute
+
+// limited returns a link that needs confirmation, for so many clicks.
+func limited(tb testing.TB, clicks int64) gateway.Link {
+	tb.Helper()
+	link := newLink(tb)
+	link.MaxClicks = clicks
+	return link
+}
+
+// secrets are those of every restricted link in the tests.
+func secrets() gateway.Secrets {
+	return gateway.Secrets{Key: [16]byte([]byte("0123456789abcdef")), Passphrase: "\x01kept"}
+}
+
+// restrict stores a link with restrictions.
+func restrict(tb testing.TB, s *redisstore.Store, link gateway.Link, life ...time.Duration) gateway.Link {
+	tb.Helper()
+	lives := time.Hour
+	if len(life) > 0 {
+		lives = life[0]
+	}
+	created, err := s.Create(tb.Context(), link, secrets(), lives, operator())
+	if err != nil {
+		tb.Fatalf("create: %v", err)
+	}
+	return created
+}
+
+// attempt puts a click before the store.
+func attempt(tb testing.TB, s *redisstore.Store, a gateway.Attempt) gateway.Admission {
+	tb.Helper()
+	admission, err := s.Admit(tb.Context(), a)
+	if err != nil {
+		tb.Fatalf("admit: %v", err)
+	}
+	return admission
+}
+
+// spend posts a form and returns what came of it.
+func spend(tb testing.TB, s *redisstore.Store, id gateway.ID, nonce string) gateway.Spent {
+	tb.Helper()
+	spent, err := s.Spend(tb.Context(), gateway.Attempt{ID: id, Method: "POST", Address: "203.0.113.9"}, nonce, window)
+	if err != nil {
+		tb.Fatalf("spend: %v", err)
+	}
+	return spent
+}
+
+func testRestrictions(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	prefixes := func(texts ...string) (all []netip.Prefix) {
+		for _, text := range texts {
+			all = append(all, netip.MustParsePrefix(text))
+		}
+		return all
+	}
+	full := limited(t, 1_000_000)
+	full.Confirm, full.Passphrase = true, true
+	full.Allow = prefixes("192.0.2.0/25", "198.51.100.7/32", "2001:db8:8000::/33", "0.0.0.0/5")
+	full.NotBefore = time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
+	created := restrict(t, s, full)
+	full.State, full.CreatedAt, full.ExpiresAt = gateway.StateActive, created.CreatedAt, created.ExpiresAt
+	equal(t, "created", plain(created), plain(full))
+	equal(t, "got", plain(get(t, s, full.ID)), plain(full))
+
+	plainLink := newLink(t)
+	plainLink.Allow = full.Allow
+	restrict(t, s, plainLink)
+	for client, want := range map[string]gateway.Outcome{
+		"192.0.2.0": gateway.OutcomeRedirected, "192.0.2.127": gateway.OutcomeRedirected,
+		"192.0.2.128": gateway.OutcomeAddressNotAllowed, "198.51.100.7": gateway.OutcomeRedirected,
+		"198.51.100.6": gateway.OutcomeAddressNotAllowed, "::ffff:192.0.2.1": gateway.OutcomeRedirected,
+		"2001:db8:8000::1": gateway.OutcomeRedirected, "2001:db8:ffff::1": gateway.OutcomeRedirected,
+		"2001:db8:7fff::1": gateway.OutcomeAddressNotAllowed, "7.255.255.255": gateway.OutcomeRedirected,
+		"8.0.0.0": gateway.OutcomeAddressNotAllowed, "700::": gateway.OutcomeAddressNotAllowed,
+		"": gateway.OutcomeAddressNotAllowed, // not known
+	} {
+		a := gateway.Attempt{ID: plainLink.ID, Method: "GET"}
+		if client != "" {
+			a.Client = netip.MustParseAddr(client)
+		}
+		equal(t, "from "+client, attempt(t, s, a).Outcome, want)
+	}
+	for bits, inside := range map[string][2]string{
+		"2001:db8::/32": {"2001:db8:ffff::", "2001:db9::"}, "::/0": {"2001:db8::", "192.0.2.1"},
+		"0.0.0.0/0": {"192.0.2.1", "2001:db8::"}, "2001:db8::1/128": {"2001:db8::1", "2001:db8::2"},
+	} {
+		link := newLink(t)
+		link.Allow = prefixes(bits)
+		restrict(t, s, link)
+		for i, want := range []gateway.Outcome{gateway.OutcomeRedirected, gateway.OutcomeAddressNotAllowed} {
+			a := gateway.Attempt{ID: link.ID, Method: "HEAD", Client: netip.MustParseAddr(inside[i])}
+			equal(t, bits+" from "+inside[i], attempt(t, s, a).Outcome, want)
+		}
+	}
+
+	later := newLink(t)
+	later.NotBefore = time.Now().Add(30 * time.Minute).UTC().Truncate(time.Millisecond)
+	equal(t, "state before the start", restrict(t, s, later).State, gateway.StateNotYet)
+	equal(t, "state before the start", get(t, s, later.ID).State, gateway.StateNotYet)
+	equal(t, "before the start", admit(t, s, later.ID, "GET"), gateway.OutcomeNotYet)
+	never := newLink(t)
+	never.NotBefore = time.Now().Add(2 * time.Hour)
+	if _, err := s.Create(t.Context(), never, secrets(), time.Hour, operator()); !errors.Is(err, gateway.ErrNeverValid) {
+		t.Errorf("a link that ends before it begins: %v", err)
+	}
+	if _, err := s.Get(t.Context(), never.ID); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("it was kept: %v", err)
+	}
+}
+
+// testConfirmation sees that nothing but Spend counts a click of such a link.
+func testConfirmation(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	link := restrict(t, s, limited(t, 2))
+	for _, tt := range []struct {
+		a    gateway.Attempt
+		want gateway.Outcome
+	}{
+		{gateway.Attempt{Method: "GET", Page: true}, gateway.OutcomePage},
+		{gateway.Attempt{Method: "HEAD", Page: true}, gateway.OutcomePage},
+		{gateway.Attempt{Method: "GET"}, gateway.OutcomeConfirmationRequired},
+		{gateway.Attempt{Method: "GET", Page: true, Grant: "forged"}, ""},
+		{gateway.Attempt{Method: "POST", Page: true}, ""},
+	} {
+		tt.a.ID, tt.a.Address = link.ID, "203.0.113.9"
+		admission := attempt(t, s, tt.a)
+		equal(t, tt.a.Method+" outcome", admission.Outcome, tt.want)
+		equal(t, tt.a.Method+" link", plain(admission.Link), plain(link))
+		equal(t, tt.a.Method+" secrets", admission.Permission.Secrets, secrets())
+		if skew := time.Since(admission.Now).Abs(); skew > time.Minute || admission.UsedUp {
+			t.Errorf("%s: now is off by %v, used up %v", tt.a.Method, skew, admission.UsedUp)
+		}
+	}
+	equal(t, "clicks", get(t, s, link.ID).Clicks, 0)
+	for _, o := range []gateway.Outcome{gateway.OutcomeWrongPassphrase, gateway.OutcomeRateLimited, gateway.OutcomeBadRequest} {
+		if err := s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.EventRefused, o); err != nil {
+			t.Errorf("note %s: %v", o, err)
+		}
+	}
+	list, err := s.Events(t.Context(), link.ID, "", 50)
+	if err != nil {
+		t.Fatalf("events: %v", err)
+	}
+	var told []string
+	for _, e := range list.Events {
+		told = append(told, fmt.Sprint(e.Kind, " ", e.Outcome, " ", e.Method))
+	}
+	equal(t, "events", told, []string{
+		"refused bad_request POST", "refused rate_limited POST", "refused wrong_passphrase POST",
+		"refused confirmation_required GET", "page page GET", "issued  ",
+	})
+}
+
+func testSpend(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	link := restrict(t, s, limited(t, 5))
+	first := spend(t, s, link.ID, "nonce-a")
+	equal(t, "first", first.Outcome, gateway.OutcomeRedirected)
+	equal(t, "grant", first.GrantEnd.Sub(first.Now), window)
+	again := spend(t, s, link.ID, "nonce-a")
+	equal(t, "the same page again", again.Outcome, gateway.OutcomeResumed)
+	equal(t, "its grant", again.GrantEnd, first.GrantEnd)
+	equal(t, "without nonce", spend(t, s, link.ID, "").Outcome, gateway.OutcomeRedirected)
+	equal(t, "without nonce again", spend(t, s, link.ID, "").Outcome, gateway.OutcomeRedirected)
+	equal(t, "clicks", get(t, s, link.ID).Clicks, 3)
+
+	// Many at once spend what is left and no more, each nonce once.
+	var mu sync.Mutex
+	outcomes := map[gateway.Outcome]int{}
+	var posting sync.WaitGroup
+	for i := range 12 {
+		posting.Go(func() {
+			spent, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, fmt.Sprint("nonce-", i%4), window)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Errorf("spend: %v", err)
+			}
+			outcomes[spent.Outcome]++
+		})
+	}
+	posting.Wait()
+	equal(t, "redirected", outcomes[gateway.OutcomeRedirected], 2)
+	equal(t, "all", outcomes[gateway.OutcomeRedirected]+outcomes[gateway.OutcomeResumed]+outcomes[gateway.OutcomeUsedUp], 12)
+	used := get(t, s, link.ID)
+	equal(t, "state", used.State, gateway.StateUsedUp)
+	equal(t, "clicks", used.Clicks, 5)
+	equal(t, "expires", used.ExpiresAt, link.ExpiresAt)
+
+	unlimited := newLink(t)
+	unlimited.Confirm = true
+	restrict(t, s, unlimited)
+	for range 3 {
+		equal(t, "confirmed", spend(t, s, unlimited.ID, "").Outcome, gateway.OutcomeRedirected)
+	}
+	equal(t, "clicks of an unlimited link", get(t, s, unlimited.ID).Clicks, 3)
+	equal(t, "its state", get(t, s, unlimited.ID).State, gateway.StateActive)
+
+	short := restrict(t, s, limited(t, 1), time.Minute)
+	spent := spend(t, s, short.ID, "")
+	if until := spent.GrantEnd; until.After(short.ExpiresAt) {
+		t.Errorf("the grant ends %v after the link", until.Sub(short.ExpiresAt))
+	}
+	if _, err := s.Spend(t.Context(), gateway.Attempt{ID: create(t, s, newLink(t)).ID, Method: "POST"}, "", window); !errors.Is(err, gateway.ErrUnavailable) {
+		t.Errorf("spend of a plain link: %v", err)
+	}
+	equal(t, "a miss", spend(t, s, newID(t), "").Outcome, gateway.OutcomeNotFound)
+}
+
+// testUseUp sees a link whose clicks are spent live on for grants, until it is
+// revoked.
+func testUseUp(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	link := restrict(t, s, limited(t, 1))
+	equal(t, "last click", spend(t, s, link.ID, "page").Outcome, gateway.OutcomeRedirected)
+	granted := attempt(t, s, gateway.Attempt{ID: link.ID, Method: "GET", Grant: "one"})
+	equal(t, "with a grant", []any{granted.Outcome, granted.UsedUp}, []any{gateway.Outcome(""), true})
+	if left := granted.Permission.Remaining; left > window || left < window-time.Minute {
+		t.Errorf("%v left for grants, want about %v", left, window)
+	}
+	equal(t, "without", attempt(t, s, gateway.Attempt{ID: link.ID, Method: "GET", Page: true}).Outcome, gateway.OutcomeUsedUp)
+	equal(t, "a HEAD", attempt(t, s, gateway.Attempt{ID: link.ID, Method: "HEAD"}).Outcome, gateway.OutcomeUsedUp)
+	equal(t, "its page again", spend(t, s, link.ID, "page").Outcome, gateway.OutcomeResumed)
+	equal(t, "another page", spend(t, s, link.ID, "other").Outcome, gateway.OutcomeUsedUp)
+	active, err := s.Active(t.Context())
+	if err != nil || active != 0 {
+		t.Errorf("%d links are active, %v; want none", active, err)
+	}
+
+	revoked, changed, err := s.Revoke(t.Context(), link.ID, "mistake", operator())
+	if err != nil || !changed || revoked.State != gateway.StateUsedUp {
+		t.Errorf("revoke: %s, changed %v, %v; want used_up, changed", revoked.State, changed, err)
+	}
+	equal(t, "its grants", attempt(t, s, gateway.Attempt{ID: link.ID, Method: "GET", Grant: "one"}).Outcome, gateway.OutcomeUsedUp)
+	equal(t, "its page", spend(t, s, link.ID, "page").Outcome, gateway.OutcomeUsedUp)
+	if _, changed, err := s.Revoke(t.Context(), link.ID, "", operator()); err != nil || changed {
+		t.Errorf("revoke again: changed %v, %v", changed, err)
+	}
+	list, err := s.Events(t.Context(), link.ID, "", 50)
+	if err != nil || len(list.Events) == 0 {
+		t.Fatalf("events: %v", err)
+	}
+	count := map[gateway.EventKind]int{}
+	for _, e := range list.Events {
+		count[e.Kind]++
+	}
+	equal(t, "events", count, map[gateway.EventKind]int{
+		gateway.EventIssued: 1, gateway.EventRedirected: 2, gateway.EventRefused: 4, gateway.EventRevoked: 1,
+	})
+}
+
+func testTries(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	link := newLink(t)
+	link.Passphrase = true
+	restrict(t, s, link)
+	try := func(whose string) gateway.Try {
+		t.Helper()
+		tried, err := s.Try(t.Context(), link.ID, whose)
+		if err != nil {
+			t.Fatalf("try: %v", err)
+		}
+		return tried
+	}
+	refused := func(whose string) {
+		t.Helper()
+		tried := try(whose)
+		if tried.Reserved != "" || tried.Wait < 14*time.Minute || tried.Wait > 15*time.Minute {
+			t.Errorf("%s: reserved %q, wait %v; want to wait for 15 minutes", whose, tried.Reserved, tried.Wait)
+		}
+	}
+	for range 5 {
+		if try("client-a").Reserved == "" {
+			t.Fatal("one of the first five tries was refused")
+		}
+	}
+	refused("client-a")
+	right := try("client-b")
+	for range 3 { // A right one gives its try back.
+		if err := s.Untry(t.Context(), link.ID, right); err != nil {
+			t.Fatalf("untry: %v", err)
+		}
+		right = try("client-b")
+	}
+	for range 4 {
+		if try("client-c").Reserved == "" {
+			t.Fatal("a try within ten was refused")
+		}
+	}
+	refused("client-c")
+	refused("client-d")
+	if err := s.Untry(t.Context(), link.ID, right); err != nil {
+		t.Fatalf("untry: %v", err)
+	}
+	if try("client-d").Reserved == "" {
+		t.Error("no try for a client that has made none")
+	}
+	refused("client-d")
+}
+
+func testRevokeAll(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	make := func(bucket, key, creator, label string, restricted bool) gateway.ID {
+		link := newLink(t)
+		link.Ref.Bucket, link.Ref.Key, link.CreatedBy = bucket, key, creator
+		link.Labels = map[string]string{"case": label}
+		if restricted {
+			link.MaxClicks = 1
+		}
+		return restrict(t, s, link).ID
+	}
+	ids := map[string]gateway.ID{
+		"a/1":   make("reports", "a/1", "alice", "1", false),
+		"a/2":   make("reports", "a/2", "bob", "2", false),
+		"ab":    make("reports", "ab", "alice", "2", false),
+		"other": make("exports", "a/1", "alice", "1", false),
+		"used":  make("reports", "a/3", "bob", "1", true),
+		"grown": make("reports", "a/4", "bob", "1", true),
+	}
+	spend(t, s, ids["used"], "")
+	all := func(q gateway.ListQuery, o gateway.BulkOptions) gateway.BulkResult {
+		t.Helper()
+		q.Buckets = []string{"exports", "reports"}
+		o.Budget, o.Reason = time.Minute, "leak"
+		result, err := s.RevokeAll(t.Context(), q, o, operator())
+		if err != nil {
+			t.Fatalf("revoke all: %v", err)
+		}
+		return result
+	}
+	for _, tt := range []struct {
+		name string
+		q    gateway.ListQuery
+		want int
+	}{
+		{"bucket and prefix", gateway.ListQuery{Bucket: "reports", Prefix: "a/"}, 4},
+		{"bucket and key", gateway.ListQuery{Bucket: "reports", Key: "a/1"}, 1},
+		{"creator", gateway.ListQuery{CreatedBy: "alice"}, 3},
+		{"label", gateway.ListQuery{LabelName: "case", LabelValue: "1"}, 4},
+		{"bucket, creator and label", gateway.ListQuery{Bucket: "reports", CreatedBy: "bob", LabelName: "case", LabelValue: "1"}, 2},
+		{"all", gateway.ListQuery{}, 6},
+		{"in scope", gateway.ListQuery{Match: func(r gateway.ObjectRef) bool { return r.Bucket == "exports" }}, 1},
+	} {
+		equal(t, tt.name, all(tt.q, gateway.BulkOptions{DryRun: true}), gateway.BulkResult{Matched: tt.want, Done: true})
+	}
+	equal(t, "after only counting", admit(t, s, ids["a/1"], "GET"), gateway.OutcomeRedirected)
+
+	prefix := gateway.ListQuery{Bucket: "reports", Prefix: "a/"}
+	equal(t, "revoked", all(prefix, gateway.BulkOptions{}), gateway.BulkResult{Matched: 4, Revoked: 4, Done: true})
+	equal(t, "again", all(prefix, gateway.BulkOptions{}), gateway.BulkResult{Done: true})
+	for name, want := range map[string]gateway.State{
+		"a/1": gateway.StateRevoked, "a/2": gateway.StateRevoked, "ab": gateway.StateActive, "other": gateway.StateActive,
+		"used": gateway.StateUsedUp, "grown": gateway.StateRevoked,
+	} {
+		equal(t, name, get(t, s, ids[name]).State, want)
+	}
+	equal(t, "a click", admit(t, s, ids["a/1"], "GET"), gateway.OutcomeRevoked)
+	equal(t, "a grant", attempt(t, s, gateway.Attempt{ID: ids["used"], Method: "GET", Grant: "one"}).Outcome, gateway.OutcomeUsedUp)
+	equal(t, "reason", get(t, s, ids["a/2"]).RevokeReason, "leak")
+	active, err := s.Active(t.Context())
+	if err != nil || active != 2 {
+		t.Errorf("%d links are active, %v; want 2", active, err)
+	}
+}
+
+// TestRevokeAllInPieces sees a budget end a call that has ended something, and the
+// next call go on.
+func TestRevokeAllInPieces(t *testing.T) {
+	g := startSingle(t)
+	s := open(t, g.client)
+	const links = 2500
+	each(links, func(i int) {
+		link := newLink(t)
+		link.Ref.Key = fmt.Sprintf("a/%05d", i)
+		create(t, s, link)
+	})
+	revoked, calls := 0, 0
+	for done := false; !done; {
+		result, err := s.RevokeAll(t.Context(), gateway.ListQuery{Bucket: "reports", Prefix: "a/"}, gateway.BulkOptions{}, operator())
+		if err != nil {
+			t.Fatalf("revoke all: %v", err)
+		}
+		if calls++; calls > 10 {
+			t.Fatal("it does not come to an end")
+		}
+		revoked += result.Revoked
+		done = result.Done
+	}
+	equal(t, "revoked", revoked, links)
+	if calls < 3 {
+		t.Errorf("%d calls without a budget for %d links", calls, links)
+	}
+}

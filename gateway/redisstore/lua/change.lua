@@ -1,0 +1,90 @@
+-- Changes a live link. It is written to also where nothing changes, so that a
+-- repeat can be waited for.
+-- KEYS  1 permission, 2 history, 3 stream of operators' events,
+--       4 account of live links, 5 terms and 6 names of the generation,
+--       7- others that live as long as the permission
+-- ARGV  1 id (16 bytes), 2 retention in ms, 3 age in ms at which operators'
+--       events go, 4 fields of the events, 5 body of the history as the caller
+--       has read it, 6 its new body, 7 life from now on in ms, '' to leave it,
+--       8 the longest life since the issue in ms, 9 the most clicks, '' to leave
+--       them, 10 p (pause), w (resume) or '', 11 resume window in ms,
+--       12- terms that the link joins
+-- Returns {c, now, history, permission, newest event}, or, with nothing written,
+-- {e} for a link that has ended, {n} for one that is not known, {b} where it was
+-- changed since the caller has read it, {o, ms} where it would live too long,
+-- with what may be given from now on, {y} where it would end before it begins,
+-- {m, clicks} where more clicks were spent, {?} for a record that this version
+-- does not understand.
+local head = redis.call('LINDEX', KEYS[2], 0)
+local link = redis.call('GET', KEYS[1])
+if link and not known(link) or head and not known(head) then
+  return {'?'}
+end
+if not head or int(head, 21, 6) <= now then
+  return {'n'}
+end
+if string.byte(head, 2) ~= 0 or not link or int(link, 3, 6) <= now then
+  return {'e'}
+end
+if string.sub(head, 42) ~= ARGV[5] then
+  return {'b'}
+end
+
+local id, retention, age, fields = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local flags, before, clicks = string.byte(link, 2), int(link, 3, 6), int(link, 15, 5)
+local created, expires, max = int(head, 3, 6), before, 0
+if ARGV[7] ~= '' then
+  expires = now + ARGV[7]
+  if expires - created > tonumber(ARGV[8]) then
+    return {'o', created + ARGV[8] - now}
+  end
+  if expires <= int(link, 9, 6) then
+    return {'y'}
+  end
+end
+if flags >= 2 then
+  max = int(link, 20, 5)
+end
+if ARGV[9] ~= '' then
+  max = tonumber(ARGV[9])
+  if flags < 2 or max < clicks then
+    return {'m', clicks}
+  end
+end
+local paused = ARGV[10] == 'p' or ARGV[10] == '' and flags % 2 == 1
+
+-- The first write needs memory as those after it may: all pass, or none.
+redis.call('SETRANGE', KEYS[1], 1,
+  string.char(flags - flags % 2 + (paused and 1 or 0)) .. pack(expires, 6))
+if flags >= 2 then
+  redis.call('SETRANGE', KEYS[1], 19, pack(max, 5))
+end
+local newest = string.sub(head, 32, 41)
+if ARGV[6] ~= ARGV[5] or expires ~= before then
+  newest = operation(KEYS[3], id, 'c', newest, fields, age)
+end
+if paused ~= (flags % 2 == 1) then
+  newest = operation(KEYS[3], id, paused and 's' or 'w', newest, fields, age)
+end
+local forgotten = expires + retention
+head = string.sub(head, 1, 8) .. pack(expires, 6) .. pack(0, 6) .. pack(forgotten, 6) ..
+  pack(0, 5) .. newest .. ARGV[6]
+redis.call('LSET', KEYS[2], 0, head)
+redis.call('PEXPIREAT', KEYS[2], forgotten)
+redis.call('PEXPIREAT', KEYS[1], expires)
+for i = 7, #KEYS do
+  redis.call('PEXPIREAT', KEYS[i], expires)
+end
+keep(KEYS[5], forgotten)
+keep(KEYS[6], forgotten)
+if expires ~= before then
+  live(KEYS[4], before, -1)
+  live(KEYS[4], expires, 1)
+end
+for i = 12, #ARGV do
+  insert(KEYS[5], ARGV[i], created * 1000, id)
+end
+if max > 0 and clicks == max then
+  use_up(KEYS[1], KEYS[2], KEYS[4], head, clicks, math.min(tonumber(ARGV[11]), expires - now), retention)
+end
+return {'c', now, view(KEYS[1], KEYS[2])}

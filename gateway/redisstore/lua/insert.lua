@@ -1,0 +1,39 @@
+-- Part of the script that labels a link after its issue: puts it into a term at
+-- its place by time of issue, unless it is there. A chunk may become longer than
+-- others are.
+local function insert(key, term, at, id)
+  local last, chunk = chunks(key, term)
+  if not last then
+    redis.call('HSET', key, 'o' .. term, string.char(0, 0, 0) .. pack(at, 7) .. id)
+    return
+  end
+  -- Where the link is there already, it is at most a millisecond newer.
+  local n = seek(last, chunk, at)
+  for m = n, math.min(n + 1, last) do
+    local entries = chunk(m)
+    for i = 8, #entries, ENTRY do
+      if string.sub(entries, i, i + 15) == id then
+        return
+      end
+    end
+  end
+  -- No two have one position: whoever reads on after it would miss the other.
+  local entries, i
+  while true do
+    n = seek(last, chunk, at)
+    entries, i = chunk(n), 1
+    while i < #entries and int(entries, i, 7) < at do
+      i = i + ENTRY
+    end
+    if i > #entries or int(entries, i, 7) > at then
+      break
+    end
+    at = at + 1
+  end
+  entries = string.sub(entries, 1, i - 1) .. pack(at, 7) .. id .. string.sub(entries, i)
+  if n == last then
+    redis.call('HSET', key, 'o' .. term, pack(n, 3) .. entries)
+  else
+    redis.call('HSET', key, 'c' .. pack(n, 3) .. term, entries)
+  end
+end

@@ -1,0 +1,44 @@
+-- Spends one click of a link that needs confirmation: once for each nonce.
+-- KEYS  1 permission, 2 history, 3 stream of clicks' events,
+--       4 nonces that were spent, 5 account of live links
+-- ARGV  1 id (16 bytes), 2 method (p), 3 client address as it is kept,
+--       4 the most events that the stream keeps, 5 client address as judge.lua
+--       has it, 6 nonce, '' for none, 7 resume window in ms, 8 retention in ms
+-- Returns {outcome code} of a refusal; {d, now, end of the grant} of a click that
+-- is spent; w instead of d where the nonce has spent one within the window.
+-- The last click marks the link used up, and leaves its permission for grants.
+local id, address, most, nonce, window = ARGV[1], ARGV[3], ARGV[4], ARGV[6], tonumber(ARGV[7])
+
+local link = redis.call('GET', KEYS[1])
+local head = redis.call('LINDEX', KEYS[2], 0)
+local refused, clicks, left, limited, used = judge(link, head, KEYS[2], ARGV[5])
+if not refused and not limited then
+  refused = '?'
+end
+local spent = not refused and nonce ~= '' and redis.call('ZSCORE', KEYS[4], nonce)
+if spent and now - spent < window then
+  append(KEYS[2], KEYS[3], id, 'dpw', clicks, address, most)
+  return {'w', now, math.min(spent + window, now + left)}
+end
+local max = not refused and int(link, 20, 5) or 0
+if used or max > 0 and clicks >= max then
+  refused = 'u'
+end
+if refused then
+  if refused ~= 'n' and refused ~= '?' then
+    append(KEYS[2], KEYS[3], id, 'xp' .. refused, clicks, address, most)
+  end
+  return {refused}
+end
+
+clicks = clicks + 1
+append(KEYS[2], KEYS[3], id, 'dpd', clicks, address, most)
+redis.call('SETRANGE', KEYS[1], 14, pack(clicks, 5))
+if nonce ~= '' then
+  redis.call('ZADD', KEYS[4], now, nonce)
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[4], 0, now - window)
+if clicks == max then
+  use_up(KEYS[1], KEYS[2], KEYS[5], head, clicks, math.min(window, left), ARGV[8])
+end
+return {'d', now, now + math.min(window, left)}

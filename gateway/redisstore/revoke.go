@@ -1,0 +1,174 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"keyhole/gateway"
+)
+
+// Revoke implements gateway.Store. It may be repeated: the first reason stays,
+// and a repeat, that by go-redis after a lost reply too, has changed nothing.
+// While Redis is evicting it works all the same.
+func (s *Store) Revoke(ctx context.Context, id gateway.ID, reason string, by gateway.Origin) (_ gateway.Link, changed bool, err error) {
+	defer s.observe(callRevoke, time.Now(), &err)
+	ctx, cancel, err := s.begin(ctx, s.client.rest)
+	defer cancel()
+	if err != nil {
+		return gateway.Link{}, false, err
+	}
+	p := partition(id)
+	v, err := s.write(ctx, s.client.rest, s.scripts.revoke, true,
+		[]string{s.keys.link(id), s.keys.history(id), s.keys.operations(p), s.keys.active(p)},
+		id[:], s.options.Retention.Milliseconds(), s.horizon.Load(),
+		endBody(by.Actor, reason), operationBody(by, reason))
+	if err != nil {
+		return gateway.Link{}, false, unavailable("revoke", err)
+	}
+	r := replyOf(v)
+	switch what := r.text(); what {
+	case "r", "u", "l":
+		link, err := s.viewed("revoke", r, id)
+		return link, err == nil && what != "l", err
+	case "n":
+		return gateway.Link{}, false, gateway.ErrNotFound
+	}
+	return gateway.Link{}, false, unavailable("revoke", gateway.ErrRecord)
+}
+
+// Of a bulk revocation, bulkPiece links are looked at together, and revokeBatch
+// of them ended by one execution of the script, which keeps clicks waiting.
+// Executions that wait for replicas go bulkParallel at a time.
+const (
+	bulkPiece    = 1000
+	revokeBatch  = 50
+	bulkParallel = 8
+)
+
+// RevokeAll implements gateway.Store. It goes through the index that names the
+// fewest links, piece by piece, each revoked before the next is read: what a
+// failure leaves undone the next call finds again. What has ended costs a look;
+// the budget ends a call only when it has ended something.
+func (s *Store) RevokeAll(ctx context.Context, q gateway.ListQuery, o gateway.BulkOptions, by gateway.Origin) (result gateway.BulkResult, err error) {
+	defer s.observe(callRevoke, time.Now(), &err)
+	begun := time.Now()
+	_, now, horizon, err := s.span(ctx, cursorTerm, "", "")
+	if err != nil {
+		return result, err
+	}
+	w, err := s.walkOf(q, "", now, horizon)
+	if err != nil {
+		return result, err
+	}
+	for {
+		entries, err := w.take(ctx, bulkPiece)
+		if err != nil {
+			return result, unavailable("revoke all", err)
+		}
+		if len(entries) == 0 {
+			result.Done = true
+			return result, nil
+		}
+		ids, err := s.stillOpen(ctx, q, entries)
+		if err != nil {
+			return result, unavailable("revoke all", err)
+		}
+		result.Matched += len(ids)
+		if !o.DryRun {
+			ended, err := s.endAll(ctx, ids, o.Reason, by)
+			result.Revoked += ended
+			if err != nil {
+				return result, unavailable("revoke all", err)
+			}
+		}
+		if result.Matched > 0 && time.Since(begun) >= o.Budget {
+			more, err := w.more(ctx)
+			if err != nil {
+				return result, unavailable("revoke all", err)
+			}
+			result.Done = !more
+			return result, nil
+		}
+	}
+}
+
+// stillOpen returns those of entries that q selects and that have a permission.
+func (s *Store) stillOpen(ctx context.Context, q gateway.ListQuery, entries []entry) ([]gateway.ID, error) {
+	all, err := s.fetch(ctx, entries)
+	if err != nil {
+		return nil, err
+	}
+	var ids []gateway.ID
+	for i, f := range all {
+		if f.open && matches(q, f.link) {
+			ids = append(ids, entries[i].id)
+		}
+	}
+	return ids, nil
+}
+
+// endAll ends links and returns how many of them this ended.
+func (s *Store) endAll(ctx context.Context, ids []gateway.ID, reason string, by gateway.Origin) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	var inPartition [partitions][]gateway.ID
+	for _, id := range ids {
+		p := partition(id)
+		inPartition[p] = append(inPartition[p], id)
+	}
+	var batches []batch
+	for p, ids := range inPartition {
+		for len(ids) > 0 {
+			n := min(revokeBatch, len(ids))
+			b := batch{
+				keys: []string{s.keys.operations(p), s.keys.active(p)},
+				args: []any{s.options.Retention.Milliseconds(), s.horizon.Load(), endBody(by.Actor, reason), operationBody(by, reason)},
+			}
+			for _, id := range ids[:n] {
+				b.keys = append(b.keys, s.keys.link(id), s.keys.history(id))
+				b.args = append(b.args, id[:])
+			}
+			batches, ids = append(batches, b), ids[n:]
+		}
+	}
+	replies, err := s.writeAll(ctx, batches)
+	ended := 0
+	for _, v := range replies {
+		letters, _ := v.(string) // Nil where that batch failed.
+		for _, letter := range letters {
+			switch letter {
+			case 'r', 'u':
+				ended++
+			case '?':
+				err = fmt.Errorf("%w: in a bulk revocation", gateway.ErrRecord)
+			}
+		}
+	}
+	return ended, err
+}
+
+// writeAll executes the script of bulk revocations once for each batch. With an
+// error it returns the replies of those that did not fail.
+func (s *Store) writeAll(ctx context.Context, batches []batch) ([]any, error) {
+	if s.options.WaitReplicas == 0 {
+		return runAll(ctx, s.client.rest, s.scripts.revokeAll, batches)
+	}
+	replies, errs := make([]any, len(batches)), make([]error, len(batches))
+	var working sync.WaitGroup
+	for worker := range bulkParallel {
+		working.Go(func() {
+			for i := worker; i < len(batches); i += bulkParallel {
+				replies[i], errs[i] = s.write(ctx, s.client.rest, s.scripts.revokeAll, true, batches[i].keys, batches[i].args...)
+			}
+		})
+	}
+	working.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return replies, err
+		}
+	}
+	return replies, nil
+}

@@ -1,0 +1,92 @@
+package redisstore
+
+import (
+	"context"
+	"time"
+
+	"keyhole/gateway"
+)
+
+// How often a passphrase may be tried, of one link, and by one client of it.
+const (
+	triesWindow    = 15 * time.Minute
+	triesPerLink   = 10
+	triesPerClient = 5
+)
+
+// Spend implements gateway.ClickStore: one script, never repeated by itself. With
+// Options.WaitReplicas it returns when that many replicas have it.
+func (s *Store) Spend(ctx context.Context, a gateway.Attempt, nonce string, window time.Duration) (_ gateway.Spent, err error) {
+	defer s.observe(callSpend, time.Now(), &err)
+	ctx, cancel, err := s.begin(ctx, s.client.clicks)
+	defer cancel()
+	if err != nil {
+		return gateway.Spent{}, err
+	}
+	if err := s.trusted("spend"); err != nil {
+		return gateway.Spent{}, err
+	}
+	v, err := s.write(ctx, s.client.clicks, s.scripts.spend, false,
+		append(s.clickKeys(a.ID), s.keys.spent(a.ID), s.keys.active(partition(a.ID))),
+		a.ID[:], "p", packAddress(a.Address), s.mostEvents(), packClient(a.Client), nonce,
+		window.Milliseconds(), s.options.Retention.Milliseconds())
+	if err != nil {
+		return gateway.Spent{}, unavailable("spend", err)
+	}
+	r := replyOf(v)
+	code := r.text()
+	if r.err != nil || len(code) != 1 {
+		return gateway.Spent{}, unavailable("spend", gateway.ErrRecord)
+	}
+	spent := gateway.Spent{}
+	if spent.Outcome, err = outcomeOf(code[0]); err != nil {
+		return gateway.Spent{}, unavailable("spend", err)
+	}
+	if spent.Outcome == gateway.OutcomeRedirected || spent.Outcome == gateway.OutcomeResumed {
+		spent.Now, spent.GrantEnd = moment(r.number()), moment(r.number())
+		if r.err != nil {
+			return gateway.Spent{}, unavailable("spend", r.err)
+		}
+	}
+	return spent, nil
+}
+
+// Try implements gateway.ClickStore.
+func (s *Store) Try(ctx context.Context, id gateway.ID, whose string) (_ gateway.Try, err error) {
+	defer s.observe(callTry, time.Now(), &err)
+	ctx, cancel, err := s.begin(ctx, s.client.clicks)
+	defer cancel()
+	if err != nil {
+		return gateway.Try{}, err
+	}
+	v, err := run(ctx, s.client.clicks, s.scripts.try, false, []string{s.keys.tries(id)},
+		whose, triesWindow.Milliseconds(), triesPerLink, triesPerClient)
+	if err != nil {
+		return gateway.Try{}, unavailable("try", err)
+	}
+	r := replyOf(v)
+	try := gateway.Try{}
+	if r.number() == 1 {
+		try.Reserved = r.text()
+	} else {
+		try.Wait = time.Duration(r.number()) * time.Millisecond
+	}
+	if r.err != nil {
+		return gateway.Try{}, unavailable("try", r.err)
+	}
+	return try, nil
+}
+
+// Untry implements gateway.ClickStore.
+func (s *Store) Untry(ctx context.Context, id gateway.ID, try gateway.Try) (err error) {
+	defer s.observe(callUntry, time.Now(), &err)
+	ctx, cancel, err := s.begin(ctx, s.client.clicks)
+	defer cancel()
+	if err != nil {
+		return err
+	}
+	if _, err := run(ctx, s.client.clicks, s.scripts.untry, false, []string{s.keys.tries(id)}, try.Reserved); err != nil {
+		return unavailable("untry", err)
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// The limits of a link's restrictions.
+const (
+	maxClicks     = 1_000_000
+	maxPassphrase = 256 // bytes
+	maxAllow      = 64
+)
+
+// restrictions is what a request asks for beside the object and its life.
+type restrictions struct {
+	allow     []netip.Prefix
+	notBefore time.Time
+}
+
+// checkMaxClicks names what is wrong with a number of clicks.
+func checkMaxClicks(n int64) []FieldError {
+	if n < 1 || n > maxClicks {
+		return []FieldError{{"max_clicks", "invalid", fmt.Sprintf("a number from 1 to %d", maxClicks)}}
+	}
+	return nil
+}
+
+// readRestrictions reads the restrictions of a request, and names what is wrong
+// with them: one that cannot be kept means no link.
+func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
+	var r restrictions
+	var found []FieldError
+	if req.MaxClicks != nil {
+		found = append(found, checkMaxClicks(*req.MaxClicks)...)
+	}
+	if p := req.Passphrase; p != nil && (*p == "" || len(*p) > maxPassphrase) {
+		found = append(found, FieldError{"passphrase", "invalid", fmt.Sprintf("1 to %d bytes", maxPassphrase)})
+	}
+	if len(req.Allow) > maxAllow {
+		found = append(found, FieldError{"allow", "too_many", fmt.Sprintf("at most %d", maxAllow)})
+		return r, found
+	}
+	for _, text := range req.Allow {
+		prefix, err := parsePrefix(text)
+		if err != nil {
+			found = append(found, FieldError{"allow", "invalid", fmt.Sprintf("%.64q is no address and no CIDR such as 192.0.2.0/24 or 2001:db8::/32", text)})
+		} else if !slices.Contains(r.allow, prefix) {
+			r.allow = append(r.allow, prefix)
+		}
+	}
+	if req.NotBefore != nil {
+		start, err := time.Parse(time.RFC3339, *req.NotBefore)
+		if err != nil || start.Year() < 1970 || start.Year() > 9999 {
+			found = append(found, FieldError{"not_before", "invalid", "a time such as 2026-11-25T08:00:00Z (RFC 3339)"})
+		}
+		// What is finer than Redis' clock begins with its next millisecond.
+		r.notBefore = start.Add(time.Millisecond - 1).Truncate(time.Millisecond).UTC()
+	}
+	return r, found
+}
+
+// parsePrefix reads a CIDR, or an address as the prefix of it alone, without the
+// bits that do not count.
+func parsePrefix(text string) (netip.Prefix, error) {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || addr.Zone() != "" {
+			return netip.Prefix{}, fmt.Errorf("neither CIDR nor address: %.64q", text)
+		}
+		prefix = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if addr := prefix.Addr(); addr.Is4In6() { // ::ffff:192.0.2.0/120 is 192.0.2.0/24
+		if prefix.Bits() < 96 {
+			return netip.Prefix{}, fmt.Errorf("%.64q mixes IPv4 and IPv6", text)
+		}
+		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
+	}
+	return prefix.Masked(), nil
+}

@@ -1,0 +1,101 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// bulkBudget is the time that one call of a bulk revocation takes, about.
+const bulkBudget = 2 * time.Second
+
+// Revoke ends a link. It is idempotent: what has ended is returned as it is, and
+// the first reason stays. When it returns without an error, no redirect that
+// begins later is given.
+func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string) (Link, error) {
+	if err := actor.Allowed(ActionRevoke); err != nil {
+		return Link{}, err
+	}
+	if err := checkReason(reason); err != nil {
+		return Link{}, err
+	}
+	if _, err := s.find(ctx, actor, id); err != nil {
+		return Link{}, err
+	}
+	link, changed, err := s.store.Revoke(ctx, id, reason, actor.origin())
+	if err != nil {
+		return Link{}, storeError(err)
+	}
+	if changed {
+		s.metrics.revoked(revokedSingle, 1)
+	}
+	return link, nil
+}
+
+// checkReason refuses a reason that is too long.
+func checkReason(reason string) error {
+	if utf8.RuneCountInString(reason) > maxReason {
+		return invalid("reason", "too_long", fmt.Sprintf("at most %d characters", maxReason))
+	}
+	return nil
+}
+
+// BulkRequest selects links to revoke: fields that are not empty are joined by
+// AND.
+type BulkRequest struct {
+	Bucket, Prefix, Key, CreatedBy string
+	LabelName, LabelValue          string
+	All                            bool // instead of every other
+	Reason                         string
+	DryRun                         bool // only counts
+}
+
+// RevokeAll ends the links in the actor's scope that are selected, used-up ones
+// with live grants too. One call takes about bulkBudget: it is to be repeated
+// until its result is done. When it returns, no redirect by what it has ended
+// begins later; with an error, the result says what was ended before that.
+func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest) (BulkResult, error) {
+	if err := actor.Allowed(ActionRevoke); err != nil {
+		return BulkResult{}, err
+	}
+	if err := checkBulk(req); err != nil {
+		return BulkResult{}, err
+	}
+	result, err := s.store.RevokeAll(ctx, ListQuery{
+		Bucket: req.Bucket, Prefix: req.Prefix, Key: req.Key, CreatedBy: req.CreatedBy,
+		LabelName: req.LabelName, LabelValue: req.LabelValue, Match: actor.Sees,
+	}, BulkOptions{Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget}, actor.origin())
+	s.metrics.revoked(revokedBulk, result.Revoked)
+	if err != nil {
+		return result, storeError(err)
+	}
+	return result, nil
+}
+
+// checkBulk names what is wrong with a selection. One that selects nothing in
+// particular is a mistake, unless it says so.
+func checkBulk(req *BulkRequest) error {
+	filtered := req.Bucket != "" || req.Prefix != "" || req.Key != "" || req.CreatedBy != "" || req.LabelName != ""
+	var found []FieldError
+	refuse := func(field, code, message string) { found = append(found, FieldError{field, code, message}) }
+	switch {
+	case req.All && filtered:
+		refuse("all", "conflict", "all stands alone; leave out the other filters, or all")
+	case !req.All && !filtered:
+		refuse("all", "required", "say which links, or all of them")
+	}
+	if req.Prefix != "" && req.Key != "" {
+		refuse("prefix", "conflict", "give either prefix or key, not both")
+	}
+	if req.Bucket == "" && (req.Prefix != "" || req.Key != "") {
+		refuse("bucket", "required", "prefix and key are of a bucket: say which")
+	}
+	if utf8.RuneCountInString(req.Reason) > maxReason {
+		refuse("reason", "too_long", fmt.Sprintf("at most %d characters", maxReason))
+	}
+	if len(found) > 0 {
+		return invalidFields(found...)
+	}
+	return nil
+}
