@@ -49,6 +49,15 @@ func TestMigration(t *testing.T) {
 		}, keys...)...)
 	}
 
+	// What waits for replicas follows the slot too, on connections of its own.
+	waiting := open(t, o, withPrefix(prefix), withReplicas(1))
+	note := func(what string) {
+		t.Helper()
+		if _, err := waiting.Change(t.Context(), link.ID, gateway.Change{Note: &what}, operator()); err != nil {
+			t.Errorf("change, %s: %v", what, err)
+		}
+	}
+	note("before")
 	equal(t, "before", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
 	move(permission)
 	start := time.Now()
@@ -61,6 +70,7 @@ func TestMigration(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD", "POST"} {
 		equal(t, "sent on by ASK, "+method, admit(t, s, link.ID, method), gateway.OutcomeRedirected)
 	}
+	note("sent on by ASK")
 	equal(t, "the other link", admit(t, s, other.ID, "GET"), gateway.OutcomeRedirected)
 	if _, err := s.List(t.Context(), gateway.ListQuery{Limit: 10}); err != nil {
 		t.Errorf("list: %v", err)
@@ -68,9 +78,10 @@ func TestMigration(t *testing.T) {
 	for _, node := range g.Servers[:3] {
 		node.MustDo(t, "CLUSTER", "SETSLOT", slot, "NODE", to.MustDo(t, "CLUSTER", "MYID"))
 	}
+	note("sent on by MOVED")
 	equal(t, "sent on by MOVED", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 4)
-	equal(t, "events", len(events(t, s, link.ID, 50)), 5)
+	equal(t, "events", len(events(t, s, link.ID, 50)), 8)
 }
 
 // TestFailover kills a master: after a window of ErrUnavailable the replica

@@ -41,6 +41,19 @@ func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 			_, err := s.Create(ctx, newLink(t), gateway.Secrets{}, time.Hour, operator())
 			return err
 		},
+		"spend": func(ctx context.Context) error { _, err := s.Spend(ctx, attempt, "", window); return err },
+		"try":   func(ctx context.Context) error { _, err := s.Try(ctx, id, "somebody"); return err },
+		"untry": func(ctx context.Context) error { return s.Untry(ctx, id, gateway.Try{Reserved: "x"}) },
+		"change": func(ctx context.Context) error {
+			_, err := s.Change(ctx, id, gateway.Change{Note: new("n")}, operator())
+			return err
+		},
+		"revoke all": func(ctx context.Context) error {
+			_, err := s.RevokeAll(ctx, gateway.ListQuery{}, gateway.BulkOptions{}, operator())
+			return err
+		},
+		"audit":   func(ctx context.Context) error { _, err := s.Audit(ctx, gateway.AuditQuery{Limit: 5}); return err },
+		"daily":   func(ctx context.Context) error { _, err := s.DailyKey(ctx, "2026-11-01"); return err },
 		"get":     func(ctx context.Context) error { _, err := s.Get(ctx, id); return err },
 		"list":    func(ctx context.Context) error { _, err := s.List(ctx, gateway.ListQuery{Limit: 5}); return err },
 		"revoke":  func(ctx context.Context) error { _, _, err := s.Revoke(ctx, id, "", operator()); return err },
@@ -179,8 +192,21 @@ func TestLostReply(t *testing.T) {
 		_, err := s.Create(t.Context(), lost, gateway.Secrets{}, time.Hour, operator())
 		return err
 	})
-	if n := p.lost.Load(); n != 3 {
-		t.Errorf("%d replies were lost, not 3", n)
+	limitedLink := restrict(t, s, limited(t, 5))
+	spend(t, s, restrict(t, s, limited(t, 1)).ID, "") // Redis has the script.
+	lose("a spend", func() error {
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, "page", window)
+		return err
+	})
+	equal(t, "the same page again", spend(t, s, limitedLink.ID, "page").Outcome, gateway.OutcomeResumed)
+	equal(t, "clicks spent", get(t, s, limitedLink.ID).Clicks, 1)
+	lose("a spend without nonce", func() error {
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, "", window)
+		return err
+	})
+	equal(t, "clicks spent", get(t, s, limitedLink.ID).Clicks, 2)
+	if n := p.lost.Load(); n != 5 {
+		t.Errorf("%d replies were lost, not 5", n)
 	}
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 2)
 	equal(t, "the link that was created", get(t, s, lost.ID).State, gateway.StateActive)
@@ -202,11 +228,26 @@ func executions(t *testing.T, node *redistest.Server) int {
 func TestScriptFlush(t *testing.T) {
 	g := startSingle(t)
 	s := open(t, g.client)
+	confirmed := restrict(t, s, limited(t, 5))
 	link := create(t, s, newLink(t))
 	for name, call := range map[string]func() error{
 		"admit": func() error { _, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}); return err },
 		"create": func() error {
 			_, err := s.Create(t.Context(), newLink(t), gateway.Secrets{}, time.Hour, operator())
+			return err
+		},
+		"spend": func() error {
+			_, err := s.Spend(t.Context(), gateway.Attempt{ID: confirmed.ID, Method: "POST"}, "", window)
+			return err
+		},
+		"try":   func() error { _, err := s.Try(t.Context(), confirmed.ID, "somebody"); return err },
+		"untry": func() error { return s.Untry(t.Context(), confirmed.ID, gateway.Try{Reserved: "x"}) },
+		"change": func() error {
+			_, err := s.Change(t.Context(), confirmed.ID, gateway.Change{Note: new("n")}, operator())
+			return err
+		},
+		"revoke all": func() error {
+			_, err := s.RevokeAll(t.Context(), gateway.ListQuery{CreatedBy: "nobody"}, gateway.BulkOptions{}, operator())
 			return err
 		},
 		"get":    func() error { _, err := s.Get(t.Context(), link.ID); return err },

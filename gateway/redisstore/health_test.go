@@ -3,7 +3,10 @@ package redisstore_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -163,10 +166,13 @@ func TestLostReplicas(t *testing.T) {
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
 	link := create(t, s, newLink(t))
 	ended := create(t, s, newLink(t))
+	confirmed := restrict(t, s, limited(t, 5))
+	spend(t, s, confirmed.ID, "page")
 	if _, _, err := s.Revoke(t.Context(), ended.ID, "", operator()); err != nil {
 		t.Fatalf("revoke: %v", err)
 	}
 	node.MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "1")
+	refusesConfirmed(t, s, confirmed.ID)
 	for _, method := range []string{"GET", "HEAD", "POST"} {
 		_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: method})
 		unavailable(t, method, err)
@@ -175,8 +181,73 @@ func TestLostReplicas(t *testing.T) {
 	unavailable(t, "revoke", err)
 	_, _, err = s.Revoke(t.Context(), ended.ID, "", operator())
 	unavailable(t, "a repeated revoke", err)
+	_, err = s.RevokeAll(t.Context(), gateway.ListQuery{}, gateway.BulkOptions{}, operator())
+	unavailable(t, "revoke all", err)
 	node.MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "0")
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 0)
+	equal(t, "clicks spent", get(t, s, confirmed.ID).Clicks, 1)
+}
+
+// refusesConfirmed fails the test unless everything that recipients could do with
+// a link that needs confirmation, and an operator's change, is unavailable.
+func refusesConfirmed(t *testing.T, s *redisstore.Store, id gateway.ID) {
+	t.Helper()
+	for what, a := range map[string]gateway.Attempt{
+		"the page": {Method: "GET", Page: true}, "its head": {Method: "HEAD", Page: true},
+		"no page": {Method: "GET"}, "a grant": {Method: "GET", Grant: "one"}, "a form": {Method: "POST"},
+	} {
+		a.ID = id
+		_, err := s.Admit(t.Context(), a)
+		unavailable(t, what, err)
+	}
+	for what, nonce := range map[string]string{"a spend": "", "the page again": "page"} {
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, nonce, window)
+		unavailable(t, what, err)
+	}
+	_, err := s.Change(t.Context(), id, gateway.Change{Note: new("n")}, operator())
+	unavailable(t, "change", err)
+	_, err = s.Change(t.Context(), id, gateway.Change{}, operator())
+	unavailable(t, "a change of nothing", err)
+}
+
+// TestDiskFull finds a Redis that cannot save and takes no writes: clicks, issues
+// and changes are refused whole, and a revocation is not acknowledged.
+func TestDiskFull(t *testing.T) {
+	node := redistest.StartSingle(t, `save "3600 1"`, "dbfilename taken")
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
+	link, confirmed := create(t, s, newLink(t)), restrict(t, s, limited(t, 5))
+	spend(t, s, confirmed.ID, "page")
+	// A directory where the snapshot is to be: it can be written, not put in place.
+	dir := strings.TrimPrefix(node.MustDo(t, "CONFIG", "GET", "dir"), "dir\n")
+	if err := os.Mkdir(filepath.Join(dir, "taken"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	node.MustDo(t, "BGSAVE")
+	redistest.Wait(t, "the snapshot to fail", func() error {
+		if info := node.MustDo(t, "INFO", "persistence"); !strings.Contains(info, "rdb_last_bgsave_status:err") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: method})
+		unavailable(t, method, err)
+	}
+	refusesConfirmed(t, s, confirmed.ID)
+	_, err := s.Create(t.Context(), newLink(t), gateway.Secrets{}, time.Hour, operator())
+	unavailable(t, "create", err)
+	if _, _, err := s.Revoke(t.Context(), link.ID, "", operator()); err == nil {
+		equal(t, "after an acknowledged revocation", get(t, s, link.ID).State, gateway.StateRevoked)
+	} else {
+		unavailable(t, "revoke", err)
+	}
+	unavailable(t, "ready", s.Ready(t.Context()))
+	if err := os.Remove(filepath.Join(dir, "taken")); err != nil {
+		t.Fatal(err)
+	}
+	node.MustDo(t, "BGSAVE")
+	redistest.Wait(t, "redis to be ready", func() error { return s.Ready(t.Context()) })
+	equal(t, "clicks spent", get(t, s, confirmed.ID).Clicks, 1)
 }
 
 // TestFullMemory finds no memory left: clicks and issues are refused whole,
@@ -186,7 +257,10 @@ func TestFullMemory(t *testing.T) {
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
 	link := create(t, s, newLink(t))
 	admit(t, s, link.ID, "GET")
+	confirmed := restrict(t, s, limited(t, 5))
+	spend(t, s, confirmed.ID, "page")
 	node.MustDo(t, "CONFIG", "SET", "maxmemory", "1")
+	refusesConfirmed(t, s, confirmed.ID)
 	for _, method := range []string{"GET", "HEAD", "POST"} {
 		_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: method})
 		unavailable(t, method, err)
@@ -200,10 +274,15 @@ func TestFullMemory(t *testing.T) {
 	}
 	equal(t, "state", revoked.State, gateway.StateRevoked)
 	equal(t, "clicks", revoked.Clicks, 1)
+	bulk, err := s.RevokeAll(t.Context(), gateway.ListQuery{}, gateway.BulkOptions{}, operator())
+	if err != nil || bulk.Revoked != 1 {
+		t.Errorf("revoke all: %+v, %v", bulk, err)
+	}
 	if n, err := s.Active(t.Context()); err != nil || n != 0 {
 		t.Errorf("%d links are live, %v", n, err)
 	}
 	node.MustDo(t, "CONFIG", "SET", "maxmemory", "0")
+	equal(t, "clicks spent", get(t, s, confirmed.ID).Clicks, 1)
 	if _, err := s.Get(t.Context(), fresh.ID); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("get what was refused: %v, want ErrNotFound", err)
 	}

@@ -140,6 +140,10 @@ func withPrefix(prefix string) func(*redisstore.Options) {
 	return func(o *redisstore.Options) { o.Prefix = prefix }
 }
 
+func withReplicas(n int) func(*redisstore.Options) {
+	return func(o *redisstore.Options) { o.WaitReplicas = n }
+}
+
 // newID draws the ID of a link nobody has the token of.
 func newID(tb testing.TB) gateway.ID {
 	tb.Helper()

@@ -1,0 +1,174 @@
+package redisstore_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// replicated starts what has replicas, and returns it with them.
+func replicated() map[string]func(t *testing.T) (*redistest.Group, redisstore.ClientOptions) {
+	return map[string]func(t *testing.T) (*redistest.Group, redisstore.ClientOptions){
+		"cluster": func(t *testing.T) (*redistest.Group, redisstore.ClientOptions) {
+			t.Helper()
+			g := redistest.StartCluster(t)
+			return g, clientOptions(redisstore.ModeCluster, g.Addresses...)
+		},
+		"sentinel": func(t *testing.T) (*redistest.Group, redisstore.ClientOptions) {
+			t.Helper()
+			g := redistest.StartSentinel(t)
+			o := clientOptions(redisstore.ModeSentinel, g.Addresses...)
+			o.MasterName = g.Master
+			return g, o
+		},
+	}
+}
+
+// TestWaitReplicas acknowledges changes that a replica has, and no others: while
+// the replicas are asleep everything is not confirmed, in time, repeats too, and
+// done all the same.
+func TestWaitReplicas(t *testing.T) {
+	for name, start := range replicated() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, o := start(t)
+			o.Timeout = time.Second
+			s := open(t, o, withReplicas(1))
+			link, other, limitedLink := create(t, s, newLink(t)), create(t, s, newLink(t)), restrict(t, s, limited(t, 3))
+			equal(t, "spend", spend(t, s, limitedLink.ID, "page").Outcome, gateway.OutcomeRedirected)
+			note := "n"
+			calls := map[string]func() error{
+				"create": func() error {
+					_, err := s.Create(t.Context(), newLink(t), gateway.Secrets{}, time.Hour, operator())
+					return err
+				},
+				"change": func() error {
+					_, err := s.Change(t.Context(), other.ID, gateway.Change{Note: &note}, operator())
+					return err
+				},
+				"change again": func() error {
+					_, err := s.Change(t.Context(), other.ID, gateway.Change{Note: &note}, operator())
+					return err
+				},
+				"revoke":       func() error { _, _, err := s.Revoke(t.Context(), link.ID, "leak", operator()); return err },
+				"revoke again": func() error { _, _, err := s.Revoke(t.Context(), link.ID, "", operator()); return err },
+				"spend": func() error {
+					_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, "", window)
+					return err
+				},
+				"the page again": func() error {
+					_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, "page", window)
+					return err
+				},
+			}
+			for _, replica := range g.Servers[len(g.Servers)/2:] {
+				replica.Pause(t)
+				defer replica.Resume(t) // Whatever happens below.
+			}
+			for what, call := range calls {
+				begun := time.Now()
+				if err := call(); !errors.Is(err, gateway.ErrNotConfirmed) {
+					t.Errorf("%s while the replicas are asleep: %v, want ErrNotConfirmed", what, err)
+				}
+				if took := time.Since(begun); took > o.Timeout+grace {
+					t.Errorf("%s took %v", what, took)
+				}
+			}
+			all := gateway.ListQuery{CreatedBy: operator().Actor}
+			if _, err := s.RevokeAll(t.Context(), all, gateway.BulkOptions{}, operator()); !errors.Is(err, gateway.ErrNotConfirmed) {
+				t.Errorf("revoke all: %v, want ErrNotConfirmed", err)
+			}
+			equal(t, "what was not confirmed is done", admit(t, s, link.ID, "GET"), gateway.OutcomeRevoked)
+			for _, replica := range g.Servers[len(g.Servers)/2:] {
+				replica.Resume(t)
+			}
+			for what, call := range calls {
+				redistest.Wait(t, what+" to be confirmed", func() error {
+					err := call()
+					if errors.Is(err, gateway.ErrNotConfirmed) {
+						return err // The replicas catch up.
+					}
+					if err != nil && !errors.Is(err, gateway.ErrEnded) {
+						t.Errorf("%s: %v", what, err)
+					}
+					return nil
+				})
+			}
+			if _, err := s.RevokeAll(t.Context(), all, gateway.BulkOptions{}, operator()); err != nil {
+				t.Errorf("revoke all: %v", err)
+			}
+		})
+	}
+}
+
+// TestFailoverForgetsNothingAcknowledged lets a replica that is behind take over
+// right after a revocation: with a replica waited for, the revocation had not been
+// acknowledged; without, the link lives again, which is why waiting is offered.
+func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
+	for name, start := range replicated() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, o := start(t)
+			o.Timeout = time.Second
+			prefix := newPrefix()
+			waiting, hasty := open(t, o, withPrefix(prefix), withReplicas(1)), open(t, o, withPrefix(prefix))
+			const links = 20
+			var acked, unacked []gateway.ID
+			var all []gateway.ID
+			for range links {
+				link := newLink(t)
+				link.ID[0] = 7 // all of one partition, so of one master
+				all = append(all, create(t, waiting, link).ID)
+			}
+			permission := prefix + ":" + partitionOf(all[0]) + ":l:" + all[0].String()
+			half := len(g.Servers) / 2
+			var master, replica *redistest.Server
+			for i, node := range g.Servers[:half] {
+				if n, err := node.Do("EXISTS", permission); err == nil && n == "1" {
+					master, replica = node, g.Servers[half+i]
+				}
+			}
+			for _, id := range all[:links/2] {
+				if _, _, err := waiting.Revoke(t.Context(), id, "acknowledged", operator()); err != nil {
+					t.Fatalf("revoke: %v", err)
+				}
+				acked = append(acked, id)
+			}
+			replica.Pause(t)
+			for _, id := range all[links/2 : links-1] {
+				if _, _, err := waiting.Revoke(t.Context(), id, "not acknowledged", operator()); !errors.Is(err, gateway.ErrNotConfirmed) {
+					t.Errorf("revoke: %v, want ErrNotConfirmed", err)
+				}
+				unacked = append(unacked, id)
+			}
+			if _, _, err := hasty.Revoke(t.Context(), all[links-1], "acknowledged by the master alone", operator()); err != nil {
+				t.Errorf("revoke without waiting: %v", err)
+			}
+			master.Kill(t)
+			replica.Kill(t) // What had been sent to it goes with its sockets.
+			replica.Start(t)
+			redistest.Wait(t, "the replica to take over", func() error {
+				_, err := hasty.Admit(t.Context(), gateway.Attempt{ID: acked[0], Method: "GET"})
+				return err
+			})
+			resurrected := func(ids []gateway.ID) (n int) {
+				for _, id := range ids {
+					if admit(t, hasty, id, "GET") == gateway.OutcomeRedirected {
+						n++
+					}
+				}
+				return n
+			}
+			equal(t, "resurrected after an acknowledgement", resurrected(acked), 0)
+			if resurrected(unacked) == 0 || resurrected(all[links-1:]) == 0 {
+				t.Error("the replica was not behind: nothing was tried")
+			}
+			t.Logf("after a failover to a replica that was behind: %d of %d acknowledged with a replica live again, %d of %d that were not confirmed, %d of 1 acknowledged by the master alone",
+				resurrected(acked), len(acked), resurrected(unacked), len(unacked), resurrected(all[links-1:]))
+		})
+	}
+}
