@@ -39,6 +39,14 @@ type devtoolsMessage struct {
 func (c *chromium) version(t *testing.T, dir string) string {
 	t.Helper()
 	name := versionOf("chromium")(t)
+	c.start(t, dir, "--disable-web-security")
+	return "Chromium " + strings.TrimPrefix(name, "chromium ")
+}
+
+// start starts the browser with a page, and flags beside those that it needs to
+// run without a screen, as root.
+func (c *chromium) start(t *testing.T, dir string, flags ...string) {
+	t.Helper()
 	toBrowser, commands, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -47,8 +55,9 @@ func (c *chromium) version(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-		"--disable-web-security", "--user-data-dir="+filepath.Join(dir, "profile"), "--remote-debugging-pipe", "about:blank")
+	command := exec.Command("chromium", append(flags, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+		"--disable-quic", "--disable-background-networking", "--disable-component-update",
+		"--user-data-dir="+filepath.Join(dir, "profile"), "--remote-debugging-pipe", "about:blank")...)
 	command.Env = append(os.Environ(), "HOME="+dir)
 	command.ExtraFiles = []*os.File{toBrowser, fromBrowser} // 3 and 4
 	startBrowser(t, command)
@@ -84,7 +93,6 @@ func (c *chromium) version(t *testing.T, dir string) string {
 		}
 	}
 	c.session = attached.SessionID
-	return "Chromium " + strings.TrimPrefix(name, "chromium ")
 }
 
 func (c *chromium) can(operation) bool { return true }
@@ -150,17 +158,25 @@ func (c *chromium) open(op operation, link string, content []byte) error {
 	if err != nil {
 		return err
 	}
+	told, err := c.evaluate(call)
+	if err != nil {
+		return err
+	}
+	return judgeFetchPart(told, op, byteRange, want)
+}
+
+// evaluate runs JavaScript in the page, as its reader would have done, and returns
+// the text that it comes to.
+func (c *chromium) evaluate(script string) (string, error) {
 	var evaluated struct {
 		Result           struct{ Value string }
 		ExceptionDetails *struct{ Exception struct{ Description string } }
 	}
-	if err := c.call("Runtime.evaluate", map[string]any{"expression": call, "awaitPromise": true}, &evaluated); err != nil {
-		return err
+	err := c.call("Runtime.evaluate", map[string]any{"expression": script, "awaitPromise": true, "userGesture": true}, &evaluated)
+	if err == nil && evaluated.ExceptionDetails != nil {
+		err = errors.New(evaluated.ExceptionDetails.Exception.Description)
 	}
-	if evaluated.ExceptionDetails != nil {
-		return errors.New(evaluated.ExceptionDetails.Exception.Description)
-	}
-	return judgeFetchPart(evaluated.Result.Value, op, byteRange, want)
+	return evaluated.Result.Value, err
 }
 
 // click opens the link as a page, and reads the download that it becomes.
@@ -168,6 +184,11 @@ func (c *chromium) click(link string, want []byte) error {
 	if _, err := c.send("Page.navigate", map[string]any{"url": link}); err != nil {
 		return err
 	}
+	return c.downloaded(want)
+}
+
+// downloaded waits for a download to end and reads it.
+func (c *chromium) downloaded(want []byte) error {
 	var download struct{ GUID, State string }
 	if err := c.await(func(m *devtoolsMessage) (bool, error) {
 		if m.Method != "Browser.downloadProgress" {

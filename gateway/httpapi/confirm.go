@@ -93,7 +93,7 @@ type confirmView struct {
 	Note       string
 	Nonce      string
 	Left       string // how often the link can still be used; empty: no matter
-	Resume     string // how long a download can be gone on with
+	Resume     string // how long a download can be resumed
 	Passphrase bool
 	Wrong      bool // the passphrase was
 }
@@ -133,7 +133,7 @@ func usesLeft(link *gateway.Link) string {
 	}
 }
 
-// readableWindow writes how long a download can be gone on with.
+// readableWindow writes how long a download can be resumed.
 func readableWindow(d time.Duration) string {
 	switch minutes := int(d.Round(time.Minute) / time.Minute); {
 	case d < time.Minute:

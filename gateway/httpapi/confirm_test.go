@@ -74,7 +74,7 @@ func TestConfirmationPage(t *testing.T) {
 			t.Errorf("it says %q, want %q", got, want)
 		}
 		if !strings.Contains(a.body, "can be used 2 times") || !strings.Contains(a.body, "10 minutes") {
-			t.Errorf("it does not say how often, and how long a download can be gone on with:\n%s", a.body)
+			t.Errorf("it does not say how often, and how long a download can be resumed:\n%s", a.body)
 		}
 		wantStaticPage(t, page, policy)
 		if n := b.count(t, "keyhole_clicks_total{method=GET,outcome=page}"); n != 1 {
