@@ -22,7 +22,7 @@ const (
 // finding is what one check came to. None of its texts holds a secret, a
 // signature or a URL that was signed.
 type finding struct {
-	Subject string `json:"subject"` // a storage, or a bucket of it
+	Subject string `json:"subject"` // redis, a storage, or a bucket of it
 	Check   string `json:"check"`
 	Level   string `json:"level"`
 	Message string `json:"message"`
@@ -38,14 +38,15 @@ func newDoctor(world *surroundings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor --config keyhole.yaml",
 		Short: "Try the installation against reality, a line for each check",
-		Long: `Reads the configuration as serve does and tries every storage and bucket in it:
+		Long: `Reads the configuration as serve does and tries what is in it. Redis: does it
+answer, as a master, does it throw keys away, may its user run what the service
+runs, and what would a crash or a failover forget? Every storage and bucket:
 credentials, clock, region, what may be listed and read, and a presigned URL
 through the public endpoint, as a recipient would use it: does it deliver, is one
 that was tampered with or has expired refused, and is the bucket public?
 
 Run it where the service runs, with the same environment. Nothing is written.
-It exits with 0, or with 1 where a check failed. Redis is not looked at in this
-version; the service's start-up log says what it thinks of it.`,
+It exits with 0, or with 1 where a check failed.`,
 		Args: exactly(0, "flags alone"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path = cmp.Or(path, world.getenv("KEYHOLE_CONFIG"), "keyhole.yaml")
@@ -61,6 +62,9 @@ version; the service's start-up log says what it thinks of it.`,
 				x.tell = func(f *finding) { printFinding(world, f) }
 			}
 			metrics := gateway.NewMetrics(prometheus.NewRegistry(), gateway.MetricsOptions{Storages: storageNames(cfg)})
+			if err := x.examineRedis(cmd.Context(), cfg, metrics); err != nil {
+				return err
+			}
 			for i := range cfg.Storage {
 				if err := x.examineStorage(cmd.Context(), &cfg.Storage[i], metrics); err != nil {
 					return err

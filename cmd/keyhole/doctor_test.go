@@ -20,20 +20,48 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"keyhole/gateway/objects/s3test"
+	"keyhole/gateway/redisstore/redistest"
 )
 
-// doctor runs keyhole doctor over a configuration with these keys of the storage
-// main, and returns its exit code, its findings and all that it printed.
+// doctor runs keyhole doctor over a sound Redis and a configuration with these keys
+// of the storage main, and returns its exit code, its findings of storages and all
+// that it printed.
 func doctor(t *testing.T, storage string) (code int, findings []finding, printed string) {
+	t.Helper()
+	code, findings, printed = doctorOver(t, redisAt(t, "", redistest.StartSingle(t).Addr), storage)
+	for _, f := range findings {
+		if f.Subject == redisSubject && f.Level != levelOK {
+			t.Errorf("of a sound Redis it says: %+v", f)
+		}
+	}
+	return code, slices.DeleteFunc(findings, func(f finding) bool { return f.Subject == redisSubject }), printed
+}
+
+// redisAt writes the keys of a Redis that is one of the tests', and more keys.
+func redisAt(t *testing.T, more string, addresses ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "redis-password")
+	if err := os.WriteFile(path, []byte(redistest.Password), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`addresses: ["%s"], username: %s, password_file: %q, timeout: 2s%s`,
+		strings.Join(addresses, `", "`), redistest.Username, path, more)
+}
+
+// doctorOver runs keyhole doctor over a configuration with these keys of Redis and
+// of the storage main, and returns its exit code, its findings and all that it
+// printed.
+func doctorOver(t *testing.T, redis, storage string) (code int, findings []finding, printed string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "keyhole.yaml")
 	text := fmt.Sprintf(`
 public: { url: "http://127.0.0.1:8080" }
 operator: { keys: [{ name: ops, sha256: %s, can: [issue] }] }
+redis: { %s }
 storage:
   - name: main
     timeout: 5s
-%s`, keyHash("x"), storage)
+%s`, keyHash("x"), redis, storage)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	s.cleanups.add("redis", func(context.Context) error { return redis.Close() })
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cleanups.add("background", func(context.Context) error { cancel(); return nil })
-	if err := admitRedis(ctx, store, log); err != nil {
+	if err := admitRedis(ctx, store, cfg.Redis.WaitReplicas, log); err != nil {
 		return nil, err
 	}
 	go watchRedis(background, store)

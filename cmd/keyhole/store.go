@@ -67,7 +67,7 @@ func redisTLS(c *config.RedisTLS) (*tls.Config, error) {
 
 // admitRedis looks at Redis before the first click. Redis that is away is waited
 // for; Redis that would evict links, or cannot hold them, is refused by name.
-func admitRedis(ctx context.Context, store *redisstore.Store, log *slog.Logger) error {
+func admitRedis(ctx context.Context, store *redisstore.Store, wait int, log *slog.Logger) error {
 	err := store.Ready(ctx)
 	switch {
 	case errors.Is(err, redisstore.ErrEvicting):
@@ -85,17 +85,32 @@ func admitRedis(ctx context.Context, store *redisstore.Store, log *slog.Logger) 
 		return nil //nolint:nilerr // it was there a moment ago; watching it goes on
 	}
 	log.Info("redis answers", "version", info.Version, "role", info.Role, "replicas", info.Replicas)
-	warnOfLoss(&info, log)
+	warnOfLoss(&info, wait, log)
 	return nil
 }
 
-// warnOfLoss says what a crash of Redis would forget, revocations included.
-func warnOfLoss(info *redisstore.ServerInfo, log *slog.Logger) {
+// What a crash or failover of Redis would forget, in the words of the log and the
+// doctor.
+const (
+	lossWithAOF    = "keeps an append-only file: a crash may forget about the last second, revocations included"
+	lossWithoutAOF = "keeps no append-only file: a restart forgets everything since its last snapshot, if it keeps any, so that a link revoked since then works again"
+	lossUnguarded  = "a master that is cut off and replaced goes on answering from what it knew, because min-replicas-to-write is not set"
+)
+
+// warnOfLoss says what a crash or failover of Redis would forget, revocations
+// included.
+func warnOfLoss(info *redisstore.ServerInfo, wait int, log *slog.Logger) {
 	if info.AOF {
-		log.Info("redis keeps an append-only file: a crash may forget about the last second, revocations included")
-		return
+		log.Info("redis " + lossWithAOF)
+	} else {
+		log.Warn("redis " + lossWithoutAOF)
 	}
-	log.Warn("redis keeps no append-only file: a restart forgets everything since its last snapshot, if it keeps any, so that a link revoked since then works again")
+	if info.Replicas < wait {
+		log.Warn("redis has fewer replicas than redis.wait_replicas: no issue and no revocation is confirmed", "replicas", info.Replicas, "wait_replicas", wait)
+	}
+	if info.Replicas > 0 && !info.Guarded {
+		log.Warn("redis has replicas: " + lossUnguarded)
+	}
 }
 
 // watchRedis keeps an eye on Redis until ctx ends.

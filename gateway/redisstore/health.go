@@ -35,7 +35,11 @@ type ServerInfo struct {
 	MaxMemory int64  // bytes, 0: not limited
 	Policy    string // maxmemory-policy
 	AOF       bool   // every write goes to an append-only file
+	Unsaved   bool   // the last attempt to write it, or a snapshot, failed
 	Replicas  int    // connected ones
+	// Guarded says that a master which has lost its replicas refuses writes:
+	// min-replicas-to-write and min-replicas-max-lag are set.
+	Guarded bool
 }
 
 // Evicting tells whether the server may throw keys away.
@@ -55,8 +59,9 @@ func (s *Store) Ready(ctx context.Context) (err error) {
 	return nil
 }
 
-// check names what is wrong with the server, the gravest first.
-func (i ServerInfo) check() error {
+// Check names what is wrong with the server, the gravest first: ErrEvicting,
+// ErrNotMaster or ErrVersion.
+func (i ServerInfo) Check() error {
 	major, minor := i.release()
 	switch {
 	case i.Evicting():
@@ -69,9 +74,9 @@ func (i ServerInfo) check() error {
 	return nil
 }
 
-// gravity orders servers by what check says of them, 0 where that is nothing.
+// gravity orders servers by what Check says of them, 0 where that is nothing.
 func (i ServerInfo) gravity() int {
-	err := i.check()
+	err := i.Check()
 	switch {
 	case err == nil:
 		return 0
@@ -171,7 +176,8 @@ func (i ServerInfo) worse(than *ServerInfo) *ServerInfo {
 	if i.gravity() > w.gravity() {
 		w = i
 	}
-	w.AOF = i.AOF && than.AOF
+	w.AOF, w.Unsaved = i.AOF && than.AOF, i.Unsaved || than.Unsaved
+	w.Guarded = i.Guarded && than.Guarded
 	w.Replicas = min(i.Replicas, than.Replicas)
 	return &w
 }
@@ -237,6 +243,8 @@ func (asked inspection) read(ended error) (ServerInfo, error) {
 		Policy:  fields["maxmemory_policy"],
 		AOF:     fields["aof_enabled"] == "1",
 	}
+	i.Unsaved = fields["aof_last_write_status"] == "err" || fields["rdb_last_bgsave_status"] == "err"
+	_, i.Guarded = fields["min_slaves_good_slaves"] // told only where it is asked for
 	if len(answer) > 0 {
 		i.Role, _ = answer[0].(string)
 	}

@@ -226,14 +226,14 @@ func TestServerCheck(t *testing.T) {
 	} {
 		info := good
 		test.change(&info)
-		if err := info.check(); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
+		if err := info.Check(); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 		// One bad master of a cluster spoils it, in whatever order they answer.
-		if err := good.worse(&info).check(); (err == nil) != (test.want == nil) {
+		if err := good.worse(&info).Check(); (err == nil) != (test.want == nil) {
 			t.Errorf("%s, answering first: %v", name, err)
 		}
-		if err := info.worse(&good).check(); (err == nil) != (test.want == nil) {
+		if err := info.worse(&good).Check(); (err == nil) != (test.want == nil) {
 			t.Errorf("%s, answering last: %v", name, err)
 		}
 	}
@@ -249,7 +249,7 @@ func TestWorst(t *testing.T) {
 	both.Role = "slave"
 	for _, other := range []ServerInfo{replica, old, both} {
 		for _, worst := range []*ServerInfo{evicting.worse(&other), other.worse(&evicting)} {
-			if err := worst.check(); !errors.Is(err, ErrEvicting) {
+			if err := worst.Check(); !errors.Is(err, ErrEvicting) {
 				t.Errorf("evicting beside %+v: %v", other, err)
 			}
 		}

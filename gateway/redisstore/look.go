@@ -68,7 +68,7 @@ func (s *Store) look(ctx context.Context, c redis.UniversalClient) error {
 // master that evicts is enough to stop the clicks, whatever became of the
 // others; only when all have been seen in order do they go on.
 func (s *Store) judge(info ServerInfo, err error) error {
-	fault := info.check()
+	fault := info.Check()
 	switch {
 	case info.Evicting(), err == nil && errors.Is(fault, ErrVersion):
 		s.mistrust.Store(&fault)

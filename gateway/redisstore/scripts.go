@@ -22,7 +22,7 @@ type scripts struct {
 	admit, spend, note, try, untry    script
 	create, change, revoke, revokeAll script
 	read, events, page                script
-	active, horizon                   script
+	active, horizon, rights           script
 }
 
 // compile joins each script from the parts that it is made of.
@@ -43,6 +43,7 @@ func compile() (scripts, error) {
 		&s.page:      {"codec", "terms", "page"},
 		&s.active:    {"codec", "active"},
 		&s.horizon:   {"codec", "horizon"},
+		&s.rights:    {"rights"},
 	} {
 		for _, part := range parts {
 			text, err := sources.ReadFile("lua/" + part + ".lua")
