@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -60,6 +61,7 @@ type installation struct {
 	s3KeyID, s3Secret string
 	// storages are more storages of the configuration, as they are written in it.
 	storages string
+	program  string // what is run in place of the binary
 }
 
 // install starts Redis, with directives of its own, and the S3 server with the
@@ -121,7 +123,7 @@ func (in *installation) launch(env ...string) *instance {
 	path := in.writeConfig(public, operator)
 	g := &instance{
 		public: "http://" + public, operator: "http://" + operator, config: path,
-		process: startProcess(in.t, binary, env, "serve", "--config", path),
+		process: startProcess(in.t, cmp.Or(in.program, binary), env, "serve", "--config", path),
 	}
 	var err error
 	if g.client, err = client.New(g.operator, in.key); err != nil {

@@ -166,16 +166,16 @@ func TestAsleepAll(t *testing.T) {
 // and the create run once, the revoke may be repeated.
 func TestLostReply(t *testing.T) {
 	node := redistest.StartSingle(t)
-	p := startProxy(t, node.Addr)
-	s := open(t, briefly(target{client: clientOptions(redisstore.ModeSingle, p.addr)}))
+	p := redistest.StartProxy(t, node.Addr)
+	s := open(t, briefly(target{client: clientOptions(redisstore.ModeSingle, p.Addr)}))
 	link := create(t, s, newLink(t))
 	admit(t, s, link.ID, "GET")
 	lose := func(what string, call func() error) {
 		t.Helper()
-		p.armed.Store(true)
+		p.Lose.Store(true)
 		before := executions(t, node)
 		unavailable(t, what, call())
-		p.armed.Store(false)
+		p.Lose.Store(false)
 		if n := executions(t, node) - before; n != 1 {
 			t.Errorf("%s was executed %d times", what, n)
 		}
@@ -205,7 +205,7 @@ func TestLostReply(t *testing.T) {
 		return err
 	})
 	equal(t, "clicks spent", get(t, s, limitedLink.ID).Clicks, 2)
-	if n := p.lost.Load(); n != 5 {
+	if n := p.Lost.Load(); n != 5 {
 		t.Errorf("%d replies were lost, not 5", n)
 	}
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 2)

@@ -15,10 +15,10 @@ import (
 func TestSlow(t *testing.T) {
 	const delay, within = 200 * time.Millisecond, 500 * time.Millisecond
 	node := redistest.StartSingle(t)
-	p := startProxy(t, node.Addr)
-	o := clientOptions(redisstore.ModeSingle, p.addr)
+	p := redistest.StartProxy(t, node.Addr)
+	o := clientOptions(redisstore.ModeSingle, p.Addr)
 	o.Timeout = within
-	p.delay.Store(int64(delay))
+	p.Delay.Store(int64(delay))
 	if err := open(t, o).Ready(t.Context()); err != nil {
 		t.Errorf("ready: %v", err)
 	}

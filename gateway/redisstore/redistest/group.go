@@ -3,6 +3,7 @@ package redistest
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -19,10 +20,37 @@ type Group struct {
 // until every node says that it is whole.
 func StartCluster(tb testing.TB) *Group {
 	tb.Helper()
+	return startCluster(tb, func(*Server) []string { return nil })
+}
+
+// StartClusterBehind starts a cluster whose nodes are reached, by clients and by
+// their replicas, through a proxy each, in the order of the nodes.
+func StartClusterBehind(tb testing.TB, directives ...string) (*Group, []*Proxy) {
+	tb.Helper()
+	var proxies []*Proxy
+	g := startCluster(tb, func(s *Server) []string {
+		p := StartProxy(tb, s.Addr)
+		proxies = append(proxies, p)
+		_, announced, _ := net.SplitHostPort(p.Addr)
+		_, real, _ := net.SplitHostPort(s.Addr)
+		port, _ := strconv.Atoi(real)
+		return append(directives, "cluster-announce-ip 127.0.0.1", "cluster-announce-port "+announced,
+			"cluster-announce-bus-port "+strconv.Itoa(port+10000))
+	})
+	for i := range g.Addresses {
+		g.Addresses[i] = proxies[i].Addr
+	}
+	return g, proxies
+}
+
+// startCluster starts a cluster of nodes with directives of their own.
+func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
+	tb.Helper()
 	g := &Group{}
 	for range 6 {
 		s := newServer(tb, "redis-server",
 			"cluster-enabled yes", "cluster-node-timeout 2000", "cluster-replica-validity-factor 0")
+		s.configure(tb, directives(s)...)
 		s.Start(tb)
 		g.Servers = append(g.Servers, s)
 		g.Addresses = append(g.Addresses, s.Addr)

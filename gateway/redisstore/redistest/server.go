@@ -88,6 +88,17 @@ func newServer(tb testing.TB, program string, directives ...string) *Server {
 	return s
 }
 
+// configure adds directives to the configuration of a server that has not started.
+func (s *Server) configure(tb testing.TB, directives ...string) {
+	tb.Helper()
+	path := s.args[0]
+	text, err := os.ReadFile(path) //nolint:gosec // What newServer wrote.
+	if err != nil {
+		tb.Fatalf("read the configuration of %s: %v", s.program, err)
+	}
+	write(tb, path, string(text)+strings.Join(directives, "\n")+"\n")
+}
+
 // passwordPlace is where users.acl has the hash of the service's password.
 var passwordPlace = regexp.MustCompile(`#[0-9a-f]{64}`)
 
@@ -307,7 +318,7 @@ func freePort(tb testing.TB) string {
 
 func write(tb testing.TB, path, text string) {
 	tb.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // A file of the test's own directory.
 		tb.Fatalf("write %s: %v", path, err)
 	}
 }

@@ -1,0 +1,144 @@
+package redistest
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Proxy stands between clients and a server, and does to them what networks do.
+// Its fields may be set at any time.
+type Proxy struct {
+	Addr string // 127.0.0.1:port
+
+	Upstream atomic.Pointer[string] // the server's address
+	Lose     atomic.Bool            // lets scripts through, keeps their replies and hangs up
+	Lost     atomic.Int64           // replies that were kept
+	Delay    atomic.Int64           // of every reply, in nanoseconds
+	Silent   atomic.Bool            // takes what is sent and passes nothing on, either way
+
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+// StartProxy starts a proxy that ends with the test. Where upstream is empty, it is
+// to be set before the first connection.
+func StartProxy(tb testing.TB, upstream string) *Proxy {
+	tb.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatalf("listen: %v", err)
+	}
+	p := &Proxy{Addr: listener.Addr().String(), conns: map[net.Conn]struct{}{}}
+	p.Upstream.Store(&upstream)
+	tb.Cleanup(func() {
+		_ = listener.Close()
+		p.HangUp()
+	})
+	go func() {
+		for {
+			down, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			p.open(down)
+		}
+	}()
+	return p
+}
+
+// HangUp closes every connection.
+func (p *Proxy) HangUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		_ = conn.Close()
+	}
+}
+
+// open carries one connection.
+func (p *Proxy) open(down net.Conn) {
+	up, err := net.Dial("tcp", *p.Upstream.Load()) //nolint:noctx // Loopback.
+	if err != nil {
+		_ = down.Close()
+		return
+	}
+	p.mu.Lock()
+	p.conns[down], p.conns[up] = struct{}{}, struct{}{}
+	p.mu.Unlock()
+	keep := new(atomic.Bool)
+	go p.carry(up, down, func(request []byte) bool {
+		keep.Store(p.Lose.Load() && bytes.Contains(request, []byte("eval")))
+		return true
+	})
+	go p.carry(p.late(down), up, func([]byte) bool {
+		if keep.Load() {
+			p.Lost.Add(1)
+		}
+		return !keep.Load()
+	})
+}
+
+// late returns what writes to conn after the delay, in order.
+func (p *Proxy) late(conn net.Conn) io.WriteCloser {
+	parts := make(chan part, 1024)
+	go func() {
+		defer func() { _ = conn.Close() }()
+		for part := range parts {
+			if wait := time.Until(part.due); wait > 0 {
+				<-time.After(wait)
+			}
+			_, _ = conn.Write(part.text)
+		}
+	}()
+	return &lateWriter{p, parts}
+}
+
+// part is what is to be written, and when.
+type part struct {
+	due  time.Time
+	text []byte
+}
+
+// lateWriter is what late returns.
+type lateWriter struct {
+	p     *Proxy
+	parts chan part
+}
+
+func (w *lateWriter) Write(text []byte) (int, error) {
+	w.parts <- part{time.Now().Add(time.Duration(w.p.Delay.Load())), bytes.Clone(text)}
+	return len(text), nil
+}
+
+func (w *lateWriter) Close() error {
+	close(w.parts)
+	return nil
+}
+
+// carry copies what pass lets through, and hangs up at the first it does not.
+func (p *Proxy) carry(to io.WriteCloser, from net.Conn, pass func([]byte) bool) {
+	defer func() {
+		_, _ = to.Close(), from.Close()
+		p.mu.Lock()
+		delete(p.conns, from)
+		p.mu.Unlock()
+	}()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil || !pass(buffer[:n]) {
+			return
+		}
+		if p.Silent.Load() {
+			continue
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
