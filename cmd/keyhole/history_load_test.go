@@ -34,6 +34,7 @@ type recorder struct {
 	mu         sync.Mutex
 	answers    map[string]map[string]int // by kind of operation
 	violations []string
+	tell       func(violation string) // at once; nil: nobody
 }
 
 // newRecorder makes a recorder over gateways.
@@ -205,7 +206,11 @@ func (r *recorder) judge(ctx context.Context, l *life) {
 	if err := l.history.judge(); err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.violations = append(r.violations, fmt.Sprintf("%v\n%s", err, &l.history))
+		violation := fmt.Sprintf("%v, judged %s after the beginning\n%s", err, time.Since(r.begun), &l.history)
+		r.violations = append(r.violations, violation)
+		if r.tell != nil {
+			r.tell(violation)
+		}
 	}
 }
 

@@ -198,16 +198,14 @@ func (n *nemesis) failover(_ context.Context, master, replica int) {
 	n.node(master).Start(n.t)
 }
 
-// failoverBehind puts a replica to sleep under load, kills its master and then the
-// replica itself, so that what was sent to it meanwhile is lost, and lets it take
-// over.
+// failoverBehind keeps from a replica what its master sends it under load, kills the
+// master, and lets the replica take over.
 func (n *nemesis) failoverBehind(ctx context.Context, master, replica int) {
-	n.node(replica).Pause(n.t)
+	n.proxies[master].Behind.Store(true)
 	pauseFor(ctx, 400*time.Millisecond)
 	n.node(master).Kill(n.t)
 	n.proxies[master].HangUp()
-	n.node(replica).Kill(n.t)
-	n.node(replica).Start(n.t)
+	n.proxies[master].Behind.Store(false)
 	n.takesOver(replica)
 	n.node(master).Start(n.t)
 }

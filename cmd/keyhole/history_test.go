@@ -43,10 +43,12 @@ type historyInstallation struct {
 	gateways []*instance
 }
 
-// installHistory starts them, with a program of their own where one is given.
+// installHistory starts them, with a program of their own where one is given. Redis
+// writes to its disk before it answers: with everysec a server that is killed and
+// started again has forgotten the last moments, as the documents say.
 func installHistory(t *testing.T, program string) *historyInstallation {
 	t.Helper()
-	group, proxies := redistest.StartClusterBehind(t, "min-replicas-to-write 1", "min-replicas-max-lag 2", "appendfsync everysec")
+	group, proxies := redistest.StartClusterBehind(t, "min-replicas-to-write 1", "min-replicas-max-lag 2", "appendfsync always")
 	in := &installation{
 		t: t, redis: group.Servers[0], s3: s3test.Start(t, "reports", "exports"),
 		key: newOperatorKey(), dir: t.TempDir(), s3KeyID: s3test.RootKey, s3Secret: s3test.RootSecret, program: program,
@@ -66,6 +68,7 @@ func installHistory(t *testing.T, program string) *historyInstallation {
 func TestHistory(t *testing.T) {
 	h := installHistory(t, "")
 	r := newRecorder(h.gateways)
+	r.tell = func(violation string) { t.Errorf("VIOLATION: %s", violation) }
 	n := &nemesis{t: t, group: h.group, proxies: h.proxies, counts: map[string]int{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -88,8 +91,8 @@ func TestHistory(t *testing.T) {
 	cancel()
 	working.Wait()
 	t.Logf("history of %s: %s\n%s\n%s", time.Since(r.begun).Round(time.Second), r.progress(), r.table(), n.table())
-	for _, violation := range r.violations {
-		t.Errorf("VIOLATION: %s", violation)
+	if len(r.violations) > 0 {
+		t.Errorf("%d violations", len(r.violations))
 	}
 	if r.redirects.Load() == 0 || r.revoked.Load() == 0 || r.spent.Load() == 0 {
 		t.Error("nothing was tried: there are no redirects, revocations or spent links")

@@ -239,6 +239,32 @@ func TestDropped(t *testing.T) {
 		t.Fatalf("dropped: %v", err)
 	}
 	equal(t, "dropped and kept", dropped+kept, clicks)
-	equal(t, "the link's own", len(events(t, s, link.ID, 200)), 101)
 	equal(t, "clicks", fmt.Sprint(get(t, s, link.ID).Clicks), "3000")
+	// What operators did stays, in the link's own events and in the feed.
+	for _, paused := range []bool{true, false} {
+		if _, err := s.Change(t.Context(), link.ID, gateway.Change{Paused: &paused, Note: new(fmt.Sprint(paused))}, operator()); err != nil {
+			t.Fatalf("change: %v", err)
+		}
+	}
+	if _, _, err := s.Revoke(t.Context(), link.ID, "", operator()); err != nil {
+		t.Fatalf("revoke: %v", err)
+	}
+	for range clicks {
+		admit(t, s, link.ID, "GET")
+	}
+	const operations = 6 // issued, changed and paused, changed and resumed, revoked
+	equal(t, "the link's own", len(events(t, s, link.ID, 200)), 100+operations)
+	feed, _ := feedOf(t, s, gateway.AuditQuery{Limit: 500})
+	kinds := map[gateway.EventKind]int{}
+	for _, e := range feed {
+		kinds[e.Kind]++
+	}
+	for kind, want := range map[gateway.EventKind]int{
+		gateway.EventIssued: 1, gateway.EventChanged: 2, gateway.EventPaused: 1, gateway.EventResumed: 1, gateway.EventRevoked: 1,
+	} {
+		equal(t, string(kind), kinds[kind], want)
+	}
+	if len(feed) > 1500 || kinds[gateway.EventRedirected] > 0 {
+		t.Errorf("the feed has %v: the oldest clicks did not make room", kinds)
+	}
 }

@@ -20,6 +20,7 @@ type Proxy struct {
 	Lost     atomic.Int64           // replies that were kept
 	Delay    atomic.Int64           // of every reply, in nanoseconds
 	Silent   atomic.Bool            // takes what is sent and passes nothing on, either way
+	Behind   atomic.Bool            // keeps from replicas what their master sends: hang up afterwards
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
@@ -70,18 +71,34 @@ func (p *Proxy) open(down net.Conn) {
 	p.mu.Lock()
 	p.conns[down], p.conns[up] = struct{}{}, struct{}{}
 	p.mu.Unlock()
-	keep := new(atomic.Bool)
-	go p.carry(up, down, func(request []byte) bool {
-		keep.Store(p.Lose.Load() && bytes.Contains(request, []byte("eval")))
-		return true
-	})
-	go p.carry(p.late(down), up, func([]byte) bool {
-		if keep.Load() {
-			p.Lost.Add(1)
+	var keep, replicates atomic.Bool
+	go p.carry(up, down, func(request []byte) verdict {
+		if bytes.Contains(request, []byte("PSYNC")) {
+			replicates.Store(true)
 		}
-		return !keep.Load()
+		keep.Store(p.Lose.Load() && bytes.Contains(request, []byte("eval")))
+		return pass
+	})
+	go p.carry(p.late(down), up, func([]byte) verdict {
+		switch {
+		case keep.Load():
+			p.Lost.Add(1)
+			return hangUp
+		case replicates.Load() && p.Behind.Load():
+			return swallow
+		}
+		return pass
 	})
 }
+
+// verdict is what becomes of what was read.
+type verdict int
+
+const (
+	pass verdict = iota
+	swallow
+	hangUp
+)
 
 // late returns what writes to conn after the delay, in order.
 func (p *Proxy) late(conn net.Conn) io.WriteCloser {
@@ -120,8 +137,8 @@ func (w *lateWriter) Close() error {
 	return nil
 }
 
-// carry copies what pass lets through, and hangs up at the first it does not.
-func (p *Proxy) carry(to io.WriteCloser, from net.Conn, pass func([]byte) bool) {
+// carry copies what judge lets pass.
+func (p *Proxy) carry(to io.WriteCloser, from net.Conn, judge func([]byte) verdict) {
 	defer func() {
 		_, _ = to.Close(), from.Close()
 		p.mu.Lock()
@@ -131,10 +148,13 @@ func (p *Proxy) carry(to io.WriteCloser, from net.Conn, pass func([]byte) bool) 
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
-		if err != nil || !pass(buffer[:n]) {
+		if err != nil {
 			return
 		}
-		if p.Silent.Load() {
+		switch what := judge(buffer[:n]); {
+		case what == hangUp:
+			return
+		case what == swallow, p.Silent.Load():
 			continue
 		}
 		if _, err := to.Write(buffer[:n]); err != nil {

@@ -1,0 +1,130 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+func TestChangeAnswersWithTheLink(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	id := b.put("exports", "a")
+	body := `{"expires_in":"2h","note":"n","labels":{"case":"7"},"paused":true}`
+	a := b.operator(opsKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type", "application/json")
+	var link api.Link
+	if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != 200 || link.Note != "n" || link.Labels["case"] != "7" {
+		t.Fatalf("got %d, %v: %s", a.status, err, a.body)
+	}
+	if c := b.redis.change; c.Life != 2*time.Hour || c.Longest != 24*time.Hour || c.Paused == nil || !*c.Paused || c.Window != 10*time.Minute {
+		t.Errorf("the store was asked %+v", c)
+	}
+	for body, want := range map[string]string{
+		`{}`: "invalid", `{"max_clicks":3}`: "invalid", `{"expires_in":"9d"}`: "invalid", `{"passphrase":"x"}`: "bad_request",
+		`{"paused":"yes"}`: "bad_request", `null`: "bad_request", `{"note":null}`: "invalid",
+	} {
+		if p := b.operator(opsKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type", "application/json").problem(t); p.Code != want {
+			t.Errorf("%s: got %s, want %s", body, p.Code, want)
+		}
+	}
+	if p := b.operator(readKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type", "application/json").problem(t); p.Code != "forbidden" {
+		t.Errorf("a key that may only read: %s", p.Code)
+	}
+	if p := b.operator(exportsKey, "PATCH", "/api/v1/links/"+b.put("reports", "a"), body, "Content-Type", "application/json").problem(t); p.Code != "not_found" {
+		t.Errorf("a link out of scope: %s", p.Code)
+	}
+	b.redis.err = gateway.ErrEnded
+	if a := b.operator(opsKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type", "application/json"); a.status != 503 && a.status != 409 {
+		t.Errorf("what has ended: %d", a.status)
+	}
+}
+
+func TestRevocations(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"bucket":"exports","prefix":"a/","reason":"leak"}`: "",
+		`{"bucket":"exports","key":"a","created_by":"ci"}`:   "",
+		`{"label":"case=7","dry_run":true}`:                  "",
+		`{"label":"case=a=b"}`:                               "",
+		`{"all":true}`:                                       "",
+		`{}`:                                                 "all:required",
+		`{"all":false}`:                                      "all:required",
+		`{"reason":"leak"}`:                                  "all:required",
+		`{"all":true,"bucket":"exports"}`:                    "all:conflict",
+		`{"bucket":""}`:                                      "bucket:empty",
+		`{"bucket":"exports","prefix":""}`:                   "prefix:empty",
+		`{"prefix":"a/"}`:                                    "bucket:required",
+		`{"label":"case"}`:                                   "label:invalid",
+		`{"label":"=7"}`:                                     "label:invalid",
+		`{"state":"active"}`:                                 "bad_request",
+	} {
+		b := newBench(t, nil)
+		a := b.operator(opsKey, "POST", "/api/v1/revocations", body, "Content-Type", "application/json")
+		if want == "" {
+			if a.status != 200 || strings.TrimSpace(a.body) != `{"matched":3,"revoked":2,"done":true}` {
+				t.Errorf("%s: got %d %s", body, a.status, a.body)
+			}
+			continue
+		}
+		p := a.problem(t)
+		got := p.Code
+		if len(p.Errors) > 0 {
+			got = p.Errors[0].Field + ":" + p.Errors[0].Code
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", body, got, want)
+		}
+	}
+	b := newBench(t, nil)
+	b.operator(opsKey, "POST", "/api/v1/revocations", `{"label":"case=a=b","dry_run":true}`, "Content-Type", "application/json")
+	if q := b.redis.query; q.LabelName != "case" || q.LabelValue != "a=b" || !b.redis.bulk.DryRun {
+		t.Errorf("the store was asked %+v, %+v", q, b.redis.bulk)
+	}
+	b.redis.err = fmt.Errorf("%w: %w", gateway.ErrUnavailable, gateway.ErrNotConfirmed)
+	a := b.operator(opsKey, "POST", "/api/v1/revocations", `{"all":true}`, "Content-Type", "application/json")
+	if p := a.problem(t); a.status != 503 || p.Code != "not_confirmed" || a.header.Get("Retry-After") == "" {
+		t.Errorf("not confirmed: got %d %s", a.status, p.Code)
+	}
+}
+
+// TestAuditRoute reads the feed; what stands in an event cannot break out of it.
+func TestAuditRoute(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	target := "/api/v1/audit?since=2026-11-01T00:00:00Z&until=2026-11-02T00:00:00Z&kind=revoked&order=oldest&limit=7&cursor=x"
+	a := b.operator(readKey, "GET", target, "")
+	want := gateway.AuditQuery{
+		Since: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC),
+		Kind: gateway.EventRevoked, Oldest: true, Cursor: "x", Limit: 7,
+	}
+	if got := b.redis.audit; fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+		t.Errorf("the store was asked %+v, want %+v", got, want)
+	}
+	if a.status != 200 || strings.Count(a.body, "\n") != 1 || strings.Contains(a.body, "\r") {
+		t.Fatalf("got %d: %s", a.status, a.body)
+	}
+	var page api.EventPage
+	if err := json.Unmarshal([]byte(a.body), &page); err != nil || len(page.Events) != 1 || page.Next != "older" {
+		t.Fatalf("%v: %s", err, a.body)
+	}
+	e := page.Events[0]
+	if e.Reason != "=cmd()|\r\n\u202e<b>" || e.Bucket != "reports" || e.Key != "q3.pdf" || e.Storage != "main" || e.Time.Location() != time.UTC {
+		t.Errorf("got %+v", e)
+	}
+	for _, bad := range []string{
+		"since=yesterday", "until=2026-11-01", "kind=clicked", "order=random", "limit=0", "limit=501", "state=active", "since=", "since=0001-01-01T00:00:00Z",
+	} {
+		if a := b.operator(readKey, "GET", "/api/v1/audit?"+bad, ""); a.status != 400 {
+			t.Errorf("%s: got %d", bad, a.status)
+		}
+	}
+	b.redis.err = gateway.ErrCursor
+	if a := b.operator(readKey, "GET", "/api/v1/audit?cursor=forged", ""); a.status != 400 {
+		t.Errorf("a forged cursor: %d", a.status)
+	}
+}

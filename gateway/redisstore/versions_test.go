@@ -1,0 +1,69 @@
+package redisstore
+
+import (
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+)
+
+// What the version before wrote (commit 64e3d71) for the link of golden, in hex: the
+// bodies of its permission and of its history.
+const (
+	goldenPermission = "046d61696e077265706f7274731b6578706f7274732f323032362fc3a974c3a9202620636f2e7064660276310b73756d6d6172792e706466618240"
+	goldenHistory    = "046d61696e077265706f7274731b6578706f7274732f323032362fc3a974c3a9202620636f2e70646680e497d01201d41d8cd98f00b204e9800998ecf8427e0276318240809494caca330768616e646f66660205616c6963650b73756d6d6172792e706466610776657273696f6e10666f72207468652061756469746f727302047465616d056175646974067469636b6574034b2d31"
+)
+
+// golden is a link without restrictions, with everything else.
+func golden() gateway.Link {
+	sensitive := true
+	return gateway.Link{
+		Ref: gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: "exports/2026/été & co.pdf"}, Sensitive: &sensitive,
+		Object: gateway.ObjectInfo{
+			Size: 5_000_000_000, ETag: `"d41d8cd98f00b204e9800998ecf8427e"`, VersionID: "v1",
+			ContentType: "application/pdf", LastModified: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
+		},
+		Preset: "handoff", CreatedBy: "alice", Filename: "summary.pdf", Disposition: gateway.DispositionAttachment, Pin: gateway.PinVersion,
+		Note: "for the auditors", Labels: map[string]string{"team": "audit", "ticket": "K-1"},
+	}
+}
+
+// TestVersionsSideBySide holds records against the version before: a link without
+// restrictions is written as that one wrote it, so each serves the links of the
+// other; one with restrictions is of a version that it refuses, whichever
+// restriction it is.
+func TestVersionsSideBySide(t *testing.T) {
+	link := golden()
+	if n := versionOf(&link); n != version {
+		t.Errorf("a plain link is of version %d", n)
+	}
+	if got := hex.EncodeToString(permissionBody(&link, &gateway.Secrets{})); got != goldenPermission {
+		t.Errorf("the permission is\n%s, and was\n%s", got, goldenPermission)
+	}
+	if got := hex.EncodeToString(historyBody(&link)); got != goldenHistory {
+		t.Errorf("the history is\n%s, and was\n%s", got, goldenHistory)
+	}
+	for name, restrict := range map[string]func(*gateway.Link){
+		"max_clicks": func(l *gateway.Link) { l.MaxClicks = 1 },
+		"passphrase": func(l *gateway.Link) { l.Passphrase = true },
+		"confirm":    func(l *gateway.Link) { l.Confirm = true },
+		"allow":      func(l *gateway.Link) { l.Allow = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} },
+		"not_before": func(l *gateway.Link) { l.NotBefore = time.Unix(1, 0) },
+	} {
+		link := golden()
+		restrict(&link)
+		if n := versionOf(&link); n != versionRestricted {
+			t.Errorf("a link with %s is of version %d, which the version before serves without it", name, n)
+		}
+	}
+	// A version that comes after this one is refused.
+	for _, format := range []string{"\x00", "\x03", "\xff"} {
+		_, err := parseHead(format + "\x00" + string(make([]byte, 17)))
+		if !errors.Is(err, gateway.ErrRecord) {
+			t.Errorf("a permission of version %q: %v", format, err)
+		}
+	}
+}
