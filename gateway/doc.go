@@ -28,4 +28,11 @@
 // recipient follows with.
 // The answer is a redirect to it. Whatever is unexpected on the way is an
 // [OutcomeUnavailable]: doubt is a refusal, never a redirect.
+//
+// A link with a limited number of clicks, a passphrase or a confirmation is shown
+// as a page first, which counts nothing. What its form sends is judged step by
+// step, and last of all the store spends the click, in a script that judges
+// everything again: once for each nonce, and so for each page. The answer carries
+// a grant, by which the recipient goes on without another click for a while. Nonces
+// and grants are made under a key in the permission, and end with it.
 package gateway

@@ -124,6 +124,7 @@ func TestDoctorOfRedis(t *testing.T) {
 		}, []string{"failure|reachable", "certificate", "ca_file"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			code, found, printed := redisFindings(t, tt.redis(t))
 			bad := slices.DeleteFunc(slices.Clone(found), func(f string) bool { return strings.HasPrefix(f, levelOK) })
 			if code != exitFailed { // the storage is not there

@@ -58,6 +58,7 @@ type linkState struct {
 	maybeRevoked bool
 	paused       bool
 	maybePaused  bool // neither pausing nor resuming is certain
+	maybeExpired bool // its end has been brought near
 }
 
 // linkModel judges a link's history: every answer must be one that a link could
@@ -94,14 +95,15 @@ func step(s linkState, max int64, e event, answer string) (bool, linkState) {
 			s.maybePaused = true
 			return true, s
 		case answerEnded:
-			return maybeEnded, s
+			return maybeEnded || s.maybeExpired, s
 		}
 		s.paused, s.maybePaused = e.kind == opPause, false
 		return !ended, s
 	case opExpire:
 		if answer == answerEnded {
-			return maybeEnded, s
+			return maybeEnded || s.maybeExpired, s
 		}
+		s.maybeExpired = true
 		return answer == answerUnknown || !ended, s
 	case opIssue:
 		return true, s

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -136,6 +137,9 @@ func (n *nemesis) mend() {
 		if masters := n.masters(); len(masters) != 3 {
 			return fmt.Errorf("%d masters", len(masters))
 		}
+		if err := n.adopt(lines); err != nil {
+			return err
+		}
 		for _, line := range lines {
 			if strings.Contains(line, "fail") {
 				return fmt.Errorf("failing: %s", line)
@@ -150,6 +154,29 @@ func (n *nemesis) mend() {
 		}
 		return nil
 	})
+}
+
+// adopt gives a master without slots, as one comes back that has lost them to
+// several others while it was away, to the master that has no replica.
+func (n *nemesis) adopt(lines []string) error {
+	lonely, empty := "", -1
+	for _, line := range lines {
+		fields := strings.Fields(line)
+		if !strings.Contains(fields[2], "master") {
+			continue
+		}
+		switch {
+		case len(fields) <= 8:
+			empty = n.indexOf(line)
+		case !slices.ContainsFunc(lines, func(other string) bool { return strings.Fields(other)[3] == fields[0] }):
+			lonely = fields[0]
+		}
+	}
+	if empty < 0 {
+		return nil
+	}
+	_, err := n.node(empty).Do("CLUSTER", "REPLICATE", lonely)
+	return errors.Join(err, fmt.Errorf("node %d was no replica", empty))
 }
 
 // killed kills a master and starts it again at once.
@@ -282,7 +309,9 @@ func (n *nemesis) slotMoved(_ context.Context, master, _ int) {
 		}, strings.Split(keys, "\n")...)...)
 	}
 	to.MustDo(n.t, "CLUSTER", "SETSLOT", slot, "NODE", id)
-	from.MustDo(n.t, "CLUSTER", "SETSLOT", slot, "NODE", id)
+	for _, other := range n.masters() {
+		n.node(other).MustDo(n.t, "CLUSTER", "SETSLOT", slot, "NODE", id)
+	}
 }
 
 // slotAt returns a slot of a partition that a node serves, empty where it has none.

@@ -84,8 +84,8 @@ func refusals() map[gateway.Outcome]refusal {
 		},
 		gateway.OutcomeRateLimited: {
 			http.StatusTooManyRequests, "Too many tries",
-			"Too many requests that led nowhere came from your address.",
-			"Wait a minute and try again.",
+			"Too many tries that led nowhere were made from your address, or with this link.",
+			"Wait a while and try again: a minute, or a quarter of an hour after wrong passphrases.",
 		},
 		gateway.OutcomeUnavailable: {
 			http.StatusServiceUnavailable, "Not available now",
