@@ -24,6 +24,7 @@ const (
 	callList    = "list"
 	callChange  = "change"
 	callRevoke  = "revoke"
+	callBulk    = "revoke_all"
 	callEvents  = "events"
 	callAudit   = "audit"
 	callDaily   = "daily"
@@ -37,7 +38,7 @@ const (
 func Calls() []string {
 	return []string{
 		callAdmit, callSpend, callTry, callUntry, callNote,
-		callCreate, callGet, callList, callChange, callRevoke, callEvents, callAudit,
+		callCreate, callGet, callList, callChange, callRevoke, callBulk, callEvents, callAudit,
 		callDaily, callActive, callDropped, callReady, callInspect,
 	}
 }

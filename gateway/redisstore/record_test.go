@@ -35,8 +35,11 @@ func TestRecords(t *testing.T) {
 	node := g.nodes[0]
 	prefix := newPrefix()
 	s := open(t, g.client, withPrefix(prefix))
-	permission := func(id gateway.ID) string { return prefix + ":" + partitionOf(id) + ":l:" + id.String() }
-	history := func(id gateway.ID) string { return prefix + ":" + partitionOf(id) + ":h:" + id.String() }
+	key := func(letter string, id gateway.ID) string {
+		return prefix + ":" + partitionOf(id) + ":" + letter + ":" + id.String()
+	}
+	permission := func(id gateway.ID) string { return key("l", id) }
+	history := func(id gateway.ID) string { return key("h", id) }
 	click := func(id gateway.ID, method string) (gateway.Outcome, error) {
 		a, err := s.Admit(t.Context(), gateway.Attempt{ID: id, Method: method})
 		return a.Outcome, err
@@ -118,6 +121,22 @@ func TestRecords(t *testing.T) {
 			unavailable(t, "get", err)
 		})
 	}
+	t.Run("a passphrase without its tries", func(t *testing.T) {
+		link := limited(t, 3)
+		link.Passphrase = true
+		restrict(t, s, link)
+		node.MustDo(t, "DEL", key("t", link.ID))
+		_, err := s.Try(t.Context(), link.ID, "somebody")
+		unavailable(t, "try", err)
+		equal(t, "it is made by nobody else", node.MustDo(t, "EXISTS", key("t", link.ID)), "0")
+	})
+	t.Run("a limited link without its nonces", func(t *testing.T) {
+		link := restrict(t, s, limited(t, 3))
+		node.MustDo(t, "DEL", key("s", link.ID))
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, "page", window)
+		unavailable(t, "spend", err)
+		equal(t, "clicks", get(t, s, link.ID).Clicks, 0)
+	})
 	t.Run("a permission with another field", func(t *testing.T) {
 		link := create(t, s, newLink(t))
 		node.MustDo(t, "APPEND", permission(link.ID), "\x01")

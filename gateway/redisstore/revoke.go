@@ -52,7 +52,7 @@ const (
 // failure leaves undone the next call finds again. What has ended costs a look;
 // the budget ends a call only when it has ended something.
 func (s *Store) RevokeAll(ctx context.Context, q gateway.ListQuery, o gateway.BulkOptions, by gateway.Origin) (result gateway.BulkResult, err error) {
-	defer s.observe(callRevoke, time.Now(), &err)
+	defer s.observe(callBulk, time.Now(), &err)
 	begun := time.Now()
 	_, now, horizon, err := s.span(ctx, cursorTerm, "", "")
 	if err != nil {

@@ -66,10 +66,13 @@ func (s *Store) Try(ctx context.Context, id gateway.ID, whose string) (_ gateway
 	}
 	r := replyOf(v)
 	try := gateway.Try{}
-	if r.number() == 1 {
-		try.Reserved = r.text()
-	} else {
+	switch r.number() {
+	case 0:
 		try.Wait = time.Duration(r.number()) * time.Millisecond
+	case 1:
+		try.Reserved = r.text()
+	default:
+		return gateway.Try{}, unavailable("try", gateway.ErrRecord)
 	}
 	if r.err != nil {
 		return gateway.Try{}, unavailable("try", r.err)

@@ -12,7 +12,8 @@ local id, address, most, nonce, window = ARGV[1], ARGV[3], ARGV[4], ARGV[6], ton
 local link = redis.call('GET', KEYS[1])
 local head = redis.call('LINDEX', KEYS[2], 0)
 local refused, clicks, left, limited, used = judge(link, head, KEYS[2], ARGV[5])
-if not refused and not limited then
+-- Without the nonces that were spent a page could spend two clicks.
+if not refused and (not limited or redis.call('EXISTS', KEYS[4]) == 0) then
   refused = '?'
 end
 local spent = not refused and nonce ~= '' and redis.call('ZSCORE', KEYS[4], nonce)

@@ -2,8 +2,11 @@
 -- KEYS  1 tries: behind a first element that keeps the list, each try within the
 --       window, oldest first: time (6 bytes) and whose it is
 -- ARGV  1 whose it is, 2 window in ms, 3 the most tries of all, 4 of one
--- Returns {1, the try}, or {0, ms until another is possible}. A link that has no
--- list has ended: what comes next will say so.
+-- Returns {1, the try}, or {0, ms until another is possible}, or {2} where there is
+-- no list: then nobody knows how often it was tried.
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return {2}
+end
 local tries = redis.call('LRANGE', KEYS[1], 1, -1)
 local all, mine, first, first_mine = 0, 0, nil, nil
 for _, try in ipairs(tries) do
@@ -24,5 +27,5 @@ if all >= tonumber(ARGV[3]) then
   return {0, first + ARGV[2] - now}
 end
 local try = pack(now, 6) .. ARGV[1]
-redis.call('RPUSHX', KEYS[1], try)
+redis.call('RPUSH', KEYS[1], try)
 return {1, try}
