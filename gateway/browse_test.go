@@ -10,7 +10,7 @@ import (
 
 // keys returns a storage of these keys that lists as S3 does, by pages.
 func keys(all ...string) func(KeyQuery) KeyPage {
-	slices.Sort(all)
+	all = slices.Sorted(slices.Values(all)) // the caller may have given its own slice
 	return func(q KeyQuery) KeyPage {
 		var page KeyPage
 		after, last := max(q.After, q.Token), ""

@@ -31,11 +31,14 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 		for _, name := range names(regexp.MustCompile(`(?m)^ +--([a-z0-9-]+) string`), c.Flags().FlagUsages()) {
 			found = append(found, name)
 			var stderr bytes.Buffer
+			if c.Name() == "change" && name == "note" {
+				continue // it is emptied on purpose
+			}
 			args := append(strings.Fields(c.CommandPath())[1:], "--"+name, "")
 			switch c.Name() {
 			case "share":
 				args = append(args, "s3://reports/a")
-			case "show", "events", "revoke":
+			case "show", "events", "revoke", "change":
 				args = append(args, strings.Repeat("a", 26))
 			}
 			code := run(t.Context(), args, surroundings{stdout: io.Discard, stderr: &stderr, environ: []string{"KEYHOLE_KEY=khk_test"}})
@@ -47,9 +50,9 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	walk(newRoot(&surroundings{}))
 	slices.Sort(found)
 	want := []string{
-		"allow", "bucket", "config", "created-by", "expires", "filename", "key", "key-file", "label", "name", "not-before",
-		"note", "operator", "operator-url", "passphrase-file", "pin", "prefix", "preset", "public", "reason", "s3", "search", "state",
-		"storage", "url", "version-id",
+		"allow", "bucket", "config", "created-by", "expires", "filename", "key", "key-file", "kind", "label", "name", "not-before",
+		"note", "operator", "operator-url", "passphrase-file", "pin", "prefix", "preset", "public", "reason", "s3", "search", "since",
+		"state", "storage", "until", "url", "version-id",
 	}
 	if found = slices.Compact(found); !slices.Equal(found, want) {
 		t.Errorf("the commands have %q", found)

@@ -35,7 +35,7 @@ func StartClusterBehind(tb testing.TB, directives ...string) (*Group, []*Proxy) 
 		_, real, _ := net.SplitHostPort(s.Addr)
 		port, _ := strconv.Atoi(real)
 		return append(directives, "cluster-announce-ip 127.0.0.1", "cluster-announce-port "+announced,
-			"cluster-announce-bus-port "+strconv.Itoa(port+10000))
+			"cluster-announce-bus-port "+strconv.Itoa(port+busAbove))
 	})
 	for i := range g.Addresses {
 		g.Addresses[i] = proxies[i].Addr

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -297,23 +298,34 @@ func Wait(tb testing.TB, what string, check func() error) {
 	}
 }
 
-// freePort returns a port that nothing listens on, low enough that a cluster's
-// bus fits 10,000 above it.
+// The ports that servers are given, and their cluster's bus busAbove them: all below
+// those that the kernel gives to whoever asks for any.
+const (
+	lowestPort  = 11_000
+	highestPort = 22_000
+	busAbove    = 10_000
+)
+
+// freePort returns a port that nothing listens on, here and on the cluster's bus.
 func freePort(tb testing.TB) string {
 	tb.Helper()
-	for range 100 {
-		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // Loopback.
-		if err != nil {
-			tb.Fatalf("find a free port: %v", err)
-		}
-		port := listener.Addr().(*net.TCPAddr).Port
-		_ = listener.Close()
-		if port < 55000 {
+	for range 1000 {
+		port := lowestPort + rand.IntN(highestPort-lowestPort) //nolint:gosec // Chance, not a secret.
+		if free(port) && free(port+busAbove) {
 			return strconv.Itoa(port)
 		}
 	}
-	tb.Fatal("find a free port: all are too high")
+	tb.Fatal("find a free port: there is none")
 	return ""
+}
+
+// free tells whether nothing listens on a port.
+func free(port int) bool {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx // Loopback.
+	if err == nil {
+		_ = listener.Close()
+	}
+	return err == nil
 }
 
 func write(tb testing.TB, path, text string) {
