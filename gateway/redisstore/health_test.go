@@ -64,7 +64,9 @@ func testReady(t *testing.T, g target) {
 	}
 	equal(t, "role", info.Role, "master")
 	equal(t, "policy", info.Policy, "noeviction")
-	equal(t, "major version", info.Version[0], '7')
+	if major := info.Version[0]; major < '7' || major > '9' {
+		t.Errorf("version %s", info.Version)
+	}
 }
 
 // calls records what a store observed.
