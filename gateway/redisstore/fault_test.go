@@ -228,7 +228,9 @@ func executions(t *testing.T, node *redistest.Server) int {
 func TestScriptFlush(t *testing.T) {
 	g := startSingle(t)
 	s := open(t, g.client)
-	confirmed := restrict(t, s, limited(t, 5))
+	wanted := limited(t, 5)
+	wanted.Passphrase = true
+	confirmed := restrict(t, s, wanted)
 	link := create(t, s, newLink(t))
 	for name, call := range map[string]func() error{
 		"admit": func() error { _, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}); return err },
