@@ -106,19 +106,25 @@ type repeatable bool
 // tryAgainPause is the wait before a slot in migration is asked again.
 const tryAgainPause = 5 * time.Millisecond
 
-// run executes a script and returns its reply. A server that does not have the
-// script is sent it: NOSCRIPT means that nothing was executed. So does
-// TRYAGAIN, from a slot in migration, which is asked until ctx ends.
+// run executes a script and returns its reply. TRYAGAIN, from a slot in migration,
+// means that nothing was executed: it is asked until ctx ends.
 func run(ctx context.Context, c redis.UniversalClient, sc script, again repeatable, keys []string, args ...any) (any, error) {
 	for {
-		reply, err := send(ctx, c, again, sc.call("evalsha", sc.digest, keys, args))
-		if redis.HasErrorPrefix(err, "NOSCRIPT") {
-			reply, err = send(ctx, c, again, sc.call("eval", sc.source, keys, args))
-		}
+		reply, err := sc.execute(keys, args, func(command []any) (any, error) { return send(ctx, c, again, command) })
 		if !redis.HasErrorPrefix(err, "TRYAGAIN") || !pause(ctx, tryAgainPause) {
 			return reply, err
 		}
 	}
+}
+
+// execute sends a script by its digest and, to a server that does not have it,
+// whole: NOSCRIPT means that nothing was executed.
+func (sc script) execute(keys []string, args []any, send func(command []any) (any, error)) (any, error) {
+	reply, err := send(sc.call("evalsha", sc.digest, keys, args))
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		reply, err = send(sc.call("eval", sc.source, keys, args))
+	}
+	return reply, err
 }
 
 // call builds the arguments of EVAL or EVALSHA.

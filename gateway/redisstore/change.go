@@ -26,41 +26,36 @@ func (s *Store) Change(ctx context.Context, id gateway.ID, change gateway.Change
 		if err != nil {
 			return gateway.Link{}, unavailable("change", err)
 		}
-		r := replyOf(v)
-		seen := r.view(r.number())
-		if r.err != nil {
-			return gateway.Link{}, unavailable("change", r.err)
+		link, seen, err := s.seen("change", replyOf(v), id)
+		switch {
+		case err != nil:
+			return gateway.Link{}, err
+		case link.Ended():
+			return gateway.Link{}, gateway.ErrEnded
 		}
-		link, again, err := s.changeSeen(ctx, id, seen, &change, by)
+		changed, again, err := s.changeSeen(ctx, &link, seen.history[historyHeadWidth:], &change, by)
 		if !again {
-			return link, err
+			return changed, err
 		}
 	}
 	return gateway.Link{}, unavailable("change", fmt.Errorf("changed by others %d times in between", changeTries))
 }
 
-// changeSeen changes a link as it was seen. again says that it was changed since.
-func (s *Store) changeSeen(ctx context.Context, id gateway.ID, seen view, change *gateway.Change, by gateway.Origin) (_ gateway.Link, again bool, err error) {
-	link, err := seen.link(id)
-	switch {
-	case err != nil:
-		return gateway.Link{}, false, unlessNotFound("change", err)
-	case link.Ended():
-		return link, false, gateway.ErrEnded
-	}
-	before := seen.history[historyHeadWidth:]
-	changed := link
+// changeSeen changes a link of which body was read of the history. again says that it
+// was changed since.
+func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, body string, change *gateway.Change, by gateway.Origin) (_ gateway.Link, again bool, err error) {
+	changed := *link
 	change.Apply(&changed)
-	v, err := s.write(ctx, s.client.rest, s.scripts.change, true, s.changeKeys(&changed),
-		s.changeArgs(&link, &changed, change, before, by)...)
+	v, err := s.write(ctx, s.client.rest, s.scripts.change, true, s.changeKeys(link),
+		s.changeArgs(link, &changed, change, body, by)...)
 	if err != nil {
 		return gateway.Link{}, false, unavailable("change", err)
 	}
 	r := replyOf(v)
 	switch what := r.text(); what {
 	case "c":
-		link, err = s.viewed("change", r, id)
-		return link, false, err
+		changed, err = s.viewed("change", r, link.ID)
+		return changed, false, err
 	case "b":
 		return gateway.Link{}, true, nil
 	case "e":
@@ -75,14 +70,6 @@ func (s *Store) changeSeen(ctx context.Context, id gateway.ID, seen view, change
 		return gateway.Link{}, false, &gateway.ChangeError{Clicks: r.number()}
 	}
 	return gateway.Link{}, false, unavailable("change", gateway.ErrRecord)
-}
-
-// unlessNotFound wraps an error of a record.
-func unlessNotFound(doing string, err error) error {
-	if err == gateway.ErrNotFound { //nolint:errorlint // It is what view.link itself returns.
-		return err
-	}
-	return unavailable(doing, err)
 }
 
 // changeKeys names what a change writes to.

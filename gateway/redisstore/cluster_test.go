@@ -87,20 +87,7 @@ func TestMigration(t *testing.T) {
 // TestFailover kills a master: after a window of ErrUnavailable the replica
 // goes on with the links, for a cluster and behind Sentinel.
 func TestFailover(t *testing.T) {
-	for name, start := range map[string]func(t *testing.T) (*redistest.Group, redisstore.ClientOptions){
-		"cluster": func(t *testing.T) (*redistest.Group, redisstore.ClientOptions) {
-			t.Helper()
-			g := redistest.StartCluster(t)
-			return g, clientOptions(redisstore.ModeCluster, g.Addresses...)
-		},
-		"sentinel": func(t *testing.T) (*redistest.Group, redisstore.ClientOptions) {
-			t.Helper()
-			g := redistest.StartSentinel(t)
-			o := clientOptions(redisstore.ModeSentinel, g.Addresses...)
-			o.MasterName = g.Master
-			return g, o
-		},
-	} {
+	for name, start := range replicated() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, o := start(t)

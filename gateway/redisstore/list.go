@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"keyhole/gateway"
@@ -92,6 +93,21 @@ func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gat
 	return page, last, nil
 }
 
+// byPartition groups the indexes of n links, those of one partition together and size
+// of them at most.
+func byPartition(n int, id func(i int) gateway.ID, size int) [][]int {
+	var in [partitions][]int
+	for i := range n {
+		p := partition(id(i))
+		in[p] = append(in[p], i)
+	}
+	var groups [][]int
+	for _, indexes := range in {
+		groups = slices.AppendSeq(groups, slices.Chunk(indexes, size))
+	}
+	return groups
+}
+
 // found is a link that an index named.
 type found struct {
 	link *gateway.Link // nil: it has been forgotten since
@@ -103,22 +119,11 @@ func (s *Store) fetch(ctx context.Context, entries []entry) ([]found, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
 	// Those of one partition are read by the same executions.
-	var inPartition [partitions][]int
-	for i, e := range entries {
-		p := partition(e.id)
-		inPartition[p] = append(inPartition[p], i)
-	}
-	var batches []batch
-	var order [][]int
-	for _, indexes := range inPartition {
-		for len(indexes) > 0 {
-			n := min(readBatch, len(indexes))
-			var b batch
-			for _, i := range indexes[:n] {
-				b.keys = append(b.keys, s.keys.link(entries[i].id), s.keys.history(entries[i].id))
-			}
-			batches, order = append(batches, b), append(order, indexes[:n])
-			indexes = indexes[n:]
+	order := byPartition(len(entries), func(i int) gateway.ID { return entries[i].id }, readBatch)
+	batches := make([]batch, len(order))
+	for b, indexes := range order {
+		for _, i := range indexes {
+			batches[b].keys = append(batches[b].keys, s.keys.link(entries[i].id), s.keys.history(entries[i].id))
 		}
 	}
 	replies, err := runAll(ctx, s.client.rest, s.scripts.read, batches)

@@ -113,25 +113,18 @@ func (s *Store) stillOpen(ctx context.Context, q gateway.ListQuery, entries []en
 func (s *Store) endAll(ctx context.Context, ids []gateway.ID, reason string, by gateway.Origin) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
-	var inPartition [partitions][]gateway.ID
-	for _, id := range ids {
-		p := partition(id)
-		inPartition[p] = append(inPartition[p], id)
-	}
 	var batches []batch
-	for p, ids := range inPartition {
-		for len(ids) > 0 {
-			n := min(revokeBatch, len(ids))
-			b := batch{
-				keys: []string{s.keys.operations(p), s.keys.active(p)},
-				args: []any{s.options.Retention.Milliseconds(), s.horizon.Load(), endBody(by.Actor, reason), operationBody(by, reason)},
-			}
-			for _, id := range ids[:n] {
-				b.keys = append(b.keys, s.keys.link(id), s.keys.history(id))
-				b.args = append(b.args, id[:])
-			}
-			batches, ids = append(batches, b), ids[n:]
+	for _, indexes := range byPartition(len(ids), func(i int) gateway.ID { return ids[i] }, revokeBatch) {
+		p := partition(ids[indexes[0]])
+		b := batch{
+			keys: []string{s.keys.operations(p), s.keys.active(p)},
+			args: []any{s.options.Retention.Milliseconds(), s.horizon.Load(), endBody(by.Actor, reason), operationBody(by, reason)},
 		}
+		for _, i := range indexes {
+			b.keys = append(b.keys, s.keys.link(ids[i]), s.keys.history(ids[i]))
+			b.args = append(b.args, ids[i][:])
+		}
+		batches = append(batches, b)
 	}
 	replies, err := s.writeAll(ctx, batches)
 	ended := 0

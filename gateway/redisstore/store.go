@@ -161,16 +161,21 @@ func (s *Store) createArgs(link *gateway.Link, secrets *gateway.Secrets, life ti
 
 // viewed reads the rest of a reply as one link.
 func (s *Store) viewed(doing string, r *reply, id gateway.ID) (gateway.Link, error) {
-	now := r.number()
-	v := r.view(now)
+	link, _, err := s.seen(doing, r, id)
+	return link, err
+}
+
+// seen is viewed with the view itself.
+func (*Store) seen(doing string, r *reply, id gateway.ID) (gateway.Link, view, error) {
+	v := r.view(r.number())
 	if r.err != nil {
-		return gateway.Link{}, unavailable(doing, r.err)
+		return gateway.Link{}, v, unavailable(doing, r.err)
 	}
 	link, err := v.link(id)
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
-		return gateway.Link{}, unavailable(doing, err)
+		return gateway.Link{}, v, unavailable(doing, err)
 	}
-	return link, err
+	return link, v, err
 }
 
 // Get implements gateway.Store.

@@ -53,20 +53,16 @@ func (s *Store) write(ctx context.Context, c redis.UniversalClient, sc script, a
 func (s *Store) writeTo(ctx context.Context, node *redis.Client, asking bool, sc script, keys []string, args []any) (any, error) {
 	conn := node.Conn()
 	defer func() { _ = conn.Close() }()
-	execute := func(verb, what string) (any, error) {
+	reply, err := sc.execute(keys, args, func(command []any) (any, error) {
 		if asking {
 			if err := conn.Process(ctx, redis.NewStatusCmd(ctx, "asking")); err != nil {
 				return nil, err
 			}
 		}
-		cmd := redis.NewCmd(ctx, sc.call(verb, what, keys, args)...)
+		cmd := redis.NewCmd(ctx, command...)
 		_ = conn.Process(ctx, once{cmd}) // The error is in the command.
 		return cmd.Result()
-	}
-	reply, err := execute("evalsha", sc.digest)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		reply, err = execute("eval", sc.source)
-	}
+	})
 	if err != nil {
 		s.client.lookAgain(ctx, err)
 		return nil, err
