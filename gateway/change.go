@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 )
 
 // ChangeRequest asks for a change of a link. Nil fields stay as they are.
@@ -32,7 +31,7 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 	case link.Ended():
 		return Link{}, storeError(ErrEnded)
 	case req.MaxClicks != nil && !link.NeedsConfirmation():
-		return Link{}, invalid("max_clicks", "not_limited", "this link was issued without confirmation, so its clicks cannot be limited; issue another")
+		return Link{}, Invalid("max_clicks", "not_limited", "this link was issued without confirmation, so its clicks cannot be limited; issue another")
 	}
 	change := Change{Note: req.Note, Labels: req.Labels, Paused: req.Paused, Window: s.resumeWindow}
 	if req.MaxClicks != nil {
@@ -87,8 +86,8 @@ func checkChange(req *ChangeRequest) []FieldError {
 	if req.MaxClicks != nil {
 		found = append(found, checkMaxClicks(*req.MaxClicks)...)
 	}
-	if req.Note != nil && utf8.RuneCountInString(*req.Note) > maxNote {
-		found = append(found, FieldError{"note", "too_long", fmt.Sprintf("at most %d characters", maxNote)})
+	if req.Note != nil {
+		found = append(found, checkText("note", *req.Note)...)
 	}
 	if req.Labels != nil {
 		found = append(found, checkLabels(*req.Labels)...)

@@ -181,9 +181,9 @@ func (s *Service) unlock(ctx context.Context, a *Attempt, p *Permission) (_ Outc
 // own.
 func (s *Service) pageOf(admission *Admission) (*Page, error) {
 	ref := admission.Link.Ref
-	storage := s.storage(ref.Storage)
-	if storage == nil {
-		return nil, fmt.Errorf("storage %q is not in the configuration", ref.Storage)
+	storage, err := s.storageFor(ref)
+	if err != nil {
+		return nil, err
 	}
 	origin, ok := storage.Presigner.Origin(ref.Bucket)
 	if !ok {
@@ -199,9 +199,9 @@ func (s *Service) pageOf(admission *Admission) (*Page, error) {
 // object is not the approved one any more. Both questions together wait for the
 // storage no longer than its timeout.
 func (s *Service) deliver(ctx context.Context, method string, p *Permission, begun time.Time) (string, error) {
-	storage := s.storage(p.Ref.Storage)
-	if storage == nil {
-		return "", fmt.Errorf("storage %q is not in the configuration", p.Ref.Storage)
+	storage, err := s.storageFor(p.Ref)
+	if err != nil {
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, storage.Timeout)
 	defer cancel()

@@ -48,8 +48,7 @@ const NotableSkew = 5 * time.Second
 // The limits of a request.
 const (
 	maxKey        = 1024 // bytes; the limit of S3 itself
-	maxNote       = 1000 // characters
-	maxReason     = 1000 // characters
+	maxText       = 1000 // characters of a note, and of a reason
 	maxLabels     = 16
 	maxLabelName  = 63
 	maxLabelValue = 256 // bytes
@@ -139,9 +138,9 @@ func (s *Service) storageOf(name, bucket string) (*Storage, error) {
 	case len(found) > 1:
 		return nil, severalStorages()
 	case name != "" && s.storage(name) == nil:
-		return nil, invalid("storage", "unknown_storage", "there is no storage of that name in the configuration")
+		return nil, Invalid("storage", "unknown_storage", "there is no storage of that name in the configuration")
 	}
-	return nil, invalid("bucket", "unknown_bucket", "that bucket is not in the configuration")
+	return nil, Invalid("bucket", "unknown_bucket", "that bucket is not in the configuration")
 }
 
 // storagesWith returns the admitted storages that have the bucket, those of any
@@ -158,7 +157,7 @@ func (s *Service) storagesWith(name, bucket string, admitted func(*Storage) bool
 
 // severalStorages refuses a bucket's name that says too little.
 func severalStorages() *Error {
-	return invalid("storage", "required", "several storages have a bucket of that name; say which")
+	return Invalid("storage", "required", "several storages have a bucket of that name; say which")
 }
 
 // warnings tells the operator what is unwise about the link, and stops nothing.
@@ -239,10 +238,16 @@ func checkIssue(req *IssueRequest) []FieldError {
 		refuse("disposition", "invalid", "attachment or inline")
 	}
 	found = append(found, checkPin(req)...)
-	if utf8.RuneCountInString(req.Note) > maxNote {
-		refuse("note", "too_long", "at most %d characters", maxNote)
-	}
+	found = append(found, checkText("note", req.Note)...)
 	return append(found, checkLabels(req.Labels)...)
+}
+
+// checkText names a note or reason that is too long.
+func checkText(field, text string) []FieldError {
+	if utf8.RuneCountInString(text) > maxText {
+		return []FieldError{{field, "too_long", fmt.Sprintf("at most %d characters", maxText)}}
+	}
+	return nil
 }
 
 // keyProblem says why a key cannot be shared, or nothing.

@@ -59,12 +59,12 @@ func prove(ctx context.Context, storage *Storage, req *IssueRequest) (object Obj
 	case object.VersionID != "":
 		pin = PinVersion
 	case req.Pin == PinVersion:
-		return ObjectInfo{}, "", invalid("pin", "no_versions", "the bucket keeps no versions of this object, or none that the service may read (s3:GetObjectVersion)")
+		return ObjectInfo{}, "", Invalid("pin", "no_versions", "the bucket keeps no versions of this object, or none that the service may read (s3:GetObjectVersion)")
 	default:
 		pin = PinETag
 	}
 	if pin == PinETag && object.ETag == "" {
-		return ObjectInfo{}, "", invalid("pin", "invalid", "the storage gives this object no ETag to compare; only the pin none is possible")
+		return ObjectInfo{}, "", Invalid("pin", "invalid", "the storage gives this object no ETag to compare; only the pin none is possible")
 	}
 	return object, pin, nil
 }
@@ -83,9 +83,9 @@ func proveVersion(ctx context.Context, storage *Storage, req *IssueRequest, vers
 	case err != nil:
 		return proofError(err)
 	case missing && current.VersionID == "", !missing && version.VersionID != req.VersionID:
-		return invalid("version_id", "no_versions", "the bucket keeps no versions of this object, or none that the service may read (s3:GetObjectVersion)")
+		return Invalid("version_id", "no_versions", "the bucket keeps no versions of this object, or none that the service may read (s3:GetObjectVersion)")
 	case missing:
-		return invalid("version_id", "object_not_found", "the object has no such version")
+		return Invalid("version_id", "object_not_found", "the object has no such version")
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 	sensitive := req.Sensitive
 	if matchAny(p.SensitiveObjects, ref) {
 		if sensitive != nil && !*sensitive {
-			return Terms{}, invalid("sensitive", "sensitive_object",
+			return Terms{}, Invalid("sensitive", "sensitive_object",
 				"the policy holds this object sensitive; ask without \"sensitive\": false")
 		}
 		sensitive = new(true)
@@ -62,21 +62,21 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 
 	switch {
 	case req.Preset != "" && req.ExpiresIn != "":
-		return Terms{}, invalid("expires_in", "conflict", "give either a preset or expires_in, not both")
+		return Terms{}, Invalid("expires_in", "conflict", "give either a preset or expires_in, not both")
 	case req.ExpiresIn != "":
 		life, err := ParseLife(req.ExpiresIn)
 		if err != nil {
-			return Terms{}, invalid("expires_in", "invalid", err.Error())
+			return Terms{}, Invalid("expires_in", "invalid", err.Error())
 		}
 		return Terms{life, PresetCustom, sensitive}, within(actor, "expires_in", life, limit, rule)
 	case req.Preset != "":
 		life, ok := p.Presets[req.Preset]
 		if !ok {
-			return Terms{}, invalid("preset", "unknown_preset",
+			return Terms{}, Invalid("preset", "unknown_preset",
 				fmt.Sprintf("there is no such preset; the presets are %s", strings.Join(Presets(), ", ")))
 		}
 		if req.Preset == PresetExtended && (sensitive == nil || *sensitive) {
-			return Terms{}, invalid("preset", "over_policy",
+			return Terms{}, Invalid("preset", "over_policy",
 				"the preset extended is for objects that are stated to be not sensitive")
 		}
 		return Terms{life, req.Preset, sensitive}, within(actor, "preset", life, limit, rule)
@@ -93,7 +93,7 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longest time.Duration, _ error) {
 	life, err := ParseLife(expiresIn)
 	if err != nil {
-		return 0, 0, invalid("expires_in", "invalid", err.Error())
+		return 0, 0, Invalid("expires_in", "invalid", err.Error())
 	}
 	sensitive := link.Sensitive
 	if matchAny(p.SensitiveObjects, link.Ref) {
@@ -129,7 +129,7 @@ func (p *Policy) caps(sensitive *bool) (limit time.Duration, rule, fallback stri
 // within refuses a life that was asked for and is over a cap.
 func within(actor *Actor, field string, life, limit time.Duration, rule string) error {
 	if life > limit {
-		return invalid(field, "over_policy", fmt.Sprintf("%s is over the limit of %s (%s)",
+		return Invalid(field, "over_policy", fmt.Sprintf("%s is over the limit of %s (%s)",
 			FormatLife(life), FormatLife(limit), rule))
 	}
 	if actor.MaxExpiry > 0 && life > actor.MaxExpiry {
@@ -145,14 +145,14 @@ func within(actor *Actor, field string, life, limit time.Duration, rule string) 
 	return nil
 }
 
-// invalid is a CodeInvalid error about one field.
-func invalid(field, code, message string) *Error {
+// Invalid is a CodeInvalid error about one field.
+func Invalid(field, code, message string) *Error {
 	return invalidFields(FieldError{field, code, message})
 }
 
-// invalidBecause is invalid with its cause, for the log alone.
+// invalidBecause is Invalid with its cause, for the log alone.
 func invalidBecause(cause error, field, code, message string) *Error {
-	e := invalid(field, code, message)
+	e := Invalid(field, code, message)
 	e.Err = cause
 	return e
 }

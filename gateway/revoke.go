@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"time"
-	"unicode/utf8"
 )
 
 // bulkBudget is the time that one call of a bulk revocation takes, about.
@@ -17,8 +15,8 @@ func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string
 	if err := actor.Allowed(ActionRevoke); err != nil {
 		return Link{}, err
 	}
-	if err := checkReason(reason); err != nil {
-		return Link{}, err
+	if fields := checkText("reason", reason); len(fields) > 0 {
+		return Link{}, invalidFields(fields...)
 	}
 	if _, err := s.find(ctx, actor, id); err != nil {
 		return Link{}, err
@@ -31,14 +29,6 @@ func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string
 		s.metrics.revoked(revokedSingle, 1)
 	}
 	return link, nil
-}
-
-// checkReason refuses a reason that is too long.
-func checkReason(reason string) error {
-	if utf8.RuneCountInString(reason) > maxReason {
-		return invalid("reason", "too_long", fmt.Sprintf("at most %d characters", maxReason))
-	}
-	return nil
 }
 
 // BulkRequest selects links to revoke: fields that are not empty are joined by
@@ -91,9 +81,7 @@ func checkBulk(req *BulkRequest) error {
 	if req.Bucket == "" && (req.Prefix != "" || req.Key != "") {
 		refuse("bucket", "required", "prefix and key are of a bucket: say which")
 	}
-	if utf8.RuneCountInString(req.Reason) > maxReason {
-		refuse("reason", "too_long", fmt.Sprintf("at most %d characters", maxReason))
-	}
+	found = append(found, checkText("reason", req.Reason)...)
 	if len(found) > 0 {
 		return invalidFields(found...)
 	}

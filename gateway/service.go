@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -118,6 +119,16 @@ func (s *Service) storage(name string) *Storage {
 		}
 	}
 	return nil
+}
+
+// storageFor returns the storage of an object that was shared, which the
+// configuration may have lost since.
+func (s *Service) storageFor(ref ObjectRef) (*Storage, error) {
+	storage := s.storage(ref.Storage)
+	if storage == nil {
+		return nil, fmt.Errorf("storage %q is not in the configuration", ref.Storage)
+	}
+	return storage, nil
 }
 
 // Show returns one link. A link outside the actor's scope does not exist for it.

@@ -30,17 +30,14 @@ func (a *API) revokeLinks(c echo.Context) error {
 			continue
 		}
 		if *f.asked == "" { // it would select everything
-			return emptyFilter(f.name)
+			return gateway.Invalid(f.name, "empty", "empty, so it selects nothing in particular; leave it out")
 		}
 		*f.into = *f.asked
 	}
 	if body.Label != nil {
 		var ok bool
 		if request.LabelName, request.LabelValue, ok = splitLabel(*body.Label); !ok {
-			return &gateway.Error{
-				Code: gateway.CodeInvalid, Message: "the request names something that cannot be: see errors",
-				Fields: []gateway.FieldError{{Field: "label", Code: "invalid", Message: "a label is written name=value"}},
-			}
+			return gateway.Invalid("label", "invalid", "a label is written name=value")
 		}
 	}
 	result, err := a.o.Service.RevokeAll(c.Request().Context(), actorOf(c), &request)
@@ -50,12 +47,4 @@ func (a *API) revokeLinks(c echo.Context) error {
 	return writeJSON(c, http.StatusOK, api.MediaType, api.Revocation{
 		Matched: result.Matched, Revoked: result.Revoked, Done: result.Done,
 	})
-}
-
-// emptyFilter refuses a filter that is there and says nothing.
-func emptyFilter(name string) error {
-	return &gateway.Error{
-		Code: gateway.CodeInvalid, Message: "the request names something that cannot be: see errors",
-		Fields: []gateway.FieldError{{Field: name, Code: "empty", Message: "empty, so it selects nothing in particular; leave it out"}},
-	}
 }
