@@ -63,15 +63,15 @@ func (x *examination) examineRedis(ctx context.Context, cfg *config.Config, metr
 	} else {
 		note(checkEviction, levelOK, "throws nothing away", "")
 	}
-	x.examineRedisRights(ctx, store, note)
-	x.examineRedisClock(ctx, store, note)
+	examineRedisRights(ctx, store, note)
+	examineRedisClock(ctx, store, note)
 	examinePersistence(&info, note)
 	examineReplicas(&info, cfg.Redis.WaitReplicas, note)
 	return nil
 }
 
 // examineRedisRights asks whether the user may run what the service runs.
-func (*examination) examineRedisRights(ctx context.Context, store *redisstore.Store, note func(check, level, message, do string)) {
+func examineRedisRights(ctx context.Context, store *redisstore.Store, note func(check, level, message, do string)) {
 	refused, err := store.Refused(ctx)
 	switch {
 	case err != nil:
@@ -84,7 +84,7 @@ func (*examination) examineRedisRights(ctx context.Context, store *redisstore.St
 }
 
 // examineRedisClock compares Redis' clock, by which links end, with this machine's.
-func (*examination) examineRedisClock(ctx context.Context, store *redisstore.Store, note func(check, level, message, do string)) {
+func examineRedisClock(ctx context.Context, store *redisstore.Store, note func(check, level, message, do string)) {
 	now, err := store.Clock(ctx)
 	if err != nil {
 		return // the rights have said so

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -82,13 +81,10 @@ func TestHistoryCatchesBugs(t *testing.T) {
 			t.Parallel()
 			h := installHistory(t, buildWith(t, b))
 			r := newRecorder(h.gateways)
-			n := &nemesis{t: t, group: h.group, proxies: h.proxies, counts: map[string]int{}}
+			n := h.nemesis(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
 			defer cancel()
-			var working sync.WaitGroup
-			for worker := range historyWorkers {
-				working.Go(func() { r.work(ctx, worker) })
-			}
+			wait := r.drive(ctx)
 			for ctx.Err() == nil && r.seen() == "" {
 				if b.faults != nil {
 					b.faults(n, ctx)
@@ -98,7 +94,7 @@ func TestHistoryCatchesBugs(t *testing.T) {
 			}
 			took := time.Since(r.begun)
 			cancel()
-			working.Wait()
+			wait()
 			violation := r.seen()
 			// By chance porcupine sees it first, at a link that was paused.
 			if !strings.Contains(violation, b.want) && !strings.HasPrefix(violation, "porcupine says Illegal") {

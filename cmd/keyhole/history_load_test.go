@@ -198,6 +198,15 @@ func (r *recorder) work(ctx context.Context, worker int) {
 	}
 }
 
+// drive lets clients live links until ctx ends; wait returns when they have ended.
+func (r *recorder) drive(ctx context.Context) (wait func()) {
+	var working sync.WaitGroup
+	for worker := range historyWorkers {
+		working.Go(func() { r.work(ctx, worker) })
+	}
+	return working.Wait
+}
+
 // judge judges a link's history. What was cut off in the middle says nothing.
 func (r *recorder) judge(ctx context.Context, l *life) {
 	if ctx.Err() != nil {

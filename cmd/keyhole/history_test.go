@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -62,6 +61,12 @@ func installHistory(t *testing.T, program string) *historyInstallation {
 	return h
 }
 
+// nemesis returns what haunts the installation.
+func (h *historyInstallation) nemesis(t *testing.T) *nemesis {
+	t.Helper()
+	return &nemesis{t: t, group: h.group, proxies: h.proxies, counts: map[string]int{}}
+}
+
 // TestHistory lets clients issue, click, change and revoke over three gateways
 // while a nemesis injects faults, and judges what they were answered. By default it
 // goes on for 30 s.
@@ -69,13 +74,10 @@ func TestHistory(t *testing.T) {
 	h := installHistory(t, "")
 	r := newRecorder(h.gateways)
 	r.tell = func(violation string) { t.Errorf("VIOLATION: %s", violation) }
-	n := &nemesis{t: t, group: h.group, proxies: h.proxies, counts: map[string]int{}}
+	n := h.nemesis(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var working sync.WaitGroup
-	for worker := range historyWorkers {
-		working.Go(func() { r.work(ctx, worker) })
-	}
+	wait := r.drive(ctx)
 	if *historyFull {
 		for !enough(r, n) {
 			n.haunt(ctx, 1)
@@ -89,7 +91,7 @@ func TestHistory(t *testing.T) {
 		}
 	}
 	cancel()
-	working.Wait()
+	wait()
 	t.Logf("history of %s: %s\n%s\n%s", time.Since(r.begun).Round(time.Second), r.progress(), r.table(), n.table())
 	if len(r.violations) > 0 {
 		t.Errorf("%d violations", len(r.violations))
