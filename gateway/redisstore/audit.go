@@ -111,24 +111,45 @@ func (s *Store) auditPage(ctx context.Context, f *feed) (page gateway.AuditPage,
 		if err != nil || len(entries) == 0 {
 			return page, false, err
 		}
-		links, err := s.fetch(ctx, entries)
+		links, err := s.linksOf(ctx, entries)
 		if err != nil {
 			return page, false, err
 		}
-		for i, e := range entries {
+		for _, e := range entries {
 			if len(page.Events) == q.Limit {
 				return page, true, nil
 			}
 			looked++
 			place := e.position[:len(noOperation)]
 			f.places[e.position[len(noOperation)]] = place
-			if event, ok := f.selects(e.event, links[i].link); ok {
+			if event, ok := f.selects(e.event, links[e.id]); ok {
 				page.Events = append(page.Events, event)
 			}
 		}
 	}
 	more, err = w.more(ctx)
 	return page, more, err
+}
+
+// linksOf reads the links of events, each once however many are of it. A link that
+// has been forgotten is nil.
+func (s *Store) linksOf(ctx context.Context, events []entry) (map[gateway.ID]*gateway.Link, error) {
+	links := make(map[gateway.ID]*gateway.Link, len(events))
+	var distinct []entry
+	for _, e := range events {
+		if _, known := links[e.id]; !known {
+			links[e.id] = nil
+			distinct = append(distinct, e)
+		}
+	}
+	read, err := s.fetch(ctx, distinct)
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range read {
+		links[distinct[i].id] = f.link
+	}
+	return links, nil
 }
 
 // selects tells whether an event belongs on the page, and joins it with its link's
