@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/redis/go-redis/v9"
+
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+)
+
+// The storage of the benchmark.
+const (
+	region    = "us-east-1"
+	bucket    = "reports"
+	accessKey = "KEYHOLEBENCHACCESS"
+	secretKey = "a-secret-of-the-benchmark"
+)
+
+// objectKey returns the key of an object: some 50 bytes, as they are.
+func objectKey(i int) string {
+	return fmt.Sprintf("exports/2026/11/team-%02d/quarterly-report-%06d.pdf", i%40, i)
+}
+
+// putObjects stores an object for each link.
+func (b *bench) putObjects(ctx context.Context) error {
+	storage := s3.New(s3.Options{
+		Region: region, BaseEndpoint: aws.String(b.endpoint), UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+	})
+	if _, err := storage.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
+		return err
+	}
+	return each(make([]string, b.o.links), func(i int, _ string) error {
+		_, err := storage.PutObject(ctx, &s3.PutObjectInput{
+			Bucket: aws.String(bucket), Key: aws.String(objectKey(i)),
+			ContentType: aws.String("application/pdf"), Body: bytes.NewReader([]byte("a report")),
+		})
+		return err
+	})
+}
+
+// fill puts links of every kind into a Redis, and what the floors read.
+func (b *bench) fill(ctx context.Context, s *store) error {
+	gateway, _, err := b.startGateway(ctx, s, defaultCheck)
+	if err != nil {
+		return err
+	}
+	defer gateway.stop()
+	s.tokens = map[string][]string{}
+	for _, kind := range []string{linksPlain, linksPinned, linksLimited} {
+		if s.tokens[kind], err = b.issue(ctx, s, kind); err != nil {
+			return err
+		}
+	}
+	for _, kind := range []string{"", linksUnknown, linksMalformed} {
+		tokens := make([]string, b.o.links)
+		for i := range tokens {
+			tokens[i] = madeUp()
+		}
+		s.tokens[kind] = tokens
+	}
+	for i := range s.tokens[linksMalformed] {
+		s.tokens[linksMalformed][i] = "favicon.ico"
+	}
+	if err := b.fillFloors(ctx, s); err != nil {
+		return err
+	}
+	s.files = map[string]string{}
+	for kind, tokens := range s.tokens {
+		file, err := os.CreateTemp(b.o.scratch, "links")
+		if err != nil {
+			return err
+		}
+		_, err = file.WriteString(strings.Join(tokens, "\n") + "\n")
+		if err = errors.Join(err, file.Close()); err != nil {
+			return err
+		}
+		s.files[kind] = file.Name()
+	}
+	return nil
+}
+
+// issue issues one link of a kind for every object, for a day.
+func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, error) {
+	operator, err := client.New("http://"+s.operator, b.key)
+	if err != nil {
+		return nil, err
+	}
+	tokens := make([]string, b.o.links)
+	return tokens, each(tokens, func(i int, _ string) error {
+		request := api.IssueRequest{Bucket: bucket, Key: objectKey(i), ExpiresIn: "24h", Pin: "none"}
+		switch kind {
+		case linksPinned:
+			request.Pin = "auto"
+		case linksLimited:
+			request.MaxClicks = new(int64)
+			*request.MaxClicks = 1_000_000
+		}
+		link, err := operator.Issue(ctx, request)
+		if err != nil {
+			return err
+		}
+		tokens[i] = link.URL[strings.LastIndexByte(link.URL, '/')+1:]
+		return nil
+	})
+}
+
+// fillFloors writes what the floors read: a presigned URL, as people store them,
+// and a record.
+func (b *bench) fillFloors(ctx context.Context, s *store) error {
+	presigner := s3.NewPresignClient(s3.New(s3.Options{
+		Region: region, BaseEndpoint: aws.String(b.endpoint), UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+	}))
+	client := redis.NewClient(&redis.Options{Addr: s.address})
+	defer func() { _ = client.Close() }()
+	return each(s.tokens[""], func(i int, token string) error {
+		signed, err := presigner.PresignGetObject(ctx, &s3.GetObjectInput{
+			Bucket: aws.String(bucket), Key: aws.String(objectKey(i)),
+			ResponseContentDisposition: aws.String(`attachment; filename="` + filepath.Base(objectKey(i)) + `"`),
+			ResponseContentType:        aws.String("application/pdf"),
+		}, s3.WithPresignExpires(24*time.Hour))
+		if err != nil {
+			return err
+		}
+		record, err := json.Marshal(map[string]any{
+			"bucket": bucket, "key": objectKey(i), "expires": time.Now().Add(24 * time.Hour),
+		})
+		if err != nil {
+			return err
+		}
+		pipe := client.Pipeline()
+		pipe.Set(ctx, token, signed.URL, 24*time.Hour)
+		pipe.Set(ctx, "json:"+token, record, 24*time.Hour)
+		_, err = pipe.Exec(ctx)
+		return err
+	})
+}
+
+// madeUp returns 22 letters that could be a token.
+func madeUp() string {
+	const letters = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+	drawn := make([]byte, 22)
+	_, _ = rand.Read(drawn) // It never fails.
+	for i, b := range drawn {
+		drawn[i] = letters[int(b)%len(letters)]
+	}
+	return string(drawn)
+}
+
+// hashOf is how the configuration has an operator's key.
+func hashOf(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,100 @@
+// Command clicks measures what a click costs, beside the least that anybody's
+// redirect costs. deploy/bench/run builds what it needs and calls it.
+//
+// Gateway and Redis share one core, the load has another. Each row is measured in
+// every round: as fast as 64 connections ask (wrk), for CPU, throughput and
+// latency under full load; and at half the rate that the floor reaches, open
+// loop, for the latency that a recipient sees.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+	"time"
+)
+
+// options are the flags.
+type options struct {
+	keyhole, floor, versitygw string // programs
+	script                    string // wrk's
+	scratch                   string // a directory for everything that is written
+	json, table               string // where the results go; empty: nowhere
+	commit                    string
+	core                      string // of gateway and Redis
+	loadCore                  string // of the storage; the load has that of this process
+	rounds                    int
+	links                     int
+	connections               int
+	duration                  time.Duration
+	only                      *regexp.Regexp
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.keyhole, "keyhole", "", "the keyhole program")
+	flag.StringVar(&o.floor, "floor", "", "the floor program")
+	flag.StringVar(&o.versitygw, "versitygw", "", "the versitygw program")
+	flag.StringVar(&o.script, "script", "", "wrk.lua")
+	flag.StringVar(&o.scratch, "scratch", "", "a directory for what the servers write")
+	flag.StringVar(&o.json, "json", "", "write the results here")
+	flag.StringVar(&o.table, "table", "", "write the table here")
+	flag.StringVar(&o.commit, "commit", "unknown", "the commit that is measured")
+	flag.StringVar(&o.core, "core", "0", "the core of gateway and Redis")
+	flag.StringVar(&o.loadCore, "load-core", "1", "the core of the storage")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often each row is measured")
+	flag.IntVar(&o.links, "links", 5000, "different links, each to an object of its own")
+	flag.IntVar(&o.connections, "connections", 64, "connections that ask at once")
+	flag.DurationVar(&o.duration, "duration", 4*time.Second, "how long each measurement lasts")
+	only := flag.String("only", "", "measure only rows whose name has this regular expression, and the floors that are compared with")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := error(nil)
+	if o.only, err = regexp.Compile(*only); err == nil {
+		err = run(ctx, &o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run sets everything up, measures every row in every round, and reports.
+func run(ctx context.Context, o *options) error {
+	b, err := setUp(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	all := rows()
+	results := make([]*result, 0, len(all))
+	for i := range all {
+		if all[i].reference || o.only.MatchString(all[i].title()) {
+			results = append(results, &result{row: all[i]})
+		}
+	}
+	for round := range o.rounds {
+		rate := 0.0
+		for _, r := range results {
+			m, err := b.measure(ctx, &r.row, rate)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.title(), err)
+			}
+			if r.reference {
+				rate = m.Throughput / 2
+				if m, err = b.measure(ctx, &r.row, rate); err != nil {
+					return fmt.Errorf("%s: %w", r.title(), err)
+				}
+			}
+			r.Rounds = append(r.Rounds, m)
+			fmt.Fprintf(os.Stderr, "round %d  %-44s %6.1f µs a click, %6.0f a second, p99 %v; at %5.0f a second p99 %v\n",
+				round+1, r.title(), m.CPU, m.Throughput, m.P99, m.Rate, m.RateP99)
+		}
+	}
+	return report(o, results)
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// openLoop asks at a rate, whatever the answers take, and returns percentiles of
+// the time from when a request was due until its answer had come. The requests
+// come by chance (exponential gaps), as recipients do.
+//
+// It polls without sleeping, on one thread that has the core for itself: timers
+// and the scheduler would show in the tail.
+func openLoop(ctx context.Context, address string, r *row, tokens []string, connections int, rate float64, d time.Duration) (p50, p99 time.Duration, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p := &poller{status: []byte("HTTP/1.1 " + strconv.Itoa(r.status))}
+	defer p.close()
+	if err := p.dial(address, connections); err != nil {
+		return 0, 0, err
+	}
+	requests := make([][]byte, len(tokens))
+	for i, token := range tokens {
+		requests[i] = requestFor(r, address, token, i)
+	}
+	begun := time.Now()
+	due := begun
+	for due.Sub(begun) < d && ctx.Err() == nil {
+		if now := time.Now(); !now.Before(due) && len(p.idle) > 0 {
+			if err := p.send(requests[rand.IntN(len(requests))], due); err != nil { //nolint:gosec // Chance, not a secret.
+				return 0, 0, err
+			}
+			due = due.Add(time.Duration(rand.ExpFloat64() / rate * float64(time.Second))) //nolint:gosec // Chance, not a secret.
+			continue
+		}
+		if err := p.poll(); err != nil {
+			return 0, 0, err
+		}
+	}
+	for limit := time.Now().Add(time.Second); len(p.idle) < len(p.asked) && time.Now().Before(limit); {
+		if err := p.poll(); err != nil {
+			return 0, 0, err
+		}
+	}
+	if len(p.took) == 0 || len(p.idle) < len(p.asked) {
+		return 0, 0, errors.New("some requests were not answered within a second of the end")
+	}
+	slices.Sort(p.took)
+	return p.took[len(p.took)/2], p.took[len(p.took)*99/100], ctx.Err()
+}
+
+// requestFor writes a row's request for one link.
+func requestFor(r *row, address, token string, i int) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s /%s HTTP/1.1\r\nHost: %s\r\n", r.method, token, address)
+	if r.forwarded {
+		fmt.Fprintf(&b, "X-Forwarded-For: 10.%d.%d.%d\r\n", rand.IntN(256), rand.IntN(256), i&255) //nolint:gosec // Chance, not a secret.
+	}
+	if r.method == http.MethodPost {
+		b.WriteString("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nconfirm=1")
+	} else {
+		b.WriteString("\r\n")
+	}
+	return []byte(b.String())
+}
+
+// poller has connections that are polled, each with one request at a time.
+type poller struct {
+	epoll  int
+	idle   []int // descriptors
+	asked  map[int]*exchange
+	events [64]syscall.EpollEvent
+	buffer [16 << 10]byte
+	took   []time.Duration
+	status []byte // what every answer must begin with
+}
+
+// exchange is what one connection waits for.
+type exchange struct {
+	due    time.Time
+	answer []byte // what has come of it
+}
+
+// dial opens the connections.
+func (p *poller) dial(address string, connections int) (err error) {
+	p.asked = map[int]*exchange{}
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	if p.epoll, err = syscall.EpollCreate1(0); err != nil {
+		return err
+	}
+	for range connections {
+		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		p.asked[fd] = &exchange{}
+		p.idle = append(p.idle, fd)
+		if err := syscall.Connect(fd, &syscall.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}); err != nil {
+			return err
+		}
+		event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)} //nolint:gosec // Descriptors are small.
+		err = errors.Join(
+			syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1),
+			syscall.SetNonblock(fd, true),
+			syscall.EpollCtl(p.epoll, syscall.EPOLL_CTL_ADD, fd, &event),
+		)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close closes every descriptor.
+func (p *poller) close() {
+	for fd := range p.asked {
+		_ = syscall.Close(fd)
+	}
+	if p.epoll > 0 {
+		_ = syscall.Close(p.epoll)
+	}
+}
+
+// send sends a request that was due at a time over an idle connection.
+func (p *poller) send(request []byte, due time.Time) error {
+	fd := p.idle[len(p.idle)-1]
+	p.idle = p.idle[:len(p.idle)-1]
+	p.asked[fd].due = due
+	n, err := syscall.Write(fd, request)
+	if err == nil && n < len(request) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
+// poll reads what has come.
+func (p *poller) poll() error {
+	n, err := syscall.EpollWait(p.epoll, p.events[:], 0)
+	if errors.Is(err, syscall.EINTR) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, event := range p.events[:n] {
+		fd := int(event.Fd)
+		n, err := syscall.Read(fd, p.buffer[:])
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errors.New("the server closed a connection")
+		}
+		e := p.asked[fd]
+		e.answer = append(e.answer, p.buffer[:n]...)
+		if !whole(e.answer) {
+			continue
+		}
+		if !bytes.HasPrefix(e.answer, p.status) {
+			return fmt.Errorf("an answer at a rate began with %.20q", e.answer)
+		}
+		p.took = append(p.took, time.Since(e.due))
+		e.answer = e.answer[:0]
+		p.idle = append(p.idle, fd)
+	}
+	return nil
+}
+
+// whole tells whether an answer has come to its end.
+func whole(answer []byte) bool {
+	head, body, ended := bytes.Cut(answer, []byte("\r\n\r\n"))
+	if !ended {
+		return false
+	}
+	const field = "\r\nContent-Length: "
+	_, length, found := bytes.Cut(head, []byte(field))
+	if !found {
+		return true
+	}
+	digits, _, _ := bytes.Cut(length, []byte("\r\n"))
+	n, err := strconv.Atoi(string(digits))
+	return err == nil && len(body) >= n
+}

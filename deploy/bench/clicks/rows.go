@@ -1,0 +1,82 @@
+package main
+
+import "net/http"
+
+// The floors, as the floor program calls them.
+const (
+	floorRedirect  = "redirect"
+	floorGet       = "get"
+	floorPipelined = "pipelined"
+	floorObvious   = "obvious"
+)
+
+// The kinds of links that a gateway is asked for.
+const (
+	linksPlain     = "plain"     // pin none
+	linksPinned    = "pinned"    // pin auto, in a bucket without versions: the ETag
+	linksLimited   = "limited"   // max_clicks
+	linksMalformed = "malformed" // no tokens
+	linksUnknown   = "unknown"   // tokens that were never issued
+)
+
+// row is one line of the table.
+type row struct {
+	name      string
+	aof       bool   // Redis keeps an append-only file, synced every second
+	floor     string // which floor; empty: Keyhole
+	links     string // which links are asked for; of floors all are the same
+	method    string
+	status    int    // that each answer must have
+	check     string // redirect.object_check
+	forwarded bool   // each request comes from another address
+	reference bool   // the floor by which the others' rate and ratio are taken
+}
+
+// title names the row with its Redis.
+func (r *row) title() string {
+	if r.aof {
+		return r.name + ", AOF everysec"
+	}
+	return r.name
+}
+
+// defaultCheck is redirect.object_check where the row is not about it.
+const defaultCheck = "5s"
+
+// rows lists the lines of the table: the reference first, then each on a Redis
+// without persistence, then on one with an append-only file.
+func rows() []row {
+	all := []row{
+		{name: "echo + GET", floor: floorGet, reference: true},
+		{name: "echo, redirect alone", floor: floorRedirect},
+		{name: "echo + pipelined GET", floor: floorPipelined},
+		{name: "the obvious version", floor: floorObvious},
+		{name: "Keyhole, pin none", links: linksPlain},
+		{name: "Keyhole, pin auto, checked before", links: linksPinned, check: "60s"},
+		{name: "Keyhole, pin auto, checked every 5 s", links: linksPinned},
+		{name: "Keyhole, pin auto, checked at each click", links: linksPinned, check: "0s"},
+		{name: "Keyhole, max_clicks, POST", links: linksLimited, method: http.MethodPost, status: http.StatusSeeOther},
+		{name: "Keyhole, 404 of what is no token", links: linksMalformed, status: http.StatusNotFound},
+		{name: "Keyhole, 404 of an unknown token", links: linksUnknown, status: http.StatusNotFound, forwarded: true},
+	}
+	for i := range all {
+		r := &all[i]
+		if r.method == "" {
+			r.method = http.MethodGet
+		}
+		if r.status == 0 {
+			r.status = http.StatusFound
+		}
+		if r.check == "" {
+			r.check = defaultCheck
+		}
+	}
+	for _, r := range all {
+		if r.floor == floorRedirect || r.links == linksMalformed {
+			continue // they do not ask Redis
+		}
+		r.aof, r.reference = true, false
+		all = append(all, r)
+	}
+	return all
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// startTimeout bounds the wait for a server's first answer.
+const startTimeout = 20 * time.Second
+
+// process is one server, on one core.
+type process struct {
+	name   string
+	cmd    *exec.Cmd
+	output bytes.Buffer
+	ended  chan struct{}
+}
+
+// launch starts a program on a core, in an environment of its own and nothing of
+// this process' but PATH.
+func launch(core, program string, env []string, args ...string) (*process, error) {
+	p := &process{name: program, ended: make(chan struct{})}
+	p.cmd = exec.Command("taskset", append([]string{"--cpu-list", core, program}, args...)...) //nolint:gosec // Our own programs.
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	// It must not outlive a benchmark that is killed.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = p.cmd.Wait() // What it ended with is in its output.
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+// stop ends the process.
+func (p *process) stop() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+}
+
+// await asks until ready has no error.
+func (p *process) await(ctx context.Context, ready func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.ended:
+			return fmt.Errorf("%s ended at once:\n%s", p.name, &p.output)
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not answer: %w\n%s", p.name, err, &p.output)
+		case <-tick.C:
+		}
+	}
+}
+
+// ticksPerSecond is the unit of times in /proc: USER_HZ, which is 100 on every
+// architecture of Linux that Go runs on.
+const ticksPerSecond = 100
+
+// cpu returns the time that the process has had on its core, in user and kernel
+// mode (proc(5), fields 14 and 15 of stat).
+func (p *process) cpu() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	// The name in parentheses may have blanks.
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, errors.New("/proc/PID/stat is too short")
+	}
+	var ticks int64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
+}
+
+// freeAddress returns a loopback address that nobody listens on.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // Loopback.
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// listening tells whether somebody listens at an address.
+func listening(address string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	}
+}
+
+// ready tells whether a gateway's operator listener says that it is.
+func ready(operator string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+operator+"/readyz", http.NoBody)
+		if err != nil {
+			return err
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = answer.Body.Close() }()
+		if answer.StatusCode != http.StatusOK {
+			return errors.New(answer.Status)
+		}
+		return nil
+	}
+}
+
+// startRedis starts a Redis on the gateway's core.
+func startRedis(ctx context.Context, o *options, aof bool) (_ *process, address string, _ error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, "", err
+	}
+	dir, err := os.MkdirTemp(o.scratch, "redis")
+	if err != nil {
+		return nil, "", err
+	}
+	_, port, _ := net.SplitHostPort(address)
+	args := []string{"--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--appendonly", "no"}
+	if aof {
+		args = append(args, "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
+	}
+	p, err := launch(o.core, "redis-server", nil, args...)
+	if err != nil {
+		return nil, "", err
+	}
+	return p, address, p.await(ctx, listening(address))
+}
+
+// startStorage starts an S3 server that verifies signatures, on the load's core.
+func startStorage(ctx context.Context, o *options) (_ *process, endpoint string, _ error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, "", err
+	}
+	dir, err := os.MkdirTemp(o.scratch, "storage")
+	if err != nil {
+		return nil, "", err
+	}
+	for _, name := range []string{"/data", "/iam"} {
+		if err := os.Mkdir(dir+name, 0o700); err != nil {
+			return nil, "", err
+		}
+	}
+	p, err := launch(o.loadCore, o.versitygw, []string{"ROOT_ACCESS_KEY=" + accessKey, "ROOT_SECRET_KEY=" + secretKey},
+		"--port", address, "--region", region, "--iam-dir", dir+"/iam", "--quiet", "posix", dir+"/data")
+	if err != nil {
+		return nil, "", err
+	}
+	return p, "http://" + address, p.await(ctx, listening(address))
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"time"
+)
+
+// wrk is one call of the load generator: as fast as its connections ask.
+type wrk struct {
+	address, script, file, method string
+	forwarded                     bool
+	connections                   int
+	refused                       bool // every answer is to be of 400 and above
+}
+
+// wrkResult is what wrk.lua prints; times in microseconds.
+type wrkResult struct {
+	Requests     int64 `json:"requests"`
+	Refused      int64 `json:"refused"`
+	Failed       int64 `json:"failed"`
+	Microseconds int64 `json:"microseconds"`
+	P50          int64 `json:"p50"`
+	P99          int64 `json:"p99"`
+}
+
+func (r *wrkResult) p50() time.Duration { return time.Duration(r.P50) * time.Microsecond }
+func (r *wrkResult) p99() time.Duration { return time.Duration(r.P99) * time.Microsecond }
+
+// run asks for that long. An answer that is not as it should be is an error.
+func (w *wrk) run(ctx context.Context, d time.Duration) (r wrkResult, err error) {
+	args := []string{
+		"--threads", "1", "--connections", strconv.Itoa(w.connections), "--duration", strconv.Itoa(max(int(d.Seconds()), 1)) + "s",
+		"--latency", "--script", w.script, "http://" + w.address, "--", w.file, w.method,
+	}
+	if w.forwarded {
+		args = append(args, "forwarded")
+	}
+	output, err := exec.CommandContext(ctx, "wrk", args...).CombinedOutput() //nolint:gosec // Our own arguments.
+	if err != nil {
+		return r, fmt.Errorf("wrk: %w\n%s", err, output)
+	}
+	_, printed, found := bytes.Cut(output, []byte("RESULT "))
+	if !found {
+		return r, fmt.Errorf("wrk printed no result:\n%s", output)
+	}
+	if err := json.Unmarshal(printed, &r); err != nil {
+		return r, fmt.Errorf("read what wrk printed: %w", err)
+	}
+	want := int64(0)
+	if w.refused {
+		want = r.Requests
+	}
+	if r.Requests == 0 || r.Failed > 0 || r.Refused != want {
+		return r, fmt.Errorf("wrk: of %d requests %d failed, %d were answered with 400 and above, not %d", r.Requests, r.Failed, r.Refused, want)
+	}
+	return r, nil
+}

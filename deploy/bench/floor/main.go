@@ -1,0 +1,169 @@
+// Command floor is what the benchmark compares Keyhole with: the least that a
+// redirect can cost, and what one writes first. No middleware, no logging, every
+// client with its default options.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/labstack/echo/v4"
+	"github.com/redis/go-redis/v9"
+)
+
+// Record is what the obvious version keeps of a link.
+type Record struct {
+	Bucket  string    `json:"bucket"`
+	Key     string    `json:"key"`
+	Expires time.Time `json:"expires"`
+}
+
+func main() {
+	kind := flag.String("kind", "", "redirect, get, pipelined or obvious")
+	listen := flag.String("listen", "127.0.0.1:0", "address")
+	address := flag.String("redis", "127.0.0.1:6379", "address of Redis")
+	endpoint := flag.String("s3", "http://127.0.0.1:7070", "endpoint of the storage")
+	flag.Parse()
+	if err := serve(*kind, *listen, *address, *endpoint); err != nil {
+		fmt.Fprintln(os.Stderr, "floor:", err)
+		os.Exit(1)
+	}
+}
+
+// serve answers GET /:token until it fails.
+func serve(kind, listen, address, endpoint string) error {
+	client := redis.NewClient(&redis.Options{Addr: address})
+	var click echo.HandlerFunc
+	switch kind {
+	case "redirect":
+		click = redirectOnly
+	case "get":
+		click = getAndRedirect(client)
+	case "pipelined":
+		click = pipelinedGet(client)
+	case "obvious":
+		click = obvious(client, s3.NewPresignClient(s3.New(s3.Options{
+			Region: "us-east-1", BaseEndpoint: aws.String(endpoint), UsePathStyle: true,
+			Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "a-secret-of-the-benchmark", ""),
+		})))
+	default:
+		return errors.New("the kind is redirect, get, pipelined or obvious")
+	}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.GET("/:token", click)
+	return e.Start(listen)
+}
+
+// redirectOnly redirects to one place.
+func redirectOnly(c echo.Context) error {
+	return c.Redirect(http.StatusFound, "https://reports.s3.us-east-1.amazonaws.com/exports/"+c.Param("token"))
+}
+
+// getAndRedirect redirects to where Redis says.
+func getAndRedirect(client *redis.Client) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		location, err := client.Get(c.Request().Context(), c.Param("token")).Result()
+		return answer(c, location, err)
+	}
+}
+
+// answer redirects, or says why not.
+func answer(c echo.Context, location string, err error) error {
+	switch {
+	case errors.Is(err, redis.Nil):
+		return echo.ErrNotFound
+	case err != nil:
+		return echo.ErrServiceUnavailable
+	}
+	return c.Redirect(http.StatusFound, location)
+}
+
+// asked is one GET on its way through a pipeline.
+type asked struct {
+	key   string
+	value string
+	err   error
+	done  chan struct{}
+}
+
+// The goroutines that drain the queue of a pipelined GET, and the most that each
+// sends at once.
+const (
+	drainers = 2
+	most     = 256
+)
+
+// pipelinedGet is getAndRedirect with concurrent GETs joined into pipelines.
+func pipelinedGet(client *redis.Client) echo.HandlerFunc {
+	queue := make(chan *asked, most)
+	for range drainers {
+		go func() {
+			for first := range queue {
+				drain(client, first, queue)
+			}
+		}()
+	}
+	return func(c echo.Context) error {
+		a := &asked{key: c.Param("token"), done: make(chan struct{})}
+		queue <- a
+		<-a.done
+		return answer(c, a.value, a.err)
+	}
+}
+
+// drain sends what has come up in one pipeline.
+func drain(client *redis.Client, first *asked, queue <-chan *asked) {
+	ctx := context.Background()
+	batch := []*asked{first}
+	for len(batch) < most && len(queue) > 0 {
+		batch = append(batch, <-queue)
+	}
+	pipe := client.Pipeline()
+	replies := make([]*redis.StringCmd, len(batch))
+	for i, a := range batch {
+		replies[i] = pipe.Get(ctx, a.key)
+	}
+	_, _ = pipe.Exec(ctx) // The errors are in the commands.
+	for i, a := range batch {
+		a.value, a.err = replies[i].Result()
+		close(a.done)
+	}
+}
+
+// obvious is the version that one writes first: a record in JSON, the SDK's own
+// presigned URL, and a counter.
+func obvious(client *redis.Client, presigner *s3.PresignClient) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx, token := c.Request().Context(), c.Param("token")
+		raw, err := client.Get(ctx, "json:"+token).Bytes()
+		if err != nil {
+			return answer(c, "", err)
+		}
+		var record Record
+		if err := json.Unmarshal(raw, &record); err != nil {
+			return err
+		}
+		if time.Now().After(record.Expires) {
+			return echo.NewHTTPError(http.StatusGone)
+		}
+		if err := client.Incr(ctx, "count:"+token).Err(); err != nil {
+			return answer(c, "", err)
+		}
+		signed, err := presigner.PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &record.Bucket, Key: &record.Key},
+			s3.WithPresignExpires(30*time.Second))
+		if err != nil {
+			return err
+		}
+		return c.Redirect(http.StatusFound, signed.URL)
+	}
+}
