@@ -94,5 +94,8 @@ func ParseID(s string) (ID, bool) {
 	return id, id.String() == s
 }
 
+// Append appends what String returns.
+func (id ID) Append(b []byte) []byte { return idEncoding.AppendEncode(b, id[:]) }
+
 // String returns the 26 characters of lower-case base32.
 func (id ID) String() string { return idEncoding.EncodeToString(id[:]) }

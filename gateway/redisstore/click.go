@@ -2,48 +2,89 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"keyhole/gateway"
 )
 
 // Admit implements gateway.ClickStore: one script, one round trip, never
-// repeated.
-func (s *Store) Admit(ctx context.Context, a gateway.Attempt) (_ gateway.Admission, err error) {
-	defer s.observe(callAdmit, time.Now(), &err)
-	ctx, cancel, err := s.begin(ctx, s.client.clicks)
-	defer cancel()
+// repeated, and shared with the clicks that come at the same time. It goes on when
+// ctx ends: then the click may have been counted.
+func (s *Store) Admit(ctx context.Context, a gateway.Attempt) (gateway.Admission, error) {
+	begun := time.Now()
+	admission, err := s.admit(ctx, &a, begun)
+	if err != nil {
+		err = unavailable("admit", err)
+	}
+	s.observe(callAdmit, begun, &err)
+	return admission, err
+}
+
+func (s *Store) admit(ctx context.Context, a *gateway.Attempt, begun time.Time) (gateway.Admission, error) {
+	if !s.looked() {
+		if err := s.see(ctx, s.client.clicks); err != nil {
+			return gateway.Admission{}, err
+		}
+		begun = time.Now() // the look had its own
+	}
+	if reason := s.mistrust.Load(); reason != nil {
+		return gateway.Admission{}, *reason
+	}
+	j := s.joined.Get().(*joined)
+	defer s.joined.Put(j)
+	if err := s.ask(j, a, begun); err != nil {
+		return gateway.Admission{}, err
+	}
+	q, err := s.queueOf(ctx, j.partition)
 	if err != nil {
 		return gateway.Admission{}, err
 	}
-	if err := s.trusted("admit"); err != nil {
-		return gateway.Admission{}, err
+	q.do(j)
+	if j.err != nil {
+		return gateway.Admission{}, j.err
 	}
+	return admissionOf(j.answer, a.ID)
+}
+
+// ask packs what lua/admit.lua is asked of a click, in one allocation.
+func (s *Store) ask(j *joined, a *gateway.Attempt, begun time.Time) error {
 	method, err := letterOf(methodLetters, methodOf, a.Method)
 	if err != nil {
-		return gateway.Admission{}, unavailable("admit", err)
+		return err
 	}
-	v, err := run(ctx, s.client.clicks, s.scripts.admit, false, s.clickKeys(a.ID),
-		a.ID[:], method, packAddress(a.Address), s.mostEvents(), packClient(a.Client), confirmationLetter(&a))
-	if err != nil {
-		return gateway.Admission{}, unavailable("admit", err)
-	}
-	admission, err := admissionOf(replyOf(v), a.ID)
-	if err != nil {
-		return gateway.Admission{}, unavailable("admit", err)
-	}
-	return admission, nil
+	j.begun, j.partition = begun, partition(a.ID)
+	tag := s.tags[j.partition]
+	var space [256]byte
+	b := append(space[:0], tag...)
+	b = append(b, "l:"...)
+	b = a.ID.Append(b)
+	link := len(b)
+	b = append(b, tag...)
+	b = append(b, "h:"...)
+	b = a.ID.Append(b)
+	history := len(b)
+	b = append(b, a.ID[:]...)
+	b = append(b, method...)
+	b = append(b, confirmationLetter(a)...)
+	length := len(b)
+	b = appendClient(append(b, 0), a.Client)
+	b[length] = byte(len(b) - length - 1) //nolint:gosec // 17 at most.
+	b = appendAddress(b, a.Address)
+	all := string(b)
+	j.link, j.history, j.asked = all[:link], all[link:history], all[history:]
+	return nil
 }
 
 // undecided is what the script answers in place of an outcome where the caller
 // has a grant or a form to look at.
-const undecided = "k"
+const undecided = 'k'
 
 // confirmationLetter says what a link that needs confirmation is answered with.
 func confirmationLetter(a *gateway.Attempt) string {
 	switch {
 	case a.Method == "POST", a.Grant != "":
-		return undecided
+		return string(undecided)
 	case a.Page:
 		return "g"
 	}
@@ -51,40 +92,30 @@ func confirmationLetter(a *gateway.Attempt) string {
 }
 
 // admissionOf reads the script's verdict.
-func admissionOf(r *reply, id gateway.ID) (gateway.Admission, error) {
-	code := r.text()
-	if r.err != nil || len(code) != 1 {
-		return gateway.Admission{}, gateway.ErrRecord
-	}
-	var admission gateway.Admission
-	if code != undecided {
-		var err error
-		if admission.Outcome, err = outcomeOf(code[0]); err != nil {
-			return gateway.Admission{}, err
-		}
-		if len(r.rest) == 0 {
-			return admission, nil
+func admissionOf(answer string, id gateway.ID) (admission gateway.Admission, err error) {
+	d := decoder{rest: answer}
+	code := byte(d.fixed(1)) //nolint:gosec // One byte.
+	if code != undecided || d.err != nil {
+		if admission.Outcome, err = outcomeOf(code); err != nil || d.rest == "" {
+			return admission, err
 		}
 	}
-	confirmed := admission.Outcome != gateway.OutcomeRedirected
-	now := int64(0)
-	if confirmed {
-		now = r.number()
+	now := d.fixed(6)
+	if admission.Outcome == gateway.OutcomeRedirected {
+		err = readPermission(&admission.Permission, d.rest, now)
+		return admission, errors.Join(d.err, err)
 	}
-	left, record := r.number(), r.text()
-	if r.err != nil {
-		return gateway.Admission{}, r.err
+	used := d.take(1) == "u"
+	record := d.take(uint64(d.fixed(3))) //nolint:gosec // Never negative.
+	if d.err != nil {
+		return admission, d.err
 	}
-	var err error
-	if admission.Permission, err = parsePermission(record, time.Duration(left)*time.Millisecond); err != nil || !confirmed {
+	if err = readPermission(&admission.Permission, record, now); err != nil {
 		return admission, err
 	}
-	history, used := r.text(), r.number()
-	if r.err != nil {
-		return gateway.Admission{}, r.err
-	}
-	admission.Now, admission.UsedUp = moment(now), used == 1
-	admission.Link, err = view{now: now, history: history, live: record[:headWidth]}.link(id)
+	admission.Now, admission.UsedUp = moment(now), used
+	link, err := view{now: now, history: d.rest, live: record[:headWidth]}.link(id)
+	admission.Link = link
 	return admission, err
 }
 

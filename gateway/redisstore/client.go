@@ -43,8 +43,10 @@ type Client struct {
 	mode    string
 	timeout time.Duration
 	clicks  redis.UniversalClient
-	rest    redis.UniversalClient
-	waiting redis.UniversalClient
+	// mostClicks is how many connections clicks have.
+	mostClicks int
+	rest       redis.UniversalClient
+	waiting    redis.UniversalClient
 }
 
 // Connect makes a Client. Nothing is dialled yet: Redis may be away.
@@ -62,11 +64,12 @@ func Connect(o ClientOptions) (*Client, error) {
 	// finds none free waits for the timeout at most.
 	processors := runtime.GOMAXPROCS(0)
 	return &Client{
-		mode:    o.Mode,
-		timeout: o.Timeout,
-		clicks:  build(o, 32*processors),
-		rest:    build(o, 8*processors),
-		waiting: build(o, 16*processors),
+		mode:       o.Mode,
+		timeout:    o.Timeout,
+		clicks:     build(o, 32*processors),
+		mostClicks: 32 * processors,
+		rest:       build(o, 8*processors),
+		waiting:    build(o, 16*processors),
 	}, nil
 }
 

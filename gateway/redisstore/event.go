@@ -212,20 +212,19 @@ func operationAt(ms, seq int64) []byte {
 
 // packAddress keeps an IP address as its bytes and anything else, such as a
 // prefix or a hash, as text. A letter before says which.
-func packAddress(s string) string {
+func packAddress(s string) string { return string(appendAddress(nil, s)) }
+
+// appendAddress appends what packAddress packs.
+func appendAddress(b []byte, s string) []byte {
 	if s == "" {
-		return ""
+		return b
 	}
 	a, err := netip.ParseAddr(s)
-	if err != nil || a.String() != s || a.Zone() != "" || a.Is4In6() {
-		return "t" + s
+	var space [64]byte
+	if err != nil || string(a.AppendTo(space[:0])) != s || a.Zone() != "" || a.Is4In6() {
+		return append(append(b, 't'), s...)
 	}
-	if a.Is4() {
-		raw := a.As4()
-		return "4" + string(raw[:])
-	}
-	raw := a.As16()
-	return "6" + string(raw[:])
+	return appendClient(b, a)
 }
 
 // unpackAddress reads what packAddress wrote.

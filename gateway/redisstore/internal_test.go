@@ -131,12 +131,12 @@ func TestCutRecords(t *testing.T) {
 		t.Fatalf("the whole history: %v", err)
 	}
 	permission := "\x01\x01" + strings.Repeat("\x00", 17) + string(permissionBody(&link, &gateway.Secrets{}))
-	if _, err := parsePermission(permission, time.Second); err != nil {
+	if err := readPermission(&gateway.Permission{}, permission, 0); err != nil {
 		t.Fatalf("the whole permission: %v", err)
 	}
 	for what, err := range map[string]error{
 		"history":    func() error { _, err := (view{history: history + "\x00"}).link(link.ID); return err }(),
-		"permission": func() error { _, err := parsePermission(permission+"\x00", time.Second); return err }(),
+		"permission": readPermission(&gateway.Permission{}, permission+"\x00", 0),
 	} {
 		if !errors.Is(err, gateway.ErrRecord) {
 			t.Errorf("a %s with another field: %v", what, err)
@@ -152,7 +152,7 @@ func TestCutRecords(t *testing.T) {
 	}
 	for record, parse := range map[string]func(string) error{
 		history:    func(s string) error { _, err := (view{history: "\x01" + s}).link(link.ID); return err },
-		permission: func(s string) error { _, err := parsePermission(s, 0); return err },
+		permission: func(s string) error { return readPermission(&gateway.Permission{}, s, 0) },
 		element:    func(s string) error { _, err := parseClick(link.ID, s); return err },
 		op:         func(s string) error { _, err := parseOperation(1, 1, s); return err },
 	} {
@@ -182,7 +182,8 @@ func FuzzRecords(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, s string) {
 		_, _ = (view{history: s, live: s}).link(gateway.ID{})
 		_, _ = (view{history: s, newest: s}).link(gateway.ID{})
-		_, _ = parsePermission(s, 0)
+		_ = readPermission(&gateway.Permission{}, s, 0)
+		_, _ = admissionOf(s, gateway.ID{})
 		_, _ = parseClick(gateway.ID{}, s)
 		_, _ = parseOperation(1, 1, s)
 		_, _ = cursors.open(cursorTerm, "", s)

@@ -16,18 +16,30 @@ import (
 var errUnseen = errors.New("redis has not been seen whole yet")
 
 // begin gives a call its deadline and sees that Redis is the one it should be.
-// The first call looks by itself, over the connections that it goes on with and
-// with a deadline of its own, so that a slow Redis is looked at all the same.
 func (s *Store) begin(ctx context.Context, c redis.UniversalClient) (context.Context, context.CancelFunc, error) {
-	if s.cursors.Load() == nil || s.mistrust.Load() == &errUnseen {
-		// What was found wrong with a server stops clicks, not revocations.
-		if err := s.look(ctx, c); s.cursors.Load() == nil {
-			return ctx, func() {}, unavailable("look", err)
-		}
+	if err := s.see(ctx, c); err != nil {
+		return ctx, func() {}, unavailable("look", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	return ctx, cancel, nil
 }
+
+// see sees that Redis is the one it should be. The first call looks by itself, over
+// the connections that it goes on with and with a deadline of its own, so that a
+// slow Redis is looked at all the same.
+func (s *Store) see(ctx context.Context, c redis.UniversalClient) error {
+	if s.looked() {
+		return nil
+	}
+	// What was found wrong with a server stops clicks, not revocations.
+	if err := s.look(ctx, c); s.cursors.Load() == nil {
+		return err
+	}
+	return nil
+}
+
+// looked tells whether every master has been looked at.
+func (s *Store) looked() bool { return s.cursors.Load() != nil && s.mistrust.Load() != &errUnseen }
 
 // trusted says why links must not be served or issued. A server that evicts may
 // have thrown away a revocation's traces, or live links: nothing it says is to

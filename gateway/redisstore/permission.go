@@ -78,14 +78,15 @@ func parseHead(record string) (head, error) {
 	return h, nil
 }
 
-// parsePermission reads a permission whose head the script has judged.
-func parsePermission(record string, left time.Duration) (gateway.Permission, error) {
+// readPermission reads a permission whose head the script has judged at now, in
+// Redis' milliseconds.
+func readPermission(p *gateway.Permission, record string, now int64) error {
 	h, err := parseHead(record)
 	if err != nil {
-		return gateway.Permission{}, err
+		return err
 	}
 	d := decoder{rest: record[headWidth:]}
-	p := gateway.Permission{Remaining: left}
+	p.Remaining = time.Duration(h.expires-now) * time.Millisecond
 	if h.version == versionRestricted {
 		d.take(5)
 		d.take(uint64(d.fixed(2))) //nolint:gosec // Never negative.
@@ -105,7 +106,7 @@ func parsePermission(record string, left time.Duration) (gateway.Permission, err
 	default:
 		p.Pin = gateway.PinNone
 	}
-	return p, d.end()
+	return d.end()
 }
 
 // packPrefixes packs prefixes of addresses as lua/judge.lua reads them.
@@ -141,13 +142,18 @@ func unpackPrefixes(s string) ([]netip.Prefix, error) {
 
 // packClient packs an address as lua/judge.lua compares it: a letter for its
 // family, and its bytes. Empty is an address that is not known, and in no prefix.
-func packClient(addr netip.Addr) string {
+func packClient(addr netip.Addr) string { return string(appendClient(nil, addr)) }
+
+// appendClient appends what packClient packs.
+func appendClient(b []byte, addr netip.Addr) []byte {
 	addr = addr.Unmap()
 	switch {
 	case addr.Is4():
-		return "4" + string(addr.AsSlice())
+		four := addr.As4()
+		return append(append(b, '4'), four[:]...)
 	case addr.Is6():
-		return "6" + string(addr.AsSlice())
+		sixteen := addr.As16()
+		return append(append(b, '6'), sixteen[:]...)
 	}
-	return ""
+	return b
 }

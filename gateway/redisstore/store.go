@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,12 @@ type Store struct {
 	scripts scripts
 	options Options
 
+	tags    [partitions]string // what the keys of a partition begin with
+	streams [partitions]string // of clicks' events
+	joined  sync.Pool          // of *joined
+	queue   *joiner            // of clicks, but in a cluster
+	queues  sync.Map           // of clicks in a cluster: *joiner by a master's address
+
 	mistrust   atomic.Pointer[error]  // why no click is served, nil: Redis is as it should be
 	cursors    atomic.Pointer[sealer] // nil until prepared
 	horizon    atomic.Int64           // in milliseconds, as Redis had it last
@@ -62,6 +69,11 @@ func New(client *Client, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{client: client, keys: keys{o.Prefix}, scripts: compiled, options: o}
+	for p := range partitions {
+		s.tags[p], s.streams[p] = s.keys.in(p, ""), s.keys.clicks(p)
+	}
+	s.joined.New = func() any { return &joined{done: make(chan struct{}, 1)} }
+	s.queue = s.newQueue(s.sendTogether)
 	s.mistrust.Store(&errUnseen)
 	return s, nil
 }

@@ -17,18 +17,24 @@
 -- 4 outcome, 5-10 time, 11-15 clicks so far, 16- client address.
 -- Times are Unix milliseconds, by this server's clock.
 local VERSION = 1
+local call, attempt = redis.call, redis.pcall
+local byte, char, sub = string.byte, string.char, string.sub
 
 -- Whether a permission or history is of a version that these scripts know.
 local function known(record)
-  local version = string.byte(record, 1)
+  local version = byte(record, 1)
   return version == 1 or version == 2
 end
 
+-- Reads a number of 2 to 7 bytes.
 local function int(s, from, width)
-  local n = 0
-  for i = from, from + width - 1 do
-    n = n * 256 + string.byte(s, i)
-  end
+  local a, b, c, d, e, f, g = byte(s, from, from + width - 1)
+  local n = a * 256 + b
+  if c then n = n * 256 + c end
+  if d then n = n * 256 + d end
+  if e then n = n * 256 + e end
+  if f then n = n * 256 + f end
+  if g then n = n * 256 + g end
   return n
 end
 
@@ -38,8 +44,8 @@ local function pack(n, width)
     bytes[i] = n % 256
     n = math.floor(n / 256)
   end
-  return string.char(unpack(bytes))
+  return char(unpack(bytes))
 end
 
-local time = redis.call('TIME')
+local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

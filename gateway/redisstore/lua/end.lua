@@ -25,13 +25,13 @@ local function revoke(permission, history, operations, account, id, retention, a
     return granted and 'u' or 'l'
   end
 
-  local clicks = link and int(link, 15, 5) or clicks_at_end(history, head)
+  local clicks = link and sub(link, 15, 19) or clicks_at_end(history, head)
   -- DEL first: it works without memory left, and what follows a write passes.
   redis.call('DEL', permission)
   local newest = operation(operations, id, 'v', string.sub(head, 32, 41), fields, age)
   local forgotten = now + retention
   redis.call('LSET', history, 0, string.sub(head, 1, 1) .. string.char(1) .. string.sub(head, 3, 14) ..
-    pack(now, 6) .. pack(forgotten, 6) .. pack(clicks, 5) .. newest .. string.sub(head, 42) .. why)
+    pack(now, 6) .. pack(forgotten, 6) .. clicks .. newest .. string.sub(head, 42) .. why)
   redis.call('PEXPIREAT', history, forgotten)
   live(account, int(head, 9, 6), -1)
   return 'r'

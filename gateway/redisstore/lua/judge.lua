@@ -4,14 +4,14 @@
 local function allowed(prefixes, client)
   local i = 1
   while i <= #prefixes do
-    local family, bits = string.sub(prefixes, i, i), string.byte(prefixes, i + 1)
+    local family, bits = sub(prefixes, i, i), byte(prefixes, i + 1)
     local whole, rest = math.floor(bits / 8), bits % 8
     local last = i + 1 + whole
-    if family == string.sub(client, 1, 1) and
-      string.sub(prefixes, i + 2, last) == string.sub(client, 2, whole + 1) then
+    if family == sub(client, 1, 1) and
+      sub(prefixes, i + 2, last) == sub(client, 2, whole + 1) then
       local cut = 2 ^ (8 - rest)
-      if rest == 0 or math.floor(string.byte(prefixes, last + 1) / cut) ==
-        math.floor(string.byte(client, whole + 2) / cut) then
+      if rest == 0 or math.floor(byte(prefixes, last + 1) / cut) ==
+        math.floor(byte(client, whole + 2) / cut) then
         return true
       end
     end
@@ -22,9 +22,11 @@ end
 
 -- Asks whether anything refuses a click, in the order that recipients are
 -- promised. Returns an outcome's code (n not found, ? a record that this
--- version does not understand) and the clicks so far, or nil, the clicks, the
--- milliseconds left, whether the link needs confirmation, and whether it is
--- used up: then it lives on for grants alone.
+-- version does not understand) and the clicks so far (5 bytes, as packed), or
+-- nil, the clicks, whether the link needs confirmation, and whether it is used
+-- up: then it lives on for grants alone.
+local NEVER = pack(0, 6)
+
 local function judge(link, head, history, client)
   if link and not known(link) or head and not known(head) then
     return '?'
@@ -35,28 +37,28 @@ local function judge(link, head, history, client)
   end
   -- The end inside the record is asked too, and the history: a key that was
   -- restored, or lost its TTL, opens nothing that has ended.
-  local left = link and int(link, 3, 6) - now or 0
-  local ended = string.byte(head, 2)
+  local ended = byte(head, 2)
   if ended > 2 then
     return '?'
   end
-  if ended == 1 or left <= 0 then
+  if ended == 1 or not link or int(link, 3, 6) <= now then
     if int(head, 21, 6) <= now then
       return 'n'
     end
     return ended == 1 and 'r' or ended == 2 and 'u' or 'e', clicks_at_end(history, head)
   end
 
-  local flags, clicks, start = string.byte(link, 2), int(link, 15, 5), int(link, 9, 6)
-  if string.byte(link, 1) == 1 then
-    if flags > 1 or start > 0 then
+  local version, flags = byte(link, 1, 2)
+  local clicks, start = sub(link, 15, 19), sub(link, 9, 14)
+  if version == 1 then
+    if flags > 1 or start ~= NEVER then
       return '?'
     end
   else
     if flags > 3 then
       return '?'
     end
-    local prefixes = string.sub(link, 27, 26 + int(link, 25, 2))
+    local prefixes = sub(link, 27, 26 + int(link, 25, 2))
     if prefixes ~= '' and not allowed(prefixes, client) then
       return 'a', clicks
     end
@@ -64,8 +66,8 @@ local function judge(link, head, history, client)
   if flags % 2 == 1 then
     return 's', clicks
   end
-  if start > now then
+  if start ~= NEVER and int(start, 1, 6) > now then
     return 'y', clicks
   end
-  return nil, clicks, left, flags >= 2, ended == 2
+  return nil, clicks, flags >= 2, ended == 2
 end

@@ -5,14 +5,13 @@
 --       the stream keeps, 4 kind, method and outcome (3 bytes)
 -- Returns 1, or 0 where the link is not known any more, or ? for a record that
 -- this version does not understand.
-local head = redis.call('LINDEX', KEYS[2], 0)
+local head = call('LINDEX', KEYS[2], '0')
 if not head then
   return 0
 end
-local link = redis.call('GET', KEYS[1])
+local link = call('GET', KEYS[1])
 if not known(head) or link and not known(link) then
   return '?'
 end
-local clicks = link and int(link, 15, 5) or clicks_at_end(KEYS[2], head)
-append(KEYS[2], KEYS[3], ARGV[1], ARGV[4], clicks, ARGV[2], ARGV[3])
-return 1
+local clicks = link and sub(link, 15, 19) or clicks_at_end(KEYS[2], head)
+return append(KEYS[2], KEYS[3], ARGV[1], ARGV[4], clicks, ARGV[2], ARGV[3]) and 1 or '?'

@@ -9,37 +9,44 @@
 -- The last click marks the link used up, and leaves its permission for grants.
 local id, address, most, nonce, window = ARGV[1], ARGV[3], ARGV[4], ARGV[6], tonumber(ARGV[7])
 
-local link = redis.call('GET', KEYS[1])
-local head = redis.call('LINDEX', KEYS[2], 0)
-local refused, clicks, left, limited, used = judge(link, head, KEYS[2], ARGV[5])
+local link = call('GET', KEYS[1])
+local head = call('LINDEX', KEYS[2], '0')
+local refused, clicks, limited, used = judge(link, head, KEYS[2], ARGV[5])
 -- Without the nonces that were spent a page could spend two clicks.
-if not refused and (not limited or redis.call('EXISTS', KEYS[4]) == 0) then
+if not refused and (not limited or call('EXISTS', KEYS[4]) == 0) then
   refused = '?'
 end
-local spent = not refused and nonce ~= '' and redis.call('ZSCORE', KEYS[4], nonce)
+local left = not refused and int(link, 3, 6) - now or 0
+local spent = not refused and nonce ~= '' and call('ZSCORE', KEYS[4], nonce)
 if spent and now - spent < window then
-  append(KEYS[2], KEYS[3], id, 'dpw', clicks, address, most)
+  if not append(KEYS[2], KEYS[3], id, 'dpw', clicks, address, most) then
+    return {'?'}
+  end
   return {'w', now, math.min(spent + window, now + left)}
 end
 local max = not refused and int(link, 20, 5) or 0
-if used or max > 0 and clicks >= max then
+if used or max > 0 and int(clicks, 1, 5) >= max then
   refused = 'u'
 end
 if refused then
-  if refused ~= 'n' and refused ~= '?' then
-    append(KEYS[2], KEYS[3], id, 'xp' .. refused, clicks, address, most)
+  if refused ~= 'n' and refused ~= '?' and
+    not append(KEYS[2], KEYS[3], id, 'xp' .. refused, clicks, address, most) then
+    refused = '?'
   end
   return {refused}
 end
 
-clicks = clicks + 1
-append(KEYS[2], KEYS[3], id, 'dpd', clicks, address, most)
-redis.call('SETRANGE', KEYS[1], 14, pack(clicks, 5))
-if nonce ~= '' then
-  redis.call('ZADD', KEYS[4], now, nonce)
+local count = int(clicks, 1, 5) + 1
+clicks = pack(count, 5)
+if not append(KEYS[2], KEYS[3], id, 'dpd', clicks, address, most) then
+  return {'?'}
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[4], 0, now - window)
-if clicks == max then
-  use_up(KEYS[1], KEYS[2], KEYS[5], head, clicks, math.min(window, left), ARGV[8])
+call('SETRANGE', KEYS[1], '14', clicks)
+if nonce ~= '' then
+  call('ZADD', KEYS[4], now, nonce)
+end
+call('ZREMRANGEBYSCORE', KEYS[4], 0, now - window)
+if count == max then
+  use_up(KEYS[1], KEYS[2], KEYS[5], head, count, math.min(window, left), ARGV[8])
 end
 return {'d', now, now + math.min(window, left)}

@@ -1,0 +1,256 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"keyhole/gateway"
+)
+
+// Clicks that come at the same time are judged by one call of the script: most of
+// what a click costs is the way to Redis and back, and the start of a script.
+// Nobody waits for others to come: while calls are under way, what comes joins the
+// next one.
+const (
+	// mostJoined is the most clicks of one call.
+	mostJoined = 256
+	// usualSenders is how many calls of one queue are under way while they are
+	// quick: one on its way, while another's clicks are gathered.
+	usualSenders = 2
+	// joinWithin is how long a click waits for a call to end before another is
+	// made beside it: then Redis is far away, or slow.
+	joinWithin = 5 * time.Millisecond
+	// joinSpan is the most between the oldest and the youngest click of one call,
+	// which has its end by the oldest, and longer by this, so that the youngest
+	// has all of its time too.
+	joinSpan = 100 * time.Millisecond
+)
+
+// errNoTurn says that a click was not sent: no call has ended within its time.
+var errNoTurn = fmt.Errorf("no call to redis ended in time: %w", context.DeadlineExceeded)
+
+// joined is one click on its way. Its keys and argument are parts of one string.
+type joined struct {
+	partition     int
+	link, history string
+	asked         string
+	begun         time.Time
+
+	answer string
+	err    error
+	done   chan struct{} // is sent to when there is an answer or an error
+}
+
+// settle tells whoever waits for the click what became of it.
+func (j *joined) settle(answer string, err error) {
+	j.answer, j.err = answer, err
+	j.done <- struct{}{}
+}
+
+// joiner is one queue of clicks, all for one server.
+type joiner struct {
+	timeout    time.Duration
+	mostAtOnce int // senders
+	send       func(context.Context, []*joined)
+
+	mu      sync.Mutex
+	waiting []*joined // oldest first
+	senders int
+}
+
+// do sends the click with others and returns when it is settled, which takes
+// timeout and joinSpan at most: every call ends by then, and its sender turns to
+// those who have waited longest.
+func (q *joiner) do(j *joined) {
+	q.mu.Lock()
+	q.waiting = append(q.waiting, j)
+	more := q.senders < usualSenders ||
+		q.senders < q.mostAtOnce && j.begun.Sub(q.waiting[0].begun) > joinWithin
+	if more {
+		q.senders++
+	}
+	q.mu.Unlock()
+	if more {
+		go q.run()
+	}
+	<-j.done
+}
+
+// run sends what waits until nothing does.
+func (q *joiner) run() {
+	var batch []*joined
+	for {
+		// Whoever is about to ask may do so first, and joins.
+		runtime.Gosched()
+		if batch = q.take(batch[:0]); batch == nil {
+			return
+		}
+		q.settle(batch)
+	}
+}
+
+// take takes the clicks of the next call out of the queue. nil: there are none,
+// and the sender is not counted any more.
+func (q *joiner) take(batch []*joined) []*joined {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.senders--
+		return nil
+	}
+	n := 0
+	for n < len(q.waiting) && n < mostJoined && q.waiting[n].begun.Sub(q.waiting[0].begun) <= joinSpan {
+		n++
+	}
+	batch = append(batch, q.waiting[:n]...)
+	left := copy(q.waiting, q.waiting[n:])
+	clear(q.waiting[left:])
+	q.waiting = q.waiting[:left]
+	return batch
+}
+
+// settle makes one call for a batch. What has waited for all of its time is not
+// sent.
+func (q *joiner) settle(batch []*joined) {
+	now := time.Now()
+	for len(batch) > 0 && now.Sub(batch[0].begun) >= q.timeout {
+		batch[0].settle("", errNoTurn)
+		batch = batch[1:]
+	}
+	if len(batch) == 0 {
+		return
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), batch[0].begun.Add(q.timeout+joinSpan))
+	defer cancel()
+	q.send(ctx, batch)
+}
+
+// onceStrings is once for a reply of strings.
+type onceStrings struct{ *redis.StringSliceCmd }
+
+// NoRetry tells go-redis never to send the command twice.
+func (onceStrings) NoRetry() bool { return true }
+
+// joinedCall builds the one call for a batch: EVALSHA and a digest, or EVAL and a
+// source. Arguments are given by their addresses: as values each would be
+// allocated.
+func (s *Store) joinedCall(ctx context.Context, verb, what string, batch []*joined) onceStrings {
+	args := make([]any, 0, 4+4*len(batch))
+	args = append(args, verb, what, 3*len(batch))
+	for _, j := range batch {
+		args = append(args, &j.link, &j.history, &s.streams[j.partition])
+	}
+	args = append(args, s.mostEvents())
+	for _, j := range batch {
+		args = append(args, &j.asked)
+	}
+	return onceStrings{redis.NewStringSliceCmd(ctx, args...)}
+}
+
+// sendTogether sends a batch as one call: for a server that has all partitions.
+func (s *Store) sendTogether(ctx context.Context, batch []*joined) {
+	call := s.joinedCall(ctx, "evalsha", s.scripts.admit.digest, batch)
+	_ = s.client.clicks.Process(ctx, call) // The error is in the call.
+	s.settleCall(ctx, call, batch)
+}
+
+// sendByPartition sends a batch as one call for each partition, all in one
+// pipeline: a script's keys must be in one slot.
+func (s *Store) sendByPartition(ctx context.Context, batch []*joined) {
+	var groups [partitions][]*joined
+	for _, j := range batch {
+		groups[j.partition] = append(groups[j.partition], j)
+	}
+	pipe := s.client.clicks.Pipeline()
+	var calls [partitions]onceStrings
+	for p, group := range groups {
+		if len(group) == len(batch) {
+			s.sendTogether(ctx, batch)
+			return
+		}
+		if len(group) > 0 {
+			calls[p] = s.joinedCall(ctx, "evalsha", s.scripts.admit.digest, group)
+			_ = pipe.Process(ctx, calls[p]) // It is only queued.
+		}
+	}
+	_, _ = pipe.Exec(ctx) // The errors are in the calls.
+	for p, group := range groups {
+		if len(group) > 0 {
+			s.settleCall(ctx, calls[p], group)
+		}
+	}
+}
+
+// settleCall settles the clicks of one call. NOSCRIPT, and TRYAGAIN from a slot in
+// migration, mean that nothing was executed. Of a slot that moves some links can be
+// asked and others not yet: then each click is sent alone.
+func (s *Store) settleCall(ctx context.Context, call onceStrings, batch []*joined) {
+	answers, err := call.Result()
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		call = s.joinedCall(ctx, "eval", s.scripts.admit.source, batch)
+		_ = s.client.clicks.Process(ctx, call) // The error is in the call.
+		answers, err = call.Result()
+	}
+	if redis.HasErrorPrefix(err, "TRYAGAIN") {
+		s.sendAlone(ctx, batch)
+		return
+	}
+	if err == nil && len(answers) != len(batch) {
+		err = gateway.ErrRecord
+	}
+	for i, j := range batch {
+		if err != nil {
+			j.settle("", err)
+		} else {
+			j.settle(answers[i], nil)
+		}
+	}
+}
+
+// sendAlone sends each click of a batch by itself.
+func (s *Store) sendAlone(ctx context.Context, batch []*joined) {
+	var sending sync.WaitGroup
+	for _, j := range batch {
+		sending.Go(func() {
+			v, err := run(ctx, s.client.clicks, s.scripts.admit, false,
+				[]string{j.link, j.history, s.streams[j.partition]}, s.mostEvents(), j.asked)
+			r := replyOf(v)
+			answer := r.text()
+			if err == nil {
+				err = r.err
+			}
+			j.settle(answer, err)
+		})
+	}
+	sending.Wait()
+}
+
+// queueOf returns the queue of a partition: of the server that has it, so that one
+// that does not answer keeps no click for another waiting.
+func (s *Store) queueOf(ctx context.Context, p int) (*joiner, error) {
+	cluster, ok := s.client.clicks.(*redis.ClusterClient)
+	if !ok {
+		return s.queue, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	master, err := cluster.MasterForKey(ctx, s.streams[p])
+	if err != nil {
+		return nil, err
+	}
+	addr := master.Options().Addr
+	if q, ok := s.queues.Load(addr); ok {
+		return q.(*joiner), nil
+	}
+	q, _ := s.queues.LoadOrStore(addr, s.newQueue(s.sendByPartition))
+	return q.(*joiner), nil
+}
+
+func (s *Store) newQueue(send func(context.Context, []*joined)) *joiner {
+	return &joiner{timeout: s.client.timeout, mostAtOnce: s.client.mostClicks, send: send}
+}
