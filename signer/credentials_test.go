@@ -259,6 +259,8 @@ func TestCredentialsStatic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	elapsed := time.Second
+	c.elapsed = func() time.Duration { elapsed += lookFor; return elapsed }
 	expect := func(secret string) {
 		t.Helper()
 		got, err := c.Retrieve(t.Context())
@@ -320,6 +322,36 @@ func TestCredentialsFileAtRest(t *testing.T) {
 	if s.questions() != 1 {
 		t.Errorf("asked %d times, want once", s.questions())
 	}
+}
+
+// TestCredentialsLook shows for how long a look at the file serves, and no longer.
+func TestCredentialsLook(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	old := time.Now().Add(-time.Hour)
+	if err := errors.Join(os.WriteFile(file, []byte("x"), 0o600), os.Chtimes(file, old, old)); err != nil {
+		t.Fatal(err)
+	}
+	s := new(source)
+	s.set("first", time.Time{}, nil)
+	c := newCredentials(s, NewClock(noon), file)
+	elapsed := time.Second
+	c.elapsed = func() time.Duration { return elapsed }
+	expect := func(id string) {
+		t.Helper()
+		if got, err := c.Retrieve(t.Context()); err != nil || got.AccessKeyID != id {
+			t.Fatalf("got %q, %v; want %q", got.AccessKeyID, err, id)
+		}
+	}
+	expect("first") // asked
+	expect("first") // looked at
+	s.set("second", time.Time{}, nil)
+	if err := os.WriteFile(file, []byte("rotated"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	elapsed += lookFor - 1
+	expect("first")
+	elapsed++
+	expect("second")
 }
 
 // TestCredentialsRotatedUnderway shows that who comes after a rotation is not

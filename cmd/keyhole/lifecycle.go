@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +75,7 @@ func openListeners(ctx context.Context, cfg *config.Config, log *slog.Logger) (_
 	if on.public, err = listen(ctx, cfg.Public.Listen, log); err != nil {
 		return nil, err
 	}
+	on.public.net.blind = true // a click goes on when its recipient hangs up
 	if on.operator, err = listen(ctx, cfg.Operator.Listen, log); err != nil {
 		return nil, err
 	}
@@ -105,11 +105,10 @@ func (on *listeners) close() error {
 
 // listener is one address and the server on it.
 type listener struct {
-	net      net.Listener
+	net      *acceptor
 	server   *http.Server
 	draining atomic.Bool
 	held     atomic.Pointer[chan struct{}] // requests wait for it, while the listener closes
-	busy     busy
 }
 
 // listen opens one address.
@@ -122,14 +121,14 @@ func listen(ctx context.Context, address string, log *slog.Logger) (*listener, e
 			hint: "is another process there? choose another address", code: exitFailed,
 		}
 	}
-	l := &listener{net: opened, busy: busy{connections: map[net.Conn]struct{}{}}}
+	l := &listener{net: &acceptor{Listener: opened, open: map[*conn]struct{}{}}}
 	l.server = &http.Server{
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		// OPTIONS * is a method like any other.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		ConnState:                    l.busy.track,
+		ConnState:                    l.net.track,
 	}
 	return l, nil
 }
@@ -180,7 +179,7 @@ func (l *listener) stop(ctx context.Context) error {
 	l.drain()
 	held := make(chan struct{})
 	l.held.Store(&held)
-	l.busy.quiet(ctx)
+	l.quiet(ctx)
 	failed := l.net.Close()
 	if errors.Is(failed, net.ErrClosed) {
 		failed = nil
@@ -188,7 +187,7 @@ func (l *listener) stop(ctx context.Context) error {
 	close(held)
 	waiting, cancel := context.WithTimeout(ctx, busyFor)
 	defer cancel()
-	l.busy.wait(waiting)
+	l.wait(waiting)
 	// Shutdown closes the listener too, where Serve has not noticed yet.
 	if err := l.server.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 		failed = errors.Join(failed, err, l.server.Close())
@@ -207,50 +206,18 @@ const (
 // opens some ahead of need. It is longer than any click takes.
 const busyFor = 5 * time.Second
 
-// busy holds the connections that are about to ask or waiting for an answer.
-type busy struct {
-	mu          sync.Mutex
-	connections map[net.Conn]struct{}
-	opened      int           // connections ever
-	empty       chan struct{} // closed when there are none; nil unless somebody waits
-}
-
-// track is the server's ConnState.
-func (b *busy) track(c net.Conn, state http.ConnState) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if state == http.StateNew {
-		b.opened++
-	}
-	switch state {
-	case http.StateNew, http.StateActive:
-		b.connections[c] = struct{}{}
-	default:
-		delete(b.connections, c)
-	}
-	if b.empty != nil && len(b.connections) == 0 {
-		close(b.empty)
-		b.empty = nil
-	}
-}
-
 // quiet returns when no client has connected for a while, or clients keep coming.
-func (b *busy) quiet(ctx context.Context) {
-	count := func() int {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.opened
-	}
+func (l *listener) quiet(ctx context.Context) {
 	ticker := time.NewTicker(quietFor)
 	defer ticker.Stop()
-	before := count()
+	before := l.net.everOpened()
 	for range quietRounds {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		now := count()
+		now := l.net.everOpened()
 		if now == before {
 			return
 		}
@@ -258,18 +225,18 @@ func (b *busy) quiet(ctx context.Context) {
 	}
 }
 
+// busyRound is how often it is looked whether a connection is still busy.
+const busyRound = 2 * time.Millisecond
+
 // wait returns when no connection is busy, or ctx ends.
-func (b *busy) wait(ctx context.Context) {
-	b.mu.Lock()
-	if len(b.connections) == 0 {
-		b.mu.Unlock()
-		return
-	}
-	empty := make(chan struct{})
-	b.empty = empty
-	b.mu.Unlock()
-	select {
-	case <-empty:
-	case <-ctx.Done():
+func (l *listener) wait(ctx context.Context) {
+	ticker := time.NewTicker(busyRound)
+	defer ticker.Stop()
+	for l.net.busy() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
 	}
 }

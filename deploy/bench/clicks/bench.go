@@ -105,7 +105,7 @@ func (b *bench) measure(ctx context.Context, r *row, rate float64) (m measuremen
 	if err != nil {
 		return m, err
 	}
-	done, err := load.run(ctx, b.o.duration)
+	done, err := b.profiled(ctx, r, func() (wrkResult, error) { return load.run(ctx, b.o.duration) })
 	if err != nil {
 		return m, err
 	}

@@ -32,6 +32,7 @@ type options struct {
 	connections               int
 	duration                  time.Duration
 	only                      *regexp.Regexp
+	profile                   string // a directory for profiles; empty: none are made
 }
 
 func main() {
@@ -50,6 +51,7 @@ func main() {
 	flag.IntVar(&o.links, "links", 5000, "different links, each to an object of its own")
 	flag.IntVar(&o.connections, "connections", 64, "connections that ask at once")
 	flag.DurationVar(&o.duration, "duration", 4*time.Second, "how long each measurement lasts")
+	flag.StringVar(&o.profile, "profile", "", "write what perf sees on the core of gateway and Redis into this directory")
 	only := flag.String("only", "", "measure only rows whose name has this regular expression, and the floors that are compared with")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// profiled makes a call, and a profile of what the core of gateway and Redis does
+// meanwhile, kernel included, if the options ask for one.
+func (b *bench) profiled(ctx context.Context, r *row, call func() (wrkResult, error)) (wrkResult, error) {
+	if b.o.profile == "" {
+		return call()
+	}
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(r.title()))
+	data := filepath.Join(b.o.profile, name+".data")
+	perf := exec.CommandContext(ctx, "perf", "record", "--quiet", "--freq", "999", "--event", "cpu-clock", //nolint:gosec // Our own arguments.
+		"--cpu", b.o.core, "--call-graph", "fp", "--output", data)
+	if err := perf.Start(); err != nil {
+		return wrkResult{}, err
+	}
+	done, err := call()
+	// SIGINT is how a recording ends well, and what it then says that it died of.
+	err = errors.Join(err, perf.Process.Signal(syscall.SIGINT))
+	_ = perf.Wait()
+	if err != nil {
+		return done, fmt.Errorf("perf: %w", err)
+	}
+	report, err := exec.CommandContext(ctx, "perf", "report", "--stdio", "--input", data, "--no-children", //nolint:gosec // Our own arguments.
+		"--call-graph", "none", "--percent-limit", "0.3", "--sort", "comm,symbol").Output()
+	if err != nil {
+		return done, fmt.Errorf("perf report: %w", err)
+	}
+	return done, os.WriteFile(filepath.Join(b.o.profile, name+".txt"), report, 0o600)
+}
