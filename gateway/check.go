@@ -38,6 +38,16 @@ type check struct {
 	err   error      // the same
 }
 
+// answered tells whether the storage has answered.
+func (c *check) answered() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func newChecks(keep time.Duration, now func() time.Time) *checks {
 	return &checks{keep: keep, now: now, young: map[checkKey]*check{}, turned: now()}
 }
@@ -47,6 +57,9 @@ func newChecks(keep time.Duration, now func() time.Time) *checks {
 func (c *checks) stat(ctx context.Context, storage *Storage, ref *ObjectRef, version string) (ObjectInfo, error) {
 	key := checkKey{*ref, version}
 	asked, begun := c.join(key)
+	if asked.answered() {
+		return asked.info, asked.err
+	}
 	if begun {
 		// It is asked for all who wait, so it does not end with one of them.
 		go c.ask(context.WithoutCancel(ctx), storage, key, asked)

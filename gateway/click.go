@@ -197,23 +197,23 @@ func (s *Service) pageOf(admission *Admission) (*Page, error) {
 
 // deliver returns the URL that an admitted click is redirected to, unless the
 // object is not the approved one any more. Both questions together wait for the
-// storage no longer than its timeout.
+// storage no longer than its timeout. begun is when the click came.
 func (s *Service) deliver(ctx context.Context, method string, p *Permission, begun time.Time) (string, error) {
 	storage, err := s.storageFor(p.Ref)
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, storage.Timeout)
-	defer cancel()
-	if err := s.compare(ctx, storage, p); err != nil {
+	patient := &patience{Context: ctx, most: storage.Timeout}
+	defer patient.end()
+	if err := s.compare(patient, storage, p); err != nil {
 		return "", err
 	}
-	return s.presign(ctx, storage, method, p, begun)
+	return s.presign(patient, storage, method, p, begun)
 }
 
 // presign signs for the method that the recipient will follow with, and never
-// for longer than the link lives. begun is when the click came: what it has
-// waited since is no life of the link any more.
+// for longer than the link lives: what the click has waited since begun is no life
+// of the link any more.
 func (s *Service) presign(ctx context.Context, storage *Storage, method string, p *Permission, begun time.Time) (string, error) {
 	if method == http.MethodPost {
 		method = http.MethodGet // a 303 is followed with GET, RFC 9110 section 15.4.4

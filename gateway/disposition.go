@@ -1,6 +1,9 @@
 package gateway
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // contentDisposition writes the header of RFC 6266 that the storage is asked to
 // answer with. filename is quoted ASCII for every client; filename* (RFC 8187)
@@ -11,24 +14,37 @@ func contentDisposition(disposition, filename string) string {
 	b.Grow(len(disposition) + 2*len(filename) + 32)
 	b.WriteString(disposition)
 	b.WriteString(`; filename="`)
-	exact := true
+	if quotable(filename) {
+		b.WriteString(filename)
+		b.WriteByte('"')
+		return b.String()
+	}
 	for _, r := range filename {
 		// Quotes and backslashes could be escaped, but clients disagree on how;
 		// a percent sign is unescaped by some.
-		if r < ' ' || r > '~' || r == '"' || r == '\\' || r == '%' {
-			r, exact = '_', false
+		if r >= utf8.RuneSelf || !quotableByte(byte(r)) {
+			r = '_'
 		}
 		b.WriteRune(r)
 	}
-	b.WriteByte('"')
-	if !exact {
-		b.WriteString("; filename*=UTF-8''")
-		for i := range len(filename) {
-			writeAttrChar(&b, filename[i])
-		}
+	b.WriteString(`"; filename*=UTF-8''`)
+	for i := range len(filename) {
+		writeAttrChar(&b, filename[i])
 	}
 	return b.String()
 }
+
+// quotable tells whether a file name can stand between quotes as it is.
+func quotable(filename string) bool {
+	for i := range len(filename) {
+		if !quotableByte(filename[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func quotableByte(c byte) bool { return c >= ' ' && c <= '~' && c != '"' && c != '\\' && c != '%' }
 
 // contentType returns the type that the storage is asked to answer with: the one
 // that the object had when the link was issued, so that what is shown inline is

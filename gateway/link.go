@@ -168,6 +168,8 @@ func fileNameRune(r rune) bool {
 	switch {
 	case r == '/', r == '\\', r == utf8.RuneError:
 		return false
+	case r < utf8.RuneSelf: // most of all names: no tables are needed
+		return r >= ' ' && r != 0x7f
 	case unicode.IsControl(r), unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
 		return false
 	}

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,21 +22,61 @@ const methodOther = "other"
 // Metrics holds the collectors of the gateway. Every label comes from a closed
 // set: none ever holds a token, a key, an address or a path.
 type Metrics struct {
-	clicks    map[clickLabels]prometheus.Counter
-	durations map[Outcome]prometheus.Observer
-	misses    prometheus.Counter
-	issues    *prometheus.CounterVec
-	revokes   map[string]prometheus.Counter
-	signing   map[string]prometheus.Observer
-	redis     *prometheus.HistogramVec
-	storage   *prometheus.HistogramVec
-	api       *prometheus.CounterVec
+	clicks  map[Outcome]*clickMetrics
+	misses  prometheus.Counter
+	issues  *prometheus.CounterVec
+	revokes map[string]prometheus.Counter
+	signing map[string]prometheus.Observer
+	redis   *calls
+	storage *prometheus.HistogramVec
+	api     *prometheus.CounterVec
 }
 
-// clickLabels is one pair of clicks_total.
-type clickLabels struct {
-	outcome Outcome
-	method  string
+// clickMetrics is what clicks of one outcome are counted in.
+type clickMetrics struct {
+	byMethod [methodsCounted]prometheus.Counter // by methodIndex
+	duration prometheus.Observer
+}
+
+// methodsCounted is how many methods are told apart.
+const methodsCounted = 4
+
+// methodIndex numbers the methods that are told apart.
+func methodIndex(method string) int {
+	switch method {
+	case http.MethodGet:
+		return 0
+	case http.MethodHead:
+		return 1
+	case http.MethodPost:
+		return 2
+	}
+	return 3
+}
+
+// calls is a histogram of calls by their name and result, for those who call too
+// often for a look-up of labels. A pair exists from its first call.
+type calls struct {
+	histogram *prometheus.HistogramVec
+	known     atomic.Pointer[map[[2]string]prometheus.Observer]
+}
+
+// observe counts one call.
+func (c *calls) observe(call, result string, d time.Duration) {
+	pair := [2]string{call, result}
+	observer, ok := (*c.known.Load())[pair]
+	if !ok {
+		observer = c.histogram.WithLabelValues(call, result)
+		for {
+			before := c.known.Load()
+			after := maps.Clone(*before)
+			after[pair] = observer
+			if c.known.CompareAndSwap(before, &after) {
+				break
+			}
+		}
+	}
+	observer.Observe(d.Seconds())
 }
 
 // MetricsOptions says what the closed sets hold.
@@ -47,18 +89,17 @@ type MetricsOptions struct {
 // NewMetrics registers the gateway's collectors with registerer.
 func NewMetrics(registerer prometheus.Registerer, o MetricsOptions) *Metrics {
 	m := &Metrics{
-		clicks:    map[clickLabels]prometheus.Counter{},
-		durations: map[Outcome]prometheus.Observer{},
-		revokes:   map[string]prometheus.Counter{},
-		signing:   map[string]prometheus.Observer{},
+		clicks:  map[Outcome]*clickMetrics{},
+		revokes: map[string]prometheus.Counter{},
+		signing: map[string]prometheus.Observer{},
 		misses: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: "keyhole", Name: "misses_total",
 			Help: "Requests for a link that does not exist, by what could be a token: mistyped, forgotten or guessed.",
 		}),
 		issues: counter("links_issued_total", "Links issued, by preset (custom: expires_in was given) and storage.",
 			"preset", "storage"),
-		redis: histogram("redis_call_duration_seconds", "Duration of calls to Redis, by call and result.",
-			fastBuckets(), "call", "result"),
+		redis: &calls{histogram: histogram("redis_call_duration_seconds", "Duration of calls to Redis, by call and result.",
+			fastBuckets(), "call", "result")},
 		storage: histogram("storage_request_duration_seconds", "Duration of requests to a storage, by operation and result.",
 			slowBuckets(), "storage", "operation", "result"),
 		api: counter("api_requests_total", "Requests of operators, by route, method and HTTP status.",
@@ -72,16 +113,18 @@ func NewMetrics(registerer prometheus.Registerer, o MetricsOptions) *Metrics {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: "keyhole", Name: "build_info", Help: "Always 1; the labels say what is running.",
 	}, []string{"version", "revision", "goversion"})
-	registerer.MustRegister(clicks, durations, m.misses, m.issues, revokes, signing, m.redis, m.storage, m.api, build)
+	registerer.MustRegister(clicks, durations, m.misses, m.issues, revokes, signing, m.redis.histogram, m.storage, m.api, build)
 
 	// Every series of a closed set exists from the start, at 0: a rate over a
 	// counter that appears with its first event would miss that event.
 	for _, outcome := range Outcomes() {
-		m.durations[outcome] = durations.WithLabelValues(string(outcome))
+		of := &clickMetrics{duration: durations.WithLabelValues(string(outcome))}
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, methodOther} {
-			m.clicks[clickLabels{outcome, method}] = clicks.WithLabelValues(string(outcome), method)
+			of.byMethod[methodIndex(method)] = clicks.WithLabelValues(string(outcome), method)
 		}
+		m.clicks[outcome] = of
 	}
+	m.redis.known.Store(&map[[2]string]prometheus.Observer{})
 	for _, how := range []string{revokedSingle, revokedBulk} {
 		m.revokes[how] = revokes.WithLabelValues(how)
 	}
@@ -98,8 +141,9 @@ func NewMetrics(registerer prometheus.Registerer, o MetricsOptions) *Metrics {
 // Clicked counts one answered request of a recipient. method is folded to GET,
 // HEAD, POST and other.
 func (m *Metrics) Clicked(outcome Outcome, method string, d time.Duration) {
-	m.clicks[clickLabels{outcome, fold(method)}].Inc()
-	m.durations[outcome].Observe(d.Seconds())
+	of := m.clicks[outcome]
+	of.byMethod[methodIndex(method)].Inc()
+	of.duration.Observe(d.Seconds())
 }
 
 // fold keeps the methods that are of interest, and puts all others under one
@@ -114,7 +158,7 @@ func fold(method string) string {
 
 // RedisCall counts one call to Redis.
 func (m *Metrics) RedisCall(call, result string, d time.Duration) {
-	m.redis.WithLabelValues(call, result).Observe(d.Seconds())
+	m.redis.observe(call, result, d)
 }
 
 // StorageRequest counts one request to a storage.

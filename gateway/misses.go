@@ -3,7 +3,7 @@ package gateway
 import (
 	"hash/maphash"
 	"net/netip"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,68 +35,69 @@ const (
 	guessCells = 1 << 16
 )
 
-// Guesses counts failures by address. It is safe for concurrent use.
+// Guesses counts failures by address. It is safe for concurrent use, and who is not
+// held back passes it without a lock.
 type Guesses struct {
-	most int32
-	now  func() time.Time
-	seed [guessRows]maphash.Seed
-
-	mu    sync.Mutex
-	cells [guessRows][guessCells]guessCell
+	most  uint64
+	now   func() time.Time
+	seed  maphash.Seed
+	cells [guessRows][guessCells]atomic.Uint64 // of guessCell
 }
 
-// guessCell counts the failures of a minute that began with the first of them.
-type guessCell struct {
-	began int64 // nanoseconds
-	count int32
-}
+// guessCell counts the failures of a minute that began with the first of them:
+// that time in Unix milliseconds, and behind it 8 bits of count.
+type guessCell uint64
 
-// NewGuesses returns Guesses that hold an address back after so many failures
-// within a minute, for what is left of it.
+func (c guessCell) count() uint64        { return uint64(c) & 0xff }
+func (c guessCell) began() time.Time     { return time.UnixMilli(int64(c >> 8)) } //nolint:gosec // 56 bits.
+func newGuessCell(t time.Time) guessCell { return guessCell(t.UnixMilli()) << 8 } //nolint:gosec // After 1970.
+
+// NewGuesses returns Guesses that hold an address back after so many failures, 255
+// at most, within a minute, for what is left of it.
 func NewGuesses(most int, now func() time.Time) *Guesses {
-	g := &Guesses{most: int32(most), now: now} //nolint:gosec // A small constant.
-	for row := range g.seed {
-		g.seed[row] = maphash.MakeSeed()
-	}
-	return g
+	return &Guesses{most: uint64(most), now: now, seed: maphash.MakeSeed()} //nolint:gosec // A small constant.
 }
 
-// cell returns the cell of an address in a row. The caller holds mu.
-func (g *Guesses) cell(row int, addr netip.Addr) *guessCell {
-	raw := addr.As16()
-	return &g.cells[row][maphash.Bytes(g.seed[row], raw[:])%guessCells]
+// cellsOf returns the cell of an address in each row.
+func (g *Guesses) cellsOf(addr netip.Addr) (cells [guessRows]*atomic.Uint64) {
+	raw := netOf(addr).As16()
+	hash := maphash.Bytes(g.seed, raw[:])
+	for row := range cells {
+		cells[row] = &g.cells[row][hash%guessCells]
+		hash /= guessCells
+	}
+	return cells
 }
 
 // Wait returns how long an address is held back, 0 where it is not.
 func (g *Guesses) Wait(addr netip.Addr) time.Duration {
-	addr = netOf(addr)
-	now := g.now().UnixNano()
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	wait := guessWindow
-	for row := range g.cells {
-		c := g.cell(row, addr)
-		if c.count < g.most {
+	for _, cell := range g.cellsOf(addr) {
+		c := guessCell(cell.Load())
+		if c.count() < g.most {
 			return 0
 		}
-		wait = min(wait, guessWindow-time.Duration(now-c.began))
+		wait = min(wait, guessWindow-g.now().Sub(c.began()))
 	}
 	return max(wait, 0)
 }
 
 // Failed counts one failure of an address.
 func (g *Guesses) Failed(addr netip.Addr) {
-	addr = netOf(addr)
-	now := g.now().UnixNano()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for row := range g.cells {
-		c := g.cell(row, addr)
-		if c.count == 0 || now-c.began >= int64(guessWindow) {
-			*c = guessCell{began: now}
-		}
-		if c.count < g.most {
-			c.count++
+	now := g.now()
+	for _, cell := range g.cellsOf(addr) {
+		for {
+			before := cell.Load()
+			c := guessCell(before)
+			if c.count() == 0 || now.Sub(c.began()) >= guessWindow {
+				c = newGuessCell(now)
+			}
+			if c.count() < g.most {
+				c++
+			}
+			if cell.CompareAndSwap(before, uint64(c)) {
+				break
+			}
 		}
 	}
 }

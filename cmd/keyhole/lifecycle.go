@@ -75,7 +75,6 @@ func openListeners(ctx context.Context, cfg *config.Config, log *slog.Logger) (_
 	if on.public, err = listen(ctx, cfg.Public.Listen, log); err != nil {
 		return nil, err
 	}
-	on.public.net.blind = true // a click goes on when its recipient hangs up
 	if on.operator, err = listen(ctx, cfg.Operator.Listen, log); err != nil {
 		return nil, err
 	}

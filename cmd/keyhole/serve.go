@@ -56,7 +56,9 @@ func newServe(world *surroundings) *cobra.Command {
 				_, err := fmt.Fprintf(world.stdout, "%s: ok\n", path)
 				return err
 			}
-			log := newLogger(cfg.Log, world.stderr)
+			stderr := newLines(world.stderr)
+			defer stderr.Close()
+			log := newLogger(cfg.Log, stderr)
 			for _, w := range warnings {
 				log.Warn("configuration", "key", w.Path, "warning", w.Message)
 			}
@@ -190,6 +192,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 		log.Info("listening", "for", "metrics", "address", on.metrics.address())
 	}
 	on.operator.serve(api.Operator(), cfg.Operator.TLS, s.failed)
+	on.public.net.blind = cfg.Public.TLS.CertFile == "" // a click goes on when its recipient hangs up
 	on.public.serve(api.Public(), cfg.Public.TLS, s.failed)
 	log.Info("listening", "for", "operators", "address", on.operator.address())
 	log.Info("listening", "for", "recipients", "address", on.public.address(), "url", cfg.Public.URL)

@@ -22,7 +22,7 @@ const robots = "User-agent: *\nDisallow: /\n"
 // click answers every request of the public listener.
 func (a *API) click(c echo.Context) error {
 	begun := time.Now()
-	a.publicHeaders(c)
+	setHeaders(c, a.public)
 	r := c.Request()
 	path := rawPath(r)
 	if path == "/robots.txt" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
@@ -30,16 +30,12 @@ func (a *API) click(c echo.Context) error {
 	}
 	client := a.recipient(r)
 	attempt := gateway.Attempt{Method: r.Method, Client: client, Address: a.o.KeepAddress(client)}
-	answer := gateway.Answer{Outcome: gateway.OutcomeUnavailable} // what a panic leaves
-	// A panic must not end the connection without an answer: doubt is a refusal.
-	cause := a.guard(func(c echo.Context) (err error) {
-		answer, err = a.judge(c, path, &attempt)
-		return err
-	}, c)
+	var answer gateway.Answer
+	cause := a.judge(c, path, &attempt, &answer)
 	sent := a.send(c, path, &answer)
 	elapsed := time.Since(begun)
 	a.o.Metrics.Clicked(answer.Outcome, r.Method, elapsed)
-	a.logClick(r, attempt, answer.Outcome, elapsed, cause)
+	a.logClick(r, &attempt, answer.Outcome, elapsed, cause)
 	return sent
 }
 
@@ -48,7 +44,7 @@ func (a *API) send(c echo.Context, path string, answer *gateway.Answer) error {
 	switch answer.Outcome {
 	case gateway.OutcomeRedirected, gateway.OutcomeResumed:
 		a.setGrant(c, path, answer)
-		redirect(c, answer.Location)
+		a.redirect(c, answer.Location)
 		return nil
 	case gateway.OutcomePage:
 		return a.pages.confirm(c, http.StatusOK, answer.Page)
@@ -61,30 +57,36 @@ func (a *API) send(c echo.Context, path string, answer *gateway.Answer) error {
 }
 
 // judge goes through the checks in the order that the documentation promises.
-// What it returns beside the answer is for the log.
-func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt) (gateway.Answer, error) {
+// What it returns is for the log.
+func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt, answer *gateway.Answer) (err error) {
+	// A panic must not end the connection without an answer: doubt is a refusal.
+	*answer = gateway.Answer{Outcome: gateway.OutcomeUnavailable}
+	defer a.recovered(&err)
 	r := c.Request()
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:
-		return gateway.Answer{Outcome: gateway.OutcomeMethodNotAllowed}, nil
+		answer.Outcome = gateway.OutcomeMethodNotAllowed
+		return nil
 	}
 	token, ok := strings.CutPrefix(path, "/")
 	if !ok || !gateway.ValidToken(token) {
-		return gateway.Answer{Outcome: gateway.OutcomeNotFound}, nil
+		answer.Outcome = gateway.OutcomeNotFound
+		return nil
 	}
 	attempt.ID = gateway.IDOf(token)
 	if prefetched(r) {
-		return gateway.Answer{Outcome: gateway.OutcomeBadRequest}, nil
+		answer.Outcome = gateway.OutcomeBadRequest
+		return nil
 	}
 	attempt.Page, attempt.Grant, attempt.Form = wantsPage(r), grantOf(r), formOf(c)
 	// A recipient who hangs up does not undo a click that Redis is counting.
-	answer, err := a.o.Service.Click(context.WithoutCancel(r.Context()), *attempt)
-	if _, known := a.pages.refused[answer.Outcome]; !known && !delivers(answer.Outcome) {
-		err = fmt.Errorf("there is no answer for the outcome %q", answer.Outcome)
-		answer = gateway.Answer{Outcome: gateway.OutcomeUnavailable}
+	judged, err := a.o.Service.Click(context.WithoutCancel(r.Context()), *attempt)
+	if _, known := a.pages.refused[judged.Outcome]; !known && !delivers(judged.Outcome) {
+		return fmt.Errorf("there is no answer for the outcome %q", judged.Outcome)
 	}
-	return answer, err
+	*answer = judged
+	return err
 }
 
 // delivers tells whether an outcome gives recipients what they came for.
@@ -124,27 +126,20 @@ func prefetched(r *http.Request) bool {
 // and 303 for POST: never 307 or 308, because the URL is signed for one method,
 // and never cacheable, because it dies in seconds. The header is set by hand so
 // that nothing rewrites the signed URL; there is no body to put it in.
-func redirect(c echo.Context, location string) {
+func (a *API) redirect(c echo.Context, location string) {
 	status := http.StatusFound
 	if c.Request().Method == http.MethodPost {
 		status = http.StatusSeeOther
 	}
-	h := c.Response().Header()
-	h.Set("Location", location)
-	h.Set("Content-Length", "0")
+	setHeaders(c, a.empty)
+	c.Response().Header()["Location"] = []string{location}
 	c.Response().WriteHeader(status)
-}
-
-// publicHeaders sets what every public answer carries.
-func (a *API) publicHeaders(c echo.Context) {
-	setHeaders(c, a.pages.policy)
-	c.Response().Header().Set("X-Robots-Tag", "noindex, nofollow")
 }
 
 // logClick writes one line for one request of a recipient. Delivered clicks are
 // in the audit, so they are logged at debug alone. The path is never logged: a
 // part of it may be a token.
-func (a *API) logClick(r *http.Request, attempt gateway.Attempt, outcome gateway.Outcome, d time.Duration, cause error) {
+func (a *API) logClick(r *http.Request, attempt *gateway.Attempt, outcome gateway.Outcome, d time.Duration, cause error) {
 	level := slog.LevelInfo
 	if delivers(outcome) {
 		level = slog.LevelDebug

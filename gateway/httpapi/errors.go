@@ -128,6 +128,11 @@ func writeBody(c echo.Context, status int, contentType string, body []byte) erro
 	h := c.Response().Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	return writeOut(c, status, body)
+}
+
+// writeOut sends an answer whose headers are set; to HEAD without its body.
+func writeOut(c echo.Context, status int, body []byte) error {
 	c.Response().WriteHeader(status)
 	if c.Request().Method == http.MethodHead {
 		return nil

@@ -25,19 +25,36 @@ const (
 
 // secureHeaders sets what every answer of the operator listener carries.
 func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	headers := fixedHeaders("default-src 'none'; frame-ancestors 'none'")
 	return func(c echo.Context) error {
-		setHeaders(c, "default-src 'none'; frame-ancestors 'none'")
+		setHeaders(c, headers)
 		return next(c)
 	}
 }
 
-// setHeaders sets what every answer of both listeners carries.
-func setHeaders(c echo.Context, policy string) {
+// fixedHeader is a header that many answers carry. Its value is made once: net/http
+// only reads it.
+type fixedHeader struct {
+	name  string // in canonical form
+	value []string
+}
+
+// fixedHeaders returns what every answer of a listener carries.
+func fixedHeaders(policy string, more ...fixedHeader) []fixedHeader {
+	return append([]fixedHeader{
+		{"Cache-Control", []string{"no-store"}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"Referrer-Policy", []string{"no-referrer"}},
+		{"Content-Security-Policy", []string{policy}},
+	}, more...)
+}
+
+// setHeaders sets what every answer of a listener carries.
+func setHeaders(c echo.Context, headers []fixedHeader) {
 	h := c.Response().Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", policy)
+	for i := range headers {
+		h[headers[i].name] = headers[i].value
+	}
 	closeAfterChunks(c)
 }
 
@@ -128,17 +145,20 @@ func foldMethod(method string) string {
 // errPanic marks a handler that panicked.
 var errPanic = errors.New("handler panicked")
 
-// guard calls next and turns a panic into an error. What it panicked with may
-// hold anything, a key or a signature too, so the place is logged, never the
-// value.
+// guard calls next and turns a panic into an error.
 func (a *API) guard(next echo.HandlerFunc, c echo.Context) (err error) {
-	defer func() {
-		if recover() != nil {
-			a.o.Logger.Error("handler panicked", "stack", string(debug.Stack()))
-			err = errPanic
-		}
-	}()
+	defer a.recovered(&err)
 	return next(c)
+}
+
+// recovered turns a panic of the function that defers it into an error. What it
+// panicked with may hold anything, a key or a signature too, so the place is
+// logged, never the value.
+func (a *API) recovered(err *error) {
+	if recover() != nil {
+		a.o.Logger.Error("handler panicked", "stack", string(debug.Stack()))
+		*err = errPanic
+	}
 }
 
 // authenticate finds the operator key of the Authorization header. Every key is

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -34,8 +35,22 @@ type pages struct {
 
 // rendered is one refusal in the three forms that clients ask for.
 type rendered struct {
-	status           int
-	html, json, text []byte
+	status int
+	forms  [3]body // by form
+}
+
+// body is what an answer carries, with its headers.
+type body struct {
+	headers []fixedHeader
+	content []byte
+}
+
+func newBody(contentType string, content []byte) body {
+	return body{content: content, headers: []fixedHeader{
+		{"Content-Type", []string{contentType}},
+		{"Content-Length", []string{strconv.Itoa(len(content))}},
+		{"Vary", []string{"Accept"}},
+	}}
 }
 
 // refusalView is what templates/refusal.html shows.
@@ -70,16 +85,15 @@ func newPages() (*pages, error) {
 			return nil, fmt.Errorf("render the page for %s: %w", outcome, err)
 		}
 		problem := newProblem(r.status, string(outcome), r.text+" "+r.help)
-		body, err := json.Marshal(problem)
+		problemText, err := json.Marshal(problem)
 		if err != nil {
 			return nil, fmt.Errorf("render the problem for %s: %w", outcome, err)
 		}
-		p.refused[outcome] = rendered{
-			status: r.status,
-			html:   html.Bytes(),
-			json:   append(body, '\n'),
-			text:   []byte(r.title + ": " + r.text + " " + r.help + "\n"),
-		}
+		p.refused[outcome] = rendered{status: r.status, forms: [...]body{
+			formText: newBody("text/plain; charset=utf-8", []byte(r.title+": "+r.text+" "+r.help+"\n")),
+			formHTML: newBody("text/html; charset=utf-8", html.Bytes()),
+			formJSON: newBody(api.ProblemType, append(problemText, '\n')),
+		}}
 	}
 	return p, nil
 }
@@ -101,8 +115,9 @@ func policyOf(origin string) string {
 // accepts.
 func (p *pages) refuse(c echo.Context, answer *gateway.Answer) error {
 	r := p.refused[answer.Outcome]
+	b := &r.forms[accepted(c.Request().Header["Accept"])]
+	setHeaders(c, b.headers)
 	h := c.Response().Header()
-	h.Set("Vary", "Accept")
 	switch r.status {
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", publicMethods)
@@ -111,14 +126,7 @@ func (p *pages) refuse(c echo.Context, answer *gateway.Answer) error {
 	case http.StatusTooManyRequests:
 		h.Set("Retry-After", secondsOf(answer.Wait))
 	}
-	switch accepted(c.Request().Header["Accept"]) {
-	case formHTML:
-		return writeBody(c, r.status, "text/html; charset=utf-8", r.html)
-	case formJSON:
-		return writeBody(c, r.status, api.ProblemType, r.json)
-	default:
-		return writeBody(c, r.status, "text/plain; charset=utf-8", r.text)
-	}
+	return writeOut(c, r.status, b.content)
 }
 
 // form is one of the three forms of a refusal.

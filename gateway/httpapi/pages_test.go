@@ -63,7 +63,7 @@ func TestRefusalPages(t *testing.T) {
 	for outcome, sentences := range refusals() {
 		t.Run(string(outcome), func(t *testing.T) {
 			t.Parallel()
-			page, err := html.Parse(strings.NewReader(string(p.refused[outcome].html)))
+			page, err := html.Parse(strings.NewReader(string(p.refused[outcome].forms[formHTML].content)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +183,7 @@ func TestFormsOfARefusalAgree(t *testing.T) {
 	}
 	for outcome, r := range p.refused {
 		sentences := refusals()[outcome]
-		for form, body := range map[string][]byte{"json": r.json, "text": r.text} {
+		for form, body := range map[string][]byte{"json": r.forms[formJSON].content, "text": r.forms[formText].content} {
 			if !strings.Contains(string(body), sentences.text) || !strings.Contains(string(body), sentences.help) {
 				t.Errorf("%s as %s says %s", outcome, form, body)
 			}

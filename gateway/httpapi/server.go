@@ -53,6 +53,9 @@ type API struct {
 	o      Options
 	pages  *pages
 	secure bool // whether recipients come over https
+	// public is what every answer to recipients carries, empty what one without a
+	// body does.
+	public, empty []fixedHeader
 	// keyGuesses counts wrong operator keys.
 	keyGuesses *gateway.Guesses
 	// forgotten warns once of a proxy that is not configured.
@@ -66,7 +69,9 @@ func New(o Options) (*API, error) {
 		return nil, err
 	}
 	return &API{
-		o: o, pages: pages, secure: strings.HasPrefix(o.PublicURL, "https://"),
+		empty: []fixedHeader{{"Content-Length", []string{"0"}}},
+		o:     o, pages: pages, secure: strings.HasPrefix(o.PublicURL, "https://"),
+		public:     fixedHeaders(pages.policy, fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
 		keyGuesses: gateway.NewGuesses(gateway.MaxKeyFailures, time.Now),
 	}, nil
 }

@@ -70,9 +70,11 @@ func setUp(ctx context.Context, o *options) (_ *bench, err error) {
 
 // measurement is one row in one round. Times of CPU are in microseconds a click.
 type measurement struct {
-	CPU        float64       `json:"cpu_us"`
-	GatewayCPU float64       `json:"gateway_cpu_us"`
-	RedisCPU   float64       `json:"redis_cpu_us"`
+	CPU        float64 `json:"cpu_us"`
+	GatewayCPU float64 `json:"gateway_cpu_us"`
+	RedisCPU   float64 `json:"redis_cpu_us"`
+	// Joined is how many clicks one call of a script judged; 0: no script was called.
+	Joined     float64       `json:"clicks_a_script_call"`
 	Throughput float64       `json:"per_second"`
 	P50        time.Duration `json:"p50_ns"`
 	P99        time.Duration `json:"p99_ns"`
@@ -105,6 +107,10 @@ func (b *bench) measure(ctx context.Context, r *row, rate float64) (m measuremen
 	if err != nil {
 		return m, err
 	}
+	called, err := scriptCalls(ctx, s.address)
+	if err != nil {
+		return m, err
+	}
 	done, err := b.profiled(ctx, r, func() (wrkResult, error) { return load.run(ctx, b.o.duration) })
 	if err != nil {
 		return m, err
@@ -112,6 +118,13 @@ func (b *bench) measure(ctx context.Context, r *row, rate float64) (m measuremen
 	after, err := readings(server, s.process)
 	if err != nil {
 		return m, err
+	}
+	calls, err := scriptCalls(ctx, s.address)
+	if err != nil {
+		return m, err
+	}
+	if calls > called {
+		m.Joined = float64(done.Requests) / float64(calls-called)
 	}
 	m.GatewayCPU = microsecondsEach(after[0]-before[0], done.Requests)
 	m.RedisCPU = microsecondsEach(after[1]-before[1], done.Requests)
@@ -136,7 +149,7 @@ func (b *bench) serve(ctx context.Context, r *row, s *store) (_ *process, addres
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := launch(b.o.core, b.o.floor, nil, "-kind", r.floor, "-listen", address, "-redis", s.address, "-s3", b.endpoint)
+	p, err := launch(b.o, b.o.core, b.o.floor, nil, "-kind", r.floor, "-listen", address, "-redis", s.address, "-s3", b.endpoint)
 	if err != nil {
 		return nil, "", err
 	}
@@ -164,7 +177,7 @@ func (b *bench) startGateway(ctx context.Context, s *store, check string) (_ *pr
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := launch(b.o.core, b.o.keyhole, nil, "serve", "--config", config)
+	p, err := launch(b.o, b.o.core, b.o.keyhole, nil, "serve", "--config", config)
 	if err != nil {
 		return nil, "", err
 	}

@@ -94,8 +94,8 @@ func run(ctx context.Context, o *options) error {
 				}
 			}
 			r.Rounds = append(r.Rounds, m)
-			fmt.Fprintf(os.Stderr, "round %d  %-44s %6.1f µs a click, %6.0f a second, p99 %v; at %5.0f a second p99 %v\n",
-				round+1, r.title(), m.CPU, m.Throughput, m.P99, m.Rate, m.RateP99)
+			fmt.Fprintf(os.Stderr, "round %d  %-44s %6.1f µs a click (Redis %.1f, %.1f a call), %6.0f a second, p99 %v; at %5.0f a second p99 %v\n",
+				round+1, r.title(), m.CPU, m.RedisCPU, m.Joined, m.Throughput, m.P99, m.Rate, m.RateP99)
 		}
 	}
 	return report(o, results)

@@ -65,6 +65,7 @@ func medianOf(rounds []measurement) measurement {
 		CPU:        median(rounds, func(m *measurement) float64 { return m.CPU }),
 		GatewayCPU: median(rounds, func(m *measurement) float64 { return m.GatewayCPU }),
 		RedisCPU:   median(rounds, func(m *measurement) float64 { return m.RedisCPU }),
+		Joined:     median(rounds, func(m *measurement) float64 { return m.Joined }),
 		Throughput: median(rounds, func(m *measurement) float64 { return m.Throughput }),
 		P50:        median(rounds, func(m *measurement) time.Duration { return m.P50 }),
 		P99:        median(rounds, func(m *measurement) time.Duration { return m.P99 }),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // startTimeout bounds the wait for a server's first answer.
@@ -20,26 +21,31 @@ const startTimeout = 20 * time.Second
 
 // process is one server, on one core.
 type process struct {
-	name   string
-	cmd    *exec.Cmd
-	output bytes.Buffer
-	ended  chan struct{}
+	name  string
+	cmd   *exec.Cmd
+	log   string // the file of what it prints: nobody reads along on the load's core
+	ended chan struct{}
 }
 
 // launch starts a program on a core, in an environment of its own and nothing of
 // this process' but PATH.
-func launch(core, program string, env []string, args ...string) (*process, error) {
-	p := &process{name: program, ended: make(chan struct{})}
+func launch(o *options, core, program string, env []string, args ...string) (*process, error) {
+	log, err := os.CreateTemp(o.scratch, "log")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }()
+	p := &process{name: program, log: log.Name(), ended: make(chan struct{})}
 	p.cmd = exec.Command("taskset", append([]string{"--cpu-list", core, program}, args...)...) //nolint:gosec // Our own programs.
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
-	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	p.cmd.Stdout, p.cmd.Stderr = log, log
 	// It must not outlive a benchmark that is killed.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
 	go func() {
-		_ = p.cmd.Wait() // What it ended with is in its output.
+		_ = p.cmd.Wait() // What it ended with is in its log.
 		close(p.ended)
 	}()
 	return p, nil
@@ -64,12 +70,21 @@ func (p *process) await(ctx context.Context, ready func(context.Context) error) 
 		}
 		select {
 		case <-p.ended:
-			return fmt.Errorf("%s ended at once:\n%s", p.name, &p.output)
+			return fmt.Errorf("%s ended at once:\n%s", p.name, p.printed())
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not answer: %w\n%s", p.name, err, &p.output)
+			return fmt.Errorf("%s does not answer: %w\n%s", p.name, err, p.printed())
 		case <-tick.C:
 		}
 	}
+}
+
+// printed returns what the process has printed.
+func (p *process) printed() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // ticksPerSecond is the unit of times in /proc: USER_HZ, which is 100 on every
@@ -98,6 +113,22 @@ func (p *process) cpu() (time.Duration, error) {
 		ticks += n
 	}
 	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
+}
+
+// scriptCalls returns how often scripts were called on a Redis.
+func scriptCalls(ctx context.Context, address string) (int64, error) {
+	client := redis.NewClient(&redis.Options{Addr: address})
+	defer func() { _ = client.Close() }()
+	text, err := client.Info(ctx, "commandstats").Result()
+	if err != nil {
+		return 0, err
+	}
+	_, stats, found := strings.Cut(text, "cmdstat_evalsha:calls=")
+	if !found {
+		return 0, nil
+	}
+	digits, _, _ := strings.Cut(stats, ",")
+	return strconv.ParseInt(digits, 10, 64)
 }
 
 // freeAddress returns a loopback address that nobody listens on.
@@ -154,7 +185,7 @@ func startRedis(ctx context.Context, o *options, aof bool) (_ *process, address 
 	if aof {
 		args = append(args, "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
 	}
-	p, err := launch(o.core, "redis-server", nil, args...)
+	p, err := launch(o, o.core, "redis-server", nil, args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -176,7 +207,7 @@ func startStorage(ctx context.Context, o *options) (_ *process, endpoint string,
 			return nil, "", err
 		}
 	}
-	p, err := launch(o.loadCore, o.versitygw, []string{"ROOT_ACCESS_KEY=" + accessKey, "ROOT_SECRET_KEY=" + secretKey},
+	p, err := launch(o, o.loadCore, o.versitygw, []string{"ROOT_ACCESS_KEY=" + accessKey, "ROOT_SECRET_KEY=" + secretKey},
 		"--port", address, "--region", region, "--iam-dir", dir+"/iam", "--quiet", "posix", dir+"/data")
 	if err != nil {
 		return nil, "", err
