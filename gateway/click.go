@@ -190,7 +190,7 @@ func (s *Service) pageOf(admission *Admission) (*Page, error) {
 		return nil, fmt.Errorf("bucket %q is not in the configuration", ref.Bucket)
 	}
 	return &Page{
-		Link: admission.Link, Nonce: admission.Permission.Secrets.nonce(admission.Link.ID),
+		Link: *admission.Link, Nonce: admission.Permission.Secrets.nonce(admission.Link.ID),
 		Origin: origin, ResumeWindow: s.resumeWindow,
 	}, nil
 }

@@ -25,7 +25,7 @@ func confirmed(t *testing.T) (*fixture, Attempt) {
 	id := IDOf("confirmed")
 	f.clicks.admission = admitted(Permission{})
 	f.clicks.admission.Outcome, f.clicks.admission.Now = "", spentAt()
-	f.clicks.admission.Link = Link{ID: id, Ref: f.clicks.admission.Permission.Ref, MaxClicks: 1}
+	f.clicks.admission.Link = &Link{ID: id, Ref: f.clicks.admission.Permission.Ref, MaxClicks: 1}
 	f.clicks.admission.Permission.Secrets = drawSecrets()
 	f.clicks.spent = Spent{Outcome: OutcomeRedirected, Now: spentAt(), GrantEnd: spentAt().Add(10 * time.Minute)}
 	f.clicks.try = Try{Reserved: "try"}

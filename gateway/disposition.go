@@ -22,7 +22,7 @@ func contentDisposition(disposition, filename string) string {
 	for _, r := range filename {
 		// Quotes and backslashes could be escaped, but clients disagree on how;
 		// a percent sign is unescaped by some.
-		if r >= utf8.RuneSelf || !quotableByte(byte(r)) {
+		if r >= utf8.RuneSelf || !quotableByte(byte(r)) { //nolint:gosec // Below RuneSelf.
 			r = '_'
 		}
 		b.WriteRune(r)

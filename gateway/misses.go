@@ -49,8 +49,8 @@ type Guesses struct {
 type guessCell uint64
 
 func (c guessCell) count() uint64        { return uint64(c) & 0xff }
-func (c guessCell) began() time.Time     { return time.UnixMilli(int64(c >> 8)) } //nolint:gosec // 56 bits.
-func newGuessCell(t time.Time) guessCell { return guessCell(t.UnixMilli()) << 8 } //nolint:gosec // After 1970.
+func (c guessCell) began() time.Time     { return time.UnixMilli(int64(c >> 8)) }
+func newGuessCell(t time.Time) guessCell { return guessCell(t.UnixMilli()) << 8 }
 
 // NewGuesses returns Guesses that hold an address back after so many failures, 255
 // at most, within a minute, for what is left of it.

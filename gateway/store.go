@@ -154,7 +154,7 @@ type Admission struct {
 	// and what was handed in, a grant or a form, is still to be looked at.
 	Outcome    Outcome
 	Permission Permission // unless the click was refused
-	Link       Link       // of a link that needs confirmation
+	Link       *Link      // of a link that needs confirmation
 	UsedUp     bool       // it lives for grants alone
 	Now        time.Time  // by Redis' clock, of a link that needs confirmation
 }

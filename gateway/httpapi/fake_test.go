@@ -47,6 +47,7 @@ type fakeRedis struct {
 	spent    gateway.Spent   // of every spend
 	try      gateway.Try     // of every passphrase
 	secrets  gateway.Secrets // of the link
+	pin      string          // of the link
 	attempts []gateway.Attempt
 	change   gateway.Change
 	bulk     gateway.BulkOptions
@@ -70,11 +71,11 @@ func (r *fakeRedis) Admit(_ context.Context, a gateway.Attempt) (gateway.Admissi
 	r.attempts = append(r.attempts, a)
 	ref := gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: "q3.pdf"}
 	admission := gateway.Admission{Outcome: r.outcome, Permission: gateway.Permission{
-		Ref: ref, Disposition: gateway.DispositionAttachment, Remaining: time.Hour, Secrets: r.secrets,
+		Ref: ref, Disposition: gateway.DispositionAttachment, Remaining: time.Hour, Secrets: r.secrets, Pin: r.pin,
 	}}
 	if r.confirms {
 		admission.Now = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-		admission.Link = gateway.Link{
+		admission.Link = &gateway.Link{
 			ID: a.ID, Ref: ref, MaxClicks: 3, Clicks: 1, Note: "for <you>", Passphrase: r.secrets.Passphrase != "",
 			Object: gateway.ObjectInfo{Size: 1_234_567, ContentType: "application/pdf"}, ExpiresAt: admission.Now.Add(time.Hour),
 		}

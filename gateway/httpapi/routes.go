@@ -44,7 +44,8 @@ func healthRoutes() []route {
 // of every request, because a router would decode and clean it first.
 func (a *API) Public() http.Handler {
 	e := newEcho()
-	e.Pre(func(echo.HandlerFunc) echo.HandlerFunc { return a.click })
+	click := echo.HandlerFunc(a.click)
+	e.Pre(func(echo.HandlerFunc) echo.HandlerFunc { return click })
 	return e
 }
 

@@ -64,15 +64,17 @@ func (s *Store) ask(j *joined, a *gateway.Attempt, begun time.Time) error {
 	b = append(b, "h:"...)
 	b = a.ID.Append(b)
 	history := len(b)
-	b = append(b, a.ID[:]...)
 	b = append(b, method...)
 	b = append(b, confirmationLetter(a)...)
-	length := len(b)
-	b = appendClient(append(b, 0), a.Client)
-	b[length] = byte(len(b) - length - 1) //nolint:gosec // 17 at most.
+	b = appendClient(b, a.Client)
+	asked := len(b)
+	b = append(b, a.ID[:]...)
+	b = append(b, 'd')
+	b = append(b, method...)
+	b = append(b, 'd')
 	b = appendAddress(b, a.Address)
 	all := string(b)
-	j.link, j.history, j.asked = all[:link], all[link:history], all[history:]
+	j.link, j.history, j.asked, j.event = all[:link], all[link:history], all[history:asked], all[asked:]
 	return nil
 }
 
@@ -115,7 +117,7 @@ func admissionOf(answer string, id gateway.ID) (admission gateway.Admission, err
 	}
 	admission.Now, admission.UsedUp = moment(now), used
 	link, err := view{now: now, history: d.rest, live: record[:headWidth]}.link(id)
-	admission.Link = link
+	admission.Link = &link
 	return admission, err
 }
 

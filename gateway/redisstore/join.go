@@ -20,7 +20,8 @@ const (
 	// mostJoined is the most clicks of one call.
 	mostJoined = 256
 	// usualSenders is how many calls of one queue are under way while they are
-	// quick: one on its way, while another's clicks are gathered.
+	// quick: while one is on its way, the other's clicks are gathered. On a single
+	// processor nothing is gained by that, and the calls would be smaller.
 	usualSenders = 2
 	// joinWithin is how long a click waits for a call to end before another is
 	// made beside it: then Redis is far away, or slow.
@@ -34,11 +35,11 @@ const (
 // errNoTurn says that a click was not sent: no call has ended within its time.
 var errNoTurn = fmt.Errorf("no call to redis ended in time: %w", context.DeadlineExceeded)
 
-// joined is one click on its way. Its keys and argument are parts of one string.
+// joined is one click on its way. Its keys and arguments are parts of one string.
 type joined struct {
 	partition     int
-	link, history string
-	asked         string
+	link, history string // keys
+	asked, event  string // arguments, as lua/admit.lua has them
 	begun         time.Time
 
 	answer string
@@ -54,9 +55,10 @@ func (j *joined) settle(answer string, err error) {
 
 // joiner is one queue of clicks, all for one server.
 type joiner struct {
-	timeout    time.Duration
-	mostAtOnce int // senders
-	send       func(context.Context, []*joined)
+	timeout time.Duration
+	usual   int // senders
+	most    int // senders, while calls are slow
+	send    func(context.Context, []*joined)
 
 	mu      sync.Mutex
 	waiting []*joined // oldest first
@@ -69,8 +71,8 @@ type joiner struct {
 func (q *joiner) do(j *joined) {
 	q.mu.Lock()
 	q.waiting = append(q.waiting, j)
-	more := q.senders < usualSenders ||
-		q.senders < q.mostAtOnce && j.begun.Sub(q.waiting[0].begun) > joinWithin
+	more := q.senders < q.usual ||
+		q.senders < q.most && j.begun.Sub(q.waiting[0].begun) > joinWithin
 	if more {
 		q.senders++
 	}
@@ -140,14 +142,14 @@ func (onceStrings) NoRetry() bool { return true }
 // source. Arguments are given by their addresses: as values each would be
 // allocated.
 func (s *Store) joinedCall(ctx context.Context, verb, what string, batch []*joined) onceStrings {
-	args := make([]any, 0, 4+4*len(batch))
+	args := make([]any, 0, 4+5*len(batch))
 	args = append(args, verb, what, 3*len(batch))
 	for _, j := range batch {
 		args = append(args, &j.link, &j.history, &s.streams[j.partition])
 	}
 	args = append(args, s.mostEvents())
 	for _, j := range batch {
-		args = append(args, &j.asked)
+		args = append(args, &j.asked, &j.event)
 	}
 	return onceStrings{redis.NewStringSliceCmd(ctx, args...)}
 }
@@ -218,7 +220,7 @@ func (s *Store) sendAlone(ctx context.Context, batch []*joined) {
 	for _, j := range batch {
 		sending.Go(func() {
 			v, err := run(ctx, s.client.clicks, s.scripts.admit, false,
-				[]string{j.link, j.history, s.streams[j.partition]}, s.mostEvents(), j.asked)
+				[]string{j.link, j.history, s.streams[j.partition]}, s.mostEvents(), j.asked, j.event)
 			r := replyOf(v)
 			answer := r.text()
 			if err == nil {
@@ -252,5 +254,8 @@ func (s *Store) queueOf(ctx context.Context, p int) (*joiner, error) {
 }
 
 func (s *Store) newQueue(send func(context.Context, []*joined)) *joiner {
-	return &joiner{timeout: s.client.timeout, mostAtOnce: s.client.mostClicks, send: send}
+	return &joiner{
+		timeout: s.client.timeout, send: send,
+		usual: min(usualSenders, runtime.GOMAXPROCS(0)), most: s.client.mostClicks,
+	}
 }

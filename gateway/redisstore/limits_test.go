@@ -144,7 +144,7 @@ func testConfirmation(t *testing.T, g target) {
 		tt.a.ID, tt.a.Address = link.ID, "203.0.113.9"
 		admission := attempt(t, s, tt.a)
 		equal(t, tt.a.Method+" outcome", admission.Outcome, tt.want)
-		equal(t, tt.a.Method+" link", plain(admission.Link), plain(link))
+		equal(t, tt.a.Method+" link", plain(*admission.Link), plain(link))
 		equal(t, tt.a.Method+" secrets", admission.Permission.Secrets, secrets())
 		if skew := time.Since(admission.Now).Abs(); skew > time.Minute || admission.UsedUp {
 			t.Errorf("%s: now is off by %v, used up %v", tt.a.Method, skew, admission.UsedUp)

@@ -38,7 +38,7 @@ func (b *bench) close() {
 	}
 }
 
-// setUp starts the servers, stores the objects and issues the links.
+// setUp starts the servers and stores the objects.
 func setUp(ctx context.Context, o *options) (_ *bench, err error) {
 	b := &bench{o: o, redis: map[bool]*store{}, key: "an-operator-of-the-benchmark"}
 	defer func() {
@@ -60,10 +60,7 @@ func setUp(ctx context.Context, o *options) (_ *bench, err error) {
 			return nil, err
 		}
 		b.processes = append(b.processes, p)
-		b.redis[aof] = &store{process: p, address: address}
-		if err := b.fill(ctx, b.redis[aof]); err != nil {
-			return nil, fmt.Errorf("issue the links: %w", err)
-		}
+		b.redis[aof] = &store{process: p, address: address, tokens: map[string][]string{}, files: map[string]string{}}
 	}
 	return b, nil
 }
@@ -80,6 +77,7 @@ type measurement struct {
 	P99        time.Duration `json:"p99_ns"`
 	// At Rate a second, open loop; 0 where nothing was asked at a rate.
 	Rate    float64       `json:"rate_per_second"`
+	RateCPU float64       `json:"rate_cpu_us"`
 	RateP50 time.Duration `json:"rate_p50_ns"`
 	RateP99 time.Duration `json:"rate_p99_ns"`
 }
@@ -87,17 +85,19 @@ type measurement struct {
 // measure measures one row once, at full load and, unless it is 0, at a rate.
 func (b *bench) measure(ctx context.Context, r *row, rate float64) (m measurement, err error) {
 	s := b.redis[r.aof]
+	if err := b.fill(ctx, s, r.links); err != nil {
+		return m, err
+	}
 	server, address, err := b.serve(ctx, r, s)
 	if err != nil {
 		return m, err
 	}
 	defer server.stop()
-	links := r.links
-	if err := b.askEach(ctx, r, address, s.tokens[links]); err != nil {
+	if err := b.askEach(ctx, r, address, s.tokens[r.links]); err != nil {
 		return m, err
 	}
 	load := wrk{
-		address: address, script: b.o.script, file: s.files[links], method: r.method, forwarded: r.forwarded,
+		address: address, script: b.o.script, file: s.files[r.links], method: r.method, forwarded: r.forwarded,
 		connections: b.o.connections, refused: r.status == http.StatusNotFound,
 	}
 	if _, err := load.run(ctx, b.o.duration/4); err != nil { // for what is set up at the first clicks
@@ -136,8 +136,19 @@ func (b *bench) measure(ctx context.Context, r *row, rate float64) (m measuremen
 	}
 	// What cannot be done at the floor's half load is asked at its own.
 	m.Rate = min(rate, m.Throughput/2)
-	m.RateP50, m.RateP99, err = openLoop(ctx, address, r, s.tokens[links], b.o.connections, m.Rate, b.o.duration)
-	return m, err
+	if before, err = readings(server, s.process); err != nil {
+		return m, err
+	}
+	took, err := openLoop(ctx, address, r, s.tokens[r.links], b.o.connections, m.Rate, b.o.duration)
+	if err != nil {
+		return m, err
+	}
+	if after, err = readings(server, s.process); err != nil {
+		return m, err
+	}
+	m.RateCPU = microsecondsEach(after[0]-before[0]+after[1]-before[1], int64(len(took)))
+	m.RateP50, m.RateP99 = took[len(took)/2], took[len(took)*99/100]
+	return m, nil
 }
 
 // serve starts what the row measures, on a Redis.
@@ -177,7 +188,7 @@ func (b *bench) startGateway(ctx context.Context, s *store, check string) (_ *pr
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := launch(b.o, b.o.core, b.o.keyhole, nil, "serve", "--config", config)
+	p, err := launch(b.o, b.o.core, b.o.keyhole, strings.Fields(b.o.env), "serve", "--config", config)
 	if err != nil {
 		return nil, "", err
 	}

@@ -54,49 +54,46 @@ func (b *bench) putObjects(ctx context.Context) error {
 	})
 }
 
-// fill puts links of every kind into a Redis, and what the floors read.
-func (b *bench) fill(ctx context.Context, s *store) error {
-	gateway, _, err := b.startGateway(ctx, s, defaultCheck)
-	if err != nil {
-		return err
+// fill sees that a Redis has the links of a kind, or what the floors read.
+func (b *bench) fill(ctx context.Context, s *store, kind string) (err error) {
+	if s.tokens[kind] != nil {
+		return nil
 	}
-	defer gateway.stop()
-	s.tokens = map[string][]string{}
-	for _, kind := range []string{linksPlain, linksPinned, linksLimited} {
-		if s.tokens[kind], err = b.issue(ctx, s, kind); err != nil {
-			return err
+	tokens := make([]string, b.o.links)
+	switch kind {
+	case linksPlain, linksPinned, linksLimited:
+		tokens, err = b.issue(ctx, s, kind)
+	case linksMalformed:
+		for i := range tokens {
+			tokens[i] = "favicon.ico"
 		}
-	}
-	for _, kind := range []string{"", linksUnknown, linksMalformed} {
-		tokens := make([]string, b.o.links)
+	default:
 		for i := range tokens {
 			tokens[i] = madeUp()
 		}
-		s.tokens[kind] = tokens
+		if kind == linksOfFloors {
+			err = b.fillFloors(ctx, s, tokens)
+		}
 	}
-	for i := range s.tokens[linksMalformed] {
-		s.tokens[linksMalformed][i] = "favicon.ico"
+	if err != nil {
+		return fmt.Errorf("links, %s: %w", kind, err)
 	}
-	if err := b.fillFloors(ctx, s); err != nil {
+	file, err := os.CreateTemp(b.o.scratch, "links")
+	if err != nil {
 		return err
 	}
-	s.files = map[string]string{}
-	for kind, tokens := range s.tokens {
-		file, err := os.CreateTemp(b.o.scratch, "links")
-		if err != nil {
-			return err
-		}
-		_, err = file.WriteString(strings.Join(tokens, "\n") + "\n")
-		if err = errors.Join(err, file.Close()); err != nil {
-			return err
-		}
-		s.files[kind] = file.Name()
-	}
-	return nil
+	_, err = file.WriteString(strings.Join(tokens, "\n") + "\n")
+	s.tokens[kind], s.files[kind] = tokens, file.Name()
+	return errors.Join(err, file.Close())
 }
 
 // issue issues one link of a kind for every object, for a day.
 func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, error) {
+	gateway, _, err := b.startGateway(ctx, s, defaultCheck)
+	if err != nil {
+		return nil, err
+	}
+	defer gateway.stop()
 	operator, err := client.New("http://"+s.operator, b.key)
 	if err != nil {
 		return nil, err
@@ -122,14 +119,14 @@ func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, err
 
 // fillFloors writes what the floors read: a presigned URL, as people store them,
 // and a record.
-func (b *bench) fillFloors(ctx context.Context, s *store) error {
+func (b *bench) fillFloors(ctx context.Context, s *store, tokens []string) error {
 	presigner := s3.NewPresignClient(s3.New(s3.Options{
 		Region: region, BaseEndpoint: aws.String(b.endpoint), UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
 	}))
 	client := redis.NewClient(&redis.Options{Addr: s.address})
 	defer func() { _ = client.Close() }()
-	return each(s.tokens[""], func(i int, token string) error {
+	return each(tokens, func(i int, token string) error {
 		signed, err := presigner.PresignGetObject(ctx, &s3.GetObjectInput{
 			Bucket: aws.String(bucket), Key: aws.String(objectKey(i)),
 			ResponseContentDisposition: aws.String(`attachment; filename="` + filepath.Base(objectKey(i)) + `"`),

@@ -25,6 +25,7 @@ type options struct {
 	scratch                   string // a directory for everything that is written
 	json, table               string // where the results go; empty: nowhere
 	commit                    string
+	env                       string // variables of the gateway, separated by blanks
 	core                      string // of gateway and Redis
 	loadCore                  string // of the storage; the load has that of this process
 	rounds                    int
@@ -45,6 +46,7 @@ func main() {
 	flag.StringVar(&o.json, "json", "", "write the results here")
 	flag.StringVar(&o.table, "table", "", "write the table here")
 	flag.StringVar(&o.commit, "commit", "unknown", "the commit that is measured")
+	flag.StringVar(&o.env, "env", "", "variables of the gateway, such as \"GOGC=100 GOMEMLIMIT=64MiB\"")
 	flag.StringVar(&o.core, "core", "0", "the core of gateway and Redis")
 	flag.StringVar(&o.loadCore, "load-core", "1", "the core of the storage")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each row is measured")
@@ -94,8 +96,8 @@ func run(ctx context.Context, o *options) error {
 				}
 			}
 			r.Rounds = append(r.Rounds, m)
-			fmt.Fprintf(os.Stderr, "round %d  %-44s %6.1f µs a click (Redis %.1f, %.1f a call), %6.0f a second, p99 %v; at %5.0f a second p99 %v\n",
-				round+1, r.title(), m.CPU, m.RedisCPU, m.Joined, m.Throughput, m.P99, m.Rate, m.RateP99)
+			fmt.Fprintf(os.Stderr, "round %d  %-44s %6.1f µs a click (Redis %.1f, %.1f a call), %6.0f a second, p99 %v; at %5.0f a second %.1f µs, p50 %v, p99 %v\n",
+				round+1, r.title(), m.CPU, m.RedisCPU, m.Joined, m.Throughput, m.P99, m.Rate, m.RateCPU, m.RateP50, m.RateP99)
 		}
 	}
 	return report(o, results)

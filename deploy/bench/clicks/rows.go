@@ -17,6 +17,7 @@ const (
 	linksLimited   = "limited"   // max_clicks
 	linksMalformed = "malformed" // no tokens
 	linksUnknown   = "unknown"   // tokens that were never issued
+	linksOfFloors  = "of the floors"
 )
 
 // row is one line of the table.
@@ -24,7 +25,7 @@ type row struct {
 	name      string
 	aof       bool   // Redis keeps an append-only file, synced every second
 	floor     string // which floor; empty: Keyhole
-	links     string // which links are asked for; of floors all are the same
+	links     string // which links are asked for
 	method    string
 	status    int    // that each answer must have
 	check     string // redirect.object_check
@@ -61,6 +62,9 @@ func rows() []row {
 	}
 	for i := range all {
 		r := &all[i]
+		if r.floor != "" {
+			r.links = linksOfFloors
+		}
 		if r.method == "" {
 			r.method = http.MethodGet
 		}

@@ -38,13 +38,20 @@ local function int(s, from, width)
   return n
 end
 
+-- Packs a number in 7 bytes at most.
 local function pack(n, width)
-  local bytes = {}
-  for i = width, 1, -1 do
-    bytes[i] = n % 256
-    n = math.floor(n / 256)
-  end
-  return char(unpack(bytes))
+  local g = n % 256
+  n = (n - g) / 256
+  local f = n % 256
+  n = (n - f) / 256
+  local e = n % 256
+  n = (n - e) / 256
+  local d = n % 256
+  n = (n - d) / 256
+  local c = n % 256
+  n = (n - c) / 256
+  local b = n % 256
+  return sub(char((n - b) / 256, b, c, d, e, f, g), 8 - width)
 end
 
 local time = call('TIME')

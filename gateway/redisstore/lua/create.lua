@@ -33,7 +33,7 @@ if redis.call('EXISTS', KEYS[3]) == 0 then
   redis.call('XGROUP', 'CREATE', KEYS[3], 'made', '$', 'MKSTREAM')
   redis.call('XGROUP', 'DESTROY', KEYS[3], 'made')
 end
-local issued = operation(KEYS[4], id, 'i', pack(0, 10), ARGV[12], ARGV[6])
+local issued = operation(KEYS[4], id, 'i', string.rep('\0', 10), ARGV[12], ARGV[6])
 
 redis.call('RPUSH', KEYS[2], string.char(tonumber(ARGV[7]), 0) .. pack(now, 6) ..
   pack(expires, 6) .. pack(0, 6) .. pack(forgotten, 6) .. pack(0, 5) .. issued .. ARGV[11])

@@ -1,17 +1,24 @@
 -- Part of the scripts that append a click's event: to the link's own list,
 -- behind the history, and to the partition's stream; to neither where there is
--- no history. clicks is packed as a permission has it (5 bytes).
+-- no history. The stream's events are: id (16 bytes), kind, method and outcome (a
+-- letter each), and client address as it is kept. clicks is packed as a permission
+-- has it (5 bytes).
 local KEEP, SLACK = 100, 32
 local RECORD, FIELD = char(VERSION), tostring(VERSION) -- numbers are slow arguments
-local stamp = pack(now, 6)
+local stamp, cutting = pack(now, 6), time[2] % 64 == 0
+
+-- The same event of another kind, method and outcome.
+local function renamed(event, what)
+  return sub(event, 1, 16) .. what .. sub(event, 20)
+end
 
 -- Returns false where the stream is none.
-local function append(history, stream, id, what, clicks, address, most)
-  local length = call('RPUSHX', history, RECORD .. what .. stamp .. clicks .. address)
+local function append(history, stream, event, clicks, most)
+  local length = call('RPUSHX', history, RECORD .. sub(event, 17, 19) .. stamp .. clicks .. sub(event, 20))
   if length == 0 then
     return true
   end
-  if type(attempt('XADD', stream, '*', FIELD, id .. what .. address)) == 'table' then
+  if type(attempt('XADD', stream, '*', FIELD, event)) == 'table' then
     return false
   end
   if length > 1 + KEEP + SLACK then
@@ -23,7 +30,7 @@ local function append(history, stream, id, what, clicks, address, most)
   end
   -- By chance of the clock about every 64th click cuts the stream, by whole
   -- nodes. What is dropped is the stream's own account (entries added, length).
-  if time[2] % 64 == 0 then
+  if cutting then
     call('XTRIM', stream, 'MAXLEN', '~', most)
   end
   return true

@@ -21,13 +21,14 @@ local function allowed(prefixes, client)
 end
 
 -- Asks whether anything refuses a click, in the order that recipients are
--- promised. Returns an outcome's code (n not found, ? a record that this
+-- promised. The client's address, a letter (4 or 6) and its bytes, is what stands in
+-- client from a place on. Returns an outcome's code (n not found, ? a record that this
 -- version does not understand) and the clicks so far (5 bytes, as packed), or
 -- nil, the clicks, whether the link needs confirmation, and whether it is used
 -- up: then it lives on for grants alone.
 local NEVER = pack(0, 6)
 
-local function judge(link, head, history, client)
+local function judge(link, head, history, client, from)
   if link and not known(link) or head and not known(head) then
     return '?'
   end
@@ -59,7 +60,7 @@ local function judge(link, head, history, client)
       return '?'
     end
     local prefixes = sub(link, 27, 26 + int(link, 25, 2))
-    if prefixes ~= '' and not allowed(prefixes, client) then
+    if prefixes ~= '' and not allowed(prefixes, sub(client, from)) then
       return 'a', clicks
     end
   end

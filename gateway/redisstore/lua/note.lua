@@ -14,4 +14,4 @@ if not known(head) or link and not known(link) then
   return '?'
 end
 local clicks = link and sub(link, 15, 19) or clicks_at_end(KEYS[2], head)
-return append(KEYS[2], KEYS[3], ARGV[1], ARGV[4], clicks, ARGV[2], ARGV[3]) and 1 or '?'
+return append(KEYS[2], KEYS[3], ARGV[1] .. ARGV[4] .. ARGV[2], clicks, ARGV[3]) and 1 or '?'

@@ -11,7 +11,7 @@ local id, address, most, nonce, window = ARGV[1], ARGV[3], ARGV[4], ARGV[6], ton
 
 local link = call('GET', KEYS[1])
 local head = call('LINDEX', KEYS[2], '0')
-local refused, clicks, limited, used = judge(link, head, KEYS[2], ARGV[5])
+local refused, clicks, limited, used = judge(link, head, KEYS[2], ARGV[5], 1)
 -- Without the nonces that were spent a page could spend two clicks.
 if not refused and (not limited or call('EXISTS', KEYS[4]) == 0) then
   refused = '?'
@@ -19,7 +19,7 @@ end
 local left = not refused and int(link, 3, 6) - now or 0
 local spent = not refused and nonce ~= '' and call('ZSCORE', KEYS[4], nonce)
 if spent and now - spent < window then
-  if not append(KEYS[2], KEYS[3], id, 'dpw', clicks, address, most) then
+  if not append(KEYS[2], KEYS[3], id .. 'dpw' .. address, clicks, most) then
     return {'?'}
   end
   return {'w', now, math.min(spent + window, now + left)}
@@ -30,7 +30,7 @@ if used or max > 0 and int(clicks, 1, 5) >= max then
 end
 if refused then
   if refused ~= 'n' and refused ~= '?' and
-    not append(KEYS[2], KEYS[3], id, 'xp' .. refused, clicks, address, most) then
+    not append(KEYS[2], KEYS[3], id .. 'xp' .. refused .. address, clicks, most) then
     refused = '?'
   end
   return {refused}
@@ -38,7 +38,7 @@ end
 
 local count = int(clicks, 1, 5) + 1
 clicks = pack(count, 5)
-if not append(KEYS[2], KEYS[3], id, 'dpd', clicks, address, most) then
+if not append(KEYS[2], KEYS[3], id .. 'dpd' .. address, clicks, most) then
   return {'?'}
 end
 call('SETRANGE', KEYS[1], '14', clicks)

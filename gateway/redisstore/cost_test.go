@@ -1,0 +1,55 @@
+package redisstore_test
+
+import (
+	"maps"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// commandCalls reads how often each command was called, by scripts too.
+func commandCalls(t *testing.T, node *redistest.Server) map[string]int {
+	t.Helper()
+	calls := map[string]int{}
+	for _, m := range regexp.MustCompile(`cmdstat_(\w+):calls=(\d+)`).FindAllStringSubmatch(node.MustDo(t, "INFO", "commandstats"), -1) {
+		n, err := strconv.Atoi(m[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls[m[1]] = n
+	}
+	return calls
+}
+
+// TestCommandsOfAClick holds clicks to the commands that they cannot do without:
+// five each, and for those that come together one script and one look at the clock.
+func TestCommandsOfAClick(t *testing.T) {
+	g := startSingle(t)
+	node := g.nodes[0]
+	s := open(t, g.client)
+	link := create(t, s, newLink(t))
+	admit(t, s, link.ID, "GET") // from here on Redis has the script
+	const clicks = 64
+	for method, want := range map[string]map[string]int{
+		"GET":  {"get": clicks, "lindex": clicks, "rpushx": clicks, "xadd": clicks, "setrange": clicks},
+		"HEAD": {"get": clicks, "lindex": clicks, "lset": clicks},
+	} {
+		node.MustDo(t, "CONFIG", "RESETSTAT")
+		each(clicks, func(int) { equal(t, method, admit(t, s, link.ID, method), gateway.OutcomeRedirected) })
+		calls := commandCalls(t, node)
+		scripts := calls["evalsha"]
+		if scripts == 0 || scripts > clicks || calls["time"] != scripts {
+			t.Errorf("%s: %d scripts and %d looks at the clock for %d clicks", method, scripts, calls["time"], clicks)
+		}
+		// The stream is cut, and the link's list, now and then.
+		for _, other := range []string{"evalsha", "time", "xtrim", "lpop", "ltrim", "lpush", "config", "config|resetstat", "info", "auth", "hello", "client", "ping"} {
+			delete(calls, other)
+		}
+		if !maps.Equal(calls, want) {
+			t.Errorf("%s: %d clicks called %v, want %v", method, clicks, calls, want)
+		}
+	}
+}
