@@ -53,3 +53,41 @@ func TestCommandsOfAClick(t *testing.T) {
 		}
 	}
 }
+
+// TestBrokenBeside breaks the records of some links, and the stream of one
+// partition: clicks that come together with theirs are answered as ever.
+func TestBrokenBeside(t *testing.T) {
+	g := startSingle(t)
+	node, prefix := g.nodes[0], newPrefix()
+	s := open(t, g.client, withPrefix(prefix))
+	const links = 60
+	all := make([]gateway.Link, links)
+	for i := range all {
+		all[i] = create(t, s, newLink(t))
+	}
+	key := func(i int, name string) string { return prefix + ":" + partitionOf(all[i].ID) + ":" + name }
+	link := func(i int, letter string) string { return key(i, letter+":"+all[i].ID.String()) }
+	node.MustDo(t, "DEL", link(0, "l"))
+	node.MustDo(t, "RPUSH", link(0, "l"), "no string")
+	node.MustDo(t, "DEL", link(1, "h"))
+	node.MustDo(t, "SET", link(1, "h"), "no list")
+	node.MustDo(t, "SET", link(2, "l"), "\x09 of another version")
+	node.MustDo(t, "DEL", key(3, "clicks"))
+	node.MustDo(t, "SET", key(3, "clicks"), "no stream")
+	for round := range 5 {
+		each(links, func(i int) {
+			admission, err := s.Admit(t.Context(), gateway.Attempt{ID: all[i].ID, Method: "GET"})
+			if i <= 2 || key(i, "") == key(3, "") {
+				unavailable(t, "a click on what is broken", err)
+			} else if err != nil || admission.Outcome != gateway.OutcomeRedirected {
+				t.Errorf("round %d: a click beside what is broken: %q, %v", round, admission.Outcome, err)
+			}
+		})
+	}
+	for i := 4; i < links; i++ {
+		if key(i, "") != key(3, "") {
+			equal(t, "clicks", get(t, s, all[i].ID).Clicks, 5)
+		}
+	}
+	equal(t, "clicks without their event", get(t, s, all[3].ID).Clicks, 0)
+}

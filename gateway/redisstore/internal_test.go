@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -321,6 +322,59 @@ func (s *scripted) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessP
 			cmd.SetErr(err)
 		}
 		return err
+	}
+}
+
+// panicking is a hook that panics in place of every call.
+type panicking struct{}
+
+func (panicking) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (panicking) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(context.Context, redis.Cmder) error { panic("secret-canary") }
+}
+
+func (panicking) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(context.Context, []redis.Cmder) error { panic("secret-canary") }
+}
+
+// TestPanic lets the client of Redis panic under a call that clicks share: each has
+// an error, and the log the place alone.
+func TestPanic(t *testing.T) {
+	client, err := Connect(ClientOptions{Mode: ModeSingle, Addresses: []string{"127.0.0.1:1"}, Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	client.clicks.(*redis.Client).AddHook(panicking{})
+	var log strings.Builder
+	s, err := New(client, Options{
+		Prefix: "keyhole", MaxLife: time.Hour, Retention: time.Hour, MaxClickEvents: 1,
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := func() []*joined {
+		now := time.Now()
+		return []*joined{newJoined("a", now), newJoined("b", now)}
+	}
+	for name, send := range map[string]func(context.Context, []*joined){
+		"together": s.sendTogether, "alone": s.sendAlone,
+		"by partition": func(ctx context.Context, batch []*joined) {
+			batch[1].partition = 1
+			s.sendByPartition(ctx, batch)
+		},
+	} {
+		clicks := batch()
+		send(t.Context(), clicks)
+		for _, j := range clicks {
+			if !errors.Is(j.err, errPanicked) {
+				t.Errorf("%s: ended with %v", name, j.err)
+			}
+		}
+	}
+	if text := log.String(); !strings.Contains(text, "join.go") || strings.Contains(text, "secret-canary") {
+		t.Errorf("logged %s", text)
 	}
 }
 

@@ -2,8 +2,10 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -34,6 +36,9 @@ const (
 
 // errNoTurn says that a click was not sent: no call has ended within its time.
 var errNoTurn = fmt.Errorf("no call to redis ended in time: %w", context.DeadlineExceeded)
+
+// errPanicked is what a call ended with that panicked.
+var errPanicked = errors.New("the call panicked")
 
 // joined is one click on its way. Its keys and arguments are parts of one string.
 type joined struct {
@@ -154,11 +159,34 @@ func (s *Store) joinedCall(ctx context.Context, verb, what string, batch []*join
 	return onceStrings{redis.NewStringSliceCmd(ctx, args...)}
 }
 
+// process makes a call, whose error is in it.
+func (s *Store) process(ctx context.Context, call onceStrings) {
+	if err := s.survive(func() { _ = s.client.clicks.Process(ctx, call) }); err != nil {
+		call.SetErr(err)
+	}
+}
+
+// survive makes a panic of what it calls an error. Here it would not meet the
+// handler of one request, but end the process with the requests of all. What it
+// panicked with may hold anything, so the place alone is logged.
+func (s *Store) survive(call func()) (err error) {
+	defer func() {
+		if recover() != nil {
+			s.options.Logger.Error("a call to redis panicked", "stack", string(debug.Stack()))
+			err = errPanicked
+		}
+	}()
+	call()
+	return nil
+}
+
 // sendTogether sends a batch as one call: for a server that has all partitions.
 func (s *Store) sendTogether(ctx context.Context, batch []*joined) {
 	call := s.joinedCall(ctx, "evalsha", s.scripts.admit.digest, batch)
-	_ = s.client.clicks.Process(ctx, call) // The error is in the call.
-	s.settleCall(ctx, call, batch)
+	s.process(ctx, call)
+	if !s.settleCall(ctx, call, batch) {
+		s.sendAlone(ctx, batch)
+	}
 }
 
 // sendByPartition sends a batch as one call for each partition, all in one
@@ -180,27 +208,33 @@ func (s *Store) sendByPartition(ctx context.Context, batch []*joined) {
 			_ = pipe.Process(ctx, calls[p]) // It is only queued.
 		}
 	}
-	_, _ = pipe.Exec(ctx) // The errors are in the calls.
+	err := s.survive(func() { _, _ = pipe.Exec(ctx) }) // The errors are in the calls.
+	var alone []*joined
 	for p, group := range groups {
 		if len(group) > 0 {
-			s.settleCall(ctx, calls[p], group)
+			if err != nil {
+				calls[p].SetErr(err)
+			}
+			if !s.settleCall(ctx, calls[p], group) {
+				alone = append(alone, group...)
+			}
 		}
 	}
+	s.sendAlone(ctx, alone)
 }
 
-// settleCall settles the clicks of one call. NOSCRIPT, and TRYAGAIN from a slot in
-// migration, mean that nothing was executed. Of a slot that moves some links can be
-// asked and others not yet: then each click is sent alone.
-func (s *Store) settleCall(ctx context.Context, call onceStrings, batch []*joined) {
+// settleCall settles the clicks of one call, and tells whether it did. NOSCRIPT, and
+// TRYAGAIN from a slot in migration, mean that nothing was executed. Of a slot that
+// moves some links can be asked and others not yet: each click must be sent alone.
+func (s *Store) settleCall(ctx context.Context, call onceStrings, batch []*joined) bool {
 	answers, err := call.Result()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		call = s.joinedCall(ctx, "eval", s.scripts.admit.source, batch)
-		_ = s.client.clicks.Process(ctx, call) // The error is in the call.
+		s.process(ctx, call)
 		answers, err = call.Result()
 	}
 	if redis.HasErrorPrefix(err, "TRYAGAIN") {
-		s.sendAlone(ctx, batch)
-		return
+		return false
 	}
 	if err == nil && len(answers) != len(batch) {
 		err = gateway.ErrRecord
@@ -212,6 +246,7 @@ func (s *Store) settleCall(ctx context.Context, call onceStrings, batch []*joine
 			j.settle(answers[i], nil)
 		}
 	}
+	return true
 }
 
 // sendAlone sends each click of a batch by itself.
@@ -219,11 +254,15 @@ func (s *Store) sendAlone(ctx context.Context, batch []*joined) {
 	var sending sync.WaitGroup
 	for _, j := range batch {
 		sending.Go(func() {
-			v, err := run(ctx, s.client.clicks, s.scripts.admit, false,
-				[]string{j.link, j.history, s.streams[j.partition]}, s.mostEvents(), j.asked, j.event)
+			var v any
+			var err error
+			panicked := s.survive(func() {
+				v, err = run(ctx, s.client.clicks, s.scripts.admit, false,
+					[]string{j.link, j.history, s.streams[j.partition]}, s.mostEvents(), j.asked, j.event)
+			})
 			r := replyOf(v)
 			answer := r.text()
-			if err == nil {
+			if err = errors.Join(panicked, err); err == nil {
 				err = r.err
 			}
 			j.settle(answer, err)

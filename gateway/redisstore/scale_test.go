@@ -1,0 +1,150 @@
+package redisstore_test
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// BenchmarkScale measures what operators and recipients meet when there are a
+// million links, all of which end at the same time: pages, filters, the number of
+// live links, a revocation of 10,000, and clicks on other links meanwhile and when
+// the million expires. Run it with -benchtime=1x -timeout=60m; it needs 2 GB.
+func BenchmarkScale(b *testing.B) {
+	for range b.N {
+		node := redistest.StartSingle(b, "appendonly no", "hz 100")
+		s := open(b, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("keyhole"))
+		lasting := make([]gateway.ID, 1000)
+		each(len(lasting), func(i int) { lasting[i] = create(b, s, newLink(b), 24*time.Hour).ID })
+
+		const million, trial = 1_000_000, 20_000 // the trial tells how long the others will take
+		begun := time.Now()
+		fill(b, open(b, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("trial")), trial, begun.Add(time.Hour))
+		end := time.Now().Add(time.Since(begun)*million/trial*3/2 + time.Minute)
+		empty := used(b, node)
+		fill(b, s, million, end)
+		b.ReportMetric(float64(used(b, node)-empty)/million, "B/link")
+
+		for name, q := range map[string]gateway.ListQuery{
+			"all": {}, "bucket": {Bucket: "reports"}, "creator": {CreatedBy: "alice-7"},
+			"label": {LabelName: "ticket", LabelValue: "K-4711"}, "prefix": {Bucket: "reports", Prefix: "team-13/"},
+			"state": {State: gateway.StateRevoked},
+		} {
+			q.Limit = 50
+			b.ReportMetric(milliseconds(timed(20, func() {
+				if _, err := s.List(b.Context(), q); err != nil {
+					b.Fatalf("list by %s: %v", name, err)
+				}
+			})), "ms/page:"+name)
+		}
+		b.ReportMetric(milliseconds(timed(20, func() {
+			if n, err := s.Active(b.Context()); err != nil || n != million+int64(len(lasting)) {
+				b.Errorf("%d live links, %v", n, err)
+			}
+		})), "ms/active")
+
+		begun = time.Now()
+		took := clicksDuring(b, s, lasting, func() {
+			for done := false; !done; {
+				result, err := s.RevokeAll(b.Context(), gateway.ListQuery{Bucket: "reports", Prefix: "team-13/"},
+					gateway.BulkOptions{Reason: "leak", Budget: 2 * time.Second}, operator())
+				if err != nil {
+					b.Fatalf("revoke all: %v", err)
+				}
+				done = result.Done
+			}
+			b.ReportMetric(time.Since(begun).Seconds(), "s/revoke-10000")
+		})
+		b.ReportMetric(milliseconds(percentile(took, 99)), "ms/click-p99-revoking")
+
+		if time.Until(end) < 2*time.Second {
+			b.Fatal("the links expire before everything was measured")
+		}
+		<-time.After(time.Until(end) - 2*time.Second)
+		took = clicksDuring(b, s, lasting, func() { <-time.After(12 * time.Second) })
+		b.ReportMetric(milliseconds(percentile(took, 99)), "ms/click-p99-expiring")
+		b.ReportMetric(milliseconds(percentile(took, 100)), "ms/click-max-expiring")
+		if n, err := s.Active(b.Context()); err != nil || n != int64(len(lasting)) {
+			b.Errorf("after the end %d links are live, %v", n, err)
+		}
+	}
+}
+
+// fill issues links that all end at one time, a hundredth of them in team-13/.
+func fill(b *testing.B, s *redisstore.Store, links int, end time.Time) {
+	b.Helper()
+	each(links, func(i int) {
+		link := newLink(b)
+		link.Ref.Key = fmt.Sprintf("team-%02d/quarterly-report-of-the-year-2026-%08d.pdf", i%100, i)
+		link.CreatedBy = "alice-" + strconv.Itoa(i%50)
+		link.Filename, link.Note = "", ""
+		link.Labels = map[string]string{"team": strconv.Itoa(i % 100), "ticket": "K-" + strconv.Itoa(i%10_000)}
+		create(b, s, link, time.Until(end))
+	})
+}
+
+// clicksDuring opens links at 1,000 a second, whatever the answers take, while
+// something goes on, and returns how long each took from when it was due.
+func clicksDuring(b *testing.B, s *redisstore.Store, ids []gateway.ID, something func()) []time.Duration {
+	b.Helper()
+	var mu sync.Mutex
+	var took []time.Duration
+	var clicking sync.WaitGroup
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		something()
+	}()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	begun, asked := time.Now(), 0
+	for {
+		select {
+		case <-over:
+			clicking.Wait()
+			slices.Sort(took)
+			return took
+		case <-ticker.C:
+		}
+		for ; time.Since(begun) >= time.Duration(asked)*time.Millisecond; asked++ {
+			due, id := begun.Add(time.Duration(asked)*time.Millisecond), ids[asked%len(ids)]
+			clicking.Go(func() {
+				if o := admit(b, s, id, "GET"); o != gateway.OutcomeRedirected {
+					b.Errorf("a click was answered %s", o)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				took = append(took, time.Since(due))
+			})
+		}
+	}
+}
+
+// timed returns the median time of so many calls.
+func timed(times int, call func()) time.Duration {
+	took := make([]time.Duration, times)
+	for i := range took {
+		begun := time.Now()
+		call()
+		took[i] = time.Since(begun)
+	}
+	slices.Sort(took)
+	return took[times/2]
+}
+
+// percentile returns a percentile of times in order.
+func percentile(took []time.Duration, p int) time.Duration {
+	if len(took) == 0 {
+		return 0
+	}
+	return took[min(len(took)*p/100, len(took)-1)]
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
