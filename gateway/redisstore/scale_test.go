@@ -26,8 +26,8 @@ func BenchmarkScale(b *testing.B) {
 
 		const million, trial = 1_000_000, 20_000 // the trial tells how long the others will take
 		begun := time.Now()
-		fill(b, open(b, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("trial")), trial, begun.Add(time.Hour))
-		end := time.Now().Add(time.Since(begun)*million/trial*3/2 + time.Minute)
+		fill(b, open(b, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("keyhole:trial")), trial, begun.Add(time.Hour))
+		end := time.Now().Add(time.Since(begun)*million/trial*2 + time.Minute)
 		empty := used(b, node)
 		fill(b, s, million, end)
 		b.ReportMetric(float64(used(b, node)-empty)/million, "B/link")
