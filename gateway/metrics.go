@@ -34,24 +34,8 @@ type Metrics struct {
 
 // clickMetrics is what clicks of one outcome are counted in.
 type clickMetrics struct {
-	byMethod [methodsCounted]prometheus.Counter // by methodIndex
+	byMethod map[string]prometheus.Counter // by fold
 	duration prometheus.Observer
-}
-
-// methodsCounted is how many methods are told apart.
-const methodsCounted = 4
-
-// methodIndex numbers the methods that are told apart.
-func methodIndex(method string) int {
-	switch method {
-	case http.MethodGet:
-		return 0
-	case http.MethodHead:
-		return 1
-	case http.MethodPost:
-		return 2
-	}
-	return 3
 }
 
 // calls is a histogram of calls by their name and result, for those who call too
@@ -118,9 +102,9 @@ func NewMetrics(registerer prometheus.Registerer, o MetricsOptions) *Metrics {
 	// Every series of a closed set exists from the start, at 0: a rate over a
 	// counter that appears with its first event would miss that event.
 	for _, outcome := range Outcomes() {
-		of := &clickMetrics{duration: durations.WithLabelValues(string(outcome))}
+		of := &clickMetrics{duration: durations.WithLabelValues(string(outcome)), byMethod: map[string]prometheus.Counter{}}
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, methodOther} {
-			of.byMethod[methodIndex(method)] = clicks.WithLabelValues(string(outcome), method)
+			of.byMethod[method] = clicks.WithLabelValues(string(outcome), method)
 		}
 		m.clicks[outcome] = of
 	}
@@ -142,7 +126,7 @@ func NewMetrics(registerer prometheus.Registerer, o MetricsOptions) *Metrics {
 // HEAD, POST and other.
 func (m *Metrics) Clicked(outcome Outcome, method string, d time.Duration) {
 	of := m.clicks[outcome]
-	of.byMethod[methodIndex(method)].Inc()
+	of.byMethod[fold(method)].Inc()
 	of.duration.Observe(d.Seconds())
 }
 

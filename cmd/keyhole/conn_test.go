@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -33,6 +34,13 @@ func newConn(t *testing.T) (*conn, *timed, net.Conn) {
 	counting := &timed{Conn: here}
 	c := &conn{Conn: counting, from: &acceptor{blind: true, open: map[*conn]struct{}{}}, accepted: time.Now()}
 	return c, counting, there
+}
+
+// writeTimer tells whether the timer of writes is set.
+func (c *conn) writeTimer() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.write.set.IsZero()
 }
 
 // TestConnDeadlines moves deadlines as net/http does for each request: the timers
@@ -86,7 +94,9 @@ func TestConnTimer(t *testing.T) {
 	if _, err := peer.Read(got); err != nil || string(got) != "abc" {
 		t.Fatalf("read %q, %v", got, err)
 	}
-	<-time.After(2 * early) // the timer goes off while half of it is written
+	for c.writeTimer() { // it goes off while half of it is written
+		runtime.Gosched()
+	}
 	if _, err := peer.Read(got); err != nil || string(got) != "def" {
 		t.Errorf("read %q, %v", got, err)
 	}

@@ -95,7 +95,7 @@ func unavailable(doing string, err error) error {
 // once is a command that go-redis never sends twice: a reply that was lost may
 // have been a click that was counted. Redirections of a cluster are followed
 // all the same, since a node that redirects has not executed.
-type once struct{ *redis.Cmd }
+type once struct{ redis.Cmder }
 
 // NoRetry tells go-redis so.
 func (once) NoRetry() bool { return true }

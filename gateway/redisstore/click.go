@@ -54,15 +54,10 @@ func (s *Store) ask(j *joined, a *gateway.Attempt, begun time.Time) error {
 		return err
 	}
 	j.begun, j.partition = begun, partition(a.ID)
-	tag := s.tags[j.partition]
 	var space [256]byte
-	b := append(space[:0], tag...)
-	b = append(b, "l:"...)
-	b = a.ID.Append(b)
+	b := s.keys.appendLink(space[:0], a.ID)
 	link := len(b)
-	b = append(b, tag...)
-	b = append(b, "h:"...)
-	b = a.ID.Append(b)
+	b = s.keys.appendHistory(b, a.ID)
 	history := len(b)
 	b = append(b, method...)
 	b = append(b, confirmationLetter(a)...)

@@ -63,11 +63,12 @@ func Connect(o ClientOptions) (*Client, error) {
 	// The numbers of connections bound what an outage can pile up: a click that
 	// finds none free waits for the timeout at most.
 	processors := runtime.GOMAXPROCS(0)
+	mostClicks := 32 * processors
 	return &Client{
 		mode:       o.Mode,
 		timeout:    o.Timeout,
-		clicks:     build(o, 32*processors),
-		mostClicks: 32 * processors,
+		clicks:     build(o, mostClicks),
+		mostClicks: mostClicks,
 		rest:       build(o, 8*processors),
 		waiting:    build(o, 16*processors),
 	}, nil

@@ -137,16 +137,10 @@ func (q *joiner) settle(batch []*joined) {
 	q.send(ctx, batch)
 }
 
-// onceStrings is once for a reply of strings.
-type onceStrings struct{ *redis.StringSliceCmd }
-
-// NoRetry tells go-redis never to send the command twice.
-func (onceStrings) NoRetry() bool { return true }
-
 // joinedCall builds the one call for a batch: EVALSHA and a digest, or EVAL and a
 // source. Arguments are given by their addresses: as values each would be
 // allocated.
-func (s *Store) joinedCall(ctx context.Context, verb, what string, batch []*joined) onceStrings {
+func (s *Store) joinedCall(ctx context.Context, verb, what string, batch []*joined) *redis.StringSliceCmd {
 	args := make([]any, 0, 4+5*len(batch))
 	args = append(args, verb, what, 3*len(batch))
 	for _, j := range batch {
@@ -156,12 +150,12 @@ func (s *Store) joinedCall(ctx context.Context, verb, what string, batch []*join
 	for _, j := range batch {
 		args = append(args, &j.asked, &j.event)
 	}
-	return onceStrings{redis.NewStringSliceCmd(ctx, args...)}
+	return redis.NewStringSliceCmd(ctx, args...)
 }
 
 // process makes a call, whose error is in it.
-func (s *Store) process(ctx context.Context, call onceStrings) {
-	if err := s.survive(func() { _ = s.client.clicks.Process(ctx, call) }); err != nil {
+func (s *Store) process(ctx context.Context, call *redis.StringSliceCmd) {
+	if err := s.survive(func() { _ = s.client.clicks.Process(ctx, once{call}) }); err != nil {
 		call.SetErr(err)
 	}
 }
@@ -197,7 +191,7 @@ func (s *Store) sendByPartition(ctx context.Context, batch []*joined) {
 		groups[j.partition] = append(groups[j.partition], j)
 	}
 	pipe := s.client.clicks.Pipeline()
-	var calls [partitions]onceStrings
+	var calls [partitions]*redis.StringSliceCmd
 	for p, group := range groups {
 		if len(group) == len(batch) {
 			s.sendTogether(ctx, batch)
@@ -205,7 +199,7 @@ func (s *Store) sendByPartition(ctx context.Context, batch []*joined) {
 		}
 		if len(group) > 0 {
 			calls[p] = s.joinedCall(ctx, "evalsha", s.scripts.admit.digest, group)
-			_ = pipe.Process(ctx, calls[p]) // It is only queued.
+			_ = pipe.Process(ctx, once{calls[p]}) // It is only queued.
 		}
 	}
 	err := s.survive(func() { _, _ = pipe.Exec(ctx) }) // The errors are in the calls.
@@ -226,7 +220,7 @@ func (s *Store) sendByPartition(ctx context.Context, batch []*joined) {
 // settleCall settles the clicks of one call, and tells whether it did. NOSCRIPT, and
 // TRYAGAIN from a slot in migration, mean that nothing was executed. Of a slot that
 // moves some links can be asked and others not yet: each click must be sent alone.
-func (s *Store) settleCall(ctx context.Context, call onceStrings, batch []*joined) bool {
+func (s *Store) settleCall(ctx context.Context, call *redis.StringSliceCmd, batch []*joined) bool {
 	answers, err := call.Result()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		call = s.joinedCall(ctx, "eval", s.scripts.admit.source, batch)

@@ -21,18 +21,33 @@ func partition(id gateway.ID) int { return int(id[0]) & (partitions - 1) }
 
 // in returns a key of partition p: the one place where the hash tag is made,
 // by which a cluster puts all of a partition in one slot.
-func (k keys) in(p int, rest string) string {
-	return k.prefix + ":{p" + strconv.Itoa(p) + "}:" + rest
+func (k keys) in(p int, rest string) string { return string(k.appendIn(nil, p, rest)) }
+
+// appendIn appends what in returns.
+func (k keys) appendIn(b []byte, p int, rest string) []byte {
+	b = append(append(b, k.prefix...), ":{p"...)
+	b = append(strconv.AppendInt(b, int64(p), 10), "}:"...)
+	return append(b, rest...)
 }
 
 // link is the permission: a packed string, laid out in lua/codec.lua.
 // TTL: the link's expiry. A link's own two keys have names of one letter: with
 // the usual prefix one more would cost 16 bytes of memory each.
-func (k keys) link(id gateway.ID) string { return k.in(partition(id), "l:"+id.String()) }
+func (k keys) link(id gateway.ID) string { return string(k.appendLink(nil, id)) }
+
+// appendLink appends what link returns.
+func (k keys) appendLink(b []byte, id gateway.ID) []byte {
+	return id.Append(k.appendIn(b, partition(id), "l:"))
+}
 
 // history is a list: at its head the packed history, behind it the link's last
 // clicks, oldest first. TTL: the link's end and the retention.
-func (k keys) history(id gateway.ID) string { return k.in(partition(id), "h:"+id.String()) }
+func (k keys) history(id gateway.ID) string { return string(k.appendHistory(nil, id)) }
+
+// appendHistory appends what history returns.
+func (k keys) appendHistory(b []byte, id gateway.ID) []byte {
+	return id.Append(k.appendIn(b, partition(id), "h:"))
+}
 
 // spent is a sorted set of a link that needs confirmation: the nonces that have
 // spent a click, by when. TTL: the link's expiry.

@@ -38,7 +38,6 @@ type Store struct {
 	scripts scripts
 	options Options
 
-	tags    [partitions]string // what the keys of a partition begin with
 	streams [partitions]string // of clicks' events
 	joined  sync.Pool          // of *joined
 	queue   *joiner            // of clicks, but in a cluster
@@ -70,7 +69,7 @@ func New(client *Client, o Options) (*Store, error) {
 	}
 	s := &Store{client: client, keys: keys{o.Prefix}, scripts: compiled, options: o}
 	for p := range partitions {
-		s.tags[p], s.streams[p] = s.keys.in(p, ""), s.keys.clicks(p)
+		s.streams[p] = s.keys.clicks(p)
 	}
 	s.joined.New = func() any { return &joined{done: make(chan struct{}, 1)} }
 	s.queue = s.newQueue(s.sendTogether)

@@ -27,7 +27,7 @@ type store struct {
 	address string
 	// operator is where the gateway on it that was started last has its API.
 	operator string
-	tokens   map[string][]string // by kind of links; "" for the floors
+	tokens   map[string][]string // by kind of links
 	files    map[string]string   // the same, as wrk reads them
 }
 
@@ -103,19 +103,15 @@ func (b *bench) measure(ctx context.Context, r *row, rate float64) (m measuremen
 	if _, err := load.run(ctx, b.o.duration/4); err != nil { // for what is set up at the first clicks
 		return m, err
 	}
-	before, err := readings(server, s.process)
-	if err != nil {
-		return m, err
-	}
 	called, err := scriptCalls(ctx, s.address)
 	if err != nil {
 		return m, err
 	}
-	done, err := b.profiled(ctx, r, func() (wrkResult, error) { return load.run(ctx, b.o.duration) })
-	if err != nil {
-		return m, err
-	}
-	after, err := readings(server, s.process)
+	var done wrkResult
+	gateway, redis, err := spent(server, s.process, func() (err error) {
+		done, err = b.profiled(ctx, r, func() (wrkResult, error) { return load.run(ctx, b.o.duration) })
+		return err
+	})
 	if err != nil {
 		return m, err
 	}
@@ -126,8 +122,8 @@ func (b *bench) measure(ctx context.Context, r *row, rate float64) (m measuremen
 	if calls > called {
 		m.Joined = float64(done.Requests) / float64(calls-called)
 	}
-	m.GatewayCPU = microsecondsEach(after[0]-before[0], done.Requests)
-	m.RedisCPU = microsecondsEach(after[1]-before[1], done.Requests)
+	m.GatewayCPU = microsecondsEach(gateway, done.Requests)
+	m.RedisCPU = microsecondsEach(redis, done.Requests)
 	m.CPU = m.GatewayCPU + m.RedisCPU
 	m.Throughput = float64(done.Requests) / (float64(done.Microseconds) / 1e6)
 	m.P50, m.P99 = done.p50(), done.p99()
@@ -136,17 +132,15 @@ func (b *bench) measure(ctx context.Context, r *row, rate float64) (m measuremen
 	}
 	// What cannot be done at the floor's half load is asked at its own.
 	m.Rate = min(rate, m.Throughput/2)
-	if before, err = readings(server, s.process); err != nil {
-		return m, err
-	}
-	took, err := openLoop(ctx, address, r, s.tokens[r.links], b.o.connections, m.Rate, b.o.duration)
+	var took []time.Duration
+	gateway, redis, err = spent(server, s.process, func() (err error) {
+		took, err = openLoop(ctx, address, r, s.tokens[r.links], b.o.connections, m.Rate, b.o.duration)
+		return err
+	})
 	if err != nil {
 		return m, err
 	}
-	if after, err = readings(server, s.process); err != nil {
-		return m, err
-	}
-	m.RateCPU = microsecondsEach(after[0]-before[0]+after[1]-before[1], int64(len(took)))
+	m.RateCPU = microsecondsEach(gateway+redis, int64(len(took)))
 	m.RateP50, m.RateP99 = took[len(took)/2], took[len(took)*99/100]
 	return m, nil
 }
@@ -208,16 +202,26 @@ storage:
 redirect: { object_check: %s }
 `
 
-// readings returns the CPU time of each process so far.
-func readings(processes ...*process) ([]time.Duration, error) {
-	times := make([]time.Duration, len(processes))
+// spent returns the CPU time that gateway and Redis have during a call.
+func spent(gateway, redis *process, call func() error) (ofGateway, ofRedis time.Duration, err error) {
+	processes := [...]*process{gateway, redis}
+	var had [len(processes)]time.Duration
 	for i, p := range processes {
-		var err error
-		if times[i], err = p.cpu(); err != nil {
-			return nil, err
+		if had[i], err = p.cpu(); err != nil {
+			return 0, 0, err
 		}
 	}
-	return times, nil
+	if err := call(); err != nil {
+		return 0, 0, err
+	}
+	for i, p := range processes {
+		now, err := p.cpu()
+		if err != nil {
+			return 0, 0, err
+		}
+		had[i] = now - had[i]
+	}
+	return had[0], had[1], nil
 }
 
 // microsecondsEach divides a time among so many.

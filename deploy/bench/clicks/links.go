@@ -36,12 +36,17 @@ func objectKey(i int) string {
 	return fmt.Sprintf("exports/2026/11/team-%02d/quarterly-report-%06d.pdf", i%40, i)
 }
 
-// putObjects stores an object for each link.
-func (b *bench) putObjects(ctx context.Context) error {
-	storage := s3.New(s3.Options{
+// storage returns a client of the storage.
+func (b *bench) storage() *s3.Client {
+	return s3.New(s3.Options{
 		Region: region, BaseEndpoint: aws.String(b.endpoint), UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
 	})
+}
+
+// putObjects stores an object for each link.
+func (b *bench) putObjects(ctx context.Context) error {
+	storage := b.storage()
 	if _, err := storage.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
 		return err
 	}
@@ -120,10 +125,7 @@ func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, err
 // fillFloors writes what the floors read: a presigned URL, as people store them,
 // and a record.
 func (b *bench) fillFloors(ctx context.Context, s *store, tokens []string) error {
-	presigner := s3.NewPresignClient(s3.New(s3.Options{
-		Region: region, BaseEndpoint: aws.String(b.endpoint), UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
-	}))
+	presigner := s3.NewPresignClient(b.storage())
 	client := redis.NewClient(&redis.Options{Addr: s.address})
 	defer func() { _ = client.Close() }()
 	return each(tokens, func(i int, token string) error {
