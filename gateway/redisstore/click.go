@@ -36,7 +36,7 @@ func (s *Store) admit(ctx context.Context, a *gateway.Attempt, begun time.Time) 
 	if err := s.ask(j, a, begun); err != nil {
 		return gateway.Admission{}, err
 	}
-	q, err := s.queueOf(ctx, j.partition)
+	q, err := s.queueOf(ctx, j.partition, begun)
 	if err != nil {
 		return gateway.Admission{}, err
 	}

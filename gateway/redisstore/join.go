@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,6 +51,8 @@ type joined struct {
 	answer string
 	err    error
 	done   chan struct{} // is sent to when there is an answer or an error
+
+	batch []*joined // room for those that are sent with it, if it is the first
 }
 
 // settle tells whoever waits for the click what became of it.
@@ -72,7 +75,8 @@ type joiner struct {
 
 // do sends the click with others and returns when it is settled, which takes
 // timeout and joinSpan at most: every call ends by then, and its sender turns to
-// those who have waited longest.
+// those who have waited longest. Where another sender is wanted, whoever asks is
+// one itself, for the length of one call.
 func (q *joiner) do(j *joined) {
 	q.mu.Lock()
 	q.waiting = append(q.waiting, j)
@@ -83,32 +87,56 @@ func (q *joiner) do(j *joined) {
 	}
 	q.mu.Unlock()
 	if more {
-		go q.run()
+		q.sendOnce(j)
 	}
 	<-j.done
+}
+
+// sendOnce sends what waits, and leaves to a goroutine of their own what has come
+// meanwhile: the click that it is called for has been answered by then.
+func (q *joiner) sendOnce(j *joined) {
+	j.batch = q.next(j.batch[:0])
+	if len(j.batch) == 0 {
+		return
+	}
+	q.settle(j.batch)
+	clear(j.batch)
+	if !q.leave() {
+		go q.run()
+	}
 }
 
 // run sends what waits until nothing does.
 func (q *joiner) run() {
 	var batch []*joined
 	for {
-		// Whoever is about to ask may do so first, and joins.
-		runtime.Gosched()
-		if batch = q.take(batch[:0]); batch == nil {
+		if batch = q.next(batch[:0]); len(batch) == 0 {
 			return
 		}
 		q.settle(batch)
 	}
 }
 
-// take takes the clicks of the next call out of the queue. nil: there are none,
-// and the sender is not counted any more.
-func (q *joiner) take(batch []*joined) []*joined {
+// leave tells whether nothing waits: then there is a sender less.
+func (q *joiner) leave() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) > 0 {
+		return false
+	}
+	q.senders--
+	return true
+}
+
+// next takes the clicks of the next call out of the queue. If there are none, the
+// sender is not counted any more.
+func (q *joiner) next(batch []*joined) []*joined {
+	// Whoever is about to ask may do so first, and joins.
+	runtime.Gosched()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.waiting) == 0 {
 		q.senders--
-		return nil
 	}
 	n := 0
 	for n < len(q.waiting) && n < mostJoined && q.waiting[n].begun.Sub(q.waiting[0].begun) <= joinSpan {
@@ -186,32 +214,33 @@ func (s *Store) sendTogether(ctx context.Context, batch []*joined) {
 // sendByPartition sends a batch as one call for each partition, all in one
 // pipeline: a script's keys must be in one slot.
 func (s *Store) sendByPartition(ctx context.Context, batch []*joined) {
-	var groups [partitions][]*joined
-	for _, j := range batch {
-		groups[j.partition] = append(groups[j.partition], j)
+	slices.SortStableFunc(batch, func(a, b *joined) int { return a.partition - b.partition })
+	if batch[0].partition == batch[len(batch)-1].partition {
+		s.sendTogether(ctx, batch)
+		return
+	}
+	var groups [][]*joined
+	for rest := batch; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].partition == rest[0].partition {
+			n++
+		}
+		groups, rest = append(groups, rest[:n]), rest[n:]
 	}
 	pipe := s.client.clicks.Pipeline()
-	var calls [partitions]*redis.StringSliceCmd
-	for p, group := range groups {
-		if len(group) == len(batch) {
-			s.sendTogether(ctx, batch)
-			return
-		}
-		if len(group) > 0 {
-			calls[p] = s.joinedCall(ctx, "evalsha", s.scripts.admit.digest, group)
-			_ = pipe.Process(ctx, once{calls[p]}) // It is only queued.
-		}
+	calls := make([]*redis.StringSliceCmd, len(groups))
+	for i, group := range groups {
+		calls[i] = s.joinedCall(ctx, "evalsha", s.scripts.admit.digest, group)
+		_ = pipe.Process(ctx, once{calls[i]}) // It is only queued.
 	}
 	err := s.survive(func() { _, _ = pipe.Exec(ctx) }) // The errors are in the calls.
 	var alone []*joined
-	for p, group := range groups {
-		if len(group) > 0 {
-			if err != nil {
-				calls[p].SetErr(err)
-			}
-			if !s.settleCall(ctx, calls[p], group) {
-				alone = append(alone, group...)
-			}
+	for i, group := range groups {
+		if err != nil {
+			calls[i].SetErr(err)
+		}
+		if !s.settleCall(ctx, calls[i], group) {
+			alone = append(alone, group...)
 		}
 	}
 	s.sendAlone(ctx, alone)
@@ -265,12 +294,26 @@ func (s *Store) sendAlone(ctx context.Context, batch []*joined) {
 	sending.Wait()
 }
 
+// home is the queue of a partition in a cluster.
+type home struct {
+	*joiner
+
+	until time.Time // when the partition's master is looked up again
+}
+
+// homeLasts is how long a partition is taken to be where it was. go-redis finds
+// it wherever it is: clicks would only wait in another's queue.
+const homeLasts = time.Second
+
 // queueOf returns the queue of a partition: of the server that has it, so that one
 // that does not answer keeps no click for another waiting.
-func (s *Store) queueOf(ctx context.Context, p int) (*joiner, error) {
+func (s *Store) queueOf(ctx context.Context, p int, now time.Time) (*joiner, error) {
 	cluster, ok := s.client.clicks.(*redis.ClusterClient)
 	if !ok {
 		return s.queue, nil
+	}
+	if h := s.homes[p].Load(); h != nil && now.Before(h.until) {
+		return h.joiner, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
@@ -278,11 +321,8 @@ func (s *Store) queueOf(ctx context.Context, p int) (*joiner, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr := master.Options().Addr
-	if q, ok := s.queues.Load(addr); ok {
-		return q.(*joiner), nil
-	}
-	q, _ := s.queues.LoadOrStore(addr, s.newQueue(s.sendByPartition))
+	q, _ := s.queues.LoadOrStore(master.Options().Addr, s.newQueue(s.sendByPartition))
+	s.homes[p].Store(&home{q.(*joiner), now.Add(homeLasts)})
 	return q.(*joiner), nil
 }
 

@@ -48,7 +48,8 @@ func queued(q *joiner, n int) {
 }
 
 // TestJoin lets clicks come while a call is under way: they make one call, and
-// each has its own answer.
+// each has its own answer. Who has sent for himself goes on when that is answered,
+// whatever others still wait for.
 func TestJoin(t *testing.T) {
 	c := newCalls()
 	q := &joiner{timeout: time.Minute, usual: 1, most: 1, send: c.send}
@@ -62,7 +63,11 @@ func TestJoin(t *testing.T) {
 			}
 		})
 	}
-	ask(newJoined("first", begun))
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		q.do(newJoined("first", begun))
+	}()
 	if first := <-c.made; len(first) != 1 {
 		t.Errorf("the first call has %d clicks, want 1", len(first))
 	}
@@ -71,10 +76,12 @@ func TestJoin(t *testing.T) {
 		ask(newJoined(strconv.Itoa(i), begun))
 	}
 	queued(q, others)
-	close(c.let)
+	c.let <- struct{}{}
+	<-answered
 	if second := <-c.made; len(second) != mostJoined {
 		t.Errorf("the second call has %d clicks, want %d", len(second), mostJoined)
 	}
+	close(c.let)
 	if third := <-c.made; len(third) != others-mostJoined {
 		t.Errorf("the third call has %d clicks, want %d", len(third), others-mostJoined)
 	}

@@ -42,6 +42,7 @@ type Store struct {
 	joined  sync.Pool          // of *joined
 	queue   *joiner            // of clicks, but in a cluster
 	queues  sync.Map           // of clicks in a cluster: *joiner by a master's address
+	homes   [partitions]atomic.Pointer[home]
 
 	mistrust   atomic.Pointer[error]  // why no click is served, nil: Redis is as it should be
 	cursors    atomic.Pointer[sealer] // nil until prepared
