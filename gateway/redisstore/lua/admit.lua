@@ -17,62 +17,52 @@
 -- This runs for every click: what is made here, strings above all, costs.
 local KEYS, ARGV, answers = KEYS, ARGV, {}
 
--- Tells the answer for what could not be read.
-local function unread(link, head)
-  for _, value in pairs({link, head}) do
-    if type(value) == 'table' and not string.find(value.err, '^WRONGTYPE') then
-      error(value)
-    end
-  end
-  return '?'
-end
-
--- Adds one to a packed number of clicks.
-local function increase(clicks)
-  local last = byte(clicks, 5)
-  if last < 255 then
-    return sub(clicks, 1, 4) .. char(last + 1)
-  end
-  return pack(int(clicks, 1, 5) + 1, 5)
-end
-
 local HEAD, PAGE, UNDECIDED = byte('hgk', 1, 3)
 
 local function admit(permission, history, stream, asked, event)
   local method, ask = byte(asked, 1, 2)
   local link, head = attempt('GET', permission), attempt('LINDEX', history, '0')
   if type(link) == 'table' or type(head) == 'table' then
-    return unread(link, head)
+    for _, value in pairs({link, head}) do
+      if type(value) == 'table' and not string.find(value.err, '^WRONGTYPE') then
+        error(value)
+      end
+    end
+    return '?'
   end
   local refused, clicks, limited, used = judge(link, head, history, asked, 3)
   if used and (ask ~= UNDECIDED or not limited) then
     refused = 'u'
   end
-  if refused then
-    if method == HEAD or refused == 'n' or refused == '?' then
-      return refused
-    end
-    local noted = append(history, stream, renamed(event, 'x' .. char(method) .. refused), clicks, ARGV[1])
-    return noted and refused or '?'
+  if refused == 'n' or refused == '?' or refused and method == HEAD then
+    return refused
   end
-  if method == HEAD or limited and ask == UNDECIDED then
+  local counted = false
+  if refused then
+    event = sub(event, 1, 16) .. 'x' .. char(method) .. refused .. sub(event, 20)
+  elseif method == HEAD or limited and ask == UNDECIDED then
     -- This counts nothing, but it writes, so that a master which has lost its
     -- replicas (min-replicas-to-write) refuses it as it refuses every click.
     -- It puts the history's head where it is, which needs memory as a click does,
     -- and makes nothing of a key that has just expired, as one can within a script
     -- in miniredis.
     call('LSET', history, '0', head)
+    event = nil
   elseif limited then
-    local kind = ask == PAGE and 'g' or 'x'
-    if not append(history, stream, renamed(event, kind .. char(method, ask)), clicks, ARGV[1]) then
-      return '?'
-    end
+    event = sub(event, 1, 16) .. (ask == PAGE and 'g' or 'x') .. char(method, ask) .. sub(event, 20)
   else
-    clicks = increase(clicks)
-    if not append(history, stream, event, clicks, ARGV[1]) then
-      return '?'
-    end
+    local last = byte(clicks, 5)
+    clicks = last < 255 and sub(clicks, 1, 4) .. char(last + 1) or pack(int(clicks, 1, 5) + 1, 5)
+    counted = true
+  end
+  if event and not append(history, stream, event, clicks, ARGV[1]) then
+    return '?'
+  end
+  if counted then
     call('SETRANGE', permission, '14', clicks)
+  end
+  if refused then
+    return refused
   end
   if limited then
     return char(ask) .. stamp .. (used and 'u' or '-') .. pack(#link, 3) .. link .. head

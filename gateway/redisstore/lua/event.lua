@@ -7,11 +7,6 @@ local KEEP, SLACK = 100, 32
 local RECORD, FIELD = char(VERSION), tostring(VERSION) -- numbers are slow arguments
 local stamp, cutting = pack(now, 6), time[2] % 64 == 0
 
--- The same event of another kind, method and outcome.
-local function renamed(event, what)
-  return sub(event, 1, 16) .. what .. sub(event, 20)
-end
-
 -- Returns false where the stream is none.
 local function append(history, stream, event, clicks, most)
   local length = call('RPUSHX', history, RECORD .. sub(event, 17, 19) .. stamp .. clicks .. sub(event, 20))

@@ -1,32 +1,13 @@
 -- Part of the scripts that judge a click.
 
--- Whether an address (a letter, 4 or 6, and its bytes) has one of the prefixes.
-local function allowed(prefixes, client)
-  local i = 1
-  while i <= #prefixes do
-    local family, bits = sub(prefixes, i, i), byte(prefixes, i + 1)
-    local whole, rest = math.floor(bits / 8), bits % 8
-    local last = i + 1 + whole
-    if family == sub(client, 1, 1) and
-      sub(prefixes, i + 2, last) == sub(client, 2, whole + 1) then
-      local cut = 2 ^ (8 - rest)
-      if rest == 0 or math.floor(byte(prefixes, last + 1) / cut) ==
-        math.floor(byte(client, whole + 2) / cut) then
-        return true
-      end
-    end
-    i = i + (family == '4' and 6 or 18)
-  end
-  return false
-end
-
 -- Asks whether anything refuses a click, in the order that recipients are
 -- promised. The client's address, a letter (4 or 6) and its bytes, is what stands in
 -- client from a place on. Returns an outcome's code (n not found, ? a record that this
 -- version does not understand) and the clicks so far (5 bytes, as packed), or
 -- nil, the clicks, whether the link needs confirmation, and whether it is used
--- up: then it lives on for grants alone.
-local NEVER = pack(0, 6)
+-- up: then it lives on for grants alone. What is rare is not a function of its own:
+-- each would be made anew by every call of the script.
+local NEVER = '\0\0\0\0\0\0'
 
 local function judge(link, head, history, client, from)
   if link and not known(link) or head and not known(head) then
@@ -60,7 +41,20 @@ local function judge(link, head, history, client, from)
       return '?'
     end
     local prefixes = sub(link, 27, 26 + int(link, 25, 2))
-    if prefixes ~= '' and not allowed(prefixes, sub(client, from)) then
+    local allowed, i = prefixes == '', 1
+    while i <= #prefixes and not allowed do
+      local family, bits = byte(prefixes, i, i + 1)
+      local rest = bits % 8
+      local whole = (bits - rest) / 8
+      if family == byte(client, from) and
+        sub(prefixes, i + 2, i + 1 + whole) == sub(client, from + 1, from + whole) then
+        local cut = 2 ^ (8 - rest)
+        allowed = rest == 0 or math.floor(byte(prefixes, i + 2 + whole) / cut) ==
+          math.floor(byte(client, from + 1 + whole) / cut)
+      end
+      i = i + (family == byte('4') and 6 or 18)
+    end
+    if not allowed then
       return 'a', clicks
     end
   end
