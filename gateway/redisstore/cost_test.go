@@ -4,9 +4,11 @@ import (
 	"maps"
 	"regexp"
 	"strconv"
+	"sync"
 	"testing"
 
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
 	"keyhole/gateway/redisstore/redistest"
 )
 
@@ -90,4 +92,38 @@ func TestBrokenBeside(t *testing.T) {
 		}
 	}
 	equal(t, "clicks without their event", get(t, s, all[3].ID).Clicks, 0)
+}
+
+// BenchmarkScript measures the time that a Redis spends in the script of clicks,
+// for each click of a call that has one, and of calls that have some.
+func BenchmarkScript(b *testing.B) {
+	node := redistest.StartSingle(b)
+	for _, together := range []int{1, 32} {
+		b.Run(strconv.Itoa(together), func(b *testing.B) {
+			s := open(b, clientOptions(redisstore.ModeSingle, node.Addr))
+			links := make([]gateway.ID, 1000)
+			each(len(links), func(i int) { links[i] = create(b, s, newLink(b)).ID })
+			admit(b, s, links[0], "GET")
+			node.MustDo(b, "CONFIG", "RESETSTAT")
+			b.ResetTimer()
+			var clicking sync.WaitGroup
+			for worker := range together {
+				clicking.Go(func() {
+					for i := worker; i < b.N; i += together {
+						admit(b, s, links[i%len(links)], "GET")
+					}
+				})
+			}
+			clicking.Wait()
+			b.StopTimer()
+			m := regexp.MustCompile(`cmdstat_evalsha:calls=(\d+),usec=(\d+)`).FindStringSubmatch(node.MustDo(b, "INFO", "commandstats"))
+			calls, err := strconv.Atoi(m[1])
+			spent, err2 := strconv.Atoi(m[2])
+			if err != nil || err2 != nil {
+				b.Fatal(err, err2)
+			}
+			b.ReportMetric(float64(b.N)/float64(calls), "clicks/call")
+			b.ReportMetric(float64(spent)/float64(b.N), "redis-µs/click")
+		})
+	}
 }
