@@ -27,7 +27,7 @@ const (
 	askPause = time.Second
 
 	// lookFor is how long a look at the files serves.
-	lookFor = 250 * time.Microsecond
+	lookFor = 2 * time.Millisecond
 
 	// askTimeout bounds one question. It is asked for all who wait, so it
 	// does not end with the request of one of them.
@@ -45,7 +45,7 @@ type CredentialOptions struct {
 	Secret func() (string, error)
 
 	// SecretFile is the file that Secret reads, if it reads one. It is looked
-	// at before every signature, or with those a quarter of a millisecond before,
+	// at before every signature, or with those of two milliseconds before,
 	// so that a secret that was rotated in it, or taken out of it, counts from the
 	// next one on.
 	SecretFile string
@@ -184,7 +184,7 @@ func (c *Credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 }
 
 // changed reports whether a file that h came from may have another content. One
-// look serves the signatures of a quarter of a millisecond: to look costs more than
+// look serves the signatures of two milliseconds: to look costs more than
 // to sign.
 func (c *Credentials) changed(h *held) bool {
 	if len(c.files) == 0 {
