@@ -126,7 +126,7 @@ func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, err
 // and a record.
 func (b *bench) fillFloors(ctx context.Context, s *store, tokens []string) error {
 	presigner := s3.NewPresignClient(b.storage())
-	client := redis.NewClient(&redis.Options{Addr: s.address})
+	client := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: s.addresses})
 	defer func() { _ = client.Close() }()
 	return each(tokens, func(i int, token string) error {
 		signed, err := presigner.PresignGetObject(ctx, &s3.GetObjectInput{

@@ -1,8 +1,8 @@
 // Command clicks measures what a click costs, beside the least that anybody's
 // redirect costs. deploy/bench/run builds what it needs and calls it.
 //
-// Gateway and Redis share one core, the load has another. Each row is measured in
-// every round: as fast as 64 connections ask (wrk), for CPU, throughput and
+// Gateway and Redis share one core, the load has another. All servers run from the
+// beginning to the end, and each row is measured in every round, for a short time: as fast as 64 connections ask (wrk), for CPU, throughput and
 // latency under full load; and at half the rate that the floor reaches, open
 // loop, for the latency that a recipient sees.
 package main
@@ -49,10 +49,10 @@ func main() {
 	flag.StringVar(&o.env, "env", "", "variables of the gateway, such as \"GOGC=100 GOMEMLIMIT=64MiB\"")
 	flag.StringVar(&o.core, "core", "0", "the core of gateway and Redis")
 	flag.StringVar(&o.loadCore, "load-core", "1", "the core of the storage")
-	flag.IntVar(&o.rounds, "rounds", 3, "how often each row is measured")
+	flag.IntVar(&o.rounds, "rounds", 7, "how often each row is measured")
 	flag.IntVar(&o.links, "links", 5000, "different links, each to an object of its own")
 	flag.IntVar(&o.connections, "connections", 64, "connections that ask at once")
-	flag.DurationVar(&o.duration, "duration", 4*time.Second, "how long each measurement lasts")
+	flag.DurationVar(&o.duration, "duration", time.Second, "how long each measurement lasts, in whole seconds")
 	flag.StringVar(&o.profile, "profile", "", "write what perf sees on the core of gateway and Redis into this directory")
 	only := flag.String("only", "", "measure only rows whose name has this regular expression, and the floors that are compared with")
 	flag.Parse()
@@ -75,30 +75,31 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	defer b.close()
-	all := rows()
-	results := make([]*result, 0, len(all))
-	for i := range all {
-		if all[i].reference || o.only.MatchString(all[i].title()) {
-			results = append(results, &result{row: all[i]})
+	var subjects []*subject
+	for _, r := range rows() {
+		if !r.reference && !o.only.MatchString(r.title()) {
+			continue
 		}
+		s, err := b.prepare(ctx, &r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.title(), err)
+		}
+		subjects = append(subjects, s)
 	}
 	for round := range o.rounds {
 		rate := 0.0
-		for _, r := range results {
-			m, err := b.measure(ctx, &r.row, rate)
+		for _, s := range subjects {
+			m, err := b.measure(ctx, s, rate)
 			if err != nil {
-				return fmt.Errorf("%s: %w", r.title(), err)
+				return fmt.Errorf("%s: %w", s.title(), err)
 			}
-			if r.reference {
-				rate = m.Throughput / 2
-				if m, err = b.measure(ctx, &r.row, rate); err != nil {
-					return fmt.Errorf("%s: %w", r.title(), err)
-				}
+			if s.reference {
+				rate = m.Rate
 			}
-			r.Rounds = append(r.Rounds, m)
-			fmt.Fprintf(os.Stderr, "round %d  %-44s %6.1f µs a click (Redis %.1f, %.1f a call), %6.0f a second, p99 %v; at %5.0f a second %.1f µs, p50 %v, p99 %v\n",
-				round+1, r.title(), m.CPU, m.RedisCPU, m.Joined, m.Throughput, m.P99, m.Rate, m.RateCPU, m.RateP50, m.RateP99)
+			s.rounds = append(s.rounds, m)
+			fmt.Fprintf(os.Stderr, "round %d  %-52s %6.1f µs a click (Redis %.1f, %.1f a call), %6.0f a second, p99 %v; at %5.0f a second %.1f µs (Redis %.1f, %.1f a call), p50 %v, p99 %v\n",
+				round+1, s.title(), m.CPU, m.RedisCPU, m.Joined, m.Throughput, m.P99, m.Rate, m.RateCPU, m.RateRedis, m.RateJoined, m.RateP50, m.RateP99)
 		}
 	}
-	return report(o, results)
+	return report(o, subjects)
 }

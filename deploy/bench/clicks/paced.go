@@ -23,17 +23,17 @@ import (
 //
 // It polls without sleeping, on one thread that has the core for itself: timers
 // and the scheduler would show in the tail.
-func openLoop(ctx context.Context, address string, r *row, tokens []string, connections int, rate float64, d time.Duration) ([]time.Duration, error) {
+func openLoop(ctx context.Context, addresses []string, r *row, tokens []string, connections int, rate float64, d time.Duration) ([]time.Duration, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	p := &poller{status: []byte("HTTP/1.1 " + strconv.Itoa(r.status))}
 	defer p.close()
-	if err := p.dial(address, connections); err != nil {
+	if err := p.dial(addresses, connections); err != nil {
 		return nil, err
 	}
 	requests := make([][]byte, len(tokens))
 	for i, token := range tokens {
-		requests[i] = requestFor(r, address, token, i)
+		requests[i] = requestFor(r, addresses[0], token, i)
 	}
 	begun := time.Now()
 	due := begun
@@ -93,17 +93,17 @@ type exchange struct {
 	answer []byte // what has come of it
 }
 
-// dial opens the connections.
-func (p *poller) dial(address string, connections int) (err error) {
+// dial opens the connections, to each address in turn.
+func (p *poller) dial(addresses []string, connections int) (err error) {
 	p.asked = map[int]*exchange{}
-	to, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
 	if p.epoll, err = syscall.EpollCreate1(0); err != nil {
 		return err
 	}
-	for range connections {
+	for i := range connections {
+		to, err := netip.ParseAddrPort(addresses[i%len(addresses)])
+		if err != nil {
+			return err
+		}
 		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			return err

@@ -13,33 +13,36 @@ import (
 
 // profiled makes a call, and a profile of what the core of gateway and Redis does
 // meanwhile, kernel included, if the options ask for one.
-func (b *bench) profiled(ctx context.Context, r *row, call func() (wrkResult, error)) (wrkResult, error) {
+func (b *bench) profiled(ctx context.Context, title string, call func() error) error {
 	if b.o.profile == "" {
 		return call()
+	}
+	if err := os.MkdirAll(b.o.profile, 0o750); err != nil {
+		return err
 	}
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return '-'
-	}, strings.ToLower(r.title()))
+	}, strings.ToLower(title))
 	data := filepath.Join(b.o.profile, name+".data")
 	perf := exec.CommandContext(ctx, "perf", "record", "--quiet", "--freq", "999", "--event", "cpu-clock", //nolint:gosec // Our own arguments.
 		"--cpu", b.o.core, "--call-graph", "fp", "--output", data)
 	if err := perf.Start(); err != nil {
-		return wrkResult{}, err
+		return err
 	}
-	done, err := call()
+	err := call()
 	// SIGINT is how a recording ends well, and what it then says that it died of.
 	err = errors.Join(err, perf.Process.Signal(syscall.SIGINT))
 	_ = perf.Wait()
 	if err != nil {
-		return done, fmt.Errorf("perf: %w", err)
+		return fmt.Errorf("perf: %w", err)
 	}
 	report, err := exec.CommandContext(ctx, "perf", "report", "--stdio", "--input", data, "--no-children", //nolint:gosec // Our own arguments.
 		"--call-graph", "none", "--percent-limit", "0.3", "--sort", "comm,symbol").Output()
 	if err != nil {
-		return done, fmt.Errorf("perf report: %w", err)
+		return fmt.Errorf("perf report: %w", err)
 	}
-	return done, os.WriteFile(filepath.Join(b.o.profile, name+".txt"), report, 0o600)
+	return os.WriteFile(filepath.Join(b.o.profile, name+".txt"), report, 0o600)
 }

@@ -13,15 +13,8 @@ import (
 	"time"
 )
 
-// result is what was measured of one row.
-type result struct {
-	row
-
-	Rounds []measurement
-}
-
 // resultsVersion is that of the layout of the JSON.
-const resultsVersion = 1
+const resultsVersion = 2
 
 // results is the JSON.
 type results struct {
@@ -46,17 +39,49 @@ type machine struct {
 
 type jsonRow struct {
 	Name   string        `json:"name"`
-	AOF    bool          `json:"aof_everysec"`
+	Redis  string        `json:"redis"`
 	Median measurement   `json:"median"`
 	Ratio  ratios        `json:"ratio"`
 	Rounds []measurement `json:"rounds"`
 }
 
-// ratios of a row to the floor on a Redis of the same kind, and of its p99 at a
-// rate to the floor's at the same.
+// ratios are medians of what a row took in each round to what another took in the
+// same: to the echo that asks a Redis of the same kind for a GET, or, where that was
+// not measured, to that in memory; to the echo that only redirects; to the obvious
+// version. 0: it was not measured.
 type ratios struct {
-	CPU     float64 `json:"cpu"`
-	RateP99 float64 `json:"rate_p99"`
+	CPU        float64 `json:"cpu_to_get"`
+	ToRedirect float64 `json:"cpu_to_redirect"`
+	ToObvious  float64 `json:"cpu_to_obvious"`
+	RateP99    float64 `json:"rate_p99_to_get"`
+}
+
+// floorsOf finds a floor of every kind of Redis that it was measured on.
+func floorsOf(measured []*subject, floor string) map[string][]measurement {
+	found := map[string][]measurement{}
+	for _, s := range measured {
+		if s.floor == floor {
+			found[s.redis] = s.rounds
+		}
+	}
+	return found
+}
+
+// to returns the median of the ratios of one figure, round by round.
+func (s *subject) to(floors map[string][]measurement, of func(*measurement) float64) float64 {
+	others, ok := floors[s.redis]
+	if !ok {
+		others = floors[inMemory]
+	}
+	if len(others) < len(s.rounds) {
+		return 0
+	}
+	all := make([]float64, len(s.rounds))
+	for i := range s.rounds {
+		all[i] = of(&s.rounds[i]) / of(&others[i])
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 // medianOf returns the median of each figure by itself.
@@ -71,6 +96,8 @@ func medianOf(rounds []measurement) measurement {
 		P99:        median(rounds, func(m *measurement) time.Duration { return m.P99 }),
 		Rate:       median(rounds, func(m *measurement) float64 { return m.Rate }),
 		RateCPU:    median(rounds, func(m *measurement) float64 { return m.RateCPU }),
+		RateRedis:  median(rounds, func(m *measurement) float64 { return m.RateRedis }),
+		RateJoined: median(rounds, func(m *measurement) float64 { return m.RateJoined }),
 		RateP50:    median(rounds, func(m *measurement) time.Duration { return m.RateP50 }),
 		RateP99:    median(rounds, func(m *measurement) time.Duration { return m.RateP99 }),
 	}
@@ -87,26 +114,20 @@ func median[T cmp.Ordered](rounds []measurement, of func(*measurement) T) T {
 }
 
 // report prints the table, and writes it and the JSON where the options say.
-func report(o *options, measured []*result) error {
+func report(o *options, measured []*subject) error {
 	all := results{
 		Version: resultsVersion, Commit: o.commit, Date: time.Now().UTC().Format(time.DateOnly), Machine: thisMachine(),
 		Rounds: o.rounds, Seconds: o.duration.Seconds(), Links: o.links, Open: o.connections,
 	}
-	floors := map[bool]measurement{}
-	for _, r := range measured {
-		if r.floor == floorGet {
-			floors[r.aof] = medianOf(r.Rounds)
-		}
-	}
-	for _, r := range measured {
-		floor, ok := floors[r.aof]
-		if !ok {
-			floor = floors[false]
-		}
-		m := medianOf(r.Rounds)
+	gets, redirects, obvious := floorsOf(measured, floorGet), floorsOf(measured, floorRedirect), floorsOf(measured, floorObvious)
+	cpu := func(m *measurement) float64 { return m.CPU }
+	for _, s := range measured {
 		all.Rows = append(all.Rows, jsonRow{
-			Name: r.name, AOF: r.aof, Median: m, Rounds: r.Rounds,
-			Ratio: ratios{CPU: m.CPU / floor.CPU, RateP99: float64(m.RateP99) / float64(floors[false].RateP99)},
+			Name: s.name, Redis: s.redis, Median: medianOf(s.rounds), Rounds: s.rounds,
+			Ratio: ratios{
+				CPU: s.to(gets, cpu), ToRedirect: s.to(redirects, cpu), ToObvious: s.to(obvious, cpu),
+				RateP99: s.to(gets, func(m *measurement) float64 { return m.RateP99.Seconds() }),
+			},
 		})
 	}
 	var table strings.Builder
@@ -131,19 +152,16 @@ func report(o *options, measured []*result) error {
 func (all *results) write(w io.Writer) {
 	fmt.Fprintf(w, "Commit %s, %s. %s, %d cores, Linux %s, %s, %s.\n", all.Commit, all.Date,
 		all.Machine.Processor, all.Machine.Cores, all.Machine.Kernel, all.Machine.Go, all.Machine.Redis)
-	fmt.Fprintf(w, "Medians of %d rounds of %g s; %d connections, %d links. Gateway and Redis on one core, the load on another.\n\n",
+	fmt.Fprintf(w, "Medians of %d rounds of %g s, ratios of what was measured in the same round; %d connections, %d links. Gateway and Redis on one core, the load on another.\n\n",
 		all.Rounds, all.Seconds, all.Open, all.Links)
-	fmt.Fprintln(w, "| what answers | Redis | CPU a click, µs | of it Redis | to echo + GET | a second | p50, ms | p99, ms | at a second | CPU a click, µs | p50, ms | p99, ms |")
-	fmt.Fprintln(w, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	fmt.Fprintln(w, "| what answers | Redis | CPU a click, µs | of it Redis | to echo + GET | to echo alone | to the obvious | a second | p50, ms | p99, ms | at a second | CPU a click, µs | p50, ms | p99, ms | p99 to echo + GET |")
+	fmt.Fprintln(w, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for i := range all.Rows {
 		r := &all.Rows[i]
-		persistence := "in memory"
-		if r.AOF {
-			persistence = "AOF everysec"
-		}
 		m := &r.Median
-		fmt.Fprintf(w, "| %s | %s | %.1f | %.1f | %.2f | %.0f | %s | %s | %.0f | %.1f | %s | %s |\n", r.Name, persistence,
-			m.CPU, m.RedisCPU, r.Ratio.CPU, m.Throughput, ms(m.P50), ms(m.P99), m.Rate, m.RateCPU, ms(m.RateP50), ms(m.RateP99))
+		fmt.Fprintf(w, "| %s | %s | %.1f | %.1f | %.2f | %.2f | %.2f | %.0f | %s | %s | %.0f | %.1f | %s | %s | %.2f |\n", r.Name, r.Redis,
+			m.CPU, m.RedisCPU, r.Ratio.CPU, r.Ratio.ToRedirect, r.Ratio.ToObvious, m.Throughput, ms(m.P50), ms(m.P99),
+			m.Rate, m.RateCPU, ms(m.RateP50), ms(m.RateP99), r.Ratio.RateP99)
 	}
 }
 

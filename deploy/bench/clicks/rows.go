@@ -1,6 +1,17 @@
 package main
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+)
+
+// The kinds of Redis that rows are measured on.
+const (
+	inMemory     = "in memory"
+	appendOnly   = "AOF everysec" // it keeps an append-only file, synced every second
+	clusterOf3   = "cluster of 3" // masters alone, in memory
+	clusterNodes = 3
+)
 
 // The floors, as the floor program calls them.
 const (
@@ -23,45 +34,45 @@ const (
 // row is one line of the table.
 type row struct {
 	name      string
-	aof       bool   // Redis keeps an append-only file, synced every second
+	redis     string // which kind
 	floor     string // which floor; empty: Keyhole
 	links     string // which links are asked for
 	method    string
 	status    int    // that each answer must have
 	check     string // redirect.object_check
+	warm      bool   // all links are opened before each round
 	forwarded bool   // each request comes from another address
+	gateways  int    // how many share the load; 0: one
 	reference bool   // the floor by which the others' rate and ratio are taken
 }
 
 // title names the row with its Redis.
 func (r *row) title() string {
-	if r.aof {
-		return r.name + ", AOF everysec"
-	}
-	return r.name
+	return r.name + ", " + r.redis
 }
 
 // defaultCheck is redirect.object_check where the row is not about it.
 const defaultCheck = "5s"
 
 // rows lists the lines of the table: the reference first, then each on a Redis
-// without persistence, then on one with an append-only file.
+// without persistence, on one with an append-only file, and some on a cluster.
 func rows() []row {
 	all := []row{
 		{name: "echo + GET", floor: floorGet, reference: true},
-		{name: "echo, redirect alone", floor: floorRedirect},
+		{name: "Keyhole, pin none", links: linksPlain},
 		{name: "echo + pipelined GET", floor: floorPipelined},
 		{name: "the obvious version", floor: floorObvious},
-		{name: "Keyhole, pin none", links: linksPlain},
-		{name: "Keyhole, pin auto, checked before", links: linksPinned, check: "60s"},
+		{name: "Keyhole, pin auto, checked before", links: linksPinned, check: "60s", warm: true},
 		{name: "Keyhole, pin auto, checked every 5 s", links: linksPinned},
 		{name: "Keyhole, pin auto, checked at each click", links: linksPinned, check: "0s"},
 		{name: "Keyhole, max_clicks, POST", links: linksLimited, method: http.MethodPost, status: http.StatusSeeOther},
+		{name: "echo, redirect alone", floor: floorRedirect},
 		{name: "Keyhole, 404 of what is no token", links: linksMalformed, status: http.StatusNotFound},
 		{name: "Keyhole, 404 of an unknown token", links: linksUnknown, status: http.StatusNotFound, forwarded: true},
 	}
 	for i := range all {
 		r := &all[i]
+		r.redis = inMemory
 		if r.floor != "" {
 			r.links = linksOfFloors
 		}
@@ -75,12 +86,28 @@ func rows() []row {
 			r.check = defaultCheck
 		}
 	}
-	for _, r := range all {
+	single := all
+	for _, r := range single {
 		if r.floor == floorRedirect || r.links == linksMalformed {
 			continue // they do not ask Redis
 		}
-		r.aof, r.reference = true, false
+		r.redis, r.reference = appendOnly, false
 		all = append(all, r)
+	}
+	for _, r := range single {
+		if r.floor != floorGet && r.links != linksPlain {
+			continue
+		}
+		r.redis, r.reference = clusterOf3, false
+		all = append(all, r)
+		if r.floor != "" {
+			continue
+		}
+		name := r.name
+		for _, r.gateways = range []int{2, 4} {
+			r.name = name + ", " + strconv.Itoa(r.gateways) + " gateways"
+			all = append(all, r)
+		}
 	}
 	return all
 }

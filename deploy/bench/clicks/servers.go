@@ -78,6 +78,15 @@ func (p *process) await(ctx context.Context, ready func(context.Context) error) 
 	}
 }
 
+// awaitOrStop is await, and stops a process that does not become ready.
+func (p *process) awaitOrStop(ctx context.Context, ready func(context.Context) error) error {
+	err := p.await(ctx, ready)
+	if err != nil {
+		p.stop()
+	}
+	return err
+}
+
 // printed returns what the process has printed.
 func (p *process) printed() string {
 	text, err := os.ReadFile(p.log)
@@ -90,6 +99,18 @@ func (p *process) printed() string {
 // ticksPerSecond is the unit of times in /proc: USER_HZ, which is 100 on every
 // architecture of Linux that Go runs on.
 const ticksPerSecond = 100
+
+// cpu returns the time that processes have had together.
+func cpu(processes []*process) (total time.Duration, _ error) {
+	for _, p := range processes {
+		had, err := p.cpu()
+		if err != nil {
+			return 0, err
+		}
+		total += had
+	}
+	return total, nil
+}
 
 // cpu returns the time that the process has had on its core, in user and kernel
 // mode (proc(5), fields 14 and 15 of stat).
@@ -115,20 +136,26 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
 }
 
-// scriptCalls returns how often scripts were called on a Redis.
-func scriptCalls(ctx context.Context, address string) (int64, error) {
-	client := redis.NewClient(&redis.Options{Addr: address})
-	defer func() { _ = client.Close() }()
-	text, err := client.Info(ctx, "commandstats").Result()
-	if err != nil {
-		return 0, err
+// scriptCalls returns how often scripts were called on the nodes of a Redis.
+func scriptCalls(ctx context.Context, addresses []string) (total int64, _ error) {
+	for _, address := range addresses {
+		client := redis.NewClient(&redis.Options{Addr: address})
+		text, err := client.Info(ctx, "commandstats").Result()
+		if err := errors.Join(err, client.Close()); err != nil {
+			return 0, err
+		}
+		_, stats, found := strings.Cut(text, "cmdstat_evalsha:calls=")
+		if !found {
+			continue
+		}
+		digits, _, _ := strings.Cut(stats, ",")
+		calls, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		total += calls
 	}
-	_, stats, found := strings.Cut(text, "cmdstat_evalsha:calls=")
-	if !found {
-		return 0, nil
-	}
-	digits, _, _ := strings.Cut(stats, ",")
-	return strconv.ParseInt(digits, 10, 64)
+	return total, nil
 }
 
 // freeAddress returns a loopback address that nobody listens on.
@@ -168,28 +195,6 @@ func ready(operator string) func(context.Context) error {
 		}
 		return nil
 	}
-}
-
-// startRedis starts a Redis on the gateway's core.
-func startRedis(ctx context.Context, o *options, aof bool) (_ *process, address string, _ error) {
-	address, err := freeAddress()
-	if err != nil {
-		return nil, "", err
-	}
-	dir, err := os.MkdirTemp(o.scratch, "redis")
-	if err != nil {
-		return nil, "", err
-	}
-	_, port, _ := net.SplitHostPort(address)
-	args := []string{"--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--appendonly", "no"}
-	if aof {
-		args = append(args, "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
-	}
-	p, err := launch(o, o.core, "redis-server", nil, args...)
-	if err != nil {
-		return nil, "", err
-	}
-	return p, address, p.await(ctx, listening(address))
 }
 
 // startStorage starts an S3 server that verifies signatures, on the load's core.

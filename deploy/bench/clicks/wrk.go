@@ -4,18 +4,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strconv"
+	"sync"
 	"time"
 )
 
-// wrk is one call of the load generator: as fast as its connections ask.
+// wrk is a load: as fast as its connections ask. They are spread over the addresses.
 type wrk struct {
-	address, script, file, method string
-	forwarded                     bool
-	connections                   int
-	refused                       bool // every answer is to be of 400 and above
+	addresses            []string
+	script, file, method string
+	forwarded            bool
+	connections          int
+	refused              bool // every answer is to be of 400 and above
 }
 
 // wrkResult is what wrk.lua prints; times in microseconds.
@@ -31,11 +34,28 @@ type wrkResult struct {
 func (r *wrkResult) p50() time.Duration { return time.Duration(r.P50) * time.Microsecond }
 func (r *wrkResult) p99() time.Duration { return time.Duration(r.P99) * time.Microsecond }
 
-// run asks for that long. An answer that is not as it should be is an error.
-func (w *wrk) run(ctx context.Context, d time.Duration) (r wrkResult, err error) {
+// run asks for that long. An answer that is not as it should be is an error. Of
+// several addresses the one that took longest tells the latency.
+func (w *wrk) run(ctx context.Context, d time.Duration) (all wrkResult, _ error) {
+	results, errs := make([]wrkResult, len(w.addresses)), make([]error, len(w.addresses))
+	var asking sync.WaitGroup
+	for i, address := range w.addresses {
+		asking.Go(func() { results[i], errs[i] = w.ask(ctx, address, d) })
+	}
+	asking.Wait()
+	for _, r := range results {
+		all.Requests += r.Requests
+		all.Microseconds = max(all.Microseconds, r.Microseconds)
+		all.P50, all.P99 = max(all.P50, r.P50), max(all.P99, r.P99)
+	}
+	return all, errors.Join(errs...)
+}
+
+// ask is one call of the load generator.
+func (w *wrk) ask(ctx context.Context, address string, d time.Duration) (r wrkResult, err error) {
 	args := []string{
-		"--threads", "1", "--connections", strconv.Itoa(w.connections), "--duration", strconv.Itoa(max(int(d.Seconds()), 1)) + "s",
-		"--latency", "--script", w.script, "http://" + w.address, "--", w.file, w.method,
+		"--threads", "1", "--connections", strconv.Itoa(w.connections / len(w.addresses)), "--duration", strconv.Itoa(max(int(d.Seconds()), 1)) + "s",
+		"--latency", "--script", w.script, "http://" + address, "--", w.file, w.method,
 	}
 	if w.forwarded {
 		args = append(args, "forwarded")

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,18 +31,18 @@ type Record struct {
 func main() {
 	kind := flag.String("kind", "", "redirect, get, pipelined or obvious")
 	listen := flag.String("listen", "127.0.0.1:0", "address")
-	address := flag.String("redis", "127.0.0.1:6379", "address of Redis")
+	addresses := flag.String("redis", "127.0.0.1:6379", "address of Redis, or those of a cluster's nodes, separated by commas")
 	endpoint := flag.String("s3", "http://127.0.0.1:7070", "endpoint of the storage")
 	flag.Parse()
-	if err := serve(*kind, *listen, *address, *endpoint); err != nil {
+	if err := serve(*kind, *listen, strings.Split(*addresses, ","), *endpoint); err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
 		os.Exit(1)
 	}
 }
 
 // serve answers GET /:token until it fails.
-func serve(kind, listen, address, endpoint string) error {
-	client := redis.NewClient(&redis.Options{Addr: address})
+func serve(kind, listen string, addresses []string, endpoint string) error {
+	client := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: addresses})
 	var click echo.HandlerFunc
 	switch kind {
 	case "redirect":
@@ -70,7 +71,7 @@ func redirectOnly(c echo.Context) error {
 }
 
 // getAndRedirect redirects to where Redis says.
-func getAndRedirect(client *redis.Client) echo.HandlerFunc {
+func getAndRedirect(client redis.UniversalClient) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		location, err := client.Get(c.Request().Context(), c.Param("token")).Result()
 		return answer(c, location, err)
@@ -104,7 +105,7 @@ const (
 )
 
 // pipelinedGet is getAndRedirect with concurrent GETs joined into pipelines.
-func pipelinedGet(client *redis.Client) echo.HandlerFunc {
+func pipelinedGet(client redis.UniversalClient) echo.HandlerFunc {
 	queue := make(chan *asked, most)
 	for range drainers {
 		go func() {
@@ -122,7 +123,7 @@ func pipelinedGet(client *redis.Client) echo.HandlerFunc {
 }
 
 // drain sends what has come up in one pipeline.
-func drain(client *redis.Client, first *asked, queue <-chan *asked) {
+func drain(client redis.UniversalClient, first *asked, queue <-chan *asked) {
 	ctx := context.Background()
 	batch := []*asked{first}
 	for len(batch) < most && len(queue) > 0 {
@@ -142,7 +143,7 @@ func drain(client *redis.Client, first *asked, queue <-chan *asked) {
 
 // obvious is the version that one writes first: a record in JSON, the SDK's own
 // presigned URL, and a counter.
-func obvious(client *redis.Client, presigner *s3.PresignClient) echo.HandlerFunc {
+func obvious(client redis.UniversalClient, presigner *s3.PresignClient) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, token := c.Request().Context(), c.Param("token")
 		raw, err := client.Get(ctx, "json:"+token).Bytes()

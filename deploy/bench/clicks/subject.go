@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// subject is one row on its way: its servers run until the benchmark ends, so that
+// it can be measured in short turns with the others. What waits for its turn costs
+// next to nothing.
+type subject struct {
+	row
+
+	store   *store
+	tokens  []string
+	servers []*process
+	load    wrk
+	rounds  []measurement
+}
+
+// measurement is one row in one round. Times of CPU are in microseconds a click.
+type measurement struct {
+	CPU        float64 `json:"cpu_us"`
+	GatewayCPU float64 `json:"gateway_cpu_us"`
+	RedisCPU   float64 `json:"redis_cpu_us"`
+	// Joined is how many clicks one call of a script judged; 0: no script was called.
+	Joined     float64       `json:"clicks_a_script_call"`
+	Throughput float64       `json:"per_second"`
+	P50        time.Duration `json:"p50_ns"`
+	P99        time.Duration `json:"p99_ns"`
+	// At Rate a second, open loop.
+	Rate       float64       `json:"rate_per_second"`
+	RateCPU    float64       `json:"rate_cpu_us"`
+	RateRedis  float64       `json:"rate_redis_cpu_us"`
+	RateJoined float64       `json:"rate_clicks_a_script_call"`
+	RateP50    time.Duration `json:"rate_p50_ns"`
+	RateP99    time.Duration `json:"rate_p99_ns"`
+}
+
+// prepare starts what a row measures, opens each of its links once and compares the
+// answers, and warms it up.
+func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
+	s := &subject{row: *r, store: b.redis[r.redis]}
+	if err := b.fill(ctx, s.store, r.links); err != nil {
+		return nil, err
+	}
+	s.tokens = s.store.tokens[r.links]
+	s.load = wrk{
+		script: b.o.script, file: s.store.files[r.links], method: r.method, forwarded: r.forwarded,
+		connections: b.o.connections, refused: r.status == http.StatusNotFound,
+	}
+	for range max(r.gateways, 1) {
+		var p *process
+		var address string
+		var err error
+		if r.floor == "" {
+			p, address, err = b.startGateway(ctx, s.store, r.check)
+		} else {
+			p, address, err = b.startFloor(ctx, s.store, r.floor)
+		}
+		if err != nil {
+			return nil, err
+		}
+		b.processes, s.servers = append(b.processes, p), append(s.servers, p)
+		s.load.addresses = append(s.load.addresses, address)
+		if err := b.askEach(ctx, r, address, s.tokens); err != nil {
+			return nil, err
+		}
+	}
+	_, err := s.load.run(ctx, b.o.duration)
+	return s, err
+}
+
+// measure measures a subject once: at full load, and at a rate, or at half of what it
+// can do where that is less. Rate 0 asks for half of what it can do.
+func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measurement, err error) {
+	if s.warm {
+		if err := b.askEach(ctx, &s.row, s.load.addresses[0], s.tokens); err != nil {
+			return m, err
+		}
+	}
+	var done wrkResult
+	gateways, redis, calls, err := b.spent(ctx, s, s.title(), func() (err error) {
+		done, err = s.load.run(ctx, b.o.duration)
+		return err
+	})
+	if err != nil {
+		return m, err
+	}
+	m.Joined = joined(done.Requests, calls)
+	m.GatewayCPU = microsecondsEach(gateways, done.Requests)
+	m.RedisCPU = microsecondsEach(redis, done.Requests)
+	m.CPU = m.GatewayCPU + m.RedisCPU
+	m.Throughput = float64(done.Requests) / (float64(done.Microseconds) / 1e6)
+	m.P50, m.P99 = done.p50(), done.p99()
+
+	m.Rate = m.Throughput / 2
+	if rate > 0 {
+		m.Rate = min(rate, m.Rate)
+	}
+	var took []time.Duration
+	gateways, redis, calls, err = b.spent(ctx, s, s.title()+", at a rate", func() (err error) {
+		took, err = openLoop(ctx, s.load.addresses, &s.row, s.tokens, b.o.connections, m.Rate, b.o.duration)
+		return err
+	})
+	if err != nil {
+		return m, err
+	}
+	m.RateJoined = joined(int64(len(took)), calls)
+	m.RateCPU = microsecondsEach(gateways+redis, int64(len(took)))
+	m.RateRedis = microsecondsEach(redis, int64(len(took)))
+	m.RateP50, m.RateP99 = took[len(took)/2], took[len(took)*99/100]
+	return m, nil
+}
+
+// spent returns the CPU time that a subject's servers and its Redis have during a
+// call, and how often a script is called.
+func (b *bench) spent(ctx context.Context, s *subject, title string, call func() error) (ofServers, ofRedis time.Duration, calls int64, err error) {
+	of := [2][]*process{s.servers, s.store.nodes}
+	var had, have [len(of)]time.Duration
+	called, err := scriptCalls(ctx, s.store.addresses)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	for i := range of {
+		if had[i], err = cpu(of[i]); err != nil {
+			return 0, 0, 0, err
+		}
+	}
+	if err := b.profiled(ctx, title, call); err != nil {
+		return 0, 0, 0, err
+	}
+	for i := range of {
+		if have[i], err = cpu(of[i]); err != nil {
+			return 0, 0, 0, err
+		}
+	}
+	calls, err = scriptCalls(ctx, s.store.addresses)
+	return have[0] - had[0], have[1] - had[1], calls - called, err
+}
+
+// joined returns how many clicks a call had, 0 where there was none.
+func joined(clicks, calls int64) float64 {
+	if calls == 0 {
+		return 0
+	}
+	return float64(clicks) / float64(calls)
+}
+
+// microsecondsEach divides a time among so many.
+func microsecondsEach(d time.Duration, among int64) float64 {
+	return float64(d.Nanoseconds()) / 1000 / float64(max(among, 1))
+}
