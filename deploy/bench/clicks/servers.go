@@ -136,6 +136,19 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
 }
 
+// memory returns the most that the process has had in memory, in MiB (proc(5), VmHWM
+// of status, which is in KiB).
+func (p *process) memory() (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	rest, _, _ = strings.Cut(rest, "kB")
+	kib, err := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
+	return float64(kib) / 1024, err
+}
+
 // scriptCalls returns how often scripts were called on the nodes of a Redis.
 func scriptCalls(ctx context.Context, addresses []string) (total int64, _ error) {
 	for _, address := range addresses {

@@ -29,6 +29,8 @@ type measurement struct {
 	Throughput float64       `json:"per_second"`
 	P50        time.Duration `json:"p50_ns"`
 	P99        time.Duration `json:"p99_ns"`
+	// Memory is the most that one server has had so far, in MiB.
+	Memory float64 `json:"memory_mib"`
 	// At Rate a second, open loop.
 	Rate       float64       `json:"rate_per_second"`
 	RateCPU    float64       `json:"rate_cpu_us"`
@@ -111,6 +113,13 @@ func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measur
 	m.RateCPU = microsecondsEach(gateways+redis, int64(len(took)))
 	m.RateRedis = microsecondsEach(redis, int64(len(took)))
 	m.RateP50, m.RateP99 = took[len(took)/2], took[len(took)*99/100]
+	for _, p := range s.servers {
+		had, err := p.memory()
+		if err != nil {
+			return m, err
+		}
+		m.Memory = max(m.Memory, had)
+	}
 	return m, nil
 }
 
