@@ -60,8 +60,8 @@ func rows() []row {
 	all := []row{
 		{name: "echo + GET", floor: floorGet, reference: true},
 		{name: "Keyhole, pin none", links: linksPlain},
-		{name: "echo + pipelined GET", floor: floorPipelined},
 		{name: "the obvious version", floor: floorObvious},
+		{name: "echo + pipelined GET", floor: floorPipelined},
 		{name: "Keyhole, pin auto, checked before", links: linksPinned, check: "60s", warm: true},
 		{name: "Keyhole, pin auto, checked every 5 s", links: linksPinned},
 		{name: "Keyhole, pin auto, checked at each click", links: linksPinned, check: "0s"},
