@@ -55,25 +55,24 @@ func TestJoin(t *testing.T) {
 	q := &joiner{timeout: time.Minute, usual: 1, most: 1, send: c.send}
 	begun := time.Now()
 	var asking sync.WaitGroup
-	ask := func(j *joined) {
-		asking.Go(func() {
-			q.do(j)
-			if j.answer != "to "+j.asked || j.err != nil {
-				t.Errorf("the click %s was answered %q, %v", j.asked, j.answer, j.err)
-			}
-		})
+	ask := func(asked string) {
+		j := newJoined(asked, begun)
+		q.do(j)
+		if j.answer != "to "+j.asked || j.err != nil {
+			t.Errorf("the click %s was answered %q, %v", j.asked, j.answer, j.err)
+		}
 	}
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		q.do(newJoined("first", begun))
+		ask("first")
 	}()
 	if first := <-c.made; len(first) != 1 {
 		t.Errorf("the first call has %d clicks, want 1", len(first))
 	}
 	const others = mostJoined + 10
 	for i := range others {
-		ask(newJoined(strconv.Itoa(i), begun))
+		asking.Go(func() { ask(strconv.Itoa(i)) })
 	}
 	queued(q, others)
 	c.let <- struct{}{}

@@ -54,6 +54,7 @@ func BenchmarkScale(b *testing.B) {
 		})), "ms/active")
 
 		leaked := gateway.ListQuery{Bucket: "reports", Prefix: "team-13/"}
+		// Both have clicked and revoked before they are measured.
 		clicksDuring(b, s, lasting, func() { revokeAll(b, tried, leaked) })
 		// What clicks wait for with nothing else going on is the machine's doing.
 		took := clicksDuring(b, s, lasting, func() { <-time.After(5 * time.Second) })

@@ -38,11 +38,11 @@ type Store struct {
 	scripts scripts
 	options Options
 
-	streams [partitions]string // of clicks' events
-	joined  sync.Pool          // of *joined
-	queue   *joiner            // of clicks, but in a cluster
-	queues  sync.Map           // of clicks in a cluster: *joiner by a master's address
-	homes   [partitions]atomic.Pointer[home]
+	streams [partitions]string               // of clicks' events
+	joined  sync.Pool                        // of *joined
+	queue   *joiner                          // of clicks, but in a cluster
+	queues  sync.Map                         // of clicks in a cluster: *joiner by a master's address
+	homes   [partitions]atomic.Pointer[home] // in a cluster: the queue of a partition
 
 	mistrust   atomic.Pointer[error]  // why no click is served, nil: Redis is as it should be
 	cursors    atomic.Pointer[sealer] // nil until prepared
