@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// bench is what all rows share: the storage, two kinds of Redis, and the links.
+// bench is what all rows share: the storage, a Redis of each kind, and the links.
 type bench struct {
 	o         *options
 	processes []*process
@@ -37,7 +37,7 @@ func (b *bench) close() {
 	}
 }
 
-// setUp starts the servers and stores the objects.
+// setUp starts the storage and stores the objects.
 func setUp(ctx context.Context, o *options) (_ *bench, err error) {
 	b := &bench{o: o, redis: map[string]*store{}, key: "an-operator-of-the-benchmark"}
 	defer func() {
@@ -53,15 +53,21 @@ func setUp(ctx context.Context, o *options) (_ *bench, err error) {
 	if err := b.putObjects(ctx); err != nil {
 		return nil, fmt.Errorf("put the objects: %w", err)
 	}
-	for _, kind := range []string{inMemory, appendOnly, clusterOf3} {
-		s := &store{tokens: map[string][]string{}, files: map[string]string{}}
-		s.nodes, s.addresses, err = startRedis(ctx, o, kind)
-		b.processes, b.redis[kind] = append(b.processes, s.nodes...), s
-		if err != nil {
-			return nil, err
-		}
-	}
 	return b, nil
+}
+
+// storeOf returns the Redis of a kind, which the first row on it starts.
+func (b *bench) storeOf(ctx context.Context, kind string) (*store, error) {
+	if s := b.redis[kind]; s != nil {
+		return s, nil
+	}
+	nodes, addresses, err := startRedis(ctx, b.o, kind)
+	b.processes = append(b.processes, nodes...)
+	if err != nil {
+		return nil, err
+	}
+	b.redis[kind] = &store{nodes: nodes, addresses: addresses, tokens: map[string][]string{}, files: map[string]string{}}
+	return b.redis[kind], nil
 }
 
 // startFloor starts a floor.
@@ -75,7 +81,7 @@ func (b *bench) startFloor(ctx context.Context, s *store, kind string) (_ *proce
 	if err != nil {
 		return nil, "", err
 	}
-	return p, address, p.awaitOrStop(ctx, listening(address))
+	return p, address, p.await(ctx, listening(address))
 }
 
 // startGateway starts Keyhole in its default configuration, but for how often
@@ -108,7 +114,7 @@ func (b *bench) startGateway(ctx context.Context, s *store, check string) (_ *pr
 		return nil, "", err
 	}
 	s.operator = operator
-	return p, address, p.awaitOrStop(ctx, ready(operator))
+	return p, address, p.await(ctx, ready(operator))
 }
 
 // configuration is the gateway's: what it needs, and nothing else.

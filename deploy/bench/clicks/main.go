@@ -2,9 +2,10 @@
 // redirect costs. deploy/bench/run builds what it needs and calls it.
 //
 // Gateway and Redis share one core, the load has another. All servers run from the
-// beginning to the end, and each row is measured in every round, for a short time: as fast as 64 connections ask (wrk), for CPU, throughput and
-// latency under full load; and at half the rate that the floor reaches, open
-// loop, for the latency that a recipient sees.
+// beginning to the end, and each row is measured in every round, for a short time:
+// as fast as 64 connections ask (wrk), for CPU, throughput and latency under full
+// load; and at half the rate that the floor reaches, open loop, for the latency
+// that a recipient sees.
 package main
 
 import (

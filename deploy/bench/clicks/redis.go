@@ -58,7 +58,7 @@ func startNode(ctx context.Context, o *options, args []string) (_ *process, addr
 	if err != nil {
 		return nil, "", err
 	}
-	return p, address, p.awaitOrStop(ctx, listening(address))
+	return p, address, p.await(ctx, listening(address))
 }
 
 // slots is how many hash slots a cluster has.

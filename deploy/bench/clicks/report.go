@@ -80,8 +80,13 @@ func (s *subject) to(floors map[string][]measurement, of func(*measurement) floa
 	for i := range s.rounds {
 		all[i] = of(&s.rounds[i]) / of(&others[i])
 	}
-	slices.Sort(all)
-	return all[len(all)/2]
+	return middle(all)
+}
+
+// middle returns the median of values, which it sorts.
+func middle[T cmp.Ordered](values []T) T {
+	slices.Sort(values)
+	return values[len(values)/2]
 }
 
 // medianOf returns the median of each figure by itself.
@@ -110,8 +115,7 @@ func median[T cmp.Ordered](rounds []measurement, of func(*measurement) T) T {
 	for i := range rounds {
 		values[i] = of(&rounds[i])
 	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	return middle(values)
 }
 
 // report prints the table, and writes it and the JSON where the options say.

@@ -57,15 +57,19 @@ func (p *process) stop() {
 	<-p.ended
 }
 
-// await asks until ready has no error.
-func (p *process) await(ctx context.Context, ready func(context.Context) error) error {
+// await asks until ready has no error, and stops a process that does not get there.
+func (p *process) await(ctx context.Context, ready func(context.Context) error) (err error) {
+	defer func() {
+		if err != nil {
+			p.stop()
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := ready(ctx)
-		if err == nil {
+		if err = ready(ctx); err == nil {
 			return nil
 		}
 		select {
@@ -76,15 +80,6 @@ func (p *process) await(ctx context.Context, ready func(context.Context) error) 
 		case <-tick.C:
 		}
 	}
-}
-
-// awaitOrStop is await, and stops a process that does not become ready.
-func (p *process) awaitOrStop(ctx context.Context, ready func(context.Context) error) error {
-	err := p.await(ctx, ready)
-	if err != nil {
-		p.stop()
-	}
-	return err
 }
 
 // printed returns what the process has printed.

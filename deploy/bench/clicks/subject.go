@@ -43,7 +43,11 @@ type measurement struct {
 // prepare starts what a row measures, opens each of its links once and compares the
 // answers, and warms it up.
 func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
-	s := &subject{row: *r, store: b.redis[r.redis]}
+	store, err := b.storeOf(ctx, r.redis)
+	if err != nil {
+		return nil, err
+	}
+	s := &subject{row: *r, store: store}
 	if err := b.fill(ctx, s.store, r.links); err != nil {
 		return nil, err
 	}
@@ -55,7 +59,6 @@ func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
 	for range max(r.gateways, 1) {
 		var p *process
 		var address string
-		var err error
 		if r.floor == "" {
 			p, address, err = b.startGateway(ctx, s.store, r.check)
 		} else {
@@ -70,7 +73,7 @@ func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
 			return nil, err
 		}
 	}
-	_, err := s.load.run(ctx, b.o.duration)
+	_, err = s.load.run(ctx, b.o.duration)
 	return s, err
 }
 
