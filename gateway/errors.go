@@ -13,19 +13,20 @@ type Code string
 
 // The codes an operator's request can be answered with.
 const (
-	CodeBadRequest   Code = "bad_request"
-	CodeUnauthorized Code = "unauthorized"
-	CodeForbidden    Code = "forbidden"
-	CodeOutOfScope   Code = "out_of_scope"
-	CodeNotFound     Code = "not_found"
-	CodeNotActive    Code = "not_active"
-	CodeInvalid      Code = "invalid"
-	CodeRateLimited  Code = "rate_limited"
-	CodeUnavailable  Code = "unavailable"
-	CodeNotConfirmed Code = "not_confirmed"
-	CodeTooLarge     Code = "too_large"
-	CodeMediaType    Code = "unsupported_media_type"
-	CodeMethod       Code = "method_not_allowed"
+	CodeBadRequest          Code = "bad_request"
+	CodeUnauthorized        Code = "unauthorized"
+	CodeForbidden           Code = "forbidden"
+	CodeOutOfScope          Code = "out_of_scope"
+	CodeNotFound            Code = "not_found"
+	CodeNotActive           Code = "not_active"
+	CodeIdempotencyConflict Code = "idempotency_conflict"
+	CodeInvalid             Code = "invalid"
+	CodeRateLimited         Code = "rate_limited"
+	CodeUnavailable         Code = "unavailable"
+	CodeNotConfirmed        Code = "not_confirmed"
+	CodeTooLarge            Code = "too_large"
+	CodeMediaType           Code = "unsupported_media_type"
+	CodeMethod              Code = "method_not_allowed"
 )
 
 // Error is an answer that may be shown to the operator who asked.

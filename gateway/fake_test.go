@@ -17,9 +17,10 @@ import (
 // fakeStore is a Store that holds links in memory and answers err to everything
 // where it is set.
 type fakeStore struct {
-	links map[ID]Link
-	now   time.Time
-	err   error
+	links    map[ID]Link
+	reserved map[string][]byte
+	now      time.Time
+	err      error
 
 	created []Link
 	secrets Secrets
@@ -40,6 +41,9 @@ func (s *fakeStore) Create(_ context.Context, link Link, secrets Secrets, life t
 	if s.err != nil {
 		return Link{}, s.err
 	}
+	if had, ok := s.links[link.ID]; ok {
+		return had, ErrExists
+	}
 	link.CreatedAt, link.ExpiresAt = s.now, s.now.Add(life)
 	s.created, s.secrets, s.life, s.by = append(s.created, link), secrets, life, by
 	s.links[link.ID] = link
@@ -57,6 +61,23 @@ func (s *fakeStore) Get(_ context.Context, id ID) (Link, error) {
 	}
 	return link, nil
 }
+
+func (s *fakeStore) Reserve(_ context.Context, name string, sealed []byte) ([]byte, error) {
+	if had, ok := s.reserved[name]; ok {
+		return had, nil
+	}
+	s.reserved[name] = sealed
+	return sealed, nil
+}
+
+func (s *fakeStore) Reserved(_ context.Context, name string) ([]byte, error) {
+	if had, ok := s.reserved[name]; ok {
+		return had, nil
+	}
+	return nil, ErrNotFound
+}
+
+func (s *fakeStore) Confirm(ctx context.Context, id ID) (Link, error) { return s.Get(ctx, id) }
 
 func (s *fakeStore) List(_ context.Context, q ListQuery) (ListPage, error) {
 	s.calls++
@@ -278,13 +299,13 @@ func newFixture(t *testing.T, change func(*Options)) *fixture {
 	t.Helper()
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	f := &fixture{
-		store: &fakeStore{links: map[ID]Link{}, now: now}, clicks: &fakeClicks{},
+		store: &fakeStore{links: map[ID]Link{}, reserved: map[string][]byte{}, now: now}, clicks: &fakeClicks{},
 		objects:  &fakeObjects{info: ObjectInfo{Size: 3, ETag: `"e"`, ContentType: "text/plain"}},
 		signer:   &fakePresigner{url: "https://s3.example.com/reports/q3.pdf?X-Amz-Signature=canary"},
 		registry: prometheus.NewRegistry(), now: now,
 	}
 	o := Options{
-		Links: f.store, Clicks: f.clicks, Cursors: f.store,
+		Links: f.store, Retries: f.store, Clicks: f.clicks, Cursors: f.store,
 		Storages: []*Storage{
 			{
 				Name: "main", Buckets: []string{"reports", "exports"}, Objects: f.objects, Presigner: f.signer,

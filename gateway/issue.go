@@ -32,6 +32,7 @@ type IssueRequest struct {
 	Confirm     bool
 	Allow       []string // CIDRs or addresses
 	NotBefore   *string  // RFC 3339
+	Retry       *Retry   // nil: to ask again makes another link
 }
 
 // Issued is a fresh link and the token that opens it, which exists nowhere else
@@ -75,6 +76,9 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 			Fields: []FieldError{{"key", string(CodeOutOfScope), "outside the objects of this key"}},
 		}
 	}
+	if issued, err := s.issuedBefore(ctx, req.Retry, storage); err != nil || issued.Token != "" {
+		return issued, err
+	}
 	terms, err := s.policy.Decide(actor, ref, req)
 	if err != nil {
 		return Issued{}, err
@@ -83,11 +87,11 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if err != nil {
 		return Issued{}, err
 	}
-	token, err := drawToken()
+	secrets, err := s.secretsFor(ctx, req.Passphrase)
 	if err != nil {
 		return Issued{}, err
 	}
-	secrets, err := s.secretsFor(ctx, req.Passphrase)
+	token, err := s.tokenFor(ctx, req.Retry)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -104,6 +108,8 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	}
 	link, err := s.store.Create(ctx, wanted, secrets, terms.Life, actor.origin())
 	switch {
+	case errors.Is(err, ErrExists) && req.Retry != nil: // another try came between
+		return s.issuedAs(ctx, token, storage)
 	case errors.Is(err, ErrNeverValid):
 		return Issued{}, invalidBecause(err, "not_before", "invalid", "the link would end before it begins")
 	case err != nil:

@@ -51,6 +51,7 @@ func (s *Storage) skew() (time.Duration, bool) {
 // otherwise.
 type Options struct {
 	Links    Store
+	Retries  Retries
 	Clicks   ClickStore
 	Cursors  Cursors
 	Storages []*Storage
@@ -80,6 +81,7 @@ type Options struct {
 // of who may and for how long. It is safe for concurrent use.
 type Service struct {
 	store         Store
+	retries       Retries
 	clicks        ClickStore
 	cursors       Cursors
 	storages      []*Storage
@@ -103,7 +105,7 @@ func (s *Service) Wait() { s.notes.Wait() }
 // New returns a Service over o.
 func New(o Options) *Service {
 	return &Service{
-		store: o.Links, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages, policy: o.Policy,
+		store: o.Links, retries: o.Retries, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages, policy: o.Policy,
 		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime,
 		checks: newChecks(o.ObjectCheck, o.Now), resumeWindow: o.ResumeWindow,
 		hasher: newHasher(max(o.Hashes, 1)), misses: NewGuesses(maxMisses, o.Now), insecure: o.Insecure,

@@ -33,6 +33,19 @@ type Store interface {
 	Audit(ctx context.Context, q AuditQuery) (AuditPage, error)
 }
 
+// Retries keeps what makes an issue safe to repeat.
+type Retries interface {
+	// Reserve keeps sealed under the name, for a day at most and never for longer
+	// than what became of a link is known, and returns it; or returns what is kept
+	// there already, as certain to stay as if it were kept now.
+	Reserve(ctx context.Context, name string, sealed []byte) ([]byte, error)
+	// Reserved returns what is kept under the name, or ErrNotFound.
+	Reserved(ctx context.Context, name string) ([]byte, error)
+	// Confirm is Get for who promises that the link is there: it is as certain to
+	// stay as after Create.
+	Confirm(ctx context.Context, id ID) (Link, error)
+}
+
 // Origin says who changes a link, and from where.
 type Origin struct {
 	Actor   string // name of the operator key

@@ -115,13 +115,13 @@ func TestBadRequests(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := in.post(t, g, "/api/v1/links", strings.NewReader(tt.body), "Content-Type", "application/json")
+			a := in.issue(t, g, strings.NewReader(tt.body), "Content-Type", "application/json")
 			wantProblem(t, a, tt.status, tt.field, tt.code)
 		})
 	}
 	t.Run("chunked over 1 MiB", func(t *testing.T) {
 		body := io.MultiReader(strings.NewReader(`{"note":"`), strings.NewReader(strings.Repeat("x", 2<<20)))
-		a := in.post(t, g, "/api/v1/links", body, "Content-Type", "application/json")
+		a := in.issue(t, g, body, "Content-Type", "application/json")
 		wantProblem(t, a, http.StatusRequestEntityTooLarge, "", "too_large")
 	})
 	for _, headers := range [][]string{
@@ -133,7 +133,7 @@ func TestBadRequests(t *testing.T) {
 		{"Content-Type", "application/json", "Content-Type", "application/json"},
 	} {
 		t.Run(strings.Join(headers, " "), func(t *testing.T) {
-			a := in.post(t, g, "/api/v1/links", strings.NewReader(object("")), headers...)
+			a := in.issue(t, g, strings.NewReader(object("")), headers...)
 			wantProblem(t, a, http.StatusUnsupportedMediaType, "", "unsupported_media_type")
 		})
 	}
@@ -154,12 +154,12 @@ func manyLabels(n int) string {
 	return strings.Join(labels, ",")
 }
 
-// post sends a body with the operator key.
-func (in *installation) post(t *testing.T, g *instance, path string, body io.Reader, headers ...string) answer {
+// issue sends the body of an issue with the operator key.
+func (in *installation) issue(t *testing.T, g *instance, body io.Reader, headers ...string) answer {
 	t.Helper()
 	c := unfollowed()
 	defer c.CloseIdleConnections()
-	a, err := ask(t.Context(), c, http.MethodPost, g.operator+path, body,
+	a, err := ask(t.Context(), c, http.MethodPost, g.operator+"/api/v1/links", body,
 		append(slices.Clone(headers), "Authorization", "Bearer "+in.key)...)
 	if err != nil {
 		t.Fatal(err)

@@ -159,7 +159,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 		return nil, err
 	}
 	domain := gateway.New(gateway.Options{
-		Links: store, Clicks: store, Cursors: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
+		Links: store, Retries: store, Clicks: store, Cursors: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
 		Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime, ObjectCheck: cfg.Redirect.ObjectCheck,
 		ResumeWindow: cfg.Redirect.ResumeWindow, Hashes: runtime.GOMAXPROCS(0),
 		Insecure: cfg.Public.ClearText(), Metrics: metrics, Logger: log, Now: time.Now,

@@ -213,18 +213,36 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("the cable") }
 
-func TestIdempotencyKeyIsRefusedByName(t *testing.T) {
+func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{"", "k", strings.Repeat("k", 200)} {
-		b := newBench(t, nil)
-		a := b.operator(opsKey, "POST", "/api/v1/links", `{"bucket":"exports","key":"a"}`, "Content-Type", "application/json", "Idempotency-Key", value)
-		if a.status != 422 || len(b.redis.links) != 0 {
-			t.Errorf("%q: got %d with %d links", value, a.status, len(b.redis.links))
-			continue
+	b := newBench(t, nil)
+	issue := func(body string, keys ...string) answer {
+		headers := []string{"Content-Type", "application/json"}
+		for _, key := range keys {
+			headers = append(headers, "Idempotency-Key", key)
 		}
-		if p := a.problem(t); len(p.Errors) != 1 || p.Errors[0].Field != "Idempotency-Key" || p.Errors[0].Code != "not_available" {
-			t.Errorf("%q: got %+v", value, p)
+		return b.operator(opsKey, "POST", "/api/v1/links", body, headers...)
+	}
+	for _, keys := range [][]string{{""}, {strings.Repeat("k", 129)}, {"a\tb"}, {"\u00e9"}, {"k", "k"}, {"k", "l"}} {
+		a := issue(`{"bucket":"exports","key":"a"}`, keys...)
+		if p := a.problem(t); a.status != 422 || len(p.Errors) != 1 || p.Errors[0].Field != "Idempotency-Key" || p.Errors[0].Code != "invalid" {
+			t.Errorf("%q: got %d %+v", keys, a.status, p)
 		}
+	}
+	if len(b.redis.links) != 0 {
+		t.Fatalf("%d links were issued", len(b.redis.links))
+	}
+	longest := "~ " + strings.Repeat("k", 126)
+	first := issue(`{"bucket":"exports","key":"a","labels":{"x":"1","y":"2"}}`, longest)
+	// Another order and other blanks are no other request.
+	second := issue(`{ "labels": {"y":"2","x":"1"}, "key":"a", "bucket":"exports" }`, longest)
+	if first.status != 201 || second.status != 201 || first.body != second.body ||
+		first.header.Get("Location") != second.header.Get("Location") || len(b.redis.links) != 1 {
+		t.Errorf("got %d %s, then %d %s, with %d links", first.status, first.body, second.status, second.body, len(b.redis.links))
+	}
+	other := issue(`{"bucket":"exports","key":"b"}`, longest)
+	if p := other.problem(t); other.status != 409 || p.Code != "idempotency_conflict" {
+		t.Errorf("another body: got %d %+v", other.status, p)
 	}
 }
 

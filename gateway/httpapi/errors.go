@@ -35,7 +35,7 @@ func statusOf(code gateway.Code) int {
 		return http.StatusNotFound
 	case gateway.CodeMethod:
 		return http.StatusMethodNotAllowed
-	case gateway.CodeNotActive:
+	case gateway.CodeNotActive, gateway.CodeIdempotencyConflict:
 		return http.StatusConflict
 	case gateway.CodeRateLimited:
 		return http.StatusTooManyRequests

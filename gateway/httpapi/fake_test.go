@@ -37,10 +37,11 @@ const (
 // fakeRedis is the Store and the ClickStore: links in memory, and one verdict
 // for every click.
 type fakeRedis struct {
-	mu    sync.Mutex
-	links map[gateway.ID]gateway.Link
-	err   error  // of every call
-	panic string // what every call panics with, where it is not empty
+	mu       sync.Mutex
+	links    map[gateway.ID]gateway.Link
+	reserved map[string][]byte
+	err      error  // of every call
+	panic    string // what every call panics with, where it is not empty
 
 	outcome  gateway.Outcome // of every click
 	confirms bool            // whether the link needs confirmation: outcome is then what a GET gets
@@ -119,6 +120,22 @@ func (r *fakeRedis) Get(_ context.Context, id gateway.ID) (gateway.Link, error) 
 		return link, gateway.ErrNotFound
 	}
 	return link, nil
+}
+
+func (r *fakeRedis) Reserve(_ context.Context, name string, sealed []byte) ([]byte, error) {
+	r.reserved[name] = sealed
+	return sealed, r.begin()
+}
+
+func (r *fakeRedis) Reserved(_ context.Context, name string) ([]byte, error) {
+	if had, ok := r.reserved[name]; ok {
+		return had, r.begin()
+	}
+	return nil, gateway.ErrNotFound
+}
+
+func (r *fakeRedis) Confirm(ctx context.Context, id gateway.ID) (gateway.Link, error) {
+	return r.Get(ctx, id)
 }
 
 func (r *fakeRedis) List(_ context.Context, q gateway.ListQuery) (gateway.ListPage, error) {
@@ -240,7 +257,7 @@ type bench struct {
 func newBench(t *testing.T, change func(*Options)) *bench {
 	t.Helper()
 	b := &bench{
-		redis:   &fakeRedis{links: map[gateway.ID]gateway.Link{}, outcome: gateway.OutcomeRedirected},
+		redis:   &fakeRedis{links: map[gateway.ID]gateway.Link{}, reserved: map[string][]byte{}, outcome: gateway.OutcomeRedirected},
 		storage: &fakeStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(),
 		readiness: api.Readiness{Ready: true, Redis: "ok", Storages: map[string]string{"main": "ok"}},
 	}
@@ -251,7 +268,7 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	}
 	o := Options{
 		Service: gateway.New(gateway.Options{
-			Links: b.redis, Clicks: b.redis, Cursors: b.redis, Lifetime: 30 * time.Second, MediaLifetime: time.Minute,
+			Links: b.redis, Retries: b.redis, Clicks: b.redis, Cursors: b.redis, Lifetime: 30 * time.Second, MediaLifetime: time.Minute,
 			ResumeWindow: 10 * time.Minute, Hashes: 1,
 			Storages: []*gateway.Storage{{Name: "main", Buckets: []string{"reports", "exports"}, Objects: b.storage, Presigner: b.storage, Timeout: time.Minute}},
 			Policy: gateway.Policy{MaxExpiry: 168 * time.Hour, Presets: map[string]time.Duration{

@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,11 +21,12 @@ const defaultLimit = 50
 
 // issueLink answers POST /api/v1/links.
 func (a *API) issueLink(c echo.Context) error {
-	if len(c.Request().Header.Values("Idempotency-Key")) > 0 {
-		return notAvailable("Idempotency-Key", "retries made safe by a key are not available in this version; leave the header out")
-	}
 	var body api.IssueRequest
 	if err := decode(c, &body); err != nil {
+		return err
+	}
+	retry, err := retryOf(c.Request(), &body)
+	if err != nil {
 		return err
 	}
 	issued, err := a.o.Service.Issue(c.Request().Context(), actorOf(c), &gateway.IssueRequest{
@@ -32,6 +35,7 @@ func (a *API) issueLink(c echo.Context) error {
 		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin, VersionID: body.VersionID,
 		Note: body.Note, Labels: body.Labels,
 		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Allow: body.Allow, NotBefore: body.NotBefore,
+		Retry: retry,
 	})
 	if err != nil {
 		return err
@@ -43,12 +47,27 @@ func (a *API) issueLink(c echo.Context) error {
 	return writeJSON(c, http.StatusCreated, api.MediaType, link)
 }
 
-// notAvailable refuses one field by name.
-func notAvailable(field, message string) error {
-	return &gateway.Error{
-		Code: gateway.CodeInvalid, Message: message,
-		Fields: []gateway.FieldError{{Field: field, Code: "not_available", Message: message}},
+// idempotencyKey is what the header of that name may be: 1 to 128 printable
+// characters of ASCII.
+var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
+
+// retryOf returns what makes an issue safe to repeat, nil where the request does not
+// ask for it. The body is compared as it was read: other blanks, or another order of
+// its fields, make no other request.
+func retryOf(r *http.Request, body *api.IssueRequest) (*gateway.Retry, error) {
+	values := r.Header["Idempotency-Key"]
+	if len(values) == 0 {
+		return nil, nil //nolint:nilnil // As gateway.IssueRequest has it.
 	}
+	if len(values) > 1 || !idempotencyKey.MatchString(values[0]) {
+		return nil, gateway.Invalid("Idempotency-Key", "invalid", "the header stands once and has 1 to 128 printable characters of ASCII")
+	}
+	request, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	key, _ := bearer(r.Header["Authorization"])
+	return gateway.NewRetry(key, values[0], request)
 }
 
 // listLinks answers GET /api/v1/links.

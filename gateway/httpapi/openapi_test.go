@@ -153,7 +153,7 @@ func TestDescriptionHasEveryValueOfClosedSets(t *testing.T) {
 		{"IssueRequest.preset", schemas["IssueRequest"].Properties["preset"].Enum, gateway.Presets()},
 		{"Link.preset", schemas["Link"].Properties["preset"].Enum, append(gateway.Presets(), gateway.PresetCustom)},
 		{"Problem.code", schemas["Problem"].Properties["code"].Enum, []string{
-			"bad_request", "unauthorized", "forbidden", "out_of_scope", "not_found", "method_not_allowed", "not_active",
+			"bad_request", "unauthorized", "forbidden", "out_of_scope", "not_found", "method_not_allowed", "not_active", "idempotency_conflict",
 			"invalid", "too_large", "unsupported_media_type", "rate_limited", "unavailable", "not_confirmed", "internal",
 		}},
 	}

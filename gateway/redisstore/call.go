@@ -14,31 +14,34 @@ import (
 
 // The calls that Options.Observe is told of.
 const (
-	callAdmit   = "admit"
-	callSpend   = "spend"
-	callTry     = "try"
-	callUntry   = "untry"
-	callNote    = "note"
-	callCreate  = "create"
-	callGet     = "get"
-	callList    = "list"
-	callChange  = "change"
-	callRevoke  = "revoke"
-	callBulk    = "revoke_all"
-	callEvents  = "events"
-	callAudit   = "audit"
-	callDaily   = "daily"
-	callActive  = "active"
-	callDropped = "dropped"
-	callReady   = "ready"
-	callInspect = "inspect"
+	callAdmit    = "admit"
+	callSpend    = "spend"
+	callTry      = "try"
+	callUntry    = "untry"
+	callNote     = "note"
+	callReserve  = "reserve"
+	callReserved = "reserved"
+	callConfirm  = "confirm"
+	callCreate   = "create"
+	callGet      = "get"
+	callList     = "list"
+	callChange   = "change"
+	callRevoke   = "revoke"
+	callBulk     = "revoke_all"
+	callEvents   = "events"
+	callAudit    = "audit"
+	callDaily    = "daily"
+	callActive   = "active"
+	callDropped  = "dropped"
+	callReady    = "ready"
+	callInspect  = "inspect"
 )
 
 // Calls lists every call that Options.Observe is told of.
 func Calls() []string {
 	return []string{
 		callAdmit, callSpend, callTry, callUntry, callNote,
-		callCreate, callGet, callList, callChange, callRevoke, callBulk, callEvents, callAudit,
+		callReserve, callReserved, callConfirm, callCreate, callGet, callList, callChange, callRevoke, callBulk, callEvents, callAudit,
 		callDaily, callActive, callDropped, callReady, callInspect,
 	}
 }

@@ -57,6 +57,10 @@ func (k keys) spent(id gateway.ID) string { return k.in(partition(id), "s:"+id.S
 // lua/try.lua. TTL: the link's expiry.
 func (k keys) tries(id gateway.ID) string { return k.in(partition(id), "t:"+id.String()) }
 
+// retry is a string: what makes an issue safe to repeat, sealed by who asked. TTL:
+// maxReserved at most.
+func (k keys) retry(name string) string { return k.prefix + ":retry:" + name }
+
 // operations is a stream: operators' events of a partition's links. No TTL; it
 // is trimmed by age as it is written.
 func (k keys) operations(p int) string { return k.in(p, "ops") }

@@ -20,6 +20,7 @@ type script struct {
 // the heads of their files.
 type scripts struct {
 	admit, spend, note, try, untry    script
+	reserve, confirm                  script
 	create, change, revoke, revokeAll script
 	read, events, page                script
 	active, horizon, rights           script
@@ -34,6 +35,8 @@ func compile() (scripts, error) {
 		&s.note:      {"codec", "event", "note"},
 		&s.try:       {"codec", "try"},
 		&s.untry:     {"untry"},
+		&s.reserve:   {"reserve"},
+		&s.confirm:   {"codec", "view", "confirm"},
 		&s.create:    {"codec", "view", "operation", "live", "keep", "terms", "create"},
 		&s.change:    {"codec", "view", "operation", "live", "keep", "useup", "terms", "insert", "change"},
 		&s.revoke:    {"codec", "event", "view", "operation", "live", "end", "revoke"},

@@ -52,6 +52,7 @@ type Store struct {
 
 var (
 	_ gateway.Store      = (*Store)(nil)
+	_ gateway.Retries    = (*Store)(nil)
 	_ gateway.ClickStore = (*Store)(nil)
 	_ gateway.Cursors    = (*Store)(nil)
 )

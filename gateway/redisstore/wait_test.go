@@ -46,6 +46,15 @@ func TestWaitReplicas(t *testing.T) {
 					_, err := s.Create(t.Context(), newLink(t), gateway.Secrets{}, time.Hour, operator())
 					return err
 				},
+				"reserve": func() error {
+					_, err := s.Reserve(t.Context(), "name", []byte("sealed"))
+					return err
+				},
+				"reserve again": func() error {
+					_, err := s.Reserve(t.Context(), "name", []byte("another"))
+					return err
+				},
+				"confirm": func() error { _, err := s.Confirm(t.Context(), other.ID); return err },
 				"change": func() error {
 					_, err := s.Change(t.Context(), other.ID, gateway.Change{Note: &note}, operator())
 					return err
