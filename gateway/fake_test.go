@@ -19,6 +19,7 @@ import (
 type fakeStore struct {
 	links    map[ID]Link
 	reserved map[string][]byte
+	age      time.Duration // of every reservation
 	now      time.Time
 	err      error
 
@@ -70,11 +71,11 @@ func (s *fakeStore) Reserve(_ context.Context, name string, sealed []byte) ([]by
 	return sealed, nil
 }
 
-func (s *fakeStore) Reserved(_ context.Context, name string) ([]byte, error) {
+func (s *fakeStore) Reserved(_ context.Context, name string) ([]byte, time.Duration, error) {
 	if had, ok := s.reserved[name]; ok {
-		return had, nil
+		return had, s.age, nil
 	}
-	return nil, ErrNotFound
+	return nil, 0, ErrNotFound
 }
 
 func (s *fakeStore) Confirm(ctx context.Context, id ID) (Link, error) { return s.Get(ctx, id) }

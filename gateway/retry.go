@@ -9,7 +9,13 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"time"
 )
+
+// maxUndone is how long after the first try a link that is not there is still made.
+// Later it may have been made, revoked and forgotten: then its token must stay dead.
+// No configuration forgets a link within an hour.
+const maxUndone = 30 * time.Minute
 
 // Retry makes an issue safe to repeat: whoever repeats it under the same key gets
 // the link that the first one made, or was about to make. What is kept for that
@@ -72,7 +78,7 @@ func (s *Service) issuedBefore(ctx context.Context, retry *Retry, storage *Stora
 	if retry == nil {
 		return Issued{}, nil
 	}
-	sealed, err := s.retries.Reserved(ctx, retry.name)
+	sealed, age, err := s.retries.Reserved(ctx, retry.name)
 	if errors.Is(err, ErrNotFound) {
 		return Issued{}, nil
 	}
@@ -84,10 +90,13 @@ func (s *Service) issuedBefore(ctx context.Context, retry *Retry, storage *Stora
 		return Issued{}, err
 	}
 	issued, err := s.issuedAs(ctx, token, storage)
-	if errors.Is(err, ErrNotFound) {
-		return Issued{}, nil
+	if !errors.Is(err, ErrNotFound) {
+		return issued, err
 	}
-	return issued, err
+	if age > maxUndone {
+		return Issued{}, Errorf(CodeIdempotencyConflict, "the link of that Idempotency-Key is not known any more; ask under another one")
+	}
+	return Issued{}, nil
 }
 
 // issuedAs returns the link of a token that was issued before, as certain to stay

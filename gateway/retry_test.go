@@ -87,6 +87,27 @@ func TestRetryFinishesWhatWasLeftUndone(t *testing.T) {
 	}
 }
 
+// A link that was made, revoked and forgotten is not brought back by a late retry.
+func TestLateRetryBringsNothingBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	first, err := issueAgain(t, f, retryOf(t, "operator", "k", "body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.store.age = 23 * time.Hour
+	if again, err := issueAgain(t, f, retryOf(t, "operator", "k", "body")); err != nil || again.Token != first.Token {
+		t.Errorf("while it is known: %v", err)
+	}
+	delete(f.store.links, first.Link.ID)
+	f.store.age = maxUndone + 1
+	_, err = issueAgain(t, f, retryOf(t, "operator", "k", "body"))
+	wantCode(t, err, CodeIdempotencyConflict)
+	if len(f.store.links) != 0 {
+		t.Error("the token lives again")
+	}
+}
+
 // racing is a store in which another try comes between the look and the reservation.
 type racing struct {
 	*fakeStore

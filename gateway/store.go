@@ -35,12 +35,12 @@ type Store interface {
 
 // Retries keeps what makes an issue safe to repeat.
 type Retries interface {
-	// Reserve keeps sealed under the name, for a day at most and never for longer
-	// than what became of a link is known, and returns it; or returns what is kept
-	// there already, as certain to stay as if it were kept now.
+	// Reserve keeps sealed under the name, for a day, and returns it; or returns what
+	// is kept there already, as certain to stay as if it were kept now.
 	Reserve(ctx context.Context, name string, sealed []byte) ([]byte, error)
-	// Reserved returns what is kept under the name, or ErrNotFound.
-	Reserved(ctx context.Context, name string) ([]byte, error)
+	// Reserved returns what is kept under the name, and for how long it has been, or
+	// ErrNotFound.
+	Reserved(ctx context.Context, name string) (sealed []byte, age time.Duration, err error)
 	// Confirm is Get for who promises that the link is there: it is as certain to
 	// stay as after Create.
 	Confirm(ctx context.Context, id ID) (Link, error)

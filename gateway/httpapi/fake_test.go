@@ -127,11 +127,11 @@ func (r *fakeRedis) Reserve(_ context.Context, name string, sealed []byte) ([]by
 	return sealed, r.begin()
 }
 
-func (r *fakeRedis) Reserved(_ context.Context, name string) ([]byte, error) {
+func (r *fakeRedis) Reserved(_ context.Context, name string) ([]byte, time.Duration, error) {
 	if had, ok := r.reserved[name]; ok {
-		return had, r.begin()
+		return had, 0, r.begin()
 	}
-	return nil, gateway.ErrNotFound
+	return nil, 0, gateway.ErrNotFound
 }
 
 func (r *fakeRedis) Confirm(ctx context.Context, id gateway.ID) (gateway.Link, error) {

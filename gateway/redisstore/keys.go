@@ -58,7 +58,7 @@ func (k keys) spent(id gateway.ID) string { return k.in(partition(id), "s:"+id.S
 func (k keys) tries(id gateway.ID) string { return k.in(partition(id), "t:"+id.String()) }
 
 // retry is a string: what makes an issue safe to repeat, sealed by who asked. TTL:
-// maxReserved at most.
+// reservedFor.
 func (k keys) retry(name string) string { return k.prefix + ":retry:" + name }
 
 // operations is a stream: operators' events of a partition's links. No TTL; it

@@ -2,19 +2,15 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"keyhole/gateway"
 )
 
-// maxReserved is how long a reservation is kept at most.
-const maxReserved = 24 * time.Hour
+// reservedFor is how long a reservation is kept.
+const reservedFor = 24 * time.Hour
 
-// Reserve implements gateway.Retries. A reservation goes before any history can: or
-// a retry would bring back a link that was revoked and is forgotten.
+// Reserve implements gateway.Retries.
 func (s *Store) Reserve(ctx context.Context, name string, sealed []byte) (_ []byte, err error) {
 	defer s.observe(callReserve, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -23,7 +19,7 @@ func (s *Store) Reserve(ctx context.Context, name string, sealed []byte) (_ []by
 		return nil, err
 	}
 	v, err := s.write(ctx, s.client.rest, s.scripts.reserve, true, []string{s.keys.retry(name)},
-		sealed, min(maxReserved, s.options.Retention).Milliseconds())
+		sealed, reservedFor.Milliseconds())
 	if err != nil {
 		return nil, unavailable("reserve", err)
 	}
@@ -35,21 +31,26 @@ func (s *Store) Reserve(ctx context.Context, name string, sealed []byte) (_ []by
 }
 
 // Reserved implements gateway.Retries.
-func (s *Store) Reserved(ctx context.Context, name string) (_ []byte, err error) {
+func (s *Store) Reserved(ctx context.Context, name string) (_ []byte, _ time.Duration, err error) {
 	defer s.observe(callReserved, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	kept, err := s.client.rest.Get(ctx, s.keys.retry(name)).Bytes()
-	switch {
-	case errors.Is(err, redis.Nil):
-		return nil, gateway.ErrNotFound
-	case err != nil:
-		return nil, unavailable("reserved", err)
+	v, err := run(ctx, s.client.rest, s.scripts.reserved, true, []string{s.keys.retry(name)})
+	if err != nil {
+		return nil, 0, unavailable("reserved", err)
 	}
-	return kept, nil
+	r := replyOf(v)
+	kept, left := r.text(), r.number()
+	if r.err != nil {
+		return nil, 0, unavailable("reserved", r.err)
+	}
+	if kept == "" {
+		return nil, 0, gateway.ErrNotFound
+	}
+	return []byte(kept), reservedFor - time.Duration(left)*time.Millisecond, nil
 }
 
 // Confirm implements gateway.Retries.

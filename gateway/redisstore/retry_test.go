@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"keyhole/gateway"
-	"keyhole/gateway/redisstore"
-	"keyhole/gateway/redisstore/redistest"
 )
 
 // TestReserve keeps the first of all that are to be kept under one name.
@@ -21,7 +19,7 @@ func TestReserve(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := open(t, start(t).client)
-			if _, err := s.Reserved(t.Context(), "n"); !errors.Is(err, gateway.ErrNotFound) {
+			if _, _, err := s.Reserved(t.Context(), "n"); !errors.Is(err, gateway.ErrNotFound) {
 				t.Fatalf("before: got %v, want ErrNotFound", err)
 			}
 			kept := make([][]byte, 20)
@@ -35,7 +33,7 @@ func TestReserve(t *testing.T) {
 				})
 			}
 			asking.Wait()
-			after, err := s.Reserved(t.Context(), "n")
+			after, _, err := s.Reserved(t.Context(), "n")
 			if err != nil || slices.ContainsFunc(kept, func(b []byte) bool { return !bytes.Equal(b, after) }) {
 				t.Errorf("kept %q, %v; answered %q", after, err, kept)
 			}
@@ -46,23 +44,25 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// TestReservationGoesBeforeTheHistory keeps a reservation for a day at most, and for
-// no longer than a link is known after its end, repeats included.
-func TestReservationGoesBeforeTheHistory(t *testing.T) {
+// TestReservationAges tells how old a reservation is, by Redis' clock, which a repeat
+// does not make younger.
+func TestReservationAges(t *testing.T) {
 	t.Parallel()
-	node := redistest.StartSingle(t)
-	for retention, want := range map[time.Duration]time.Duration{30 * 24 * time.Hour: 24 * time.Hour, time.Hour: time.Hour} {
-		prefix := newPrefix()
-		s := open(t, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix(prefix), func(o *redisstore.Options) { o.Retention = retention })
-		for range 2 {
-			if _, err := s.Reserve(t.Context(), "n", []byte("sealed")); err != nil {
-				t.Fatal(err)
-			}
-		}
-		ms, err := strconv.ParseInt(node.MustDo(t, "PTTL", prefix+":retry:n"), 10, 64)
-		if left := time.Duration(ms) * time.Millisecond; err != nil || left > want || left < want-time.Minute {
-			t.Errorf("with a retention of %v it is kept for %v, want %v; %v", retention, left, want, err)
-		}
+	c := startClock(t)
+	s := open(t, c.client)
+	if _, err := s.Reserve(t.Context(), "n", []byte("sealed")); err != nil {
+		t.Fatal(err)
+	}
+	c.step(23 * time.Hour)
+	if _, err := s.Reserve(t.Context(), "n", []byte("another")); err != nil {
+		t.Fatal(err)
+	}
+	if kept, age, err := s.Reserved(t.Context(), "n"); err != nil || string(kept) != "sealed" || age != 23*time.Hour {
+		t.Errorf("got %q of %v, %v; want it of 23h", kept, age, err)
+	}
+	c.step(time.Hour)
+	if _, _, err := s.Reserved(t.Context(), "n"); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("after a day: got %v, want ErrNotFound", err)
 	}
 }
 

@@ -20,7 +20,7 @@ type script struct {
 // the heads of their files.
 type scripts struct {
 	admit, spend, note, try, untry    script
-	reserve, confirm                  script
+	reserve, reserved, confirm        script
 	create, change, revoke, revokeAll script
 	read, events, page                script
 	active, horizon, rights           script
@@ -36,6 +36,7 @@ func compile() (scripts, error) {
 		&s.try:       {"codec", "try"},
 		&s.untry:     {"untry"},
 		&s.reserve:   {"reserve"},
+		&s.reserved:  {"codec", "reserved"},
 		&s.confirm:   {"codec", "view", "confirm"},
 		&s.create:    {"codec", "view", "operation", "live", "keep", "terms", "create"},
 		&s.change:    {"codec", "view", "operation", "live", "keep", "useup", "terms", "insert", "change"},
