@@ -38,7 +38,7 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 		change.MaxClicks = *req.MaxClicks
 	}
 	if req.ExpiresIn != nil {
-		if change.Life, change.Longest, err = s.policy.extend(actor, &link, *req.ExpiresIn); err != nil {
+		if change.Life, change.Longest, err = s.policy.Load().extend(actor, &link, *req.ExpiresIn); err != nil {
 			return Link{}, err
 		}
 	}

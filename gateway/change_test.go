@@ -78,12 +78,12 @@ func TestExtendBySensitivity(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	link := Link{Ref: ObjectRef{Storage: "main", Bucket: "reports", Key: "a/invoices/1"}, Sensitive: new(false)}
-	if _, _, err := f.service.policy.extend(everything(), &link, "48h"); err == nil {
+	if _, _, err := f.service.policy.Load().extend(everything(), &link, "48h"); err == nil {
 		t.Error("a link to what the policy holds sensitive by now lives longer than a day")
 	}
 	actor := everything()
 	actor.MaxExpiry = 2 * time.Hour
-	life, longest, err := f.service.policy.extend(actor, &link, "1h")
+	life, longest, err := f.service.policy.Load().extend(actor, &link, "1h")
 	if err != nil || life != time.Hour || longest != 2*time.Hour {
 		t.Errorf("got %v of %v, %v", life, longest, err)
 	}

@@ -79,7 +79,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if issued, err := s.issuedBefore(ctx, req.Retry, storage); err != nil || issued.Token != "" {
 		return issued, err
 	}
-	terms, err := s.policy.Decide(actor, ref, req)
+	terms, err := s.policy.Load().Decide(actor, ref, req)
 	if err != nil {
 		return Issued{}, err
 	}

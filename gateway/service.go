@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"keyhole/signer"
@@ -85,7 +86,7 @@ type Service struct {
 	clicks        ClickStore
 	cursors       Cursors
 	storages      []*Storage
-	policy        Policy
+	policy        atomic.Pointer[Policy]
 	lifetime      time.Duration
 	mediaLifetime time.Duration
 	checks        *checks
@@ -104,14 +105,19 @@ func (s *Service) Wait() { s.notes.Wait() }
 
 // New returns a Service over o.
 func New(o Options) *Service {
-	return &Service{
-		store: o.Links, retries: o.Retries, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages, policy: o.Policy,
+	s := &Service{
+		store: o.Links, retries: o.Retries, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages,
 		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime,
 		checks: newChecks(o.ObjectCheck, o.Now), resumeWindow: o.ResumeWindow,
 		hasher: newHasher(max(o.Hashes, 1)), misses: NewGuesses(maxMisses, o.Now), insecure: o.Insecure,
 		metrics: o.Metrics, log: o.Logger, now: o.Now,
 	}
+	s.SetPolicy(o.Policy)
+	return s
 }
+
+// SetPolicy is the policy for what is asked from now on.
+func (s *Service) SetPolicy(p Policy) { s.policy.Store(&p) }
 
 // storage returns the storage of that name, or nil.
 func (s *Service) storage(name string) *Storage {

@@ -44,7 +44,7 @@ func newKeyNew(world *surroundings) *cobra.Command {
 				return usage("a key needs a name of 1 to 63 letters, digits, dots, underscores and hyphens", "give one by --name, such as --name ci")
 			}
 			secret := newOperatorKey()
-			fmt.Fprint(world.stderr, "# Add this to the service's configuration, under operator.keys, and restart it:\n")
+			fmt.Fprint(world.stderr, "# Add this to the service's configuration, under operator.keys; it is taken up within seconds:\n")
 			if err := writeKeyStanza(world.stderr, name, secret); err != nil {
 				return err
 			}

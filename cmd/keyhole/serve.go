@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +24,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/audit"
 	"keyhole/gateway/httpapi"
+	"keyhole/gateway/redisstore"
 )
 
 const (
@@ -43,7 +47,11 @@ func newServe(world *surroundings) *cobra.Command {
 		Args:  exactly(0, "flags alone"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path = cmp.Or(path, world.getenv("KEYHOLE_CONFIG"), "keyhole.yaml")
-			cfg, warnings, err := config.Load(config.LoadOptions{Path: path, Environ: world.environ})
+			load := func() (*config.Config, []config.Warning, error) {
+				return config.Load(config.LoadOptions{Path: path, Environ: world.environ})
+			}
+			read := stat(path)
+			cfg, warnings, err := load()
 			if check || err != nil {
 				for _, w := range warnings {
 					fmt.Fprintf(world.stderr, "warning: %s\n", w)
@@ -62,7 +70,7 @@ func newServe(world *surroundings) *cobra.Command {
 			for _, w := range warnings {
 				log.Warn("configuration", "key", w.Path, "warning", w.Message)
 			}
-			return runServe(cmd.Context(), cfg, log)
+			return runServe(cmd.Context(), cfg, log, newReloader(path, load, cfg, read, log))
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "", "the configuration file (default $KEYHOLE_CONFIG or keyhole.yaml)")
@@ -83,12 +91,20 @@ func configError(path string, err error) error {
 	return &hinted{err: err, hint: "correct what is named; keyhole serve --check tries it without starting", code: exitUsage}
 }
 
-// runServe runs the service until ctx ends, then drains and stops it.
-func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+// runServe runs the service until ctx ends, then drains and stops it. Meanwhile
+// the configuration is reloaded where it changes, and on SIGHUP.
+func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger, r *reloader) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	s, err := start(ctx, cfg, nil, log)
 	if err != nil {
 		return err
 	}
+	r.service = s
+	reloading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go r.run(reloading, hangups)
 	select {
 	case <-ctx.Done():
 		log.Info("stopping", "drain", drainFor.String())
@@ -103,6 +119,10 @@ func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 
 // service is what start started.
 type service struct {
+	api       *httpapi.API
+	domain    *gateway.Service
+	store     *redisstore.Store
+	storages  []*storage
 	listeners *listeners
 	cleanups  *cleanups
 	health    *health
@@ -149,6 +169,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	}
 	registerStoreMetrics(registry, store, cfg.Redis.Timeout)
 
+	s.store, s.storages = store, storages
 	s.health = &health{store: store, storages: storages, log: log}
 	addresses, err := keepAddresses(ctx, background, cfg.Audit, store, log)
 	if err != nil {
@@ -158,15 +179,15 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	domain := gateway.New(gateway.Options{
+	s.domain = gateway.New(gateway.Options{
 		Links: store, Retries: store, Clicks: store, Cursors: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
 		Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime, ObjectCheck: cfg.Redirect.ObjectCheck,
 		ResumeWindow: cfg.Redirect.ResumeWindow, Hashes: runtime.GOMAXPROCS(0),
 		Insecure: cfg.Public.ClearText(), Metrics: metrics, Logger: log, Now: time.Now,
 	})
-	s.cleanups.add("events of clicks", func(context.Context) error { domain.Wait(); return nil })
-	api, err := httpapi.New(httpapi.Options{
-		Service:   domain,
+	s.cleanups.add("events of clicks", func(context.Context) error { s.domain.Wait(); return nil })
+	s.api, err = httpapi.New(httpapi.Options{
+		Service:   s.domain,
 		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Keys: keys,
 		KeepAddress: addresses.Address,
 		Ready:       s.health.readiness, Metrics: metrics,
@@ -188,12 +209,12 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 		s.cleanups.add("listener "+l.address(), l.stop)
 	}
 	if on.metrics != nil {
-		on.metrics.serve(api.Health(), config.TLS{}, s.failed)
+		on.metrics.serve(s.api.Health(), config.TLS{}, s.failed)
 		log.Info("listening", "for", "metrics", "address", on.metrics.address())
 	}
-	on.operator.serve(api.Operator(), cfg.Operator.TLS, s.failed)
+	on.operator.serve(s.api.Operator(), cfg.Operator.TLS, s.failed)
 	on.public.net.blind = cfg.Public.TLS.CertFile == "" // a click goes on when its recipient hangs up
-	on.public.serve(api.Public(), cfg.Public.TLS, s.failed)
+	on.public.serve(s.api.Public(), cfg.Public.TLS, s.failed)
 	log.Info("listening", "for", "operators", "address", on.operator.address())
 	log.Info("listening", "for", "recipients", "address", on.public.address(), "url", cfg.Public.URL)
 	return s, nil

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,7 +31,7 @@ type storage struct {
 	objects     *objects.Storage
 	signer      *signer.Signer
 	clock       *signer.Clock
-	credentials *signer.Credentials
+	credentials *exchangeable
 	roots       *x509.CertPool // of ca_file; nil: the system's
 }
 
@@ -61,9 +62,8 @@ func openStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 		return nil, err
 	}
 	s := &storage{name: c.Name, buckets: c.Buckets, timeout: c.Timeout, clock: signer.NewClock(time.Now), roots: roots}
-	if s.credentials, err = signer.NewCredentials(ctx, signer.CredentialOptions{
-		AccessKeyID: c.AccessKeyID, Secret: secretOf(c), SecretFile: c.SecretAccessKeyFile, Region: c.Region, Clock: s.clock,
-	}); err != nil {
+	s.credentials = &exchangeable{}
+	if err := s.setCredentials(ctx, c); err != nil {
 		return nil, err
 	}
 	if s.signer, err = newSigner(ctx, c, s.credentials, s.clock); err != nil {
@@ -78,6 +78,29 @@ func openStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 		},
 	})
 	return s, nil
+}
+
+// exchangeable is a storage's credentials, which a reload exchanges for others.
+type exchangeable struct {
+	atomic.Pointer[signer.Credentials]
+}
+
+// Retrieve implements aws.CredentialsProvider.
+func (e *exchangeable) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	return e.Load().Retrieve(ctx)
+}
+
+// setCredentials signs with the credentials of a configuration from now on. With an
+// error those of before go on.
+func (s *storage) setCredentials(ctx context.Context, c *config.Storage) error {
+	credentials, err := signer.NewCredentials(ctx, signer.CredentialOptions{
+		AccessKeyID: c.AccessKeyID, Secret: secretOf(c), SecretFile: c.SecretAccessKeyFile, Region: c.Region, Clock: s.clock,
+	})
+	if err != nil {
+		return err
+	}
+	s.credentials.Store(credentials)
+	return nil
 }
 
 // newSigner makes what signs a storage's URLs, for the endpoint that recipients reach.

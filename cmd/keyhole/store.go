@@ -36,13 +36,18 @@ func openStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (
 		return nil, nil, err
 	}
 	store, err := redisstore.New(client, redisstore.Options{
-		Prefix: c.Prefix, MaxLife: cfg.Policy.MaxExpiry, Retention: cfg.Policy.Retention,
+		Prefix: c.Prefix, Lives: livesOf(cfg),
 		MaxClickEvents: cfg.Audit.MaxEntries, WaitReplicas: c.WaitReplicas, Logger: log, Observe: metrics.RedisCall,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, client.Close())
 	}
 	return client, store, nil
+}
+
+// livesOf returns how long links live by the configuration.
+func livesOf(cfg *config.Config) redisstore.Lives {
+	return redisstore.Lives{Longest: cfg.Policy.MaxExpiry, Retention: cfg.Policy.Retention}
 }
 
 // redisTLS returns how to speak TLS with Redis, nil for not at all.

@@ -172,9 +172,10 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		sum := sha256.Sum256([]byte(presented))
 		var found *OperatorKey
-		for i := range a.o.Keys {
-			if subtle.ConstantTimeCompare(sum[:], a.o.Keys[i].SHA256[:]) == 1 {
-				found = &a.o.Keys[i]
+		keys := *a.keys.Load()
+		for i := range keys {
+			if subtle.ConstantTimeCompare(sum[:], keys[i].SHA256[:]) == 1 {
+				found = &keys[i]
 			}
 		}
 		if found == nil {

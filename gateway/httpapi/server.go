@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -34,7 +35,8 @@ type Options struct {
 	PublicURL string
 	// TrustedProxies are the peers whose X-Forwarded-For is believed; empty: none.
 	TrustedProxies []netip.Prefix
-	Keys           []OperatorKey
+	// Keys are admitted from the start on; see SetKeys.
+	Keys []OperatorKey
 	// KeepAddress writes a client's address as far as it may be kept, in events
 	// and in the log.
 	KeepAddress func(netip.Addr) string
@@ -51,6 +53,7 @@ type Options struct {
 // API makes the handlers of the listeners.
 type API struct {
 	o      Options
+	keys   atomic.Pointer[[]OperatorKey]
 	pages  *pages
 	secure bool // whether recipients come over https
 	// public is what every answer to recipients carries, empty what one without a
@@ -68,13 +71,19 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &API{
+	a := &API{
 		empty: []fixedHeader{{"Content-Length", []string{"0"}}},
 		o:     o, pages: pages, secure: strings.HasPrefix(o.PublicURL, "https://"),
 		public:     fixedHeaders(pages.policy, fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
 		keyGuesses: gateway.NewGuesses(gateway.MaxKeyFailures, time.Now),
-	}, nil
+	}
+	a.SetKeys(o.Keys)
+	return a, nil
 }
+
+// SetKeys admits these keys, and no others, from the next request on. What a key has
+// lost it has lost for links that were made with it too.
+func (a *API) SetKeys(keys []OperatorKey) { a.keys.Store(&keys) }
 
 // newEcho returns an echo without any of its defaults that speak or trust.
 func newEcho() *echo.Echo {

@@ -99,7 +99,7 @@ func (s *Store) changeArgs(link, changed *gateway.Link, change *gateway.Change, 
 		}
 	}
 	args := []any{
-		link.ID[:], s.options.Retention.Milliseconds(), s.horizon.Load(), operationBody(by, ""),
+		link.ID[:], s.retention(), s.horizon.Load(), operationBody(by, ""),
 		before, historyBody(changed), life, change.Longest.Milliseconds(), most, paused,
 		change.Window.Milliseconds(),
 	}

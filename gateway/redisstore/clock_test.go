@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func TestActiveByClock(t *testing.T) {
 func TestGenerations(t *testing.T) {
 	c := startClock(t)
 	long := func(o *redisstore.Options) {
-		o.Prefix, o.MaxLife, o.Retention = "keyhole", 100*24*time.Hour, 10*24*time.Hour
+		o.Prefix, o.Lives = "keyhole", redisstore.Lives{Longest: 100 * 24 * time.Hour, Retention: 10 * 24 * time.Hour}
 	}
 	s := open(t, c.client, long)
 	issue := func(n int, life time.Duration) {
@@ -118,7 +119,7 @@ func TestGenerations(t *testing.T) {
 	equal(t, "by key", notesOf(listed(t, s, byKey)), []string{"9", "12", "15", "17"})
 
 	// A later, shorter policy hides none of them.
-	short := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.MaxLife, o.Retention = time.Hour, time.Hour })
+	short := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives = redisstore.Lives{Longest: time.Hour, Retention: time.Hour} })
 	equal(t, "under a shorter policy", notesOf(listed(t, short, gateway.ListQuery{Limit: 3})), want)
 
 	c.step(120 * day)
@@ -166,5 +167,56 @@ func TestClockSteps(t *testing.T) {
 		if seen[note] != 1 {
 			t.Errorf("link %s came %d times", note, seen[note])
 		}
+	}
+}
+
+// TestSetLives raises what Redis is to remember before links live by it, and leaves
+// all as it was where Redis cannot be asked.
+func TestSetLives(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) {
+		o.Lives = redisstore.Lives{Longest: time.Hour, Retention: time.Hour}
+	})
+	ended := func() gateway.Link {
+		t.Helper()
+		link := create(t, s, newLink(t), time.Minute)
+		if _, _, err := s.Revoke(t.Context(), link.ID, "", operator()); err != nil {
+			t.Fatal(err)
+		}
+		return link
+	}
+	known := func(link gateway.Link) bool {
+		t.Helper()
+		_, err := s.Get(t.Context(), link.ID)
+		if err != nil && !errors.Is(err, gateway.ErrNotFound) {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+	before := ended()
+	if err := s.SetLives(t.Context(), redisstore.Lives{Longest: 3 * time.Hour, Retention: 2 * time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if horizon, err := c.server.Get("keyhole:horizon"); err != nil || horizon != "18000000" {
+		t.Errorf("the horizon is %s ms, %v; want 5 h", horizon, err)
+	}
+	after := ended()
+	c.step(90 * time.Minute)
+	if known(before) || !known(after) {
+		t.Errorf("after 90 min what ended before is known: %v, and after: %v", known(before), known(after))
+	}
+
+	c.server.SetError("LOADING")
+	if err := s.SetLives(t.Context(), redisstore.Lives{Longest: time.Hour, Retention: 9 * time.Hour}); !errors.Is(err, gateway.ErrUnavailable) {
+		t.Errorf("without Redis: got %v, want ErrUnavailable", err)
+	}
+	c.server.SetError("")
+	if err := s.SetLives(t.Context(), redisstore.Lives{Longest: time.Hour}); err == nil {
+		t.Error("a retention of nothing was taken")
+	}
+	link := ended()
+	c.step(3 * time.Hour)
+	if known(link) {
+		t.Error("links are known for as long as was not to be had")
 	}
 }

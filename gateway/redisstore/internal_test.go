@@ -348,7 +348,7 @@ func TestPanic(t *testing.T) {
 	client.clicks.(*redis.Client).AddHook(panicking{})
 	var log strings.Builder
 	s, err := New(client, Options{
-		Prefix: "keyhole", MaxLife: time.Hour, Retention: time.Hour, MaxClickEvents: 1,
+		Prefix: "keyhole", Lives: Lives{Longest: time.Hour, Retention: time.Hour}, MaxClickEvents: 1,
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if err != nil {
@@ -426,9 +426,9 @@ func TestConnect(t *testing.T) {
 	t.Cleanup(func() { _ = client.Close() })
 	for name, o := range map[string]Options{
 		"nothing":          {},
-		"a brace":          {Prefix: "a{b}", MaxLife: 1, Retention: 1, MaxClickEvents: 1},
-		"no logger":        {Prefix: "a", MaxLife: 1, Retention: 1, MaxClickEvents: 1},
-		"no longest life ": {Prefix: "a", Retention: 1, MaxClickEvents: 1},
+		"a brace":          {Prefix: "a{b}", Lives: Lives{1, 1}, MaxClickEvents: 1},
+		"no logger":        {Prefix: "a", Lives: Lives{1, 1}, MaxClickEvents: 1},
+		"no longest life ": {Prefix: "a", Lives: Lives{Retention: 1}, MaxClickEvents: 1},
 	} {
 		if _, err := New(client, o); err == nil {
 			t.Errorf("%s: a store", name)

@@ -117,7 +117,7 @@ type preparation struct {
 func (s *Store) askPreparation(ctx context.Context, pipe redis.Pipeliner) *preparation {
 	key := make([]byte, cursorKeyLength)
 	_, _ = rand.Read(key) // It never fails.
-	raise := (s.options.MaxLife + s.options.Retention).Milliseconds()
+	raise := s.lives.Load().horizon()
 	sc := s.scripts.horizon
 	written := []redis.Cmder{
 		pipe.SetNX(ctx, s.keys.partitions(), partitions, 0),

@@ -23,7 +23,7 @@ func (s *Store) Revoke(ctx context.Context, id gateway.ID, reason string, by gat
 	p := partition(id)
 	v, err := s.write(ctx, s.client.rest, s.scripts.revoke, true,
 		[]string{s.keys.link(id), s.keys.history(id), s.keys.operations(p), s.keys.active(p)},
-		id[:], s.options.Retention.Milliseconds(), s.horizon.Load(),
+		id[:], s.retention(), s.horizon.Load(),
 		endBody(by.Actor, reason), operationBody(by, reason))
 	if err != nil {
 		return gateway.Link{}, false, unavailable("revoke", err)
@@ -123,7 +123,7 @@ func (s *Store) endAll(ctx context.Context, ids []gateway.ID, reason string, by 
 		p := partition(ids[indexes[0]])
 		b := batch{
 			keys: []string{s.keys.operations(p), s.keys.active(p)},
-			args: []any{s.options.Retention.Milliseconds(), s.horizon.Load(), endBody(by.Actor, reason), operationBody(by, reason)},
+			args: []any{s.retention(), s.horizon.Load(), endBody(by.Actor, reason), operationBody(by, reason)},
 		}
 		for _, i := range indexes {
 			b.keys = append(b.keys, s.keys.link(ids[i]), s.keys.history(ids[i]))

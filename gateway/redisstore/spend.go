@@ -29,7 +29,7 @@ func (s *Store) Spend(ctx context.Context, a gateway.Attempt, nonce string, wind
 	v, err := s.write(ctx, s.client.clicks, s.scripts.spend, false,
 		append(s.clickKeys(a.ID), s.keys.spent(a.ID), s.keys.active(partition(a.ID))),
 		a.ID[:], "p", packAddress(a.Address), s.mostEvents(), packClient(a.Client), nonce,
-		window.Milliseconds(), s.options.Retention.Milliseconds())
+		window.Milliseconds(), s.retention())
 	if err != nil {
 		return gateway.Spent{}, unavailable("spend", err)
 	}

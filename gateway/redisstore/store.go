@@ -19,10 +19,9 @@ var ErrPartitions = errors.New("redis was set up with another number of partitio
 
 // Options say how links are kept.
 type Options struct {
-	Prefix         string        // of every key, such as "keyhole"
-	MaxLife        time.Duration // the longest life that policy allows a link
-	Retention      time.Duration // how long a link is known after its end
-	MaxClickEvents int           // how many clicks' events are kept over all links
+	Prefix         string // of every key, such as "keyhole"
+	Lives          Lives
+	MaxClickEvents int // how many clicks' events are kept over all links
 	// WaitReplicas is how many replicas must have a change before it is done.
 	WaitReplicas int
 	Logger       *slog.Logger
@@ -31,12 +30,22 @@ type Options struct {
 	Observe func(call, result string, took time.Duration)
 }
 
+// Lives say how long links live, and are known.
+type Lives struct {
+	Longest   time.Duration // that policy allows a link
+	Retention time.Duration // how long a link is known after its end
+}
+
+// valid tells whether a link can live so.
+func (l Lives) valid() bool { return l.Longest > 0 && l.Retention > 0 }
+
 // Store keeps links in Redis. It may be used concurrently.
 type Store struct {
 	client  *Client
 	keys    keys
 	scripts scripts
 	options Options
+	lives   atomic.Pointer[Lives]
 
 	streams [partitions]string               // of clicks' events
 	joined  sync.Pool                        // of *joined
@@ -62,7 +71,7 @@ func New(client *Client, o Options) (*Store, error) {
 	if o.Prefix == "" || strings.ContainsAny(o.Prefix, "{}") {
 		return nil, fmt.Errorf("redis prefix %q is empty or has a brace, which would move the hash tag", o.Prefix)
 	}
-	if o.MaxLife <= 0 || o.Retention <= 0 || o.MaxClickEvents <= 0 || o.Logger == nil {
+	if !o.Lives.valid() || o.MaxClickEvents <= 0 || o.Logger == nil {
 		return nil, errors.New("redis store needs a longest life, a retention, a number of events and a logger")
 	}
 	compiled, err := compile()
@@ -76,8 +85,38 @@ func New(client *Client, o Options) (*Store, error) {
 	s.joined.New = func() any { return &joined{done: make(chan struct{}, 1)} }
 	s.queue = s.newQueue(s.sendTogether)
 	s.mistrust.Store(&errUnseen)
+	s.lives.Store(&o.Lives)
 	return s, nil
 }
+
+// SetLives changes how long links live from now on, and how long those that end
+// from now on are known. Redis knows of it first: what is trimmed by age must not
+// be what a longer life still needs. With an error nothing has changed.
+func (s *Store) SetLives(ctx context.Context, lives Lives) error {
+	if !lives.valid() {
+		return errors.New("links need a longest life and a retention")
+	}
+	ctx, cancel, err := s.begin(ctx, s.client.rest)
+	defer cancel()
+	if err != nil {
+		return err
+	}
+	v, err := run(ctx, s.client.rest, s.scripts.horizon, true, []string{s.keys.horizon()}, lives.horizon())
+	if err == nil {
+		_, _, err = s.clockOf(v)
+	}
+	if err != nil {
+		return unavailable("raise the horizon", err)
+	}
+	s.lives.Store(&lives)
+	return nil
+}
+
+// horizon is how long after its issue a link may still be known, in milliseconds.
+func (l Lives) horizon() int64 { return (l.Longest + l.Retention).Milliseconds() }
+
+// retention is how long a link that ends now is known, in milliseconds.
+func (s *Store) retention() int64 { return s.lives.Load().Retention.Milliseconds() }
 
 // Create implements gateway.Store. It is never repeated by itself: what was
 // lost on the way may have been stored, and is then simply a link that nobody
@@ -160,7 +199,7 @@ func (s *Store) createArgs(link *gateway.Link, secrets *gateway.Secrets, life ti
 		notBefore = max(link.NotBefore.UnixMilli(), 0)
 	}
 	args := []any{
-		link.ID[:], generation, generationWidth, life.Milliseconds(), s.options.Retention.Milliseconds(),
+		link.ID[:], generation, generationWidth, life.Milliseconds(), s.retention(),
 		s.horizon.Load(), versionOf(link), permissionFlags(link), notBefore,
 		permissionBody(link, secrets), historyBody(link), operationBody(by, ""),
 		nameOf(link.Ref.Bucket, link.Ref.Key),

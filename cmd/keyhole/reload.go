@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"reflect"
+	"slices"
+	"time"
+
+	"keyhole/config"
+)
+
+// lookInterval is how often it is looked whether the configuration's file has
+// changed. One that has is read when it has stayed the same for as long: nobody
+// reads what is half written.
+const lookInterval = time.Second
+
+// reloader brings a configuration that has changed into a service that runs: keys,
+// policy and the credentials of storages. No request is dropped for it: each is
+// judged by what is in force when it comes.
+type reloader struct {
+	path    string
+	load    func() (*config.Config, []config.Warning, error)
+	service *service
+	log     *slog.Logger
+
+	inForce config.Config // the service's: what it was started with, and what it has taken up since
+	seen    os.FileInfo   // of the file when it was looked at last, nil: there was none
+	read    os.FileInfo   // of the file when it was read last
+	failure string        // what the last try could not take up, empty: nothing
+}
+
+// newReloader reloads what load reads of path, once there is a service; cfg is the
+// one that it is started with, and read the file that this was read from.
+func newReloader(path string, load func() (*config.Config, []config.Warning, error), cfg *config.Config, read os.FileInfo, log *slog.Logger) *reloader {
+	r := &reloader{path: path, load: load, log: log, inForce: *cfg, seen: read, read: read}
+	r.inForce.Storage = slices.Clone(cfg.Storage)
+	return r
+}
+
+// run reloads on a signal, and when the file has changed, until ctx ends.
+func (r *reloader) run(ctx context.Context, signals <-chan os.Signal) {
+	ticker := time.NewTicker(lookInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			r.reload(ctx)
+		case <-ticker.C:
+			now := stat(r.path)
+			if r.failure != "" || sameFile(now, r.seen) && !sameFile(now, r.read) {
+				r.reload(ctx)
+			}
+			r.seen = now
+		}
+	}
+}
+
+// stat looks at a file; nil: there is none.
+func stat(path string) os.FileInfo {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
+// sameFile tells whether two looks found the same file with the same content, as far as
+// that can be told without reading it.
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
+// reload reads the configuration and takes up what can be. One with a mistake
+// changes nothing.
+func (r *reloader) reload(ctx context.Context) {
+	r.read = stat(r.path)
+	cfg, warnings, err := r.load()
+	if err != nil {
+		r.failure = ""
+		var problems config.Problems
+		errors.As(err, &problems) // Load has no other errors.
+		for _, p := range problems {
+			r.log.Error("configuration not reloaded: it has a mistake, and that of before stays in force", "problem", p.String())
+		}
+		return
+	}
+	before := r.failure
+	r.failure = ""
+	changed := config.Diff(&r.inForce, cfg)
+	if err := r.takeUp(ctx, cfg); err != nil {
+		if r.failure = err.Error(); r.failure != before {
+			r.log.Error("configuration not wholly reloaded, and tried again every second", "error", err)
+		}
+		return
+	}
+	for _, w := range warnings {
+		r.log.Warn("configuration", "key", w.Path, "warning", w.Message)
+	}
+	waiting := config.Diff(&r.inForce, cfg)
+	if len(waiting) > 0 {
+		r.log.Warn("the configuration has changes that need a restart", "keys", waiting)
+	}
+	r.log.Info("configuration reloaded", "changed", slices.DeleteFunc(changed, func(path string) bool {
+		return slices.Contains(waiting, path)
+	}))
+}
+
+// takeUp takes up what can be: who may do what first, and then what others must be
+// asked for.
+func (r *reloader) takeUp(ctx context.Context, cfg *config.Config) error {
+	keys, err := operatorKeys(cfg)
+	if err != nil {
+		return err
+	}
+	r.service.api.SetKeys(keys)
+	r.inForce.Operator.Keys = cfg.Operator.Keys
+
+	var failed error
+	for i, storage := range r.service.storages {
+		was, is := &r.inForce.Storage[i], storageNamed(cfg, storage.name)
+		if is == nil || !onlyCredentialsDiffer(was, is) || reflect.DeepEqual(was, is) {
+			continue // Others may belong to another endpoint.
+		}
+		if err := storage.setCredentials(ctx, is); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("storage %s keeps its credentials: %w", storage.name, err))
+			continue
+		}
+		*was = *is
+	}
+
+	if reflect.DeepEqual(r.inForce.Policy, cfg.Policy) {
+		return failed
+	}
+	if err := r.service.store.SetLives(ctx, livesOf(cfg)); err != nil {
+		return errors.Join(failed, fmt.Errorf("the policy stays as it was: %w", err))
+	}
+	r.service.domain.SetPolicy(policyOf(cfg))
+	r.inForce.Policy = cfg.Policy
+	return failed
+}
+
+// storageNamed returns the storage of that name, nil where there is none.
+func storageNamed(cfg *config.Config, name string) *config.Storage {
+	for i := range cfg.Storage {
+		if cfg.Storage[i].Name == name {
+			return &cfg.Storage[i]
+		}
+	}
+	return nil
+}
+
+// onlyCredentialsDiffer tells whether two configurations of a storage are the same
+// but for its credentials.
+func onlyCredentialsDiffer(a, b *config.Storage) bool {
+	c := *b
+	c.AccessKeyID, c.SecretAccessKey, c.SecretAccessKeyFile = a.AccessKeyID, a.SecretAccessKey, a.SecretAccessKeyFile
+	return reflect.DeepEqual(*a, c)
+}
