@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ChangeRequest asks for a change of a link. Nil fields stay as they are.
@@ -13,6 +14,8 @@ type ChangeRequest struct {
 	Note      *string
 	Labels    *map[string]string // replaced whole
 	Paused    *bool
+	// IfMatch are the revisions of which the link must have one; nil: it may have any.
+	IfMatch []string
 }
 
 // Change changes a live link. Pausing and resuming needs what revoking does,
@@ -30,12 +33,17 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 		return Link{}, err
 	case link.Ended():
 		return Link{}, storeError(ErrEnded)
+	case req.IfMatch != nil && !slices.Contains(req.IfMatch, link.Revision):
+		return Link{}, storeError(ErrChanged)
 	case req.MaxClicks != nil && !link.NeedsConfirmation():
 		return Link{}, Invalid("max_clicks", "not_limited", "this link was issued without confirmation, so its clicks cannot be limited; issue another")
 	}
 	change := Change{Note: req.Note, Labels: req.Labels, Paused: req.Paused, Window: s.resumeWindow}
 	if req.MaxClicks != nil {
 		change.MaxClicks = *req.MaxClicks
+	}
+	if req.IfMatch != nil {
+		change.Revision = link.Revision
 	}
 	if req.ExpiresIn != nil {
 		if change.Life, change.Longest, err = s.policy.Load().extend(actor, &link, *req.ExpiresIn); err != nil {
@@ -80,7 +88,7 @@ func allowedToChange(actor *Actor, req *ChangeRequest) error {
 // checkChange names every field that cannot be.
 func checkChange(req *ChangeRequest) []FieldError {
 	var found []FieldError
-	if *req == (ChangeRequest{}) {
+	if req.ExpiresIn == nil && req.MaxClicks == nil && req.Note == nil && req.Labels == nil && req.Paused == nil {
 		found = append(found, FieldError{"expires_in", "required", "say what to change: expires_in, max_clicks, note, labels or paused"})
 	}
 	if req.MaxClicks != nil {

@@ -155,3 +155,39 @@ func TestAuditScope(t *testing.T) {
 		}
 	}
 }
+
+func TestChangeOfOneRevision(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	id := f.put(StateActive, ObjectRef{"main", "reports", "a"})
+	link := f.store.links[id]
+	link.Revision = "now"
+	f.store.links[id] = link
+	note := "n"
+	for name, tt := range map[string]struct {
+		asked []string
+		code  Code
+		found string // what the store is to find
+	}{
+		"any":          {nil, "", ""},
+		"this one":     {[]string{"now"}, "", "now"},
+		"one of two":   {[]string{"before", "now"}, "", "now"},
+		"another one":  {[]string{"before"}, CodePrecondition, ""},
+		"none at all":  {[]string{}, CodePrecondition, ""},
+		"an empty one": {[]string{""}, CodePrecondition, ""},
+	} {
+		f.store.change = Change{}
+		_, err := f.service.Change(t.Context(), everything(), id, &ChangeRequest{Note: &note, IfMatch: tt.asked})
+		if tt.code != "" {
+			wantCode(t, err, tt.code)
+		} else if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if f.store.change.Revision != tt.found {
+			t.Errorf("%s: the store is to find %q, want %q", name, f.store.change.Revision, tt.found)
+		}
+	}
+	f.store.changeErr = ErrChanged // by another, after it was read
+	_, err := f.service.Change(t.Context(), everything(), id, &ChangeRequest{Note: &note, IfMatch: []string{"now"}})
+	wantCode(t, err, CodePrecondition)
+}

@@ -27,6 +27,7 @@ const (
 	CodeTooLarge            Code = "too_large"
 	CodeMediaType           Code = "unsupported_media_type"
 	CodeMethod              Code = "method_not_allowed"
+	CodePrecondition        Code = "precondition_failed"
 )
 
 // Error is an answer that may be shown to the operator who asked.
@@ -78,6 +79,8 @@ var (
 	ErrNotConfirmed = errors.New("not confirmed")
 	// ErrEnded means that a link cannot be changed any more.
 	ErrEnded = errors.New("link has ended")
+	// ErrChanged means that a link is not of the revision that was to be changed.
+	ErrChanged = errors.New("link has been changed since")
 	// ErrNeverValid means that a link would end before it begins.
 	ErrNeverValid = errors.New("link would end before it begins")
 	// ErrExists means that a link of that ID has been issued before.

@@ -84,6 +84,10 @@ type Link struct {
 	RevokeReason string
 
 	Warnings []Warning // of the issue alone, not kept
+
+	// Revision is another one after each change by an operator. Clicks and the
+	// passing of time leave it as it is.
+	Revision string
 }
 
 // NeedsConfirmation tells whether a recipient is shown a page first, and a click

@@ -219,6 +219,8 @@ func storeError(err error) error {
 		return &Error{Code: CodeBadRequest, Message: "the cursor was not made by this listing; start again without it", Err: err}
 	case errors.Is(err, ErrEnded):
 		return &Error{Code: CodeNotActive, Message: "the link has ended; issue another", Err: err}
+	case errors.Is(err, ErrChanged):
+		return &Error{Code: CodePrecondition, Message: "the link has been changed since; look at it again, and at what is to be changed", Err: err}
 	case errors.Is(err, ErrNotConfirmed):
 		return &Error{Code: CodeNotConfirmed, Message: "it is done, but fewer replicas than redis.wait_replicas are known to have it, so that a failover may undo it; repeat it", Err: err}
 	case errors.Is(err, ErrRecord):

@@ -19,7 +19,7 @@ type Store interface {
 	// List returns one page of links, or ErrCursor.
 	List(ctx context.Context, q ListQuery) (ListPage, error)
 	// Change changes a live link, or says why not: ErrNotFound, ErrEnded,
-	// ErrNeverValid or a ChangeError.
+	// ErrChanged, ErrNeverValid or a ChangeError.
 	Change(ctx context.Context, id ID, c Change, by Origin) (Link, error)
 	// Revoke ends the link, and tells whether this call ended anything, if only
 	// the grants of a used-up link. What has ended before is returned unchanged.
@@ -109,6 +109,8 @@ type Change struct {
 	Paused    *bool
 	// Window is how long grants live on where MaxClicks leaves nothing to spend.
 	Window time.Duration
+	// Revision is the one that the link must have; empty: any.
+	Revision string
 }
 
 // Apply makes the change in l, but for times and state, which are Redis'.

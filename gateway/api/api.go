@@ -32,6 +32,8 @@ type IssueRequest struct {
 	VersionID   string            `json:"version_id,omitempty"`
 	Note        string            `json:"note,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
+	// IdempotencyKey makes the request safe to repeat, in the header of that name.
+	IdempotencyKey string `json:"-"`
 }
 
 // ChangeRequest is the body of PATCH /api/v1/links/{id}. What is left out stays.
@@ -41,6 +43,9 @@ type ChangeRequest struct {
 	Note      *string            `json:"note,omitempty"`
 	Labels    *map[string]string `json:"labels,omitempty"`
 	Paused    *bool              `json:"paused,omitempty"`
+	// IfMatch is the ETag that the link must have, in the header of that name; empty:
+	// it may have any.
+	IfMatch string `json:"-"`
 }
 
 // RevocationRequest is the body of POST /api/v1/revocations.
@@ -92,6 +97,9 @@ type Link struct {
 	RevokedBy    string            `json:"revoked_by,omitempty"`
 	RevokeReason string            `json:"revoke_reason,omitempty"`
 	Warnings     []Warning         `json:"warnings"`
+	// ETag stands in the header of that name, where one link is the answer: another
+	// one after each change by an operator.
+	ETag string `json:"-"`
 }
 
 // Object is what the storage said of the object when the link was issued.

@@ -5,10 +5,12 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -83,7 +85,8 @@ var (
 	ErrNotUTF8 = errors.New("what is asked for is not valid UTF-8")
 )
 
-// Issue asks for a link. The answer alone holds its URL. A name, note or label that
+// Issue asks for a link, and once more where no answer came: it is the same link
+// then. The answer alone holds its URL. A name, note or label that
 // is not UTF-8 is refused with ErrNotUTF8: JSON would put U+FFFD in its place, and
 // share another object.
 func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error) {
@@ -91,7 +94,15 @@ func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error
 	if err := allUTF8(texts); err != nil {
 		return api.Link{}, err
 	}
-	return do[api.Link](ctx, c, http.MethodPost, "/api/v1/links", nil, r)
+	if r.IdempotencyKey == "" {
+		r.IdempotencyKey = rand.Text()
+	}
+	asked := call{method: http.MethodPost, path: "/api/v1/links", body: r, header: http.Header{"Idempotency-Key": {r.IdempotencyKey}}}
+	link, err := c.link(ctx, asked)
+	if errors.Is(err, ErrUnreachable) && ctx.Err() == nil {
+		return c.link(ctx, asked)
+	}
+	return link, err
 }
 
 // labelTexts returns all that labels say.
@@ -127,7 +138,7 @@ func (c *Client) List(ctx context.Context, o ListOptions) (api.LinkPage, error) 
 		"state": o.State, "bucket": o.Bucket, "prefix": o.Prefix, "key": o.Key,
 		"created_by": o.CreatedBy, "label": o.Label, "cursor": o.Cursor,
 	})
-	return do[api.LinkPage](ctx, c, http.MethodGet, "/api/v1/links", query, nil)
+	return do[api.LinkPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/links", query: query})
 }
 
 // pageQuery is the query for one page: what is empty, and a limit of 0, is left to
@@ -147,7 +158,7 @@ func pageQuery(limit int, filters map[string]string) url.Values {
 
 // Show returns one link.
 func (c *Client) Show(ctx context.Context, id string) (api.Link, error) {
-	return do[api.Link](ctx, c, http.MethodGet, "/api/v1/links/"+url.PathEscape(id), nil, nil)
+	return c.link(ctx, call{method: http.MethodGet, path: linkPath(id)})
 }
 
 // Revoke ends one link. It is idempotent.
@@ -156,7 +167,7 @@ func (c *Client) Revoke(ctx context.Context, id, reason string) (api.Link, error
 	if reason != "" {
 		query.Set("reason", reason)
 	}
-	return do[api.Link](ctx, c, http.MethodDelete, "/api/v1/links/"+url.PathEscape(id), query, nil)
+	return c.link(ctx, call{method: http.MethodDelete, path: linkPath(id), query: query})
 }
 
 // Change changes one live link.
@@ -171,7 +182,11 @@ func (c *Client) Change(ctx context.Context, id string, r api.ChangeRequest) (ap
 	if err := allUTF8(texts); err != nil {
 		return api.Link{}, err
 	}
-	return do[api.Link](ctx, c, http.MethodPatch, "/api/v1/links/"+url.PathEscape(id), nil, r)
+	asked := call{method: http.MethodPatch, path: linkPath(id), body: r}
+	if r.IfMatch != "" {
+		asked.header = http.Header{"If-Match": {r.IfMatch}}
+	}
+	return c.link(ctx, asked)
 }
 
 // RevokeAll ends the links that are selected, or as many as one call does: it is to
@@ -186,7 +201,7 @@ func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Re
 	if err := allUTF8(texts); err != nil {
 		return api.Revocation{}, err
 	}
-	return do[api.Revocation](ctx, c, http.MethodPost, "/api/v1/revocations", nil, r)
+	return do[api.Revocation](ctx, c, call{method: http.MethodPost, path: "/api/v1/revocations", body: r})
 }
 
 // AuditOptions selects events of the feed; empty fields select everything.
@@ -213,18 +228,18 @@ func (c *Client) Audit(ctx context.Context, o AuditOptions) (api.EventPage, erro
 			filters[name] = t.UTC().Format(time.RFC3339Nano)
 		}
 	}
-	return do[api.EventPage](ctx, c, http.MethodGet, "/api/v1/audit", pageQuery(o.Limit, filters), nil)
+	return do[api.EventPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/audit", query: pageQuery(o.Limit, filters)})
 }
 
 // Events returns one page of a link's events, newest first.
 func (c *Client) Events(ctx context.Context, id, cursor string, limit int) (api.EventPage, error) {
 	query := pageQuery(limit, map[string]string{"cursor": cursor})
-	return do[api.EventPage](ctx, c, http.MethodGet, "/api/v1/links/"+url.PathEscape(id)+"/events", query, nil)
+	return do[api.EventPage](ctx, c, call{method: http.MethodGet, path: linkPath(id) + "/events", query: query})
 }
 
 // Buckets returns the buckets that the key may see.
 func (c *Client) Buckets(ctx context.Context) (api.BucketList, error) {
-	return do[api.BucketList](ctx, c, http.MethodGet, "/api/v1/buckets", nil, nil)
+	return do[api.BucketList](ctx, c, call{method: http.MethodGet, path: "/api/v1/buckets"})
 }
 
 // ObjectsOptions says what of a bucket is looked for; all but Bucket may be empty.
@@ -241,12 +256,12 @@ func (c *Client) Objects(ctx context.Context, o ObjectsOptions) (api.ObjectPage,
 	query := pageQuery(o.Limit, map[string]string{
 		"storage": o.Storage, "bucket": o.Bucket, "prefix": o.Prefix, "search": o.Search, "cursor": o.Cursor,
 	})
-	return do[api.ObjectPage](ctx, c, http.MethodGet, "/api/v1/objects", query, nil)
+	return do[api.ObjectPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/objects", query: query})
 }
 
 // Alive asks whether the process serves.
 func (c *Client) Alive(ctx context.Context) error {
-	answer, err := c.send(ctx, http.MethodGet, "/livez", nil, nil)
+	answer, err := c.send(ctx, call{method: http.MethodGet, path: "/livez"})
 	if err != nil {
 		return err
 	}
@@ -260,7 +275,7 @@ func (c *Client) Alive(ctx context.Context) error {
 // Ready asks whether the service can serve clicks now, and what it says of
 // Redis and the storages. A service that is not ready is no error.
 func (c *Client) Ready(ctx context.Context) (api.Readiness, error) {
-	answer, err := c.send(ctx, http.MethodGet, "/readyz", nil, nil)
+	answer, err := c.send(ctx, call{method: http.MethodGet, path: "/readyz"})
 	if err != nil {
 		return api.Readiness{}, err
 	}
@@ -275,22 +290,47 @@ func (c *Client) Ready(ctx context.Context) (api.Readiness, error) {
 	return readiness, err
 }
 
+// call is one request.
+type call struct {
+	method, path string
+	query        url.Values
+	body         any         // as JSON; nil: none
+	header       http.Header // beside what every request has
+}
+
+// linkPath is where a link is.
+func linkPath(id string) string { return "/api/v1/links/" + url.PathEscape(id) }
+
+// link asks for what is answered with one link.
+func (c *Client) link(ctx context.Context, asked call) (api.Link, error) {
+	link, header, err := ask[api.Link](ctx, c, asked)
+	link.ETag = header.Get("ETag")
+	return link, err
+}
+
 // do sends one request and reads the JSON of its answer.
-func do[T any](ctx context.Context, c *Client, method, path string, query url.Values, in any) (T, error) {
+func do[T any](ctx context.Context, c *Client, asked call) (T, error) {
+	out, _, err := ask[T](ctx, c, asked)
+	return out, err
+}
+
+// ask is do with the answer's header.
+func ask[T any](ctx context.Context, c *Client, asked call) (T, http.Header, error) {
 	var nothing T
-	answer, err := c.send(ctx, method, path, query, in)
+	answer, err := c.send(ctx, asked)
 	if err != nil {
-		return nothing, err
+		return nothing, nil, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode/100 == 2 {
-		return read[T](answer)
+		out, err := read[T](answer)
+		return out, answer.Header, err
 	}
 	problem, err := read[api.Problem](answer)
 	if err != nil || problem.Code == "" {
-		return nothing, c.notKeyhole(answer)
+		return nothing, nil, c.notKeyhole(answer)
 	}
-	return nothing, &Error{problem}
+	return nothing, nil, &Error{problem}
 }
 
 // notKeyhole is the error of an answer that no keyhole gives there.
@@ -299,24 +339,25 @@ func (c *Client) notKeyhole(answer *http.Response) error {
 }
 
 // send sends one request.
-func (c *Client) send(ctx context.Context, method, path string, query url.Values, in any) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, asked call) (*http.Response, error) {
 	var body io.Reader
-	if in != nil {
-		text, err := json.Marshal(in)
+	if asked.body != nil {
+		text, err := json.Marshal(asked.body)
 		if err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 		body = bytes.NewReader(text)
 	}
-	address := c.base + path
-	if len(query) > 0 {
-		address += "?" + query.Encode()
+	address := c.base + asked.path
+	if len(asked.query) > 0 {
+		address += "?" + asked.query.Encode()
 	}
-	r, err := http.NewRequestWithContext(ctx, method, address, body)
+	r, err := http.NewRequestWithContext(ctx, asked.method, address, body)
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
-	if in != nil {
+	maps.Copy(r.Header, asked.header)
+	if body != nil {
 		r.Header.Set("Content-Type", api.MediaType)
 	}
 	if c.key != "" {

@@ -128,3 +128,30 @@ func TestAuditRoute(t *testing.T) {
 		t.Errorf("a forged cursor: %d", a.status)
 	}
 }
+
+func TestIfMatch(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	text := b.put("reports", "a")
+	id, _ := gateway.ParseID(text)
+	link := b.redis.links[id]
+	link.Revision = "\x00\xff"
+	b.redis.links[id] = link
+	path := "/api/v1/links/" + text
+	if a := b.operator(opsKey, "GET", path, ""); a.header.Get("ETag") != `"00ff"` {
+		t.Fatalf("the ETag is %q", a.header.Get("ETag"))
+	}
+	for value, want := range map[string]int{
+		`"00ff"`: 200, "*": 200, `"aa", "00ff"`: 200, ` "aa" ,"00ff" `: 200,
+		`"00fe"`: 412, `W/"00ff"`: 412, `"00FF"`: 412, `"not hex"`: 412, `""`: 412,
+		"00ff": 400, `"00ff`: 400, "": 400, `"a"b"`: 400, `*, "00ff"`: 400,
+	} {
+		a := b.operator(opsKey, "PATCH", path, `{"note":"n"}`, "Content-Type", "application/json", "If-Match", value)
+		if a.status != want {
+			t.Errorf("%s: got %d %s, want %d", value, a.status, a.body, want)
+		}
+	}
+	if a := b.operator(opsKey, "DELETE", path, "", "If-Match", `"00ff"`); a.status != 400 {
+		t.Errorf("a conditional revocation: got %d", a.status)
+	}
+}

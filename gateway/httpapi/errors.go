@@ -37,6 +37,8 @@ func statusOf(code gateway.Code) int {
 		return http.StatusMethodNotAllowed
 	case gateway.CodeNotActive, gateway.CodeIdempotencyConflict:
 		return http.StatusConflict
+	case gateway.CodePrecondition:
+		return http.StatusPreconditionFailed
 	case gateway.CodeRateLimited:
 		return http.StatusTooManyRequests
 	case gateway.CodeTooLarge:

@@ -44,7 +44,7 @@ func (a *API) issueLink(c echo.Context) error {
 	link := wireLink(&issued.Link)
 	link.URL = a.o.PublicURL + "/" + issued.Token
 	c.Response().Header().Set("Location", "/api/v1/links/"+link.ID)
-	return writeJSON(c, http.StatusCreated, api.MediaType, link)
+	return writeLink(c, http.StatusCreated, &issued.Link, link)
 }
 
 // idempotencyKey is what the header of that name may be: 1 to 128 printable
@@ -124,7 +124,7 @@ func (a *API) showLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, api.MediaType, wireLink(&link))
+	return writeLink(c, http.StatusOK, &link, wireLink(&link))
 }
 
 // revokeLink answers DELETE /api/v1/links/{id}.
@@ -137,11 +137,14 @@ func (a *API) revokeLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(c.Request().Header["If-Match"]) > 0 {
+		return gateway.Errorf(gateway.CodeBadRequest, "a revocation is never conditional; leave If-Match out")
+	}
 	link, err := a.o.Service.Revoke(c.Request().Context(), actorOf(c), id, query["reason"])
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, api.MediaType, wireLink(&link))
+	return writeLink(c, http.StatusOK, &link, wireLink(&link))
 }
 
 // changeLink answers PATCH /api/v1/links/{id}.
@@ -154,13 +157,18 @@ func (a *API) changeLink(c echo.Context) error {
 	if err := decode(c, &body); err != nil {
 		return err
 	}
+	revisions, err := ifMatch(c.Request())
+	if err != nil {
+		return err
+	}
 	link, err := a.o.Service.Change(c.Request().Context(), actorOf(c), id, &gateway.ChangeRequest{
 		ExpiresIn: body.ExpiresIn, MaxClicks: body.MaxClicks, Note: body.Note, Labels: body.Labels, Paused: body.Paused,
+		IfMatch: revisions,
 	})
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, api.MediaType, wireLink(&link))
+	return writeLink(c, http.StatusOK, &link, wireLink(&link))
 }
 
 // linkEvents answers GET /api/v1/links/{id}/events.

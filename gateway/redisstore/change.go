@@ -33,20 +33,22 @@ func (s *Store) Change(ctx context.Context, id gateway.ID, change gateway.Change
 		case link.Ended():
 			return gateway.Link{}, gateway.ErrEnded
 		}
-		changed, again, err := s.changeSeen(ctx, &link, seen.history[historyHeadWidth:], &change, by)
-		if !again {
+		changed, anew, err := s.changeSeen(ctx, &link, seen.history[historyHeadWidth:], &change, by)
+		if !anew {
 			return changed, err
 		}
 	}
 	return gateway.Link{}, unavailable("change", fmt.Errorf("changed by others %d times in between", changeTries))
 }
 
-// changeSeen changes a link of which body was read of the history. again says that it
+// changeSeen changes a link of which body was read of the history. anew says that it
 // was changed since.
-func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, body string, change *gateway.Change, by gateway.Origin) (_ gateway.Link, again bool, err error) {
+func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, body string, change *gateway.Change, by gateway.Origin) (_ gateway.Link, anew bool, err error) {
 	changed := *link
 	change.Apply(&changed)
-	v, err := s.write(ctx, s.client.rest, s.scripts.change, true, s.changeKeys(link),
+	// A second run of one with a revision would not find it any more.
+	again := repeatable(change.Revision == "")
+	v, err := s.write(ctx, s.client.rest, s.scripts.change, again, s.changeKeys(link),
 		s.changeArgs(link, &changed, change, body, by)...)
 	if err != nil {
 		return gateway.Link{}, false, unavailable("change", err)
@@ -58,6 +60,8 @@ func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, body string,
 		return changed, false, err
 	case "b":
 		return gateway.Link{}, true, nil
+	case "r":
+		return gateway.Link{}, false, gateway.ErrChanged
 	case "e":
 		return gateway.Link{}, false, gateway.ErrEnded
 	case "n":
@@ -101,7 +105,7 @@ func (s *Store) changeArgs(link, changed *gateway.Link, change *gateway.Change, 
 	args := []any{
 		link.ID[:], s.retention(), s.horizon.Load(), operationBody(by, ""),
 		before, historyBody(changed), life, change.Longest.Milliseconds(), most, paused,
-		change.Window.Milliseconds(),
+		change.Window.Milliseconds(), change.Revision,
 	}
 	for name, value := range changed.Labels {
 		if had, ok := link.Labels[name]; !ok || had != value {

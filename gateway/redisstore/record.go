@@ -138,6 +138,9 @@ func (d *decoder) restrictions(l *gateway.Link) {
 	d.err = errors.Join(d.err, err)
 }
 
+// revisionWidth is the length of an operators' event's name in a history's head.
+const revisionWidth = 10
+
 // historyHeadWidth is the length of what the scripts keep before a history's body.
 const historyHeadWidth = 41
 
@@ -168,7 +171,7 @@ func (v view) link(id gateway.ID) (gateway.Link, error) {
 	end := d.fixed(1)
 	link := gateway.Link{ID: id, CreatedAt: moment(d.fixed(6)), ExpiresAt: moment(d.fixed(6))}
 	ended, forgotten, clicks := d.fixed(6), d.fixed(6), d.fixed(5)
-	d.take(10)
+	link.Revision = d.take(revisionWidth)
 	d.historyBody(&link)
 	if format == versionRestricted {
 		d.restrictions(&link)

@@ -145,7 +145,7 @@ func (s *Store) Create(ctx context.Context, link gateway.Link, secrets gateway.S
 		switch what := r.text(); what {
 		case "c":
 			link.CreatedAt, link.ExpiresAt = moment(r.number()), moment(r.number())
-			link.State, link.Clicks = gateway.StateActive, 0
+			link.State, link.Clicks, link.Revision = gateway.StateActive, 0, r.text()
 			if link.NotBefore.After(link.CreatedAt) {
 				link.State = gateway.StateNotYet
 			}

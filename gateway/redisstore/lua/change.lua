@@ -8,10 +8,11 @@
 --       has read it, 6 its new body, 7 life from now on in ms, '' to leave it,
 --       8 the longest life since the issue in ms, 9 the most clicks, '' to leave
 --       them, 10 p (pause), w (resume) or '', 11 resume window in ms,
---       12- terms that the link joins
+--       12 the newest operators' event that the link must have, '' for any,
+--       13- terms that the link joins
 -- Returns {c, now, history, permission, newest event}, or, with nothing written,
--- {e} for a link that has ended, {n} for one that is not known, {b} where it was
--- changed since the caller has read it, {o, ms} where it would live too long,
+-- {e} for a link that has ended, {n} for one that is not known, {r} where another
+-- event is its newest, {b} where it was changed since the caller has read it, {o, ms} where it would live too long,
 -- with what may be given from now on, {y} where it would end before it begins,
 -- {m, clicks} where more clicks were spent, {?} for a record that this version
 -- does not understand.
@@ -25,6 +26,9 @@ if not head or int(head, 21, 6) <= now then
 end
 if string.byte(head, 2) ~= 0 or not link or int(link, 3, 6) <= now then
   return {'e'}
+end
+if ARGV[12] ~= '' and string.sub(head, 32, 41) ~= ARGV[12] then
+  return {'r'}
 end
 if string.sub(head, 42) ~= ARGV[5] then
   return {'b'}
@@ -81,7 +85,7 @@ if expires ~= before then
   live(KEYS[4], before, -1)
   live(KEYS[4], expires, 1)
 end
-for i = 12, #ARGV do
+for i = 13, #ARGV do
   insert(KEYS[5], ARGV[i], created * 1000, id)
 end
 if max > 0 and clicks == max then

@@ -8,7 +8,7 @@
 --       7 version of the records, 8 flags, 9 not before,
 --       10 body of the permission, 11 body of the history, 12 fields of the event,
 --       13 the link's name without id (bucket, NUL, key, NUL), 14- its terms
--- Returns {c, created, expires}, or, with nothing written, {g, generation} where
+-- Returns {c, created, expires, issued event}, or, with nothing written, {g, generation} where
 -- the clock is in another generation than the caller thought, {y} where the link
 -- would end before it begins, or {x, now, history, permission, newest event}
 -- where the id has been issued.
@@ -71,4 +71,4 @@ redis.call('ZADD', KEYS[7], 0, ARGV[13] .. id)
 
 keep(KEYS[6], forgotten)
 keep(KEYS[7], forgotten)
-return {'c', now, expires}
+return {'c', now, expires, issued}

@@ -1,0 +1,53 @@
+package httpapi
+
+import (
+	"encoding/hex"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// writeLink answers with a link, and with the ETag that a change may ask for.
+func writeLink(c echo.Context, status int, link *gateway.Link, body any) error {
+	c.Response().Header().Set("ETag", etagOf(link))
+	return writeJSON(c, status, api.MediaType, body)
+}
+
+// etagOf names the revision of a link, RFC 9110 section 8.8.3: what operators have
+// made of it, not the clicks.
+func etagOf(link *gateway.Link) string { return `"` + hex.EncodeToString([]byte(link.Revision)) + `"` }
+
+// entityTag is a tag, strong or weak, without commas in it: ours have none.
+var entityTag = regexp.MustCompile(`^(?:W/)?"([^",]*)"$`)
+
+// ifMatch reads the revisions that a change asks for, RFC 9110 section 13.1.1, nil
+// for any. A weak tag, or one that is not ours, is a revision that no link has.
+func ifMatch(r *http.Request) ([]string, error) {
+	values := r.Header["If-Match"]
+	if len(values) == 0 {
+		return nil, nil
+	}
+	text := strings.Join(values, ",")
+	if strings.TrimSpace(text) == "*" {
+		return nil, nil
+	}
+	var revisions []string
+	for item := range strings.SplitSeq(text, ",") {
+		tag := strings.TrimSpace(item)
+		match := entityTag.FindStringSubmatch(tag)
+		if match == nil {
+			return nil, gateway.Errorf(gateway.CodeBadRequest, "If-Match is a list of ETags, each in double quotes, or *")
+		}
+		revision, err := hex.DecodeString(match[1])
+		if err != nil || tag != `"`+hex.EncodeToString(revision)+`"` {
+			revision = []byte(tag)
+		}
+		revisions = append(revisions, string(revision))
+	}
+	return revisions, nil
+}
