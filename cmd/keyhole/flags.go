@@ -50,7 +50,7 @@ func inFlags(err error, sensitive bool) error {
 		"storage": "--storage", "preset": "--preset", "expires_in": "--expires", "sensitive": "--not-sensitive",
 		"max_clicks": "--max-clicks", "passphrase": "--passphrase-file", "filename": "--filename",
 		"disposition": "--inline", "confirm": "--confirm", "allow": "--allow", "not_before": "--not-before",
-		"pin": "--pin", "version_id": "--version-id", "note": "--note", "labels": "--label",
+		"Idempotency-Key": "--idempotency-key", "pin": "--pin", "version_id": "--version-id", "note": "--note", "labels": "--label",
 	}
 	if sensitive {
 		flags["sensitive"] = "--sensitive"

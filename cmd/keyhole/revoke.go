@@ -175,7 +175,7 @@ func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Cli
 		atLeast = "at least "
 	}
 	fmt.Fprintf(world.stderr, "Revoke %s%s? [y/N] ", atLeast, links(found.Matched))
-	answer, err := bufio.NewReader(world.stdin).ReadString('\n')
+	answer, err := readLine(cmd.Context(), bufio.NewReader(world.stdin))
 	if err != nil {
 		return false, fmt.Errorf("no answer: %w", err)
 	}

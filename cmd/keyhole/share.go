@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,6 +24,10 @@ type shareFlags struct {
 	passphraseFile string
 	notBefore      string
 	labels         []string
+	makePassphrase bool
+	yes            bool
+	qr             bool
+	qrFile         string
 	json           bool
 }
 
@@ -36,12 +38,14 @@ func newShare(world *surroundings) *cobra.Command {
 		Use:   "share s3://BUCKET/KEY",
 		Short: "Issue a link for one object",
 		Long: `Issues a link for one object and prints its URL, alone, on standard output. What
-is shared, for how long, and what to mind is printed on standard error.
+is shared, for how long, and what to mind is printed on standard error. On a
+terminal it asks whether the object is sensitive, where that was not said.
 
 KEY is taken literally: nothing in it is unescaped.`,
 		Example: `  keyhole share s3://reports/q3.pdf --expires 1h
   keyhole share s3://reports/q3.pdf --preset handoff --sensitive | pbcopy
-  keyhole share s3://reports/q3.pdf --max-clicks 1 --allow 192.0.2.0/24`,
+  keyhole share s3://reports/q3.pdf --max-clicks 1 --allow 192.0.2.0/24
+  keyhole share s3://reports/q3.pdf --make-passphrase --qr`,
 		Args: exactly(1, "one object, s3://BUCKET/KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, world, args[0]) },
 	}
@@ -54,6 +58,7 @@ KEY is taken literally: nothing in it is unescaped.`,
 	flags.BoolVar(&f.notSensitive, "not-sensitive", false, "the object is not sensitive: up to 7d")
 	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often it can be used; recipients see a page first, and its button alone counts")
 	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients must know")
+	flags.BoolVar(&f.makePassphrase, "make-passphrase", false, "make a passphrase up, and print it apart from the URL")
 	flags.StringVar(&f.request.Filename, "filename", "", "the file name that recipients are offered (default: the key's last part)")
 	flags.BoolVar(&f.inline, "inline", false, "let browsers show the file instead of saving it")
 	flags.BoolVar(&f.request.Confirm, "confirm", false, "show recipients a page before the download")
@@ -63,6 +68,10 @@ KEY is taken literally: nothing in it is unescaped.`,
 	flags.StringVar(&f.request.VersionID, "version-id", "", "share this version of the object, not the current one")
 	flags.StringVar(&f.request.Note, "note", "", "a note, which recipients see too where they are shown a page")
 	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value; may be repeated")
+	flags.StringVar(&f.request.IdempotencyKey, "idempotency-key", "", "repeat the issue that was made with this text, or make the first")
+	flags.BoolVar(&f.yes, "yes", false, "do not ask whether the object is sensitive")
+	flags.BoolVar(&f.qr, "qr", false, "draw the URL as a QR code on standard error too")
+	flags.StringVar(&f.qrFile, "qr-file", "", "write the URL as a QR code into this file, .png or .svg")
 	flags.BoolVar(&f.json, "json", false, "print the whole answer as JSON instead of the URL")
 	return cmd
 }
@@ -76,16 +85,45 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 	if err != nil {
 		return err
 	}
+	if f.request.Sensitive == nil && !f.yes && isTerminal(world.stdin) && isTerminal(world.stdout) && isTerminal(world.stderr) {
+		if f.request.Sensitive, err = askSensitivity(cmd.Context(), world, c, &f.request); err != nil {
+			return err
+		}
+	}
 	link, err := c.Issue(cmd.Context(), f.request)
 	if err != nil {
 		return inFlags(err, f.sensitive)
 	}
-	checklist(world.stderr, &link, time.Now())
-	if f.json {
-		return printJSON(world.stdout, link)
+	checklist(world.stderr, &f.request, &link, time.Now())
+	if f.makePassphrase {
+		fmt.Fprintf(world.stderr, "\nPassphrase: %s\nSend it another way than the link, by phone for instance. It is shown this once.\n", *f.request.Passphrase)
 	}
-	_, err = fmt.Fprintln(world.stdout, link.URL)
-	return err
+	return f.print(world, &link)
+}
+
+// print prints the URL, and its QR code where that was asked for. The URL comes
+// first: it exists nowhere else.
+func (f *shareFlags) print(world *surroundings, link *api.Link) error {
+	var err error
+	if f.json {
+		err = printJSON(world.stdout, link)
+	} else {
+		_, err = fmt.Fprintln(world.stdout, link.URL)
+	}
+	if err != nil || !f.qr && f.qrFile == "" {
+		return err
+	}
+	code, err := encodeQR(link.URL)
+	if err != nil {
+		return err
+	}
+	if f.qr {
+		fmt.Fprint(world.stderr, qrText(code, isTerminal(world.stderr)))
+	}
+	if f.qrFile != "" {
+		return writeQRFile(f.qrFile, code)
+	}
+	return nil
 }
 
 // complete puts flags and argument into the request.
@@ -111,6 +149,17 @@ func (f *shareFlags) complete(cmd *cobra.Command, object string) error {
 	}
 	if f.notBefore != "" {
 		f.request.NotBefore = &f.notBefore
+	}
+	if err := checkQRFile(f.qrFile); err != nil {
+		return err
+	}
+	switch {
+	case f.makePassphrase && f.passphraseFile != "":
+		return usage("--make-passphrase and --passphrase-file contradict each other", "give one of them")
+	case f.makePassphrase && f.request.IdempotencyKey != "":
+		return usage("--make-passphrase makes another request each time", "write the passphrase into a file, and repeat the request with --passphrase-file")
+	case f.makePassphrase:
+		f.request.Passphrase = new(makePassphrase())
 	}
 	if f.passphraseFile != "" {
 		text, err := os.ReadFile(f.passphraseFile)
@@ -159,45 +208,4 @@ func parseLabels(pairs []string) (map[string]string, error) {
 		labels[name] = value
 	}
 	return labels, nil
-}
-
-// checklist tells the operator what was just shared: is it this object, is the
-// expiry short enough, and what is there to mind.
-func checklist(w io.Writer, link *api.Link, now time.Time) {
-	fmt.Fprintf(w, "Shared    %s\n", plain("s3://"+link.Bucket+"/"+link.Key))
-	fmt.Fprintf(w, "  size      %s\n", size(link.Object.Size))
-	fmt.Fprintf(w, "  type      %s\n", plain(orDash(link.Object.ContentType)))
-	fmt.Fprintf(w, "  modified  %s\n", link.Object.LastModified.Format(time.RFC3339))
-	fmt.Fprintf(w, "  saved as  %s\n", plain(link.Filename))
-	fmt.Fprintf(w, "  expires   %s, in %s (%s)\n", link.ExpiresAt.Format(time.RFC3339),
-		gateway.FormatLife(link.ExpiresAt.Sub(now).Round(time.Second)), link.Preset)
-	for _, line := range restrictions(link) {
-		fmt.Fprintf(w, "  %-9s %s\n", line[0], plain(line[1]))
-	}
-	fmt.Fprintf(w, "  id        %s\n", link.ID)
-	for _, warning := range link.Warnings {
-		fmt.Fprintf(w, "  warning   %s (%s)\n", plain(warning.Message), warning.Code)
-	}
-	fmt.Fprintf(w, "  undo      keyhole revoke %s\n", link.ID)
-}
-
-// restrictions names what stands between a link and who has it, a line for each.
-func restrictions(link *api.Link) [][]string {
-	var lines [][]string
-	if link.MaxClicks != nil {
-		lines = append(lines, []string{"uses", strconv.FormatInt(*link.MaxClicks, 10) + " at most"})
-	}
-	if link.Passphrase {
-		lines = append(lines, []string{"asks for", "a passphrase"})
-	}
-	if link.MaxClicks != nil || link.Passphrase || link.Confirm {
-		lines = append(lines, []string{"shows", "a page first; its button alone counts"})
-	}
-	if link.NotBefore != nil {
-		lines = append(lines, []string{"begins", link.NotBefore.Format(time.RFC3339)})
-	}
-	if len(link.Allow) > 0 {
-		lines = append(lines, []string{"only from", strings.Join(link.Allow, ", ")})
-	}
-	return lines
 }

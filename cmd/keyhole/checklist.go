@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+)
+
+// askSensitivity shows what is about to be shared and asks what is known of its
+// content; nil: nothing is. It is for people alone.
+func askSensitivity(ctx context.Context, world *surroundings, c *client.Client, r *api.IssueRequest) (*bool, error) {
+	fmt.Fprintf(world.stderr, "Share     %s\n", plain("s3://"+r.Bucket+"/"+r.Key))
+	// What is not found here, or may not be seen, the issue names.
+	if page, err := c.Objects(ctx, client.ObjectsOptions{Storage: r.Storage, Bucket: r.Bucket, Prefix: r.Key, Limit: 1}); err == nil &&
+		len(page.Objects) == 1 && page.Objects[0].Key == r.Key {
+		fmt.Fprintf(world.stderr, "  size      %s\n", size(page.Objects[0].Size))
+		fmt.Fprintf(world.stderr, "  modified  %s\n", page.Objects[0].LastModified.Format(time.RFC3339))
+	}
+	lines := bufio.NewReader(world.stdin)
+	for {
+		fmt.Fprint(world.stderr, "Is it sensitive: personal data, secrets, what must not get about?\n[y]es, [n]o, or Enter if you do not know: ")
+		answer, err := readLine(ctx, lines)
+		if err != nil {
+			fmt.Fprintln(world.stderr)
+			return nil, &hinted{
+				err: errors.New("nothing was shared: there was no answer"), code: exitFailed,
+				hint: "answer, or say it by --sensitive or --not-sensitive, or --yes if you do not know",
+			}
+		}
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			return new(true), nil
+		case "n", "no":
+			return new(false), nil
+		case "":
+			return nil, nil //nolint:nilnil // As api.IssueRequest has it.
+		}
+	}
+}
+
+// makePassphrase draws a passphrase of 80 bits that can be read out: 16 letters and
+// digits, none of which looks like another.
+func makePassphrase() string {
+	text := strings.ToLower(rand.Text()[:16])
+	return strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")
+}
+
+// checklist tells the operator what was just shared: is it this object, who can get
+// at it, is the life short enough, what was decided for which reason, and how it is
+// undone.
+func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Time) {
+	row := func(name, value string) { fmt.Fprintf(w, "  %-9s %s\n", name, plain(value)) }
+	fmt.Fprintf(w, "Shared    %s\n", plain("s3://"+link.Bucket+"/"+link.Key))
+	row("size", size(link.Object.Size))
+	row("type", orDash(link.Object.ContentType))
+	row("modified", link.Object.LastModified.Format(time.RFC3339))
+	row("saved as", link.Filename)
+	row("sensitive", sensitivityBy(asked, link))
+	row("expires", fmt.Sprintf("%s, in %s (%s)", link.ExpiresAt.Format(time.RFC3339),
+		gateway.FormatLife(link.ExpiresAt.Sub(now).Round(time.Second)), lifeBy(asked, link)))
+	row("for", whoCan(link))
+	for _, line := range restrictions(link) {
+		row(line[0], line[1])
+	}
+	row("id", link.ID)
+	for _, warning := range link.Warnings {
+		row("warning", fmt.Sprintf("%s (%s)", warning.Message, warning.Code))
+	}
+	row("then", "the link says that it has ended, and the object is as private as before")
+	row("undo", "keyhole revoke "+link.ID)
+}
+
+// sensitivityBy writes what is held of the content, and by whom.
+func sensitivityBy(asked *api.IssueRequest, link *api.Link) string {
+	if asked.Sensitive == nil && link.Sensitive != nil {
+		return sensitivity(link.Sensitive) + ": the policy's sensitive_objects has it"
+	}
+	return sensitivity(link.Sensitive)
+}
+
+// lifeBy says why a link lives as long as it does.
+func lifeBy(asked *api.IssueRequest, link *api.Link) string {
+	switch {
+	case asked.ExpiresIn != "":
+		return "as asked for"
+	case asked.Preset != "":
+		return link.Preset
+	case link.Sensitive == nil:
+		return link.Preset + ": what is not stated to be not sensitive"
+	case *link.Sensitive:
+		return link.Preset + ": what is sensitive"
+	}
+	return link.Preset + ": what is not sensitive"
+}
+
+// whoCan says who can use a link, before what else it asks for.
+func whoCan(link *api.Link) string {
+	if link.Passphrase {
+		return "whoever has the link and the passphrase"
+	}
+	return "whoever has the link"
+}
+
+// restrictions names what stands between a link and who has it, a line for each.
+func restrictions(link *api.Link) [][]string {
+	var lines [][]string
+	if link.MaxClicks != nil {
+		lines = append(lines, []string{"uses", strconv.FormatInt(*link.MaxClicks, 10) + " at most"})
+	}
+	if link.Passphrase {
+		lines = append(lines, []string{"asks for", "a passphrase"})
+	}
+	if link.MaxClicks != nil || link.Passphrase || link.Confirm {
+		lines = append(lines, []string{"shows", "a page first; its button alone counts"})
+	}
+	if link.NotBefore != nil {
+		lines = append(lines, []string{"begins", link.NotBefore.Format(time.RFC3339)})
+	}
+	if len(link.Allow) > 0 {
+		lines = append(lines, []string{"only from", strings.Join(link.Allow, ", ")})
+	}
+	return lines
+}
