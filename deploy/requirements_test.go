@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -57,8 +59,56 @@ func TestEveryRequirementHasATest(t *testing.T) {
 	for _, found := range row.FindAllStringSubmatch(string(text), -1) {
 		numbers = append(numbers, found[1])
 	}
-	want := "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 23 25 26 27"
+	want := "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 23 25 26 27 28"
 	if got := strings.Join(numbers, " "); got != want {
 		t.Errorf("the table has %s, want %s", got, want)
+	}
+}
+
+// TestScannersAndFloors sees that deploy/test calls the scanners, and that no module is
+// older than what is known to be sound.
+func TestScannersAndFloors(t *testing.T) {
+	for path, parts := range map[string][]string{
+		"test":             {`step "govulncheck"`, `step "fuzz"`, `step "format and lint"`},
+		"../.golangci.yml": {"\n    - gosec\n"},
+		"tools/go.mod":     {"golang.org/x/vuln/cmd/govulncheck", "golangci-lint/v2/cmd/golangci-lint"},
+		"docs/api.md":      {"team/a/*"},
+		"docs/commands.md": {"slash at its end"},
+		"../.ci/run":       {"deploy/test"},
+	} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range parts {
+			if !strings.Contains(string(text), part) {
+				t.Errorf("%s has no %q", path, part)
+			}
+		}
+	}
+	text, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for module, floor := range map[string][]int{
+		"go": {1, 26, 6}, "github.com/labstack/echo/v4": {4, 16, 0},
+		"github.com/redis/go-redis/v9": {9, 7, 3}, "github.com/prometheus/client_golang": {1, 11, 1},
+	} {
+		found := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(module) + ` v?(\d+)\.(\d+)\.(\d+)`).FindStringSubmatch(string(text))
+		if found == nil {
+			t.Errorf("go.mod has no %s", module)
+			continue
+		}
+		var has []int
+		for _, digits := range found[1:] {
+			n, err := strconv.Atoi(digits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			has = append(has, n)
+		}
+		if slices.Compare(has, floor) < 0 {
+			t.Errorf("%s is of %v, older than %v", module, has, floor)
+		}
 	}
 }
