@@ -53,6 +53,7 @@ type AuditQuery struct {
 	Since time.Time // not before
 	Until time.Time // before
 	Kind  EventKind
+	Link  ID // zero: of all links
 	// Oldest asks for the oldest first. Such a feed has no end: its pages always
 	// have a Next, and an empty one means that nothing has happened since.
 	Oldest bool

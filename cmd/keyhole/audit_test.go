@@ -80,6 +80,39 @@ func TestAuditFollow(t *testing.T) {
 	}
 }
 
+// TestEventsFollow follows one link: what happens to it, and to no other.
+func TestEventsFollow(t *testing.T) {
+	in := install(t)
+	in.put(t, "file.txt", []byte("content"))
+	g := in.start()
+	link, other := share(t, g), share(t, g)
+	follow := startProcess(t, binary, []string{"KEYHOLE_KEY=" + in.key, "KEYHOLE_OPERATOR_URL=" + g.operator},
+		"events", link.URL, "--follow", "--json")
+	eventually(t, "a click to be shown", func() error {
+		get(t, http.MethodGet, other.URL)
+		get(t, http.MethodGet, link.URL)
+		if !strings.Contains(follow.output.String(), `"kind":"redirected"`) {
+			return errors.New("nothing is shown")
+		}
+		return follow.exited()
+	})
+	if _, err := g.client.Revoke(t.Context(), link.ID, "enough"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the revocation to be shown", func() error {
+		if !strings.Contains(follow.output.String(), `"reason":"enough"`) {
+			return errors.New("it is not")
+		}
+		return follow.exited()
+	})
+	if shown := follow.output.String(); strings.Contains(shown, other.ID) || strings.Contains(shown, link.URL) {
+		t.Errorf("it shows\n%s", shown)
+	}
+	if err := follow.terminate(t, syscall.SIGINT); err != nil {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
 // TestAddressesHashed keeps addresses hashed, the same over gateways, and nowhere
 // as they are.
 func TestAddressesHashed(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keyhole/gateway/api"
+	"keyhole/gateway/client"
 )
 
 // newEvents builds keyhole events.
@@ -14,20 +15,31 @@ func newEvents(world *surroundings) *cobra.Command {
 	var (
 		operator operatorFlags
 		limit    int
+		follow   bool
 		asJSON   bool
 	)
 	cmd := &cobra.Command{
 		Use:   "events ID|URL",
-		Short: "Show what happened to one link, newest first",
+		Short: "Show what happened to one link, newest first; follow it",
 		Args:  exactly(1, "one link, by id or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 || limit > api.MaxLimit {
 				return usage(fmt.Sprintf("--limit is 1 to %d, not %d", api.MaxLimit, limit),
 					fmt.Sprintf("give up to %d, or leave it out for 100", api.MaxLimit))
 			}
+			if follow && cmd.Flags().Changed("limit") {
+				return usage("--follow has no end, so --limit contradicts it", "leave one of them out")
+			}
 			c, id, err := operator.open(world, args[0])
 			if err != nil {
 				return err
+			}
+			if follow {
+				if _, err := c.Show(cmd.Context(), id); err != nil {
+					return err
+				}
+				feed := auditFlags{filter: client.AuditOptions{Link: id, Since: time.Now()}, json: asJSON}
+				return feed.followFeed(cmd.Context(), world, c)
 			}
 			page, err := c.Events(cmd.Context(), id, "", limit)
 			if err != nil {
@@ -48,6 +60,7 @@ func newEvents(world *surroundings) *cobra.Command {
 	}
 	operator.add(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 100, fmt.Sprintf("how many events at most, up to %d", api.MaxLimit))
+	cmd.Flags().BoolVar(&follow, "follow", false, "show what happens from now on, until stopped; with --json a line for each event")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

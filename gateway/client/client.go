@@ -208,6 +208,7 @@ func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Re
 type AuditOptions struct {
 	Since, Until time.Time
 	Kind         string
+	Link         string // an id
 	// Oldest asks for the oldest first. Then every page has a Next, and an empty
 	// one means that nothing has happened since.
 	Oldest bool
@@ -219,7 +220,7 @@ type AuditOptions struct {
 // Audit returns one page of the events of all links, newest first unless asked for
 // otherwise.
 func (c *Client) Audit(ctx context.Context, o AuditOptions) (api.EventPage, error) {
-	filters := map[string]string{"kind": o.Kind, "cursor": o.Cursor}
+	filters := map[string]string{"kind": o.Kind, "link": o.Link, "cursor": o.Cursor}
 	if o.Oldest {
 		filters["order"] = "oldest"
 	}

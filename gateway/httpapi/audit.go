@@ -19,7 +19,7 @@ const (
 
 // audit answers GET /api/v1/audit.
 func (a *API) audit(c echo.Context) error {
-	query, err := queryOf(c, "since", "until", "kind", "order", "limit", "cursor")
+	query, err := queryOf(c, "since", "until", "kind", "link", "order", "limit", "cursor")
 	if err != nil {
 		return err
 	}
@@ -28,6 +28,11 @@ func (a *API) audit(c echo.Context) error {
 	}
 	if q.Kind != "" && !slices.Contains(gateway.EventKinds(), q.Kind) {
 		return gateway.Errorf(gateway.CodeBadRequest, "kind is one of issued, changed, paused, resumed, revoked, redirected, page, refused and failed")
+	}
+	if text, ok := query["link"]; ok {
+		if q.Link, ok = gateway.ParseID(text); !ok {
+			return gateway.Errorf(gateway.CodeBadRequest, "link is the id of a link")
+		}
 	}
 	if order, ok := query["order"]; ok && order != orderNewest && order != orderOldest {
 		return gateway.Errorf(gateway.CodeBadRequest, "order is newest or oldest, whichever comes first")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,6 +58,7 @@ func (s *Store) Audit(ctx context.Context, q gateway.AuditQuery) (_ gateway.Audi
 func auditFilter(q *gateway.AuditQuery) string {
 	b := appendTime(appendTime(nil, q.Since), q.Until)
 	b = appendString(b, string(q.Kind))
+	b = append(b, q.Link[:]...)
 	return string(strconv.AppendBool(b, q.Oldest))
 }
 
@@ -111,7 +113,7 @@ func (s *Store) auditPage(ctx context.Context, f *feed) (page gateway.AuditPage,
 		if err != nil || len(entries) == 0 {
 			return page, false, err
 		}
-		links, err := s.linksOf(ctx, entries)
+		links, err := s.linksOf(ctx, f.concerned(entries))
 		if err != nil {
 			return page, false, err
 		}
@@ -129,6 +131,14 @@ func (s *Store) auditPage(ctx context.Context, f *feed) (page gateway.AuditPage,
 	}
 	more, err = w.more(ctx)
 	return page, more, err
+}
+
+// concerned returns the events of the link that is asked for, all where none is.
+func (f *feed) concerned(events []entry) []entry {
+	if f.query.Link == (gateway.ID{}) {
+		return events
+	}
+	return slices.DeleteFunc(slices.Clone(events), func(e entry) bool { return e.id != f.query.Link })
 }
 
 // linksOf reads the links of events, each once however many are of it. A link that
@@ -160,6 +170,7 @@ func (f *feed) selects(e gateway.Event, link *gateway.Link) (gateway.AuditEvent,
 		event.Ref = link.Ref
 	}
 	return event, (f.query.Kind == "" || e.Kind == f.query.Kind) &&
+		(f.query.Link == (gateway.ID{}) || e.Link == f.query.Link) &&
 		(f.query.Match == nil || link != nil && f.query.Match(link.Ref))
 }
 

@@ -78,6 +78,12 @@ func testAudit(t *testing.T, g target) {
 	again, _ := feedOf(t, s, gateway.AuditQuery{Limit: 7, Oldest: true, Cursor: next})
 	equal(t, "nothing later", len(again), 0)
 
+	for _, oldest := range []bool{false, true} {
+		ofOne, _ := feedOf(t, s, gateway.AuditQuery{Limit: 3, Link: ids[4], Oldest: oldest, Match: func(gateway.ObjectRef) bool { return true }})
+		if len(ofOne) != 4 || slices.ContainsFunc(ofOne, func(e gateway.AuditEvent) bool { return e.Link != ids[4] || e.Ref.Key != "k0" }) {
+			t.Errorf("of one link: %v", toldOf(ofOne))
+		}
+	}
 	revoked, _ := feedOf(t, s, gateway.AuditQuery{Limit: 3, Kind: gateway.EventRevoked})
 	equal(t, "of one kind", len(revoked), len(ids))
 	scoped, _ := feedOf(t, s, gateway.AuditQuery{Limit: 50, Match: func(r gateway.ObjectRef) bool { return r.Key == "k1" }})
