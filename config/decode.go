@@ -126,7 +126,7 @@ func (f *findings) unknown(fields fieldNames, t reflect.Type, path, name string,
 		f.add(full, at, "secrets are not written in this file: name a file that holds it in %s_file, or set the variable", name)
 		return
 	}
-	if meant := nearest(name, fields.names); meant != "" {
+	if meant := Nearest(name, fields.names); meant != "" {
 		f.meant[join(path, meant)] = true
 		f.add(full, at, "unknown key; did you mean %s?", meant)
 		return

@@ -121,7 +121,7 @@ func (f *findings) unknownVariable(c *Config, byVariable map[string][]setting, n
 		candidates = append(candidates, strings.TrimPrefix(v, variablePrefix))
 	}
 	slices.Sort(candidates)
-	meant := nearest(strings.TrimPrefix(name, variablePrefix), candidates)
+	meant := Nearest(strings.TrimPrefix(name, variablePrefix), candidates)
 	if meant == "" {
 		f.add("", at, "names no key of the configuration; unset it")
 		return

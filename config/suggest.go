@@ -2,10 +2,10 @@ package config
 
 import "strings"
 
-// nearest is the candidate that was probably meant by name: one that differs in
+// Nearest is the candidate that was probably meant by name: one that differs in
 // a single letter, else one that name begins, else the one with the fewest
 // letters to change, up to a third of them. "" where none is near.
-func nearest(name string, candidates []string) string {
+func Nearest(name string, candidates []string) string {
 	// A name longer than any key is no slip of the finger, and comparing it is slow.
 	if len(name) > 100 {
 		return ""

@@ -25,8 +25,8 @@ func TestNearest(t *testing.T) {
 		"passwordfile":           "password_file",
 		strings.Repeat("a", 5e6): "",
 	} {
-		if got := nearest(name, keys); got != want {
-			t.Errorf("nearest(%.20q) = %q, want %q", name, got, want)
+		if got := Nearest(name, keys); got != want {
+			t.Errorf("Nearest(%.20q) = %q, want %q", name, got, want)
 		}
 	}
 }

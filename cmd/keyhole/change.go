@@ -46,6 +46,7 @@ all labels.`,
 	flags.BoolVar(&f.pause, "pause", false, "switch it off for the moment")
 	flags.BoolVar(&f.resume, "resume", false, "switch it on again")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
+	cmd.ValidArgsFunction = asking(world, &f.operator, completeLinks(liveStates()...))
 	return cmd
 }
 

@@ -62,6 +62,7 @@ func newEvents(world *surroundings) *cobra.Command {
 	cmd.Flags().IntVar(&limit, "limit", 100, fmt.Sprintf("how many events at most, up to %d", api.MaxLimit))
 	cmd.Flags().BoolVar(&follow, "follow", false, "show what happens from now on, until stopped; with --json a line for each event")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.ValidArgsFunction = asking(world, &operator, completeLinks())
 	return cmd
 }
 

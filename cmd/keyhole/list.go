@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
@@ -49,7 +50,18 @@ func newList(world *surroundings) *cobra.Command {
 	flags.StringVar(&filter.Label, "label", "", "links with this label, name=value")
 	flags.IntVar(&limit, "limit", 50, "how many links at most")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	completeNames(cmd, "state", stateNames())
+	completeFlag(cmd, "bucket", asking(world, &operator, completeBuckets))
 	return cmd
+}
+
+// stateNames lists the states of links.
+func stateNames() []string {
+	var names []string
+	for _, s := range gateway.States() {
+		names = append(names, string(s))
+	}
+	return names
 }
 
 // listLinks asks for pages until there are limit links or no more.

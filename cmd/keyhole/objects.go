@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"keyhole/config"
+	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
@@ -57,7 +62,7 @@ what begins with 2026, 2026-plan.pdf too.`,
 			}
 			page, err := listObjects(cmd, c, asked, limit)
 			if err != nil {
-				return err
+				return nearBucket(cmd.Context(), c, asked.Bucket, err)
 			}
 			return printPage(world, page, asJSON, page.Next != "", limit, func() error { return printObjects(world, &page) })
 		},
@@ -68,6 +73,7 @@ what begins with 2026, 2026-plan.pdf too.`,
 	flags.StringVar(&asked.Search, "search", "", "text anywhere in the key behind the prefix, in upper or lower case")
 	flags.IntVar(&limit, "limit", 50, "how many entries at most")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.ValidArgsFunction = asking(world, &operator, completeObjects)
 	return cmd
 }
 
@@ -132,4 +138,24 @@ func printObjects(world *surroundings, page *api.ObjectPage) error {
 		rows = append(rows, []string{short, o.LastModified.Format(time.RFC3339), "s3://" + page.Bucket + "/" + o.Key})
 	}
 	return printTable(world.stdout, rows)
+}
+
+// nearBucket adds to a refusal of a bucket which one may have been meant.
+func nearBucket(ctx context.Context, c *client.Client, bucket string, err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	unknown := refused.Code == string(gateway.CodeNotFound) || slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
+		return f.Field == "bucket" && f.Code == "unknown_bucket"
+	})
+	if !unknown {
+		return err
+	}
+	names, _ := completeBuckets(ctx, c, "")
+	hint := "keyhole objects lists the buckets that this key may see"
+	if near := config.Nearest(bucket, names); near != "" {
+		hint = "did you mean s3://" + near + "?"
+	}
+	return &hinted{err: err, hint: hint, code: exitFailed}
 }

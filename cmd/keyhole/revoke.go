@@ -64,6 +64,8 @@ the operator key may see them. On a terminal it says how many and asks first.`,
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only say how many there are")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
+	cmd.ValidArgsFunction = asking(world, &f.operator, completeLinks(liveStates()...))
+	completeFlag(cmd, "bucket", asking(world, &f.operator, completeBuckets))
 	return cmd
 }
 

@@ -74,7 +74,7 @@ Try it with nothing installed:  keyhole demo`,
 			return nil
 		},
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true // ours is newCompletion
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		what, _, _ := strings.Cut(err.Error(), ": strconv.") // what follows is for programmers
@@ -85,6 +85,7 @@ Try it with nothing installed:  keyhole demo`,
 		newObjects(world), newShare(world), newList(world), newShow(world), newChange(world), newRevoke(world),
 		newEvents(world), newAudit(world),
 		newDoctor(world), newKey(world), newHealth(world), newVersion(world),
+		newCompletion(world), newMan(world),
 	)
 	return root
 }

@@ -73,6 +73,9 @@ KEY is taken literally: nothing in it is unescaped.`,
 	flags.BoolVar(&f.qr, "qr", false, "draw the URL as a QR code on standard error too")
 	flags.StringVar(&f.qrFile, "qr-file", "", "write the URL as a QR code into this file, .png or .svg")
 	flags.BoolVar(&f.json, "json", false, "print the whole answer as JSON instead of the URL")
+	cmd.ValidArgsFunction = asking(world, &f.operator, completeObjects)
+	completeNames(cmd, "preset", gateway.Presets())
+	completeNames(cmd, "pin", []string{gateway.PinAuto, gateway.PinVersion, gateway.PinETag, gateway.PinNone})
 	return cmd
 }
 
@@ -92,7 +95,7 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 	}
 	link, err := c.Issue(cmd.Context(), f.request)
 	if err != nil {
-		return inFlags(err, f.sensitive)
+		return nearBucket(cmd.Context(), c, f.request.Bucket, inFlags(err, f.sensitive))
 	}
 	checklist(world.stderr, &f.request, &link, time.Now())
 	if f.makePassphrase {

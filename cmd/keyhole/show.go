@@ -40,6 +40,7 @@ func newShow(world *surroundings) *cobra.Command {
 	}
 	operator.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.ValidArgsFunction = asking(world, &operator, completeLinks())
 	return cmd
 }
 

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/gateway"
+	"keyhole/gateway/client"
+)
+
+// completeWithin bounds what is asked for while somebody waits at a prompt.
+const completeWithin = 2 * time.Second
+
+// completions is how many objects or links are offered at most.
+const completions = 100
+
+// shells are the shells that can be taught, each by the script that teaches it.
+func shells() map[string]func(*cobra.Command, io.Writer) error {
+	return map[string]func(*cobra.Command, io.Writer) error{
+		"bash": func(c *cobra.Command, w io.Writer) error { return c.GenBashCompletionV2(w, true) },
+		"fish": func(c *cobra.Command, w io.Writer) error { return c.GenFishCompletion(w, true) },
+		"zsh":  func(c *cobra.Command, w io.Writer) error { return c.GenZshCompletion(w) },
+	}
+}
+
+// newCompletion builds keyhole completion.
+func newCompletion(world *surroundings) *cobra.Command {
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "Print what teaches a shell to complete commands, buckets, keys and links",
+		Long: `Prints a script that teaches a shell to complete commands and flags and, by asking
+the service, buckets, keys and links. It is asked with the key and address that
+the commands use.`,
+		Example: `  source <(keyhole completion bash)
+  keyhole completion zsh > "${fpath[1]}/_keyhole"
+  keyhole completion fish > ~/.config/fish/completions/keyhole.fish`,
+		Args:      exactly(1, "one shell: bash, zsh or fish"),
+		ValidArgs: []string{"bash", "zsh", "fish"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			write, ok := shells()[args[0]]
+			if !ok {
+				return usage("there is no completion for that shell", "there is one for bash, zsh and fish")
+			}
+			return write(cmd.Root(), world.stdout)
+		},
+	}
+}
+
+// completeNames offers a closed set as the values of a flag.
+func completeNames(cmd *cobra.Command, flag string, values []string) {
+	complete := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
+		panic(err) // there is no such flag
+	}
+}
+
+// asking makes a completion of what the service is asked for. One that cannot be
+// asked offers nothing: a prompt is no place for errors.
+func asking(world *surroundings, operator *operatorFlags, ask func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		c, err := operator.client(&surroundings{stderr: io.Discard, environ: world.environ})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
+		defer cancel()
+		return ask(ctx, c, typed)
+	}
+}
+
+// completeObjects offers buckets, and behind a bucket its folders and objects.
+func completeObjects(ctx context.Context, c *client.Client, typed string) ([]string, cobra.ShellCompDirective) {
+	const more = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	bucket, prefix := splitS3(typed)
+	if !strings.Contains(strings.TrimPrefix(typed, "s3://"), "/") || bucket == "" {
+		list, err := c.Buckets(ctx)
+		if err != nil {
+			return nil, more
+		}
+		var offered []string
+		for _, b := range list.Buckets {
+			offered = append(offered, "s3://"+b.Bucket+"/")
+		}
+		slices.Sort(offered)
+		return slices.Compact(offered), more
+	}
+	page, err := c.Objects(ctx, client.ObjectsOptions{Bucket: bucket, Prefix: prefix, Limit: completions})
+	if err != nil {
+		return nil, more
+	}
+	var offered []string
+	for _, folder := range page.Folders {
+		offered = append(offered, "s3://"+bucket+"/"+folder)
+	}
+	for i := range page.Objects {
+		offered = append(offered, "s3://"+bucket+"/"+page.Objects[i].Key)
+	}
+	// What a terminal would obey is not for a prompt.
+	offered = slices.DeleteFunc(offered, func(s string) bool { return s != plain(s) })
+	if len(page.Folders) > 0 {
+		return offered, more
+	}
+	return offered, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeLinks offers the newest links that are in a state of states, any where
+// there is none, each with its object.
+func completeLinks(states ...gateway.State) func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective) {
+	return func(ctx context.Context, c *client.Client, typed string) ([]string, cobra.ShellCompDirective) {
+		page, err := c.List(ctx, client.ListOptions{Limit: completions})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var offered []string
+		for i := range page.Links {
+			l := &page.Links[i]
+			if strings.HasPrefix(l.ID, typed) && (len(states) == 0 || slices.Contains(states, gateway.State(l.State))) {
+				offered = append(offered, cobra.CompletionWithDesc(l.ID, plain("s3://"+l.Bucket+"/"+l.Key)))
+			}
+		}
+		return offered, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// liveStates are those of links that can be changed.
+func liveStates() []gateway.State {
+	return []gateway.State{gateway.StateActive, gateway.StatePaused, gateway.StateNotYet}
+}
+
+// completeBuckets offers the names of buckets.
+func completeBuckets(ctx context.Context, c *client.Client, _ string) ([]string, cobra.ShellCompDirective) {
+	list, err := c.Buckets(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var offered []string
+	for _, b := range list.Buckets {
+		offered = append(offered, b.Bucket)
+	}
+	slices.Sort(offered)
+	return slices.Compact(offered), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeFlag offers what the service is asked for as the values of a flag.
+func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
+		panic(err) // there is no such flag
+	}
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+)
+
+// newMan builds keyhole man.
+func newMan(*surroundings) *cobra.Command {
+	return &cobra.Command{
+		Use:     "man DIRECTORY",
+		Short:   "Write a manual page for each command",
+		Example: `  keyhole man /usr/local/share/man/man1`,
+		Args:    exactly(1, "a directory"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // Manuals are for everybody.
+				return fmt.Errorf("make the directory of the manual: %w", err)
+			}
+			root := cmd.Root()
+			root.DisableAutoGenTag = true // who made the pages is no command's history
+			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "keyhole " + currentBuild().version, Manual: "Keyhole"}, args[0])
+		},
+	}
+}
