@@ -254,8 +254,8 @@ type bench struct {
 }
 
 // newBench makes a bench, after change has changed its options.
-func newBench(t *testing.T, change func(*Options)) *bench {
-	t.Helper()
+func newBench(tb testing.TB, change func(*Options)) *bench {
+	tb.Helper()
 	b := &bench{
 		redis:   &fakeRedis{links: map[gateway.ID]gateway.Link{}, reserved: map[string][]byte{}, outcome: gateway.OutcomeRedirected},
 		storage: &fakeStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(),
@@ -297,7 +297,7 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	}
 	var err error
 	if b.api, err = New(o); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }

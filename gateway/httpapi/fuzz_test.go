@@ -1,0 +1,148 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"keyhole/gateway"
+)
+
+// FuzzTarget sends whatever net/http takes for a request: only what is exactly the
+// path of a token is asked of Redis or redirected, and always to the storage.
+func FuzzTarget(f *testing.F) {
+	for _, target := range []string{
+		"/" + liveToken, "/" + liveToken + "?x=1", "//" + liveToken, "/x", "/%2e%2e", "http://evil.example/" + liveToken, "*", "/" + liveToken + ";x", "/robots.txt", "/é",
+	} {
+		f.Add("GET", target, "")
+	}
+	f.Add("POST", "/"+liveToken, "X-Forwarded-Host: evil.example\r\n")
+	b := newBench(f, nil)
+	public := b.api.Public()
+	f.Fuzz(func(t *testing.T, method, target, headers string) {
+		text := method + " " + target + " HTTP/1.1\r\nHost: dl.example.com\r\n" + headers + "\r\n"
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
+		if err != nil {
+			return
+		}
+		r.RemoteAddr = "192.0.2.1:1234"
+		b.redis.attempts = nil
+		w := httptest.NewRecorder()
+		public.ServeHTTP(w, r)
+		path, _, _ := strings.Cut(strings.TrimPrefix(r.RequestURI, "http://"+r.Host), "?")
+		isToken := strings.HasPrefix(path, "/") && gateway.ValidToken(path[1:])
+		location := w.Header().Get("Location")
+		switch {
+		case w.Code >= 500 && w.Code != http.StatusServiceUnavailable:
+			t.Errorf("%q: %d", text, w.Code)
+		case location != "" && location != presigned:
+			t.Errorf("%q redirects to %q", text, location)
+		case !isToken && r.URL.Host == "" && (location != "" || len(b.redis.attempts) > 0):
+			t.Errorf("%q is asked of Redis, or redirected", text)
+		}
+		if len(b.redis.attempts) > 0 && b.redis.attempts[0].Address != "192.0.2.1" {
+			t.Errorf("%q comes from %q", text, b.redis.attempts[0].Address)
+		}
+	})
+}
+
+// FuzzIssueBody sends whatever is taken for the body of an issue: it is strict JSON,
+// and the object that is shared is the one it names, byte for byte.
+func FuzzIssueBody(f *testing.F) {
+	for _, body := range []string{
+		`{"bucket":"exports","key":"a"}`, `{"bucket":"exports","key":"a","BUCKET":"b"}`, `null`, `[]`, `{}`, `{"key":"\ud800"}`,
+		`{"bucket":"exports","key":"\u00e9","expires_in":"1h","labels":{"a":"b"},"allow":["10.0.0.0/8"],"max_clicks":1}`, `{"bucket":"exports","key":"a"}{}`,
+	} {
+		f.Add([]byte(body))
+	}
+	b := newBench(f, nil)
+	operator := b.api.Operator()
+	f.Fuzz(func(t *testing.T, body []byte) {
+		clear(b.redis.links)
+		b.storage.proved = nil
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/links", bytes.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+opsKey)
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		operator.ServeHTTP(w, r)
+		switch w.Code {
+		case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
+			if len(b.redis.links) > 0 || !json.Valid(w.Body.Bytes()) {
+				t.Errorf("%q: %d with %d links: %s", body, w.Code, len(b.redis.links), w.Body)
+			}
+			return
+		case http.StatusCreated:
+		default:
+			t.Fatalf("%q: %d %s", body, w.Code, w.Body)
+		}
+		var asked struct{ Bucket, Key string }
+		decoder := json.NewDecoder(bytes.NewReader(body))
+		if err := decoder.Decode(&asked); err != nil || decoder.More() || !utf8.Valid(body) {
+			t.Fatalf("%q is shared, and is no JSON: %v", body, err)
+		}
+		if !slices.Equal(b.storage.proved, []string{asked.Bucket + "/" + asked.Key}) {
+			t.Errorf("%q shares %q", body, b.storage.proved)
+		}
+	})
+}
+
+// FuzzForwardedFor reads X-Forwarded-For of a peer that is no proxy, where it counts
+// for nothing, and of one that is, where an address of it does and no other.
+func FuzzForwardedFor(f *testing.F) {
+	for _, value := range []string{"203.0.113.7", "<script>, ::1%eth0", "10.0.0.1, [2001:db8::1]:443", ",,,", "10.0.0.1,203.0.113.7,10.0.0.2", "::ffff:203.0.113.7"} {
+		f.Add(value, "203.0.113.9")
+	}
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		r := &http.Request{Header: http.Header{"X-Forwarded-For": {first, second}}, RemoteAddr: "192.0.2.1:1"}
+		if got := clientOf(r, proxies); got != netip.MustParseAddr("192.0.2.1") {
+			t.Errorf("%q, %q of no proxy: %s", first, second, got)
+		}
+		r.RemoteAddr = "10.1.2.3:1"
+		got := clientOf(r, proxies)
+		if got == netip.MustParseAddr("10.1.2.3") {
+			return
+		}
+		named := false
+		for entry := range strings.SplitSeq(first+","+second, ",") {
+			addr, ok := forwarded(strings.Trim(entry, " \t"))
+			named = named || ok && addr == got
+		}
+		if !got.IsValid() || got.Zone() != "" || !named {
+			t.Errorf("%q, %q: %s, which nobody has named", first, second, got)
+		}
+	})
+}
+
+// FuzzIfMatch reads whatever is taken for a list of ETags: one that was not made here
+// matches no revision.
+func FuzzIfMatch(f *testing.F) {
+	for _, value := range []string{`"00ff"`, `W/"00ff"`, "*", `"a", "b"`, `"00FF"`, `""`, `"`} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		revisions, err := ifMatch(&http.Request{Header: http.Header{"If-Match": {value}}})
+		if err != nil {
+			return
+		}
+		link := &gateway.Link{Revision: "\x00\xff"}
+		if slices.Contains(revisions, link.Revision) != slices.Contains(trimmed(strings.Split(value, ",")), etagOf(link)) {
+			t.Errorf("%q: %q", value, revisions)
+		}
+	})
+}
+
+// trimmed cuts the white space around each text.
+func trimmed(texts []string) []string {
+	for i := range texts {
+		texts[i] = strings.TrimSpace(texts[i])
+	}
+	return texts
+}
