@@ -63,6 +63,8 @@ type Operator struct {
 	TLS TLS `yaml:"tls"`
 	// Who may use the API and the console.
 	Keys []OperatorKey `yaml:"keys"`
+	// Whose tokens admit operators too, from an OpenID Connect provider.
+	OIDC OIDC `yaml:"oidc"`
 }
 
 // OperatorKey admits the holder of one key. The key itself is in no file here.
@@ -76,6 +78,36 @@ type OperatorKey struct {
 	// The objects it may do it to, as patterns [storage:]bucket/key, in which * matches any run of characters, / included, and all else is literal: write team/a/* rather than team/a*, which also matches team/ab. Default: *.
 	Objects []string `yaml:"objects"`
 	// The longest life of a link that this key may issue, from 1s; 0s sets no limit beyond policy.max_expiry. Default: 0s.
+	MaxExpiry time.Duration `yaml:"max_expiry"`
+}
+
+// OIDC admits operators by bearer tokens that an OpenID Connect provider has signed.
+type OIDC struct {
+	// The provider, as its tokens name it (iss): https, or http on loopback. Default: empty, which means no tokens.
+	Issuer string `yaml:"issuer"`
+	// Whom the tokens must be for (aud): what the provider calls this service. Required where issuer is set. Default: empty.
+	Audience string `yaml:"audience"`
+	// The claim that operators are called by in links and audit, with "oidc:" before it. An email must be verified, where the token says so. Default: sub.
+	NameClaim string `yaml:"name_claim"`
+	// PEM file with the authorities to trust towards the provider. Default: empty, which means those of the system.
+	CAFile string `yaml:"ca_file"`
+	// What which claim allows. The first that a token has counts, alone; one that has none may do nothing. At least one where issuer is set.
+	Grants []OIDCGrant `yaml:"grants"`
+}
+
+// OIDCGrant is what one value of a claim allows.
+type OIDCGrant struct {
+	// What this grant is called in variables: 1 to 63 letters, digits, dots, underscores or hyphens. Required.
+	Name string `yaml:"name" env:"-"`
+	// The claim, such as groups, or names joined by dots for one that stands in an object, such as realm_access.roles. Required.
+	Claim string `yaml:"claim"`
+	// The text that the claim must be, or have among others. Required.
+	Value string `yaml:"value"`
+	// As of a key. Required.
+	Can []string `yaml:"can"`
+	// As of a key. Default: *.
+	Objects []string `yaml:"objects"`
+	// As of a key. Default: 0s.
 	MaxExpiry time.Duration `yaml:"max_expiry"`
 }
 

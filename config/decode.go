@@ -161,8 +161,11 @@ func (f *findings) list(n *yaml.Node, v reflect.Value, path string) {
 
 // newEntry is an entry of a list before its own keys are read.
 func newEntry(t reflect.Type) reflect.Value {
-	if t == reflect.TypeFor[Storage]() {
+	switch t {
+	case reflect.TypeFor[Storage]():
 		return reflect.ValueOf(DefaultStorage())
+	case reflect.TypeFor[OIDCGrant]():
+		return reflect.ValueOf(DefaultOIDCGrant())
 	}
 	return reflect.ValueOf(DefaultOperatorKey())
 }

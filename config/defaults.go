@@ -12,7 +12,7 @@ import (
 func Default() *Config {
 	return &Config{
 		Public:   Public{Listen: ":8080"},
-		Operator: Operator{Listen: "127.0.0.1:8081"},
+		Operator: Operator{Listen: "127.0.0.1:8081", OIDC: OIDC{NameClaim: "sub"}},
 		Redis: Redis{
 			Mode:      "single",
 			Addresses: []string{"127.0.0.1:6379"},
@@ -49,6 +49,11 @@ func DefaultStorage() Storage {
 // DefaultOperatorKey is an entry of operator.keys before its own keys are read.
 func DefaultOperatorKey() OperatorKey {
 	return OperatorKey{Objects: []string{"*"}}
+}
+
+// DefaultOIDCGrant is an entry of operator.oidc.grants before its own keys are read.
+func DefaultOIDCGrant() OIDCGrant {
+	return OIDCGrant{Objects: []string{"*"}}
 }
 
 // BaseURL is how operators reach the service: url where it is set, otherwise

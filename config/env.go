@@ -100,6 +100,7 @@ func (f *findings) unknownVariable(c *Config, byVariable map[string][]setting, n
 	}{
 		{"KEYHOLE_STORAGE_", "storage", storageNames(c)},
 		{"KEYHOLE_OPERATOR_KEYS_", "operator key", keyNames(c)},
+		{"KEYHOLE_OPERATOR_OIDC_GRANTS_", "grant", grantNames(c)},
 	} {
 		rest, ok := strings.CutPrefix(name, list.prefix)
 		if ok && !slices.ContainsFunc(list.names, func(n string) bool {
@@ -137,6 +138,16 @@ func storageNames(c *Config) []string {
 	for _, s := range c.Storage {
 		if s.Name != "" {
 			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+func grantNames(c *Config) []string {
+	var out []string
+	for _, g := range c.Operator.OIDC.Grants {
+		if g.Name != "" {
+			out = append(out, g.Name)
 		}
 	}
 	return out

@@ -32,6 +32,8 @@ func referenceText() (string, error) {
 	sample.Storage[0].Name = "<name>"
 	sample.Operator.Keys = []OperatorKey{DefaultOperatorKey()}
 	sample.Operator.Keys[0].Name = "<name>"
+	sample.Operator.OIDC.Grants = []OIDCGrant{DefaultOIDCGrant()}
+	sample.Operator.OIDC.Grants[0].Name = "<name>"
 
 	r := &reference{comments: comments, variables: map[string]string{}}
 	for _, s := range settings(sample) {

@@ -89,7 +89,8 @@ func (k *checker) operator(c *Config) {
 		k.warn(WarnHTTPOperatorURL, "operator.url", "operator keys travel in the clear over http: serve it over https")
 	}
 	k.together("operator.tls", "cert_file", "key_file", o.TLS.CertFile != "", o.TLS.KeyFile != "")
-	if len(o.Keys) == 0 {
+	k.oidc(c)
+	if len(o.Keys) == 0 && o.OIDC.Issuer == "" {
 		k.warn(WarnNoOperatorKeys, "operator.keys", "nobody can use the API: make a key with `keyhole key new`")
 	}
 	first := map[string]int{}
@@ -122,20 +123,25 @@ func (k *checker) operatorKey(path string, key OperatorKey) {
 	case strings.EqualFold(key.SHA256, sha256OfNothing):
 		k.problem(path+".sha256", "is the SHA-256 of an empty key")
 	}
-	if len(key.Can) == 0 {
+	k.scope(path, key.Can, key.Objects, key.MaxExpiry)
+}
+
+// scope checks what a key or a grant may do.
+func (k *checker) scope(path string, actions, objects []string, maxExpiry time.Duration) {
+	if len(actions) == 0 {
 		k.problem(path+".can", "is missing: name at least one of issue, read, revoke, browse")
 	}
-	for i, can := range key.Can {
+	for i, can := range actions {
 		at := fmt.Sprintf("%s.can[%d]", path, i)
-		if k.oneOf(at, can, "issue", "read", "revoke", "browse") && slices.Index(key.Can, can) < i {
+		if k.oneOf(at, can, "issue", "read", "revoke", "browse") && slices.Index(actions, can) < i {
 			k.problem(at, "%s is listed twice", can)
 		}
 	}
-	if len(key.Objects) == 0 {
-		k.problem(path+".objects", "is empty, so the key could do nothing: list patterns, or leave it out for all objects")
+	if len(objects) == 0 {
+		k.problem(path+".objects", "is empty, so nothing could be done: list patterns, or leave it out for all objects")
 	}
-	if key.MaxExpiry != 0 && key.MaxExpiry < time.Second {
-		k.problem(path+".max_expiry", "must be at least 1s, or 0s for no limit of its own, not %s", durationText(key.MaxExpiry))
+	if maxExpiry != 0 && maxExpiry < time.Second {
+		k.problem(path+".max_expiry", "must be at least 1s, or 0s for no limit of its own, not %s", durationText(maxExpiry))
 	}
 }
 

@@ -159,7 +159,7 @@ func TestOperatorRules(t *testing.T) {
 			problems: []string{
 				"operator.keys[0].can: is missing: name at least one of issue, read, revoke, browse",
 				"operator.keys[0].name: is missing: say whose key it is",
-				"operator.keys[0].objects: is empty, so the key could do nothing: list patterns, or leave it out for all objects",
+				"operator.keys[0].objects: is empty, so nothing could be done: list patterns, or leave it out for all objects",
 				"operator.keys[0].sha256: is missing: `keyhole key new` prints it",
 			},
 		},

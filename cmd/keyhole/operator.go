@@ -53,8 +53,9 @@ func (f *operatorFlags) client(world *surroundings) (*client.Client, error) {
 	return f.connect(world, key)
 }
 
-// maxKey bounds what may be a key, in bytes: far more than key new prints.
-const maxKey = 1024
+// maxKey bounds what may be a key, in bytes: far more than key new prints, and room
+// for the token of an identity provider.
+const maxKey = 16 << 10
 
 // visibleASCII is what a key may be made of, one word: keys that other programs
 // have made are admitted too.

@@ -125,6 +125,14 @@ func (r *reloader) takeUp(ctx context.Context, cfg *config.Config) error {
 	r.inForce.Operator.Keys = cfg.Operator.Keys
 
 	var failed error
+	if !reflect.DeepEqual(r.inForce.Operator.OIDC, cfg.Operator.OIDC) {
+		tokens, err := operatorTokens(cfg)
+		r.service.api.SetTokens(tokens) // nil with an error: what was in force is not any more
+		if err == nil {
+			r.inForce.Operator.OIDC = cfg.Operator.OIDC
+		}
+		failed = errors.Join(failed, err)
+	}
 	for i, storage := range r.service.storages {
 		was, is := &r.inForce.Storage[i], storageNamed(cfg, storage.name)
 		if is == nil || !onlyCredentialsDiffer(was, is) || reflect.DeepEqual(was, is) {

@@ -24,6 +24,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/audit"
 	"keyhole/gateway/httpapi"
+	"keyhole/gateway/identity"
 	"keyhole/gateway/redisstore"
 )
 
@@ -179,6 +180,10 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := operatorTokens(cfg)
+	if err != nil {
+		return nil, err
+	}
 	s.domain = gateway.New(gateway.Options{
 		Links: store, Retries: store, Clicks: store, Cursors: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
 		Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime, ObjectCheck: cfg.Redirect.ObjectCheck,
@@ -188,7 +193,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	s.cleanups.add("events of clicks", func(context.Context) error { s.domain.Wait(); return nil })
 	s.api, err = httpapi.New(httpapi.Options{
 		Service:   s.domain,
-		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Keys: keys,
+		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Keys: keys, Tokens: tokens,
 		KeepAddress: addresses.Address,
 		Ready:       s.health.readiness, Metrics: metrics,
 		MetricsPage:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),
@@ -293,6 +298,28 @@ func operatorKeys(cfg *config.Config) ([]httpapi.OperatorKey, error) {
 		keys = append(keys, key)
 	}
 	return keys, nil
+}
+
+// operatorTokens returns whose tokens admit operators, nil for nobody's.
+func operatorTokens(cfg *config.Config) (httpapi.Tokens, error) {
+	o := &cfg.Operator.OIDC
+	if o.Issuer == "" {
+		return nil, nil //nolint:nilnil // As httpapi.Options has it.
+	}
+	roots, err := rootCAs(o.CAFile)
+	if err != nil {
+		return nil, &hinted{err: fmt.Errorf("operator.oidc: %w", err), hint: "correct operator.oidc.ca_file in the configuration", code: exitUsage}
+	}
+	grants := make([]identity.Grant, len(o.Grants))
+	for i, g := range o.Grants {
+		grants[i] = identity.Grant{
+			Claim: g.Claim, Value: g.Value,
+			Can: convert[gateway.Action](g.Can), Objects: convert[gateway.Pattern](g.Objects), MaxExpiry: g.MaxExpiry,
+		}
+	}
+	return identity.New(identity.Options{
+		Issuer: o.Issuer, Audience: o.Audience, NameClaim: o.NameClaim, Grants: grants, RootCAs: roots, Now: time.Now,
+	}), nil
 }
 
 // policyOf returns the policy of the configuration.

@@ -162,31 +162,60 @@ func (a *API) recovered(err *error) {
 	}
 }
 
-// authenticate finds the operator key of the Authorization header. Every key is
-// compared, in constant time, so that the time says nothing about which.
+// authenticate finds who presents the Authorization header: by an operator key, or
+// by a token of the identity provider where one is configured.
 func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		presented, ok := bearer(c.Request().Header["Authorization"])
 		if !ok {
 			return unauthorized(c, "an operator key is needed: Authorization: Bearer KEY")
 		}
-		sum := sha256.Sum256([]byte(presented))
-		var found *OperatorKey
-		keys := *a.keys.Load()
-		for i := range keys {
-			if subtle.ConstantTimeCompare(sum[:], keys[i].SHA256[:]) == 1 {
-				found = &keys[i]
+		actor := a.holderOf(presented)
+		if actor == nil {
+			var err error
+			if actor, err = a.holderOfToken(c, presented); err != nil {
+				return err
 			}
 		}
-		if found == nil {
-			return a.wrongKey(c)
-		}
-		c.Set(contextActor, &gateway.Actor{
-			Name: found.Name, Can: found.Can, Objects: found.Objects,
-			MaxExpiry: found.MaxExpiry, Address: a.operatorAddress(c),
-		})
+		actor.Address = a.operatorAddress(c)
+		c.Set(contextActor, actor)
 		return next(c)
 	}
+}
+
+// holderOf returns who has an operator key, nil for one that nobody has. Every key is
+// compared, in constant time, so that the time says nothing about which.
+func (a *API) holderOf(key string) *gateway.Actor {
+	sum := sha256.Sum256([]byte(key))
+	var found *OperatorKey
+	keys := *a.keys.Load()
+	for i := range keys {
+		if subtle.ConstantTimeCompare(sum[:], keys[i].SHA256[:]) == 1 {
+			found = &keys[i]
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return &gateway.Actor{Name: found.Name, Can: found.Can, Objects: found.Objects, MaxExpiry: found.MaxExpiry}
+}
+
+// holderOfToken returns who holds a token of the identity provider. Only what has
+// the three parts of one is looked at: what it says of itself is for the log alone.
+func (a *API) holderOfToken(c echo.Context, token string) (*gateway.Actor, error) {
+	tokens := a.tokens.Load()
+	if tokens == nil || strings.Count(token, ".") != 2 {
+		return nil, a.wrongKey(c)
+	}
+	actor, err := (*tokens).Verify(c.Request().Context(), token)
+	switch {
+	case errors.Is(err, gateway.ErrUnavailable):
+		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Message: "the identity provider cannot be asked now; try again, or use an operator key", Err: err}
+	case err != nil:
+		a.o.Logger.Info("token refused", "error", err)
+		return nil, a.wrongKey(c)
+	}
+	return actor, nil
 }
 
 // wrongKey refuses a key that nobody has, and after too many of them from one

@@ -27,6 +27,14 @@ type OperatorKey struct {
 	MaxExpiry time.Duration // 0: as the policy says
 }
 
+// Tokens admits operators by what an identity provider has signed.
+type Tokens interface {
+	// Verify returns who holds the token and what they may do. A provider that
+	// cannot be asked is gateway.ErrUnavailable; every other error means that the
+	// token admits nobody.
+	Verify(ctx context.Context, token string) (*gateway.Actor, error)
+}
+
 // Options is what the listeners' handlers are made of. Every field is needed
 // unless it says otherwise.
 type Options struct {
@@ -37,6 +45,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Keys are admitted from the start on; see SetKeys.
 	Keys []OperatorKey
+	// Tokens are too, unless it is nil; see SetTokens.
+	Tokens Tokens
 	// KeepAddress writes a client's address as far as it may be kept, in events
 	// and in the log.
 	KeepAddress func(netip.Addr) string
@@ -54,6 +64,7 @@ type Options struct {
 type API struct {
 	o      Options
 	keys   atomic.Pointer[[]OperatorKey]
+	tokens atomic.Pointer[Tokens] // nil: none are admitted
 	pages  *pages
 	secure bool // whether recipients come over https
 	// public is what every answer to recipients carries, empty what one without a
@@ -78,12 +89,22 @@ func New(o Options) (*API, error) {
 		keyGuesses: gateway.NewGuesses(gateway.MaxKeyFailures, time.Now),
 	}
 	a.SetKeys(o.Keys)
+	a.SetTokens(o.Tokens)
 	return a, nil
 }
 
 // SetKeys admits these keys, and no others, from the next request on. What a key has
 // lost it has lost for links that were made with it too.
 func (a *API) SetKeys(keys []OperatorKey) { a.keys.Store(&keys) }
+
+// SetTokens admits who holds these tokens from the next request on, nobody for nil.
+func (a *API) SetTokens(tokens Tokens) {
+	if tokens == nil {
+		a.tokens.Store(nil)
+		return
+	}
+	a.tokens.Store(&tokens)
+}
 
 // newEcho returns an echo without any of its defaults that speak or trust.
 func newEcho() *echo.Echo {

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+)
+
+// identityProvider serves one key, and signs tokens with it.
+func identityProvider(t *testing.T) (issuer string, token func(subject string, groups ...string) string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private := jose.JSONWebKey{Key: key, KeyID: "k"}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := any(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{private.Public()}})
+		if strings.HasPrefix(r.URL.Path, "/.well-known/") {
+			answer = map[string]string{"issuer": issuer, "jwks_uri": issuer + "/keys"}
+		}
+		_ = json.NewEncoder(w).Encode(answer) // Who asked may have hung up.
+	}))
+	t.Cleanup(server.Close)
+	issuer = server.URL
+	return issuer, func(subject string, groups ...string) string {
+		t.Helper()
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: private}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload, err := json.Marshal(map[string]any{
+			"iss": issuer, "aud": "keyhole", "sub": subject, "groups": groups, "exp": time.Now().Add(time.Hour).Unix(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := signer.Sign(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := signed.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+}
+
+// TestOperatorsByToken admits operators by tokens of an identity provider, within what
+// their groups allow, beside keys, and by the commands too. A grant that is taken away
+// by a reload is gone with the next request.
+func TestOperatorsByToken(t *testing.T) {
+	in := install(t)
+	in.put(t, "file.txt", []byte("content"))
+	in.s3.Put(t, "exports", "a.csv", "text/csv", []byte("a"))
+	issuer, token := identityProvider(t)
+	g := in.start()
+	oidc := fmt.Sprintf(`  oidc: { issuer: %q, audience: keyhole, grants: [{ name: sharers, claim: groups, value: sharers, can: [issue, read], objects: ["reports/*"], max_expiry: 10m }] }
+`, issuer)
+	alice := g.withKey(t, token("alice", "staff", "sharers"))
+	if refused := refusalOf(func() error { _, err := alice.List(t.Context(), client.ListOptions{}); return err }()); refused == nil || refused.Code != "unauthorized" {
+		t.Errorf("before it is configured: %+v, want unauthorized", refused)
+	}
+	g.edit(t, "redis: {", oidc+"redis: {")
+	g.hangUp(t)
+
+	link, err := alice.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt"})
+	if err != nil || link.CreatedBy != "oidc:alice" || link.ExpiresAt.Sub(link.CreatedAt) != 10*time.Minute {
+		t.Fatalf("got %+v, %v", link, err)
+	}
+	if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {
+		t.Errorf("its link answers %d", a.status)
+	}
+	bob, stranger := g.withKey(t, token("bob", "staff")), g.withKey(t, strings.Replace(token("alice", "sharers"), ".", ".e", 1))
+	for name, tt := range map[string]struct {
+		ask  func() error
+		want string
+	}{
+		"outside its objects": {func() error {
+			_, err := alice.Issue(t.Context(), api.IssueRequest{Bucket: "exports", Key: "a.csv"})
+			return err
+		}, "out_of_scope"},
+		"longer than it may": {func() error {
+			_, err := alice.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt", ExpiresIn: "1h"})
+			return err
+		}, "out_of_scope"},
+		"what it cannot do": {func() error { _, err := alice.Revoke(t.Context(), link.ID, ""); return err }, "forbidden"},
+		"without a grant":   {func() error { _, err := bob.Show(t.Context(), link.ID); return err }, "forbidden"},
+		"a broken token":    {func() error { _, err := stranger.Show(t.Context(), link.ID); return err }, "unauthorized"},
+	} {
+		if refused := refusalOf(tt.ask()); refused == nil || refused.Code != tt.want {
+			t.Errorf("%s: got %+v, want %s", name, refused, tt.want)
+		}
+	}
+	if _, err := g.client.Show(t.Context(), link.ID); err != nil {
+		t.Errorf("a key beside tokens: %v", err)
+	}
+	shown := startProcess(t, binary, []string{"KEYHOLE_KEY=" + token("alice", "sharers"), "KEYHOLE_OPERATOR_URL=" + g.operator}, "show", link.ID)
+	<-shown.done
+	if shown.err != nil || !strings.Contains(shown.output.String(), "by oidc:alice") {
+		t.Errorf("keyhole show: %v\n%s", shown.err, shown.output)
+	}
+	for where, text := range g.traces(t, in) {
+		if strings.Contains(text, "eyJ") {
+			t.Errorf("a token is in %s", where)
+		}
+	}
+
+	g.edit(t, "value: sharers", "value: others")
+	g.hangUp(t)
+	if refused := refusalOf(func() error { _, err := alice.Show(t.Context(), link.ID); return err }()); refused == nil || refused.Code != "forbidden" {
+		t.Errorf("without its grant: got %+v, want forbidden", refused)
+	}
+	g.edit(t, strings.Replace(oidc, "value: sharers", "value: others", 1), "")
+	g.hangUp(t)
+	if refused := refusalOf(func() error { _, err := alice.Show(t.Context(), link.ID); return err }()); refused == nil || refused.Code != "unauthorized" {
+		t.Errorf("without the provider: got %+v, want unauthorized", refused)
+	}
+}
