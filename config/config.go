@@ -63,6 +63,8 @@ type Operator struct {
 	TLS TLS `yaml:"tls"`
 	// Who may use the API and the console.
 	Keys []OperatorKey `yaml:"keys"`
+	// How many requests each key, or holder of a token, may make a minute, at each gateway, 1 to 1000000; 0 sets no limit. More are answered 429. Default: 120000.
+	RequestsPerMinute int `yaml:"requests_per_minute"`
 	// Whose tokens admit operators too, from an OpenID Connect provider.
 	OIDC OIDC `yaml:"oidc"`
 }

@@ -12,7 +12,7 @@ import (
 func Default() *Config {
 	return &Config{
 		Public:   Public{Listen: ":8080"},
-		Operator: Operator{Listen: "127.0.0.1:8081", OIDC: OIDC{NameClaim: "sub"}},
+		Operator: Operator{Listen: "127.0.0.1:8081", RequestsPerMinute: 120_000, OIDC: OIDC{NameClaim: "sub"}},
 		Redis: Redis{
 			Mode:      "single",
 			Addresses: []string{"127.0.0.1:6379"},

@@ -33,7 +33,7 @@ func TestEmptyFileIsDefaults(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	want := Config{
 		Public:   Public{Listen: ":8080", URL: "https://dl.example.com"},
-		Operator: Operator{Listen: "127.0.0.1:8081", Keys: []OperatorKey{{Name: "ci", SHA256: hashA, Can: []string{"issue"}, Objects: []string{"*"}}}, OIDC: OIDC{NameClaim: "sub"}},
+		Operator: Operator{Listen: "127.0.0.1:8081", Keys: []OperatorKey{{Name: "ci", SHA256: hashA, Can: []string{"issue"}, Objects: []string{"*"}}}, RequestsPerMinute: 120_000, OIDC: OIDC{NameClaim: "sub"}},
 		Redis: Redis{
 			Mode: "single", Addresses: []string{"127.0.0.1:6379"}, Prefix: "keyhole",
 			Timeout: 500 * time.Millisecond,

@@ -81,6 +81,9 @@ func parseProxy(s string) (netip.Prefix, error) {
 	return n, nil
 }
 
+// maxRequestsPerMinute is more than any gateway answers.
+const maxRequestsPerMinute = 1_000_000
+
 func (k *checker) operator(c *Config) {
 	o := c.Operator
 	if normal, err := normalURL(o.URL); err != nil {
@@ -90,6 +93,9 @@ func (k *checker) operator(c *Config) {
 	}
 	k.together("operator.tls", "cert_file", "key_file", o.TLS.CertFile != "", o.TLS.KeyFile != "")
 	k.oidc(c)
+	if o.RequestsPerMinute < 0 || o.RequestsPerMinute > maxRequestsPerMinute {
+		k.problem("operator.requests_per_minute", "must be 1 to %d, or 0 for no limit, not %d", maxRequestsPerMinute, o.RequestsPerMinute)
+	}
 	if len(o.Keys) == 0 && o.OIDC.Issuer == "" {
 		k.warn(WarnNoOperatorKeys, "operator.keys", "nobody can use the API: make a key with `keyhole key new`")
 	}

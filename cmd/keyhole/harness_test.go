@@ -150,6 +150,7 @@ func (in *installation) writeConfig(public, operator string) string {
 public: { listen: %q, url: "http://%s" }
 operator:
   listen: %q
+  requests_per_minute: 0
   keys:
     - { name: ops, sha256: %s, can: [issue, read, revoke, browse] }
     - { name: reader, sha256: %s, can: [read] }

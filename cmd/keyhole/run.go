@@ -168,7 +168,7 @@ func hintFor(code string) string {
 	case "not_active":
 		return "issue another with keyhole share"
 	case "rate_limited":
-		return "wait a minute, and check the key in KEYHOLE_KEY or --key-file"
+		return "wait a minute and go on; if the key is not known, check KEYHOLE_KEY or --key-file"
 	case "not_found":
 		return "check the id; keyhole list shows the links that this key may see"
 	case "invalid", "bad_request":

@@ -179,6 +179,9 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		actor.Address = a.operatorAddress(c)
 		c.Set(contextActor, actor)
+		if err := a.rates.admit(c.Response().Header(), actor.Name); err != nil {
+			return err
+		}
 		return next(c)
 	}
 }

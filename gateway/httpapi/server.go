@@ -47,6 +47,8 @@ type Options struct {
 	Keys []OperatorKey
 	// Tokens are too, unless it is nil; see SetTokens.
 	Tokens Tokens
+	// RequestsPerMinute is how many requests each operator may make; 0: any number.
+	RequestsPerMinute int
 	// KeepAddress writes a client's address as far as it may be kept, in events
 	// and in the log.
 	KeepAddress func(netip.Addr) string
@@ -70,6 +72,7 @@ type API struct {
 	// public is what every answer to recipients carries, empty what one without a
 	// body does.
 	public, empty []fixedHeader
+	rates         *rates
 	// keyGuesses counts wrong operator keys.
 	keyGuesses *gateway.Guesses
 	// forgotten warns once of a proxy that is not configured.
@@ -86,6 +89,7 @@ func New(o Options) (*API, error) {
 		empty: []fixedHeader{{"Content-Length", []string{"0"}}},
 		o:     o, pages: pages, secure: strings.HasPrefix(o.PublicURL, "https://"),
 		public:     fixedHeaders(pages.policy, fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
+		rates:      &rates{limit: o.RequestsPerMinute, now: time.Now},
 		keyGuesses: gateway.NewGuesses(gateway.MaxKeyFailures, time.Now),
 	}
 	a.SetKeys(o.Keys)
