@@ -73,11 +73,16 @@ func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Ti
 		row(line[0], line[1])
 	}
 	row("id", link.ID)
-	for _, warning := range link.Warnings {
-		row("warning", fmt.Sprintf("%s (%s)", warning.Message, warning.Code))
-	}
+	warnings(w, link)
 	row("then", "the link says that it has ended, and the object is as private as before")
 	row("undo", "keyhole revoke "+link.ID)
+}
+
+// warnings tells what is unwise about a link.
+func warnings(w io.Writer, link *api.Link) {
+	for _, warning := range link.Warnings {
+		fmt.Fprintf(w, "  warning   %s (%s)\n", plain(warning.Message), warning.Code)
+	}
 }
 
 // sensitivityBy writes what is held of the content, and by whom.

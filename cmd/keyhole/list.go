@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,7 @@ func newList(world *surroundings) *cobra.Command {
 		operator operatorFlags
 		filter   client.ListOptions
 		limit    int
+		quiet    bool
 		asJSON   bool
 	)
 	cmd := &cobra.Command{
@@ -37,7 +40,12 @@ func newList(world *surroundings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printPage(world, page, asJSON, page.Next != "", limit, func() error { return printLinks(world, page.Links) })
+			return printPage(world, page, asJSON, page.Next != "", limit, func() error {
+				if quiet {
+					return printIDs(world, page.Links)
+				}
+				return printLinks(world, page.Links)
+			})
 		},
 	}
 	operator.add(cmd)
@@ -49,6 +57,7 @@ func newList(world *surroundings) *cobra.Command {
 	flags.StringVar(&filter.CreatedBy, "created-by", "", "links issued with the operator key of this name")
 	flags.StringVar(&filter.Label, "label", "", "links with this label, name=value")
 	flags.IntVar(&limit, "limit", 50, "how many links at most")
+	flags.BoolVar(&quiet, "quiet", false, "print ids alone, for other commands")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	completeNames(cmd, "state", stateNames())
 	completeFlag(cmd, "bucket", asking(world, &operator, completeBuckets))
@@ -80,6 +89,16 @@ func listLinks(cmd *cobra.Command, c *client.Client, filter client.ListOptions, 
 		}
 		filter.Cursor = page.Next
 	}
+}
+
+// printIDs prints ids, a line each.
+func printIDs(world *surroundings, links []api.Link) error {
+	var b strings.Builder
+	for i := range links {
+		b.WriteString(links[i].ID + "\n")
+	}
+	_, err := io.WriteString(world.stdout, b.String())
+	return err
 }
 
 // printLinks prints links as a table.

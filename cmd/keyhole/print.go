@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -56,21 +55,6 @@ func printPage(world *surroundings, page any, asJSON, cut bool, limit int, table
 		defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", 2*limit)
 	}
 	return table()
-}
-
-// printTable prints rows under a header for people.
-func printTable(w io.Writer, rows [][]string) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		for i, cell := range row {
-			if i > 0 {
-				fmt.Fprint(table, "\t")
-			}
-			fmt.Fprint(table, plain(cell))
-		}
-		fmt.Fprint(table, "\n")
-	}
-	return table.Flush()
 }
 
 // plain writes text so that it cannot steer a terminal or break a table: a key

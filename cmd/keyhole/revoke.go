@@ -16,6 +16,7 @@ import (
 type revokeFlags struct {
 	operator operatorFlags
 	reason   string
+	quiet    bool
 	json     bool
 
 	bucket, prefix, key, createdBy, label string
@@ -63,6 +64,7 @@ the operator key may see them. On a terminal it says how many and asks first.`,
 	flags.BoolVar(&f.all, "all", false, "every link")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only say how many there are")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
+	flags.BoolVar(&f.quiet, "quiet", false, "print nothing but what went wrong")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	cmd.ValidArgsFunction = asking(world, &f.operator, completeLinks(liveStates()...))
 	completeFlag(cmd, "bucket", asking(world, &f.operator, completeBuckets))
@@ -98,7 +100,7 @@ func (f *revokeFlags) revokeEach(cmd *cobra.Command, world *surroundings, args [
 			continue
 		}
 		links = append(links, link)
-		if !f.json {
+		if !f.json && !f.quiet {
 			fmt.Fprintf(world.stdout, "%s %s %s\n", link.ID, link.State, plain("s3://"+link.Bucket+"/"+link.Key))
 		}
 	}
@@ -134,7 +136,7 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 		}
 	}
 	total := api.Revocation{}
-	show := isTerminal(world.stderr)
+	show := isTerminal(world.stderr) && !f.quiet
 	for !total.Done {
 		answer, err := c.RevokeAll(cmd.Context(), request)
 		total.Matched += answer.Matched
@@ -153,6 +155,8 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 	switch {
 	case f.json:
 		return printJSON(world.stdout, total)
+	case f.quiet && !f.dryRun:
+		return nil
 	case f.dryRun:
 		_, err = fmt.Fprintf(world.stdout, "%s would be revoked\n", links(total.Matched))
 	default:

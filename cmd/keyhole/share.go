@@ -28,6 +28,7 @@ type shareFlags struct {
 	yes            bool
 	qr             bool
 	qrFile         string
+	quiet          bool
 	json           bool
 }
 
@@ -72,6 +73,7 @@ KEY is taken literally: nothing in it is unescaped.`,
 	flags.BoolVar(&f.yes, "yes", false, "do not ask whether the object is sensitive")
 	flags.BoolVar(&f.qr, "qr", false, "draw the URL as a QR code on standard error too")
 	flags.StringVar(&f.qrFile, "qr-file", "", "write the URL as a QR code into this file, .png or .svg")
+	flags.BoolVar(&f.quiet, "quiet", false, "print the URL alone, and warnings")
 	flags.BoolVar(&f.json, "json", false, "print the whole answer as JSON instead of the URL")
 	cmd.ValidArgsFunction = asking(world, &f.operator, completeObjects)
 	completeNames(cmd, "preset", gateway.Presets())
@@ -97,7 +99,11 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 	if err != nil {
 		return nearBucket(cmd.Context(), c, f.request.Bucket, inFlags(err, f.sensitive))
 	}
-	checklist(world.stderr, &f.request, &link, time.Now())
+	if f.quiet {
+		warnings(world.stderr, &link)
+	} else {
+		checklist(world.stderr, &f.request, &link, time.Now())
+	}
 	if f.makePassphrase {
 		fmt.Fprintf(world.stderr, "\nPassphrase: %s\nSend it another way than the link, by phone for instance. It is shown this once.\n", *f.request.Passphrase)
 	}

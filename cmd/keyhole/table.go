@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+	"golang.org/x/text/width"
+)
+
+const (
+	// gap is the space between two columns.
+	gap = 2
+	// leastLast is what is left of the last column however narrow a terminal is.
+	leastLast = 20
+)
+
+// tints are the colours of what is worth seeing at a glance, as SGR parameters
+// (ECMA-48 section 8.3.117).
+func tints() map[string]string {
+	return map[string]string{
+		"active": "32", "paused": "33", "not_yet": "33", "revoked": "31", "expired": "2", "used_up": "2",
+		"redirected": "32", "refused": "31", "failed": "31", "yes": "33",
+	}
+}
+
+// screen is what a table is printed for.
+type screen struct {
+	width    int // in columns; 0: any
+	coloured bool
+}
+
+// screenOf returns what is known of the terminal behind w: nothing where it is none.
+// Colours are for terminals alone, and not for who has set NO_COLOR (no-color.org).
+func screenOf(w io.Writer) screen {
+	file, ok := w.(*os.File)
+	if !ok || !isTerminal(w) {
+		return screen{}
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		columns = 0
+	}
+	return screen{width: columns, coloured: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+}
+
+// printTable prints rows for people, in columns. On a terminal the last column is cut
+// in its middle where it would not fit.
+func printTable(w io.Writer, rows [][]string) error {
+	_, err := io.WriteString(w, tableText(rows, screenOf(w)))
+	return err
+}
+
+// tableText lays rows out.
+func tableText(rows [][]string, s screen) string {
+	cells := make([][]string, len(rows))
+	var widths []int
+	for i, row := range rows {
+		for j, cell := range row {
+			cell = plain(cell)
+			cells[i] = append(cells[i], cell)
+			if j == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[j] = max(widths[j], columnsOf(cell))
+		}
+	}
+	before := 0
+	for _, w := range widths[:max(len(widths)-1, 0)] {
+		before += w + gap
+	}
+	var b strings.Builder
+	for _, row := range cells {
+		for j, cell := range row {
+			last := j == len(row)-1
+			if last && j == len(widths)-1 && s.width > 0 {
+				cell = cut(cell, max(s.width-before, leastLast))
+			}
+			padding := widths[j] - columnsOf(cell) + gap
+			if tint, ok := tints()[cell]; ok && s.coloured {
+				cell = "\x1b[" + tint + "m" + cell + "\x1b[0m"
+			}
+			b.WriteString(cell)
+			if !last {
+				b.WriteString(strings.Repeat(" ", padding))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// columnsOf is how many columns of a terminal a text takes.
+func columnsOf(text string) int {
+	n := 0
+	for _, r := range text {
+		switch {
+		case unicode.Is(unicode.Mn, r), unicode.Is(unicode.Me, r):
+		case width.LookupRune(r).Kind() == width.EastAsianWide, width.LookupRune(r).Kind() == width.EastAsianFullwidth:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// cut takes what does not fit out of a text's middle: a key's beginning and its end
+// both say what it is.
+func cut(text string, columns int) string {
+	if columnsOf(text) <= columns {
+		return text
+	}
+	runes := []rune(text)
+	head, tail := (columns-1)/2, columns-1-(columns-1)/2
+	from, to := 0, len(runes)
+	for used := columnsOf(string(runes[0])); used <= head; used += columnsOf(string(runes[from])) {
+		from++
+	}
+	for used := columnsOf(string(runes[to-1])); used <= tail; used += columnsOf(string(runes[to-1])) {
+		to--
+	}
+	for to < len(runes) && columnsOf(string(runes[to])) == 0 {
+		to++ // an accent stays with its letter, on the other side
+	}
+	return fmt.Sprintf("%s…%s", string(runes[:from]), string(runes[to:]))
+}
