@@ -15,7 +15,7 @@ import (
 // that is renamed or removed holds nothing any more.
 func TestNamedTestsExist(t *testing.T) {
 	declared := map[string]bool{}
-	function := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
 			return err
@@ -29,8 +29,8 @@ func TestNamedTestsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("`(Test\\w+)")
-	for _, document := range []string{"docs/faults.md", "docs/requirements.md"} {
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)")
+	for _, document := range []string{"docs/bad-inputs.md", "docs/faults.md", "docs/requirements.md"} {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)

@@ -61,13 +61,15 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if err := actor.Allowed(ActionIssue); err != nil {
 		return Issued{}, err
 	}
+	// All that is wrong with the request by itself is named at once.
 	restricted, fields := readRestrictions(req)
-	if fields = append(checkIssue(req), fields...); len(fields) > 0 {
-		return Issued{}, invalidFields(fields...)
+	fields = slices.Concat(checkIssue(req), s.policy.Load().check(req), fields)
+	storage, unknown := s.storageOf(req.Storage, req.Bucket)
+	if unknown != nil && req.Bucket != "" {
+		fields = append(fields, unknown.Fields...)
 	}
-	storage, err := s.storageOf(req.Storage, req.Bucket)
-	if err != nil {
-		return Issued{}, err
+	if len(fields) > 0 {
+		return Issued{}, invalidFields(fields...)
 	}
 	ref := ObjectRef{Storage: storage.Name, Bucket: req.Bucket, Key: req.Key}
 	if !actor.Sees(ref) {
@@ -136,7 +138,7 @@ func (s *Service) secretsFor(ctx context.Context, passphrase *string) (Secrets, 
 
 // storageOf finds the storage that a request means. Only configured buckets are
 // known: a client's input never chooses a host.
-func (s *Service) storageOf(name, bucket string) (*Storage, error) {
+func (s *Service) storageOf(name, bucket string) (*Storage, *Error) {
 	found := s.storagesWith(name, bucket, func(*Storage) bool { return true })
 	switch {
 	case len(found) == 1:

@@ -319,3 +319,30 @@ func TestIssueWarns(t *testing.T) {
 		})
 	}
 }
+
+// All that is wrong with a request by itself is named in one answer.
+func TestIssueNamesEveryField(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	_, err := f.service.Issue(t.Context(), everything(), &IssueRequest{
+		Bucket: "unlisted", Key: "a\n", Preset: "forever", ExpiresIn: "soon", Filename: "a/b", Disposition: "x", Pin: "y",
+		Note: strings.Repeat("n", 1001), Labels: map[string]string{"L": "v"}, MaxClicks: new(int64(0)), Passphrase: new(""),
+		Allow: []string{"nowhere"}, NotBefore: new("never"),
+	})
+	var refused *Error
+	if !errors.As(err, &refused) || refused.Code != CodeInvalid {
+		t.Fatalf("got %v", err)
+	}
+	named := map[string]bool{}
+	for _, field := range refused.Fields {
+		name, _, _ := strings.Cut(field.Field, "[")
+		named[name] = true
+	}
+	want := []string{"allow", "bucket", "disposition", "expires_in", "filename", "key", "labels", "max_clicks", "not_before", "note", "passphrase", "pin", "preset"}
+	if got := slices.Sorted(maps.Keys(named)); !slices.Equal(got, want) {
+		t.Errorf("it names %v, want %v", got, want)
+	}
+	if f.store.calls != 0 || len(f.objects.proved) != 0 {
+		t.Error("the store or the storage was asked")
+	}
+}

@@ -50,6 +50,9 @@ type Terms struct {
 // Decide settles the life of a link that actor asks for. What was asked for and
 // is over a cap is refused, by name; a default is shortened to the caps.
 func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, error) {
+	if fields := p.check(req); len(fields) > 0 {
+		return Terms{}, invalidFields(fields...)
+	}
 	sensitive := req.Sensitive
 	if matchAny(p.SensitiveObjects, ref) {
 		if sensitive != nil && !*sensitive {
@@ -61,8 +64,6 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 	limit, rule, fallback := p.caps(sensitive)
 
 	switch {
-	case req.Preset != "" && req.ExpiresIn != "":
-		return Terms{}, Invalid("expires_in", "conflict", "give either a preset or expires_in, not both")
 	case req.ExpiresIn != "":
 		life, err := ParseLife(req.ExpiresIn)
 		if err != nil {
@@ -70,15 +71,11 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 		}
 		return Terms{life, PresetCustom, sensitive}, within(actor, "expires_in", life, limit, rule)
 	case req.Preset != "":
-		life, ok := p.Presets[req.Preset]
-		if !ok {
-			return Terms{}, Invalid("preset", "unknown_preset",
-				fmt.Sprintf("there is no such preset; the presets are %s", strings.Join(Presets(), ", ")))
-		}
 		if req.Preset == PresetExtended && (sensitive == nil || *sensitive) {
 			return Terms{}, Invalid("preset", "over_policy",
 				"the preset extended is for objects that are stated to be not sensitive")
 		}
+		life := p.Presets[req.Preset]
 		return Terms{life, req.Preset, sensitive}, within(actor, "preset", life, limit, rule)
 	}
 	life := min(p.Presets[fallback], limit)
@@ -86,6 +83,27 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 		life = min(life, actor.MaxExpiry)
 	}
 	return Terms{life, fallback, sensitive}, nil
+}
+
+// check names what cannot be of the life that is asked for, whoever asks and whatever
+// the object.
+func (p *Policy) check(req *IssueRequest) []FieldError {
+	var found []FieldError
+	if req.Preset != "" && req.ExpiresIn != "" {
+		found = append(found, FieldError{"expires_in", "conflict", "give either a preset or expires_in, not both"})
+	}
+	if req.ExpiresIn != "" {
+		if _, err := ParseLife(req.ExpiresIn); err != nil {
+			found = append(found, FieldError{"expires_in", "invalid", err.Error()})
+		}
+	}
+	if _, known := p.Presets[req.Preset]; req.Preset != "" && !known {
+		found = append(found, FieldError{
+			"preset", "unknown_preset",
+			"there is no such preset; the presets are " + strings.Join(Presets(), ", "),
+		})
+	}
+	return found
 }
 
 // extend settles what a link that exists may live from now on, and the longest life
