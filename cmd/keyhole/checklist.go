@@ -101,11 +101,11 @@ func lifeBy(asked *api.IssueRequest, link *api.Link) string {
 	case asked.Preset != "":
 		return link.Preset
 	case link.Sensitive == nil:
-		return link.Preset + ": what is not stated to be not sensitive"
+		return link.Preset + ", as sensitivity is not stated"
 	case *link.Sensitive:
-		return link.Preset + ": what is sensitive"
+		return link.Preset + ", as it is sensitive"
 	}
-	return link.Preset + ": what is not sensitive"
+	return link.Preset + ", as it is not sensitive"
 }
 
 // whoCan says who can use a link, before what else it asks for.

@@ -140,6 +140,15 @@ func printObjects(world *surroundings, page *api.ObjectPage) error {
 	return printTable(world.stdout, rows)
 }
 
+// nearObject adds to a refusal of an object where to look for the right one.
+func nearObject(ctx context.Context, c *client.Client, bucket, key string, err error) error {
+	var refused *client.Error
+	if errors.As(err, &refused) && slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool { return f.Code == "object_not_found" }) {
+		return &hinted{err: err, hint: "see what there is: keyhole objects s3://" + bucket + "/" + key[:strings.LastIndexByte(key, '/')+1], code: exitFailed}
+	}
+	return nearBucket(ctx, c, bucket, err)
+}
+
 // nearBucket adds to a refusal of a bucket which one may have been meant.
 func nearBucket(ctx context.Context, c *client.Client, bucket string, err error) error {
 	var refused *client.Error

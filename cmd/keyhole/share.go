@@ -97,7 +97,7 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 	}
 	link, err := c.Issue(cmd.Context(), f.request)
 	if err != nil {
-		return nearBucket(cmd.Context(), c, f.request.Bucket, inFlags(err, f.sensitive))
+		return nearObject(cmd.Context(), c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive))
 	}
 	if f.quiet {
 		warnings(world.stderr, &link)

@@ -91,9 +91,9 @@ func TestShareAsks(t *testing.T) {
 		code     int
 		contains []string
 	}{
-		"yes":                 {nil, "y\n", 1, 0, []string{"size      7 B", "sensitive yes\r\n", "in 15m (handoff: what is sensitive)"}},
-		"no":                  {nil, "no\n", 1, 0, []string{"sensitive no\r\n", "in 24h (business: what is not sensitive)"}},
-		"does not know":       {nil, "\n", 1, 0, []string{"sensitive not stated\r\n", "in 1h (troubleshooting: what is not stated"}},
+		"yes":                 {nil, "y\n", 1, 0, []string{"size      7 B", "sensitive yes\r\n", "in 15m (handoff, as it is sensitive)"}},
+		"no":                  {nil, "no\n", 1, 0, []string{"sensitive no\r\n", "in 24h (business, as it is not sensitive)"}},
+		"does not know":       {nil, "\n", 1, 0, []string{"sensitive not stated\r\n", "in 1h (troubleshooting, as sensitivity"}},
 		"something else":      {nil, "perhaps\ny\n", 2, 0, []string{"sensitive yes\r\n"}},
 		"no answer":           {nil, "\x04", 1, 1, []string{"nothing was shared", "--sensitive or --not-sensitive"}},
 		"said before":         {[]string{"--not-sensitive"}, "", 0, 0, []string{"sensitive no\r\n"}},
