@@ -168,59 +168,54 @@ func testRelabel(t *testing.T, g target) {
 	}
 }
 
-// TestRevision is another one after each change, and no change is made of another
+// testRevision is another one after each change, and no change is made of another
 // revision than the one that was asked for.
-func TestRevision(t *testing.T) {
-	t.Parallel()
-	for name, start := range targets() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := open(t, start(t).client)
-			link := create(t, s, newLink(t))
-			seen := map[string]string{link.Revision: "issue"}
-			get := func() string {
-				t.Helper()
-				now, err := s.Get(t.Context(), link.ID)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return now.Revision
-			}
-			equal(t, "after the issue", get(), link.Revision)
-			equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
-			equal(t, "after a click", get(), link.Revision)
-			note, yes, no := "another", true, false
-			for what, change := range map[string]gateway.Change{
-				"note": {Note: &note}, "pause": {Paused: &yes}, "expiry": {Life: 2 * time.Hour, Longest: 24 * time.Hour},
-			} {
-				change.Revision = get()
-				changed, err := s.Change(t.Context(), link.ID, change, operator())
-				if err != nil {
-					t.Fatalf("%s: %v", what, err)
-				}
-				equal(t, what+" as it is read", get(), changed.Revision)
-				if before, ok := seen[changed.Revision]; ok {
-					t.Errorf("after %s it is the one of %s", what, before)
-				}
-				seen[changed.Revision] = what
-			}
-			last := get()
-			if _, err := s.Change(t.Context(), link.ID, gateway.Change{Note: &note, Revision: last}, operator()); err != nil {
-				t.Errorf("the same note: %v", err)
-			}
-			equal(t, "after what changed nothing", get(), last)
-			for revision := range seen {
-				if revision == last {
-					continue
-				}
-				_, err := s.Change(t.Context(), link.ID, gateway.Change{Paused: &no, Revision: revision}, operator())
-				if !errors.Is(err, gateway.ErrChanged) {
-					t.Errorf("of an earlier revision: got %v, want ErrChanged", err)
-				}
-			}
-			equal(t, "after what was refused", get(), last)
-		})
+func testRevision(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	link := create(t, s, newLink(t))
+	seen := map[string]string{link.Revision: "issue"}
+	get := func() string {
+		t.Helper()
+		now, err := s.Get(t.Context(), link.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now.Revision
 	}
+	equal(t, "after the issue", get(), link.Revision)
+	equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+	equal(t, "after a click", get(), link.Revision)
+	note, yes, no := "another", true, false
+	for what, change := range map[string]gateway.Change{
+		"note": {Note: &note}, "pause": {Paused: &yes}, "expiry": {Life: 2 * time.Hour, Longest: 24 * time.Hour},
+	} {
+		change.Revision = get()
+		changed, err := s.Change(t.Context(), link.ID, change, operator())
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		equal(t, what+" as it is read", get(), changed.Revision)
+		if before, ok := seen[changed.Revision]; ok {
+			t.Errorf("after %s it is the one of %s", what, before)
+		}
+		seen[changed.Revision] = what
+	}
+	last := get()
+	if _, err := s.Change(t.Context(), link.ID, gateway.Change{Note: &note, Revision: last}, operator()); err != nil {
+		t.Errorf("the same note: %v", err)
+	}
+	equal(t, "after what changed nothing", get(), last)
+	for revision := range seen {
+		if revision == last {
+			continue
+		}
+		_, err := s.Change(t.Context(), link.ID, gateway.Change{Paused: &no, Revision: revision}, operator())
+		if !errors.Is(err, gateway.ErrChanged) {
+			t.Errorf("of an earlier revision: got %v, want ErrChanged", err)
+		}
+	}
+	equal(t, "after what was refused", get(), last)
 }
 
 // TestOneOfManyChangesARevision lets many change the same revision at once: one does.

@@ -12,35 +12,30 @@ import (
 	"keyhole/gateway"
 )
 
-// TestReserve keeps the first of all that are to be kept under one name.
-func TestReserve(t *testing.T) {
-	t.Parallel()
-	for name, start := range targets() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := open(t, start(t).client)
-			if _, _, err := s.Reserved(t.Context(), "n"); !errors.Is(err, gateway.ErrNotFound) {
-				t.Fatalf("before: got %v, want ErrNotFound", err)
-			}
-			kept := make([][]byte, 20)
-			var asking sync.WaitGroup
-			for i := range kept {
-				asking.Go(func() {
-					var err error
-					if kept[i], err = s.Reserve(t.Context(), "n", []byte("\x00"+strconv.Itoa(i))); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			asking.Wait()
-			after, _, err := s.Reserved(t.Context(), "n")
-			if err != nil || slices.ContainsFunc(kept, func(b []byte) bool { return !bytes.Equal(b, after) }) {
-				t.Errorf("kept %q, %v; answered %q", after, err, kept)
-			}
-			if other, err := s.Reserve(t.Context(), "m", []byte("other")); err != nil || string(other) != "other" {
-				t.Errorf("another name: got %q, %v", other, err)
+// testReserve keeps the first of all that are to be kept under one name.
+func testReserve(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	if _, _, err := s.Reserved(t.Context(), "n"); !errors.Is(err, gateway.ErrNotFound) {
+		t.Fatalf("before: got %v, want ErrNotFound", err)
+	}
+	kept := make([][]byte, 20)
+	var asking sync.WaitGroup
+	for i := range kept {
+		asking.Go(func() {
+			var err error
+			if kept[i], err = s.Reserve(t.Context(), "n", []byte("\x00"+strconv.Itoa(i))); err != nil {
+				t.Error(err)
 			}
 		})
+	}
+	asking.Wait()
+	after, _, err := s.Reserved(t.Context(), "n")
+	if err != nil || slices.ContainsFunc(kept, func(b []byte) bool { return !bytes.Equal(b, after) }) {
+		t.Errorf("kept %q, %v; answered %q", after, err, kept)
+	}
+	if other, err := s.Reserve(t.Context(), "m", []byte("other")); err != nil || string(other) != "other" {
+		t.Errorf("another name: got %q, %v", other, err)
 	}
 }
 
@@ -66,35 +61,30 @@ func TestReservationAges(t *testing.T) {
 	}
 }
 
-func TestConfirm(t *testing.T) {
-	t.Parallel()
-	for name, start := range targets() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := open(t, start(t).client)
-			link := newLink(t)
-			if _, err := s.Confirm(t.Context(), link.ID); !errors.Is(err, gateway.ErrNotFound) {
-				t.Fatalf("before: got %v, want ErrNotFound", err)
-			}
-			want := create(t, s, link)
-			equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
-			want.Clicks++
-			got, err := s.Confirm(t.Context(), link.ID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			equal(t, "confirmed", plain(got), plain(want))
-			if _, _, err := s.Revoke(t.Context(), link.ID, "leak", operator()); err != nil {
-				t.Fatal(err)
-			}
-			if got, err := s.Confirm(t.Context(), link.ID); err != nil || got.State != gateway.StateRevoked {
-				t.Errorf("revoked: got %s, %v", got.State, err)
-			}
-			// What is known of it is as it was.
-			again, err := s.Get(t.Context(), link.ID)
-			if err != nil || again.RevokeReason != "leak" || again.Clicks != 1 {
-				t.Errorf("afterwards: got %+v, %v", again, err)
-			}
-		})
+func testConfirm(t *testing.T, g target) {
+	t.Helper()
+	s := open(t, g.client)
+	link := newLink(t)
+	if _, err := s.Confirm(t.Context(), link.ID); !errors.Is(err, gateway.ErrNotFound) {
+		t.Fatalf("before: got %v, want ErrNotFound", err)
+	}
+	want := create(t, s, link)
+	equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+	want.Clicks++
+	got, err := s.Confirm(t.Context(), link.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "confirmed", plain(got), plain(want))
+	if _, _, err := s.Revoke(t.Context(), link.ID, "leak", operator()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Confirm(t.Context(), link.ID); err != nil || got.State != gateway.StateRevoked {
+		t.Errorf("revoked: got %s, %v", got.State, err)
+	}
+	// What is known of it is as it was.
+	again, err := s.Get(t.Context(), link.ID)
+	if err != nil || again.RevokeReason != "leak" || again.Clicks != 1 {
+		t.Errorf("afterwards: got %+v, %v", again, err)
 	}
 }

@@ -216,7 +216,7 @@ func equal[T any](tb testing.TB, what string, got, want T) {
 }
 
 // plain returns a link with its pointer printed as what it points to, and without
-// its revision, of which no test but TestRevision knows.
+// its revision, of which no test but testRevision knows.
 func plain(l gateway.Link) string {
 	l.Revision = ""
 	sensitive := "unstated"

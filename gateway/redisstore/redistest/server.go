@@ -22,6 +22,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -306,12 +307,19 @@ const (
 	busAbove    = 10_000
 )
 
+// given are the ports that this process has given to servers. Each is given once: a
+// server that is about to listen is not seen by others yet.
+var given sync.Map //nolint:gochecknoglobals // Tests run side by side.
+
 // freePort returns a port that nothing listens on, here and on the cluster's bus.
 func freePort(tb testing.TB) string {
 	tb.Helper()
 	for range 1000 {
 		port := lowestPort + rand.IntN(highestPort-lowestPort) //nolint:gosec // Chance, not a secret.
-		if free(port) && free(port+busAbove) {
+		if _, twice := given.LoadOrStore(port, true); twice || !free(port) {
+			continue
+		}
+		if _, twice := given.LoadOrStore(port+busAbove, true); !twice && free(port+busAbove) {
 			return strconv.Itoa(port)
 		}
 	}
