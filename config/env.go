@@ -98,9 +98,9 @@ func (f *findings) unknownVariable(c *Config, byVariable map[string][]setting, n
 		prefix, what string
 		names        []string
 	}{
-		{"KEYHOLE_STORAGE_", "storage", storageNames(c)},
-		{"KEYHOLE_OPERATOR_KEYS_", "operator key", keyNames(c)},
-		{"KEYHOLE_OPERATOR_OIDC_GRANTS_", "grant", grantNames(c)},
+		{"KEYHOLE_STORAGE_", "storage", namesOf(c.Storage, func(s *Storage) string { return s.Name })},
+		{"KEYHOLE_OPERATOR_KEYS_", "operator key", namesOf(c.Operator.Keys, func(k *OperatorKey) string { return k.Name })},
+		{"KEYHOLE_OPERATOR_OIDC_GRANTS_", "grant", namesOf(c.Operator.OIDC.Grants, func(g *OIDCGrant) string { return g.Name })},
 	} {
 		rest, ok := strings.CutPrefix(name, list.prefix)
 		if ok && !slices.ContainsFunc(list.names, func(n string) bool {
@@ -133,31 +133,12 @@ func (f *findings) unknownVariable(c *Config, byVariable map[string][]setting, n
 	f.add("", at, "names no key of the configuration; did you mean %s?", variablePrefix+meant)
 }
 
-func storageNames(c *Config) []string {
+// namesOf returns the names of a list's entries that have one.
+func namesOf[E any](entries []E, name func(*E) string) []string {
 	var out []string
-	for _, s := range c.Storage {
-		if s.Name != "" {
-			out = append(out, s.Name)
-		}
-	}
-	return out
-}
-
-func grantNames(c *Config) []string {
-	var out []string
-	for _, g := range c.Operator.OIDC.Grants {
-		if g.Name != "" {
-			out = append(out, g.Name)
-		}
-	}
-	return out
-}
-
-func keyNames(c *Config) []string {
-	var out []string
-	for _, k := range c.Operator.Keys {
-		if k.Name != "" {
-			out = append(out, k.Name)
+	for i := range entries {
+		if n := name(&entries[i]); n != "" {
+			out = append(out, n)
 		}
 	}
 	return out

@@ -62,8 +62,10 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 		return Issued{}, err
 	}
 	// All that is wrong with the request by itself is named at once.
+	policy := s.policy.Load() // one, whatever is reloaded meanwhile
+	_, lives := policy.asked(req)
 	restricted, fields := readRestrictions(req)
-	fields = slices.Concat(checkIssue(req), s.policy.Load().check(req), fields)
+	fields = slices.Concat(checkIssue(req), lives, fields)
 	storage, unknown := s.storageOf(req.Storage, req.Bucket)
 	if unknown != nil && req.Bucket != "" {
 		fields = append(fields, unknown.Fields...)
@@ -81,7 +83,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if issued, err := s.issuedBefore(ctx, req.Retry, storage); err != nil || issued.Token != "" {
 		return issued, err
 	}
-	terms, err := s.policy.Load().Decide(actor, ref, req)
+	terms, err := policy.Decide(actor, ref, req)
 	if err != nil {
 		return Issued{}, err
 	}

@@ -50,7 +50,8 @@ type Terms struct {
 // Decide settles the life of a link that actor asks for. What was asked for and
 // is over a cap is refused, by name; a default is shortened to the caps.
 func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, error) {
-	if fields := p.check(req); len(fields) > 0 {
+	life, fields := p.asked(req)
+	if len(fields) > 0 {
 		return Terms{}, invalidFields(fields...)
 	}
 	sensitive := req.Sensitive
@@ -65,45 +66,43 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 
 	switch {
 	case req.ExpiresIn != "":
-		life, err := ParseLife(req.ExpiresIn)
-		if err != nil {
-			return Terms{}, Invalid("expires_in", "invalid", err.Error())
-		}
 		return Terms{life, PresetCustom, sensitive}, within(actor, "expires_in", life, limit, rule)
 	case req.Preset != "":
 		if req.Preset == PresetExtended && (sensitive == nil || *sensitive) {
 			return Terms{}, Invalid("preset", "over_policy",
 				"the preset extended is for objects that are stated to be not sensitive")
 		}
-		life := p.Presets[req.Preset]
 		return Terms{life, req.Preset, sensitive}, within(actor, "preset", life, limit, rule)
 	}
-	life := min(p.Presets[fallback], limit)
+	life = min(p.Presets[fallback], limit)
 	if actor.MaxExpiry > 0 {
 		life = min(life, actor.MaxExpiry)
 	}
 	return Terms{life, fallback, sensitive}, nil
 }
 
-// check names what cannot be of the life that is asked for, whoever asks and whatever
-// the object.
-func (p *Policy) check(req *IssueRequest) []FieldError {
-	var found []FieldError
+// asked reads the life that is asked for, 0 where none is, and names what cannot be of
+// it, whoever asks and whatever the object.
+func (p *Policy) asked(req *IssueRequest) (life time.Duration, found []FieldError) {
 	if req.Preset != "" && req.ExpiresIn != "" {
 		found = append(found, FieldError{"expires_in", "conflict", "give either a preset or expires_in, not both"})
 	}
+	if req.Preset != "" {
+		var known bool
+		if life, known = p.Presets[req.Preset]; !known {
+			found = append(found, FieldError{
+				"preset", "unknown_preset",
+				"there is no such preset; the presets are " + strings.Join(Presets(), ", "),
+			})
+		}
+	}
 	if req.ExpiresIn != "" {
-		if _, err := ParseLife(req.ExpiresIn); err != nil {
+		var err error
+		if life, err = ParseLife(req.ExpiresIn); err != nil {
 			found = append(found, FieldError{"expires_in", "invalid", err.Error()})
 		}
 	}
-	if _, known := p.Presets[req.Preset]; req.Preset != "" && !known {
-		found = append(found, FieldError{
-			"preset", "unknown_preset",
-			"there is no such preset; the presets are " + strings.Join(Presets(), ", "),
-		})
-	}
-	return found
+	return life, found
 }
 
 // extend settles what a link that exists may live from now on, and the longest life

@@ -55,17 +55,8 @@ and goes on until it is stopped.`,
 	flags.BoolVar(&f.follow, "follow", false, "go on with what happens, until stopped")
 	flags.IntVar(&f.limit, "limit", 50, "how many events at most, 0: all")
 	flags.BoolVar(&f.json, "json", false, "print JSON, a line for each event")
-	completeNames(cmd, "kind", kindNames())
+	completeNames(cmd, "kind", convert[string](gateway.EventKinds()))
 	return cmd
-}
-
-// kindNames lists the kinds of events.
-func kindNames() []string {
-	var names []string
-	for _, k := range gateway.EventKinds() {
-		names = append(names, string(k))
-	}
-	return names
 }
 
 // run prints the feed.

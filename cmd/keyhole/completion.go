@@ -53,7 +53,11 @@ the commands use.`,
 
 // completeNames offers a closed set as the values of a flag.
 func completeNames(cmd *cobra.Command, flag string, values []string) {
-	complete := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	completeFlag(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completeFlag offers what the service is asked for as the values of a flag.
+func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
 		panic(err) // there is no such flag
 	}
@@ -78,16 +82,11 @@ func completeObjects(ctx context.Context, c *client.Client, typed string) ([]str
 	const more = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	bucket, prefix := splitS3(typed)
 	if !strings.Contains(strings.TrimPrefix(typed, "s3://"), "/") || bucket == "" {
-		list, err := c.Buckets(ctx)
-		if err != nil {
-			return nil, more
+		offered, _ := completeBuckets(ctx, c, "")
+		for i, name := range offered {
+			offered[i] = "s3://" + name + "/"
 		}
-		var offered []string
-		for _, b := range list.Buckets {
-			offered = append(offered, "s3://"+b.Bucket+"/")
-		}
-		slices.Sort(offered)
-		return slices.Compact(offered), more
+		return offered, more
 	}
 	page, err := c.Objects(ctx, client.ObjectsOptions{Bucket: bucket, Prefix: prefix, Limit: completions})
 	if err != nil {
@@ -144,11 +143,4 @@ func completeBuckets(ctx context.Context, c *client.Client, _ string) ([]string,
 	}
 	slices.Sort(offered)
 	return slices.Compact(offered), cobra.ShellCompDirectiveNoFileComp
-}
-
-// completeFlag offers what the service is asked for as the values of a flag.
-func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
-		panic(err) // there is no such flag
-	}
 }

@@ -59,18 +59,9 @@ func newList(world *surroundings) *cobra.Command {
 	flags.IntVar(&limit, "limit", 50, "how many links at most")
 	flags.BoolVar(&quiet, "quiet", false, "print ids alone, for other commands")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
-	completeNames(cmd, "state", stateNames())
+	completeNames(cmd, "state", convert[string](gateway.States()))
 	completeFlag(cmd, "bucket", asking(world, &operator, completeBuckets))
 	return cmd
-}
-
-// stateNames lists the states of links.
-func stateNames() []string {
-	var names []string
-	for _, s := range gateway.States() {
-		names = append(names, string(s))
-	}
-	return names
 }
 
 // listLinks asks for pages until there are limit links or no more.

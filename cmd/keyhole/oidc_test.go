@@ -1,12 +1,8 @@
 package main
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -15,48 +11,8 @@ import (
 
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
+	"keyhole/gateway/identity/issuertest"
 )
-
-// identityProvider serves one key, and signs tokens with it.
-func identityProvider(t *testing.T) (issuer string, token func(subject string, groups ...string) string) {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private := jose.JSONWebKey{Key: key, KeyID: "k"}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := any(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{private.Public()}})
-		if strings.HasPrefix(r.URL.Path, "/.well-known/") {
-			answer = map[string]string{"issuer": issuer, "jwks_uri": issuer + "/keys"}
-		}
-		_ = json.NewEncoder(w).Encode(answer) // Who asked may have hung up.
-	}))
-	t.Cleanup(server.Close)
-	issuer = server.URL
-	return issuer, func(subject string, groups ...string) string {
-		t.Helper()
-		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: private}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		payload, err := json.Marshal(map[string]any{
-			"iss": issuer, "aud": "keyhole", "sub": subject, "groups": groups, "exp": time.Now().Add(time.Hour).Unix(),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		signed, err := signer.Sign(payload)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := signed.CompactSerialize()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
-}
 
 // TestOperatorsByToken admits operators by tokens of an identity provider, within what
 // their groups allow, beside keys, and by the commands too. A grant that is taken away
@@ -65,10 +21,14 @@ func TestOperatorsByToken(t *testing.T) {
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	in.s3.Put(t, "exports", "a.csv", "text/csv", []byte("a"))
-	issuer, token := identityProvider(t)
+	issuer := issuertest.Start(t)
+	key := issuer.AddRSA(t, "k")
+	token := func(subject string, groups ...string) string {
+		return issuertest.Sign(t, jose.RS256, key, "k", issuer.Claims(time.Now(), map[string]any{"sub": subject, "groups": groups}))
+	}
 	g := in.start()
 	oidc := fmt.Sprintf(`  oidc: { issuer: %q, audience: keyhole, grants: [{ name: sharers, claim: groups, value: sharers, can: [issue, read], objects: ["reports/*"], max_expiry: 10m }] }
-`, issuer)
+`, issuer.URL)
 	alice := g.withKey(t, token("alice", "staff", "sharers"))
 	if refused := refusalOf(func() error { _, err := alice.List(t.Context(), client.ListOptions{}); return err }()); refused == nil || refused.Code != "unauthorized" {
 		t.Errorf("before it is configured: %+v, want unauthorized", refused)

@@ -19,7 +19,7 @@ const qrPixels = 8
 
 // qrWriters are the formats of a file with a QR code, by its extension.
 func qrWriters() map[string]func(*qr.Code) []byte {
-	return map[string]func(*qr.Code) []byte{".png": qrPNG, ".svg": qrSVG}
+	return map[string]func(*qr.Code) []byte{".png": (*qr.Code).PNG, ".svg": qrSVG}
 }
 
 // checkQRFile refuses a file whose format its name does not tell.
@@ -49,9 +49,6 @@ func writeQRFile(path string, code *qr.Code) error {
 	}
 	return nil
 }
-
-// qrPNG draws a code as PNG, its quiet zone included.
-func qrPNG(code *qr.Code) []byte { return code.PNG() }
 
 // qrSVG draws a code as SVG.
 func qrSVG(code *qr.Code) []byte {

@@ -336,8 +336,8 @@ func policyOf(cfg *config.Config) gateway.Policy {
 	}
 }
 
-// convert turns the configuration's strings into a type of the domain.
-func convert[T ~string](in []string) []T {
+// convert turns strings into a type of the domain, or back.
+func convert[T, S ~string](in []S) []T {
 	out := make([]T, len(in))
 	for i, s := range in {
 		out[i] = T(s)

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"fmt"
-	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -48,7 +47,7 @@ func (r *rates) admit(header http.Header, name string) error {
 	}
 	left, reset := r.take(name)
 	header.Set("RateLimit-Policy", fmt.Sprintf(`"operator";q=%d;w=%d`, r.limit, int(ratesWindow.Seconds())))
-	header.Set("RateLimit", fmt.Sprintf(`"operator";r=%d;t=%d`, max(left, 0), int(math.Ceil(reset.Seconds()))))
+	header.Set("RateLimit", fmt.Sprintf(`"operator";r=%d;t=%s`, max(left, 0), secondsOf(reset)))
 	if left < 0 {
 		return &gateway.Error{Code: gateway.CodeRateLimited, Message: fmt.Sprintf("more than %d requests in a minute; wait and go on", r.limit), Wait: reset}
 	}

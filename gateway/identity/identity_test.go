@@ -1,20 +1,14 @@
 package identity
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,112 +16,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"keyhole/gateway"
+	"keyhole/gateway/identity/issuertest"
 )
-
-// issuer is an OpenID Connect provider with real keys and signatures.
-type issuer struct {
-	server *httptest.Server
-	url    string
-	away   atomic.Bool
-	asked  atomic.Int64 // for keys
-
-	mu   sync.Mutex
-	keys map[string]any // private ones by kid, of all that it serves
-}
-
-func newIssuer(t *testing.T) *issuer {
-	t.Helper()
-	i := &issuer{keys: map[string]any{}}
-	i.server = httptest.NewServer(http.HandlerFunc(i.answer))
-	t.Cleanup(i.server.Close)
-	i.url = i.server.URL
-	return i
-}
-
-// answer serves the discovery document and the keys.
-func (i *issuer) answer(w http.ResponseWriter, r *http.Request) {
-	if i.away.Load() {
-		http.Error(w, "away", http.StatusServiceUnavailable)
-		return
-	}
-	switch r.URL.Path {
-	case "/.well-known/openid-configuration":
-		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": i.url, "jwks_uri": i.url + "/keys", "id_token_signing_alg_values_supported": []string{"HS256", "none"}})
-	case "/keys":
-		i.asked.Add(1)
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		var set jose.JSONWebKeySet
-		for kid, key := range i.keys {
-			private := jose.JSONWebKey{Key: key, KeyID: kid}
-			set.Keys = append(set.Keys, private.Public())
-		}
-		_ = json.NewEncoder(w).Encode(set)
-	default:
-		http.NotFound(w, r)
-	}
-}
-
-// add makes a key and serves it.
-func (i *issuer) add(t *testing.T, kid string, elliptical bool) any {
-	t.Helper()
-	var key any
-	var err error
-	if elliptical {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
-		key, err = rsa.GenerateKey(rand.Reader, 2048)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.keys[kid] = key
-	return key
-}
-
-// remove serves a key no more.
-func (i *issuer) remove(kid string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	delete(i.keys, kid)
-}
-
-// sign makes a token.
-func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any) string {
-	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
-}
-
-// claims are those of a right token, with others over them; nil takes one away.
-func (i *issuer) claims(now time.Time, over map[string]any) map[string]any {
-	all := map[string]any{
-		"iss": i.url, "aud": "keyhole", "sub": "alice", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "groups": []string{"staff", "sharers"},
-	}
-	for name, value := range over {
-		if all[name] = value; value == nil {
-			delete(all, name)
-		}
-	}
-	return all
-}
 
 // clock is a time that the test moves.
 type clock struct{ atomic.Int64 }
@@ -136,11 +26,11 @@ func (c *clock) now() time.Time          { return time.Unix(0, c.Load()) }
 func (c *clock) advance(d time.Duration) { c.Add(int64(d)) }
 
 // newProvider returns a provider that trusts the issuer, by a clock of its own.
-func newProvider(i *issuer) (*Provider, *clock) {
+func newProvider(i *issuertest.Issuer) (*Provider, *clock) {
 	c := &clock{}
 	c.Store(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC).UnixNano())
 	return New(Options{
-		Issuer: i.url, Audience: "keyhole", NameClaim: "sub", Now: c.now,
+		Issuer: i.URL, Audience: issuertest.Audience, NameClaim: "sub", Now: c.now,
 		Grants: []Grant{
 			{Claim: "groups", Value: "sharers", Can: []gateway.Action{gateway.ActionIssue}, Objects: []gateway.Pattern{"reports/*"}, MaxExpiry: time.Hour},
 			{Claim: "realm_access.roles", Value: "auditor", Can: []gateway.Action{gateway.ActionRead}, Objects: []gateway.Pattern{"*"}},
@@ -152,8 +42,8 @@ func newProvider(i *issuer) (*Provider, *clock) {
 // Who a token admits, and what it allows, is what the first of its grants says.
 func TestVerify(t *testing.T) {
 	t.Parallel()
-	i := newIssuer(t)
-	key, curve := i.add(t, "r", false), i.add(t, "e", true)
+	i := issuertest.Start(t)
+	key, curve := i.AddRSA(t, "r"), i.AddECDSA(t, "e")
 	p, c := newProvider(i)
 	now := c.now()
 	for name, tt := range map[string]struct {
@@ -172,7 +62,7 @@ func TestVerify(t *testing.T) {
 		"both: the first":          {map[string]any{"realm_access": map[string]any{"roles": []string{"auditor"}}}, []gateway.Action{gateway.ActionIssue}},
 	} {
 		for _, token := range []string{
-			sign(t, jose.RS256, key, "r", i.claims(now, tt.over)), sign(t, jose.ES256, curve, "e", i.claims(now, tt.over)), sign(t, jose.PS384, key, "r", i.claims(now, tt.over)),
+			issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, tt.over)), issuertest.Sign(t, jose.ES256, curve, "e", i.Claims(now, tt.over)), issuertest.Sign(t, jose.PS384, key, "r", i.Claims(now, tt.over)),
 		} {
 			actor, err := p.Verify(t.Context(), token)
 			if err != nil || actor.Name != "oidc:alice" || !slices.Equal(actor.Can, tt.can) {
@@ -180,11 +70,11 @@ func TestVerify(t *testing.T) {
 			}
 		}
 	}
-	actor, err := p.Verify(t.Context(), sign(t, jose.RS256, key, "r", i.claims(now, nil)))
+	actor, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, nil)))
 	if err != nil || actor.MaxExpiry != time.Hour || !slices.Equal(actor.Objects, []gateway.Pattern{"reports/*"}) {
 		t.Errorf("got %+v, %v", actor, err)
 	}
-	if n := i.asked.Load(); n > 2 {
+	if n := i.Asked.Load(); n > 2 {
 		t.Errorf("the issuer was asked for its keys %d times", n)
 	}
 }
@@ -192,19 +82,19 @@ func TestVerify(t *testing.T) {
 // What is not the issuer's, not for this service, or not valid now admits nobody.
 func TestVerifyRefuses(t *testing.T) {
 	t.Parallel()
-	i := newIssuer(t)
-	key := i.add(t, "r", false).(*rsa.PrivateKey)
+	i := issuertest.Start(t)
+	key := i.AddRSA(t, "r")
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, c := newProvider(i)
 	now := c.now()
-	right := sign(t, jose.RS256, key, "r", i.claims(now, nil))
+	right := issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, nil))
 	if _, err := p.Verify(t.Context(), right); err != nil {
 		t.Fatal(err)
 	}
-	with := func(over map[string]any) string { return sign(t, jose.RS256, key, "r", i.claims(now, over)) }
+	with := func(over map[string]any) string { return issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, over)) }
 	public := pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&key.PublicKey)})
 	parts := strings.Split(right, ".")
 	encode := base64.RawURLEncoding.EncodeToString
@@ -212,7 +102,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"another audience":        with(map[string]any{"aud": "other"}),
 		"no audience":             with(map[string]any{"aud": nil}),
 		"another issuer":          with(map[string]any{"iss": "https://evil.example"}),
-		"the issuer with a slash": with(map[string]any{"iss": i.url + "/"}),
+		"the issuer with a slash": with(map[string]any{"iss": i.URL + "/"}),
 		"expired":                 with(map[string]any{"exp": now.Add(-time.Second).Unix()}),
 		"without an end":          with(map[string]any{"exp": nil}),
 		"not valid yet":           with(map[string]any{"nbf": now.Add(time.Hour).Unix()}),
@@ -220,11 +110,11 @@ func TestVerifyRefuses(t *testing.T) {
 		"of a number":             with(map[string]any{"sub": 7}),
 		"of control characters":   with(map[string]any{"sub": "a\r\nb"}),
 		"of a long name":          with(map[string]any{"sub": strings.Repeat("n", 201)}),
-		"a stranger's key":        sign(t, jose.RS256, stranger, "r", i.claims(now, nil)),
-		"HS256 by the public key": sign(t, jose.HS256, public, "r", i.claims(now, nil)),
+		"a stranger's key":        issuertest.Sign(t, jose.RS256, stranger, "r", i.Claims(now, nil)),
+		"HS256 by the public key": issuertest.Sign(t, jose.HS256, public, "r", i.Claims(now, nil)),
 		"no algorithm":            encode([]byte(`{"alg":"none","kid":"r"}`)) + "." + parts[1] + ".",
 		"no signature":            parts[0] + "." + parts[1] + ".",
-		"other claims":            parts[0] + "." + encode([]byte(`{"iss":"`+i.url+`","aud":"keyhole","sub":"eve","exp":99999999999}`)) + "." + parts[2],
+		"other claims":            parts[0] + "." + encode([]byte(`{"iss":"`+i.URL+`","aud":"keyhole","sub":"eve","exp":99999999999}`)) + "." + parts[2],
 		"no token":                "a.b.c",
 		"nothing":                 "..",
 	} {
@@ -241,8 +131,8 @@ func TestVerifyRefuses(t *testing.T) {
 // An email that the issuer has not verified is nobody's name.
 func TestNameClaim(t *testing.T) {
 	t.Parallel()
-	i := newIssuer(t)
-	key := i.add(t, "r", false)
+	i := issuertest.Start(t)
+	key := i.AddRSA(t, "r")
 	p, c := newProvider(i)
 	p.o.NameClaim = "email"
 	for name, tt := range map[string]struct {
@@ -255,7 +145,7 @@ func TestNameClaim(t *testing.T) {
 		"as a text":    {map[string]any{"email": "a@example.com", "email_verified": "true"}, ""},
 		"none":         {nil, ""},
 	} {
-		actor, err := p.Verify(t.Context(), sign(t, jose.RS256, key, "r", i.claims(c.now(), tt.over)))
+		actor, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), tt.over)))
 		if tt.want == "" && !errors.Is(err, ErrToken) || tt.want != "" && (err != nil || actor.Name != tt.want) {
 			t.Errorf("%s: got %+v, %v", name, actor, err)
 		}
@@ -267,21 +157,23 @@ func TestNameClaim(t *testing.T) {
 // flood, and while it is away nobody is refused for good.
 func TestKeysRotate(t *testing.T) {
 	t.Parallel()
-	i := newIssuer(t)
-	old := i.add(t, "old", false)
+	i := issuertest.Start(t)
+	old := i.AddRSA(t, "old")
 	p, c := newProvider(i)
-	token := func(key any, kid string) string { return sign(t, jose.RS256, key, kid, i.claims(c.now(), nil)) }
-	i.away.Store(true)
+	token := func(key any, kid string) string {
+		return issuertest.Sign(t, jose.RS256, key, kid, i.Claims(c.now(), nil))
+	}
+	i.Away.Store(true)
 	if _, err := p.Verify(t.Context(), token(old, "old")); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Fatalf("away at first: got %v, want ErrUnavailable", err)
 	}
-	i.away.Store(false)
+	i.Away.Store(false)
 	c.advance(askPause)
 	if _, err := p.Verify(t.Context(), token(old, "old")); err != nil {
 		t.Fatal(err)
 	}
-	fresh := i.add(t, "new", false)
-	i.remove("old")
+	fresh := i.AddRSA(t, "new")
+	i.Remove("old")
 	c.advance(askPause)
 	if _, err := p.Verify(t.Context(), token(fresh, "new")); err != nil {
 		t.Errorf("the new key: %v", err)
@@ -290,16 +182,16 @@ func TestKeysRotate(t *testing.T) {
 	if _, err := p.Verify(t.Context(), token(old, "old")); !errors.Is(err, ErrToken) {
 		t.Errorf("the old key: got %v, want ErrToken", err)
 	}
-	before := i.asked.Load()
+	before := i.Asked.Load()
 	for range 50 {
 		if _, err := p.Verify(t.Context(), token(old, "made up")); err == nil {
 			t.Error("a key that was made up is admitted")
 		}
 	}
-	if n := i.asked.Load() - before; n > 1 {
+	if n := i.Asked.Load() - before; n > 1 {
 		t.Errorf("the issuer was asked %d times for a key that was made up", n)
 	}
-	i.away.Store(true)
+	i.Away.Store(true)
 	c.advance(askPause)
 	if _, err := p.Verify(t.Context(), token(old, "old")); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("a key that cannot be asked for: got %v, want ErrUnavailable", err)

@@ -1,0 +1,145 @@
+// Package issuertest is an OpenID Connect provider for tests, with real keys and
+// signatures.
+package issuertest
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Audience is whom the tokens are for.
+const Audience = "keyhole"
+
+// Issuer serves its keys and signs with them.
+type Issuer struct {
+	URL   string
+	Away  atomic.Bool  // answers nothing but 503
+	Asked atomic.Int64 // how often for the keys
+
+	mu   sync.Mutex
+	keys map[string]crypto.Signer // by kid, of all that it serves
+}
+
+// Start starts an issuer that ends with the test.
+func Start(tb testing.TB) *Issuer {
+	tb.Helper()
+	i := &Issuer{keys: map[string]crypto.Signer{}}
+	server := httptest.NewServer(http.HandlerFunc(i.answer))
+	tb.Cleanup(server.Close)
+	i.URL = server.URL
+	return i
+}
+
+// answer serves the discovery document and the keys.
+func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
+	if i.Away.Load() {
+		http.Error(w, "away", http.StatusServiceUnavailable)
+		return
+	}
+	var answer any
+	switch r.URL.Path {
+	case "/.well-known/openid-configuration":
+		// What it says of algorithms is not to be followed.
+		answer = map[string]any{"issuer": i.URL, "jwks_uri": i.URL + "/keys", "id_token_signing_alg_values_supported": []string{"HS256", "none"}}
+	case "/keys":
+		i.Asked.Add(1)
+		answer = i.public()
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(answer) // Who asked may have hung up.
+}
+
+// public returns the public halves of the keys.
+func (i *Issuer) public() jose.JSONWebKeySet {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var set jose.JSONWebKeySet
+	for kid, key := range i.keys {
+		private := jose.JSONWebKey{Key: key, KeyID: kid}
+		set.Keys = append(set.Keys, private.Public())
+	}
+	return set
+}
+
+// AddRSA makes a key of RSA and serves it.
+func (i *Issuer) AddRSA(tb testing.TB, kid string) *rsa.PrivateKey {
+	tb.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	i.add(kid, key)
+	return key
+}
+
+// AddECDSA makes a key on P-256 and serves it.
+func (i *Issuer) AddECDSA(tb testing.TB, kid string) *ecdsa.PrivateKey {
+	tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	i.add(kid, key)
+	return key
+}
+
+func (i *Issuer) add(kid string, key crypto.Signer) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keys[kid] = key
+}
+
+// Remove serves a key no more.
+func (i *Issuer) Remove(kid string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.keys, kid)
+}
+
+// Claims are those of a right token, of an hour's life from now on, with others over
+// them; nil takes one away.
+func (i *Issuer) Claims(now time.Time, over map[string]any) map[string]any {
+	all := map[string]any{
+		"iss": i.URL, "aud": Audience, "sub": "alice", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "groups": []string{"staff", "sharers"},
+	}
+	maps.Copy(all, over)
+	maps.DeleteFunc(all, func(_ string, value any) bool { return value == nil })
+	return all
+}
+
+// Sign makes a token.
+func Sign(tb testing.TB, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any) string {
+	tb.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return token
+}
