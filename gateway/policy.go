@@ -131,7 +131,8 @@ func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longe
 func (p *Policy) caps(sensitive *bool) (limit time.Duration, rule, fallback string) {
 	switch {
 	case sensitive == nil:
-		limit, rule, fallback = maxNotStated, "sensitivity was not stated; stated as not sensitive it may live longer", PresetTroubleshooting
+		limit, fallback = maxNotStated, PresetTroubleshooting
+		rule = fmt.Sprintf("sensitivity was not stated; with \"sensitive\": false it may live for up to %s", FormatLife(min(maxNotSensitive, p.MaxExpiry)))
 	case *sensitive:
 		limit, rule, fallback = maxSensitive, "the object is sensitive", PresetHandoff
 	default:

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"keyhole/config"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
@@ -143,7 +146,11 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 		total.Revoked += answer.Revoked
 		total.Done = answer.Done || f.dryRun
 		if err != nil {
-			return fmt.Errorf("after %d links were revoked: %w", total.Revoked, inFlags(err, false))
+			err = inFlags(err, false)
+			if total.Revoked > 0 {
+				err = fmt.Errorf("after %s: %w", links(total.Revoked)+" revoked", err)
+			}
+			return err
 		}
 		if show && (!total.Done || total.Revoked > answer.Revoked) {
 			fmt.Fprintf(world.stderr, "\r%d revoked", total.Revoked)
@@ -151,6 +158,9 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 				fmt.Fprintln(world.stderr)
 			}
 		}
+	}
+	if total.Matched == 0 {
+		f.sayNothing(cmd.Context(), world, c)
 	}
 	switch {
 	case f.json:
@@ -165,6 +175,21 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 	return err
 }
 
+// sayNothing says that no link was selected, which in a hurry looks like success: the
+// filters may be mistyped.
+func (f *revokeFlags) sayNothing(ctx context.Context, world *surroundings, c *client.Client) {
+	fmt.Fprintln(world.stderr, "warning: no live link is selected; keyhole list with the same filters shows what there is")
+	names, _ := completeBuckets(ctx, c, "")
+	if f.bucket == "" || len(names) == 0 || slices.Contains(names, f.bucket) {
+		return
+	}
+	fmt.Fprintf(world.stderr, "  this key may see no bucket %s", plain(f.bucket))
+	if near := config.Nearest(f.bucket, names); near != "" {
+		fmt.Fprintf(world.stderr, "; did you mean --bucket %s?", near)
+	}
+	fmt.Fprintln(world.stderr)
+}
+
 // ask says how many links there are, and asks whether to revoke them.
 func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Client, request api.RevocationRequest) (bool, error) {
 	request.DryRun = true
@@ -173,6 +198,7 @@ func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Cli
 		return false, inFlags(err, false)
 	}
 	if found.Matched == 0 {
+		f.sayNothing(cmd.Context(), world, c)
 		_, err := fmt.Fprintln(world.stdout, "no links revoked: none is selected")
 		return false, err
 	}
