@@ -93,7 +93,9 @@ func (f *auditFlags) run(cmd *cobra.Command, world *surroundings) error {
 // print prints up to limit events.
 func (f *auditFlags) print(ctx context.Context, world *surroundings, c *client.Client) error {
 	rows := [][]string{append(eventHeader(), "LINK", "OBJECT")}
-	left := f.limit
+	left, found := f.limit, 0
+	p := newProgress(world.stderr)
+	defer p.clear()
 	for {
 		f.filter.Limit = api.MaxLimit
 		if f.limit > 0 {
@@ -120,8 +122,12 @@ func (f *auditFlags) print(ctx context.Context, world *surroundings, c *client.C
 			}
 			break
 		}
+		if found += len(page.Events); !f.json {
+			p.say("%d found, looking further", found)
+		}
 		f.filter.Cursor = page.Next
 	}
+	p.clear()
 	if f.json {
 		return nil
 	}

@@ -164,7 +164,7 @@ Operator API  %s
 Operator key  %s
 
 Try, in another terminal:
-  curl -LOJ %s
+  curl -fLOJ %s
   %s share s3://reports/2026/q3-figures.csv --preset handoff
   %s revoke %s
 

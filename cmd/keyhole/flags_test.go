@@ -94,7 +94,7 @@ func TestReport(t *testing.T) {
 	}{
 		{usage("unknown flag: --\x1b[31m\u009b\u202e\x9b", "h\x07"), 2, `keyhole: unknown flag: --\x1b[31m\u009b\u202e\x9b` + "\n" + `  h\a` + "\n"},
 		{errors.Join(refused("not_found"), errors.New("b\r")), 1, "keyhole: d\nb\\r\n  check the id; keyhole list shows the links that this key may see\n"},
-		{refused("unauthorized"), 1, "keyhole: d\n  the key in KEYHOLE_KEY or --key-file is not one that this service knows\n"},
+		{refused("unauthorized"), 1, "keyhole: d\n  give one that the service's operator.keys has by KEYHOLE_KEY or --key-file; keyhole key new makes one\n"},
 		{refused("unheard_of"), 1, "keyhole: d\n  try again; if it stays so, the service's log says more\n"},
 		{errors.New("e"), 1, "keyhole: e\n  try again; if it stays so, the service's log says more\n"},
 	} {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -36,9 +38,14 @@ func newList(world *surroundings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			page, err := listLinks(cmd, c, filter, limit)
+			page, err := listLinks(cmd.Context(), newProgress(world.stderr), c, filter, limit)
 			if err != nil {
 				return err
+			}
+			if len(page.Links) == 0 && filter.Bucket != "" {
+				if hint := hintAtBucket(cmd.Context(), c, filter.Bucket); hint != "" {
+					fmt.Fprintln(world.stderr, "warning: "+hint)
+				}
 			}
 			return printPage(world, page, asJSON, page.Next != "", limit, func() error {
 				if quiet {
@@ -65,11 +72,12 @@ func newList(world *surroundings) *cobra.Command {
 }
 
 // listLinks asks for pages until there are limit links or no more.
-func listLinks(cmd *cobra.Command, c *client.Client, filter client.ListOptions, limit int) (api.LinkPage, error) {
+func listLinks(ctx context.Context, p *progress, c *client.Client, filter client.ListOptions, limit int) (api.LinkPage, error) {
 	all := api.LinkPage{Links: []api.Link{}}
+	defer p.clear()
 	for {
 		filter.Limit = min(limit-len(all.Links), api.MaxLimit)
-		page, err := c.List(cmd.Context(), filter)
+		page, err := c.List(ctx, filter)
 		if err != nil {
 			return all, err
 		}
@@ -78,6 +86,7 @@ func listLinks(cmd *cobra.Command, c *client.Client, filter client.ListOptions, 
 		if page.Next == "" || len(all.Links) >= limit {
 			return all, nil
 		}
+		p.say("%d found, looking further", len(all.Links))
 		filter.Cursor = page.Next
 	}
 }

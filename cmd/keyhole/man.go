@@ -17,11 +17,19 @@ func newMan(*surroundings) *cobra.Command {
 		Args:    exactly(1, "a directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // Manuals are for everybody.
-				return fmt.Errorf("make the directory of the manual: %w", err)
+				return unwritable(err)
 			}
 			root := cmd.Root()
 			root.DisableAutoGenTag = true // who made the pages is no command's history
-			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "keyhole " + currentBuild().version, Manual: "Keyhole"}, args[0])
+			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "keyhole " + currentBuild().version, Manual: "Keyhole"}, args[0]); err != nil {
+				return unwritable(err)
+			}
+			return nil
 		},
 	}
+}
+
+// unwritable is what is said where the pages cannot be written.
+func unwritable(err error) error {
+	return &hinted{err: fmt.Errorf("the manual cannot be written: %w", err), hint: "give a directory that can be written", code: exitFailed}
 }

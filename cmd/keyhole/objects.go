@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"keyhole/config"
-	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
@@ -60,7 +55,7 @@ what begins with 2026, 2026-plan.pdf too.`,
 			if err != nil {
 				return err
 			}
-			page, err := listObjects(cmd, c, asked, limit)
+			page, err := listObjects(cmd.Context(), newProgress(world.stderr), c, asked, limit)
 			if err != nil {
 				return nearBucket(cmd.Context(), c, asked.Bucket, err)
 			}
@@ -81,7 +76,7 @@ what begins with 2026, 2026-plan.pdf too.`,
 // bucket's slash, as it stands.
 func parseBucket(arg string) (bucket, prefix string, err error) {
 	if bucket, prefix = splitS3(arg); bucket == "" {
-		return "", "", usage(fmt.Sprintf("%q is not a bucket", arg), "write it as s3://BUCKET or s3://BUCKET/PREFIX")
+		return "", "", notS3(arg, "a bucket", "s3://BUCKET or s3://BUCKET/PREFIX")
 	}
 	return bucket, prefix, nil
 }
@@ -107,11 +102,12 @@ func listBuckets(cmd *cobra.Command, world *surroundings, operator *operatorFlag
 }
 
 // listObjects asks for pages until there are limit entries or no more.
-func listObjects(cmd *cobra.Command, c *client.Client, asked client.ObjectsOptions, limit int) (api.ObjectPage, error) {
+func listObjects(ctx context.Context, p *progress, c *client.Client, asked client.ObjectsOptions, limit int) (api.ObjectPage, error) {
 	all := api.ObjectPage{Folders: []string{}, Objects: []api.ObjectEntry{}}
+	defer p.clear()
 	for {
 		asked.Limit = min(limit-len(all.Folders)-len(all.Objects), api.MaxLimit)
-		page, err := c.Objects(cmd.Context(), asked)
+		page, err := c.Objects(ctx, asked)
 		if err != nil {
 			return all, err
 		}
@@ -121,6 +117,7 @@ func listObjects(cmd *cobra.Command, c *client.Client, asked client.ObjectsOptio
 		if page.Next == "" || len(all.Folders)+len(all.Objects) >= limit {
 			return all, nil
 		}
+		p.say("%d found, looking further", len(all.Folders)+len(all.Objects))
 		asked.Cursor = page.Next
 	}
 }
@@ -138,33 +135,4 @@ func printObjects(world *surroundings, page *api.ObjectPage) error {
 		rows = append(rows, []string{short, o.LastModified.Format(time.RFC3339), "s3://" + page.Bucket + "/" + o.Key})
 	}
 	return printTable(world.stdout, rows)
-}
-
-// nearObject adds to a refusal of an object where to look for the right one.
-func nearObject(ctx context.Context, c *client.Client, bucket, key string, err error) error {
-	var refused *client.Error
-	if errors.As(err, &refused) && slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool { return f.Code == "object_not_found" }) {
-		return &hinted{err: err, hint: "see what there is: keyhole objects s3://" + bucket + "/" + key[:strings.LastIndexByte(key, '/')+1], code: exitFailed}
-	}
-	return nearBucket(ctx, c, bucket, err)
-}
-
-// nearBucket adds to a refusal of a bucket which one may have been meant.
-func nearBucket(ctx context.Context, c *client.Client, bucket string, err error) error {
-	var refused *client.Error
-	if !errors.As(err, &refused) {
-		return err
-	}
-	unknown := refused.Code == string(gateway.CodeNotFound) || slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
-		return f.Field == "bucket" && f.Code == "unknown_bucket"
-	})
-	if !unknown {
-		return err
-	}
-	names, _ := completeBuckets(ctx, c, "")
-	hint := "keyhole objects lists the buckets that this key may see"
-	if near := config.Nearest(bucket, names); near != "" {
-		hint = "did you mean s3://" + near + "?"
-	}
-	return &hinted{err: err, hint: hint, code: exitFailed}
 }

@@ -82,6 +82,14 @@ func plain(text string) string {
 // unprintable tells whether a terminal would do anything with r but show it.
 func unprintable(r rune) bool { return r != ' ' && !unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r) }
 
+// plural writes a number of things.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // size writes a number of bytes as people read it.
 func size(n int64) string {
 	const unit = 1024

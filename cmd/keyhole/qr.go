@@ -45,7 +45,10 @@ func encodeQR(url string) (*qr.Code, error) {
 func writeQRFile(path string, code *qr.Code) error {
 	picture := qrWriters()[strings.ToLower(filepath.Ext(path))](code)
 	if err := os.WriteFile(path, picture, 0o600); err != nil {
-		return fmt.Errorf("the link is issued, but its QR code cannot be written: %w", err)
+		return &hinted{
+			err:  fmt.Errorf("the link is issued, but its QR code cannot be written: %w", err),
+			hint: "its URL is above: draw it with another tool, or revoke the link and issue another", code: exitFailed,
+		}
 	}
 	return nil
 }

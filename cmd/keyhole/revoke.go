@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"keyhole/config"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
@@ -39,7 +37,8 @@ One link that cannot be revoked keeps no other from it: each failure is named,
 and the exit code is 1.
 
 With filters, all links are revoked that every one of them selects, as far as
-the operator key may see them. On a terminal it says how many and asks first.`,
+the operator key may see them. On a terminal it says how many and asks first; in
+a pipe or a script it does not ask: try --dry-run before.`,
 		Example: `  keyhole revoke 7kq… --reason "wrong file"
   keyhole revoke --bucket reports --prefix exports/2026/ --dry-run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -139,7 +138,8 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 		}
 	}
 	total := api.Revocation{}
-	show := isTerminal(world.stderr) && !f.quiet
+	p := newProgress(world.stderr)
+	defer p.clear()
 	for !total.Done {
 		answer, err := c.RevokeAll(cmd.Context(), request)
 		total.Matched += answer.Matched
@@ -152,13 +152,11 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 			}
 			return err
 		}
-		if show && (!total.Done || total.Revoked > answer.Revoked) {
-			fmt.Fprintf(world.stderr, "\r%d revoked", total.Revoked)
-			if total.Done {
-				fmt.Fprintln(world.stderr)
-			}
+		if !total.Done && !f.quiet {
+			p.say("%s revoked, going on", links(total.Revoked))
 		}
 	}
+	p.clear()
 	if total.Matched == 0 {
 		f.sayNothing(cmd.Context(), world, c)
 	}
@@ -179,15 +177,9 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 // filters may be mistyped.
 func (f *revokeFlags) sayNothing(ctx context.Context, world *surroundings, c *client.Client) {
 	fmt.Fprintln(world.stderr, "warning: no live link is selected; keyhole list with the same filters shows what there is")
-	names, _ := completeBuckets(ctx, c, "")
-	if f.bucket == "" || len(names) == 0 || slices.Contains(names, f.bucket) {
-		return
+	if hint := hintAtBucket(ctx, c, f.bucket); hint != "" {
+		fmt.Fprintln(world.stderr, "  "+hint)
 	}
-	fmt.Fprintf(world.stderr, "  this key may see no bucket %s", plain(f.bucket))
-	if near := config.Nearest(f.bucket, names); near != "" {
-		fmt.Fprintf(world.stderr, "; did you mean --bucket %s?", near)
-	}
-	fmt.Fprintln(world.stderr)
 }
 
 // ask says how many links there are, and asks whether to revoke them.
@@ -220,9 +212,4 @@ func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Cli
 }
 
 // links writes a number of links.
-func links(n int) string {
-	if n == 1 {
-		return "1 link"
-	}
-	return fmt.Sprintf("%d links", n)
-}
+func links(n int) string { return plural(n, "link") }

@@ -78,7 +78,7 @@ Try it with nothing installed:  keyhole demo`,
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		what, _, _ := strings.Cut(err.Error(), ": strconv.") // what follows is for programmers
-		return usage(what, "see: "+cmd.CommandPath()+" --help")
+		return usage(what, hintForFlag(cmd, what))
 	})
 	root.AddCommand(
 		newDemo(world), newServe(world),
@@ -108,20 +108,11 @@ func usage(what, hint string) error {
 	return &hinted{err: errors.New(what), hint: hint, code: exitUsage}
 }
 
-// unknownCommand names what was mistyped and what may have been meant.
-func unknownCommand(cmd *cobra.Command, name string) error {
-	hint := "see: " + cmd.CommandPath() + " --help"
-	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
-		hint = "did you mean: " + cmd.CommandPath() + " " + similar[0]
-	}
-	return usage(fmt.Sprintf("there is no command %q", name), hint)
-}
-
 // exactly returns a check for a number of arguments that says what they are.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return usage(fmt.Sprintf("%s takes %s, not %d arguments", cmd.CommandPath(), what, len(args)),
+			return usage(fmt.Sprintf("%s takes %s, not %s", cmd.CommandPath(), what, plural(len(args), "argument")),
 				"usage: "+cmd.UseLine())
 		}
 		return nil
@@ -154,29 +145,4 @@ func report(stderr io.Writer, err error) int {
 	}
 	fmt.Fprintf(stderr, "  %s\n", plain(hint))
 	return code
-}
-
-// hintFor says what to do about the service's refusal.
-func hintFor(code string) string {
-	switch code {
-	case "unauthorized":
-		return "the key in KEYHOLE_KEY or --key-file is not one that this service knows"
-	case "forbidden":
-		return "use a key that may do this, or let the operator of the service extend this key's can"
-	case "out_of_scope":
-		return "use a key whose objects and max_expiry cover this"
-	case "not_active":
-		return "issue another with keyhole share"
-	case "rate_limited":
-		return "wait a minute and go on; if the key is not known, check KEYHOLE_KEY or --key-file"
-	case "not_found":
-		return "check the id; keyhole list shows the links that this key may see"
-	case "invalid", "bad_request":
-		return "correct what is named and try again"
-	case "not_confirmed":
-		return "repeat it: a repeat is confirmed like the first"
-	case "unavailable":
-		return "try again in a few seconds; keyhole health says what is missing"
-	}
-	return ""
 }

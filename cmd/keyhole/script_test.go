@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 
 	"keyhole/gateway/objects/s3test"
 	"keyhole/gateway/redisstore/redistest"
@@ -22,7 +24,8 @@ import (
 // TestScripts runs testdata/*.txtar over the real binary, a real Redis and a real
 // S3 server. Beside testscript's own commands a script has:
 //
-//	gateway [VAR=V]... start a gateway; sets $PUBLIC, $KEYHOLE_OPERATOR_URL and $KEYHOLE_KEY
+//	gateway [VAR=V]... start a gateway; sets $PUBLIC, $KEYHOLE_OPERATOR_URL, $KEYHOLE_KEY
+//	                   and $FILE, its configuration
 //	put KEY FILE       store FILE in the bucket reports
 //	keep NAME          keep the last standard output, trimmed, as $NAME
 //	exits CODE ARG...  run a program that must end with CODE
@@ -69,6 +72,7 @@ func runScript(t *testing.T, script string) {
 				ts.Setenv("KEYHOLE_OPERATOR_URL", running.operator)
 				ts.Setenv("KEYHOLE_KEY", in.key)
 				ts.Setenv("S3", in.s3.Endpoint())
+				ts.Setenv("FILE", running.config)
 			},
 			"put": func(ts *testscript.TestScript, _ bool, args []string) {
 				content, err := os.ReadFile(ts.MkAbs(args[1]))
@@ -112,6 +116,53 @@ func runScript(t *testing.T, script string) {
 			},
 		},
 	})
+}
+
+// Every command has been run, asked for its help and mistaken in a script.
+func TestEveryCommandHasAScript(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	var lines []string
+	for _, script := range scripts {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, strings.Split(string(text), "\n")...)
+	}
+	begins := func(with ...string) bool {
+		return slices.ContainsFunc(lines, func(line string) bool {
+			return slices.ContainsFunc(with, func(w string) bool { return line == w || strings.HasPrefix(line, w+" ") })
+		})
+	}
+	commands := 0
+	var check func(*cobra.Command)
+	check = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			check(sub)
+		}
+		if !c.HasParent() || c.HasSubCommands() {
+			return
+		}
+		commands++
+		path := c.CommandPath()
+		if !begins("exits 0 " + path + " --help") {
+			t.Errorf("no script asks for %s --help", path)
+		}
+		if !begins("exits 2 "+path, "exits 1 "+path) {
+			t.Errorf("no script mistakes %s", path)
+		}
+		// demo and serve do not end by themselves: they have tests of their own.
+		if !slices.Contains([]string{"keyhole demo", "keyhole serve"}, path) && !begins("exec "+path, "exits 0 "+path) {
+			t.Errorf("no script runs %s", path)
+		}
+	}
+	check(newRoot(&surroundings{}))
+	if commands < 15 {
+		t.Fatalf("%d commands: the tree was not walked", commands)
+	}
 }
 
 // traces returns everything that the service leaves behind: its log, what Redis

@@ -45,7 +45,13 @@ func newServe(world *surroundings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve --config keyhole.yaml",
 		Short: "Run the service",
-		Args:  exactly(0, "flags alone"),
+		Long: `Runs the service until SIGINT or SIGTERM, and then finishes what it has begun.
+While Redis cannot be asked it listens and is not ready.
+
+On SIGHUP, and when the file or a file that it names changes, the configuration is
+read again: operator keys, the policy and the storages' credentials are in force at
+once, and what needs a restart is said in the log. One with mistakes changes nothing.`,
+		Args: exactly(0, "flags alone"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path = cmp.Or(path, world.getenv("KEYHOLE_CONFIG"), "keyhole.yaml")
 			load := func() (*config.Config, []config.Warning, error) {

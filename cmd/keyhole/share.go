@@ -189,7 +189,7 @@ func (f *shareFlags) complete(cmd *cobra.Command, object string) error {
 func parseObject(arg string) (bucket, key string, err error) {
 	bucket, key = splitS3(arg)
 	if bucket == "" || key == "" {
-		return "", "", usage(fmt.Sprintf("%q is not an object", arg), "write it as s3://BUCKET/KEY")
+		return "", "", notS3(arg, "an object", "s3://BUCKET/KEY")
 	}
 	return bucket, key, nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/term"
@@ -31,5 +33,37 @@ func readLine(ctx context.Context, lines *bufio.Reader) (string, error) {
 		return "", ctx.Err()
 	case l := <-read:
 		return l.text, l.err
+	}
+}
+
+// progress tells a person how far something is that takes long, on one line that is
+// written over. It says nothing to what is no terminal.
+type progress struct {
+	w     io.Writer
+	shown bool
+}
+
+// newProgress returns a progress on w.
+func newProgress(w io.Writer) *progress {
+	if !isTerminal(w) {
+		w = io.Discard
+	}
+	return &progress{w: w}
+}
+
+// eraseLine goes back to the beginning of the line and erases it (ECMA-48, EL).
+const eraseLine = "\r\x1b[K"
+
+// say replaces what was said before.
+func (p *progress) say(format string, args ...any) {
+	p.shown = true
+	fmt.Fprintf(p.w, eraseLine+format, args...)
+}
+
+// clear takes away what was said, so that the result stands alone.
+func (p *progress) clear() {
+	if p.shown {
+		p.shown = false
+		fmt.Fprint(p.w, eraseLine)
 	}
 }

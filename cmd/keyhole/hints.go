@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/config"
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+)
+
+// unknownCommand names what was mistyped and what may have been meant.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	hint := "see: " + cmd.CommandPath() + " --help"
+	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
+		hint = "did you mean: " + cmd.CommandPath() + " " + similar[0]
+	}
+	return usage(fmt.Sprintf("there is no command %q", name), hint)
+}
+
+// hintForFlag says what to do about an error in a flag: which one may have been
+// meant, where there is none of that name.
+func hintForFlag(cmd *cobra.Command, what string) string {
+	see := "see: " + cmd.CommandPath() + " --help"
+	mistyped, unknown := strings.CutPrefix(what, "unknown flag: --")
+	if !unknown {
+		return see
+	}
+	var names []string
+	for _, f := range collect(cmd.Flags().VisitAll) {
+		names = append(names, f.Name)
+	}
+	if near := config.Nearest(mistyped, names); near != "" {
+		return "did you mean --" + near + "? " + see
+	}
+	return see
+}
+
+// asS3 writes what names no object, or no bucket, as s3:// has it, as far as that
+// can be told; "" otherwise. Nothing that signs a URL is in it.
+func asS3(arg string) string {
+	scheme, rest, _ := strings.Cut(arg, ":")
+	switch strings.ToLower(scheme) {
+	case "http", "https":
+		return s3OfURL(arg)
+	case "s3":
+		return "s3://" + strings.TrimLeft(rest, "/")
+	case "arn":
+		_, name, _ := strings.Cut(rest, ":::") // arn:aws:s3:::BUCKET/KEY has neither region nor account
+		rest = name
+	default:
+		rest = strings.TrimLeft(arg, "/")
+	}
+	if rest == "" {
+		return ""
+	}
+	return "s3://" + rest
+}
+
+// s3OfURL is the object of a URL of S3: https://BUCKET.s3.REGION.amazonaws.com/KEY
+// or, at any host, https://HOST/BUCKET/KEY (AWS, "Virtual hosting of general purpose
+// buckets").
+func s3OfURL(arg string) string {
+	u, err := url.Parse(arg)
+	if err != nil {
+		return ""
+	}
+	path := strings.TrimPrefix(u.Path, "/")
+	if bucket, domain, ok := strings.Cut(u.Hostname(), ".s3"); ok && strings.HasSuffix(domain, ".amazonaws.com") {
+		return "s3://" + bucket + "/" + path
+	}
+	if !strings.Contains(path, "/") {
+		return "" // a link of ours perhaps, and its token
+	}
+	return "s3://" + path
+}
+
+// notS3 refuses an argument that should name an object, or a bucket. A URL is not
+// repeated: it may be signed, or hold a token.
+func notS3(arg, what, form string) error {
+	problem := fmt.Sprintf("%q is not %s", arg, what)
+	if strings.Contains(arg, "://") && !strings.HasPrefix(arg, "s3://") {
+		problem = "a URL is not " + what
+	}
+	meant := asS3(arg)
+	if bucket, key := splitS3(meant); bucket == "" || key == "" && strings.Contains(form, "KEY") || meant == arg {
+		return usage(problem, "write it as "+form)
+	}
+	return usage(problem, "did you mean "+meant+"?")
+}
+
+// hintFor says what to do about the service's refusal.
+func hintFor(code string) string {
+	switch code {
+	case "unauthorized":
+		return "give one that the service's operator.keys has by KEYHOLE_KEY or --key-file; keyhole key new makes one"
+	case "forbidden":
+		return "use a key that may do this, or let the operator of the service extend this key's can"
+	case "out_of_scope":
+		return "use a key whose objects and max_expiry cover this"
+	case "not_active":
+		return "issue another with keyhole share"
+	case "rate_limited":
+		return "wait a minute and go on; if the key is not known, check KEYHOLE_KEY or --key-file"
+	case "not_found":
+		return "check the id; keyhole list shows the links that this key may see"
+	case "invalid", "bad_request":
+		return "correct what is named and try again"
+	case "not_confirmed":
+		return "repeat it: a repeat is confirmed like the first"
+	case "unavailable":
+		return "try again in a few seconds; keyhole health says what is missing"
+	}
+	return ""
+}
+
+// nearObject adds to a refusal of an object where to look for the right one.
+func nearObject(ctx context.Context, c *client.Client, bucket, key string, err error) error {
+	var refused *client.Error
+	if errors.As(err, &refused) && slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool { return f.Code == "object_not_found" }) {
+		return &hinted{err: err, hint: "see what there is: keyhole objects s3://" + bucket + "/" + key[:strings.LastIndexByte(key, '/')+1], code: exitFailed}
+	}
+	return nearBucket(ctx, c, bucket, err)
+}
+
+// nearBucket adds to a refusal of a bucket which one may have been meant.
+func nearBucket(ctx context.Context, c *client.Client, bucket string, err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	unknown := refused.Code == string(gateway.CodeNotFound) || slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
+		return f.Field == "bucket" && f.Code == "unknown_bucket"
+	})
+	if !unknown {
+		return err
+	}
+	names, _ := completeBuckets(ctx, c, "")
+	hint := "keyhole objects lists the buckets that this key may see"
+	if near := config.Nearest(bucket, names); near != "" {
+		hint = "did you mean s3://" + near + "?"
+	}
+	return &hinted{err: err, hint: hint, code: exitFailed}
+}
+
+// hintAtBucket says that there is no bucket of the name that a filter has, and which
+// one may have been meant; "" where there is one, and where it cannot be told.
+func hintAtBucket(ctx context.Context, c *client.Client, bucket string) string {
+	names, _ := completeBuckets(ctx, c, "")
+	if bucket == "" || len(names) == 0 || slices.Contains(names, bucket) {
+		return ""
+	}
+	hint := "this key may see no bucket " + plain(bucket)
+	if near := config.Nearest(bucket, names); near != "" {
+		hint += "; did you mean --bucket " + near + "?"
+	}
+	return hint
+}
