@@ -89,7 +89,7 @@ type OIDC struct {
 	Issuer string `yaml:"issuer"`
 	// Whom the tokens must be for (aud): what the provider calls this service. Required where issuer is set. Default: empty.
 	Audience string `yaml:"audience"`
-	// The claim that operators are called by in links and audit, with "oidc:" before it. An email must be verified, where the token says so. Default: sub.
+	// The claim that operators are called by in links and audit, with "oidc:" before it. The claim email counts only where email_verified is true, as for grants. Default: sub.
 	NameClaim string `yaml:"name_claim"`
 	// PEM file with the authorities to trust towards the provider. Default: empty, which means those of the system.
 	CAFile string `yaml:"ca_file"`

@@ -25,6 +25,7 @@ func (f *findings) files(c *Config, read fileReader) []Warning {
 	r.pair("operator.tls", c.Operator.TLS.CertFile, c.Operator.TLS.KeyFile)
 	r.pair("redis.tls", c.Redis.TLS.CertFile, c.Redis.TLS.KeyFile)
 	r.authorities("redis.tls.ca_file", c.Redis.TLS.CAFile)
+	r.authorities("operator.oidc.ca_file", c.Operator.OIDC.CAFile)
 	for i, s := range c.Storage {
 		r.authorities(fmt.Sprintf("storage[%d].ca_file", i), s.CAFile)
 	}

@@ -82,24 +82,37 @@ redis:
   tls: {enabled: true, ca_file: /gone/4, cert_file: /gone/5, key_file: /gone/6}
 `
 	_, _, err := loadText(
-		text, nil,
+		text, nil, "KEYHOLE_OPERATOR_OIDC_CA_FILE=/gone/12",
 		"KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE=/gone/7", "KEYHOLE_PUBLIC_TLS_CERT_FILE=/gone/8",
 		"KEYHOLE_PUBLIC_TLS_KEY_FILE=/gone/9", "KEYHOLE_OPERATOR_TLS_CERT_FILE=/gone/10", "KEYHOLE_OPERATOR_TLS_KEY_FILE=/gone/11",
 	)
 	wantLines(
 		t, err,
+		`line 3: operator.oidc.issuer: is missing: without it no token admits anybody`,
 		`line 13: storage[0].secret_access_key_file: "/gone/1" cannot be read: file does not exist`,
 		`line 14: storage[0].ca_file: "/gone/2" cannot be read: file does not exist`,
 		`line 18: redis.password_file: "/gone/3" cannot be read: file does not exist`,
 		`line 19: redis.tls.ca_file: "/gone/4" cannot be read: file does not exist`,
 		`line 19: redis.tls.cert_file: "/gone/5" cannot be read: file does not exist`,
 		`line 19: redis.tls.key_file: "/gone/6" cannot be read: file does not exist`,
+		`KEYHOLE_OPERATOR_OIDC_CA_FILE: operator.oidc.ca_file: "/gone/12" cannot be read: file does not exist`,
 		`KEYHOLE_OPERATOR_TLS_CERT_FILE: operator.tls.cert_file: "/gone/10" cannot be read: file does not exist`,
 		`KEYHOLE_OPERATOR_TLS_KEY_FILE: operator.tls.key_file: "/gone/11" cannot be read: file does not exist`,
 		`KEYHOLE_PUBLIC_TLS_CERT_FILE: public.tls.cert_file: "/gone/8" cannot be read: file does not exist`,
 		`KEYHOLE_PUBLIC_TLS_KEY_FILE: public.tls.key_file: "/gone/9" cannot be read: file does not exist`,
 		`KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE: redis.sentinel_password_file: "/gone/7" cannot be read: file does not exist`,
 	)
+	c := Default()
+	c.Storage = []Storage{DefaultStorage()}
+	files := 0
+	for _, s := range settings(c) {
+		if strings.HasSuffix(s.path, "_file") {
+			files++
+		}
+	}
+	if named := strings.Count(err.Error(), "/gone/"); named != files {
+		t.Errorf("%d files are tried here, and the configuration has %d", named, files)
+	}
 }
 
 func TestCertificates(t *testing.T) {

@@ -11,24 +11,17 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
 
 	"keyhole/gateway"
 )
 
-const (
-	// askTimeout bounds one question to the provider.
-	askTimeout = 5 * time.Second
-	// askPause is the least time between two: a token with a key that nobody knows
-	// asks for the keys again, and anybody can make one.
-	askPause = time.Second
-	// maxName is the longest name of an operator, in bytes.
-	maxName = 200
-)
+// maxName is the longest name of an operator, in bytes.
+const maxName = 200
 
 // namePrefix stands before the names of operators, so that nobody's claims make him
 // the holder of a key: no key's name has a colon.
@@ -58,28 +51,31 @@ type Options struct {
 }
 
 // Provider verifies tokens. It asks the issuer for its keys when it is first needed,
-// and again for a key that it does not know. It is safe for concurrent use.
+// every few minutes, and again for a key that it does not know. It is safe for
+// concurrent use.
 type Provider struct {
-	o    Options
-	http *http.Client
-
-	mu       sync.Mutex
-	verifier *oidc.IDTokenVerifier // nil until the issuer has said where its keys are
+	o        Options
+	verifier *oidc.IDTokenVerifier
 }
 
 // New returns a Provider. The issuer is not asked yet.
 func New(o Options) *Provider {
-	transport := &http.Transport{
+	set := &keys{issuer: o.Issuer, now: o.Now, http: &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+		DisableKeepAlives: true, // it is asked too rarely to keep a connection for it
+	}}}
+	var names []string
+	for _, a := range signatureAlgorithms() {
+		names = append(names, string(a))
 	}
-	return &Provider{o: o, http: &http.Client{Timeout: askTimeout, Transport: &sparing{next: transport, now: o.Now, asked: map[string]question{}}}}
+	return &Provider{o: o, verifier: oidc.NewVerifier(o.Issuer, set, &oidc.Config{ClientID: o.Audience, SupportedSigningAlgs: names, Now: o.Now})}
 }
 
-// algorithms are those that a token may be signed by: with a key that only the
-// issuer has, RFC 8725 section 3.1.
-func algorithms() []string {
-	return []string{
-		oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
+// signatureAlgorithms are those that a token may be signed by: with a key that only
+// the issuer has, RFC 8725 section 3.1.
+func signatureAlgorithms() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{
+		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
 	}
 }
 
@@ -87,12 +83,8 @@ func algorithms() []string {
 // which may be nothing. An issuer that cannot be asked is gateway.ErrUnavailable, and
 // everything else ErrToken.
 func (p *Provider) Verify(ctx context.Context, token string) (*gateway.Actor, error) {
-	verifier, err := p.verifierNow()
-	if err != nil {
-		return nil, fmt.Errorf("ask the issuer of operators' tokens: %w: %w", gateway.ErrUnavailable, err)
-	}
 	var away error
-	verified, err := verifier.Verify(context.WithValue(ctx, awayKey{}, &away), token)
+	verified, err := p.verifier.Verify(context.WithValue(ctx, awayKey{}, &away), token)
 	if away != nil {
 		return nil, fmt.Errorf("ask for the keys of operators' tokens: %w: %w", gateway.ErrUnavailable, away)
 	}
@@ -102,6 +94,9 @@ func (p *Provider) Verify(ctx context.Context, token string) (*gateway.Actor, er
 	claims := map[string]any{}
 	if err := verified.Claims(&claims); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	if claims["email_verified"] != true {
+		delete(claims, "email") // anybody's word
 	}
 	name, err := p.nameOf(claims)
 	if err != nil {
@@ -117,38 +112,9 @@ func (p *Provider) Verify(ctx context.Context, token string) (*gateway.Actor, er
 	return actor, nil
 }
 
-// verifierNow returns what verifies tokens, and asks the issuer where its keys are if
-// it has not said so yet.
-func (p *Provider) verifierNow() (*oidc.IDTokenVerifier, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.verifier != nil {
-		return p.verifier, nil
-	}
-	ctx := oidc.ClientContext(context.Background(), p.http) // It is kept for the keys.
-	provider, err := oidc.NewProvider(ctx, p.o.Issuer)
-	if err != nil {
-		return nil, err
-	}
-	var said struct {
-		Keys string `json:"jwks_uri"`
-	}
-	if err := provider.Claims(&said); err != nil {
-		return nil, err
-	}
-	p.verifier = oidc.NewVerifier(p.o.Issuer, &keys{oidc.NewRemoteKeySet(ctx, said.Keys)}, &oidc.Config{
-		ClientID: p.o.Audience, SupportedSigningAlgs: algorithms(), Now: p.o.Now,
-	})
-	return p.verifier, nil
-}
-
-// nameOf returns what the operator is called. An address of mail that the issuer has
-// not verified is nobody's name.
+// nameOf returns what the operator is called.
 func (p *Provider) nameOf(claims map[string]any) (string, error) {
 	name, _ := claims[p.o.NameClaim].(string)
-	if verified, said := claims["email_verified"]; p.o.NameClaim == "email" && said && verified != true {
-		return "", fmt.Errorf("%w: its email is not verified", ErrToken)
-	}
 	if name == "" || len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
 		return "", fmt.Errorf("%w: its claim %q is no name", ErrToken, p.o.NameClaim)
 	}
@@ -180,78 +146,4 @@ func valuesOf(claims map[string]any, path string) []string {
 		return texts
 	}
 	return nil
-}
-
-// awayKey is the key of a context's value: where keys says that the issuer is away.
-type awayKey struct{}
-
-// keys are the issuer's. go-oidc's verifier tells a key that cannot be fetched and a
-// signature that is wrong by their texts alone; here they are told apart.
-type keys struct{ oidc.KeySet }
-
-// VerifySignature implements oidc.KeySet.
-func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	payload, err := k.KeySet.VerifySignature(ctx, token)
-	if away, ok := ctx.Value(awayKey{}).(*error); ok && errors.Is(err, errAway) {
-		*away = err
-	}
-	return payload, err
-}
-
-// errAway means that the issuer did not answer as it should, or was not asked.
-var errAway = errors.New("the issuer cannot be asked")
-
-// sparing asks at most once in askPause.
-type sparing struct {
-	next http.RoundTripper
-	now  func() time.Time
-
-	mu    sync.Mutex
-	asked map[string]question // by URL
-}
-
-// question is the last one of its kind.
-type question struct {
-	at       time.Time
-	answered bool
-}
-
-// errKnown means that the issuer has answered that a moment ago.
-var errKnown = errors.New("the issuer has said so a moment ago")
-
-// RoundTrip implements http.RoundTripper.
-func (s *sparing) RoundTrip(r *http.Request) (*http.Response, error) {
-	address := r.URL.String()
-	if err := s.begin(address); err != nil {
-		return nil, err
-	}
-	answer, err := s.next.RoundTrip(r)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errAway, err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		_ = answer.Body.Close()
-		return nil, fmt.Errorf("%w: it answers %s", errAway, answer.Status)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last := s.asked[address]
-	s.asked[address] = question{last.at, true}
-	return answer, nil
-}
-
-// begin refuses a question that comes too early.
-func (s *sparing) begin(address string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	last := s.asked[address]
-	if since := now.Sub(last.at); since < 0 || since >= askPause {
-		s.asked[address] = question{at: now}
-		return nil
-	}
-	if last.answered {
-		return errKnown
-	}
-	return fmt.Errorf("%w: it was asked a moment ago", errAway)
 }

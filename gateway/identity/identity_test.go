@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -128,26 +129,33 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// An email that the issuer has not verified is nobody's name.
-func TestNameClaim(t *testing.T) {
+// An email that the issuer has not verified is nobody's, neither as a name nor for a
+// grant.
+func TestEmail(t *testing.T) {
 	t.Parallel()
 	i := issuertest.Start(t)
 	key := i.AddRSA(t, "r")
 	p, c := newProvider(i)
 	p.o.NameClaim = "email"
+	p.o.Grants = []Grant{{Claim: "email", Value: "a@example.com", Can: []gateway.Action{gateway.ActionRead}}}
 	for name, tt := range map[string]struct {
 		over map[string]any
 		want string
 	}{
 		"verified":     {map[string]any{"email": "a@example.com", "email_verified": true}, "oidc:a@example.com"},
-		"not said":     {map[string]any{"email": "a@example.com"}, "oidc:a@example.com"},
+		"not said":     {map[string]any{"email": "a@example.com"}, ""},
 		"not verified": {map[string]any{"email": "a@example.com", "email_verified": false}, ""},
 		"as a text":    {map[string]any{"email": "a@example.com", "email_verified": "true"}, ""},
 		"none":         {nil, ""},
 	} {
 		actor, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), tt.over)))
-		if tt.want == "" && !errors.Is(err, ErrToken) || tt.want != "" && (err != nil || actor.Name != tt.want) {
+		if tt.want == "" && !errors.Is(err, ErrToken) || tt.want != "" && (err != nil || actor.Name != tt.want || len(actor.Can) != 1) {
 			t.Errorf("%s: got %+v, %v", name, actor, err)
+		}
+		p.o.NameClaim = "sub"
+		actor, err = p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), tt.over)))
+		if p.o.NameClaim = "email"; err != nil || (len(actor.Can) == 1) != (tt.want != "") {
+			t.Errorf("%s, named by sub: got %+v, %v", name, actor, err)
 		}
 	}
 }
@@ -191,6 +199,14 @@ func TestKeysRotate(t *testing.T) {
 	if n := i.Asked.Load() - before; n > 1 {
 		t.Errorf("the issuer was asked %d times for a key that was made up", n)
 	}
+	for _, broken := range []string{"{", "[]", `{"keys":[{"kty":"RSA"}]}`, ""} {
+		i.Broken.Store(&broken)
+		c.advance(askPause)
+		if _, err := p.Verify(t.Context(), token(old, "old")); !errors.Is(err, gateway.ErrUnavailable) {
+			t.Errorf("an issuer that answers %q: got %v, want ErrUnavailable", broken, err)
+		}
+	}
+	i.Broken.Store(nil)
 	i.Away.Store(true)
 	c.advance(askPause)
 	if _, err := p.Verify(t.Context(), token(old, "old")); !errors.Is(err, gateway.ErrUnavailable) {
@@ -198,5 +214,77 @@ func TestKeysRotate(t *testing.T) {
 	}
 	if _, err := p.Verify(t.Context(), token(fresh, "new")); err != nil {
 		t.Errorf("a key that is known, while the issuer is away: %v", err)
+	}
+}
+
+// A key that the issuer has withdrawn is refused after keysLive, whatever else it signs
+// by; while it cannot be asked the known keys go on for keysOutlive, and no longer.
+func TestKeysGrowOld(t *testing.T) {
+	t.Parallel()
+	i := issuertest.Start(t)
+	leaked, other := i.AddRSA(t, "leaked"), i.AddRSA(t, "other")
+	p, c := newProvider(i)
+	verify := func(key any, kid string) error {
+		_, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, kid, i.Claims(c.now(), nil)))
+		return err
+	}
+	if err := errors.Join(verify(leaked, "leaked"), verify(other, "other")); err != nil {
+		t.Fatal(err)
+	}
+	i.Remove("leaked")
+	c.advance(keysLive)
+	if err := verify(leaked, "leaked"); !errors.Is(err, ErrToken) {
+		t.Errorf("withdrawn: got %v, want ErrToken", err)
+	}
+	if err := verify(other, "other"); err != nil {
+		t.Error(err)
+	}
+	i.Away.Store(true)
+	c.advance(keysOutlive - time.Second)
+	if err := verify(other, "other"); err != nil {
+		t.Errorf("away for less than keysOutlive: %v", err)
+	}
+	c.advance(time.Second)
+	if err := verify(other, "other"); !errors.Is(err, gateway.ErrUnavailable) {
+		t.Errorf("away for keysOutlive: got %v, want ErrUnavailable", err)
+	}
+}
+
+// Whoever waits for an issuer that is silent waits no longer than he wants to, and all
+// wait for one question.
+func TestOneQuestionForAll(t *testing.T) {
+	t.Parallel()
+	i := issuertest.Start(t)
+	key := i.AddRSA(t, "r")
+	p, c := newProvider(i)
+	token := issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), nil))
+	silent := make(chan struct{})
+	i.Silent.Store(&silent)
+	impatient, cancel := context.WithCancel(t.Context())
+	gone := make(chan error)
+	go func() {
+		_, err := p.Verify(impatient, token)
+		gone <- err
+	}()
+	cancel()
+	if err := <-gone; !errors.Is(err, gateway.ErrUnavailable) {
+		t.Errorf("who went: got %v, want ErrUnavailable", err)
+	}
+	const many = 20
+	answers := make(chan error, many)
+	for range many {
+		go func() {
+			_, err := p.Verify(t.Context(), token)
+			answers <- err
+		}()
+	}
+	close(silent)
+	for range many {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := i.Asked.Load(); n != 1 {
+		t.Errorf("the issuer was asked for its keys %d times", n)
 	}
 }

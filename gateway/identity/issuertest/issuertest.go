@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +29,10 @@ type Issuer struct {
 	URL   string
 	Away  atomic.Bool  // answers nothing but 503
 	Asked atomic.Int64 // how often for the keys
+	// Broken is what it answers where its keys are asked for, Silent what it waits for
+	// before it answers anything; nil: nothing.
+	Broken atomic.Pointer[string]
+	Silent atomic.Pointer[chan struct{}]
 
 	mu   sync.Mutex
 	keys map[string]crypto.Signer // by kid, of all that it serves
@@ -49,6 +54,9 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "away", http.StatusServiceUnavailable)
 		return
 	}
+	if silent := i.Silent.Load(); silent != nil {
+		<-*silent
+	}
 	var answer any
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
@@ -56,6 +64,10 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 		answer = map[string]any{"issuer": i.URL, "jwks_uri": i.URL + "/keys", "id_token_signing_alg_values_supported": []string{"HS256", "none"}}
 	case "/keys":
 		i.Asked.Add(1)
+		if broken := i.Broken.Load(); broken != nil {
+			_, _ = io.WriteString(w, *broken) // Who asked may have hung up.
+			return
+		}
 		answer = i.public()
 	default:
 		http.NotFound(w, r)

@@ -1,0 +1,216 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	// askTimeout bounds the questions to the issuer for one set of keys.
+	askTimeout = 5 * time.Second
+	// askPause is the least time between the end of one try and the next: a token
+	// with a key that nobody knows asks for the keys again, and anybody can make one.
+	askPause = time.Second
+	// keysLive is how long keys are used before the issuer is asked whether they are
+	// still its keys, and keysOutlive how long they are while it cannot be asked.
+	keysLive, keysOutlive = 10 * time.Minute, time.Hour
+	// maxKeys bounds what an issuer may answer, in bytes.
+	maxKeys = 1 << 20
+)
+
+// errAway means that the issuer did not answer as it should.
+var errAway = errors.New("the issuer cannot be asked")
+
+// errSignature means that no key of the issuer's has signed a token.
+var errSignature = errors.New("it is signed by no key of the issuer's")
+
+// keys are the issuer's, which implements oidc.KeySet. go-oidc's own set keeps a key
+// that the issuer has withdrawn for as long as the others sign.
+type keys struct {
+	issuer string
+	http   *http.Client
+	now    func() time.Time
+
+	mu     sync.Mutex
+	held   heldKeys
+	tried  time.Time // when the last try ended, zero: there was none
+	failed error     // of the last try
+	flight *flight   // under way, nil: none
+}
+
+// heldKeys are what the issuer has answered.
+type heldKeys struct {
+	set jose.JSONWebKeySet
+	at  time.Time // zero: never
+}
+
+// flight is one try, for all who wait for it.
+type flight struct {
+	done chan struct{}
+	held heldKeys // these two are set before done is closed
+	err  error
+}
+
+var _ oidc.KeySet = (*keys)(nil)
+
+// awayKey is the key of a context's value, an *error, where VerifySignature leaves an
+// errAway: go-oidc hands on its text alone.
+type awayKey struct{}
+
+// VerifySignature implements oidc.KeySet.
+func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	payload, err := k.verify(ctx, token)
+	if away, ok := ctx.Value(awayKey{}).(*error); ok && errors.Is(err, errAway) {
+		*away = err
+	}
+	return payload, err
+}
+
+// verify returns the payload of a token. A signature that no known key has made is
+// tried with the issuer's keys of now.
+func (k *keys) verify(ctx context.Context, token string) ([]byte, error) {
+	signed, err := jose.ParseSigned(token, signatureAlgorithms())
+	if err != nil {
+		return nil, err
+	}
+	held, err := k.get(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	if payload, ok := verifiedBy(&held.set, signed); ok {
+		return payload, nil
+	}
+	renewed, err := k.get(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	if payload, ok := verifiedBy(&renewed.set, signed); ok {
+		return payload, nil
+	}
+	return nil, errSignature
+}
+
+// verifiedBy returns the payload of what a key of the set has signed. A key that is
+// meant for anything but signatures has signed nothing.
+func verifiedBy(set *jose.JSONWebKeySet, signed *jose.JSONWebSignature) ([]byte, bool) {
+	if len(signed.Signatures) != 1 {
+		return nil, false
+	}
+	kid := signed.Signatures[0].Header.KeyID
+	for i := range set.Keys {
+		key := &set.Keys[i]
+		if kid != "" && key.KeyID != kid || key.Use != "" && key.Use != "sig" {
+			continue
+		}
+		if payload, err := signed.Verify(key); err == nil {
+			return payload, true
+		}
+	}
+	return nil, false
+}
+
+// get returns the keys: those that are held while they live and none is missing,
+// else what the issuer answers, or has answered a moment ago. Who waits for it waits
+// until ctx ends. While it cannot be asked, what is held goes on for a while.
+func (k *keys) get(ctx context.Context, missing bool) (heldKeys, error) {
+	k.mu.Lock()
+	now := k.now()
+	if age := now.Sub(k.held.at); !missing && age >= 0 && age < keysLive {
+		defer k.mu.Unlock()
+		return k.held, nil
+	}
+	if since := now.Sub(k.tried); k.flight == nil && since >= 0 && since < askPause {
+		defer k.mu.Unlock()
+		return k.heldOr(k.failed, missing)
+	}
+	f := k.flight
+	if f == nil {
+		f = k.ask(ctx)
+	}
+	k.mu.Unlock()
+
+	select {
+	case <-ctx.Done():
+		return heldKeys{}, fmt.Errorf("%w: %w", errAway, ctx.Err())
+	case <-f.done:
+	}
+	if f.err == nil {
+		return f.held, nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.heldOr(f.err, missing)
+}
+
+// heldOr returns what is held after a try that came to err, as long as that may be
+// used: a key that is missing in it is doubt. It is called with the lock.
+func (k *keys) heldOr(err error, missing bool) (heldKeys, error) {
+	if err == nil {
+		return k.held, nil
+	}
+	if age := k.now().Sub(k.held.at); missing || age < 0 || age >= keysOutlive {
+		return heldKeys{}, err
+	}
+	return k.held, nil
+}
+
+// ask begins to ask the issuer, whoever waits for it. It is called with the lock.
+func (k *keys) ask(ctx context.Context) *flight {
+	f := &flight{done: make(chan struct{})}
+	k.flight = f
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	go func() {
+		defer cancel()
+		set, err := k.fetch(ctx)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.tried, k.failed, k.flight = k.now(), err, nil
+		if err == nil {
+			k.held = heldKeys{set: set, at: k.tried}
+		}
+		f.held, f.err = k.held, err
+		close(f.done)
+	}()
+	return f
+}
+
+// fetch asks the issuer where its keys are (OpenID Connect Discovery 1.0), and for
+// them. Every error is errAway.
+func (k *keys) fetch(ctx context.Context) (jose.JSONWebKeySet, error) {
+	var set jose.JSONWebKeySet
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.http), k.issuer)
+	if err != nil {
+		return set, fmt.Errorf("%w: %w", errAway, err)
+	}
+	var said struct {
+		Keys string `json:"jwks_uri"`
+	}
+	if err := provider.Claims(&said); err != nil {
+		return set, fmt.Errorf("%w: %w", errAway, err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, said.Keys, http.NoBody)
+	if err != nil {
+		return set, fmt.Errorf("%w: %w", errAway, err)
+	}
+	answer, err := k.http.Do(request)
+	if err != nil {
+		return set, fmt.Errorf("%w: %w", errAway, err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return set, fmt.Errorf("%w: asked for its keys it answers %s", errAway, answer.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxKeys)).Decode(&set); err != nil {
+		return set, fmt.Errorf("%w: what it answers is no set of keys: %w", errAway, err)
+	}
+	return set, nil
+}
