@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -99,12 +101,20 @@ func completeObjects(ctx context.Context, c *client.Client, typed string) ([]str
 	for i := range page.Objects {
 		offered = append(offered, "s3://"+bucket+"/"+page.Objects[i].Key)
 	}
-	// What a terminal would obey is not for a prompt.
-	offered = slices.DeleteFunc(offered, func(s string) bool { return s != plain(s) })
+	offered = slices.DeleteFunc(offered, unfitForPrompt)
 	if len(page.Folders) > 0 {
 		return offered, more
 	}
 	return offered, cobra.ShellCompDirectiveNoFileComp
+}
+
+// unfitForPrompt tells whether a shell or a terminal would obey a part of s. Whoever
+// may write into a bucket chooses its keys, and bash puts what several of them begin
+// with into the line as it stands, and evaluates that line to complete it further.
+func unfitForPrompt(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		return r == utf8.RuneError || !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune(" _./:@%+=,-", r)
+	})
 }
 
 // completeLinks offers the newest links that are in a state of states, any where

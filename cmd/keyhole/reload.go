@@ -30,7 +30,9 @@ type reloader struct {
 	inForce config.Config // the service's: what it was started with, and what it has taken up since
 	seen    os.FileInfo   // of the file when it was looked at last, nil: there was none
 	read    os.FileInfo   // of the file when it was read last
-	failure string        // what the last try could not take up, empty: nothing
+	pending bool          // the last try failed, and is made again
+	said    string        // what was last logged of tries that failed
+	changed []string      // keys that differ from what was in force when the last try succeeded
 }
 
 // newReloader reloads what load reads of path, once there is a service; cfg is the
@@ -50,10 +52,15 @@ func (r *reloader) run(ctx context.Context, signals <-chan os.Signal) {
 		case <-ctx.Done():
 			return
 		case <-signals:
+			r.said = ""
 			r.reload(ctx)
 		case <-ticker.C:
 			now := stat(r.path)
-			if r.failure != "" || sameFile(now, r.seen) && !sameFile(now, r.read) {
+			edited := sameFile(now, r.seen) && !sameFile(now, r.read)
+			if edited {
+				r.said = ""
+			}
+			if edited || r.pending {
 				r.reload(ctx)
 			}
 			r.seen = now
@@ -80,38 +87,49 @@ func sameFile(a, b os.FileInfo) bool {
 }
 
 // reload reads the configuration and takes up what can be. One with a mistake
-// changes nothing.
+// changes nothing. What fails is tried again, as a file that it names may be there by
+// then, or Redis, and it is logged once.
 func (r *reloader) reload(ctx context.Context) {
 	r.read = stat(r.path)
 	cfg, warnings, err := r.load()
 	if err != nil {
-		r.failure = ""
-		var problems config.Problems
-		errors.As(err, &problems) // Load has no other errors.
-		for _, p := range problems {
-			r.log.Error("configuration not reloaded: it has a mistake, and that of before stays in force", "problem", p.String())
+		r.pending = true
+		if r.says(err) {
+			var problems config.Problems
+			errors.As(err, &problems) // Load has no other errors.
+			for _, p := range problems {
+				r.log.Error("configuration not reloaded: it has a mistake, and that of before stays in force", "problem", p.String())
+			}
 		}
 		return
 	}
-	before := r.failure
-	r.failure = ""
-	changed := config.Diff(&r.inForce, cfg)
-	if err := r.takeUp(ctx, cfg); err != nil {
-		if r.failure = err.Error(); r.failure != before {
-			r.log.Error("configuration not wholly reloaded, and tried again every second", "error", err)
+	r.changed = append(r.changed, config.Diff(&r.inForce, cfg)...)
+	slices.Sort(r.changed)
+	r.changed = slices.Compact(r.changed)
+	err = r.takeUp(ctx, cfg)
+	waiting := config.Diff(&r.inForce, cfg)
+	inForce := slices.DeleteFunc(slices.Clone(r.changed), func(path string) bool { return slices.Contains(waiting, path) })
+	if r.pending = err != nil; r.pending {
+		if r.says(err) {
+			r.log.Error("configuration not wholly reloaded, and tried again every second", "changed", inForce, "error", err)
 		}
 		return
 	}
+	r.said, r.changed = "", nil
 	for _, w := range warnings {
 		r.log.Warn("configuration", "key", w.Path, "warning", w.Message)
 	}
-	waiting := config.Diff(&r.inForce, cfg)
 	if len(waiting) > 0 {
 		r.log.Warn("the configuration has changes that need a restart", "keys", waiting)
 	}
-	r.log.Info("configuration reloaded", "changed", slices.DeleteFunc(changed, func(path string) bool {
-		return slices.Contains(waiting, path)
-	}))
+	r.log.Info("configuration reloaded", "changed", inForce)
+}
+
+// says tells whether err is to be logged: it was not what the last try failed by.
+func (r *reloader) says(err error) bool {
+	again := err.Error() == r.said
+	r.said = err.Error()
+	return !again
 }
 
 // takeUp takes up what can be: who may do what first, and then what others must be
@@ -128,8 +146,9 @@ func (r *reloader) takeUp(ctx context.Context, cfg *config.Config) error {
 	if !reflect.DeepEqual(r.inForce.Operator.OIDC, cfg.Operator.OIDC) {
 		tokens, err := operatorTokens(cfg)
 		r.service.api.SetTokens(tokens) // nil with an error: what was in force is not any more
-		if err == nil {
-			r.inForce.Operator.OIDC = cfg.Operator.OIDC
+		r.inForce.Operator.OIDC = cfg.Operator.OIDC
+		if err != nil {
+			r.inForce.Operator.OIDC = config.OIDC{}
 		}
 		failed = errors.Join(failed, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
@@ -48,11 +49,15 @@ func newServe(world *surroundings) *cobra.Command {
 		Long: `Runs the service until SIGINT or SIGTERM, and then finishes what it has begun.
 While Redis cannot be asked it listens and is not ready.
 
-On SIGHUP, and when the file or a file that it names changes, the configuration is
-read again: operator keys, the policy and the storages' credentials are in force at
-once, and what needs a restart is said in the log. One with mistakes changes nothing.`,
+On SIGHUP, and when the file changes, the configuration is read again: operator keys,
+the policy and the storages' credentials are in force at once, and what needs a
+restart is said in the log. One with mistakes changes nothing.`,
 		Args: exactly(0, "flags alone"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// By default SIGHUP ends a program, also one that still reads its configuration.
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
 			path = cmp.Or(path, world.getenv("KEYHOLE_CONFIG"), "keyhole.yaml")
 			load := func() (*config.Config, []config.Warning, error) {
 				return config.Load(config.LoadOptions{Path: path, Environ: world.environ})
@@ -77,7 +82,7 @@ once, and what needs a restart is said in the log. One with mistakes changes not
 			for _, w := range warnings {
 				log.Warn("configuration", "key", w.Path, "warning", w.Message)
 			}
-			return runServe(cmd.Context(), cfg, log, newReloader(path, load, cfg, read, log))
+			return runServe(cmd.Context(), cfg, log, newReloader(path, load, cfg, read, log), hangups)
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "", "the configuration file (default $KEYHOLE_CONFIG or keyhole.yaml)")
@@ -99,19 +104,16 @@ func configError(path string, err error) error {
 }
 
 // runServe runs the service until ctx ends, then drains and stops it. Meanwhile
-// the configuration is reloaded where it changes, and on SIGHUP.
-func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger, r *reloader) error {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+// the configuration is reloaded where it changes, and on a signal of hangups.
+func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger, r *reloader, hangups <-chan os.Signal) error {
 	s, err := start(ctx, cfg, nil, log)
 	if err != nil {
 		return err
 	}
 	r.service = s
-	reloading, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go r.run(reloading, hangups)
+	untilStop, cancel := context.WithCancel(ctx)
+	var reloading sync.WaitGroup
+	reloading.Go(func() { r.run(untilStop, hangups) })
 	select {
 	case <-ctx.Done():
 		log.Info("stopping", "drain", drainFor.String())
@@ -121,6 +123,8 @@ func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger, r *relo
 		<-timer.C
 	case err = <-s.failed:
 	}
+	cancel()
+	reloading.Wait() // what it reloads into ends next
 	return errors.Join(err, s.stop())
 }
 
