@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -14,8 +15,19 @@ type ChangeRequest struct {
 	Note      *string
 	Labels    *map[string]string // replaced whole
 	Paused    *bool
-	// IfMatch are the revisions of which the link must have one; nil: it may have any.
+	// IfMatch are the revisions of which the link must have one, or be as asked for
+	// already; nil: it may have any.
 	IfMatch []string
+}
+
+// madeAlready tells whether a link is as the request wants it, as it is when an earlier
+// try was not answered or not confirmed. A life from now on is never made already.
+func (r *ChangeRequest) madeAlready(link *Link) bool {
+	return r.ExpiresIn == nil &&
+		(r.MaxClicks == nil || *r.MaxClicks == link.MaxClicks) &&
+		(r.Note == nil || *r.Note == link.Note) &&
+		(r.Labels == nil || maps.Equal(*r.Labels, link.Labels)) &&
+		(r.Paused == nil || *r.Paused == (link.State == StatePaused))
 }
 
 // Change changes a live link. Pausing and resuming needs what revoking does,
@@ -33,7 +45,9 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 		return Link{}, err
 	case link.Ended():
 		return Link{}, storeError(ErrEnded)
-	case req.IfMatch != nil && !slices.Contains(req.IfMatch, link.Revision):
+	case req.IfMatch != nil && !slices.Contains(req.IfMatch, link.Revision) && !req.madeAlready(&link):
+		// RFC 9110 section 13.1.1: what is in force already may be answered like the
+		// first, and is then written again, so that a repeat is confirmed.
 		return Link{}, storeError(ErrChanged)
 	case req.MaxClicks != nil && !link.NeedsConfirmation():
 		return Link{}, Invalid("max_clicks", "not_limited", "this link was issued without confirmation, so its clicks cannot be limited; issue another")

@@ -177,7 +177,7 @@ func TestChangeOfOneRevision(t *testing.T) {
 		"an empty one": {[]string{""}, CodePrecondition, ""},
 	} {
 		f.store.change = Change{}
-		_, err := f.service.Change(t.Context(), everything(), id, &ChangeRequest{Note: &note, IfMatch: tt.asked})
+		_, err := f.service.Change(t.Context(), everything(), id, &ChangeRequest{Note: &name, IfMatch: tt.asked})
 		if tt.code != "" {
 			wantCode(t, err, tt.code)
 		} else if err != nil {
@@ -190,4 +190,34 @@ func TestChangeOfOneRevision(t *testing.T) {
 	f.store.changeErr = ErrChanged // by another, after it was read
 	_, err := f.service.Change(t.Context(), everything(), id, &ChangeRequest{Note: &note, IfMatch: []string{"now"}})
 	wantCode(t, err, CodePrecondition)
+}
+
+// A change that is in force already is made again, by whatever revision it is asked
+// for: the first try was perhaps not confirmed.
+func TestChangeMadeAlready(t *testing.T) {
+	t.Parallel()
+	labels := map[string]string{"case": "7"}
+	for name, tt := range map[string]struct {
+		req  ChangeRequest
+		made bool
+	}{
+		"the same":        {ChangeRequest{Note: new("n"), Labels: &map[string]string{"case": "7"}, MaxClicks: new(int64(3)), Paused: new(true)}, true},
+		"paused already":  {ChangeRequest{Paused: new(true)}, true},
+		"not resumed yet": {ChangeRequest{Paused: new(false)}, false},
+		"another note":    {ChangeRequest{Note: new("m"), Paused: new(true)}, false},
+		"other labels":    {ChangeRequest{Labels: &map[string]string{}}, false},
+		"more clicks":     {ChangeRequest{MaxClicks: new(int64(4))}, false},
+		"a life from now": {ChangeRequest{Note: new("n"), ExpiresIn: new("1h")}, false},
+	} {
+		f := newFixture(t, nil)
+		link := Link{ID: IDOf("x"), State: StatePaused, Ref: ObjectRef{"main", "reports", "a"}, Note: "n", Labels: labels, MaxClicks: 3, Revision: "now"}
+		f.store.links[link.ID] = link
+		tt.req.IfMatch = []string{"before"}
+		_, err := f.service.Change(t.Context(), everything(), link.ID, &tt.req)
+		if !tt.made {
+			wantCode(t, err, CodePrecondition)
+		} else if err != nil || f.store.change.Revision != "now" {
+			t.Errorf("%s: %v; the store is to find %q", name, err, f.store.change.Revision)
+		}
+	}
 }

@@ -117,6 +117,9 @@ func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longe
 		sensitive = new(true)
 	}
 	longest, rule, _ := p.caps(sensitive)
+	if longest == maxNotStated && sensitive == nil {
+		rule = p.notStated("another link with \"sensitive\": false")
+	}
 	if err := within(actor, "expires_in", life, longest, rule); err != nil {
 		return 0, 0, err
 	}
@@ -132,7 +135,7 @@ func (p *Policy) caps(sensitive *bool) (limit time.Duration, rule, fallback stri
 	switch {
 	case sensitive == nil:
 		limit, fallback = maxNotStated, PresetTroubleshooting
-		rule = fmt.Sprintf("sensitivity was not stated; with \"sensitive\": false it may live for up to %s", FormatLife(min(maxNotSensitive, p.MaxExpiry)))
+		rule = p.notStated("with \"sensitive\": false it")
 	case *sensitive:
 		limit, rule, fallback = maxSensitive, "the object is sensitive", PresetHandoff
 	default:
@@ -142,6 +145,12 @@ func (p *Policy) caps(sensitive *bool) (limit time.Duration, rule, fallback stri
 		limit, rule = p.MaxExpiry, "policy.max_expiry"
 	}
 	return limit, rule, fallback
+}
+
+// notStated is the rule for objects of which nothing was stated, and says how long
+// what is otherwise the same may live.
+func (p *Policy) notStated(other string) string {
+	return fmt.Sprintf("sensitivity was not stated; %s may live for up to %s", other, FormatLife(min(maxNotSensitive, p.MaxExpiry)))
 }
 
 // within refuses a life that was asked for and is over a cap.

@@ -68,7 +68,7 @@ func resultOf(err error) string {
 	var refused *gateway.ChangeError
 	switch {
 	case err == nil, errors.Is(err, gateway.ErrNotFound), errors.Is(err, gateway.ErrExists), errors.Is(err, gateway.ErrCursor),
-		errors.Is(err, gateway.ErrEnded), errors.Is(err, gateway.ErrNeverValid), errors.As(err, &refused):
+		errors.Is(err, gateway.ErrEnded), errors.Is(err, gateway.ErrChanged), errors.Is(err, gateway.ErrNeverValid), errors.As(err, &refused):
 		return resultOK
 	case errors.Is(err, gateway.ErrNotConfirmed):
 		return resultUnconfirmed

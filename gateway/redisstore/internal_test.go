@@ -194,7 +194,7 @@ func FuzzRecords(f *testing.F) {
 
 func TestResultOf(t *testing.T) {
 	for want, errs := range map[string][]error{
-		resultOK:          {nil, gateway.ErrNotFound, gateway.ErrExists, fmt.Errorf("list: %w", gateway.ErrCursor)},
+		resultOK:          {nil, gateway.ErrNotFound, gateway.ErrExists, fmt.Errorf("list: %w", gateway.ErrCursor), gateway.ErrEnded, gateway.ErrChanged, gateway.ErrNeverValid, &gateway.ChangeError{}},
 		resultCanceled:    {unavailable("get", context.Canceled)},
 		resultTimeout:     {unavailable("get", context.DeadlineExceeded), redis.ErrPoolTimeout, &net.OpError{Op: "read", Err: context.DeadlineExceeded}},
 		resultRecord:      {unavailable("get", gateway.ErrRecord)},
