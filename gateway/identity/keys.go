@@ -78,7 +78,7 @@ func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error
 // verify returns the payload of a token. A signature that no known key has made is
 // tried with the issuer's keys of now.
 func (k *keys) verify(ctx context.Context, token string) ([]byte, error) {
-	signed, err := jose.ParseSigned(token, signatureAlgorithms())
+	signed, err := jose.ParseSignedCompact(token, signatureAlgorithms())
 	if err != nil {
 		return nil, err
 	}
