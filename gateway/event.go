@@ -52,10 +52,13 @@ type AuditEvent struct {
 type AuditQuery struct {
 	Since time.Time // not before
 	Until time.Time // before
-	Kind  EventKind
-	Link  ID // zero: of all links
+	// FromNow begins where Redis' clock is: whoever asks may have another. It goes with
+	// Oldest, and without Since.
+	FromNow bool
+	Kind    EventKind
+	Link    ID // zero: of all links
 	// Oldest asks for the oldest first. Such a feed has no end: its pages always
-	// have a Next, and an empty one means that nothing has happened since.
+	// have a Next, and one without More means that nothing else has happened since.
 	Oldest bool
 	// Match leaves out what the asking key may not see, and events of links that
 	// have been forgotten; nil: nothing is left out.
@@ -68,6 +71,8 @@ type AuditQuery struct {
 type AuditPage struct {
 	Events []AuditEvent
 	Next   string
+	// More means that the page ended before all that there is was looked at.
+	More bool
 }
 
 // Outcome is the last column of the table of public answers: a closed set, used

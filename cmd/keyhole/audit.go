@@ -82,9 +82,7 @@ func (f *auditFlags) run(cmd *cobra.Command, world *surroundings) error {
 		return err
 	}
 	if f.follow {
-		if f.since == "" {
-			f.filter.Since = now
-		}
+		f.filter.FromNow = f.since == ""
 		return f.followFeed(cmd.Context(), world, c)
 	}
 	return f.print(cmd.Context(), world, c)
@@ -115,7 +113,7 @@ func (f *auditFlags) print(ctx context.Context, world *surroundings, c *client.C
 			rows = append(rows, auditRow(&page.Events[i]))
 		}
 		left -= len(page.Events)
-		atEnd := page.Next == "" || f.filter.Oldest && len(page.Events) == 0
+		atEnd := page.Next == "" || f.filter.Oldest && !page.More
 		if atEnd || f.limit > 0 && left <= 0 {
 			if !atEnd && !f.json {
 				defer fmt.Fprintf(world.stderr, "There may be more: --limit %[1]d shows up to %[1]d, --limit 0 all.\n", 2*f.limit)
@@ -150,7 +148,7 @@ func (f *auditFlags) followFeed(ctx context.Context, world *surroundings, c *cli
 		case errors.Is(err, client.ErrUnreachable), errors.As(err, &refused) && refused.Code == string(gateway.CodeUnavailable):
 			if !away {
 				away = true
-				fmt.Fprintf(world.stderr, "keyhole: %s; trying again\n", plain(err.Error()))
+				fmt.Fprintf(world.stderr, "keyhole: %s\n  this goes on when it is back\n", plain(err.Error()))
 			}
 		default:
 			return err
@@ -160,7 +158,7 @@ func (f *auditFlags) followFeed(ctx context.Context, world *surroundings, c *cli
 				return err
 			}
 		}
-		if len(page.Events) == 0 {
+		if !page.More {
 			timer := time.NewTimer(followEvery)
 			select {
 			case <-ctx.Done():

@@ -38,7 +38,7 @@ func newEvents(world *surroundings) *cobra.Command {
 				if _, err := c.Show(cmd.Context(), id); err != nil {
 					return err
 				}
-				feed := auditFlags{filter: client.AuditOptions{Link: id, Since: time.Now()}, json: asJSON}
+				feed := auditFlags{filter: client.AuditOptions{Link: id, FromNow: true}, json: asJSON}
 				return feed.followFeed(cmd.Context(), world, c)
 			}
 			page, err := c.Events(cmd.Context(), id, "", limit)

@@ -168,10 +168,12 @@ type Event struct {
 	Key     string    `json:"key,omitempty"`
 }
 
-// EventPage is the answer of GET /api/v1/links/{id}/events and of GET /api/v1/audit.
+// EventPage is the answer of GET /api/v1/links/{id}/events and of GET /api/v1/audit,
+// which alone has More: the page ended before all that there is was looked at.
 type EventPage struct {
 	Events []Event `json:"events"`
 	Next   string  `json:"next,omitempty"`
+	More   bool    `json:"more,omitempty"`
 }
 
 // Problem is an error as RFC 9457 has it, with the members code and errors.

@@ -207,10 +207,11 @@ func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Re
 // AuditOptions selects events of the feed; empty fields select everything.
 type AuditOptions struct {
 	Since, Until time.Time
+	FromNow      bool // with Oldest: what happens from now on, by the service's clock
 	Kind         string
 	Link         string // an id
-	// Oldest asks for the oldest first. Then every page has a Next, and an empty
-	// one means that nothing has happened since.
+	// Oldest asks for the oldest first. Then every page has a Next, and one without
+	// More means that nothing else has happened since.
 	Oldest bool
 
 	Cursor string
@@ -223,6 +224,9 @@ func (c *Client) Audit(ctx context.Context, o AuditOptions) (api.EventPage, erro
 	filters := map[string]string{"kind": o.Kind, "link": o.Link, "cursor": o.Cursor}
 	if o.Oldest {
 		filters["order"] = "oldest"
+	}
+	if o.FromNow {
+		filters["since"] = "now"
 	}
 	for name, t := range map[string]time.Time{"since": o.Since, "until": o.Until} {
 		if !t.IsZero() {

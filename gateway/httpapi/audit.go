@@ -17,6 +17,9 @@ const (
 	orderOldest = "oldest"
 )
 
+// sinceNow is the since of a feed that begins with what happens next.
+const sinceNow = "now"
+
 // audit answers GET /api/v1/audit.
 func (a *API) audit(c echo.Context) error {
 	query, err := queryOf(c, "since", "until", "kind", "link", "order", "limit", "cursor")
@@ -37,6 +40,12 @@ func (a *API) audit(c echo.Context) error {
 	if order, ok := query["order"]; ok && order != orderNewest && order != orderOldest {
 		return gateway.Errorf(gateway.CodeBadRequest, "order is newest or oldest, whichever comes first")
 	}
+	if q.FromNow = query["since"] == sinceNow; q.FromNow {
+		if !q.Oldest {
+			return gateway.Errorf(gateway.CodeBadRequest, "since=now goes with order=oldest")
+		}
+		delete(query, "since")
+	}
 	if q.Since, err = timeOf(query, "since"); err != nil {
 		return err
 	}
@@ -50,7 +59,7 @@ func (a *API) audit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := api.EventPage{Events: make([]api.Event, len(page.Events)), Next: page.Next}
+	answer := api.EventPage{Events: make([]api.Event, len(page.Events)), Next: page.Next, More: page.More}
 	for i := range page.Events {
 		e := &page.Events[i]
 		answer.Events[i] = wireEvent(&e.Event)

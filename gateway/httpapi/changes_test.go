@@ -117,11 +117,14 @@ func TestAuditRoute(t *testing.T) {
 		t.Errorf("got %+v", e)
 	}
 	for _, bad := range []string{
-		"since=yesterday", "until=2026-11-01", "kind=clicked", "order=random", "limit=0", "limit=501", "state=active", "since=", "since=0001-01-01T00:00:00Z",
+		"since=yesterday", "until=2026-11-01", "kind=clicked", "order=random", "limit=0", "limit=501", "state=active", "since=", "since=now", "since=now&order=newest", "until=now&order=oldest", "since=0001-01-01T00:00:00Z",
 	} {
 		if a := b.operator(readKey, "GET", "/api/v1/audit?"+bad, ""); a.status != 400 {
 			t.Errorf("%s: got %d", bad, a.status)
 		}
+	}
+	if a := b.operator(readKey, "GET", "/api/v1/audit?since=now&order=oldest", ""); a.status != 200 || !b.redis.audit.FromNow || !b.redis.audit.Since.IsZero() {
+		t.Errorf("from now on: got %d, the store was asked %+v", a.status, b.redis.audit)
 	}
 	b.redis.err = gateway.ErrCursor
 	if a := b.operator(readKey, "GET", "/api/v1/audit?cursor=forged", ""); a.status != 400 {

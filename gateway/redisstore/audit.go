@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +49,7 @@ func (s *Store) Audit(ctx context.Context, q gateway.AuditQuery) (_ gateway.Audi
 	if err != nil {
 		return gateway.AuditPage{}, unavailable("audit", err)
 	}
+	page.More = more
 	if more || q.Oldest {
 		page.Next = s.cursors.Load().seal(cursorAudit, filter, f.position())
 	}
@@ -59,6 +61,7 @@ func auditFilter(q *gateway.AuditQuery) string {
 	b := appendTime(appendTime(nil, q.Since), q.Until)
 	b = appendString(b, string(q.Kind))
 	b = append(b, q.Link[:]...)
+	b = strconv.AppendBool(b, q.FromNow)
 	return string(strconv.AppendBool(b, q.Oldest))
 }
 
@@ -75,6 +78,11 @@ func newFeed(q *gateway.AuditQuery, position string, now int64) (*feed, error) {
 		f.until = now + 1 // What happens between two pages would come out of turn.
 	}
 	if position == "" {
+		if q.FromNow {
+			for i := range f.places {
+				f.places[i] = string(operationAt(now-1, math.MaxUint32)) // the last entry that can be before now
+			}
+		}
 		return f, nil
 	}
 	d := decoder{rest: position}

@@ -116,6 +116,47 @@ func testAudit(t *testing.T, g target) {
 	}
 }
 
+// A feed from now on has what happens next, by Redis' clock, and says whether there is
+// more to look at: a page of one link, on which nothing happened while much did with
+// others, is not the end.
+func TestAuditFromNow(t *testing.T) {
+	g := startSingle(t)
+	s := open(t, g.client, withPrefix(newPrefix()))
+	link, other := create(t, s, newLink(t)), create(t, s, newLink(t))
+	q := gateway.AuditQuery{Limit: 1, Oldest: true, FromNow: true, Link: link.ID}
+	next := func() gateway.AuditPage {
+		t.Helper()
+		page, err := s.Audit(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Cursor = page.Next
+		return page
+	}
+	if page := next(); len(page.Events) != 0 || page.More {
+		t.Fatalf("what happened before is in it: %+v", page)
+	}
+	if _, err := s.Change(t.Context(), other.ID, gateway.Change{Note: new("n")}, operator()); err != nil {
+		t.Fatal(err)
+	}
+	for _, pause := range []bool{true, false} {
+		if _, err := s.Change(t.Context(), link.ID, gateway.Change{Paused: &pause}, operator()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []struct {
+		kind gateway.EventKind
+		more bool
+	}{{gateway.EventPaused, true}, {gateway.EventResumed, false}} {
+		if page := next(); len(page.Events) != 1 || page.Events[0].Kind != want.kind || page.More != want.more {
+			t.Errorf("got %+v, want %s and more: %v", page, want.kind, want.more)
+		}
+	}
+	if page := next(); len(page.Events) != 0 || page.More {
+		t.Errorf("nothing has happened since: %+v", page)
+	}
+}
+
 // TestForgottenLinks sees their events stay in the feed, but not for whoever sees
 // only some objects: nobody knows any more which theirs was.
 func TestForgottenLinks(t *testing.T) {
