@@ -71,6 +71,11 @@ func TestVerify(t *testing.T) {
 			}
 		}
 	}
+	for _, kind := range []jose.ContentType{"JWT", "jwt", "at+jwt", "application/at+jwt"} {
+		if _, err := p.Verify(t.Context(), issuertest.SignAs(t, kind, jose.RS256, key, "r", i.Claims(now, nil))); err != nil {
+			t.Errorf("typ %s: %v", kind, err)
+		}
+	}
 	actor, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, nil)))
 	if err != nil || actor.MaxExpiry != time.Hour || !slices.Equal(actor.Objects, []gateway.Pattern{"reports/*"}) {
 		t.Errorf("got %+v, %v", actor, err)
@@ -116,6 +121,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"no algorithm":            encode([]byte(`{"alg":"none","kid":"r"}`)) + "." + parts[1] + ".",
 		"no signature":            parts[0] + "." + parts[1] + ".",
 		"other claims":            parts[0] + "." + encode([]byte(`{"iss":"`+i.URL+`","aud":"keyhole","sub":"eve","exp":99999999999}`)) + "." + parts[2],
+		"of a logout":             issuertest.SignAs(t, "logout+jwt", jose.RS256, key, "r", i.Claims(now, nil)),
 		"no token":                "a.b.c",
 		"nothing":                 "..",
 	} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +33,9 @@ var errAway = errors.New("the issuer cannot be asked")
 
 // errSignature means that no key of the issuer's has signed a token.
 var errSignature = errors.New("it is signed by no key of the issuer's")
+
+// errKind means that a token is for something else.
+var errKind = errors.New("its typ is not that of an access token")
 
 // keys are the issuer's, which implements oidc.KeySet. go-oidc's own set keeps a key
 // that the issuer has withdrawn for as long as the others sign.
@@ -82,6 +86,9 @@ func (k *keys) verify(ctx context.Context, token string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !accessToken(signed) {
+		return nil, errKind
+	}
 	held, err := k.get(ctx, false)
 	if err != nil {
 		return nil, err
@@ -99,12 +106,24 @@ func (k *keys) verify(ctx context.Context, token string) ([]byte, error) {
 	return nil, errSignature
 }
 
+// accessToken tells whether a token says that it is one, or does not say what it is: the
+// issuer signs others too, such as those of a logout (RFC 8725 section 3.11).
+func accessToken(signed *jose.JSONWebSignature) bool {
+	if len(signed.Signatures) != 1 {
+		return false
+	}
+	kind, said := signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType]
+	text, _ := kind.(string)
+	switch strings.TrimPrefix(strings.ToLower(text), "application/") {
+	case "jwt", "at+jwt":
+		return true
+	}
+	return !said
+}
+
 // verifiedBy returns the payload of what a key of the set has signed. A key that is
 // meant for anything but signatures has signed nothing.
 func verifiedBy(set *jose.JSONWebKeySet, signed *jose.JSONWebSignature) ([]byte, bool) {
-	if len(signed.Signatures) != 1 {
-		return nil, false
-	}
 	kid := signed.Signatures[0].Header.KeyID
 	for i := range set.Keys {
 		key := &set.Keys[i]

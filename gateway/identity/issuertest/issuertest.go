@@ -134,10 +134,20 @@ func (i *Issuer) Claims(now time.Time, over map[string]any) map[string]any {
 	return all
 }
 
-// Sign makes a token.
+// Sign makes a token that does not say what it is.
 func Sign(tb testing.TB, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any) string {
 	tb.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, nil)
+	return SignAs(tb, "", alg, key, kid, claims)
+}
+
+// SignAs makes a token of a kind (RFC 7519 section 5.1).
+func SignAs(tb testing.TB, kind jose.ContentType, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any) string {
+	tb.Helper()
+	o := &jose.SignerOptions{}
+	if kind != "" {
+		o = o.WithType(kind)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, o)
 	if err != nil {
 		tb.Fatal(err)
 	}
