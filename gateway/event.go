@@ -71,7 +71,8 @@ type AuditQuery struct {
 type AuditPage struct {
 	Events []AuditEvent
 	Next   string
-	// More means that the page ended before all that there is was looked at.
+	// More means that the page of a feed without end came before all that there is was
+	// looked at.
 	More bool
 }
 

@@ -66,15 +66,18 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	_, lives := policy.asked(req)
 	restricted, fields := readRestrictions(req)
 	fields = slices.Concat(checkIssue(req), lives, fields)
-	storage, unknown := s.storageOf(req.Storage, req.Bucket)
+	storage, unknown := s.storageOf(actor, req.Storage, req.Bucket)
 	if unknown != nil && req.Bucket != "" {
 		fields = append(fields, unknown.Fields...)
 	}
 	if len(fields) > 0 {
 		return Issued{}, invalidFields(fields...)
 	}
-	ref := ObjectRef{Storage: storage.Name, Bucket: req.Bucket, Key: req.Key}
-	if !actor.Sees(ref) {
+	var ref ObjectRef
+	if storage != nil {
+		ref = ObjectRef{Storage: storage.Name, Bucket: req.Bucket, Key: req.Key}
+	}
+	if storage == nil || !actor.Sees(ref) {
 		return Issued{}, &Error{
 			Code: CodeOutOfScope, Message: "this key may not share that object",
 			Fields: []FieldError{{"key", string(CodeOutOfScope), "outside the objects of this key"}},
@@ -139,14 +142,19 @@ func (s *Service) secretsFor(ctx context.Context, passphrase *string) (Secrets, 
 }
 
 // storageOf finds the storage that a request means. Only configured buckets are
-// known: a client's input never chooses a host.
-func (s *Service) storageOf(name, bucket string) (*Storage, *Error) {
-	found := s.storagesWith(name, bucket, func(*Storage) bool { return true })
+// known: a client's input never chooses a host. To a key that may see something of it
+// in none, all buckets and storages are alike, and it gets neither.
+func (s *Service) storageOf(actor *Actor, name, bucket string) (*Storage, *Error) {
+	found := s.storagesWith(name, bucket, func(storage *Storage) bool {
+		return actor.seesBelow(ObjectRef{Storage: storage.Name, Bucket: bucket})
+	})
 	switch {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
 		return nil, severalStorages()
+	case !actor.seesAll():
+		return nil, nil //nolint:nilnil // As said.
 	case name != "" && s.storage(name) == nil:
 		return nil, Invalid("storage", "unknown_storage", "there is no storage of that name in the configuration")
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +58,34 @@ func TestIssueNeverGivesTheSameTokenTwice(t *testing.T) {
 }
 
 // What a key may be, and what not.
+// A key learns nothing of buckets and storages in which it may see nothing, and need not
+// say which of several it means where it sees one of them.
+func TestIssueHidesBuckets(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	actor := everything()
+	actor.Objects = []Pattern{"main:reports/a/*"}
+	var answers []error
+	for _, req := range []IssueRequest{
+		{Bucket: "exports", Key: "a/1"},
+		{Bucket: "nowhere", Key: "a/1"},
+		{Storage: "nowhere", Bucket: "reports", Key: "a/1"},
+		{Storage: "other", Bucket: "reports", Key: "a/1"},
+		{Storage: "other", Bucket: "archive", Key: "a/1"},
+		{Bucket: "reports", Key: "b"},
+	} {
+		_, err := f.service.Issue(t.Context(), actor, &req)
+		wantCode(t, err, CodeOutOfScope)
+		if answers = append(answers, err); !reflect.DeepEqual(err, answers[0]) {
+			t.Errorf("%+v: got %+v, and before %+v", req, err, answers[0])
+		}
+	}
+	issued, err := f.service.Issue(t.Context(), actor, &IssueRequest{Bucket: "reports", Key: "a/1"})
+	if err != nil || issued.Link.Ref.Storage != "main" {
+		t.Errorf("got %+v, %v; want a link to main", issued.Link.Ref, err)
+	}
+}
+
 func TestIssueTakesKeysLiterally(t *testing.T) {
 	t.Parallel()
 	good := []string{

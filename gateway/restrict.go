@@ -39,6 +39,9 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 	if p := req.Passphrase; p != nil && (*p == "" || len(*p) > maxPassphrase) {
 		found = append(found, FieldError{"passphrase", "invalid", fmt.Sprintf("1 to %d bytes", maxPassphrase)})
 	}
+	if req.Allow != nil && len(req.Allow) == 0 { // nobody, or everybody?
+		found = append(found, FieldError{"allow", "empty", "it names no network; leave it out where every one may use the link"})
+	}
 	if len(req.Allow) > maxAllow {
 		found = append(found, FieldError{"allow", "too_many", fmt.Sprintf("at most %d", maxAllow)})
 		return r, found

@@ -169,7 +169,7 @@ type Event struct {
 }
 
 // EventPage is the answer of GET /api/v1/links/{id}/events and of GET /api/v1/audit,
-// which alone has More: the page ended before all that there is was looked at.
+// whose pages in the order of time have More: there is more to look at already.
 type EventPage struct {
 	Events []Event `json:"events"`
 	Next   string  `json:"next,omitempty"`

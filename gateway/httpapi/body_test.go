@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -65,7 +66,8 @@ func TestIssueBodies(t *testing.T) {
 		{"a passphrase of 10 MB", bodyWith(`"passphrase":"` + strings.Repeat("p", 10<<20) + `"`), 413, "too_large", ""},
 
 		{"no bucket", `{"key":"a"}`, 422, "invalid", "bucket:required"},
-		{"bucket null", `{"bucket":null,"key":"a"}`, 422, "invalid", "bucket:required"},
+		{"bucket null", `{"bucket":null,"key":"a"}`, 422, "invalid", "bucket:null"},
+		{"no network", bodyWith(`"allow":[]`), 422, "invalid", "allow:empty"},
 		{"no key", `{"bucket":"exports"}`, 422, "invalid", "key:required"},
 		{"key with NUL", `{"bucket":"exports","key":"a\u0000b"}`, 422, "invalid", "key:invalid"},
 		{"key with dots", `{"bucket":"exports","key":"a/../b"}`, 422, "invalid", "key:invalid"},
@@ -304,5 +306,51 @@ func TestKeysAreTakenLiterally(t *testing.T) {
 		if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != 201 || link.Key != key || !slices.Equal(b.storage.proved, []string{"exports/" + key}) {
 			t.Errorf("%q: got %d %q, proved %q, %v", key, a.status, link.Key, b.storage.proved, err)
 		}
+	}
+}
+
+// A field that is null is refused, whichever it is: what a script meant by it would be
+// lost, and a revocation select more. Of sensitivity alone nothing may be known.
+func TestNullFields(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.put("reports", "q3.pdf")
+	id := b.put("reports", "q4.pdf")
+	fields := 0
+	for _, route := range []struct {
+		method, target, rest string
+		body                 any
+	}{
+		{"POST", "/api/v1/links", `"bucket":"reports","key":"q3.pdf",`, api.IssueRequest{}},
+		{"PATCH", "/api/v1/links/" + id, `"note":"n",`, api.ChangeRequest{}},
+		{"POST", "/api/v1/revocations", `"bucket":"reports","prefix":"q",`, api.RevocationRequest{}},
+	} {
+		of := reflect.TypeOf(route.body)
+		for i := range of.NumField() {
+			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			if name == "-" {
+				continue
+			}
+			fields++
+			var rest strings.Builder // without the field itself, which may stand once
+			for _, member := range strings.SplitAfter(route.rest, ",") {
+				if !strings.HasPrefix(member, `"`+name+`"`) {
+					rest.WriteString(member)
+				}
+			}
+			a := b.operator(opsKey, route.method, route.target, "{"+rest.String()+`"`+name+`":null}`, "Content-Type", "application/json")
+			if name == "sensitive" {
+				if a.status != 201 {
+					t.Errorf("%s %s: got %d, want 201", route.target, name, a.status)
+				}
+				continue
+			}
+			if p := a.problem(t); a.status != 422 || len(p.Errors) != 1 || p.Errors[0].Field != name || p.Errors[0].Code != "null" {
+				t.Errorf("%s %s: got %d %s", route.target, name, a.status, a.body)
+			}
+		}
+	}
+	if fields < 25 || b.redis.bulk.Budget != 0 || b.redis.change.Note != nil {
+		t.Errorf("%d fields were tried; the store was asked for %+v and %+v", fields, b.redis.bulk, b.redis.change)
 	}
 }

@@ -157,4 +157,7 @@ func TestIfMatch(t *testing.T) {
 	if a := b.operator(opsKey, "DELETE", path, "", "If-Match", `"00ff"`); a.status != 400 {
 		t.Errorf("a conditional revocation: got %d", a.status)
 	}
+	if a := b.operator(opsKey, "DELETE", path, `{"dry_run":true}`); a.status != 400 {
+		t.Errorf("a revocation with a body: got %d", a.status)
+	}
 }

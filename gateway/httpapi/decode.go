@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"keyhole/gateway"
@@ -38,10 +39,26 @@ func decode(c echo.Context, v any) error {
 	}
 	// The decoder's error can quote the body, which may hold a passphrase: it is
 	// told apart, not passed on.
-	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
+	var isNull *gateway.Error
+	err = json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
+	switch {
+	case errors.As(err, &isNull):
+		return isNull
+	case err != nil:
 		return badJSON(err)
 	}
 	return nil
+}
+
+// refuseNull refuses null for every field but sensitive, of which nothing may be known.
+// JSON has it mean that nothing is said, and a script that its variable was not set: a
+// filter or a restriction would be lost without a word.
+func refuseNull(d *jsontext.Decoder, _ any) error {
+	field := knownField(string(d.StackPointer()))
+	if d.PeekKind() != 'n' || field == "" || field == "sensitive" {
+		return errors.ErrUnsupported // to be read as ever
+	}
+	return gateway.Invalid(field, "null", "null says nothing; leave the field out")
 }
 
 // badJSON says where a body went wrong, without quoting it.

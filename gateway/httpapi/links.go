@@ -140,6 +140,9 @@ func (a *API) revokeLink(c echo.Context) error {
 	if len(c.Request().Header["If-Match"]) > 0 {
 		return gateway.Errorf(gateway.CodeBadRequest, "a revocation is never conditional; leave If-Match out")
 	}
+	if c.Request().ContentLength != 0 { // -1: there is one, in chunks
+		return gateway.Errorf(gateway.CodeBadRequest, "a revocation has no body; give its reason in the query")
+	}
 	link, err := a.o.Service.Revoke(c.Request().Context(), actorOf(c), id, query["reason"])
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func (s *Store) Audit(ctx context.Context, q gateway.AuditQuery) (_ gateway.Audi
 	if err != nil {
 		return gateway.AuditPage{}, unavailable("audit", err)
 	}
-	page.More = more
+	page.More = more && q.Oldest
 	if more || q.Oldest {
 		page.Next = s.cursors.Load().seal(cursorAudit, filter, f.position())
 	}
