@@ -205,7 +205,7 @@ func TestComposePartsFitTogether(t *testing.T) {
 			Buckets          []string
 		}
 	}
-	readYAML(t, "compose/keyhole.yaml", &config, false)
+	readYAML(t, "compose/config/keyhole.yaml", &config, false)
 	var prometheus struct {
 		ScrapeConfigs []struct {
 			StaticConfigs []struct{ Targets []string } `yaml:"static_configs"`

@@ -14,7 +14,7 @@ import (
 func TestComposeConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	secret, file := filepath.Join(dir, "secret"), filepath.Join(dir, "keyhole.yaml")
-	shipped, err := os.ReadFile("../../deploy/compose/keyhole.yaml")
+	shipped, err := os.ReadFile("../../deploy/compose/config/keyhole.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

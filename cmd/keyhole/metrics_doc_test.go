@@ -112,6 +112,7 @@ func registeredMetrics(t *testing.T) []metric {
 	for _, method := range []string{"GET", "HEAD", "POST", "PATCH", "DELETE", "other"} {
 		m.APIRequest("/api/v1/links", method, "200")
 	}
+	newReloadFailed(registry)
 	registerScraped(t, registry, m)
 	return gather(t, registry)
 }

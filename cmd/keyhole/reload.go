@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"keyhole/config"
 )
 
@@ -43,6 +45,16 @@ func newReloader(path string, load func() (*config.Config, []config.Warning, err
 	return r
 }
 
+// newReloadFailed registers the gauge that says whether the last try to reload failed.
+func newReloadFailed(registry prometheus.Registerer) prometheus.Gauge {
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "keyhole", Name: "configuration_reload_failed",
+		Help: "1 while the configuration's file has what could not be taken up, and what was in force before still is; 0 otherwise.",
+	})
+	registry.MustRegister(gauge)
+	return gauge
+}
+
 // run reloads on a signal, and when the file has changed, until ctx ends.
 func (r *reloader) run(ctx context.Context, signals <-chan os.Signal) {
 	ticker := time.NewTicker(lookInterval)
@@ -56,14 +68,14 @@ func (r *reloader) run(ctx context.Context, signals <-chan os.Signal) {
 			r.reload(ctx)
 		case <-ticker.C:
 			now := stat(r.path)
-			edited := sameFile(now, r.seen) && !sameFile(now, r.read)
-			if edited {
+			settled, edited := sameFile(now, r.seen), !sameFile(now, r.read)
+			r.seen = now
+			if settled && edited {
 				r.said = ""
 			}
-			if edited || r.pending {
+			if settled && (edited || r.pending) {
 				r.reload(ctx)
 			}
-			r.seen = now
 		}
 	}
 }
@@ -90,7 +102,21 @@ func sameFile(a, b os.FileInfo) bool {
 // changes nothing. What fails is tried again, as a file that it names may be there by
 // then, or Redis, and it is logged once.
 func (r *reloader) reload(ctx context.Context) {
+	defer func() {
+		failed := 0.0
+		if r.pending {
+			failed = 1
+		}
+		r.service.reloadFailed.Set(failed)
+	}()
 	r.read = stat(r.path)
+	if r.read != nil && !r.read.Mode().IsRegular() {
+		// To open a pipe that nobody writes into waits for ever.
+		if r.pending = true; r.says(errNoFile) {
+			r.log.Error("configuration not reloaded, and that of before stays in force", "error", errNoFile)
+		}
+		return
+	}
 	cfg, warnings, err := r.load()
 	if err != nil {
 		r.pending = true
@@ -122,8 +148,15 @@ func (r *reloader) reload(ctx context.Context) {
 	if len(waiting) > 0 {
 		r.log.Warn("the configuration has changes that need a restart", "keys", waiting)
 	}
-	r.log.Info("configuration reloaded", "changed", inForce)
+	names := make([]string, len(cfg.Operator.Keys))
+	for i := range cfg.Operator.Keys {
+		names[i] = cfg.Operator.Keys[i].Name
+	}
+	r.log.Info("configuration reloaded", "changed", inForce, "operator_keys", names)
 }
+
+// errNoFile means that the configuration's file is a pipe, a directory or a device.
+var errNoFile = errors.New("it is no regular file any more")
 
 // says tells whether err is to be logged: it was not what the last try failed by.
 func (r *reloader) says(err error) bool {

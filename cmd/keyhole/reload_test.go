@@ -239,6 +239,9 @@ func TestReloadIsTriedAgain(t *testing.T) {
 		}
 		return nil
 	})
+	if err := reloadFailed(t, g, 1); err != nil {
+		t.Error(err)
+	}
 	if err := os.Rename(secret+".away", secret); err != nil {
 		t.Fatal(err)
 	}
@@ -251,6 +254,40 @@ func TestReloadIsTriedAgain(t *testing.T) {
 	if n := strings.Count(g.process.output.String(), failed); n != 1 {
 		t.Errorf("the failure was logged %d times", n)
 	}
+	eventually(t, "the metric to say so", func() error { return reloadFailed(t, g, 0) })
+}
+
+// reloadFailed returns an error unless the metric has the value.
+func reloadFailed(t *testing.T, g *instance, value int) error {
+	t.Helper()
+	if want := fmt.Sprintf("\nkeyhole_configuration_reload_failed %d\n", value); !strings.Contains(get(t, http.MethodGet, g.operator+"/metrics").body, want) {
+		return fmt.Errorf("/metrics has no line %s", strings.TrimSpace(want))
+	}
+	return nil
+}
+
+// A file that is replaced by a pipe is not waited for: what comes after it is taken up.
+func TestReloadOfNoFile(t *testing.T) {
+	in := install(t)
+	g := in.start()
+	right := g.config + ".right"
+	if err := errors.Join(os.Rename(g.config, right), syscall.Mkfifo(g.config, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	g.hangUp(t)
+	if log := g.process.output.String(); !strings.Contains(log, `"configuration not reloaded, and that of before stays in force","error":"it is no regular file any more"`) {
+		t.Errorf("it is not said:\n%s", log)
+	}
+	if err := os.Rename(right, g.config); err != nil {
+		t.Fatal(err)
+	}
+	g.edit(t, "name: reader", "name: auditor")
+	eventually(t, "what comes after it to be in force", func() error {
+		if !strings.Contains(g.process.output.String(), `"msg":"configuration reloaded","changed":["operator.keys[1].name"],"operator_keys":["ops","auditor","exporter"]`) {
+			return errors.Join(errors.New("it is not"), g.process.exited())
+		}
+		return nil
+	})
 }
 
 // Credentials of a storage are exchanged with their key id, and no click is dropped.

@@ -138,6 +138,8 @@ type service struct {
 	cleanups  *cleanups
 	health    *health
 	failed    chan error // a listener that ended by itself
+
+	reloadFailed prometheus.Gauge
 }
 
 // start is the only wiring: Redis and the storages, then the gateway over them,
@@ -179,6 +181,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 		go storage.watch(background, log)
 	}
 	registerStoreMetrics(registry, store, cfg.Redis.Timeout)
+	s.reloadFailed = newReloadFailed(registry)
 
 	s.store, s.storages = store, storages
 	s.health = &health{store: store, storages: storages, log: log}
