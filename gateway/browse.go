@@ -78,7 +78,7 @@ func (s *Service) Objects(ctx context.Context, actor *Actor, q ObjectsQuery) (Ob
 	if err != nil {
 		return ObjectsPage{}, err
 	}
-	b := browsing{actor: actor, storage: storage, query: q, page: ObjectsPage{Storage: storage.Name}}
+	b := browsing{actor: actor, storage: storage, query: q, sensitive: s.policy.Load().SensitiveObjects, page: ObjectsPage{Storage: storage.Name}}
 	if !actor.seesBelow(b.ref(q.Prefix)) {
 		return b.page, nil
 	}
@@ -118,10 +118,11 @@ func (s *Service) browsable(actor *Actor, name, bucket string) (*Storage, error)
 
 // browsing is one page in the making.
 type browsing struct {
-	actor   *Actor
-	storage *Storage
-	query   ObjectsQuery
-	page    ObjectsPage
+	actor     *Actor
+	storage   *Storage
+	query     ObjectsQuery
+	sensitive []Pattern // the policy's
+	page      ObjectsPage
 }
 
 // ref is the object of that key in the bucket.
@@ -152,6 +153,12 @@ func (b *browsing) fill(ctx context.Context, position string) (string, error) {
 	return position, nil
 }
 
+// add puts an object on the page, with what the policy in force holds of it.
+func (b *browsing) add(entry ObjectEntry) {
+	entry.Sensitive = matchAny(b.sensitive, b.ref(entry.Key))
+	b.page.Objects = append(b.page.Objects, entry)
+}
+
 // takeFolders asks for as many entries as are missing.
 func (b *browsing) takeFolders(ctx context.Context, token string) (string, error) {
 	missing := b.query.Limit - len(b.page.Folders) - len(b.page.Objects)
@@ -168,7 +175,7 @@ func (b *browsing) takeFolders(ctx context.Context, token string) (string, error
 	}
 	for _, entry := range listed.Objects {
 		if b.actor.Sees(b.ref(entry.Key)) {
-			b.page.Objects = append(b.page.Objects, entry)
+			b.add(entry)
 		}
 	}
 	return listed.Token, nil
@@ -188,7 +195,7 @@ func (b *browsing) takeMatches(ctx context.Context, after string) (string, error
 		if !strings.Contains(rest, wanted) || !b.actor.Sees(b.ref(entry.Key)) {
 			continue
 		}
-		b.page.Objects = append(b.page.Objects, entry)
+		b.add(entry)
 		if b.full() && (i+1 < len(listed.Objects) || listed.Token != "") {
 			return entry.Key, nil
 		}
@@ -239,4 +246,5 @@ type ObjectEntry struct {
 	ETag         string
 	LastModified time.Time
 	StorageClass string // as the storage names it, such as GLACIER; often empty
+	Sensitive    bool   // the policy holds it sensitive, whatever who shares it says
 }

@@ -234,3 +234,22 @@ func TestObjectsRefused(t *testing.T) {
 		t.Errorf("without Redis: %v", err)
 	}
 }
+
+// A listing and a search say what the policy holds sensitive.
+func TestObjectsSaySensitive(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.objects.list = keys("a/invoices/1", "a/invoice", "invoices/2")
+	for _, q := range []ObjectsQuery{{Search: "invoice"}, {Prefix: "a/invoices/"}} {
+		q.Storage, q.Bucket, q.Limit = "main", "reports", 50
+		page, err := f.service.Objects(t.Context(), everything(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page.Objects {
+			if want := strings.Contains(o.Key, "invoices/"); o.Sensitive != want {
+				t.Errorf("%+v: %s is sensitive: %v, want %v", q, o.Key, o.Sensitive, want)
+			}
+		}
+	}
+}

@@ -47,7 +47,7 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 		return r, found
 	}
 	for _, text := range req.Allow {
-		prefix, err := parsePrefix(text)
+		prefix, err := ParsePrefix(text)
 		if err != nil {
 			found = append(found, FieldError{"allow", "invalid", fmt.Sprintf("%.64q is no address and no CIDR such as 192.0.2.0/24 or 2001:db8::/32", text)})
 		} else if !slices.Contains(r.allow, prefix) {
@@ -65,9 +65,9 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 	return r, found
 }
 
-// parsePrefix reads a CIDR, or an address as the prefix of it alone, without the
+// ParsePrefix reads a CIDR, or an address as the prefix of it alone, without the
 // bits that do not count.
-func parsePrefix(text string) (netip.Prefix, error) {
+func ParsePrefix(text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
 		addr, err := netip.ParseAddr(text)

@@ -90,7 +90,7 @@ func (f *auditFlags) run(cmd *cobra.Command, world *surroundings) error {
 
 // print prints up to limit events.
 func (f *auditFlags) print(ctx context.Context, world *surroundings, c *client.Client) error {
-	rows := [][]string{append(eventHeader(), "LINK", "OBJECT")}
+	rows := [][]string{auditHeader()}
 	left, found := f.limit, 0
 	p := newProgress(world.stderr)
 	defer p.clear()
@@ -136,6 +136,11 @@ func (f *auditFlags) print(ctx context.Context, world *surroundings, c *client.C
 // asked it says so, once, and goes on.
 func (f *auditFlags) followFeed(ctx context.Context, world *surroundings, c *client.Client) error {
 	f.filter.Oldest, f.filter.Limit = true, api.MaxLimit
+	if !f.json {
+		if _, err := fmt.Fprintln(world.stdout, feedLine(auditHeader())); err != nil {
+			return err
+		}
+	}
 	away := false
 	for {
 		page, err := c.Audit(ctx, f.filter)
@@ -176,13 +181,26 @@ func (f *auditFlags) printOne(world *surroundings, e *api.Event) error {
 	if f.json {
 		return printLine(world, e)
 	}
-	cells := auditRow(e)
-	for i, cell := range cells {
-		cells[i] = plain(cell)
-	}
-	_, err := fmt.Fprintln(world.stdout, strings.Join(cells, "  "))
+	_, err := fmt.Fprintln(world.stdout, feedLine(auditRow(e)))
 	return err
 }
+
+// feedLine lays out one line of a feed that is followed, by what the columns mostly need.
+func feedLine(cells []string) string {
+	widths := [...]int{20, 10, 20, 6, 12, 15, 26}
+	var b strings.Builder
+	for i, cell := range cells {
+		cell = plain(cell)
+		b.WriteString(cell)
+		if i < len(cells)-1 {
+			b.WriteString(strings.Repeat(" ", max(widths[i]-columnsOf(cell), 0)+gap))
+		}
+	}
+	return b.String()
+}
+
+// auditHeader names the columns of auditRow.
+func auditHeader() []string { return append(eventHeader(), "LINK", "OBJECT") }
 
 // auditRow writes one event of the feed for people.
 func auditRow(e *api.Event) []string {
@@ -209,12 +227,14 @@ func momentOf(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
 	}
 	age, err := gateway.ParseLife(text)
 	if err != nil {
-		return time.Time{}, usage(fmt.Sprintf("--%s is a time or an age, not %q", flag, text), "such as 2026-11-25T08:00:00Z, 24h or 7d")
+		return time.Time{}, usage(fmt.Sprintf("--%s is a time or an age, not %q", flag, text), "such as 2026-11-25T08:00:00Z, 2026-11-25 (UTC), 24h or 7d")
 	}
 	return now.Add(-age), nil
 }

@@ -25,8 +25,9 @@ type changeFlags struct {
 func newChange(world *surroundings) *cobra.Command {
 	f := &changeFlags{}
 	cmd := &cobra.Command{
-		Use:   "change ID|URL",
-		Short: "Change a link: its expiry, its uses, its note, its labels; pause or resume it",
+		Use:        "change ID|URL",
+		SuggestFor: []string{"edit", "update", "pause", "resume", "extend"},
+		Short:      "Change a link: its expiry, its uses, its note, its labels; pause or resume it",
 		Long: `Changes a live link. What is not named stays as it is. --expires counts from now;
 the whole life of a link never exceeds what the policy allows. --label replaces
 all labels.`,

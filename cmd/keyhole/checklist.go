@@ -3,10 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,12 +18,20 @@ import (
 )
 
 // askSensitivity shows what is about to be shared and asks what is known of its
-// content; nil: nothing is. It is for people alone.
+// content; nil: nothing is. It asks nothing about what is not there, and nothing that
+// the policy decides. It is for people alone.
 func askSensitivity(ctx context.Context, world *surroundings, c *client.Client, r *api.IssueRequest) (*bool, error) {
+	page, err := c.Objects(ctx, client.ObjectsOptions{Storage: r.Storage, Bucket: r.Bucket, Prefix: r.Key, Limit: 1})
+	var refused *client.Error
+	found := err == nil && len(page.Objects) == 1 && page.Objects[0].Key == r.Key
+	switch {
+	case err == nil && !found && r.VersionID == "", errors.As(err, &refused) && refused.Code == string(gateway.CodeNotFound):
+		return nil, nil //nolint:nilnil // There is nothing to ask about: the issue says why.
+	case found && page.Objects[0].Sensitive:
+		return nil, nil //nolint:nilnil // The policy has answered already.
+	}
 	fmt.Fprintf(world.stderr, "Share     %s\n", plain("s3://"+r.Bucket+"/"+r.Key))
-	// What is not found here, or may not be seen, the issue names.
-	if page, err := c.Objects(ctx, client.ObjectsOptions{Storage: r.Storage, Bucket: r.Bucket, Prefix: r.Key, Limit: 1}); err == nil &&
-		len(page.Objects) == 1 && page.Objects[0].Key == r.Key {
+	if found {
 		fmt.Fprintf(world.stderr, "  size      %s\n", size(page.Objects[0].Size))
 		fmt.Fprintf(world.stderr, "  modified  %s\n", page.Objects[0].LastModified.Format(time.RFC3339))
 	}
@@ -48,29 +57,36 @@ func askSensitivity(ctx context.Context, world *surroundings, c *client.Client, 
 	}
 }
 
-// makePassphrase draws a passphrase of 80 bits that can be read out: 16 letters and
-// digits, none of which looks like another.
-func makePassphrase() string {
-	text := strings.ToLower(rand.Text()[:16])
-	return strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")
-}
-
 // checklist tells the operator what was just shared: is it this object, who can get
 // at it, is the life short enough, what was decided for which reason, and how it is
 // undone.
 func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Time) {
 	row := func(name, value string) { fmt.Fprintf(w, "  %-9s %s\n", name, plain(value)) }
 	fmt.Fprintf(w, "Shared    %s\n", plain("s3://"+link.Bucket+"/"+link.Key))
+	if link.State != string(gateway.StateActive) && link.State != string(gateway.StateNotYet) {
+		row("state", link.State+": it was issued by an earlier try, and does not work now")
+	}
 	row("size", size(link.Object.Size))
 	row("type", orDash(link.Object.ContentType))
 	row("modified", link.Object.LastModified.Format(time.RFC3339))
-	row("saved as", link.Filename)
+	if link.Disposition == gateway.DispositionInline {
+		row("shown", "in the browser, as "+link.Filename)
+	} else {
+		row("saved as", link.Filename)
+	}
+	row("pinned to", pinnedTo(link))
 	row("sensitive", sensitivityBy(asked, link))
 	row("expires", fmt.Sprintf("%s, in %s (%s)", link.ExpiresAt.Format(time.RFC3339),
 		gateway.FormatLife(link.ExpiresAt.Sub(now).Round(time.Second)), lifeBy(asked, link)))
 	row("for", whoCan(link))
 	for _, line := range restrictions(link) {
 		row(line[0], line[1])
+	}
+	if link.Note != "" {
+		row("note", link.Note)
+	}
+	for _, name := range slices.Sorted(maps.Keys(link.Labels)) {
+		row("label", name+"="+link.Labels[name])
 	}
 	row("id", link.ID)
 	warnings(w, link)
@@ -81,7 +97,7 @@ func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Ti
 // warnings tells what is unwise about a link.
 func warnings(w io.Writer, link *api.Link) {
 	for _, warning := range link.Warnings {
-		fmt.Fprintf(w, "  warning   %s (%s)\n", plain(warning.Message), warning.Code)
+		fmt.Fprintf(w, "  warning   %s (%s)\n", plain(warning.Message), plain(warning.Code))
 	}
 }
 

@@ -36,8 +36,9 @@ func newDoctor(world *surroundings) *cobra.Command {
 		asJSON bool
 	)
 	cmd := &cobra.Command{
-		Use:   "doctor --config keyhole.yaml",
-		Short: "Try the installation against reality, a line for each check",
+		Use:        "doctor --config keyhole.yaml",
+		SuggestFor: []string{"check"},
+		Short:      "Try the installation against reality, a line for each check",
 		Long: `Reads the configuration as serve does and tries what is in it. Redis: does it
 answer, as a master, does it throw keys away, may its user run what the service
 runs, and what would a crash or a failover forget? Every storage and bucket:

@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"keyhole/config"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
@@ -32,6 +34,18 @@ func noEmptyFlag(cmd *cobra.Command) error {
 // mayBeEmpty is the annotation of a flag that is emptied on purpose.
 const mayBeEmpty = "may-be-empty"
 
+// oneOf refuses a flag's value that is none of a closed set; empty: it was not given.
+func oneOf(flag, value string, set []string) error {
+	if value == "" || slices.Contains(set, value) {
+		return nil
+	}
+	hint := "it is one of " + strings.Join(set, ", ")
+	if near := config.Nearest(value, set); near != "" {
+		hint = "did you mean " + near + "? " + hint
+	}
+	return usage(fmt.Sprintf("--%s cannot be %q", flag, value), hint)
+}
+
 // collect returns what visit hands out.
 func collect[F any](visit func(func(F))) []F {
 	var all []F
@@ -39,13 +53,9 @@ func collect[F any](visit func(func(F))) []F {
 	return all
 }
 
-// inFlags names what the service refuses as share's flags instead of the API's
-// fields. Bucket and key stay: they are parts of the argument.
+// inFlags names what the service refuses as the flags of share and change instead of
+// the API's fields. Bucket and key stay: they are parts of the argument.
 func inFlags(err error, sensitive bool) error {
-	var refused *client.Error
-	if !errors.As(err, &refused) {
-		return err
-	}
 	flags := map[string]string{
 		"storage": "--storage", "preset": "--preset", "expires_in": "--expires", "sensitive": "--not-sensitive",
 		"max_clicks": "--max-clicks", "passphrase": "--passphrase-file", "filename": "--filename",
@@ -54,6 +64,44 @@ func inFlags(err error, sensitive bool) error {
 	}
 	if sensitive {
 		flags["sensitive"] = "--sensitive"
+	}
+	return rename(err, flags)
+}
+
+// inFilters names what the service refuses as the flags that select links.
+func inFilters(err error) error {
+	return rename(err, map[string]string{
+		"bucket": "--bucket", "prefix": "--prefix", "key": "--key", "created_by": "--created-by", "label": "--label", "all": "--all", "reason": "--reason",
+	})
+}
+
+// checkFilters refuses filters that select nothing, or not what they seem to.
+func checkFilters(bucket, prefix, key, label string) error {
+	switch {
+	case strings.Contains(bucket, "/"):
+		bucket, prefix := splitS3(asS3(bucket))
+		hint := "did you mean --bucket " + bucket
+		if prefix != "" {
+			hint += " --prefix " + prefix
+		}
+		return usage("--bucket takes the name of a bucket alone", hint+"?")
+	case prefix != "" && key != "":
+		return usage("--prefix and --key contradict each other", "give one of them")
+	case strings.HasPrefix(prefix, "s3://"), strings.HasPrefix(key, "s3://"):
+		return usage("--prefix and --key are of the key in its bucket", "name the bucket by --bucket")
+	}
+	if label != "" {
+		_, err := parseLabels([]string{label})
+		return err
+	}
+	return nil
+}
+
+// rename names fields of the API as flags.
+func rename(err error, flags map[string]string) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		return err
 	}
 	// Words with an underscore, and JSON, are the API's own; the others are English.
 	inText := strings.NewReplacer(`"sensitive": false`, "--not-sensitive", `"sensitive": true`, "--sensitive",

@@ -96,7 +96,7 @@ func TestReport(t *testing.T) {
 		{errors.Join(refused("not_found"), errors.New("b\r")), 1, "keyhole: d\nb\\r\n  check the id; keyhole list shows the links that this key may see\n"},
 		{refused("unauthorized"), 1, "keyhole: d\n  give one that the service's operator.keys has by KEYHOLE_KEY or --key-file; keyhole key new makes one\n"},
 		{refused("unheard_of"), 1, "keyhole: d\n  try again; if it stays so, the service's log says more\n"},
-		{errors.New("e"), 1, "keyhole: e\n  try again; if it stays so, the service's log says more\n"},
+		{errors.New("e"), 1, "keyhole: e\n  correct what is named and try again\n"},
 	} {
 		var stderr bytes.Buffer
 		if code := report(&stderr, tt.err); code != tt.code || stderr.String() != tt.want {

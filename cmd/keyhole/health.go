@@ -57,6 +57,12 @@ configures is asked.`,
 			for _, name := range slices.Sorted(maps.Keys(readiness.Storages)) {
 				fmt.Fprintf(world.stdout, "storage  %s: %s\n", plain(name), plain(readiness.Storages[name]))
 			}
+			for _, state := range readiness.Storages {
+				if state != "ok" {
+					fmt.Fprintln(world.stderr, "warning: while a storage is away, its links whose object is checked are answered with 503; keyhole doctor says more")
+					break
+				}
+			}
 			if !readiness.Ready {
 				return &hinted{
 					err:  fmt.Errorf("the service is not ready: redis %s", plain(readiness.Redis)),

@@ -105,6 +105,10 @@ func hintFor(code string) string {
 		return "use a key that may do this, or let the operator of the service extend this key's can"
 	case "out_of_scope":
 		return "use a key whose objects and max_expiry cover this"
+	case "idempotency_conflict":
+		return "give this request an --idempotency-key of its own; keyhole list shows what the other one has issued"
+	case "precondition_failed":
+		return "look at it as it is now: keyhole show"
 	case "not_active":
 		return "issue another with keyhole share"
 	case "rate_limited":
@@ -116,7 +120,7 @@ func hintFor(code string) string {
 	case "not_confirmed":
 		return "repeat it: a repeat is confirmed like the first"
 	case "unavailable":
-		return "try again in a few seconds; keyhole health says what is missing"
+		return "try again in a few seconds; keyhole health, and keyhole doctor where the service runs, say what is missing"
 	}
 	return ""
 }

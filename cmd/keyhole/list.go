@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -25,13 +26,17 @@ func newList(world *surroundings) *cobra.Command {
 		asJSON   bool
 	)
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List links, newest first, or by key where --prefix or --key is given",
+		Use:        "list",
+		SuggestFor: []string{"ls", "links"},
+		Short:      "List links, newest first, or by key where --prefix or --key is given",
 		Example: `  keyhole list --state active
   keyhole list --bucket reports --prefix exports/ --json`,
 		Args: exactly(0, "flags alone"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkLimit(limit); err != nil {
+			if limit < 0 {
+				return usage("--limit is at least 0", "leave it out for 50; 0 means all")
+			}
+			if err := errors.Join(oneOf("state", filter.State, convert[string](gateway.States())), checkFilters(filter.Bucket, filter.Prefix, filter.Key, filter.Label)); err != nil {
 				return err
 			}
 			c, err := operator.client(world)
@@ -63,7 +68,7 @@ func newList(world *surroundings) *cobra.Command {
 	flags.StringVar(&filter.Key, "key", "", "links to the object of this key")
 	flags.StringVar(&filter.CreatedBy, "created-by", "", "links issued with the operator key of this name")
 	flags.StringVar(&filter.Label, "label", "", "links with this label, name=value")
-	flags.IntVar(&limit, "limit", 50, "how many links at most")
+	flags.IntVar(&limit, "limit", 50, "how many links at most, 0: all")
 	flags.BoolVar(&quiet, "quiet", false, "print ids alone, for other commands")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	completeNames(cmd, "state", convert[string](gateway.States()))
@@ -71,19 +76,22 @@ func newList(world *surroundings) *cobra.Command {
 	return cmd
 }
 
-// listLinks asks for pages until there are limit links or no more.
+// listLinks asks for pages until there are limit links, 0 for any number, or no more.
 func listLinks(ctx context.Context, p *progress, c *client.Client, filter client.ListOptions, limit int) (api.LinkPage, error) {
 	all := api.LinkPage{Links: []api.Link{}}
 	defer p.clear()
 	for {
-		filter.Limit = min(limit-len(all.Links), api.MaxLimit)
+		filter.Limit = api.MaxLimit
+		if limit > 0 {
+			filter.Limit = min(limit-len(all.Links), api.MaxLimit)
+		}
 		page, err := c.List(ctx, filter)
 		if err != nil {
 			return all, err
 		}
 		all.Links = append(all.Links, page.Links...)
 		all.Next = page.Next
-		if page.Next == "" || len(all.Links) >= limit {
+		if page.Next == "" || limit > 0 && len(all.Links) >= limit {
 			return all, nil
 		}
 		p.say("%d found, looking further", len(all.Links))

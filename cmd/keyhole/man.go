@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -20,8 +21,9 @@ func newMan(*surroundings) *cobra.Command {
 				return unwritable(err)
 			}
 			root := cmd.Root()
-			root.DisableAutoGenTag = true // who made the pages is no command's history
-			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "keyhole " + currentBuild().version, Manual: "Keyhole"}, args[0]); err != nil {
+			root.DisableAutoGenTag = true                              // who made the pages is no command's history
+			released, _, _ := strings.Cut(currentBuild().version, "-") // a footer is short
+			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "keyhole " + released, Manual: "Keyhole"}, args[0]); err != nil {
 				return unwritable(err)
 			}
 			return nil

@@ -20,8 +20,9 @@ func newObjects(world *surroundings) *cobra.Command {
 		asJSON   bool
 	)
 	cmd := &cobra.Command{
-		Use:   "objects [s3://BUCKET[/PREFIX]]",
-		Short: "Find the object to share: list buckets, browse or search one",
+		Use:        "objects [s3://BUCKET[/PREFIX]]",
+		SuggestFor: []string{"browse", "search", "buckets", "find"},
+		Short:      "Find the object to share: list buckets, browse or search one",
 		Long: `Without an argument, lists the buckets that links may be issued from. With one,
 lists the folders and objects right behind the prefix or, with --search, every
 object behind it that has the text in the rest of its key.
@@ -44,8 +45,8 @@ what begins with 2026, 2026-plan.pdf too.`,
 				}
 				return listBuckets(cmd, world, &operator, asJSON)
 			}
-			if err := checkLimit(limit); err != nil {
-				return err
+			if limit < 0 {
+				return usage("--limit is at least 0", "leave it out for 50; 0 means all")
 			}
 			var err error
 			if asked.Bucket, asked.Prefix, err = parseBucket(args[0]); err != nil {
@@ -66,7 +67,7 @@ what begins with 2026, 2026-plan.pdf too.`,
 	flags := cmd.Flags()
 	flags.StringVar(&asked.Storage, "storage", "", "the storage, where several have the bucket")
 	flags.StringVar(&asked.Search, "search", "", "text anywhere in the key behind the prefix, in upper or lower case")
-	flags.IntVar(&limit, "limit", 50, "how many entries at most")
+	flags.IntVar(&limit, "limit", 50, "how many entries at most, 0: all")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.ValidArgsFunction = asking(world, &operator, completeObjects)
 	return cmd
@@ -101,12 +102,15 @@ func listBuckets(cmd *cobra.Command, world *surroundings, operator *operatorFlag
 	return printTable(world.stdout, rows)
 }
 
-// listObjects asks for pages until there are limit entries or no more.
+// listObjects asks for pages until there are limit entries, 0 for any number, or no more.
 func listObjects(ctx context.Context, p *progress, c *client.Client, asked client.ObjectsOptions, limit int) (api.ObjectPage, error) {
 	all := api.ObjectPage{Folders: []string{}, Objects: []api.ObjectEntry{}}
 	defer p.clear()
 	for {
-		asked.Limit = min(limit-len(all.Folders)-len(all.Objects), api.MaxLimit)
+		asked.Limit = api.MaxLimit
+		if limit > 0 {
+			asked.Limit = min(limit-len(all.Folders)-len(all.Objects), api.MaxLimit)
+		}
 		page, err := c.Objects(ctx, asked)
 		if err != nil {
 			return all, err
@@ -114,7 +118,7 @@ func listObjects(ctx context.Context, p *progress, c *client.Client, asked clien
 		all.Storage, all.Bucket, all.Next = page.Storage, page.Bucket, page.Next
 		all.Folders = append(all.Folders, page.Folders...)
 		all.Objects = append(all.Objects, page.Objects...)
-		if page.Next == "" || len(all.Folders)+len(all.Objects) >= limit {
+		if page.Next == "" || limit > 0 && len(all.Folders)+len(all.Objects) >= limit {
 			return all, nil
 		}
 		p.say("%d found, looking further", len(all.Folders)+len(all.Objects))

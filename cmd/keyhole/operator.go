@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"unicode"
@@ -35,9 +33,12 @@ func (f *operatorFlags) add(cmd *cobra.Command) {
 func (f *operatorFlags) client(world *surroundings) (*client.Client, error) {
 	text, from := world.getenv("KEYHOLE_KEY"), "KEYHOLE_KEY"
 	if f.keyFile != "" {
+		if visibleASCII.MatchString(f.keyFile) && strings.HasPrefix(f.keyFile, keyPrefix) {
+			return nil, usage("--key-file takes the name of a file, and that is a key", "write the key into a file that you alone can read, or set KEYHOLE_KEY")
+		}
 		var err error
-		if text, err = readKeyFile(world.stderr, f.keyFile); err != nil {
-			return nil, err
+		if text, err = readSecretFile(world.stderr, "key file", f.keyFile, 4*maxKey); err != nil {
+			return nil, usage(fmt.Sprintf("the key file cannot be read: %v", err), "give a readable file with one operator key by --key-file")
 		}
 		from = "the key file " + f.keyFile
 	}
@@ -46,7 +47,7 @@ func (f *operatorFlags) client(world *surroundings) (*client.Client, error) {
 		return nil, usage("no operator key", "set KEYHOLE_KEY to an operator key, or name a file with one by --key-file")
 	}
 	// It goes into a header: what is no key must not be sent, nor be repeated here.
-	if len(key) > maxKey || !visibleASCII.MatchString(key) {
+	if len(key) > maxKey || !visibleASCII.MatchString(key) || strings.Contains(key, "://") {
 		return nil, usage(from+" does not hold one operator key",
 			"it should hold the line that keyhole key new prints to standard output, such as khk_..., and nothing else")
 	}
@@ -60,30 +61,6 @@ const maxKey = 16 << 10
 // visibleASCII is what a key may be made of, one word: keys that other programs
 // have made are admitted too.
 var visibleASCII = regexp.MustCompile(`^[!-~]+$`)
-
-// readKeyFile reads the file with a key, and warns where everybody may read it.
-func readKeyFile(stderr io.Writer, path string) (string, error) {
-	unreadable := func(err error) error {
-		return usage(fmt.Sprintf("the key file cannot be read: %v", err), "give a readable file with one operator key by --key-file")
-	}
-	file, err := os.Open(path) //nolint:gosec // the file that the user named
-	if err != nil {
-		return "", unreadable(err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return "", unreadable(err)
-	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
-		fmt.Fprintf(stderr, "warning: everybody on this machine can read the key file: chmod 600 %s\n", plain(path))
-	}
-	text, err := io.ReadAll(io.LimitReader(file, 4*maxKey))
-	if err != nil {
-		return "", unreadable(err)
-	}
-	return string(text), nil
-}
 
 // open returns a client, and the id of the link that arg names.
 func (f *operatorFlags) open(world *surroundings, arg string) (*client.Client, string, error) {
@@ -123,6 +100,9 @@ func parseLinkID(arg string) (string, error) {
 	}
 	if gateway.ValidToken(token) {
 		return gateway.IDOf(token).String(), nil
+	}
+	if strings.HasPrefix(arg, "s3://") {
+		return "", usage("that is an object, and not one of its links", "keyhole list shows its links by --bucket and --key, and keyhole revoke takes the same")
 	}
 	// The argument is not repeated: a part of it may be a token.
 	return "", usage("that is neither the id nor the URL of a link",

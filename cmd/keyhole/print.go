@@ -37,14 +37,6 @@ func escapeJSON(text string) string {
 	return b.String()
 }
 
-// checkLimit refuses a --limit that would show nothing.
-func checkLimit(limit int) error {
-	if limit < 1 {
-		return usage("--limit is at least 1", "leave it out for 50")
-	}
-	return nil
-}
-
 // printPage prints a listing as JSON, or as the table that people read, and says
 // where it was cut at limit.
 func printPage(world *surroundings, page any, asJSON, cut bool, limit int, table func() error) error {
@@ -52,7 +44,7 @@ func printPage(world *surroundings, page any, asJSON, cut bool, limit int, table
 		return printJSON(world.stdout, page)
 	}
 	if cut {
-		defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", 2*limit)
+		defer fmt.Fprintf(world.stderr, "There are more: --limit %[1]d shows up to %[1]d, --limit 0 all.\n", 2*limit)
 	}
 	return table()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,17 +41,39 @@ func encodeQR(url string) (*qr.Code, error) {
 	return code, nil
 }
 
-// writeQRFile writes a code into a file that its owner alone can read: whoever has
-// the code has the link.
-func writeQRFile(path string, code *qr.Code) error {
-	picture := qrWriters()[strings.ToLower(filepath.Ext(path))](code)
-	if err := os.WriteFile(path, picture, 0o600); err != nil {
-		return &hinted{
-			err:  fmt.Errorf("the link is issued, but its QR code cannot be written: %w", err),
-			hint: "its URL is above: draw it with another tool, or revoke the link and issue another", code: exitFailed,
-		}
+// qrFile is a file with a QR code that is about to be written: one that its owner alone
+// can read, for whoever has the code has the link. It takes the place of what had its
+// name when it is whole.
+type qrFile struct {
+	path string
+	file *os.File
+}
+
+// createQRFile begins a file, before there is a link that it could fail to hold.
+func createQRFile(path string) (*qrFile, error) {
+	file, err := os.CreateTemp(filepath.Dir(path), ".keyhole-qr-*") // with mode 0600
+	if err != nil {
+		return nil, usage(fmt.Sprintf("the QR code cannot be written: %v", err), "name a file in a directory that you can write into by --qr-file")
+	}
+	return &qrFile{path: path, file: file}, nil
+}
+
+// write writes a code and gives the file its name.
+func (f *qrFile) write(code *qr.Code) error {
+	_, err := f.file.Write(qrWriters()[strings.ToLower(filepath.Ext(f.path))](code))
+	if err = errors.Join(err, f.file.Close()); err == nil {
+		err = os.Rename(f.file.Name(), f.path)
+	}
+	if err != nil {
+		return fmt.Errorf("the QR code cannot be written: %w", err)
 	}
 	return nil
+}
+
+// discard takes away what was not written.
+func (f *qrFile) discard() {
+	_ = f.file.Close()           // It may be closed.
+	_ = os.Remove(f.file.Name()) // It may have its name.
 }
 
 // qrSVG draws a code as SVG.

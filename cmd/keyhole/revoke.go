@@ -29,8 +29,9 @@ type revokeFlags struct {
 func newRevoke(world *surroundings) *cobra.Command {
 	f := &revokeFlags{}
 	cmd := &cobra.Command{
-		Use:   "revoke ID|URL... | --bucket B [--prefix P | --key K] [--created-by NAME] [--label k=v] | --all",
-		Short: "Revoke links before they expire, by name or many at once",
+		Use:        "revoke ID|URL... | --bucket B [--prefix P | --key K] [--created-by NAME] [--label k=v] | --all",
+		SuggestFor: []string{"delete", "remove", "rm", "cancel"},
+		Short:      "Revoke links before they expire, by name or many at once",
 		Long: `Revokes links. When it says so, no new redirect is given; a presigned URL that
 was given before lives its last seconds, and a transfer under way finishes.
 One link that cannot be revoked keeps no other from it: each failure is named,
@@ -85,6 +86,9 @@ func (f *revokeFlags) revokeEach(cmd *cobra.Command, world *surroundings, args [
 	for i, arg := range args {
 		var err error
 		if ids[i], err = parseLinkID(arg); err != nil {
+			if len(args) > 1 {
+				err = fmt.Errorf("argument %d: %w", i+1, err)
+			}
 			return err
 		}
 	}
@@ -127,13 +131,16 @@ func (f *revokeFlags) request() api.RevocationRequest {
 
 // revokeAll revokes the links that are selected.
 func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
+	if err := checkFilters(f.bucket, f.prefix, f.key, f.label); err != nil {
+		return err
+	}
 	c, err := f.operator.client(world)
 	if err != nil {
 		return err
 	}
 	request := f.request()
 	if !f.dryRun && !f.yes && isTerminal(world.stdin) {
-		if agreed, err := f.ask(cmd, world, c, request); err != nil || !agreed {
+		if err := f.ask(cmd, world, c, request); err != nil {
 			return err
 		}
 	}
@@ -144,13 +151,16 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 		answer, err := c.RevokeAll(cmd.Context(), request)
 		total.Matched += answer.Matched
 		total.Revoked += answer.Revoked
-		total.Done = answer.Done || f.dryRun
+		total.Done = answer.Done
 		if err != nil {
-			err = inFlags(err, false)
+			err = inFilters(err)
 			if total.Revoked > 0 {
 				err = fmt.Errorf("after %s: %w", links(total.Revoked)+" revoked", err)
 			}
 			return err
+		}
+		if f.dryRun {
+			break // It begins anew each time.
 		}
 		if !total.Done && !f.quiet {
 			p.say("%s revoked, going on", links(total.Revoked))
@@ -166,7 +176,7 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 	case f.quiet && !f.dryRun:
 		return nil
 	case f.dryRun:
-		_, err = fmt.Fprintf(world.stdout, "%s would be revoked\n", links(total.Matched))
+		_, err = fmt.Fprintf(world.stdout, "%s%s would be revoked\n", atLeast(&total), links(total.Matched))
 	default:
 		_, err = fmt.Fprintf(world.stdout, "%s revoked\n", links(total.Revoked))
 	}
@@ -182,33 +192,54 @@ func (f *revokeFlags) sayNothing(ctx context.Context, world *surroundings, c *cl
 	}
 }
 
-// ask says how many links there are, and asks whether to revoke them.
-func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Client, request api.RevocationRequest) (bool, error) {
+// ask says how many links there are and which, and asks whether to revoke them. An
+// error says that nobody agreed. Where there is none it does not ask.
+func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Client, request api.RevocationRequest) error {
 	request.DryRun = true
 	found, err := c.RevokeAll(cmd.Context(), request)
 	if err != nil {
-		return false, inFlags(err, false)
+		return inFilters(err)
 	}
 	if found.Matched == 0 {
-		f.sayNothing(cmd.Context(), world, c)
-		_, err := fmt.Fprintln(world.stdout, "no links revoked: none is selected")
-		return false, err
+		return nil
 	}
-	atLeast := ""
-	if !found.Done {
-		atLeast = "at least "
-	}
-	fmt.Fprintf(world.stderr, "Revoke %s%s? [y/N] ", atLeast, links(found.Matched))
+	fmt.Fprintf(world.stderr, "Revoke %s%s%s? [y/N] ", atLeast(&found), links(found.Matched), f.selected())
 	answer, err := readLine(cmd.Context(), bufio.NewReader(world.stdin))
-	if err != nil {
-		return false, fmt.Errorf("no answer: %w", err)
-	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
-		return true, nil
+		if err == nil {
+			return nil
+		}
 	}
-	_, err = fmt.Fprintln(world.stderr, "Nothing was revoked.")
-	return false, err
+	if err != nil {
+		fmt.Fprintln(world.stderr)
+	}
+	return &hinted{err: errors.New("nothing was revoked"), hint: "answer y to revoke them, or say --yes", code: exitFailed}
+}
+
+// selected says which links are selected.
+func (f *revokeFlags) selected() string {
+	var text strings.Builder
+	for _, filter := range []struct{ says, value string }{
+		{" to objects of s3://", f.bucket},
+		{" whose keys begin with ", f.prefix},
+		{" with the key ", f.key},
+		{", created by ", f.createdBy},
+		{", with the label ", f.label},
+	} {
+		if filter.value != "" {
+			text.WriteString(filter.says + plain(filter.value))
+		}
+	}
+	return text.String()
+}
+
+// atLeast stands before a number that is not the last word.
+func atLeast(r *api.Revocation) string {
+	if r.Done {
+		return ""
+	}
+	return "at least "
 }
 
 // links writes a number of links.

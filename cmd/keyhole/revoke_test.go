@@ -25,16 +25,18 @@ func TestRevokeAsks(t *testing.T) {
 		name, answer, shows string
 		left                int
 	}{
-		{"no", "n\n", "Nothing was revoked.", 2},
-		{"nothing said", "\n", "Nothing was revoked.", 2},
-		{"end of input", "\x04", "no answer", 2},
+		{"no", "n\n", "keyhole: nothing was revoked\r\n", 2},
+		{"nothing said", "\n", "keyhole: nothing was revoked\r\n", 2},
+		{"end of input", "\x04", "\r\nkeyhole: nothing was revoked\r\n", 2},
+		{"interrupted", "\x03", "\r\nkeyhole: nothing was revoked\r\n", 2},
 		{"yes", "y\n", "2 links revoked\r\n", 0},
 	} {
 		term := g.openTerminal(t, in, "revoke", "--bucket", "reports")
-		term.waitFor("Revoke 2 links? [y/N] ")
+		term.waitFor("Revoke 2 links to objects of s3://reports? [y/N] ")
 		term.enter(tt.answer)
-		if _, shown := term.end(); !strings.Contains(shown, tt.shows) {
-			t.Errorf("%s: it does not show %q:\n%s", tt.name, tt.shows, shown)
+		code, shown := term.end()
+		if !strings.Contains(shown, tt.shows) || (code == exitOK) != (tt.left == 0) {
+			t.Errorf("%s: it ends with %d, and should show %q:\n%s", tt.name, code, tt.shows, shown)
 		}
 		found, err := g.client.RevokeAll(t.Context(), api.RevocationRequest{All: true, DryRun: true})
 		if err != nil || found.Matched != tt.left {

@@ -60,7 +60,13 @@ func newRoot(world *surroundings) *cobra.Command {
 click is checked, and redirected to a presigned URL that lives for seconds.
 Links expire by themselves and can be revoked early.
 
-Try it with nothing installed:  keyhole demo`,
+Try it with nothing installed:  keyhole demo
+
+Commands that ask a running service find it by KEYHOLE_OPERATOR_URL and show it the
+operator key in KEYHOLE_KEY, or take --operator-url and --key-file. KEYHOLE_CONFIG
+names the configuration for serve, doctor and health. Every command ends with 0 where
+it did what was asked, 1 where that failed, and 2 where it was called, or is
+configured, wrongly.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return noEmptyFlag(cmd) },
@@ -74,6 +80,7 @@ Try it with nothing installed:  keyhole demo`,
 			return nil
 		},
 	}
+	root.Version = currentBuild().version
 	root.CompletionOptions.DisableDefaultCmd = true // ours is newCompletion
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -119,22 +126,29 @@ func exactly(n int, what string) cobra.PositionalArgs {
 	}
 }
 
+// unreachableHint says what to do where no service answers.
+const unreachableHint = "is it running, and is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address?"
+
 // report writes what went wrong, mostly one line, and one line that says what to
 // do, and returns the exit code. What was typed stands in errors, so they are
 // printed as text from elsewhere is.
 func report(stderr io.Writer, err error) int {
-	code, hint := exitFailed, "try again; if it stays so, the service's log says more"
+	code, hint := exitFailed, "correct what is named and try again"
 	var known *hinted
 	var refused *client.Error
 	switch {
 	case errors.As(err, &known):
 		code, hint = known.code, known.hint
 	case errors.As(err, &refused):
-		hint = cmp.Or(hintFor(refused.Code), hint)
+		hint = cmp.Or(hintFor(refused.Code), "try again; if it stays so, the service's log says more")
 	case errors.Is(err, client.ErrUnreachable):
-		hint = "is it running, and is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address?"
+		hint = unreachableHint
 	case errors.Is(err, client.ErrNotKeyhole):
 		hint = "is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address, and not the one for recipients?"
+	case errors.Is(err, context.Canceled):
+		hint = "it was interrupted"
+	case errors.Is(err, client.ErrBrokeOff):
+		hint = "it may have been done: look before you try again"
 	case errors.Is(err, client.ErrNotUTF8):
 		code, hint = exitUsage, "give it in UTF-8; what has another encoding cannot be shared"
 	}
@@ -143,6 +157,8 @@ func report(stderr io.Writer, err error) int {
 		fmt.Fprintf(stderr, "%s%s\n", prefix, plain(line))
 		prefix = ""
 	}
-	fmt.Fprintf(stderr, "  %s\n", plain(hint))
+	for line := range strings.SplitSeq(hint, "\n") {
+		fmt.Fprintf(stderr, "  %s\n", plain(strings.TrimSpace(line)))
+	}
 	return code
 }

@@ -1,16 +1,18 @@
 package main
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
-	"os"
+	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/client"
 )
 
 // shareFlags is what share was told beside the object.
@@ -36,8 +38,9 @@ type shareFlags struct {
 func newShare(world *surroundings) *cobra.Command {
 	f := &shareFlags{}
 	cmd := &cobra.Command{
-		Use:   "share s3://BUCKET/KEY",
-		Short: "Issue a link for one object",
+		Use:        "share s3://BUCKET/KEY",
+		SuggestFor: []string{"issue", "create", "add", "new"},
+		Short:      "Issue a link for one object",
 		Long: `Issues a link for one object and prints its URL, alone, on standard output. What
 is shared, for how long, and what to mind is printed on standard error. On a
 terminal it asks whether the object is sensitive, where that was not said.
@@ -73,17 +76,17 @@ KEY is taken literally: nothing in it is unescaped.`,
 	flags.BoolVar(&f.yes, "yes", false, "do not ask whether the object is sensitive")
 	flags.BoolVar(&f.qr, "qr", false, "draw the URL as a QR code on standard error too")
 	flags.StringVar(&f.qrFile, "qr-file", "", "write the URL as a QR code into this file, .png or .svg")
-	flags.BoolVar(&f.quiet, "quiet", false, "print the URL alone, and warnings")
+	flags.BoolVar(&f.quiet, "quiet", false, "print nothing but the URL, and a passphrase that was made up")
 	flags.BoolVar(&f.json, "json", false, "print the whole answer as JSON instead of the URL")
 	cmd.ValidArgsFunction = asking(world, &f.operator, completeObjects)
 	completeNames(cmd, "preset", gateway.Presets())
-	completeNames(cmd, "pin", []string{gateway.PinAuto, gateway.PinVersion, gateway.PinETag, gateway.PinNone})
+	completeNames(cmd, "pin", pins())
 	return cmd
 }
 
 // run issues the link.
 func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string) error {
-	if err := f.complete(cmd, object); err != nil {
+	if err := f.complete(cmd, world, object); err != nil {
 		return err
 	}
 	c, err := f.operator.client(world)
@@ -95,31 +98,57 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 			return err
 		}
 	}
+	var picture *qrFile
+	if f.qrFile != "" {
+		if picture, err = createQRFile(f.qrFile); err != nil {
+			return err
+		}
+		defer picture.discard()
+	}
 	link, err := c.Issue(cmd.Context(), f.request)
 	if err != nil {
-		return nearObject(cmd.Context(), c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive))
+		return f.mayBeIssued(nearObject(cmd.Context(), c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive)))
 	}
-	if f.quiet {
-		warnings(world.stderr, &link)
-	} else {
+	if !f.quiet {
 		checklist(world.stderr, &f.request, &link, time.Now())
 	}
 	if f.makePassphrase {
-		fmt.Fprintf(world.stderr, "\nPassphrase: %s\nSend it another way than the link, by phone for instance. It is shown this once.\n", *f.request.Passphrase)
+		tellPassphrase(world.stderr, *f.request.Passphrase, f.quiet)
 	}
-	return f.print(world, &link)
+	if err := f.print(world, &link, picture); err != nil {
+		return &hinted{err: fmt.Errorf("the link %s is issued, but it cannot be written: %w", link.ID, err), hint: "keyhole revoke " + link.ID, code: exitFailed}
+	}
+	return nil
+}
+
+// mayBeIssued adds to an error after which the link may be there how to ask for it
+// again: another try without that would make another link.
+func (f *shareFlags) mayBeIssued(err error) error {
+	var refused *client.Error
+	if errors.As(err, &refused) && refused.Code != string(gateway.CodeUnavailable) && refused.Code != string(gateway.CodeNotConfirmed) ||
+		!errors.As(err, &refused) && !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrBrokeOff) {
+		return err
+	}
+	hint := "ask again by adding --idempotency-key " + f.request.IdempotencyKey + ": that makes no second link"
+	if f.makePassphrase {
+		hint = "keyhole list shows whether it was issued: revoke it then, and share again"
+	}
+	if errors.Is(err, client.ErrUnreachable) {
+		hint = unreachableHint + "\n  then " + hint
+	}
+	return &hinted{err: err, hint: hint, code: exitFailed}
 }
 
 // print prints the URL, and its QR code where that was asked for. The URL comes
 // first: it exists nowhere else.
-func (f *shareFlags) print(world *surroundings, link *api.Link) error {
+func (f *shareFlags) print(world *surroundings, link *api.Link, picture *qrFile) error {
 	var err error
 	if f.json {
 		err = printJSON(world.stdout, link)
 	} else {
-		_, err = fmt.Fprintln(world.stdout, link.URL)
+		_, err = fmt.Fprintln(world.stdout, plain(link.URL))
 	}
-	if err != nil || !f.qr && f.qrFile == "" {
+	if err != nil || !f.qr && picture == nil {
 		return err
 	}
 	code, err := encodeQR(link.URL)
@@ -129,14 +158,15 @@ func (f *shareFlags) print(world *surroundings, link *api.Link) error {
 	if f.qr {
 		fmt.Fprint(world.stderr, qrText(code, isTerminal(world.stderr)))
 	}
-	if f.qrFile != "" {
-		return writeQRFile(f.qrFile, code)
+	if picture != nil {
+		return picture.write(code)
 	}
 	return nil
 }
 
-// complete puts flags and argument into the request.
-func (f *shareFlags) complete(cmd *cobra.Command, object string) error {
+// complete puts flags and argument into the request. What is wrong with them by
+// themselves is found here, before anybody is asked anything.
+func (f *shareFlags) complete(cmd *cobra.Command, world *surroundings, object string) error {
 	var err error
 	if f.request.Bucket, f.request.Key, err = parseObject(object); err != nil {
 		return err
@@ -147,9 +177,6 @@ func (f *shareFlags) complete(cmd *cobra.Command, object string) error {
 	case f.sensitive, f.notSensitive:
 		f.request.Sensitive = &f.sensitive
 	}
-	if f.request.Preset != "" && f.request.ExpiresIn != "" {
-		return usage("--preset and --expires contradict each other", "give one of them, or neither")
-	}
 	if f.inline {
 		f.request.Disposition = gateway.DispositionInline
 	}
@@ -159,7 +186,10 @@ func (f *shareFlags) complete(cmd *cobra.Command, object string) error {
 	if f.notBefore != "" {
 		f.request.NotBefore = &f.notBefore
 	}
-	if err := checkQRFile(f.qrFile); err != nil {
+	if f.request.Labels, err = parseLabels(f.labels); err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
 		return err
 	}
 	switch {
@@ -169,19 +199,61 @@ func (f *shareFlags) complete(cmd *cobra.Command, object string) error {
 		return usage("--make-passphrase makes another request each time", "write the passphrase into a file, and repeat the request with --passphrase-file")
 	case f.makePassphrase:
 		f.request.Passphrase = new(makePassphrase())
-	}
-	if f.passphraseFile != "" {
-		text, err := os.ReadFile(f.passphraseFile)
+	case f.passphraseFile != "":
+		passphrase, err := readPassphrase(world.stderr, f.passphraseFile)
 		if err != nil {
-			return usage(fmt.Sprintf("the passphrase file cannot be read: %v", err), "give a readable file by --passphrase-file")
+			return err
 		}
-		if !utf8.Valid(text) {
-			return usage("the passphrase is not valid UTF-8", "write it in UTF-8 into the file of --passphrase-file")
-		}
-		f.request.Passphrase = new(strings.TrimRight(string(text), "\r\n"))
+		f.request.Passphrase = &passphrase
 	}
-	f.request.Labels, err = parseLabels(f.labels)
-	return err
+	if f.request.IdempotencyKey == "" {
+		f.request.IdempotencyKey = rand.Text()
+	}
+	return nil
+}
+
+// check refuses flags that no service would take, whatever its policy.
+func (f *shareFlags) check() error {
+	r := &f.request
+	if r.Preset != "" && r.ExpiresIn != "" {
+		return usage("--preset and --expires contradict each other", "give one of them, or neither")
+	}
+	if r.ExpiresIn != "" {
+		if _, err := gateway.ParseLife(r.ExpiresIn); err != nil {
+			return usage("--expires: "+err.Error(), "write it as 15m, 24h or 7d")
+		}
+	}
+	if err := oneOf("preset", r.Preset, gateway.Presets()); err != nil {
+		return err
+	}
+	if err := oneOf("pin", r.Pin, pins()); err != nil {
+		return err
+	}
+	if r.MaxClicks != nil && *r.MaxClicks < 1 {
+		return usage("--max-clicks is at least 1", "leave it out for a link without a limit")
+	}
+	for _, text := range r.Allow {
+		if _, err := gateway.ParsePrefix(text); err != nil {
+			return usage(fmt.Sprintf("--allow: %q is no address and no network", text), "write it as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
+		}
+	}
+	if r.NotBefore != nil {
+		if _, err := time.Parse(time.RFC3339, *r.NotBefore); err != nil {
+			return usage(fmt.Sprintf("--not-before: %q is no time", *r.NotBefore), "write it as 2026-12-01T08:00:00Z, with the zone")
+		}
+	}
+	if r.IdempotencyKey != "" && !idempotencyKey.MatchString(r.IdempotencyKey) {
+		return usage("--idempotency-key has 1 to 128 printable characters of ASCII", "give it another text")
+	}
+	return checkQRFile(f.qrFile)
+}
+
+// idempotencyKey is what the header of that name may be.
+var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
+
+// pins are what a click can be told to find.
+func pins() []string {
+	return []string{gateway.PinAuto, gateway.PinVersion, gateway.PinETag, gateway.PinNone}
 }
 
 // parseObject splits s3://BUCKET/KEY. The key is everything behind the bucket,
@@ -211,8 +283,11 @@ func parseLabels(pairs []string) (map[string]string, error) {
 	labels := make(map[string]string, len(pairs))
 	for _, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")
-		if _, twice := labels[name]; !ok || twice {
-			return nil, usage(fmt.Sprintf("%q is not a label of its own", pair), "write each label once, as --label name=value")
+		if !ok || name == "" {
+			return nil, usage(fmt.Sprintf("%q is not a label", pair), "write it as --label name=value")
+		}
+		if _, twice := labels[name]; twice {
+			return nil, usage(fmt.Sprintf("the label %q is given twice", name), "give each label one value")
 		}
 		labels[name] = value
 	}

@@ -82,6 +82,7 @@ func (term *terminal) end() (int, string) {
 func TestShareAsks(t *testing.T) {
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
+	in.put(t, "invoices/1.txt", []byte("content"))
 	g := in.start()
 	const question = "Is it sensitive"
 	for name, tt := range map[string]struct {
@@ -98,10 +99,23 @@ func TestShareAsks(t *testing.T) {
 		"no answer":           {nil, "\x04", 1, 1, []string{"nothing was shared", "--sensitive or --not-sensitive"}},
 		"said before":         {[]string{"--not-sensitive"}, "", 0, 0, []string{"sensitive no\r\n"}},
 		"not to be asked":     {[]string{"--yes"}, "", 0, 0, []string{"sensitive not stated\r\n"}},
+		"policy answers":      {[]string{"--note", "of the invoices"}, "", 0, 0, []string{"sensitive yes: the policy's sensitive_objects has it\r\n"}},
+		"not there":           {nil, "", 0, 1, []string{"there is no such object", "see what there is: keyhole objects s3://reports/"}},
+		"no such bucket":      {nil, "", 0, 1, []string{"did you mean s3://reports?"}},
+		"a mistake":           {[]string{"--expires", "1 day"}, "", 0, 2, []string{"is not a duration"}},
 		"a life is no answer": {[]string{"--expires", "10m"}, "n\n", 1, 0, []string{"in 10m (as asked for)", "sensitive no\r\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			term := g.openTerminal(t, in, append([]string{"share", "s3://reports/file.txt"}, tt.args...)...)
+			object := "s3://reports/file.txt"
+			switch name {
+			case "policy answers":
+				object = "s3://reports/invoices/1.txt"
+			case "not there":
+				object = "s3://reports/missing.txt"
+			case "no such bucket":
+				object = "s3://report/file.txt"
+			}
+			term := g.openTerminal(t, in, append([]string{"share", object}, tt.args...)...)
 			if tt.asked > 0 {
 				term.waitFor(question)
 			}
@@ -241,6 +255,36 @@ func drawText(t *testing.T, path, shown string) {
 	}
 	if err := os.WriteFile(path, picture, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A link that may be there although no URL came is asked for again as the error says:
+// another try would make another link.
+func TestShareMayBeIssued(t *testing.T) {
+	in := install(t)
+	in.put(t, "file.txt", []byte("content"))
+	g := in.start("KEYHOLE_REDIS_WAIT_REPLICAS=1") // there is none
+	share := func(args ...string) (code int, shown string) {
+		var stderr bytes.Buffer
+		code = run(t.Context(), append([]string{"share", "s3://reports/file.txt"}, args...), surroundings{
+			stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr,
+			environ: []string{"KEYHOLE_KEY=" + in.key, "KEYHOLE_OPERATOR_URL=" + g.operator},
+		})
+		return code, stderr.String()
+	}
+	code, shown := share()
+	again := regexp.MustCompile(`(?m)^  ask again by adding (--idempotency-key) (\S+): that makes no second link$`).FindStringSubmatch(shown)
+	if code != exitFailed || again == nil {
+		t.Fatalf("it ends with %d:\n%s", code, shown)
+	}
+	if code, shown := share(again[1:]...); code != exitFailed || !strings.Contains(shown, again[0]) {
+		t.Errorf("again it ends with %d:\n%s", code, shown)
+	}
+	if code, shown := share("--make-passphrase"); code != exitFailed || strings.Contains(shown, "--idempotency-key") || !strings.Contains(shown, "keyhole list shows whether it was issued") {
+		t.Errorf("with a passphrase that it makes up it ends with %d:\n%s", code, shown)
+	}
+	if n := in.redis.MustDo(t, "EVAL", `return #redis.call('KEYS', 'keyhole:{p*}:l:*')`, "0"); n != "0" {
+		t.Errorf("%s links, although not even what a retry finds was confirmed", n)
 	}
 }
 

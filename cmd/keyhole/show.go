@@ -20,9 +20,10 @@ func newShow(world *surroundings) *cobra.Command {
 		asJSON   bool
 	)
 	cmd := &cobra.Command{
-		Use:   "show ID|URL",
-		Short: "Show one link",
-		Args:  exactly(1, "one link, by id or URL"),
+		Use:        "show ID|URL",
+		SuggestFor: []string{"get", "info", "describe"},
+		Short:      "Show one link",
+		Args:       exactly(1, "one link, by id or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, id, err := operator.open(world, args[0])
 			if err != nil {

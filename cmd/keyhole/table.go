@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// gap is the space between two columns.
-	gap = 2
+	// gap is the space between two columns, and indent that before a line that goes on
+	// with a row.
+	gap, indent = 2, 4
 	// leastLast is what is left of the last column however narrow a terminal is.
 	leastLast = 20
 )
@@ -47,8 +48,8 @@ func screenOf(w io.Writer) screen {
 	return screen{width: columns, coloured: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
-// printTable prints rows for people, in columns. On a terminal the last column is cut
-// in its middle where it would not fit.
+// printTable prints rows for people, in columns. On a terminal a row that does not fit
+// goes on below, and the last column is cut in its middle.
 func printTable(w io.Writer, rows [][]string) error {
 	_, err := io.WriteString(w, tableText(rows, screenOf(w)))
 	return err
@@ -68,29 +69,48 @@ func tableText(rows [][]string, s screen) string {
 			widths[j] = max(widths[j], columnsOf(cell))
 		}
 	}
-	before := 0
-	for _, w := range widths[:max(len(widths)-1, 0)] {
-		before += w + gap
-	}
+	begins := beginnings(widths, s.width)
 	var b strings.Builder
 	for _, row := range cells {
 		for j, cell := range row {
-			last := j == len(row)-1
-			if last && j == len(widths)-1 && s.width > 0 {
-				cell = cut(cell, max(s.width-before, leastLast))
+			if j == len(widths)-1 && s.width > 0 {
+				cell = cut(cell, max(s.width-begins[j], leastLast))
 			}
-			padding := widths[j] - columnsOf(cell) + gap
+			end := begins[j] + columnsOf(cell)
 			if tint, ok := tints()[cell]; ok && s.coloured {
 				cell = "\x1b[" + tint + "m" + cell + "\x1b[0m"
 			}
 			b.WriteString(cell)
-			if !last {
-				b.WriteString(strings.Repeat(" ", padding))
+			switch {
+			case j == len(row)-1:
+			case begins[j+1] <= begins[j]:
+				b.WriteString("\n" + strings.Repeat(" ", begins[j+1]))
+			default:
+				b.WriteString(strings.Repeat(" ", begins[j+1]-end))
 			}
 		}
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// beginnings are where columns begin: one that would not fit into width, 0 for any,
+// begins a line of its own, indented.
+func beginnings(widths []int, width int) []int {
+	begins := make([]int, len(widths))
+	next := 0
+	for j, w := range widths {
+		needs := w
+		if j == len(widths)-1 {
+			needs = min(w, leastLast)
+		}
+		if j > 0 && width > 0 && next+needs > width {
+			next = indent
+		}
+		begins[j] = next
+		next += w + gap
+	}
+	return begins
 }
 
 // columnsOf is how many columns of a terminal a text takes.

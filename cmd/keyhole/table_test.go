@@ -30,6 +30,10 @@ func TestTable(t *testing.T) {
 	if !strings.Contains(narrow, "\x1b[32mactive\x1b[0m   ") || !strings.Contains(narrow, "…") || !strings.Contains(narrow, "end.pdf\n") {
 		t.Errorf("on a terminal:\n%s", narrow)
 	}
+	const folded = "ID  STATE\n    OBJECT\na   active\n    s3://repo…ng/end.pdf\n"
+	if got := tableText(rows[:2], screen{width: 24}); got != folded {
+		t.Errorf("on a narrow one: got\n%s\nwant\n%s", got, folded)
+	}
 	if got := tableText(nil, screen{width: 10}); got != "" {
 		t.Errorf("nothing is %q", got)
 	}

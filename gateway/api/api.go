@@ -141,6 +141,7 @@ type ObjectEntry struct {
 	ETag         string    `json:"etag"`
 	LastModified time.Time `json:"last_modified"`
 	StorageClass string    `json:"storage_class,omitempty"`
+	Sensitive    bool      `json:"sensitive,omitempty"` // by policy.sensitive_objects
 }
 
 // ObjectPage is the answer of GET /api/v1/objects.

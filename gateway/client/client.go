@@ -81,11 +81,14 @@ var (
 	// ErrNotKeyhole means that something answered which is not a keyhole's API: a
 	// proxy, another server, or the listener for recipients.
 	ErrNotKeyhole = errors.New("that is not an answer of keyhole's operator API")
+	// ErrBrokeOff means that an answer came, and not all of it: what was asked for may
+	// have been done.
+	ErrBrokeOff = errors.New("the answer broke off")
 	// ErrNotUTF8 means that a request holds bytes that JSON cannot.
 	ErrNotUTF8 = errors.New("what is asked for is not valid UTF-8")
 )
 
-// Issue asks for a link, and once more where no answer came: it is the same link
+// Issue asks for a link, and once more where no whole answer came: it is the same link
 // then. The answer alone holds its URL. A name, note or label that
 // is not UTF-8 is refused with ErrNotUTF8: JSON would put U+FFFD in its place, and
 // share another object.
@@ -99,7 +102,7 @@ func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error
 	}
 	asked := call{method: http.MethodPost, path: "/api/v1/links", body: r, header: http.Header{"Idempotency-Key": {r.IdempotencyKey}}}
 	link, err := c.link(ctx, asked)
-	if errors.Is(err, ErrUnreachable) && ctx.Err() == nil {
+	if (errors.Is(err, ErrUnreachable) || errors.Is(err, ErrBrokeOff)) && ctx.Err() == nil {
 		return c.link(ctx, asked)
 	}
 	return link, err
@@ -388,7 +391,7 @@ func read[T any](answer *http.Response) (T, error) {
 		if errors.As(err, &syntax) || errors.As(err, &kind) || errors.Is(err, io.EOF) {
 			return out, fmt.Errorf("%w: %w", ErrNotKeyhole, err)
 		}
-		return out, fmt.Errorf("the answer broke off: %w", err)
+		return out, fmt.Errorf("%w: %w", ErrBrokeOff, err)
 	}
 	return out, nil
 }
