@@ -115,6 +115,9 @@ type Change struct {
 
 // Apply makes the change in l, but for times and state, which are Redis'.
 func (c *Change) Apply(l *Link) {
+	if c.Life > 0 {
+		l.Preset = PresetCustom
+	}
 	if c.MaxClicks > 0 {
 		l.MaxClicks = c.MaxClicks
 	}

@@ -65,12 +65,12 @@ func refusals() map[gateway.Outcome]refusal {
 		gateway.OutcomeWrongPassphrase: {
 			http.StatusForbidden, "Wrong passphrase",
 			"The passphrase is not the one that belongs to this link.",
-			"Check it and try again; it is told apart by upper and lower case.",
+			"Check it and try again: every character counts, upper and lower case, and hyphens too.",
 		},
 		gateway.OutcomeConfirmationRequired: {
 			http.StatusForbidden, "Confirmation needed",
 			"This link is opened by a POST of confirm=1, so that nothing but a person spends it.",
-			"Open it in a browser, or send: curl -L -d confirm=1 with the link's address.",
+			"Open it in a browser, or send: curl -L -d confirm=1 with the link's address, and --data-urlencode passphrase=... if it has one.",
 		},
 		gateway.OutcomeObjectChanged: {
 			http.StatusGone, "File changed",

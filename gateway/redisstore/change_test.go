@@ -27,7 +27,7 @@ func testChange(t *testing.T, g target) {
 		t.Fatalf("change: %v", err)
 	}
 	want := link
-	want.Note, want.Labels, want.MaxClicks, want.Clicks = note, labels, 5, 1
+	want.Note, want.Labels, want.MaxClicks, want.Clicks, want.Preset = note, labels, 5, 1, gateway.PresetCustom
 	want.ExpiresAt = changed.ExpiresAt
 	equal(t, "changed", plain(changed), plain(want))
 	equal(t, "got", plain(get(t, s, link.ID)), plain(want))
