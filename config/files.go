@@ -49,6 +49,13 @@ func (r *filesRead) contents(path, file string, limit int64) ([]byte, fs.FileMod
 }
 
 func (r *filesRead) secret(path, file string, into setting) {
+	if !strings.ContainsRune(file, '/') {
+		// A secret where its file's name should be is a common slip.
+		if _, _, err := r.read(file, maxSecret); err != nil {
+			r.spoil(path, r.locate(path), "the file that it names cannot be read: %s; its name is not repeated, for it may be the secret", reason(err))
+			return
+		}
+	}
 	data, mode, ok := r.contents(path, file, maxSecret)
 	if !ok {
 		return

@@ -195,3 +195,13 @@ func TestSecretFileModes(t *testing.T) {
 		wantWarnings(t, warnings, want...)
 	}
 }
+
+// A secret that stands where the name of its file belongs is not repeated.
+func TestSecretForAFile(t *testing.T) {
+	for _, variable := range []string{"KEYHOLE_REDIS_PASSWORD_FILE", "KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY_FILE"} {
+		_, _, err := loadText(minimal+"    access_key_id: AKID\n", nil, variable+"=hunter2 canary")
+		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "its name is not repeated") {
+			t.Errorf("%s: %v", variable, err)
+		}
+	}
+}

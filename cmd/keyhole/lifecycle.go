@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -72,14 +73,14 @@ func openListeners(ctx context.Context, cfg *config.Config, log *slog.Logger) (_
 			err = errors.Join(err, on.close())
 		}
 	}()
-	if on.public, err = listen(ctx, cfg.Public.Listen, log); err != nil {
+	if on.public, err = listen(ctx, "public.listen", cfg.Public.Listen, log); err != nil {
 		return nil, err
 	}
-	if on.operator, err = listen(ctx, cfg.Operator.Listen, log); err != nil {
+	if on.operator, err = listen(ctx, "operator.listen", cfg.Operator.Listen, log); err != nil {
 		return nil, err
 	}
 	if cfg.Metrics.Listen != "" {
-		if on.metrics, err = listen(ctx, cfg.Metrics.Listen, log); err != nil {
+		if on.metrics, err = listen(ctx, "metrics.listen", cfg.Metrics.Listen, log); err != nil {
 			return nil, err
 		}
 	}
@@ -108,16 +109,18 @@ type listener struct {
 	server   *http.Server
 	draining atomic.Bool
 	held     atomic.Pointer[chan struct{}] // requests wait for it, while the listener closes
+
+	certificate atomic.Pointer[tls.Certificate] // nil: it speaks plain HTTP
 }
 
-// listen opens one address.
-func listen(ctx context.Context, address string, log *slog.Logger) (*listener, error) {
+// listen opens one address, that of a key of the configuration.
+func listen(ctx context.Context, key, address string, log *slog.Logger) (*listener, error) {
 	var config net.ListenConfig
 	opened, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, &hinted{
 			err:  fmt.Errorf("listen on %s: %w", address, err),
-			hint: "is another process there? choose another address", code: exitFailed,
+			hint: "is another process there? choose another address by " + key, code: exitFailed,
 		}
 	}
 	l := &listener{net: &acceptor{Listener: opened, open: map[*conn]struct{}{}}}
@@ -157,10 +160,27 @@ func (l *listener) serve(handler http.Handler, certificate config.TLS, failed ch
 
 // run serves until the server is stopped.
 func (l *listener) run(certificate config.TLS) error {
-	if certificate.CertFile != "" {
-		return l.server.ServeTLS(l.net, certificate.CertFile, certificate.KeyFile)
+	if certificate.CertFile == "" {
+		return l.server.Serve(l.net)
 	}
-	return l.server.Serve(l.net)
+	if err := l.renew(certificate); err != nil {
+		return err
+	}
+	l.server.TLSConfig = &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return l.certificate.Load(), nil },
+	}
+	return l.server.ServeTLS(l.net, "", "")
+}
+
+// renew reads the certificate for the connections to come.
+func (l *listener) renew(files config.TLS) error {
+	certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	if err != nil {
+		return fmt.Errorf("read the certificate of %s: %w", l.address(), err)
+	}
+	l.certificate.Store(&certificate)
+	return nil
 }
 
 // drain lets clients go in peace: each answer from now on closes its connection,

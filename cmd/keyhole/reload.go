@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -21,7 +22,7 @@ import (
 const lookInterval = time.Second
 
 // reloader brings a configuration that has changed into a service that runs: keys,
-// policy and the credentials of storages. No request is dropped for it: each is
+// policy, the credentials of storages and the listeners' certificates. No request is dropped for it: each is
 // judged by what is in force when it comes.
 type reloader struct {
 	path    string
@@ -30,19 +31,51 @@ type reloader struct {
 	log     *slog.Logger
 
 	inForce config.Config // the service's: what it was started with, and what it has taken up since
-	seen    os.FileInfo   // of the file when it was looked at last, nil: there was none
-	read    os.FileInfo   // of the file when it was read last
+	seen    looks         // at the files when they were looked at last
+	read    looks         // at them before they were read last
 	pending bool          // the last try failed, and is made again
 	said    string        // what was last logged of tries that failed
 	changed []string      // keys that differ from what was in force when the last try succeeded
 }
 
+// looks are what files were like, by path; nil: there was none.
+type looks map[string]os.FileInfo
+
+// changedFrom tells whether a file is not what it was before. One that was not looked
+// at before is what it is now.
+func (now looks) changedFrom(before looks) bool {
+	changed := false
+	for path, info := range now {
+		was, known := before[path]
+		if !known {
+			before[path] = info
+		}
+		changed = changed || known && !sameFile(info, was)
+	}
+	return changed
+}
+
 // newReloader reloads what load reads of path, once there is a service; cfg is the
 // one that it is started with, and read the file that this was read from.
 func newReloader(path string, load func() (*config.Config, []config.Warning, error), cfg *config.Config, read os.FileInfo, log *slog.Logger) *reloader {
-	r := &reloader{path: path, load: load, log: log, inForce: *cfg, seen: read, read: read}
+	r := &reloader{path: path, load: load, log: log, inForce: *cfg}
 	r.inForce.Storage = slices.Clone(cfg.Storage)
+	r.read = r.look()
+	r.read[path] = read
+	r.seen = maps.Clone(r.read)
 	return r
+}
+
+// look looks at the files that are read again where they change: the configuration,
+// and the listeners' certificates. Secrets are read where they are used.
+func (r *reloader) look() looks {
+	now := looks{r.path: stat(r.path)}
+	for _, t := range []config.TLS{r.inForce.Public.TLS, r.inForce.Operator.TLS} {
+		if t.CertFile != "" {
+			now[t.CertFile], now[t.KeyFile] = stat(t.CertFile), stat(t.KeyFile)
+		}
+	}
+	return now
 }
 
 // newReloadFailed registers the gauge that says whether the last try to reload failed.
@@ -67,8 +100,8 @@ func (r *reloader) run(ctx context.Context, signals <-chan os.Signal) {
 			r.said = ""
 			r.reload(ctx)
 		case <-ticker.C:
-			now := stat(r.path)
-			settled, edited := sameFile(now, r.seen), !sameFile(now, r.read)
+			now := r.look()
+			settled, edited := !now.changedFrom(r.seen), now.changedFrom(r.read)
 			r.seen = now
 			if settled && edited {
 				r.said = ""
@@ -109,8 +142,8 @@ func (r *reloader) reload(ctx context.Context) {
 		}
 		r.service.reloadFailed.Set(failed)
 	}()
-	r.read = stat(r.path)
-	if r.read != nil && !r.read.Mode().IsRegular() {
+	r.read = r.look()
+	if file := r.read[r.path]; file != nil && !file.Mode().IsRegular() {
 		// To open a pipe that nobody writes into waits for ever.
 		if r.pending = true; r.says(errNoFile) {
 			r.log.Error("configuration not reloaded, and that of before stays in force", "error", errNoFile)
@@ -184,6 +217,22 @@ func (r *reloader) takeUp(ctx context.Context, cfg *config.Config) error {
 			r.inForce.Operator.OIDC = config.OIDC{}
 		}
 		failed = errors.Join(failed, err)
+	}
+	for _, t := range []struct {
+		on      *listener
+		was, is *config.TLS
+	}{
+		{r.service.listeners.public, &r.inForce.Public.TLS, &cfg.Public.TLS},
+		{r.service.listeners.operator, &r.inForce.Operator.TLS, &cfg.Operator.TLS},
+	} {
+		if t.was.CertFile == "" || t.is.CertFile == "" {
+			continue // To begin with TLS, or to end it, needs a restart.
+		}
+		if err := t.on.renew(*t.is); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		*t.was = *t.is
 	}
 	for i, storage := range r.service.storages {
 		was, is := &r.inForce.Storage[i], storageNamed(cfg, storage.name)

@@ -334,3 +334,36 @@ func TestReloadOfCredentialsUnderLoad(t *testing.T) {
 	stop.Store(true)
 	clicking.Wait()
 }
+
+// A certificate that is renewed in its files is shown to the next client; one that does
+// not fit its key changes nothing.
+func TestReloadOfCertificates(t *testing.T) {
+	in := install(t)
+	old, fresh := newAuthority(t), newAuthority(t)
+	public := freeAddress(t)
+	g := in.launch("KEYHOLE_PUBLIC_LISTEN="+public, "KEYHOLE_PUBLIC_TLS_CERT_FILE="+old.certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+old.keyFile)
+	g.waitReady(t)
+	answers := func(by *authority) error {
+		c := by.client()
+		defer c.CloseIdleConnections()
+		_, err := ask(t.Context(), c, http.MethodGet, "https://"+public+"/robots.txt", nil)
+		return errors.Join(err, g.process.exited())
+	}
+	if err := answers(old); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(fresh.certFile, old.certFile); err != nil {
+		t.Fatal(err)
+	}
+	g.hangUp(t)
+	if log := g.process.output.String(); !strings.Contains(log, "private key does not match public key") {
+		t.Errorf("a certificate without its key is not named:\n%s", log)
+	}
+	if err := answers(old); err != nil {
+		t.Errorf("after half of a renewal: %v", err)
+	}
+	if err := os.Rename(fresh.keyFile, old.keyFile); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the new certificate to be shown", func() error { return answers(fresh) })
+}

@@ -50,8 +50,8 @@ func newServe(world *surroundings) *cobra.Command {
 While Redis cannot be asked it listens and is not ready.
 
 On SIGHUP, and when the file changes, the configuration is read again: operator keys,
-the policy and the storages' credentials are in force at once, and what needs a
-restart is said in the log. One with mistakes changes nothing.`,
+the policy, the storages' credentials and the listeners' certificates are in force at
+once, and what needs a restart is said in the log. One with mistakes changes nothing.`,
 		Args: exactly(0, "flags alone"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// By default SIGHUP ends a program, also one that still reads its configuration.
