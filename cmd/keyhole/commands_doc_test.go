@@ -24,18 +24,11 @@ func TestCommandsDocument(t *testing.T) {
 		heading, body, _ := strings.Cut(section, "\n")
 		sections[heading] = body
 	}
-	var check func(*cobra.Command)
-	check = func(c *cobra.Command) {
-		for _, sub := range c.Commands() {
-			check(sub)
-		}
-		if !c.HasParent() || c.HasSubCommands() {
-			return
-		}
+	for _, c := range leaves(newRoot(&surroundings{})) {
 		body, found := sections[c.CommandPath()]
 		if !found {
 			t.Errorf("%s has no section", c.CommandPath())
-			return
+			continue
 		}
 		delete(sections, c.CommandPath())
 		has := names(regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z0-9-]+)`), c.Flags().FlagUsages())
@@ -44,12 +37,23 @@ func TestCommandsDocument(t *testing.T) {
 			t.Errorf("%s has the flags %q, and documented are %q", c.CommandPath(), has, documented)
 		}
 	}
-	check(newRoot(&surroundings{}))
 	for heading := range sections {
 		if strings.HasPrefix(heading, "keyhole ") {
 			t.Errorf("there is no command %q", heading)
 		}
 	}
+}
+
+// leaves are the commands below c that have none below them.
+func leaves(c *cobra.Command) []*cobra.Command {
+	if !c.HasSubCommands() {
+		return []*cobra.Command{c}
+	}
+	var all []*cobra.Command
+	for _, sub := range c.Commands() {
+		all = append(all, leaves(sub)...)
+	}
+	return all
 }
 
 // names returns the first group of every match, sorted.

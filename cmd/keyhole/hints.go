@@ -86,10 +86,13 @@ func s3OfURL(arg string) string {
 // repeated: it may be signed, or hold a token.
 func notS3(arg, what, form string) error {
 	problem := fmt.Sprintf("%q is not %s", arg, what)
-	if strings.Contains(arg, "://") && !strings.HasPrefix(arg, "s3://") {
+	meant := asS3(arg)
+	switch {
+	case gateway.ValidToken(arg):
+		problem, meant = "a link's token is not "+what, ""
+	case strings.Contains(arg, "://") && !strings.HasPrefix(arg, "s3://"):
 		problem = "a URL is not " + what
 	}
-	meant := asS3(arg)
 	if bucket, key := splitS3(meant); bucket == "" || key == "" && strings.Contains(form, "KEY") || meant == arg {
 		return usage(problem, "write it as "+form)
 	}

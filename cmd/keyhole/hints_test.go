@@ -18,6 +18,7 @@ func TestNotS3(t *testing.T) {
 		"arn:aws:s3:::reports/a/b":    {`"arn:aws:s3:::reports/a/b" is not an object`, "did you mean s3://reports/a/b?"},
 		"https://dl.example.com/tok":  {"a URL is not an object", form},
 		"https://[::1/reports/a":      {"a URL is not an object", form},
+		"gL7GirLNfjRUvzM7663PyG":      {"a link's token is not an object", form},
 		"":                            {`"" is not an object`, form},
 		"https://s3.test:9000/r/a%25": {"a URL is not an object", "did you mean s3://r/a%?"},
 		"https://reports.s3.eu-west-1.amazonaws.com/a%20b?X-Amz-Signature=canary": {"a URL is not an object", "did you mean s3://reports/a b?"},

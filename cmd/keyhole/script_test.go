@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/spf13/cobra"
 
 	"keyhole/gateway/objects/s3test"
 	"keyhole/gateway/redisstore/redistest"
@@ -137,16 +136,11 @@ func TestEveryCommandHasAScript(t *testing.T) {
 			return slices.ContainsFunc(with, func(w string) bool { return line == w || strings.HasPrefix(line, w+" ") })
 		})
 	}
-	commands := 0
-	var check func(*cobra.Command)
-	check = func(c *cobra.Command) {
-		for _, sub := range c.Commands() {
-			check(sub)
-		}
-		if !c.HasParent() || c.HasSubCommands() {
-			return
-		}
-		commands++
+	commands := leaves(newRoot(&surroundings{}))
+	if len(commands) < 15 {
+		t.Fatalf("%d commands: the tree was not walked", len(commands))
+	}
+	for _, c := range commands {
 		path := c.CommandPath()
 		if !begins("exits 0 " + path + " --help") {
 			t.Errorf("no script asks for %s --help", path)
@@ -158,10 +152,6 @@ func TestEveryCommandHasAScript(t *testing.T) {
 		if !slices.Contains([]string{"keyhole demo", "keyhole serve"}, path) && !begins("exec "+path, "exits 0 "+path) {
 			t.Errorf("no script runs %s", path)
 		}
-	}
-	check(newRoot(&surroundings{}))
-	if commands < 15 {
-		t.Fatalf("%d commands: the tree was not walked", commands)
 	}
 }
 
