@@ -60,10 +60,11 @@ type Provider struct {
 
 // New returns a Provider. The issuer is not asked yet.
 func New(o Options) *Provider {
-	set := &keys{issuer: o.Issuer, now: o.Now, http: &http.Client{Transport: &http.Transport{
+	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives: true, // it is asked too rarely to keep a connection for it
-	}}}
+	}
+	set := &keys{issuer: o.Issuer, now: o.Now, http: &http.Client{Transport: bounded{transport}, CheckRedirect: sameScheme}}
 	var names []string
 	for _, a := range signatureAlgorithms() {
 		names = append(names, string(a))

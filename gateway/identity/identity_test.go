@@ -8,6 +8,9 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -205,7 +208,7 @@ func TestKeysRotate(t *testing.T) {
 	if n := i.Asked.Load() - before; n > 1 {
 		t.Errorf("the issuer was asked %d times for a key that was made up", n)
 	}
-	for _, broken := range []string{"{", "[]", `{"keys":[{"kty":"RSA"}]}`, ""} {
+	for _, broken := range []string{"{", "[]", `{"keys":[{"kty":"RSA"}]}`, `{"keys":[]}`, "{}", "null", `{"error":"away"}`, "", strings.Repeat(" ", maxKeys) + `{"keys":[]}`} {
 		i.Broken.Store(&broken)
 		c.advance(askPause)
 		if _, err := p.Verify(t.Context(), token(old, "old")); !errors.Is(err, gateway.ErrUnavailable) {
@@ -253,6 +256,72 @@ func TestKeysGrowOld(t *testing.T) {
 	c.advance(time.Second)
 	if err := verify(other, "other"); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("away for keysOutlive: got %v, want ErrUnavailable", err)
+	}
+}
+
+// A key of a kind that nobody here knows takes no other with it.
+func TestUnknownKindsOfKeys(t *testing.T) {
+	t.Parallel()
+	set, err := readKeys(strings.NewReader(`{"keys":[
+		{"kty":"OKP","crv":"X448","kid":"x","x":"AA"}, {"kty":"EC","crv":"secp256k1","kid":"k","x":"AA","y":"AA"}, {"kty":"new"}, 7,
+		{"kty":"oct","kid":"secret","k":"c2VjcmV0"},
+		{"kty":"OKP","crv":"Ed25519","kid":"ours","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
+	if err != nil || len(set.Keys) != 1 || set.Keys[0].KeyID != "ours" {
+		t.Errorf("got %d keys, %v; want the one of Ed25519 (RFC 8037)", len(set.Keys), err)
+	}
+}
+
+// Keys are not fetched where whoever is on the way could put others.
+func TestKeysOverClearText(t *testing.T) {
+	t.Parallel()
+	at := func(address string) *http.Request { return httptest.NewRequest(http.MethodGet, address, nil) }
+	for name, tt := range map[string]struct {
+		next, first string
+		ok          bool
+	}{
+		"on":                 {"https://b.example/keys", "https://a.example/keys", true},
+		"down":               {"http://a.example/keys", "https://a.example/keys", false},
+		"within the machine": {"http://127.0.0.1/b", "http://127.0.0.1/a", true},
+	} {
+		if err := sameScheme(at(tt.next), []*http.Request{at(tt.first)}); (err == nil) != tt.ok {
+			t.Errorf("a redirect %s: %v", name, err)
+		}
+	}
+	var server *httptest.Server
+	server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"issuer":"`+server.URL+`","jwks_uri":"http`+server.URL[len("https"):]+`/keys"}`) // Who asked may have hung up.
+	}))
+	t.Cleanup(server.Close)
+	k := &keys{issuer: server.URL, http: server.Client(), now: time.Now}
+	if _, err := k.fetch(t.Context()); !errors.Is(err, errClearText) || !errors.Is(err, errAway) {
+		t.Errorf("keys at http of an issuer at https: %v", err)
+	}
+}
+
+// While the issuer is silent, known keys are used without a wait.
+func TestSilentIssuerKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	i := issuertest.Start(t)
+	key := i.AddRSA(t, "r")
+	p, c := newProvider(i)
+	verify := func() error {
+		_, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), nil)))
+		return err
+	}
+	if err := verify(); err != nil {
+		t.Fatal(err)
+	}
+	i.Away.Store(true)
+	c.advance(keysLive)
+	if err := verify(); err != nil {
+		t.Fatal(err)
+	}
+	silent := make(chan struct{})
+	defer close(silent)
+	i.Silent.Store(&silent)
+	c.advance(askPause)
+	if err := verify(); err != nil { // the question is under way and will not be answered
+		t.Error(err)
 	}
 }
 

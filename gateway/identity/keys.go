@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -24,8 +25,8 @@ const (
 	// keysLive is how long keys are used before the issuer is asked whether they are
 	// still its keys, and keysOutlive how long they are while it cannot be asked.
 	keysLive, keysOutlive = 10 * time.Minute, time.Hour
-	// maxKeys bounds what an issuer may answer, in bytes.
-	maxKeys = 1 << 20
+	// maxKeys bounds each answer of an issuer, in bytes, and maxRedirects the way to it.
+	maxKeys, maxRedirects = 1 << 20, 5
 )
 
 // errAway means that the issuer did not answer as it should.
@@ -143,7 +144,8 @@ func verifiedBy(set *jose.JSONWebKeySet, signed *jose.JSONWebSignature) ([]byte,
 func (k *keys) get(ctx context.Context, missing bool) (heldKeys, error) {
 	k.mu.Lock()
 	now := k.now()
-	if age := now.Sub(k.held.at); !missing && age >= 0 && age < keysLive {
+	age := now.Sub(k.held.at)
+	if !missing && age >= 0 && age < keysLive {
 		defer k.mu.Unlock()
 		return k.held, nil
 	}
@@ -154,6 +156,11 @@ func (k *keys) get(ctx context.Context, missing bool) (heldKeys, error) {
 	f := k.flight
 	if f == nil {
 		f = k.ask(ctx)
+	}
+	if k.failed != nil && !missing && age >= 0 && age < keysOutlive {
+		// It was away a moment ago: nobody waits to learn that it still is.
+		defer k.mu.Unlock()
+		return k.held, nil
 	}
 	k.mu.Unlock()
 
@@ -205,31 +212,98 @@ func (k *keys) ask(ctx context.Context) *flight {
 // fetch asks the issuer where its keys are (OpenID Connect Discovery 1.0), and for
 // them. Every error is errAway.
 func (k *keys) fetch(ctx context.Context) (jose.JSONWebKeySet, error) {
-	var set jose.JSONWebKeySet
+	set, err := k.ofIssuer(ctx)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errAway, err)
+	}
+	return set, err
+}
+
+// ofIssuer is fetch, with any error.
+func (k *keys) ofIssuer(ctx context.Context) (jose.JSONWebKeySet, error) {
+	var none jose.JSONWebKeySet
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.http), k.issuer)
 	if err != nil {
-		return set, fmt.Errorf("%w: %w", errAway, err)
+		return none, err
 	}
 	var said struct {
 		Keys string `json:"jwks_uri"`
 	}
 	if err := provider.Claims(&said); err != nil {
-		return set, fmt.Errorf("%w: %w", errAway, err)
+		return none, err
+	}
+	if scheme(said.Keys) != "https" && scheme(said.Keys) != scheme(k.issuer) {
+		return none, errClearText
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, said.Keys, http.NoBody)
 	if err != nil {
-		return set, fmt.Errorf("%w: %w", errAway, err)
+		return none, err
 	}
 	answer, err := k.http.Do(request)
 	if err != nil {
-		return set, fmt.Errorf("%w: %w", errAway, err)
+		return none, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return set, fmt.Errorf("%w: asked for its keys it answers %s", errAway, answer.Status)
+		return none, fmt.Errorf("asked for its keys it answers %s", answer.Status)
 	}
-	if err := json.NewDecoder(io.LimitReader(answer.Body, maxKeys)).Decode(&set); err != nil {
-		return set, fmt.Errorf("%w: what it answers is no set of keys: %w", errAway, err)
+	return readKeys(answer.Body)
+}
+
+// errClearText means that the issuer has its keys where whoever is on the way could
+// put others.
+var errClearText = errors.New("its keys are not at https")
+
+// scheme is that of a URL, empty where it is none.
+func scheme(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme
+}
+
+// sameScheme is an http.Client's CheckRedirect that leads nobody from https to http.
+func sameScheme(next *http.Request, via []*http.Request) error {
+	if via[0].URL.Scheme == "https" && next.URL.Scheme != "https" {
+		return errClearText
+	}
+	if len(via) > maxRedirects {
+		return errors.New("it redirects too often")
+	}
+	return nil
+}
+
+// readKeys reads a set of keys. One of a kind that is not known here is left out
+// (RFC 7517 section 5); a set without any other is none.
+func readKeys(from io.Reader) (jose.JSONWebKeySet, error) {
+	var set jose.JSONWebKeySet
+	var listed struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.NewDecoder(from).Decode(&listed); err != nil {
+		return set, fmt.Errorf("what it answers is no set of keys: %w", err)
+	}
+	for _, text := range listed.Keys {
+		var key jose.JSONWebKey
+		if err := json.Unmarshal(text, &key); err == nil && key.IsPublic() && key.Valid() {
+			set.Keys = append(set.Keys, key)
+		}
+	}
+	if len(set.Keys) == 0 {
+		return set, errors.New("what it answers has no key that is known here")
 	}
 	return set, nil
+}
+
+// bounded is a transport whose answers end after maxKeys bytes.
+type bounded struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := b.RoundTripper.RoundTrip(r)
+	if err == nil {
+		answer.Body = http.MaxBytesReader(nil, answer.Body, maxKeys)
+	}
+	return answer, err
 }
