@@ -69,7 +69,7 @@ func tableText(rows [][]string, s screen) string {
 			widths[j] = max(widths[j], columnsOf(cell))
 		}
 	}
-	begins := beginnings(widths, s.width)
+	begins, wraps := beginnings(widths, s.width)
 	var b strings.Builder
 	for _, row := range cells {
 		for j, cell := range row {
@@ -83,7 +83,7 @@ func tableText(rows [][]string, s screen) string {
 			b.WriteString(cell)
 			switch {
 			case j == len(row)-1:
-			case begins[j+1] <= begins[j]:
+			case wraps[j+1]:
 				b.WriteString("\n" + strings.Repeat(" ", begins[j+1]))
 			default:
 				b.WriteString(strings.Repeat(" ", begins[j+1]-end))
@@ -95,9 +95,9 @@ func tableText(rows [][]string, s screen) string {
 }
 
 // beginnings are where columns begin: one that would not fit into width, 0 for any,
-// begins a line of its own, indented.
-func beginnings(widths []int, width int) []int {
-	begins := make([]int, len(widths))
+// wraps, and begins a line, indented.
+func beginnings(widths []int, width int) (begins []int, wraps []bool) {
+	begins, wraps = make([]int, len(widths)), make([]bool, len(widths))
 	next := 0
 	for j, w := range widths {
 		needs := w
@@ -105,12 +105,12 @@ func beginnings(widths []int, width int) []int {
 			needs = min(w, leastLast)
 		}
 		if j > 0 && width > 0 && next+needs > width {
-			next = indent
+			next, wraps[j] = indent, true
 		}
 		begins[j] = next
 		next += w + gap
 	}
-	return begins
+	return begins, wraps
 }
 
 // columnsOf is how many columns of a terminal a text takes.

@@ -34,6 +34,14 @@ func TestTable(t *testing.T) {
 	if got := tableText(rows[:2], screen{width: 24}); got != folded {
 		t.Errorf("on a narrow one: got\n%s\nwant\n%s", got, folded)
 	}
+	for width := 1; width <= 140; width++ {
+		got := tableText(rows, screen{width: width})
+		for _, cell := range []string{"ID", "revoked", "日本", "s3://b/e\u0301", "expired"} {
+			if !strings.Contains(got, cell) {
+				t.Errorf("in %d columns there is no %q:\n%s", width, cell, got)
+			}
+		}
+	}
 	if got := tableText(nil, screen{width: 10}); got != "" {
 		t.Errorf("nothing is %q", got)
 	}
