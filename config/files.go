@@ -3,9 +3,11 @@ package config
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 )
 
 // files reads the secrets and proves that certificates can be used, here and
@@ -49,15 +51,14 @@ func (r *filesRead) contents(path, file string, limit int64) ([]byte, fs.FileMod
 }
 
 func (r *filesRead) secret(path, file string, into setting) {
-	if !strings.ContainsRune(file, '/') {
+	data, mode, err := r.read(file, maxSecret)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENAMETOOLONG):
 		// A secret where its file's name should be is a common slip.
-		if _, _, err := r.read(file, maxSecret); err != nil {
-			r.spoil(path, r.locate(path), "the file that it names cannot be read: %s; its name is not repeated, for it may be the secret", reason(err))
-			return
-		}
-	}
-	data, mode, ok := r.contents(path, file, maxSecret)
-	if !ok {
+		r.spoil(path, r.locate(path), "the file that it names cannot be read: %s; its name is not repeated, for the secret may stand there", reason(err))
+		return
+	case err != nil:
+		r.spoil(path, r.locate(path), "%s cannot be read: %s", quote(file), reason(err))
 		return
 	}
 	r.private(path, file, mode)

@@ -147,7 +147,7 @@ func TestAllSourcesInOneList(t *testing.T) {
 		t, err,
 		"line 12: redis.master_name: is missing: mode sentinel needs the name under which the Sentinels know the master",
 		"line 14: redis.database: must be 0 or more, not -1",
-		`line 15: redis.password_file: "/secrets/gone" cannot be read: file does not exist`,
+		`line 15: redis.password_file: the file that it names cannot be read: file does not exist; its name is not repeated, for the secret may stand there`,
 		"KEYHOLE_REDIS_PREFX: names no key of the configuration; did you mean KEYHOLE_REDIS_PREFIX?",
 		`KEYHOLE_LOG_LEVEL: log.level: must be debug, info, warn or error, not "loud"`,
 		"KEYHOLE_REDIS_TIMEOUT: redis.timeout: must be between 1ms and 1m, not 0s",

@@ -22,14 +22,15 @@ import (
 const lookInterval = time.Second
 
 // reloader brings a configuration that has changed into a service that runs: keys,
-// policy, the credentials of storages and the listeners' certificates. No request is dropped for it: each is
-// judged by what is in force when it comes.
+// policy, the credentials of storages and the listeners' certificates. No request is
+// dropped for it: each is judged by what is in force when it comes.
 type reloader struct {
 	path    string
 	load    func() (*config.Config, []config.Warning, error)
 	service *service
 	log     *slog.Logger
 
+	regular bool          // the configuration was a file that can be read again, at the start
 	inForce config.Config // the service's: what it was started with, and what it has taken up since
 	seen    looks         // at the files when they were looked at last
 	read    looks         // at them before they were read last
@@ -58,10 +59,12 @@ func (now looks) changedFrom(before looks) bool {
 // newReloader reloads what load reads of path, once there is a service; cfg is the
 // one that it is started with, and read the file that this was read from.
 func newReloader(path string, load func() (*config.Config, []config.Warning, error), cfg *config.Config, read os.FileInfo, log *slog.Logger) *reloader {
-	r := &reloader{path: path, load: load, log: log, inForce: *cfg}
+	r := &reloader{path: path, load: load, log: log, inForce: *cfg, regular: read == nil || read.Mode().IsRegular()}
 	r.inForce.Storage = slices.Clone(cfg.Storage)
 	r.read = r.look()
-	r.read[path] = read
+	if r.regular {
+		r.read[path] = read
+	}
 	r.seen = maps.Clone(r.read)
 	return r
 }
@@ -69,7 +72,10 @@ func newReloader(path string, load func() (*config.Config, []config.Warning, err
 // look looks at the files that are read again where they change: the configuration,
 // and the listeners' certificates. Secrets are read where they are used.
 func (r *reloader) look() looks {
-	now := looks{r.path: stat(r.path)}
+	now := looks{}
+	if r.regular {
+		now[r.path] = stat(r.path)
+	}
 	for _, t := range []config.TLS{r.inForce.Public.TLS, r.inForce.Operator.TLS} {
 		if t.CertFile != "" {
 			now[t.CertFile], now[t.KeyFile] = stat(t.CertFile), stat(t.KeyFile)
@@ -82,7 +88,7 @@ func (r *reloader) look() looks {
 func newReloadFailed(registry prometheus.Registerer) prometheus.Gauge {
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "keyhole", Name: "configuration_reload_failed",
-		Help: "1 while the configuration's file has what could not be taken up, and what was in force before still is; 0 otherwise.",
+		Help: "1 while the configuration, or a file that it names, could not be taken up whole, and the log says why; 0 otherwise.",
 	})
 	registry.MustRegister(gauge)
 	return gauge
@@ -143,9 +149,10 @@ func (r *reloader) reload(ctx context.Context) {
 		r.service.reloadFailed.Set(failed)
 	}()
 	r.read = r.look()
-	if file := r.read[r.path]; file != nil && !file.Mode().IsRegular() {
-		// To open a pipe that nobody writes into waits for ever.
-		if r.pending = true; r.says(errNoFile) {
+	if file := stat(r.path); file != nil && !file.Mode().IsRegular() {
+		// What is in a pipe has been read. One that has taken the place of a file will go.
+		r.pending = r.regular
+		if r.says(errNoFile) {
 			r.log.Error("configuration not reloaded, and that of before stays in force", "error", errNoFile)
 		}
 		return
@@ -188,8 +195,8 @@ func (r *reloader) reload(ctx context.Context) {
 	r.log.Info("configuration reloaded", "changed", inForce, "operator_keys", names)
 }
 
-// errNoFile means that the configuration's file is a pipe, a directory or a device.
-var errNoFile = errors.New("it is no regular file any more")
+// errNoFile means that the configuration is a pipe, a directory or a device.
+var errNoFile = errors.New("it is no regular file")
 
 // says tells whether err is to be logged: it was not what the last try failed by.
 func (r *reloader) says(err error) bool {
