@@ -57,7 +57,6 @@ func TestIssueNeverGivesTheSameTokenTwice(t *testing.T) {
 	}
 }
 
-// What a key may be, and what not.
 // A key learns nothing of buckets and storages in which it may see nothing, and need not
 // say which of several it means where it sees one of them.
 func TestIssueHidesBuckets(t *testing.T) {
@@ -86,6 +85,7 @@ func TestIssueHidesBuckets(t *testing.T) {
 	}
 }
 
+// What a key may be, and what not.
 func TestIssueTakesKeysLiterally(t *testing.T) {
 	t.Parallel()
 	good := []string{

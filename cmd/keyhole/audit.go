@@ -69,9 +69,10 @@ func (f *auditFlags) run(cmd *cobra.Command, world *surroundings) error {
 	if f.filter.Until, err = momentOf("until", f.until, now); err != nil {
 		return err
 	}
+	if err := checkLimit(f.limit); err != nil {
+		return err
+	}
 	switch {
-	case f.limit < 0:
-		return usage("--limit is at least 0", "leave it out for 50; 0 means all")
 	case f.follow && (f.until != "" || cmd.Flags().Changed("limit")):
 		return usage("--follow has no end, so --until and --limit contradict it", "leave them out")
 	case f.filter.Kind != "" && !slices.Contains(gateway.EventKinds(), gateway.EventKind(f.filter.Kind)):

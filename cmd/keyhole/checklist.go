@@ -24,8 +24,11 @@ func askSensitivity(ctx context.Context, world *surroundings, c *client.Client, 
 	page, err := c.Objects(ctx, client.ObjectsOptions{Storage: r.Storage, Bucket: r.Bucket, Prefix: r.Key, Limit: 1})
 	var refused *client.Error
 	found := err == nil && len(page.Objects) == 1 && page.Objects[0].Key == r.Key
+	mayNotLook := errors.As(err, &refused) && (refused.Code == string(gateway.CodeForbidden) || refused.Code == string(gateway.CodeInvalid))
 	switch {
-	case err == nil && !found && r.VersionID == "", errors.As(err, &refused) && refused.Code == string(gateway.CodeNotFound):
+	case err != nil && !mayNotLook:
+		return nil, nearBucket(ctx, c, r.Bucket, err)
+	case err == nil && !found && r.VersionID == "":
 		return nil, nil //nolint:nilnil // There is nothing to ask about: the issue says why.
 	case found && page.Objects[0].Sensitive:
 		return nil, nil //nolint:nilnil // The policy has answered already.
@@ -63,7 +66,7 @@ func askSensitivity(ctx context.Context, world *surroundings, c *client.Client, 
 func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Time) {
 	row := func(name, value string) { fmt.Fprintf(w, "  %-9s %s\n", name, plain(value)) }
 	fmt.Fprintf(w, "Shared    %s\n", plain("s3://"+link.Bucket+"/"+link.Key))
-	if link.State != string(gateway.StateActive) && link.State != string(gateway.StateNotYet) {
+	if !works(link) {
 		row("state", link.State+": it was issued by an earlier try, and does not work now")
 	}
 	row("size", size(link.Object.Size))
@@ -76,8 +79,12 @@ func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Ti
 	}
 	row("pinned to", pinnedTo(link))
 	row("sensitive", sensitivityBy(asked, link))
-	row("expires", fmt.Sprintf("%s, in %s (%s)", link.ExpiresAt.Format(time.RFC3339),
-		gateway.FormatLife(link.ExpiresAt.Sub(now).Round(time.Second)), lifeBy(asked, link)))
+	left := link.ExpiresAt.Sub(now).Round(time.Second)
+	when := "in " + gateway.FormatLife(left)
+	if left <= 0 {
+		when = "by now"
+	}
+	row("expires", fmt.Sprintf("%s, %s (%s)", link.ExpiresAt.Format(time.RFC3339), when, lifeBy(asked, link)))
 	row("for", whoCan(link))
 	for _, line := range restrictions(link) {
 		row(line[0], line[1])
@@ -92,6 +99,12 @@ func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Ti
 	warnings(w, link)
 	row("then", "the link says that it has ended, and the object is as private as before")
 	row("undo", "keyhole revoke "+link.ID)
+}
+
+// works tells whether a link that was just issued does what it is for, now or later: an
+// earlier try may have issued it.
+func works(link *api.Link) bool {
+	return link.State == string(gateway.StateActive) || link.State == string(gateway.StateNotYet)
 }
 
 // warnings tells what is unwise about a link.

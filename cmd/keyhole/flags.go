@@ -34,6 +34,14 @@ func noEmptyFlag(cmd *cobra.Command) error {
 // mayBeEmpty is the annotation of a flag that is emptied on purpose.
 const mayBeEmpty = "may-be-empty"
 
+// checkLimit refuses a --limit that is no number of entries.
+func checkLimit(limit int) error {
+	if limit < 0 {
+		return usage("--limit is at least 0", "leave it out for 50; 0 means all")
+	}
+	return nil
+}
+
 // oneOf refuses a flag's value that is none of a closed set; empty: it was not given.
 func oneOf(flag, value string, set []string) error {
 	if value == "" || slices.Contains(set, value) {
@@ -79,12 +87,16 @@ func inFilters(err error) error {
 func checkFilters(bucket, prefix, key, label string) error {
 	switch {
 	case strings.Contains(bucket, "/"):
-		bucket, prefix := splitS3(asS3(bucket))
-		hint := "did you mean --bucket " + bucket
-		if prefix != "" {
-			hint += " --prefix " + prefix
+		bucket, prefix := splitS3(bucket)
+		hint := "name it without s3:// and without a key"
+		if bucket != "" {
+			hint = "did you mean --bucket " + bucket
+			if prefix != "" {
+				hint += " --prefix " + prefix
+			}
+			hint += "?"
 		}
-		return usage("--bucket takes the name of a bucket alone", hint+"?")
+		return usage("--bucket takes the name of a bucket alone", hint)
 	case prefix != "" && key != "":
 		return usage("--prefix and --key contradict each other", "give one of them")
 	case strings.HasPrefix(prefix, "s3://"), strings.HasPrefix(key, "s3://"):

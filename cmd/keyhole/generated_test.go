@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,9 +41,11 @@ func TestGeneratedClient(t *testing.T) {
 		command := exec.CommandContext(t.Context(), name, args...)
 		command.Dir = dir
 		command.Env = append(os.Environ(), "KEYHOLE_OPERATOR_URL="+g.operator, "KEYHOLE_KEY="+in.key)
-		out, err := command.CombinedOutput()
+		var stderr bytes.Buffer
+		command.Stderr = &stderr // where go says what it downloads
+		out, err := command.Output()
 		if err != nil {
-			t.Fatalf("%s: %v\n%s", name, err, out)
+			t.Fatalf("%s: %v\n%s%s", name, err, out, stderr.String())
 		}
 		return string(out)
 	}

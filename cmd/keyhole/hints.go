@@ -88,8 +88,8 @@ func notS3(arg, what, form string) error {
 	problem := fmt.Sprintf("%q is not %s", arg, what)
 	meant := asS3(arg)
 	switch {
-	case gateway.ValidToken(arg):
-		problem, meant = "a link's token is not "+what, ""
+	case slices.ContainsFunc(strings.Split(arg, "/"), gateway.ValidToken):
+		return usage("a link is not "+what, "write it as "+form+"; keyhole show says which object a link is of")
 	case strings.Contains(arg, "://") && !strings.HasPrefix(arg, "s3://"):
 		problem = "a URL is not " + what
 	}
@@ -143,13 +143,16 @@ func nearBucket(ctx context.Context, c *client.Client, bucket string, err error)
 	if !errors.As(err, &refused) {
 		return err
 	}
-	unknown := refused.Code == string(gateway.CodeNotFound) || slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
+	unknown := refused.Code == string(gateway.CodeNotFound) || refused.Code == string(gateway.CodeOutOfScope) || slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
 		return f.Field == "bucket" && f.Code == "unknown_bucket"
 	})
 	if !unknown {
 		return err
 	}
 	names, _ := completeBuckets(ctx, c, "")
+	if slices.Contains(names, bucket) {
+		return err
+	}
 	hint := "keyhole objects lists the buckets that this key may see"
 	if near := config.Nearest(bucket, names); near != "" {
 		hint = "did you mean s3://" + near + "?"

@@ -7,18 +7,21 @@ import "testing"
 func TestNotS3(t *testing.T) {
 	t.Parallel()
 	const form = "write it as s3://BUCKET/KEY"
+	const link = form + "; keyhole show says which object a link is of"
 	for arg, want := range map[string][2]string{
-		"reports/a.pdf":               {`"reports/a.pdf" is not an object`, "did you mean s3://reports/a.pdf?"},
-		"/reports/a.pdf":              {`"/reports/a.pdf" is not an object`, "did you mean s3://reports/a.pdf?"},
-		"reports":                     {`"reports" is not an object`, form},
-		"s3://reports":                {`"s3://reports" is not an object`, form},
-		"s3:///a":                     {`"s3:///a" is not an object`, form},
-		"s3:reports/a":                {`"s3:reports/a" is not an object`, "did you mean s3://reports/a?"},
-		"S3://reports/a":              {"a URL is not an object", "did you mean s3://reports/a?"},
-		"arn:aws:s3:::reports/a/b":    {`"arn:aws:s3:::reports/a/b" is not an object`, "did you mean s3://reports/a/b?"},
-		"https://dl.example.com/tok":  {"a URL is not an object", form},
-		"https://[::1/reports/a":      {"a URL is not an object", form},
-		"gL7GirLNfjRUvzM7663PyG":      {"a link's token is not an object", form},
+		"reports/a.pdf":                         {`"reports/a.pdf" is not an object`, "did you mean s3://reports/a.pdf?"},
+		"/reports/a.pdf":                        {`"/reports/a.pdf" is not an object`, "did you mean s3://reports/a.pdf?"},
+		"reports":                               {`"reports" is not an object`, form},
+		"s3://reports":                          {`"s3://reports" is not an object`, form},
+		"s3:///a":                               {`"s3:///a" is not an object`, form},
+		"s3:reports/a":                          {`"s3:reports/a" is not an object`, "did you mean s3://reports/a?"},
+		"S3://reports/a":                        {"a URL is not an object", "did you mean s3://reports/a?"},
+		"arn:aws:s3:::reports/a/b":              {`"arn:aws:s3:::reports/a/b" is not an object`, "did you mean s3://reports/a/b?"},
+		"https://dl.example.com/tok":            {"a URL is not an object", form},
+		"https://[::1/reports/a":                {"a URL is not an object", form},
+		"gL7GirLNfjRUvzM7663PyG":                {"a link is not an object", link},
+		"dl.example.com/gL7GirLNfjRUvzM7663PyG": {"a link is not an object", link},
+		"https://dl.example.com/gL7GirLNfjRUvzM7663PyG/": {"a link is not an object", link},
 		"":                            {`"" is not an object`, form},
 		"https://s3.test:9000/r/a%25": {"a URL is not an object", "did you mean s3://r/a%?"},
 		"https://reports.s3.eu-west-1.amazonaws.com/a%20b?X-Amz-Signature=canary": {"a URL is not an object", "did you mean s3://reports/a b?"},

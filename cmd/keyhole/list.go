@@ -33,8 +33,8 @@ func newList(world *surroundings) *cobra.Command {
   keyhole list --bucket reports --prefix exports/ --json`,
 		Args: exactly(0, "flags alone"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 0 {
-				return usage("--limit is at least 0", "leave it out for 50; 0 means all")
+			if err := checkLimit(limit); err != nil {
+				return err
 			}
 			if err := errors.Join(oneOf("state", filter.State, convert[string](gateway.States())), checkFilters(filter.Bucket, filter.Prefix, filter.Key, filter.Label)); err != nil {
 				return err

@@ -45,8 +45,8 @@ what begins with 2026, 2026-plan.pdf too.`,
 				}
 				return listBuckets(cmd, world, &operator, asJSON)
 			}
-			if limit < 0 {
-				return usage("--limit is at least 0", "leave it out for 50; 0 means all")
+			if err := checkLimit(limit); err != nil {
+				return err
 			}
 			var err error
 			if asked.Bucket, asked.Prefix, err = parseBucket(args[0]); err != nil {

@@ -33,9 +33,6 @@ func (f *operatorFlags) add(cmd *cobra.Command) {
 func (f *operatorFlags) client(world *surroundings) (*client.Client, error) {
 	text, from := world.getenv("KEYHOLE_KEY"), "KEYHOLE_KEY"
 	if f.keyFile != "" {
-		if visibleASCII.MatchString(f.keyFile) && strings.HasPrefix(f.keyFile, keyPrefix) {
-			return nil, usage("--key-file takes the name of a file, and that is a key", "write the key into a file that you alone can read, or set KEYHOLE_KEY")
-		}
 		var err error
 		if text, err = readSecretFile(world.stderr, "key file", f.keyFile, 4*maxKey); err != nil {
 			return nil, usage(fmt.Sprintf("the key file cannot be read: %v", err), "give a readable file with one operator key by --key-file")

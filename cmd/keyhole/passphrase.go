@@ -2,8 +2,10 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"unicode"
@@ -49,11 +51,11 @@ func tellPassphrase(stderr io.Writer, passphrase string, quiet bool) {
 }
 
 // readSecretFile reads up to limit bytes of a file that a user named, and warns where
-// everybody may read it.
+// everybody may read it. No error repeats the name: the secret itself may stand there.
 func readSecretFile(stderr io.Writer, what, path string, limit int64) (string, error) {
 	file, err := os.Open(path) //nolint:gosec // the file that the user named
 	if err != nil {
-		return "", err
+		return "", withoutPath(err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
@@ -65,7 +67,15 @@ func readSecretFile(stderr io.Writer, what, path string, limit int64) (string, e
 	}
 	text, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("%s is larger than %d bytes", path, limit)
+		err = fmt.Errorf("it is larger than %d bytes", limit)
 	}
-	return string(text), err
+	return string(text), withoutPath(err)
+}
+
+// withoutPath is the reason of an error about a file.
+func withoutPath(err error) error {
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		return of.Err
+	}
+	return err
 }

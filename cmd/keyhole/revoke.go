@@ -140,8 +140,13 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 	}
 	request := f.request()
 	if !f.dryRun && !f.yes && isTerminal(world.stdin) {
-		if err := f.ask(cmd, world, c, request); err != nil {
+		found, err := f.ask(cmd, world, c, request)
+		if err != nil {
 			return err
+		}
+		if found == 0 { // and what is issued from now on nobody has agreed to
+			f.sayNothing(cmd.Context(), world, c)
+			return f.print(world, &api.Revocation{Done: true})
 		}
 	}
 	total := api.Revocation{}
@@ -170,14 +175,18 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 	if total.Matched == 0 {
 		f.sayNothing(cmd.Context(), world, c)
 	}
+	return f.print(world, &total)
+}
+
+// print prints what came of a bulk revocation.
+func (f *revokeFlags) print(world *surroundings, total *api.Revocation) error {
+	var err error
 	switch {
 	case f.json:
-		return printJSON(world.stdout, total)
-	case f.quiet && !f.dryRun:
-		return nil
+		err = printJSON(world.stdout, total)
 	case f.dryRun:
-		_, err = fmt.Fprintf(world.stdout, "%s%s would be revoked\n", atLeast(&total), links(total.Matched))
-	default:
+		_, err = fmt.Fprintf(world.stdout, "%s%s would be revoked\n", atLeast(total), links(total.Matched))
+	case !f.quiet:
 		_, err = fmt.Fprintf(world.stdout, "%s revoked\n", links(total.Revoked))
 	}
 	return err
@@ -194,27 +203,24 @@ func (f *revokeFlags) sayNothing(ctx context.Context, world *surroundings, c *cl
 
 // ask says how many links there are and which, and asks whether to revoke them. An
 // error says that nobody agreed. Where there is none it does not ask.
-func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Client, request api.RevocationRequest) error {
+func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Client, request api.RevocationRequest) (int, error) {
 	request.DryRun = true
 	found, err := c.RevokeAll(cmd.Context(), request)
-	if err != nil {
-		return inFilters(err)
-	}
-	if found.Matched == 0 {
-		return nil
+	if err != nil || found.Matched == 0 {
+		return 0, inFilters(err)
 	}
 	fmt.Fprintf(world.stderr, "Revoke %s%s%s? [y/N] ", atLeast(&found), links(found.Matched), f.selected())
 	answer, err := readLine(cmd.Context(), bufio.NewReader(world.stdin))
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		if err == nil {
-			return nil
+			return found.Matched, nil
 		}
 	}
 	if err != nil {
 		fmt.Fprintln(world.stderr)
 	}
-	return &hinted{err: errors.New("nothing was revoked"), hint: "answer y to revoke them, or say --yes", code: exitFailed}
+	return 0, &hinted{err: errors.New("nothing was revoked"), hint: "answer y to revoke them, or say --yes", code: exitFailed}
 }
 
 // selected says which links are selected.

@@ -141,12 +141,12 @@ func report(stderr io.Writer, err error) int {
 		code, hint = known.code, known.hint
 	case errors.As(err, &refused):
 		hint = cmp.Or(hintFor(refused.Code), "try again; if it stays so, the service's log says more")
+	case errors.Is(err, context.Canceled):
+		hint = "it was interrupted"
 	case errors.Is(err, client.ErrUnreachable):
 		hint = unreachableHint
 	case errors.Is(err, client.ErrNotKeyhole):
 		hint = "is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address, and not the one for recipients?"
-	case errors.Is(err, context.Canceled):
-		hint = "it was interrupted"
 	case errors.Is(err, client.ErrBrokeOff):
 		hint = "it may have been done: look before you try again"
 	case errors.Is(err, client.ErrNotUTF8):

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -109,8 +111,11 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 	if err != nil {
 		return f.mayBeIssued(nearObject(cmd.Context(), c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive)))
 	}
-	if !f.quiet {
+	switch {
+	case !f.quiet:
 		checklist(world.stderr, &f.request, &link, time.Now())
+	case !works(&link):
+		fmt.Fprintf(world.stderr, "warning: the link was issued by an earlier try, and is %s\n", plain(link.State))
 	}
 	if f.makePassphrase {
 		tellPassphrase(world.stderr, *f.request.Passphrase, f.quiet)
@@ -125,15 +130,19 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 // again: another try without that would make another link.
 func (f *shareFlags) mayBeIssued(err error) error {
 	var refused *client.Error
-	if errors.As(err, &refused) && refused.Code != string(gateway.CodeUnavailable) && refused.Code != string(gateway.CodeNotConfirmed) ||
-		!errors.As(err, &refused) && !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrBrokeOff) {
+	switch {
+	case errors.As(err, &refused):
+		if refused.Status < http.StatusInternalServerError {
+			return err
+		}
+	case !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrBrokeOff) && !errors.Is(err, client.ErrProxy):
 		return err
 	}
-	hint := "ask again by adding --idempotency-key " + f.request.IdempotencyKey + ": that makes no second link"
+	hint := "ask again by adding --idempotency-key " + shellWord(f.request.IdempotencyKey) + ": that makes no second link"
 	if f.makePassphrase {
 		hint = "keyhole list shows whether it was issued: revoke it then, and share again"
 	}
-	if errors.Is(err, client.ErrUnreachable) {
+	if errors.Is(err, client.ErrUnreachable) && !errors.Is(err, context.Canceled) {
 		hint = unreachableHint + "\n  then " + hint
 	}
 	return &hinted{err: err, hint: hint, code: exitFailed}

@@ -81,6 +81,9 @@ var (
 	// ErrNotKeyhole means that something answered which is not a keyhole's API: a
 	// proxy, another server, or the listener for recipients.
 	ErrNotKeyhole = errors.New("that is not an answer of keyhole's operator API")
+	// ErrProxy means that something between here and the service answered that it had no
+	// answer: what was asked for may have been done. It is an ErrNotKeyhole too.
+	ErrProxy = fmt.Errorf("%w, but of something on the way to it", ErrNotKeyhole)
 	// ErrBrokeOff means that an answer came, and not all of it: what was asked for may
 	// have been done.
 	ErrBrokeOff = errors.New("the answer broke off")
@@ -343,7 +346,11 @@ func ask[T any](ctx context.Context, c *Client, asked call) (T, http.Header, err
 
 // notKeyhole is the error of an answer that no keyhole gives there.
 func (c *Client) notKeyhole(answer *http.Response) error {
-	return fmt.Errorf("%s answers %s: %w", c.base, answer.Status, ErrNotKeyhole)
+	reason := ErrNotKeyhole
+	if answer.StatusCode >= http.StatusInternalServerError {
+		reason = ErrProxy
+	}
+	return fmt.Errorf("%s answers %s: %w", c.base, answer.Status, reason)
 }
 
 // send sends one request.

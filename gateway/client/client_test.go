@@ -377,27 +377,3 @@ func TestAnswerThatDoesNotCome(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-// An issue whose answer breaks off is repeated once, under the same Idempotency-Key.
-func TestIssueIsRepeated(t *testing.T) {
-	t.Parallel()
-	var keys []string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		if keys = append(keys, r.Header.Get("Idempotency-Key")); len(keys) == 1 {
-			w.Header().Set("Content-Length", "1000")
-			_, _ = io.WriteString(w, `{"id":"x","url":`) // and hangs up
-			return
-		}
-		_, _ = io.WriteString(w, `{"id":"x","url":"http://127.0.0.1/x"}`)
-	}))
-	t.Cleanup(server.Close)
-	c, err := New(server.URL, "key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	link, err := c.Issue(t.Context(), api.IssueRequest{Bucket: "b", Key: "k"})
-	if err != nil || link.URL == "" || len(keys) != 2 || keys[0] == "" || keys[0] != keys[1] {
-		t.Errorf("got %+v, %v, under the keys %q", link, err, keys)
-	}
-}

@@ -140,7 +140,7 @@ func (a *API) revokeLink(c echo.Context) error {
 	if len(c.Request().Header["If-Match"]) > 0 {
 		return gateway.Errorf(gateway.CodeBadRequest, "a revocation is never conditional; leave If-Match out")
 	}
-	if c.Request().ContentLength != 0 { // -1: there is one, in chunks
+	if n, _ := c.Request().Body.Read(make([]byte, 1)); n > 0 {
 		return gateway.Errorf(gateway.CodeBadRequest, "a revocation has no body; give its reason in the query")
 	}
 	link, err := a.o.Service.Revoke(c.Request().Context(), actorOf(c), id, query["reason"])
