@@ -32,7 +32,7 @@ const (
 	// joinSpan is the most between the oldest and the youngest click of one call,
 	// which has its end by the oldest, and longer by this, so that the youngest
 	// has all of its time too.
-	joinSpan = 100 * time.Millisecond
+	joinSpan = 50 * time.Millisecond
 )
 
 // errNoTurn says that a click was not sent: no call has ended within its time.
