@@ -69,8 +69,11 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 		return Terms{life, PresetCustom, sensitive}, within(actor, "expires_in", life, limit, rule)
 	case req.Preset != "":
 		if req.Preset == PresetExtended && (sensitive == nil || *sensitive) {
-			return Terms{}, Invalid("preset", "over_policy",
-				"the preset extended is for objects that are stated to be not sensitive")
+			why := `the preset extended is for objects that are stated to be not sensitive; state it with "sensitive": false`
+			if sensitive != nil {
+				why = "the preset extended is for objects that are not sensitive; take another"
+			}
+			return Terms{}, Invalid("preset", "over_policy", why)
 		}
 		return Terms{life, req.Preset, sensitive}, within(actor, "preset", life, limit, rule)
 	}

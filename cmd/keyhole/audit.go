@@ -127,6 +127,9 @@ func (f *auditFlags) print(ctx context.Context, world *surroundings, c *client.C
 		f.filter.Cursor = page.Next
 	}
 	p.clear()
+	if len(rows) == 1 && !f.json {
+		fmt.Fprintln(world.stderr, "There are none.")
+	}
 	if f.json {
 		return nil
 	}

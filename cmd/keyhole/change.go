@@ -63,7 +63,7 @@ func (f *changeFlags) run(cmd *cobra.Command, world *surroundings, arg string) e
 	}
 	link, err := c.Change(cmd.Context(), id, request)
 	if err != nil {
-		return inFlags(err, false)
+		return inFlags(err, false, "")
 	}
 	if f.json {
 		return printJSON(world.stdout, link)

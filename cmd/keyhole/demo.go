@@ -193,4 +193,4 @@ func shellWord(s string) string {
 }
 
 // plainWord is what no shell gives a meaning of its own.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._-]+$`)
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9/.:_@%+=,-]+$`)

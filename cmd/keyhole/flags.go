@@ -62,8 +62,8 @@ func collect[F any](visit func(func(F))) []F {
 }
 
 // inFlags names what the service refuses as the flags of share and change instead of
-// the API's fields. Bucket and key stay: they are parts of the argument.
-func inFlags(err error, sensitive bool) error {
+// the API's fields, and bucket and key as the object that was named.
+func inFlags(err error, sensitive bool, object string) error {
 	flags := map[string]string{
 		"storage": "--storage", "preset": "--preset", "expires_in": "--expires", "sensitive": "--not-sensitive",
 		"max_clicks": "--max-clicks", "passphrase": "--passphrase-file", "filename": "--filename",
@@ -72,6 +72,9 @@ func inFlags(err error, sensitive bool) error {
 	}
 	if sensitive {
 		flags["sensitive"] = "--sensitive"
+	}
+	if object != "" {
+		flags["bucket"], flags["key"] = object, object
 	}
 	return rename(err, flags)
 }
@@ -83,8 +86,9 @@ func inFilters(err error) error {
 	})
 }
 
-// checkFilters refuses filters that select nothing, or not what they seem to.
-func checkFilters(bucket, prefix, key, label string) error {
+// checkFilters refuses filters that select nothing, or not what they seem to. A prefix or
+// a key alone selects in all buckets, unless there must be one.
+func checkFilters(bucket, prefix, key, label string, mustHaveBucket bool) error {
 	switch {
 	case strings.Contains(bucket, "/"):
 		bucket, prefix := splitS3(bucket)
@@ -97,6 +101,8 @@ func checkFilters(bucket, prefix, key, label string) error {
 			hint += "?"
 		}
 		return usage("--bucket takes the name of a bucket alone", hint)
+	case mustHaveBucket && bucket == "" && prefix+key != "":
+		return usage("--prefix and --key are of the keys in one bucket", "name it by --bucket")
 	case prefix != "" && key != "":
 		return usage("--prefix and --key contradict each other", "give one of them")
 	case strings.HasPrefix(prefix, "s3://"), strings.HasPrefix(key, "s3://"):

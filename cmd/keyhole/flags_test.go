@@ -73,11 +73,15 @@ func TestInFlags(t *testing.T) {
 	}
 	const rest = `--max-clicks: m; --label.team: m; --allow[1]: m; key: m; --expires: give either a preset or --expires, not both; `
 	for sensitive, flag := range map[bool]string{true: "--sensitive", false: "--not-sensitive"} {
-		if got := inFlags(refused(), sensitive).Error(); got != rest+flag+": ask without --not-sensitive" {
+		if got := inFlags(refused(), sensitive, "").Error(); got != rest+flag+": ask without --not-sensitive" {
 			t.Errorf("got %s", got)
 		}
 	}
-	if other := errors.New("other"); !errors.Is(inFlags(other, false), other) {
+	named := &client.Error{Problem: api.Problem{Errors: []api.FieldError{{Field: "key", Message: "m"}, {Field: "bucket", Message: "n"}}}}
+	if got := inFlags(named, false, "s3://b/k").Error(); got != "s3://b/k: m; s3://b/k: n" {
+		t.Errorf("got %s", got)
+	}
+	if other := errors.New("other"); !errors.Is(inFlags(other, false, ""), other) {
 		t.Error("another error is changed")
 	}
 }

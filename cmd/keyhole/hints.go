@@ -18,9 +18,17 @@ import (
 
 // unknownCommand names what was mistyped and what may have been meant.
 func unknownCommand(cmd *cobra.Command, name string) error {
+	var names []string
+	for _, sub := range cmd.Commands() {
+		names = append(names, sub.Name())
+	}
+	near := config.Nearest(name, names)
+	if similar := cmd.SuggestionsFor(name); near == "" && len(similar) > 0 {
+		near = similar[0]
+	}
 	hint := "see: " + cmd.CommandPath() + " --help"
-	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
-		hint = "did you mean: " + cmd.CommandPath() + " " + similar[0]
+	if near != "" {
+		hint = "did you mean: " + cmd.CommandPath() + " " + near
 	}
 	return usage(fmt.Sprintf("there is no command %q", name), hint)
 }
@@ -73,6 +81,10 @@ func s3OfURL(arg string) string {
 		return ""
 	}
 	path := strings.TrimPrefix(u.Path, "/")
+	if strings.HasSuffix(u.Hostname(), "console.aws.amazon.com") {
+		// /s3/object/BUCKET?prefix=KEY, and /s3/buckets/BUCKET?prefix=PREFIX
+		return "s3://" + path[strings.LastIndexByte(path, '/')+1:] + "/" + u.Query().Get("prefix")
+	}
 	if bucket, domain, ok := strings.Cut(u.Hostname(), ".s3"); ok && strings.HasSuffix(domain, ".amazonaws.com") {
 		return "s3://" + bucket + "/" + path
 	}
@@ -96,7 +108,7 @@ func notS3(arg, what, form string) error {
 	if bucket, key := splitS3(meant); bucket == "" || key == "" && strings.Contains(form, "KEY") || meant == arg {
 		return usage(problem, "write it as "+form)
 	}
-	return usage(problem, "did you mean "+meant+"?")
+	return usage(problem, "did you mean "+shellWord(meant)+"?")
 }
 
 // hintFor says what to do about the service's refusal.
@@ -132,7 +144,7 @@ func hintFor(code string) string {
 func nearObject(ctx context.Context, c *client.Client, bucket, key string, err error) error {
 	var refused *client.Error
 	if errors.As(err, &refused) && slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool { return f.Code == "object_not_found" }) {
-		return &hinted{err: err, hint: "see what there is: keyhole objects s3://" + bucket + "/" + key[:strings.LastIndexByte(key, '/')+1], code: exitFailed}
+		return &hinted{err: err, hint: "see what there is: keyhole objects " + shellWord("s3://"+bucket+"/"+key[:strings.LastIndexByte(key, '/')+1]), code: exitFailed}
 	}
 	return nearBucket(ctx, c, bucket, err)
 }
@@ -144,7 +156,7 @@ func nearBucket(ctx context.Context, c *client.Client, bucket string, err error)
 		return err
 	}
 	unknown := refused.Code == string(gateway.CodeNotFound) || refused.Code == string(gateway.CodeOutOfScope) || slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
-		return f.Field == "bucket" && f.Code == "unknown_bucket"
+		return f.Code == "unknown_bucket"
 	})
 	if !unknown {
 		return err
@@ -160,16 +172,16 @@ func nearBucket(ctx context.Context, c *client.Client, bucket string, err error)
 	return &hinted{err: err, hint: hint, code: exitFailed}
 }
 
-// hintAtBucket says that there is no bucket of the name that a filter has, and which
-// one may have been meant; "" where there is one, and where it cannot be told.
-func hintAtBucket(ctx context.Context, c *client.Client, bucket string) string {
+// noSuchBucket is the error of a filter that names a bucket which the key may not see,
+// with the one that may have been meant; nil where it may, or where it cannot be told.
+func noSuchBucket(ctx context.Context, c *client.Client, bucket string) error {
 	names, _ := completeBuckets(ctx, c, "")
 	if bucket == "" || len(names) == 0 || slices.Contains(names, bucket) {
-		return ""
+		return nil
 	}
-	hint := "this key may see no bucket " + plain(bucket)
+	hint := "keyhole objects lists the buckets that it may see"
 	if near := config.Nearest(bucket, names); near != "" {
-		hint += "; did you mean --bucket " + near + "?"
+		hint = "did you mean --bucket " + near + "?"
 	}
-	return hint
+	return &hinted{err: fmt.Errorf("this key may see no bucket %q", bucket), hint: hint, code: exitFailed}
 }

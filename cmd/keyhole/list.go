@@ -36,7 +36,7 @@ func newList(world *surroundings) *cobra.Command {
 			if err := checkLimit(limit); err != nil {
 				return err
 			}
-			if err := errors.Join(oneOf("state", filter.State, convert[string](gateway.States())), checkFilters(filter.Bucket, filter.Prefix, filter.Key, filter.Label)); err != nil {
+			if err := errors.Join(oneOf("state", filter.State, convert[string](gateway.States())), checkFilters(filter.Bucket, filter.Prefix, filter.Key, filter.Label, false)); err != nil {
 				return err
 			}
 			c, err := operator.client(world)
@@ -47,9 +47,12 @@ func newList(world *surroundings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(page.Links) == 0 && filter.Bucket != "" {
-				if hint := hintAtBucket(cmd.Context(), c, filter.Bucket); hint != "" {
-					fmt.Fprintln(world.stderr, "warning: "+hint)
+			if len(page.Links) == 0 {
+				if err := noSuchBucket(cmd.Context(), c, filter.Bucket); err != nil {
+					return err
+				}
+				if !quiet && !asJSON {
+					fmt.Fprintln(world.stderr, "There are none.")
 				}
 			}
 			return printPage(world, page, asJSON, page.Next != "", limit, func() error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -59,6 +60,9 @@ what begins with 2026, 2026-plan.pdf too.`,
 			page, err := listObjects(cmd.Context(), newProgress(world.stderr), c, asked, limit)
 			if err != nil {
 				return nearBucket(cmd.Context(), c, asked.Bucket, err)
+			}
+			if len(page.Folders)+len(page.Objects) == 0 && !asJSON {
+				fmt.Fprintln(world.stderr, "There are none.")
 			}
 			return printPage(world, page, asJSON, page.Next != "", limit, func() error { return printObjects(world, &page) })
 		},

@@ -85,6 +85,7 @@ const aroundLinks = "<>()[]{}\"'`.,:;!?*/…“”„‘’‚«»‹›「」�
 // parseLinkID reads an id, or the URL of a link, which is hashed here: the token
 // never leaves this process.
 func parseLinkID(arg string) (string, error) {
+	given := arg
 	arg = strings.TrimFunc(arg, func(r rune) bool {
 		return unicode.IsSpace(r) || unprintable(r) || strings.ContainsRune(aroundLinks, r)
 	})
@@ -98,8 +99,15 @@ func parseLinkID(arg string) (string, error) {
 	if gateway.ValidToken(token) {
 		return gateway.IDOf(token).String(), nil
 	}
-	if strings.HasPrefix(arg, "s3://") {
-		return "", usage("that is an object, and not one of its links", "keyhole list shows its links by --bucket and --key, and keyhole revoke takes the same")
+	if bucket, key := splitS3(given); bucket != "" {
+		filters := "--bucket " + shellWord(bucket)
+		switch {
+		case strings.HasSuffix(key, "/"):
+			filters += " --prefix " + shellWord(key)
+		case key != "":
+			filters += " --key " + shellWord(key)
+		}
+		return "", usage("that is an object, or many, and not a link", "keyhole list "+filters+" shows its links, and keyhole revoke takes the same")
 	}
 	// The argument is not repeated: a part of it may be a token.
 	return "", usage("that is neither the id nor the URL of a link",

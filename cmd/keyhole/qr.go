@@ -53,7 +53,7 @@ type qrFile struct {
 func createQRFile(path string) (*qrFile, error) {
 	file, err := os.CreateTemp(filepath.Dir(path), ".keyhole-qr-*") // with mode 0600
 	if err != nil {
-		return nil, usage(fmt.Sprintf("the QR code cannot be written: %v", err), "name a file in a directory that you can write into by --qr-file")
+		return nil, usage(fmt.Sprintf("the QR code cannot be written: %v", withoutPath(err)), "name a file in a directory that you can write into by --qr-file")
 	}
 	return &qrFile{path: path, file: file}, nil
 }

@@ -131,8 +131,11 @@ func (f *revokeFlags) request() api.RevocationRequest {
 
 // revokeAll revokes the links that are selected.
 func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
-	if err := checkFilters(f.bucket, f.prefix, f.key, f.label); err != nil {
+	if err := checkFilters(f.bucket, f.prefix, f.key, f.label, true); err != nil {
 		return err
+	}
+	if f.all && f.bucket+f.prefix+f.key+f.createdBy+f.label != "" {
+		return usage("--all contradicts other filters", "leave it out, or them")
 	}
 	c, err := f.operator.client(world)
 	if err != nil {
@@ -140,13 +143,15 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 	}
 	request := f.request()
 	if !f.dryRun && !f.yes && isTerminal(world.stdin) {
+		if !isTerminal(world.stderr) {
+			return usage("nobody would see the question whether to revoke", "say --yes, or leave standard error on the terminal")
+		}
 		found, err := f.ask(cmd, world, c, request)
 		if err != nil {
 			return err
 		}
 		if found == 0 { // and what is issued from now on nobody has agreed to
-			f.sayNothing(cmd.Context(), world, c)
-			return f.print(world, &api.Revocation{Done: true})
+			return f.nothing(cmd.Context(), world, c)
 		}
 	}
 	total := api.Revocation{}
@@ -173,7 +178,7 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 	}
 	p.clear()
 	if total.Matched == 0 {
-		f.sayNothing(cmd.Context(), world, c)
+		return f.nothing(cmd.Context(), world, c)
 	}
 	return f.print(world, &total)
 }
@@ -192,13 +197,14 @@ func (f *revokeFlags) print(world *surroundings, total *api.Revocation) error {
 	return err
 }
 
-// sayNothing says that no link was selected, which in a hurry looks like success: the
-// filters may be mistyped.
-func (f *revokeFlags) sayNothing(ctx context.Context, world *surroundings, c *client.Client) {
-	fmt.Fprintln(world.stderr, "warning: no live link is selected; keyhole list with the same filters shows what there is")
-	if hint := hintAtBucket(ctx, c, f.bucket); hint != "" {
-		fmt.Fprintln(world.stderr, "  "+hint)
+// nothing says that no link was selected, which in a hurry looks like success: the
+// filters may be mistyped. A bucket that the key may not see is an error.
+func (f *revokeFlags) nothing(ctx context.Context, world *surroundings, c *client.Client) error {
+	if err := noSuchBucket(ctx, c, f.bucket); err != nil {
+		return err
 	}
+	fmt.Fprintln(world.stderr, "warning: no live link is selected; keyhole list with the same filters shows what there is")
+	return f.print(world, &api.Revocation{Done: true})
 }
 
 // ask says how many links there are and which, and asks whether to revoke them. An

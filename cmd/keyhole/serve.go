@@ -100,7 +100,11 @@ func configError(path string, err error) error {
 		}
 		err = fmt.Errorf("%s: %d %s in the configuration\n%w", path, len(problems), noun, problems)
 	}
-	return &hinted{err: err, hint: "correct what is named; keyhole serve --check tries it without starting", code: exitUsage}
+	hint := "correct what is named; keyhole serve --check tries it without starting"
+	if stat(path) == nil {
+		hint = "name the file by --config or KEYHOLE_CONFIG"
+	}
+	return &hinted{err: err, hint: hint, code: exitUsage}
 }
 
 // runServe runs the service until ctx ends, then drains and stops it. Meanwhile

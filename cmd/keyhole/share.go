@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -95,7 +96,8 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 	if err != nil {
 		return err
 	}
-	if f.request.Sensitive == nil && !f.yes && isTerminal(world.stdin) && isTerminal(world.stdout) && isTerminal(world.stderr) {
+	asks := f.request.Sensitive == nil && !f.yes && isTerminal(world.stdin) && isTerminal(world.stderr)
+	if asks && isTerminal(world.stdout) {
 		if f.request.Sensitive, err = askSensitivity(cmd.Context(), world, c, &f.request); err != nil {
 			return err
 		}
@@ -109,11 +111,14 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 	}
 	link, err := c.Issue(cmd.Context(), f.request)
 	if err != nil {
-		return f.mayBeIssued(nearObject(cmd.Context(), c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive)))
+		return f.mayBeIssued(nearObject(cmd.Context(), c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive, object)))
 	}
 	switch {
 	case !f.quiet:
 		checklist(world.stderr, &f.request, &link, time.Now())
+		if asks && !isTerminal(world.stdout) && link.Sensitive == nil {
+			fmt.Fprintln(world.stderr, "  mind      it was not asked whether the object is sensitive, for the URL goes into a pipe or a file: say --sensitive or --not-sensitive")
+		}
 	case !works(&link):
 		fmt.Fprintf(world.stderr, "warning: the link was issued by an earlier try, and is %s\n", plain(link.State))
 	}
@@ -130,11 +135,14 @@ func (f *shareFlags) run(cmd *cobra.Command, world *surroundings, object string)
 // again: another try without that would make another link.
 func (f *shareFlags) mayBeIssued(err error) error {
 	var refused *client.Error
+	var failed *net.OpError
 	switch {
 	case errors.As(err, &refused):
 		if refused.Status < http.StatusInternalServerError {
 			return err
 		}
+	case errors.As(err, &failed) && failed.Op == "dial": // nothing was sent
+		return err
 	case !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrBrokeOff) && !errors.Is(err, client.ErrProxy):
 		return err
 	}
@@ -165,7 +173,11 @@ func (f *shareFlags) print(world *surroundings, link *api.Link, picture *qrFile)
 		return err
 	}
 	if f.qr {
-		fmt.Fprint(world.stderr, qrText(code, isTerminal(world.stderr)))
+		if columns := code.Size + 2*quietZone; screenOf(world.stderr).width > 0 && screenOf(world.stderr).width < columns {
+			fmt.Fprintf(world.stderr, "warning: the QR code needs %d columns; take --qr-file\n", columns)
+		} else {
+			fmt.Fprint(world.stderr, qrText(code, isTerminal(world.stderr)))
+		}
 	}
 	if picture != nil {
 		return picture.write(code)

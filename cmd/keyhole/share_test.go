@@ -32,7 +32,13 @@ type terminal struct {
 // openTerminal starts a command of the gateway's on a terminal.
 func (g *instance) openTerminal(t *testing.T, in *installation, args ...string) *terminal {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), binary, args...)
+	return g.openProgram(t, in, binary, args...)
+}
+
+// openProgram starts any program on a terminal, with what commands of the gateway's need.
+func (g *instance) openProgram(t *testing.T, in *installation, program string, args ...string) *terminal {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), program, args...)
 	command.Env = append(os.Environ(), "KEYHOLE_OPERATOR_URL="+g.operator, "KEYHOLE_KEY="+in.key)
 	file, err := pty.Start(command)
 	if err != nil {
@@ -136,6 +142,39 @@ func TestShareAsks(t *testing.T) {
 				t.Errorf("a link was issued: %v", issued)
 			}
 		})
+	}
+}
+
+// What goes into a pipe is not asked about, and that is said to whoever is at the
+// terminal. A question that nobody would see is none.
+func TestQuestionsBesideAPipe(t *testing.T) {
+	in := install(t)
+	in.put(t, "file.txt", []byte("content"))
+	g := in.start()
+	for _, tt := range []struct {
+		script string
+		want   []string
+	}{
+		{binary + " share s3://reports/file.txt | cat", []string{"mind      it was not asked", "sensitive not stated"}},
+		{binary + " share s3://reports/file.txt --sensitive | cat", []string{"sensitive yes"}},
+		{binary + " revoke --all 2>/dev/null; echo ended with $?", []string{"ended with 2"}},
+		{binary + " revoke --all | cat", []string{"Revoke 2 links? [y/N] "}},
+	} {
+		script := tt.script
+		term := g.openProgram(t, in, "sh", "-c", script)
+		if strings.Contains(script, "all | cat") {
+			term.waitFor("[y/N]")
+			term.enter("n\n")
+		}
+		_, shown := term.end()
+		for _, text := range tt.want {
+			if !strings.Contains(shown, text) {
+				t.Errorf("%s: it does not show %q:\n%s", script, text, shown)
+			}
+		}
+		if strings.Contains(shown, "Is it sensitive") || strings.Contains(script, "--sensitive") && strings.Contains(shown, "it was not asked") {
+			t.Errorf("%s: it shows\n%s", script, shown)
+		}
 	}
 }
 

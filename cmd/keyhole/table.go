@@ -73,8 +73,11 @@ func tableText(rows [][]string, s screen) string {
 	var b strings.Builder
 	for _, row := range cells {
 		for j, cell := range row {
-			if j == len(widths)-1 && s.width > 0 {
-				cell = cut(cell, max(s.width-begins[j], leastLast))
+			if j == len(widths)-1 && s.width > 0 && begins[j]+columnsOf(cell) > s.width {
+				if begins[j] > indent { // it has a line of its own then
+					b.WriteString("\n" + strings.Repeat(" ", indent))
+				}
+				cell = cut(cell, max(s.width-indent, leastLast))
 			}
 			end := begins[j] + columnsOf(cell)
 			if tint, ok := tints()[cell]; ok && s.coloured {
@@ -95,7 +98,8 @@ func tableText(rows [][]string, s screen) string {
 }
 
 // beginnings are where columns begin: one that would not fit into width, 0 for any,
-// wraps, and begins a line, indented.
+// wraps, and begins a line, indented. The last one wraps by the row, where a little of
+// it fits.
 func beginnings(widths []int, width int) (begins []int, wraps []bool) {
 	begins, wraps = make([]int, len(widths)), make([]bool, len(widths))
 	next := 0

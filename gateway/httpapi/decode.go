@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -45,7 +46,7 @@ func decode(c echo.Context, v any) error {
 	case errors.As(err, &isNull):
 		return isNull
 	case err != nil:
-		return badJSON(err)
+		return badJSON(err, v)
 	}
 	return nil
 }
@@ -61,8 +62,9 @@ func refuseNull(d *jsontext.Decoder, _ any) error {
 	return gateway.Invalid(field, "null", "null says nothing; leave the field out")
 }
 
-// badJSON says where a body went wrong, without quoting it.
-func badJSON(err error) error {
+// badJSON says where a body went wrong that should have been read into v, without
+// quoting it.
+func badJSON(err error, v any) error {
 	where := ""
 	var semantic *json.SemanticError
 	if errors.As(err, &semantic) && semantic.JSONPointer != "" {
@@ -71,10 +73,22 @@ func badJSON(err error) error {
 		}
 	}
 	if errors.Is(err, json.ErrUnknownName) {
-		return gateway.Errorf(gateway.CodeBadRequest, "the body has a field that this request does not know")
+		return gateway.Errorf(gateway.CodeBadRequest, "the body has a field that this request does not know; it knows: %s", strings.Join(fieldsOf(v), ", "))
 	}
 	return gateway.Errorf(gateway.CodeBadRequest,
 		"the body is not the JSON object this request takes: strict JSON in UTF-8, each field once, each of its type%s", where)
+}
+
+// fieldsOf lists the fields of a body, a pointer to a struct.
+func fieldsOf(v any) []string {
+	var names []string
+	of := reflect.TypeOf(v).Elem()
+	for i := range of.NumField() {
+		if name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // knownField returns the first segment of a JSON pointer if it is a plain name.
