@@ -44,10 +44,15 @@ type filesRead struct {
 func (r *filesRead) contents(path, file string, limit int64) ([]byte, fs.FileMode, bool) {
 	data, mode, err := r.read(file, limit)
 	if err != nil {
-		r.spoil(path, r.locate(path), "%s cannot be read: %s", quote(file), reason(err))
+		r.unreadable(path, file, err)
 		return nil, 0, false
 	}
 	return data, mode, true
+}
+
+// unreadable names a file that cannot be read.
+func (r *filesRead) unreadable(path, file string, err error) {
+	r.spoil(path, r.locate(path), "%s cannot be read: %s", quote(file), reason(err))
 }
 
 func (r *filesRead) secret(path, file string, into setting) {
@@ -58,7 +63,7 @@ func (r *filesRead) secret(path, file string, into setting) {
 		r.spoil(path, r.locate(path), "the file that it names cannot be read: %s; its name is not repeated, for the secret may stand there", reason(err))
 		return
 	case err != nil:
-		r.spoil(path, r.locate(path), "%s cannot be read: %s", quote(file), reason(err))
+		r.unreadable(path, file, err)
 		return
 	}
 	r.private(path, file, mode)
