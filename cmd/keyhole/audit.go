@@ -92,14 +92,11 @@ func (f *auditFlags) run(cmd *cobra.Command, world *surroundings) error {
 // print prints up to limit events.
 func (f *auditFlags) print(ctx context.Context, world *surroundings, c *client.Client) error {
 	rows := [][]string{auditHeader()}
-	left, found := f.limit, 0
+	left := f.limit
 	p := newProgress(world.stderr)
 	defer p.clear()
 	for {
-		f.filter.Limit = api.MaxLimit
-		if f.limit > 0 {
-			f.filter.Limit = min(left, api.MaxLimit)
-		}
+		f.filter.Limit = nextLimit(f.limit, f.limit-left)
 		page, err := c.Audit(ctx, f.filter)
 		if err != nil {
 			return err
@@ -121,8 +118,8 @@ func (f *auditFlags) print(ctx context.Context, world *surroundings, c *client.C
 			}
 			break
 		}
-		if found += len(page.Events); !f.json {
-			p.say("%d found, looking further", found)
+		if !f.json {
+			p.say("%d found, looking further", len(rows)-1)
 		}
 		f.filter.Cursor = page.Next
 	}

@@ -7,8 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -183,14 +181,3 @@ func programName() (string, error) {
 	path, err := os.Executable()
 	return shellWord(path), err
 }
-
-// shellWord quotes what a POSIX shell would not take for one plain word.
-func shellWord(s string) string {
-	if plainWord.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// plainWord is what no shell gives a meaning of its own.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9/.:_@%+=,-]+$`)

@@ -42,6 +42,15 @@ func checkLimit(limit int) error {
 	return nil
 }
 
+// nextLimit is how many entries the next page is asked for, where limit are wanted in
+// all, 0 for any number, and some are there.
+func nextLimit(limit, have int) int {
+	if limit == 0 {
+		return api.MaxLimit
+	}
+	return min(limit-have, api.MaxLimit)
+}
+
 // oneOf refuses a flag's value that is none of a closed set; empty: it was not given.
 func oneOf(flag, value string, set []string) error {
 	if value == "" || slices.Contains(set, value) {

@@ -165,11 +165,7 @@ func nearBucket(ctx context.Context, c *client.Client, bucket string, err error)
 	if slices.Contains(names, bucket) {
 		return err
 	}
-	hint := "keyhole objects lists the buckets that this key may see"
-	if near := config.Nearest(bucket, names); near != "" {
-		hint = "did you mean s3://" + near + "?"
-	}
-	return &hinted{err: err, hint: hint, code: exitFailed}
+	return &hinted{err: err, hint: hintForBucket("s3://", bucket, names), code: exitFailed}
 }
 
 // noSuchBucket is the error of a filter that names a bucket which the key may not see,
@@ -179,9 +175,14 @@ func noSuchBucket(ctx context.Context, c *client.Client, bucket string) error {
 	if bucket == "" || len(names) == 0 || slices.Contains(names, bucket) {
 		return nil
 	}
-	hint := "keyhole objects lists the buckets that it may see"
+	return &hinted{err: fmt.Errorf("this key may see no bucket %q", bucket), hint: hintForBucket("--bucket ", bucket, names), code: exitFailed}
+}
+
+// hintForBucket says which of the buckets that a key may see was probably meant, with
+// what stands before it where it was given.
+func hintForBucket(before, bucket string, names []string) string {
 	if near := config.Nearest(bucket, names); near != "" {
-		hint = "did you mean --bucket " + near + "?"
+		return "did you mean " + before + near + "?"
 	}
-	return &hinted{err: fmt.Errorf("this key may see no bucket %q", bucket), hint: hint, code: exitFailed}
+	return "keyhole objects lists the buckets that this key may see"
 }

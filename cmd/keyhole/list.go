@@ -84,10 +84,7 @@ func listLinks(ctx context.Context, p *progress, c *client.Client, filter client
 	all := api.LinkPage{Links: []api.Link{}}
 	defer p.clear()
 	for {
-		filter.Limit = api.MaxLimit
-		if limit > 0 {
-			filter.Limit = min(limit-len(all.Links), api.MaxLimit)
-		}
+		filter.Limit = nextLimit(limit, len(all.Links))
 		page, err := c.List(ctx, filter)
 		if err != nil {
 			return all, err

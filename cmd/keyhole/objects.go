@@ -111,10 +111,7 @@ func listObjects(ctx context.Context, p *progress, c *client.Client, asked clien
 	all := api.ObjectPage{Folders: []string{}, Objects: []api.ObjectEntry{}}
 	defer p.clear()
 	for {
-		asked.Limit = api.MaxLimit
-		if limit > 0 {
-			asked.Limit = min(limit-len(all.Folders)-len(all.Objects), api.MaxLimit)
-		}
+		asked.Limit = nextLimit(limit, len(all.Folders)+len(all.Objects))
 		page, err := c.Objects(ctx, asked)
 		if err != nil {
 			return all, err

@@ -173,7 +173,8 @@ func (f *shareFlags) print(world *surroundings, link *api.Link, picture *qrFile)
 		return err
 	}
 	if f.qr {
-		if columns := code.Size + 2*quietZone; screenOf(world.stderr).width > 0 && screenOf(world.stderr).width < columns {
+		columns := code.Size + 2*quietZone
+		if width := screenOf(world.stderr).width; width > 0 && width < columns {
 			fmt.Fprintf(world.stderr, "warning: the QR code needs %d columns; take --qr-file\n", columns)
 		} else {
 			fmt.Fprint(world.stderr, qrText(code, isTerminal(world.stderr)))

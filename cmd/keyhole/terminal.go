@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -67,3 +69,14 @@ func (p *progress) clear() {
 		fmt.Fprint(p.w, eraseLine)
 	}
 }
+
+// shellWord quotes what a POSIX shell would not take for one plain word.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// plainWord is what no shell gives a meaning of its own.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9/.:_@%+=,-]+$`)
