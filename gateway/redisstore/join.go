@@ -71,6 +71,8 @@ type joiner struct {
 	mu      sync.Mutex
 	waiting []*joined // oldest first
 	senders int
+	watch   *time.Timer // runs while clicks wait for the calls under way
+	watched bool        // whether watch is running
 }
 
 // do sends the click with others and returns when it is settled, which takes
@@ -84,12 +86,45 @@ func (q *joiner) do(j *joined) {
 		q.senders < q.most && j.begun.Sub(q.waiting[0].begun) > joinWithin
 	if more {
 		q.senders++
+	} else {
+		q.watchWaiting()
 	}
 	q.mu.Unlock()
 	if more {
 		q.sendOnce(j)
 	}
 	<-j.done
+}
+
+// watchWaiting starts the timer that adds a sender when the calls under way are
+// slow. Without it the newest click would wait until a call ends: no other click
+// comes after it that could notice. The caller holds mu.
+func (q *joiner) watchWaiting() {
+	if q.watched {
+		return
+	}
+	q.watched = true
+	if q.watch == nil {
+		q.watch = time.AfterFunc(joinWithin, q.addSender)
+		return
+	}
+	q.watch.Reset(joinWithin)
+}
+
+// addSender sends what has waited for joinWithin beside the calls under way, as
+// long as there may be another sender, and keeps watching while clicks wait.
+func (q *joiner) addSender() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.watched = false
+	if len(q.waiting) == 0 {
+		return
+	}
+	if q.senders < q.most && time.Since(q.waiting[0].begun) >= joinWithin {
+		q.senders++
+		go q.run()
+	}
+	q.watchWaiting()
 }
 
 // sendOnce sends what waits, and leaves to a goroutine of their own what has come

@@ -116,6 +116,28 @@ func TestJoinSlow(t *testing.T) {
 	asking.Wait()
 }
 
+// TestJoinNewest lets a call hang that the newest click waits behind: it is sent
+// beside the call after joinWithin, although no click comes after it.
+func TestJoinNewest(t *testing.T) {
+	c := newCalls()
+	q := &joiner{timeout: time.Minute, usual: 1, most: 2, send: c.send}
+	begun := time.Now()
+	var asking sync.WaitGroup
+	asking.Go(func() { q.do(newJoined("hangs", begun)) })
+	<-c.made
+	asking.Go(func() { q.do(newJoined("newest", time.Now())) })
+	select {
+	case batch := <-c.made:
+		if len(batch) != 1 || batch[0].asked != "newest" {
+			t.Errorf("the second call has %d clicks, want the newest alone", len(batch))
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nobody sent the newest click while the other call hung")
+	}
+	close(c.let)
+	asking.Wait()
+}
+
 // TestJoinTime takes clicks of different ages out of a queue: what has had all of
 // its time is not sent, and a call has its end by the oldest of its clicks.
 func TestJoinTime(t *testing.T) {
