@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -24,15 +25,33 @@ func (s *Store) begin(ctx context.Context, c redis.UniversalClient) (context.Con
 	return ctx, cancel, nil
 }
 
-// see sees that Redis is the one it should be. The first call looks by itself, over
-// the connections that it goes on with and with a deadline of its own, so that a
-// slow Redis is looked at all the same.
+// see makes sure that Redis has been looked at before the first call. Calls that
+// come while a look is under way wait for that one, so that a start or an outage
+// does not let every click look for itself. They wait for redis.timeout at most.
 func (s *Store) see(ctx context.Context, c redis.UniversalClient) error {
 	if s.looked() {
 		return nil
 	}
+	// A look goes over the connections that its callers go on with. It belongs to
+	// all of them, so it does not end with one.
+	pool := "rest"
+	if c == s.client.clicks {
+		pool = "clicks"
+	}
+	look := s.looks.DoChan(pool, func() (any, error) { return nil, s.look(context.WithoutCancel(ctx), c) })
+	wait := time.NewTimer(s.client.timeout)
+	defer wait.Stop()
+	var err error
+	select {
+	case result := <-look:
+		err = result.Err
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-wait.C:
+		err = fmt.Errorf("the first look at redis has not ended: %w", context.DeadlineExceeded)
+	}
 	// What was found wrong with a server stops clicks, not revocations.
-	if err := s.look(ctx, c); s.cursors.Load() == nil {
+	if s.cursors.Load() == nil {
 		return err
 	}
 	return nil
@@ -66,6 +85,9 @@ func (s *Store) look(ctx context.Context, c redis.UniversalClient) error {
 	} else {
 		pipe := c.Pipeline()
 		asked, p := askNode(ctx, pipe), s.askPreparation(ctx, pipe)
+		// Without keys the script of clicks does nothing, and the server knows it from
+		// here on: the first click is not one round trip longer than the others.
+		pipe.Do(ctx, s.scripts.admit.call("eval", s.scripts.admit.source, nil, nil)...)
 		_, err := pipe.Exec(ctx)
 		info, inspected = asked.read(err)
 		prepared = s.prepareFrom(p, err)

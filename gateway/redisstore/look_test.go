@@ -2,6 +2,8 @@ package redisstore_test
 
 import (
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,6 +98,41 @@ func TestUnseen(t *testing.T) {
 			is("click when ready", click(), nil)
 		})
 	}
+}
+
+// TestOneFirstLook lets many clicks come before Redis has been seen, while it says
+// nothing: one look serves all of them, and each is refused in time.
+func TestOneFirstLook(t *testing.T) {
+	const clicks = 50
+	node := redistest.StartSingle(t)
+	p := redistest.StartProxy(t, node.Addr)
+	p.Silent.Store(true)
+	o := clientOptions(redisstore.ModeSingle, p.Addr)
+	s := open(t, o)
+	var slowest atomic.Int64
+	var clicking sync.WaitGroup
+	for range clicks {
+		clicking.Go(func() {
+			begun := time.Now()
+			_, err := s.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "GET"})
+			unavailable(t, "click", err)
+			slowest.Store(max(slowest.Load(), int64(time.Since(begun))))
+		})
+	}
+	clicking.Wait()
+	if took := time.Duration(slowest.Load()); took > o.Timeout+grace {
+		t.Errorf("the slowest refusal took %v, want %v at most", took, o.Timeout+grace)
+	}
+	// go-redis may dial once more after a connection that was silent.
+	if opened := p.Opened.Load(); opened > 2 {
+		t.Errorf("%d connections were opened for the first look of %d clicks", opened, clicks)
+	}
+	p.Silent.Store(false)
+	p.HangUp()
+	poll(t, 2*o.Timeout, func() bool {
+		miss, err := s.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "GET"})
+		return err == nil && miss.Outcome == gateway.OutcomeNotFound
+	})
 }
 
 // TestEvictingBesideAsleep has one master of a cluster evict while another says

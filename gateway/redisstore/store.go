@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"keyhole/gateway"
 )
 
@@ -53,6 +55,7 @@ type Store struct {
 	queues  sync.Map                         // of clicks in a cluster: *joiner by a master's address
 	homes   [partitions]atomic.Pointer[home] // in a cluster: the queue of a partition
 
+	looks      singleflight.Group     // looks under way, by the pool that they use
 	mistrust   atomic.Pointer[error]  // why no click is served, nil: Redis is as it should be
 	cursors    atomic.Pointer[sealer] // nil until prepared
 	horizon    atomic.Int64           // in milliseconds, as Redis had it last

@@ -18,6 +18,7 @@ type Proxy struct {
 	Upstream atomic.Pointer[string] // the server's address
 	Lose     atomic.Bool            // lets scripts through, keeps their replies and hangs up
 	Lost     atomic.Int64           // replies that were kept
+	Opened   atomic.Int64           // connections that clients have opened
 	Delay    atomic.Int64           // of every reply, in nanoseconds
 	Silent   atomic.Bool            // takes what is sent and passes nothing on, either way
 	Behind   atomic.Bool            // keeps from replicas what their master sends: hang up afterwards
@@ -46,6 +47,7 @@ func StartProxy(tb testing.TB, upstream string) *Proxy {
 			if err != nil {
 				return
 			}
+			p.Opened.Add(1)
 			p.open(down)
 		}
 	}()
