@@ -43,6 +43,9 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	}
 	begun := s.now()
 	admission, err := s.clicks.Admit(ctx, a)
+	if errors.Is(err, ErrCounted) {
+		return s.fail(ctx, a, err), fmt.Errorf("admit: %w", err)
+	}
 	if err != nil {
 		return Answer{Outcome: OutcomeUnavailable}, fmt.Errorf("admit: %w", err)
 	}
@@ -54,21 +57,25 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 		}
 		return Answer{Outcome: OutcomeRedirected, Location: location}, nil
 	case OutcomePage:
-		return s.page(&admission)
+		return s.page(ctx, a, &admission)
 	case OutcomeNotFound:
 		s.misses.Failed(a.Client)
 		s.metrics.missed()
+		return Answer{Outcome: OutcomeNotFound}, nil
 	case "":
 		if a.Method == http.MethodPost {
 			return s.confirm(ctx, a, &admission, begun)
 		}
 		return s.resume(ctx, a, &admission, begun)
 	}
-	return Answer{Outcome: admission.Outcome}, nil
+	return s.refuse(ctx, a, admission.Outcome), nil
 }
 
-// page answers with the confirmation page.
-func (s *Service) page(admission *Admission) (Answer, error) {
+// page answers with the confirmation page. A HEAD leaves no event.
+func (s *Service) page(ctx context.Context, a Attempt, admission *Admission) (Answer, error) {
+	if a.Method != http.MethodHead {
+		s.note(ctx, a, EventPage, OutcomePage)
+	}
 	page, err := s.pageOf(admission)
 	if err != nil {
 		return Answer{Outcome: OutcomeUnavailable}, err
@@ -87,10 +94,7 @@ func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, b
 		case !a.Page:
 			return s.refuse(ctx, a, OutcomeConfirmationRequired), nil
 		}
-		if a.Method != http.MethodHead {
-			s.note(ctx, a, EventPage, OutcomePage)
-		}
-		return s.page(admission)
+		return s.page(ctx, a, admission)
 	}
 	location, err := s.deliver(ctx, a.Method, p, begun)
 	if err != nil {
@@ -141,7 +145,7 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 		return Answer{Outcome: OutcomeUnavailable}, fmt.Errorf("spend: %w", err)
 	}
 	if spent.GrantEnd.IsZero() {
-		return Answer{Outcome: spent.Outcome}, nil
+		return s.refuse(ctx, a, spent.Outcome), nil
 	}
 	return Answer{
 		Outcome: spent.Outcome, Location: location,

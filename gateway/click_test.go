@@ -97,22 +97,47 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 	}
 }
 
+// A refusal of the store's signs nothing and is noted once, but that of a link which
+// is not known, and that of a HEAD.
 func TestClickThatTheStoreRefusesSignsNothing(t *testing.T) {
 	t.Parallel()
 	for _, outcome := range Outcomes() {
 		if outcome == OutcomeRedirected || outcome == OutcomePage {
 			continue
 		}
-		f := newFixture(t, nil)
-		f.clicks.admission = admitted(Permission{})
-		f.clicks.admission.Outcome = outcome
-		answer, err := f.service.Click(t.Context(), Attempt{Method: "GET"})
-		if err != nil || answer != (Answer{Outcome: outcome}) {
-			t.Errorf("%s: got %+v, %v", outcome, answer, err)
+		for _, method := range []string{"GET", "HEAD"} {
+			f := newFixture(t, nil)
+			f.clicks.admission = admitted(Permission{})
+			f.clicks.admission.Outcome = outcome
+			answer, err := f.service.Click(t.Context(), Attempt{Method: method})
+			f.service.Wait()
+			if err != nil || answer != (Answer{Outcome: outcome}) {
+				t.Errorf("%s: got %+v, %v", outcome, answer, err)
+			}
+			want := "refused " + string(outcome)
+			if method == "HEAD" || outcome == OutcomeNotFound {
+				want = ""
+			}
+			if noted := strings.Join(f.clicks.noted, ","); len(f.signer.requests) != 0 || noted != want {
+				t.Errorf("%s %s: signed %v, noted %q, want %q", method, outcome, f.signer.requests, noted, want)
+			}
 		}
-		if len(f.signer.requests) != 0 || len(f.clicks.noted) != 0 {
-			t.Errorf("%s: signed %v, failed %v", outcome, f.signer.requests, f.clicks.noted)
-		}
+	}
+}
+
+// A click that was counted and cannot be delivered, because its link's record cannot
+// be read, is noted beside its count.
+func TestClickThatWasCountedAndCannotBeRead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.clicks.err = errors.Join(ErrUnavailable, ErrCounted, ErrRecord)
+	answer, err := f.service.Click(t.Context(), Attempt{Method: "GET"})
+	f.service.Wait()
+	if answer != (Answer{Outcome: OutcomeUnavailable}) || !errors.Is(err, ErrRecord) {
+		t.Errorf("got %+v, %v", answer, err)
+	}
+	if noted := strings.Join(f.clicks.noted, ","); noted != "failed unavailable" {
+		t.Errorf("noted %q", noted)
 	}
 }
 

@@ -106,7 +106,7 @@ func TestConfirmRefuses(t *testing.T) {
 			f.clicks.admission.Permission.Pin, f.objects.err = PinETag, ErrObjectNotFound
 		}, OutcomeObjectGone, "refused object_gone", true},
 		{"no credential", func(f *fixture, _ *Attempt) { f.signer.err = signer.ErrCredentials }, OutcomeUnavailable, "refused unavailable", true},
-		{"the store says used up", func(f *fixture, _ *Attempt) { f.clicks.spent = Spent{Outcome: OutcomeUsedUp} }, OutcomeUsedUp, "", false},
+		{"the store says used up", func(f *fixture, _ *Attempt) { f.clicks.spent = Spent{Outcome: OutcomeUsedUp} }, OutcomeUsedUp, "refused used_up", false},
 		{"the store is away", func(f *fixture, _ *Attempt) { f.clicks.spendErr = ErrUnavailable }, OutcomeUnavailable, "", false},
 		{"not confirmed by replicas", func(f *fixture, _ *Attempt) { f.clicks.spendErr = ErrNotConfirmed }, OutcomeUnavailable, "", false},
 	}

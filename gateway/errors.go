@@ -72,6 +72,9 @@ var (
 	// ErrRecord comes with ErrUnavailable where Redis did answer, with a record
 	// that this version does not understand.
 	ErrRecord = errors.New("unknown record")
+	// ErrCounted comes with ErrUnavailable where a click was counted and cannot be
+	// delivered, because the rest of its link cannot be read.
+	ErrCounted = errors.New("the click was counted")
 	// ErrCursor means that a cursor was not made by this listing.
 	ErrCursor = errors.New("not a cursor of this listing")
 	// ErrNotConfirmed means that a change was made, but that fewer replicas than

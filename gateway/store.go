@@ -134,10 +134,12 @@ type ClickStore interface {
 	// Admit judges the click in one atomic script and, where it admits a GET or
 	// POST, counts it and appends its event in the same script. A link that has
 	// ended, or never was, is an outcome, not an error. Nothing is counted of a
-	// link that needs confirmation.
+	// link that needs confirmation. What is not admitted leaves no event: the caller
+	// notes what is worth one. ErrCounted says that the click was counted although
+	// there is an error.
 	Admit(ctx context.Context, a Attempt) (Admission, error)
 	// Spend judges the click again and spends it, in one atomic script, once for
-	// each nonce within the window.
+	// each nonce within the window. A refusal leaves no event, as with Admit.
 	Spend(ctx context.Context, a Attempt, nonce string, window time.Duration) (Spent, error)
 	// Note appends the event of a click whose outcome was not known to Admit.
 	Note(ctx context.Context, a Attempt, k EventKind, o Outcome) error

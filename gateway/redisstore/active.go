@@ -22,13 +22,12 @@ func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	for p := range batches {
 		batches[p].keys = []string{s.keys.active(p)}
 	}
-	replies, err := runAll(ctx, s.client.rest, s.scripts.active, batches)
-	if err != nil {
+	if err := runAll(ctx, s.client.rest, s.scripts.active, true, batches); err != nil {
 		return 0, unavailable("count live links", err)
 	}
 	var total int64
-	for _, v := range replies {
-		n, ok := v.(int64)
+	for _, b := range batches {
+		n, ok := b.reply.(int64)
 		if !ok {
 			return 0, unavailable("count live links", gateway.ErrRecord)
 		}
@@ -47,16 +46,16 @@ func (s *Store) Dropped(ctx context.Context) (_ int64, err error) {
 		return 0, err
 	}
 	pipe := s.client.rest.Pipeline()
-	streams := make([]*redis.XInfoStreamCmd, partitions)
-	for p := range streams {
-		streams[p] = pipe.XInfoStream(ctx, s.keys.clicks(p))
+	var streams []*redis.XInfoStreamCmd
+	for p := range partitions {
+		streams = append(streams, pipe.XInfoStream(ctx, s.keys.clicks(p)), pipe.XInfoStream(ctx, s.keys.refusals(p)))
 	}
 	_, _ = pipe.Exec(ctx) // The errors are in the commands.
 	var total int64
 	for _, stream := range streams {
 		info, err := stream.Result()
 		if redis.HasErrorPrefix(err, "no such key") {
-			continue // No link of that partition has been issued yet.
+			continue // Nothing of that kind has happened in that partition yet.
 		}
 		if err != nil {
 			return 0, unavailable("count dropped events", err)

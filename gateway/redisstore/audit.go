@@ -15,9 +15,10 @@ import (
 	"keyhole/gateway"
 )
 
-// streams is how many streams of events there are: one of operators' and one of
-// clicks' in each partition.
-const streams = 2 * partitions
+// streams is how many streams of events there are: one of operators', one of
+// downloads' and one of refusals' in each partition. Their order is that of the
+// places in a cursor.
+const streams = 3 * partitions
 
 // feed is where a page of the audit feed begins: in each stream after, or before
 // where the newest come first, an entry of its own. One place for all of them
@@ -195,8 +196,9 @@ func (s *Store) walkStreams(f *feed) walk {
 		m.before = func(a, b string) bool { return a < b }
 	}
 	for p := range partitions {
-		for i, key := range []string{s.keys.operations(p), s.keys.clicks(p)} {
-			m.sources = append(m.sources, &source{partition: 2*p + i, stream: key, after: f.places[2*p+i]})
+		for i, key := range []string{s.keys.operations(p), s.keys.clicks(p), s.keys.refusals(p)} {
+			number := streams/partitions*p + i
+			m.sources = append(m.sources, &source{partition: number, stream: key, after: f.places[number]})
 		}
 	}
 	return walk{m}
@@ -268,12 +270,15 @@ func eventEntry(src *source, v any) (entry, error) {
 	}
 	var event gateway.Event
 	var err error
-	if src.partition%2 == 0 {
+	if src.partition%(streams/partitions) == 0 {
 		var o operation
 		o, err = parseOperation(ms, seq, record)
 		event = o.Event
 	} else {
 		event, err = parseStreamed(ms, record)
+	}
+	if err == nil && partition(event.Link) != src.partition/(streams/partitions) {
+		err = errOtherReply // A link's events are in the streams of its partition.
 	}
 	position := string(operationAt(ms, seq)) + string([]byte{byte(src.partition)}) //nolint:gosec // Under streams.
 	return entry{id: event.Link, position: position, event: event}, err

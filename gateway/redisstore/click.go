@@ -51,7 +51,11 @@ func (s *Store) admit(ctx context.Context, a *gateway.Attempt, begun time.Time) 
 	if j.err != nil {
 		return gateway.Admission{}, j.err
 	}
-	return admissionOf(j.answer, a.ID)
+	admission, err := admissionOf(j.answer, a.ID)
+	if err != nil && admission.Outcome == gateway.OutcomeRedirected && a.Method != "HEAD" {
+		err = errors.Join(gateway.ErrCounted, err)
+	}
+	return admission, err
 }
 
 // ask packs what lua/admit.lua is asked of a click, in one allocation.
@@ -136,8 +140,13 @@ func (s *Store) Note(ctx context.Context, a gateway.Attempt, k gateway.EventKind
 	if err != nil {
 		return unavailable("note", err)
 	}
-	v, err := run(ctx, s.client.clicks, s.scripts.note, false, s.clickKeys(a.ID),
-		a.ID[:], packAddress(a.Address), s.mostEvents(), what)
+	stream, most := s.keys.clicks(partition(a.ID)), s.mostEvents()
+	if k != gateway.EventRedirected {
+		stream, most = s.keys.refusals(partition(a.ID)), s.mostRefusals()
+	}
+	v, err := run(ctx, s.client.clicks, s.scripts.note, false,
+		[]string{s.keys.link(a.ID), s.keys.history(a.ID), stream},
+		a.ID[:], packAddress(a.Address), most, what)
 	if err != nil {
 		return unavailable("note", err)
 	}
@@ -147,12 +156,15 @@ func (s *Store) Note(ctx context.Context, a gateway.Attempt, k gateway.EventKind
 	return nil
 }
 
-// clickKeys are the keys that every script of a click has.
-func (s *Store) clickKeys(id gateway.ID) []string {
-	return []string{s.keys.link(id), s.keys.history(id), s.keys.clicks(partition(id))}
-}
-
-// mostEvents is the most events of clicks that one partition keeps.
+// mostEvents is the most downloads that the stream of one partition keeps.
 func (s *Store) mostEvents() int {
 	return (s.options.MaxClickEvents + partitions - 1) / partitions
+}
+
+// refusalsShare is how many downloads are kept for each other event.
+const refusalsShare = 4
+
+// mostRefusals is the most other events that the stream of one partition keeps.
+func (s *Store) mostRefusals() int {
+	return (s.mostEvents() + refusalsShare - 1) / refusalsShare
 }

@@ -10,9 +10,12 @@ import (
 	"keyhole/gateway"
 )
 
-// keptClicks is how many of its clicks' events a link shows. The script keeps
-// a few more before it cuts.
-const keptClicks = 100
+// A link shows its last keptDownloads downloads and its last keptOthers refusals,
+// pages and failures. lua/event.lua keeps a few more before it cuts.
+const (
+	keptDownloads = 100
+	keptOthers    = 32
+)
 
 // Events implements gateway.Store: operators' events, all within retention, and
 // the last clicks, joined by time.
@@ -92,10 +95,9 @@ func (p eventPosition) cursor(cursors *sealer, id gateway.ID) string {
 // clicksOf reads the list of a history's clicks and returns those that are
 // still to be shown, newest first.
 func clicksOf(id gateway.ID, list []any, from eventPosition) ([]gateway.Event, error) {
-	list = list[max(len(list)-keptClicks, 0):]
-	var events []gateway.Event
-	same := 0
-	for _, v := range list {
+	var kept []gateway.Event // newest first
+	downloads, others := 0, 0
+	for _, v := range slices.Backward(list) {
 		record, ok := v.(string)
 		if !ok {
 			return nil, gateway.ErrRecord
@@ -104,16 +106,31 @@ func clicksOf(id gateway.ID, list []any, from eventPosition) ([]gateway.Event, e
 		if err != nil {
 			return nil, err
 		}
-		at := c.Time.UnixMilli()
-		if from.clicks >= 0 && at == from.time {
-			same++
+		count, most := &others, keptOthers
+		if c.Kind == gateway.EventRedirected {
+			count, most = &downloads, keptDownloads
 		}
-		if from.clicks < 0 || at < from.time || at == from.time && same <= from.clicks {
-			events = append(events, c.Event)
+		if *count++; *count <= most {
+			kept = append(kept, c.Event)
 		}
 	}
-	slices.Reverse(events)
-	return events, nil
+	if from.clicks < 0 {
+		return kept, nil
+	}
+	same := 0
+	for _, e := range kept {
+		if e.Time.UnixMilli() == from.time {
+			same++
+		}
+	}
+	// Of the millisecond where the page before ended, the oldest are left.
+	return slices.DeleteFunc(kept, func(e gateway.Event) bool {
+		at := e.Time.UnixMilli()
+		if at == from.time {
+			same--
+		}
+		return at > from.time || at == from.time && same >= from.clicks
+	}), nil
 }
 
 // operationsOf reads time, sequence and value in turn.

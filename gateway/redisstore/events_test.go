@@ -65,7 +65,10 @@ func testEvents(t *testing.T, g target) {
 		t.Fatalf("revoke: %v", err)
 	}
 	click("HEAD", "192.0.2.2")
-	click("GET", "192.0.2.3")
+	refused := gateway.Attempt{ID: link.ID, Method: "GET", Address: "192.0.2.3"}
+	if err := s.Note(t.Context(), refused, gateway.EventRefused, gateway.OutcomeRevoked); err != nil {
+		t.Fatalf("refuse: %v", err)
+	}
 	want := []string{
 		`refused revoked GET  "" 192.0.2.3`,
 		fmt.Sprintf(`revoked   bob %q t`, reason),

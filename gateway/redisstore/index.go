@@ -88,12 +88,11 @@ func (s *Store) fetchTerm(ctx context.Context, term string, sources []*source, n
 			args: []any{term, newest, n + 1},
 		}
 	}
-	replies, err := runAll(ctx, s.client.rest, s.scripts.page, batches)
-	if err != nil {
+	if err := runAll(ctx, s.client.rest, s.scripts.page, true, batches); err != nil {
 		return err
 	}
-	for i, v := range replies {
-		packed, ok := v.(string)
+	for i, b := range batches {
+		packed, ok := b.reply.(string)
 		if !ok || len(packed)%entryWidth != 0 {
 			return fmt.Errorf("%w: page of a term", gateway.ErrRecord)
 		}
@@ -188,6 +187,9 @@ func (s *Store) fetchNames(ctx context.Context, first, end string, sources []*so
 				return fmt.Errorf("%w: name in an index", gateway.ErrRecord)
 			}
 			entries[j] = entry{id: gateway.ID([]byte(name[len(name)-16:])), position: name}
+			if partition(entries[j].id) != sources[i].partition || name < first || name >= end {
+				return errOtherReply // Not of the index that was asked.
+			}
 		}
 		sources[i].read(entries)
 	}

@@ -302,29 +302,6 @@ type answer string
 func (a answer) Error() string { return string(a) }
 func (answer) RedisError()     {}
 
-// scripted is a hook that answers pipelines without a server.
-type scripted struct {
-	answers []error // of each pipeline, nil: success
-	verbs   []any   // that the pipelines asked with
-}
-
-func (*scripted) DialHook(next redis.DialHook) redis.DialHook          { return next }
-func (*scripted) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
-
-func (s *scripted) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(_ context.Context, cmds []redis.Cmder) error {
-		var err error
-		if len(s.verbs) < len(s.answers) {
-			err = s.answers[len(s.verbs)]
-		}
-		s.verbs = append(s.verbs, cmds[0].Args()[0])
-		for _, cmd := range cmds {
-			cmd.SetErr(err)
-		}
-		return err
-	}
-}
-
 // panicking is a hook that panics in place of every call.
 type panicking struct{}
 
@@ -375,33 +352,6 @@ func TestPanic(t *testing.T) {
 	}
 	if text := log.String(); !strings.Contains(text, "join.go") || strings.Contains(text, "secret-canary") {
 		t.Errorf("logged %s", text)
-	}
-}
-
-// TestRunAllHeals loses the script while a slot is in migration.
-func TestRunAllHeals(t *testing.T) {
-	for name, test := range map[string]struct {
-		answers []error
-		verbs   string
-	}{
-		"nothing":                 {nil, "[evalsha]"},
-		"no script":               {[]error{answer("NOSCRIPT No matching script.")}, "[evalsha eval]"},
-		"migration":               {[]error{answer("TRYAGAIN Multiple keys")}, "[evalsha evalsha]"},
-		"migration, no script":    {[]error{answer("TRYAGAIN a"), answer("NOSCRIPT b")}, "[evalsha evalsha eval]"},
-		"no script, in migration": {[]error{answer("NOSCRIPT a"), answer("TRYAGAIN b")}, "[evalsha eval evalsha]"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
-			t.Cleanup(func() { _ = c.Close() })
-			hook := &scripted{answers: test.answers}
-			c.AddHook(hook)
-			if _, err := runAll(t.Context(), c, script{source: "s", digest: "d"}, make([]batch, 2)); err != nil {
-				t.Errorf("run: %v", err)
-			}
-			if got := fmt.Sprint(hook.verbs); got != test.verbs {
-				t.Errorf("asked with %s, not %s", got, test.verbs)
-			}
-		})
 	}
 }
 

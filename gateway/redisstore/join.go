@@ -47,6 +47,7 @@ type joined struct {
 	link, history string // keys
 	asked, event  string // arguments, as lua/admit.lua has them
 	begun         time.Time
+	callID        string // of the call, if the click is its first
 
 	answer string
 	err    error
@@ -202,9 +203,10 @@ func (q *joiner) settle(batch []*joined) {
 
 // joinedCall builds the one call for a batch: EVALSHA and a digest, or EVAL and a
 // source. Arguments are given by their addresses: as values each would be
-// allocated.
+// allocated. The identifier of the call is kept with its first click.
 func (s *Store) joinedCall(ctx context.Context, verb, what string, batch []*joined) *redis.StringSliceCmd {
-	args := make([]any, 0, 4+5*len(batch))
+	batch[0].callID = newCallID()
+	args := make([]any, 0, 5+5*len(batch))
 	args = append(args, verb, what, 3*len(batch))
 	for _, j := range batch {
 		args = append(args, &j.link, &j.history, &s.streams[j.partition])
@@ -213,6 +215,7 @@ func (s *Store) joinedCall(ctx context.Context, verb, what string, batch []*join
 	for _, j := range batch {
 		args = append(args, &j.asked, &j.event)
 	}
+	args = append(args, &batch[0].callID)
 	return redis.NewStringSliceCmd(ctx, args...)
 }
 
@@ -294,14 +297,14 @@ func (s *Store) settleCall(ctx context.Context, call *redis.StringSliceCmd, batc
 	if redis.HasErrorPrefix(err, "TRYAGAIN") {
 		return false
 	}
-	if err == nil && len(answers) != len(batch) {
-		err = gateway.ErrRecord
+	if err == nil && (len(answers) != 1+len(batch) || answers[0] != batch[0].callID) {
+		err = errOtherReply
 	}
 	for i, j := range batch {
 		if err != nil {
 			j.settle("", err)
 		} else {
-			j.settle(answers[i], nil)
+			j.settle(answers[1+i], nil)
 		}
 	}
 	return true
@@ -318,10 +321,9 @@ func (s *Store) sendAlone(ctx context.Context, batch []*joined) {
 				v, err = run(ctx, s.client.clicks, s.scripts.admit, false,
 					[]string{j.link, j.history, s.streams[j.partition]}, s.mostEvents(), j.asked, j.event)
 			})
-			r := replyOf(v)
-			answer := r.text()
-			if err = errors.Join(panicked, err); err == nil {
-				err = r.err
+			answer, ok := v.(string)
+			if err = errors.Join(panicked, err); err == nil && !ok {
+				err = gateway.ErrRecord
 			}
 			j.settle(answer, err)
 		})

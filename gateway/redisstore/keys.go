@@ -65,9 +65,14 @@ func (k keys) retry(name string) string { return k.prefix + ":retry:" + name }
 // is trimmed by age as it is written.
 func (k keys) operations(p int) string { return k.in(p, "ops") }
 
-// clicks is a stream: clicks' events of a partition's links. No TTL; it is
+// clicks is a stream: downloads' events of a partition's links. No TTL; it is
 // trimmed by number as it is written.
 func (k keys) clicks(p int) string { return k.in(p, "clicks") }
+
+// refusals is a stream: the events of a partition's links that are no downloads:
+// refusals, pages and failures. It is apart from clicks so that no number of them
+// displaces a download. No TTL; it is trimmed by number as it is written.
+func (k keys) refusals(p int) string { return k.in(p, "refusals") }
 
 // active is a hash: how many links are live, and how many of them expire in
 // which minute, laid out in lua/live.lua. No TTL; it shrinks as it is read.

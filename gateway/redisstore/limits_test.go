@@ -49,16 +49,19 @@ func attempt(tb testing.TB, s *redisstore.Store, a gateway.Attempt) gateway.Admi
 	if err != nil {
 		tb.Fatalf("admit: %v", err)
 	}
+	noteRefusal(tb, s, a, admission.Outcome)
 	return admission
 }
 
 // spend posts a form and returns what came of it.
 func spend(tb testing.TB, s *redisstore.Store, id gateway.ID, nonce string) gateway.Spent {
 	tb.Helper()
-	spent, err := s.Spend(tb.Context(), gateway.Attempt{ID: id, Method: "POST", Address: "203.0.113.9"}, nonce, window)
+	a := gateway.Attempt{ID: id, Method: "POST", Address: "203.0.113.9"}
+	spent, err := s.Spend(tb.Context(), a, nonce, window)
 	if err != nil {
 		tb.Fatalf("spend: %v", err)
 	}
+	noteRefusal(tb, s, a, spent.Outcome)
 	return spent
 }
 

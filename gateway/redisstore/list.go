@@ -126,13 +126,12 @@ func (s *Store) fetch(ctx context.Context, entries []entry) ([]found, error) {
 			batches[b].keys = append(batches[b].keys, s.keys.link(entries[i].id), s.keys.history(entries[i].id))
 		}
 	}
-	replies, err := runAll(ctx, s.client.rest, s.scripts.read, batches)
-	if err != nil {
+	if err := runAll(ctx, s.client.rest, s.scripts.read, true, batches); err != nil {
 		return nil, err
 	}
 	all := make([]found, len(entries))
-	for b, v := range replies {
-		r := replyOf(v)
+	for b := range batches {
+		r := replyOf(batches[b].reply)
 		now := r.number()
 		for _, i := range order[b] {
 			seen := r.view(now)

@@ -87,7 +87,7 @@ func (s *Store) look(ctx context.Context, c redis.UniversalClient) error {
 		asked, p := askNode(ctx, pipe), s.askPreparation(ctx, pipe)
 		// Without keys the script of clicks does nothing, and the server knows it from
 		// here on: the first click is not one round trip longer than the others.
-		pipe.Do(ctx, s.scripts.admit.call("eval", s.scripts.admit.source, nil, nil)...)
+		pipe.Do(ctx, s.scripts.admit.call("eval", s.scripts.admit.source, "", nil, nil)...)
 		_, err := pipe.Exec(ctx)
 		info, inspected = asked.read(err)
 		prepared = s.prepareFrom(p, err)
@@ -131,6 +131,7 @@ type preparation struct {
 	partitions *redis.StringCmd
 	cursors    *redis.StringCmd
 	horizon    *redis.Cmd
+	horizonID  string // of the call
 }
 
 // askPreparation puts the commands into a pipeline. They write, so that a server
@@ -140,15 +141,16 @@ func (s *Store) askPreparation(ctx context.Context, pipe redis.Pipeliner) *prepa
 	key := make([]byte, cursorKeyLength)
 	_, _ = rand.Read(key) // It never fails.
 	raise := s.lives.Load().horizon()
-	sc := s.scripts.horizon
+	sc, id := s.scripts.horizon, newCallID()
 	written := []redis.Cmder{
 		pipe.SetNX(ctx, s.keys.partitions(), partitions, 0),
 		pipe.SetNX(ctx, s.keys.cursors(), key, 0),
 	}
 	p := &preparation{
+		horizonID:  id,
 		partitions: pipe.Get(ctx, s.keys.partitions()),
 		cursors:    pipe.Get(ctx, s.keys.cursors()),
-		horizon:    pipe.Do(ctx, sc.call("eval", sc.source, []string{s.keys.horizon()}, []any{raise})...),
+		horizon:    pipe.Do(ctx, sc.call("eval", sc.source, id, []string{s.keys.horizon()}, []any{raise})...),
 	}
 	p.all = append(written, p.partitions, p.cursors, p.horizon)
 	return p
@@ -185,7 +187,11 @@ func (s *Store) prepareFrom(p *preparation, ended error) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := s.clockOf(p.horizon.Val()); err != nil {
+	horizon, err := replyTo(p.horizonID, p.horizon.Val())
+	if err != nil {
+		return err
+	}
+	if _, _, err := s.clockOf(horizon); err != nil {
 		return err
 	}
 	s.cursors.Store(cursors)

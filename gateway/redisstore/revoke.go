@@ -131,10 +131,10 @@ func (s *Store) endAll(ctx context.Context, ids []gateway.ID, reason string, by 
 		}
 		batches = append(batches, b)
 	}
-	replies, err := s.writeAll(ctx, batches)
+	err := s.writeAll(ctx, batches)
 	ended := 0
-	for _, v := range replies {
-		letters, _ := v.(string) // Nil where that batch failed.
+	for _, b := range batches {
+		letters, _ := b.reply.(string) // Nil where that batch failed.
 		for _, letter := range letters {
 			switch letter {
 			case 'r', 'u':
@@ -147,26 +147,27 @@ func (s *Store) endAll(ctx context.Context, ids []gateway.ID, reason string, by 
 	return ended, err
 }
 
-// writeAll executes the script of bulk revocations once for each batch. With an
-// error it returns the replies of those that did not fail.
-func (s *Store) writeAll(ctx context.Context, batches []batch) ([]any, error) {
+// writeAll executes the script of bulk revocations once for each batch and keeps
+// the reply of each that was executed, also where another failed. A batch is never
+// sent again by itself: what it has ended would not be counted.
+func (s *Store) writeAll(ctx context.Context, batches []batch) error {
 	if s.options.WaitReplicas == 0 {
-		return runAll(ctx, s.client.rest, s.scripts.revokeAll, batches)
+		return runAll(ctx, s.client.rest, s.scripts.revokeAll, false, batches)
 	}
-	replies, errs := make([]any, len(batches)), make([]error, len(batches))
 	var working sync.WaitGroup
 	for worker := range bulkParallel {
 		working.Go(func() {
 			for i := worker; i < len(batches); i += bulkParallel {
-				replies[i], errs[i] = s.write(ctx, s.client.rest, s.scripts.revokeAll, true, batches[i].keys, batches[i].args...)
+				b := &batches[i]
+				b.reply, b.err = s.write(ctx, s.client.rest, s.scripts.revokeAll, false, b.keys, b.args...)
 			}
 		})
 	}
 	working.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return replies, err
+	for i := range batches {
+		if batches[i].err != nil {
+			return batches[i].err
 		}
 	}
-	return replies, nil
+	return nil
 }

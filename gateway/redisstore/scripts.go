@@ -26,6 +26,17 @@ type scripts struct {
 	active, horizon, rights           script
 }
 
+// Every script is the body of a function. What calls it takes the identifier of
+// the call off the arguments and returns it beside the script's reply, by which
+// the caller knows that the reply is its own.
+const (
+	scriptHead = "local CALL = table.remove(ARGV)\nlocal function main()\n"
+	scriptFoot = "end\nreturn {CALL, main()}\n"
+	// flatFoot ends the script of clicks, which puts the identifier before its
+	// answers itself: go-redis reads a flat array of strings with fewer allocations.
+	flatFoot = "end\nreturn main()\n"
+)
+
 // compile joins each script from the parts that it is made of.
 func compile() (scripts, error) {
 	var s scripts
@@ -49,12 +60,18 @@ func compile() (scripts, error) {
 		&s.horizon:   {"codec", "horizon"},
 		&s.rights:    {"rights"},
 	} {
+		target.source = scriptHead
 		for _, part := range parts {
 			text, err := sources.ReadFile("lua/" + part + ".lua")
 			if err != nil {
 				return scripts{}, fmt.Errorf("read a script: %w", err)
 			}
 			target.source += string(text)
+		}
+		if target == &s.admit {
+			target.source += flatFoot
+		} else {
+			target.source += scriptFoot
 		}
 		sum := sha1.Sum([]byte(target.source)) //nolint:gosec // Redis names scripts by their SHA-1.
 		target.digest = hex.EncodeToString(sum[:])

@@ -27,7 +27,10 @@ func (s *Store) Spend(ctx context.Context, a gateway.Attempt, nonce string, wind
 		return gateway.Spent{}, err
 	}
 	v, err := s.write(ctx, s.client.clicks, s.scripts.spend, false,
-		append(s.clickKeys(a.ID), s.keys.spent(a.ID), s.keys.active(partition(a.ID))),
+		[]string{
+			s.keys.link(a.ID), s.keys.history(a.ID), s.keys.clicks(partition(a.ID)),
+			s.keys.spent(a.ID), s.keys.active(partition(a.ID)),
+		},
 		a.ID[:], "p", packAddress(a.Address), s.mostEvents(), packClient(a.Client), nonce,
 		window.Milliseconds(), s.retention())
 	if err != nil {

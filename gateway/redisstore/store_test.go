@@ -200,11 +200,26 @@ func get(tb testing.TB, s *redisstore.Store, id gateway.ID) gateway.Link {
 // admit clicks and returns the outcome.
 func admit(tb testing.TB, s *redisstore.Store, id gateway.ID, method string) gateway.Outcome {
 	tb.Helper()
-	admission, err := s.Admit(tb.Context(), gateway.Attempt{ID: id, Method: method, Address: "203.0.113.9"})
-	if err != nil {
-		tb.Fatalf("admit: %v", err)
+	return attempt(tb, s, gateway.Attempt{ID: id, Method: method, Address: "203.0.113.9"}).Outcome
+}
+
+// noteRefusal writes the event of what the store left to its caller, as the service
+// does.
+func noteRefusal(tb testing.TB, s *redisstore.Store, a gateway.Attempt, o gateway.Outcome) {
+	tb.Helper()
+	kind := gateway.EventRefused
+	switch o {
+	case "", gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomeNotFound:
+		return
+	case gateway.OutcomePage:
+		kind = gateway.EventPage
 	}
-	return admission.Outcome
+	if a.Method == "HEAD" {
+		return
+	}
+	if err := s.Note(tb.Context(), a, kind, o); err != nil {
+		tb.Fatalf("note %s: %v", o, err)
+	}
 }
 
 // equal fails the test unless got is want, field by field.

@@ -49,7 +49,8 @@ func (s *Store) write(ctx context.Context, c redis.UniversalClient, sc script, a
 
 // writeTo executes a script on one node and waits for its replicas. WAIT answers
 // for the writes of its own connection, and at once where there were none: so
-// both go over one, which is never exchanged for another between them.
+// both go over one, which is never exchanged for another between them. With
+// gateway.ErrNotConfirmed the script was executed, and its reply is returned too.
 func (s *Store) writeTo(ctx context.Context, node *redis.Client, asking bool, sc script, keys []string, args []any) (any, error) {
 	conn := node.Conn()
 	defer func() { _ = conn.Close() }()
@@ -75,10 +76,10 @@ func (s *Store) writeTo(ctx context.Context, node *redis.Client, asking bool, sc
 	_ = conn.Process(ctx, once{wait}) // The error is in the command.
 	have, err := wait.Int()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
+		return reply, fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
 	}
 	if have < s.options.WaitReplicas {
-		return nil, fmt.Errorf("%w: %d of %d replicas have it", gateway.ErrNotConfirmed, have, s.options.WaitReplicas)
+		return reply, fmt.Errorf("%w: %d of %d replicas have it", gateway.ErrNotConfirmed, have, s.options.WaitReplicas)
 	}
 	return reply, nil
 }

@@ -18,7 +18,7 @@
 -- does not understand.
 local head = redis.call('LINDEX', KEYS[2], 0)
 local link = redis.call('GET', KEYS[1])
-if link and not known(link) or head and not known(head) then
+if link and not known_permission(link) or head and not known_history(head) then
   return {'?'}
 end
 if not head or int(head, 21, 6) <= now then

@@ -20,10 +20,22 @@ local VERSION = 1
 local call, attempt = redis.call, redis.pcall
 local byte, char, sub = string.byte, string.char, string.sub
 
--- Whether a permission or history is of a version that these scripts know.
-local function known(record)
+-- Whether a permission or a history is of a version that these scripts know, and
+-- at least as long as what they read of it. One that is cut short is refused like
+-- one of another version: to read on behind its end would be an error, which fails
+-- all links of a call.
+local function known_version(record)
   local version = byte(record, 1)
   return version == 1 or version == 2
+end
+local function known_permission(record)
+  if not known_version(record) or #record < 19 then
+    return false
+  end
+  return byte(record, 1) == 1 or #record >= 26 and #record >= 26 + byte(record, 25) * 256 + byte(record, 26)
+end
+local function known_history(record)
+  return known_version(record) and #record >= 41
 end
 
 -- Reads a number of 2 to 7 bytes.

@@ -6,7 +6,7 @@
 local function revoke(permission, history, operations, account, id, retention, age, why, fields)
   local head = redis.call('LINDEX', history, 0)
   local link = redis.call('GET', permission)
-  if link and not known(link) or head and not known(head) then
+  if link and not known_permission(link) or head and not known_history(head) then
     return '?'
   end
   if not head or int(head, 21, 6) <= now then

@@ -1,21 +1,23 @@
 -- Part of the scripts that append a click's event: to the link's own list,
--- behind the history, and to the partition's stream; to neither where there is
--- no history. The stream's events are: id (16 bytes), kind, method and outcome (a
+-- behind the history, and to the partition's stream. The stream's events are: id (16 bytes), kind, method and outcome (a
 -- letter each), and client address as it is kept. clicks is packed as a permission
 -- has it (5 bytes).
-local KEEP, SLACK = 100, 32
+-- The list keeps the last KEEP events, of which at most OTHERS are no downloads:
+-- so the last 100 downloads are always there. note.lua sees to OTHERS.
+local KEEP, OTHERS, SLACK = 132, 32, 32
 local RECORD, FIELD = char(VERSION), tostring(VERSION) -- numbers are slow arguments
 local stamp, cutting = pack(now, 6), time[2] % 64 == 0
 
--- Returns false where the stream is none.
+-- Returns false, with nothing written, where the stream is none.
 local function append(history, stream, event, clicks, most)
+  local added = attempt('XADD', stream, '*', FIELD, event)
+  if type(added) == 'table' and added.err then
+    if string.find(added.err, '^WRONGTYPE') then
+      return false
+    end
+    error(added)
+  end
   local length = call('RPUSHX', history, RECORD .. sub(event, 17, 19) .. stamp .. clicks .. sub(event, 20))
-  if length == 0 then
-    return true
-  end
-  if type(attempt('XADD', stream, '*', FIELD, event)) == 'table' then
-    return false
-  end
   if length > 1 + KEEP + SLACK then
     -- The history is the head of its list: lifted off for the cut. Cutting a
     -- few dozen at a time keeps this off the usual click.
@@ -38,5 +40,5 @@ local function clicks_at_end(history, head)
     return sub(head, 27, 31)
   end
   local newest = call('LINDEX', history, -1)
-  return newest and newest ~= head and sub(newest, 11, 15) or pack(0, 5)
+  return newest and newest ~= head and #newest >= 15 and sub(newest, 11, 15) or pack(0, 5)
 end

@@ -11,7 +11,7 @@ local head = table.remove(list, 1)
 if not head then
   return {'n'}
 end
-if not known(head) then
+if not known_history(head) then
   return {'?'}
 end
 if int(head, 21, 6) <= now then

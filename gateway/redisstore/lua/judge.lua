@@ -8,9 +8,10 @@
 -- up: then it lives on for grants alone. What is rare is not a function of its own:
 -- each would be made anew by every call of the script.
 local NEVER = '\0\0\0\0\0\0'
+local FOUR, SIX = byte('46', 1, 2)
 
 local function judge(link, head, history, client, from)
-  if link and not known(link) or head and not known(head) then
+  if link and not known_permission(link) or head and not known_history(head) then
     return '?'
   end
   -- What has no history could not be revoked, so it is not admitted either.
@@ -44,6 +45,10 @@ local function judge(link, head, history, client, from)
     local allowed, i = prefixes == '', 1
     while i <= #prefixes and not allowed do
       local family, bits = byte(prefixes, i, i + 1)
+      local size = family == FOUR and 4 or family == SIX and 16
+      if not size or not bits or bits > 8 * size or i + 1 + size > #prefixes then
+        return '?'
+      end
       local rest = bits % 8
       local whole = (bits - rest) / 8
       if family == byte(client, from) and
@@ -52,7 +57,7 @@ local function judge(link, head, history, client, from)
         allowed = rest == 0 or math.floor(byte(prefixes, i + 2 + whole) / cut) ==
           math.floor(byte(client, from + 1 + whole) / cut)
       end
-      i = i + (family == byte('4') and 6 or 18)
+      i = i + 2 + size
     end
     if not allowed then
       return 'a', clicks

@@ -1,6 +1,6 @@
--- Appends the event of a click whose outcome was not known to the script that
--- judged it.
--- KEYS  1 permission, 2 history, 3 stream of clicks' events
+-- Appends the event of a request whose outcome was not known to the script that
+-- judged it, or that the script leaves to its caller: a refusal, a page, a failure.
+-- KEYS  1 permission, 2 history, 3 stream of the event's kind
 -- ARGV  1 id (16 bytes), 2 client address as it is kept, 3 the most events that
 --       the stream keeps, 4 kind, method and outcome (3 bytes)
 -- Returns 1, or 0 where the link is not known any more, or ? for a record that
@@ -10,8 +10,21 @@ if not head then
   return 0
 end
 local link = call('GET', KEYS[1])
-if not known(head) or link and not known(link) then
+if not known_history(head) or link and not known_permission(link) then
   return '?'
+end
+if sub(ARGV[4], 1, 1) ~= 'd' and call('LINDEX', KEYS[2], OTHERS) then
+  -- What is no download makes room for itself among its own kind, so that it
+  -- displaces no download.
+  local oldest, others = nil, 0
+  for _, event in ipairs(call('LRANGE', KEYS[2], 1, -1)) do
+    if sub(event, 2, 2) ~= 'd' then
+      oldest, others = oldest or event, others + 1
+    end
+  end
+  if others >= OTHERS then
+    call('LREM', KEYS[2], 1, oldest)
+  end
 end
 local clicks = link and sub(link, 15, 19) or clicks_at_end(KEYS[2], head)
 return append(KEYS[2], KEYS[3], ARGV[1] .. ARGV[4] .. ARGV[2], clicks, ARGV[3]) and 1 or '?'

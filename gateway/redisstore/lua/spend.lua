@@ -6,7 +6,8 @@
 --       has it, 6 nonce, '' for none, 7 resume window in ms, 8 retention in ms
 -- Returns {outcome code} of a refusal; {d, now, end of the grant} of a click that
 -- is spent; w instead of d where the nonce has spent one within the window.
--- The last click marks the link used up, and leaves its permission for grants.
+-- The last click marks the link used up, and leaves its permission for grants. A
+-- refusal leaves no event here: the caller decides which are worth one.
 local id, address, most, nonce, window = ARGV[1], ARGV[3], ARGV[4], ARGV[6], tonumber(ARGV[7])
 
 local link = call('GET', KEYS[1])
@@ -29,10 +30,6 @@ if used or max > 0 and int(clicks, 1, 5) >= max then
   refused = 'u'
 end
 if refused then
-  if refused ~= 'n' and refused ~= '?' and
-    not append(KEYS[2], KEYS[3], id .. 'xp' .. refused .. address, clicks, most) then
-    refused = '?'
-  end
   return {refused}
 end
 

@@ -21,6 +21,7 @@ type Proxy struct {
 	Opened   atomic.Int64           // connections that clients have opened
 	Delay    atomic.Int64           // of every reply, in nanoseconds
 	Silent   atomic.Bool            // takes what is sent and passes nothing on, either way
+	Double   atomic.Int64           // before one of so many scripts the last reply is sent again; 0: never
 	Behind   atomic.Bool            // keeps from replicas what their master sends: hang up afterwards
 
 	mu    sync.Mutex
@@ -74,14 +75,27 @@ func (p *Proxy) open(down net.Conn) {
 	p.conns[down], p.conns[up] = struct{}{}, struct{}{}
 	p.mu.Unlock()
 	var keep, replicates atomic.Bool
+	var scripts int64
+	var last atomic.Pointer[[]byte]
+	answers := p.late(down)
 	go p.carry(up, down, func(request []byte) verdict {
+		script := bytes.Contains(request, []byte("eval"))
+		if often := p.Double.Load(); often > 0 && script {
+			if scripts++; scripts%often == 0 && last.Load() != nil {
+				_, _ = answers.Write(*last.Load())
+			}
+		}
 		if bytes.Contains(request, []byte("PSYNC")) {
 			replicates.Store(true)
 		}
-		keep.Store(p.Lose.Load() && bytes.Contains(request, []byte("eval")))
+		keep.Store(p.Lose.Load() && script)
 		return pass
 	})
-	go p.carry(p.late(down), up, func([]byte) verdict {
+	go p.carry(answers, up, func(reply []byte) verdict {
+		if p.Double.Load() > 0 {
+			copied := bytes.Clone(reply)
+			last.Store(&copied)
+		}
 		switch {
 		case keep.Load():
 			p.Lost.Add(1)
@@ -105,6 +119,7 @@ const (
 // late returns what writes to conn after the delay, in order.
 func (p *Proxy) late(conn net.Conn) io.WriteCloser {
 	parts := make(chan part, 1024)
+	w := &lateWriter{p: p, parts: parts}
 	go func() {
 		defer func() { _ = conn.Close() }()
 		for part := range parts {
@@ -114,7 +129,7 @@ func (p *Proxy) late(conn net.Conn) io.WriteCloser {
 			_, _ = conn.Write(part.text)
 		}
 	}()
-	return &lateWriter{p, parts}
+	return w
 }
 
 // part is what is to be written, and when.
@@ -125,17 +140,30 @@ type part struct {
 
 // lateWriter is what late returns.
 type lateWriter struct {
-	p     *Proxy
-	parts chan part
+	p *Proxy
+
+	mu     sync.Mutex
+	parts  chan part
+	closed bool
 }
 
 func (w *lateWriter) Write(text []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return 0, net.ErrClosed
+	}
 	w.parts <- part{time.Now().Add(time.Duration(w.p.Delay.Load())), bytes.Clone(text)}
 	return len(text), nil
 }
 
 func (w *lateWriter) Close() error {
-	close(w.parts)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.closed = true
+		close(w.parts)
+	}
 	return nil
 }
 
