@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// bulkBudget is the time that one call of a bulk revocation takes, about.
-const bulkBudget = 2 * time.Second
+// How long one call of a bulk revocation takes, about: once it has found links, and
+// while it looks at links that have ended. Both are below the operator listener's
+// write timeout.
+const (
+	bulkBudget     = 2 * time.Second
+	bulkLookBudget = 15 * time.Second
+)
 
 // Revoke ends a link. It is idempotent: what has ended is returned as it is, and
 // the first reason stays. When it returns without an error, no redirect that
@@ -22,11 +27,11 @@ func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string
 		return Link{}, err
 	}
 	link, changed, err := s.store.Revoke(ctx, id, reason, actor.origin())
-	if err != nil {
-		return Link{}, storeError(err)
-	}
 	if changed {
 		s.metrics.revoked(revokedSingle, 1)
+	}
+	if err != nil {
+		return Link{}, storeError(err)
 	}
 	return link, nil
 }
@@ -39,11 +44,12 @@ type BulkRequest struct {
 	All                            bool // instead of every other
 	Reason                         string
 	DryRun                         bool // only counts
+	Cursor                         string
 }
 
 // RevokeAll ends the links in the actor's scope that are selected, used-up ones
-// with live grants too. One call takes about bulkBudget: it is to be repeated
-// until its result is done. When it returns, no redirect by what it has ended
+// with live grants too. One call takes about bulkBudget: it is to be repeated with
+// the result's cursor until there is none. When it returns, no redirect by what it has ended
 // begins later; with an error, the result says what was ended before that.
 func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest) (BulkResult, error) {
 	if err := actor.Allowed(ActionRevoke); err != nil {
@@ -55,7 +61,7 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 	result, err := s.store.RevokeAll(ctx, ListQuery{
 		Bucket: req.Bucket, Prefix: req.Prefix, Key: req.Key, CreatedBy: req.CreatedBy,
 		LabelName: req.LabelName, LabelValue: req.LabelValue, Match: actor.Sees,
-	}, BulkOptions{Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget}, actor.origin())
+	}, BulkOptions{Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget, LookBudget: bulkLookBudget, Cursor: req.Cursor}, actor.origin())
 	s.metrics.revoked(revokedBulk, result.Revoked)
 	if err != nil {
 		return result, storeError(err)

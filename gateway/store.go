@@ -22,10 +22,12 @@ type Store interface {
 	// ErrChanged, ErrNeverValid or a ChangeError.
 	Change(ctx context.Context, id ID, c Change, by Origin) (Link, error)
 	// Revoke ends the link, and tells whether this call ended anything, if only
-	// the grants of a used-up link. What has ended before is returned unchanged.
+	// the grants of a used-up link, also with ErrNotConfirmed. What has ended before
+	// is returned unchanged.
 	Revoke(ctx context.Context, id ID, reason string, by Origin) (link Link, changed bool, err error)
-	// RevokeAll ends every link with a permission that q selects. With an error
-	// the result says what was done before it.
+	// RevokeAll ends every link with a permission that q selects, or answers
+	// ErrCursor. With an error the result says what was done before it. Without one
+	// all that the call has found ended is as certain to stay so as what it ended.
 	RevokeAll(ctx context.Context, q ListQuery, o BulkOptions, by Origin) (BulkResult, error)
 	// Events returns the newest events of one link, newest first, or ErrCursor.
 	Events(ctx context.Context, id ID, cursor string, limit int) (EventList, error)
@@ -86,16 +88,27 @@ type EventList struct {
 type BulkOptions struct {
 	Reason string
 	DryRun bool // only counts
-	// Budget is the time after which the call ends though links may be left, once
-	// it has found any.
+	// Budget is the time after which the call ends though links may be left, once it
+	// has found any, or where it goes on from a Cursor.
 	Budget time.Duration
+	// LookBudget is the time after which it ends in any case; 0: there is no such
+	// time. A call without a cursor looks again at all that has ended, so it needs
+	// more of it than Budget to get on by repetition alone.
+	LookBudget time.Duration
+	Cursor string // where the call goes on; empty: at the beginning
 }
 
 // BulkResult is what became of a bulk revocation.
 type BulkResult struct {
-	Matched int  // links that were selected and had a permission
-	Revoked int  // those of them that this call ended
-	Done    bool // whether all have been looked at
+	Matched int // links that were selected and had a permission
+	Revoked int // those of them that this call ended
+	// Unreadable is how many links with a permission have a record that this version
+	// does not understand: they may be selected, and were not ended.
+	Unreadable int
+	// Done says that all links have been looked at, by this call and those whose
+	// cursors led to it, and that all of them could be read.
+	Done bool
+	Next string // cursor of the next call; empty: all have been looked at
 }
 
 // Change is what becomes of a live link. The zero value changes nothing.

@@ -157,11 +157,13 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 	total := api.Revocation{}
 	p := newProgress(world.stderr)
 	defer p.clear()
-	for !total.Done {
+	for {
 		answer, err := c.RevokeAll(cmd.Context(), request)
 		total.Matched += answer.Matched
 		total.Revoked += answer.Revoked
+		total.Unreadable += answer.Unreadable
 		total.Done = answer.Done
+		request.Cursor = answer.Next
 		if err != nil {
 			err = inFilters(err)
 			if total.Revoked > 0 {
@@ -169,14 +171,23 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 			}
 			return err
 		}
-		if f.dryRun {
-			break // It begins anew each time.
+		if answer.Next == "" || f.dryRun {
+			break
 		}
-		if !total.Done && !f.quiet {
+		if !f.quiet {
 			p.say("%s revoked, going on", links(total.Revoked))
 		}
 	}
 	p.clear()
+	if total.Unreadable > 0 {
+		if !f.dryRun {
+			err = f.print(world, &total)
+		}
+		return errors.Join(err, &hinted{
+			err:  fmt.Errorf("%s could not be read and may be live: a newer version of the service wrote them", links(total.Unreadable)),
+			hint: "repeat the command against a service of that version", code: exitFailed,
+		})
+	}
 	if total.Matched == 0 {
 		return f.nothing(cmd.Context(), world, c)
 	}

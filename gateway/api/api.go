@@ -58,13 +58,18 @@ type RevocationRequest struct {
 	All       bool    `json:"all,omitempty"`
 	Reason    string  `json:"reason,omitempty"`
 	DryRun    bool    `json:"dry_run,omitempty"`
+	Cursor    string  `json:"cursor,omitempty"` // Next of the answer before
 }
 
 // Revocation is the answer of POST /api/v1/revocations.
 type Revocation struct {
-	Matched int  `json:"matched"`
-	Revoked int  `json:"revoked"`
-	Done    bool `json:"done"`
+	Matched int `json:"matched"`
+	Revoked int `json:"revoked"`
+	// Unreadable counts links that may be selected and whose records only a newer
+	// version of the service can read. They were not revoked.
+	Unreadable int    `json:"unreadable,omitempty"`
+	Done       bool   `json:"done"`
+	Next       string `json:"next,omitempty"` // cursor of the next call
 }
 
 // Link is a link as every route shows it. URL holds the token and stands only in

@@ -192,9 +192,9 @@ func (c *Client) Change(ctx context.Context, id string, r api.ChangeRequest) (ap
 }
 
 // RevokeAll ends the links that are selected, or as many as one call does: it is to
-// be repeated until the answer is done.
+// be repeated with the answer's Next as Cursor until there is none.
 func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Revocation, error) {
-	texts := []string{r.Reason}
+	texts := []string{r.Reason, r.Cursor}
 	for _, text := range []*string{r.Bucket, r.Prefix, r.Key, r.CreatedBy, r.Label} {
 		if text != nil {
 			texts = append(texts, *text)

@@ -15,7 +15,7 @@ func (a *API) revokeLinks(c echo.Context) error {
 	if err := decode(c, &body); err != nil {
 		return err
 	}
-	request := gateway.BulkRequest{All: body.All, Reason: body.Reason, DryRun: body.DryRun}
+	request := gateway.BulkRequest{All: body.All, Reason: body.Reason, DryRun: body.DryRun, Cursor: body.Cursor}
 	for _, f := range []struct {
 		name  string
 		asked *string
@@ -45,6 +45,7 @@ func (a *API) revokeLinks(c echo.Context) error {
 		return err
 	}
 	return writeJSON(c, http.StatusOK, api.MediaType, api.Revocation{
-		Matched: result.Matched, Revoked: result.Revoked, Done: result.Done,
+		Matched: result.Matched, Revoked: result.Revoked, Unreadable: result.Unreadable,
+		Done: result.Done, Next: result.Next,
 	})
 }

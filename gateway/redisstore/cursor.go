@@ -23,6 +23,7 @@ const (
 	cursorName   = 'n' // position: a member of names
 	cursorEvents = 'e' // position: see eventPosition
 	cursorAudit  = 'a' // position: see feed
+	cursorBulk   = 'r' // position: links that could not be read, and that of a listing
 	cursorOther  = 'o' // position: the caller's
 
 	cursorKeyLength = 32

@@ -101,7 +101,9 @@ func (s *Store) fetchTerm(ctx context.Context, term string, sources []*source, n
 		for ; packed != ""; packed = packed[entryWidth:] {
 			position := packed[:entryWidth]
 			if sources[i].after == "" || position < sources[i].after {
-				entries = append(entries, entry{id: gateway.ID([]byte(position[momentWidth:])), position: position})
+				entries = append(entries, entry{
+					id: gateway.ID([]byte(position[momentWidth:])), generation: sources[i].generation, position: position,
+				})
 			}
 		}
 		sources[i].read(entries)
@@ -186,7 +188,7 @@ func (s *Store) fetchNames(ctx context.Context, first, end string, sources []*so
 			if len(name) <= 16 {
 				return fmt.Errorf("%w: name in an index", gateway.ErrRecord)
 			}
-			entries[j] = entry{id: gateway.ID([]byte(name[len(name)-16:])), position: name}
+			entries[j] = entry{id: gateway.ID([]byte(name[len(name)-16:])), generation: sources[i].generation, position: name}
 			if partition(entries[j].id) != sources[i].partition || name < first || name >= end {
 				return errOtherReply // Not of the index that was asked.
 			}

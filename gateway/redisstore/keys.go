@@ -90,6 +90,10 @@ func (k keys) names(p int, generation int64) string {
 	return k.in(p, "names:"+strconv.FormatInt(generation, 10))
 }
 
+// confirmation is an empty string: what a bulk operation writes to a master so that
+// it can wait for replicas. TTL: confirmationLife.
+func (k keys) confirmation(p int) string { return k.in(p, "confirmation") }
+
 // partitions is a string: the number of partitions, written by the first
 // gateway that ever started. No TTL.
 func (k keys) partitions() string { return k.prefix + ":partitions" }

@@ -93,25 +93,36 @@ func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gat
 	return page, last, nil
 }
 
-// byPartition groups the indexes of n links, those of one partition together and size
-// of them at most.
-func byPartition(n int, id func(i int) gateway.ID, size int) [][]int {
-	var in [partitions][]int
-	for i := range n {
-		p := partition(id(i))
-		in[p] = append(in[p], i)
+// byPartition groups entries: those of one partition and generation together, size of
+// them at most.
+func byPartition(entries []entry, size int) [][]entry {
+	type place struct {
+		partition  int
+		generation int64
 	}
-	var groups [][]int
-	for _, indexes := range in {
-		groups = slices.AppendSeq(groups, slices.Chunk(indexes, size))
+	in := map[place][]entry{}
+	var order []place
+	for _, e := range entries {
+		at := place{partition(e.id), e.generation}
+		if in[at] == nil {
+			order = append(order, at)
+		}
+		in[at] = append(in[at], e)
+	}
+	var groups [][]entry
+	for _, at := range order {
+		groups = slices.AppendSeq(groups, slices.Chunk(in[at], size))
 	}
 	return groups
 }
 
 // found is a link that an index named.
 type found struct {
-	link *gateway.Link // nil: it has been forgotten since
+	link *gateway.Link // nil: it has been forgotten since, or cannot be read
 	open bool          // whether it still has a permission, if only for grants
+	// unreadable says that a link with a permission has a record which this version
+	// does not understand.
+	unreadable bool
 }
 
 // fetch reads the links of entries, in one round trip.
@@ -119,36 +130,41 @@ func (s *Store) fetch(ctx context.Context, entries []entry) ([]found, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
 	// Those of one partition are read by the same executions.
-	order := byPartition(len(entries), func(i int) gateway.ID { return entries[i].id }, readBatch)
-	batches := make([]batch, len(order))
-	for b, indexes := range order {
-		for _, i := range indexes {
-			batches[b].keys = append(batches[b].keys, s.keys.link(entries[i].id), s.keys.history(entries[i].id))
+	groups := byPartition(entries, readBatch)
+	batches := make([]batch, len(groups))
+	for b, group := range groups {
+		for _, e := range group {
+			batches[b].keys = append(batches[b].keys, s.keys.link(e.id), s.keys.history(e.id))
 		}
 	}
 	if err := runAll(ctx, s.client.rest, s.scripts.read, true, batches); err != nil {
 		return nil, err
 	}
-	all := make([]found, len(entries))
-	for b := range batches {
+	read := make(map[string]found, len(entries))
+	for b, group := range groups {
 		r := replyOf(batches[b].reply)
 		now := r.number()
-		for _, i := range order[b] {
+		for _, e := range group {
 			seen := r.view(now)
 			if r.err != nil {
 				return nil, r.err
 			}
-			link, err := seen.link(entries[i].id)
+			link, err := seen.link(e.id)
 			switch {
 			case err == nil:
-				all[i] = found{&link, seen.open()}
+				read[e.position] = found{link: &link, open: seen.open()}
 			case errors.Is(err, gateway.ErrRecord):
 				// One record of another version must not hide all the others.
-				s.options.Logger.WarnContext(ctx, "link left out of a listing", "link", entries[i].id.String(), "error", err)
+				s.options.Logger.WarnContext(ctx, "link left out of a listing", "link", e.id.String(), "error", err)
+				read[e.position] = found{unreadable: seen.live != ""}
 			case !errors.Is(err, gateway.ErrNotFound):
 				return nil, err
 			}
 		}
+	}
+	all := make([]found, len(entries))
+	for i, e := range entries {
+		all[i] = read[e.position]
 	}
 	return all, nil
 }

@@ -8,9 +8,10 @@ import (
 
 // entry is one link as an index has it, or one event.
 type entry struct {
-	id       gateway.ID
-	position string        // orders entries, and resumes a listing after this one
-	event    gateway.Event // of a stream
+	id         gateway.ID
+	generation int64         // of the index that named it
+	position   string        // orders entries, and resumes a listing after this one
+	event      gateway.Event // of a stream
 }
 
 // source is one index or stream of one partition, read piece by piece.

@@ -42,7 +42,7 @@ func compile() (scripts, error) {
 	var s scripts
 	for target, parts := range map[*script][]string{
 		&s.admit:     {"codec", "event", "judge", "admit"},
-		&s.spend:     {"codec", "event", "judge", "live", "useup", "spend"},
+		&s.spend:     {"codec", "event", "judge", "live", "keep", "useup", "spend"},
 		&s.note:      {"codec", "event", "note"},
 		&s.try:       {"codec", "try"},
 		&s.untry:     {"untry"},
@@ -51,8 +51,8 @@ func compile() (scripts, error) {
 		&s.confirm:   {"codec", "view", "confirm"},
 		&s.create:    {"codec", "view", "operation", "live", "keep", "terms", "create"},
 		&s.change:    {"codec", "view", "operation", "live", "keep", "useup", "terms", "insert", "change"},
-		&s.revoke:    {"codec", "event", "view", "operation", "live", "end", "revoke"},
-		&s.revokeAll: {"codec", "event", "operation", "live", "end", "revokeall"},
+		&s.revoke:    {"codec", "event", "view", "operation", "live", "keep", "end", "revoke"},
+		&s.revokeAll: {"codec", "event", "operation", "live", "keep", "end", "revokeall"},
 		&s.read:      {"codec", "view", "read"},
 		&s.events:    {"codec", "events"},
 		&s.page:      {"codec", "terms", "page"},

@@ -26,18 +26,17 @@ func (s *Store) Spend(ctx context.Context, a gateway.Attempt, nonce string, wind
 	if err := s.trusted("spend"); err != nil {
 		return gateway.Spent{}, err
 	}
-	v, err := s.write(ctx, s.client.clicks, s.scripts.spend, false,
-		[]string{
-			s.keys.link(a.ID), s.keys.history(a.ID), s.keys.clicks(partition(a.ID)),
-			s.keys.spent(a.ID), s.keys.active(partition(a.ID)),
-		},
-		a.ID[:], "p", packAddress(a.Address), s.mostEvents(), packClient(a.Client), nonce,
-		window.Milliseconds(), s.retention())
+	generation := s.generation.Load()
+	r, err := s.askSpend(ctx, &a, nonce, window, generation)
+	code := r.text()
+	if code == otherGeneration && err == nil {
+		generation = r.number()
+		r, err = s.askSpend(ctx, &a, nonce, window, generation)
+		code = r.text()
+	}
 	if err != nil {
 		return gateway.Spent{}, unavailable("spend", err)
 	}
-	r := replyOf(v)
-	code := r.text()
 	if r.err != nil || len(code) != 1 {
 		return gateway.Spent{}, unavailable("spend", gateway.ErrRecord)
 	}
@@ -52,6 +51,24 @@ func (s *Store) Spend(ctx context.Context, a gateway.Attempt, nonce string, wind
 		}
 	}
 	return spent, nil
+}
+
+// otherGeneration is what lua/spend.lua answers in place of an outcome where the
+// link was issued in another generation than it was told.
+const otherGeneration = "G"
+
+// askSpend executes the script that spends a click of a link which was issued in a
+// generation of indexes.
+func (s *Store) askSpend(ctx context.Context, a *gateway.Attempt, nonce string, window time.Duration, generation int64) (*reply, error) {
+	p := partition(a.ID)
+	v, err := s.write(ctx, s.client.clicks, s.scripts.spend, false,
+		[]string{
+			s.keys.link(a.ID), s.keys.history(a.ID), s.keys.clicks(p), s.keys.spent(a.ID),
+			s.keys.active(p), s.keys.terms(p, generation), s.keys.names(p, generation),
+		},
+		a.ID[:], "p", packAddress(a.Address), s.mostEvents(), packClient(a.Client), nonce,
+		window.Milliseconds(), s.retention(), generation, generationWidth)
+	return replyOf(v), err
 }
 
 // Try implements gateway.ClickStore.

@@ -68,6 +68,12 @@ func (s *Store) writeTo(ctx context.Context, node *redis.Client, asking bool, sc
 		s.client.lookAgain(ctx, err)
 		return nil, err
 	}
+	return reply, s.wait(ctx, conn)
+}
+
+// wait returns without error when Options.WaitReplicas replicas have what conn has
+// written, and gateway.ErrNotConfirmed otherwise.
+func (s *Store) wait(ctx context.Context, conn *redis.Conn) error {
 	patience := time.Millisecond
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = max(time.Until(deadline)-waitMargin, patience)
@@ -76,12 +82,12 @@ func (s *Store) writeTo(ctx context.Context, node *redis.Client, asking bool, sc
 	_ = conn.Process(ctx, once{wait}) // The error is in the command.
 	have, err := wait.Int()
 	if err != nil {
-		return reply, fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
+		return fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
 	}
 	if have < s.options.WaitReplicas {
-		return reply, fmt.Errorf("%w: %d of %d replicas have it", gateway.ErrNotConfirmed, have, s.options.WaitReplicas)
+		return fmt.Errorf("%w: %d of %d replicas have it", gateway.ErrNotConfirmed, have, s.options.WaitReplicas)
 	}
-	return reply, nil
+	return nil
 }
 
 // master returns the node that holds key, for what waits for replicas.

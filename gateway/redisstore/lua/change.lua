@@ -89,6 +89,6 @@ for i = 13, #ARGV do
   insert(KEYS[5], ARGV[i], created * 1000, id)
 end
 if max > 0 and clicks == max then
-  use_up(KEYS[1], KEYS[2], KEYS[4], head, clicks, math.min(tonumber(ARGV[11]), expires - now), retention)
+  use_up(KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6], head, clicks, math.min(tonumber(ARGV[11]), expires - now), retention)
 end
 return {'c', now, view(KEYS[1], KEYS[2])}

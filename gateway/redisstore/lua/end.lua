@@ -1,9 +1,16 @@
--- Part of the scripts that revoke. Ends a link, and returns r where this ended
+-- Part of the scripts that revoke. All of them have
+-- KEYS  1 stream of operators' events, 2 account of live links, 3 terms and
+--       4 names of the links' generation
+-- ARGV  1 retention in ms, 2 age in ms at which operators' events go, 3 who and
+--       why, for the history, 4 fields of the event, 5 generation
+-- Ends a link, and returns r where this ended
 -- it, u where it was used up and this ended its grants, l where it had ended, n
 -- for a link that is not known, ? for a record that this version does not
 -- understand. What has ended before is written to all the same, so that a repeat
 -- can be waited for and a cut-off master refuses it.
-local function revoke(permission, history, operations, account, id, retention, age, why, fields)
+local function revoke(permission, history, id)
+  local operations, account, terms, names = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+  local retention, age, why, fields = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
   local head = redis.call('LINDEX', history, 0)
   local link = redis.call('GET', permission)
   if link and not known_permission(link) or head and not known_history(head) then
@@ -33,6 +40,8 @@ local function revoke(permission, history, operations, account, id, retention, a
   redis.call('LSET', history, 0, string.sub(head, 1, 1) .. string.char(1) .. string.sub(head, 3, 14) ..
     pack(now, 6) .. pack(forgotten, 6) .. clicks .. newest .. string.sub(head, 42) .. why)
   redis.call('PEXPIREAT', history, forgotten)
+  keep(terms, forgotten)
+  keep(names, forgotten)
   live(account, int(head, 9, 6), -1)
   return 'r'
 end

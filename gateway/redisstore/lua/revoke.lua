@@ -1,12 +1,18 @@
 -- Ends a link.
--- KEYS  1 permission, 2 history, 3 stream of operators' events,
---       4 account of live links
--- ARGV  1 id (16 bytes), 2 retention in ms, 3 age in ms at which operators'
---       events go, 4 who and why, for the history, 5 fields of the event
+-- KEYS  1-4 as end.lua has them, 5 permission, 6 history
+-- ARGV  1-5 as end.lua has them, 6 width of a generation in ms, 7 id (16 bytes)
 -- Returns {what, now, history, permission, newest event}, what as end.lua has it,
--- or {what} alone where that is n or ?.
-local what = revoke(KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
+-- {what} alone where that is n or ?, or, with nothing written, {g, generation}
+-- where the link was issued in another generation than the caller thought.
+local head = redis.call('LINDEX', KEYS[6], 0)
+if head and known_history(head) then
+  local generation = math.floor(int(head, 3, 6) / ARGV[6])
+  if generation ~= tonumber(ARGV[5]) then
+    return {'g', generation}
+  end
+end
+local what = revoke(KEYS[5], KEYS[6], ARGV[7])
 if what == 'n' or what == '?' then
   return {what}
 end
-return {what, now, view(KEYS[1], KEYS[2])}
+return {what, now, view(KEYS[5], KEYS[6])}

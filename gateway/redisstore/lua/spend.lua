@@ -1,11 +1,15 @@
 -- Spends one click of a link that needs confirmation: once for each nonce.
 -- KEYS  1 permission, 2 history, 3 stream of clicks' events,
---       4 nonces that were spent, 5 account of live links
+--       4 nonces that were spent, 5 account of live links, 6 terms and 7 names of
+--       the link's generation
 -- ARGV  1 id (16 bytes), 2 method (p), 3 client address as it is kept,
 --       4 the most events that the stream keeps, 5 client address as judge.lua
---       has it, 6 nonce, '' for none, 7 resume window in ms, 8 retention in ms
+--       has it, 6 nonce, '' for none, 7 resume window in ms, 8 retention in ms,
+--       9 generation of indexes that the link was issued in, 10 its width in ms
 -- Returns {outcome code} of a refusal; {d, now, end of the grant} of a click that
--- is spent; w instead of d where the nonce has spent one within the window.
+-- is spent; w instead of d where the nonce has spent one within the window; or, with
+-- nothing written, {G, generation} where the link was issued in another generation
+-- than the caller thought and this is its last click.
 -- The last click marks the link used up, and leaves its permission for grants. A
 -- refusal leaves no event here: the caller decides which are worth one.
 local id, address, most, nonce, window = ARGV[1], ARGV[3], ARGV[4], ARGV[6], tonumber(ARGV[7])
@@ -34,6 +38,10 @@ if refused then
 end
 
 local count = int(clicks, 1, 5) + 1
+local generation = math.floor(int(head, 3, 6) / ARGV[10])
+if count == max and generation ~= tonumber(ARGV[9]) then
+  return {'G', generation}
+end
 clicks = pack(count, 5)
 if not append(KEYS[2], KEYS[3], id .. 'dpd' .. address, clicks, most) then
   return {'?'}
@@ -44,6 +52,6 @@ if nonce ~= '' then
 end
 call('ZREMRANGEBYSCORE', KEYS[4], 0, now - window)
 if count == max then
-  use_up(KEYS[1], KEYS[2], KEYS[5], head, count, math.min(window, left), ARGV[8])
+  use_up(KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEYS[7], head, count, math.min(window, left), ARGV[8])
 end
 return {'d', now, now + math.min(window, left)}

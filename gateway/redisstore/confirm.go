@@ -1,0 +1,125 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"keyhole/gateway"
+)
+
+// An operation over all links is confirmed by a write of its own on every master,
+// also where it found nothing to do: what it found ended may have been ended by a
+// call that no replica has heard of. WAIT answers for all that the master had
+// written before that write, by whomever.
+//
+// The links must have been read from the same masters. A failover between reading
+// and writing would let the new master confirm what only the old one said. A
+// master's replication ID names the history of its writes and changes with every
+// failover, so it is compared before and after (Redis documentation, "Replication").
+
+// replicationIDs are the replication IDs of the masters, by partition; empty where
+// no replicas are waited for.
+type replicationIDs [partitions]string
+
+// replicationIDs asks every master for its replication ID.
+func (s *Store) replicationIDs(ctx context.Context) (ids replicationIDs, err error) {
+	if s.options.WaitReplicas == 0 {
+		return ids, nil
+	}
+	err = s.eachMaster(ctx, func(ctx context.Context, node *redis.Client, served []int) error {
+		text, err := node.Info(ctx, "replication").Result()
+		id := parseInfo(text)["master_replid"]
+		if err == nil && id == "" {
+			err = errors.New("INFO says no replication ID")
+		}
+		for _, p := range served {
+			ids[p] = id // Each partition is one master's.
+		}
+		return err
+	})
+	return ids, err
+}
+
+// confirmationLife is how long a master keeps the key of a confirmation.
+const confirmationLife = time.Minute
+
+// confirmAll returns without error only when every master has written and, with
+// Options.WaitReplicas, that many of its replicas have all it had written by then,
+// and each partition is still served by the master that before was taken from.
+func (s *Store) confirmAll(ctx context.Context, before replicationIDs) error {
+	if s.options.WaitReplicas == 0 {
+		return s.writeEverywhere(ctx)
+	}
+	err := s.eachMaster(ctx, func(ctx context.Context, node *redis.Client, served []int) error {
+		conn := node.Conn()
+		defer func() { _ = conn.Close() }()
+		pipe := conn.Pipeline()
+		set := pipe.Set(ctx, s.keys.confirmation(served[0]), "", confirmationLife)
+		info := pipe.Info(ctx, "replication")
+		_, _ = pipe.Exec(ctx) // The errors are in the commands.
+		if err := errors.Join(set.Err(), info.Err()); err != nil {
+			return err
+		}
+		id := parseInfo(info.Val())["master_replid"]
+		for _, p := range served {
+			if id == "" || id != before[p] {
+				return fmt.Errorf("the master of partition %d has changed meanwhile", p)
+			}
+		}
+		return s.wait(ctx, conn)
+	})
+	if err != nil && !errors.Is(err, gateway.ErrNotConfirmed) {
+		err = fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
+	}
+	return err
+}
+
+// writeEverywhere writes in every partition, so that a master which has lost its
+// replicas (min-replicas-to-write) refuses what it would otherwise only read.
+func (s *Store) writeEverywhere(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	pipe := s.client.rest.Pipeline()
+	for p := range partitions {
+		pipe.Set(ctx, s.keys.confirmation(p), "", confirmationLife)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
+	}
+	return nil
+}
+
+// eachMaster calls do for every master at once, with the partitions that it serves,
+// and returns the errors of all.
+func (s *Store) eachMaster(ctx context.Context, do func(ctx context.Context, node *redis.Client, served []int) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	served := map[*redis.Client][]int{}
+	for p := range partitions {
+		node, err := s.client.master(ctx, s.streams[p])
+		if err != nil {
+			return err
+		}
+		served[node] = append(served[node], p)
+	}
+	var mu sync.Mutex
+	var failed error
+	var asking sync.WaitGroup
+	for node, its := range served {
+		asking.Go(func() {
+			if err := do(ctx, node, its); err != nil {
+				s.client.lookAgain(ctx, err)
+				mu.Lock()
+				defer mu.Unlock()
+				failed = errors.Join(failed, err)
+			}
+		})
+	}
+	asking.Wait()
+	return failed
+}
