@@ -51,7 +51,7 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	}
 	switch admission.Outcome {
 	case OutcomeRedirected:
-		location, err := s.deliver(ctx, a.Method, &admission.Permission, begun)
+		location, err := s.redirect(ctx, a, &admission, begun)
 		if err != nil {
 			return s.fail(ctx, a, err), err
 		}
@@ -96,7 +96,7 @@ func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, b
 		}
 		return s.page(ctx, a, admission)
 	}
-	location, err := s.deliver(ctx, a.Method, p, begun)
+	location, err := s.redirect(ctx, a, admission, begun)
 	if err != nil {
 		return s.refuse(ctx, a, outcomeOf(err)), err
 	}
@@ -111,7 +111,7 @@ func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, b
 
 // confirm answers the form of a confirmation page. Everything that could refuse
 // is asked, and the URL signed, before the click is spent: what is spent is
-// delivered.
+// delivered. Spending checks the link again, however slow the storage was.
 func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, begun time.Time) (Answer, error) {
 	p := &admission.Permission
 	nonce := ""
@@ -253,7 +253,10 @@ func (s *Service) lifetimeOf(p *Permission) time.Duration {
 
 // outcomeOf tells a recipient why a click could not be delivered.
 func outcomeOf(cause error) Outcome {
+	var refused *refusedError
 	switch {
+	case errors.As(cause, &refused):
+		return refused.outcome
 	case errors.Is(cause, signer.ErrLifetime):
 		return OutcomeExpired
 	case errors.Is(cause, ErrObjectChanged):

@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// recheckAfter is how long a click may wait for the storage and its credentials
+// before the store is asked again whether the link is still valid. A revocation
+// that was acknowledged meanwhile must stop the redirect.
+const recheckAfter = 100 * time.Millisecond
+
+// refusedError means that the store admitted a click and refused it when it was
+// asked again.
+type refusedError struct{ outcome Outcome }
+
+// Error names the outcome.
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("refused after waiting for the storage: %s", e.outcome)
+}
+
+// redirect returns the URL for an admitted click that the store does not decide
+// about again. If the storage was slow, redirect asks the store again and signs
+// again for the life that is left now: an operator may have shortened it.
+func (s *Service) redirect(ctx context.Context, a Attempt, admission *Admission, begun time.Time) (string, error) {
+	started := s.now()
+	location, err := s.deliver(ctx, a.Method, &admission.Permission, begun)
+	asked := s.now()
+	if err != nil || asked.Sub(started) < recheckAfter {
+		return location, err
+	}
+	again, err := s.recheck(ctx, a, admission.Outcome)
+	if err != nil {
+		return "", err
+	}
+	storage, err := s.storageFor(again.Ref)
+	if err != nil {
+		return "", err
+	}
+	patient := &patience{Context: ctx, most: storage.Timeout}
+	defer patient.end()
+	return s.presign(patient, storage, a.Method, again, asked)
+}
+
+// recheck asks the store whether a click that had the outcome admitted would have
+// it now. It asks as HEAD, which counts nothing and leaves no event.
+func (s *Service) recheck(ctx context.Context, a Attempt, admitted Outcome) (*Permission, error) {
+	a.Method, a.Page = http.MethodHead, false
+	again, err := s.clicks.Admit(ctx, a)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("check the link again: %w", err)
+	case again.Outcome == admitted && admitted == OutcomeRedirected:
+		return &again.Permission, nil
+	case again.Outcome == admitted && again.Permission.Secrets.granted(a.ID, a.Grant, again.Now):
+		return &again.Permission, nil
+	case again.UsedUp:
+		return nil, &refusedError{OutcomeUsedUp}
+	case again.Outcome == admitted:
+		return nil, &refusedError{OutcomeConfirmationRequired}
+	case again.Outcome == "" || again.Outcome == OutcomeRedirected || again.Outcome == OutcomePage:
+		return nil, &refusedError{OutcomeUnavailable} // No change of a link leads here.
+	}
+	return nil, &refusedError{again.Outcome}
+}
