@@ -11,8 +11,9 @@ import (
 const maxChecks = 1 << 14
 
 // checks remembers what storages said of objects, and joins those who ask the
-// same at the same time. An answer serves for keep, counted from its question;
-// only that an object is there, and how, or that it is not, is an answer.
+// same at the same time. An answer serves for keep, counted from its question.
+// Answers are that an object is there, and how, that nobody can read it, or that
+// it is not there.
 type checks struct {
 	keep time.Duration
 	now  func() time.Time
@@ -93,7 +94,7 @@ func (c *checks) join(key checkKey) (_ *check, begun bool) {
 // ask puts the question and forgets it where it was not answered.
 func (c *checks) ask(ctx context.Context, storage *Storage, key checkKey, asked *check) {
 	asked.info, asked.err = storage.Objects.Stat(ctx, key.Bucket, key.Key, key.version)
-	if asked.err != nil && !errors.Is(asked.err, ErrObjectNotFound) {
+	if asked.err != nil && !errors.Is(asked.err, ErrObjectNotFound) && !unreadable(asked.err) {
 		c.mu.Lock()
 		for _, known := range [...]map[checkKey]*check{c.young, c.old} {
 			if known[key] == asked {

@@ -263,6 +263,8 @@ func outcomeOf(cause error) Outcome {
 		return OutcomeObjectChanged
 	case errors.Is(cause, ErrObjectNotFound):
 		return OutcomeObjectGone
+	case errors.Is(cause, ErrObjectArchived):
+		return OutcomeObjectArchived
 	}
 	return OutcomeUnavailable
 }

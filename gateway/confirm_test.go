@@ -105,6 +105,12 @@ func TestConfirmRefuses(t *testing.T) {
 		{"object gone", func(f *fixture, _ *Attempt) {
 			f.clicks.admission.Permission.Pin, f.objects.err = PinETag, ErrObjectNotFound
 		}, OutcomeObjectGone, "refused object_gone", true},
+		{"object archived", func(f *fixture, _ *Attempt) {
+			f.clicks.admission.Permission.Pin, f.clicks.admission.Permission.ETag, f.objects.err = PinETag, `"e"`, ErrObjectArchived
+		}, OutcomeObjectArchived, "refused object_archived", true},
+		{"object whose key is denied", func(f *fixture, _ *Attempt) {
+			f.clicks.admission.Permission.Pin, f.clicks.admission.Permission.ETag, f.objects.err = PinETag, `"e"`, ErrObjectKMS
+		}, OutcomeUnavailable, "refused unavailable", true},
 		{"no credential", func(f *fixture, _ *Attempt) { f.signer.err = signer.ErrCredentials }, OutcomeUnavailable, "refused unavailable", true},
 		{"the store says used up", func(f *fixture, _ *Attempt) { f.clicks.spent = Spent{Outcome: OutcomeUsedUp} }, OutcomeUsedUp, "refused used_up", false},
 		{"the store is away", func(f *fixture, _ *Attempt) { f.clicks.spendErr = ErrUnavailable }, OutcomeUnavailable, "", false},

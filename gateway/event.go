@@ -96,6 +96,7 @@ const (
 	OutcomeWrongPassphrase      Outcome = "wrong_passphrase"
 	OutcomeObjectChanged        Outcome = "object_changed"
 	OutcomeObjectGone           Outcome = "object_gone"
+	OutcomeObjectArchived       Outcome = "object_archived"
 	OutcomeRateLimited          Outcome = "rate_limited"
 	OutcomeUnavailable          Outcome = "unavailable"
 	OutcomeMethodNotAllowed     Outcome = "method_not_allowed"
@@ -108,7 +109,7 @@ func Outcomes() []Outcome {
 		OutcomeRedirected, OutcomePage, OutcomeConfirmationRequired, OutcomeResumed,
 		OutcomeNotFound, OutcomeExpired, OutcomeRevoked, OutcomeUsedUp,
 		OutcomePaused, OutcomeNotYet, OutcomeAddressNotAllowed, OutcomeWrongPassphrase,
-		OutcomeObjectChanged, OutcomeObjectGone, OutcomeRateLimited, OutcomeUnavailable,
-		OutcomeMethodNotAllowed, OutcomeBadRequest,
+		OutcomeObjectChanged, OutcomeObjectGone, OutcomeObjectArchived, OutcomeRateLimited,
+		OutcomeUnavailable, OutcomeMethodNotAllowed, OutcomeBadRequest,
 	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"math"
 	"net/netip"
 	"path"
 	"strings"
@@ -46,12 +47,15 @@ func (r ObjectRef) String() string { return r.Storage + ":" + r.Bucket + "/" + r
 
 // ObjectInfo is what the storage said of the object when the link was issued.
 type ObjectInfo struct {
-	Size         int64 // bytes
+	Size         int64 // bytes, or UnknownSize
 	ETag         string
 	VersionID    string // empty where the bucket keeps no versions of it
 	ContentType  string
 	LastModified time.Time
 }
+
+// UnknownSize is the Size of an object whose storage does not say it.
+const UnknownSize = math.MaxInt64
 
 // Link is everything that is known of a link but its token.
 type Link struct {

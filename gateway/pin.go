@@ -80,9 +80,9 @@ func proveVersion(ctx context.Context, storage *Storage, req *IssueRequest, vers
 	switch {
 	case errors.Is(err, ErrObjectNotFound):
 		return invalidBecause(err, "key", "object_not_found", "there is no such object in the bucket now; what has been deleted cannot be shared by its versions")
-	case err != nil:
+	case err != nil && !unreadable(err): // the current object need not be read
 		return proofError(err)
-	case missing && current.VersionID == "", !missing && version.VersionID != req.VersionID:
+	case missing && err == nil && current.VersionID == "", !missing && version.VersionID != req.VersionID:
 		return Invalid("version_id", "no_versions", "the bucket keeps no versions of this object, or none that the service may read (s3:GetObjectVersion)")
 	case missing:
 		return Invalid("version_id", "object_not_found", "the object has no such version")
@@ -90,23 +90,31 @@ func proveVersion(ctx context.Context, storage *Storage, req *IssueRequest, vers
 	return nil
 }
 
-// compare asks whether the object is still the one that the link is pinned to.
-// ErrObjectChanged and ErrObjectNotFound say that it is not.
+// compare asks whether the object is still the one that the link is pinned to, and
+// can be read. The errors that say no are ErrObjectChanged, ErrObjectNotFound and
+// those of unreadable.
 func (s *Service) compare(ctx context.Context, storage *Storage, p *Permission) error {
 	if p.Pin == PinNone {
 		return nil
 	}
 	current, err := s.checks.stat(ctx, storage, &p.Ref, "")
-	if err != nil {
-		return fmt.Errorf("check the object: %w", err)
-	}
 	switch {
+	case err != nil && !unreadable(err):
+		return fmt.Errorf("check the object: %w", err)
 	case p.Pin == PinETag && current.ETag != p.ETag:
 		return ErrObjectChanged
 	case p.Pin == PinVersion && current.VersionID != p.VersionID:
 		if _, err := s.checks.stat(ctx, storage, &p.Ref, p.VersionID); err != nil {
 			return fmt.Errorf("check the version: %w", err)
 		}
+	case err != nil:
+		return fmt.Errorf("check the object: %w", err)
 	}
 	return nil
+}
+
+// unreadable tells whether a storage answered that an object exists, and that
+// nobody can read it with a presigned URL now.
+func unreadable(err error) bool {
+	return errors.Is(err, ErrObjectArchived) || errors.Is(err, ErrObjectEncrypted) || errors.Is(err, ErrObjectKMS)
 }

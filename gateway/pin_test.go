@@ -45,6 +45,8 @@ func TestIssuePins(t *testing.T) {
 		{name: "the current version", object: versioned, versions: older, version: "v2", want: PinVersion, wantVersion: "v2"},
 		{name: "a version from before versions were suspended", object: plain, versions: older, version: "v1", want: PinVersion, wantVersion: "v1"},
 		{name: "a version that is not there", object: versioned, versions: older, version: "v3", field: "version_id", code: "object_not_found"},
+		{name: "an older version of an archived object", object: versioned, err: ErrObjectArchived, versions: older, version: "v1", want: PinVersion, wantVersion: "v1"},
+		{name: "an older version of an encrypted object", err: ErrObjectEncrypted, versions: older, version: "v1", want: PinVersion, wantVersion: "v1"},
 		{name: "a version of a deleted object", err: ErrObjectNotFound, versions: older, version: "v1", field: "key", code: "object_not_found"},
 		{name: "a version in a bucket without", object: plain, version: "v1", field: "version_id", code: "no_versions"},
 		{name: "a storage that ignores versions", object: plain, versions: map[string]ObjectInfo{"v1": plain}, version: "v1", field: "version_id", code: "no_versions"},
@@ -107,6 +109,14 @@ func TestClickComparesTheObject(t *testing.T) {
 		{"a newer version, the pinned one deleted", byVersion, ObjectInfo{VersionID: "v2"}, nil, nil, OutcomeObjectGone, []string{object, version}},
 		{"a delete marker", byVersion, ObjectInfo{}, ErrObjectNotFound, v1, OutcomeObjectGone, []string{object}},
 		{"may not ask", byETag, ObjectInfo{}, ErrObjectNotReadable, nil, OutcomeUnavailable, []string{object}},
+		{"archived", byETag, ObjectInfo{ETag: `"e"`}, ErrObjectArchived, nil, OutcomeObjectArchived, []string{object}},
+		{"archived, another ETag", byETag, ObjectInfo{ETag: `"f"`}, ErrObjectArchived, nil, OutcomeObjectChanged, []string{object}},
+		{"archived, the current version", byVersion, ObjectInfo{VersionID: "v1"}, ErrObjectArchived, v1, OutcomeObjectArchived, []string{object}},
+		{"archived, a newer version", byVersion, ObjectInfo{VersionID: "v2"}, ErrObjectArchived, v1, OutcomeRedirected, []string{object, version}},
+		{"overwritten under a customer's key", byETag, ObjectInfo{}, ErrObjectEncrypted, nil, OutcomeObjectChanged, []string{object}},
+		{"a newer version under a customer's key", byVersion, ObjectInfo{}, ErrObjectEncrypted, v1, OutcomeRedirected, []string{object, version}},
+		{"a key of KMS that is denied", byETag, ObjectInfo{ETag: `"e"`}, ErrObjectKMS, nil, OutcomeUnavailable, []string{object}},
+		{"archived, no pin", Permission{}, ObjectInfo{}, ErrObjectArchived, nil, OutcomeRedirected, nil},
 		{"the storage is away", byVersion, ObjectInfo{}, ErrUnavailable, v1, OutcomeUnavailable, []string{object}},
 	}
 	for _, tt := range tests {

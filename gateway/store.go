@@ -225,7 +225,9 @@ type Objects interface {
 	// or says why not with one of the ErrObject errors or ErrUnavailable.
 	Prove(ctx context.Context, bucket, key, version string) (ObjectInfo, error)
 	// Stat tells what the object, or one version of it, is now. Its errors are
-	// those of Prove; what has been deleted is ErrObjectNotFound.
+	// those of Prove; what has been deleted is ErrObjectNotFound. With
+	// ErrObjectArchived and ErrObjectKMS it also tells what the object is, if the
+	// storage says so.
 	Stat(ctx context.Context, bucket, key, version string) (ObjectInfo, error)
 	// List returns one page of a bucket's keys. ErrObjectNotReadable says that
 	// the bucket may not be listed, ErrObjectNotFound that there is none.

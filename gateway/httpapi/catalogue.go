@@ -82,6 +82,11 @@ func refusals() map[gateway.Outcome]refusal {
 			"The file that this link was issued for does not exist any more.",
 			"Ask whoever sent it.",
 		},
+		gateway.OutcomeObjectArchived: {
+			http.StatusGone, "File archived",
+			"The file was moved to an archive and cannot be downloaded from there.",
+			"Ask the person who sent you this link to make the file available again.",
+		},
 		gateway.OutcomeRateLimited: {
 			http.StatusTooManyRequests, "Too many tries",
 			"Too many tries that led nowhere were made from your address, or with this link.",

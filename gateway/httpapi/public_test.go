@@ -30,6 +30,7 @@ func publicStatus() map[gateway.Outcome]int {
 		gateway.OutcomeWrongPassphrase:      403,
 		gateway.OutcomeObjectChanged:        410,
 		gateway.OutcomeObjectGone:           410,
+		gateway.OutcomeObjectArchived:       410,
 		gateway.OutcomeRateLimited:          429,
 		gateway.OutcomeUnavailable:          503,
 		gateway.OutcomeMethodNotAllowed:     405,

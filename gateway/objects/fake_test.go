@@ -19,6 +19,8 @@ type said struct {
 	body   string
 	length string // Content-Length, where it is not the body's
 	kms    bool   // encrypted with a key of KMS
+	// headers are set over the usual ones; an empty value removes a header.
+	headers map[string]string
 }
 
 // scripted is a storage that answers HEAD and GET as it was told.
@@ -51,6 +53,12 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.length != "" {
 		h.Set("Content-Length", a.length)
+	}
+	for name, value := range a.headers {
+		h.Set(name, value)
+		if value == "" {
+			h.Del(name)
+		}
 	}
 	w.WriteHeader(a.status)
 	if r.Method != http.MethodHead {

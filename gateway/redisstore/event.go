@@ -15,7 +15,7 @@ import (
 // c, w, u and f too as their callers say.
 const (
 	kindLetters    = "icswvdgxf"
-	outcomeLetters = "dgcwnerusyapoxl0mb"
+	outcomeLetters = "dgcwnerusyapoxhl0mb"
 	methodLetters  = "ghp"
 )
 
@@ -75,6 +75,8 @@ func outcomeOf(letter byte) (gateway.Outcome, error) {
 		return gateway.OutcomeObjectChanged, nil
 	case 'x':
 		return gateway.OutcomeObjectGone, nil
+	case 'h':
+		return gateway.OutcomeObjectArchived, nil
 	case 'l':
 		return gateway.OutcomeRateLimited, nil
 	case '0':
