@@ -242,9 +242,9 @@ type KeyPage struct {
 // ObjectEntry is what a listing tells of an object.
 type ObjectEntry struct {
 	Key          string
-	Size         int64
+	Size         int64 // bytes, or UnknownSize
 	ETag         string
-	LastModified time.Time
-	StorageClass string // as the storage names it, such as GLACIER; often empty
-	Sensitive    bool   // the policy holds it sensitive, whatever who shares it says
+	LastModified time.Time // zero: the storage does not say
+	StorageClass string    // as the storage names it, such as GLACIER; often empty
+	Sensitive    bool      // the policy holds it sensitive, whatever who shares it says
 }

@@ -51,7 +51,7 @@ type ObjectInfo struct {
 	ETag         string
 	VersionID    string // empty where the bucket keeps no versions of it
 	ContentType  string
-	LastModified time.Time
+	LastModified time.Time // zero: the storage does not say
 }
 
 // UnknownSize is the Size of an object whose storage does not say it.

@@ -35,8 +35,8 @@ func askSensitivity(ctx context.Context, world *surroundings, c *client.Client, 
 	}
 	fmt.Fprintf(world.stderr, "Share     %s\n", plain("s3://"+r.Bucket+"/"+r.Key))
 	if found {
-		fmt.Fprintf(world.stderr, "  size      %s\n", size(page.Objects[0].Size))
-		fmt.Fprintf(world.stderr, "  modified  %s\n", page.Objects[0].LastModified.Format(time.RFC3339))
+		fmt.Fprintf(world.stderr, "  size      %s\n", orDash(size(page.Objects[0].Size)))
+		fmt.Fprintf(world.stderr, "  modified  %s\n", orDash(timestamp(page.Objects[0].LastModified)))
 	}
 	lines := bufio.NewReader(world.stdin)
 	for {
@@ -69,9 +69,9 @@ func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Ti
 	if !works(link) {
 		row("state", link.State+": it was issued by an earlier try, and does not work now")
 	}
-	row("size", size(link.Object.Size))
+	row("size", orDash(size(link.Object.Size)))
 	row("type", orDash(link.Object.ContentType))
-	row("modified", link.Object.LastModified.Format(time.RFC3339))
+	row("modified", orDash(timestamp(link.Object.LastModified)))
 	if link.Disposition == gateway.DispositionInline {
 		row("shown", "in the browser, as "+link.Filename)
 	} else {

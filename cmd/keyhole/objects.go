@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -137,7 +136,7 @@ func printObjects(world *surroundings, page *api.ObjectPage) error {
 	for i := range page.Objects {
 		o := &page.Objects[i]
 		short, _, _ := strings.Cut(size(o.Size), " (")
-		rows = append(rows, []string{short, o.LastModified.Format(time.RFC3339), "s3://" + page.Bucket + "/" + o.Key})
+		rows = append(rows, []string{orDash(short), orDash(timestamp(o.LastModified)), "s3://" + page.Bucket + "/" + o.Key})
 	}
 	return printTable(world.stdout, rows)
 }

@@ -169,7 +169,7 @@ func TestPins(t *testing.T) {
 					t.Errorf("pinned to a version before: got %q", got)
 				}
 				again, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: before.bucket, Key: before.key, VersionID: kept})
-				if err != nil || again.Object.VersionID != kept || again.Object.Size != 3 {
+				if err != nil || again.Object.VersionID != kept || *again.Object.Size != 3 {
 					t.Errorf("issued by that version: got version %q of %d bytes, %v", again.Object.VersionID, again.Object.Size, err)
 				} else if got := fetched(t, again.URL); got != "one" {
 					t.Errorf("issued by that version: got %q", got)

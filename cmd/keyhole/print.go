@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -82,9 +83,14 @@ func plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// size writes a number of bytes as people read it.
-func size(n int64) string {
+// size writes a number of bytes as people read it, and nothing for one that is not
+// known.
+func size(known *int64) string {
 	const unit = 1024
+	if known == nil {
+		return ""
+	}
+	n := *known
 	if n < unit {
 		return fmt.Sprintf("%d B", n)
 	}
@@ -94,6 +100,14 @@ func size(n int64) string {
 		prefix++
 	}
 	return fmt.Sprintf("%.1f %ciB (%d bytes)", value, "KMGTPE"[prefix], n)
+}
+
+// timestamp writes a time in RFC 3339, and nothing for one that is not known.
+func timestamp(known *time.Time) string {
+	if known == nil {
+		return ""
+	}
+	return known.Format(time.RFC3339)
 }
 
 // orDash stands for what is empty.

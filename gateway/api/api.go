@@ -109,11 +109,11 @@ type Link struct {
 
 // Object is what the storage said of the object when the link was issued.
 type Object struct {
-	Size         int64     `json:"size"`
-	ETag         string    `json:"etag"`
-	VersionID    string    `json:"version_id"`
-	ContentType  string    `json:"content_type"`
-	LastModified time.Time `json:"last_modified"`
+	Size         *int64     `json:"size"` // nil: the storage did not say
+	ETag         string     `json:"etag"`
+	VersionID    string     `json:"version_id"`
+	ContentType  string     `json:"content_type"`
+	LastModified *time.Time `json:"last_modified"` // nil: the storage did not say
 }
 
 // Warning is something the operator should know, that stops nothing.
@@ -141,12 +141,12 @@ type BucketList struct {
 
 // ObjectEntry is what a listing tells of an object.
 type ObjectEntry struct {
-	Key          string    `json:"key"`
-	Size         int64     `json:"size"`
-	ETag         string    `json:"etag"`
-	LastModified time.Time `json:"last_modified"`
-	StorageClass string    `json:"storage_class,omitempty"`
-	Sensitive    bool      `json:"sensitive,omitempty"` // by policy.sensitive_objects
+	Key          string     `json:"key"`
+	Size         *int64     `json:"size"` // nil: the storage did not say
+	ETag         string     `json:"etag"`
+	LastModified *time.Time `json:"last_modified"` // nil: the storage did not say
+	StorageClass string     `json:"storage_class,omitempty"`
+	Sensitive    bool       `json:"sensitive,omitempty"` // by policy.sensitive_objects
 }
 
 // ObjectPage is the answer of GET /api/v1/objects.

@@ -269,7 +269,7 @@ func TestIssueAnswersWithTheLink(t *testing.T) {
 	}
 	if link.State != "active" || link.Storage != "main" || link.Bucket != "exports" || link.Key != "a" || link.Preset != "handoff" ||
 		link.Sensitive == nil || !*link.Sensitive || link.Filename != "<b>.txt" || link.Disposition != "inline" || link.Note != "n" ||
-		link.Labels["team"] != "x" || link.CreatedBy != "ops" || link.ExpiresAt.Sub(link.CreatedAt).Minutes() != 15 || link.Object.Size != 3 {
+		link.Labels["team"] != "x" || link.CreatedBy != "ops" || link.ExpiresAt.Sub(link.CreatedAt).Minutes() != 15 || *link.Object.Size != 3 {
 		t.Errorf("the link is %+v", link)
 	}
 	// Of what this version cannot do the link says no and nothing, never null lists.

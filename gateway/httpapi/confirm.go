@@ -145,8 +145,12 @@ func readableWindow(d time.Duration) string {
 	}
 }
 
-// readableSize writes a size in the decimal units that browsers show.
+// readableSize writes a size in the decimal units that browsers show, and nothing
+// for one that is not known.
 func readableSize(n int64) string {
+	if n == gateway.UnknownSize {
+		return ""
+	}
 	if n < 1000 {
 		return strconv.FormatInt(n, 10) + " bytes"
 	}

@@ -13,8 +13,8 @@ func wireLink(l *gateway.Link) api.Link {
 		ID: l.ID.String(), State: string(l.State),
 		Storage: l.Ref.Storage, Bucket: l.Ref.Bucket, Key: l.Ref.Key,
 		Object: api.Object{
-			Size: l.Object.Size, ETag: l.Object.ETag, VersionID: l.Object.VersionID,
-			ContentType: l.Object.ContentType, LastModified: l.Object.LastModified.UTC(),
+			Size: sizeOrNil(l.Object.Size), ETag: l.Object.ETag, VersionID: l.Object.VersionID,
+			ContentType: l.Object.ContentType, LastModified: timeOrNil(l.Object.LastModified),
 		},
 		Preset: l.Preset, Sensitive: l.Sensitive,
 		ExpiresAt: l.ExpiresAt.UTC(), CreatedAt: l.CreatedAt.UTC(), CreatedBy: l.CreatedBy,
@@ -44,6 +44,14 @@ func wireEvent(e *gateway.Event) api.Event {
 		Time: e.Time.UTC(), Kind: string(e.Kind), Link: e.Link.String(), Outcome: string(e.Outcome),
 		Method: e.Method, Actor: e.Actor, Address: e.Address, Reason: e.Reason,
 	}
+}
+
+// sizeOrNil returns nil for a size that is not known.
+func sizeOrNil(n int64) *int64 {
+	if n == gateway.UnknownSize {
+		return nil
+	}
+	return &n
 }
 
 // timeOrNil returns nil for the zero time.

@@ -61,7 +61,7 @@ func (s *Storage) List(ctx context.Context, q gateway.KeyQuery) (gateway.KeyPage
 		}
 		if utf8.ValidString(key) {
 			page.Objects = append(page.Objects, gateway.ObjectEntry{
-				Key: key, Size: aws.ToInt64(listed.Size), ETag: aws.ToString(listed.ETag),
+				Key: key, Size: sizeOf(listed.Size), ETag: aws.ToString(listed.ETag),
 				LastModified: aws.ToTime(listed.LastModified).UTC(), StorageClass: string(listed.StorageClass),
 			})
 		}
