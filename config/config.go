@@ -197,7 +197,7 @@ type Storage struct {
 type Redirect struct {
 	// How long a presigned URL lives, 5s to 300s, whole seconds. A revocation stops the next click; a URL that was given before lives this long. Default: 30s.
 	Lifetime time.Duration `yaml:"lifetime"`
-	// The same for inline audio and video, 5s to 1h, whole seconds: players seek on the signed URL. Default: 30s.
+	// The same for inline audio, video and PDF, 5s to 1h, whole seconds: browsers read them piece by piece from the signed URL. Default: 30s.
 	MediaLifetime time.Duration `yaml:"media_lifetime"`
 	// How long a download of a limited link may go on through the link without another click, and a page that was sent twice spends one, 1s to 24h. Default: 10m.
 	ResumeWindow time.Duration `yaml:"resume_window"`

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"keyhole/signer"
@@ -244,8 +243,7 @@ func (s *Service) presign(ctx context.Context, storage *Storage, method string, 
 // lifetimeOf returns how long the URL may live before the link's own end and the
 // credential's are considered.
 func (s *Service) lifetimeOf(p *Permission) time.Duration {
-	if p.Disposition == DispositionInline &&
-		(strings.HasPrefix(p.ContentType, "audio/") || strings.HasPrefix(p.ContentType, "video/")) {
+	if p.Disposition == DispositionInline && readByRanges(contentType(p.ContentType)) {
 		return s.mediaLifetime
 	}
 	return s.lifetime

@@ -33,6 +33,9 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 	inline := Permission{Disposition: DispositionInline}
 	video, audio, image := inline, inline, inline
 	video.ContentType, audio.ContentType, image.ContentType = "video/mp4", "audio/ogg", "image/png"
+	typed := func(contentType string) Permission {
+		return Permission{Disposition: DispositionInline, ContentType: contentType}
+	}
 	saved := Permission{Disposition: DispositionAttachment, ContentType: "video/mp4"}
 	tests := []struct {
 		name       string
@@ -46,6 +49,12 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 		{"never longer than the link", "GET", Permission{Remaining: 7 * time.Second}, signer.Request{Method: "GET", Lifetime: 30 * time.Second, Within: 7 * time.Second}},
 		{"inline video", "GET", video, signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "video/mp4"}},
 		{"inline audio", "GET", audio, signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "audio/ogg"}},
+		{"inline video, in other case", "GET", typed("Video/MP4"), signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "Video/MP4"}},
+		{"inline video, with a parameter", "GET", typed(`video/mp4; codecs="a, b"`), signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: `video/mp4; codecs="a, b"`}},
+		{"inline PDF, which is read by ranges", "GET", typed("application/pdf"), signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "application/pdf"}},
+		{"inline Ogg", "GET", typed("application/ogg"), signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "application/ogg"}},
+		{"inline audio that no header can say", "GET", typed("audio/é"), signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "application/octet-stream"}},
+		{"inline text", "GET", typed("text/plain"), signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "text/plain"}},
 		{"inline image", "GET", image, signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "image/png"}},
 		{"a video that is saved", "GET", saved, signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "video/mp4"}},
 		{

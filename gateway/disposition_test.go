@@ -75,3 +75,28 @@ func TestSaveAs(t *testing.T) {
 		}
 	}
 }
+
+// AWS refuses a response-content-type that is not plain ASCII, and a control
+// character could end the header.
+func TestContentType(t *testing.T) {
+	t.Parallel()
+	const other = "application/octet-stream"
+	for approved, want := range map[string]string{
+		"":                          "",
+		"text/plain; charset=utf-8": "text/plain; charset=utf-8",
+		"~ !":                       "~ !",
+		"text/plain; name=é":        other,
+		"text/plain; name=\u202e":   other,
+		"é":                         other,
+		"text/plain\x80":            other,
+		"text/plain\xff":            other,
+		"text/plain\x7f":            other,
+		"text/plain\x1f":            other,
+		"text/plain\t":              other,
+		"text/plain\r\nX: y":        other,
+	} {
+		if got := contentType(approved); got != want {
+			t.Errorf("%q: got %q, want %q", approved, got, want)
+		}
+	}
+}

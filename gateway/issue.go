@@ -193,23 +193,11 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 	if life > longExpiry {
 		found = append(found, Warning{WarnLongExpiry, fmt.Sprintf("the link lives for %s; revoke it when it has served", FormatLife(life))})
 	}
-	if link.Disposition == DispositionInline && activeType(link.Object.ContentType) {
-		found = append(found, Warning{WarnInlineActiveType, "browsers run what is in a file of this type when it is shown inline"})
-	}
+	found = append(found, contentWarnings(link)...)
 	if skew, known := storage.skew(); known && skew.Abs() >= NotableSkew {
 		found = append(found, Warning{WarnClockSkew, fmt.Sprintf("the storage's clock is off by %s; links are signed by its time", skew.Round(time.Second))})
 	}
 	return found
-}
-
-// activeType tells whether a browser runs scripts in a document of that type.
-func activeType(contentType string) bool {
-	media, _, _ := strings.Cut(strings.ToLower(contentType), ";")
-	switch strings.TrimSpace(media) {
-	case "text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml", "text/xsl":
-		return true
-	}
-	return false
 }
 
 // storageAway is what an operator reads of a storage that does not answer.

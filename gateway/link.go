@@ -116,8 +116,19 @@ const (
 	WarnETagOnly         = "etag_only"
 	WarnLongExpiry       = "long_expiry"
 	WarnInlineActiveType = "inline_active_type"
+	WarnInlineDownload   = "inline_download"
+	WarnFolderMarker     = "folder_marker"
+	WarnPlaylist         = "playlist"
 	WarnClockSkew        = "storage_clock_skew"
 )
+
+// WarningCodes lists the code of every Warning.
+func WarningCodes() []string {
+	return []string{
+		WarnHTTPPublicURL, WarnVersionPinned, WarnETagOnly, WarnLongExpiry, WarnInlineActiveType, WarnInlineDownload,
+		WarnFolderMarker, WarnPlaylist, WarnClockSkew,
+	}
+}
 
 // SaveAs returns the file name that a recipient is offered.
 func (l *Link) SaveAs() string { return SaveAs(l.Filename, l.Ref.Key) }

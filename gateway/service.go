@@ -59,8 +59,8 @@ type Options struct {
 	Policy   Policy
 	// Lifetime is how long a signed URL lives, at most.
 	Lifetime time.Duration
-	// MediaLifetime stands for Lifetime where the link shows audio or video
-	// inline: players come back for more on the signed URL itself.
+	// MediaLifetime replaces Lifetime for links that show audio, video or PDF
+	// inline: browsers read these piece by piece, from the signed URL itself.
 	MediaLifetime time.Duration
 	// ObjectCheck is how long a check of a pinned object is remembered; 0: each
 	// click asks for itself.

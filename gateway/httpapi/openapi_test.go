@@ -155,6 +155,7 @@ func TestDescriptionHasEveryValueOfClosedSets(t *testing.T) {
 		{"EventKind", schemas["EventKind"].Enum, kinds},
 		{"IssueRequest.preset", schemas["IssueRequest"].Properties["preset"].Enum, gateway.Presets()},
 		{"Link.preset", schemas["Link"].Properties["preset"].Enum, append(gateway.Presets(), gateway.PresetCustom)},
+		{"Warning.code", schemas["Warning"].Properties["code"].Enum, gateway.WarningCodes()},
 		{"Problem.code", schemas["Problem"].Properties["code"].Enum, []string{
 			"bad_request", "unauthorized", "forbidden", "out_of_scope", "not_found", "method_not_allowed", "not_active", "idempotency_conflict", "precondition_failed",
 			"invalid", "too_large", "unsupported_media_type", "rate_limited", "unavailable", "not_confirmed", "internal",
