@@ -29,7 +29,7 @@ func TestContentDisposition(t *testing.T) {
 
 // Go's own parser of RFC 2231 and 6266 must read back exactly the name.
 func FuzzContentDisposition(f *testing.F) {
-	for _, seed := range []string{"q3.pdf", "größe.txt", `a"b`, "a%41", "'", ";", "=?utf-8?q?x?=", "日本語.csv"} {
+	for _, seed := range []string{"q3.pdf", "größe.txt", `a"b`, "a%41", "'", ";", "=?utf-8?q?x?=", "日本語.csv", "می\u200cخواهم.txt"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -60,6 +60,14 @@ func TestSaveAs(t *testing.T) {
 		{"", "a/b\\c.txt", "b_c.txt"},
 		{"", "a/exe.\u202efdp", "exe._fdp"},
 		{"", "a/tab\there", "tab_here"},
+		{"", "a/می\u200cخواهم.txt", "می\u200cخواهم.txt"},
+		{"", "a/क्\u200dष.txt", "क्\u200dष.txt"},
+		{"", "a/👩\u200d💻.txt", "👩\u200d💻.txt"},
+		{"", "a/\u200c\u200d", "download"},
+		{"", "a/.\u200d", "download"},
+		{"", "a/l\u200er\u200fa\u061cm", "l_r_a_m"},
+		{"", "a/\u202a\u202b\u202c\u202d\u2066\u2067\u2068\u2069", "________"},
+		{"", "a/" + strings.Repeat("n", 219) + "👩\u200d💻.txt", strings.Repeat("n", 219) + "👩.txt"},
 		{"", "a/%2e%2e", "%2e%2e"},
 		{"", "a/\xff.txt", "_.txt"},
 		{"", "a/" + strings.Repeat("n", 230), strings.Repeat("n", 230)},

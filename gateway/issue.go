@@ -294,8 +294,8 @@ func filenameProblem(name string) string {
 	if len(name) > maxFilename {
 		return fmt.Sprintf("at most %d bytes", maxFilename)
 	}
-	if name != "" && strings.Trim(name, ". ") == "" {
-		return "a file name is more than dots and spaces"
+	if name != "" && blankName(name) {
+		return "a file name needs more than dots, spaces and invisible characters"
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return !fileNameRune(r) }) {
 		return "a file name has no path, no control characters and nothing that turns the reading direction"

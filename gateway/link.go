@@ -148,7 +148,7 @@ func SaveAs(filename, key string) string {
 		return r
 	}, name)
 	name = shorten(name)
-	if strings.Trim(name, ". ") == "" { // nothing, or what names a directory
+	if blankName(name) {
 		return "download"
 	}
 	return name
@@ -178,17 +178,27 @@ func shorten(name string) string {
 	for !utf8.ValidString(base) {
 		base = base[:len(base)-1]
 	}
-	return base + extension
+	return strings.TrimRight(base, joiners) + extension
 }
+
+// joiners are the zero-width non-joiner and the zero-width joiner. Persian and
+// Hindi are misspelled without them, and emoji fall apart.
+const joiners = "\u200c\u200d"
+
+// blankName tells whether a file name shows nothing, or names a directory.
+func blankName(name string) bool { return strings.Trim(name, ". "+joiners) == "" }
 
 // fileNameRune refuses controls, path separators and the characters that turn
 // the reading direction around, which can make a program look like a document.
+// Of the invisible characters of Unicode's class Cf it takes joiners only.
 func fileNameRune(r rune) bool {
 	switch {
 	case r == '/', r == '\\', r == utf8.RuneError:
 		return false
 	case r < utf8.RuneSelf: // most of all names: no tables are needed
 		return r >= ' ' && r != 0x7f
+	case strings.ContainsRune(joiners, r):
+		return true
 	case unicode.IsControl(r), unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
 		return false
 	}
