@@ -90,7 +90,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if err != nil {
 		return Issued{}, err
 	}
-	object, pin, err := prove(ctx, storage, req)
+	object, pin, err := prove(ctx, storage, req, terms.Sensitive != nil && *terms.Sensitive)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -189,6 +189,11 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 		found = append(found, Warning{WarnVersionPinned, "the link stays with this version: whoever opens it gets these bytes, also when a newer version is there"})
 	case PinETag:
 		found = append(found, Warning{WarnETagOnly, "the link is pinned to the ETag: when the object is replaced it stops, because what was approved is gone"})
+	}
+	if link.Object.VersionID == "" && link.Object.ETag == "" {
+		found = append(found, Warning{
+			WarnNotPinned, "the storage reports neither a version nor an ETag: if the object is replaced, the link delivers the replacement",
+		})
 	}
 	if life > longExpiry {
 		found = append(found, Warning{WarnLongExpiry, fmt.Sprintf("the link lives for %s; revoke it when it has served", FormatLife(life))})

@@ -114,6 +114,7 @@ const (
 	WarnHTTPPublicURL    = "http_public_url"
 	WarnVersionPinned    = "version_pinned"
 	WarnETagOnly         = "etag_only"
+	WarnNotPinned        = "not_pinned"
 	WarnLongExpiry       = "long_expiry"
 	WarnInlineActiveType = "inline_active_type"
 	WarnInlineDownload   = "inline_download"
@@ -125,8 +126,8 @@ const (
 // WarningCodes lists the code of every Warning.
 func WarningCodes() []string {
 	return []string{
-		WarnHTTPPublicURL, WarnVersionPinned, WarnETagOnly, WarnLongExpiry, WarnInlineActiveType, WarnInlineDownload,
-		WarnFolderMarker, WarnPlaylist, WarnClockSkew,
+		WarnHTTPPublicURL, WarnVersionPinned, WarnETagOnly, WarnNotPinned, WarnLongExpiry, WarnInlineActiveType,
+		WarnInlineDownload, WarnFolderMarker, WarnPlaylist, WarnClockSkew,
 	}
 }
 

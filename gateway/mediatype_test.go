@@ -10,6 +10,7 @@ func warnedOf(t *testing.T, key, disposition string, object ObjectInfo) []string
 	t.Helper()
 	f := newFixture(t, nil)
 	f.objects.info = object
+	f.objects.info.ETag = `"e"` // without one it warns of that
 	issued, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: key, Disposition: disposition, Pin: PinNone})
 	if err != nil {
 		t.Fatal(err)

@@ -37,7 +37,9 @@ func TestIssuePins(t *testing.T) {
 		{name: "etag with versions", object: versioned, pin: PinETag, want: PinETag, wantVersion: "v2"},
 		{name: "etag", object: plain, pin: PinETag, want: PinETag},
 		{name: "etag without one", pin: PinETag, field: "pin", code: "invalid"},
-		{name: "auto without anything", field: "pin", code: "invalid"},
+		{name: "auto without anything", want: PinNone},
+		{name: "auto without anything, said", pin: PinAuto, want: PinNone},
+		{name: "version without anything", pin: PinVersion, field: "pin", code: "no_versions"},
 		{name: "none without anything", pin: PinNone, want: PinNone},
 		{name: "none with versions", object: versioned, pin: PinNone, want: PinNone, wantVersion: "v2"},
 		{name: "an older version", object: versioned, versions: older, version: "v1", want: PinVersion, wantVersion: "v1"},
@@ -77,6 +79,50 @@ func TestIssuePins(t *testing.T) {
 			})
 			if warned != (tt.want != PinNone) {
 				t.Errorf("warned %v", issued.Link.Warnings)
+			}
+		})
+	}
+}
+
+// If the storage reports neither a version nor an ETag, a link cannot be pinned. A
+// warning says so, and a sensitive object needs the pin none to be asked for.
+func TestIssueOfWhatCannotBePinned(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		key, pin  string
+		sensitive *bool
+		object    ObjectInfo
+		refused   bool
+		warns     bool
+	}{
+		{name: "not stated", key: "a", warns: true},
+		{name: "not sensitive", key: "a", sensitive: new(false), warns: true},
+		{name: "sensitive", key: "a", sensitive: new(true), refused: true},
+		{name: "sensitive, auto said", key: "a", pin: PinAuto, sensitive: new(true), refused: true},
+		{name: "sensitive by policy", key: "x/invoices/1", refused: true},
+		{name: "sensitive, none asked for", key: "a", pin: PinNone, sensitive: new(true), warns: true},
+		{name: "sensitive by policy, none asked for", key: "x/invoices/1", pin: PinNone, warns: true},
+		{name: "sensitive, with an ETag", key: "a", sensitive: new(true), object: ObjectInfo{ETag: `"e"`}},
+		{name: "none asked for, with an ETag", key: "a", pin: PinNone, object: ObjectInfo{ETag: `"e"`}},
+		{name: "with a version only", key: "a", sensitive: new(true), object: ObjectInfo{VersionID: "v1"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, nil)
+			f.objects.info = tt.object
+			issued, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: tt.key, Pin: tt.pin, Sensitive: tt.sensitive})
+			if tt.refused {
+				wantField(t, err, "pin", "not_pinnable")
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			warned := slices.ContainsFunc(issued.Link.Warnings, func(w Warning) bool { return w.Code == WarnNotPinned })
+			if warned != tt.warns || tt.warns && issued.Link.Pin != PinNone {
+				t.Errorf("got the pin %s and the warnings %v", issued.Link.Pin, issued.Link.Warnings)
 			}
 		})
 	}

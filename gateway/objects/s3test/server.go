@@ -57,6 +57,9 @@ type Server struct {
 	Name string     // as operators know it, "versitygw" for instance
 	Addr string     // host:port, on loopback
 	Root *s3.Client // asks as the root user, path style
+	// Directory holds a directory for each bucket, with a file for each object;
+	// empty for servers that keep objects elsewhere.
+	Directory string
 
 	scheme string
 	// addUser adds UserKey; nil where a server has no users.

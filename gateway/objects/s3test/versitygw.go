@@ -58,6 +58,7 @@ func StartWith(tb testing.TB, o Options) *Server {
 	args = append(args, "posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data"))
 
 	s := newServer("versitygw", scheme, addr, region, transport)
+	s.Directory = filepath.Join(dir, "data")
 	s.addUser = func(tb testing.TB) {
 		tb.Helper()
 		must(tb, program, "admin", "--access", RootKey, "--secret", RootSecret, "--endpoint-url", s.Endpoint(),
