@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"keyhole/gateway"
 	"keyhole/signer"
 )
 
@@ -58,6 +60,7 @@ func (e *storageExam) roundTrip(ctx context.Context, bucket string, found *sampl
 	request := signer.Request{Method: http.MethodGet, Bucket: bucket, Key: "keyhole-doctor-" + rand.Text(), Lifetime: doctorLifetime}
 	if found != nil {
 		request.Key = found.key
+		request.ContentDisposition, request.ContentType = askedDisposition, askedType
 	}
 	signed, ok := e.presign(ctx, checkDelivery, e.storage.signer, request)
 	if !ok {
@@ -75,6 +78,9 @@ func (e *storageExam) roundTrip(ctx context.Context, bucket string, found *sampl
 	} else {
 		if !e.deliver(ctx, recipient, origin, request, found, answer) {
 			return
+		}
+		if found != nil {
+			e.headers(origin, answer)
 		}
 		e.tamper(ctx, recipient, signed, answer)
 		e.outlive(ctx, recipient, request)
@@ -150,6 +156,32 @@ func (e *storageExam) deliver(ctx context.Context, client *http.Client, origin s
 	}
 	e.ok(checkDelivery, "a presigned GET and HEAD through %s deliver an object", origin)
 	return true
+}
+
+// What the doctor's URLs ask the storage to answer with.
+const (
+	askedName        = "keyhole doctor.txt"
+	askedDisposition = `attachment; filename="` + askedName + `"`
+	askedType        = "application/x-keyhole-doctor"
+)
+
+// headers tells whether the answer has the headers that the URL asked for. Without
+// them, browsers open files from the bucket's origin that should be saved.
+func (e *storageExam) headers(origin string, got *reply) {
+	const do = "make the proxy or CDN before the storage pass the query on unchanged, cache by all of it, and leave these headers alone; " +
+		"or set public_endpoint to the storage itself"
+	disposition, parameters, err := mime.ParseMediaType(got.header.Get("Content-Disposition"))
+	media, _, typeErr := mime.ParseMediaType(got.header.Get("Content-Type"))
+	switch {
+	case err != nil || disposition != gateway.DispositionAttachment || parameters["filename"] != askedName:
+		e.fail(checkHeaders, origin+" ignores response-content-disposition: its Content-Disposition is not the one that was asked for, "+
+			"so browsers open files inline, HTML with its scripts, that a link should save", do)
+	case typeErr != nil || media != askedType:
+		e.fail(checkHeaders, origin+" ignores response-content-type: its Content-Type is not the one that was asked for, "+
+			"so a file that is shown inline may be of another type than was approved", do)
+	default:
+		e.ok(checkHeaders, "files get the name, type and disposition that a link asks for")
+	}
 }
 
 // whyNotDelivered explains the refusal of a good URL.

@@ -23,8 +23,10 @@ const (
 	checkList        = "list"
 	checkRead        = "read"
 	checkVersions    = "versions"
+	checkETags       = "etags"
 	checkPublic      = "public"    // the way through the public endpoint
 	checkDelivery    = "delivery"  // a presigned GET and HEAD
+	checkHeaders     = "headers"   // what a presigned URL asks the storage to answer with
 	checkSignature   = "signature" // one that was tampered with
 	checkExpiry      = "expiry"
 	checkAnonymous   = "anonymous"
@@ -186,6 +188,7 @@ func (e *storageExam) readable(ctx context.Context, bucket string, listed []gate
 		case err == nil:
 			e.ok(checkRead, "objects may be read")
 			e.versions(ctx, bucket, entry.Key, info)
+			e.etags(ctx, bucket, listed, info)
 			return &sample{entry.Key, info}
 		case errors.Is(err, gateway.ErrObjectNotReadable):
 			e.fail(checkRead, "the service's credentials may not read the objects", "allow them s3:GetObject on the bucket's objects (deploy/iam)")
@@ -214,6 +217,27 @@ func (e *storageExam) versions(ctx context.Context, bucket, key string, proven g
 	default:
 		e.ok(checkVersions, "are kept, and may be read")
 	}
+}
+
+// etags tells whether links can be pinned to the objects that were listed. proven is
+// one of them.
+func (e *storageExam) etags(ctx context.Context, bucket string, listed []gateway.ObjectEntry, proven gateway.ObjectInfo) {
+	without := proven.ETag == "" && proven.VersionID == ""
+	for _, entry := range listed {
+		if without || entry.ETag != "" || strings.HasSuffix(entry.Key, "/") {
+			continue
+		}
+		// A listing may leave out what a HEAD says.
+		info, err := e.storage.objects.Stat(ctx, bucket, entry.Key, "")
+		without = err == nil && info.ETag == "" && info.VersionID == ""
+		break
+	}
+	if without {
+		e.warn(checkETags, "objects have neither a version nor an ETag: links to them cannot be pinned, so a link delivers whatever replaces the object, and sensitive objects need the pin none",
+			"store objects through the S3 API, not straight into the server's directory, or turn on versioning")
+		return
+	}
+	e.ok(checkETags, "links can be pinned to a version or an ETag")
 }
 
 // lastReason returns the innermost cause of an error: what the network or the

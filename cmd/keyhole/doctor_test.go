@@ -110,7 +110,7 @@ func TestDoctorFindsNothing(t *testing.T) {
 		}
 		want := []string{"ok main credentials", "ok main clock"}
 		for _, bucket := range []string{"main:reports", "main:exports"} {
-			for _, check := range []string{"bucket", "list", "read", "versions", "public", "delivery", "signature", "expiry", "anonymous"} {
+			for _, check := range []string{"bucket", "list", "read", "versions", "etags", "public", "delivery", "headers", "signature", "expiry", "anonymous"} {
 				if bucket == "main:exports" || check != "versions" {
 					want = append(want, "ok "+bucket+" "+check)
 				}
@@ -320,6 +320,8 @@ func TestDoctorFindsFaults(t *testing.T) {
 					}
 					defer answer.Body.Close()
 					w.Header().Set("ETag", answer.Header.Get("ETag"))
+					w.Header().Set("Content-Disposition", r.URL.Query().Get("response-content-disposition"))
+					w.Header().Set("Content-Type", r.URL.Query().Get("response-content-type"))
 					w.WriteHeader(answer.StatusCode)
 					_, _ = io.Copy(w, answer.Body) // the doctor may have hung up
 				}))
