@@ -26,9 +26,9 @@ func archiveObject(front *storageFront, name string) {
 		_, _ = io.WriteString(w, body) // the client may have hung up
 		return true
 	})
-	front.changeAnswers(func(r *http.Response) {
-		if r.Request.Method == http.MethodHead && strings.Contains(r.Request.URL.Path, name) {
-			r.Header.Set("X-Amz-Storage-Class", "GLACIER")
+	front.changeAnswers(func(r *http.Request, _ int, h http.Header) {
+		if r.Method == http.MethodHead && strings.Contains(r.URL.Path, name) {
+			h.Set("X-Amz-Storage-Class", "GLACIER")
 		}
 	})
 }
@@ -51,7 +51,7 @@ func TestArchivedAfterTheIssue(t *testing.T) {
 	}{{"reports", "etag", 410}, {"exports", "version", 410}, {"reports", "none", 303}} {
 		t.Run(tt.pin, func(t *testing.T) {
 			front.answerWith(nil)
-			front.changeAnswers(func(*http.Response) {})
+			front.changeAnswers(func(*http.Request, int, http.Header) {})
 			once, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: tt.bucket, Key: "file.txt", Pin: tt.pin, MaxClicks: new(int64(1))})
 			if err != nil {
 				t.Fatal(err)

@@ -47,17 +47,17 @@ func TestDoctorFindsIgnoredHeaders(t *testing.T) {
 	server.Put(t, "reports", "a.html", "text/html", []byte("<script>1</script>"))
 	front, _ := startFront(t, server)
 	storage := at(server.Endpoint(), "buckets: [reports]\npublic_endpoint: \""+front.url+"\""+as(t, s3test.RootKey, s3test.RootSecret))
-	set := func(name, value string) func(*http.Response) {
-		return func(r *http.Response) { r.Header.Set(name, value) }
+	set := func(name, value string) changeHeaders {
+		return func(_ *http.Request, _ int, h http.Header) { h.Set(name, value) }
 	}
 	for _, tt := range []struct {
 		name   string
-		change func(*http.Response)
+		change changeHeaders
 		want   string // level
 		says   string
 	}{
-		{"nothing is changed", func(*http.Response) {}, levelOK, ""},
-		{"no disposition", func(r *http.Response) { r.Header.Del("Content-Disposition") }, levelFailure, "Content-Disposition"},
+		{"nothing is changed", func(*http.Request, int, http.Header) {}, levelOK, ""},
+		{"no disposition", func(_ *http.Request, _ int, h http.Header) { h.Del("Content-Disposition") }, levelFailure, "Content-Disposition"},
 		{"inline", set("Content-Disposition", `inline; filename="keyhole doctor.txt"`), levelFailure, "Content-Disposition"},
 		{"another name", set("Content-Disposition", "attachment"), levelFailure, "Content-Disposition"},
 		{"the object's type", set("Content-Type", "text/html"), levelFailure, "Content-Type"},

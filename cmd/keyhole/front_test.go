@@ -16,10 +16,13 @@ import (
 type storageFront struct {
 	// serve answers a request instead of the storage if it returns true.
 	serve atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
-	// change changes an answer of the storage.
-	change atomic.Pointer[func(*http.Response)]
+	// change changes the headers of the storage's answers.
+	change atomic.Pointer[changeHeaders]
 	url    string
 }
+
+// changeHeaders changes the headers of the storage's answer to a request.
+type changeHeaders func(r *http.Request, status int, h http.Header)
 
 // startFront starts a proxy in front of server and returns it with the server as
 // clients reach it through the proxy. The test's own requests, such as Put, go to
@@ -31,15 +34,14 @@ func startFront(t *testing.T, server *s3test.Server) (*storageFront, *s3test.Ser
 		t.Fatal(err)
 	}
 	front := &storageFront{}
+	front.changeAnswers(func(*http.Request, int, http.Header) {})
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host // the signature covers it
 		},
 		ModifyResponse: func(r *http.Response) error {
-			if change := front.change.Load(); change != nil {
-				(*change)(r)
-			}
+			(*front.change.Load())(r.Request, r.StatusCode, r.Header)
 			return nil
 		},
 	}
@@ -66,5 +68,5 @@ func (f *storageFront) answerWith(serve func(http.ResponseWriter, *http.Request)
 	f.serve.Store(&serve)
 }
 
-// changeAnswers sets the function that changes the storage's answers.
-func (f *storageFront) changeAnswers(change func(*http.Response)) { f.change.Store(&change) }
+// changeAnswers sets the function that changes the storage's headers.
+func (f *storageFront) changeAnswers(change changeHeaders) { f.change.Store(&change) }

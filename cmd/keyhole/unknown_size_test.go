@@ -31,16 +31,15 @@ func TestStorageThatLeavesHeadersOut(t *testing.T) {
 		{"nobody says it", "bytes 0-0/*", false, "", []string{"size -", "modified -"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			front.changeAnswers(func(r *http.Response) {
-				if r.Request.Method == http.MethodHead {
-					r.Header.Del("Content-Length")
-					r.ContentLength = -1
+			front.changeAnswers(func(r *http.Request, status int, h http.Header) {
+				if r.Method == http.MethodHead {
+					h.Del("Content-Length")
 				}
-				if r.Request.Method == http.MethodHead || !tt.modified {
-					r.Header.Del("Last-Modified")
+				if r.Method == http.MethodHead || !tt.modified {
+					h.Del("Last-Modified")
 				}
-				if r.StatusCode == http.StatusPartialContent {
-					r.Header.Set("Content-Range", tt.rangeSay)
+				if status == http.StatusPartialContent {
+					h.Set("Content-Range", tt.rangeSay)
 				}
 			})
 			link := issue(t, g, api.IssueRequest{Confirm: true})
