@@ -192,7 +192,8 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 	}
 	if link.Object.VersionID == "" && link.Object.ETag == "" {
 		found = append(found, Warning{
-			WarnNotPinned, "the storage reports neither a version nor an ETag: if the object is replaced, the link delivers the replacement",
+			WarnNotPinned,
+			"the storage reports neither a version nor an ETag: if the object is replaced, the link delivers the replacement",
 		})
 	}
 	if life > longExpiry {

@@ -12,10 +12,36 @@ import (
 //
 //nolint:gochecknoglobals // A table that nothing writes to.
 var shownTypes = []string{
-	"text/plain", "text/markdown", "text/css", "text/javascript", "application/javascript", "application/json", "application/pdf",
-	"image/png", "image/apng", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp", "image/x-icon", "image/vnd.microsoft.icon",
-	"audio/mpeg", "audio/mp4", "audio/x-m4a", "audio/aac", "audio/ogg", "audio/webm", "audio/wav", "audio/x-wav", "audio/flac",
-	"video/mp4", "video/webm", "video/ogg", "video/x-matroska", "application/ogg",
+	"text/plain",
+	"text/markdown",
+	"text/css",
+	"text/javascript",
+	"application/javascript",
+	"application/json",
+	"application/pdf",
+	"image/png",
+	"image/apng",
+	"image/jpeg",
+	"image/gif",
+	"image/webp",
+	"image/avif",
+	"image/bmp",
+	"image/x-icon",
+	"image/vnd.microsoft.icon",
+	"audio/mpeg",
+	"audio/mp4",
+	"audio/x-m4a",
+	"audio/aac",
+	"audio/ogg",
+	"audio/webm",
+	"audio/wav",
+	"audio/x-wav",
+	"audio/flac",
+	"video/mp4",
+	"video/webm",
+	"video/ogg",
+	"video/x-matroska",
+	"application/ogg",
 }
 
 // savedTypes are the media types that browsers, or some of them, save even if they
@@ -23,19 +49,49 @@ var shownTypes = []string{
 //
 //nolint:gochecknoglobals // A table that nothing writes to.
 var savedTypes = []string{
-	"application/octet-stream", "binary/octet-stream", "application/zip", "application/gzip", "application/x-gzip", "application/x-tar",
-	"application/x-7z-compressed", "application/vnd.rar", "application/zstd", "application/x-bzip2", "application/x-xz",
-	"application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint", "application/vnd.ms-outlook", "application/rtf",
+	"application/octet-stream",
+	"binary/octet-stream",
+	"application/zip",
+	"application/gzip",
+	"application/x-gzip",
+	"application/x-tar",
+	"application/x-7z-compressed",
+	"application/vnd.rar",
+	"application/zstd",
+	"application/x-bzip2",
+	"application/x-xz",
+	"application/msword",
+	"application/vnd.ms-excel",
+	"application/vnd.ms-powerpoint",
+	"application/vnd.ms-outlook",
+	"application/rtf",
 	"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 	"application/vnd.openxmlformats-officedocument.presentationml.presentation",
-	"application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.spreadsheet",
-	"application/vnd.oasis.opendocument.presentation", "application/epub+zip",
-	"application/x-parquet", "application/vnd.apache.parquet", "application/x-ndjson", "application/x-sqlite3", "application/vnd.sqlite3",
-	"application/x-msdownload", "application/vnd.android.package-archive", "application/java-archive",
-	"text/csv", "text/tab-separated-values", "text/calendar", "text/vcard",
-	"image/tiff", "image/heic", "image/heif", "image/vnd.adobe.photoshop",
-	"audio/midi", "video/x-msvideo", "video/mpeg", "video/quicktime",
+	"application/vnd.oasis.opendocument.text",
+	"application/vnd.oasis.opendocument.spreadsheet",
+	"application/vnd.oasis.opendocument.presentation",
+	"application/epub+zip",
+	"application/x-parquet",
+	"application/vnd.apache.parquet",
+	"application/x-ndjson",
+	"application/x-sqlite3",
+	"application/vnd.sqlite3",
+	"application/x-msdownload",
+	"application/vnd.android.package-archive",
+	"application/java-archive",
+	"text/csv",
+	"text/tab-separated-values",
+	"text/calendar",
+	"text/vcard",
+	"image/tiff",
+	"image/heic",
+	"image/heif",
+	"image/vnd.adobe.photoshop",
+	"audio/midi",
+	"video/x-msvideo",
+	"video/mpeg",
+	"video/quicktime",
 }
 
 // ShownTypes lists the media types that an inline link shows without a warning.
@@ -64,9 +120,15 @@ func inlineWarning(contentType string) (Warning, bool) {
 	case slices.Contains(shownTypes, media):
 		return Warning{}, false
 	case slices.Contains(savedTypes, media):
-		return Warning{WarnInlineDownload, "many browsers save a file of this type although the link asks to show it"}, true
+		return Warning{
+			WarnInlineDownload,
+			"many browsers save a file of this type although the link asks to show it",
+		}, true
 	case media == "":
-		return Warning{WarnInlineActiveType, "the object has no valid content type: browsers guess, and may run scripts in it"}, true
+		return Warning{
+			WarnInlineActiveType,
+			"the object has no valid content type: browsers guess, and may run scripts in it",
+		}, true
 	}
 	return Warning{WarnInlineActiveType, "browsers may run scripts in a file of this type when they show it"}, true
 }
@@ -88,11 +150,15 @@ func contentWarnings(link *Link) []Warning {
 		}
 	}
 	if folderMarker(link.Ref.Key, &link.Object) {
-		found = append(found, Warning{WarnFolderMarker, "the object is an empty folder marker; the link does not deliver the files in the folder"})
+		found = append(found, Warning{
+			WarnFolderMarker,
+			"the object is an empty folder marker; the link does not deliver the files in the folder",
+		})
 	}
 	if playlist(link.Ref.Key, &link.Object) {
 		found = append(found, Warning{
-			WarnPlaylist, "the object is a playlist; the link does not deliver the media files that it names, so players fail",
+			WarnPlaylist,
+			"the object is a playlist; the link does not deliver the media files that it names, so players fail",
 		})
 	}
 	return found
@@ -116,7 +182,11 @@ func playlist(key string, object *ObjectInfo) bool {
 		return true
 	}
 	switch mediaType(object.ContentType) {
-	case "application/vnd.apple.mpegurl", "application/x-mpegurl", "application/mpegurl", "audio/mpegurl", "audio/x-mpegurl",
+	case "application/vnd.apple.mpegurl",
+		"application/x-mpegurl",
+		"application/mpegurl",
+		"audio/mpegurl",
+		"audio/x-mpegurl",
 		"application/dash+xml":
 		return true
 	}

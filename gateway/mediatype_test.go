@@ -11,7 +11,11 @@ func warnedOf(t *testing.T, key, disposition string, object ObjectInfo) []string
 	f := newFixture(t, nil)
 	f.objects.info = object
 	f.objects.info.ETag = `"e"` // without one it warns of that
-	issued, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: key, Disposition: disposition, Pin: PinNone})
+	issued, err := f.service.Issue(
+		t.Context(),
+		everything(),
+		&IssueRequest{Bucket: "exports", Key: key, Disposition: disposition, Pin: PinNone},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,19 +35,62 @@ func TestIssueWarnsOfInlineTypes(t *testing.T) {
 	t.Parallel()
 	types := map[string][]string{
 		WarnInlineActiveType: {
-			"text/html", "Text/HTML; charset=utf-8", " text/html", "application/xhtml+xml", "image/svg+xml", "application/xml", "text/xml",
-			"text/xsl", "application/rss+xml", "application/atom+xml", "application/mathml+xml", "multipart/related", "message/rfc822",
-			"multipart/x-mixed-replace", "unknown/unknown", "application/unknown", "*/*", "text/html,x", "html", "", ";", "text/*",
-			"text/plain, text/html", "text/plain; charset=x, text/html", "text/plain;, text/html", "text/plain/html", "image/x-something",
-			"audio/x-something", "text/plain; charset", "text/plain; a=b; a=c",
+			"text/html",
+			"Text/HTML; charset=utf-8",
+			" text/html",
+			"application/xhtml+xml",
+			"image/svg+xml",
+			"application/xml",
+			"text/xml",
+			"text/xsl",
+			"application/rss+xml",
+			"application/atom+xml",
+			"application/mathml+xml",
+			"multipart/related",
+			"message/rfc822",
+			"multipart/x-mixed-replace",
+			"unknown/unknown",
+			"application/unknown",
+			"*/*",
+			"text/html,x",
+			"html",
+			"",
+			";",
+			"text/*",
+			"text/plain, text/html",
+			"text/plain; charset=x, text/html",
+			"text/plain;, text/html",
+			"text/plain/html",
+			"image/x-something",
+			"audio/x-something",
+			"text/plain; charset",
+			"text/plain; a=b; a=c",
 		},
 		WarnInlineDownload: {
-			"application/octet-stream", "Application/Octet-Stream; a=b", "binary/octet-stream", "application/zip", "application/gzip",
-			"application/msword", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "text/html; é", "text/csv",
+			"application/octet-stream",
+			"Application/Octet-Stream; a=b",
+			"binary/octet-stream",
+			"application/zip",
+			"application/gzip",
+			"application/msword",
+			"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+			"text/html; é",
+			"text/csv",
 		},
 		"": {
-			"text/plain", "Text/Plain; Charset=UTF-8", "application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif",
-			"audio/mpeg", "video/mp4", `video/mp4; codecs="avc1.42E01E, mp4a.40.2"`, "application/ogg", "application/json",
+			"text/plain",
+			"Text/Plain; Charset=UTF-8",
+			"application/pdf",
+			"image/png",
+			"image/jpeg",
+			"image/gif",
+			"image/webp",
+			"image/avif",
+			"audio/mpeg",
+			"video/mp4",
+			`video/mp4; codecs="avc1.42E01E, mp4a.40.2"`,
+			"application/ogg",
+			"application/json",
 		},
 	}
 	for code, all := range types {
@@ -52,10 +99,25 @@ func TestIssueWarnsOfInlineTypes(t *testing.T) {
 			want = []string{code}
 		}
 		for _, contentType := range all {
-			if got := warnedOf(t, "a", DispositionInline, ObjectInfo{Size: 3, ContentType: contentType}); !slices.Equal(got, want) {
+			if got := warnedOf(
+				t,
+				"a",
+				DispositionInline,
+				ObjectInfo{Size: 3, ContentType: contentType},
+			); !slices.Equal(
+				got,
+				want,
+			) {
 				t.Errorf("%q inline: warned %v, want %v", contentType, got, want)
 			}
-			if got := warnedOf(t, "a", DispositionAttachment, ObjectInfo{Size: 3, ContentType: contentType}); len(got) != 0 {
+			if got := warnedOf(
+				t,
+				"a",
+				DispositionAttachment,
+				ObjectInfo{Size: 3, ContentType: contentType},
+			); len(
+				got,
+			) != 0 {
 				t.Errorf("%q as an attachment: warned %v", contentType, got)
 			}
 		}
@@ -91,7 +153,15 @@ func TestIssueWarnsOfWhatIsNoFile(t *testing.T) {
 		{"film.m3u8/notes.txt", plain, 3, nil},
 	}
 	for _, tt := range tests {
-		if got := warnedOf(t, tt.key, DispositionAttachment, ObjectInfo{Size: tt.size, ContentType: tt.contentType}); !slices.Equal(got, tt.want) {
+		if got := warnedOf(
+			t,
+			tt.key,
+			DispositionAttachment,
+			ObjectInfo{Size: tt.size, ContentType: tt.contentType},
+		); !slices.Equal(
+			got,
+			tt.want,
+		) {
 			t.Errorf("%s of %d bytes as %s: warned %v, want %v", tt.key, tt.size, tt.contentType, got, tt.want)
 		}
 	}

@@ -43,7 +43,9 @@ func checkPin(req *IssueRequest) []FieldError {
 // prove lets the storage prove the object, or the version of it that is asked
 // for, and decides what the link is pinned to. What cannot be pinned is not
 // pinned, unless the object is sensitive: then the operator must ask for that.
-func prove(ctx context.Context, storage *Storage, req *IssueRequest, sensitive bool) (object ObjectInfo, pin string, err error) {
+func prove(
+	ctx context.Context, storage *Storage, req *IssueRequest, sensitive bool,
+) (object ObjectInfo, pin string, err error) {
 	object, err = storage.Objects.Prove(ctx, req.Bucket, req.Key, req.VersionID)
 	if req.VersionID != "" {
 		if err = proveVersion(ctx, storage, req, object, err); err != nil {
@@ -62,8 +64,9 @@ func prove(ctx context.Context, storage *Storage, req *IssueRequest, sensitive b
 	case req.Pin == PinVersion:
 		return ObjectInfo{}, "", Invalid("pin", "no_versions", "the bucket keeps no versions of this object, or none that the service may read (s3:GetObjectVersion)")
 	case object.ETag == "" && sensitive:
-		return ObjectInfo{}, "", Invalid("pin", "not_pinnable", "the storage reports neither a version nor an ETag, so a link would deliver "+
-			"whatever replaces this object; the object is sensitive, so ask for the pin none if you accept that")
+		return ObjectInfo{}, "", Invalid("pin", "not_pinnable", "the storage reports neither a version nor an ETag, "+
+			"so a link would deliver whatever replaces this object; "+
+			"the object is sensitive, so ask for the pin none if you accept that")
 	case object.ETag == "":
 		pin = PinNone
 	default:

@@ -42,11 +42,56 @@ func TestClickIsCheckedAgainAfterASlowStorage(t *testing.T) {
 	}{
 		{"quick", "GET", recheckAfter - 1, Admission{Outcome: OutcomeRevoked}, nil, OutcomeRedirected, 1, ""},
 		{"slow and still valid", "GET", 2 * time.Second, valid, nil, OutcomeRedirected, 2, ""},
-		{"slow and revoked", "GET", 2 * time.Second, Admission{Outcome: OutcomeRevoked}, nil, OutcomeRevoked, 2, "failed revoked"},
-		{"slow and revoked, HEAD", "HEAD", 2 * time.Second, Admission{Outcome: OutcomeRevoked}, nil, OutcomeRevoked, 2, "failed revoked"},
-		{"slow and revoked, POST", "POST", 2 * time.Second, Admission{Outcome: OutcomeRevoked}, nil, OutcomeRevoked, 2, "failed revoked"},
-		{"slow and paused", "GET", 2 * time.Second, Admission{Outcome: OutcomePaused}, nil, OutcomePaused, 2, "failed paused"},
-		{"slow and Redis away", "GET", 2 * time.Second, Admission{}, ErrUnavailable, OutcomeUnavailable, 2, "failed unavailable"},
+		{
+			"slow and revoked",
+			"GET",
+			2 * time.Second,
+			Admission{Outcome: OutcomeRevoked},
+			nil,
+			OutcomeRevoked,
+			2,
+			"failed revoked",
+		},
+		{
+			"slow and revoked, HEAD",
+			"HEAD",
+			2 * time.Second,
+			Admission{Outcome: OutcomeRevoked},
+			nil,
+			OutcomeRevoked,
+			2,
+			"failed revoked",
+		},
+		{
+			"slow and revoked, POST",
+			"POST",
+			2 * time.Second,
+			Admission{Outcome: OutcomeRevoked},
+			nil,
+			OutcomeRevoked,
+			2,
+			"failed revoked",
+		},
+		{
+			"slow and paused",
+			"GET",
+			2 * time.Second,
+			Admission{Outcome: OutcomePaused},
+			nil,
+			OutcomePaused,
+			2,
+			"failed paused",
+		},
+		{
+			"slow and Redis away",
+			"GET",
+			2 * time.Second,
+			Admission{},
+			ErrUnavailable,
+			OutcomeUnavailable,
+			2,
+			"failed unavailable",
+		},
 		{"slow and undecided", "GET", 2 * time.Second, Admission{}, nil, OutcomeUnavailable, 2, "failed unavailable"},
 	}
 	for _, tt := range tests {
@@ -58,7 +103,8 @@ func TestClickIsCheckedAgainAfterASlowStorage(t *testing.T) {
 			admitsAgain(f, tt.again, tt.err)
 			answer, err := f.service.Click(t.Context(), Attempt{ID: IDOf("x"), Method: tt.method})
 			f.service.Wait()
-			if redirected := tt.want == OutcomeRedirected; answer.Outcome != tt.want || (err == nil) != redirected || (answer.Location != "") != redirected {
+			if redirected := tt.want == OutcomeRedirected; answer.Outcome != tt.want || (err == nil) != redirected ||
+				(answer.Location != "") != redirected {
 				t.Errorf("got %+v, %v; want %s", answer, err, tt.want)
 			}
 			if tt.err != nil && !errors.Is(err, tt.err) {
@@ -84,7 +130,11 @@ func TestClickSignsAgainForWhatIsLeft(t *testing.T) {
 	f.clicks.admission = admitted(Permission{Pin: PinETag, ETag: `"e"`})
 	slowStorage(f, 2*time.Second)
 	admitsAgain(f, admitted(Permission{Pin: PinETag, ETag: `"e"`, Remaining: 5 * time.Second}), nil)
-	if answer, err := f.service.Click(t.Context(), Attempt{Method: "GET"}); answer.Outcome != OutcomeRedirected || err != nil {
+	if answer, err := f.service.Click(
+		t.Context(),
+		Attempt{Method: "GET"},
+	); answer.Outcome != OutcomeRedirected ||
+		err != nil {
 		t.Fatalf("got %+v, %v", answer, err)
 	}
 	last := f.signer.requests[len(f.signer.requests)-1]
@@ -118,8 +168,18 @@ func TestResumeIsCheckedAgainAfterASlowStorage(t *testing.T) {
 	}{
 		{"still valid", func(*Admission) {}, OutcomeResumed, "redirected resumed"},
 		{"revoked", func(a *Admission) { *a = Admission{Outcome: OutcomeRevoked} }, OutcomeRevoked, "refused revoked"},
-		{"the grant has ended", func(a *Admission) { a.Now = a.Now.Add(time.Minute) }, OutcomeConfirmationRequired, "refused confirmation_required"},
-		{"used up and the grant has ended", func(a *Admission) { a.Now, a.UsedUp = a.Now.Add(time.Minute), true }, OutcomeUsedUp, "refused used_up"},
+		{
+			"the grant has ended",
+			func(a *Admission) { a.Now = a.Now.Add(time.Minute) },
+			OutcomeConfirmationRequired,
+			"refused confirmation_required",
+		},
+		{
+			"used up and the grant has ended",
+			func(a *Admission) { a.Now, a.UsedUp = a.Now.Add(time.Minute), true },
+			OutcomeUsedUp,
+			"refused used_up",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -52,17 +52,31 @@ func TestArchivedAfterTheIssue(t *testing.T) {
 		t.Run(tt.pin, func(t *testing.T) {
 			front.answerWith(nil)
 			front.changeAnswers(func(*http.Request, int, http.Header) {})
-			once, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: tt.bucket, Key: "file.txt", Pin: tt.pin, MaxClicks: new(int64(1))})
+			once, err := g.client.Issue(
+				t.Context(),
+				api.IssueRequest{Bucket: tt.bucket, Key: "file.txt", Pin: tt.pin, MaxClicks: new(int64(1))},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
-			plain, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: tt.bucket, Key: "file.txt", Pin: tt.pin})
+			plain, err := g.client.Issue(
+				t.Context(),
+				api.IssueRequest{Bucket: tt.bucket, Key: "file.txt", Pin: tt.pin},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
 			archiveObject(front, "/file.txt")
-			refused, err := post(t.Context(), c, once.URL, confirmation(nonceOf(t, once.URL)), "Accept", "application/json")
-			if err != nil || refused.status != tt.want || (refused.status == 410) != strings.Contains(refused.body, `"code":"object_archived"`) {
+			refused, err := post(
+				t.Context(),
+				c,
+				once.URL,
+				confirmation(nonceOf(t, once.URL)),
+				"Accept",
+				"application/json",
+			)
+			if err != nil || refused.status != tt.want ||
+				(refused.status == 410) != strings.Contains(refused.body, `"code":"object_archived"`) {
 				t.Errorf("POST: %d %s, %v", refused.status, refused.body, err)
 			}
 			if tt.want != http.StatusGone {
@@ -73,7 +87,11 @@ func TestArchivedAfterTheIssue(t *testing.T) {
 					t.Errorf("%s: %d %s", method, a.status, a.body)
 				}
 			}
-			if link, err := g.client.Show(t.Context(), once.ID); err != nil || link.State != "active" || link.Clicks != 0 {
+			if link, err := g.client.Show(
+				t.Context(),
+				once.ID,
+			); err != nil || link.State != "active" ||
+				link.Clicks != 0 {
 				t.Errorf("the link of one click is %s after %d clicks, %v", link.State, link.Clicks, err)
 			}
 			front.answerWith(nil) // restored: the class stays

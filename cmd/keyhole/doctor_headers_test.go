@@ -30,7 +30,8 @@ func TestDoctorFindsMissingETags(t *testing.T) {
 		t.Errorf("with ETags: %s, %s", level, message)
 	}
 	placeFile(t, server, "reports", "b.txt", "placed")
-	if level, message := find(); level != levelWarning || !strings.Contains(message, "cannot be pinned") || !strings.Contains(message, "sensitive") {
+	if level, message := find(); level != levelWarning || !strings.Contains(message, "cannot be pinned") ||
+		!strings.Contains(message, "sensitive") {
 		t.Errorf("with one object without: %s, %s", level, message)
 	}
 	server.Delete(t, "reports", "a.txt", "")
@@ -46,7 +47,10 @@ func TestDoctorFindsIgnoredHeaders(t *testing.T) {
 	server := s3test.Start(t, "reports")
 	server.Put(t, "reports", "a.html", "text/html", []byte("<script>1</script>"))
 	front, _ := startFront(t, server)
-	storage := at(server.Endpoint(), "buckets: [reports]\npublic_endpoint: \""+front.url+"\""+as(t, s3test.RootKey, s3test.RootSecret))
+	storage := at(
+		server.Endpoint(),
+		"buckets: [reports]\npublic_endpoint: \""+front.url+"\""+as(t, s3test.RootKey, s3test.RootSecret),
+	)
 	set := func(name, value string) changeHeaders {
 		return func(_ *http.Request, _ int, h http.Header) { h.Set(name, value) }
 	}
@@ -73,7 +77,8 @@ func TestDoctorFindsIgnoredHeaders(t *testing.T) {
 				t.Errorf("%s: found %+v too", tt.name, f)
 			}
 		}
-		if found.Level != tt.want || !strings.Contains(found.Message, tt.says) || (code == exitOK) != (tt.want == levelOK) {
+		if found.Level != tt.want || !strings.Contains(found.Message, tt.says) ||
+			(code == exitOK) != (tt.want == levelOK) {
 			t.Errorf("%s: exit %d, %+v\n%s", tt.name, code, found, printed)
 		}
 		if strings.Contains(printed, "X-Amz-") {

@@ -168,17 +168,17 @@ const (
 // headers tells whether the answer has the headers that the URL asked for. Without
 // them, browsers open files from the bucket's origin that should be saved.
 func (e *storageExam) headers(origin string, got *reply) {
-	const do = "make the proxy or CDN before the storage pass the query on unchanged, cache by all of it, and leave these headers alone; " +
-		"or set public_endpoint to the storage itself"
+	const do = "make the proxy or CDN before the storage pass the query on unchanged, cache by all of it, " +
+		"and leave these headers alone; or set public_endpoint to the storage itself"
 	disposition, parameters, err := mime.ParseMediaType(got.header.Get("Content-Disposition"))
 	media, _, typeErr := mime.ParseMediaType(got.header.Get("Content-Type"))
 	switch {
 	case err != nil || disposition != gateway.DispositionAttachment || parameters["filename"] != askedName:
-		e.fail(checkHeaders, origin+" ignores response-content-disposition: its Content-Disposition is not the one that was asked for, "+
-			"so browsers open files inline, HTML with its scripts, that a link should save", do)
+		e.fail(checkHeaders, origin+" ignores response-content-disposition: "+
+			"its Content-Disposition is not the one that was asked for, so browsers open files inline, HTML with its scripts, that a link should save", do)
 	case typeErr != nil || media != askedType:
-		e.fail(checkHeaders, origin+" ignores response-content-type: its Content-Type is not the one that was asked for, "+
-			"so a file that is shown inline may be of another type than was approved", do)
+		e.fail(checkHeaders, origin+" ignores response-content-type: "+
+			"its Content-Type is not the one that was asked for, so a file that is shown inline may be of another type than was approved", do)
 	default:
 		e.ok(checkHeaders, "files get the name, type and disposition that a link asks for")
 	}

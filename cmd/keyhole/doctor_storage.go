@@ -221,7 +221,9 @@ func (e *storageExam) versions(ctx context.Context, bucket, key string, proven g
 
 // etags tells whether links can be pinned to the objects that were listed. proven is
 // one of them.
-func (e *storageExam) etags(ctx context.Context, bucket string, listed []gateway.ObjectEntry, proven gateway.ObjectInfo) {
+func (e *storageExam) etags(
+	ctx context.Context, bucket string, listed []gateway.ObjectEntry, proven gateway.ObjectInfo,
+) {
 	without := proven.ETag == "" && proven.VersionID == ""
 	for _, entry := range listed {
 		if without || entry.ETag != "" || strings.HasSuffix(entry.Key, "/") {
@@ -233,7 +235,8 @@ func (e *storageExam) etags(ctx context.Context, bucket string, listed []gateway
 		break
 	}
 	if without {
-		e.warn(checkETags, "objects have neither a version nor an ETag: links to them cannot be pinned, so a link delivers whatever replaces the object, and sensitive objects need the pin none",
+		e.warn(checkETags, "objects have neither a version nor an ETag: links to them cannot be pinned, "+
+			"so a link delivers whatever replaces the object, and sensitive objects need the pin none",
 			"store objects through the S3 API, not straight into the server's directory, or turn on versioning")
 		return
 	}

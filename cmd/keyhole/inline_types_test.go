@@ -92,8 +92,15 @@ func TestInlineTypesInChromium(t *testing.T) {
 		if !slices.Contains(tests[contentType], did) {
 			t.Errorf("%s: Chromium %s, want one of %v", contentType, did, tests[contentType])
 		}
-		active, saved := slices.Contains(codes, gateway.WarnInlineActiveType), slices.Contains(codes, gateway.WarnInlineDownload)
-		if did == ranScript && !active || did == savedInstead && !saved && !active || did == showedOnly && (active || saved) {
+		active, saved := slices.Contains(
+			codes,
+			gateway.WarnInlineActiveType,
+		), slices.Contains(
+			codes,
+			gateway.WarnInlineDownload,
+		)
+		if did == ranScript && !active || did == savedInstead && !saved && !active ||
+			did == showedOnly && (active || saved) {
 			t.Errorf("%s: Chromium %s, and the warnings are %v", contentType, did, codes)
 		}
 	}

@@ -136,7 +136,8 @@ func printObjects(world *surroundings, page *api.ObjectPage) error {
 	for i := range page.Objects {
 		o := &page.Objects[i]
 		short, _, _ := strings.Cut(size(o.Size), " (")
-		rows = append(rows, []string{orDash(short), orDash(timestamp(o.LastModified)), "s3://" + page.Bucket + "/" + o.Key})
+		modified := orDash(timestamp(o.LastModified))
+		rows = append(rows, []string{orDash(short), modified, "s3://" + page.Bucket + "/" + o.Key})
 	}
 	return printTable(world.stdout, rows)
 }

@@ -153,44 +153,48 @@ func TestPins(t *testing.T) {
 				_, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "exports", Key: p.key, VersionID: p.versions["two"]})
 				wantRefusal(t, err, "key object_not_found")
 			})
-			t.Run("versions suspended", func(t *testing.T) {
-				in.s3.KeepVersions(t, "exports", false)
-				before := &pinned{t: t, s3: in.s3, bucket: "exports", key: "pins/before.txt", versions: map[string]string{}}
-				in.s3.KeepVersions(t, "exports", true)
-				before.put("one")
-				older, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: before.bucket, Key: before.key})
-				if err != nil || older.Pin != "version" {
-					t.Fatalf("got the pin %q, %v", older.Pin, err)
-				}
-				in.s3.KeepVersions(t, "exports", false)
-				kept := before.versions["one"]
-				before.put("two") // it has the version null, which versitygw does not report
-				if got := fetched(t, older.URL); got != "one" {
-					t.Errorf("pinned to a version before: got %q", got)
-				}
-				again, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: before.bucket, Key: before.key, VersionID: kept})
-				if err != nil || again.Object.VersionID != kept || *again.Object.Size != 3 {
-					t.Errorf("issued by that version: got version %q of %d bytes, %v", again.Object.VersionID, again.Object.Size, err)
-				} else if got := fetched(t, again.URL); got != "one" {
-					t.Errorf("issued by that version: got %q", got)
-				}
-				in.s3.Delete(t, before.bucket, before.key, kept)
-				if got := fetched(t, older.URL); got != gone {
-					t.Errorf("with that version deleted: got %q", got)
-				}
-
-				p := &pinned{t: t, s3: in.s3, bucket: "exports", key: "pins/suspended.txt", versions: map[string]string{}}
-				p.put("one")
-				link, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: p.bucket, Key: p.key})
-				if err != nil || link.Pin != "etag" || link.Object.VersionID != "" {
-					t.Fatalf("got the pin %q of version %q, %v", link.Pin, link.Object.VersionID, err)
-				}
-				p.put("two")
-				if got := fetched(t, link.URL); got != changed {
-					t.Errorf("got %q", got)
-				}
-			})
+			t.Run("versions suspended", func(t *testing.T) { testVersionsSuspended(t, in, g) })
 		})
+	}
+}
+
+// testVersionsSuspended follows links to objects of the bucket exports, which keeps
+// no more versions but has those of before.
+func testVersionsSuspended(t *testing.T, in *installation, g *instance) {
+	t.Helper()
+	const changed, gone = "410 object_changed", "410 object_gone"
+	before := &pinned{t: t, s3: in.s3, bucket: "exports", key: "pins/before.txt", versions: map[string]string{}}
+	before.put("one")
+	older, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: before.bucket, Key: before.key})
+	if err != nil || older.Pin != "version" {
+		t.Fatalf("got the pin %q, %v", older.Pin, err)
+	}
+	in.s3.KeepVersions(t, "exports", false)
+	kept := before.versions["one"]
+	before.put("two") // it has the version null, which versitygw does not report
+	if got := fetched(t, older.URL); got != "one" {
+		t.Errorf("pinned to a version before: got %q", got)
+	}
+	again, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: before.bucket, Key: before.key, VersionID: kept})
+	if err != nil || again.Object.VersionID != kept || size(again.Object.Size) != "3 B" {
+		t.Errorf("issued by that version: got version %q of %s, %v", again.Object.VersionID, size(again.Object.Size), err)
+	} else if got := fetched(t, again.URL); got != "one" {
+		t.Errorf("issued by that version: got %q", got)
+	}
+	in.s3.Delete(t, before.bucket, before.key, kept)
+	if got := fetched(t, older.URL); got != gone {
+		t.Errorf("with that version deleted: got %q", got)
+	}
+
+	p := &pinned{t: t, s3: in.s3, bucket: "exports", key: "pins/suspended.txt", versions: map[string]string{}}
+	p.put("one")
+	link, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: p.bucket, Key: p.key})
+	if err != nil || link.Pin != "etag" || link.Object.VersionID != "" {
+		t.Fatalf("got the pin %q of version %q, %v", link.Pin, link.Object.VersionID, err)
+	}
+	p.put("two")
+	if got := fetched(t, link.URL); got != changed {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -38,9 +38,24 @@ func TestRevokedWhileTheStorageIsSlow(t *testing.T) {
 		{"HEAD", api.IssueRequest{}, func(link api.Link, _ string) (answer, error) {
 			return ask(t.Context(), c, http.MethodHead, link.URL, nil, "Accept", "application/json")
 		}, "failed revoked"},
-		{"GET with a grant", api.IssueRequest{MaxClicks: new(int64(3))}, func(link api.Link, cookie string) (answer, error) {
-			return ask(t.Context(), c, http.MethodGet, link.URL, nil, "Accept", "application/json", "Cookie", cookie)
-		}, "refused revoked"},
+		{
+			"GET with a grant",
+			api.IssueRequest{MaxClicks: new(int64(3))},
+			func(link api.Link, cookie string) (answer, error) {
+				return ask(
+					t.Context(),
+					c,
+					http.MethodGet,
+					link.URL,
+					nil,
+					"Accept",
+					"application/json",
+					"Cookie",
+					cookie,
+				)
+			},
+			"refused revoked",
+		},
 		{"POST", api.IssueRequest{MaxClicks: new(int64(3))}, func(link api.Link, _ string) (answer, error) {
 			return post(t.Context(), c, link.URL, confirmation(""), "Accept", "application/json")
 		}, "refused revoked"},
@@ -83,7 +98,12 @@ func TestRevokedWhileTheStorageIsSlow(t *testing.T) {
 			}
 			got := <-clicked
 			if got.err != nil || got.status != http.StatusGone || got.location != "" {
-				t.Errorf("after the revocation was acknowledged: %d, to a URL: %v, %v", got.status, got.location != "", got.err)
+				t.Errorf(
+					"after the revocation was acknowledged: %d, to a URL: %v, %v",
+					got.status,
+					got.location != "",
+					got.err,
+				)
 			}
 			eventually(t, "the event of the click", func() error { return hasEvent(t, g, link.ID, tt.event) })
 		})

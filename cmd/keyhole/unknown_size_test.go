@@ -47,7 +47,8 @@ func TestStorageThatLeavesHeadersOut(t *testing.T) {
 				t.Errorf("got %+v", link.Object)
 			}
 			page := get(t, http.MethodGet, link.URL, "Accept", "text/html").body
-			if !strings.Contains(page, tt.size) || tt.size == "" && strings.Contains(page, "<dt>Size</dt>") || strings.Contains(page, "0 bytes") {
+			if !strings.Contains(page, tt.size) || tt.size == "" && strings.Contains(page, "<dt>Size</dt>") ||
+				strings.Contains(page, "0 bytes") {
 				t.Errorf("the page says %s", page)
 			}
 			shown, err := g.client.Show(t.Context(), link.ID)

@@ -52,7 +52,8 @@ func (a *API) listObjects(c echo.Context) error {
 	}
 	for i, o := range page.Objects {
 		answer.Objects[i] = api.ObjectEntry{
-			Key: o.Key, Size: sizeOrNil(o.Size), ETag: o.ETag, LastModified: timeOrNil(o.LastModified), StorageClass: o.StorageClass, Sensitive: o.Sensitive,
+			Key: o.Key, Size: sizeOrNil(o.Size), ETag: o.ETag, LastModified: timeOrNil(o.LastModified),
+			StorageClass: o.StorageClass, Sensitive: o.Sensitive,
 		}
 	}
 	return writeJSON(c, http.StatusOK, api.MediaType, answer)

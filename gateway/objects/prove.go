@@ -92,7 +92,9 @@ func (s *Storage) Stat(ctx context.Context, bucket, key, version string) (gatewa
 // byte. versitygw 1.8 answers 404 to the HEAD of every version, and delivers it,
 // once the object was overwritten while versioning was suspended. missing is the
 // HEAD's error.
-func (s *Storage) versionByGet(ctx context.Context, bucket, key, version string, missing error) (gateway.ObjectInfo, error) {
+func (s *Storage) versionByGet(
+	ctx context.Context, bucket, key, version string, missing error,
+) (gateway.ObjectInfo, error) {
 	read, err := s.readFirstByte(ctx, bucket, key, version, false)
 	switch {
 	case errors.Is(err, gateway.ErrUnavailable), errors.Is(err, gateway.ErrObjectArchived),
@@ -183,7 +185,9 @@ func (s *Storage) head(ctx context.Context, bucket, key, version string) (*s3.He
 
 // readFirstByte reads the first byte of the object, or the whole of an empty
 // one, of which no byte can be asked for, and returns what the answer says of it.
-func (s *Storage) readFirstByte(ctx context.Context, bucket, key, version string, empty bool) (gateway.ObjectInfo, error) {
+func (s *Storage) readFirstByte(
+	ctx context.Context, bucket, key, version string, empty bool,
+) (gateway.ObjectInfo, error) {
 	in := &s3.GetObjectInput{
 		Bucket: &bucket, Key: &key, VersionId: nonEmpty(version), RequestPayer: s.payer, Range: aws.String("bytes=0-0"),
 	}

@@ -20,7 +20,13 @@ func TestStatReadsWhatAHeadCannotTell(t *testing.T) {
 		return said{status: 200, length: "3", headers: map[string]string{name: value}}
 	}
 	archived := said{status: 403, code: "InvalidObjectState"}
-	info := gateway.ObjectInfo{Size: 3, ETag: `"abc"`, VersionID: "v1", ContentType: "text/plain", LastModified: modified()}
+	info := gateway.ObjectInfo{
+		Size:         3,
+		ETag:         `"abc"`,
+		VersionID:    "v1",
+		ContentType:  "text/plain",
+		LastModified: modified(),
+	}
 	asks, reads := []string{"HEAD"}, []string{"HEAD", "GET bytes=0-0"}
 	tests := []struct {
 		name      string
@@ -31,9 +37,30 @@ func TestStatReadsWhatAHeadCannotTell(t *testing.T) {
 	}{
 		{"readable", there, archived, info, nil, asks},
 		{"in GLACIER", class("X-Amz-Storage-Class", "GLACIER"), archived, info, gateway.ErrObjectArchived, reads},
-		{"in DEEP_ARCHIVE", class("X-Amz-Storage-Class", "DEEP_ARCHIVE"), archived, info, gateway.ErrObjectArchived, reads},
-		{"in an archive tier", class("X-Amz-Archive-Status", "ARCHIVE_ACCESS"), archived, info, gateway.ErrObjectArchived, reads},
-		{"restored, or in a class of that name that can be read", class("X-Amz-Storage-Class", "GLACIER"), one, info, nil, reads},
+		{
+			"in DEEP_ARCHIVE",
+			class("X-Amz-Storage-Class", "DEEP_ARCHIVE"),
+			archived,
+			info,
+			gateway.ErrObjectArchived,
+			reads,
+		},
+		{
+			"in an archive tier",
+			class("X-Amz-Archive-Status", "ARCHIVE_ACCESS"),
+			archived,
+			info,
+			gateway.ErrObjectArchived,
+			reads,
+		},
+		{
+			"restored, or in a class of that name that can be read",
+			class("X-Amz-Storage-Class", "GLACIER"),
+			one,
+			info,
+			nil,
+			reads,
+		},
 		{"in GLACIER_IR, which can be read", class("X-Amz-Storage-Class", "GLACIER_IR"), archived, info, nil, asks},
 		{"under a key of KMS", said{status: 200, length: "3", kms: true}, one, info, nil, reads},
 		{
@@ -87,17 +114,35 @@ func TestAVersionThatAHeadDoesNotFind(t *testing.T) {
 	version := func(id string) map[string]string {
 		return map[string]string{"X-Amz-Version-Id": id, "Content-Range": "bytes 0-0/3"}
 	}
-	found := gateway.ObjectInfo{Size: 3, ETag: `"abc"`, VersionID: "v1", ContentType: "text/plain", LastModified: modified()}
+	found := gateway.ObjectInfo{
+		Size:         3,
+		ETag:         `"abc"`,
+		VersionID:    "v1",
+		ContentType:  "text/plain",
+		LastModified: modified(),
+	}
 	tests := []struct {
 		name string
 		get  said
 		want error
 	}{
 		{"a GET finds it", said{status: 206, body: "a", headers: version("v1")}, nil},
-		{"a GET finds the current version", said{status: 206, body: "a", headers: version("v2")}, gateway.ErrObjectNotFound},
-		{"a GET finds an object without a version", said{status: 206, body: "a", headers: version("")}, gateway.ErrObjectNotFound},
+		{
+			"a GET finds the current version",
+			said{status: 206, body: "a", headers: version("v2")},
+			gateway.ErrObjectNotFound,
+		},
+		{
+			"a GET finds an object without a version",
+			said{status: 206, body: "a", headers: version("")},
+			gateway.ErrObjectNotFound,
+		},
 		{"a GET finds none", said{status: 404, code: "NoSuchVersion"}, gateway.ErrObjectNotFound},
-		{"a GET says that it cannot be a version", said{status: 400, code: "InvalidArgument"}, gateway.ErrObjectNotFound},
+		{
+			"a GET says that it cannot be a version",
+			said{status: 400, code: "InvalidArgument"},
+			gateway.ErrObjectNotFound,
+		},
 		{"a GET is denied", said{status: 403, code: "AccessDenied"}, gateway.ErrObjectNotFound},
 		{"a GET is not answered", said{status: 503, code: "SlowDown"}, gateway.ErrUnavailable},
 		{"it is archived", said{status: 403, code: "InvalidObjectState"}, gateway.ErrObjectArchived},
@@ -133,9 +178,24 @@ func TestProveFillsInWhatAHeadLeavesOut(t *testing.T) {
 		size     int64
 		modified time.Time
 	}{
-		{"a range", said{status: 206, body: "a", headers: map[string]string{"Content-Range": "bytes 0-0/12345"}}, 12345, modified()},
-		{"a range of an unknown whole", said{status: 206, body: "a", headers: map[string]string{"Content-Range": "bytes 0-0/*"}}, gateway.UnknownSize, modified()},
-		{"a strange range", said{status: 206, body: "a", headers: map[string]string{"Content-Range": "bytes 0-0/-7"}}, gateway.UnknownSize, modified()},
+		{
+			"a range",
+			said{status: 206, body: "a", headers: map[string]string{"Content-Range": "bytes 0-0/12345"}},
+			12345,
+			modified(),
+		},
+		{
+			"a range of an unknown whole",
+			said{status: 206, body: "a", headers: map[string]string{"Content-Range": "bytes 0-0/*"}},
+			gateway.UnknownSize,
+			modified(),
+		},
+		{
+			"a strange range",
+			said{status: 206, body: "a", headers: map[string]string{"Content-Range": "bytes 0-0/-7"}},
+			gateway.UnknownSize,
+			modified(),
+		},
 		{"the whole", said{status: 200, body: "abcd", length: "4"}, 4, modified()},
 		{"nothing", said{status: 206, body: "a", headers: bare}, gateway.UnknownSize, time.Time{}},
 	}
@@ -145,7 +205,14 @@ func TestProveFillsInWhatAHeadLeavesOut(t *testing.T) {
 			storage, _ := storageAt(serve(t, &scripted{head: said{status: 200, headers: bare}, get: tt.get}), nil)
 			info, err := storage.Prove(t.Context(), "reports", "a", "")
 			if err != nil || info.Size != tt.size || !info.LastModified.Equal(tt.modified) {
-				t.Errorf("got %d bytes of %v, %v; want %d of %v", info.Size, info.LastModified, err, tt.size, tt.modified)
+				t.Errorf(
+					"got %d bytes of %v, %v; want %d of %v",
+					info.Size,
+					info.LastModified,
+					err,
+					tt.size,
+					tt.modified,
+				)
 			}
 		})
 	}
