@@ -26,6 +26,7 @@ type Answer struct {
 
 // Page is what a confirmation page shows and sends.
 type Page struct {
+	// Link has nothing about the file where that is shown after the passphrase.
 	Link   Link
 	Nonce  string
 	Origin string // of the URL that its form will be redirected to
@@ -193,9 +194,24 @@ func (s *Service) pageOf(admission *Admission) (*Page, error) {
 		return nil, fmt.Errorf("bucket %q is not in the configuration", ref.Bucket)
 	}
 	return &Page{
-		Link: *admission.Link, Nonce: admission.Permission.Secrets.nonce(admission.Link.ID),
+		Link: revealed(admission.Link), Nonce: admission.Permission.Secrets.nonce(admission.Link.ID),
 		Origin: origin, ResumeWindow: s.resumeWindow,
 	}, nil
+}
+
+// revealed returns what a page may show of a link before anything has been handed
+// in. Of a link that reveals its file after the passphrase it says nothing about the
+// file.
+func revealed(link *Link) Link {
+	if link.Reveal != RevealAfter {
+		return *link
+	}
+	return Link{
+		ID: link.ID, State: link.State, Action: link.Action, Reveal: link.Reveal,
+		CreatedAt: link.CreatedAt, ExpiresAt: link.ExpiresAt, NotBefore: link.NotBefore,
+		Passphrase: link.Passphrase, Confirm: link.Confirm, MaxClicks: link.MaxClicks, Clicks: link.Clicks,
+		Language: link.Language, Sender: link.Sender,
+	}
 }
 
 // deliver returns the URL that an admitted click is redirected to, unless the

@@ -30,6 +30,7 @@ type IssueRequest struct {
 	MaxClicks   *int64
 	Passphrase  *string
 	Confirm     bool
+	Reveal      string   // RevealAfter or RevealBefore; empty: after, if there is a passphrase
 	Allow       []string // CIDRs or addresses
 	NotBefore   *string  // RFC 3339
 	Retry       *Retry   // nil: to ask again makes another link
@@ -105,9 +106,9 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	wanted := Link{
 		ID: IDOf(token), State: StateActive, Ref: ref, Object: object,
 		Preset: terms.Preset, Sensitive: terms.Sensitive, CreatedBy: actor.Name,
-		Passphrase: req.Passphrase != nil, Confirm: req.Confirm,
+		Passphrase: req.Passphrase != nil, Confirm: req.Confirm, Reveal: restricted.reveal,
 		Allow: restricted.allow, NotBefore: restricted.notBefore,
-		Filename: req.Filename, Disposition: cmp.Or(req.Disposition, DispositionAttachment), Pin: pin,
+		Action: LinkDownload, Filename: req.Filename, Disposition: cmp.Or(req.Disposition, DispositionAttachment), Pin: pin,
 		Note: req.Note, Labels: req.Labels,
 	}
 	if req.MaxClicks != nil {
@@ -122,7 +123,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	case err != nil:
 		return Issued{}, storeError(err)
 	}
-	link.Warnings = s.warnings(&link, storage, terms.Life)
+	link.Warnings, link.Notes = s.warnings(&link, storage, terms.Life), notes(&link)
 	s.metrics.issued(terms.Preset, storage.Name)
 	return Issued{Link: link, Token: token}, nil
 }
@@ -184,12 +185,6 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 	if s.insecure {
 		found = append(found, Warning{WarnHTTPPublicURL, "the link is plain http: whoever listens on the way can use it"})
 	}
-	switch link.Pin {
-	case PinVersion:
-		found = append(found, Warning{WarnVersionPinned, "the link stays with this version: whoever opens it gets these bytes, also when a newer version is there"})
-	case PinETag:
-		found = append(found, Warning{WarnETagOnly, "the link is pinned to the ETag: when the object is replaced it stops, because what was approved is gone"})
-	}
 	if link.Object.VersionID == "" && link.Object.ETag == "" {
 		found = append(found, Warning{
 			WarnNotPinned,
@@ -202,6 +197,28 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 	found = append(found, contentWarnings(link)...)
 	if skew, known := storage.skew(); known && skew.Abs() >= NotableSkew {
 		found = append(found, Warning{WarnClockSkew, fmt.Sprintf("the storage's clock is off by %s; links are signed by its time", skew.Round(time.Second))})
+	}
+	return found
+}
+
+// notes tells the operator what the link will do without being asked.
+func notes(link *Link) []Note {
+	var found []Note
+	switch link.Pin {
+	case PinVersion:
+		found = append(found, Note{
+			NoteVersionPinned, "the link delivers this version, also after a newer version replaces it",
+		})
+	case PinETag:
+		found = append(found, Note{
+			NoteETagOnly, "the link is pinned to the ETag: it stops working if the object is replaced",
+		})
+	}
+	if link.Note != "" && link.Reveal == RevealAfter {
+		found = append(found, Note{
+			NoteNoteHidden, `recipients will not see the note: before the passphrase the page shows nothing about ` +
+				`the file, and after it comes the download; set "reveal" to "before" to show it`,
+		})
 	}
 	return found
 }

@@ -30,7 +30,7 @@ func TestIssue(t *testing.T) {
 		link.Object.ETag != `"abc"` || link.Object.Size != 7 || link.Object.ContentType != "application/pdf" ||
 		link.Preset != PresetBusiness || link.Sensitive == nil || *link.Sensitive || link.CreatedBy != "ops" ||
 		link.Filename != "figures.pdf" || link.Disposition != DispositionAttachment || link.Pin != PinVersion ||
-		link.Note != "for the audit" || link.Labels["team"] != "a" || len(link.Warnings) != 1 || link.Warnings[0].Code != WarnVersionPinned {
+		link.Note != "for the audit" || link.Labels["team"] != "a" || len(link.Notes) != 1 || link.Notes[0].Code != NoteVersionPinned {
 		t.Errorf("the link is %+v", link)
 	}
 	if f.store.life != 24*time.Hour || f.store.by != (Origin{"ops", "192.0.2.1"}) {
@@ -308,7 +308,7 @@ func TestIssueWarns(t *testing.T) {
 		want     []string
 	}{
 		{name: "nothing", content: "text/html", request: IssueRequest{Bucket: "exports", Key: "a"}},
-		{name: "pinned by ETag", request: IssueRequest{Bucket: "exports", Key: "a", Pin: PinETag}, want: []string{"etag_only"}},
+		{name: "pinned by ETag, which is a note", request: IssueRequest{Bucket: "exports", Key: "a", Pin: PinETag}},
 		{name: "plain http", insecure: true, request: IssueRequest{Bucket: "exports", Key: "a"}, want: []string{"http_public_url"}},
 		{name: "a day", request: IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "24h"}},
 		{name: "two days", request: IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "2d", Sensitive: new(false)}, want: []string{"long_expiry"}},

@@ -35,6 +35,18 @@ const (
 	DispositionInline     = "inline"
 )
 
+// When a page shows what the file of a link with a passphrase is.
+const (
+	RevealAfter  = "after"  // the passphrase was right: not before the download
+	RevealBefore = "before" // the passphrase is asked for
+)
+
+// LinkAction is what a link is for.
+type LinkAction string
+
+// LinkDownload is the only action so far.
+const LinkDownload LinkAction = "download"
+
 // ObjectRef names one object of one storage.
 type ObjectRef struct {
 	Storage string // the storage's name in the configuration
@@ -77,8 +89,15 @@ type Link struct {
 	Allow      []netip.Prefix // the addresses that may use it; empty: all
 	NotBefore  time.Time      // zero: from the issue on
 
+	// Reveal says when the page of a link with a passphrase shows what the file is:
+	// RevealAfter or RevealBefore; empty without passphrase.
+	Reveal string
+
+	Action      LinkAction
 	Filename    string // as asked for; empty: the key's last segment
 	Disposition string
+	Language    string // of the pages, a BCP 47 tag; empty: as the recipient's browser asks
+	Sender      string // shown name of who issued it, where that is not CreatedBy
 	Pin         string // PinVersion, PinETag or PinNone
 	Note        string
 	Labels      map[string]string
@@ -88,6 +107,7 @@ type Link struct {
 	RevokeReason string
 
 	Warnings []Warning // of the issue alone, not kept
+	Notes    []Note    // of the issue alone, not kept
 
 	// Revision is another one after each change by an operator. Clicks and the
 	// passing of time leave it as it is.
@@ -109,11 +129,25 @@ type Warning struct {
 	Message string
 }
 
+// Note is what the link will do, as the operator should know. It needs no decision.
+type Note struct {
+	Code    string
+	Message string
+}
+
+// The notes of an issue.
+const (
+	NoteVersionPinned = "version_pinned"
+	NoteETagOnly      = "etag_only"
+	NoteNoteHidden    = "note_hidden"
+)
+
+// NoteCodes lists every note's code.
+func NoteCodes() []string { return []string{NoteVersionPinned, NoteETagOnly, NoteNoteHidden} }
+
 // The warnings of an issue.
 const (
 	WarnHTTPPublicURL    = "http_public_url"
-	WarnVersionPinned    = "version_pinned"
-	WarnETagOnly         = "etag_only"
 	WarnNotPinned        = "not_pinned"
 	WarnLongExpiry       = "long_expiry"
 	WarnInlineActiveType = "inline_active_type"
@@ -126,7 +160,7 @@ const (
 // WarningCodes lists the code of every Warning.
 func WarningCodes() []string {
 	return []string{
-		WarnHTTPPublicURL, WarnVersionPinned, WarnETagOnly, WarnNotPinned, WarnLongExpiry, WarnInlineActiveType,
+		WarnHTTPPublicURL, WarnNotPinned, WarnLongExpiry, WarnInlineActiveType,
 		WarnInlineDownload, WarnFolderMarker, WarnPlaylist, WarnClockSkew,
 	}
 }

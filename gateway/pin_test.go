@@ -74,11 +74,11 @@ func TestIssuePins(t *testing.T) {
 			if err != nil || issued.Link.Pin != tt.want || issued.Link.Object.VersionID != tt.wantVersion {
 				t.Fatalf("got pin %q, version %q, %v; want %q, %q", issued.Link.Pin, issued.Link.Object.VersionID, err, tt.want, tt.wantVersion)
 			}
-			warned := slices.ContainsFunc(issued.Link.Warnings, func(w Warning) bool {
-				return w.Code == map[string]string{PinVersion: WarnVersionPinned, PinETag: WarnETagOnly}[tt.want]
+			noted := slices.ContainsFunc(issued.Link.Notes, func(n Note) bool {
+				return n.Code == map[string]string{PinVersion: NoteVersionPinned, PinETag: NoteETagOnly}[tt.want]
 			})
-			if warned != (tt.want != PinNone) {
-				t.Errorf("warned %v", issued.Link.Warnings)
+			if noted != (tt.want != PinNone) {
+				t.Errorf("noted %v", issued.Link.Notes)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -18,6 +19,7 @@ const (
 type restrictions struct {
 	allow     []netip.Prefix
 	notBefore time.Time
+	reveal    string // RevealAfter or RevealBefore of a link with a passphrase
 }
 
 // checkMaxClicks names what is wrong with a number of clicks.
@@ -38,6 +40,16 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 	}
 	if p := req.Passphrase; p != nil && (*p == "" || len(*p) > maxPassphrase) {
 		found = append(found, FieldError{"passphrase", "invalid", fmt.Sprintf("1 to %d bytes", maxPassphrase)})
+	}
+	switch {
+	case req.Reveal != "" && req.Reveal != RevealAfter && req.Reveal != RevealBefore:
+		found = append(found, FieldError{"reveal", "invalid", "reveal is after or before"})
+	case req.Passphrase != nil:
+		r.reveal = cmp.Or(req.Reveal, RevealAfter)
+	case req.Reveal == RevealAfter:
+		found = append(found, FieldError{
+			"reveal", "conflict", "reveal is after, but the link has no passphrase: add a passphrase or remove reveal",
+		})
 	}
 	if req.Allow != nil && len(req.Allow) == 0 { // nobody, or everybody?
 		found = append(found, FieldError{"allow", "empty", "it names no network; leave it out where every one may use the link"})

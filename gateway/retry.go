@@ -106,7 +106,7 @@ func (s *Service) issuedAs(ctx context.Context, token string, storage *Storage) 
 	if err != nil {
 		return Issued{}, storeError(err)
 	}
-	link.Warnings = s.warnings(&link, storage, link.ExpiresAt.Sub(link.CreatedAt))
+	link.Warnings, link.Notes = s.warnings(&link, storage, link.ExpiresAt.Sub(link.CreatedAt)), notes(&link)
 	return Issued{Link: link, Token: token}, nil
 }
 

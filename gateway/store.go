@@ -95,7 +95,7 @@ type BulkOptions struct {
 	// time. A call without a cursor looks again at all that has ended, so it needs
 	// more of it than Budget to get on by repetition alone.
 	LookBudget time.Duration
-	Cursor string // where the call goes on; empty: at the beginning
+	Cursor     string // where the call goes on; empty: at the beginning
 }
 
 // BulkResult is what became of a bulk revocation.

@@ -107,10 +107,13 @@ func works(link *api.Link) bool {
 	return link.State == string(gateway.StateActive) || link.State == string(gateway.StateNotYet)
 }
 
-// warnings tells what is unwise about a link.
+// warnings tells what is unwise about a link, and what it will do unasked.
 func warnings(w io.Writer, link *api.Link) {
 	for _, warning := range link.Warnings {
 		fmt.Fprintf(w, "  warning   %s (%s)\n", plain(warning.Message), plain(warning.Code))
+	}
+	for _, note := range link.Notes {
+		fmt.Fprintf(w, "  notice    %s (%s)\n", plain(note.Message), plain(note.Code))
 	}
 }
 

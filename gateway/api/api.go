@@ -26,6 +26,7 @@ type IssueRequest struct {
 	Filename    string            `json:"filename,omitempty"`
 	Disposition string            `json:"disposition,omitempty"`
 	Confirm     bool              `json:"confirm,omitempty"`
+	Reveal      string            `json:"reveal,omitempty"`
 	Allow       []string          `json:"allow,omitempty"`
 	NotBefore   *string           `json:"not_before,omitempty"`
 	Pin         string            `json:"pin,omitempty"`
@@ -91,6 +92,7 @@ type Link struct {
 	MaxClicks    *int64            `json:"max_clicks"`
 	Confirm      bool              `json:"confirm"`
 	Passphrase   bool              `json:"passphrase"`
+	Reveal       string            `json:"reveal"`
 	Filename     string            `json:"filename"`
 	Disposition  string            `json:"disposition"`
 	Allow        []string          `json:"allow"`
@@ -102,6 +104,7 @@ type Link struct {
 	RevokedBy    string            `json:"revoked_by,omitempty"`
 	RevokeReason string            `json:"revoke_reason,omitempty"`
 	Warnings     []Warning         `json:"warnings"`
+	Notes        []Note            `json:"notes"`
 	// ETag stands in the header of that name, where one link is the answer: another
 	// one after each change by an operator.
 	ETag string `json:"-"`
@@ -118,6 +121,12 @@ type Object struct {
 
 // Warning is something the operator should know, that stops nothing.
 type Warning struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Note is what the link will do, in the answer to the issue. It needs no decision.
+type Note struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }

@@ -279,7 +279,7 @@ func TestIssueAnswersWithTheLink(t *testing.T) {
 		}
 	}
 	warned := b.operator(opsKey, "POST", "/api/v1/links", `{"bucket":"exports","key":"dir/q3.csv","expires_in":"2d","sensitive":false}`)
-	for _, member := range []string{`"warnings":[{"code":"etag_only","message":"`, `{"code":"long_expiry","message":"`, `"pin":"etag"`, `"filename":"q3.csv"`, `"labels":{}`, `"preset":"custom"`, `"sensitive":false`} {
+	for _, member := range []string{`"notes":[{"code":"etag_only","message":"`, `"warnings":[{"code":"long_expiry","message":"`, `"pin":"etag"`, `"filename":"q3.csv"`, `"labels":{}`, `"preset":"custom"`, `"sensitive":false`} {
 		if !strings.Contains(warned.body, member) {
 			t.Errorf("%s is not in %s", member, warned.body)
 		}

@@ -95,6 +95,7 @@ type confirmView struct {
 	Left       string // how often the link can still be used; empty: no matter
 	Resume     string // how long a download can be resumed
 	Passphrase bool
+	Hidden     bool // nothing is shown about the file before the passphrase
 	Wrong      bool // the passphrase was
 }
 
@@ -109,7 +110,7 @@ func (p *pages) confirm(c echo.Context, status int, page *gateway.Page) error {
 		Filename: link.SaveAs(), Size: readableSize(link.Object.Size), Type: link.Object.ContentType,
 		Expires: link.ExpiresAt.UTC().Format("2 January 2006, 15:04 MST"), Machine: link.ExpiresAt.UTC().Format(time.RFC3339),
 		Note: link.Note, Nonce: page.Nonce, Left: usesLeft(link), Resume: readableWindow(page.ResumeWindow),
-		Passphrase: link.Passphrase, Wrong: status == http.StatusForbidden,
+		Passphrase: link.Passphrase, Hidden: link.Reveal == gateway.RevealAfter, Wrong: status == http.StatusForbidden,
 	}
 	var html bytes.Buffer
 	if err := p.confirmation.Execute(&html, view); err != nil {

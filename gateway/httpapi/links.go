@@ -34,7 +34,7 @@ func (a *API) issueLink(c echo.Context) error {
 		Preset: body.Preset, ExpiresIn: body.ExpiresIn, Sensitive: body.Sensitive,
 		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin, VersionID: body.VersionID,
 		Note: body.Note, Labels: body.Labels,
-		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Allow: body.Allow, NotBefore: body.NotBefore,
+		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Reveal: body.Reveal, Allow: body.Allow, NotBefore: body.NotBefore,
 		Retry: retry,
 	})
 	if err != nil {

@@ -97,6 +97,7 @@ func TestDescriptionHasEveryFieldAndNoOther(t *testing.T) {
 		"Event":             reflect.TypeFor[api.Event](),
 		"EventPage":         reflect.TypeFor[api.EventPage](),
 		"FieldError":        reflect.TypeFor[api.FieldError](),
+		"Note":              reflect.TypeFor[api.Note](),
 		"Problem":           reflect.TypeFor[api.Problem](),
 	}
 	for name, typ := range types {
@@ -156,6 +157,7 @@ func TestDescriptionHasEveryValueOfClosedSets(t *testing.T) {
 		{"IssueRequest.preset", schemas["IssueRequest"].Properties["preset"].Enum, gateway.Presets()},
 		{"Link.preset", schemas["Link"].Properties["preset"].Enum, append(gateway.Presets(), gateway.PresetCustom)},
 		{"Warning.code", schemas["Warning"].Properties["code"].Enum, gateway.WarningCodes()},
+		{"Note.code", schemas["Note"].Properties["code"].Enum, gateway.NoteCodes()},
 		{"Problem.code", schemas["Problem"].Properties["code"].Enum, []string{
 			"bad_request", "unauthorized", "forbidden", "out_of_scope", "not_found", "method_not_allowed", "not_active", "idempotency_conflict", "precondition_failed",
 			"invalid", "too_large", "unsupported_media_type", "rate_limited", "unavailable", "not_confirmed", "internal",

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"time"
 
 	"keyhole/gateway"
@@ -21,7 +22,7 @@ func wireLink(l *gateway.Link) api.Link {
 		Clicks: l.Clicks, Confirm: l.Confirm, Passphrase: l.Passphrase, NotBefore: timeOrNil(l.NotBefore), Filename: l.SaveAs(), Disposition: l.Disposition,
 		Allow: []string{}, Pin: l.Pin, Note: l.Note, Labels: l.Labels,
 		RevokedAt: timeOrNil(l.RevokedAt), RevokedBy: l.RevokedBy, RevokeReason: l.RevokeReason,
-		Warnings: []api.Warning{},
+		Reveal: cmp.Or(l.Reveal, gateway.RevealBefore), Warnings: []api.Warning{}, Notes: []api.Note{},
 	}
 	if w.Labels == nil {
 		w.Labels = map[string]string{}
@@ -33,7 +34,10 @@ func wireLink(l *gateway.Link) api.Link {
 		w.Allow = append(w.Allow, prefix.String())
 	}
 	for _, warning := range l.Warnings {
-		w.Warnings = append(w.Warnings, api.Warning{Code: warning.Code, Message: warning.Message})
+		w.Warnings = append(w.Warnings, api.Warning(warning))
+	}
+	for _, note := range l.Notes {
+		w.Notes = append(w.Notes, api.Note(note))
 	}
 	return w
 }

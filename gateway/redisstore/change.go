@@ -33,7 +33,7 @@ func (s *Store) Change(ctx context.Context, id gateway.ID, change gateway.Change
 		case link.Ended():
 			return gateway.Link{}, gateway.ErrEnded
 		}
-		changed, anew, err := s.changeSeen(ctx, &link, seen.history[historyHeadWidth:], &change, by)
+		changed, anew, err := s.changeSeen(ctx, &link, seen.history, &change, by)
 		if !anew {
 			return changed, err
 		}
@@ -41,15 +41,15 @@ func (s *Store) Change(ctx context.Context, id gateway.ID, change gateway.Change
 	return gateway.Link{}, unavailable("change", fmt.Errorf("changed by others %d times in between", changeTries))
 }
 
-// changeSeen changes a link of which body was read of the history. anew says that it
-// was changed since.
-func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, body string, change *gateway.Change, by gateway.Origin) (_ gateway.Link, anew bool, err error) {
+// changeSeen changes a link of which the history was read. anew says that it was
+// changed since.
+func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, history string, change *gateway.Change, by gateway.Origin) (_ gateway.Link, anew bool, err error) {
 	changed := *link
 	change.Apply(&changed)
 	// A second run of one with a revision would not find it any more.
 	again := repeatable(change.Revision == "")
 	v, err := s.write(ctx, s.client.rest, s.scripts.change, again, s.changeKeys(link),
-		s.changeArgs(link, &changed, change, body, by)...)
+		s.changeArgs(link, &changed, change, history, by)...)
 	if err != nil {
 		return gateway.Link{}, false, unavailable("change", err)
 	}
@@ -88,7 +88,7 @@ func (s *Store) changeKeys(link *gateway.Link) []string {
 }
 
 // changeArgs packs a change.
-func (s *Store) changeArgs(link, changed *gateway.Link, change *gateway.Change, before string, by gateway.Origin) []any {
+func (s *Store) changeArgs(link, changed *gateway.Link, change *gateway.Change, history string, by gateway.Origin) []any {
 	life, most, paused := any(""), any(""), ""
 	if change.Life > 0 {
 		life = change.Life.Milliseconds()
@@ -104,7 +104,7 @@ func (s *Store) changeArgs(link, changed *gateway.Link, change *gateway.Change, 
 	}
 	args := []any{
 		link.ID[:], s.retention(), s.horizon.Load(), operationBody(by, ""),
-		before, historyBody(changed), life, change.Longest.Milliseconds(), most, paused,
+		history[historyHeadWidth:], historyBody(changed, history[0]), life, change.Longest.Milliseconds(), most, paused,
 		change.Window.Milliseconds(), change.Revision,
 	}
 	for name, value := range changed.Labels {

@@ -17,7 +17,11 @@ import (
 const (
 	version           = 1
 	versionRestricted = 2 // of permissions and histories with restrictions
+	versionExtended   = 3 // of those with what later releases have added; see appendExtension
 )
+
+// lastMoment is the last time that RFC 3339 can write, in milliseconds.
+const lastMoment = 253402300799999
 
 // appendString appends s with its length before it, so that nothing in s can
 // be taken for another field.
@@ -96,12 +100,14 @@ func (d *decoder) end() error {
 // moment reads what appendTime wrote.
 func (d *decoder) moment() time.Time { return moment(d.number()) }
 
-// moment turns Redis' milliseconds into a time; 0 is the zero time.
+// moment turns Redis' milliseconds into a time; 0 is the zero time. One after the
+// year 9999, which JSON cannot write, is the last moment of that year: such a record
+// must neither hide the others of a listing nor make a revocation look failed.
 func moment(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
 	}
-	return time.UnixMilli(ms).UTC()
+	return time.UnixMilli(min(ms, lastMoment)).UTC()
 }
 
 // The two ways that an ETag is kept: as text, or as the bytes of the MD5 that

@@ -128,7 +128,7 @@ func TestCutRecords(t *testing.T) {
 		Labels: map[string]string{"a": "b"},
 	}
 	head := "\x01\x01" + strings.Repeat("\x01", 6*4+5+10)
-	history := head + string(historyBody(&link)) + string(endBody("alice", "why"))
+	history := head + string(historyBody(&link, version)) + string(endBody("alice", "why"))
 	if _, err := (view{history: history}).link(link.ID); err != nil {
 		t.Fatalf("the whole history: %v", err)
 	}

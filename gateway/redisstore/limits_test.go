@@ -75,7 +75,7 @@ func testRestrictions(t *testing.T, g target) {
 		return all
 	}
 	full := limited(t, 1_000_000)
-	full.Confirm, full.Passphrase = true, true
+	full.Confirm, full.Passphrase, full.Reveal, full.Language, full.Sender = true, true, gateway.RevealBefore, "de", "Anna"
 	full.Allow = prefixes("192.0.2.0/25", "198.51.100.7/32", "2001:db8:8000::/33", "0.0.0.0/5")
 	full.NotBefore = time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
 	created := restrict(t, s, full)

@@ -13,7 +13,7 @@ import (
 // it may be a restriction.
 const (
 	flagPaused    = 1
-	flagConfirmed = 2 // needs confirmation; only in version 2
+	flagConfirmed = 2 // needs confirmation; from version 2 on
 )
 
 // permissionFlags returns the flags that a new link begins with.
@@ -27,7 +27,7 @@ func permissionFlags(l *gateway.Link) int {
 // permissionBody packs what a click is answered with.
 func permissionBody(l *gateway.Link, secrets *gateway.Secrets) []byte {
 	var b []byte
-	if versionOf(l) == versionRestricted {
+	if versionOf(l) >= versionRestricted {
 		most := binary.BigEndian.AppendUint64(nil, uint64(l.MaxClicks)) //nolint:gosec // Never negative.
 		b = append(b, most[3:]...)
 		prefixes := packPrefixes(l.Allow)
@@ -71,7 +71,7 @@ func parseHead(record string) (head, error) {
 		return h, d.err
 	}
 	known := h.version == version && h.flags&^flagPaused == 0 && h.notBefore == 0 ||
-		h.version == versionRestricted && h.flags&^(flagPaused|flagConfirmed) == 0
+		(h.version == versionRestricted || h.version == versionExtended) && h.flags&^(flagPaused|flagConfirmed) == 0
 	if !known {
 		return h, fmt.Errorf("%w: permission of version %d, flags %d, not before %d", gateway.ErrRecord, h.version, h.flags, h.notBefore)
 	}
@@ -87,7 +87,7 @@ func readPermission(p *gateway.Permission, record string, now int64) error {
 	}
 	d := decoder{rest: record[headWidth:]}
 	p.Remaining = time.Duration(h.expires-now) * time.Millisecond
-	if h.version == versionRestricted {
+	if h.version >= versionRestricted {
 		d.take(5)
 		d.take(uint64(d.fixed(2))) //nolint:gosec // Never negative.
 		copy(p.Secrets.Key[:], d.take(uint64(len(p.Secrets.Key))))

@@ -64,10 +64,25 @@ const (
 	opensPassphrase = 2
 )
 
+// The byte that keeps Link.Reveal.
+const (
+	revealUnstated = 0
+	revealAfter    = 1
+	revealBefore   = 2
+)
+
+// actionDownload is the letter of Link.Action that is known so far. What another
+// letter means, and what follows it, is for the release that adds it to say; this one
+// refuses it, in the flags of the permission too.
+const actionDownload = 'd'
+
 // versionOf returns the version that a link's records are written in: the oldest
 // that can say all of it, so that gateways of the version before serve what they
 // understand, and refuse the rest.
 func versionOf(l *gateway.Link) byte {
+	if l.Reveal == gateway.RevealBefore && l.Passphrase || l.Language != "" || l.Sender != "" {
+		return versionExtended
+	}
 	if l.NeedsConfirmation() || len(l.Allow) > 0 || !l.NotBefore.IsZero() {
 		return versionRestricted
 	}
@@ -75,8 +90,8 @@ func versionOf(l *gateway.Link) byte {
 }
 
 // historyBody packs everything of a link but its times and counts, which the
-// script keeps in the head.
-func historyBody(l *gateway.Link) []byte {
+// script keeps in the head, as a version has it.
+func historyBody(l *gateway.Link, format byte) []byte {
 	b := appendString(nil, l.Ref.Storage)
 	b = appendString(b, l.Ref.Bucket)
 	b = appendString(b, l.Ref.Key)
@@ -104,10 +119,51 @@ func historyBody(l *gateway.Link) []byte {
 		b = appendString(b, name)
 		b = appendString(b, l.Labels[name])
 	}
-	if versionOf(l) == versionRestricted {
+	if format >= versionRestricted {
 		b = appendRestrictions(b, l)
 	}
+	if format >= versionExtended {
+		b = appendExtension(b, l)
+	}
 	return b
+}
+
+// appendExtension appends what version 3 has behind version 2: the action with what
+// belongs to it, when the file is shown, the language and the sender's name.
+func appendExtension(b []byte, l *gateway.Link) []byte {
+	reveal := byte(revealUnstated)
+	switch l.Reveal {
+	case gateway.RevealAfter:
+		reveal = revealAfter
+	case gateway.RevealBefore:
+		reveal = revealBefore
+	}
+	b = append(b, actionDownload, reveal)
+	return appendString(appendString(b, l.Language), l.Sender)
+}
+
+// fillIn sets what records need not say: the only action, and the choice that stands
+// where none was made, also of links from before there was one.
+func fillIn(l *gateway.Link) {
+	l.Action = gateway.LinkDownload
+	if l.Passphrase && l.Reveal == "" {
+		l.Reveal = gateway.RevealAfter
+	}
+}
+
+// extension reads what appendExtension wrote.
+func (d *decoder) extension(l *gateway.Link) {
+	action, reveal := d.fixed(1), d.fixed(1)
+	switch reveal {
+	case revealAfter:
+		l.Reveal = gateway.RevealAfter
+	case revealBefore:
+		l.Reveal = gateway.RevealBefore
+	}
+	l.Language, l.Sender = d.text(), d.text()
+	if d.err == nil && (action != actionDownload || reveal > revealBefore) {
+		d.err = fmt.Errorf("%w: action %d, reveal %d", gateway.ErrRecord, action, reveal)
+	}
 }
 
 // appendRestrictions appends what version 2 has behind version 1.
@@ -165,7 +221,7 @@ func (v view) link(id gateway.ID) (gateway.Link, error) {
 	}
 	d := decoder{rest: v.history}
 	format := d.fixed(1)
-	if format != version && format != versionRestricted {
+	if format < version || format > versionExtended {
 		return gateway.Link{}, fmt.Errorf("%w: history of version %d", gateway.ErrRecord, format)
 	}
 	end := d.fixed(1)
@@ -173,9 +229,13 @@ func (v view) link(id gateway.ID) (gateway.Link, error) {
 	ended, forgotten, clicks := d.fixed(6), d.fixed(6), d.fixed(5)
 	link.Revision = d.take(revisionWidth)
 	d.historyBody(&link)
-	if format == versionRestricted {
+	if format >= versionRestricted {
 		d.restrictions(&link)
 	}
+	if format >= versionExtended {
+		d.extension(&link)
+	}
+	fillIn(&link)
 	if end == endRevoked {
 		link.RevokedAt, link.RevokedBy, link.RevokeReason = moment(ended), d.text(), d.text()
 	}

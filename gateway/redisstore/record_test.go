@@ -1,8 +1,10 @@
 package redisstore_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -99,7 +101,7 @@ func TestRecords(t *testing.T) {
 		}
 	})
 	for name, spoil := range map[string]func(link gateway.Link){
-		"permission of another version": func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "0", "\x03") },
+		"permission of another version": func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "0", "\x04") },
 		"unknown flag":                  func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "1", "\x02") },
 		"unknown flag of version 2":     func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "0", "\x02\x04") },
 		"a start that is not enforced":  func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "13", "\x01") },
@@ -121,6 +123,30 @@ func TestRecords(t *testing.T) {
 			unavailable(t, "get", err)
 		})
 	}
+	t.Run("times after the year 9999", func(t *testing.T) {
+		far := create(t, s, newLink(t))
+		create(t, s, newLink(t))
+		const end = "\xff\xff\xff\xff\xff\xff" // milliseconds
+		node.MustDo(t, "SETRANGE", permission(far.ID), "2", end)
+		head := node.MustDo(t, "LINDEX", history(far.ID), "0")
+		node.MustDo(t, "LSET", history(far.ID), "0", head[:8]+end+head[14:20]+end+head[26:])
+		page, err := s.List(t.Context(), gateway.ListQuery{Limit: 100})
+		if err != nil {
+			t.Fatalf("list: %v", err)
+		}
+		last := time.Date(9999, 12, 31, 23, 59, 59, 999_000_000, time.UTC)
+		found := slices.ContainsFunc(page.Links, func(l gateway.Link) bool { return l.ID == far.ID && l.ExpiresAt.Equal(last) })
+		if !found {
+			t.Error("the link is not in the listing")
+		}
+		if _, err := json.Marshal(page.Links); err != nil {
+			t.Errorf("the listing cannot be written as JSON: %v", err)
+		}
+		if _, changed, err := s.Revoke(t.Context(), far.ID, "", operator()); err != nil || !changed {
+			t.Errorf("revoke: changed %v, %v", changed, err)
+		}
+		equal(t, "a click", admit(t, s, far.ID, "GET"), gateway.OutcomeRevoked)
+	})
 	t.Run("a passphrase without its tries", func(t *testing.T) {
 		link := limited(t, 3)
 		link.Passphrase = true
@@ -155,15 +181,24 @@ func TestRecords(t *testing.T) {
 	t.Run("history of another version", func(t *testing.T) {
 		link := create(t, s, newLink(t))
 		record := node.MustDo(t, "LINDEX", history(link.ID), "0")
-		node.MustDo(t, "LSET", history(link.ID), "0", "\x03"+record[1:])
+		node.MustDo(t, "LSET", history(link.ID), "0", "\x04"+record[1:])
 		for what, call := range map[string]func() error{
 			"get":    func() error { _, err := s.Get(t.Context(), link.ID); return err },
-			"list":   func() error { _, err := s.List(t.Context(), gateway.ListQuery{Limit: 500}); return err },
 			"revoke": func() error { _, _, err := s.Revoke(t.Context(), link.ID, "", operator()); return err },
 			"events": func() error { _, err := s.Events(t.Context(), link.ID, "", 5); return err },
 		} {
 			unavailable(t, what, call())
 		}
+		// It hides no other link of a listing, as those of another type above do not.
+		other := create(t, s, newLink(t))
+		page, err := s.List(t.Context(), gateway.ListQuery{Limit: 500})
+		if err != nil {
+			t.Errorf("list: %v", err)
+		}
+		in := func(id gateway.ID) bool {
+			return slices.ContainsFunc(page.Links, func(l gateway.Link) bool { return l.ID == id })
+		}
+		equal(t, "in a listing", []bool{in(link.ID), in(other.ID)}, []bool{false, true})
 		node.MustDo(t, "DEL", permission(link.ID))
 		_, err := click(link.ID, "GET")
 		unavailable(t, "click", err)

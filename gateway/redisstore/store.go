@@ -149,6 +149,7 @@ func (s *Store) Create(ctx context.Context, link gateway.Link, secrets gateway.S
 		case "c":
 			link.CreatedAt, link.ExpiresAt = moment(r.number()), moment(r.number())
 			link.State, link.Clicks, link.Revision = gateway.StateActive, 0, r.text()
+			fillIn(&link)
 			if link.NotBefore.After(link.CreatedAt) {
 				link.State = gateway.StateNotYet
 			}
@@ -204,7 +205,7 @@ func (s *Store) createArgs(link *gateway.Link, secrets *gateway.Secrets, life ti
 	args := []any{
 		link.ID[:], generation, generationWidth, life.Milliseconds(), s.retention(),
 		s.horizon.Load(), versionOf(link), permissionFlags(link), notBefore,
-		permissionBody(link, secrets), historyBody(link), operationBody(by, ""),
+		permissionBody(link, secrets), historyBody(link, versionOf(link)), operationBody(by, ""),
 		nameOf(link.Ref.Bucket, link.Ref.Key),
 		termAll, termBucket(link.Ref.Bucket), termCreator(link.CreatedBy),
 	}

@@ -168,7 +168,7 @@ func newLink(tb testing.TB) gateway.Link {
 			Size: 5_000_000_000, ETag: `"d41d8cd98f00b204e9800998ecf8427e"`, VersionID: "v1",
 			ContentType: "application/pdf", LastModified: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		},
-		Preset: "handoff", Sensitive: &sensitive, CreatedBy: operator().Actor,
+		Preset: "handoff", Sensitive: &sensitive, CreatedBy: operator().Actor, Action: gateway.LinkDownload,
 		Filename: "summary.pdf", Disposition: gateway.DispositionAttachment, Pin: gateway.PinNone,
 		Note: "for the auditors\r\n\x00", Labels: map[string]string{"team": "audit", "ticket": "K-1"},
 	}

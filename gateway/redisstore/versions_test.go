@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func TestVersionsSideBySide(t *testing.T) {
 	if got := hex.EncodeToString(permissionBody(&link, &gateway.Secrets{})); got != goldenPermission {
 		t.Errorf("the permission is\n%s, and was\n%s", got, goldenPermission)
 	}
-	if got := hex.EncodeToString(historyBody(&link)); got != goldenHistory {
+	if got := hex.EncodeToString(historyBody(&link, version)); got != goldenHistory {
 		t.Errorf("the history is\n%s, and was\n%s", got, goldenHistory)
 	}
 	for name, restrict := range map[string]func(*gateway.Link){
@@ -59,11 +60,58 @@ func TestVersionsSideBySide(t *testing.T) {
 			t.Errorf("a link with %s is of version %d, which the version before serves without it", name, n)
 		}
 	}
+	for name, extend := range map[string]func(*gateway.Link){
+		"reveal":   func(l *gateway.Link) { l.Passphrase, l.Reveal = true, gateway.RevealBefore },
+		"language": func(l *gateway.Link) { l.Language = "de" },
+		"sender":   func(l *gateway.Link) { l.Sender = "Anna" },
+	} {
+		link := golden()
+		extend(&link)
+		if n := versionOf(&link); n != versionExtended {
+			t.Errorf("a link with %s is of version %d, which the version before serves without it", name, n)
+		}
+	}
+	for _, stated := range []gateway.Link{{Passphrase: true, Reveal: gateway.RevealAfter}, {Passphrase: true}} {
+		if n := versionOf(&stated); n != versionRestricted {
+			t.Errorf("a link that reveals its file after the passphrase is of version %d", n)
+		}
+	}
 	// A version that comes after this one is refused.
-	for _, format := range []string{"\x00", "\x03", "\xff"} {
+	for _, format := range []string{"\x00", "\x04", "\xff"} {
 		_, err := parseHead(format + "\x00" + string(make([]byte, 17)))
 		if !errors.Is(err, gateway.ErrRecord) {
 			t.Errorf("a permission of version %q: %v", format, err)
+		}
+	}
+}
+
+// TestExtension reads what version 3 keeps, and refuses an action and a choice that
+// it does not know.
+func TestExtension(t *testing.T) {
+	link := golden()
+	link.Passphrase, link.Reveal, link.Language, link.Sender = true, gateway.RevealBefore, "ar", "Anna"
+	head := string([]byte{versionExtended, 0}) + strings.Repeat("\x01", 6*4+5+10)
+	body := string(historyBody(&link, versionExtended))
+	read, err := view{history: head + body}.link(link.ID)
+	if err != nil || read.Reveal != link.Reveal || read.Language != "ar" || read.Sender != "Anna" || read.Action != gateway.LinkDownload {
+		t.Fatalf("read %+v, %v", read, err)
+	}
+	extension := string(appendExtension(nil, &link))
+	for name, other := range map[string]string{
+		"another action": "u" + extension[1:],
+		"another choice": extension[:1] + "\x03" + extension[2:],
+		"cut short":      extension[:len(extension)-1],
+		"too long":       extension + "x",
+	} {
+		_, err := view{history: head + strings.TrimSuffix(body, extension) + other}.link(link.ID)
+		if !errors.Is(err, gateway.ErrRecord) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for flags := range 8 {
+		permission := string([]byte{versionExtended, byte(flags)}) + strings.Repeat("\x00", 17)
+		if _, err := parseHead(permission); (err == nil) != (flags < 4) {
+			t.Errorf("flags %d: %v", flags, err)
 		}
 	}
 }

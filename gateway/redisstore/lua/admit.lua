@@ -22,31 +22,15 @@
 local KEYS, ARGV, answers = KEYS, ARGV, {CALL}
 local HEAD, UNDECIDED = byte('hk', 1, 2)
 
--- Whether a key has another type than its record. Any other error ends the call.
-local function wrong_type(value)
-  if type(value) ~= 'table' then
-    return false
-  end
-  if not string.find(value.err, '^WRONGTYPE') then
-    error(value)
-  end
-  return true
-end
-
 local links, heads, counts = {}, {}, {}
 for i = 1, #KEYS / 3 do
   local permission, history = KEYS[3 * i - 2], KEYS[3 * i - 1]
   local asked = ARGV[2 * i]
   local method, ask = byte(asked, 1, 2)
-  local link, head = attempt('GET', permission), attempt('LINDEX', history, '0')
-  local refused, clicks, limited, used
-  if wrong_type(link) or wrong_type(head) then
-    refused = '?'
-  else
-    refused, clicks, limited, used = judge(link, head, history, asked, 3)
-    if used and (ask ~= UNDECIDED or not limited) then
-      refused = 'u'
-    end
+  local link, head = record('GET', permission), record('LINDEX', history, '0')
+  local refused, clicks, limited, used = judge(link, head, history, asked, 3)
+  if used and (ask ~= UNDECIDED or not limited) then
+    refused = 'u'
   end
   if refused then
     answers[i + 1] = refused

@@ -16,8 +16,7 @@
 -- with what may be given from now on, {y} where it would end before it begins,
 -- {m, clicks} where more clicks were spent, {?} for a record that this version
 -- does not understand.
-local head = redis.call('LINDEX', KEYS[2], 0)
-local link = redis.call('GET', KEYS[1])
+local head, link = record('LINDEX', KEYS[2], 0), record('GET', KEYS[1])
 if link and not known_permission(link) or head and not known_history(head) then
   return {'?'}
 end

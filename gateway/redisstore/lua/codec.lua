@@ -11,8 +11,11 @@
 -- 9-14 expires, 15-20 ended, 21-26 forgotten, 27-31 clicks at the end,
 -- 32-41 newest operators' event, 42- body of Go's making, and after a
 -- revocation who and why.
--- Version 2 is that of links with restrictions: a gateway that knows version 1
--- alone refuses them, and serves all others.
+-- Version 2 is that of links with restrictions, version 3 has fields that came
+-- later behind them (record.go); each permission of version 3 is laid out like one of
+-- version 2. A link is written in the oldest version that can say all of it: a gateway
+-- that does not know a version refuses it, and serves all others. A link that is not
+-- for downloads has a flag of its own (4), which gateways refuse that do not know it.
 -- Event of a click in the history's list: 1 version, 2 kind, 3 method,
 -- 4 outcome, 5-10 time, 11-15 clicks so far, 16- client address.
 -- Times are Unix milliseconds, by this server's clock.
@@ -26,7 +29,7 @@ local byte, char, sub = string.byte, string.char, string.sub
 -- all links of a call.
 local function known_version(record)
   local version = byte(record, 1)
-  return version == 1 or version == 2
+  return version == 1 or version == 2 or version == 3
 end
 local function known_permission(record)
   if not known_version(record) or #record < 19 then
@@ -36,6 +39,19 @@ local function known_permission(record)
 end
 local function known_history(record)
   return known_version(record) and #record >= 41
+end
+
+-- Reads a record by a command. One of another type is '?', which is no version that
+-- anybody knows: it must not fail the others of its call. Any other error ends it.
+local function record(...)
+  local value = attempt(...)
+  if type(value) ~= 'table' then
+    return value
+  end
+  if not string.find(value.err, '^WRONGTYPE') then
+    error(value)
+  end
+  return '?'
 end
 
 -- Reads a number of 2 to 7 bytes.

@@ -11,8 +11,7 @@
 local function revoke(permission, history, id)
   local operations, account, terms, names = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
   local retention, age, why, fields = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-  local head = redis.call('LINDEX', history, 0)
-  local link = redis.call('GET', permission)
+  local head, link = record('LINDEX', history, 0), record('GET', permission)
   if link and not known_permission(link) or head and not known_history(head) then
     return '?'
   end

@@ -5,11 +5,11 @@
 --       the stream keeps, 4 kind, method and outcome (3 bytes)
 -- Returns 1, or 0 where the link is not known any more, or ? for a record that
 -- this version does not understand.
-local head = call('LINDEX', KEYS[2], '0')
+local head = record('LINDEX', KEYS[2], '0')
 if not head then
   return 0
 end
-local link = call('GET', KEYS[1])
+local link = record('GET', KEYS[1])
 if not known_history(head) or link and not known_permission(link) then
   return '?'
 end

@@ -4,7 +4,7 @@
 -- Returns {what, now, history, permission, newest event}, what as end.lua has it,
 -- {what} alone where that is n or ?, or, with nothing written, {g, generation}
 -- where the link was issued in another generation than the caller thought.
-local head = redis.call('LINDEX', KEYS[6], 0)
+local head = record('LINDEX', KEYS[6], 0)
 if head and known_history(head) then
   local generation = math.floor(int(head, 3, 6) / ARGV[6])
   if generation ~= tonumber(ARGV[5]) then

@@ -14,8 +14,7 @@
 -- refusal leaves no event here: the caller decides which are worth one.
 local id, address, most, nonce, window = ARGV[1], ARGV[3], ARGV[4], ARGV[6], tonumber(ARGV[7])
 
-local link = call('GET', KEYS[1])
-local head = call('LINDEX', KEYS[2], '0')
+local link, head = record('GET', KEYS[1]), record('LINDEX', KEYS[2], '0')
 local refused, clicks, limited, used = judge(link, head, KEYS[2], ARGV[5], 1)
 -- Without the nonces that were spent a page could spend two clicks.
 if not refused and (not limited or call('EXISTS', KEYS[4]) == 0) then

@@ -2,13 +2,13 @@
 -- permission ('' where there is none) and, without permission, the newest
 -- event of a click ('' where there is none), which knows the clicks.
 local function view(permission, history)
-  local head = redis.call('LINDEX', history, 0)
+  local head = record('LINDEX', history, 0)
   if not head then
     return '', '', ''
   end
-  local live = redis.call('GETRANGE', permission, 0, 18)
+  local live = record('GETRANGE', permission, 0, 18)
   local newest = ''
-  if live == '' then
+  if live == '' and head ~= '?' then
     newest = redis.call('LINDEX', history, -1)
     if not newest or newest == head then
       newest = ''
