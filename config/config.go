@@ -79,7 +79,7 @@ type OperatorKey struct {
 	Can []string `yaml:"can"`
 	// The objects it may do it to, as patterns [storage:]bucket/key, in which * matches any run of characters, / included, and all else is literal: write team/a/* rather than team/a*, which also matches team/ab. Default: *.
 	Objects []string `yaml:"objects"`
-	// The longest life of a link that this key may issue, from 1s; 0s sets no limit beyond policy.max_expiry. Default: 0s.
+	// The longest life of a link that this key may issue, from 1s; 0s sets no limit beyond policy.max_expiry and policy.caps. One above all of these has no effect, which is a warning. Default: 0s.
 	MaxExpiry time.Duration `yaml:"max_expiry"`
 }
 
@@ -209,12 +209,24 @@ type Redirect struct {
 type Policy struct {
 	// The longest life of any link, 1m to 8760h. Nothing is permanent. Default: 168h.
 	MaxExpiry time.Duration `yaml:"max_expiry"`
+	// The longest life of a link by the sensitivity of its object, within max_expiry.
+	Caps Caps `yaml:"caps"`
 	// How long after its end a link is still known to pages and audit, 1h to 17520h. After it the link is unknown (404). Default: 720h.
 	Retention time.Duration `yaml:"retention"`
-	// The named lifetimes. Each is at least 1s and at most max_expiry; one that is not stated is shortened to max_expiry.
+	// The named lifetimes. Each is at least 1s and at most max_expiry and the longest cap under which it can be used; one that is not stated is shortened to these.
 	Presets Presets `yaml:"presets"`
 	// Patterns [storage:]bucket/key, in which * matches any run of characters, / included. An object that matches is sensitive whatever the request says. [] means none. Default: */invoices/*.
 	SensitiveObjects []string `yaml:"sensitive_objects"`
+}
+
+// Caps are the longest lives of links by the sensitivity of their objects.
+type Caps struct {
+	// For an object that is stated, or held by sensitive_objects, to be sensitive, 1s to max_expiry. One that is not stated is shortened to max_expiry. A cap above its default is a warning, because a link that leaks can be used until it ends. Default: 24h.
+	Sensitive time.Duration `yaml:"sensitive"`
+	// For an object whose sensitivity was not stated; as of sensitive. Default: 24h.
+	NotStated time.Duration `yaml:"not_stated"`
+	// For an object that is stated to be not sensitive; as of sensitive. Default: 168h.
+	NotSensitive time.Duration `yaml:"not_sensitive"`
 }
 
 // Presets are the named lifetimes of links.

@@ -130,16 +130,22 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: redis.timeout: needs a unit: write 5s, 5m or 5h",
 		}},
 		"infinity for a duration": {"redis: {timeout: .inf}\n", []string{
-			`line 12: redis.timeout: ".inf" is not a duration such as 30s, 15m or 168h`,
+			`line 12: redis.timeout: ".inf" is not a duration such as 30s, 15m, 24h or 7d`,
 		}},
-		"days for a duration": {"policy: {retention: 30d}\n", []string{
-			`line 12: policy.retention: "30d" is not a duration: write days in hours, 720h`,
+		"a fraction of days for a duration": {"policy: {retention: 1.5d}\n", []string{
+			`line 12: policy.retention: "1.5d" is not a duration such as 30s, 15m, 24h or 7d`,
+		}},
+		"less than no days for a duration": {"policy: {retention: -1d}\n", []string{
+			`line 12: policy.retention: "-1d" is not a duration such as 30s, 15m, 24h or 7d`,
+		}},
+		"days and hours for a duration": {"policy: {retention: 1d12h}\n", []string{
+			`line 12: policy.retention: "1d12h" is not a duration such as 30s, 15m, 24h or 7d`,
 		}},
 		"many days for a duration": {"policy: {retention: 99999d}\n", []string{
-			`line 12: policy.retention: "99999d" is not a duration such as 30s, 15m or 168h`,
+			`line 12: policy.retention: "99999d" is not a duration such as 30s, 15m, 24h or 7d`,
 		}},
 		"duration that overflows": {"policy: {retention: 9999999999h}\n", []string{
-			`line 12: policy.retention: "9999999999h" is not a duration such as 30s, 15m or 168h`,
+			`line 12: policy.retention: "9999999999h" is not a duration such as 30s, 15m, 24h or 7d`,
 		}},
 		"truth for a duration": {"redis: {timeout: true}\n", []string{
 			"line 12: redis.timeout: must be a duration, not true or false",

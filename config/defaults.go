@@ -27,6 +27,7 @@ func Default() *Config {
 		},
 		Policy: Policy{
 			MaxExpiry: 168 * time.Hour,
+			Caps:      Caps{Sensitive: 24 * time.Hour, NotStated: 24 * time.Hour, NotSensitive: 168 * time.Hour},
 			Retention: 720 * time.Hour,
 			Presets: Presets{
 				Handoff:         15 * time.Minute,

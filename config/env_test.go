@@ -57,6 +57,9 @@ func TestVariables(t *testing.T) {
 		"REDIRECT_RESUME_WINDOW":           {"5m", func(c *Config) any { return c.Redirect.ResumeWindow }, 5 * time.Minute},
 		"REDIRECT_OBJECT_CHECK":            {"0s", func(c *Config) any { return c.Redirect.ObjectCheck }, time.Duration(0)},
 		"POLICY_MAX_EXPIRY":                {"200h", func(c *Config) any { return c.Policy.MaxExpiry }, 200 * time.Hour},
+		"POLICY_CAPS_SENSITIVE":            {"1h", func(c *Config) any { return c.Policy.Caps.Sensitive }, time.Hour},
+		"POLICY_CAPS_NOT_STATED":           {"2d", func(c *Config) any { return c.Policy.Caps.NotStated }, 48 * time.Hour},
+		"POLICY_CAPS_NOT_SENSITIVE":        {"6d", func(c *Config) any { return c.Policy.Caps.NotSensitive }, 144 * time.Hour},
 		"POLICY_RETENTION":                 {"24h", func(c *Config) any { return c.Policy.Retention }, 24 * time.Hour},
 		"POLICY_PRESETS_HANDOFF":           {"5m", func(c *Config) any { return c.Policy.Presets.Handoff }, 5 * time.Minute},
 		"POLICY_SENSITIVE_OBJECTS":         {"", func(c *Config) any { return c.Policy.SensitiveObjects }, []string{}},
@@ -154,9 +157,9 @@ func TestVariableProblems(t *testing.T) {
 			[]string{"KEYHOLE_STORAGE_MAIN_NAME: names no key of the configuration; unset it"},
 		},
 		"wrong types": {
-			[]string{"KEYHOLE_REDIS_TIMEOUT=5", "KEYHOLE_REDIS_DATABASE=", "KEYHOLE_REDIS_TLS_ENABLED=yes", "KEYHOLE_POLICY_RETENTION=30d", "KEYHOLE_REDIS_MODE="},
+			[]string{"KEYHOLE_REDIS_TIMEOUT=5", "KEYHOLE_REDIS_DATABASE=", "KEYHOLE_REDIS_TLS_ENABLED=yes", "KEYHOLE_POLICY_RETENTION=30days", "KEYHOLE_REDIS_MODE="},
 			[]string{
-				`KEYHOLE_POLICY_RETENTION: policy.retention: "30d" is not a duration: write days in hours, 720h`,
+				`KEYHOLE_POLICY_RETENTION: policy.retention: "30days" is not a duration such as 30s, 15m, 24h or 7d`,
 				`KEYHOLE_REDIS_DATABASE: redis.database: must be a whole number, not ""`,
 				`KEYHOLE_REDIS_MODE: redis.mode: must be single, sentinel or cluster, not ""`,
 				"KEYHOLE_REDIS_TIMEOUT: redis.timeout: needs a unit: write 5s, 5m or 5h",

@@ -47,6 +47,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Policy: Policy{
 			MaxExpiry: 7 * 24 * time.Hour, Retention: 30 * 24 * time.Hour,
+			Caps: Caps{Sensitive: 24 * time.Hour, NotStated: 24 * time.Hour, NotSensitive: 7 * 24 * time.Hour},
 			Presets: Presets{
 				Handoff: 15 * time.Minute, Troubleshooting: time.Hour,
 				Business: 24 * time.Hour, Extended: 7 * 24 * time.Hour,
@@ -117,7 +118,7 @@ storage:
 redirect:
   lifetime: 500ms
 policy:
-  max_expiry: 8d
+  max_expiry: 8 days
 `
 
 func TestTenMistakesAreTen(t *testing.T) {
@@ -132,7 +133,7 @@ func TestTenMistakesAreTen(t *testing.T) {
 		"line 14: storage[0].endpoint: must begin with https:// or http://",
 		`line 15: storage[0].buckets[1]: must be the name of a bucket, 3 to 63 lower-case letters, digits, dots or hyphens, not "Exports"`,
 		"line 17: redirect.lifetime: must be between 5s and 5m, not 500ms",
-		`line 19: policy.max_expiry: "8d" is not a duration: write days in hours, 192h`,
+		`line 19: policy.max_expiry: "8 days" is not a duration such as 30s, 15m, 24h or 7d`,
 	}
 	wantLines(t, err, want...)
 	if len(want) != 10 {
@@ -171,7 +172,7 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 		},
 		"cap of the wrong type": {
 			minimal + "policy: {max_expiry: soon, presets: {handoff: 1h}}\n",
-			`line 12: policy.max_expiry: "soon" is not a duration such as 30s, 15m or 168h`,
+			`line 12: policy.max_expiry: "soon" is not a duration such as 30s, 15m, 24h or 7d`,
 		},
 		"cap out of bounds": {
 			minimal + "policy: {max_expiry: 1s}\n",

@@ -39,9 +39,14 @@ func (c *Config) normalise(stated func(path string) bool) {
 		return
 	}
 	// Only what was asked for is refused; a default gives way to the cap.
-	for _, p := range c.Policy.Presets.list() {
-		if !stated(p.path) && *p.value > c.Policy.MaxExpiry {
-			*p.value = c.Policy.MaxExpiry
+	for _, limited := range c.Policy.caps() {
+		if !stated(limited.path) {
+			*limited.value = min(*limited.value, c.Policy.MaxExpiry)
+		}
+	}
+	for _, preset := range c.Policy.presets() {
+		if longest := min(preset.limit, c.Policy.MaxExpiry); !stated(preset.path) && longest >= minLife {
+			*preset.value = min(*preset.value, longest)
 		}
 	}
 }

@@ -70,6 +70,8 @@ const (
 	WarnNoOperatorKeys  = "no_operator_keys"  // nobody can use the API
 	WarnDottedBucket    = "dotted_bucket"     // the store's certificate will not match
 	WarnUnknownBucket   = "unknown_bucket"    // a pattern that matches no configured bucket
+	WarnLongCap         = "long_cap"          // a link that leaks can be used for long
+	WarnUnusedLimit     = "unused_limit"      // a limit that never applies, because others are shorter
 )
 
 // Warning is something that works but that an operator should know.

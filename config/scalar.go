@@ -13,7 +13,9 @@ import (
 
 var (
 	bareNumber = regexp.MustCompile(`^[+-]?[0-9]{1,12}(\.[0-9]{1,12})?$`)
-	plainName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
+	// Up to four digits, days cannot overflow a time.Duration.
+	wholeDays = regexp.MustCompile(`^[0-9]{1,4}$`)
+	plainName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 )
 
 func isDuration(t reflect.Type) bool { return t == reflect.TypeFor[time.Duration]() }
@@ -72,13 +74,11 @@ func parseDuration(text string) (time.Duration, error) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return d, nil
 	}
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		// Up to four digits the product cannot overflow.
-		if n, err := strconv.Atoi(days); err == nil && n > 0 && len(days) <= 4 {
-			return 0, fmt.Errorf("%s is not a duration: write days in hours, %dh", quote(text), n*24)
-		}
+	if days, ok := strings.CutSuffix(text, "d"); ok && wholeDays.MatchString(days) {
+		n, err := strconv.Atoi(days)
+		return time.Duration(n) * 24 * time.Hour, err
 	}
-	return 0, fmt.Errorf("%s is not a duration such as 30s, 15m or 168h", quote(text))
+	return 0, fmt.Errorf("%s is not a duration such as 30s, 15m, 24h or 7d", quote(text))
 }
 
 // splitList splits at commas; "" is the empty list. It is never nil, because an

@@ -7,34 +7,118 @@ import (
 	"time"
 )
 
-// preset is one of Presets with its key.
+// minLife is the shortest life of a link.
+const minLife = time.Second
+
+// lifeCap is one of Caps with its key.
+type lifeCap struct {
+	path     string
+	value    *time.Duration
+	standard time.Duration
+}
+
+func (p *Policy) caps() []lifeCap {
+	standard := Default().Policy.Caps
+	return []lifeCap{
+		{"policy.caps.sensitive", &p.Caps.Sensitive, standard.Sensitive},
+		{"policy.caps.not_stated", &p.Caps.NotStated, standard.NotStated},
+		{"policy.caps.not_sensitive", &p.Caps.NotSensitive, standard.NotSensitive},
+	}
+}
+
+// longestCap is the longest life that any link can be given, policy.max_expiry aside.
+func (p *Policy) longestCap() time.Duration {
+	return max(p.Caps.Sensitive, p.Caps.NotStated, p.Caps.NotSensitive)
+}
+
+// preset is one of Presets with its key, and the longest cap of an object that it
+// can be used for.
 type preset struct {
 	path  string
 	value *time.Duration
+	limit time.Duration
 }
 
-func (p *Presets) list() []preset {
+func (p *Policy) presets() []preset {
+	longest := p.longestCap()
 	return []preset{
-		{"policy.presets.handoff", &p.Handoff},
-		{"policy.presets.troubleshooting", &p.Troubleshooting},
-		{"policy.presets.business", &p.Business},
-		{"policy.presets.extended", &p.Extended},
+		{"policy.presets.handoff", &p.Presets.Handoff, longest},
+		{"policy.presets.troubleshooting", &p.Presets.Troubleshooting, longest},
+		{"policy.presets.business", &p.Presets.Business, longest},
+		{extendedPath, &p.Presets.Extended, p.Caps.NotSensitive},
 	}
 }
+
+// extendedPath is the key of the preset that is only for objects that are stated to be
+// not sensitive.
+const extendedPath = "policy.presets.extended"
 
 func (k *checker) policy(c *Config) {
-	p := c.Policy
+	p := &c.Policy
 	k.between("policy.max_expiry", p.MaxExpiry, minMaxExpiry, maxMaxExpiry)
 	k.between("policy.retention", p.Retention, time.Hour, 17520*time.Hour)
-	for _, preset := range p.Presets.list() {
-		switch d := *preset.value; {
-		case d < time.Second:
-			k.problem(preset.path, "must be at least 1s, not %s", durationText(d))
-		case within(p.MaxExpiry, minMaxExpiry, maxMaxExpiry) && d > p.MaxExpiry:
-			k.problem(preset.path, "must be at most policy.max_expiry (%s), not %s", durationText(p.MaxExpiry), durationText(d))
-		}
+	if within(p.MaxExpiry, minMaxExpiry, maxMaxExpiry) {
+		k.caps(p)
+		k.presets(p)
+		k.unusedLimits(c)
 	}
 	k.patterns(c, "policy.sensitive_objects", p.SensitiveObjects)
+}
+
+// caps checks the longest lives by sensitivity.
+func (k *checker) caps(p *Policy) {
+	for _, limit := range p.caps() {
+		switch d := *limit.value; {
+		case d < minLife:
+			k.problem(limit.path, "must be at least 1s, not %s", durationText(d))
+		case d > p.MaxExpiry:
+			k.problem(limit.path, "must be at most policy.max_expiry (%s), not %s", durationText(p.MaxExpiry), durationText(d))
+		case d > limit.standard:
+			k.warn(WarnLongCap, limit.path, "is %s instead of %s: a link that leaks can be used for that long, unless somebody notices and revokes it",
+				durationText(d), durationText(limit.standard))
+		}
+	}
+}
+
+// presets checks that each preset can be used for some link.
+func (k *checker) presets(p *Policy) {
+	for _, preset := range p.presets() {
+		switch d := *preset.value; {
+		case d < minLife:
+			k.problem(preset.path, "must be at least 1s, not %s", durationText(d))
+		case d > p.MaxExpiry:
+			k.problem(preset.path, "must be at most policy.max_expiry (%s), not %s", durationText(p.MaxExpiry), durationText(d))
+		case preset.limit < minLife:
+			// The cap is a problem of its own.
+		case d > preset.limit && preset.path == extendedPath:
+			k.problem(preset.path, "can never be used: %s is above policy.caps.not_sensitive (%s); shorten the preset or raise the cap",
+				durationText(d), durationText(preset.limit))
+		case d > preset.limit:
+			k.problem(preset.path, "can never be used: %s is above every cap of policy.caps, of which the longest is %s; shorten the preset or raise a cap",
+				durationText(d), durationText(preset.limit))
+		}
+	}
+}
+
+// unusedLimits warns of limits that no link can reach, because the caps are shorter.
+func (k *checker) unusedLimits(c *Config) {
+	longest := c.Policy.longestCap()
+	if c.Policy.MaxExpiry > longest && longest >= minLife {
+		k.warn(WarnUnusedLimit, "policy.max_expiry", "has no effect: no link lives longer than %s, the longest of policy.caps; raise a cap to allow more",
+			durationText(longest))
+	}
+	limit := min(longest, c.Policy.MaxExpiry)
+	unused := func(path string, maxExpiry time.Duration) {
+		if maxExpiry > limit && limit >= minLife {
+			k.warn(WarnUnusedLimit, path+".max_expiry", "has no effect: no link lives longer than %s, by policy.max_expiry and policy.caps", durationText(limit))
+		}
+	}
+	for i, key := range c.Operator.Keys {
+		unused(fmt.Sprintf("operator.keys[%d]", i), key.MaxExpiry)
+	}
+	for i, grant := range c.Operator.OIDC.Grants {
+		unused(fmt.Sprintf("operator.oidc.grants[%d]", i), grant.MaxExpiry)
+	}
 }
 
 // patterns checks patterns [storage:]bucket/key. One that matches nothing of

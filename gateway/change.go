@@ -67,10 +67,10 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 	changed, err := s.store.Change(ctx, id, change, actor.origin())
 	var refused *ChangeError
 	switch {
-	case errors.As(err, &refused) && refused.Longest != 0:
+	case errors.As(err, &refused) && refused.Limit == LimitLife:
 		return Link{}, invalidBecause(err, "expires_in", "over_policy", fmt.Sprintf(
 			"a link's whole life is %s at most, from its issue on: %s", FormatLife(change.Longest), leftOf(refused)))
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && refused.Limit == LimitClicks:
 		return Link{}, invalidBecause(err, "max_clicks", "below_clicks", fmt.Sprintf(
 			"%d clicks are spent already; max_clicks cannot be below that", refused.Clicks))
 	case errors.Is(err, ErrNeverValid):

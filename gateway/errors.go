@@ -90,15 +90,28 @@ var (
 	ErrExists = errors.New("link exists")
 )
 
-// ChangeError says by what a change cannot be.
+// ChangeLimit is the limit that a change exceeds.
+type ChangeLimit string
+
+// The limits of a ChangeError.
+const (
+	// LimitLife means that the link would live longer than the policy allows.
+	LimitLife ChangeLimit = "life"
+	// LimitClicks means that more clicks are spent than the change allows.
+	LimitClicks ChangeLimit = "clicks"
+)
+
+// ChangeError says which limit refuses a change. Longest and Clicks can be zero or,
+// for a link that outlives a shortened policy, negative: Limit tells which one counts.
 type ChangeError struct {
-	Longest time.Duration // the longest life that could be given from now on
-	Clicks  int64         // the clicks that were spent already
+	Limit   ChangeLimit
+	Longest time.Duration // of LimitLife: the longest life that could be given from now on
+	Clicks  int64         // of LimitClicks: the clicks that were spent already
 }
 
-// Error says so.
+// Error names the limit.
 func (e *ChangeError) Error() string {
-	if e.Longest != 0 {
+	if e.Limit == LimitLife {
 		return fmt.Sprintf("the life is too long: at most %s from now on", e.Longest)
 	}
 	return fmt.Sprintf("%d clicks are spent already", e.Clicks)

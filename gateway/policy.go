@@ -23,19 +23,20 @@ func Presets() []string {
 	return []string{PresetHandoff, PresetTroubleshooting, PresetBusiness, PresetExtended}
 }
 
-// What a link may live at most, by what is known of the object's content. The
-// service's own cap comes on top.
-const (
-	maxSensitive    = 24 * time.Hour
-	maxNotStated    = 24 * time.Hour
-	maxNotSensitive = 7 * 24 * time.Hour
-	// longExpiry is the life above which an issue carries WarnLongExpiry.
-	longExpiry = 24 * time.Hour
-)
+// longExpiry is the life above which an issue carries WarnLongExpiry.
+const longExpiry = 24 * time.Hour
+
+// Caps are the longest lives of a link by what is known of the object's content.
+type Caps struct {
+	Sensitive    time.Duration
+	NotStated    time.Duration
+	NotSensitive time.Duration
+}
 
 // Policy decides how long a link lives.
 type Policy struct {
 	MaxExpiry        time.Duration            // cap over everything
+	Caps             Caps                     // within MaxExpiry
 	Presets          map[string]time.Duration // life by preset name
 	SensitiveObjects []Pattern                // sensitive whatever a request says
 }
@@ -62,7 +63,7 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 		}
 		sensitive = new(true)
 	}
-	limit, rule, fallback := p.caps(sensitive)
+	limit, rule, fallback := p.limitFor(actor, sensitive, "with \"sensitive\": false it")
 
 	switch {
 	case req.ExpiresIn != "":
@@ -119,10 +120,7 @@ func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longe
 	if matchAny(p.SensitiveObjects, link.Ref) {
 		sensitive = new(true)
 	}
-	longest, rule, _ := p.caps(sensitive)
-	if longest == maxNotStated && sensitive == nil {
-		rule = p.notStated("another link with \"sensitive\": false")
-	}
+	longest, rule, _ := p.limitFor(actor, sensitive, "another link with \"sensitive\": false")
 	if err := within(actor, "expires_in", life, longest, rule); err != nil {
 		return 0, 0, err
 	}
@@ -132,17 +130,19 @@ func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longe
 	return life, longest, nil
 }
 
-// caps returns the longest life for what is known of the content, the rule that
-// sets it, and the preset that stands where none was asked for.
-func (p *Policy) caps(sensitive *bool) (limit time.Duration, rule, fallback string) {
+// limitFor returns the longest life that the policy allows for what is known of the
+// content, the rule that sets it, and the preset that applies if the request names
+// none. Other names the link that a longer life could be given to, if the sensitivity
+// was not stated.
+func (p *Policy) limitFor(actor *Actor, sensitive *bool, other string) (limit time.Duration, rule, fallback string) {
 	switch {
 	case sensitive == nil:
-		limit, fallback = maxNotStated, PresetTroubleshooting
-		rule = p.notStated("with \"sensitive\": false it")
+		limit, fallback = p.Caps.NotStated, PresetTroubleshooting
+		rule = p.notStated(actor, other)
 	case *sensitive:
-		limit, rule, fallback = maxSensitive, "the object is sensitive", PresetHandoff
+		limit, rule, fallback = p.Caps.Sensitive, "the object is sensitive", PresetHandoff
 	default:
-		limit, rule, fallback = maxNotSensitive, "the longest life of any link", PresetBusiness
+		limit, rule, fallback = p.Caps.NotSensitive, "policy.caps.not_sensitive", PresetBusiness
 	}
 	if p.MaxExpiry < limit {
 		limit, rule = p.MaxExpiry, "policy.max_expiry"
@@ -150,10 +150,19 @@ func (p *Policy) caps(sensitive *bool) (limit time.Duration, rule, fallback stri
 	return limit, rule, fallback
 }
 
-// notStated is the rule for objects of which nothing was stated, and says how long
-// what is otherwise the same may live.
-func (p *Policy) notStated(other string) string {
-	return fmt.Sprintf("sensitivity was not stated; %s may live for up to %s", other, FormatLife(min(maxNotSensitive, p.MaxExpiry)))
+// notStated is the rule for objects whose sensitivity was not stated. It offers the
+// longer life of an object that is stated to be not sensitive, if there is one that
+// this key can give.
+func (p *Policy) notStated(actor *Actor, other string) string {
+	const rule = "sensitivity was not stated"
+	longest := min(p.Caps.NotSensitive, p.MaxExpiry)
+	if actor.MaxExpiry > 0 {
+		longest = min(longest, actor.MaxExpiry)
+	}
+	if longest <= p.Caps.NotStated {
+		return rule
+	}
+	return fmt.Sprintf("%s; %s may live for up to %s", rule, other, FormatLife(longest))
 }
 
 // within refuses a life that was asked for and is over a cap.
@@ -165,10 +174,10 @@ func within(actor *Actor, field string, life, limit time.Duration, rule string) 
 	if actor.MaxExpiry > 0 && life > actor.MaxExpiry {
 		return &Error{
 			Code:    CodeOutOfScope,
-			Message: fmt.Sprintf("this key gives links at most %s", FormatLife(actor.MaxExpiry)),
+			Message: fmt.Sprintf("this key can issue links for at most %s", FormatLife(actor.MaxExpiry)),
 			Fields: []FieldError{{
 				field, string(CodeOutOfScope),
-				fmt.Sprintf("%s is over this key's max_expiry", FormatLife(life)),
+				fmt.Sprintf("%s is over the limit of %s (this key's max_expiry)", FormatLife(life), FormatLife(actor.MaxExpiry)),
 			}},
 		}
 	}

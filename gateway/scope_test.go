@@ -79,6 +79,7 @@ func TestDecide(t *testing.T) {
 	const day = 24 * time.Hour
 	policy := Policy{
 		MaxExpiry: 7 * day,
+		Caps:      Caps{Sensitive: day, NotStated: day, NotSensitive: 7 * day},
 		Presets: map[string]time.Duration{
 			PresetHandoff: 15 * time.Minute, PresetTroubleshooting: time.Hour, PresetBusiness: day, PresetExtended: 7 * day,
 		},
@@ -86,6 +87,8 @@ func TestDecide(t *testing.T) {
 	}
 	short := policy
 	short.MaxExpiry = 30 * time.Minute
+	long := policy
+	long.MaxExpiry, long.Caps = 30*day, Caps{Sensitive: 2 * day, NotStated: 3 * day, NotSensitive: 30 * day}
 	plain, invoice := ObjectRef{"main", "reports", "q3.pdf"}, ObjectRef{"main", "reports", "invoices/1.pdf"}
 	yes, no := new(true), new(false)
 	tests := []struct {
@@ -120,6 +123,11 @@ func TestDecide(t *testing.T) {
 		{name: "preset over the service's cap", policy: short, ref: plain, request: IssueRequest{Preset: PresetTroubleshooting}, field: "preset", code: "over_policy"},
 		{name: "default shortened to the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain, life: time.Minute, preset: PresetTroubleshooting},
 		{name: "asked over the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain, request: IssueRequest{ExpiresIn: "61s"}, field: "expires_in", code: "out_of_scope"},
+		{name: "at a longer cap, sensitive", policy: long, ref: plain, request: IssueRequest{Sensitive: yes, ExpiresIn: "2d"}, life: 2 * day, preset: PresetCustom, sensitive: yes},
+		{name: "over a longer cap, sensitive", policy: long, ref: plain, request: IssueRequest{Sensitive: yes, ExpiresIn: "49h"}, field: "expires_in", code: "over_policy"},
+		{name: "at a longer cap, not stated", policy: long, ref: plain, request: IssueRequest{ExpiresIn: "3d"}, life: 3 * day, preset: PresetCustom},
+		{name: "over a longer cap, not stated", policy: long, ref: plain, request: IssueRequest{ExpiresIn: "73h"}, field: "expires_in", code: "over_policy"},
+		{name: "at a longer cap, not sensitive", policy: long, ref: plain, request: IssueRequest{Sensitive: no, ExpiresIn: "30d"}, life: 30 * day, preset: PresetCustom, sensitive: no},
 		{name: "preset over the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain, request: IssueRequest{Preset: PresetHandoff}, field: "preset", code: "out_of_scope"},
 	}
 	for _, tt := range tests {

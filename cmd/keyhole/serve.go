@@ -343,6 +343,11 @@ func operatorTokens(cfg *config.Config) (httpapi.Tokens, error) {
 func policyOf(cfg *config.Config) gateway.Policy {
 	return gateway.Policy{
 		MaxExpiry: cfg.Policy.MaxExpiry,
+		Caps: gateway.Caps{
+			Sensitive:    cfg.Policy.Caps.Sensitive,
+			NotStated:    cfg.Policy.Caps.NotStated,
+			NotSensitive: cfg.Policy.Caps.NotSensitive,
+		},
 		Presets: map[string]time.Duration{
 			gateway.PresetHandoff:         cfg.Policy.Presets.Handoff,
 			gateway.PresetTroubleshooting: cfg.Policy.Presets.Troubleshooting,

@@ -69,9 +69,9 @@ func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, history stri
 	case "y":
 		return gateway.Link{}, false, gateway.ErrNeverValid
 	case "o":
-		return gateway.Link{}, false, &gateway.ChangeError{Longest: time.Duration(r.number()) * time.Millisecond}
+		return gateway.Link{}, false, &gateway.ChangeError{Limit: gateway.LimitLife, Longest: time.Duration(r.number()) * time.Millisecond}
 	case "m":
-		return gateway.Link{}, false, &gateway.ChangeError{Clicks: r.number()}
+		return gateway.Link{}, false, &gateway.ChangeError{Limit: gateway.LimitClicks, Clicks: r.number()}
 	}
 	return gateway.Link{}, false, unavailable("change", gateway.ErrRecord)
 }

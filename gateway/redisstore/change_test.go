@@ -54,10 +54,10 @@ func testChange(t *testing.T, g target) {
 	equal(t, "after the pause", spend(t, s, link.ID, "").Outcome, gateway.OutcomeRedirected)
 
 	var refused *gateway.ChangeError
-	if _, err = change(link.ID, gateway.Change{MaxClicks: 1}); !errors.As(err, &refused) || refused.Clicks != 2 {
+	if _, err = change(link.ID, gateway.Change{MaxClicks: 1}); !errors.As(err, &refused) || refused.Limit != gateway.LimitClicks || refused.Clicks != 2 {
 		t.Errorf("below the clicks: %v", err)
 	}
-	if _, err = change(link.ID, gateway.Change{Life: 24 * time.Hour}); !errors.As(err, &refused) || refused.Longest < 23*time.Hour || refused.Longest > 24*time.Hour {
+	if _, err = change(link.ID, gateway.Change{Life: 24 * time.Hour}); !errors.As(err, &refused) || refused.Limit != gateway.LimitLife || refused.Longest < 23*time.Hour || refused.Longest > 24*time.Hour {
 		t.Errorf("over the longest life: %v", err)
 	}
 	later := newLink(t)
