@@ -222,6 +222,6 @@ func describe(n *yaml.Node) string {
 	case "!!str":
 		return "text"
 	default:
-		return "a value of the YAML type " + quote(n.ShortTag())
+		return "a value with a tag (!)" // not repeated: a plain secret may begin with !
 	}
 }

@@ -35,7 +35,7 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: policy.presets.weekend: unknown key; known here are handoff, troubleshooting, business, extended",
 		}},
 		"unknown key with odd letters": {"\"a\\nb\": 1\n", []string{
-			`line 12: "a\nb": unknown key; known here are public, operator, metrics, redis, storage, redirect, policy, audit, log`,
+			"line 12: (not a name): unknown key; known here are public, operator, metrics, redis, storage, redirect, policy, audit, log",
 		}},
 		"a number as key": {"log: {5: x}\n", []string{
 			"line 12: log.5: unknown key; known here are level, format",
@@ -50,7 +50,7 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: public: is given twice, first in line 1",
 		}},
 		"duplicate and wrong": {"log:\n  level: loud\n  level: debug\n", []string{
-			`line 13: log.level: must be debug, info, warn or error, not "loud"`,
+			`line 13: log.level: must be debug, info, warn or error`,
 			"line 14: log.level: is given twice, first in line 13",
 		}},
 		"second document": {"---\nlog: {level: info}\n", []string{
@@ -97,7 +97,7 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: redis.username: contains a line break or another control character",
 		}},
 		"date for text": {"redis: {username: 2024-01-01}\n", []string{
-			`line 12: redis.username: must be text, not a value of the YAML type "!!timestamp"`,
+			"line 12: redis.username: must be text, not a value with a tag (!)",
 		}},
 		"text for truth": {"redis: {tls: {enabled: \"true\"}}\n", []string{
 			"line 12: redis.tls.enabled: must be true or false, not text",
@@ -115,7 +115,7 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: redis.database: must be a whole number, not a fraction",
 		}},
 		"number too large": {"audit: {max_entries: 18446744073709551615}\n", []string{
-			`line 12: audit.max_entries: must be a whole number, not "18446744073709551615"`,
+			`line 12: audit.max_entries: must be a whole number`,
 		}},
 		"number for a duration": {"redis: {timeout: 5}\n", []string{
 			"line 12: redis.timeout: needs a unit: write 5s, 5m or 5h",
@@ -130,22 +130,22 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: redis.timeout: needs a unit: write 5s, 5m or 5h",
 		}},
 		"infinity for a duration": {"redis: {timeout: .inf}\n", []string{
-			`line 12: redis.timeout: ".inf" is not a duration such as 30s, 15m, 24h or 7d`,
+			`line 12: redis.timeout: must be a duration such as 30s, 15m, 24h or 7d`,
 		}},
 		"a fraction of days for a duration": {"policy: {retention: 1.5d}\n", []string{
-			`line 12: policy.retention: "1.5d" is not a duration such as 30s, 15m, 24h or 7d`,
+			`line 12: policy.retention: must be a duration such as 30s, 15m, 24h or 7d`,
 		}},
 		"less than no days for a duration": {"policy: {retention: -1d}\n", []string{
-			`line 12: policy.retention: "-1d" is not a duration such as 30s, 15m, 24h or 7d`,
+			`line 12: policy.retention: must be a duration such as 30s, 15m, 24h or 7d`,
 		}},
 		"days and hours for a duration": {"policy: {retention: 1d12h}\n", []string{
-			`line 12: policy.retention: "1d12h" is not a duration such as 30s, 15m, 24h or 7d`,
+			`line 12: policy.retention: must be a duration such as 30s, 15m, 24h or 7d`,
 		}},
 		"many days for a duration": {"policy: {retention: 99999d}\n", []string{
-			`line 12: policy.retention: "99999d" is not a duration such as 30s, 15m, 24h or 7d`,
+			`line 12: policy.retention: must be a duration such as 30s, 15m, 24h or 7d`,
 		}},
 		"duration that overflows": {"policy: {retention: 9999999999h}\n", []string{
-			`line 12: policy.retention: "9999999999h" is not a duration such as 30s, 15m, 24h or 7d`,
+			`line 12: policy.retention: must be a duration such as 30s, 15m, 24h or 7d`,
 		}},
 		"truth for a duration": {"redis: {timeout: true}\n", []string{
 			"line 12: redis.timeout: must be a duration, not true or false",
@@ -163,7 +163,7 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: storage[1]: must be keys and values, not text",
 		}},
 		"long value": {"log: {level: " + strings.Repeat("é", 70) + "}\n", []string{
-			`line 12: log.level: must be debug, info, warn or error, not "` + strings.Repeat("é", 60) + `…"`,
+			"line 12: log.level: must be debug, info, warn or error",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

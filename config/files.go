@@ -50,19 +50,21 @@ func (r *filesRead) contents(path, file string, limit int64) ([]byte, fs.FileMod
 	return data, mode, true
 }
 
-// unreadable names a file that cannot be read.
+// unreadable names a file that cannot be read, unless there is none of that name: a
+// secret where the name of its file should be is a common slip.
 func (r *filesRead) unreadable(path, file string, err error) {
+	for _, nowhere := range []error{fs.ErrNotExist, syscall.ENAMETOOLONG, syscall.ENOTDIR, fs.ErrInvalid} {
+		if errors.Is(err, nowhere) {
+			r.spoil(path, r.locate(path), "the file cannot be read: %s; its name is not repeated because it may be a secret", reason(err))
+			return
+		}
+	}
 	r.spoil(path, r.locate(path), "%s cannot be read: %s", quote(file), reason(err))
 }
 
 func (r *filesRead) secret(path, file string, into setting) {
 	data, mode, err := r.read(file, maxSecret)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENAMETOOLONG):
-		// A secret where its file's name should be is a common slip.
-		r.spoil(path, r.locate(path), "the file that it names cannot be read: %s; its name is not repeated, for the secret may stand there", reason(err))
-		return
-	case err != nil:
+	if err != nil {
 		r.unreadable(path, file, err)
 		return
 	}

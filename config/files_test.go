@@ -89,18 +89,18 @@ redis:
 	wantLines(
 		t, err,
 		`line 3: operator.oidc.issuer: is missing: without it no token admits anybody`,
-		`line 13: storage[0].secret_access_key_file: the file that it names cannot be read: file does not exist; its name is not repeated, for the secret may stand there`,
-		`line 14: storage[0].ca_file: "/gone/2" cannot be read: file does not exist`,
-		`line 18: redis.password_file: the file that it names cannot be read: file does not exist; its name is not repeated, for the secret may stand there`,
-		`line 19: redis.tls.ca_file: "/gone/4" cannot be read: file does not exist`,
-		`line 19: redis.tls.cert_file: "/gone/5" cannot be read: file does not exist`,
-		`line 19: redis.tls.key_file: "/gone/6" cannot be read: file does not exist`,
-		`KEYHOLE_OPERATOR_OIDC_CA_FILE: operator.oidc.ca_file: "/gone/12" cannot be read: file does not exist`,
-		`KEYHOLE_OPERATOR_TLS_CERT_FILE: operator.tls.cert_file: "/gone/10" cannot be read: file does not exist`,
-		`KEYHOLE_OPERATOR_TLS_KEY_FILE: operator.tls.key_file: "/gone/11" cannot be read: file does not exist`,
-		`KEYHOLE_PUBLIC_TLS_CERT_FILE: public.tls.cert_file: "/gone/8" cannot be read: file does not exist`,
-		`KEYHOLE_PUBLIC_TLS_KEY_FILE: public.tls.key_file: "/gone/9" cannot be read: file does not exist`,
-		`KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE: redis.sentinel_password_file: the file that it names cannot be read: file does not exist; its name is not repeated, for the secret may stand there`,
+		`line 13: storage[0].secret_access_key_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`line 14: storage[0].ca_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`line 18: redis.password_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`line 19: redis.tls.ca_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`line 19: redis.tls.cert_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`line 19: redis.tls.key_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`KEYHOLE_OPERATOR_OIDC_CA_FILE: operator.oidc.ca_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`KEYHOLE_OPERATOR_TLS_CERT_FILE: operator.tls.cert_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`KEYHOLE_OPERATOR_TLS_KEY_FILE: operator.tls.key_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`KEYHOLE_PUBLIC_TLS_CERT_FILE: public.tls.cert_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`KEYHOLE_PUBLIC_TLS_KEY_FILE: public.tls.key_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE: redis.sentinel_password_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
 	)
 	c := Default()
 	c.Storage = []Storage{DefaultStorage()}
@@ -153,7 +153,7 @@ func TestCertificates(t *testing.T) {
 			text: "redis: {tls: {enabled: true, key_file: /gone}}\n",
 			problems: []string{
 				"line 12: redis.tls.cert_file: is missing: key_file needs it",
-				`line 12: redis.tls.key_file: "/gone" cannot be read: file does not exist`,
+				`line 12: redis.tls.key_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
 			},
 		},
 	} {

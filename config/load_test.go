@@ -94,7 +94,7 @@ func TestOverrideProblems(t *testing.T) {
 	}, disk{"keyhole.yaml": minimal}.read)
 	wantLines(
 		t, err,
-		`public.listen: must be host:port, not "8080"`,
+		`public.listen: must be host:port`,
 		"redis.tiemout: names no key, or more than one",
 		"redis.timeout: needs a unit: write 1s, 1m or 1h",
 	)
@@ -127,13 +127,13 @@ func TestTenMistakesAreTen(t *testing.T) {
 		"line 2: public.url: must not have a path",
 		`line 3: public.trusted_proxies[0]: "0.0.0.0/0" covers networks that are not yours: name the proxies, with at least /8`,
 		"line 7: operator.keys[0].sha256: must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` prints it",
-		`line 8: operator.keys[0].can[1]: must be issue, read, revoke or browse, not "destroy"`,
+		`line 8: operator.keys[0].can[1]: must be issue, read, revoke or browse`,
 		"line 10: redis.adresses: unknown key; did you mean addresses?",
 		"line 11: redis.timeout: needs a unit: write 500s, 500m or 500h",
 		"line 14: storage[0].endpoint: must begin with https:// or http://",
-		`line 15: storage[0].buckets[1]: must be the name of a bucket, 3 to 63 lower-case letters, digits, dots or hyphens, not "Exports"`,
+		`line 15: storage[0].buckets[1]: must be the name of a bucket, 3 to 63 lower-case letters, digits, dots or hyphens`,
 		"line 17: redirect.lifetime: must be between 5s and 5m, not 500ms",
-		`line 19: policy.max_expiry: "8 days" is not a duration such as 30s, 15m, 24h or 7d`,
+		`line 19: policy.max_expiry: must be a duration such as 30s, 15m, 24h or 7d`,
 	}
 	wantLines(t, err, want...)
 	if len(want) != 10 {
@@ -148,9 +148,9 @@ func TestAllSourcesInOneList(t *testing.T) {
 		t, err,
 		"line 12: redis.master_name: is missing: mode sentinel needs the name under which the Sentinels know the master",
 		"line 14: redis.database: must be 0 or more, not -1",
-		`line 15: redis.password_file: the file that it names cannot be read: file does not exist; its name is not repeated, for the secret may stand there`,
+		`line 15: redis.password_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
 		"KEYHOLE_REDIS_PREFX: names no key of the configuration; did you mean KEYHOLE_REDIS_PREFIX?",
-		`KEYHOLE_LOG_LEVEL: log.level: must be debug, info, warn or error, not "loud"`,
+		`KEYHOLE_LOG_LEVEL: log.level: must be debug, info, warn or error`,
 		"KEYHOLE_REDIS_TIMEOUT: redis.timeout: must be between 1ms and 1m, not 0s",
 	)
 }
@@ -172,7 +172,7 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 		},
 		"cap of the wrong type": {
 			minimal + "policy: {max_expiry: soon, presets: {handoff: 1h}}\n",
-			`line 12: policy.max_expiry: "soon" is not a duration such as 30s, 15m, 24h or 7d`,
+			`line 12: policy.max_expiry: must be a duration such as 30s, 15m, 24h or 7d`,
 		},
 		"cap out of bounds": {
 			minimal + "policy: {max_expiry: 1s}\n",
@@ -180,7 +180,7 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 		},
 		"mode that is none": {
 			minimal + "redis: {mode: 5, master_name: m, addresses: [a:1, b:1]}\n",
-			`line 12: redis.mode: must be single, sentinel or cluster, not "5"`,
+			`line 12: redis.mode: must be single, sentinel or cluster`,
 		},
 		"plain secret": {
 			minimal + "    access_key_id: AKID\n    secret_access_key: " + canary + "\n",

@@ -77,7 +77,7 @@ func normalURL(raw string) (string, error) {
 	case err != nil:
 		return "", errors.New("is not a URL such as https://dl.example.com")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return "", errors.New("must begin with https:// or http://, not " + quote(u.Scheme+"://"))
+		return "", errors.New("must begin with https:// or http://")
 	case u.User != nil:
 		return "", errors.New("must not contain a user or a password")
 	case u.RawQuery != "" || u.ForceQuery:
@@ -98,6 +98,9 @@ func normalURL(raw string) (string, error) {
 	return u.Scheme + "://" + host + port, nil
 }
 
+// errHost means that a host is none. It is not repeated: it may be a password.
+var errHost = errors.New("has a host that is neither a name nor an address")
+
 // normalHost is a host as it stands in a URL.
 func normalHost(host string) (string, error) {
 	if host == "" {
@@ -116,7 +119,7 @@ func normalHost(host string) (string, error) {
 	profile := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false))
 	ascii, err := profile.ToASCII(host)
 	if err != nil || !validHost(ascii) {
-		return "", errors.New(quote(host) + " is neither a host name nor an address")
+		return "", errHost
 	}
 	return ascii, nil
 }

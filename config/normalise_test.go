@@ -48,6 +48,7 @@ func TestNotAURL(t *testing.T) {
 		scheme = "must begin with https:// or http://"
 		broken = "is not a URL such as https://dl.example.com"
 		port   = "must have a port between 1 and 65535"
+		host   = "has a host that is neither a name nor an address"
 		breaks = "contains a line break or another control character"
 	)
 	for raw, want := range map[string]string{
@@ -59,9 +60,9 @@ func TestNotAURL(t *testing.T) {
 		"/":                                  scheme,
 		"https:dl.example.com":               scheme,
 		"https:/dl.example.com":              "must not have a path",
-		"ftp://dl.example.com":               scheme + `, not "ftp://"`,
-		"s3://bucket":                        scheme + `, not "s3://"`,
-		"javascript://dl.example.com":        scheme + `, not "javascript://"`,
+		"ftp://dl.example.com":               scheme,
+		"s3://bucket":                        scheme,
+		"javascript://dl.example.com":        scheme,
 		"https://":                           "has no host",
 		"https://:443":                       "has no host",
 		"https:///":                          "has no host",
@@ -91,20 +92,20 @@ func TestNotAURL(t *testing.T) {
 		"https://dl.example.com:65536":       port,
 		"https://dl.example.com:9999999999":  port,
 		"https://[fe80::1%25eth0]":           "must not have a zone in its address",
-		"https://127.1":                      `"127.1" is neither a host name nor an address`,
-		"https://0x7f000001":                 `"0x7f000001" is neither a host name nor an address`,
-		"https://256.0.0.1":                  `"256.0.0.1" is neither a host name nor an address`,
-		"https://a..b":                       `"a..b" is neither a host name nor an address`,
-		"https://.a":                         `".a" is neither a host name nor an address`,
-		"https://dl.example.com.":            `"dl.example.com." is neither a host name nor an address`,
-		"https://-a.example":                 `"-a.example" is neither a host name nor an address`,
-		"https://a-.example":                 `"a-.example" is neither a host name nor an address`,
-		"https://*.example.com":              `"*.example.com" is neither a host name nor an address`,
-		"https://xn--a":                      `"xn--a" is neither a host name nor an address`,
-		"https://a'b.example":                `"a'b.example" is neither a host name nor an address`,
-		`https://a"b.example`:                `"a\"b.example" is neither a host name nor an address`,
-		"https://<b>.example":                `"<b>.example" is neither a host name nor an address`,
-		"https://" + strings.Repeat("a", 64): `"` + strings.Repeat("a", 60) + `…" is neither a host name nor an address`,
+		"https://127.1":                      host,
+		"https://0x7f000001":                 host,
+		"https://256.0.0.1":                  host,
+		"https://a..b":                       host,
+		"https://.a":                         host,
+		"https://dl.example.com.":            host,
+		"https://-a.example":                 host,
+		"https://a-.example":                 host,
+		"https://*.example.com":              host,
+		"https://xn--a":                      host,
+		"https://a'b.example":                host,
+		`https://a"b.example`:                host,
+		"https://<b>.example":                host,
+		"https://" + strings.Repeat("a", 64): host,
 	} {
 		got, err := normalURL(raw)
 		if err == nil {

@@ -26,7 +26,7 @@ func isTexts(t reflect.Type) bool { return t == reflect.TypeFor[[]string]() }
 
 // setText sets v, a value of one of the types of the configuration, from the
 // text of a variable or of a YAML scalar. Lists are separated by commas. The
-// text is repeated in errors, except for a secret's.
+// text is repeated in no error: it may be a secret in the wrong place.
 func setText(v reflect.Value, text string) error {
 	switch {
 	case isDuration(v.Type()):
@@ -48,13 +48,13 @@ func setText(v reflect.Value, text string) error {
 		v.Set(reflect.ValueOf(items))
 	case v.Kind() == reflect.Bool:
 		if text != "true" && text != "false" {
-			return fmt.Errorf("must be true or false, not %s", quote(text))
+			return errors.New("must be true or false")
 		}
 		v.SetBool(text == "true")
 	case v.Kind() == reflect.Int:
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return fmt.Errorf("must be a whole number, not %s", quote(text))
+			return errors.New("must be a whole number")
 		}
 		v.SetInt(int64(n))
 	default:
@@ -78,7 +78,7 @@ func parseDuration(text string) (time.Duration, error) {
 		n, err := strconv.Atoi(days)
 		return time.Duration(n) * 24 * time.Hour, err
 	}
-	return 0, fmt.Errorf("%s is not a duration such as 30s, 15m, 24h or 7d", quote(text))
+	return 0, errors.New("must be a duration such as 30s, 15m, 24h or 7d")
 }
 
 // splitList splits at commas; "" is the empty list. It is never nil, because an
@@ -125,7 +125,8 @@ func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
 
-// quote repeats a value in a message, short enough for a line.
+// quote repeats the path of a file that is there, or an address that was understood,
+// short enough for a line. No other value is repeated: it may be a secret.
 func quote(s string) string {
 	if r := []rune(s); len(r) > 60 {
 		s = string(r[:60]) + "…"
@@ -133,12 +134,13 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// shown is the name of an unknown key or variable as a message gives it.
+// shown is the name of an unknown key or variable as a message gives it. What is no
+// name is not repeated: a value without its key ends up there.
 func shown(name string) string {
 	if plainName.MatchString(name) {
 		return name
 	}
-	return quote(name)
+	return "(not a name)"
 }
 
 // durationText is a duration as one would write it: 168h, not 168h0m0s.

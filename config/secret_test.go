@@ -136,6 +136,7 @@ func TestProblemsShowNoSecrets(t *testing.T) {
 	for name, tt := range map[string]struct{ text, environ string }{
 		"plain in the file":   {"redis: {password: " + canary + "}\n", "A=b"},
 		"in a URL":            {"redis: {addresses: [\"redis://u:" + canary + "@h:1\"]}\n", "A=b"},
+		"before an address":   {"redis: {addresses: [\"default:" + canary + "@h:6379\"]}\n", "A=b"},
 		"in an endpoint":      {"    endpoint: https://u:" + canary + "@s3.example.com\n", "A=b"},
 		"in a broken URL":     {"    endpoint: \"https://u:" + canary + "/@s3.example.com\"\n", "A=b"},
 		"in a public URL":     {"", "KEYHOLE_PUBLIC_URL=https://u:" + canary + "@h"},

@@ -66,8 +66,11 @@ func (k *checker) oneOf(path, value string, allowed ...string) bool {
 	if slices.Contains(allowed, value) {
 		return true
 	}
-	last := len(allowed) - 1
-	k.problem(path, "must be %s or %s, not %s", strings.Join(allowed[:last], ", "), allowed[last], quote(value))
+	last, hint := len(allowed)-1, ""
+	if near := Nearest(strings.ToLower(value), allowed); near != "" && value != "" {
+		hint = "; did you mean " + near + "?"
+	}
+	k.problem(path, "must be %s or %s%s", strings.Join(allowed[:last], ", "), allowed[last], hint)
 	return false
 }
 

@@ -53,7 +53,7 @@ func (k *checker) public(p Public) {
 func parseProxy(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		if a.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("%s must not have a zone", quote(s))
+			return netip.Prefix{}, errors.New("must not have a zone")
 		}
 		if a.IsUnspecified() {
 			return netip.Prefix{}, fmt.Errorf("%s is no address of a proxy", quote(s))
@@ -63,7 +63,7 @@ func parseProxy(s string) (netip.Prefix, error) {
 	}
 	n, err := netip.ParsePrefix(s)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%s is neither an address nor a network such as 10.0.0.0/8", quote(s))
+		return netip.Prefix{}, errors.New("must be an address or a network such as 10.0.0.0/8")
 	}
 	if a := n.Addr(); a.Is4In6() && n.Bits() >= 96 {
 		n = netip.PrefixFrom(a.Unmap(), n.Bits()-96)
@@ -118,7 +118,7 @@ func (k *checker) operatorKey(path string, key OperatorKey) {
 	case key.Name == "":
 		k.problem(path+".name", "is missing: say whose key it is")
 	case !ValidKeyName(key.Name):
-		k.problem(path+".name", "must be 1 to 63 letters, digits, dots, underscores or hyphens, not %s", quote(key.Name))
+		k.problem(path+".name", "must be 1 to 63 letters, digits, dots, underscores or hyphens")
 	}
 	switch {
 	case key.SHA256 == "":
@@ -165,7 +165,7 @@ func (k *checker) listeners(c *Config) {
 		}
 		host, port, err := splitAddress(l.address, 0)
 		if err == nil && host != "" && !validHost(host) {
-			err = fmt.Errorf("%s is neither a host name nor an address", quote(host))
+			err = errHost
 		}
 		if err != nil {
 			k.problem(l.path, "%s", err)
@@ -173,7 +173,7 @@ func (k *checker) listeners(c *Config) {
 		}
 		for _, other := range valid {
 			if port == other.port && port != "0" && sameHost(host, other.host) {
-				k.problem(l.path, "%s takes the port of %s: give each a port of its own", quote(l.address), other.path)
+				k.problem(l.path, "takes the port of %s: give each a port of its own", other.path)
 				break
 			}
 		}
@@ -186,11 +186,11 @@ func (k *checker) listeners(c *Config) {
 func splitAddress(address string, least int) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(address)
 	if err != nil {
-		return "", "", fmt.Errorf("must be host:port, not %s", quote(address))
+		return "", "", errors.New("must be host:port")
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || int(n) < least {
-		return "", "", fmt.Errorf("must have a port between %d and 65535, not %s", least, quote(port))
+		return "", "", fmt.Errorf("must have a port between %d and 65535", least)
 	}
 	return host, strconv.FormatUint(n, 10), nil
 }

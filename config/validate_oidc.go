@@ -33,7 +33,7 @@ func (k *checker) oidc(c *Config) {
 		path := fmt.Sprintf("operator.oidc.grants[%d]", i)
 		switch j, twice := names[g.Name]; {
 		case !ValidKeyName(g.Name):
-			k.problem(path+".name", "must be 1 to 63 letters, digits, dots, underscores or hyphens, not %s", quote(g.Name))
+			k.problem(path+".name", "must be 1 to 63 letters, digits, dots, underscores or hyphens")
 		case twice:
 			k.problem(path+".name", "is the name of operator.oidc.grants[%d] too", j)
 		default:

@@ -133,11 +133,11 @@ func (k *checker) patterns(c *Config, path string, patterns []string) {
 		case checkText(p) != nil:
 			k.problem(at, "%s", checkText(p))
 		case !strings.ContainsAny(p, "*/"):
-			k.problem(at, "%s matches no object: write %s for the whole bucket", quote(p), quote(p+"/*"))
+			k.problem(at, "matches no object: a pattern for a whole bucket ends in /*, such as reports/*")
 		case slices.Index(patterns, p) < i:
-			k.problem(at, "%s is listed twice", quote(p))
+			k.problem(at, "is listed twice")
 		case len(c.Storage) > 0 && !patternReaches(c.Storage, p):
-			k.warn(WarnUnknownBucket, at, "%s matches no bucket of any storage", quote(p))
+			k.warn(WarnUnknownBucket, at, "matches no bucket of any storage")
 		}
 	}
 }

@@ -23,7 +23,7 @@ func (k *checker) redis(r Redis) {
 	}
 	k.redisTLS(r.TLS)
 	if !redisPrefix.MatchString(r.Prefix) {
-		k.problem("redis.prefix", "must be 1 to 64 letters, digits, colons, dots, underscores or hyphens, not %s", quote(r.Prefix))
+		k.problem("redis.prefix", "must be 1 to 64 letters, digits, colons, dots, underscores or hyphens")
 	}
 	k.between("redis.timeout", r.Timeout, minTimeout, maxTimeout)
 	if r.WaitReplicas < 0 || r.WaitReplicas > maxWaitReplicas {
@@ -79,14 +79,18 @@ func (k *checker) redisAddresses(addresses []string) {
 			k.problem(path, "must be host:port, not a URL: user, password, database and TLS are keys of their own")
 			continue
 		}
+		if strings.Contains(a, "@") {
+			k.problem(path, "must be host:port: the user and the password are redis.username and redis.password_file")
+			continue
+		}
 		host, _, err := splitAddress(a, 1)
 		switch {
 		case err != nil:
 			k.problem(path, "%s", err)
 		case host == "" || !validHost(host):
-			k.problem(path, "must name a host, such as redis.example.com:6379, not %s", quote(a))
+			k.problem(path, "must name a host, such as redis.example.com:6379")
 		case slices.Index(addresses, a) < i:
-			k.problem(path, "%s is listed twice", quote(a))
+			k.problem(path, "is listed twice")
 		}
 	}
 }

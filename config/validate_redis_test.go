@@ -22,13 +22,13 @@ func TestRedisRules(t *testing.T) {
 		"single with a database": {change: redis(func(r *Redis) { r.Database = 15 })},
 		"no mode": {
 			change:   redis(func(r *Redis) { r.Mode = "" }),
-			problems: []string{`redis.mode: must be single, sentinel or cluster, not ""`},
+			problems: []string{"redis.mode: must be single, sentinel or cluster"},
 		},
 		"another mode hides nothing else": {
 			change: redis(func(r *Redis) { r.Mode, r.Database, r.MasterName = "Cluster", -1, "m" }),
 			problems: []string{
 				"redis.database: must be 0 or more, not -1",
-				`redis.mode: must be single, sentinel or cluster, not "Cluster"`,
+				"redis.mode: must be single, sentinel or cluster; did you mean cluster?",
 			},
 		},
 		"sentinel without a master's name": {
@@ -68,16 +68,17 @@ func TestRedisRules(t *testing.T) {
 		},
 		"addresses": {change: addresses("10.0.0.1:6379", "[::1]:6379", "redis_1:6379", "Redis.Example.com:65535")},
 		"broken addresses": {
-			change: addresses("redis", "redis:0", "redis:x", ":6379", "a b:1", "redis://u:"+canary+"@h:1", "/run/redis.sock", "a:1", "a:1"),
+			change: addresses("redis", "redis:0", "redis:x", ":6379", "a b:1", "redis://u:"+canary+"@h:1", "/run/redis.sock", "a:1", "a:1", "default:"+canary+"@h:6379"),
 			problems: []string{
-				`redis.addresses[0]: must be host:port, not "redis"`,
-				`redis.addresses[1]: must have a port between 1 and 65535, not "0"`,
-				`redis.addresses[2]: must have a port between 1 and 65535, not "x"`,
-				`redis.addresses[3]: must name a host, such as redis.example.com:6379, not ":6379"`,
-				`redis.addresses[4]: must name a host, such as redis.example.com:6379, not "a b:1"`,
+				`redis.addresses[0]: must be host:port`,
+				`redis.addresses[1]: must have a port between 1 and 65535`,
+				`redis.addresses[2]: must have a port between 1 and 65535`,
+				`redis.addresses[3]: must name a host, such as redis.example.com:6379`,
+				`redis.addresses[4]: must name a host, such as redis.example.com:6379`,
 				"redis.addresses[5]: must be host:port, not a URL: user, password, database and TLS are keys of their own",
-				`redis.addresses[6]: must be host:port, not "/run/redis.sock"`,
-				`redis.addresses[8]: "a:1" is listed twice`,
+				`redis.addresses[6]: must be host:port`,
+				"redis.addresses[8]: is listed twice",
+				"redis.addresses[9]: must be host:port: the user and the password are redis.username and redis.password_file",
 			},
 		},
 		"TLS": {change: redis(func(r *Redis) { r.TLS = RedisTLS{Enabled: true, ServerName: "redis.example.com"} })},
@@ -100,15 +101,15 @@ func TestRedisRules(t *testing.T) {
 		"prefix": {change: redis(func(r *Redis) { r.Prefix = strings.Repeat("aZ0:._-x", 8) })},
 		"no prefix": {
 			change:   redis(func(r *Redis) { r.Prefix = "" }),
-			problems: []string{`redis.prefix: must be 1 to 64 letters, digits, colons, dots, underscores or hyphens, not ""`},
+			problems: []string{`redis.prefix: must be 1 to 64 letters, digits, colons, dots, underscores or hyphens`},
 		},
 		"prefix with a hash tag": {
 			change:   redis(func(r *Redis) { r.Prefix = "a{b}" }),
-			problems: []string{`redis.prefix: must be 1 to 64 letters, digits, colons, dots, underscores or hyphens, not "a{b}"`},
+			problems: []string{`redis.prefix: must be 1 to 64 letters, digits, colons, dots, underscores or hyphens`},
 		},
 		"prefix with a line break": {
 			change:   redis(func(r *Redis) { r.Prefix = "a\n" }),
-			problems: []string{`redis.prefix: must be 1 to 64 letters, digits, colons, dots, underscores or hyphens, not "a\n"`},
+			problems: []string{`redis.prefix: must be 1 to 64 letters, digits, colons, dots, underscores or hyphens`},
 		},
 		"negative replicas": {
 			change:   redis(func(r *Redis) { r.WaitReplicas = -1 }),

@@ -28,9 +28,9 @@ func (k *checker) storages(storages []Storage) {
 		case s.Name == "":
 			k.problem(path+".name", "is missing: name the storage, such as main")
 		case !storageName.MatchString(s.Name):
-			k.problem(path+".name", "must be 1 to 32 lower-case letters, digits or hyphens, not beginning with a hyphen, not %s", quote(s.Name))
+			k.problem(path+".name", "must be 1 to 32 lower-case letters, digits or hyphens, not beginning with a hyphen")
 		case twice:
-			k.problem(path+".name", "%s is the name of storage[%d] too: give each a name of its own", quote(s.Name), j)
+			k.problem(path+".name", "is the name of storage[%d] too: give each a name of its own", j)
 		default:
 			first[s.Name] = i
 		}
@@ -52,7 +52,7 @@ func (k *checker) storage(path string, s Storage) {
 	case s.Region == "" && s.Endpoint == "":
 		k.problem(path+".region", "is missing: AWS needs the region of the buckets, such as eu-central-1")
 	case s.Region != "" && !regionName.MatchString(s.Region):
-		k.problem(path+".region", "must be the name of a region, such as eu-central-1, not %s", quote(s.Region))
+		k.problem(path+".region", "must be the name of a region, such as eu-central-1")
 	}
 	k.buckets(path+".buckets", s)
 	if s.AccessKeyID != "" && !accessKeyID.MatchString(s.AccessKeyID) {
@@ -82,10 +82,10 @@ func (k *checker) buckets(path string, s Storage) {
 		case why != "":
 			k.problem(at, "%s", why)
 		case slices.Index(s.Buckets, b) < i:
-			k.problem(at, "%s is listed twice", quote(b))
+			k.problem(at, "is listed twice")
 		case strings.Contains(b, ".") && !s.PathStyle && !strings.HasPrefix(s.PublicEndpoint, "http://"):
 			// A wildcard certificate covers one label: RFC 6125 6.4.3.
-			k.warn(WarnDottedBucket, at, "%s has a dot, which the store's certificate for *.host does not cover: set path_style, or recipients will be warned", quote(b))
+			k.warn(WarnDottedBucket, at, "has a dot, which the store's certificate for *.host does not cover: set path_style, or recipients will be warned")
 		}
 	}
 }
@@ -101,17 +101,17 @@ func bucketProblem(name string) string {
 		{".mrap", "a multi-region access point, which needs SigV4A"},
 	} {
 		if strings.HasSuffix(name, suffix.text) {
-			return fmt.Sprintf("%s is %s: name a general purpose bucket", quote(name), suffix.what)
+			return fmt.Sprintf("is %s: name a general purpose bucket", suffix.what)
 		}
 	}
 	if strings.HasPrefix(name, "arn:") {
-		return fmt.Sprintf("%s is an ARN: name the bucket, or the access point's alias", quote(name))
+		return "is an ARN: name the bucket, or the access point's alias"
 	}
 	if !bucketName.MatchString(name) || strings.Contains(name, "..") {
-		return "must be the name of a bucket, 3 to 63 lower-case letters, digits, dots or hyphens, not " + quote(name)
+		return "must be the name of a bucket, 3 to 63 lower-case letters, digits, dots or hyphens"
 	}
 	if _, err := netip.ParseAddr(name); err == nil {
-		return "must be the name of a bucket, which is never an IP address, not " + quote(name)
+		return "must be the name of a bucket, which is never an IP address"
 	}
 	return ""
 }
