@@ -85,10 +85,12 @@ type OperatorKey struct {
 
 // OIDC admits operators by bearer tokens that an OpenID Connect provider has signed.
 type OIDC struct {
-	// The provider, as its tokens name it (iss): https, or http on loopback. Default: empty, which means no tokens.
+	// The provider, as its tokens name it (iss): https, or http on loopback. A slash at the end may be there or not. Default: empty, which means no tokens.
 	Issuer string `yaml:"issuer"`
 	// Whom the tokens must be for (aud): what the provider calls this service. Required where issuer is set. Default: empty.
 	Audience string `yaml:"audience"`
+	// The clients that a token may have been issued to (azp, or client_id, or else its only audience). Default: none, which means any client to which the provider gives tokens for that audience.
+	AuthorizedParties []string `yaml:"authorized_parties"`
 	// The claim that operators are called by in links and audit, with "oidc:" before it. The claim email counts only where email_verified is true, as for grants. Default: sub.
 	NameClaim string `yaml:"name_claim"`
 	// PEM file with the authorities to trust towards the provider. Default: empty, which means those of the system.
@@ -101,7 +103,7 @@ type OIDC struct {
 type OIDCGrant struct {
 	// What this grant is called in variables: 1 to 63 letters, digits, dots, underscores or hyphens. Required.
 	Name string `yaml:"name" env:"-"`
-	// The claim, such as groups, or names joined by dots for one that stands in an object, such as realm_access.roles. Required.
+	// The claim, such as groups, or names joined by dots for one that stands in an object, such as realm_access.roles. A name that has dots itself stands in double quotes: resource_access."my.app".roles. Of the claims scope and scp, which are a text with spaces, each word counts. Required.
 	Claim string `yaml:"claim"`
 	// The text that the claim must be, or have among others. Required.
 	Value string `yaml:"value"`

@@ -102,6 +102,7 @@ func TestExampleLoads(t *testing.T) {
 	// Beyond what has no default, the example shows the defaults.
 	want := Default()
 	want.Public.URL, want.Storage, want.Operator.Keys = c.Public.URL, c.Storage, c.Operator.Keys
+	want.Operator.OIDC.AuthorizedParties = []string{}
 	want.Public.TrustedProxies, want.Operator.OIDC.Grants = []string{}, []OIDCGrant{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("the example says\n%+v\nthe defaults are\n%+v", c, want)

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -11,7 +13,7 @@ import (
 func (k *checker) oidc(c *Config) {
 	o := c.Operator.OIDC
 	if o.Issuer == "" {
-		if o.Audience != "" || o.CAFile != "" || len(o.Grants) > 0 {
+		if o.Audience != "" || len(o.AuthorizedParties) > 0 || o.CAFile != "" || len(o.Grants) > 0 {
 			k.problem("operator.oidc.issuer", "is missing: without it no token admits anybody")
 		}
 		return
@@ -21,6 +23,15 @@ func (k *checker) oidc(c *Config) {
 	}
 	if o.Audience == "" {
 		k.problem("operator.oidc.audience", "is missing: say what the provider calls this service, or a token for any other would do")
+	}
+	for i, party := range o.AuthorizedParties {
+		path := fmt.Sprintf("operator.oidc.authorized_parties[%d]", i)
+		switch {
+		case party == "":
+			k.problem(path, "is empty: name a client of the provider")
+		case slices.Index(o.AuthorizedParties, party) < i:
+			k.problem(path, "is listed twice")
+		}
 	}
 	if o.NameClaim == "" {
 		k.problem("operator.oidc.name_claim", "is empty: name the claim that operators are called by, such as sub")
@@ -39,8 +50,8 @@ func (k *checker) oidc(c *Config) {
 		default:
 			names[g.Name] = i
 		}
-		if g.Claim == "" {
-			k.problem(path+".claim", "is missing: name the claim, such as groups")
+		if _, err := ClaimPath(g.Claim); err != nil {
+			k.problem(path+".claim", "%s", err)
 		}
 		if g.Value == "" {
 			k.problem(path+".value", "is missing: say what the claim must be, or have")
@@ -48,6 +59,56 @@ func (k *checker) oidc(c *Config) {
 		k.scope(path, g.Can, g.Objects, g.MaxExpiry)
 		k.patterns(c, path+".objects", g.Objects)
 	}
+}
+
+// ClaimPath returns the names on the way to a claim, from the outermost object. They
+// are joined by dots; one that has dots itself stands in double quotes, in which a
+// backslash stands before a quote or a backslash.
+func ClaimPath(claim string) ([]string, error) {
+	var names []string
+	for rest := claim; ; {
+		name, after, err := claimName(rest)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+		if after == "" {
+			return names, nil
+		}
+		rest = after[1:]
+	}
+}
+
+// claimName cuts the first name off a path; what is left begins with a dot, or is empty.
+func claimName(path string) (name, rest string, err error) {
+	if path == "" {
+		return "", "", errors.New("is missing: name the claim, such as groups")
+	}
+	if path[0] != '"' {
+		end := strings.IndexByte(path, '.')
+		if end < 0 {
+			end = len(path)
+		}
+		if end == 0 || strings.Contains(path[:end], `"`) {
+			return "", "", errors.New(`must be names joined by dots, such as resource_access."my.app".roles`)
+		}
+		return path[:end], path[end:], nil
+	}
+	var b strings.Builder
+	for i := 1; i < len(path); i++ {
+		switch c := path[i]; {
+		case c == '\\' && i+1 < len(path) && (path[i+1] == '"' || path[i+1] == '\\'):
+			i++
+			b.WriteByte(path[i])
+		case c != '"':
+			b.WriteByte(c)
+		case b.Len() == 0 || i+1 < len(path) && path[i+1] != '.':
+			return "", "", errors.New(`must be names joined by dots, such as resource_access."my.app".roles`)
+		default:
+			return b.String(), path[i+1:], nil
+		}
+	}
+	return "", "", errors.New("has a quote (\") without an end")
 }
 
 // issuerProblem says why a text names no issuer, or nothing. It is compared with

@@ -1,6 +1,9 @@
 package config
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestOIDCRules(t *testing.T) {
 	t.Parallel()
@@ -33,7 +36,14 @@ func TestOIDCRules(t *testing.T) {
 				"operator.oidc.grants[0].objects", "operator.oidc.grants[0].value",
 			},
 		},
-		"one name twice": {func(o *OIDC) { o.Grants = append(o.Grants, o.Grants[0]) }, []string{"operator.oidc.grants[1].name"}},
+		"a claim in an object":      {func(o *OIDC) { o.Grants[0].Claim = `resource_access."my.app".roles` }, nil},
+		"a quote without an end":    {func(o *OIDC) { o.Grants[0].Claim = `a."b` }, []string{"operator.oidc.grants[0].claim"}},
+		"a dot at the end":          {func(o *OIDC) { o.Grants[0].Claim = "a." }, []string{"operator.oidc.grants[0].claim"}},
+		"clients":                   {func(o *OIDC) { o.AuthorizedParties = []string{"cli", "web"} }, nil},
+		"an empty client":           {func(o *OIDC) { o.AuthorizedParties = []string{""} }, []string{"operator.oidc.authorized_parties[0]"}},
+		"one client twice":          {func(o *OIDC) { o.AuthorizedParties = []string{"a", "a"} }, []string{"operator.oidc.authorized_parties[1]"}},
+		"clients without an issuer": {func(o *OIDC) { *o = OIDC{NameClaim: "sub", AuthorizedParties: []string{"a"}} }, []string{"operator.oidc.issuer"}},
+		"one name twice":            {func(o *OIDC) { o.Grants = append(o.Grants, o.Grants[0]) }, []string{"operator.oidc.grants[1].name"}},
 		"an unknown action": {
 			func(o *OIDC) { o.Grants[0].Can = []string{"administer"} }, []string{"operator.oidc.grants[0].can[0]"},
 		},
@@ -65,5 +75,35 @@ func TestOIDCRules(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestClaimPath(t *testing.T) {
+	t.Parallel()
+	for claim, want := range map[string][]string{
+		"groups":                         {"groups"},
+		"realm_access.roles":             {"realm_access", "roles"},
+		`resource_access."my.app".roles`: {"resource_access", "my.app", "roles"},
+		`"https://example.com/role"`:     {"https://example.com/role"},
+		"https://example.com/role":       {"https://example", "com/role"},
+		`a."b\"c\\d"`:                    {"a", `b"c\d`},
+		`"a"."b"`:                        {"a", "b"},
+		"cognito:groups":                 {"cognito:groups"},
+		"":                               nil,
+		".":                              nil,
+		"a.":                             nil,
+		".a":                             nil,
+		"a..b":                           nil,
+		`a."".b`:                         nil,
+		`a."b`:                           nil,
+		`a"b".c`:                         nil,
+		`a."b"c`:                         nil,
+		`"`:                              nil,
+		`"a\"`:                           nil,
+	} {
+		got, err := ClaimPath(claim)
+		if (err == nil) != (want != nil) || !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, %v; want %q", claim, got, err, want)
+		}
 	}
 }

@@ -62,6 +62,48 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// TokenReason says why a token of the identity provider admits nobody.
+type TokenReason string
+
+// The reasons of a TokenError.
+const (
+	TokenMalformed TokenReason = "malformed"      // no token that is understood here
+	TokenKind      TokenReason = "other_kind"     // a token for something else, such as a logout
+	TokenIssuer    TokenReason = "other_issuer"   // another provider's
+	TokenSignature TokenReason = "bad_signature"  // no key of the provider has signed it
+	TokenExpired   TokenReason = "expired"        // its time is over
+	TokenNotYet    TokenReason = "not_yet_valid"  // its time has not begun
+	TokenAudience  TokenReason = "other_audience" // for another service
+	TokenClient    TokenReason = "other_client"   // issued to a client that is not accepted
+	TokenNoName    TokenReason = "no_name"        // it does not say whose it is
+)
+
+// Signed tells whether a token with that reason is the provider's: only its signature
+// was found to be right before.
+func (r TokenReason) Signed() bool {
+	switch r {
+	case TokenExpired, TokenNotYet, TokenAudience, TokenClient, TokenNoName:
+		return true
+	}
+	return false
+}
+
+// TokenError says why a token admits nobody.
+type TokenError struct {
+	Reason TokenReason
+	Err    error // the cause, for the log only: it never holds the token
+}
+
+// Error returns the reason and the cause.
+func (e *TokenError) Error() string { return fmt.Sprintf("%s: %v", e.Reason, e.Err) }
+
+// Unwrap returns the cause.
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// ErrIssuer comes with ErrUnavailable if the identity provider names itself otherwise
+// than the configuration does: to try again does not help.
+var ErrIssuer = errors.New("the identity provider has another issuer")
+
 // The errors that a Store answers with.
 var (
 	// ErrNotFound means no record of that link, or none any more.

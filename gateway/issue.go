@@ -80,8 +80,8 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	}
 	if storage == nil || !actor.Sees(ref) {
 		return Issued{}, &Error{
-			Code: CodeOutOfScope, Message: "this key may not share that object",
-			Fields: []FieldError{{"key", string(CodeOutOfScope), "outside the objects of this key"}},
+			Code: CodeOutOfScope, Message: actor.what() + " may not share that object",
+			Fields: []FieldError{{"key", string(CodeOutOfScope), "outside the objects of " + actor.what()}},
 		}
 	}
 	if issued, err := s.issuedBefore(ctx, req.Retry, storage); err != nil || issued.Token != "" {

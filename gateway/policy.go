@@ -174,10 +174,10 @@ func within(actor *Actor, field string, life, limit time.Duration, rule string) 
 	if actor.MaxExpiry > 0 && life > actor.MaxExpiry {
 		return &Error{
 			Code:    CodeOutOfScope,
-			Message: fmt.Sprintf("this key can issue links for at most %s", FormatLife(actor.MaxExpiry)),
+			Message: fmt.Sprintf("%s can issue links for at most %s", actor.what(), FormatLife(actor.MaxExpiry)),
 			Fields: []FieldError{{
 				field, string(CodeOutOfScope),
-				fmt.Sprintf("%s is over the limit of %s (this key's max_expiry)", FormatLife(life), FormatLife(actor.MaxExpiry)),
+				fmt.Sprintf("%s is over the limit of %s (max_expiry of %s)", FormatLife(life), FormatLife(actor.MaxExpiry), actor.what()),
 			}},
 		}
 	}

@@ -24,7 +24,11 @@ type Actor struct {
 	Can       []Action
 	Objects   []Pattern     // what it may touch; empty: nothing
 	MaxExpiry time.Duration // longest life it may give a link; 0: as the policy says
-	Address   string        // where the request came from, as far as it may be kept
+	// Token says that the actor presented a token of the identity provider instead of an
+	// operator key. Grant is the grant that the token matches; empty: none.
+	Token   bool
+	Grant   string
+	Address string // where the request came from, as far as it may be kept
 }
 
 // Allowed returns a CodeForbidden error unless the actor can do action.
@@ -32,7 +36,21 @@ func (a *Actor) Allowed(action Action) error {
 	if slices.Contains(a.Can, action) {
 		return nil
 	}
+	switch {
+	case a.Token && a.Grant == "":
+		return Errorf(CodeForbidden, "this token matches no grant of operator.oidc.grants, so it may do nothing")
+	case a.Token:
+		return Errorf(CodeForbidden, "the grant %s of this token may not %s; it needs %q in its can", a.Grant, action, action)
+	}
 	return Errorf(CodeForbidden, "this key may not %s; it needs %q in its can", action, action)
+}
+
+// what names what the actor presented, for messages.
+func (a *Actor) what() string {
+	if a.Token {
+		return "the grant " + a.Grant + " of this token"
+	}
+	return "this key"
 }
 
 // Sees tells whether ref lies in the actor's scope.

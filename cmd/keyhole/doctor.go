@@ -44,7 +44,9 @@ answer, as a master, does it throw keys away, may its user run what the service
 runs, and what would a crash or a failover forget? Every storage and bucket:
 credentials, clock, region, what may be listed and read, and a presigned URL
 through the public endpoint, as a recipient would use it: does it deliver, is one
-that was tampered with or has expired refused, and is the bucket public?
+that was tampered with or has expired refused, and is the bucket public? The
+identity provider, where one is configured: does it answer, as the configured
+issuer, with keys?
 
 Run it where the service runs, with the same environment. Nothing is written.
 It exits with 0, or with 1 where a check failed.`,
@@ -70,6 +72,9 @@ It exits with 0, or with 1 where a check failed.`,
 				if err := x.examineStorage(cmd.Context(), &cfg.Storage[i], metrics); err != nil {
 					return err
 				}
+			}
+			if err := x.examineProvider(cmd.Context(), cfg); err != nil {
+				return err
 			}
 			if asJSON {
 				if err := printJSON(world.stdout, map[string]any{"findings": x.findings}); err != nil {

@@ -147,5 +147,5 @@ func rename(err error, flags map[string]string) error {
 		f.Message = inText.Replace(f.Message)
 		problem.Errors[i] = f
 	}
-	return &client.Error{Problem: problem}
+	return &client.Error{Problem: problem, Token: refused.Token}
 }

@@ -111,15 +111,52 @@ func notS3(arg, what, form string) error {
 	return usage(problem, "did you mean "+shellWord(meant)+"?")
 }
 
+// asksTooLong tells whether a refusal is about the longest life that a key can give,
+// and not about objects.
+func asksTooLong(refused *client.Error) bool {
+	return slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
+		return f.Code == string(gateway.CodeOutOfScope) &&
+			slices.Contains([]string{"expires_in", "--expires", "preset", "--preset"}, f.Field)
+	})
+}
+
+// hintForKey says what to do about a refusal of what the operator key or the token may
+// do, "" for any other.
+func hintForKey(refused *client.Error) string {
+	hints := map[string][2]string{ // of a key, of a token
+		"unauthorized": {
+			"give one that the service's operator.keys has by KEYHOLE_KEY or --key-file; keyhole key new makes one",
+			"get a new token for this service from the identity provider, and give it by KEYHOLE_KEY or --key-file",
+		},
+		"forbidden": {
+			"use a key that may do this, or let the operator of the service extend this key's can",
+			"use a token whose grant may do this, or let the operator of the service extend operator.oidc.grants",
+		},
+		"out_of_scope": {
+			"use a key whose objects cover this",
+			"use a token whose grant covers this with its objects",
+		},
+		"too_long": {
+			"ask for a shorter --expires, or use a key whose max_expiry allows this",
+			"ask for a shorter --expires, or use a token whose grant allows this with its max_expiry",
+		},
+	}
+	code := refused.Code
+	if asksTooLong(refused) {
+		code = "too_long"
+	}
+	if refused.Token {
+		return hints[code][1]
+	}
+	return hints[code][0]
+}
+
 // hintFor says what to do about the service's refusal.
-func hintFor(code string) string {
-	switch code {
-	case "unauthorized":
-		return "give one that the service's operator.keys has by KEYHOLE_KEY or --key-file; keyhole key new makes one"
-	case "forbidden":
-		return "use a key that may do this, or let the operator of the service extend this key's can"
-	case "out_of_scope":
-		return "use a key whose objects and max_expiry cover this"
+func hintFor(refused *client.Error) string {
+	if hint := hintForKey(refused); hint != "" {
+		return hint
+	}
+	switch refused.Code {
 	case "idempotency_conflict":
 		return "give this request an --idempotency-key of its own; keyhole list shows what the other one has issued"
 	case "precondition_failed":
@@ -152,7 +189,7 @@ func nearObject(ctx context.Context, c *client.Client, bucket, key string, err e
 // nearBucket adds to a refusal of a bucket which one may have been meant.
 func nearBucket(ctx context.Context, c *client.Client, bucket string, err error) error {
 	var refused *client.Error
-	if !errors.As(err, &refused) {
+	if !errors.As(err, &refused) || asksTooLong(refused) {
 		return err
 	}
 	unknown := refused.Code == string(gateway.CodeNotFound) || refused.Code == string(gateway.CodeOutOfScope) || slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
@@ -184,5 +221,5 @@ func hintForBucket(before, bucket string, names []string) string {
 	if near := config.Nearest(bucket, names); near != "" {
 		return "did you mean " + before + near + "?"
 	}
-	return "keyhole objects lists the buckets that this key may see"
+	return "keyhole objects lists the buckets that you may see"
 }

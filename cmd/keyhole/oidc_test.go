@@ -27,8 +27,8 @@ func TestOperatorsByToken(t *testing.T) {
 		return issuertest.Sign(t, jose.RS256, key, "k", issuer.Claims(time.Now(), map[string]any{"sub": subject, "groups": groups}))
 	}
 	g := in.start()
-	oidc := fmt.Sprintf(`  oidc: { issuer: %q, audience: keyhole, grants: [{ name: sharers, claim: groups, value: sharers, can: [issue, read], objects: ["reports/*"], max_expiry: 10m }] }
-`, issuer.URL)
+	oidc := fmt.Sprintf(`  oidc: { issuer: %q, audience: keyhole, grants: [{ name: sharers, claim: groups, value: sharers, can: [issue, read], objects: ["reports/*"], max_expiry: 10m }, { name: apps, claim: 'resource_access."my.app".roles', value: sharer, can: [read] }] }
+`, issuer.URL+"/")
 	alice := g.withKey(t, token("alice", "staff", "sharers"))
 	if refused := refusalOf(func() error { _, err := alice.List(t.Context(), client.ListOptions{}); return err }()); refused == nil || refused.Code != "unauthorized" {
 		t.Errorf("before it is configured: %+v, want unauthorized", refused)
@@ -71,6 +71,21 @@ func TestOperatorsByToken(t *testing.T) {
 	<-shown.done
 	if shown.err != nil || !strings.Contains(shown.output.String(), "by oidc:alice") {
 		t.Errorf("keyhole show: %v\n%s", shown.err, shown.output)
+	}
+	over := map[string]any{"groups": nil, "resource_access": map[string]any{"my.app": map[string]any{"roles": []string{"sharer"}}}}
+	carol := g.withKey(t, issuertest.Sign(t, jose.RS256, key, "k", issuer.Claims(time.Now(), over)))
+	if _, err := carol.Show(t.Context(), link.ID); err != nil {
+		t.Errorf("by a claim with dots in an object: %v", err)
+	}
+	for says, over := range map[string]map[string]any{
+		"keyhole: the token has expired\n":                               {"exp": time.Now().Add(-time.Minute).Unix()},
+		"keyhole: the token is for another audience than this service\n": {"aud": "other"},
+	} {
+		refused := startProcess(t, binary, []string{"KEYHOLE_KEY=" + issuertest.Sign(t, jose.RS256, key, "k", issuer.Claims(time.Now(), over)), "KEYHOLE_OPERATOR_URL=" + g.operator}, "list")
+		<-refused.done
+		if text := refused.output.String(); refused.err == nil || text != says+"  get a new token for this service from the identity provider, and give it by KEYHOLE_KEY or --key-file\n" {
+			t.Errorf("keyhole list: %v\n%s", refused.err, text)
+		}
 	}
 	for where, text := range g.traces(t, in) {
 		if strings.Contains(text, "eyJ") {

@@ -140,7 +140,7 @@ func report(stderr io.Writer, err error) int {
 	case errors.As(err, &known):
 		code, hint = known.code, known.hint
 	case errors.As(err, &refused):
-		hint = cmp.Or(hintFor(refused.Code), "try again; if it stays so, the service's log says more")
+		hint = cmp.Or(hintFor(refused), "try again; if it stays so, the service's log says more")
 	case errors.Is(err, context.Canceled):
 		hint = "it was interrupted"
 	case errors.Is(err, client.ErrUnreachable):

@@ -319,23 +319,36 @@ func operatorKeys(cfg *config.Config) ([]httpapi.OperatorKey, error) {
 
 // operatorTokens returns whose tokens admit operators, nil for nobody's.
 func operatorTokens(cfg *config.Config) (httpapi.Tokens, error) {
-	o := &cfg.Operator.OIDC
-	if o.Issuer == "" {
+	if cfg.Operator.OIDC.Issuer == "" {
 		return nil, nil //nolint:nilnil // As httpapi.Options has it.
 	}
+	provider, err := identityProvider(&cfg.Operator.OIDC)
+	if err != nil {
+		return nil, err // without an interface around a nil pointer
+	}
+	return provider, nil
+}
+
+// identityProvider returns the OpenID Connect provider of the configuration.
+func identityProvider(o *config.OIDC) (*identity.Provider, error) {
 	roots, err := rootCAs(o.CAFile)
 	if err != nil {
 		return nil, &hinted{err: fmt.Errorf("operator.oidc: %w", err), hint: "correct operator.oidc.ca_file in the configuration", code: exitUsage}
 	}
 	grants := make([]identity.Grant, len(o.Grants))
 	for i, g := range o.Grants {
+		claim, err := config.ClaimPath(g.Claim)
+		if err != nil {
+			return nil, fmt.Errorf("operator.oidc.grants[%d].claim: %w", i, err)
+		}
 		grants[i] = identity.Grant{
-			Claim: g.Claim, Value: g.Value,
+			Name: g.Name, Claim: claim, Value: g.Value,
 			Can: convert[gateway.Action](g.Can), Objects: convert[gateway.Pattern](g.Objects), MaxExpiry: g.MaxExpiry,
 		}
 	}
 	return identity.New(identity.Options{
-		Issuer: o.Issuer, Audience: o.Audience, NameClaim: o.NameClaim, Grants: grants, RootCAs: roots, Now: time.Now,
+		Issuer: o.Issuer, Audience: o.Audience, AuthorizedParties: o.AuthorizedParties,
+		NameClaim: o.NameClaim, Grants: grants, RootCAs: roots, Now: time.Now,
 	}), nil
 }
 

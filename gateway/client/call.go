@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"keyhole/gateway/api"
 )
@@ -54,8 +55,12 @@ func ask[T any](ctx context.Context, c *Client, asked call) (T, http.Header, err
 	if err != nil || problem.Code == "" {
 		return nothing, nil, c.notKeyhole(answer)
 	}
-	return nothing, nil, &Error{problem}
+	return nothing, nil, &Error{Problem: problem, Token: c.presentsToken()}
 }
+
+// presentsToken tells whether the key is a token (JWT) of an identity provider: it has
+// the three parts of one, and no operator key has a dot.
+func (c *Client) presentsToken() bool { return strings.Count(c.key, ".") == 2 }
 
 // notKeyhole is the error of an answer that no keyhole gives there.
 func (c *Client) notKeyhole(answer *http.Response) error {

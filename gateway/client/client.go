@@ -54,6 +54,9 @@ func New(base, key string) (*Client, error) {
 // Error is the service's refusal.
 type Error struct {
 	api.Problem
+	// Token says that the client presented a token of an identity provider, not an
+	// operator key.
+	Token bool
 }
 
 // Error says what the service said, field by field.

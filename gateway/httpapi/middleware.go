@@ -204,32 +204,72 @@ func (a *API) holderOf(key string) *gateway.Actor {
 }
 
 // holderOfToken returns who holds a token of the identity provider. Only what has
-// the three parts of one is looked at: what it says of itself is for the log alone.
+// the three parts of one is looked at. The holder is told why a token is refused; what
+// it says of itself is for the log only.
 func (a *API) holderOfToken(c echo.Context, token string) (*gateway.Actor, error) {
+	if strings.Count(token, ".") != 2 {
+		return nil, a.guessed(c, "this service does not know that operator key")
+	}
 	tokens := a.tokens.Load()
-	if tokens == nil || strings.Count(token, ".") != 2 {
-		return nil, a.wrongKey(c)
+	if tokens == nil {
+		return nil, a.guessed(c, "this service takes no tokens of an identity provider; use an operator key")
 	}
 	actor, err := (*tokens).Verify(c.Request().Context(), token)
+	var refused *gateway.TokenError
 	switch {
+	case err == nil:
+		return actor, nil
+	case errors.Is(err, gateway.ErrIssuer):
+		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Err: err, Message: "the identity provider is not the one " +
+			"of operator.oidc.issuer: the configuration must be corrected; use an operator key until then"}
 	case errors.Is(err, gateway.ErrUnavailable):
-		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Message: "the identity provider cannot be asked now; try again, or use an operator key", Err: err}
-	case err != nil:
-		a.o.Logger.Info("token refused", "error", err)
-		return nil, a.wrongKey(c)
+		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Err: err, Message: "the identity provider cannot be asked now; " +
+			"try again, or use an operator key"}
+	case errors.As(err, &refused):
+		a.o.Logger.Info("token refused", "reason", string(refused.Reason), "error", refused.Err)
+		if refused.Reason.Signed() { // nobody guesses what the provider has signed
+			return nil, invalidToken(c, refusalOf(refused.Reason))
+		}
+		return nil, a.guessed(c, refusalOf(refused.Reason))
 	}
-	return actor, nil
+	a.o.Logger.Info("token refused", "error", err)
+	return nil, a.guessed(c, refusalOf(gateway.TokenMalformed))
 }
 
-// wrongKey refuses a key that nobody has, and after too many of them from one
-// address says no more than that. A right key passes from there all the same.
-func (a *API) wrongKey(c echo.Context) error {
+// refusalOf tells the holder of a token why it is refused. The sentences stand in a
+// header too: ASCII without quotes and backslashes, RFC 6750 section 3.
+func refusalOf(reason gateway.TokenReason) string {
+	switch reason {
+	case gateway.TokenExpired:
+		return "the token has expired"
+	case gateway.TokenNotYet:
+		return "the token is not valid yet"
+	case gateway.TokenAudience:
+		return "the token is for another audience than this service"
+	case gateway.TokenClient:
+		return "the token was issued to a client that this service does not accept"
+	case gateway.TokenIssuer:
+		return "the token is of another issuer than the identity provider of this service"
+	case gateway.TokenSignature:
+		return "the token is not signed by a key of the identity provider of this service"
+	case gateway.TokenKind:
+		return "the token is neither an access token nor an ID token"
+	case gateway.TokenNoName:
+		return "the token does not say whose it is"
+	default:
+		return "this is no token that the service understands"
+	}
+}
+
+// guessed refuses what may be a guess, and after too many of them from one address
+// says no more than that. A right key passes from there all the same.
+func (a *API) guessed(c echo.Context, why string) error {
 	peer := peerOf(c.Request())
 	if wait := a.keyGuesses.Wait(peer); wait > 0 {
 		return &gateway.Error{Code: gateway.CodeRateLimited, Message: "too many wrong keys came from this address; wait and try again", Wait: wait}
 	}
 	a.keyGuesses.Failed(peer)
-	return unauthorized(c, "this service does not know that operator key")
+	return invalidToken(c, why)
 }
 
 // bearer reads the one Authorization header, RFC 6750 section 2.1.
@@ -241,9 +281,19 @@ func bearer(headers []string) (string, bool) {
 	return key, ok && strings.EqualFold(scheme, "Bearer") && key != ""
 }
 
-// unauthorized refuses and says how to be admitted, RFC 9110 section 11.6.1.
+// challenge says how to be admitted, RFC 9110 section 11.6.1.
+const challenge = `Bearer realm="keyhole"`
+
+// unauthorized refuses a request that came without a credential.
 func unauthorized(c echo.Context, why string) error {
-	c.Response().Header().Set("WWW-Authenticate", `Bearer realm="keyhole"`)
+	c.Response().Header().Set("WWW-Authenticate", challenge)
+	return &gateway.Error{Code: gateway.CodeUnauthorized, Message: why}
+}
+
+// invalidToken refuses a key or a token, which are both bearer tokens, RFC 6750 section
+// 3.1. The text must be one that fits into the header.
+func invalidToken(c echo.Context, why string) error {
+	c.Response().Header().Set("WWW-Authenticate", challenge+`, error="invalid_token", error_description="`+why+`"`)
 	return &gateway.Error{Code: gateway.CodeUnauthorized, Message: why}
 }
 

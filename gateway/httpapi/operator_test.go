@@ -77,8 +77,15 @@ func TestAuthentication(t *testing.T) {
 			if a.status != tt.status {
 				t.Errorf("got %d, want %d", a.status, tt.status)
 			}
-			if challenge := a.header.Get("WWW-Authenticate"); (challenge == `Bearer realm="keyhole"`) != (tt.status == 401) {
-				t.Errorf("the challenge is %q", challenge)
+			want := "" // RFC 6750 section 3.1: an error only if a credential came
+			switch _, came := bearer(tt.headers); {
+			case tt.status == 401 && came:
+				want = `Bearer realm="keyhole", error="invalid_token", error_description="this service does not know that operator key"`
+			case tt.status == 401:
+				want = `Bearer realm="keyhole"`
+			}
+			if got := a.header.Get("WWW-Authenticate"); got != want {
+				t.Errorf("the challenge is %q, want %q", got, want)
 			}
 			if tt.status == 401 && a.problem(t).Code != "unauthorized" {
 				t.Errorf("got %s", a.body)

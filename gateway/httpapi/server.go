@@ -30,8 +30,9 @@ type OperatorKey struct {
 // Tokens admits operators by what an identity provider has signed.
 type Tokens interface {
 	// Verify returns who holds the token and what they may do. A provider that
-	// cannot be asked is gateway.ErrUnavailable; every other error means that the
-	// token admits nobody.
+	// cannot be asked is gateway.ErrUnavailable, with gateway.ErrIssuer if it is another
+	// than the configuration names; every other error means that the token admits
+	// nobody, and a gateway.TokenError says why.
 	Verify(ctx context.Context, token string) (*gateway.Actor, error)
 }
 

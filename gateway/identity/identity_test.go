@@ -30,15 +30,18 @@ func (c *clock) now() time.Time          { return time.Unix(0, c.Load()) }
 func (c *clock) advance(d time.Duration) { c.Add(int64(d)) }
 
 // newProvider returns a provider that trusts the issuer, by a clock of its own.
-func newProvider(i *issuertest.Issuer) (*Provider, *clock) {
+func newProvider(i *issuertest.Issuer) (*Provider, *clock) { return newProviderOf(i, i.URL) }
+
+// newProviderOf is newProvider with the issuer's name in the configuration.
+func newProviderOf(i *issuertest.Issuer, name string) (*Provider, *clock) {
 	c := &clock{}
 	c.Store(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC).UnixNano())
 	return New(Options{
-		Issuer: i.URL, Audience: issuertest.Audience, NameClaim: "sub", Now: c.now,
+		Issuer: name, Audience: issuertest.Audience, NameClaim: "sub", Now: c.now,
 		Grants: []Grant{
-			{Claim: "groups", Value: "sharers", Can: []gateway.Action{gateway.ActionIssue}, Objects: []gateway.Pattern{"reports/*"}, MaxExpiry: time.Hour},
-			{Claim: "realm_access.roles", Value: "auditor", Can: []gateway.Action{gateway.ActionRead}, Objects: []gateway.Pattern{"*"}},
-			{Claim: "https://example.com/role", Value: "x", Can: []gateway.Action{gateway.ActionBrowse}, Objects: []gateway.Pattern{"*"}},
+			{Name: "sharers", Claim: []string{"groups"}, Value: "sharers", Can: []gateway.Action{gateway.ActionIssue}, Objects: []gateway.Pattern{"reports/*"}, MaxExpiry: time.Hour},
+			{Name: "auditors", Claim: []string{"realm_access", "roles"}, Value: "auditor", Can: []gateway.Action{gateway.ActionRead}, Objects: []gateway.Pattern{"*"}},
+			{Name: "dotted", Claim: []string{"https://example", "com/role"}, Value: "x", Can: []gateway.Action{gateway.ActionBrowse}, Objects: []gateway.Pattern{"*"}},
 		},
 	}), c
 }
@@ -146,7 +149,7 @@ func TestEmail(t *testing.T) {
 	key := i.AddRSA(t, "r")
 	p, c := newProvider(i)
 	p.o.NameClaim = "email"
-	p.o.Grants = []Grant{{Claim: "email", Value: "a@example.com", Can: []gateway.Action{gateway.ActionRead}}}
+	p.o.Grants = []Grant{{Claim: []string{"email"}, Value: "a@example.com", Can: []gateway.Action{gateway.ActionRead}}}
 	for name, tt := range map[string]struct {
 		over map[string]any
 		want string

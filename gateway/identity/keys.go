@@ -14,6 +14,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+
+	"keyhole/gateway"
 )
 
 const (
@@ -32,14 +34,8 @@ const (
 // errAway means that the issuer did not answer as it should.
 var errAway = errors.New("the issuer cannot be asked")
 
-// errSignature means that no key of the issuer's has signed a token.
-var errSignature = errors.New("it is signed by no key of the issuer's")
-
-// errKind means that a token is for something else.
-var errKind = errors.New("its typ is not that of an access token")
-
-// keys are the issuer's, which implements oidc.KeySet. go-oidc's own set keeps a key
-// that the issuer has withdrawn for as long as the others sign.
+// keys are the issuer's. go-oidc's own set keeps a key that the issuer has withdrawn
+// for as long as the others sign.
 type keys struct {
 	issuer string
 	http   *http.Client
@@ -54,8 +50,9 @@ type keys struct {
 
 // heldKeys are what the issuer has answered.
 type heldKeys struct {
-	set jose.JSONWebKeySet
-	at  time.Time // zero: never
+	issuer string // as it names itself
+	set    jose.JSONWebKeySet
+	at     time.Time // zero: never
 }
 
 // flight is one try, for all who wait for it.
@@ -65,46 +62,43 @@ type flight struct {
 	err  error
 }
 
-var _ oidc.KeySet = (*keys)(nil)
-
-// awayKey is the key of a context's value, an *error, where VerifySignature leaves an
-// errAway: go-oidc hands on its text alone.
-type awayKey struct{}
-
-// VerifySignature implements oidc.KeySet.
-func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	payload, err := k.verify(ctx, token)
-	if away, ok := ctx.Value(awayKey{}).(*error); ok && errors.Is(err, errAway) {
-		*away = err
-	}
-	return payload, err
-}
-
-// verify returns the payload of a token. A signature that no known key has made is
-// tried with the issuer's keys of now.
-func (k *keys) verify(ctx context.Context, token string) ([]byte, error) {
+// verify returns the payload of a token that the issuer has signed, and how the issuer
+// names itself. A signature that no known key has made is tried with the issuer's keys
+// of now. An issuer that cannot be asked is errAway.
+func (k *keys) verify(ctx context.Context, token string) (payload []byte, issuer string, err error) {
 	signed, err := jose.ParseSignedCompact(token, signatureAlgorithms())
 	if err != nil {
-		return nil, err
+		return nil, "", refuse(gateway.TokenMalformed, "%w", err)
 	}
 	if !accessToken(signed) {
-		return nil, errKind
+		return nil, "", refuse(gateway.TokenKind, "its typ is not that of an access token")
+	}
+	// Before the signature: another issuer's token cannot have a right one, and its
+	// holder is told what is wrong with it.
+	var said struct {
+		Issuer string `json:"iss"`
+	}
+	if err := json.Unmarshal(signed.UnsafePayloadWithoutVerification(), &said); err != nil {
+		return nil, "", refuse(gateway.TokenMalformed, "its claims cannot be read: %w", err)
+	}
+	if !sameIssuer(said.Issuer, k.issuer) && !isGoogle(strings.TrimSuffix(k.issuer, "/"), said.Issuer) {
+		return nil, "", refuse(gateway.TokenIssuer, "its iss is %.200q, not %q", said.Issuer, k.issuer)
 	}
 	held, err := k.get(ctx, false)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if payload, ok := verifiedBy(&held.set, signed); ok {
-		return payload, nil
+		return payload, held.issuer, nil
 	}
 	renewed, err := k.get(ctx, true)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if payload, ok := verifiedBy(&renewed.set, signed); ok {
-		return payload, nil
+		return payload, renewed.issuer, nil
 	}
-	return nil, errSignature
+	return nil, "", refuse(gateway.TokenSignature, "it is signed by no key of the issuer's")
 }
 
 // accessToken tells whether a token says that it is one, or does not say what it is: the
@@ -196,12 +190,12 @@ func (k *keys) ask(ctx context.Context) *flight {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	go func() {
 		defer cancel()
-		set, err := k.fetch(ctx)
+		held, err := k.fetch(ctx)
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.tried, k.failed, k.flight = k.now(), err, nil
 		if err == nil {
-			k.held = heldKeys{set: set, at: k.tried}
+			k.held, k.held.at = held, k.tried
 		}
 		f.held, f.err = k.held, err
 		close(f.done)
@@ -209,28 +203,34 @@ func (k *keys) ask(ctx context.Context) *flight {
 	return f
 }
 
-// fetch asks the issuer where its keys are (OpenID Connect Discovery 1.0), and for
-// them. Every error is errAway.
-func (k *keys) fetch(ctx context.Context) (jose.JSONWebKeySet, error) {
-	set, err := k.ofIssuer(ctx)
+// fetch asks the issuer how it names itself and where its keys are (OpenID Connect
+// Discovery 1.0), and for them. Every error is errAway.
+func (k *keys) fetch(ctx context.Context) (heldKeys, error) {
+	held, err := k.ofIssuer(ctx)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errAway, err)
 	}
-	return set, err
+	return held, err
 }
 
 // ofIssuer is fetch, with any error.
-func (k *keys) ofIssuer(ctx context.Context) (jose.JSONWebKeySet, error) {
-	var none jose.JSONWebKeySet
+func (k *keys) ofIssuer(ctx context.Context) (heldKeys, error) {
+	var none heldKeys
+	// The names are compared below: go-oidc refuses one that differs in a slash only.
+	ctx = oidc.InsecureIssuerURLContext(ctx, k.issuer)
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.http), k.issuer)
 	if err != nil {
 		return none, err
 	}
 	var said struct {
-		Keys string `json:"jwks_uri"`
+		Issuer string `json:"issuer"`
+		Keys   string `json:"jwks_uri"`
 	}
 	if err := provider.Claims(&said); err != nil {
 		return none, err
+	}
+	if !sameIssuer(said.Issuer, k.issuer) {
+		return none, fmt.Errorf("%w: operator.oidc.issuer is %q, and the provider there calls itself %.200q", gateway.ErrIssuer, k.issuer, said.Issuer)
 	}
 	if scheme(said.Keys) != "https" && scheme(said.Keys) != scheme(k.issuer) {
 		return none, errClearText
@@ -247,7 +247,8 @@ func (k *keys) ofIssuer(ctx context.Context) (jose.JSONWebKeySet, error) {
 	if answer.StatusCode != http.StatusOK {
 		return none, fmt.Errorf("asked for its keys it answers %s", answer.Status)
 	}
-	return readKeys(answer.Body)
+	set, err := readKeys(answer.Body)
+	return heldKeys{issuer: said.Issuer, set: set}, err
 }
 
 // errClearText means that the issuer has its keys where whoever is on the way could

@@ -27,8 +27,9 @@ const Audience = "keyhole"
 // Issuer serves its keys and signs with them.
 type Issuer struct {
 	URL   string
-	Away  atomic.Bool  // answers nothing but 503
-	Asked atomic.Int64 // how often for the keys
+	Name  atomic.Pointer[string] // what it calls itself; nil: by its URL
+	Away  atomic.Bool            // answers nothing but 503
+	Asked atomic.Int64           // how often for the keys
 	// Broken is what it answers where its keys are asked for, Silent what it waits for
 	// before it answers anything; nil: nothing.
 	Broken atomic.Pointer[string]
@@ -60,8 +61,12 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 	var answer any
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
+		name := i.URL
+		if own := i.Name.Load(); own != nil {
+			name = *own
+		}
 		// What it says of algorithms is not to be followed.
-		answer = map[string]any{"issuer": i.URL, "jwks_uri": i.URL + "/keys", "id_token_signing_alg_values_supported": []string{"HS256", "none"}}
+		answer = map[string]any{"issuer": name, "jwks_uri": i.URL + "/keys", "id_token_signing_alg_values_supported": []string{"HS256", "none"}}
 	case "/keys":
 		i.Asked.Add(1)
 		if broken := i.Broken.Load(); broken != nil {

@@ -1,0 +1,133 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"keyhole/gateway"
+)
+
+// fakeTokens answers every token alike.
+type fakeTokens struct {
+	actor gateway.Actor
+	err   error
+}
+
+// Verify implements Tokens.
+func (f fakeTokens) Verify(context.Context, string) (*gateway.Actor, error) {
+	actor := f.actor
+	return &actor, f.err
+}
+
+const aToken = "canary-header.canary-claims.canary-signature"
+
+// The holder of a token is told why it is refused, in the answer and in the challenge.
+func TestRefusedTokens(t *testing.T) {
+	t.Parallel()
+	away := fmt.Errorf("%w: the issuer is silent", gateway.ErrUnavailable)
+	for name, tt := range map[string]struct {
+		err    error
+		status int
+		detail string
+	}{
+		"expired":            {&gateway.TokenError{Reason: gateway.TokenExpired, Err: errors.New("x")}, 401, "the token has expired"},
+		"too early":          {&gateway.TokenError{Reason: gateway.TokenNotYet, Err: errors.New("x")}, 401, "the token is not valid yet"},
+		"for another":        {&gateway.TokenError{Reason: gateway.TokenAudience, Err: errors.New("x")}, 401, "another audience"},
+		"of another client":  {&gateway.TokenError{Reason: gateway.TokenClient, Err: errors.New("x")}, 401, "a client that this service does not accept"},
+		"of another issuer":  {&gateway.TokenError{Reason: gateway.TokenIssuer, Err: errors.New("x")}, 401, "another issuer"},
+		"not signed":         {&gateway.TokenError{Reason: gateway.TokenSignature, Err: errors.New("x")}, 401, "not signed by a key"},
+		"of a logout":        {&gateway.TokenError{Reason: gateway.TokenKind, Err: errors.New("x")}, 401, "neither an access token nor an ID token"},
+		"of nobody":          {&gateway.TokenError{Reason: gateway.TokenNoName, Err: errors.New("x")}, 401, "does not say whose it is"},
+		"no token":           {&gateway.TokenError{Reason: gateway.TokenMalformed, Err: errors.New("x")}, 401, "no token"},
+		"for another reason": {errors.New("x"), 401, "no token"},
+		"away":               {away, 503, "cannot be asked now; try again"},
+		"another provider":   {fmt.Errorf("%w: %w", away, gateway.ErrIssuer), 503, "the configuration must be corrected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			b.api.SetTokens(fakeTokens{err: tt.err})
+			a := ask(b.api.Operator(), "GET", "/api/v1/links", "", "Authorization", "Bearer "+aToken)
+			if a.status != tt.status || !strings.Contains(a.problem(t).Detail, tt.detail) {
+				t.Errorf("got %d %s, want %d with %q", a.status, a.body, tt.status, tt.detail)
+			}
+			want := ""
+			if tt.status == 401 {
+				want = fmt.Sprintf(`Bearer realm="keyhole", error="invalid_token", error_description="%s"`, a.problem(t).Detail)
+			}
+			if got := a.header.Get("WWW-Authenticate"); got != want {
+				t.Errorf("the challenge is %q, want %q", got, want)
+			}
+			if strings.Contains(a.body+b.log.String(), "canary") {
+				t.Errorf("the token is in the answer or in the log: %s %s", a.body, b.log)
+			}
+		})
+	}
+}
+
+// What is told to holders fits between the quotes of a header, RFC 6750 section 3.
+func TestRefusalsFitIntoAHeader(t *testing.T) {
+	t.Parallel()
+	fits := regexp.MustCompile(`^[\x20\x21\x23-\x5b\x5d-\x7e]+$`)
+	seen := map[string]bool{}
+	for _, reason := range []gateway.TokenReason{
+		gateway.TokenMalformed, gateway.TokenKind, gateway.TokenIssuer, gateway.TokenSignature, gateway.TokenExpired,
+		gateway.TokenNotYet, gateway.TokenAudience, gateway.TokenClient, gateway.TokenNoName,
+	} {
+		text := refusalOf(reason)
+		if !fits.MatchString(text) || seen[text] {
+			t.Errorf("%s: %q does not fit, or is another's too", reason, text)
+		}
+		seen[text] = true
+	}
+}
+
+// A holder whose token has expired is told so each time. What nobody has signed may be
+// a guess, and is counted as one.
+func TestExpiredTokensAreNoGuesses(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[gateway.TokenReason]int{gateway.TokenExpired: 401, gateway.TokenSignature: 429} {
+		b := newBench(t, nil)
+		b.api.SetTokens(fakeTokens{err: &gateway.TokenError{Reason: reason, Err: errors.New("x")}})
+		operator := b.api.Operator()
+		var last answer
+		for range gateway.MaxKeyFailures + 1 {
+			last = ask(operator, "GET", "/api/v1/links", "", "Authorization", "Bearer "+aToken)
+		}
+		if last.status != want {
+			t.Errorf("%s: the last of many answers is %d, want %d", reason, last.status, want)
+		}
+	}
+}
+
+// Without a provider a token is told from a wrong key.
+func TestTokenWithoutAProvider(t *testing.T) {
+	t.Parallel()
+	a := ask(newBench(t, nil).api.Operator(), "GET", "/api/v1/links", "", "Authorization", "Bearer "+aToken)
+	if a.status != 401 || !strings.Contains(a.problem(t).Detail, "takes no tokens") {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
+// What a token may not is told by its grant, and not by a key's can.
+func TestForbiddenTokens(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		actor      gateway.Actor
+		code, text string
+	}{
+		"no grant":      {gateway.Actor{Name: "oidc:bob", Token: true}, "forbidden", "this token matches no grant of operator.oidc.grants"},
+		"another grant": {gateway.Actor{Name: "oidc:bob", Token: true, Grant: "auditors", Can: []gateway.Action{gateway.ActionBrowse}}, "forbidden", `the grant auditors of this token may not read; it needs "read" in its can`},
+	} {
+		b := newBench(t, nil)
+		b.api.SetTokens(fakeTokens{actor: tt.actor})
+		a := ask(b.api.Operator(), "GET", "/api/v1/links", "", "Authorization", "Bearer "+aToken)
+		if p := a.problem(t); a.status != 403 || p.Code != tt.code || !strings.Contains(p.Detail, tt.text) {
+			t.Errorf("%s: got %d %s", name, a.status, a.body)
+		}
+	}
+}
