@@ -149,3 +149,18 @@ func TestDesignHasEveryDependency(t *testing.T) {
 		}
 	}
 }
+
+// The design names every key that the store has in Redis.
+func TestDesignNamesEveryKey(t *testing.T) {
+	source := string(read(t, "../gateway/redisstore/keys.go"))
+	design := string(read(t, "docs/design.md"))
+	found := regexp.MustCompile(`(?:k\.prefix \+ |k\.in\(.*, |appendIn\(.*, )":?([a-z]+)`).FindAllStringSubmatch(source, -1)
+	if len(found) < 10 {
+		t.Fatalf("%d keys found: this looks in the wrong place", len(found))
+	}
+	for _, key := range found {
+		if !strings.Contains(design, ":"+key[1]+":") && !strings.Contains(design, ":"+key[1]+"`") {
+			t.Errorf("docs/design.md does not name the key %s", key[1])
+		}
+	}
+}
