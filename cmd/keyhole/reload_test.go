@@ -216,8 +216,20 @@ func TestReloadOfPolicy(t *testing.T) {
 	}
 	in.redis.Start(t)
 	eventually(t, "the policy to be in force", func() error { return errors.Join(long(), g.process.exited()) })
+	month := func() error {
+		_, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt", ExpiresIn: "30d", Sensitive: new(false)})
+		return err
+	}
+	if refused := refusalOf(month()); refused == nil || !strings.Contains(refused.Errors[0].Message, "policy.caps.not_sensitive") {
+		t.Errorf("got %+v, want a refusal by the cap", refused)
+	}
 	if horizon := in.redis.MustDo(t, "GET", "keyhole:horizon"); horizon != fmt.Sprint((200+720)*3600*1000) {
 		t.Errorf("the horizon is %s ms", horizon)
+	}
+	g.edit(t, "policy: { max_expiry: 200h }", "policy: { max_expiry: 30d, caps: { not_sensitive: 30d } }")
+	g.hangUp(t)
+	if err := month(); err != nil {
+		t.Errorf("with a longer cap: %v", err)
 	}
 }
 

@@ -30,10 +30,10 @@ func (c *clock) now() time.Time          { return time.Unix(0, c.Load()) }
 func (c *clock) advance(d time.Duration) { c.Add(int64(d)) }
 
 // newProvider returns a provider that trusts the issuer, by a clock of its own.
-func newProvider(i *issuertest.Issuer) (*Provider, *clock) { return newProviderOf(i, i.URL) }
+func newProvider(i *issuertest.Issuer) (*Provider, *clock) { return newProviderOf(i.URL) }
 
-// newProviderOf is newProvider with the issuer's name in the configuration.
-func newProviderOf(i *issuertest.Issuer, name string) (*Provider, *clock) {
+// newProviderOf returns a provider that trusts the issuer of that name.
+func newProviderOf(name string) (*Provider, *clock) {
 	c := &clock{}
 	c.Store(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC).UnixNano())
 	return New(Options{

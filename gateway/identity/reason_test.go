@@ -104,7 +104,7 @@ func TestIssuerSlash(t *testing.T) {
 		key := i.AddRSA(t, "r")
 		own := i.URL + tt.own
 		i.Name.Store(&own)
-		p, c := newProviderOf(i, i.URL+tt.configured)
+		p, c := newProviderOf(i.URL + tt.configured)
 		_, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), map[string]any{"iss": i.URL + tt.token})))
 		got := string(reasonOf(err))
 		if errors.Is(err, gateway.ErrUnavailable) && errors.Is(err, gateway.ErrIssuer) && strings.Contains(err.Error(), own) {
