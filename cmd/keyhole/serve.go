@@ -25,7 +25,6 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/audit"
 	"keyhole/gateway/httpapi"
-	"keyhole/gateway/identity"
 	"keyhole/gateway/redisstore"
 )
 
@@ -118,6 +117,7 @@ func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger, r *relo
 	untilStop, cancel := context.WithCancel(ctx)
 	var reloading sync.WaitGroup
 	reloading.Go(func() { r.run(untilStop, hangups) })
+	reloading.Go(func() { warnOfProvider(untilStop, cfg, log) })
 	select {
 	case <-ctx.Done():
 		log.Info("stopping", "drain", drainFor.String())
@@ -315,41 +315,6 @@ func operatorKeys(cfg *config.Config) ([]httpapi.OperatorKey, error) {
 		keys = append(keys, key)
 	}
 	return keys, nil
-}
-
-// operatorTokens returns whose tokens admit operators, nil for nobody's.
-func operatorTokens(cfg *config.Config) (httpapi.Tokens, error) {
-	if cfg.Operator.OIDC.Issuer == "" {
-		return nil, nil //nolint:nilnil // As httpapi.Options has it.
-	}
-	provider, err := identityProvider(&cfg.Operator.OIDC)
-	if err != nil {
-		return nil, err // without an interface around a nil pointer
-	}
-	return provider, nil
-}
-
-// identityProvider returns the OpenID Connect provider of the configuration.
-func identityProvider(o *config.OIDC) (*identity.Provider, error) {
-	roots, err := rootCAs(o.CAFile)
-	if err != nil {
-		return nil, &hinted{err: fmt.Errorf("operator.oidc: %w", err), hint: "correct operator.oidc.ca_file in the configuration", code: exitUsage}
-	}
-	grants := make([]identity.Grant, len(o.Grants))
-	for i, g := range o.Grants {
-		claim, err := config.ClaimPath(g.Claim)
-		if err != nil {
-			return nil, fmt.Errorf("operator.oidc.grants[%d].claim: %w", i, err)
-		}
-		grants[i] = identity.Grant{
-			Name: g.Name, Claim: claim, Value: g.Value,
-			Can: convert[gateway.Action](g.Can), Objects: convert[gateway.Pattern](g.Objects), MaxExpiry: g.MaxExpiry,
-		}
-	}
-	return identity.New(identity.Options{
-		Issuer: o.Issuer, Audience: o.Audience, AuthorizedParties: o.AuthorizedParties,
-		NameClaim: o.NameClaim, Grants: grants, RootCAs: roots, Now: time.Now,
-	}), nil
 }
 
 // policyOf returns the policy of the configuration.
