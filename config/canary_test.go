@@ -14,10 +14,11 @@ func misplaced() []string {
 	return []string{
 		canary, "default:" + canary + "@redis.example.com:6379", canary + "@redis.example.com:6379", canary + ":6379",
 		"redis.example.com:" + canary, "redis://u:" + canary + "@h:1", "https://u:" + canary + "@h.example.com",
-		"https://" + canary + "/@h.example.com", "https://h.example.com/" + canary, "https://" + canary + ".", canary + "://h",
+		"https://" + canary + "/@h.example.com", "https://h.example.com/" + canary, "https://" + canary + ".",
 		canary + "/*", "x:" + canary, "[fe80::1%" + canary + "]:1", "fe80::1%" + canary, "10.0.0.0/" + canary,
 		"arn:aws:s3:::" + canary, canary + "--x-s3", canary + ".mrap", "a." + canary, canary + "\n", canary + "\xff",
-		"/secrets/" + canary, "a\"" + canary + "\"b", canary + "." + canary, "1" + canary, canary + "s", canary + "d", "",
+		"/secrets/" + canary, "a\"" + canary + "\"b", canary + "." + canary, "1" + canary, canary + "s", canary + "d",
+		canary + "://h", "",
 	}
 }
 
@@ -37,7 +38,8 @@ func tree(t *testing.T) map[string]any {
 	operator["oidc"] = map[string]any{
 		"issuer": "https://login.example.com", "audience": "keyhole", "name_claim": "sub", "ca_file": "",
 		"grants": []any{map[string]any{
-			"name": "g", "claim": "groups", "value": "v", "can": []any{"read"}, "objects": []any{"*"}, "max_expiry": "1h",
+			"name": "g", "claim": "groups", "value": "v",
+			"can": []any{"read"}, "objects": []any{"*"}, "max_expiry": "1h",
 		}},
 	}
 	all["public"].(map[string]any)["trusted_proxies"] = []any{"10.0.0.0/8"}
@@ -81,7 +83,9 @@ func TestNoMessageRepeatsAValue(t *testing.T) {
 	all, places := tree(t), 0
 	eachPlace(all, "", func(path string, isList bool, set func(any)) {
 		places++
-		values := []any{[]any{canary, canary}, map[string]any{"password": canary}, map[string]any{"u:" + canary: canary}}
+		values := []any{
+			[]any{canary, canary}, map[string]any{"password": canary}, map[string]any{"u:" + canary: canary},
+		}
 		for _, text := range misplaced() {
 			values = append(values, text)
 			if isList {

@@ -55,7 +55,8 @@ func (r *filesRead) contents(path, file string, limit int64) ([]byte, fs.FileMod
 func (r *filesRead) unreadable(path, file string, err error) {
 	for _, nowhere := range []error{fs.ErrNotExist, syscall.ENAMETOOLONG, syscall.ENOTDIR, fs.ErrInvalid} {
 		if errors.Is(err, nowhere) {
-			r.spoil(path, r.locate(path), "the file cannot be read: %s; its name is not repeated because it may be a secret", reason(err))
+			r.spoil(path, r.locate(path),
+				"the file cannot be read: %s; its name is not repeated because it may be a secret", reason(err))
 			return
 		}
 	}

@@ -36,14 +36,20 @@ func TestOIDCRules(t *testing.T) {
 				"operator.oidc.grants[0].objects", "operator.oidc.grants[0].value",
 			},
 		},
-		"a claim in an object":      {func(o *OIDC) { o.Grants[0].Claim = `resource_access."my.app".roles` }, nil},
-		"a quote without an end":    {func(o *OIDC) { o.Grants[0].Claim = `a."b` }, []string{"operator.oidc.grants[0].claim"}},
-		"a dot at the end":          {func(o *OIDC) { o.Grants[0].Claim = "a." }, []string{"operator.oidc.grants[0].claim"}},
-		"clients":                   {func(o *OIDC) { o.AuthorizedParties = []string{"cli", "web"} }, nil},
-		"an empty client":           {func(o *OIDC) { o.AuthorizedParties = []string{""} }, []string{"operator.oidc.authorized_parties[0]"}},
-		"one client twice":          {func(o *OIDC) { o.AuthorizedParties = []string{"a", "a"} }, []string{"operator.oidc.authorized_parties[1]"}},
-		"clients without an issuer": {func(o *OIDC) { *o = OIDC{NameClaim: "sub", AuthorizedParties: []string{"a"}} }, []string{"operator.oidc.issuer"}},
-		"one name twice":            {func(o *OIDC) { o.Grants = append(o.Grants, o.Grants[0]) }, []string{"operator.oidc.grants[1].name"}},
+		"a claim in an object":   {func(o *OIDC) { o.Grants[0].Claim = `resource_access."my.app".roles` }, nil},
+		"a quote without an end": {func(o *OIDC) { o.Grants[0].Claim = `a."b` }, []string{"operator.oidc.grants[0].claim"}},
+		"a dot at the end":       {func(o *OIDC) { o.Grants[0].Claim = "a." }, []string{"operator.oidc.grants[0].claim"}},
+		"clients":                {func(o *OIDC) { o.AuthorizedParties = []string{"cli", "web"} }, nil},
+		"an empty client": {
+			func(o *OIDC) { o.AuthorizedParties = []string{""} }, []string{"operator.oidc.authorized_parties[0]"},
+		},
+		"one client twice": {
+			func(o *OIDC) { o.AuthorizedParties = []string{"a", "a"} }, []string{"operator.oidc.authorized_parties[1]"},
+		},
+		"clients without an issuer": {
+			func(o *OIDC) { *o = OIDC{NameClaim: "sub", AuthorizedParties: []string{"a"}} }, []string{"operator.oidc.issuer"},
+		},
+		"one name twice": {func(o *OIDC) { o.Grants = append(o.Grants, o.Grants[0]) }, []string{"operator.oidc.grants[1].name"}},
 		"an unknown action": {
 			func(o *OIDC) { o.Grants[0].Can = []string{"administer"} }, []string{"operator.oidc.grants[0].can[0]"},
 		},

@@ -72,12 +72,18 @@ func (k *checker) caps(p *Policy) {
 		case d < minLife:
 			k.problem(limit.path, "must be at least 1s, not %s", durationText(d))
 		case d > p.MaxExpiry:
-			k.problem(limit.path, "must be at most policy.max_expiry (%s), not %s", durationText(p.MaxExpiry), durationText(d))
+			k.aboveMaxExpiry(limit.path, d, p.MaxExpiry)
 		case d > limit.standard:
-			k.warn(WarnLongCap, limit.path, "is %s instead of %s: a link that leaks can be used for that long, unless somebody notices and revokes it",
+			k.warn(WarnLongCap, limit.path,
+				"is %s instead of %s: a link that leaks can be used for that long, unless somebody notices and revokes it",
 				durationText(d), durationText(limit.standard))
 		}
 	}
+}
+
+// aboveMaxExpiry refuses a life that is longer than any link's.
+func (k *checker) aboveMaxExpiry(path string, d, maxExpiry time.Duration) {
+	k.problem(path, "must be at most policy.max_expiry (%s), not %s", durationText(maxExpiry), durationText(d))
 }
 
 // presets checks that each preset can be used for some link.
@@ -87,14 +93,16 @@ func (k *checker) presets(p *Policy) {
 		case d < minLife:
 			k.problem(preset.path, "must be at least 1s, not %s", durationText(d))
 		case d > p.MaxExpiry:
-			k.problem(preset.path, "must be at most policy.max_expiry (%s), not %s", durationText(p.MaxExpiry), durationText(d))
+			k.aboveMaxExpiry(preset.path, d, p.MaxExpiry)
 		case preset.limit < minLife:
 			// The cap is a problem of its own.
 		case d > preset.limit && preset.path == extendedPath:
-			k.problem(preset.path, "can never be used: %s is above policy.caps.not_sensitive (%s); shorten the preset or raise the cap",
+			k.problem(preset.path,
+				"can never be used: %s is above policy.caps.not_sensitive (%s); shorten the preset or raise the cap",
 				durationText(d), durationText(preset.limit))
 		case d > preset.limit:
-			k.problem(preset.path, "can never be used: %s is above every cap of policy.caps, of which the longest is %s; shorten the preset or raise a cap",
+			k.problem(preset.path,
+				"can never be used: %s is above every cap of policy.caps (at most %s); shorten the preset or raise a cap",
 				durationText(d), durationText(preset.limit))
 		}
 	}
@@ -104,13 +112,15 @@ func (k *checker) presets(p *Policy) {
 func (k *checker) unusedLimits(c *Config) {
 	longest := c.Policy.longestCap()
 	if c.Policy.MaxExpiry > longest && longest >= minLife {
-		k.warn(WarnUnusedLimit, "policy.max_expiry", "has no effect: no link lives longer than %s, the longest of policy.caps; raise a cap to allow more",
+		k.warn(WarnUnusedLimit, "policy.max_expiry",
+			"has no effect: no link lives longer than %s, the longest of policy.caps; raise a cap to allow more",
 			durationText(longest))
 	}
 	limit := min(longest, c.Policy.MaxExpiry)
 	unused := func(path string, maxExpiry time.Duration) {
 		if maxExpiry > limit && limit >= minLife {
-			k.warn(WarnUnusedLimit, path+".max_expiry", "has no effect: no link lives longer than %s, by policy.max_expiry and policy.caps", durationText(limit))
+			k.warn(WarnUnusedLimit, path+".max_expiry",
+				"has no effect: no link lives longer than %s, by policy.max_expiry and policy.caps", durationText(limit))
 		}
 	}
 	for i, key := range c.Operator.Keys {

@@ -12,22 +12,41 @@ const day = 24 * time.Hour
 // other; those that it states are kept.
 func TestCaps(t *testing.T) {
 	presets := Presets{Handoff: 15 * time.Minute, Troubleshooting: time.Hour, Business: day, Extended: 7 * day}
-	with := func(change func(*Presets)) Presets { p := presets; change(&p); return p }
+	with := func(business, extended time.Duration) Presets {
+		p := presets
+		p.Business, p.Extended = business, extended
+		return p
+	}
+	all := func(d time.Duration) Caps { return Caps{d, d, d} }
 	for name, tt := range map[string]struct {
 		policy  string
 		caps    Caps
 		presets Presets
 	}{
-		"none":            {"{}", Caps{day, day, 7 * day}, presets},
-		"a shorter life":  {"{max_expiry: 2h}", Caps{2 * time.Hour, 2 * time.Hour, 2 * time.Hour}, with(func(p *Presets) { p.Business, p.Extended = 2*time.Hour, 2*time.Hour })},
-		"a longer life":   {"{max_expiry: 30d, caps: {not_sensitive: 30d}}", Caps{day, day, 30 * day}, presets},
-		"a longer preset": {"{max_expiry: 30d, caps: {not_sensitive: 30d}, presets: {extended: 30d}}", Caps{day, day, 30 * day}, with(func(p *Presets) { p.Extended = 30 * day })},
-		"all longer":      {"{max_expiry: 720h, caps: {sensitive: 48h, not_stated: 72h, not_sensitive: 720h}}", Caps{2 * day, 3 * day, 30 * day}, presets},
-		"a shorter cap":   {"{caps: {not_sensitive: 2d}}", Caps{day, day, 2 * day}, with(func(p *Presets) { p.Extended = 2 * day })},
-		"every cap shorter": {"{caps: {sensitive: 5m, not_stated: 10m, not_sensitive: 30m}}", Caps{5 * time.Minute, 10 * time.Minute, 30 * time.Minute}, with(func(p *Presets) {
-			p.Troubleshooting, p.Business, p.Extended = 30*time.Minute, 30*time.Minute, 30*time.Minute
-		})},
-		"stated at max_expiry": {"{max_expiry: 1h, caps: {sensitive: 1h}}", Caps{time.Hour, time.Hour, time.Hour}, with(func(p *Presets) { p.Business, p.Extended = time.Hour, time.Hour })},
+		"none":           {"{}", Caps{day, day, 7 * day}, presets},
+		"a shorter life": {"{max_expiry: 2h}", all(2 * time.Hour), with(2*time.Hour, 2*time.Hour)},
+		"a longer life": {
+			"{max_expiry: 30d, caps: {not_sensitive: 30d}}", Caps{day, day, 30 * day}, presets,
+		},
+		"a longer preset": {
+			"{max_expiry: 30d, caps: {not_sensitive: 30d}, presets: {extended: 30d}}",
+			Caps{day, day, 30 * day},
+			with(day, 30*day),
+		},
+		"all longer": {
+			"{max_expiry: 720h, caps: {sensitive: 48h, not_stated: 72h, not_sensitive: 720h}}",
+			Caps{2 * day, 3 * day, 30 * day},
+			presets,
+		},
+		"a shorter cap": {"{caps: {not_sensitive: 2d}}", Caps{day, day, 2 * day}, with(day, 2*day)},
+		"every cap shorter": {
+			"{caps: {sensitive: 5m, not_stated: 10m, not_sensitive: 30m}}",
+			Caps{5 * time.Minute, 10 * time.Minute, 30 * time.Minute},
+			Presets{15 * time.Minute, 30 * time.Minute, 30 * time.Minute, 30 * time.Minute},
+		},
+		"stated at max_expiry": {
+			"{max_expiry: 1h, caps: {sensitive: 1h}}", all(time.Hour), with(time.Hour, time.Hour),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, _, err := loadText(minimal+"policy: "+tt.policy+"\n", nil)
@@ -43,6 +62,11 @@ func TestCaps(t *testing.T) {
 
 // A stated cap above max_expiry and a preset that no link can ever get are refused.
 func TestCapsThatCannotBe(t *testing.T) {
+	const (
+		extended = "line 12: policy.presets.extended: can never be used: 720h is above policy.caps.not_sensitive (168h); " +
+			"shorten the preset or raise the cap"
+		other = ": can never be used: 200h is above every cap of policy.caps (at most 168h); shorten the preset or raise a cap"
+	)
 	for policy, want := range map[string][]string{
 		"{max_expiry: 12h, caps: {sensitive: 13h, not_stated: 12h}}": {
 			"line 12: policy.caps.sensitive: must be at most policy.max_expiry (12h), not 13h",
@@ -53,14 +77,14 @@ func TestCapsThatCannotBe(t *testing.T) {
 			"line 12: policy.caps.sensitive: must be at least 1s, not 0s",
 		},
 		"{max_expiry: 720h, presets: {extended: 720h}}": {
-			"line 12: policy.presets.extended: can never be used: 720h is above policy.caps.not_sensitive (168h); shorten the preset or raise the cap",
+			extended,
 		},
 		"{max_expiry: 720h, caps: {sensitive: 720h}, presets: {extended: 720h}}": {
-			"line 12: policy.presets.extended: can never be used: 720h is above policy.caps.not_sensitive (168h); shorten the preset or raise the cap",
+			extended,
 		},
 		"{max_expiry: 720h, presets: {business: 200h, handoff: 200h}}": {
-			"line 12: policy.presets.business: can never be used: 200h is above every cap of policy.caps, of which the longest is 168h; shorten the preset or raise a cap",
-			"line 12: policy.presets.handoff: can never be used: 200h is above every cap of policy.caps, of which the longest is 168h; shorten the preset or raise a cap",
+			"line 12: policy.presets.business" + other,
+			"line 12: policy.presets.handoff" + other,
 		},
 		"{max_expiry: 12h, presets: {extended: 13h}}": {
 			"line 12: policy.presets.extended: must be at most policy.max_expiry (12h), not 13h",
@@ -72,7 +96,8 @@ func TestCapsThatCannotBe(t *testing.T) {
 		})
 	}
 	_, _, err := loadText(minimal, nil, "KEYHOLE_POLICY_CAPS_NOT_STATED=169h")
-	wantLines(t, err, "KEYHOLE_POLICY_CAPS_NOT_STATED: policy.caps.not_stated: must be at most policy.max_expiry (168h), not 169h")
+	wantLines(t, err,
+		"KEYHOLE_POLICY_CAPS_NOT_STATED: policy.caps.not_stated: must be at most policy.max_expiry (168h), not 169h")
 }
 
 // What has no effect, and what is risky, is a warning.
@@ -80,23 +105,34 @@ func TestCapsWarn(t *testing.T) {
 	key := func(limit string) string {
 		return strings.Replace(minimal, "can: [issue]", "can: [issue]\n      max_expiry: "+limit, 1)
 	}
-	grants := strings.Replace(minimal, "  keys:\n", "  oidc: {issuer: \"https://login.example.com\", audience: k, grants: [{name: g, claim: c, value: v, can: [issue], max_expiry: 200h}]}\n  keys:\n", 1)
+	grants := strings.Replace(minimal, "  keys:\n", `  oidc:
+    issuer: "https://login.example.com"
+    audience: k
+    grants: [{name: g, claim: c, value: v, can: [issue], max_expiry: 200h}]
+  keys:
+`, 1)
+	policy := func(text string) string { return minimal + "policy: {" + text + "}\n" }
 	for name, tt := range map[string]struct {
 		text string
 		want []string
 	}{
 		"defaults":             {minimal, nil},
-		"the defaults, stated": {minimal + "policy: {max_expiry: 168h, caps: {sensitive: 24h, not_stated: 24h, not_sensitive: 168h}}\n", nil},
-		"a sensitive cap":      {minimal + "policy: {caps: {sensitive: 25h}}\n", []string{"long_cap policy.caps.sensitive"}},
-		"each cap": {minimal + "policy: {max_expiry: 8760h, caps: {sensitive: 25h, not_stated: 25h, not_sensitive: 8760h}}\n", []string{
+		"the defaults, stated": {policy("max_expiry: 168h, caps: {sensitive: 24h, not_stated: 24h, not_sensitive: 168h}"), nil},
+		"a sensitive cap":      {policy("caps: {sensitive: 25h}"), []string{"long_cap policy.caps.sensitive"}},
+		"each cap": {policy("max_expiry: 8760h, caps: {sensitive: 25h, not_stated: 25h, not_sensitive: 8760h}"), []string{
 			"long_cap policy.caps.not_sensitive", "long_cap policy.caps.not_stated", "long_cap policy.caps.sensitive",
 		}},
-		"a limit of everything":             {minimal + "policy: {max_expiry: 720h}\n", []string{"unused_limit policy.max_expiry"}},
-		"a key's limit":                     {key("7d"), nil},
-		"a key's longer limit":              {key("169h"), []string{"unused_limit operator.keys[0].max_expiry"}},
-		"a key's limit above max_expiry":    {key("3h") + "policy: {max_expiry: 2h}\n", []string{"unused_limit operator.keys[0].max_expiry"}},
-		"a key's limit within a raised cap": {key("20d") + "policy: {max_expiry: 30d, caps: {not_sensitive: 30d}}\n", []string{"long_cap policy.caps.not_sensitive"}},
-		"a grant's":                         {grants, []string{"unused_limit operator.oidc.grants[0].max_expiry"}},
+		"a limit of everything": {policy("max_expiry: 720h"), []string{"unused_limit policy.max_expiry"}},
+		"a key's limit":         {key("7d"), nil},
+		"a key's longer limit":  {key("169h"), []string{"unused_limit operator.keys[0].max_expiry"}},
+		"a key's limit above max_expiry": {
+			key("3h") + "policy: {max_expiry: 2h}\n", []string{"unused_limit operator.keys[0].max_expiry"},
+		},
+		"a key's limit within a raised cap": {
+			key("20d") + "policy: {max_expiry: 30d, caps: {not_sensitive: 30d}}\n",
+			[]string{"long_cap policy.caps.not_sensitive"},
+		},
+		"a grant's": {grants, []string{"unused_limit operator.oidc.grants[0].max_expiry"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, warnings, err := loadText(tt.text, nil)

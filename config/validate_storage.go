@@ -28,7 +28,8 @@ func (k *checker) storages(storages []Storage) {
 		case s.Name == "":
 			k.problem(path+".name", "is missing: name the storage, such as main")
 		case !storageName.MatchString(s.Name):
-			k.problem(path+".name", "must be 1 to 32 lower-case letters, digits or hyphens, not beginning with a hyphen")
+			k.problem(path+".name",
+				"must be 1 to 32 lower-case letters, digits or hyphens, not beginning with a hyphen")
 		case twice:
 			k.problem(path+".name", "is the name of storage[%d] too: give each a name of its own", j)
 		default:
@@ -85,7 +86,8 @@ func (k *checker) buckets(path string, s Storage) {
 			k.problem(at, "is listed twice")
 		case strings.Contains(b, ".") && !s.PathStyle && !strings.HasPrefix(s.PublicEndpoint, "http://"):
 			// A wildcard certificate covers one label: RFC 6125 6.4.3.
-			k.warn(WarnDottedBucket, at, "has a dot, which the store's certificate for *.host does not cover: set path_style, or recipients will be warned")
+			k.warn(WarnDottedBucket, at, "has a dot, which the store's certificate for *.host does not cover: "+
+				"set path_style, or recipients will be warned")
 		}
 	}
 }

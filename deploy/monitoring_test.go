@@ -106,7 +106,8 @@ func TestEveryAlertHasItsSectionInTheRunbook(t *testing.T) {
 			}
 		}
 		// A link: Alertmanager, Grafana and pagers show the annotation of that name as one.
-		if want := "https://docs.example.com/keyhole/runbook.md#" + strings.ToLower(a.Alert); a.Annotations["runbook_url"] != want {
+		want := "https://docs.example.com/keyhole/runbook.md#" + strings.ToLower(a.Alert)
+		if a.Annotations["runbook_url"] != want {
 			t.Errorf("%s: runbook_url is %q, want %q", a.Alert, a.Annotations["runbook_url"], want)
 		}
 		if a.Annotations["summary"] == "" || a.Annotations["description"] == "" {

@@ -314,7 +314,9 @@ func newFixture(t *testing.T, change func(*Options)) *fixture {
 			},
 			{Name: "other", Buckets: []string{"reports", "archive"}, Objects: f.objects, Presigner: f.signer, Timeout: time.Minute},
 		},
-		Policy: Policy{MaxExpiry: 168 * time.Hour, Caps: Caps{Sensitive: 24 * time.Hour, NotStated: 24 * time.Hour, NotSensitive: 168 * time.Hour}, Presets: map[string]time.Duration{
+		Policy: Policy{MaxExpiry: 168 * time.Hour, Caps: Caps{
+			Sensitive: 24 * time.Hour, NotStated: 24 * time.Hour, NotSensitive: 168 * time.Hour,
+		}, Presets: map[string]time.Duration{
 			PresetHandoff: 15 * time.Minute, PresetTroubleshooting: time.Hour,
 			PresetBusiness: 24 * time.Hour, PresetExtended: 168 * time.Hour,
 		}, SensitiveObjects: []Pattern{"*/invoices/*"}},

@@ -177,7 +177,8 @@ func within(actor *Actor, field string, life, limit time.Duration, rule string) 
 			Message: fmt.Sprintf("%s can issue links for at most %s", actor.what(), FormatLife(actor.MaxExpiry)),
 			Fields: []FieldError{{
 				field, string(CodeOutOfScope),
-				fmt.Sprintf("%s is over the limit of %s (max_expiry of %s)", FormatLife(life), FormatLife(actor.MaxExpiry), actor.what()),
+				fmt.Sprintf("%s is over the limit of %s (max_expiry of %s)",
+					FormatLife(life), FormatLife(actor.MaxExpiry), actor.what()),
 			}},
 		}
 	}

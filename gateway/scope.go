@@ -36,13 +36,10 @@ func (a *Actor) Allowed(action Action) error {
 	if slices.Contains(a.Can, action) {
 		return nil
 	}
-	switch {
-	case a.Token && a.Grant == "":
+	if a.Token && a.Grant == "" {
 		return Errorf(CodeForbidden, "this token matches no grant of operator.oidc.grants, so it may do nothing")
-	case a.Token:
-		return Errorf(CodeForbidden, "the grant %s of this token may not %s; it needs %q in its can", a.Grant, action, action)
 	}
-	return Errorf(CodeForbidden, "this key may not %s; it needs %q in its can", action, action)
+	return Errorf(CodeForbidden, "%s may not %s; it needs %q in its can", a.what(), action, action)
 }
 
 // what names what the actor presented, for messages.

@@ -48,21 +48,23 @@ func TestNotS3(t *testing.T) {
 // What to do about a refusal fits what was presented, and what was too much.
 func TestHintsForRefusals(t *testing.T) {
 	t.Parallel()
-	tooLong := []api.FieldError{{Field: "--expires", Code: "out_of_scope", Message: "1h is over the limit of 10m (max_expiry of this key)"}}
-	outside := []api.FieldError{{Field: "s3://reports/a", Code: "out_of_scope", Message: "outside the objects of this key"}}
+	refusal := func(code, field string, token bool) client.Error {
+		problem := api.Problem{Code: code, Errors: []api.FieldError{{Field: field, Code: code, Message: "m"}}}
+		return client.Error{Problem: problem, Token: token}
+	}
 	for name, tt := range map[string]struct {
 		refused  client.Error
 		want     string
 		unwanted string
 	}{
-		"a wrong key":         {client.Error{Problem: api.Problem{Code: "unauthorized"}}, "operator.keys", "token"},
-		"an expired token":    {client.Error{Problem: api.Problem{Code: "unauthorized"}, Token: true}, "get a new token for this service", "operator.keys"},
-		"a key without":       {client.Error{Problem: api.Problem{Code: "forbidden"}}, "extend this key's can", "grant"},
-		"a token without":     {client.Error{Problem: api.Problem{Code: "forbidden"}, Token: true}, "operator.oidc.grants", "key"},
-		"too long":            {client.Error{Problem: api.Problem{Code: "out_of_scope", Errors: tooLong}}, "a shorter --expires", "bucket"},
-		"too long by a token": {client.Error{Problem: api.Problem{Code: "out_of_scope", Errors: tooLong}, Token: true}, "whose grant", "key"},
-		"outside":             {client.Error{Problem: api.Problem{Code: "out_of_scope", Errors: outside}}, "buckets that you may see", "max_expiry"},
-		"outside, by a token": {client.Error{Problem: api.Problem{Code: "out_of_scope", Errors: outside}, Token: true}, "buckets that you may see", "this key"},
+		"a wrong key":         {refusal("unauthorized", "", false), "operator.keys", "token"},
+		"an expired token":    {refusal("unauthorized", "", true), "get a new token for this service", "operator.keys"},
+		"a key without":       {refusal("forbidden", "", false), "extend this key's can", "grant"},
+		"a token without":     {refusal("forbidden", "", true), "operator.oidc.grants", "key"},
+		"too long":            {refusal("out_of_scope", "--expires", false), "a shorter --expires", "bucket"},
+		"too long by a token": {refusal("out_of_scope", "--preset", true), "whose grant", "key"},
+		"outside":             {refusal("out_of_scope", "s3://a/b", false), "buckets that you may see", "max_expiry"},
+		"outside, by a token": {refusal("out_of_scope", "s3://a/b", true), "buckets that you may see", "this key"},
 	} {
 		nobody, err := client.New("http://127.0.0.1:1", "")
 		if err != nil {

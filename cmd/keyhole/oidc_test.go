@@ -27,7 +27,9 @@ func TestOperatorsByToken(t *testing.T) {
 		return issuertest.Sign(t, jose.RS256, key, "k", issuer.Claims(time.Now(), map[string]any{"sub": subject, "groups": groups}))
 	}
 	g := in.start()
-	oidc := fmt.Sprintf(`  oidc: { issuer: %q, audience: keyhole, grants: [{ name: sharers, claim: groups, value: sharers, can: [issue, read], objects: ["reports/*"], max_expiry: 10m }, { name: apps, claim: 'resource_access."my.app".roles', value: sharer, can: [read] }] }
+	oidc := fmt.Sprintf(`  oidc: { issuer: %q, audience: keyhole, grants: [
+      { name: sharers, claim: groups, value: sharers, can: [issue, read], objects: ["reports/*"], max_expiry: 10m },
+      { name: apps, claim: 'resource_access."my.app".roles', value: sharer, can: [read] }] }
 `, issuer.URL+"/")
 	alice := g.withKey(t, token("alice", "staff", "sharers"))
 	if refused := refusalOf(func() error { _, err := alice.List(t.Context(), client.ListOptions{}); return err }()); refused == nil || refused.Code != "unauthorized" {
@@ -72,8 +74,11 @@ func TestOperatorsByToken(t *testing.T) {
 	if shown.err != nil || !strings.Contains(shown.output.String(), "by oidc:alice") {
 		t.Errorf("keyhole show: %v\n%s", shown.err, shown.output)
 	}
-	over := map[string]any{"groups": nil, "resource_access": map[string]any{"my.app": map[string]any{"roles": []string{"sharer"}}}}
-	carol := g.withKey(t, issuertest.Sign(t, jose.RS256, key, "k", issuer.Claims(time.Now(), over)))
+	with := func(over map[string]any) string {
+		return issuertest.Sign(t, jose.RS256, key, "k", issuer.Claims(time.Now(), over))
+	}
+	app := map[string]any{"my.app": map[string]any{"roles": []string{"sharer"}}}
+	carol := g.withKey(t, with(map[string]any{"groups": nil, "resource_access": app}))
 	if _, err := carol.Show(t.Context(), link.ID); err != nil {
 		t.Errorf("by a claim with dots in an object: %v", err)
 	}
@@ -81,9 +86,12 @@ func TestOperatorsByToken(t *testing.T) {
 		"keyhole: the token has expired\n":                               {"exp": time.Now().Add(-time.Minute).Unix()},
 		"keyhole: the token is for another audience than this service\n": {"aud": "other"},
 	} {
-		refused := startProcess(t, binary, []string{"KEYHOLE_KEY=" + issuertest.Sign(t, jose.RS256, key, "k", issuer.Claims(time.Now(), over)), "KEYHOLE_OPERATOR_URL=" + g.operator}, "list")
+		const hint = "  get a new token for this service from the identity provider, " +
+			"and give it by KEYHOLE_KEY or --key-file\n"
+		environ := []string{"KEYHOLE_KEY=" + with(over), "KEYHOLE_OPERATOR_URL=" + g.operator}
+		refused := startProcess(t, binary, environ, "list")
 		<-refused.done
-		if text := refused.output.String(); refused.err == nil || text != says+"  get a new token for this service from the identity provider, and give it by KEYHOLE_KEY or --key-file\n" {
+		if text := refused.output.String(); refused.err == nil || text != says+hint {
 			t.Errorf("keyhole list: %v\n%s", refused.err, text)
 		}
 	}

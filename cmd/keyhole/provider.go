@@ -29,7 +29,8 @@ func operatorTokens(cfg *config.Config) (httpapi.Tokens, error) {
 func identityProvider(o *config.OIDC) (*identity.Provider, error) {
 	roots, err := rootCAs(o.CAFile)
 	if err != nil {
-		return nil, &hinted{err: fmt.Errorf("operator.oidc: %w", err), hint: "correct operator.oidc.ca_file in the configuration", code: exitUsage}
+		const hint = "correct operator.oidc.ca_file in the configuration"
+		return nil, &hinted{err: fmt.Errorf("operator.oidc: %w", err), hint: hint, code: exitUsage}
 	}
 	grants := make([]identity.Grant, len(o.Grants))
 	for i, g := range o.Grants {

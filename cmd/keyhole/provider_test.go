@@ -19,15 +19,24 @@ func TestDoctorOfTheProvider(t *testing.T) {
 		says    string
 		whatNow string
 	}{
-		"right":    {func(*issuertest.Issuer, *config.OIDC) {}, levelOK, "answers, with 1 key", ""},
-		"no slash": {func(i *issuertest.Issuer, _ *config.OIDC) { i.Name.Store(new(i.URL + "/")) }, levelOK, "calls itself http", ""},
+		"right": {func(*issuertest.Issuer, *config.OIDC) {}, levelOK, "answers, with 1 key", ""},
+		"no slash": {
+			func(i *issuertest.Issuer, _ *config.OIDC) { i.Name.Store(new(i.URL + "/")) },
+			levelOK, "calls itself http", "",
+		},
 		"another": {
 			func(i *issuertest.Issuer, _ *config.OIDC) { i.Name.Store(new(i.URL + "/realms/main")) },
 			levelFailure, `/realms/main"`, "set operator.oidc.issuer",
 		},
-		"away":     {func(i *issuertest.Issuer, _ *config.OIDC) { i.Away.Store(true) }, levelFailure, "503", "reach"},
-		"no keys":  {func(i *issuertest.Issuer, _ *config.OIDC) { i.Broken.Store(new(`{"keys":[]}`)) }, levelFailure, "no key", "reach"},
-		"nowhere":  {func(_ *issuertest.Issuer, o *config.OIDC) { o.Issuer = "http://127.0.0.1:1" }, levelFailure, "refused", "reach"},
+		"away": {func(i *issuertest.Issuer, _ *config.OIDC) { i.Away.Store(true) }, levelFailure, "503", "reach"},
+		"no keys": {
+			func(i *issuertest.Issuer, _ *config.OIDC) { i.Broken.Store(new(`{"keys":[]}`)) },
+			levelFailure, "no key", "reach",
+		},
+		"nowhere": {
+			func(_ *issuertest.Issuer, o *config.OIDC) { o.Issuer = "http://127.0.0.1:1" },
+			levelFailure, "refused", "reach",
+		},
 		"not used": {func(_ *issuertest.Issuer, o *config.OIDC) { o.Issuer = "" }, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,7 +60,8 @@ func TestDoctorOfTheProvider(t *testing.T) {
 				t.Fatalf("found %+v", x.findings)
 			}
 			f := x.findings[0]
-			if f.Level != tt.level || !strings.Contains(f.Message, tt.says) || !strings.Contains(f.Do, tt.whatNow) || (f.Do == "") != (tt.whatNow == "") {
+			if f.Level != tt.level || !strings.Contains(f.Message, tt.says) ||
+				!strings.Contains(f.Do, tt.whatNow) || (f.Do == "") != (tt.whatNow == "") {
 				t.Errorf("found %+v, want %s with %q and %q", f, tt.level, tt.says, tt.whatNow)
 			}
 		})

@@ -217,10 +217,13 @@ func TestReloadOfPolicy(t *testing.T) {
 	in.redis.Start(t)
 	eventually(t, "the policy to be in force", func() error { return errors.Join(long(), g.process.exited()) })
 	month := func() error {
-		_, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt", ExpiresIn: "30d", Sensitive: new(false)})
+		_, err := g.client.Issue(t.Context(), api.IssueRequest{
+			Bucket: "reports", Key: "file.txt", ExpiresIn: "30d", Sensitive: new(false),
+		})
 		return err
 	}
-	if refused := refusalOf(month()); refused == nil || !strings.Contains(refused.Errors[0].Message, "policy.caps.not_sensitive") {
+	refused = refusalOf(month())
+	if refused == nil || !strings.Contains(refused.Errors[0].Message, "policy.caps.not_sensitive") {
 		t.Errorf("got %+v, want a refusal by the cap", refused)
 	}
 	if horizon := in.redis.MustDo(t, "GET", "keyhole:horizon"); horizon != fmt.Sprint((200+720)*3600*1000) {

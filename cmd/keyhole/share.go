@@ -61,8 +61,10 @@ KEY is taken literally: nothing in it is unescaped.`,
 	flags.StringVar(&f.request.Storage, "storage", "", "the storage, where several have the bucket")
 	flags.StringVar(&f.request.Preset, "preset", "", "how long the link lives: handoff, troubleshooting, business or extended")
 	flags.StringVar(&f.request.ExpiresIn, "expires", "", "how long the link lives, such as 15m, 24h or 7d")
-	flags.BoolVar(&f.sensitive, "sensitive", false, "the object is sensitive: shorter life, at most 24h unless policy.caps says otherwise")
-	flags.BoolVar(&f.notSensitive, "not-sensitive", false, "the object is not sensitive: up to 7d unless policy.caps says otherwise")
+	flags.BoolVar(&f.sensitive, "sensitive", false,
+		"the object is sensitive: shorter life, at most 24h unless policy.caps says otherwise")
+	flags.BoolVar(&f.notSensitive, "not-sensitive", false,
+		"the object is not sensitive: up to 7d unless policy.caps says otherwise")
 	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often it can be used; recipients see a page first, and its button alone counts")
 	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients must know")
 	flags.BoolVar(&f.makePassphrase, "make-passphrase", false, "make a passphrase up, and print it apart from the URL")

@@ -271,7 +271,9 @@ func newBench(tb testing.TB, change func(*Options)) *bench {
 			Links: b.redis, Retries: b.redis, Clicks: b.redis, Cursors: b.redis, Lifetime: 30 * time.Second, MediaLifetime: time.Minute,
 			ResumeWindow: 10 * time.Minute, Hashes: 1,
 			Storages: []*gateway.Storage{{Name: "main", Buckets: []string{"reports", "exports"}, Objects: b.storage, Presigner: b.storage, Timeout: time.Minute}},
-			Policy: gateway.Policy{MaxExpiry: 168 * time.Hour, Caps: gateway.Caps{Sensitive: 24 * time.Hour, NotStated: 24 * time.Hour, NotSensitive: 168 * time.Hour}, Presets: map[string]time.Duration{
+			Policy: gateway.Policy{MaxExpiry: 168 * time.Hour, Caps: gateway.Caps{
+				Sensitive: 24 * time.Hour, NotStated: 24 * time.Hour, NotSensitive: 168 * time.Hour,
+			}, Presets: map[string]time.Duration{
 				gateway.PresetHandoff: 15 * time.Minute, gateway.PresetTroubleshooting: time.Hour,
 				gateway.PresetBusiness: 24 * time.Hour, gateway.PresetExtended: 168 * time.Hour,
 			}},

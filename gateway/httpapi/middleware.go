@@ -220,11 +220,12 @@ func (a *API) holderOfToken(c echo.Context, token string) (*gateway.Actor, error
 	case err == nil:
 		return actor, nil
 	case errors.Is(err, gateway.ErrIssuer):
-		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Err: err, Message: "the identity provider is not the one " +
-			"of operator.oidc.issuer: the configuration must be corrected; use an operator key until then"}
+		const why = "the identity provider is not the one of operator.oidc.issuer: " +
+			"the configuration must be corrected; use an operator key until then"
+		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Message: why, Err: err}
 	case errors.Is(err, gateway.ErrUnavailable):
-		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Err: err, Message: "the identity provider cannot be asked now; " +
-			"try again, or use an operator key"}
+		const why = "the identity provider cannot be asked now; try again, or use an operator key"
+		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Message: why, Err: err}
 	case errors.As(err, &refused):
 		a.o.Logger.Info("token refused", "reason", string(refused.Reason), "error", refused.Err)
 		if refused.Reason.Signed() { // nobody guesses what the provider has signed

@@ -156,8 +156,10 @@ func (p *Provider) check(claims map[string]any, issuer string) error {
 	if !slices.Contains(audiences, p.o.Audience) {
 		return refuse(gateway.TokenAudience, "its aud is %.200q, not %q", audiences, p.o.Audience)
 	}
-	if client := clientOf(claims, audiences); len(p.o.AuthorizedParties) > 0 && !slices.Contains(p.o.AuthorizedParties, client) {
-		return refuse(gateway.TokenClient, "it was issued to the client %.200q, which operator.oidc.authorized_parties does not name", client)
+	client := clientOf(claims, audiences)
+	if len(p.o.AuthorizedParties) > 0 && !slices.Contains(p.o.AuthorizedParties, client) {
+		return refuse(gateway.TokenClient,
+			"it was issued to the client %.200q, which operator.oidc.authorized_parties does not name", client)
 	}
 	return nil
 }

@@ -230,7 +230,8 @@ func (k *keys) ofIssuer(ctx context.Context) (heldKeys, error) {
 		return none, err
 	}
 	if !sameIssuer(said.Issuer, k.issuer) {
-		return none, fmt.Errorf("%w: operator.oidc.issuer is %q, and the provider there calls itself %.200q", gateway.ErrIssuer, k.issuer, said.Issuer)
+		return none, fmt.Errorf("%w: operator.oidc.issuer is %q, and the provider there calls itself %.200q",
+			gateway.ErrIssuer, k.issuer, said.Issuer)
 	}
 	if scheme(said.Keys) != "https" && scheme(said.Keys) != scheme(k.issuer) {
 		return none, errClearText

@@ -53,7 +53,8 @@ func TestReasons(t *testing.T) {
 		"the issuer, but /":  {with(map[string]any{"iss": i.URL + "/"}), gateway.TokenIssuer},
 		"a stranger's key":   {issuertest.Sign(t, jose.RS256, stranger, "r", i.Claims(now, nil)), gateway.TokenSignature},
 		"an expired one of a stranger": {
-			issuertest.Sign(t, jose.RS256, stranger, "r", i.Claims(now, map[string]any{"exp": 1})), gateway.TokenSignature,
+			issuertest.Sign(t, jose.RS256, stranger, "r", i.Claims(now, map[string]any{"exp": 1})),
+			gateway.TokenSignature,
 		},
 		"of a logout":      {issuertest.SignAs(t, "logout+jwt", jose.RS256, key, "r", i.Claims(now, nil)), gateway.TokenKind},
 		"of nobody":        {with(map[string]any{"sub": nil}), gateway.TokenNoName},
@@ -105,7 +106,8 @@ func TestIssuerSlash(t *testing.T) {
 		own := i.URL + tt.own
 		i.Name.Store(&own)
 		p, c := newProviderOf(i.URL + tt.configured)
-		_, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), map[string]any{"iss": i.URL + tt.token})))
+		claims := i.Claims(c.now(), map[string]any{"iss": i.URL + tt.token})
+		_, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", claims))
 		got := string(reasonOf(err))
 		if errors.Is(err, gateway.ErrUnavailable) && errors.Is(err, gateway.ErrIssuer) && strings.Contains(err.Error(), own) {
 			got = "away"
@@ -122,14 +124,15 @@ func TestClaims(t *testing.T) {
 	t.Parallel()
 	i := issuertest.Start(t)
 	key := i.AddRSA(t, "r")
-	roles := map[string]any{"my.app": map[string]any{"roles": []string{"x"}}}
+	app := map[string]any{"my.app": map[string]any{"roles": []string{"x"}}}
+	access := map[string]any{"resource_access": app}
 	for name, tt := range map[string]struct {
 		claim  []string
 		claims map[string]any
 		want   bool
 	}{
-		"dots in an object":      {[]string{"resource_access", "my.app", "roles"}, map[string]any{"resource_access": roles}, true},
-		"dots, as they come":     {[]string{"resource_access", "my", "app", "roles"}, map[string]any{"resource_access": roles}, false},
+		"dots in an object":      {[]string{"resource_access", "my.app", "roles"}, access, true},
+		"dots, as they come":     {[]string{"resource_access", "my", "app", "roles"}, access, false},
 		"dots at the end":        {[]string{"a", "b", "c"}, map[string]any{"a": map[string]any{"b.c": "x"}}, true},
 		"one whole name":         {[]string{"https://e.example/x"}, map[string]any{"https://e.example/x": "x"}, true},
 		"scope":                  {[]string{"scope"}, map[string]any{"scope": "openid x email"}, true},
@@ -157,6 +160,7 @@ func TestAuthorizedParties(t *testing.T) {
 	t.Parallel()
 	i := issuertest.Start(t)
 	key := i.AddRSA(t, "r")
+	several := []string{"keyhole", "cli"}
 	for name, tt := range map[string]struct {
 		parties []string
 		over    map[string]any
@@ -165,14 +169,14 @@ func TestAuthorizedParties(t *testing.T) {
 		"any":                       {nil, map[string]any{"azp": "other"}, ""},
 		"the client itself":         {[]string{"cli"}, map[string]any{"azp": "cli"}, ""},
 		"another":                   {[]string{"cli"}, map[string]any{"azp": "other"}, gateway.TokenClient},
-		"another, for several":      {[]string{"cli"}, map[string]any{"azp": "other", "aud": []string{"keyhole", "cli"}}, gateway.TokenClient},
+		"another, for several":      {[]string{"cli"}, map[string]any{"azp": "other", "aud": several}, gateway.TokenClient},
 		"as RFC 9068 has it":        {[]string{"cli"}, map[string]any{"client_id": "cli"}, ""},
 		"another, as RFC 9068":      {[]string{"cli"}, map[string]any{"client_id": "other"}, gateway.TokenClient},
-		"azp before client_id":      {[]string{"cli"}, map[string]any{"client_id": "cli", "azp": "other"}, gateway.TokenClient},
+		"azp before client_id":      {[]string{"cli"}, map[string]any{"client_id": "cli", "azp": "x"}, gateway.TokenClient},
 		"azp that is no text":       {[]string{"cli"}, map[string]any{"client_id": "cli", "azp": 7}, gateway.TokenClient},
 		"nothing, for one audience": {[]string{"keyhole"}, nil, ""},
 		"nothing, and not accepted": {[]string{"cli"}, nil, gateway.TokenClient},
-		"nothing, for several":      {[]string{"keyhole"}, map[string]any{"aud": []string{"keyhole", "other"}}, gateway.TokenClient},
+		"nothing, for several":      {[]string{"keyhole"}, map[string]any{"aud": several}, gateway.TokenClient},
 	} {
 		p, c := newProvider(i)
 		p.o.AuthorizedParties = tt.parties

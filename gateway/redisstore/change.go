@@ -69,7 +69,8 @@ func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, history stri
 	case "y":
 		return gateway.Link{}, false, gateway.ErrNeverValid
 	case "o":
-		return gateway.Link{}, false, &gateway.ChangeError{Limit: gateway.LimitLife, Longest: time.Duration(r.number()) * time.Millisecond}
+		longest := time.Duration(r.number()) * time.Millisecond
+		return gateway.Link{}, false, &gateway.ChangeError{Limit: gateway.LimitLife, Longest: longest}
 	case "m":
 		return gateway.Link{}, false, &gateway.ChangeError{Limit: gateway.LimitClicks, Clicks: r.number()}
 	}

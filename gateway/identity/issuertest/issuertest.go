@@ -66,7 +66,9 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 			name = *own
 		}
 		// What it says of algorithms is not to be followed.
-		answer = map[string]any{"issuer": name, "jwks_uri": i.URL + "/keys", "id_token_signing_alg_values_supported": []string{"HS256", "none"}}
+		answer = map[string]any{
+			"issuer": name, "jwks_uri": i.URL + "/keys", "id_token_signing_alg_values_supported": []string{"HS256", "none"},
+		}
 	case "/keys":
 		i.Asked.Add(1)
 		if broken := i.Broken.Load(); broken != nil {
