@@ -82,19 +82,7 @@ func TestOperatorsByToken(t *testing.T) {
 	if _, err := carol.Show(t.Context(), link.ID); err != nil {
 		t.Errorf("by a claim with dots in an object: %v", err)
 	}
-	for says, over := range map[string]map[string]any{
-		"keyhole: the token has expired\n":                               {"exp": time.Now().Add(-time.Minute).Unix()},
-		"keyhole: the token is for another audience than this service\n": {"aud": "other"},
-	} {
-		const hint = "  get a new token for this service from the identity provider, " +
-			"and give it by KEYHOLE_KEY or --key-file\n"
-		environ := []string{"KEYHOLE_KEY=" + with(over), "KEYHOLE_OPERATOR_URL=" + g.operator}
-		refused := startProcess(t, binary, environ, "list")
-		<-refused.done
-		if text := refused.output.String(); refused.err == nil || text != says+hint {
-			t.Errorf("keyhole list: %v\n%s", refused.err, text)
-		}
-	}
+	refusedTokens(t, g, with)
 	for where, text := range g.traces(t, in) {
 		if strings.Contains(text, "eyJ") {
 			t.Errorf("a token is in %s", where)
@@ -110,5 +98,24 @@ func TestOperatorsByToken(t *testing.T) {
 	g.hangUp(t)
 	if refused := refusalOf(func() error { _, err := alice.Show(t.Context(), link.ID); return err }()); refused == nil || refused.Code != "unauthorized" {
 		t.Errorf("without the provider: got %+v, want unauthorized", refused)
+	}
+}
+
+// refusedTokens lets a command present tokens that are refused: it says why, and what to
+// do about a token.
+func refusedTokens(t *testing.T, g *instance, with func(over map[string]any) string) {
+	t.Helper()
+	for says, over := range map[string]map[string]any{
+		"keyhole: the token has expired\n":                               {"exp": time.Now().Add(-time.Minute).Unix()},
+		"keyhole: the token is for another audience than this service\n": {"aud": "other"},
+	} {
+		const hint = "  get a new token for this service from the identity provider, " +
+			"and give it by KEYHOLE_KEY or --key-file\n"
+		environ := []string{"KEYHOLE_KEY=" + with(over), "KEYHOLE_OPERATOR_URL=" + g.operator}
+		refused := startProcess(t, binary, environ, "list")
+		<-refused.done
+		if text := refused.output.String(); refused.err == nil || text != says+hint {
+			t.Errorf("keyhole list: %v\n%s", refused.err, text)
+		}
 	}
 }
