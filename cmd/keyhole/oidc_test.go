@@ -77,12 +77,7 @@ func TestOperatorsByToken(t *testing.T) {
 	with := func(over map[string]any) string {
 		return issuertest.Sign(t, jose.RS256, key, "k", issuer.Claims(time.Now(), over))
 	}
-	app := map[string]any{"my.app": map[string]any{"roles": []string{"sharer"}}}
-	carol := g.withKey(t, with(map[string]any{"groups": nil, "resource_access": app}))
-	if _, err := carol.Show(t.Context(), link.ID); err != nil {
-		t.Errorf("by a claim with dots in an object: %v", err)
-	}
-	refusedTokens(t, g, with)
+	claimsAndRefusals(t, g, with, link.ID)
 	for where, text := range g.traces(t, in) {
 		if strings.Contains(text, "eyJ") {
 			t.Errorf("a token is in %s", where)
@@ -101,10 +96,15 @@ func TestOperatorsByToken(t *testing.T) {
 	}
 }
 
-// refusedTokens lets a command present tokens that are refused: it says why, and what to
-// do about a token.
-func refusedTokens(t *testing.T, g *instance, with func(over map[string]any) string) {
+// claimsAndRefusals lets a token with a claim in an object show a link, and a command
+// present tokens that are refused: it says why, and what to do about a token.
+func claimsAndRefusals(t *testing.T, g *instance, with func(over map[string]any) string, link string) {
 	t.Helper()
+	app := map[string]any{"my.app": map[string]any{"roles": []string{"sharer"}}}
+	carol := g.withKey(t, with(map[string]any{"groups": nil, "resource_access": app}))
+	if _, err := carol.Show(t.Context(), link); err != nil {
+		t.Errorf("by a claim with dots in an object: %v", err)
+	}
 	for says, over := range map[string]map[string]any{
 		"keyhole: the token has expired\n":                               {"exp": time.Now().Add(-time.Minute).Unix()},
 		"keyhole: the token is for another audience than this service\n": {"aud": "other"},
