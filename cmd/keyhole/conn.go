@@ -17,7 +17,9 @@ import (
 type acceptor struct {
 	net.Listener
 
-	blind  bool // its connections do not read ahead
+	blind      bool        // its connections do not read ahead
+	readsEnded atomic.Bool // see endReads
+
 	mu     sync.Mutex
 	open   map[*conn]struct{}
 	opened int // ever
@@ -44,16 +46,28 @@ func (a *acceptor) everOpened() int {
 	return a.opened
 }
 
-// busy tells whether a connection is about to ask or waits for an answer.
-func (a *acceptor) busy() bool {
+// busy returns how many connections are about to ask or wait for an answer.
+func (a *acceptor) busy() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := 0
+	for c := range a.open {
+		if !c.idle.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// endReads ends the reads that wait for a client to send a request, or the rest of
+// one, now and from now on. Reading ahead waits for no client, and goes on.
+func (a *acceptor) endReads() {
+	a.readsEnded.Store(true)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for c := range a.open {
-		if !c.idle.Load() {
-			return true
-		}
+		c.endRead()
 	}
-	return false
 }
 
 // track is the server's ConnState.
@@ -119,10 +133,26 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !t.IsZero() && c.from.readsEnded.Load() {
+		t = longAgo()
+	}
 	if !c.read.want(t) {
 		return nil
 	}
 	return c.Conn.SetReadDeadline(t)
+}
+
+// longAgo is a deadline that has passed.
+func longAgo() time.Time { return time.Unix(1, 0) }
+
+// endRead ends a read that waits for the client. Reading ahead has no deadline: its
+// end would look as if the client had hung up, and end the request.
+func (c *conn) endRead() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.read.wanted.IsZero() && c.read.want(longAgo()) {
+		_ = c.Conn.SetReadDeadline(longAgo()) // or the connection is closed
+	}
 }
 
 // SetWriteDeadline implements net.Conn.

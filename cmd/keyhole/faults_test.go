@@ -2,16 +2,12 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -172,52 +168,4 @@ func TestTwoGatewaysOnOneRedis(t *testing.T) {
 			t.Errorf("after the revocation: %d", a.status)
 		}
 	}
-}
-
-// SIGTERM under load: every request that a connection was there for is answered.
-func TestSIGTERMUnderLoad(t *testing.T) {
-	in := install(t)
-	in.put(t, "file.txt", []byte("content"))
-	g := in.start()
-	link := share(t, g)
-
-	var answered, lost atomic.Int64
-	var failures sync.Map
-	var clients sync.WaitGroup
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for range 16 {
-		clients.Go(func() {
-			c := unfollowed()
-			defer c.CloseIdleConnections()
-			for ctx.Err() == nil {
-				a, err := ask(ctx, c, http.MethodGet, link.URL, nil)
-				switch {
-				case err == nil && a.status == http.StatusFound:
-					answered.Add(1)
-				case err != nil && strings.Contains(err.Error(), "connection refused"):
-					return // the listener is closed: this request was never taken
-				default:
-					lost.Add(1)
-					failures.Store(fmt.Sprint(a.status, err), true)
-				}
-			}
-		})
-	}
-	eventually(t, "load", func() error {
-		if answered.Load() < 500 {
-			return errors.New("fewer than 500 answers")
-		}
-		return nil
-	})
-	before := answered.Load()
-	if err := g.process.terminate(t, syscall.SIGTERM); err != nil {
-		t.Errorf("the service ends with %v", err)
-	}
-	clients.Wait()
-	failures.Range(func(what, _ any) bool { t.Errorf("lost: %v", what); return true })
-	if lost.Load() != 0 || answered.Load() == before {
-		t.Errorf("%d answered, %d of them after SIGTERM, %d lost", answered.Load(), answered.Load()-before, lost.Load())
-	}
-	t.Logf("%d answered, %d of them after SIGTERM, %d lost", answered.Load(), answered.Load()-before, lost.Load())
 }

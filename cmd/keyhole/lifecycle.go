@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,17 +33,38 @@ func (c *cleanups) add(name string, stop func(context.Context) error) {
 	c.steps = append(c.steps, cleanup{name, stop})
 }
 
-// run stops everything, within ctx, and returns what went wrong.
+// run stops everything, and returns what went wrong. A step that is not done when
+// ctx ends is logged and left behind: the process is about to end.
 func (c *cleanups) run(ctx context.Context) error {
 	var failed error
 	for i := len(c.steps) - 1; i >= 0; i-- {
 		step := c.steps[i]
-		if err := step.stop(ctx); err != nil {
+		var err error
+		if !within(ctx, func() { err = step.stop(ctx) }) {
+			c.log.Warn("stopping took too long; not waiting for it", "what", step.name)
+			continue
+		}
+		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("stop %s: %w", step.name, err))
 		}
 		c.log.Debug("stopped", "what", step.name)
 	}
 	return failed
+}
+
+// within calls wait and tells whether it returned before ctx ended.
+func within(ctx context.Context, wait func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // The bounds of every connection. net/http has none by default, and one slow
@@ -92,6 +114,23 @@ func (on *listeners) all() []*listener {
 	return slices.DeleteFunc([]*listener{on.public, on.operator, on.metrics}, func(l *listener) bool { return l == nil })
 }
 
+// stop stops all listeners at the same time, so that a client that stalls one
+// takes no time from the others.
+func (on *listeners) stop(ctx context.Context) error {
+	all := on.all()
+	failed := make([]error, len(all))
+	var stopping sync.WaitGroup
+	for i, l := range all {
+		stopping.Go(func() {
+			if err := l.stop(ctx); err != nil {
+				failed[i] = fmt.Errorf("listener %s: %w", l.address(), err)
+			}
+		})
+	}
+	stopping.Wait()
+	return errors.Join(failed...)
+}
+
 // close closes the addresses of a service that did not start.
 func (on *listeners) close() error {
 	var failed error
@@ -107,8 +146,14 @@ func (on *listeners) close() error {
 type listener struct {
 	net      *acceptor
 	server   *http.Server
+	log      *slog.Logger
 	draining atomic.Bool
 	held     atomic.Pointer[chan struct{}] // requests wait for it, while the listener closes
+	// requests is the parent of every request's context, and bodies ends when no
+	// request's body is waited for any longer.
+	requests, bodies context.Context //nolint:containedctx // They live as long as the listener.
+	endRequests      context.CancelCauseFunc
+	endBodies        context.CancelFunc
 
 	certificate atomic.Pointer[tls.Certificate] // nil: it speaks plain HTTP
 }
@@ -123,7 +168,10 @@ func listen(ctx context.Context, key, address string, log *slog.Logger) (*listen
 			hint: "is another process there? choose another address by " + key, code: exitFailed,
 		}
 	}
-	l := &listener{net: &acceptor{Listener: opened, open: map[*conn]struct{}{}}}
+	l := &listener{net: &acceptor{Listener: opened, open: map[*conn]struct{}{}}, log: log}
+	background := context.WithoutCancel(ctx)
+	l.requests, l.endRequests = context.WithCancelCause(background)
+	l.bodies, l.endBodies = context.WithCancel(background)
 	l.server = &http.Server{
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
@@ -131,6 +179,7 @@ func listen(ctx context.Context, key, address string, log *slog.Logger) (*listen
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ConnState:                    l.net.track,
+		BaseContext:                  func(net.Listener) context.Context { return l.requests },
 	}
 	return l, nil
 }
@@ -147,6 +196,13 @@ func (l *listener) serve(handler http.Handler, certificate config.TLS, failed ch
 		}
 		if held := l.held.Load(); held != nil {
 			<-*held
+		}
+		if r.ProtoMajor == 2 && r.ContentLength != 0 {
+			// endReads reaches HTTP/1 bodies only: HTTP/2 reads ahead on its own.
+			stop := context.AfterFunc(l.bodies, func() {
+				_ = http.NewResponseController(w).SetReadDeadline(longAgo()) // or the request is over
+			})
+			defer stop()
 		}
 		handler.ServeHTTP(w, r)
 	})
@@ -181,81 +237,4 @@ func (l *listener) renew(files config.TLS) error {
 	}
 	l.certificate.Store(&certificate)
 	return nil
-}
-
-// drain lets clients go in peace: each answer from now on closes its connection,
-// so that by the time the listener closes nobody is about to use one again.
-func (l *listener) drain() { l.draining.Store(true) }
-
-// stop closes the listener, waits for the requests under way, and closes what is
-// left; what is not done within ctx is cut off. The order matters. A listener
-// that is closed resets the connections that nobody has accepted yet, so answers
-// are held back until no client connects any more: one that waits for its answer
-// opens no new connection. And once Shutdown has been called, net/http drops a
-// request that it has just read from a fresh connection, so Shutdown comes when
-// there is none.
-func (l *listener) stop(ctx context.Context) error {
-	l.drain()
-	held := make(chan struct{})
-	l.held.Store(&held)
-	l.quiet(ctx)
-	failed := l.net.Close()
-	if errors.Is(failed, net.ErrClosed) {
-		failed = nil
-	}
-	close(held)
-	waiting, cancel := context.WithTimeout(ctx, busyFor)
-	defer cancel()
-	l.wait(waiting)
-	// Shutdown closes the listener too, where Serve has not noticed yet.
-	if err := l.server.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
-		failed = errors.Join(failed, err, l.server.Close())
-	}
-	return failed
-}
-
-// quietFor is how long no client may have connected before a listener closes,
-// and quietRounds how often that is tried.
-const (
-	quietFor    = 20 * time.Millisecond
-	quietRounds = 10
-)
-
-// busyFor bounds the wait for connections that are open and silent: a browser
-// opens some ahead of need. It is longer than any click takes.
-const busyFor = 5 * time.Second
-
-// quiet returns when no client has connected for a while, or clients keep coming.
-func (l *listener) quiet(ctx context.Context) {
-	ticker := time.NewTicker(quietFor)
-	defer ticker.Stop()
-	before := l.net.everOpened()
-	for range quietRounds {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		now := l.net.everOpened()
-		if now == before {
-			return
-		}
-		before = now
-	}
-}
-
-// busyRound is how often it is looked whether a connection is still busy.
-const busyRound = 2 * time.Millisecond
-
-// wait returns when no connection is busy, or ctx ends.
-func (l *listener) wait(ctx context.Context) {
-	ticker := time.NewTicker(busyRound)
-	defer ticker.Stop()
-	for l.net.busy() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
 }

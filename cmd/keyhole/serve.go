@@ -28,14 +28,6 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-const (
-	// drainFor is how long serve goes on answering after it was told to stop, not
-	// ready any more: load balancers and clients with open connections turn away.
-	drainFor = time.Second
-	// stopWithin bounds everything after that.
-	stopWithin = 20 * time.Second
-)
-
 // newServe builds keyhole serve.
 func newServe(world *surroundings) *cobra.Command {
 	var (
@@ -121,14 +113,19 @@ func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger, r *relo
 	select {
 	case <-ctx.Done():
 		log.Info("stopping", "drain", drainFor.String())
+		cancel()
 		s.drain()
 		timer := time.NewTimer(drainFor)
 		defer timer.Stop()
 		<-timer.C
 	case err = <-s.failed:
+		cancel()
 	}
-	cancel()
-	reloading.Wait() // what it reloads into ends next
+	ending, done := context.WithTimeout(context.Background(), reloadWithin)
+	defer done()
+	if !within(ending, reloading.Wait) { // what it reloads into ends next
+		log.Warn("a configuration reload is still under way; not waiting for it")
+	}
 	return errors.Join(err, s.stop())
 }
 
@@ -227,9 +224,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 		}
 	}
 	s.listeners = on
-	for _, l := range on.all() {
-		s.cleanups.add("listener "+l.address(), l.stop)
-	}
+	s.cleanups.add("listeners", on.stop)
 	if on.metrics != nil {
 		on.metrics.serve(s.api.Health(), config.TLS{}, s.failed)
 		log.Info("listening", "for", "metrics", "address", on.metrics.address())
