@@ -70,12 +70,22 @@ func within(prefixes []netip.Prefix, addr netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
+// sharedAddresses is carrier-grade NAT, RFC 6598. Overlay networks and some cloud
+// providers' load balancers have addresses in it.
+var sharedAddresses = netip.MustParsePrefix("100.64.0.0/10") //nolint:gochecknoglobals // a constant
+
+// near tells whether an address is on this host or in a network of one's own: a peer
+// from there that forwards requests is probably one's own proxy.
+func near(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || sharedAddresses.Contains(a)
+}
+
 // recipient returns where a request of the public listener came from, and warns,
 // once, of a proxy that was probably forgotten: behind it all recipients have one
 // address, its own, which soon has had too many misses.
 func (a *API) recipient(r *http.Request) netip.Addr {
 	if len(r.Header["X-Forwarded-For"]) > 0 {
-		if peer := peerOf(r); peer.IsPrivate() && !within(a.o.TrustedProxies, peer) {
+		if peer := peerOf(r); near(peer) && !within(a.o.TrustedProxies, peer) {
 			a.forgotten.Do(func() {
 				a.o.Logger.Warn("X-Forwarded-For from a private address that is not in public.trusted_proxies: if that is a proxy of yours, name it there, or all recipients count as one",
 					"peer", a.o.KeepAddress(peer))

@@ -260,13 +260,18 @@ func TestForwardedAddress(t *testing.T) {
 	}
 }
 
-// TestForgottenProxy sees one warning of a private peer that passes addresses on
-// and is not trusted with them, and none of what may send anything.
+// TestForgottenProxy sees one warning about a peer on this host or in a network of
+// one's own that passes addresses on and is not trusted with them, and none about
+// strangers, who may send anything.
 func TestForgottenProxy(t *testing.T) {
 	t.Parallel()
 	for peer, want := range map[string]int{
 		"10.1.1.1:1": 1, "192.168.0.9:1": 1, "[fd00::1]:1": 1, // private
-		"203.0.113.1:1": 0, "127.0.0.1:1": 0, "172.16.0.1:1": 0, // strangers, and a proxy that is configured
+		"127.0.0.1:1": 1, "[::1]:1": 1, "[::ffff:127.0.0.1]:1": 1, // on the same host
+		"169.254.1.1:1": 1, "[fe80::1%eth0]:1": 1, // link-local
+		"100.64.0.1:1": 1, "100.127.255.255:1": 1, // carrier-grade NAT, also the addresses of overlay networks
+		"203.0.113.1:1": 0, "100.63.255.255:1": 0, "100.128.0.0:1": 0, "[2001:db8::1]:1": 0, // strangers
+		"172.16.0.1:1": 0, // a proxy that is configured
 	} {
 		b := newBench(t, func(o *Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")} })
 		askFrom(b, peer, nil)
