@@ -79,7 +79,11 @@ func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt, answe
 		answer.Outcome = gateway.OutcomeBadRequest
 		return nil
 	}
-	attempt.Page, attempt.Grant, attempt.Form = wantsPage(r), grantOf(r), formOf(c)
+	if attempt.Form, err = formOf(c); err != nil {
+		answer.Outcome = gateway.OutcomeBadRequest
+		return err
+	}
+	attempt.Page, attempt.Grant = wantsPage(r), grantOf(r)
 	// A recipient who hangs up does not undo a click that Redis is counting.
 	judged, err := a.o.Service.Click(context.WithoutCancel(r.Context()), *attempt)
 	if _, known := a.pages.refused[judged.Outcome]; !known && !delivers(judged.Outcome) {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -26,34 +27,36 @@ const grantCookie = "keyhole_grant"
 const maxForm = 4096
 
 // formOf reads the form of a POST, nil where it has none that can be understood.
-// Bytes stand for themselves: a passphrase need not be UTF-8.
-func formOf(c echo.Context) *gateway.Form {
+// Bytes stand for themselves: a passphrase need not be UTF-8. The error means that
+// not all of the form has arrived.
+func formOf(c echo.Context) (*gateway.Form, error) {
 	r := c.Request()
 	if r.Method != http.MethodPost {
-		return nil
+		return nil, nil //nolint:nilnil // As said.
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
-		return nil
+		return nil, nil //nolint:nilerr,nilnil // As said.
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxForm))
-	if err != nil {
-		return nil
+	var tooLarge *http.MaxBytesError
+	if err != nil && !errors.As(err, &tooLarge) {
+		return nil, fmt.Errorf("read the form: %w", err)
 	}
-	values, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil
+	values, invalid := url.ParseQuery(string(body))
+	if err != nil || invalid != nil {
+		return nil, nil //nolint:nilerr,nilnil // As said.
 	}
 	for _, name := range []string{"confirm", "passphrase", "nonce"} {
 		if len(values[name]) > 1 { // which of them was meant, nobody knows
-			return nil
+			return nil, nil //nolint:nilnil // As said.
 		}
 	}
 	return &gateway.Form{
 		Confirm:    values.Get("confirm") == "1",
 		Passphrase: values.Get("passphrase"),
 		Nonce:      values.Get("nonce"),
-	}
+	}, nil
 }
 
 // grantOf returns the grant that a GET or HEAD comes with, empty for none.
