@@ -72,8 +72,13 @@ func within(ctx context.Context, wait func()) bool {
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 30 * time.Second
-	writeTimeout      = 90 * time.Second // an issue may wait for a storage's longest timeout
-	idleTimeout       = 2 * time.Minute
+	// writeTimeout is from the end of the request's header to the end of the answer.
+	writeTimeout = 90 * time.Second
+	// operatorTimeout bounds what an operator's request waits for, whatever
+	// redis.timeout and storage.timeout add up to. What is left of writeTimeout is for
+	// the answer, so that a caller gets a 503 and no broken connection.
+	operatorTimeout = writeTimeout - 15*time.Second
+	idleTimeout     = 2 * time.Minute
 	// maxHeader keeps request headers to 32 KiB: net/http reads 4 KiB more than
 	// it is told before it answers 431.
 	maxHeader = 32<<10 - 4<<10

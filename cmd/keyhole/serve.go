@@ -207,7 +207,8 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	s.cleanups.add("events of clicks", func(context.Context) error { s.domain.Wait(); return nil })
 	s.api, err = httpapi.New(httpapi.Options{
 		Service:   s.domain,
-		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Keys: keys, Tokens: tokens, RequestsPerMinute: cfg.Operator.RequestsPerMinute,
+		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Keys: keys, Tokens: tokens,
+		RequestsPerMinute: cfg.Operator.RequestsPerMinute, RequestTimeout: operatorTimeout,
 		KeepAddress: addresses.Address,
 		Ready:       s.health.readiness, Metrics: metrics,
 		MetricsPage:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),

@@ -367,11 +367,16 @@ func line(method, target string, headers ...string) string {
 
 // ask sends one request to a handler. headers are names and values by turns.
 func ask(handler http.Handler, method, target, body string, headers ...string) answer {
+	return askWithin(context.Background(), handler, method, target, body, headers...)
+}
+
+// askWithin is ask with the request's context.
+func askWithin(ctx context.Context, handler http.Handler, method, target, body string, headers ...string) answer {
 	var reader io.Reader
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	r := httptest.NewRequest(method, target, reader)
+	r := httptest.NewRequestWithContext(ctx, method, target, reader)
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}

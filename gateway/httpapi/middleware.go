@@ -55,14 +55,16 @@ func setHeaders(c echo.Context, headers []fixedHeader) {
 	for i := range headers {
 		h[headers[i].name] = headers[i].value
 	}
-	closeAfterChunks(c)
+	closeWhereAmbiguous(c)
 }
 
-// closeAfterChunks ends the connection after a request in chunks. One that says
-// a length too may hide a second request from a proxy (RFC 9112 section 6.1), and
-// net/http drops that length before anybody can see it.
-func closeAfterChunks(c echo.Context) {
-	if len(c.Request().TransferEncoding) > 0 {
+// closeWhereAmbiguous closes the connection after a request whose end a proxy may
+// find elsewhere, because the proxy could take what follows for another request.
+// That is one in chunks, which may state a length too (RFC 9112 section 6.1), and
+// every one of HTTP/1.0, which may state chunks too: net/http removes either header
+// before a handler can see it.
+func closeWhereAmbiguous(c echo.Context) {
+	if r := c.Request(); len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
 		c.Response().Header().Set("Connection", "close")
 	}
 }
@@ -72,6 +74,7 @@ func closeAfterChunks(c echo.Context) {
 func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begun := time.Now()
+		ctx := c.Request().Context() // without the limit of boundTime
 		err := a.guard(next, c)
 		if err != nil {
 			c.Error(err)
@@ -84,7 +87,7 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			route = "none"
 		}
 		status := c.Response().Status
-		if errors.Is(c.Request().Context().Err(), context.Canceled) {
+		if errors.Is(context.Cause(ctx), context.Canceled) { // a shutdown has another cause
 			status = statusClientGone
 		}
 		a.o.Metrics.APIRequest(route, c.Request().Method, strconv.Itoa(status))
@@ -108,8 +111,30 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil && status >= http.StatusBadRequest {
 			attrs = append(attrs, slog.String("error", err.Error()))
 		}
-		a.o.Logger.LogAttrs(c.Request().Context(), level, "operator request", attrs...)
+		a.o.Logger.LogAttrs(ctx, level, "operator request", attrs...)
 		return nil
+	}
+}
+
+// boundTime ends what an operator's request waits for after RequestTimeout. The
+// timeouts of Redis and of a storage bound one question each; one request asks
+// several. A request that ends this way, or because the service stops, is answered
+// with 503 while the connection can still be written to.
+func (a *API) boundTime(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx := c.Request().Context()
+		if a.o.RequestTimeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, a.o.RequestTimeout)
+			defer cancel()
+			c.SetRequest(c.Request().WithContext(ctx))
+		}
+		err := next(c)
+		var known *gateway.Error
+		if err == nil || ctx.Err() == nil || errors.As(err, &known) {
+			return err
+		}
+		return &gateway.Error{Code: gateway.CodeUnavailable, Message: "the request took too long; try again", Err: err}
 	}
 }
 

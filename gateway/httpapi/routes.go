@@ -72,7 +72,7 @@ func (a *API) Health() http.Handler {
 func (a *API) newOperatorEcho() *echo.Echo {
 	e := newEcho()
 	e.HTTPErrorHandler = a.writeProblem
-	e.Use(a.logRequest, secureHeaders, refuseOptions)
+	e.Use(a.logRequest, secureHeaders, refuseOptions, a.boundTime)
 	return e
 }
 

@@ -50,6 +50,9 @@ type Options struct {
 	Tokens Tokens
 	// RequestsPerMinute is how many requests each operator may make; 0: any number.
 	RequestsPerMinute int
+	// RequestTimeout bounds an operator's request, whatever it waits for; 0: nothing
+	// does. It must leave time to send the answer within the server's write timeout.
+	RequestTimeout time.Duration
 	// KeepAddress writes a client's address as far as it may be kept, in events
 	// and in the log.
 	KeepAddress func(netip.Addr) string
