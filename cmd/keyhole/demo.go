@@ -33,7 +33,8 @@ FILE, ready to click. The S3 server verifies every signature. Everything is
 random and in memory: it is gone when the command ends (Ctrl-C).`,
 		Example: "  keyhole demo holiday.jpg",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.run(cmd.Context(), world, args)
+			log := newLines(world.stderr, f.log())
+			return log.end(f.run(cmd.Context(), world, log, args))
 		},
 	}
 	flags := cmd.Flags()
@@ -44,7 +45,7 @@ random and in memory: it is gone when the command ends (Ctrl-C).`,
 }
 
 // run starts the three servers, shares the files and waits for ctx to end.
-func (f *demoFlags) run(ctx context.Context, world *surroundings, files []string) error {
+func (f *demoFlags) run(ctx context.Context, world *surroundings, written *lines, files []string) error {
 	if err := f.checkAddresses(); err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (f *demoFlags) run(ctx context.Context, world *surroundings, files []string
 
 	key := newOperatorKey()
 	cfg := f.config(redis.Addr(), bucketServer, key)
-	log := newLogger(cfg.Log, world.stderr)
+	log := newLogger(cfg.Log, written)
 	on, err := openListeners(ctx, cfg, log)
 	if err != nil {
 		return f.nameFlag(err)
@@ -74,7 +75,7 @@ func (f *demoFlags) run(ctx context.Context, world *surroundings, files []string
 	if _, err := cfg.Prepare(); err != nil {
 		return errors.Join(err, on.close())
 	}
-	s, err := start(ctx, cfg, on, log)
+	s, err := start(ctx, cfg, on, log, written)
 	if err != nil {
 		return errors.Join(err, on.close())
 	}
@@ -104,9 +105,12 @@ func (f *demoFlags) config(redis string, bucketServer *demoS3, key string) *conf
 	storage.Buckets = []string{demoFiles, demoReports}
 	storage.AccessKeyID, storage.SecretAccessKey = bucketServer.accessKey, config.NewSecret(bucketServer.secret)
 	cfg.Storage = []config.Storage{storage}
-	cfg.Log.Level, cfg.Log.Format = "error", "text"
+	cfg.Log = f.log()
 	return cfg
 }
+
+// log is how the demo logs.
+func (*demoFlags) log() config.Log { return config.Log{Level: "error", Format: "text"} }
 
 // demoObjects reads the files that are to be shared; without any, a sample is.
 func demoObjects(files []string) ([]demoObject, error) {

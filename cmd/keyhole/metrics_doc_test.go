@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -113,6 +114,7 @@ func registeredMetrics(t *testing.T) []metric {
 		m.APIRequest("/api/v1/links", method, "200")
 	}
 	newReloadFailed(registry)
+	newLines(io.Discard, config.Log{}).register(registry)
 	registerScraped(t, registry, m)
 	return gather(t, registry)
 }

@@ -152,6 +152,9 @@ func report(stderr io.Writer, err error) int {
 	case errors.Is(err, client.ErrNotUTF8):
 		code, hint = exitUsage, "give it in UTF-8; what has another encoding cannot be shared"
 	}
+	if errors.As(err, new(*unread)) {
+		return code
+	}
 	prefix := "keyhole: "
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(stderr, "%s%s\n", prefix, plain(line))

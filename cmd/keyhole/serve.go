@@ -37,7 +37,8 @@ func newServe(world *surroundings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve --config keyhole.yaml",
 		Short: "Run the service",
-		Long: `Runs the service until SIGINT or SIGTERM, and then finishes what it has begun.
+		Long: `Runs the service until SIGINT or SIGTERM, and then finishes what it has begun,
+within 8 s. A second signal ends it at once.
 While Redis cannot be asked it listens and is not ready.
 
 On SIGHUP, and when the file changes, the configuration is read again: operator keys,
@@ -67,13 +68,12 @@ once, and what needs a restart is said in the log. One with mistakes changes not
 				_, err := fmt.Fprintf(world.stdout, "%s: ok\n", path)
 				return err
 			}
-			stderr := newLines(world.stderr)
-			defer stderr.Close()
+			stderr := newLines(world.stderr, cfg.Log)
 			log := newLogger(cfg.Log, stderr)
 			for _, w := range warnings {
 				log.Warn("configuration", "key", w.Path, "warning", w.Message)
 			}
-			return runServe(cmd.Context(), cfg, log, newReloader(path, load, cfg, read, log), hangups)
+			return stderr.end(runServe(cmd.Context(), cfg, log, stderr, newReloader(path, load, cfg, read, log), hangups))
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "", "the configuration file (default $KEYHOLE_CONFIG or keyhole.yaml)")
@@ -100,8 +100,10 @@ func configError(path string, err error) error {
 
 // runServe runs the service until ctx ends, then drains and stops it. Meanwhile
 // the configuration is reloaded where it changes, and on a signal of hangups.
-func runServe(ctx context.Context, cfg *config.Config, log *slog.Logger, r *reloader, hangups <-chan os.Signal) error {
-	s, err := start(ctx, cfg, nil, log)
+func runServe(
+	ctx context.Context, cfg *config.Config, log *slog.Logger, written *lines, r *reloader, hangups <-chan os.Signal,
+) error {
+	s, err := start(ctx, cfg, nil, log, written)
 	if err != nil {
 		return err
 	}
@@ -146,8 +148,8 @@ type service struct {
 // start is the only wiring: Redis and the storages, then the gateway over them,
 // then the handlers on the listeners, which it opens unless they are handed in.
 // It is long because it is a list: each line makes one thing out of those above
-// it. What it returns is serving; Redis may be away.
-func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Logger) (_ *service, err error) {
+// it. What it returns is serving; Redis may be away. log is written by written.
+func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Logger, written *lines) (_ *service, err error) {
 	s := &service{cleanups: &cleanups{log: log}, failed: make(chan error, 3)}
 	defer func() {
 		if err != nil {
@@ -157,6 +159,7 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	written.register(registry)
 	b := currentBuild()
 	metrics := gateway.NewMetrics(registry, gateway.MetricsOptions{
 		Storages: storageNames(cfg), Version: b.version, Revision: b.revision, GoVersion: b.goVersion,
