@@ -39,7 +39,7 @@ type Public struct {
 	Listen string `yaml:"listen"`
 	// What links begin with: http or https and a host, with no path, query or user. Plain http to anything but loopback is a warning, because whoever reads the wire can use the link. Required.
 	URL string `yaml:"url"`
-	// Addresses or networks (CIDR) of the proxies whose X-Forwarded-For is believed. A network wider than /8 (IPv6: /7) is refused, because it lets recipients choose their own address. Default: none.
+	// Addresses or networks (CIDR) of the proxies whose X-Forwarded-For is believed. A network wider than /8 (IPv6: /7) is refused, and so are networks that together cover more than a /8 (IPv6: a /16) outside private networks, because they let recipients choose their own address. Default: none.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// TLS of the recipients' listener.
 	TLS TLS `yaml:"tls"`

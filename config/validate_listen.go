@@ -33,6 +33,7 @@ func (k *checker) public(p Public) {
 		k.warn(WarnHTTPPublicURL, "public.url", "links travel in the clear over http, and whoever reads one can use it: serve them over https")
 	}
 	seen := map[netip.Prefix]bool{}
+	var proxies []netip.Prefix
 	for i, s := range p.TrustedProxies {
 		path := fmt.Sprintf("public.trusted_proxies[%d]", i)
 		n, err := parseProxy(s)
@@ -41,9 +42,12 @@ func (k *checker) public(p Public) {
 			k.problem(path, "%s", err)
 		case seen[n]:
 			k.problem(path, "%s is listed twice", quote(s))
+		default:
+			proxies = append(proxies, n)
 		}
 		seen[n] = true
 	}
+	k.proxyCoverage(proxies)
 	k.together("public.tls", "cert_file", "key_file", p.TLS.CertFile != "", p.TLS.KeyFile != "")
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -54,6 +55,27 @@ func TestPublicRules(t *testing.T) {
 				"public.trusted_proxies[8]: must be an address or a network such as 10.0.0.0/8",
 			},
 		},
+		"every address, in networks of an allowed size": {
+			change:   proxies(everyIPv4()...),
+			problems: []string{"public.trusted_proxies: " + fmt.Sprintf(tooManyProxies, "99.1", "IPv4", 8, "0.391")},
+		},
+		"half of a /8 more than one": {
+			change:   proxies("8.0.0.0/8", "9.0.0.0/9"),
+			problems: []string{"public.trusted_proxies: " + fmt.Sprintf(tooManyProxies, "0.586", "IPv4", 8, "0.391")},
+		},
+		"IPv6 that is not private": {
+			change:   proxies("2a00::/12"),
+			problems: []string{"public.trusted_proxies: " + fmt.Sprintf(tooManyProxies, "0.0244", "IPv6", 16, "0.00153")},
+		},
+		"around the private networks": {
+			change:   proxies("172.0.0.0/8", "11.0.0.0/12", "fe00::/7"),
+			problems: []string{"public.trusted_proxies: " + fmt.Sprintf(tooManyProxies, "0.684", "IPv6", 16, "0.00153")},
+		},
+		"a /8, and networks in it": {change: proxies("8.0.0.0/8", "8.1.0.0/16", "8.1.2.3", "2a00::/16", "2a00:1::/32")},
+		"all private networks": {change: proxies("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
+			"127.0.0.0/8", "8.0.0.0/8", "fc00::/7", "fe80::/10", "::1", "2a00::/16")},
+		"a content network": {change: proxies("173.245.48.0/20", "103.21.244.0/22", "104.16.0.0/13", "104.24.0.0/14", "172.64.0.0/13",
+			"131.0.72.0/22", "2400:cb00::/32", "2606:4700::/32", "2803:f800::/32", "2a06:98c0::/29", "2c0f:f248::/32")},
 		"address inside of a network": {
 			change:   proxies("10.1.2.3/8"),
 			problems: []string{`public.trusted_proxies[0]: "10.1.2.3/8" is an address inside of a network: write 10.0.0.0/8`},
@@ -71,6 +93,15 @@ func TestPublicRules(t *testing.T) {
 			problems: []string{"operator.tls.cert_file: is missing: key_file needs it"},
 		},
 	})
+}
+
+// everyIPv4 is every IPv4 address in networks of which each may be a proxy's.
+func everyIPv4() []string {
+	all := make([]string, 256)
+	for i := range all {
+		all[i] = fmt.Sprintf("%d.0.0.0/8", i)
+	}
+	return all
 }
 
 func TestProxyPrefixes(t *testing.T) {

@@ -1,0 +1,87 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+)
+
+// The most that trusted proxies may cover together of all addresses, private networks
+// not counted. Whoever can connect from a trusted address chooses the address that
+// Keyhole limits, admits and records. A /8 is more than the largest content networks
+// and clouds use for their proxies; of IPv6, a /16 is.
+const (
+	maxProxyBits4 = 8
+	maxProxyBits6 = 16
+)
+
+// tooManyProxies is the problem of proxies that cover more.
+const tooManyProxies = "the networks together cover %s%% of all %s addresses, private networks not counted; " +
+	"the limit is a /%d (%s%%): list only your proxies, because recipients there could choose their own address"
+
+// privateNetworks are the networks that reach no stranger: private (RFC 1918, RFC
+// 4193), shared (RFC 6598), loopback and link-local.
+func privateNetworks() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+		netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"),
+		netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("::1/128"),
+	}
+}
+
+// proxyCoverage refuses trusted proxies that each are narrow enough and together
+// cover most of the Internet.
+func (k *checker) proxyCoverage(proxies []netip.Prefix) {
+	var ipv4, ipv6 []netip.Prefix
+	for _, p := range proxies {
+		if p.Addr().Is4() {
+			ipv4 = append(ipv4, p)
+		} else {
+			ipv6 = append(ipv6, p)
+		}
+	}
+	for _, f := range []struct {
+		name    string
+		proxies []netip.Prefix
+		bits    int
+	}{{"IPv4", ipv4, maxProxyBits4}, {"IPv6", ipv6, maxProxyBits6}} {
+		if covered, limit := publicShare(f.proxies), share(f.bits); covered > limit {
+			k.problem("public.trusted_proxies", tooManyProxies, percent(covered), f.name, f.bits, percent(limit))
+		}
+	}
+}
+
+// publicShare returns which share of all addresses is in one of the networks, which
+// are of one family, and in no private network.
+func publicShare(networks []netip.Prefix) float64 {
+	// Of two networks that overlap, one contains the other: in this order it is the
+	// earlier one.
+	slices.SortFunc(networks, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	private := privateNetworks()
+	covered := 0.0
+	var last netip.Prefix
+	for _, n := range networks {
+		within := func(p netip.Prefix) bool { return p.Bits() <= n.Bits() && p.Contains(n.Addr()) }
+		if last.IsValid() && within(last) || slices.ContainsFunc(private, within) {
+			continue
+		}
+		last = n
+		covered += share(n.Bits())
+		for _, p := range private {
+			if n.Contains(p.Addr()) {
+				covered -= share(p.Bits())
+			}
+		}
+	}
+	return covered
+}
+
+// share returns which share of its family's addresses a network of that many bits is.
+func share(bits int) float64 { return math.Exp2(-float64(bits)) }
+
+// percent writes a share with three digits.
+func percent(share float64) string { return fmt.Sprintf("%.3g", 100*share) }
