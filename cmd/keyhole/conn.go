@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -20,10 +21,26 @@ type acceptor struct {
 	blind      bool        // its connections do not read ahead
 	readsEnded atomic.Bool // see endReads
 
-	mu     sync.Mutex
-	open   map[*conn]struct{}
-	opened int // ever
+	log   *slog.Logger
+	begun time.Time
+	limit int // of open connections; 0: none. See makeRoom
+
+	mu      sync.Mutex
+	open    map[*conn]struct{}
+	opened  int // ever
+	closed  bool
+	victims []victim  // see room
+	logged  time.Time // when the limit was
 }
+
+// newAcceptor returns an acceptor of a listener's connections.
+func newAcceptor(l net.Listener, log *slog.Logger) *acceptor {
+	return &acceptor{Listener: l, log: log, begun: time.Now(), open: map[*conn]struct{}{}}
+}
+
+// age is how long the acceptor has been there, in nanoseconds: a clock that nobody
+// sets.
+func (a *acceptor) age() int64 { return int64(time.Since(a.begun)) }
 
 // Accept waits for the next connection.
 func (a *acceptor) Accept() (net.Conn, error) {
@@ -31,12 +48,22 @@ func (a *acceptor) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.makeRoom()
 	c := &conn{Conn: accepted, from: a, accepted: time.Now()}
+	c.since.Store(a.age())
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.open[c] = struct{}{}
 	a.opened++
 	return c, nil
+}
+
+// Close closes the listener. Its connections stay open.
+func (a *acceptor) Close() error {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	return a.Listener.Close()
 }
 
 // everOpened returns how many connections there ever were.
@@ -52,7 +79,7 @@ func (a *acceptor) busy() int {
 	defer a.mu.Unlock()
 	n := 0
 	for c := range a.open {
-		if !c.idle.Load() {
+		if !c.isIdle() {
 			n++
 		}
 	}
@@ -71,12 +98,19 @@ func (a *acceptor) endReads() {
 }
 
 // track is the server's ConnState.
-func (*acceptor) track(c net.Conn, state http.ConnState) {
+func (a *acceptor) track(c net.Conn, state http.ConnState) {
 	if encrypted, ok := c.(*tls.Conn); ok {
 		c = encrypted.NetConn()
 	}
-	c.(*conn).idle.Store(state == http.StateIdle)
+	ours := c.(*conn)
+	if state == http.StateActive || state == http.StateIdle {
+		ours.since.Store(a.age())
+	}
+	ours.state.Store(int32(state)) //nolint:gosec // It is one of five.
 }
+
+// isIdle tells whether the connection waits for its next request.
+func (c *conn) isIdle() bool { return c.state.Load() == int32(http.StateIdle) }
 
 // conn is a connection of a client. It spares what costs as much as a click.
 //
@@ -93,7 +127,8 @@ type conn struct {
 
 	from     *acceptor
 	accepted time.Time
-	idle     atomic.Bool
+	state    atomic.Int32 // an http.ConnState
+	since    atomic.Int64 // when that began; of a new connection, when it was accepted. See age
 
 	mu          sync.Mutex
 	read, write deadline
@@ -177,7 +212,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	if len(p) == 1 && c.from.blind && c.readsAhead() {
 		return 0, nil
 	}
-	if c.idle.Load() {
+	if c.isIdle() {
 		// Whoever has something to do goes first. By then the next request may be
 		// there: that spares a read that finds nothing, and a wait.
 		runtime.Gosched()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"runtime"
@@ -32,7 +33,9 @@ func newConn(t *testing.T) (*conn, *timed, net.Conn) {
 	here, there := net.Pipe()
 	t.Cleanup(func() { _ = errors.Join(here.Close(), there.Close()) })
 	counting := &timed{Conn: here}
-	c := &conn{Conn: counting, from: &acceptor{blind: true, open: map[*conn]struct{}{}}, accepted: time.Now()}
+	from := newAcceptor(nil, slog.New(slog.DiscardHandler))
+	from.blind = true
+	c := &conn{Conn: counting, from: from, accepted: time.Now()}
 	return c, counting, there
 }
 

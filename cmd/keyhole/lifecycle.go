@@ -173,7 +173,7 @@ func listen(ctx context.Context, key, address string, log *slog.Logger) (*listen
 			hint: "is another process there? choose another address by " + key, code: exitFailed,
 		}
 	}
-	l := &listener{net: &acceptor{Listener: opened, open: map[*conn]struct{}{}}, log: log}
+	l := &listener{net: newAcceptor(opened, log), log: log}
 	background := context.WithoutCancel(ctx)
 	l.requests, l.endRequests = context.WithCancelCause(background)
 	l.bodies, l.endBodies = context.WithCancel(background)
@@ -187,6 +187,21 @@ func listen(ctx context.Context, key, address string, log *slog.Logger) (*listen
 		BaseContext:                  func(net.Listener) context.Context { return l.requests },
 	}
 	return l, nil
+}
+
+// limitConnections bounds the connections, so that recipients leave descriptors for
+// everything else that the process opens.
+func (l *listener) limitConnections() error {
+	files, err := descriptors()
+	if err != nil {
+		return fmt.Errorf("ask how many files may be open: %w", err)
+	}
+	l.net.limit = publicConnections(files)
+	if l.net.limit < fewConnections {
+		l.log.Warn("few file descriptors: raise the limit of open files (LimitNOFILE, ulimit -n)",
+			"descriptors", files, "recipients_connections", l.net.limit)
+	}
+	return nil
 }
 
 // address is where the listener is reached, with the port that was free.

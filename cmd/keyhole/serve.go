@@ -234,6 +234,9 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 		log.Info("listening", "for", "metrics", "address", on.metrics.address())
 	}
 	on.operator.serve(s.api.Operator(), cfg.Operator.TLS, s.failed)
+	if err := on.public.limitConnections(); err != nil {
+		return nil, err
+	}
 	on.public.net.blind = cfg.Public.TLS.CertFile == "" // a click goes on when its recipient hangs up
 	on.public.serve(s.api.Public(), cfg.Public.TLS, s.failed)
 	log.Info("listening", "for", "operators", "address", on.operator.address())

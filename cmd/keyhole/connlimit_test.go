@@ -1,0 +1,167 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// limited opens a listener of three connections and serves nothing. It returns a
+// function that connects, and both ends of the connection.
+func limited(t *testing.T) (*acceptor, func() (client net.Conn, server *conn)) {
+	t.Helper()
+	opened, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAcceptor(opened, slog.New(slog.DiscardHandler))
+	a.limit = 3
+	t.Cleanup(func() { _ = a.Close() })
+	return a, func() (net.Conn, *conn) {
+		client, err := net.Dial("tcp", opened.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Close() })
+		accepted, err := a.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = accepted.Close() })
+		return client, accepted.(*conn)
+	}
+}
+
+// isClosed tells whether the acceptor has closed a connection.
+func isClosed(a *acceptor, c *conn) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, open := a.open[c]
+	return !open
+}
+
+// At the limit the connection that has waited longest for its client makes room,
+// and none that is being answered.
+func TestConnectionLimit(t *testing.T) {
+	a, connect := limited(t)
+	_, first := connect()
+	_, second := connect()
+	_, third := connect()
+	a.track(first, http.StateActive)
+	a.track(first, http.StateIdle) // idle for less long than the others are new
+	a.track(second, http.StateActive)
+	want := map[*conn]bool{}
+	expect := func(what string, closed *conn) {
+		t.Helper()
+		want[closed] = true
+		for _, c := range []*conn{first, second, third} {
+			if isClosed(a, c) != want[c] {
+				t.Errorf("%s: closed %v %v %v", what, isClosed(a, first), isClosed(a, second), isClosed(a, third))
+				return
+			}
+		}
+	}
+	_, fourth := connect()
+	expect("the third waited longest", third)
+	_, fifth := connect()
+	expect("then the first", first)
+	a.track(fourth, http.StateActive)
+	a.track(fifth, http.StateActive)
+	// All are being answered: the next one waits until one has ended.
+	accepted := make(chan net.Conn)
+	client, err := net.Dial("tcp", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	go func() {
+		c, _ := a.Accept()
+		accepted <- c
+	}()
+	select {
+	case <-accepted:
+		t.Fatal("a fourth connection beside three that are being answered")
+	case <-time.After(100 * time.Millisecond):
+	}
+	if isClosed(a, second) || isClosed(a, fourth) || isClosed(a, fifth) {
+		t.Error("a connection that is being answered was closed")
+	}
+	a.track(fourth, http.StateIdle)
+	defer (<-accepted).Close()
+	if isClosed(a, second) || !isClosed(a, fourth) || isClosed(a, fifth) {
+		t.Error("not the one that became idle was closed")
+	}
+}
+
+// A connection that is being answered for longer than any click takes stalls, and
+// makes room where no other can.
+func TestConnectionLimitStalled(t *testing.T) {
+	a, connect := limited(t)
+	var all []*conn
+	for range 3 {
+		_, c := connect()
+		a.track(c, http.StateActive)
+		all = append(all, c)
+	}
+	all[1].since.Add(-int64(stalledAfter))
+	connect()
+	for i, c := range all {
+		if isClosed(a, c) != (i == 1) {
+			t.Errorf("connection %d: closed %v", i, isClosed(a, c))
+		}
+	}
+}
+
+// The limit leaves descriptors for operators, Redis and the storages, whatever the
+// process may open.
+func TestPublicConnections(t *testing.T) {
+	for descriptors, want := range map[uint64]int{
+		16: 4, 64: 16, 96: 24, 256: 64, 1024: 384, 65536: 20_000, 1 << 63: 20_000,
+	} {
+		if got := publicConnections(descriptors); got != want {
+			t.Errorf("%d descriptors: %d connections, want %d", descriptors, got, want)
+		}
+	}
+}
+
+// Recipients that connect and send nothing more use up no descriptors that
+// operators and other recipients need.
+func TestSlowRecipientsWithFewDescriptors(t *testing.T) {
+	in := install(t)
+	in.put(t, "file.txt", []byte("content"))
+	in.program = filepath.Join(t.TempDir(), "keyhole")
+	script := fmt.Sprintf("#!/bin/sh\nulimit -n 96\nexec %s \"$@\"\n", binary)
+	if err := os.WriteFile(in.program, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	g := in.start()
+	link := share(t, g)
+	for range 150 {
+		stall(t, g.public, "GET /x HTTP/1.1\r\nHost")
+	}
+	c := unfollowed()
+	defer c.CloseIdleConnections()
+	c.Timeout = readHeaderTimeout / 2
+	for range 20 {
+		for address, want := range map[string]int{g.operator + "/livez": http.StatusOK, link.URL: http.StatusFound} {
+			c.CloseIdleConnections() // each request has a connection of its own
+			a, err := ask(t.Context(), c, http.MethodGet, address, nil)
+			if err != nil || a.status != want {
+				t.Fatalf("%s: %d, %v, want %d", strings.TrimPrefix(address, "http://"), a.status, err, want)
+			}
+		}
+	}
+	eventually(t, "the log to say so", func() error {
+		if !strings.Contains(g.process.output.String(), "connection limit reached") {
+			return errors.New("it does not")
+		}
+		return nil
+	})
+}
