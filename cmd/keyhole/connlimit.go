@@ -32,7 +32,7 @@ const (
 // process that may have that many descriptors. A click can need a second descriptor,
 // for a connection to the storage.
 func publicConnections(descriptors uint64) int {
-	files := int(min(descriptors, 1<<20)) //nolint:gosec // It is at most 2^20.
+	files := int(min(descriptors, 1<<20))
 	return min(maxPublicConnections, (files-min(files/2, reservedDescriptors))/2)
 }
 

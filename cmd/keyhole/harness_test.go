@@ -289,6 +289,7 @@ type answer struct {
 	body     string
 	took     time.Duration
 	location string
+	protocol int      // major version of HTTP
 	from     *url.URL // where it came from, after redirects that were followed
 }
 
@@ -320,7 +321,7 @@ func ask(ctx context.Context, c *http.Client, method, address string, body io.Re
 	return answer{
 		status: response.StatusCode, header: response.Header, body: string(text),
 		took: time.Since(begun), location: response.Header.Get("Location"),
-		from: response.Request.URL,
+		protocol: response.ProtoMajor, from: response.Request.URL,
 	}, err
 }
 

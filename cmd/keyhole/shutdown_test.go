@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -206,4 +207,60 @@ func TestSecondSignal(t *testing.T) {
 		}
 		t.Logf("ended by %v after %s", second, time.Since(begun).Round(time.Millisecond))
 	}
+}
+
+// Over HTTP/2, whose connections carry many requests, an unfinished request does not
+// delay the end of the process either.
+func TestSIGTERMBesideStalledHTTP2(t *testing.T) {
+	in := install(t)
+	in.put(t, "file.txt", []byte("content"))
+	ca := newAuthority(t)
+	apart := freeAddress(t)
+	g := in.launch("KEYHOLE_METRICS_LISTEN="+apart,
+		"KEYHOLE_PUBLIC_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+ca.keyFile,
+		"KEYHOLE_OPERATOR_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_OPERATOR_TLS_KEY_FILE="+ca.keyFile)
+	eventually(t, "the service to be ready", func() error {
+		a, err := ask(t.Context(), unfollowed(), http.MethodGet, "http://"+apart+"/readyz", nil)
+		if err == nil && a.status != http.StatusOK {
+			err = fmt.Errorf("%d", a.status)
+		}
+		return err
+	})
+	c := unfollowed()
+	c.Transport = &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: ca.roots, MinVersion: tls.VersionTLS12}}
+	defer c.CloseIdleConnections()
+	answers := make(chan error, 2)
+	for _, stalled := range []struct {
+		address, mediaType string
+		want               int
+	}{
+		{"https" + g.operator[4:] + "/api/v1/links", "application/json", http.StatusBadRequest},
+		{"https" + g.public[4:] + "/" + strings.Repeat("1", 22), "application/x-www-form-urlencoded", http.StatusBadRequest},
+	} {
+		body, rest := io.Pipe()
+		go func() {
+			a, err := ask(t.Context(), c, http.MethodPost, stalled.address, body, "Content-Type", stalled.mediaType, "Authorization", "Bearer "+in.key)
+			if err == nil && (a.status != stalled.want || a.protocol != 2) {
+				err = fmt.Errorf("%s: %d over HTTP/%d, want %d over HTTP/2", stalled.address, a.status, a.protocol, stalled.want)
+			}
+			answers <- err
+		}()
+		if _, err := io.WriteString(rest, "{"); err != nil { // read once the request is under way
+			t.Fatal(err)
+		}
+		defer rest.Close()
+	}
+	begun := time.Now()
+	if err := g.process.terminate(t, syscall.SIGTERM); err != nil {
+		t.Errorf("the service ends with %v", err)
+	}
+	if took := time.Since(begun); took > exitWithin {
+		t.Errorf("the process ended after %s, more than %s", took, exitWithin)
+	}
+	for range 2 {
+		if err := <-answers; err != nil {
+			t.Errorf("an unfinished request: %v", err)
+		}
+	}
+	t.Logf("ended after %s", time.Since(begun).Round(time.Millisecond))
 }
