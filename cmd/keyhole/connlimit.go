@@ -76,7 +76,8 @@ func (a *acceptor) room() (full bool, longest *conn) {
 	}
 	if now := time.Now(); now.Sub(a.logged) >= limitLogged {
 		a.logged = now
-		a.log.Warn("connection limit reached; closing the longest idle connections", "address", a.Addr().String(), "limit", a.limit)
+		a.log.Warn("connection limit reached; closing the longest idle connections",
+			"address", a.Addr().String(), "limit", a.limit)
 	}
 	for {
 		for len(a.victims) > 0 {

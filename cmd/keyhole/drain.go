@@ -17,11 +17,11 @@ const (
 	reloadWithin = 100 * time.Millisecond
 	// requestsWithin is how long clients have to send the rest of a request.
 	requestsWithin = 2 * time.Second
-	// operatorsWithin is when operators' requests that are still under way are
-	// answered with 503, so that the answer has some time to be sent.
-	operatorsWithin = 4 * time.Second
-	// answersWithin is when connections are cut. A click takes less: redis.timeout
-	// twice and storage.timeout, 4 s by default.
+	// interruptAfter is when the requests that are still under way are interrupted: they
+	// are answered with 503, and the answers have some time to be sent.
+	interruptAfter = 4 * time.Second
+	// answersWithin is when connections are cut. A click takes redis.timeout twice and
+	// storage.timeout, 4 s by default.
 	answersWithin = 4500 * time.Millisecond
 	// stopWithin bounds all steps of the shutdown. What is left after answersWithin
 	// is for the events of the last clicks.
@@ -53,8 +53,8 @@ func (l *listener) stop(ctx context.Context) error {
 	defer cancel()
 	requests := time.AfterFunc(requestsWithin, l.endReads)
 	defer requests.Stop()
-	// Clicks go on: they do not end with this context.
-	operators := time.AfterFunc(operatorsWithin, func() { l.endRequests(errStopping) })
+	// Clicks do not end with this context.
+	operators := time.AfterFunc(interruptAfter, func() { l.endRequests(errStopping) })
 	defer operators.Stop()
 
 	held := make(chan struct{})

@@ -169,7 +169,8 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	s.cleanups.add("redis", func(context.Context) error { return redis.Close() })
+	closeRedis := sync.OnceValue(redis.Close)
+	s.cleanups.add("redis", func(context.Context) error { return closeRedis() })
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cleanups.add("background", func(context.Context) error { cancel(); return nil })
 	if err := admitRedis(ctx, store, cfg.Redis.WaitReplicas, log); err != nil {
@@ -228,7 +229,12 @@ func start(ctx context.Context, cfg *config.Config, on *listeners, log *slog.Log
 		}
 	}
 	s.listeners = on
-	s.cleanups.add("listeners", on.stop)
+	s.cleanups.add("listeners", func(ctx context.Context) error {
+		// What still waits for Redis then gets an error, and is answered with 503.
+		late := time.AfterFunc(interruptAfter, func() { _ = closeRedis() }) // "redis" returns its error
+		defer late.Stop()
+		return on.stop(ctx)
+	})
 	if on.metrics != nil {
 		on.metrics.serve(s.api.Health(), config.TLS{}, s.failed)
 		log.Info("listening", "for", "metrics", "address", on.metrics.address())

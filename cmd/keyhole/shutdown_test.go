@@ -264,3 +264,29 @@ func TestSIGTERMBesideStalledHTTP2(t *testing.T) {
 	}
 	t.Logf("ended after %s", time.Since(begun).Round(time.Millisecond))
 }
+
+// A Redis that is silent for longer than the service may take to end does not keep it,
+// and whoever waits for an answer is told so.
+func TestSIGTERMBesideSilentRedis(t *testing.T) {
+	in := install(t)
+	in.put(t, "file.txt", []byte("content"))
+	g := in.start("KEYHOLE_REDIS_TIMEOUT=30s")
+	link := share(t, g)
+	in.redis.Pause(t)
+	defer in.redis.Resume(t)
+	recipient := stall(t, g.public, "GET "+strings.TrimPrefix(link.URL, g.public)+" HTTP/1.1\r\nHost: a\r\n\r\n")
+	operator := stall(t, g.operator, "GET /api/v1/links/"+link.ID+" HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+in.key+"\r\n\r\n")
+	begun := time.Now()
+	if err := g.process.terminate(t, syscall.SIGTERM); err != nil {
+		t.Errorf("the service ends with %v", err)
+	}
+	if took := time.Since(begun); took > exitWithin {
+		t.Errorf("the process ended after %s, more than %s", took, exitWithin)
+	}
+	for who, c := range map[string]net.Conn{"operator": operator, "recipient": recipient} {
+		if answer, err := io.ReadAll(c); !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") || err != nil {
+			t.Errorf("the %s is answered %.100q, %v, want 503", who, answer, err)
+		}
+	}
+	t.Logf("ended after %s", time.Since(begun).Round(time.Millisecond))
+}
