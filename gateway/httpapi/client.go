@@ -70,8 +70,8 @@ func within(prefixes []netip.Prefix, addr netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// sharedAddresses is carrier-grade NAT, RFC 6598. Overlay networks and some cloud
-// providers' load balancers have addresses in it.
+// sharedAddresses is the network of carrier-grade NAT, RFC 6598. Overlay networks and
+// the load balancers of some cloud providers use it too.
 var sharedAddresses = netip.MustParsePrefix("100.64.0.0/10") //nolint:gochecknoglobals // a constant
 
 // near tells whether an address is on this host or in a network of one's own: a peer
@@ -87,7 +87,7 @@ func (a *API) recipient(r *http.Request) netip.Addr {
 	if len(r.Header["X-Forwarded-For"]) > 0 {
 		if peer := peerOf(r); near(peer) && !within(a.o.TrustedProxies, peer) {
 			a.forgotten.Do(func() {
-				a.o.Logger.Warn("X-Forwarded-For from a private address that is not in public.trusted_proxies: if that is a proxy of yours, name it there, or all recipients count as one",
+				a.o.Logger.Warn("X-Forwarded-For from a local or private address that is not in public.trusted_proxies; if it is your proxy, list it there, or all recipients count as one",
 					"peer", a.o.KeepAddress(peer))
 			})
 		}
