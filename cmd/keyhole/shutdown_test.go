@@ -104,6 +104,7 @@ func TestSIGTERMBesideStalledClients(t *testing.T) {
 		{g.operator, issue + "Content-Len"},
 		{g.public, fmt.Sprintf(form, path)},
 		{g.public, fmt.Sprintf(form, "/"+strings.Repeat("1", 22))},
+		{g.public, fmt.Sprintf(form, "/"+strings.Repeat("z", 22))},
 		{g.public, fmt.Sprintf(form, "/robots.txt")},
 		// These never read their answers, which fill every buffer.
 		{g.operator, strings.Repeat("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 1000)},
