@@ -38,16 +38,18 @@ var errStopping = errors.New("the service is stopping")
 func (l *listener) drain() { l.draining.Store(true) }
 
 // stop closes the listener, waits for the requests under way, and closes what is
-// left. A client that stalls is not waited for: what it has not sent within
-// requestsWithin is not read, and what it has not received within answersWithin, or
-// until ctx ends, is cut off. The order matters. A listener
-// that is closed resets the connections that nobody has accepted yet, so answers
-// are held back until no client connects any more: one that waits for its answer
-// opens no new connection. And once Shutdown has been called, net/http drops a
-// request that it has just read from a fresh connection, so Shutdown comes when
-// there is none.
+// left. It does not wait for clients that stall: it reads nothing that they have not
+// sent within requestsWithin, and cuts those that have not taken their answer within
+// answersWithin, or when ctx ends.
+//
+// The order matters. A listener that is closed resets the connections that nobody has
+// accepted yet, so answers are held back until no client connects any more: one that
+// waits for its answer opens no new connection. And once Shutdown has been called,
+// net/http drops a request that it has just read from a fresh connection, so Shutdown
+// comes when there is none.
 func (l *listener) stop(ctx context.Context) error {
 	defer l.endRequests(errStopping)
+	defer l.endBodies()
 	l.drain()
 	waiting, cancel := context.WithTimeout(ctx, answersWithin)
 	defer cancel()
