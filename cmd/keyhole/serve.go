@@ -68,6 +68,11 @@ once, and what needs a restart is said in the log. One with mistakes changes not
 				_, err := fmt.Fprintf(world.stdout, "%s: ok\n", path)
 				return err
 			}
+			// By default SIGPIPE ends a program whose log's reader has ended. Once somebody
+			// is notified, the write fails instead.
+			pipes := make(chan os.Signal, 1)
+			signal.Notify(pipes, syscall.SIGPIPE)
+			defer signal.Stop(pipes)
 			stderr := newLines(world.stderr, cfg.Log)
 			log := newLogger(cfg.Log, stderr)
 			for _, w := range warnings {
