@@ -69,10 +69,8 @@ once, and what needs a restart is said in the log. One with mistakes changes not
 				return err
 			}
 			// By default SIGPIPE ends a program whose log's reader has ended. Once somebody
-			// is notified, the write fails instead.
-			pipes := make(chan os.Signal, 1)
-			signal.Notify(pipes, syscall.SIGPIPE)
-			defer signal.Stop(pipes)
+			// is notified, the write fails instead, to the end: an error is printed last.
+			signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 			stderr := newLines(world.stderr, cfg.Log)
 			log := newLogger(cfg.Log, stderr)
 			for _, w := range warnings {
