@@ -59,8 +59,12 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	case OutcomePage:
 		return s.page(ctx, a, &admission)
 	case OutcomeNotFound:
-		s.misses.Failed(a.Client)
 		s.metrics.missed()
+		// The guesses that came before the limit was reached are all under way now.
+		// Only those within the limit are told that there is no such link.
+		if wait := s.misses.Failed(a.Client); wait > 0 {
+			return Answer{Outcome: OutcomeRateLimited, Wait: wait}, nil
+		}
 		return Answer{Outcome: OutcomeNotFound}, nil
 	case "":
 		if a.Method == http.MethodPost {

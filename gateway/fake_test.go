@@ -173,7 +173,9 @@ type fakeClicks struct {
 }
 
 func (c *fakeClicks) Admit(_ context.Context, a Attempt) (Admission, error) {
+	c.mu.Lock()
 	c.admitted = append(c.admitted, a)
+	c.mu.Unlock()
 	if c.wait != nil {
 		c.wait()
 	}
@@ -269,11 +271,14 @@ type fakePresigner struct {
 	url string
 	err error
 
+	mu       sync.Mutex
 	requests []signer.Request
 }
 
 func (p *fakePresigner) Presign(_ context.Context, r signer.Request) (signer.Signed, error) {
+	p.mu.Lock()
 	p.requests = append(p.requests, r)
+	p.mu.Unlock()
 	if p.err != nil {
 		return signer.Signed{}, p.err
 	}

@@ -290,11 +290,9 @@ func refusalOf(reason gateway.TokenReason) string {
 // guessed refuses what may be a guess, and after too many of them from one address
 // says no more than that. A right key passes from there all the same.
 func (a *API) guessed(c echo.Context, why string) error {
-	peer := peerOf(c.Request())
-	if wait := a.keyGuesses.Wait(peer); wait > 0 {
+	if wait := a.keyGuesses.Failed(peerOf(c.Request())); wait > 0 {
 		return &gateway.Error{Code: gateway.CodeRateLimited, Message: "too many wrong keys came from this address; wait and try again", Wait: wait}
 	}
-	a.keyGuesses.Failed(peer)
 	return invalidToken(c, why)
 }
 
