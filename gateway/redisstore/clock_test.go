@@ -220,3 +220,58 @@ func TestSetLives(t *testing.T) {
 		t.Error("links are known for as long as was not to be had")
 	}
 }
+
+// TestTriesByClock lets many addresses guess a passphrase for six hours: an address that
+// has not failed yet gets a try within a minute, and all of them together get no more
+// than 25 within any 15 minutes.
+func TestTriesByClock(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client)
+	link := newLink(t)
+	link.Passphrase = true
+	restrict(t, s, link, 48*time.Hour)
+	try := func(whose string) gateway.Try {
+		t.Helper()
+		tried, err := s.Try(t.Context(), link.ID, whose)
+		if err != nil {
+			t.Fatalf("try: %v", err)
+		}
+		return tried
+	}
+	for i := range 10 { // two addresses lock the link
+		if try([]string{"guesser1", "guesser2"}[i%2]).Reserved == "" {
+			t.Fatalf("try %d was refused", i+1)
+		}
+	}
+	if wait := try("holder00").Wait; wait <= 0 || wait > time.Minute {
+		t.Errorf("a client that has not failed waits %v, want a minute at most", wait)
+	}
+	c.step(time.Minute)
+	for _, whose := range []string{"guesser1", "guesser2"} {
+		if tried := try(whose); tried.Reserved != "" || tried.Wait <= 13*time.Minute {
+			t.Errorf("%s: reserved %q, wait %v", whose, tried.Reserved, tried.Wait)
+		}
+	}
+	if try("holder00").Reserved == "" {
+		t.Error("no try after a minute for a client that has not failed")
+	}
+	var granted []time.Duration // when, from here on
+	for n := range 6 * 3600 / 10 {
+		at := time.Duration(n) * 10 * time.Second
+		if try(fmt.Sprintf("bot%05d", n)).Reserved != "" {
+			granted = append(granted, at)
+		}
+		c.step(10 * time.Second)
+	}
+	most := 0
+	for i := range granted {
+		n := 1
+		for i+n < len(granted) && granted[i+n]-granted[i] < 15*time.Minute {
+			n++
+		}
+		most = max(most, n)
+	}
+	if most > 25 || len(granted) < 300 {
+		t.Errorf("%d tries in six hours, up to %d in 15 minutes; want 25 at most", len(granted), most)
+	}
+}

@@ -7,11 +7,15 @@ import (
 	"keyhole/gateway"
 )
 
-// How often a passphrase may be tried, of one link, and by one client of it.
+// The limits of wrong passphrases within triesWindow, for one link and for one client
+// of that link. Beyond triesPerLink only a client that has not failed gets a try, and
+// all of those together one in triesPause: otherwise two clients could lock the link
+// for everybody. A link takes at most 25 tries in 15 minutes, however many clients.
 const (
 	triesWindow    = 15 * time.Minute
 	triesPerLink   = 10
 	triesPerClient = 5
+	triesPause     = time.Minute
 )
 
 // Spend implements gateway.ClickStore: one script, never repeated by itself. With
@@ -80,7 +84,7 @@ func (s *Store) Try(ctx context.Context, id gateway.ID, whose string) (_ gateway
 		return gateway.Try{}, err
 	}
 	v, err := run(ctx, s.client.clicks, s.scripts.try, false, []string{s.keys.tries(id)},
-		whose, triesWindow.Milliseconds(), triesPerLink, triesPerClient)
+		whose, triesWindow.Milliseconds(), triesPerLink, triesPerClient, triesPause.Milliseconds())
 	if err != nil {
 		return gateway.Try{}, unavailable("try", err)
 	}
