@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -133,8 +132,7 @@ func (f *auditFlags) print(ctx context.Context, world *surroundings, c *client.C
 	return printTable(world.stdout, rows)
 }
 
-// followFeed prints what happens until ctx ends. While the service cannot be
-// asked it says so, once, and goes on.
+// followFeed prints what happens until ctx ends.
 func (f *auditFlags) followFeed(ctx context.Context, world *surroundings, c *client.Client) error {
 	f.filter.Oldest, f.filter.Limit = true, api.MaxLimit
 	if !f.json {
@@ -142,37 +140,58 @@ func (f *auditFlags) followFeed(ctx context.Context, world *surroundings, c *cli
 			return err
 		}
 	}
-	away := false
 	for {
-		page, err := c.Audit(ctx, f.filter)
-		var refused *client.Error
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil:
-			f.filter.Cursor, away = page.Next, false
-		case errors.Is(err, client.ErrUnreachable), errors.As(err, &refused) && refused.Code == string(gateway.CodeUnavailable):
-			if !away {
-				away = true
-				fmt.Fprintf(world.stderr, "keyhole: %s\n  this goes on when it is back\n", plain(err.Error()))
-			}
-		default:
+		var page api.EventPage
+		err := outlast(ctx, world, func() (err error) {
+			page, err = c.Audit(ctx, f.filter)
+			return err
+		})
+		if err != nil {
 			return err
 		}
+		f.filter.Cursor = page.Next
 		for i := range page.Events {
 			if err := f.printOne(world, &page.Events[i]); err != nil {
 				return err
 			}
 		}
-		if !page.More {
-			timer := time.NewTimer(followEvery)
-			select {
-			case <-ctx.Done():
-				timer.Stop()
-				return nil
-			case <-timer.C:
-			}
+		if !page.More && !pause(ctx, followEvery) || ctx.Err() != nil {
+			return nil
 		}
+	}
+}
+
+// outlast repeats a request of a command that follows until it succeeds, ctx ends or
+// it fails for good. It waits as long as the service, or a proxy before it, asks for,
+// and says once why nothing is shown.
+func outlast(ctx context.Context, world *surroundings, request func() error) error {
+	for said := false; ; said = true {
+		err := request()
+		wait, transient := client.Retry(err)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if !transient {
+			return err
+		}
+		if !said {
+			fmt.Fprintf(world.stderr, "keyhole: %s\n  still following: retrying until the service answers\n", plain(err.Error()))
+		}
+		if !pause(ctx, max(wait, followEvery)) {
+			return nil
+		}
+	}
+}
+
+// pause waits, and tells whether ctx has not ended meanwhile.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

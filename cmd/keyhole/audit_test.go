@@ -51,7 +51,7 @@ func TestAuditFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it to say that the service is away", func() error {
-		if !strings.Contains(follow.output.String(), "this goes on when it is back") {
+		if !strings.Contains(follow.output.String(), "still following") {
 			return fmt.Errorf("it says %s", follow.output)
 		}
 		return nil

@@ -35,7 +35,11 @@ func newEvents(world *surroundings) *cobra.Command {
 				return err
 			}
 			if follow {
-				if _, err := c.Show(cmd.Context(), id); err != nil {
+				err := outlast(cmd.Context(), world, func() error {
+					_, err := c.Show(cmd.Context(), id)
+					return err
+				})
+				if err != nil {
 					return err
 				}
 				feed := auditFlags{filter: client.AuditOptions{Link: id, FromNow: true}, json: asJSON}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"keyhole/gateway/api"
 )
@@ -55,7 +56,9 @@ func ask[T any](ctx context.Context, c *Client, asked call) (T, http.Header, err
 	if err != nil || problem.Code == "" {
 		return nothing, nil, c.notKeyhole(answer)
 	}
-	return nothing, nil, &Error{Problem: problem, Token: c.presentsToken()}
+	return nothing, nil, &Error{
+		Problem: problem, Token: c.presentsToken(), RetryAfter: retryAfter(answer.Header, time.Now()),
+	}
 }
 
 // presentsToken tells whether the key is a token (JWT) of an identity provider: it has
@@ -68,7 +71,10 @@ func (c *Client) notKeyhole(answer *http.Response) error {
 	if answer.StatusCode >= http.StatusInternalServerError {
 		reason = ErrProxy
 	}
-	return fmt.Errorf("%s answers %s: %w", c.base, answer.Status, reason)
+	return &unexpectedAnswer{
+		from: c.base, text: answer.Status, status: answer.StatusCode,
+		retryAfter: retryAfter(answer.Header, time.Now()), reason: reason,
+	}
 }
 
 // send sends one request.

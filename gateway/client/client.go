@@ -57,6 +57,8 @@ type Error struct {
 	// Token says that the client presented a token of an identity provider, not an
 	// operator key.
 	Token bool
+	// RetryAfter is how long the service asked to wait; 0: it named no time.
+	RetryAfter time.Duration
 }
 
 // Error says what the service said, field by field.
