@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -21,15 +22,6 @@ const completeWithin = 2 * time.Second
 // completions is how many objects or links are offered at most.
 const completions = 100
 
-// shells are the shells that can be taught, each by the script that teaches it.
-func shells() map[string]func(*cobra.Command, io.Writer) error {
-	return map[string]func(*cobra.Command, io.Writer) error{
-		"bash": func(c *cobra.Command, w io.Writer) error { return c.GenBashCompletionV2(w, true) },
-		"fish": func(c *cobra.Command, w io.Writer) error { return c.GenFishCompletion(w, true) },
-		"zsh":  func(c *cobra.Command, w io.Writer) error { return c.GenZshCompletion(w) },
-	}
-}
-
 // newCompletion builds keyhole completion.
 func newCompletion(world *surroundings) *cobra.Command {
 	return &cobra.Command{
@@ -44,11 +36,11 @@ the commands use.`,
 		Args:      exactly(1, "one shell: bash, zsh or fish"),
 		ValidArgs: []string{"bash", "zsh", "fish"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			write, ok := shells()[args[0]]
+			shell, ok := shells()[args[0]]
 			if !ok {
 				return usage("there is no completion for that shell", "there is one for bash, zsh and fish")
 			}
-			return write(cmd.Root(), world.stdout)
+			return shell.writeCompletion(cmd.Root(), world.stdout)
 		},
 	}
 }
@@ -75,7 +67,12 @@ func asking(world *surroundings, operator *operatorFlags, ask func(context.Conte
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
 		defer cancel()
-		return ask(ctx, c, typed)
+		offered, directive := ask(ctx, c, typed)
+		fit := slices.DeleteFunc(slices.Clone(offered), unfitForPrompt(world.getenv(completionVariable) != ""))
+		if omitted := len(offered) - len(fit); omitted > 0 {
+			fit = cobra.AppendActiveHelp(fit, fmt.Sprintf("%d more cannot be completed: the names have characters that are not safe here", omitted))
+		}
+		return fit, directive
 	}
 }
 
@@ -101,20 +98,30 @@ func completeObjects(ctx context.Context, c *client.Client, typed string) ([]str
 	for i := range page.Objects {
 		offered = append(offered, "s3://"+bucket+"/"+page.Objects[i].Key)
 	}
-	offered = slices.DeleteFunc(offered, unfitForPrompt)
 	if len(page.Folders) > 0 {
 		return offered, more
 	}
 	return offered, cobra.ShellCompDirectiveNoFileComp
 }
 
-// unfitForPrompt tells whether a shell or a terminal would obey a part of s. Whoever
-// may write into a bucket chooses its keys, and bash puts what several of them begin
-// with into the line as it stands, and evaluates that line to complete it further.
-func unfitForPrompt(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool {
-		return r == utf8.RuneError || !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune(" _./:@%+=,-", r)
-	})
+// unfitForPrompt returns what tells whether a completion must not reach the command
+// line. Other people choose the keys of objects. If the script escapes what it inserts,
+// only a terminal could obey a part of a key; otherwise the shell could too: bash puts
+// what several completions begin with into the line as it stands, and evaluates that
+// line to complete it further.
+func unfitForPrompt(escaped bool) func(string) bool {
+	return func(s string) bool {
+		s, _, _ = strings.Cut(s, "\t") // what follows describes the completion
+		return strings.ContainsFunc(s, func(r rune) bool {
+			switch {
+			case r == utf8.RuneError || !unicode.IsPrint(r):
+				return true
+			case escaped:
+				return false
+			}
+			return !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune(" _./:@%+=,-", r)
+		})
+	}
 }
 
 // completeLinks offers the newest links that are in a state of states, any where

@@ -27,7 +27,7 @@ func (g *instance) complete(t *testing.T, key string, args ...string) []string {
 	var offered []string
 	for line := range strings.Lines(string(out)) {
 		value, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		if !strings.HasPrefix(value, ":") { // the directive
+		if !strings.HasPrefix(value, ":") && !strings.HasPrefix(value, "_activeHelp_") { // the directive and what is said
 			offered = append(offered, value)
 		}
 	}
