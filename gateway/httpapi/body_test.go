@@ -354,3 +354,18 @@ func TestNullFields(t *testing.T) {
 		t.Errorf("%d fields were tried; the store was asked for %+v and %+v", fields, b.redis.bulk, b.redis.change)
 	}
 }
+
+// TestByteOrderMarkIsNamed sends JSON as some editors and PowerShell save it.
+func TestByteOrderMarkIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"UTF-8":                "\ufeff" + `{"bucket":"exports","key":"a"}`,
+		"UTF-16 little-endian": "\xff\xfe{\x00}\x00",
+		"UTF-16 big-endian":    "\xfe\xff\x00{\x00}",
+	} {
+		a := newBench(t, nil).operator(opsKey, "POST", "/api/v1/links", body)
+		if p := a.problem(t); a.status != 400 || p.Code != "bad_request" || !strings.Contains(p.Detail, "byte order mark") || !strings.Contains(p.Detail, "UTF-8") {
+			t.Errorf("%s: %d %s %q", name, a.status, p.Code, p.Detail)
+		}
+	}
+}

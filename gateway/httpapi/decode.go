@@ -35,6 +35,8 @@ func decode(c echo.Context, v any) error {
 		return gateway.Errorf(gateway.CodeTooLarge, "the body is over 1 MiB")
 	case err != nil:
 		return &gateway.Error{Code: gateway.CodeBadRequest, Message: "the body could not be read", Err: err}
+	case hasByteOrderMark(body):
+		return gateway.Errorf(gateway.CodeBadRequest, "the body begins with a byte order mark; send it in UTF-8 without one")
 	case !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")):
 		return gateway.Errorf(gateway.CodeBadRequest, "the body must be one JSON object")
 	}
@@ -49,6 +51,13 @@ func decode(c echo.Context, v any) error {
 		return badJSON(err, v)
 	}
 	return nil
+}
+
+// hasByteOrderMark tells whether a body begins with the mark of UTF-8 or UTF-16, which
+// some editors and PowerShell write and JSON does not allow (RFC 8259 section 8.1).
+func hasByteOrderMark(body []byte) bool {
+	return bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(body, []byte("\xff\xfe")) ||
+		bytes.HasPrefix(body, []byte("\xfe\xff"))
 }
 
 // refuseNull refuses null for every field but sensitive, of which nothing may be known.
