@@ -146,7 +146,8 @@ func TestIfMatch(t *testing.T) {
 	}
 	for value, want := range map[string]int{
 		`"00ff"`: 200, "*": 200, `"aa", "00ff"`: 200, ` "aa" ,"00ff" `: 200,
-		`"00fe"`: 412, `W/"00ff"`: 412, `"00FF"`: 412, `"not hex"`: 412, `""`: 412,
+		`W/"00ff"`: 200, `W/"aa", W/"00ff"`: 200, `"00ff-gzip"`: 200, `W/"00ff-gzip"`: 200, `"00ff-br"`: 200,
+		`"00fe"`: 412, `W/"00fe"`: 412, `w/"00ff"`: 400, `W/00ff`: 400, `"00ff-x"`: 412, `"-gzip"`: 412, `"00ff-gzip-gzip"`: 412, `"00FF"`: 412, `"not hex"`: 412, `""`: 412,
 		"00ff": 400, `"00ff`: 400, "": 400, `"a"b"`: 400, `*, "00ff"`: 400,
 	} {
 		a := b.operator(opsKey, "PATCH", path, `{"note":"n"}`, "Content-Type", "application/json", "If-Match", value)

@@ -25,8 +25,14 @@ func etagOf(link *gateway.Link) string { return `"` + hex.EncodeToString([]byte(
 // entityTag is a tag, strong or weak, without commas in it: ours have none.
 var entityTag = regexp.MustCompile(`^(?:W/)?"([^",]*)"$`)
 
+// encodingSuffixes are what Apache's mod_deflate and mod_brotli append to the ETag of an
+// answer that they compress.
+var encodingSuffixes = []string{"-gzip", "-br"}
+
 // ifMatch reads the revisions that a change asks for, RFC 9110 section 13.1.1, nil
-// for any. A weak tag, or one that is not ours, is a revision that no link has.
+// for any. A tag that is not ours is a revision that no link has. A proxy that compresses
+// answers makes their ETags weak or appends a suffix; such a tag still names the same
+// revision of the link, so it counts, unlike in the strong comparison of the RFC.
 func ifMatch(r *http.Request) ([]string, error) {
 	values := r.Header["If-Match"]
 	if len(values) == 0 {
@@ -43,8 +49,15 @@ func ifMatch(r *http.Request) ([]string, error) {
 		if match == nil {
 			return nil, gateway.Errorf(gateway.CodeBadRequest, "If-Match is a list of ETags, each in double quotes, or *")
 		}
-		revision, err := hex.DecodeString(match[1])
-		if err != nil || tag != `"`+hex.EncodeToString(revision)+`"` {
+		name := match[1]
+		for _, suffix := range encodingSuffixes {
+			if short, ok := strings.CutSuffix(name, suffix); ok {
+				name = short
+				break
+			}
+		}
+		revision, err := hex.DecodeString(name)
+		if err != nil || name != hex.EncodeToString(revision) {
 			revision = []byte(tag)
 		}
 		revisions = append(revisions, string(revision))
