@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -210,7 +211,8 @@ func linkID(c echo.Context) (gateway.ID, error) {
 }
 
 // queryOf reads the query's parameters, each at most once and none but known: a
-// mistyped filter that is ignored would select everything.
+// mistyped filter that is ignored would select everything. Of several mistakes it
+// reports the one in the first parameter by name.
 func queryOf(c echo.Context, known ...string) (map[string]string, error) {
 	values, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
@@ -220,7 +222,8 @@ func queryOf(c echo.Context, known ...string) (map[string]string, error) {
 		return nil, gateway.Errorf(gateway.CodeBadRequest, "this request takes no parameters in the query")
 	}
 	query := make(map[string]string, len(values))
-	for name, value := range values {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := values[name]
 		if !slices.Contains(known, name) {
 			return nil, gateway.Errorf(gateway.CodeBadRequest, "the query has a parameter that this request does not know; it knows: %s",
 				strings.Join(known, ", "))

@@ -163,3 +163,16 @@ func TestOpenAPIIsServed(t *testing.T) {
 		t.Errorf("got %d, %s, %d bytes", a.status, a.header.Get("Content-Type"), len(a.body))
 	}
 }
+
+// TestFirstQueryProblem makes several mistakes in one query: the same one is named each
+// time.
+func TestFirstQueryProblem(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	for range 50 {
+		a := b.operator(opsKey, "GET", "/api/v1/links?state=&prefix=%ff&limit=1&limit=2&bucket=", "")
+		if p := a.problem(t); a.status != 400 || p.Detail != "bucket is empty; leave it out" {
+			t.Fatalf("got %d %q", a.status, p.Detail)
+		}
+	}
+}
