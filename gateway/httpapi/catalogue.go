@@ -104,8 +104,18 @@ func refusals() map[gateway.Outcome]refusal {
 		},
 		gateway.OutcomeBadRequest: {
 			http.StatusBadRequest, "Bad request",
-			"This request cannot be answered as it was sent.",
-			"Open the link itself, without anything that loads it ahead of time.",
+			"The confirmation did not arrive in the expected form.",
+			"Open the link in a browser and press the button there. A program sends confirm=1 as application/x-www-form-urlencoded: curl -L -d confirm=1 with the link's address.",
 		},
+	}
+}
+
+// prefetchRefusal is what OutcomeBadRequest says to a client that loads a link ahead of
+// its user.
+func prefetchRefusal() refusal {
+	return refusal{
+		http.StatusBadRequest, "Not opened yet",
+		"This link was loaded ahead of time. That does not count as opening it.",
+		"Open the link itself.",
 	}
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -32,15 +33,23 @@ func (a *API) click(c echo.Context) error {
 	attempt := gateway.Attempt{Method: r.Method, Client: client, Address: a.o.KeepAddress(client)}
 	var answer gateway.Answer
 	cause := a.judge(c, path, &attempt, &answer)
-	sent := a.send(c, path, &answer)
+	if err := a.send(c, path, &answer); err != nil && !c.Response().Committed {
+		// Nothing has been sent, and what was prepared must not be.
+		cause = errors.Join(cause, err)
+		answer = gateway.Answer{Outcome: gateway.OutcomeUnavailable}
+		clear(c.Response().Header())
+		setHeaders(c, a.public)
+		_ = a.pages.refuse(c, &answer) // It fails only if the client has gone.
+	}
 	elapsed := time.Since(begun)
 	a.o.Metrics.Clicked(answer.Outcome, r.Method, elapsed)
 	a.logClick(r, &attempt, answer.Outcome, begun, elapsed, cause)
-	return sent
+	return nil // Every request has been answered, or its client has gone.
 }
 
-// send writes the answer. One that cannot be written as it is, is unavailable.
-func (a *API) send(c echo.Context, path string, answer *gateway.Answer) error {
+// send writes the answer.
+func (a *API) send(c echo.Context, path string, answer *gateway.Answer) (err error) {
+	defer a.recovered(&err)
 	switch answer.Outcome {
 	case gateway.OutcomeRedirected, gateway.OutcomeResumed:
 		a.setGrant(c, path, answer)
@@ -119,11 +128,33 @@ func rawPath(r *http.Request) string {
 	return r.URL.EscapedPath() // the absolute form, RFC 9112 section 3.2.2
 }
 
-// prefetched tells whether a browser asks ahead of its user, who has not decided
-// yet: Sec-Purpose of the Fetch standard.
+// purposes are the headers by which a client says that it loads something ahead of its
+// user, who has not decided yet: Sec-Purpose of the Fetch standard, and what Chromium,
+// Safari and Firefox sent before it.
+var purposes = []struct {
+	header string // in canonical form
+	values []string
+}{
+	{"Sec-Purpose", []string{"prefetch"}},
+	{"Purpose", []string{"prefetch", "preview"}},
+	{"X-Purpose", []string{"prefetch", "preview"}},
+	{"X-Moz", []string{"prefetch"}},
+}
+
+// prefetched tells whether a client loads a link ahead of its user.
 func prefetched(r *http.Request) bool {
-	purpose, _, _ := strings.Cut(r.Header.Get("Sec-Purpose"), ";")
-	return strings.EqualFold(strings.TrimSpace(purpose), "prefetch")
+	for i := range purposes {
+		for _, line := range r.Header[purposes[i].header] {
+			purpose, _, _ := strings.Cut(line, ";")
+			purpose = strings.TrimSpace(purpose)
+			for _, value := range purposes[i].values {
+				if strings.EqualFold(purpose, value) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // redirect sends the recipient to the presigned URL. It is 302 for GET and HEAD

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -238,5 +239,32 @@ func TestKeyFailures(t *testing.T) {
 	}
 	if a := ask(handler, "GET", "/api/v1/links", "", "Authorization", "Bearer "+opsKey); a.status != 200 {
 		t.Errorf("a right key from there: got %d", a.status)
+	}
+}
+
+// TestUnwritableAnswer lets the confirmation page fail to render, and its template panic:
+// the recipient gets the 503 of doubt, with all its headers, and the log says why.
+func TestUnwritableAnswer(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]*template.Template{
+		"an error": template.Must(template.New("page").Parse("<html>{{.NoSuchField}}")),
+		"a panic":  nil,
+	} {
+		b := confirming(t)
+		b.api.pages.confirmation = broken
+		a := ask(b.api.Public(), "GET", "/"+liveToken, "", "Accept", "text/html, application/json;q=0.9")
+		if a.status != 503 || a.header.Get("Retry-After") != "5" || a.header.Get("Set-Cookie") != "" ||
+			!strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(a.body, "Not available now") {
+			t.Errorf("%s: got %d %s: %.200s", name, a.status, a.header, a.body)
+		}
+		if policy := a.header.Get("Content-Security-Policy"); policy != b.api.pages.policy {
+			t.Errorf("%s: the policy is %q", name, policy)
+		}
+		if n := b.count(t, "keyhole_clicks_total{method=GET,outcome=unavailable}"); n != 1 {
+			t.Errorf("%s: %v clicks are counted as unavailable: %v", name, n, b.counters(t))
+		}
+		if !strings.Contains(b.log.String(), `"outcome":"unavailable"`) || !strings.Contains(b.log.String(), `"error":"`) {
+			t.Errorf("%s: the log says %s", name, b.log)
+		}
 	}
 }

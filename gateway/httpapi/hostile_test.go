@@ -160,25 +160,71 @@ func TestRequestsThatMeanTwoThings(t *testing.T) {
 
 func TestPrefetchNeverCounts(t *testing.T) {
 	t.Parallel()
-	tests := map[string]int{
-		"prefetch": 400, "prefetch;prerender": 400, "Prefetch; anonymous-client-ip": 400, " prefetch ": 400,
-		"": 302, "prerender": 302, "navigate": 302, "prefetching": 302,
+	tests := map[[2]string]int{
+		{"Sec-Purpose", "prefetch"}: 400, {"Sec-Purpose", "prefetch;prerender"}: 400,
+		{"Sec-Purpose", "Prefetch; anonymous-client-ip"}: 400, {"Sec-Purpose", " prefetch "}: 400,
+		{"Purpose", "prefetch"}: 400, {"Purpose", "Prefetch"}: 400, {"Purpose", "preview"}: 400,
+		{"X-Purpose", "preview"}: 400, {"X-Purpose", "prefetch"}: 400, {"X-Purpose", ": preview"}: 302,
+		{"X-moz", "prefetch"}: 400,
+		{"Sec-Purpose", ""}:   302, {"Sec-Purpose", "prerender"}: 302, {"Sec-Purpose", "navigate"}: 302, {"Sec-Purpose", "prefetching"}: 302,
+		{"Purpose", ""}: 302, {"Purpose", "download"}: 302, {"X-Purpose", "prefetching"}: 302, {"X-moz", "1"}: 302,
 	}
-	for purpose, status := range tests {
+	for header, status := range tests {
 		for _, method := range []string{"GET", "HEAD"} {
 			b := newBench(t, nil)
-			a := ask(b.api.Public(), method, "/"+liveToken, "", "Sec-Purpose", purpose)
+			a := ask(b.api.Public(), method, "/"+liveToken, "", header[0], header[1])
 			if a.status != status {
-				t.Errorf("%q, %s: got %d, want %d", purpose, method, a.status, status)
+				t.Errorf("%q, %s: got %d, want %d", header, method, a.status, status)
 			}
 			if asked := len(b.redis.attempts); (asked == 1) != (status == 302) {
-				t.Errorf("%q, %s: the store was asked %d times", purpose, method, asked)
+				t.Errorf("%q, %s: the store was asked %d times", header, method, asked)
 			}
 		}
+	}
+	// A second line of the header counts too.
+	if a := ask(newBench(t, nil).api.Public(), "GET", "/"+liveToken, "", "Purpose", "x", "Purpose", "prefetch"); a.status != 400 {
+		t.Errorf("in the second line: got %d", a.status)
 	}
 	// The shape is judged first: nothing is said about what cannot be a token.
 	if a := ask(newBench(t, nil).api.Public(), "GET", "/x", "", "Sec-Purpose", "prefetch"); a.status != 404 {
 		t.Errorf("malformed: got %d", a.status)
+	}
+}
+
+// TestBadRequestSaysWhatIsWrong tells a confirmation in another form from a link that was
+// loaded ahead of time: both are bad_request, each with its own text.
+func TestBadRequestSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	b := confirming(t)
+	const multipart = "--x\r\nContent-Disposition: form-data; name=\"confirm\"\r\n\r\n1\r\n--x--\r\n"
+	form := ask(b.api.Public(), "POST", "/"+liveToken, multipart, "Content-Type", "multipart/form-data; boundary=x", "Accept", "application/json")
+	p := form.problem(t)
+	if form.status != 400 || p.Code != "bad_request" || !strings.Contains(p.Detail, "application/x-www-form-urlencoded") || strings.Contains(p.Detail, "ahead of time") {
+		t.Errorf("a multipart form: %d %s %q", form.status, p.Code, p.Detail)
+	}
+	ahead := ask(b.api.Public(), "GET", "/"+liveToken, "", "Sec-Purpose", "prefetch", "Accept", "application/json")
+	p = ahead.problem(t)
+	if ahead.status != 400 || p.Code != "bad_request" || !strings.Contains(p.Detail, "ahead of time") || strings.Contains(p.Detail, "confirm") {
+		t.Errorf("a prefetch: %d %s %q", ahead.status, p.Code, p.Detail)
+	}
+}
+
+// TestNoCrossOrigin asks as a page of another site does: no answer lets it read the
+// link's answer, so that no page learns where a link leads or fetches an object in the
+// name of its visitor.
+func TestNoCrossOrigin(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS"} {
+		a := ask(b.api.Public(), method, "/"+liveToken, "", "Origin", "https://app.example.com", "Access-Control-Request-Method", "GET")
+		for name := range a.header {
+			if strings.HasPrefix(name, "Access-Control-") || name == "Cross-Origin-Resource-Policy" {
+				t.Errorf("%s: %d with %s", method, a.status, name)
+			}
+		}
+		if method == "OPTIONS" && a.status != 405 {
+			t.Errorf("a preflight: got %d", a.status)
+		}
 	}
 }
 

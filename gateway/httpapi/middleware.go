@@ -25,7 +25,7 @@ const (
 
 // secureHeaders sets what every answer of the operator listener carries.
 func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
-	headers := fixedHeaders("default-src 'none'; frame-ancestors 'none'")
+	headers := fixedHeaders("no-store", "default-src 'none'; frame-ancestors 'none'")
 	return func(c echo.Context) error {
 		setHeaders(c, headers)
 		return next(c)
@@ -40,9 +40,9 @@ type fixedHeader struct {
 }
 
 // fixedHeaders returns what every answer of a listener carries.
-func fixedHeaders(policy string, more ...fixedHeader) []fixedHeader {
+func fixedHeaders(cache, policy string, more ...fixedHeader) []fixedHeader {
 	return append([]fixedHeader{
-		{"Cache-Control", []string{"no-store"}},
+		{"Cache-Control", []string{cache}},
 		{"X-Content-Type-Options", []string{"nosniff"}},
 		{"Referrer-Policy", []string{"no-referrer"}},
 		{"Content-Security-Policy", []string{policy}},
@@ -296,12 +296,14 @@ func (a *API) guessed(c echo.Context, why string) error {
 	return invalidToken(c, why)
 }
 
-// bearer reads the one Authorization header, RFC 6750 section 2.1.
+// bearer reads the one Authorization header, RFC 6750 section 2.1. One or more spaces
+// separate the key from the scheme, RFC 9110 section 11.4.
 func bearer(headers []string) (string, bool) {
 	if len(headers) != 1 {
 		return "", false
 	}
 	scheme, key, ok := strings.Cut(headers[0], " ")
+	key = strings.TrimLeft(key, " ")
 	return key, ok && strings.EqualFold(scheme, "Bearer") && key != ""
 }
 

@@ -29,7 +29,8 @@ var pageStyle string
 // malformed are the same bytes because they are the same slice.
 type pages struct {
 	refused      map[gateway.Outcome]rendered
-	policy       string // the Content-Security-Policy of every refusal
+	prefetch     rendered // of OutcomeBadRequest, for a link that was loaded ahead of time
+	policy       string   // the Content-Security-Policy of every refusal
 	confirmation *template.Template
 }
 
@@ -69,33 +70,43 @@ func newPages() (*pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the pages: %w", err)
 	}
-	page := templates.Lookup("refusal.html")
 	p := &pages{
 		refused: map[gateway.Outcome]rendered{}, policy: policyOf(""),
 		confirmation: templates.Lookup("confirm.html"),
 	}
+	page := templates.Lookup("refusal.html")
 	for outcome, r := range refusals() {
-		var html bytes.Buffer
-		err := page.Execute(&html, refusalView{
-			Language: language, PageTitle: pageTitle,
-			Style: template.CSS(pageStyle), //nolint:gosec // our own embedded file
-			Title: r.title, Text: r.text, Help: r.help,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("render the page for %s: %w", outcome, err)
+		if p.refused[outcome], err = render(page, outcome, r); err != nil {
+			return nil, err
 		}
-		problem := newProblem(r.status, string(outcome), r.text+" "+r.help)
-		problemText, err := json.Marshal(problem)
-		if err != nil {
-			return nil, fmt.Errorf("render the problem for %s: %w", outcome, err)
-		}
-		p.refused[outcome] = rendered{status: r.status, forms: [...]body{
-			formText: newBody("text/plain; charset=utf-8", []byte(r.title+": "+r.text+" "+r.help+"\n")),
-			formHTML: newBody("text/html; charset=utf-8", html.Bytes()),
-			formJSON: newBody(api.ProblemType, append(problemText, '\n')),
-		}}
+	}
+	if p.prefetch, err = render(page, gateway.OutcomeBadRequest, prefetchRefusal()); err != nil {
+		return nil, err
 	}
 	return p, nil
+}
+
+// render renders a refusal in its three forms.
+func render(page *template.Template, outcome gateway.Outcome, r refusal) (rendered, error) {
+	var html bytes.Buffer
+	err := page.Execute(&html, refusalView{
+		Language: language, PageTitle: pageTitle,
+		Style: template.CSS(pageStyle), //nolint:gosec // our own embedded file
+		Title: r.title, Text: r.text, Help: r.help,
+	})
+	if err != nil {
+		return rendered{}, fmt.Errorf("render the page for %s: %w", outcome, err)
+	}
+	problem := newProblem(r.status, string(outcome), r.text+" "+r.help)
+	problemText, err := json.Marshal(problem)
+	if err != nil {
+		return rendered{}, fmt.Errorf("render the problem for %s: %w", outcome, err)
+	}
+	return rendered{status: r.status, forms: [...]body{
+		formText: newBody("text/plain; charset=utf-8", []byte(r.title+": "+r.text+" "+r.help+"\n")),
+		formHTML: newBody("text/html; charset=utf-8", html.Bytes()),
+		formJSON: newBody(api.ProblemType, append(problemText, '\n')),
+	}}, nil
 }
 
 // policyOf returns a Content-Security-Policy: the page's one style is allowed by
@@ -115,6 +126,9 @@ func policyOf(origin string) string {
 // accepts.
 func (p *pages) refuse(c echo.Context, answer *gateway.Answer) error {
 	r := p.refused[answer.Outcome]
+	if answer.Outcome == gateway.OutcomeBadRequest && prefetched(c.Request()) {
+		r = p.prefetch
+	}
 	b := &r.forms[accepted(c.Request().Header["Accept"])]
 	setHeaders(c, b.headers)
 	h := c.Response().Header()

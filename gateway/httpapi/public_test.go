@@ -42,7 +42,7 @@ func publicStatus() map[gateway.Outcome]int {
 func wantPublicHeaders(t *testing.T, what string, h http.Header) {
 	t.Helper()
 	for name, want := range map[string]string{
-		"Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+		"Cache-Control": "no-store, no-transform", "Referrer-Policy": "no-referrer",
 		"X-Robots-Tag": "noindex, nofollow", "X-Content-Type-Options": "nosniff",
 	} {
 		if got := h[name]; len(got) != 1 || got[0] != want {

@@ -92,7 +92,8 @@ func New(o Options) (*API, error) {
 	a := &API{
 		empty: []fixedHeader{{"Content-Length", []string{"0"}}},
 		o:     o, pages: pages, secure: strings.HasPrefix(o.PublicURL, "https://"),
-		public:     fixedHeaders(pages.policy, fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
+		// no-transform: Cloudflare, for one, otherwise rewrites addresses in pages.
+		public:     fixedHeaders("no-store, no-transform", pages.policy, fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
 		rates:      &rates{limit: o.RequestsPerMinute, now: time.Now},
 		keyGuesses: gateway.NewGuesses(gateway.MaxKeyFailures, time.Now),
 	}
