@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,30 +129,22 @@ func rawPath(r *http.Request) string {
 	return r.URL.EscapedPath() // the absolute form, RFC 9112 section 3.2.2
 }
 
-// purposes are the headers by which a client says that it loads something ahead of its
-// user, who has not decided yet: Sec-Purpose of the Fetch standard, and what Chromium,
-// Safari and Firefox sent before it.
-var purposes = []struct {
-	header string // in canonical form
-	values []string
-}{
-	{"Sec-Purpose", []string{"prefetch"}},
-	{"Purpose", []string{"prefetch", "preview"}},
-	{"X-Purpose", []string{"prefetch", "preview"}},
-	{"X-Moz", []string{"prefetch"}},
+// prefetched tells whether a client loads a link ahead of its user, who has not decided
+// yet. It says so by Sec-Purpose of the Fetch standard, or by one of the headers that
+// Chromium, Safari and Firefox sent before that.
+func prefetched(r *http.Request) bool {
+	h := r.Header
+	return purposeIs(h["Sec-Purpose"], "prefetch") || purposeIs(h["X-Moz"], "prefetch") ||
+		purposeIs(h["Purpose"], "prefetch", "preview") || purposeIs(h["X-Purpose"], "prefetch", "preview")
 }
 
-// prefetched tells whether a client loads a link ahead of its user.
-func prefetched(r *http.Request) bool {
-	for i := range purposes {
-		for _, line := range r.Header[purposes[i].header] {
-			purpose, _, _ := strings.Cut(line, ";")
-			purpose = strings.TrimSpace(purpose)
-			for _, value := range purposes[i].values {
-				if strings.EqualFold(purpose, value) {
-					return true
-				}
-			}
+// purposeIs tells whether a line of a header names one of the purposes.
+func purposeIs(lines []string, purposes ...string) bool {
+	for _, line := range lines {
+		named, _, _ := strings.Cut(line, ";")
+		named = strings.TrimSpace(named)
+		if slices.ContainsFunc(purposes, func(p string) bool { return strings.EqualFold(p, named) }) {
+			return true
 		}
 	}
 	return false

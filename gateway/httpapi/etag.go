@@ -25,10 +25,6 @@ func etagOf(link *gateway.Link) string { return `"` + hex.EncodeToString([]byte(
 // entityTag is a tag, strong or weak, without commas in it: ours have none.
 var entityTag = regexp.MustCompile(`^(?:W/)?"([^",]*)"$`)
 
-// encodingSuffixes are what Apache's mod_deflate and mod_brotli append to the ETag of an
-// answer that they compress.
-var encodingSuffixes = []string{"-gzip", "-br"}
-
 // ifMatch reads the revisions that a change asks for, RFC 9110 section 13.1.1, nil
 // for any. A tag that is not ours is a revision that no link has. A proxy that compresses
 // answers makes their ETags weak or appends a suffix; such a tag still names the same
@@ -49,13 +45,7 @@ func ifMatch(r *http.Request) ([]string, error) {
 		if match == nil {
 			return nil, gateway.Errorf(gateway.CodeBadRequest, "If-Match is a list of ETags, each in double quotes, or *")
 		}
-		name := match[1]
-		for _, suffix := range encodingSuffixes {
-			if short, ok := strings.CutSuffix(name, suffix); ok {
-				name = short
-				break
-			}
-		}
+		name := unencoded(match[1])
 		revision, err := hex.DecodeString(name)
 		if err != nil || name != hex.EncodeToString(revision) {
 			revision = []byte(tag)
@@ -63,4 +53,13 @@ func ifMatch(r *http.Request) ([]string, error) {
 		revisions = append(revisions, string(revision))
 	}
 	return revisions, nil
+}
+
+// unencoded cuts what Apache's mod_deflate or mod_brotli appends to the ETag of an
+// answer that it compresses.
+func unencoded(name string) string {
+	if short, ok := strings.CutSuffix(name, "-gzip"); ok {
+		return short
+	}
+	return strings.TrimSuffix(name, "-br")
 }
