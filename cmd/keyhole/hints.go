@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,25 +53,55 @@ func hintForFlag(cmd *cobra.Command, what string) string {
 	return see
 }
 
+// unwrapped removes blanks, quotes and brackets around an argument: some shells pass
+// quotes on, and mail programs and documents add them.
+func unwrapped(arg string) string {
+	arg = strings.TrimSpace(arg)
+	for _, pair := range []string{`""`, "''", "``", "“”", "„“", "‘’", "«»", "<>"} {
+		quotes := []rune(pair)
+		inner, opened := strings.CutPrefix(arg, string(quotes[0]))
+		if inner, closed := strings.CutSuffix(inner, string(quotes[1])); opened && closed {
+			return strings.TrimSpace(inner)
+		}
+	}
+	return arg
+}
+
+// localFile tells whether an argument is written like a file of this machine.
+func localFile(arg string) bool {
+	for _, prefix := range []string{"./", "../", "~", "file:"} {
+		if strings.HasPrefix(arg, prefix) {
+			return true
+		}
+	}
+	return strings.Contains(arg, `\`) // of Windows; a key may have one, behind s3://
+}
+
+// bucketName is what a bucket can be named, by any S3-compatible storage.
+var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$`)
+
 // asS3 writes what names no object, or no bucket, as s3:// has it, as far as that
 // can be told; "" otherwise. Nothing that signs a URL is in it.
 func asS3(arg string) string {
 	scheme, rest, _ := strings.Cut(arg, ":")
+	meant := ""
 	switch strings.ToLower(scheme) {
 	case "http", "https":
-		return s3OfURL(arg)
-	case "s3":
-		return "s3://" + strings.TrimLeft(rest, "/")
+		meant = s3OfURL(arg)
+	case "s3", "s3a", "s3n": // Hadoop names S3 by the last two.
+		meant = "s3://" + strings.TrimLeft(rest, "/")
 	case "arn":
 		_, name, _ := strings.Cut(rest, ":::") // arn:aws:s3:::BUCKET/KEY has neither region nor account
-		rest = name
+		meant = "s3://" + name
 	default:
-		rest = strings.TrimLeft(arg, "/")
+		if !strings.Contains(arg, "://") { // another store's
+			meant = "s3://" + strings.TrimLeft(arg, "/")
+		}
 	}
-	if rest == "" {
+	if bucket, _ := splitS3(meant); !bucketName.MatchString(bucket) {
 		return ""
 	}
-	return "s3://" + rest
+	return meant
 }
 
 // s3OfURL is the object of a URL of S3: https://BUCKET.s3.REGION.amazonaws.com/KEY
@@ -97,15 +129,21 @@ func s3OfURL(arg string) string {
 // notS3 refuses an argument that should name an object, or a bucket. A URL is not
 // repeated: it may be signed, or hold a token.
 func notS3(arg, what, form string) error {
-	problem := fmt.Sprintf("%q is not %s", arg, what)
-	meant := asS3(arg)
+	plain := unwrapped(arg)
 	switch {
-	case slices.ContainsFunc(strings.Split(arg, "/"), gateway.ValidToken):
+	case slices.ContainsFunc(strings.Split(plain, "/"), gateway.ValidToken):
 		return usage("a link is not "+what, "write it as "+form+"; keyhole show says which object a link is of")
-	case strings.Contains(arg, "://") && !strings.HasPrefix(arg, "s3://"):
-		problem = "a URL is not " + what
+	case strings.Contains(plain, "://") && !strings.HasPrefix(plain, "s3://"):
+		arg = "a URL"
+	default:
+		arg = strconv.Quote(arg)
 	}
-	if bucket, key := splitS3(meant); bucket == "" || key == "" && strings.Contains(form, "KEY") || meant == arg {
+	problem, meant := arg+" is not "+what, asS3(plain)
+	bucket, key := splitS3(meant)
+	switch {
+	case !strings.HasPrefix(plain, "s3://") && localFile(plain):
+		return usage(problem, "that looks like a file on this machine; upload it to a bucket first, and write it as "+form)
+	case bucket == "", key == "" && strings.Contains(form, "KEY"), "\""+meant+"\"" == arg:
 		return usage(problem, "write it as "+form)
 	}
 	return usage(problem, "did you mean "+shellWord(meant)+"?")

@@ -14,6 +14,7 @@ func TestNotS3(t *testing.T) {
 	t.Parallel()
 	const form = "write it as s3://BUCKET/KEY"
 	const link = form + "; keyhole show says which object a link is of"
+	const local = "that looks like a file on this machine; upload it to a bucket first, and " + form
 	for arg, want := range map[string][2]string{
 		"reports/a.pdf":                         {`"reports/a.pdf" is not an object`, "did you mean s3://reports/a.pdf?"},
 		"/reports/a.pdf":                        {`"/reports/a.pdf" is not an object`, "did you mean s3://reports/a.pdf?"},
@@ -35,7 +36,26 @@ func TestNotS3(t *testing.T) {
 		"https://s3.eu-west-1.amazonaws.com/reports/a":                                                         {"a URL is not an object", "did you mean s3://reports/a?"},
 		"https://eu-central-1.console.aws.amazon.com/s3/object/reports?region=eu-central-1&prefix=2026/q3.csv": {"a URL is not an object", "did you mean s3://reports/2026/q3.csv?"},
 		"https://s3.console.aws.amazon.com/s3/buckets/reports":                                                 {"a URL is not an object", form},
-		"https://reports.s3.evil.com/a":                                                                        {"a URL is not an object", form},
+		"./q3.pdf":                                        {`"./q3.pdf" is not an object`, local},
+		"../reports/q3.pdf":                               {`"../reports/q3.pdf" is not an object`, local},
+		"~/q3.pdf":                                        {`"~/q3.pdf" is not an object`, local},
+		`C:\Users\me\q3.pdf`:                              {`"C:\\Users\\me\\q3.pdf" is not an object`, local},
+		`reports\q3.pdf`:                                  {`"reports\\q3.pdf" is not an object`, local},
+		"file:///home/me/q3.pdf":                          {"a URL is not an object", local},
+		"s3a://reports/2026/q3.pdf":                       {"a URL is not an object", "did you mean s3://reports/2026/q3.pdf?"},
+		"S3N://reports/q3.pdf":                            {"a URL is not an object", "did you mean s3://reports/q3.pdf?"},
+		"gs://reports/q3.pdf":                             {"a URL is not an object", form},
+		"az://reports/q3.pdf":                             {"a URL is not an object", form},
+		`"s3://reports/a b.pdf"`:                          {`"\"s3://reports/a b.pdf\"" is not an object`, "did you mean 's3://reports/a b.pdf'?"},
+		"'s3://reports/q3.pdf'":                           {`"'s3://reports/q3.pdf'" is not an object`, "did you mean s3://reports/q3.pdf?"},
+		"“s3://reports/q3.pdf”":                           {`"“s3://reports/q3.pdf”" is not an object`, "did you mean s3://reports/q3.pdf?"},
+		" s3://reports/q3.pdf ":                           {`" s3://reports/q3.pdf " is not an object`, "did you mean s3://reports/q3.pdf?"},
+		"'reports/q3.pdf'":                                {`"'reports/q3.pdf'" is not an object`, "did you mean s3://reports/q3.pdf?"},
+		"<https://s3.test/r/a?X-Amz-Signature=c>":         {"a URL is not an object", "did you mean s3://r/a?"},
+		"'https://dl.example.com/gL7GirLNfjRUvzM7663PyG'": {"a link is not an object", link},
+		"'dl.example.com/gL7GirLNfjRUvzM7663PyG'":         {"a link is not an object", link},
+		"a b/c":                         {`"a b/c" is not an object`, form}, // No bucket has a blank.
+		"https://reports.s3.evil.com/a": {"a URL is not an object", form},
 	} {
 		_, _, err := parseObject(arg)
 		refused, ok := err.(*hinted) //nolint:errorlint // It is what parseObject itself returns.
