@@ -135,7 +135,7 @@ func (b *browsing) full() bool { return len(b.page.Folders)+len(b.page.Objects) 
 
 // fill takes entries from position on until the page is full or the budget is
 // spent. It returns the position to go on from, empty at the end: of folders the
-// storage's token, of a search, which stops at any key, the key.
+// storage's token, of a search see takeMatches.
 func (b *browsing) fill(ctx context.Context, position string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, browseBudget*b.storage.Timeout)
 	defer cancel()
@@ -181,11 +181,21 @@ func (b *browsing) takeFolders(ctx context.Context, token string) (string, error
 	return listed.Token, nil
 }
 
-// takeMatches looks through as many keys as S3 lists at once.
-func (b *browsing) takeMatches(ctx context.Context, after string) (string, error) {
-	listed, err := b.storage.Objects.List(ctx, KeyQuery{
-		Bucket: b.query.Bucket, Prefix: b.query.Prefix, After: after, Limit: maxKeys,
-	})
+// tokenMark begins the position of a search that is a storage's token. No key that a
+// listing returns begins with it, because it is not UTF-8.
+const tokenMark = "\xff"
+
+// takeMatches looks through as many keys as S3 lists at once. The position is the last
+// key of a full page of matches, or else the storage's token: a page may end in keys
+// that are not UTF-8, or hold no others, and listings leave those out.
+func (b *browsing) takeMatches(ctx context.Context, position string) (string, error) {
+	q := KeyQuery{Bucket: b.query.Bucket, Prefix: b.query.Prefix, Limit: maxKeys}
+	if token, ok := strings.CutPrefix(position, tokenMark); ok {
+		q.Token = token
+	} else {
+		q.After = position
+	}
+	listed, err := b.storage.Objects.List(ctx, q)
 	if err != nil {
 		return "", err
 	}
@@ -200,10 +210,10 @@ func (b *browsing) takeMatches(ctx context.Context, after string) (string, error
 			return entry.Key, nil
 		}
 	}
-	if listed.Token == "" || len(listed.Objects) == 0 {
+	if listed.Token == "" {
 		return "", nil
 	}
-	return listed.Objects[len(listed.Objects)-1].Key, nil
+	return tokenMark + listed.Token, nil
 }
 
 // folded writes text so that a search finds it in upper and lower case, and with

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -166,6 +167,41 @@ func TestObjectsBudget(t *testing.T) {
 	}
 	if !slices.Equal(found, []string{"needle"}) {
 		t.Errorf("found %q", found)
+	}
+}
+
+// TestSearchBeyondUnusableKeys searches a bucket whose first pages hold only keys that
+// are not UTF-8, which a listing leaves out: the search goes on behind them, also if a
+// page of results ends there.
+func TestSearchBeyondUnusableKeys(t *testing.T) {
+	t.Parallel()
+	for _, unusable := range []int{1, browseBudget, 2*browseBudget + 1} {
+		f := newFixture(t, nil)
+		f.objects.list = func(q KeyQuery) KeyPage {
+			page := 0
+			if q.Token != "" {
+				page, _ = strconv.Atoi(q.Token)
+			}
+			if page < unusable {
+				return KeyPage{Token: strconv.Itoa(page + 1)}
+			}
+			return KeyPage{Objects: []ObjectEntry{{Key: "needle 1"}, {Key: "needle 2"}}}
+		}
+		q := ObjectsQuery{Bucket: "exports", Search: "needle", Limit: 50}
+		var found []string
+		for range unusable + 2 {
+			got, err := f.service.Objects(t.Context(), everything(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, got.names()...)
+			if q.Cursor = got.Next; q.Cursor == "" {
+				break
+			}
+		}
+		if !slices.Equal(found, []string{"needle 1", "needle 2"}) || q.Cursor != "" {
+			t.Errorf("behind %d pages: found %q, next %q", unusable, found, q.Cursor)
+		}
 	}
 }
 
