@@ -33,6 +33,7 @@ type storage struct {
 	clock       *signer.Clock
 	credentials *exchangeable
 	roots       *x509.CertPool // of ca_file; nil: the system's
+	logged      lastState      // the health that the log has
 }
 
 // openStorages makes the storages of the configuration. No storage is asked
@@ -144,14 +145,29 @@ func (s *storage) watch(ctx context.Context, log *slog.Logger) {
 	ticker := time.NewTicker(storageCheck)
 	defer ticker.Stop()
 	for {
-		if err := s.objects.Check(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("storage is in trouble", "storage", s.name, "health", s.objects.Health(), "error", err)
-		}
+		s.check(ctx, log)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
+	}
+}
+
+// check asks the storage once, and logs its health if that has changed: a refusal may be
+// permanent and harmless, where the credentials are for objects only.
+func (s *storage) check(ctx context.Context, log *slog.Logger) {
+	err := s.objects.Check(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	health := s.objects.Health()
+	switch before, changed := s.logged.change(string(health)); {
+	case !changed:
+	case err != nil:
+		log.Warn("storage check failed", "storage", s.name, "health", health, "error", err)
+	case before != "":
+		log.Info("storage check passes again", "storage", s.name, "health", health)
 	}
 }
 

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keyhole/config"
+	"keyhole/gateway"
+)
+
+// TestOutageIsLoggedOnce probes the readiness while Redis is away: the log says so when
+// it begins and when it ends, and not at each probe.
+func TestOutageIsLoggedOnce(t *testing.T) {
+	in := install(t, "appendonly yes")
+	g := in.start()
+	in.redis.Kill(t)
+	const failed, passed = `"readiness probe failed"`, `"readiness probe passes again"`
+	count := func(text string) int { return strings.Count(g.process.output.String(), text) }
+	for range 5 {
+		if r, err := g.client.Ready(t.Context()); err != nil || r.Ready {
+			t.Fatalf("without Redis: %+v, %v", r, err)
+		}
+	}
+	in.redis.Start(t)
+	eventually(t, "the service to be ready", func() error {
+		if r, err := g.client.Ready(t.Context()); err != nil || !r.Ready {
+			return fmt.Errorf("%+v, %w", r, errors.Join(err, g.process.exited()))
+		}
+		return nil
+	})
+	for range 3 {
+		if _, err := g.client.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the log to say that it is ready", func() error {
+		if count(passed) == 0 {
+			return errors.New(g.process.output.tail(1 << 10))
+		}
+		return nil
+	})
+	if count(failed) != 1 || count(passed) != 1 {
+		t.Errorf("the log says %d times that it is not ready and %d times that it is again: %s", count(failed), count(passed), g.process.output.String())
+	}
+}
+
+// TestStorageTroubleIsLoggedOnce checks a storage that denies a bucket, does not answer
+// and is in order again: the log has each change, and no repetition.
+func TestStorageTroubleIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	var status atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(int(status.Load()))
+	}))
+	t.Cleanup(server.Close)
+	metrics := gateway.NewMetrics(prometheus.NewRegistry(), gateway.MetricsOptions{Storages: []string{"main"}})
+	s, err := openStorage(t.Context(), &config.Storage{
+		Name: "main", Endpoint: server.URL, Region: "us-east-1", PathStyle: true, Buckets: []string{"reports"},
+		AccessKeyID: "id", SecretAccessKey: config.NewSecret("secret"), Timeout: 5 * time.Second,
+	}, metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&text, nil))
+	var said []string
+	for _, code := range []int{200, 403, 403, 403, 503, 503, 403, 200, 200} {
+		status.Store(int64(code))
+		text.Reset()
+		s.check(t.Context(), log)
+		if text.Len() > 0 {
+			level, rest, _ := strings.Cut(text.String()[strings.Index(text.String(), "level="):], " ")
+			_, health, _ := strings.Cut(rest, "health=")
+			health, _, _ = strings.Cut(strings.TrimSpace(health), " ")
+			said = append(said, fmt.Sprint(code, " ", level, " ", health))
+		}
+	}
+	want := "403 level=WARN denied, 503 level=WARN unavailable, 403 level=WARN denied, 200 level=INFO ok"
+	if got := strings.Join(said, ", "); got != want {
+		t.Errorf("the log says %s\nwant %s", got, want)
+	}
+}
