@@ -7,8 +7,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,11 +114,11 @@ func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error
 	return link, err
 }
 
-// labelTexts returns all that labels say.
+// labelTexts returns the names and values of labels, in the order of the names.
 func labelTexts(labels map[string]string) []string {
 	var texts []string
-	for name, value := range labels {
-		texts = append(texts, name, value)
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		texts = append(texts, name, labels[name])
 	}
 	return texts
 }

@@ -377,3 +377,19 @@ func TestAnswerThatDoesNotCome(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestFirstLabelThatIsNotUTF8 names the same label each time.
+func TestFirstLabelThatIsNotUTF8(t *testing.T) {
+	t.Parallel()
+	c, err := New("http://127.0.0.1:1", "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]string{"a": "fine", "b": "\xff1", "c": "\xff2", "d": "\xff3", "e": "\xff4"}
+	for range 50 {
+		_, err := c.Issue(t.Context(), api.IssueRequest{Labels: labels})
+		if !errors.Is(err, ErrNotUTF8) || !strings.Contains(err.Error(), `"\xff1"`) {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
