@@ -68,9 +68,14 @@ func asking(world *surroundings, operator *operatorFlags, ask func(context.Conte
 		ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
 		defer cancel()
 		offered, directive := ask(ctx, c, typed)
-		fit := slices.DeleteFunc(slices.Clone(offered), unfitForPrompt(world.getenv(completionVariable) != ""))
+		escaped := world.getenv(completionVariable) != ""
+		fit := slices.DeleteFunc(slices.Clone(offered), unfitForPrompt(escaped))
 		if omitted := len(offered) - len(fit); omitted > 0 {
-			fit = cobra.AppendActiveHelp(fit, fmt.Sprintf("%d more cannot be completed: the names have characters that are not safe here", omitted))
+			why := "the names have characters that a terminal cannot show"
+			if !escaped {
+				why = "generate the completion script again, this one is of an earlier version"
+			}
+			fit = cobra.AppendActiveHelp(fit, fmt.Sprintf("%d not offered: %s", omitted, why))
 		}
 		return fit, directive
 	}

@@ -137,13 +137,13 @@ func TestOddKeysInShells(t *testing.T) {
 // they are offered no key that a shell would obey, and are told so.
 func TestOldCompletionScripts(t *testing.T) {
 	in := install(t)
-	for _, key := range []string{"a(1)", "a`id`", "a-plain"} {
+	for _, key := range []string{"a(1)", "a`id`", "a-plain", "a\u202e"} {
 		in.put(t, key, []byte("x"))
 	}
 	g := in.start()
 	for variable, want := range map[string]string{
-		"":                              "s3://reports/a-plain\n_activeHelp_ 2 more cannot be completed: the names have characters that are not safe here\n",
-		completionVariable + "=escaped": "s3://reports/a(1)\ns3://reports/a-plain\ns3://reports/a`id`\n",
+		"":                              "s3://reports/a-plain\n_activeHelp_ 3 not offered: generate the completion script again, this one is of an earlier version\n",
+		completionVariable + "=escaped": "s3://reports/a(1)\ns3://reports/a-plain\ns3://reports/a`id`\n_activeHelp_ 1 not offered: the names have characters that a terminal cannot show\n",
 	} {
 		command := exec.CommandContext(t.Context(), binary, "__complete", "share", "s3://reports/a")
 		command.Env = append(os.Environ(), "KEYHOLE_OPERATOR_URL="+g.operator, "KEYHOLE_KEY="+in.key, variable)

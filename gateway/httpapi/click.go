@@ -142,7 +142,7 @@ func prefetched(r *http.Request) bool {
 func purposeIs(lines []string, purposes ...string) bool {
 	for _, line := range lines {
 		named, _, _ := strings.Cut(line, ";")
-		named = strings.TrimSpace(named)
+		named = strings.Trim(named, ": \t") // Old versions of Safari sent ": preview".
 		if slices.ContainsFunc(purposes, func(p string) bool { return strings.EqualFold(p, named) }) {
 			return true
 		}

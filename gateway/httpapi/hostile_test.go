@@ -164,7 +164,7 @@ func TestPrefetchNeverCounts(t *testing.T) {
 		{"Sec-Purpose", "prefetch"}: 400, {"Sec-Purpose", "prefetch;prerender"}: 400,
 		{"Sec-Purpose", "Prefetch; anonymous-client-ip"}: 400, {"Sec-Purpose", " prefetch "}: 400,
 		{"Purpose", "prefetch"}: 400, {"Purpose", "Prefetch"}: 400, {"Purpose", "preview"}: 400,
-		{"X-Purpose", "preview"}: 400, {"X-Purpose", "prefetch"}: 400, {"X-Purpose", ": preview"}: 302,
+		{"X-Purpose", "preview"}: 400, {"X-Purpose", "prefetch"}: 400, {"X-Purpose", ": preview"}: 400,
 		{"X-moz", "prefetch"}: 400,
 		{"Sec-Purpose", ""}:   302, {"Sec-Purpose", "prerender"}: 302, {"Sec-Purpose", "navigate"}: 302, {"Sec-Purpose", "prefetching"}: 302,
 		{"Purpose", ""}: 302, {"Purpose", "download"}: 302, {"X-Purpose", "prefetching"}: 302, {"X-moz", "1"}: 302,
