@@ -200,7 +200,7 @@ func TestRecords(t *testing.T) {
 		}
 		equal(t, "in a listing", []bool{in(link.ID), in(other.ID)}, []bool{false, true})
 		node.MustDo(t, "DEL", permission(link.ID))
-		_, err := click(link.ID, "GET")
+		_, err = click(link.ID, "GET")
 		unavailable(t, "click", err)
 	})
 }
