@@ -22,6 +22,9 @@ type Answer struct {
 	Grant    string
 	GrantAge time.Duration
 	Wait     time.Duration // how long OutcomeRateLimited lasts
+	// Repeated says that so many like it came from this address within a minute that
+	// nothing more is recorded or logged of them.
+	Repeated bool
 }
 
 // Page is what a confirmation page shows and sends.
@@ -39,7 +42,7 @@ type Page struct {
 // alone: the Outcome says everything that the recipient may know.
 func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	if wait := s.misses.Wait(a.Client); wait > 0 {
-		return Answer{Outcome: OutcomeRateLimited, Wait: wait}, nil
+		return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}, nil
 	}
 	begun := s.now()
 	admission, err := s.clicks.Admit(ctx, a)
@@ -63,7 +66,7 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 		// The guesses that came before the limit was reached are all under way now.
 		// Only those within the limit are told that there is no such link.
 		if wait := s.misses.Failed(a.Client); wait > 0 {
-			return Answer{Outcome: OutcomeRateLimited, Wait: wait}, nil
+			return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}, nil
 		}
 		return Answer{Outcome: OutcomeNotFound}, nil
 	case "":
@@ -75,9 +78,10 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	return s.refuse(ctx, a, admission.Outcome), nil
 }
 
-// page answers with the confirmation page. A HEAD leaves no event.
+// page answers with the confirmation page. A HEAD leaves no event, and neither do
+// more pages within a minute than refusals would.
 func (s *Service) page(ctx context.Context, a Attempt, admission *Admission) (Answer, error) {
-	if a.Method != http.MethodHead {
+	if a.Method != http.MethodHead && s.refusals.failed(linkAndAddress(a.ID, a.Client)) == 0 {
 		s.note(ctx, a, EventPage, OutcomePage)
 	}
 	page, err := s.pageOf(admission)
@@ -287,20 +291,43 @@ func outcomeOf(cause error) Outcome {
 	return OutcomeUnavailable
 }
 
-// fail answers a click that was counted and then could not be served, and notes
-// so beside its count.
+// fail answers a click that was admitted and then could not be served, and notes
+// so beside its count. A HEAD, which counts nothing, leaves no event, and neither do
+// more failures within a minute than refusals would.
 func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
 	outcome := outcomeOf(cause)
-	s.note(ctx, a, EventFailed, outcome)
+	if a.Method != http.MethodHead && s.refusals.failed(linkAndAddress(a.ID, a.Client)) == 0 {
+		s.note(ctx, a, EventFailed, outcome)
+	}
 	return Answer{Outcome: outcome}
 }
 
-// refuse answers a click of which nothing was counted. A HEAD leaves no event.
+// refuse answers a click of which nothing was counted. A HEAD leaves no event. Of one
+// link and address maxRefusals within a minute are recorded: whoever has a link, or
+// had one, must not fill the audit and the log with it. Then the refusal of a link that
+// cannot be used is replaced by OutcomeRateLimited; a link that can be used is answered
+// as before, because others may share the address.
 func (s *Service) refuse(ctx context.Context, a Attempt, outcome Outcome) Answer {
+	if wait := s.refusals.failed(linkAndAddress(a.ID, a.Client)); wait > 0 {
+		if usable(outcome) {
+			return Answer{Outcome: outcome, Repeated: true}
+		}
+		return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}
+	}
 	if a.Method != http.MethodHead {
 		s.note(ctx, a, EventRefused, outcome)
 	}
 	return Answer{Outcome: outcome}
+}
+
+// usable tells whether a refused link could be used by another request: what was wrong
+// is the request, or the service.
+func usable(outcome Outcome) bool {
+	switch outcome {
+	case OutcomeConfirmationRequired, OutcomeWrongPassphrase, OutcomeBadRequest, OutcomeRateLimited, OutcomeUnavailable:
+		return true
+	}
+	return false
 }
 
 // note appends an event to the link's. The recipient has waited long enough: it

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,5 +239,73 @@ func TestClickThatWaits(t *testing.T) {
 				t.Errorf("signed %+v", f.signer.requests)
 			}
 		})
+	}
+}
+
+// TestRepeatedRefusals lets one address be refused a link over and over: so many are
+// noted as the limit allows, whatever comes at the same time, and the rest is answered
+// with rate_limited. Another address, another link and a link that works again are not
+// concerned.
+func TestRepeatedRefusals(t *testing.T) {
+	t.Parallel()
+	const clicks = 300
+	f := newFixture(t, nil)
+	f.clicks.admission = admitted(Permission{})
+	f.clicks.admission.Outcome = OutcomeRevoked
+	here, there := netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("192.0.2.10")
+	a := Attempt{ID: IDOf("a"), Method: http.MethodGet, Client: here}
+	var clicking sync.WaitGroup
+	var refused, limited atomic.Int64
+	for range clicks {
+		clicking.Go(func() {
+			switch answer, _ := f.service.Click(t.Context(), a); {
+			case answer.Outcome == OutcomeRevoked && !answer.Repeated:
+				refused.Add(1)
+			case answer.Outcome == OutcomeRateLimited && answer.Repeated && answer.Wait > 0:
+				limited.Add(1)
+			}
+		})
+	}
+	clicking.Wait()
+	f.service.Wait()
+	if refused.Load() != maxRefusals || limited.Load() != clicks-maxRefusals || len(f.clicks.noted) != maxRefusals {
+		t.Errorf("%d refused, %d limited, %d noted", refused.Load(), limited.Load(), len(f.clicks.noted))
+	}
+	for name, other := range map[string]Attempt{
+		"another address": {ID: a.ID, Method: http.MethodGet, Client: there},
+		"another link":    {ID: IDOf("b"), Method: http.MethodGet, Client: here},
+	} {
+		if answer, _ := f.service.Click(t.Context(), other); answer.Outcome != OutcomeRevoked {
+			t.Errorf("%s: %s", name, answer.Outcome)
+		}
+	}
+	f.clicks.admission.Outcome = OutcomeRedirected
+	if answer, err := f.service.Click(t.Context(), a); answer.Outcome != OutcomeRedirected {
+		t.Errorf("the link is valid, and was answered %s, %v", answer.Outcome, err)
+	}
+	f.now = f.now.Add(2 * time.Minute)
+	f.clicks.admission.Outcome = OutcomeRevoked
+	if answer, _ := f.service.Click(t.Context(), a); answer.Outcome != OutcomeRevoked {
+		t.Errorf("two minutes later: %s", answer.Outcome)
+	}
+}
+
+// TestRepeatedPages shows the page of a link, or asks for confirmation, more often
+// than is noted: everybody is answered as before.
+func TestRepeatedPages(t *testing.T) {
+	t.Parallel()
+	for _, outcome := range []Outcome{OutcomePage, OutcomeConfirmationRequired} {
+		f, a := confirmed(t)
+		f.clicks.admission.Outcome = outcome
+		for range maxRefusals + 20 {
+			answer, err := f.service.Click(t.Context(), Attempt{ID: a.ID, Method: http.MethodGet, Client: a.Client})
+			if answer.Outcome != outcome || err != nil {
+				t.Fatalf("%s: got %s, %v", outcome, answer.Outcome, err)
+			}
+		}
+		f.service.Wait()
+		if len(f.clicks.noted) != maxRefusals {
+			t.Errorf("%s: %d noted", outcome, len(f.clicks.noted))
+		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 const (
 	guessWindow = time.Minute
 	maxMisses   = 60
+	// maxRefusals is for refusals of one link.
+	maxRefusals = 60
 	// MaxKeyFailures is for operator keys.
 	MaxKeyFailures = 30
 )
@@ -129,10 +131,26 @@ func NewGuesses(limit int, now func() time.Time) *Guesses {
 	return &Guesses{limit: uint64(limit), now: now, made: now(), seed: maphash.MakeSeed()}
 }
 
-// cellsOf returns the cell of an address in each row.
-func (g *Guesses) cellsOf(addr netip.Addr) (cells [guessRows]*atomic.Uint64) {
+// subject is what failures are counted of: an address, or an address and a link.
+type subject [32]byte
+
+// addressOf returns an address as a subject.
+func addressOf(addr netip.Addr) (s subject) {
 	raw := netOf(addr).As16()
-	hash := maphash.Bytes(g.seed, raw[:])
+	copy(s[:], raw[:])
+	return s
+}
+
+// linkAndAddress returns a link together with an address as a subject.
+func linkAndAddress(id ID, addr netip.Addr) subject {
+	s := addressOf(addr)
+	copy(s[len(s)/2:], id[:])
+	return s
+}
+
+// cellsOf returns the cell of a subject in each row.
+func (g *Guesses) cellsOf(s subject) (cells [guessRows]*atomic.Uint64) {
+	hash := maphash.Bytes(g.seed, s[:])
 	for row := range cells {
 		cells[row] = &g.cells[row][hash%guessCells]
 		hash /= guessCells
@@ -149,7 +167,7 @@ func (g *Guesses) slot() (uint64, time.Duration) {
 // Wait returns how long an address must wait because it has reached the limit, 0 if it
 // has not.
 func (g *Guesses) Wait(addr netip.Addr) time.Duration {
-	cells := g.cellsOf(addr)
+	cells := g.cellsOf(addressOf(addr))
 	for _, cell := range cells {
 		if guessCell(cell.Load()).total() < g.limit {
 			return 0 // Whatever the time is.
@@ -176,8 +194,11 @@ func (g *Guesses) waitAt(cells *[guessRows]*atomic.Uint64, slot uint64, since ti
 // the limit, Failed counts nothing and returns how long it must wait. The caller
 // answers with the failure only if that is 0: then no more than the limit are
 // answered, even if all of them happen at the same time.
-func (g *Guesses) Failed(addr netip.Addr) time.Duration {
-	cells := g.cellsOf(addr)
+func (g *Guesses) Failed(addr netip.Addr) time.Duration { return g.failed(addressOf(addr)) }
+
+// failed is Failed for any subject.
+func (g *Guesses) failed(s subject) time.Duration {
+	cells := g.cellsOf(s)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	slot, since := g.slot()

@@ -71,7 +71,7 @@ func TestGuessesInAnyMinute(t *testing.T) {
 	g := NewGuesses(limit, func() time.Time { return now })
 	// other fills one cell of guesser's at times.
 	guesser, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	shared := g.cellsOf(guesser)[0]
+	shared := g.cellsOf(addressOf(guesser))[0]
 	counted := map[netip.Addr][]time.Time{}
 	for now.Sub(begun) < time.Hour {
 		switch random.IntN(20) {

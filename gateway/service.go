@@ -93,6 +93,7 @@ type Service struct {
 	resumeWindow  time.Duration
 	hasher        *hasher
 	misses        *Guesses
+	refusals      *Guesses // by link and address
 	insecure      bool
 	metrics       *Metrics
 	log           *slog.Logger
@@ -109,7 +110,7 @@ func New(o Options) *Service {
 		store: o.Links, retries: o.Retries, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages,
 		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime,
 		checks: newChecks(o.ObjectCheck, o.Now), resumeWindow: o.ResumeWindow,
-		hasher: newHasher(max(o.Hashes, 1)), misses: NewGuesses(maxMisses, o.Now), insecure: o.Insecure,
+		hasher: newHasher(max(o.Hashes, 1)), misses: NewGuesses(maxMisses, o.Now), refusals: NewGuesses(maxRefusals, o.Now), insecure: o.Insecure,
 		metrics: o.Metrics, log: o.Logger, now: o.Now,
 	}
 	s.SetPolicy(o.Policy)

@@ -44,7 +44,7 @@ func (a *API) click(c echo.Context) error {
 	}
 	elapsed := time.Since(begun)
 	a.o.Metrics.Clicked(answer.Outcome, r.Method, elapsed)
-	a.logClick(r, &attempt, answer.Outcome, begun, elapsed, cause)
+	a.logClick(r, &attempt, &answer, begun, elapsed, cause)
 	return nil // Every request has been answered, or its client has gone.
 }
 
@@ -165,11 +165,13 @@ func (a *API) redirect(c echo.Context, location string) {
 }
 
 // logClick writes one line for one request of a recipient. Delivered clicks are
-// in the audit, so they are logged at debug alone. The path is never logged: a
-// part of it may be a token.
-func (a *API) logClick(r *http.Request, attempt *gateway.Attempt, outcome gateway.Outcome, begun time.Time, d time.Duration, cause error) {
+// in the audit, so they are logged at debug alone, and so is what was refused so often
+// that it would fill the log. The path is never logged: a part of it may be a token.
+func (a *API) logClick(
+	r *http.Request, attempt *gateway.Attempt, answer *gateway.Answer, begun time.Time, d time.Duration, cause error,
+) {
 	level := slog.LevelInfo
-	if delivers(outcome) {
+	if delivers(answer.Outcome) || answer.Repeated && cause == nil {
 		level = slog.LevelDebug
 	}
 	if !a.o.Logger.Enabled(r.Context(), level) {
@@ -179,7 +181,7 @@ func (a *API) logClick(r *http.Request, attempt *gateway.Attempt, outcome gatewa
 	// the clock: no line shows the one, and the other is known.
 	line := slog.NewRecord(begun.Add(d), level, "click", 0)
 	line.AddAttrs(
-		slog.String("outcome", string(outcome)),
+		slog.String("outcome", string(answer.Outcome)),
 		slog.String("method", foldMethod(r.Method)),
 		slog.String("address", attempt.Address),
 		microseconds(d),
