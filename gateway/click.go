@@ -292,11 +292,10 @@ func outcomeOf(cause error) Outcome {
 }
 
 // fail answers a click that was admitted and then could not be served, and notes
-// so beside its count. A HEAD, which counts nothing, leaves no event, and neither do
-// more failures within a minute than refusals would.
+// so beside its count, unless there were as many within a minute as refusals may be.
 func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
 	outcome := outcomeOf(cause)
-	if a.Method != http.MethodHead && s.refusals.failed(linkAndAddress(a.ID, a.Client)) == 0 {
+	if s.refusals.failed(linkAndAddress(a.ID, a.Client)) == 0 {
 		s.note(ctx, a, EventFailed, outcome)
 	}
 	return Answer{Outcome: outcome}
