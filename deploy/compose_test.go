@@ -15,6 +15,7 @@ import (
 // refuses a mistyped one, which docker compose would, too late.
 type compose struct {
 	Name     string              `yaml:"name"`
+	Groups   []string            `yaml:"x-secrets-group"`
 	Hardened map[string]any      `yaml:"x-hardened"`
 	Services map[string]service  `yaml:"services"`
 	Networks map[string]network  `yaml:"networks"`
@@ -38,6 +39,7 @@ type service struct {
 	Environment map[string]string `yaml:"environment"`
 	EnvFile     []string          `yaml:"env_file"`
 	Secrets     []string          `yaml:"secrets"`
+	GroupAdd    []string          `yaml:"group_add"`
 	Ports       []string          `yaml:"ports"`
 	Volumes     []string          `yaml:"volumes"`
 	Networks    []string          `yaml:"networks"`
@@ -270,6 +272,54 @@ func TestComposeInitMakesSecretsOnce(t *testing.T) {
 		if string(read(t, path)) != text {
 			t.Errorf("a second run changed %s", filepath.Base(path))
 		}
+	}
+}
+
+// Containers run as users of their own, so that no owner of a secret file fits all of
+// them: one group does, and compose.yaml adds that group to the containers that read
+// a secret. Only docker compose reads the other files, as the user who runs it.
+func TestComposeSecretsAreReadByOwnerAndGroupOnly(t *testing.T) {
+	c := readCompose(t)
+	dir := filepath.Join(t.TempDir(), "secrets")
+	run(t, "compose/init", dir)
+	want := map[string]os.FileMode{".env": 0o600}
+	for _, secret := range c.Secrets {
+		want[filepath.Base(secret.File)] = 0o640
+	}
+	for name, s := range c.Services {
+		for _, file := range s.EnvFile {
+			want[filepath.Base(file)] = 0o600
+		}
+		added := slices.ContainsFunc(s.GroupAdd, func(g string) bool { return strings.HasPrefix(g, "${KEYHOLE_SECRETS_GID:?") })
+		if added != (len(s.Secrets) > 0) {
+			t.Errorf("%s reads the secrets %v and has the groups %v", name, s.Secrets, s.GroupAdd)
+		}
+	}
+	// A file that an earlier version left readable for everybody is corrected.
+	for range 2 {
+		for _, path := range glob(t, filepath.Join(dir, "*")) {
+			name := filepath.Base(path)
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if mode, ok := want[name]; !ok || info.Mode().Perm() != mode {
+				t.Errorf("%s has mode %o, want %o", name, info.Mode().Perm(), want[name])
+			}
+			if err := os.Chmod(path, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run(t, "compose/init", dir)
+	}
+	env := fmt.Sprintf("KEYHOLE_SECRETS_GID=%d\n", os.Getgid())
+	if got := string(read(t, filepath.Join(dir, ".env"))); got != env {
+		t.Errorf(".env is %q, want %q", got, env)
+	}
+	t.Setenv("KEYHOLE_SECRETS_GID", "0")
+	run(t, "compose/init", dir)
+	if got := string(read(t, filepath.Join(dir, ".env"))); got != "KEYHOLE_SECRETS_GID=0\n" {
+		t.Errorf("with KEYHOLE_SECRETS_GID=0, .env is %q", got)
 	}
 }
 
