@@ -31,8 +31,8 @@ func newCompletion(world *surroundings) *cobra.Command {
 the service, buckets, keys and links. It is asked with the key and address that
 the commands use.`,
 		Example: `  source <(keyhole completion bash)
-  keyhole completion zsh > "${fpath[1]}/_keyhole"
-  keyhole completion fish > ~/.config/fish/completions/keyhole.fish`,
+  autoload -Uz compinit && compinit && source <(keyhole completion zsh)
+  keyhole completion fish | source`,
 		Args:      exactly(1, "one shell: bash, zsh or fish"),
 		ValidArgs: []string{"bash", "zsh", "fish"},
 		RunE: func(cmd *cobra.Command, args []string) error {
