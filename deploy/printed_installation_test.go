@@ -1,0 +1,235 @@
+package deploy_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"keyhole/gateway/objects/s3test"
+)
+
+// installation is the sandbox of the README: a home, a copy of the repository, an S3
+// server with the bucket reports, and one terminal.
+type installation struct {
+	*shell
+	home string
+	// addresses translates the addresses that are printed to those of the test.
+	addresses, back *strings.Replacer
+	public          string // URL of the recipients' listener
+	operator        string // URL of the operators' listener
+	// names translates ids and tokens that are printed to those of this run.
+	names    map[string]string
+	serve    *process
+	prepared []bool // the rows of preparations that were used
+}
+
+// newInstallation starts what the README asks for: an S3 server with a bucket and
+// objects in it.
+func newInstallation(t *testing.T) *installation {
+	t.Helper()
+	s3 := s3test.Start(t, "reports")
+	s3.Put(t, "reports", "q3.pdf", "text/plain; charset=utf-8", []byte("the figures of the quarter\n"))
+	s3.Put(t, "reports", "2026/q3-figures.csv", "text/csv", []byte(strings.Repeat("quarter;1\n", 11)+"\n\n"))
+	others := []string{"2026/drafts/q4.csv", "exports/2026/a", "exports/2026/b", "exports/2026-b", "invoice.txt"}
+	for _, key := range others {
+		s3.Put(t, "reports", key, "text/csv", []byte("x"))
+	}
+	// A proxy before the storage that passes on another host than was signed.
+	target, err := url.Parse(s3.Endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = "internal.example.com"
+	}})
+	t.Cleanup(proxy.Close)
+
+	below := t.TempDir()
+	home, tree := filepath.Join(below, "home"), copyRepository(t, below)
+	bin := filepath.Join(home, "bin")
+	if err := os.MkdirAll(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// macOS has pbcopy; here is one that keeps what it is given.
+	if err := os.WriteFile(filepath.Join(bin, "pbcopy"), []byte("#!/bin/sh\ncat >~/clipboard\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	public, operator, redis := freeAddress(t), freeAddress(t), freeAddress(t)
+	in := &installation{
+		home: home, public: "http://" + public, operator: "http://" + operator, names: map[string]string{},
+		addresses: strings.NewReplacer(
+			"127.0.0.1:8080", public, "127.0.0.1:8081", operator, "127.0.0.1:7070", s3.Addr,
+			"127.0.0.1:6380", redis, "--port 6380", "--port "+port(t, redis), "https://dl.example.com/", "http://"+public+"/",
+			// The README asks for these two to be replaced.
+			"S3_ID=keyhole", "S3_ID="+s3test.RootKey, "S3_SECRET=change-me", "S3_SECRET="+s3test.RootSecret,
+			"https://s3.example.com", proxy.URL, "/usr/local/share", home+"/usr-local-share",
+		),
+		back: strings.NewReplacer(
+			public, "127.0.0.1:8080", operator, "127.0.0.1:8081", s3.Addr, "127.0.0.1:7070", redis, "127.0.0.1:6380",
+			proxy.URL, "https://s3.example.com", s3test.RootKey, "keyhole",
+		),
+	}
+	env := environment(t, home, "KEYHOLE_PUBLIC_LISTEN="+public, "KEYHOLE_OPERATOR_LISTEN="+operator,
+		"KEYHOLE_OPERATOR_URL=http://"+operator)
+	for i, variable := range env {
+		if path, is := strings.CutPrefix(variable, "PATH="); is {
+			env[i] = "PATH=" + bin + ":" + path
+		}
+	}
+	in.shell = newShell(t, tree, env...)
+	return in
+}
+
+// preparationOf returns the first row for a command: one for the whole of it, or for
+// its beginning. It is -1 if there is none.
+func preparationOf(p printed) int {
+	for _, fits := range []func(string) bool{
+		func(row string) bool { return p.command == row },
+		func(row string) bool { return strings.HasPrefix(p.command, row) },
+	} {
+		for i, row := range preparations {
+			if row.source == p.source && fits(row.command) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// try runs one command as a reader would, and compares what it prints.
+func (in *installation) try(t *testing.T, p printed) {
+	t.Helper()
+	var state preparation
+	if i := preparationOf(p); i >= 0 {
+		state, in.prepared[i] = preparations[i], true
+	}
+	if state.before != "" {
+		in.must(t, in.translate(state.before))
+	}
+	if state.link != "" {
+		in.newLink(t, state.link, state.flags)
+	}
+	command := in.translate(p.command)
+	var output string
+	code := 0
+	switch {
+	case isService(p):
+		output = in.service(t, p, command)
+	default:
+		output, code = in.run(t, inShell(command))
+		in.must(t, fmt.Sprintf("OUTPUT=%s/%d.out", in.dir, in.runs))
+	}
+	if state.after != "" {
+		in.must(t, in.translate(state.after))
+	}
+	failure := regexp.MustCompile(`(?m)^keyhole: `).MatchString(p.prints)
+	if failed := code != 0; failed != failure {
+		t.Errorf("%s: exit status %d of\n%s\n%s", p.source, code, p.command, output)
+		return
+	}
+	in.compare(t, p, output)
+}
+
+// translate replaces printed addresses, ids and tokens by those of this run.
+func (in *installation) translate(text string) string {
+	text = in.addresses.Replace(text)
+	for printed, own := range in.names {
+		text = strings.ReplaceAll(text, printed, own)
+	}
+	return text
+}
+
+// inShell returns a command for bash that runs a command in the shell that it is for,
+// and sees that this shell completes keyhole then.
+func inShell(command string) string {
+	quoted := "'" + strings.ReplaceAll(command, "'", `'\''`) + "'"
+	switch {
+	case strings.Contains(command, "completion zsh"):
+		return "zsh -fc " + quoted + `'; [[ $_comps[keyhole] = _keyhole ]]'`
+	case strings.Contains(command, "completion fish"):
+		return "fish -c " + quoted + `'; complete -C "keyhole revo" | string match -q "revoke*"'`
+	}
+	return command
+}
+
+// isService tells whether a command runs until it is stopped.
+func isService(p printed) bool {
+	return regexp.MustCompile(`^(go run ./cmd/)?keyhole (serve|demo|audit --follow)`).MatchString(p.command) &&
+		!strings.Contains(p.command, "--check") && !strings.Contains(p.prints, "keyhole: ")
+}
+
+// service runs a command that does not end by itself, until it has done what it is
+// for. The gateway goes on.
+func (in *installation) service(t *testing.T, p printed, command string) string {
+	t.Helper()
+	if strings.Contains(command, "keyhole demo") {
+		command += " --public 127.0.0.1:0 --operator 127.0.0.1:0 --s3 127.0.0.1:0"
+	}
+	running := in.background(t, command)
+	if strings.HasPrefix(command, "go run") {
+		running.patience = patience
+	}
+	switch {
+	case strings.Contains(command, "keyhole serve"):
+		in.serve = running
+		running.waitFor(t, "the gateway to be ready", func() error {
+			_, err := fetch(t, in.operator+"/readyz")
+			return err
+		})
+		return running.output.String()
+	case strings.Contains(command, "keyhole demo"):
+		in.demo(t, running)
+	default:
+		// It shows what happens from now on; it cannot be seen when it begins to.
+		running.waitFor(t, p.command+" to show an event", func() error {
+			in.must(t, "keyhole share s3://reports/q3.pdf --quiet")
+			return running.prints(" issued ", 1)()
+		})
+	}
+	// go run says 1 after Ctrl-C, whatever the program that it runs says.
+	if err := running.stop(t, syscall.SIGINT); err != nil && !strings.HasPrefix(command, "go run") {
+		t.Errorf("%s ends with %v after Ctrl-C", p.command, err)
+	}
+	return running.output.String()
+}
+
+// demo runs the commands that the demo prints, in another terminal.
+func (in *installation) demo(t *testing.T, running *process) {
+	t.Helper()
+	running.waitFor(t, "the demo to print what to try", running.prints("Ctrl-C", 1))
+	commands := regexp.MustCompile(`(?m)^  (\S.*)$`).FindAllStringSubmatch(running.output.String(), -1)
+	if len(commands) != 3 {
+		t.Fatalf("the demo prints %d commands to try:\n%s", len(commands), running.output)
+	}
+	in.must(t, `mkdir -p ~/downloads; rm -f ~/downloads/*`)
+	for _, command := range commands {
+		in.must(t, "(cd ~/downloads && "+command[1]+")")
+	}
+}
+
+// stopServices ends the gateway as a service manager does.
+func (in *installation) stopServices(t *testing.T) {
+	t.Helper()
+	if err := in.serve.stop(t, syscall.SIGTERM); err != nil {
+		t.Errorf("keyhole serve ends with %v after SIGTERM", err)
+	}
+}
+
+// newLink makes a link, which the id or token that a document prints stands for.
+func (in *installation) newLink(t *testing.T, printed, flags string) {
+	t.Helper()
+	address := strings.TrimSpace(in.must(t, "keyhole share s3://reports/q3.pdf --quiet "+flags))
+	own := filepath.Base(address)
+	if len(printed) != len(own) { // It is an id, not a token.
+		own = regexp.MustCompile(`[a-z2-7]{26}`).FindString(in.must(t, "keyhole show "+address))
+	}
+	in.names[printed] = own
+}

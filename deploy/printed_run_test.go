@@ -1,0 +1,270 @@
+package deploy_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// The sandboxes that commands are run in.
+const (
+	inInstallation = "installation" // what the README builds, and the terminal that built it
+	inCompose      = "compose"      // the services of compose.yaml
+	inImage        = "image"        // a copy of the repository, and buildah
+)
+
+// installationSources are the sources whose commands need the installation of the
+// README, in the order in which they are run: the later go on with the links of the
+// earlier.
+var installationSources = []string{ //nolint:gochecknoglobals // A table.
+	"README.md", "deploy/docs/commands.md", "deploy/docs/answers.md", "deploy/docs/runbook.md",
+	"deploy/docs/api.md", "deploy/docs/keyhole.yaml", "deploy/redis/redis.conf",
+}
+
+// sessionOf returns the sandbox for the commands of a source, empty for a source that
+// should print none.
+func sessionOf(source string) string {
+	switch {
+	case slices.Contains(installationSources, source), strings.HasSuffix(source, " --help"):
+		return inInstallation
+	case source == "deploy/compose.yaml", source == "deploy/compose/init":
+		return inCompose
+	case source == "Dockerfile":
+		return inImage
+	}
+	return ""
+}
+
+// buildKeyhole builds the binary as the README does.
+func buildKeyhole(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "keyhole")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-pgo=off",
+		"-o", path, "./cmd/keyhole")
+	build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build keyhole: %v\n%s", err, out)
+	}
+	return path
+}
+
+// copyRepository copies the repository below a directory: what is printed writes into
+// the tree, and a test must not.
+func copyRepository(t *testing.T, below string) string {
+	t.Helper()
+	tree := filepath.Join(below, "keyhole")
+	// What git keeps and what was built or made here is no part of what a reader checks out.
+	made := []string{".git", "dist", "keyhole", "deploy/.env", "deploy/compose/secrets"}
+	err := fs.WalkDir(repository(), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case slices.Contains(made, name) && entry.IsDir():
+			return fs.SkipDir
+		case slices.Contains(made, name):
+			return nil
+		case entry.IsDir():
+			return os.MkdirAll(filepath.Join(tree, name), 0o755)
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		text, err := fs.ReadFile(repository(), name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(tree, name), text, info.Mode().Perm())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+// environment returns the variables of a reader's terminal: a home of its own, and
+// Go's caches where they are. KEYHOLE_ variables of whoever runs the tests are no part.
+func environment(t *testing.T, home string, more ...string) []string {
+	t.Helper()
+	env := []string{
+		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TERM=dumb", "USER=reader",
+		"GOFLAGS=-buildvcs=false -pgo=off -trimpath",
+	}
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY"} {
+		env = append(env, name+"="+strings.TrimSpace(string(run(t, "go", "env", name))))
+	}
+	return append(env, more...)
+}
+
+// TestPrintedCommands runs what README, manual, help texts and comments print, in the
+// order in which they print it, and compares what is printed with what they show.
+// Addresses are translated to free ones; nothing else is.
+func TestPrintedCommands(t *testing.T) {
+	for _, name := range []string{"bash", "zsh", "fish", "man", "curl", "redis-server", "redis-cli", "buildah"} {
+		tool(t, name)
+	}
+	all := allPrinted(t, helps(t, buildKeyhole(t)))
+	t.Run(inInstallation, func(t *testing.T) { runInstallation(t, all) })
+	t.Run(inCompose, func(t *testing.T) { runCompose(t, all) })
+	t.Run(inImage, func(t *testing.T) { runImage(t, all) })
+}
+
+// toRun returns the commands of a source that are to be run.
+func toRun(all map[string][]printed, source string) []printed {
+	return slices.DeleteFunc(slices.Clone(all[source]), func(p printed) bool {
+		return whyNot(p) >= 0 || goTest.MatchString(p.command)
+	})
+}
+
+// runInstallation follows the README from the first command to the last, and runs what
+// the manual and the help texts print in between.
+func runInstallation(t *testing.T, all map[string][]printed) {
+	t.Helper()
+	in := newInstallation(t)
+	in.prepared = make([]bool, len(preparations))
+	sources := slices.Clone(installationSources)
+	for source := range all {
+		if strings.HasSuffix(source, " --help") {
+			sources = append(sources, source)
+		}
+	}
+	slices.Sort(sources[len(installationSources):])
+	var last []printed
+	seen := map[string]bool{}
+	for _, source := range sources {
+		for _, p := range toRun(all, source) {
+			switch {
+			case p.source == "README.md" && strings.HasPrefix(p.command, "kill "):
+				last = append(last, p) // It stops what the others need.
+			case p.source == "README.md" && sameElsewhere(all, p):
+				// The sandbox of compose.yaml runs it.
+			case p.prints == "" && seen[p.source+p.command]:
+				// Between backticks stands what a fence has too.
+			default:
+				seen[p.source+p.command] = true
+				in.try(t, p)
+			}
+		}
+	}
+	in.stopServices(t)
+	for _, p := range last {
+		in.try(t, p)
+	}
+	for i, done := range in.prepared {
+		if !done {
+			row := preparations[i]
+			t.Errorf("preparations has a row for a command that is not printed: %s %s", row.source, row.command)
+		}
+	}
+}
+
+// sameElsewhere tells whether compose.yaml prints the same command.
+func sameElsewhere(all map[string][]printed, p printed) bool {
+	return slices.ContainsFunc(all["deploy/compose.yaml"], func(other printed) bool { return other.command == p.command })
+}
+
+// runCompose runs what compose.yaml and its init print, over the services as processes.
+func runCompose(t *testing.T, all map[string][]printed) {
+	t.Helper()
+	// The users of containers reach it: directories of the test are closed to them.
+	below, err := os.MkdirTemp("", "keyhole-compose-") //nolint:usetesting // Its parent must be open to other users.
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(below) })
+	if err := os.Chmod(below, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tree := copyRepository(t, below)
+	p := newProject(t, tree)
+	terminal := newShell(t, tree, environment(t, t.TempDir())...)
+	for _, command := range slices.Concat(toRun(all, "deploy/compose/init"), toRun(all, "deploy/compose.yaml")) {
+		words := strings.Fields(strings.ReplaceAll(command.command, "\\\n", " "))
+		docker, _ := strings.CutPrefix(strings.Join(words, " "), "docker compose -f deploy/compose.yaml ")
+		switch {
+		case docker == "up --build --wait":
+			p.up(t)
+		case docker == "down":
+			p.down(t)
+		case strings.HasPrefix(docker, "exec "):
+			words = strings.Fields(docker)
+			stdout, stderr, code := p.exec(t, words[1], words[2:]...)
+			if code != 0 {
+				t.Fatalf("%s\nends with %d:\n%s%s", command.command, code, stdout, stderr)
+			}
+			if strings.Contains(stderr, "warning: everybody") {
+				t.Errorf("%s\nprints\n%s", command.command, stderr)
+			}
+			p.delivers(t, strings.TrimSpace(stdout))
+		default:
+			terminal.must(t, strings.Replace(command.command, "[DIRECTORY]", filepath.Join(t.TempDir(), "secrets"), 1))
+		}
+	}
+	if len(p.running) > 0 {
+		t.Error("compose.yaml prints no command that stops what it starts")
+	}
+}
+
+// delivers opens a link that was printed, and looks at everything around it.
+func (p *project) delivers(t *testing.T, url string) {
+	t.Helper()
+	got, err := fetch(t, url)
+	want := string(read(t, filepath.Join(p.tree, "deploy/compose/data/samples/welcome.txt")))
+	if err != nil || got != want {
+		t.Errorf("the link that compose.yaml's command prints, %q, delivers %q, %v", url, got, err)
+	}
+	p.running["prometheus"].waitFor(t, "Prometheus to scrape the gateway", func() error { return p.scraped(t) })
+	if os.Getuid() == 0 {
+		p.strangersReadNothing(t)
+	}
+}
+
+// down stops the services, as `docker compose down` does.
+func (p *project) down(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"gateway", "s3", "redis", "prometheus"} {
+		if err := p.running[name].stop(t, syscall.SIGTERM); err != nil && name == "gateway" {
+			t.Errorf("%s ends with %v after SIGTERM", name, err)
+		}
+		delete(p.running, name)
+	}
+}
+
+// strangersReadNothing tries every secret as a user who is in no container's group.
+func (p *project) strangersReadNothing(t *testing.T) {
+	t.Helper()
+	for _, path := range glob(t, filepath.Join(p.tree, "../containers/*/run/secrets/*")) {
+		stranger := exec.CommandContext(t.Context(), "cat", path)
+		stranger.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54321, Gid: 54321}}
+		if out, err := stranger.CombinedOutput(); err == nil || !strings.Contains(string(out), "Permission denied") {
+			t.Errorf("another user of the machine reads %s: %v", path, err)
+		}
+	}
+}
+
+// runImage builds the image as the Dockerfile says, offline.
+func runImage(t *testing.T, all map[string][]printed) {
+	t.Helper()
+	storage := t.TempDir()
+	tree := copyRepository(t, t.TempDir())
+	config := filepath.Join(storage, "storage.conf")
+	text := fmt.Sprintf("[storage]\ndriver = \"vfs\"\ngraphroot = %q\nrunroot = %q\n", storage+"/root", storage+"/runroot")
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	terminal := newShell(t, tree, environment(t, t.TempDir(), "CONTAINERS_STORAGE_CONF="+config)...)
+	// Where an ordinary user builds, only buildah may remove the layers.
+	defer terminal.must(t, "buildah rmi --all --force")
+	for _, p := range toRun(all, "Dockerfile") {
+		terminal.must(t, p.command)
+	}
+	if images := terminal.must(t, "buildah images"); !strings.Contains(images, "localhost/keyhole") {
+		t.Errorf("the commands of the Dockerfile make no image keyhole:\n%s", images)
+	}
+}

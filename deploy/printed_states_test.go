@@ -1,0 +1,117 @@
+package deploy_test
+
+// preparation is what the words around a command say of the state in which it runs,
+// and what the test does to see that the command has worked.
+type preparation struct {
+	source, command string // the command, or its beginning
+	// link is the id or token that stands for a new link, which is shared with flags.
+	link, flags string
+	// before and after are run around the command, in the same terminal.
+	before, after string
+}
+
+// Redis goes to sleep and wakes up again.
+const (
+	stopRedis = `kill -STOP "$(cat redis/redis.pid)"`
+	wakeRedis = `kill -CONT "$(cat redis/redis.pid)"; until keyhole health >/dev/null 2>&1; do sleep 0.1; done`
+)
+
+// badConfiguration has the mistakes that commands.md shows the messages of.
+const badConfiguration = `cat >bad.yaml <<'END'
+public:
+  url: dl.example.org
+  trusted_proxies: ["0.0.0.0/0"]
+operator:
+  keys:
+    - { name: ci, sha256: abc, can: [isue] }
+redis:
+  mode: cluter
+  wait_replicas: -1
+  timeout: 500
+storage:
+  - name: main
+    endpont: http://127.0.0.1:7070
+    buckets: []
+redirect:
+  lifetime: 8d
+audit: { client_address: none }
+END`
+
+// preparations are the states of single commands. TestPrintedCommands fails for a row
+// that no command needs.
+var preparations = []preparation{ //nolint:gochecknoglobals // A table.
+	{source: "README.md", command: "CGO_ENABLED=0 go build", after: "test -x ./keyhole"},
+	{
+		source: "README.md", command: "go run ./cmd/keyhole demo holiday.jpg",
+		before: `cd "$SOURCE"; printf x >holiday.jpg`, after: "cd ~/keyhole-first",
+	},
+	{source: "README.md", command: "curl -fsLOJ", after: "test -s q3.pdf"},
+	{
+		source: "README.md", command: "kill ",
+		after: `while [ -e redis/redis.pid ]; do sleep 0.1; done`, // Redis removes it at its end.
+	},
+	{source: "keyhole demo --help", command: "keyhole demo holiday.jpg", before: "printf x >holiday.jpg"},
+
+	{
+		source: "deploy/docs/commands.md", command: "keyhole list",
+		before: "key=$KEYHOLE_KEY; unset KEYHOLE_KEY", after: "export KEYHOLE_KEY=$key",
+	},
+	{source: "deploy/docs/commands.md", command: "keyhole list --state revoked"},
+	{source: "deploy/docs/commands.md", command: "keyhole serve --check --config bad.yaml", before: badConfiguration},
+	{
+		source: "deploy/docs/commands.md", command: "keyhole revoke --bucket reports --prefix exports/2026/ --dry-run",
+		before: "for key in a b; do keyhole share s3://reports/exports/2026/$key --quiet; done",
+	},
+	{
+		source: "deploy/docs/commands.md", command: "keyhole revoke yifd6kau54mxlwxdu76bsc5mfe",
+		before: stopRedis, after: wakeRedis,
+	},
+	{source: "deploy/docs/commands.md", command: "keyhole revoke yifd6kau54mxlwxdu76bsc5mfe --reason \"wrong file\""},
+	{source: "deploy/docs/commands.md", command: "keyhole health", before: stopRedis, after: wakeRedis},
+	{
+		source: "deploy/docs/commands.md", command: "keyhole doctor",
+		before: "export KEYHOLE_STORAGE_MAIN_PUBLIC_ENDPOINT=https://s3.example.com",
+		after:  "unset KEYHOLE_STORAGE_MAIN_PUBLIC_ENDPOINT",
+	},
+	{source: "deploy/docs/commands.md", command: "source <(keyhole completion bash)", after: "complete -p keyhole"},
+	{
+		source: "deploy/docs/commands.md", command: "keyhole audit --since 30d",
+		after: `grep -q '"kind":"issued"' november.jsonl`,
+	},
+
+	{
+		source: "deploy/docs/answers.md", command: "curl -L -d confirm=1",
+		link: "5nXcUyqpV8oKWj3sRtE1Mh", flags: "--passphrase-file ~/passphrase",
+		before: `(umask 077; printf k7pm-2xqe-w4tn-h6vd >~/passphrase); cd "$(mktemp -d)"`,
+		after:  "test -s q3.pdf && cd ~/keyhole-first",
+	},
+	{source: "deploy/docs/runbook.md", command: "keyhole serve --check --config FILE", before: "cp keyhole.yaml FILE"},
+
+	{
+		source:  "deploy/docs/api.md",
+		command: `curl -s -H "$H" -H 'Content-Type: application/json' -H 'Idempotency-Key: export-2026-11-23'`,
+		before:  `printf '{"bucket":"reports","key":"q3.pdf"}' >request.json`,
+		after:   `grep -q '"url":"http' "$OUTPUT"`,
+	},
+	{
+		// The next example shows a click on the link that was revoked.
+		source: "deploy/docs/api.md", command: `curl -s -H "$H" "$API/links/rp4vo4rxyrh3gxnnh4pw22u56q/events"`,
+		after: "curl -s http://127.0.0.1:8080/9Sjvunyn8N8KDTyjtcgkUy",
+	},
+	{
+		source: "deploy/docs/keyhole.yaml", command: "keyhole serve --config keyhole.yaml --check",
+		before: `cd "$SOURCE/deploy/docs"`, after: "cd ~/keyhole-first",
+	},
+	{source: "deploy/redis/redis.conf", command: `printf %s "$password"`, before: "password=secret"},
+
+	{source: "keyhole change --help", command: "keyhole change 7kq… --expires 2h", link: "7kq…"},
+	{
+		source: "keyhole audit --help", command: "keyhole audit --since 2026-11-01T00:00:00Z",
+		after: `grep -q '"kind":"issued"' november.jsonl`,
+	},
+	{
+		source: "keyhole share --help", command: "keyhole share s3://reports/q3.pdf --preset handoff",
+		after: "grep -q ^http ~/clipboard",
+	},
+	{source: "keyhole man --help", command: "keyhole man", after: "test -s /usr/local/share/man/man1/keyhole-share.1"},
+}

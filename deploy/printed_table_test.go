@@ -1,0 +1,212 @@
+package deploy_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Why a printed command is not run by the tests.
+const (
+	needsEngine  = "needs a Docker engine"
+	needsSystemd = "needs systemd as the first process of the machine"
+	runsTests    = "runs these very tests, or for a quarter of an hour and longer"
+	isMention    = "names a command in a sentence, without what it would need to run"
+	isConfig     = "is configuration, not a command"
+)
+
+// notRun are the printed commands that no test runs, and why. TestPrintedCommands
+// runs every other one. A source that is empty stands for every source.
+var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals // A table.
+	{
+		"Dockerfile", "docker build --build-arg VERSION=1.2.3 --build-arg REVISION=$(git rev-parse HEAD) -t keyhole .",
+		needsEngine,
+	},
+	{"README.md", "docker build -t keyhole .", needsEngine},
+	{"deploy/docs/configuration.md", "docker kill -s HUP", needsEngine},
+	{"deploy/docs/configuration.md", "systemctl reload keyhole", needsSystemd},
+	{"deploy/docs/configuration.md", "systemctl restart keyhole", needsSystemd},
+	{"deploy/systemd/keyhole.service", "systemctl daemon-reload && systemctl enable --now keyhole", needsSystemd},
+	{
+		"deploy/systemd/keyhole.service", "redis: { password_file: /run/credentials/keyhole.service/redis_password }",
+		isConfig,
+	},
+	{"", "deploy/test", runsTests},
+	{"", "deploy/matrix", runsTests},
+	{"", "deploy/history", runsTests},
+	{"", "deploy/bench/run", runsTests},
+	{"", "deploy/bench/run --commit-profile", runsTests},
+	{"deploy/docs/performance.md", "deploy/bench/run -rounds 1 -only 'pin none'", runsTests},
+	{"deploy/docs/performance.md", "deploy/bench/run -rounds 1 -only 'pin none' -profile DIRECTORY", runsTests},
+	{"deploy/docs/performance.md", "deploy/bench/run -env GOGC=400 -only 'pin none'", runsTests},
+	{"deploy/docs/performance.md", "deploy/bench/run -rounds 9 -only 'pin none, in memory' -env …", runsTests},
+	{"deploy/docs/testing.md", "FUZZTIME=1m deploy/test", runsTests},
+	{"deploy/docs/testing.md", "deploy/corpus", runsTests},
+	{"deploy/docs/testing.md", "deploy/setup", isMention},
+	{"deploy/docs/testing.md", `export TEST_TOOLS=$(ls -dt ~/.cache/keyhole-tools/* | head -1)`, runsTests},
+	{"deploy/docs/testing.md", "export PATH=$TEST_TOOLS:$PATH", runsTests},
+	{"deploy/docs/testing.md", `"$TEST_TOOLS/golangci-lint" run ./gateway/...`, runsTests},
+	{"deploy/docs/answers.md", "curl -c jar -d confirm=1 …", isMention},
+	{"deploy/docs/answers.md", "curl -b jar -C - …", isMention},
+	{"deploy/docs/answers.md", "wget --no-iri", isMention},
+}
+
+// whyNot returns the row of notRun for a command, or -1.
+func whyNot(p printed) int {
+	return slices.IndexFunc(notRun, func(row struct{ source, command, why string }) bool {
+		return row.command == p.command && (row.source == "" || row.source == p.source)
+	})
+}
+
+// goTest matches a command that runs tests: TestPrintedTestsExist looks for what it names.
+var goTest = regexp.MustCompile(`(^|^\S+=\S+ )go test( |$)`)
+
+// Every command that a document prints is run by TestPrintedCommands, names tests that
+// exist, or has a row that says why it cannot be run here. A row must be needed.
+func TestEveryPrintedCommandIsAccountedFor(t *testing.T) {
+	used := make([]bool, len(notRun))
+	for source, commands := range allPrinted(t, helps(t, buildKeyhole(t))) {
+		for _, p := range commands {
+			row := whyNot(p)
+			switch {
+			case row >= 0:
+				used[row] = true
+			case p.command == "":
+				t.Errorf("%s: a console fence shows output before any command:\n%s", source, p.prints)
+			case !goTest.MatchString(p.command) && sessionOf(source) == "":
+				t.Errorf("%s prints a command that no test runs and no row of notRun explains:\n%s", source, p.command)
+			}
+		}
+	}
+	for i, row := range notRun {
+		if !used[i] {
+			t.Errorf("notRun has a row for a command that is not printed: %s %s", row.source, row.command)
+		}
+	}
+}
+
+// Tests and benchmarks that a document names exist in the packages that it names.
+func TestPrintedTestsExist(t *testing.T) {
+	checked := 0
+	for source, commands := range allPrinted(t, helps(t, buildKeyhole(t))) {
+		for _, p := range commands {
+			if !goTest.MatchString(p.command) || p.command == "go test -run" {
+				continue
+			}
+			checked++
+			_, arguments, _ := strings.Cut(p.command, "go test ")
+			checkGoTest(t, source, strings.Fields(arguments))
+		}
+	}
+	if checked < 15 {
+		t.Errorf("%d commands run tests: they are not found", checked)
+	}
+}
+
+// checkGoTest holds the arguments of `go test` against the tree.
+func checkGoTest(t *testing.T, source string, arguments []string) {
+	t.Helper()
+	var text strings.Builder // of the tests of all packages that are named
+	for i := 0; i < len(arguments); i++ {
+		argument := strings.Trim(arguments[i], "'")
+		value := ""
+		if i+1 < len(arguments) {
+			value = strings.Trim(arguments[i+1], "'")
+		}
+		switch {
+		case strings.HasPrefix(argument, "./"):
+			for _, path := range glob(t, "../"+argument+"/*_test.go") {
+				text.Write(read(t, path))
+			}
+		case argument == "-run" && value == "^$", argument == "-run" && value == "NAME":
+			i++
+		case argument == "-run", argument == "-bench", argument == "-fuzz":
+			i++
+			kind := map[string]string{"-run": "Test", "-bench": "Benchmark", "-fuzz": "Fuzz"}[argument]
+			for _, name := range strings.Split(value, "|") {
+				found := regexp.MustCompile(`(?m)^func `+kind+`\w*\(`).FindAllString(text.String(), -1)
+				if !slices.ContainsFunc(found, func(f string) bool {
+					return regexp.MustCompile(name).MatchString(strings.TrimSuffix(strings.TrimPrefix(f, "func "), "("))
+				}) {
+					t.Errorf("%s names %s %s, which no test of these packages matches", source, argument, name)
+				}
+			}
+		case argument == "-benchtime", argument == "-timeout", argument == "-fuzztime":
+			i++
+		case argument == "-v", argument == "-args":
+		case argument == "-update":
+			if !strings.Contains(text.String(), `flag.Bool("update"`) {
+				t.Errorf("%s names -update, which the tests do not have", source)
+			}
+		case argument == "-rounds":
+			i++
+			if !strings.Contains(text.String(), `flag.Int("rounds"`) {
+				t.Errorf("%s names -rounds, which the tests do not have", source)
+			}
+		default:
+			t.Errorf("%s gives go test %q, which this test does not know", source, argument)
+		}
+	}
+}
+
+// The benchmark has every flag and every row that a document gives it.
+func TestPrintedBenchmarkFlagsExist(t *testing.T) {
+	var code strings.Builder
+	code.Write(read(t, "bench/run"))
+	for _, path := range glob(t, "bench/clicks/*.go") {
+		code.Write(read(t, path))
+	}
+	for _, row := range notRun {
+		words, is := strings.CutPrefix(row.command, "deploy/bench/run ")
+		if !is {
+			continue
+		}
+		for _, name := range regexp.MustCompile(`(?:^| )--?([a-z-]+)`).FindAllStringSubmatch(words, -1) {
+			if !strings.Contains(code.String(), `"`+name[1]+`"`) && !strings.Contains(code.String(), "--"+name[1]) {
+				t.Errorf("deploy/bench/run has no flag %s, which %s prints", name[1], row.source)
+			}
+		}
+		for _, name := range regexp.MustCompile(`'([^']+)'`).FindAllStringSubmatch(words, -1) {
+			for part := range strings.SplitSeq(name[1], ", ") {
+				if !strings.Contains(string(read(t, "bench/results.md")), part) {
+					t.Errorf("the benchmark has no row %q, which %s prints", name[1], row.source)
+				}
+			}
+		}
+	}
+}
+
+// Between backticks in sentences, a command of keyhole has a name and flags that exist.
+func TestInlineCommandsExist(t *testing.T) {
+	help := helps(t, buildKeyhole(t))
+	flag := regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
+	checked := 0
+	for _, source := range markdown(t) {
+		for _, code := range inlineCode(file(t, source)) {
+			words, is := strings.CutPrefix(code, "keyhole ")
+			if !is || strings.HasPrefix(words, "COMMAND") {
+				continue
+			}
+			checked++
+			command := "keyhole"
+			for _, word := range strings.Fields(words) {
+				if _, known := help[command+" "+word]; !known {
+					break
+				}
+				command += " " + word
+			}
+			if command == "keyhole" {
+				t.Errorf("%s: there is no such command: %s", source, code)
+			}
+			for _, name := range flag.FindAllStringSubmatch(words, -1) {
+				if !regexp.MustCompile(`--` + name[1] + `\b`).MatchString(help[command]) {
+					t.Errorf("%s: %s has no flag --%s: %s", source, command, name[1], code)
+				}
+			}
+		}
+	}
+	if checked < 50 {
+		t.Errorf("%d commands stand between backticks: they are not found", checked)
+	}
+}
