@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -320,6 +321,29 @@ func TestComposeSecretsAreReadByOwnerAndGroupOnly(t *testing.T) {
 	run(t, "compose/init", dir)
 	if got := string(read(t, filepath.Join(dir, ".env"))); got != "KEYHOLE_SECRETS_GID=0\n" {
 		t.Errorf("with KEYHOLE_SECRETS_GID=0, .env is %q", got)
+	}
+}
+
+// A checkout that only its owner can read has files that no container can read: init
+// says so before docker compose fails.
+func TestComposeInitNamesFilesThatContainersCannotRead(t *testing.T) {
+	for _, name := range []string{
+		"deploy/redis/redis.conf", "deploy/compose/config", "deploy/compose/data/samples/welcome.txt",
+		"deploy/prometheus/rules/alerts.yml", "deploy/grafana/dashboards",
+	} {
+		tree := copyRepository(t, t.TempDir())
+		init := exec.CommandContext(t.Context(), filepath.Join(tree, "deploy/compose/init"))
+		if out, err := init.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if err := os.Chmod(filepath.Join(tree, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		init = exec.CommandContext(t.Context(), filepath.Join(tree, "deploy/compose/init"))
+		out, err := init.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), name) || !strings.Contains(string(out), "chmod -R go+rX ") {
+			t.Errorf("init accepts %s with mode 700: %v\n%s", name, err, out)
+		}
 	}
 }
 

@@ -1,13 +1,16 @@
 package deploy_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,6 +65,8 @@ func newInstallation(t *testing.T) *installation {
 	if err := os.WriteFile(filepath.Join(bin, "pbcopy"), []byte("#!/bin/sh\ncat >~/clipboard\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	// The README's Redis runs as a daemon.
+	t.Cleanup(func() { killDaemon(t, filepath.Join(home, "keyhole-first/redis/redis.pid")) })
 	public, operator, redis := freeAddress(t), freeAddress(t), freeAddress(t)
 	in := &installation{
 		home: home, public: "http://" + public, operator: "http://" + operator, names: map[string]string{},
@@ -70,7 +75,7 @@ func newInstallation(t *testing.T) *installation {
 			"127.0.0.1:6380", redis, "--port 6380", "--port "+port(t, redis), "https://dl.example.com/", "http://"+public+"/",
 			// The README asks for these two to be replaced.
 			"S3_ID=keyhole", "S3_ID="+s3test.RootKey, "S3_SECRET=change-me", "S3_SECRET="+s3test.RootSecret,
-			"https://s3.example.com", proxy.URL, "/usr/local/share", home+"/usr-local-share",
+			"https://s3.example.com", proxy.URL,
 		),
 		back: strings.NewReplacer(
 			public, "127.0.0.1:8080", operator, "127.0.0.1:8081", s3.Addr, "127.0.0.1:7070", redis, "127.0.0.1:6380",
@@ -86,6 +91,25 @@ func newInstallation(t *testing.T) *installation {
 	}
 	in.shell = newShell(t, tree, env...)
 	return in
+}
+
+// killDaemon ends the process whose id a file has, if it still runs.
+func killDaemon(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return // It has ended, or never started.
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(id, syscall.SIGKILL); err != nil {
+		t.Errorf("the daemon of %s: %v", file, err)
+	}
 }
 
 // preparationOf returns the first row for a command: one for the whole of it, or for

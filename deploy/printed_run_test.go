@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -70,7 +71,8 @@ func copyRepository(t *testing.T, below string) string {
 		case slices.Contains(made, name):
 			return nil
 		case entry.IsDir():
-			return os.MkdirAll(filepath.Join(tree, name), 0o755)
+			path := filepath.Join(tree, name)
+			return errors.Join(os.MkdirAll(path, 0o755), os.Chmod(path, 0o755))
 		}
 		info, err := entry.Info()
 		if err != nil {
@@ -80,7 +82,12 @@ func copyRepository(t *testing.T, below string) string {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(tree, name), text, info.Mode().Perm())
+		// As git checks it out for most people, whatever the umask here is.
+		path, mode := filepath.Join(tree, name), fs.FileMode(0o644)
+		if info.Mode().Perm()&0o100 != 0 {
+			mode = 0o755
+		}
+		return errors.Join(os.WriteFile(path, text, mode), os.Chmod(path, mode))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -172,6 +179,7 @@ func sameElsewhere(all map[string][]printed, p printed) bool {
 // runCompose runs what compose.yaml and its init print, over the services as processes.
 func runCompose(t *testing.T, all map[string][]printed) {
 	t.Helper()
+	defer syscall.Umask(syscall.Umask(0o022))
 	// The users of containers reach it: directories of the test are closed to them.
 	below, err := os.MkdirTemp("", "keyhole-compose-") //nolint:usetesting // Its parent must be open to other users.
 	if err != nil {

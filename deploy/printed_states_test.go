@@ -113,5 +113,5 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 		source: "keyhole share --help", command: "keyhole share s3://reports/q3.pdf --preset handoff",
 		after: "grep -q ^http ~/clipboard",
 	},
-	{source: "keyhole man --help", command: "keyhole man", after: "test -s /usr/local/share/man/man1/keyhole-share.1"},
+	{source: "keyhole man --help", command: "keyhole man", after: "test -s ~/.local/share/man/man1/keyhole-share.1"},
 }

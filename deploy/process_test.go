@@ -43,6 +43,7 @@ func start(t *testing.T, command *exec.Cmd) *process {
 		command.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	command.SysProcAttr.Setpgid = true
+	command.SysProcAttr.Pdeathsig = syscall.SIGKILL // It must not outlive a test that is killed.
 	if err := command.Start(); err != nil {
 		t.Fatalf("start %s: %v", p.name, err)
 	}

@@ -14,7 +14,7 @@ func newMan(*surroundings) *cobra.Command {
 	return &cobra.Command{
 		Use:     "man DIRECTORY",
 		Short:   "Write a manual page for each command",
-		Example: `  keyhole man /usr/local/share/man/man1`,
+		Example: `  keyhole man ~/.local/share/man/man1`,
 		Args:    exactly(1, "a directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // Manuals are for everybody.
