@@ -142,6 +142,10 @@ func (in *installation) try(t *testing.T, p printed) {
 		in.newLink(t, state.link, state.flags)
 	}
 	command := in.translate(p.command)
+	if anyLink.MatchString(command) {
+		own := in.must(t, "keyhole share s3://reports/q3.pdf --quiet")
+		command = anyLink.ReplaceAllString(command, strings.TrimSpace(own))
+	}
 	var output string
 	code := 0
 	switch {
@@ -161,6 +165,9 @@ func (in *installation) try(t *testing.T, p printed) {
 	}
 	in.compare(t, p, output)
 }
+
+// anyLink is how a sentence names any link.
+var anyLink = regexp.MustCompile(`\bLINK\b`)
 
 // translate replaces printed addresses, ids and tokens by those of this run.
 func (in *installation) translate(text string) string {
