@@ -17,7 +17,7 @@ import (
 const (
 	inInstallation = "installation" // what the README builds, and the terminal that built it
 	inCompose      = "compose"      // the services of compose.yaml
-	inImage        = "image"        // a copy of the repository, and buildah
+	inRepository   = "repository"   // a copy of the repository, and buildah
 )
 
 // installationSources are the sources whose commands need the installation of the
@@ -36,8 +36,8 @@ func sessionOf(source string) string {
 		return inInstallation
 	case source == "deploy/compose.yaml", source == "deploy/compose/init":
 		return inCompose
-	case source == "Dockerfile":
-		return inImage
+	case source == "Dockerfile", strings.HasPrefix(source, "deploy/prometheus/"):
+		return inRepository
 	}
 	return ""
 }
@@ -101,7 +101,7 @@ func environment(t *testing.T, home string, more ...string) []string {
 	t.Helper()
 	env := []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TERM=dumb", "USER=reader",
-		"GOFLAGS=-buildvcs=false -pgo=off -trimpath",
+		"GOFLAGS=-buildvcs=false -pgo=off",
 	}
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY"} {
 		env = append(env, name+"="+strings.TrimSpace(string(run(t, "go", "env", name))))
@@ -119,7 +119,7 @@ func TestPrintedCommands(t *testing.T) {
 	all := allPrinted(t, helps(t, buildKeyhole(t)))
 	t.Run(inInstallation, func(t *testing.T) { runInstallation(t, all) })
 	t.Run(inCompose, func(t *testing.T) { runCompose(t, all) })
-	t.Run(inImage, func(t *testing.T) { runImage(t, all) })
+	t.Run(inRepository, func(t *testing.T) { runRepository(t, all) })
 }
 
 // toRun returns the commands of a source that are to be run.
@@ -256,8 +256,9 @@ func (p *project) strangersReadNothing(t *testing.T) {
 	}
 }
 
-// runImage builds the image as the Dockerfile says, offline.
-func runImage(t *testing.T, all map[string][]printed) {
+// runRepository runs what the comments of files print, each in the directory of its
+// file. The Dockerfile's build the image, offline.
+func runRepository(t *testing.T, all map[string][]printed) {
 	t.Helper()
 	storage := t.TempDir()
 	tree := copyRepository(t, t.TempDir())
@@ -269,8 +270,14 @@ func runImage(t *testing.T, all map[string][]printed) {
 	terminal := newShell(t, tree, environment(t, t.TempDir(), "CONTAINERS_STORAGE_CONF="+config)...)
 	// Where an ordinary user builds, only buildah may remove the layers.
 	defer terminal.must(t, "buildah rmi --all --force")
-	for _, p := range toRun(all, "Dockerfile") {
-		terminal.must(t, p.command)
+	for source := range all {
+		if sessionOf(source) != inRepository {
+			continue
+		}
+		terminal.must(t, fmt.Sprintf("cd %q", filepath.Join(tree, filepath.Dir(source))))
+		for _, p := range toRun(all, source) {
+			terminal.must(t, p.command)
+		}
 	}
 	if images := terminal.must(t, "buildah images"); !strings.Contains(images, "localhost/keyhole") {
 		t.Errorf("the commands of the Dockerfile make no image keyhole:\n%s", images)
