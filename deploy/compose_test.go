@@ -291,7 +291,9 @@ func TestComposeSecretsAreReadByOwnerAndGroupOnly(t *testing.T) {
 		for _, file := range s.EnvFile {
 			want[filepath.Base(file)] = 0o600
 		}
-		added := slices.ContainsFunc(s.GroupAdd, func(g string) bool { return strings.HasPrefix(g, "${KEYHOLE_SECRETS_GID:?") })
+		added := slices.ContainsFunc(s.GroupAdd, func(group string) bool {
+			return strings.HasPrefix(group, "${KEYHOLE_SECRETS_GID:?")
+		})
 		if added != (len(s.Secrets) > 0) {
 			t.Errorf("%s reads the secrets %v and has the groups %v", name, s.Secrets, s.GroupAdd)
 		}

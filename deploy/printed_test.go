@@ -94,7 +94,8 @@ func consoleOf(source, text string) []printed {
 
 // program matches the first words of what is a command where it stands between
 // backticks in a sentence, and not the name of something.
-var program = regexp.MustCompile(`^((sudo|go|git|curl|wget|buildah|systemctl|redis-cli|kill|apt-get|source) \S|docker \S+ \S` +
+var program = regexp.MustCompile(`^((sudo|go|git|curl|wget|buildah|systemctl|redis-cli|kill|apt-get|source) \S` +
+	`|docker \S+ \S` +
 	`|([A-Z_]+=\S+ )+\S|deploy/(test|setup|corpus|history|matrix|bench/run|compose/init)( |$))`)
 
 // inlineOf returns the commands of other programs than keyhole that stand between
