@@ -25,31 +25,32 @@ func bugs() map[string]bug {
 	return map[string]bug{
 		"a spend that is not atomic": {
 			file:   "gateway/redisstore/spend.go",
-			before: "	v, err := s.write(ctx, s.client.clicks, s.scripts.spend,",
+			before: "	generation := s.generation.Load()\n	r, err := s.askSpend(",
 			after: `	if link, err := s.Get(ctx, a.ID); err == nil && link.State == gateway.StateActive && link.Clicks < link.MaxClicks {
 		err := s.client.clicks.SetRange(ctx, s.keys.link(a.ID), 14, "\x00\x00\x00\x00"+string(rune(link.Clicks+1))).Err()
 		return gateway.Spent{Outcome: gateway.OutcomeRedirected, Now: time.Now(), GrantEnd: time.Now().Add(window)}, err
 	}
-	v, err := s.write(ctx, s.client.clicks, s.scripts.spend,`,
+	generation := s.generation.Load()
+	r, err := s.askSpend(`,
 			want: "are answered by redirects",
 		},
 		"a revocation acknowledged without waiting": {
 			file:   "gateway/redisstore/wait.go",
-			before: "	patience := time.Millisecond\n",
+			before: "	return reply, s.wait(ctx, conn)\n",
 			after: `	if sc.digest == s.scripts.revoke.digest {
 		return reply, nil
 	}
-	patience := time.Millisecond
+	return reply, s.wait(ctx, conn)
 `,
-			faults: func(n *nemesis, ctx context.Context) {
-				pauseFor(ctx, time.Second)
-				if ctx.Err() == nil {
-					master := n.masters()[0]
-					n.failoverBehind(ctx, master, n.replicaOf(master))
-					n.mend()
-				}
-			},
-			want: "after an acknowledged revocation",
+			faults: failoversBehind,
+			want:   "after an acknowledged revocation",
+		},
+		"a bulk revocation that finds nothing left acknowledged without waiting": {
+			file:   "gateway/redisstore/bulk.go",
+			before: "		if err := s.confirmAll(ctx, run.before); err != nil {\n",
+			after:  "		if err := error(nil); err != nil {\n",
+			faults: failoversBehind,
+			want:   "after an acknowledged revocation",
 		},
 		"validity cached for a second": {
 			file: "gateway/click.go",
@@ -70,6 +71,16 @@ func bugs() map[string]bug {
 `,
 			want: "after an acknowledged revocation",
 		},
+	}
+}
+
+// failoversBehind lets a replica that is behind take over, again and again.
+func failoversBehind(n *nemesis, ctx context.Context) {
+	pauseFor(ctx, time.Second)
+	if ctx.Err() == nil {
+		master := n.masters()[0]
+		n.failoverBehind(ctx, master, n.replicaOf(master))
+		n.mend()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,6 +56,7 @@ type life struct {
 	mu      sync.Mutex
 	history linkHistory
 	tokens  string // path of the URL
+	label   string // that the link alone has
 }
 
 // record runs one operation, of which do returns the answer, and keeps it.
@@ -131,6 +133,8 @@ func (l *life) operate(ctx context.Context, who int, kind string, do func(contex
 // issue issues the link; false where that is not known to have been done.
 func (l *life) issue(ctx context.Context, who int, r api.IssueRequest) bool {
 	r.Bucket, r.Key, r.Pin = "reports", "file.txt", "none"
+	l.label = strconv.FormatUint(rand.Uint64(), 36)
+	r.Labels = map[string]string{"history": l.label}
 	var issued api.Link
 	answer := l.operate(ctx, who, opIssue, func(ctx context.Context, c *client.Client) (api.Link, error) {
 		var err error
@@ -146,18 +150,32 @@ func (l *life) issue(ctx context.Context, who int, r api.IssueRequest) bool {
 	return true
 }
 
-// revoke revokes the link until that is acknowledged.
+// revoke revokes the link, by its id or by its label, until that is acknowledged.
 func (l *life) revoke(ctx context.Context, who int) {
+	kind, do := opRevoke, func(ctx context.Context, c *client.Client) (api.Link, error) {
+		return c.Revoke(ctx, l.history.id, "")
+	}
+	if rand.N(2) == 0 {
+		kind, do = opBulk, l.revokeByLabel
+	}
 	for ctx.Err() == nil {
-		answer := l.operate(ctx, who, opRevoke, func(ctx context.Context, c *client.Client) (api.Link, error) {
-			return c.Revoke(ctx, l.history.id, "")
-		})
+		answer := l.operate(ctx, who, kind, do)
 		if answer == answerOK {
 			l.revoked.Add(1)
 			return
 		}
 		pauseFor(ctx, 20*time.Millisecond)
 	}
+}
+
+// revokeByLabel revokes all links with the link's label, which are one.
+func (l *life) revokeByLabel(ctx context.Context, c *client.Client) (api.Link, error) {
+	label := "history=" + l.label
+	answer, err := c.RevokeAll(ctx, api.RevocationRequest{Label: &label})
+	if err == nil && !answer.Done {
+		err = fmt.Errorf("a bulk revocation of one link is not done: %+v", answer)
+	}
+	return api.Link{}, err
 }
 
 // change changes the link, once.
@@ -383,7 +401,7 @@ func (r *recorder) table() string {
 	defer r.mu.Unlock()
 	var b strings.Builder
 	b.WriteString("| operation | answer | count |\n| --- | --- | --- |\n")
-	for _, kind := range []string{opIssue, opClick, opPage, opPost, opRevoke, opPause, opUnlock, opExpire} {
+	for _, kind := range []string{opIssue, opClick, opPage, opPost, opRevoke, opBulk, opPause, opUnlock, opExpire} {
 		for _, answer := range slices.Sorted(maps.Keys(r.answers[kind])) {
 			fmt.Fprintf(&b, "| %s | `%s` | %d |\n", kind, answer, r.answers[kind][answer])
 		}

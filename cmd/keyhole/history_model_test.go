@@ -17,6 +17,7 @@ const (
 	opPage   = "page"  // GET of a limited link
 	opPost   = "post"  // the form of a limited link
 	opRevoke = "revoke"
+	opBulk   = "revoke all" // by the link's own label
 	opPause  = "pause"
 	opUnlock = "resume" // after a pause
 	opExpire = "change" // of expires_in
@@ -82,7 +83,7 @@ func step(s linkState, max int64, e event, answer string) (bool, linkState) {
 	ended := s.revoked || usedUp
 	maybeEnded := ended || s.maybeRevoked || maybeUsedUp
 	switch e.kind {
-	case opRevoke:
+	case opRevoke, opBulk:
 		if answer == answerUnknown {
 			s.maybeRevoked = true
 			return true, s
@@ -159,7 +160,7 @@ func (h *linkHistory) judge() error {
 	revokedAt, expires := time.Duration(math.MaxInt64), time.Duration(0)
 	for _, e := range h.events {
 		switch {
-		case e.kind == opRevoke && e.answer == answerOK:
+		case (e.kind == opRevoke || e.kind == opBulk) && e.answer == answerOK:
 			revokedAt = min(revokedAt, e.ret)
 		case e.kind == opIssue, e.kind == opExpire && e.answer == answerOK:
 			expires = e.expires

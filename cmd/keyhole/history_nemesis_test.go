@@ -225,11 +225,19 @@ func (n *nemesis) failover(_ context.Context, master, replica int) {
 	n.node(master).Start(n.t)
 }
 
+// behindFor is the shortest time that a replica is kept behind, and behindMore what
+// chance adds: within the longer ones a change is refused for want of replicas, and
+// repeated, before the failover.
+const (
+	behindFor  = 400 * time.Millisecond
+	behindMore = 1200 * time.Millisecond
+)
+
 // failoverBehind keeps from a replica what its master sends it under load, kills the
 // master, and lets the replica take over.
 func (n *nemesis) failoverBehind(ctx context.Context, master, replica int) {
 	n.proxies[master].Behind.Store(true)
-	pauseFor(ctx, 400*time.Millisecond)
+	pauseFor(ctx, behindFor+rand.N(behindMore))
 	n.node(master).Kill(n.t)
 	n.proxies[master].HangUp()
 	n.proxies[master].Behind.Store(false)

@@ -50,7 +50,7 @@ func TestMigration(t *testing.T) {
 	}
 
 	// What waits for replicas follows the slot too, on connections of its own.
-	waiting := open(t, o, withPrefix(prefix), withReplicas(1))
+	waiting := open(t, o, withPrefix(prefix), withReplica())
 	note := func(what string) {
 		t.Helper()
 		if _, err := waiting.Change(t.Context(), link.ID, gateway.Change{Note: &what}, operator()); err != nil {

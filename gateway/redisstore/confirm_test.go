@@ -21,7 +21,7 @@ func TestRepeatsAreConfirmed(t *testing.T) {
 			t.Parallel()
 			g, o := start(t)
 			o.Timeout = time.Second
-			s := open(t, o, withReplicas(1))
+			s := open(t, o, withReplica())
 			link, page, usedUp := create(t, s, newLink(t)), restrict(t, s, limited(t, 3)), restrict(t, s, limited(t, 1))
 			spendOnce := func(id gateway.ID) func() error {
 				return func() error {
@@ -144,7 +144,7 @@ func TestBulkAfterFailover(t *testing.T) {
 			g, o := start(t)
 			o.Timeout = time.Second
 			prefix := newPrefix()
-			s := open(t, o, withPrefix(prefix), withReplicas(1))
+			s := open(t, o, withPrefix(prefix), withReplica())
 			const links = 20
 			var ids []gateway.ID
 			for range links {

@@ -2,10 +2,10 @@ package redisstore
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -43,12 +43,7 @@ var errOtherReply = fmt.Errorf("%w: the reply belongs to another call", gateway.
 // newCallID draws what tells a call from others. It needs to be different, not
 // secret.
 func newCallID() string {
-	raw := rand.Uint64() //nolint:gosec // Different is enough.
-	var text [16]byte
-	return string(hex.AppendEncode(text[:0], []byte{
-		byte(raw >> 56), byte(raw >> 48), byte(raw >> 40), byte(raw >> 32),
-		byte(raw >> 24), byte(raw >> 16), byte(raw >> 8), byte(raw),
-	}))
+	return strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // Different is enough.
 }
 
 // replyTo returns the value of a script's reply, which bears the identifier of

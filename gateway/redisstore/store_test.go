@@ -140,8 +140,8 @@ func withPrefix(prefix string) func(*redisstore.Options) {
 	return func(o *redisstore.Options) { o.Prefix = prefix }
 }
 
-func withReplicas(n int) func(*redisstore.Options) {
-	return func(o *redisstore.Options) { o.WaitReplicas = n }
+func withReplica() func(*redisstore.Options) {
+	return func(o *redisstore.Options) { o.WaitReplicas = 1 }
 }
 
 // newID draws the ID of a link nobody has the token of.

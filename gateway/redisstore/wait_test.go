@@ -37,7 +37,7 @@ func TestWaitReplicas(t *testing.T) {
 			t.Parallel()
 			g, o := start(t)
 			o.Timeout = time.Second
-			s := open(t, o, withReplicas(1))
+			s := open(t, o, withReplica())
 			link, other, limitedLink := create(t, s, newLink(t)), create(t, s, newLink(t)), restrict(t, s, limited(t, 3))
 			equal(t, "spend", spend(t, s, limitedLink.ID, "page").Outcome, gateway.OutcomeRedirected)
 			note := "n"
@@ -124,7 +124,7 @@ func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
 			g, o := start(t)
 			o.Timeout = time.Second
 			prefix := newPrefix()
-			waiting, hasty := open(t, o, withPrefix(prefix), withReplicas(1)), open(t, o, withPrefix(prefix))
+			waiting, hasty := open(t, o, withPrefix(prefix), withReplica()), open(t, o, withPrefix(prefix))
 			const links = 20
 			var acked, unacked []gateway.ID
 			var all []gateway.ID
