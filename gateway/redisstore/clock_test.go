@@ -275,3 +275,52 @@ func TestTriesByClock(t *testing.T) {
 		t.Errorf("%d tries in six hours, up to %d in 15 minutes; want 25 at most", len(granted), most)
 	}
 }
+
+// TestRelabelAfterAClockStep takes a label from links and gives it back, of which some
+// were issued after the clock had been set back, behind many others: each is listed
+// once, and is where it was.
+func TestRelabelAfterAClockStep(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client)
+	const before, after = 150, 5 // more than the entries of four chunks
+	label := map[string]string{"case": "1"}
+	issue := func() gateway.Link {
+		link := newLink(t)
+		link.ID[0], link.Labels = 7, label // one partition, so one index
+		c.step(time.Second)
+		return create(t, s, link)
+	}
+	for range before {
+		issue()
+	}
+	c.step(-before * time.Second)
+	var late []gateway.ID
+	for range after {
+		late = append(late, issue().ID)
+	}
+	for _, id := range late {
+		for _, labels := range []map[string]string{{}, label} {
+			if _, err := s.Change(t.Context(), id, gateway.Change{Labels: &labels}, operator()); err != nil {
+				t.Fatalf("change: %v", err)
+			}
+		}
+	}
+	listed := map[gateway.ID]int{}
+	cursor := ""
+	for {
+		page, err := s.List(t.Context(), gateway.ListQuery{LabelName: "case", LabelValue: "1", Limit: 40, Cursor: cursor})
+		if err != nil {
+			t.Fatalf("list: %v", err)
+		}
+		for _, link := range page.Links {
+			listed[link.ID]++
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	equal(t, "links", len(listed), before+after)
+	for _, id := range late {
+		equal(t, "how often a link that was labelled again is listed", listed[id], 1)
+	}
+}

@@ -55,7 +55,15 @@ live(KEYS[5], expires, 1)
 local at = time[1] * 1000000 + time[2]
 local all = redis.call('HGET', KEYS[6], 'oa')
 if all then
-  at = math.max(at, int(all, #all - ENTRY + 1, 7) + 1)
+  local last = int(all, #all - ENTRY + 1, 7)
+  if at <= last then
+    -- insert.lua looks for an entry that far behind its link's time of issue.
+    local shift = last + 1 - at
+    if shift > tonumber(redis.call('HGET', KEYS[6], SHIFT) or 0) then
+      redis.call('HSET', KEYS[6], SHIFT, string.format('%.0f', shift))
+    end
+    at = last + 1
+  end
 end
 local entry = pack(at, 7) .. id
 for i = 14, #ARGV do

@@ -7,10 +7,15 @@ local function insert(key, term, at, id)
     redis.call('HSET', key, 'o' .. term, string.char(0, 0, 0) .. pack(at, 7) .. id)
     return
   end
-  -- Where the link is there already, it is at most a millisecond newer.
+  -- Where the link is there already, its position is later by what is cut from its
+  -- time of issue, less than a millisecond, and by the shift.
   local n = seek(last, chunk, at)
-  for m = n, math.min(n + 1, last) do
+  local latest = at + 1000 + (redis.call('HGET', key, SHIFT) or 0)
+  for m = n, last do
     local entries = chunk(m)
+    if m > n + 1 and int(entries, 1, 7) > latest then
+      break
+    end
     for i = 8, #entries, ENTRY do
       if string.sub(entries, i, i + 15) == id then
         return

@@ -1,8 +1,10 @@
 -- Part of the scripts that keep and read terms: a hash in which each term has
 -- links in order of issue. Field o<term> holds the number of closed chunks (3
 -- bytes) and the open chunk, c<number><term> a closed one. An entry is a position
--- in microseconds (7 bytes) and an id.
-local CHUNK, ENTRY = 32, 23
+-- in microseconds (7 bytes) and an id. Field s is the most microseconds by which a
+-- position is behind its link's time of issue: after the clock was set back, new
+-- positions still go on behind the last.
+local CHUNK, ENTRY, SHIFT = 32, 23, 's'
 
 -- The number of a term's open chunk and what reads its chunks, or nil.
 local function chunks(key, term)
