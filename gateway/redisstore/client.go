@@ -97,7 +97,7 @@ func single(o ClientOptions, connections int) redis.UniversalClient {
 		Addr: o.Addresses[0], Username: o.Username, Password: o.Password, DB: o.Database,
 		TLSConfig: o.TLS, Protocol: 2, DisableIdentity: true,
 		MaxRetries: retries, MinRetryBackoff: minBackoff, MaxRetryBackoff: maxBackoff,
-		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
+		Dialer: dialer(o), DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
 		ContextTimeoutEnabled: true, DialerRetries: 1,
 		PoolSize: connections, MaxActiveConns: connections, PipelinePoolSize: -1,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
@@ -111,7 +111,7 @@ func sentinel(o ClientOptions, connections int) redis.UniversalClient {
 		Username: o.Username, Password: o.Password, DB: o.Database,
 		TLSConfig: o.TLS, Protocol: 2, DisableIdentity: true,
 		MaxRetries: retries, MinRetryBackoff: minBackoff, MaxRetryBackoff: maxBackoff,
-		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
+		Dialer: dialer(o), DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
 		ContextTimeoutEnabled: true, DialerRetries: 1,
 		PoolSize: connections, MaxActiveConns: connections, PipelinePoolSize: -1,
 	})
@@ -122,7 +122,7 @@ func cluster(o ClientOptions, connections int) redis.UniversalClient {
 		Addrs: o.Addresses, Username: o.Username, Password: o.Password,
 		TLSConfig: o.TLS, Protocol: 2, DisableIdentity: true,
 		MaxRedirects: redirects, MinRetryBackoff: minBackoff, MaxRetryBackoff: maxBackoff,
-		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
+		Dialer: dialer(o), DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
 		ContextTimeoutEnabled: true, DialerRetries: 1,
 		PoolSize: connections, MaxActiveConns: connections, PipelinePoolSize: -1,
 		// What go-redis would learn about commands by COMMAND is not needed:
