@@ -247,7 +247,9 @@ type Presets struct {
 type Audit struct {
 	// How a recipient's address is kept: full, truncated (to /24, IPv6 /48), hashed (under a key that changes daily, so that the clicks of one address on one day can be told to be one's) or off. Default: full.
 	ClientAddress string `yaml:"client_address"`
-	// How many click events the feed keeps, at least 1000; the oldest make room. Events of operators are kept for the retention whatever this says. Default: 1000000.
+	// How many downloads the feed keeps, at least 1000; the oldest make room. It keeps a quarter as many
+	// refusals, pages and failures besides. Events of operators are kept for the retention whatever this
+	// says. Default: 1000000.
 	MaxEntries int `yaml:"max_entries"`
 }
 

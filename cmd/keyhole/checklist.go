@@ -155,7 +155,11 @@ func restrictions(link *api.Link) [][]string {
 		lines = append(lines, []string{"uses", strconv.FormatInt(*link.MaxClicks, 10) + " at most"})
 	}
 	if link.Passphrase {
-		lines = append(lines, []string{"asks for", "a passphrase"})
+		asks := "a passphrase"
+		if link.Reveal == gateway.RevealAfter {
+			asks += "; the page shows nothing about the file before it"
+		}
+		lines = append(lines, []string{"asks for", asks})
 	}
 	if link.MaxClicks != nil || link.Passphrase || link.Confirm {
 		lines = append(lines, []string{"shows", "a page first; its button alone counts"})

@@ -68,6 +68,7 @@ KEY is taken literally: nothing in it is unescaped.`,
 	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often it can be used; recipients see a page first, and its button alone counts")
 	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients must know")
 	flags.BoolVar(&f.makePassphrase, "make-passphrase", false, "make a passphrase up, and print it apart from the URL")
+	flags.StringVar(&f.request.Reveal, "reveal", "", "when the page of a link with a passphrase shows the file: after it (default) or before")
 	flags.StringVar(&f.request.Filename, "filename", "", "the file name that recipients are offered (default: the key's last part)")
 	flags.BoolVar(&f.inline, "inline", false, "let browsers show the file instead of saving it")
 	flags.BoolVar(&f.request.Confirm, "confirm", false, "show recipients a page before the download")
@@ -86,6 +87,7 @@ KEY is taken literally: nothing in it is unescaped.`,
 	cmd.ValidArgsFunction = asking(world, &f.operator, completeObjects)
 	completeNames(cmd, "preset", gateway.Presets())
 	completeNames(cmd, "pin", pins())
+	completeNames(cmd, "reveal", reveals())
 	return cmd
 }
 
@@ -253,6 +255,12 @@ func (f *shareFlags) check() error {
 	if err := oneOf("pin", r.Pin, pins()); err != nil {
 		return err
 	}
+	if err := oneOf("reveal", r.Reveal, reveals()); err != nil {
+		return err
+	}
+	if r.Reveal == gateway.RevealAfter && f.passphraseFile == "" && !f.makePassphrase {
+		return usage("--reveal after needs a passphrase", "add --make-passphrase or --passphrase-file")
+	}
 	if r.MaxClicks != nil && *r.MaxClicks < 1 {
 		return usage("--max-clicks is at least 1", "leave it out for a link without a limit")
 	}
@@ -279,6 +287,9 @@ var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
 func pins() []string {
 	return []string{gateway.PinAuto, gateway.PinVersion, gateway.PinETag, gateway.PinNone}
 }
+
+// reveals are when a page can show the file of a link with a passphrase.
+func reveals() []string { return []string{gateway.RevealAfter, gateway.RevealBefore} }
 
 // parseObject splits s3://BUCKET/KEY. The key is everything behind the bucket,
 // as it stands.
