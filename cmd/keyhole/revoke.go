@@ -171,7 +171,8 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 			}
 			return err
 		}
-		if answer.Next == "" || f.dryRun {
+		// A service of an earlier version gives no cursor: it is asked again until done.
+		if answer.Done || f.dryRun || answer.Next == "" && total.Unreadable > 0 {
 			break
 		}
 		if !f.quiet {
