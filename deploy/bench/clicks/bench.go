@@ -84,9 +84,17 @@ func (b *bench) startFloor(ctx context.Context, s *store, kind string) (_ *proce
 	return p, address, p.await(ctx, listening(address))
 }
 
+// programOf returns the program of a row of Keyhole's.
+func (b *bench) programOf(r *row) string {
+	if r.before {
+		return b.o.before
+	}
+	return b.o.keyhole
+}
+
 // startGateway starts Keyhole in its default configuration, but for how often
 // objects are checked. Its proxy is the load, which says who asks.
-func (b *bench) startGateway(ctx context.Context, s *store, check string) (_ *process, address string, _ error) {
+func (b *bench) startGateway(ctx context.Context, s *store, program, check string) (_ *process, address string, _ error) {
 	dir, err := os.MkdirTemp(b.o.scratch, "gateway")
 	if err != nil {
 		return nil, "", err
@@ -109,7 +117,7 @@ func (b *bench) startGateway(ctx context.Context, s *store, check string) (_ *pr
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := launch(b.o, b.o.core, b.o.keyhole, strings.Fields(b.o.env), "serve", "--config", config)
+	p, err := launch(b.o, b.o.core, program, strings.Fields(b.o.env), "serve", "--config", config)
 	if err != nil {
 		return nil, "", err
 	}

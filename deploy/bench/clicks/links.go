@@ -94,7 +94,7 @@ func (b *bench) fill(ctx context.Context, s *store, kind string) (err error) {
 
 // issue issues one link of a kind for every object, for a day.
 func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, error) {
-	gateway, _, err := b.startGateway(ctx, s, defaultCheck)
+	gateway, _, err := b.startGateway(ctx, s, b.o.keyhole, defaultCheck)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -22,6 +23,7 @@ import (
 // options are the flags.
 type options struct {
 	keyhole, floor, versitygw string // programs
+	before                    string // keyhole of an earlier commit; empty: none
 	script                    string // wrk's
 	scratch                   string // a directory for everything that is written
 	json, table               string // where the results go; empty: nowhere
@@ -40,6 +42,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.keyhole, "keyhole", "", "the keyhole program")
+	flag.StringVar(&o.before, "before", "", "the keyhole program of an earlier commit, measured in the same rounds")
 	flag.StringVar(&o.floor, "floor", "", "the floor program")
 	flag.StringVar(&o.versitygw, "versitygw", "", "the versitygw program")
 	flag.StringVar(&o.script, "script", "", "wrk.lua")
@@ -81,11 +84,18 @@ func run(ctx context.Context, o *options) error {
 		if !r.reference && !o.only.MatchString(r.title()) {
 			continue
 		}
-		s, err := b.prepare(ctx, &r)
-		if err != nil {
-			return fmt.Errorf("%s: %w", r.title(), err)
+		pair := []row{r}
+		if o.before != "" && r.floor == "" {
+			r.name, r.before = r.name+", before", true
+			pair = append(pair, r)
 		}
-		subjects = append(subjects, s)
+		for _, r := range pair {
+			s, err := b.prepare(ctx, &r)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.title(), err)
+			}
+			subjects = append(subjects, s)
+		}
 	}
 	for round := range o.rounds {
 		rate := 0.0
@@ -102,5 +112,26 @@ func run(ctx context.Context, o *options) error {
 				round+1, s.title(), m.CPU, m.RedisCPU, m.Joined, m.Throughput, m.P99, m.Rate, m.RateCPU, m.RateRedis, m.RateJoined, m.RateP50, m.RateP99)
 		}
 	}
+	compare(subjects)
 	return report(o, subjects)
+}
+
+// compare prints what a row costs in relation to the same row of an earlier commit, by
+// the median of the rounds.
+func compare(subjects []*subject) {
+	for i, s := range subjects {
+		if !s.before {
+			continue
+		}
+		now := subjects[i-1]
+		var load, rate []float64
+		for round := range s.rounds {
+			load = append(load, now.rounds[round].CPU/s.rounds[round].CPU)
+			rate = append(rate, now.rounds[round].RateCPU/s.rounds[round].RateCPU)
+		}
+		slices.Sort(load)
+		slices.Sort(rate)
+		fmt.Fprintf(os.Stderr, "%-52s %.3f of before at full load (%.2f to %.2f), %.3f at a rate\n",
+			now.title(), load[len(load)/2], load[0], load[len(load)-1], rate[len(rate)/2])
+	}
 }

@@ -43,6 +43,7 @@ type row struct {
 	warm      bool   // all links are opened before each round
 	forwarded bool   // each request comes from another address
 	gateways  int    // how many share the load; 0: one
+	before    bool   // the gateway of an earlier commit
 	reference bool   // the floor by which the others' rate and ratio are taken
 }
 

@@ -60,7 +60,7 @@ func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
 		var p *process
 		var address string
 		if r.floor == "" {
-			p, address, err = b.startGateway(ctx, s.store, r.check)
+			p, address, err = b.startGateway(ctx, s.store, b.programOf(r), r.check)
 		} else {
 			p, address, err = b.startFloor(ctx, s.store, r.floor)
 		}
