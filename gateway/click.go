@@ -148,7 +148,10 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 	if err != nil {
 		return s.refuse(ctx, a, outcomeOf(err)), err
 	}
-	spent, err := s.clicks.Spend(ctx, a, nonce, s.resumeWindow)
+	link := admission.Link
+	spent, err := s.clicks.Spend(ctx, a, Spending{
+		Nonce: nonce, Window: s.resumeWindow, Last: link.MaxClicks > 0 && link.Clicks+1 >= link.MaxClicks,
+	})
 	if err != nil {
 		return Answer{Outcome: OutcomeUnavailable}, fmt.Errorf("spend: %w", err)
 	}

@@ -182,8 +182,8 @@ func (c *fakeClicks) Admit(_ context.Context, a Attempt) (Admission, error) {
 	return c.admission, c.err
 }
 
-func (c *fakeClicks) Spend(_ context.Context, _ Attempt, nonce string, _ time.Duration) (Spent, error) {
-	c.nonces = append(c.nonces, nonce)
+func (c *fakeClicks) Spend(_ context.Context, _ Attempt, s Spending) (Spent, error) {
+	c.nonces = append(c.nonces, s.Nonce)
 	return c.spent, c.spendErr
 }
 

@@ -152,8 +152,8 @@ type ClickStore interface {
 	// there is an error.
 	Admit(ctx context.Context, a Attempt) (Admission, error)
 	// Spend judges the click again and spends it, in one atomic script, once for
-	// each nonce within the window. A refusal leaves no event, as with Admit.
-	Spend(ctx context.Context, a Attempt, nonce string, window time.Duration) (Spent, error)
+	// each nonce within its window. A refusal leaves no event, as with Admit.
+	Spend(ctx context.Context, a Attempt, s Spending) (Spent, error)
 	// Note appends the event of a click whose outcome was not known to Admit.
 	Note(ctx context.Context, a Attempt, k EventKind, o Outcome) error
 	// Try reserves a try of the link's passphrase for whose it is.
@@ -190,6 +190,15 @@ type Admission struct {
 	Link       *Link      // of a link that needs confirmation
 	UsedUp     bool       // it lives for grants alone
 	Now        time.Time  // by Redis' clock, of a link that needs confirmation
+}
+
+// Spending says how a click is to be spent.
+type Spending struct {
+	Nonce  string        // of the page that was filled in; empty: none
+	Window time.Duration // for which the nonce and a grant hold
+	// Last says that this is expected to be the link's last click. It only spares a
+	// round trip.
+	Last bool
 }
 
 // Spent is the store's verdict on a click that is to be spent.

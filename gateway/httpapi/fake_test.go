@@ -87,7 +87,7 @@ func (r *fakeRedis) Admit(_ context.Context, a gateway.Attempt) (gateway.Admissi
 	return admission, r.begin()
 }
 
-func (r *fakeRedis) Spend(context.Context, gateway.Attempt, string, time.Duration) (gateway.Spent, error) {
+func (r *fakeRedis) Spend(context.Context, gateway.Attempt, gateway.Spending) (gateway.Spent, error) {
 	return r.spent, r.err
 }
 

@@ -45,8 +45,9 @@ func (s *Store) replicationIDs(ctx context.Context) (ids replicationIDs, err err
 	return ids, err
 }
 
-// confirmationLife is how long a master keeps the key of a confirmation.
-const confirmationLife = time.Minute
+// confirmationLife is how long a master keeps the key of a confirmation: to put off
+// its end is a write that needs no memory.
+const confirmationLife = 365 * 24 * time.Hour
 
 // confirmAll returns without error only when every master has written and, with
 // Options.WaitReplicas, that many of its replicas have all it had written by then,
@@ -58,14 +59,14 @@ func (s *Store) confirmAll(ctx context.Context, before replicationIDs) error {
 	err := s.eachMaster(ctx, func(ctx context.Context, node *redis.Client, served []int) error {
 		conn := node.Conn()
 		defer func() { _ = conn.Close() }()
-		pipe := conn.Pipeline()
-		set := pipe.Set(ctx, s.keys.confirmation(served[0]), "", confirmationLife)
-		info := pipe.Info(ctx, "replication")
-		_, _ = pipe.Exec(ctx) // The errors are in the commands.
-		if err := errors.Join(set.Err(), info.Err()); err != nil {
+		if err := touch(ctx, conn, []string{s.keys.confirmation(served[0])}); err != nil {
 			return err
 		}
-		id := parseInfo(info.Val())["master_replid"]
+		text, err := conn.Info(ctx, "replication").Result()
+		if err != nil {
+			return err
+		}
+		id := parseInfo(text)["master_replid"]
 		for _, p := range served {
 			if id == "" || id != before[p] {
 				return fmt.Errorf("the master of partition %d has changed meanwhile", p)
@@ -80,18 +81,51 @@ func (s *Store) confirmAll(ctx context.Context, before replicationIDs) error {
 }
 
 // writeEverywhere writes in every partition, so that a master which has lost its
-// replicas (min-replicas-to-write) refuses what it would otherwise only read.
+// replicas (min-replicas-to-write) refuses what it would otherwise only read. One that
+// has no memory for that is asked for a write that needs none.
 func (s *Store) writeEverywhere(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
-	pipe := s.client.rest.Pipeline()
-	for p := range partitions {
-		pipe.Set(ctx, s.keys.confirmation(p), "", confirmationLife)
+	keys := make([]string, partitions)
+	for p := range keys {
+		keys[p] = s.keys.confirmation(p)
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	err := touch(ctx, s.client.rest, keys)
+	if redis.HasErrorPrefix(err, "OOM") {
+		pipe := s.client.rest.Pipeline()
+		for _, key := range keys {
+			pipe.Del(ctx, key)
+		}
+		_, err = pipe.Exec(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
 	}
 	return nil
+}
+
+// touch changes the keys of confirmations: those that are there need no memory for
+// it.
+func touch(ctx context.Context, c redis.Cmdable, keys []string) error {
+	pipe := c.Pipeline()
+	put := make([]*redis.BoolCmd, len(keys))
+	for i, key := range keys {
+		put[i] = pipe.PExpireAt(ctx, key, time.Now().Add(confirmationLife))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return err
+	}
+	pipe = c.Pipeline()
+	for i, key := range keys {
+		if !put[i].Val() {
+			pipe.Set(ctx, key, "", confirmationLife)
+		}
+	}
+	if pipe.Len() == 0 {
+		return nil
+	}
+	_, err := pipe.Exec(ctx)
+	return err
 }
 
 // eachMaster calls do for every master at once, with the partitions that it serves,

@@ -25,7 +25,7 @@ func TestRepeatsAreConfirmed(t *testing.T) {
 			link, page, usedUp := create(t, s, newLink(t)), restrict(t, s, limited(t, 3)), restrict(t, s, limited(t, 1))
 			spendOnce := func(id gateway.ID) func() error {
 				return func() error {
-					_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, "page", window)
+					_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{Nonce: "page", Window: window})
 					return err
 				}
 			}
@@ -87,7 +87,7 @@ func TestRepeatsWrite(t *testing.T) {
 	revoked := create(t, s, newLink(t))
 	spendOnce := func(id gateway.ID) func() error {
 		return func() error {
-			_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, "page", window)
+			_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{Nonce: "page", Window: window})
 			return err
 		}
 	}

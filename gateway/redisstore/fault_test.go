@@ -41,7 +41,10 @@ func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 			_, err := s.Create(ctx, newLink(t), gateway.Secrets{}, time.Hour, operator())
 			return err
 		},
-		"spend": func(ctx context.Context) error { _, err := s.Spend(ctx, attempt, "", window); return err },
+		"spend": func(ctx context.Context) error {
+			_, err := s.Spend(ctx, attempt, gateway.Spending{Window: window})
+			return err
+		},
 		"try":   func(ctx context.Context) error { _, err := s.Try(ctx, id, "somebody"); return err },
 		"untry": func(ctx context.Context) error { return s.Untry(ctx, id, gateway.Try{Reserved: "x"}) },
 		"change": func(ctx context.Context) error {
@@ -195,13 +198,13 @@ func TestLostReply(t *testing.T) {
 	limitedLink := restrict(t, s, limited(t, 5))
 	spend(t, s, restrict(t, s, limited(t, 1)).ID, "") // Redis has the script.
 	lose("a spend", func() error {
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, "page", window)
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, gateway.Spending{Nonce: "page", Window: window})
 		return err
 	})
 	equal(t, "the same page again", spend(t, s, limitedLink.ID, "page").Outcome, gateway.OutcomeResumed)
 	equal(t, "clicks spent", get(t, s, limitedLink.ID).Clicks, 1)
 	lose("a spend without nonce", func() error {
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, "", window)
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, gateway.Spending{Window: window})
 		return err
 	})
 	equal(t, "clicks spent", get(t, s, limitedLink.ID).Clicks, 2)
@@ -239,7 +242,7 @@ func TestScriptFlush(t *testing.T) {
 			return err
 		},
 		"spend": func() error {
-			_, err := s.Spend(t.Context(), gateway.Attempt{ID: confirmed.ID, Method: "POST"}, "", window)
+			_, err := s.Spend(t.Context(), gateway.Attempt{ID: confirmed.ID, Method: "POST"}, gateway.Spending{Window: window})
 			return err
 		},
 		"try":   func() error { _, err := s.Try(t.Context(), confirmed.ID, "somebody"); return err },

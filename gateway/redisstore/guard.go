@@ -70,8 +70,9 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// replyGuard follows the replies on a connection (RESP2, Redis documentation,
-// "Redis serialization protocol specification"), in whatever pieces they come.
+// replyGuard follows the replies on a connection (Redis documentation, "Redis
+// serialization protocol specification"), in whatever pieces they come. go-redis asks
+// Sentinels by RESP3.
 type replyGuard struct {
 	skip   int64 // bytes left of a string and its line end
 	line   int   // bytes of the line so far; 0: a new one begins
@@ -116,7 +117,7 @@ func (g *replyGuard) next(c byte) error {
 		return g.lineEnded()
 	case g.line > maxLine:
 		return fmt.Errorf("%w: a line of more than %d bytes", errReply, maxLine)
-	case g.kind != '$' && g.kind != '*', c == '\r':
+	case !g.counted(), c == '\r':
 	case g.line == 2 && c == '-':
 		g.minus = true
 	case c < '0' || c > '9' || g.number > maxBulk:
@@ -127,27 +128,55 @@ func (g *replyGuard) next(c byte) error {
 	return nil
 }
 
+// counted tells whether the line has a length: of bytes, or of elements.
+func (g *replyGuard) counted() bool {
+	switch g.kind {
+	case '$', '=', '!', '*', '~', '>', '%':
+		return true
+	}
+	return false
+}
+
 // lineEnded takes a line for what it begins or is.
 func (g *replyGuard) lineEnded() error {
+	switch g.kind {
+	case '$', '=', '!': // string, verbatim string, long error
+		return g.beginString(g.number)
+	case '*', '~', '>': // array, set, push
+		return g.beginArray(g.number)
+	case '%': // map
+		return g.beginArray(2 * g.number)
+	case '+', '-', ':', '_', '#', ',', '(':
+		g.ended()
+		return nil
+	}
+	return fmt.Errorf("%w: it begins with %q", errReply, g.kind)
+}
+
+// beginString skips a string and its line end, unless it is null.
+func (g *replyGuard) beginString(length int64) error {
 	switch {
-	case g.minus || g.kind == '*' && g.number == 0:
+	case g.minus:
 		g.ended()
-	case g.kind == '$':
-		if g.number > maxBulk {
-			return fmt.Errorf("%w: a string of more than %d bytes", errReply, maxBulk)
-		}
-		g.skip = g.number + 2
-	case g.kind == '*':
-		if g.number > maxElements || g.depth == maxDepth {
-			const format = "%w: an array of more than %d elements, or more than %d arrays within each other"
-			return fmt.Errorf(format, errReply, maxElements, maxDepth)
-		}
-		g.open[g.depth] = g.number
-		g.depth++
-	case g.kind == '+', g.kind == '-', g.kind == ':':
-		g.ended()
+	case length > maxBulk:
+		return fmt.Errorf("%w: a string of more than %d bytes", errReply, maxBulk)
 	default:
-		return fmt.Errorf("%w: it begins with %q", errReply, g.kind)
+		g.skip = length + 2
+	}
+	return nil
+}
+
+// beginArray opens an array, unless it has no elements.
+func (g *replyGuard) beginArray(elements int64) error {
+	switch {
+	case g.minus || elements == 0:
+		g.ended()
+	case elements > maxElements || g.depth == maxDepth:
+		const format = "%w: an array of more than %d elements, or more than %d arrays within each other"
+		return fmt.Errorf(format, errReply, maxElements, maxDepth)
+	default:
+		g.open[g.depth] = elements
+		g.depth++
 	}
 	return nil
 }

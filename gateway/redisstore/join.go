@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"keyhole/gateway"
 )
 
 // Clicks that come at the same time are judged by one call of the script: most of
@@ -321,9 +319,10 @@ func (s *Store) sendAlone(ctx context.Context, batch []*joined) {
 				v, err = run(ctx, s.client.clicks, s.scripts.admit, false,
 					[]string{j.link, j.history, s.streams[j.partition]}, s.mostEvents(), j.asked, j.event)
 			})
-			answer, ok := v.(string)
-			if err = errors.Join(panicked, err); err == nil && !ok {
-				err = gateway.ErrRecord
+			r := replyOf(v)
+			answer := r.text()
+			if err = errors.Join(panicked, err); err == nil {
+				err = r.err
 			}
 			j.settle(answer, err)
 		})

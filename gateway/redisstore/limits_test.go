@@ -57,7 +57,7 @@ func attempt(tb testing.TB, s *redisstore.Store, a gateway.Attempt) gateway.Admi
 func spend(tb testing.TB, s *redisstore.Store, id gateway.ID, nonce string) gateway.Spent {
 	tb.Helper()
 	a := gateway.Attempt{ID: id, Method: "POST", Address: "203.0.113.9"}
-	spent, err := s.Spend(tb.Context(), a, nonce, window)
+	spent, err := s.Spend(tb.Context(), a, gateway.Spending{Nonce: nonce, Window: window})
 	if err != nil {
 		tb.Fatalf("spend: %v", err)
 	}
@@ -193,7 +193,7 @@ func testSpend(t *testing.T, g target) {
 	var posting sync.WaitGroup
 	for i := range 12 {
 		posting.Go(func() {
-			spent, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, fmt.Sprint("nonce-", i%4), window)
+			spent, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.Spending{Nonce: fmt.Sprint("nonce-", i%4), Window: window})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -224,7 +224,7 @@ func testSpend(t *testing.T, g target) {
 	if until := spent.GrantEnd; until.After(short.ExpiresAt) {
 		t.Errorf("the grant ends %v after the link", until.Sub(short.ExpiresAt))
 	}
-	if _, err := s.Spend(t.Context(), gateway.Attempt{ID: create(t, s, newLink(t)).ID, Method: "POST"}, "", window); !errors.Is(err, gateway.ErrUnavailable) {
+	if _, err := s.Spend(t.Context(), gateway.Attempt{ID: create(t, s, newLink(t)).ID, Method: "POST"}, gateway.Spending{Window: window}); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("spend of a plain link: %v", err)
 	}
 	equal(t, "a miss", spend(t, s, newID(t), "").Outcome, gateway.OutcomeNotFound)

@@ -159,7 +159,7 @@ func TestRecords(t *testing.T) {
 	t.Run("a limited link without its nonces", func(t *testing.T) {
 		link := restrict(t, s, limited(t, 3))
 		node.MustDo(t, "DEL", key("s", link.ID))
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, "page", window)
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.Spending{Nonce: "page", Window: window})
 		unavailable(t, "spend", err)
 		equal(t, "clicks", get(t, s, link.ID).Clicks, 0)
 	})
@@ -271,8 +271,9 @@ func TestNoToken(t *testing.T) {
 	}
 }
 
-// TestDropped keeps few clicks' events over all links: old ones make room and
-// are counted, those of operators and each link's own last clicks stay.
+// TestDropped keeps few clicks' events over all links: old ones make room and are
+// counted, those of operators and each link's own last clicks stay. However often the
+// link is refused then, no download makes room for that.
 func TestDropped(t *testing.T) {
 	g := startSingle(t)
 	prefix := newPrefix()
@@ -307,7 +308,11 @@ func TestDropped(t *testing.T) {
 		admit(t, s, link.ID, "GET")
 	}
 	const operations = 6 // issued, changed and paused, changed and resumed, revoked
-	equal(t, "the link's own", len(events(t, s, link.ID, 200)), 100+operations)
+	own := map[gateway.EventKind]int{}
+	for _, e := range events(t, s, link.ID, 200) {
+		own[e.Kind]++
+	}
+	equal(t, "the link's own", []int{own[gateway.EventRedirected], own[gateway.EventRefused], len(own)}, []int{100, 32, operations + 1})
 	feed, _ := feedOf(t, s, gateway.AuditQuery{Limit: 500})
 	kinds := map[gateway.EventKind]int{}
 	for _, e := range feed {
@@ -318,7 +323,12 @@ func TestDropped(t *testing.T) {
 	} {
 		equal(t, string(kind), kinds[kind], want)
 	}
-	if len(feed) > 1500 || kinds[gateway.EventRedirected] > 0 {
-		t.Errorf("the feed has %v: the oldest clicks did not make room", kinds)
+	if int64(kinds[gateway.EventRedirected]) != kept || kinds[gateway.EventRefused] == 0 || kinds[gateway.EventRefused] > 1500 {
+		t.Errorf("the feed has %v: want %d downloads as before the refusals, and few of those", kinds, kept)
 	}
+	all, err := s.Dropped(t.Context())
+	if err != nil {
+		t.Fatalf("dropped: %v", err)
+	}
+	equal(t, "dropped and kept in all", all+kept+int64(kinds[gateway.EventRefused]), 2*clicks)
 }

@@ -46,6 +46,19 @@ func newCallID() string {
 	return strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // Different is enough.
 }
 
+// replyTo returns the reply of a script, without the identifier of its call. That of a
+// flat script is a list.
+func (sc script) replyTo(callID string, reply any) (any, error) {
+	if !sc.flat {
+		return replyTo(callID, reply)
+	}
+	parts, ok := reply.([]any)
+	if !ok || len(parts) == 0 || parts[0] != callID {
+		return nil, errOtherReply
+	}
+	return parts[1:], nil
+}
+
 // replyTo returns the value of a script's reply, which bears the identifier of
 // its call.
 func replyTo(callID string, reply any) (any, error) {
@@ -78,7 +91,7 @@ func (sc script) execute(keys []string, args []any, send func(command []any) (an
 	if err != nil {
 		return nil, err
 	}
-	return replyTo(id, reply)
+	return sc.replyTo(id, reply)
 }
 
 // call builds the arguments of EVAL or EVALSHA. The identifier of the call comes

@@ -20,7 +20,7 @@ const (
 
 // Spend implements gateway.ClickStore: one script, never repeated by itself. With
 // Options.WaitReplicas it returns when that many replicas have it.
-func (s *Store) Spend(ctx context.Context, a gateway.Attempt, nonce string, window time.Duration) (_ gateway.Spent, err error) {
+func (s *Store) Spend(ctx context.Context, a gateway.Attempt, spending gateway.Spending) (_ gateway.Spent, err error) {
 	defer s.observe(callSpend, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.clicks)
 	defer cancel()
@@ -30,12 +30,14 @@ func (s *Store) Spend(ctx context.Context, a gateway.Attempt, nonce string, wind
 	if err := s.trusted("spend"); err != nil {
 		return gateway.Spent{}, err
 	}
-	generation := s.generation.Load()
-	r, err := s.askSpend(ctx, &a, nonce, window, generation)
+	generation := int64(noGeneration)
+	if spending.Last {
+		generation = s.generation.Load()
+	}
+	r, err := s.askSpend(ctx, &a, spending, generation)
 	code := r.text()
 	if code == otherGeneration && err == nil {
-		generation = r.number()
-		r, err = s.askSpend(ctx, &a, nonce, window, generation)
+		r, err = s.askSpend(ctx, &a, spending, r.number()/generationWidth)
 		code = r.text()
 	}
 	if err != nil {
@@ -57,21 +59,29 @@ func (s *Store) Spend(ctx context.Context, a gateway.Attempt, nonce string, wind
 	return spent, nil
 }
 
-// otherGeneration is what lua/spend.lua answers in place of an outcome where the
-// link was issued in another generation than it was told.
+// otherGeneration is what lua/spend.lua answers in place of an outcome where it needs
+// the indexes of the link's generation and has not been told them.
 const otherGeneration = "G"
 
-// askSpend executes the script that spends a click of a link which was issued in a
-// generation of indexes.
-func (s *Store) askSpend(ctx context.Context, a *gateway.Attempt, nonce string, window time.Duration, generation int64) (*reply, error) {
+// noGeneration stands for a click that is not expected to be the last.
+const noGeneration = -1
+
+// askSpend executes the script that spends a click, with the indexes of a generation
+// where it is expected to be the last click of a link.
+func (s *Store) askSpend(ctx context.Context, a *gateway.Attempt, spending gateway.Spending, generation int64) (*reply, error) {
 	p := partition(a.ID)
-	v, err := s.write(ctx, s.client.clicks, s.scripts.spend, false,
-		[]string{
-			s.keys.link(a.ID), s.keys.history(a.ID), s.keys.clicks(p), s.keys.spent(a.ID),
-			s.keys.active(p), s.keys.terms(p, generation), s.keys.names(p, generation),
-		},
-		a.ID[:], "p", packAddress(a.Address), s.mostEvents(), packClient(a.Client), nonce,
-		window.Milliseconds(), s.retention(), generation, generationWidth)
+	keys := []string{
+		s.keys.link(a.ID), s.keys.history(a.ID), s.keys.clicks(p), s.keys.spent(a.ID), s.keys.active(p),
+	}
+	args := []any{
+		a.ID[:], "p", packAddress(a.Address), s.mostEvents(), packClient(a.Client), spending.Nonce,
+		spending.Window.Milliseconds(), s.retention(),
+	}
+	if generation != noGeneration {
+		keys = append(keys, s.keys.terms(p, generation), s.keys.names(p, generation))
+		args = append(args, generation, generationWidth)
+	}
+	v, err := s.write(ctx, s.client.clicks, s.scripts.spend, false, keys, args...)
 	return replyOf(v), err
 }
 

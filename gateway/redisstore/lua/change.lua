@@ -17,7 +17,7 @@
 -- {m, clicks} where more clicks were spent, {?} for a record that this version
 -- does not understand.
 local head, link = record('LINDEX', KEYS[2], 0), record('GET', KEYS[1])
-if link and not known_permission(link) or head and not known_history(head) then
+if link and not known(link, PERMISSION) or head and not known(head, HISTORY) then
   return {'?'}
 end
 if not head or int(head, 21, 6) <= now then

@@ -23,35 +23,17 @@ local VERSION = 1
 local call, attempt = redis.call, redis.pcall
 local byte, char, sub = string.byte, string.char, string.sub
 
--- Whether a permission or a history is of a version that these scripts know, and
--- at least as long as what they read of it. One that is cut short is refused like
--- one of another version: to read on behind its end would be an error, which fails
--- all links of a call.
-local function known_version(record)
-  local version = byte(record, 1)
-  return version == 1 or version == 2 or version == 3
-end
-local function known_permission(record)
-  if not known_version(record) or #record < 19 then
-    return false
-  end
-  return byte(record, 1) == 1 or #record >= 26 and #record >= 26 + byte(record, 25) * 256 + byte(record, 26)
-end
-local function known_history(record)
-  return known_version(record) and #record >= 41
-end
+-- The lengths of what scripts read of every permission and history, and of every
+-- permission from version 2 on.
+local PERMISSION, HISTORY, RESTRICTED = 19, 41, 26
 
--- Reads a record by a command. One of another type is '?', which is no version that
--- anybody knows: it must not fail the others of its call. Any other error ends it.
-local function record(...)
-  local value = attempt(...)
-  if type(value) ~= 'table' then
-    return value
-  end
-  if not string.find(value.err, '^WRONGTYPE') then
-    error(value)
-  end
-  return '?'
+-- Whether a record is of a version that these scripts know, and as long as what they
+-- read of it. One that is cut short is refused like one of another version: to read on
+-- behind its end would be an error, which fails all links of a call.
+local function known(record, least)
+  local version = byte(record, 1)
+  return #record >= least and version >= 1 and version <= 3 and
+    (version == 1 or least ~= PERMISSION or #record >= RESTRICTED)
 end
 
 -- Reads a number of 2 to 7 bytes.

@@ -12,7 +12,7 @@ local function revoke(permission, history, id)
   local operations, account, terms, names = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
   local retention, age, why, fields = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
   local head, link = record('LINDEX', history, 0), record('GET', permission)
-  if link and not known_permission(link) or head and not known_history(head) then
+  if link and not known(link, PERMISSION) or head and not known(head, HISTORY) then
     return '?'
   end
   if not head or int(head, 21, 6) <= now then

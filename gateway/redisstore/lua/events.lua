@@ -11,7 +11,7 @@ local head = table.remove(list, 1)
 if not head then
   return {'n'}
 end
-if not known_history(head) then
+if not known(head, HISTORY) then
   return {'?'}
 end
 if int(head, 21, 6) <= now then

@@ -11,7 +11,7 @@ local NEVER = '\0\0\0\0\0\0'
 local FOUR, SIX = byte('46', 1, 2)
 
 local function judge(link, head, history, client, from)
-  if link and not known_permission(link) or head and not known_history(head) then
+  if link and not known(link, PERMISSION) or head and not known(head, HISTORY) then
     return '?'
   end
   -- What has no history could not be revoked, so it is not admitted either.
@@ -41,7 +41,11 @@ local function judge(link, head, history, client, from)
     if flags > 3 then
       return '?'
     end
-    local prefixes = sub(link, 27, 26 + int(link, 25, 2))
+    local width = int(link, 25, 2)
+    local prefixes = sub(link, 27, 26 + width)
+    if #prefixes < width then
+      return '?'
+    end
     local allowed, i = prefixes == '', 1
     while i <= #prefixes and not allowed do
       local family, bits = byte(prefixes, i, i + 1)

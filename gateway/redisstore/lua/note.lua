@@ -5,12 +5,12 @@
 --       the stream keeps, 4 kind, method and outcome (3 bytes)
 -- Returns 1, or 0 where the link is not known any more, or ? for a record that
 -- this version does not understand.
-local head = record('LINDEX', KEYS[2], '0')
+local head = call('LINDEX', KEYS[2], '0')
 if not head then
   return 0
 end
-local link = record('GET', KEYS[1])
-if not known_history(head) or link and not known_permission(link) then
+local link = call('GET', KEYS[1])
+if not known(head, HISTORY) or link and not known(link, PERMISSION) then
   return '?'
 end
 if sub(ARGV[4], 1, 1) ~= 'd' and call('LINDEX', KEYS[2], OTHERS) then

@@ -5,7 +5,7 @@
 -- {what} alone where that is n or ?, or, with nothing written, {g, generation}
 -- where the link was issued in another generation than the caller thought.
 local head = record('LINDEX', KEYS[6], 0)
-if head and known_history(head) then
+if head and known(head, HISTORY) then
   local generation = math.floor(int(head, 3, 6) / ARGV[6])
   if generation ~= tonumber(ARGV[5]) then
     return {'g', generation}

@@ -1,20 +1,21 @@
 -- Spends one click of a link that needs confirmation: once for each nonce.
 -- KEYS  1 permission, 2 history, 3 stream of clicks' events,
---       4 nonces that were spent, 5 account of live links, 6 terms and 7 names of
---       the link's generation
+--       4 nonces that were spent, 5 account of live links, where it may be the last
+--       click 6 terms and 7 names of the link's generation
 -- ARGV  1 id (16 bytes), 2 method (p), 3 client address as it is kept,
 --       4 the most events that the stream keeps, 5 client address as judge.lua
 --       has it, 6 nonce, '' for none, 7 resume window in ms, 8 retention in ms,
---       9 generation of indexes that the link was issued in, 10 its width in ms
--- Returns {outcome code} of a refusal; {d, now, end of the grant} of a click that
--- is spent; w instead of d where the nonce has spent one within the window; or, with
--- nothing written, {G, generation} where the link was issued in another generation
--- than the caller thought and this is its last click.
+--       with KEYS 6 and 7 9 their generation and 10 its width in ms
+-- Returns the identifier of the call and: the outcome's code of a refusal; d, now, end
+-- of the grant of a click that is spent; w instead of d where the nonce has spent one
+-- within the window; or, with nothing written, G and when the link was issued, where
+-- this is its last click and those keys are missing or of another generation.
 -- The last click marks the link used up, and leaves its permission for grants. A
 -- refusal leaves no event here: the caller decides which are worth one.
+local CALL = ARGV[#ARGV]
 local id, address, most, nonce, window = ARGV[1], ARGV[3], ARGV[4], ARGV[6], tonumber(ARGV[7])
 
-local link, head = record('GET', KEYS[1]), record('LINDEX', KEYS[2], '0')
+local link, head = call('GET', KEYS[1]), call('LINDEX', KEYS[2], '0')
 local refused, clicks, limited, used = judge(link, head, KEYS[2], ARGV[5], 1)
 -- Without the nonces that were spent a page could spend two clicks.
 if not refused and (not limited or call('EXISTS', KEYS[4]) == 0) then
@@ -24,26 +25,28 @@ local left = not refused and int(link, 3, 6) - now or 0
 local spent = not refused and nonce ~= '' and call('ZSCORE', KEYS[4], nonce)
 if spent and now - spent < window then
   if not append(KEYS[2], KEYS[3], id .. 'dpw' .. address, clicks, most) then
-    return {'?'}
+    return {CALL, '?'}
   end
-  return {'w', now, math.min(spent + window, now + left)}
+  return {CALL, 'w', now, math.min(spent + window, now + left)}
 end
 local max = not refused and int(link, 20, 5) or 0
 if used or max > 0 and int(clicks, 1, 5) >= max then
   refused = 'u'
 end
 if refused then
-  return {refused}
+  return {CALL, refused}
 end
 
 local count = int(clicks, 1, 5) + 1
-local generation = math.floor(int(head, 3, 6) / ARGV[10])
-if count == max and generation ~= tonumber(ARGV[9]) then
-  return {'G', generation}
+if count == max then
+  local created = int(head, 3, 6)
+  if not KEYS[6] or math.floor(created / ARGV[10]) ~= tonumber(ARGV[9]) then
+    return {CALL, 'G', created}
+  end
 end
 clicks = pack(count, 5)
 if not append(KEYS[2], KEYS[3], id .. 'dpd' .. address, clicks, most) then
-  return {'?'}
+  return {CALL, '?'}
 end
 call('SETRANGE', KEYS[1], '14', clicks)
 if nonce ~= '' then
@@ -53,4 +56,4 @@ call('ZREMRANGEBYSCORE', KEYS[4], 0, now - window)
 if count == max then
   use_up(KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEYS[7], head, count, math.min(window, left), ARGV[8])
 end
-return {'d', now, now + math.min(window, left)}
+return {CALL, 'd', now, now + math.min(window, left)}

@@ -3,6 +3,7 @@ package redistest
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,10 +18,10 @@ type Group struct {
 }
 
 // StartCluster starts a cluster of three masters with a replica each, and waits
-// until every node says that it is whole.
-func StartCluster(tb testing.TB) *Group {
+// until every node says that it is whole. The directives are every node's.
+func StartCluster(tb testing.TB, directives ...string) *Group {
 	tb.Helper()
-	return startCluster(tb, func(*Server) []string { return nil })
+	return startCluster(tb, func(*Server) []string { return directives })
 }
 
 // StartClusterBehind starts a cluster whose nodes are reached, by clients and by
@@ -96,13 +97,13 @@ func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
 }
 
 // StartSentinel starts a master with a replica behind three sentinels, and
-// waits until all of them know both.
-func StartSentinel(tb testing.TB) *Group {
+// waits until all of them know both. The directives are the master's and the replica's.
+func StartSentinel(tb testing.TB, directives ...string) *Group {
 	tb.Helper()
 	g := &Group{Master: "links"}
-	master := StartSingle(tb)
+	master := StartSingle(tb, directives...)
 	host, port, _ := net.SplitHostPort(master.Addr)
-	replica := StartSingle(tb, "replicaof "+host+" "+port)
+	replica := StartSingle(tb, append(slices.Clone(directives), "replicaof "+host+" "+port)...)
 	g.Servers = []*Server{master, replica}
 	Wait(tb, "the replica", func() error {
 		return contains(master, []string{"INFO", "replication"}, "state=online")
