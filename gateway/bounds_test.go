@@ -1,0 +1,163 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// timedObjects is a storage that keeps how much time each listing was given.
+type timedObjects struct {
+	*fakeObjects
+	given []time.Duration
+}
+
+func (o *timedObjects) List(ctx context.Context, q KeyQuery) (KeyPage, error) {
+	end, _ := ctx.Deadline()
+	o.given = append(o.given, time.Until(end))
+	return o.fakeObjects.List(ctx, q)
+}
+
+// TestObjectsTime gives a listing the storage's timeout for each question that it may
+// ask.
+func TestObjectsTime(t *testing.T) {
+	t.Parallel()
+	timed := &timedObjects{}
+	f := newFixture(t, func(o *Options) {
+		timed.fakeObjects = o.Storages[0].Objects.(*fakeObjects)
+		o.Storages[0].Objects, o.Storages[0].Timeout = timed, time.Hour
+	})
+	f.objects.list = keys("a")
+	if _, err := f.service.Objects(t.Context(), everything(), ObjectsQuery{Bucket: "exports", Limit: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if len(timed.given) != 1 || timed.given[0] > browseBudget*time.Hour || timed.given[0] < (browseBudget-1)*time.Hour {
+		t.Errorf("listings were given %v, want one with about %v", timed.given, browseBudget*time.Hour)
+	}
+}
+
+// TestObjectsAskForWhatIsMissing fills a page with two questions, because what the
+// first one brings is partly out of scope.
+func TestObjectsAskForWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.objects.list = func(q KeyQuery) KeyPage {
+		if q.Token == "" {
+			return KeyPage{
+				Folders: []string{"hidden/", "seen/"}, Token: "1",
+				Objects: []ObjectEntry{{Key: "a"}, {Key: "b"}, {Key: "hidden"}},
+			}
+		}
+		return KeyPage{Objects: []ObjectEntry{{Key: "c"}}}
+	}
+	actor := everything()
+	actor.Objects = []Pattern{"exports/seen/*", "exports/a", "exports/b", "exports/c"}
+	page, err := f.service.Objects(t.Context(), actor, ObjectsQuery{Bucket: "exports", Limit: 5})
+	if err != nil || strings.Join(page.names(), " ") != "seen/ a b c" {
+		t.Fatalf("got %q, %v", page.names(), err)
+	}
+	var limits []int
+	for _, q := range f.objects.listed {
+		limits = append(limits, q.Limit)
+	}
+	if !slices.Equal(limits, []int{5, 2}) {
+		t.Errorf("the storage was asked for %v entries, want 5 and then 2", limits)
+	}
+}
+
+// TestSearchEndsWithItsLastMatch fills pages of a search exactly: the page that ends
+// with the last key is the last page, and none is longer than asked for.
+func TestSearchEndsWithItsLastMatch(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[int][]string{1: {"x1", "x2", "x3"}, 2: {"x1 x2", "x3"}, 3: {"x1 x2 x3"}} {
+		f := newFixture(t, nil)
+		f.objects.list = keys("x1", "x2", "x3")
+		q := ObjectsQuery{Bucket: "exports", Search: "x", Limit: limit}
+		var got []string
+		for range 5 {
+			page, err := f.service.Objects(t.Context(), everything(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, strings.Join(page.names(), " "))
+			if q.Cursor = page.Next; q.Cursor == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, want) || q.Cursor != "" {
+			t.Errorf("by %d: pages %q, next %q; want %q", limit, got, q.Cursor, want)
+		}
+	}
+}
+
+// TestPauseWithMore lets a key that may only revoke pause a link, and refuses each other
+// change beside the pause.
+func TestPauseWithMore(t *testing.T) {
+	t.Parallel()
+	actor := everything()
+	actor.Can = []Action{ActionRevoke}
+	for what, req := range map[string]ChangeRequest{
+		"expires_in": {ExpiresIn: new("1h")}, "max_clicks": {MaxClicks: new(int64(3))},
+		"note": {Note: new("n")}, "labels": {Labels: &map[string]string{}},
+	} {
+		req.Paused = new(true)
+		var refused *Error
+		if err := allowedToChange(actor, &req); !errors.As(err, &refused) || refused.Code != CodeForbidden {
+			t.Errorf("a pause and %s: %v", what, err)
+		}
+	}
+	if err := allowedToChange(actor, &ChangeRequest{Paused: new(false)}); err != nil {
+		t.Errorf("a pause alone: %v", err)
+	}
+}
+
+func TestLeftOf(t *testing.T) {
+	t.Parallel()
+	for longest, want := range map[time.Duration]string{
+		minLife - 1: "nothing is left to give", minLife: "1s is left to give", 90*time.Second + 1: "1m30s is left to give",
+	} {
+		if got := leftOf(&ChangeError{Limit: LimitLife, Longest: longest}); got != want {
+			t.Errorf("of %v: %q, want %q", longest, got, want)
+		}
+	}
+}
+
+// TestChecksOfSeveralObjects asks for some objects in turn: each is remembered.
+func TestChecksOfSeveralObjects(t *testing.T) {
+	t.Parallel()
+	objects := &fakeObjects{}
+	storage := &Storage{Objects: objects}
+	c := newChecks(time.Hour, time.Now)
+	for range 3 {
+		for i := range 10 {
+			if _, err := statOf(t, c, storage, fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := len(objects.stats()); n != 10 {
+		t.Errorf("asked %d times for 10 objects", n)
+	}
+}
+
+// TestLongestPassphrase opens a link with a passphrase of the greatest length.
+func TestLongestPassphrase(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("x", maxPassphrase)
+	kept, err := newHasher(1).make(t.Context(), longest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, a := confirmed(t)
+	f.clicks.admission.Permission.Secrets.Passphrase = kept
+	a.Form.Passphrase = longest
+	answer, err := f.service.Click(t.Context(), a)
+	f.service.Wait()
+	if err != nil || answer.Outcome != OutcomeRedirected {
+		t.Errorf("got %+v, %v", answer, err)
+	}
+}

@@ -1,0 +1,130 @@
+package redisstore_test
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// TestUnknownEnd gives histories an end that this version does not know: they open
+// nothing.
+func TestUnknownEnd(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client, withPrefix("keyhole"))
+	link := restrict(t, s, limited(t, 3))
+	list, err := c.server.List(keyOf("h", link.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.server.Del(keyOf("h", link.ID))
+	if _, err := c.server.Push(keyOf("h", link.ID), list[0][:1]+"\x03"+list[0][2:]); err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: method})
+		unavailable(t, method, err)
+	}
+	_, err = s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, "page", window)
+	unavailable(t, "spend", err)
+}
+
+// TestUnknownFlags gives permissions flags, and a start, that their version does not have:
+// they are refused before anything is counted.
+func TestUnknownFlags(t *testing.T) {
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions("single", node.Addr), withPrefix("keyhole"))
+	spoil := func(id gateway.ID, offset, bytes string) (kept func(what string)) {
+		node.MustDo(t, "SETRANGE", keyOf("l", id), offset, bytes)
+		before := node.MustDo(t, "GET", keyOf("l", id))
+		return func(what string) {
+			t.Helper()
+			equal(t, "the permission after "+what, node.MustDo(t, "GET", keyOf("l", id)), before)
+		}
+	}
+	for name, bytes := range map[string]string{"version 1": "\x01\x02", "version 2": "\x02\x04"} {
+		id := restrict(t, s, limited(t, 3)).ID
+		kept := spoil(id, "0", bytes)
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, "page", window)
+		unavailable(t, "a flag that "+name+" has not", err)
+		kept(name)
+	}
+	id := create(t, s, newLink(t)).ID
+	kept := spoil(id, "13", "\x01")
+	_, err := s.Admit(t.Context(), gateway.Attempt{ID: id, Method: "GET"})
+	unavailable(t, "a start that version 1 has not", err)
+	kept("a click")
+}
+
+// TestRestoredPermission puts permissions back as they were before their links ended,
+// as a restored copy of Redis would: they open nothing, and a revocation removes them.
+func TestRestoredPermission(t *testing.T) {
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions("single", node.Addr), withPrefix("keyhole"))
+	exists := func(id gateway.ID) string { return node.MustDo(t, "EXISTS", keyOf("l", id)) }
+
+	revoked := create(t, s, newLink(t)).ID
+	admit(t, s, revoked, "GET")
+	copied := node.MustDo(t, "GET", keyOf("l", revoked))
+	if changed, err := revokes(t, s, revoked); !changed || err != nil {
+		t.Fatalf("revoke: changed %v, %v", changed, err)
+	}
+	node.MustDo(t, "SET", keyOf("l", revoked), copied)
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		equal(t, method, admit(t, s, revoked, method), gateway.OutcomeRevoked)
+	}
+	if changed, err := revokes(t, s, revoked); changed || err != nil {
+		t.Errorf("revoke again: changed %v, %v", changed, err)
+	}
+	equal(t, "the revoked link's permission", exists(revoked), "0")
+
+	usedUp := restrict(t, s, limited(t, 1)).ID
+	copied = node.MustDo(t, "GET", keyOf("l", usedUp))
+	equal(t, "the last click", spend(t, s, usedUp, "page").Outcome, gateway.OutcomeRedirected)
+	node.MustDo(t, "SET", keyOf("l", usedUp), copied)
+	equal(t, "one more", spend(t, s, usedUp, "another").Outcome, gateway.OutcomeUsedUp)
+	equal(t, "a page", attempt(t, s, gateway.Attempt{ID: usedUp, Method: "GET", Page: true}).Outcome, gateway.OutcomeUsedUp)
+}
+
+// TestBrokenPrefixes clicks links whose allowed addresses are damaged: they are neither
+// admitted nor counted, nor refused as if the damage were a rule.
+func TestBrokenPrefixes(t *testing.T) {
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions("single", node.Addr), withPrefix("keyhole"))
+	const inside, outside = "97.98.99.100", "192.0.2.1" // "abcd" and another
+	for name, tt := range map[string]struct{ prefixes, rest, client string }{
+		"a letter behind the last":              {"\x00\x07" + "4\x20abcd" + "4", "rest", outside},
+		"more bits than an IPv4 address":        {"\x00\x06" + "4\x21abcd", "rest", outside},
+		"more bits than an IPv6 address":        {"\x00\x12" + "6\x81abcdefghijklmnop", "rest", outside},
+		"an address without its last byte":      {"\x00\x05" + "4\x20abc", "rest", outside},
+		"a length beyond the end of the record": {"\x00\x07" + "4\x20abcd", "", inside},
+	} {
+		id := create(t, s, newLink(t)).ID
+		permission := node.MustDo(t, "GET", keyOf("l", id))
+		broken := "\x02" + permission[1:19] + strings.Repeat("\x00", 5) + tt.prefixes + tt.rest
+		node.MustDo(t, "SET", keyOf("l", id), broken)
+		for _, method := range []string{"GET", "HEAD"} {
+			a, err := s.Admit(t.Context(), gateway.Attempt{ID: id, Method: method, Client: netip.MustParseAddr(tt.client)})
+			unavailable(t, name+": "+method+" "+string(a.Outcome), err)
+		}
+		equal(t, "the permission after "+name, node.MustDo(t, "GET", keyOf("l", id)), broken)
+	}
+}
+
+// TestNoIDTwice issues a link with the id of one that has ended: its history stays.
+func TestNoIDTwice(t *testing.T) {
+	s := open(t, startSingle(t).client)
+	link := create(t, s, newLink(t))
+	if changed, err := revokes(t, s, link.ID); !changed || err != nil {
+		t.Fatalf("revoke: changed %v, %v", changed, err)
+	}
+	existing, err := s.Create(t.Context(), link, gateway.Secrets{}, time.Hour, operator())
+	if !errors.Is(err, gateway.ErrExists) || existing.State != gateway.StateRevoked {
+		t.Errorf("issued again: %s, %v; want the revoked link and ErrExists", existing.State, err)
+	}
+	equal(t, "a click", admit(t, s, link.ID, "GET"), gateway.OutcomeRevoked)
+}

@@ -1,0 +1,295 @@
+package redisstore_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+)
+
+// keyOf is a key of a link under the prefix "keyhole".
+func keyOf(letter string, id gateway.ID) string {
+	return "keyhole:" + partitionOf(id) + ":" + letter + ":" + id.String()
+}
+
+// keep lets Redis keep a link's keys, so that only the times inside the records end it.
+func (c *clock) keep(id gateway.ID) {
+	for _, letter := range []string{"l", "h"} {
+		c.server.SetTTL(keyOf(letter, id), 1000*time.Hour)
+	}
+}
+
+// revokes reports whether a revocation has changed the link, and its error.
+func revokes(t *testing.T, s *redisstore.Store, id gateway.ID) (bool, error) {
+	t.Helper()
+	_, changed, err := s.Revoke(t.Context(), id, "", operator())
+	return changed, err
+}
+
+// TestLastMillisecond acts on links in the last millisecond of a time that their
+// records state and in the first one after it, while Redis keeps their keys.
+func TestLastMillisecond(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = time.Hour })
+	note := "n"
+	change := func(id gateway.ID) error {
+		_, err := s.Change(t.Context(), id, gateway.Change{Note: &note}, operator())
+		return err
+	}
+	four := func(life time.Duration) (ids [4]gateway.ID) {
+		for i := range ids {
+			ids[i] = create(t, s, newLink(t), life).ID
+			c.keep(ids[i])
+		}
+		return ids
+	}
+	before, after := four(time.Hour), four(time.Hour)
+	c.step(time.Hour - time.Millisecond)
+	equal(t, "a click before the end", admit(t, s, before[0], "GET"), gateway.OutcomeRedirected)
+	if changed, err := revokes(t, s, before[1]); !changed || err != nil {
+		t.Errorf("a revocation before the end: changed %v, %v", changed, err)
+	}
+	if err := change(before[2]); err != nil {
+		t.Errorf("a change before the end: %v", err)
+	}
+	c.keep(before[2])
+	c.step(time.Millisecond)
+	equal(t, "a click at the end", admit(t, s, after[0], "GET"), gateway.OutcomeExpired)
+	if changed, err := revokes(t, s, after[1]); changed || err != nil {
+		t.Errorf("a revocation at the end: changed %v, %v", changed, err)
+	}
+	if err := change(after[2]); !errors.Is(err, gateway.ErrEnded) {
+		t.Errorf("a change at the end: %v", err)
+	}
+
+	c.keep(after[1])
+	c.step(time.Hour - time.Millisecond)
+	for _, id := range after {
+		equal(t, "a click before it is forgotten", admit(t, s, id, "HEAD"), gateway.OutcomeExpired)
+	}
+	c.step(time.Millisecond)
+	equal(t, "a click when it is forgotten", admit(t, s, after[0], "GET"), gateway.OutcomeNotFound)
+	if _, err := revokes(t, s, after[1]); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("a revocation when it is forgotten: %v", err)
+	}
+	if err := change(after[2]); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("a change when it is forgotten: %v", err)
+	}
+	if _, err := s.Events(t.Context(), after[3], "", 5); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("events when it is forgotten: %v", err)
+	}
+}
+
+// TestFirstMillisecond starts a link in the millisecond that it names, and refuses an
+// end at its start and one beyond the longest life.
+func TestFirstMillisecond(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client, withPrefix("keyhole"))
+	link := newLink(t)
+	link.NotBefore = c.now.Add(30 * time.Minute)
+	create(t, s, link)
+	c.step(30*time.Minute - time.Millisecond)
+	equal(t, "before the start", admit(t, s, link.ID, "GET"), gateway.OutcomeNotYet)
+	c.step(time.Millisecond)
+	equal(t, "at the start", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+
+	for start, want := range map[time.Duration]error{time.Hour: gateway.ErrNeverValid, time.Hour - time.Millisecond: nil} {
+		late := newLink(t)
+		late.NotBefore = c.now.Add(start)
+		if _, err := s.Create(t.Context(), late, gateway.Secrets{}, time.Hour, operator()); !errors.Is(err, want) {
+			t.Errorf("an issue of an hour that starts after %v: %v, want %v", start, err, want)
+		}
+	}
+	later := newLink(t)
+	later.NotBefore = c.now.Add(30 * time.Minute)
+	created := create(t, s, later)
+	live := func(id gateway.ID, life, longest time.Duration) error {
+		_, err := s.Change(t.Context(), id, gateway.Change{Life: life, Longest: longest}, operator())
+		return err
+	}
+	if err := live(later.ID, 30*time.Minute, 24*time.Hour); !errors.Is(err, gateway.ErrNeverValid) {
+		t.Errorf("an end at the start: %v", err)
+	}
+	if err := live(later.ID, 30*time.Minute+time.Millisecond, 24*time.Hour); err != nil {
+		t.Errorf("an end a millisecond after the start: %v", err)
+	}
+	age := c.now.Sub(created.CreatedAt)
+	if err := live(later.ID, 24*time.Hour-age, 24*time.Hour); err != nil {
+		t.Errorf("the longest life: %v", err)
+	}
+	var refused *gateway.ChangeError
+	if err := live(later.ID, 24*time.Hour-age+time.Millisecond, 24*time.Hour); !errors.As(err, &refused) || refused.Limit != gateway.LimitLife {
+		t.Errorf("a millisecond more than the longest life: %v", err)
+	}
+}
+
+// TestLastMillisecondOfGrants revokes used-up links while their grants last and when
+// they have ended: only the first changes anything.
+func TestLastMillisecondOfGrants(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client, withPrefix("keyhole"))
+	granted, ended := restrict(t, s, limited(t, 1)).ID, restrict(t, s, limited(t, 1)).ID
+	for _, id := range []gateway.ID{granted, ended} {
+		equal(t, "the last click", spendWithin(t, s, id, "page", window).Outcome, gateway.OutcomeRedirected)
+		c.keep(id)
+	}
+	c.step(window - time.Millisecond)
+	if changed, err := revokes(t, s, granted); !changed || err != nil {
+		t.Errorf("while the grants last: changed %v, %v", changed, err)
+	}
+	c.step(time.Millisecond)
+	if changed, err := revokes(t, s, ended); changed || err != nil {
+		t.Errorf("when the grants have ended: changed %v, %v", changed, err)
+	}
+}
+
+// TestGrantsEndWithTheirLink spends the last click of a link that ends within the
+// resume window: neither grants nor keys outlive the link. The history outlives both.
+func TestGrantsEndWithTheirLink(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = time.Minute })
+	ttl := func(letter string, link gateway.Link) time.Duration { return c.server.TTL(keyOf(letter, link.ID)) }
+
+	short := restrict(t, s, limited(t, 2), window/2)
+	first := spendWithin(t, s, short.ID, "page", window)
+	equal(t, "its grant", first.GrantEnd, short.ExpiresAt)
+	c.step(time.Minute)
+	again := spendWithin(t, s, short.ID, "page", window)
+	equal(t, "the same page", again.Outcome, gateway.OutcomeResumed)
+	equal(t, "the grant of the same page", again.GrantEnd, short.ExpiresAt)
+	last := spendWithin(t, s, short.ID, "another", window)
+	equal(t, "the last grant", last.GrantEnd, short.ExpiresAt)
+	equal(t, "the permission's life", ttl("l", short), window/2-time.Minute)
+
+	long := restrict(t, s, limited(t, 1))
+	spendWithin(t, s, long.ID, "page", window)
+	equal(t, "the permission's life of a long link", ttl("l", long), window)
+	equal(t, "the history's, which is not shorter", ttl("h", long), window)
+
+	changed := restrict(t, s, limited(t, 3), window/2)
+	spendWithin(t, s, changed.ID, "page", window)
+	link, err := s.Change(t.Context(), changed.ID, gateway.Change{MaxClicks: 1, Window: window}, operator())
+	if err != nil || link.State != gateway.StateUsedUp {
+		t.Fatalf("no clicks left: %s, %v", link.State, err)
+	}
+	equal(t, "the permission's life after a change", ttl("l", changed), window/2)
+}
+
+// TestChangeMovesEveryEnd prolongs a link and counts the live ones: every key of it
+// lives to the new end, and it counts once until then.
+func TestChangeMovesEveryEnd(t *testing.T) {
+	c := startClock(t)
+	const retention = 30 * 24 * time.Hour
+	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = retention })
+	link := limited(t, 3)
+	link.Passphrase = true
+	restrict(t, s, link)
+	lives := func(what string, want time.Duration) {
+		t.Helper()
+		for _, letter := range []string{"l", "s", "t"} {
+			equal(t, what+" "+letter, c.server.TTL(keyOf(letter, link.ID)), want)
+		}
+		equal(t, what+" h", c.server.TTL(keyOf("h", link.ID)), want+retention)
+	}
+	active := func(what string, want int64) {
+		t.Helper()
+		if n, err := s.Active(t.Context()); n != want || err != nil {
+			t.Errorf("%s %d links are live, %v; want %d", what, n, err, want)
+		}
+	}
+	lives("after the issue", time.Hour)
+	active("after the issue", 1)
+	if _, err := s.Change(t.Context(), link.ID, gateway.Change{Life: 3 * time.Hour, Longest: 24 * time.Hour}, operator()); err != nil {
+		t.Fatalf("change: %v", err)
+	}
+	lives("after the change", 3*time.Hour)
+	active("after the change", 1)
+	c.step(2 * time.Hour)
+	active("after the first end", 1)
+	c.step(time.Hour + time.Minute)
+	active("after the second end", 0)
+}
+
+// TestIndexesOutliveTheLongest issues a link for a moment after one for a week: the
+// indexes of both live as long as the longer needs them.
+func TestIndexesOutliveTheLongest(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client, withPrefix("keyhole"))
+	for i, life := range []time.Duration{7 * 24 * time.Hour, time.Minute} {
+		link := newLink(t)
+		link.ID[0], link.Note = 7, []string{"week", "moment"}[i]
+		create(t, s, link, life)
+	}
+	c.step(37*24*time.Hour - time.Second)
+	equal(t, "known", notesOf(listed(t, s, gateway.ListQuery{Limit: 5})), []string{"week"})
+}
+
+// TestEndsInALaterGeneration ends links in another generation of indexes than that of
+// their issue, under a longer retention: the indexes of the issue keep them.
+func TestEndsInALaterGeneration(t *testing.T) {
+	const day = 24 * time.Hour
+	const generation = 32 * day
+	for name, end := range map[string]func(*redisstore.Store, gateway.ID){
+		"the last click": func(s *redisstore.Store, id gateway.ID) {
+			equal(t, "spend", spendWithin(t, s, id, "page", window).Outcome, gateway.OutcomeRedirected)
+		},
+		"a revocation": func(s *redisstore.Store, id gateway.ID) {
+			if changed, err := revokes(t, s, id); !changed || err != nil {
+				t.Errorf("revoke: changed %v, %v", changed, err)
+			}
+		},
+	} {
+		c := startClock(t)
+		c.step(generation - time.Duration(c.now.UnixNano())%generation - day)
+		before := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = day })
+		link := restrict(t, before, limited(t, 1), 5*day)
+		c.step(2 * day)
+		after := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = 60 * day })
+		end(after, link.ID)
+		c.step(50 * day)
+		equal(t, "listed long after "+name, len(listed(t, after, gateway.ListQuery{Limit: 5})), 1)
+	}
+}
+
+// TestChangeOfWhatHasEndedMeanwhile changes links that end after they have been read,
+// while Redis keeps their keys: the script refuses them by the times inside the records.
+func TestChangeOfWhatHasEndedMeanwhile(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end  func(t *testing.T, c *clock, s *redisstore.Store, id gateway.ID)
+		want error
+	}{
+		"its last click was spent": {func(t *testing.T, _ *clock, s *redisstore.Store, id gateway.ID) {
+			t.Helper()
+			equal(t, "spend", spendWithin(t, s, id, "page", window).Outcome, gateway.OutcomeRedirected)
+		}, gateway.ErrEnded},
+		"it has just expired":   {func(_ *testing.T, c *clock, _ *redisstore.Store, _ gateway.ID) { c.step(time.Hour) }, gateway.ErrEnded},
+		"it is just forgotten":  {func(_ *testing.T, c *clock, _ *redisstore.Store, _ gateway.ID) { c.step(2 * time.Hour) }, gateway.ErrNotFound},
+		"nothing, it is active": {func(_ *testing.T, c *clock, _ *redisstore.Store, _ gateway.ID) { c.step(time.Hour - 1e6) }, nil},
+	} {
+		c := startClock(t)
+		s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = time.Hour })
+		id := restrict(t, s, limited(t, 1)).ID
+		c.keep(id)
+		err := s.ChangeAfter(t.Context(), id, gateway.Change{Paused: new(true), Window: window}, operator(), func() { tt.end(t, c, s, id) })
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+}
+
+// TestExpiredWithoutClicks reads a link that has expired and was never clicked, before
+// and after a refusal was noted: it has no clicks.
+func TestExpiredWithoutClicks(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client)
+	link := create(t, s, newLink(t))
+	c.step(time.Hour)
+	for _, when := range []string{"before", "after"} {
+		got := get(t, s, link.ID)
+		equal(t, "the state "+when+" a refusal", got.State, gateway.StateExpired)
+		equal(t, "the clicks "+when+" a refusal", got.Clicks, 0)
+		equal(t, "a click", admit(t, s, link.ID, "GET"), gateway.OutcomeExpired)
+	}
+}
