@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -159,5 +160,61 @@ func TestLongestPassphrase(t *testing.T) {
 	f.service.Wait()
 	if err != nil || answer.Outcome != OutcomeRedirected {
 		t.Errorf("got %+v, %v", answer, err)
+	}
+}
+
+func TestErrorTexts(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"unavailable: away":                                &Error{Code: CodeUnavailable, Message: "away"},
+		"unavailable: away: no route":                      &Error{Code: CodeUnavailable, Message: "away", Err: errors.New("no route")},
+		"the life is too long: at most 1h0m0s from now on": &ChangeError{Limit: LimitLife, Longest: time.Hour},
+		"2 clicks are spent already":                       &ChangeError{Limit: LimitClicks, Clicks: 2},
+	} {
+		if got := err.Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestShareable(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]bool{"a": true, "a/b..c": true, "": false, "a/../b": false, "a\n": false} {
+		if Shareable(key) != want {
+			t.Errorf("%q can be shared: %v", key, !want)
+		}
+	}
+}
+
+// TestIssueWithAPassphrase keeps whether a link asks for a passphrase.
+func TestIssueWithAPassphrase(t *testing.T) {
+	t.Parallel()
+	for _, passphrase := range []*string{nil, new("correct horse")} {
+		f := newFixture(t, nil)
+		req := IssueRequest{Bucket: "exports", Key: "q3.pdf", Preset: PresetHandoff, Passphrase: passphrase}
+		if _, err := f.service.Issue(t.Context(), everything(), &req); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.store.created[0].Passphrase; got != (passphrase != nil) || (f.store.secrets.Passphrase != "") != got {
+			t.Errorf("with %v the link asks for one: %v, and keeps %q", passphrase, got, f.store.secrets.Passphrase)
+		}
+	}
+}
+
+// TestEventThatIsNotNoted logs each event of a click that Redis did not take, and no
+// other.
+func TestEventThatIsNotNoted(t *testing.T) {
+	t.Parallel()
+	for _, failure := range []error{nil, ErrUnavailable} {
+		var log strings.Builder
+		f := newFixture(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+		f.clicks.admission, f.clicks.noteErr = Admission{Outcome: OutcomeRevoked}, failure
+		if _, err := f.service.Click(t.Context(), Attempt{ID: IDOf("x"), Method: "GET"}); err != nil {
+			t.Fatal(err)
+		}
+		f.service.Wait()
+		if logged := strings.Contains(log.String(), "event of a click not noted"); logged != (failure != nil) || len(f.clicks.noted) != 1 {
+			t.Errorf("with %v: %d events, logged %q", failure, len(f.clicks.noted), log.String())
+		}
 	}
 }

@@ -19,6 +19,10 @@ func TestContentDisposition(t *testing.T) {
 		{"attachment", `a\b`, `attachment; filename="a_b"; filename*=UTF-8''a%5Cb`},
 		{"attachment", "100%41.txt", `attachment; filename="100_41.txt"; filename*=UTF-8''100%2541.txt`},
 		{"attachment", "a'b;c.txt", `attachment; filename="a'b;c.txt"`},
+		{"attachment", "~ azAZ09!.txt", `attachment; filename="~ azAZ09!.txt"`},
+		{"attachment", "é`azAZ09!~{@[/:", "attachment; filename=\"_`azAZ09!~{@[/:\"; filename*=UTF-8''%C3%A9`azAZ09!~%7B%40%5B%2F%3A"},
+		{"attachment", "é\u0080\u007f ", `attachment; filename="___ "; filename*=UTF-8''%C3%A9%C2%80%7F%20`},
+		{"inline", "", `inline; filename=""`},
 	}
 	for _, tt := range tests {
 		if got := contentDisposition(tt.disposition, tt.filename); got != tt.want {

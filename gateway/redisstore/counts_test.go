@@ -265,3 +265,47 @@ func TestActiveByAccount(t *testing.T) {
 	c.step(20 * time.Minute)
 	active("after the end of both", 1)
 }
+
+// TestRelabelOfTheSameMoment gives a link a label that another link of the same moment
+// has, whose entry begins a chunk of the index: a listing by pages of one shows both.
+func TestRelabelOfTheSameMoment(t *testing.T) {
+	c := startClock(t)
+	s := open(t, c.client)
+	const chunk = 32 // entries, in lua/terms.lua
+	issue := func(second byte, labels map[string]string) gateway.ID {
+		link := newLink(t)
+		link.ID[0], link.ID[1], link.Labels = 3, second, labels
+		return create(t, s, link).ID
+	}
+	labels := map[string]string{"n": "1"}
+	for range chunk {
+		issue(9, labels)
+		c.step(time.Second)
+	}
+	issue(0, labels)
+	later := issue(255, nil)
+	if _, err := s.Change(t.Context(), later, gateway.Change{Labels: &labels}, operator()); err != nil {
+		t.Fatalf("change: %v", err)
+	}
+	equal(t, "listed", len(listed(t, s, gateway.ListQuery{LabelName: "n", LabelValue: "1", Limit: 1})), chunk+2)
+}
+
+// TestExtendedLinkIsServed does everything with links of the newest version of records.
+func TestExtendedLinkIsServed(t *testing.T) {
+	s := open(t, startSingle(t).client)
+	extended := limited(t, 2)
+	extended.Language = "de"
+	link := restrict(t, s, extended)
+	equal(t, "a page", attempt(t, s, gateway.Attempt{ID: link.ID, Method: "GET", Page: true}).Outcome, gateway.OutcomePage)
+	equal(t, "a click", spend(t, s, link.ID, "page").Outcome, gateway.OutcomeRedirected)
+	note := "n"
+	changed, err := s.Change(t.Context(), link.ID, gateway.Change{Note: &note}, operator())
+	if err != nil || changed.Language != "de" || changed.Note != note {
+		t.Errorf("a change: %q, %q, %v", changed.Language, changed.Note, err)
+	}
+	equal(t, "events", len(events(t, s, link.ID, 10)), 4)
+	if ended, err := revokes(t, s, link.ID); !ended || err != nil {
+		t.Errorf("a revocation: changed %v, %v", ended, err)
+	}
+	equal(t, "a click after it", spend(t, s, link.ID, "page").Outcome, gateway.OutcomeRevoked)
+}
