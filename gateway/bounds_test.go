@@ -119,7 +119,9 @@ func TestPauseWithMore(t *testing.T) {
 func TestLeftOf(t *testing.T) {
 	t.Parallel()
 	for longest, want := range map[time.Duration]string{
-		minLife - 1: "nothing is left to give", minLife: "1s is left to give", 90*time.Second + 1: "1m30s is left to give",
+		minLife - 1:        "nothing is left to give",
+		minLife:            "1s is left to give",
+		90*time.Second + 1: "1m30s is left to give",
 	} {
 		if got := leftOf(&ChangeError{Limit: LimitLife, Longest: longest}); got != want {
 			t.Errorf("of %v: %q, want %q", longest, got, want)
@@ -165,9 +167,10 @@ func TestLongestPassphrase(t *testing.T) {
 
 func TestErrorTexts(t *testing.T) {
 	t.Parallel()
+	route := errors.New("no route")
 	for want, err := range map[string]error{
 		"unavailable: away":                                &Error{Code: CodeUnavailable, Message: "away"},
-		"unavailable: away: no route":                      &Error{Code: CodeUnavailable, Message: "away", Err: errors.New("no route")},
+		"unavailable: away: no route":                      &Error{Code: CodeUnavailable, Message: "away", Err: route},
 		"the life is too long: at most 1h0m0s from now on": &ChangeError{Limit: LimitLife, Longest: time.Hour},
 		"2 clicks are spent already":                       &ChangeError{Limit: LimitClicks, Clicks: 2},
 	} {
@@ -195,8 +198,9 @@ func TestIssueWithAPassphrase(t *testing.T) {
 		if _, err := f.service.Issue(t.Context(), everything(), &req); err != nil {
 			t.Fatal(err)
 		}
-		if got := f.store.created[0].Passphrase; got != (passphrase != nil) || (f.store.secrets.Passphrase != "") != got {
-			t.Errorf("with %v the link asks for one: %v, and keeps %q", passphrase, got, f.store.secrets.Passphrase)
+		asks, kept := f.store.created[0].Passphrase, f.store.secrets.Passphrase
+		if asks != (passphrase != nil) || asks != (kept != "") {
+			t.Errorf("with %v the link asks for one: %v, and keeps %q", passphrase, asks, kept)
 		}
 	}
 }
@@ -213,8 +217,104 @@ func TestEventThatIsNotNoted(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.service.Wait()
-		if logged := strings.Contains(log.String(), "event of a click not noted"); logged != (failure != nil) || len(f.clicks.noted) != 1 {
+		logged := strings.Contains(log.String(), "event of a click not noted")
+		if logged != (failure != nil) || len(f.clicks.noted) != 1 {
 			t.Errorf("with %v: %d events, logged %q", failure, len(f.clicks.noted), log.String())
 		}
+	}
+}
+
+// TestLongestLabels issues a link with a label of the greatest length.
+func TestLongestLabels(t *testing.T) {
+	t.Parallel()
+	name, value := strings.Repeat("n", maxLabelName), strings.Repeat("v", maxLabelValue)
+	for want, labels := range map[int]map[string]string{
+		0: {name: value}, 1: {name + "n": value}, 2: {name + "n": value + "v"},
+	} {
+		if got := checkLabels(labels); len(got) != want {
+			t.Errorf("got %v, want %d errors", got, want)
+		}
+	}
+}
+
+// TestLongestNames offers file names of the greatest length as they are, and keeps the
+// longest extension of a name that is cut.
+func TestLongestNames(t *testing.T) {
+	t.Parallel()
+	extension := "." + strings.Repeat("x", maxExtension-1)
+	for name, want := range map[string]string{
+		strings.Repeat("a", maxOffered-7) + "\u200d.txt":  strings.Repeat("a", maxOffered-7) + "\u200d.txt",
+		strings.Repeat("a", maxOffered) + extension:       strings.Repeat("a", maxOffered-maxExtension) + extension,
+		strings.Repeat("a", maxOffered) + extension + "x": strings.Repeat("a", maxOffered),
+		"a\u0080b": "a_b",
+	} {
+		if got := SaveAs("", name); got != want {
+			t.Errorf("of %d bytes: got %q of %d, want %q", len(name), got, len(got), want)
+		}
+	}
+}
+
+func TestInlineWarningTexts(t *testing.T) {
+	t.Parallel()
+	for contentType, want := range map[string]string{
+		"text/html":                  "browsers may run scripts",
+		"":                           "no valid content type",
+		"text/plain; a=b, text/html": "no valid content type",
+		"application/zip":            "many browsers save",
+	} {
+		if w, unwise := inlineWarning(contentType); !unwise || !strings.Contains(w.Message, want) {
+			t.Errorf("%q: %v, %q", contentType, unwise, w.Message)
+		}
+	}
+}
+
+// TestGuessCellOfAnEarlierSlot looks at a cell that another goroutine has moved on to a
+// later slot: nothing is forgotten.
+func TestGuessCellOfAnEarlierSlot(t *testing.T) {
+	t.Parallel()
+	const slot = 1000
+	cell := guessCell(0).at(slot).add(10).add(10)
+	for back := range uint64(guessSlots + 1) {
+		if got := cell.at(slot - back); got != cell {
+			t.Errorf("%d slots earlier it counts %d", back, got.total())
+		}
+	}
+	for ahead, want := range map[uint64]uint64{guessSlots: 2, guessSlots + 1: 0} {
+		if got := cell.at(slot + ahead).total(); got != want {
+			t.Errorf("%d slots later it counts %d, want %d", ahead, got, want)
+		}
+	}
+}
+
+// TestFullGuessCell counts more failures than the limit: a cell holds the limit, of which
+// the oldest make room.
+func TestFullGuessCell(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []uint64{1, 3, maxCount} {
+		cell := guessCell(0).at(1)
+		for range limit + 2 {
+			cell = cell.add(limit)
+		}
+		if got := cell.total(); got != limit {
+			t.Errorf("a cell counts %d of at most %d", got, limit)
+		}
+		cell = cell.at(2).add(limit)
+		if got, last := cell.total(), cell.counted(0); got != limit || last != 1 {
+			t.Errorf("a slot later it counts %d of at most %d, %d of them in this slot", got, limit, last)
+		}
+	}
+}
+
+func TestNewGuessesRefusesLimits(t *testing.T) {
+	t.Parallel()
+	for limit, refused := range map[int]bool{-1: true, 0: true, 1: false, 63: false, 64: true} {
+		func() {
+			defer func() {
+				if panicked := recover() != nil; panicked != refused {
+					t.Errorf("a limit of %d is refused: %v", limit, panicked)
+				}
+			}()
+			NewGuesses(limit, time.Now)
+		}()
 	}
 }

@@ -74,7 +74,8 @@ func TestChangedLimitCounts(t *testing.T) {
 	for _, tt := range []struct{ before, after int64 }{{2, 4}, {5, 3}} {
 		link := restrict(t, s, limited(t, tt.before))
 		spend(t, s, link.ID, "")
-		if _, err := s.Change(t.Context(), link.ID, gateway.Change{MaxClicks: tt.after, Window: window}, operator()); err != nil {
+		limit := gateway.Change{MaxClicks: tt.after, Window: window}
+		if _, err := s.Change(t.Context(), link.ID, limit, operator()); err != nil {
 			t.Fatalf("change: %v", err)
 		}
 		spent := int64(1)
@@ -296,7 +297,8 @@ func TestExtendedLinkIsServed(t *testing.T) {
 	extended := limited(t, 2)
 	extended.Language = "de"
 	link := restrict(t, s, extended)
-	equal(t, "a page", attempt(t, s, gateway.Attempt{ID: link.ID, Method: "GET", Page: true}).Outcome, gateway.OutcomePage)
+	page := gateway.Attempt{ID: link.ID, Method: "GET", Page: true}
+	equal(t, "a page", attempt(t, s, page).Outcome, gateway.OutcomePage)
 	equal(t, "a click", spend(t, s, link.ID, "page").Outcome, gateway.OutcomeRedirected)
 	note := "n"
 	changed, err := s.Change(t.Context(), link.ID, gateway.Change{Note: &note}, operator())

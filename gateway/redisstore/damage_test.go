@@ -87,7 +87,8 @@ func TestRestoredPermission(t *testing.T) {
 	equal(t, "the last click", spend(t, s, usedUp, "page").Outcome, gateway.OutcomeRedirected)
 	node.MustDo(t, "SET", keyOf("l", usedUp), copied)
 	equal(t, "one more", spend(t, s, usedUp, "another").Outcome, gateway.OutcomeUsedUp)
-	equal(t, "a page", attempt(t, s, gateway.Attempt{ID: usedUp, Method: "GET", Page: true}).Outcome, gateway.OutcomeUsedUp)
+	page := gateway.Attempt{ID: usedUp, Method: "GET", Page: true}
+	equal(t, "a page", attempt(t, s, page).Outcome, gateway.OutcomeUsedUp)
 }
 
 // TestBrokenPrefixes clicks links whose allowed addresses are damaged: they are neither
@@ -108,7 +109,8 @@ func TestBrokenPrefixes(t *testing.T) {
 		broken := "\x02" + permission[1:19] + strings.Repeat("\x00", 5) + tt.prefixes + tt.rest
 		node.MustDo(t, "SET", keyOf("l", id), broken)
 		for _, method := range []string{"GET", "HEAD"} {
-			a, err := s.Admit(t.Context(), gateway.Attempt{ID: id, Method: method, Client: netip.MustParseAddr(tt.client)})
+			click := gateway.Attempt{ID: id, Method: method, Client: netip.MustParseAddr(tt.client)}
+			a, err := s.Admit(t.Context(), click)
 			unavailable(t, name+": "+method+" "+string(a.Outcome), err)
 		}
 		equal(t, "the permission after "+name, node.MustDo(t, "GET", keyOf("l", id)), broken)

@@ -95,7 +95,9 @@ func TestFirstMillisecond(t *testing.T) {
 	c.step(time.Millisecond)
 	equal(t, "at the start", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
 
-	for start, want := range map[time.Duration]error{time.Hour: gateway.ErrNeverValid, time.Hour - time.Millisecond: nil} {
+	for start, want := range map[time.Duration]error{
+		time.Hour: gateway.ErrNeverValid, time.Hour - time.Millisecond: nil,
+	} {
 		late := newLink(t)
 		late.NotBefore = c.now.Add(start)
 		if _, err := s.Create(t.Context(), late, gateway.Secrets{}, time.Hour, operator()); !errors.Is(err, want) {
@@ -120,7 +122,8 @@ func TestFirstMillisecond(t *testing.T) {
 		t.Errorf("the longest life: %v", err)
 	}
 	var refused *gateway.ChangeError
-	if err := live(later.ID, 24*time.Hour-age+time.Millisecond, 24*time.Hour); !errors.As(err, &refused) || refused.Limit != gateway.LimitLife {
+	err := live(later.ID, 24*time.Hour-age+time.Millisecond, 24*time.Hour)
+	if !errors.As(err, &refused) || refused.Limit != gateway.LimitLife {
 		t.Errorf("a millisecond more than the longest life: %v", err)
 	}
 }
@@ -201,7 +204,8 @@ func TestChangeMovesEveryEnd(t *testing.T) {
 	}
 	lives("after the issue", time.Hour)
 	active("after the issue", 1)
-	if _, err := s.Change(t.Context(), link.ID, gateway.Change{Life: 3 * time.Hour, Longest: 24 * time.Hour}, operator()); err != nil {
+	longer := gateway.Change{Life: 3 * time.Hour, Longest: 24 * time.Hour}
+	if _, err := s.Change(t.Context(), link.ID, longer, operator()); err != nil {
 		t.Fatalf("change: %v", err)
 	}
 	lives("after the change", 3*time.Hour)
@@ -257,22 +261,26 @@ func TestEndsInALaterGeneration(t *testing.T) {
 // while Redis keeps their keys: the script refuses them by the times inside the records.
 func TestChangeOfWhatHasEndedMeanwhile(t *testing.T) {
 	for name, tt := range map[string]struct {
-		end  func(t *testing.T, c *clock, s *redisstore.Store, id gateway.ID)
-		want error
+		step  time.Duration
+		spend bool
+		want  error
 	}{
-		"its last click was spent": {func(t *testing.T, _ *clock, s *redisstore.Store, id gateway.ID) {
-			t.Helper()
-			equal(t, "spend", spendWithin(t, s, id, "page", window).Outcome, gateway.OutcomeRedirected)
-		}, gateway.ErrEnded},
-		"it has just expired":   {func(_ *testing.T, c *clock, _ *redisstore.Store, _ gateway.ID) { c.step(time.Hour) }, gateway.ErrEnded},
-		"it is just forgotten":  {func(_ *testing.T, c *clock, _ *redisstore.Store, _ gateway.ID) { c.step(2 * time.Hour) }, gateway.ErrNotFound},
-		"nothing, it is active": {func(_ *testing.T, c *clock, _ *redisstore.Store, _ gateway.ID) { c.step(time.Hour - 1e6) }, nil},
+		"its last click was spent": {0, true, gateway.ErrEnded},
+		"it has just expired":      {time.Hour, false, gateway.ErrEnded},
+		"it is just forgotten":     {2 * time.Hour, false, gateway.ErrNotFound},
+		"it is still active":       {time.Hour - time.Millisecond, false, nil},
 	} {
 		c := startClock(t)
 		s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = time.Hour })
 		id := restrict(t, s, limited(t, 1)).ID
 		c.keep(id)
-		err := s.ChangeAfter(t.Context(), id, gateway.Change{Paused: new(true), Window: window}, operator(), func() { tt.end(t, c, s, id) })
+		pause := gateway.Change{Paused: new(true), Window: window}
+		err := s.ChangeAfter(t.Context(), id, pause, operator(), func() {
+			c.step(tt.step)
+			if tt.spend {
+				equal(t, "spend", spendWithin(t, s, id, "page", window).Outcome, gateway.OutcomeRedirected)
+			}
+		})
 		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}

@@ -21,7 +21,9 @@ func (s *Store) Prepare(ctx context.Context) error {
 
 // ChangeAfter changes a link when between has been called, which is after the link has
 // been read.
-func (s *Store) ChangeAfter(ctx context.Context, id gateway.ID, change gateway.Change, by gateway.Origin, between func()) error {
+func (s *Store) ChangeAfter(
+	ctx context.Context, id gateway.ID, change gateway.Change, by gateway.Origin, between func(),
+) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
 	v, err := run(ctx, s.client.rest, s.scripts.read, true, []string{s.keys.link(id), s.keys.history(id)})
