@@ -318,3 +318,34 @@ func TestNewGuessesRefusesLimits(t *testing.T) {
 		}()
 	}
 }
+
+// TestVersionIDs takes a version's ID of the greatest length and of all characters that
+// AWS uses.
+func TestVersionIDs(t *testing.T) {
+	t.Parallel()
+	for id, valid := range map[string]bool{
+		strings.Repeat("v", maxVersionID): true, strings.Repeat("v", maxVersionID+1): false,
+		"!~": true, "a b": false, "a\x7f": false, "\u00e9": false,
+	} {
+		if got := checkPin(&IssueRequest{VersionID: id}); (len(got) == 0) != valid {
+			t.Errorf("%.9q of %d bytes: %v", id, len(id), got)
+		}
+	}
+}
+
+// TestUnknownPassphraseRecords compares with what another version kept, and with what
+// was cut short: neither is a wrong passphrase.
+func TestUnknownPassphraseRecords(t *testing.T) {
+	t.Parallel()
+	h := newHasher(1)
+	kept, err := h.make(t.Context(), "right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := kept[len(argonScheme):]
+	for _, record := range []string{"", argonScheme, kept[:len(kept)-1], kept + "x", bare, "\x02" + bare} {
+		if right, err := h.matches(t.Context(), "right", record); right || !errors.Is(err, ErrRecord) {
+			t.Errorf("%d bytes: right %v, %v; want ErrRecord", len(record), right, err)
+		}
+	}
+}
