@@ -349,3 +349,48 @@ func TestUnknownPassphraseRecords(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalsNameTheirRule refuses lives, and names the rule that refuses each and the
+// life that another link could have.
+func TestRefusalsNameTheirRule(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	policy := Policy{
+		MaxExpiry: 7 * day, Caps: Caps{Sensitive: 7 * day, NotStated: day, NotSensitive: 7 * day},
+		Presets: map[string]time.Duration{PresetExtended: 7 * day}, SensitiveObjects: []Pattern{"*/invoices/*"},
+	}
+	wide := policy
+	wide.Caps.NotSensitive = 30 * day
+	long, extended, no := IssueRequest{ExpiresIn: "8d"}, IssueRequest{Preset: PresetExtended}, new(false)
+	for name, tt := range map[string]struct {
+		policy    Policy
+		key       string
+		max       time.Duration // of the operator's key
+		request   IssueRequest
+		sensitive *bool
+		want      string
+	}{
+		"not stated":                           {policy, "a", 0, long, nil, "not stated; with \"sensitive\": false it may live for up to 7d)"},
+		"not stated, by a key of three days":   {policy, "a", 3 * day, long, nil, "it may live for up to 3d)"},
+		"not stated, by a key of one day":      {policy, "a", day, long, nil, "(sensitivity was not stated)"},
+		"sensitive, at the service's limit":    {policy, "invoices/1", 0, long, nil, "(the object is sensitive)"},
+		"not sensitive, at the service's":      {policy, "a", 0, long, no, "(policy.caps.not_sensitive)"},
+		"not sensitive, under the service's":   {wide, "a", 0, long, no, "(policy.max_expiry)"},
+		"the preset extended, not stated":      {policy, "a", 0, extended, nil, "state it with \"sensitive\": false"},
+		"the preset extended, for a sensitive": {policy, "invoices/1", 0, extended, nil, "take another"},
+	} {
+		tt.request.Sensitive = tt.sensitive
+		_, err := tt.policy.Decide(&Actor{MaxExpiry: tt.max}, ObjectRef{"main", "reports", tt.key}, &tt.request)
+		var refused *Error
+		if !errors.As(err, &refused) || !strings.Contains(refused.Fields[0].Message, tt.want) {
+			t.Errorf("%s: %+v, want %q", name, err, tt.want)
+		}
+	}
+	for limit, want := range map[time.Duration]time.Duration{0: day, time.Hour: time.Hour, 2 * day: day} {
+		link := Link{Ref: ObjectRef{"main", "reports", "a"}}
+		life, longest, err := policy.extend(&Actor{MaxExpiry: limit}, &link, "1h")
+		if err != nil || life != time.Hour || longest != want {
+			t.Errorf("a key of %v extends to %v of %v, %v; want %v", limit, life, longest, err, want)
+		}
+	}
+}

@@ -25,10 +25,13 @@ func TestFilesChanged(t *testing.T) {
 		}, true},
 		"another file, of the same time and length": {func(file string) error {
 			other := file + ".new"
-			return errors.Join(os.WriteFile(other, []byte("y"), 0o600), os.Chtimes(other, old, old), os.Rename(other, file))
+			written := errors.Join(os.WriteFile(other, []byte("y"), 0o600), os.Chtimes(other, old, old))
+			return errors.Join(written, os.Rename(other, file))
 		}, true},
-		"the same length, later": {func(file string) error { return os.Chtimes(file, old, old.Add(time.Nanosecond)) }, true},
-		"removed":                {os.Remove, true},
+		"the same length, later": {func(file string) error {
+			return os.Chtimes(file, old, old.Add(time.Second))
+		}, true},
+		"removed": {os.Remove, true},
 	} {
 		directory := t.TempDir()
 		file := filepath.Join(directory, "secret")
