@@ -41,6 +41,7 @@ func TestClickIsCheckedAgainAfterASlowStorage(t *testing.T) {
 		noted  string
 	}{
 		{"quick", "GET", recheckAfter - 1, Admission{Outcome: OutcomeRevoked}, nil, OutcomeRedirected, 1, ""},
+		{"just slow", "HEAD", recheckAfter, Admission{Outcome: OutcomeRevoked}, nil, OutcomeRevoked, 2, "failed revoked"},
 		{"slow and still valid", "GET", 2 * time.Second, valid, nil, OutcomeRedirected, 2, ""},
 		{
 			"slow and revoked",

@@ -123,6 +123,7 @@ func TestDecide(t *testing.T) {
 		{name: "preset over the service's cap", policy: short, ref: plain, request: IssueRequest{Preset: PresetTroubleshooting}, field: "preset", code: "over_policy"},
 		{name: "default shortened to the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain, life: time.Minute, preset: PresetTroubleshooting},
 		{name: "asked over the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain, request: IssueRequest{ExpiresIn: "61s"}, field: "expires_in", code: "out_of_scope"},
+		{name: "asked at the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain, request: IssueRequest{ExpiresIn: "60s"}, life: time.Minute, preset: PresetCustom},
 		{name: "at a longer cap, sensitive", policy: long, ref: plain, request: IssueRequest{Sensitive: yes, ExpiresIn: "2d"}, life: 2 * day, preset: PresetCustom, sensitive: yes},
 		{name: "over a longer cap, sensitive", policy: long, ref: plain, request: IssueRequest{Sensitive: yes, ExpiresIn: "49h"}, field: "expires_in", code: "over_policy"},
 		{name: "at a longer cap, not stated", policy: long, ref: plain, request: IssueRequest{ExpiresIn: "3d"}, life: 3 * day, preset: PresetCustom},
@@ -170,6 +171,7 @@ func TestParseLife(t *testing.T) {
 	t.Parallel()
 	good := map[string]time.Duration{
 		"1s": time.Second, "90m": 90 * time.Minute, "1h30m": 90 * time.Minute, "7d": 168 * time.Hour, "1d": 24 * time.Hour, "1500ms": 1500 * time.Millisecond, "1.5h": 90 * time.Minute, "1.125s": 1125 * time.Millisecond,
+		"106751d": 106751 * 24 * time.Hour,
 	}
 	for text, want := range good {
 		if got, err := ParseLife(text); err != nil || got != want {
