@@ -108,6 +108,35 @@ func TestLateRetryBringsNothingBack(t *testing.T) {
 	}
 }
 
+// A link that was not made is made by a retry within half an hour.
+func TestRetryWithinHalfAnHour(t *testing.T) {
+	t.Parallel()
+	for age, made := range map[time.Duration]bool{30 * time.Minute: true, 30*time.Minute + 1: false} {
+		f := newFixture(t, nil)
+		first, err := issueAgain(t, f, retryOf(t, "operator", "k", "body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		delete(f.store.links, first.Link.ID)
+		f.store.age = age
+		if _, err := issueAgain(t, f, retryOf(t, "operator", "k", "body")); (err == nil) != made {
+			t.Errorf("after %v: %v", age, err)
+		}
+	}
+}
+
+// What is kept for a retry and is too short is a damaged record.
+func TestShortReservation(t *testing.T) {
+	t.Parallel()
+	r := retryOf(t, "operator", "k", "body")
+	for _, n := range []int{0, 31, 32} {
+		sealed := r.seal.Seal(nil, nil, make([]byte, n), []byte(r.name))
+		if token, err := r.unpack(sealed); token != "" || !errors.Is(err, ErrRecord) {
+			t.Errorf("of %d bytes: token %q, %v", n, token, err)
+		}
+	}
+}
+
 // racing is a store in which another try comes between the look and the reservation.
 type racing struct {
 	*fakeStore

@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestBulkTime gives one call of a bulk revocation two seconds once it has found links,
+// and a quarter of a minute for looking.
+func TestBulkTime(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	if _, err := f.service.RevokeAll(t.Context(), everything(), &BulkRequest{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	if f.store.bulk.Budget != 2*time.Second || f.store.bulk.LookBudget != 15*time.Second {
+		t.Errorf("asked with %+v", f.store.bulk)
+	}
+}
+
+// TestBulkFailure says what was ended before Redis failed, and counts it.
+func TestBulkFailure(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.store.ended, f.store.err = BulkResult{Matched: 5, Revoked: 3}, ErrUnavailable
+	result, err := f.service.RevokeAll(t.Context(), everything(), &BulkRequest{All: true})
+	var refused *Error
+	if !errors.As(err, &refused) || refused.Code != CodeUnavailable || result != f.store.ended {
+		t.Errorf("got %+v, %v", result, err)
+	}
+	if n := f.series(t)["keyhole_links_revoked_total{how=bulk}"]; n != 3 {
+		t.Errorf("counted %v", n)
+	}
+}
+
+// TestBulkFilters takes each filter for a selection of its own, and none of them
+// together with all.
+func TestBulkFilters(t *testing.T) {
+	t.Parallel()
+	for name, req := range map[string]BulkRequest{
+		"bucket": {Bucket: "reports"}, "prefix": {Prefix: "a/"}, "key": {Key: "a"},
+		"created_by": {CreatedBy: "ci"}, "label": {LabelName: "l"},
+	} {
+		if err := checkBulk(&req); err != nil && strings.Contains(codesOf(err), "all:") {
+			t.Errorf("%s alone: %s", name, codesOf(err))
+		}
+		req.All = true
+		if err := checkBulk(&req); err == nil || !strings.Contains(codesOf(err), "all:conflict") {
+			t.Errorf("%s and all: %v", name, err)
+		}
+	}
+	for want, req := range map[string]BulkRequest{
+		"bucket:required ": {Key: "a"},
+		"":                 {Bucket: "reports", Key: "a"},
+	} {
+		if err := checkBulk(&req); codesOf(err) != want {
+			t.Errorf("%+v: %q, want %q", req, codesOf(err), want)
+		}
+	}
+}
+
+// codesOf returns the fields and codes of an error.
+func codesOf(err error) string {
+	var refused *Error
+	if !errors.As(err, &refused) {
+		return ""
+	}
+	codes := ""
+	for _, f := range refused.Fields {
+		codes += f.Field + ":" + f.Code + " "
+	}
+	return codes
+}
+
+// TestWhoMayNot names what was presented: a key, a token with its grant, or a token that
+// matches no grant.
+func TestWhoMayNot(t *testing.T) {
+	t.Parallel()
+	for want, actor := range map[string]Actor{
+		"this key may not revoke":                   {Name: "ops"},
+		"the grant support of this token may not":   {Name: "anna", Token: true, Grant: "support"},
+		"this token matches no grant of operator.o": {Name: "anna", Token: true},
+	} {
+		if err := actor.Allowed(ActionRevoke); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
