@@ -130,7 +130,7 @@ func TestShortReservation(t *testing.T) {
 	t.Parallel()
 	r := retryOf(t, "operator", "k", "body")
 	for _, n := range []int{0, 31, 32} {
-		sealed := r.seal.Seal(nil, nil, make([]byte, n), []byte(r.name)) //nolint:gosec // This AEAD takes no nonce: it draws one.
+		sealed := r.seal.Seal(nil, nil, make([]byte, n), []byte(r.name)) //nolint:gosec // It draws its nonce itself.
 		if token, err := r.unpack(sealed); token != "" || !errors.Is(err, ErrRecord) {
 			t.Errorf("of %d bytes: token %q, %v", n, token, err)
 		}
