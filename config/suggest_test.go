@@ -18,6 +18,7 @@ func TestNearest(t *testing.T) {
 		"u":                      "",
 		"tsl":                    "tls",
 		"mod":                    "mode",
+		"tim":                    "timeout",
 		"pass":                   "password_file",
 		"xyz":                    "",
 		"":                       "",
