@@ -93,6 +93,7 @@ func TestClaimPath(t *testing.T) {
 		`"https://example.com/role"`:     {"https://example.com/role"},
 		"https://example.com/role":       {"https://example", "com/role"},
 		`a."b\"c\\d"`:                    {"a", `b"c\d`},
+		`a."b\c"`:                        {"a", `b\c`},
 		`"a"."b"`:                        {"a", "b"},
 		"cognito:groups":                 {"cognito:groups"},
 		"":                               nil,
