@@ -68,6 +68,11 @@ func TestRestrictionsThatAreRead(t *testing.T) {
 	if start := time.Date(2026, 11, 25, 6, 0, 0, 1e6, time.UTC); r.notBefore != start {
 		t.Errorf("it starts at %v, want %v", r.notBefore, start)
 	}
+	whole := time.Date(2026, 11, 25, 8, 0, 0, 1e6, time.UTC)
+	r, _ = readRestrictions(&IssueRequest{NotBefore: new("2026-11-25T08:00:00.001Z")})
+	if r.notBefore != whole {
+		t.Errorf("it starts at %v, want %v", r.notBefore, whole)
+	}
 	for _, text := range []string{"::ffff:1.2.3.4/95", "fe80::1%eth0", "192.0.2.0/33", "192.0.2", ""} {
 		if prefix, err := ParsePrefix(text); err == nil {
 			t.Errorf("%q is taken for %v", text, prefix)
