@@ -61,7 +61,7 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 	result, err := s.store.RevokeAll(ctx, ListQuery{
 		Bucket: req.Bucket, Prefix: req.Prefix, Key: req.Key, CreatedBy: req.CreatedBy,
 		LabelName: req.LabelName, LabelValue: req.LabelValue, Match: actor.Sees,
-	}, BulkOptions{Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget, LookBudget: bulkLookBudget, Cursor: req.Cursor}, actor.origin())
+	}, BulkOptions{Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget, LookBudget: bulkLookBudget, Cursor: req.Cursor, Scope: actor.scope()}, actor.origin())
 	s.metrics.revoked(revokedBulk, result.Revoked)
 	if err != nil {
 		return result, storeError(err)

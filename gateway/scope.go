@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -55,6 +56,15 @@ func (a *Actor) Sees(ref ObjectRef) bool { return matchAny(a.Objects, ref) }
 
 // seesAll tells whether everything lies in the actor's scope, whatever it is.
 func (a *Actor) seesAll() bool { return slices.Contains(a.Objects, "*") }
+
+// scope writes down what the actor may see.
+func (a *Actor) scope() string {
+	var b strings.Builder
+	for _, p := range a.Objects {
+		b.WriteString(strconv.Quote(string(p)))
+	}
+	return b.String()
+}
 
 // origin is how the store writes down who changed a link.
 func (a *Actor) origin() Origin { return Origin{Actor: a.Name, Address: a.Address} }

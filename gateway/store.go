@@ -96,6 +96,10 @@ type BulkOptions struct {
 	// more of it than Budget to get on by repetition alone.
 	LookBudget time.Duration
 	Cursor     string // where the call goes on; empty: at the beginning
+	// Scope names what the asking key may see. A cursor holds only for the scope, and
+	// for the kind of call, that it was made in: what was only counted, or not seen,
+	// was not revoked.
+	Scope string
 }
 
 // BulkResult is what became of a bulk revocation.

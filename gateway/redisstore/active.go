@@ -36,7 +36,7 @@ func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	return total, nil
 }
 
-// Dropped returns how many clicks' events have made room for newer ones since
+// Dropped returns how many downloads' events have made room for newer ones since
 // Redis was set up: its own account of each stream, which outlives gateways.
 func (s *Store) Dropped(ctx context.Context) (_ int64, err error) {
 	defer s.observe(callDropped, time.Now(), &err)
@@ -46,16 +46,16 @@ func (s *Store) Dropped(ctx context.Context) (_ int64, err error) {
 		return 0, err
 	}
 	pipe := s.client.rest.Pipeline()
-	var streams []*redis.XInfoStreamCmd
-	for p := range partitions {
-		streams = append(streams, pipe.XInfoStream(ctx, s.keys.clicks(p)), pipe.XInfoStream(ctx, s.keys.refusals(p)))
+	streams := make([]*redis.XInfoStreamCmd, partitions)
+	for p := range streams {
+		streams[p] = pipe.XInfoStream(ctx, s.keys.clicks(p))
 	}
 	_, _ = pipe.Exec(ctx) // The errors are in the commands.
 	var total int64
 	for _, stream := range streams {
 		info, err := stream.Result()
 		if redis.HasErrorPrefix(err, "no such key") {
-			continue // Nothing of that kind has happened in that partition yet.
+			continue // No link of that partition has been issued yet.
 		}
 		if err != nil {
 			return 0, unavailable("count dropped events", err)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -66,7 +67,7 @@ type bulkRun struct {
 // newBulkRun begins a call where the cursor ends the one before, if there is one.
 func (s *Store) newBulkRun(ctx context.Context, q gateway.ListQuery, o gateway.BulkOptions) (*bulkRun, error) {
 	run := &bulkRun{query: q, options: o, begun: time.Now()}
-	position, now, horizon, err := s.span(ctx, cursorBulk, filterOf(q), o.Cursor)
+	position, now, horizon, err := s.span(ctx, cursorBulk, bulkFilter(q, o), o.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +81,12 @@ func (s *Store) newBulkRun(ctx context.Context, q gateway.ListQuery, o gateway.B
 	}
 	run.walk, err = s.walkOf(q, after, now, horizon)
 	return run, err
+}
+
+// bulkFilter packs what a bulk revocation selects, for its cursor.
+func bulkFilter(q gateway.ListQuery, o gateway.BulkOptions) string {
+	b := appendString([]byte(filterOf(q)), o.Scope)
+	return string(strconv.AppendBool(b, o.DryRun))
 }
 
 // revoke ends links until all have been looked at or the budget is spent. A cursor
@@ -118,7 +125,7 @@ func (run *bulkRun) revoke(ctx context.Context, s *Store, by gateway.Origin) err
 		}
 		position := binary.AppendUvarint(nil, uint64(run.skipped+run.result.Unreadable)) //nolint:gosec // Counts.
 		position = append(position, entries[len(entries)-1].position...)
-		run.result.Next = s.cursors.Load().seal(cursorBulk, filterOf(run.query), string(position))
+		run.result.Next = s.cursors.Load().seal(cursorBulk, bulkFilter(run.query, run.options), string(position))
 		return nil
 	}
 }

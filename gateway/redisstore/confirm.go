@@ -20,18 +20,33 @@ import (
 // The links must have been read from the same masters. A failover between reading
 // and writing would let the new master confirm what only the old one said. A
 // master's replication ID names the history of its writes and changes with every
-// failover, so it is compared before and after (Redis documentation, "Replication").
+// failover, so it is compared before and after (Redis documentation, "Replication"):
+// over the connections that links are read by, and over those that wait.
 
 // replicationIDs are the replication IDs of the masters, by partition; empty where
 // no replicas are waited for.
 type replicationIDs [partitions]string
 
-// replicationIDs asks every master for its replication ID.
+// replicationIDs asks every master for its replication ID. If links are still read
+// from another master than the one that is written to, the error is
+// gateway.ErrNotConfirmed.
 func (s *Store) replicationIDs(ctx context.Context) (ids replicationIDs, err error) {
 	if s.options.WaitReplicas == 0 {
 		return ids, nil
 	}
-	err = s.eachMaster(ctx, func(ctx context.Context, node *redis.Client, served []int) error {
+	if ids, err = s.replicationIDsOver(ctx, s.client.waiting); err != nil {
+		return ids, err
+	}
+	read, err := s.replicationIDsOver(ctx, s.client.rest)
+	if err == nil && read != ids {
+		err = fmt.Errorf("%w: links are read from another master", gateway.ErrNotConfirmed)
+	}
+	return ids, err
+}
+
+// replicationIDsOver asks over the connections of one client.
+func (s *Store) replicationIDsOver(ctx context.Context, c redis.UniversalClient) (ids replicationIDs, err error) {
+	err = s.eachMaster(ctx, c, func(ctx context.Context, node *redis.Client, served []int) error {
 		text, err := node.Info(ctx, "replication").Result()
 		id := parseInfo(text)["master_replid"]
 		if err == nil && id == "" {
@@ -56,7 +71,14 @@ func (s *Store) confirmAll(ctx context.Context, before replicationIDs) error {
 	if s.options.WaitReplicas == 0 {
 		return s.writeEverywhere(ctx)
 	}
-	err := s.eachMaster(ctx, func(ctx context.Context, node *redis.Client, served []int) error {
+	read, err := s.replicationIDsOver(ctx, s.client.rest)
+	if err == nil && read != before {
+		err = errors.New("a master that links were read from has changed meanwhile")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
+	}
+	err = s.eachMaster(ctx, s.client.waiting, func(ctx context.Context, node *redis.Client, served []int) error {
 		conn := node.Conn()
 		defer func() { _ = conn.Close() }()
 		if err := touch(ctx, conn, []string{s.keys.confirmation(served[0])}); err != nil {
@@ -128,14 +150,14 @@ func touch(ctx context.Context, c redis.Cmdable, keys []string) error {
 	return err
 }
 
-// eachMaster calls do for every master at once, with the partitions that it serves,
-// and returns the errors of all.
-func (s *Store) eachMaster(ctx context.Context, do func(ctx context.Context, node *redis.Client, served []int) error) error {
+// eachMaster calls do for every master that c knows, at once, with the partitions that
+// it serves, and returns the errors of all.
+func (s *Store) eachMaster(ctx context.Context, c redis.UniversalClient, do func(ctx context.Context, node *redis.Client, served []int) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
 	served := map[*redis.Client][]int{}
 	for p := range partitions {
-		node, err := s.client.master(ctx, s.streams[p])
+		node, err := masterOf(ctx, c, s.streams[p])
 		if err != nil {
 			return err
 		}

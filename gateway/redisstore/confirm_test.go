@@ -289,6 +289,18 @@ func TestBulkUnreadable(t *testing.T) {
 	if calls < 3 {
 		t.Errorf("%d calls: the budget ended none", calls)
 	}
+	counted, err := s.RevokeAll(t.Context(), gateway.ListQuery{}, gateway.BulkOptions{DryRun: true, LookBudget: 1}, operator())
+	if err != nil || counted.Next == "" {
+		t.Fatalf("count: %+v, %v", counted, err)
+	}
+	for name, o := range map[string]gateway.BulkOptions{
+		"a dry run's":     {Cursor: counted.Next},
+		"another scope's": {DryRun: true, Cursor: counted.Next, Scope: "reports/*"},
+	} {
+		if _, err := s.RevokeAll(t.Context(), gateway.ListQuery{}, o, operator()); !errors.Is(err, gateway.ErrCursor) {
+			t.Errorf("%s cursor: %v, want ErrCursor", name, err)
+		}
+	}
 	for name, q := range map[string]gateway.ListQuery{
 		"another selection": {CreatedBy: "alice"},
 		"a listing's":       {Bucket: "reports", Prefix: "a/"},

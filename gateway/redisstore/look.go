@@ -152,6 +152,12 @@ func (s *Store) askPreparation(ctx context.Context, pipe redis.Pipeliner) *prepa
 		cursors:    pipe.Get(ctx, s.keys.cursors()),
 		horizon:    pipe.Do(ctx, sc.call("eval", sc.source, id, []string{s.keys.horizon()}, []any{raise})...),
 	}
+	if s.options.WaitReplicas > 0 && s.cursors.Load() == nil {
+		// From then on a bulk revocation is confirmed without memory; see confirm.go.
+		for partition := range partitions {
+			written = append(written, pipe.SetNX(ctx, s.keys.confirmation(partition), "", confirmationLife))
+		}
+	}
 	p.all = append(written, p.partitions, p.cursors, p.horizon)
 	return p
 }

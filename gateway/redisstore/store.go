@@ -180,7 +180,7 @@ func (s *Store) createKeys(link *gateway.Link, generation int64) []string {
 	id, p := link.ID, partition(link.ID)
 	keys := []string{
 		s.keys.link(id), s.keys.history(id), s.keys.clicks(p), s.keys.operations(p), s.keys.active(p),
-		s.keys.terms(p, generation), s.keys.names(p, generation),
+		s.keys.terms(p, generation), s.keys.names(p, generation), s.keys.refusals(p),
 	}
 	return append(keys, s.confirmationKeys(link)...)
 }

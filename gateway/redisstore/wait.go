@@ -92,7 +92,12 @@ func (s *Store) wait(ctx context.Context, conn *redis.Conn) error {
 
 // master returns the node that holds key, for what waits for replicas.
 func (c *Client) master(ctx context.Context, key string) (*redis.Client, error) {
-	switch client := c.waiting.(type) {
+	return masterOf(ctx, c.waiting, key)
+}
+
+// masterOf returns the node that holds key, as a client knows it.
+func masterOf(ctx context.Context, c redis.UniversalClient, key string) (*redis.Client, error) {
+	switch client := c.(type) {
 	case *redis.ClusterClient:
 		return client.MasterForKey(ctx, key)
 	case *redis.Client:

@@ -78,6 +78,7 @@ for i = 1, #KEYS / 3 do
     -- and makes nothing of a key that has just expired, as one can within a script
     -- in miniredis.
     call('LSET', history, '0', what)
+    written = true
   end
 end
 return answers

@@ -1,8 +1,9 @@
 -- Stores a new link: permission, history, issued event, indexes, account.
 -- KEYS  1 permission, 2 history, 3 stream of clicks' events,
 --       4 stream of operators' events, 5 account of live links,
---       6 terms and 7 names of the generation, where the link needs
---       confirmation 8 nonces that were spent, where it has a passphrase 9 tries
+--       6 terms and 7 names of the generation, 8 stream of refusals' events, where the
+--       link needs confirmation 9 nonces that were spent, where it has a passphrase
+--       10 tries
 -- ARGV  1 id (16 bytes), 2 generation, 3 its width in ms, 4 life in ms,
 --       5 retention in ms, 6 age in ms at which operators' events go,
 --       7 version of the records, 8 flags, 9 not before,
@@ -29,9 +30,11 @@ end
 
 -- The keys that a click writes exist from the issue on, so that a slot in
 -- migration refuses a click whole: an empty stream is made by way of a group.
-if redis.call('EXISTS', KEYS[3]) == 0 then
-  redis.call('XGROUP', 'CREATE', KEYS[3], 'made', '$', 'MKSTREAM')
-  redis.call('XGROUP', 'DESTROY', KEYS[3], 'made')
+for _, stream in ipairs({KEYS[3], KEYS[8]}) do
+  if redis.call('EXISTS', stream) == 0 then
+    redis.call('XGROUP', 'CREATE', stream, 'made', '$', 'MKSTREAM')
+    redis.call('XGROUP', 'DESTROY', stream, 'made')
+  end
 end
 local issued = operation(KEYS[4], id, 'i', string.rep('\0', 10), ARGV[12], ARGV[6])
 
@@ -41,13 +44,13 @@ redis.call('PEXPIREAT', KEYS[2], forgotten)
 redis.call('SET', KEYS[1], string.char(tonumber(ARGV[7]), tonumber(ARGV[8])) .. pack(expires, 6) ..
   pack(tonumber(ARGV[9]), 6) .. pack(0, 5) .. ARGV[10])
 redis.call('PEXPIREAT', KEYS[1], expires)
-if KEYS[8] then
-  redis.call('ZADD', KEYS[8], 'inf', '') -- holds the key, and is never in a window
-  redis.call('PEXPIREAT', KEYS[8], expires)
-end
 if KEYS[9] then
-  redis.call('RPUSH', KEYS[9], '')
+  redis.call('ZADD', KEYS[9], 'inf', '') -- holds the key, and is never in a window
   redis.call('PEXPIREAT', KEYS[9], expires)
+end
+if KEYS[10] then
+  redis.call('RPUSH', KEYS[10], '')
+  redis.call('PEXPIREAT', KEYS[10], expires)
 end
 live(KEYS[5], expires, 1)
 

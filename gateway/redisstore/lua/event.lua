@@ -8,15 +8,20 @@ local KEEP, OTHERS, SLACK = 132, 32, 32
 local RECORD, FIELD = char(VERSION), tostring(VERSION) -- numbers are slow arguments
 local stamp, cutting = pack(now, 6), time[2] % 64 == 0
 
--- Returns false, with nothing written, where the stream is none.
+local written = false
+
+-- Returns false, with nothing written, where the stream is none or broken.
 local function append(history, stream, event, clicks, most)
   local added = attempt('XADD', stream, '*', FIELD, event)
   if type(added) == 'table' and added.err then
-    if string.find(added.err, '^WRONGTYPE') then
+    -- A server that refuses to write refuses the first write. After that it is the
+    -- stream that is broken, and the other clicks of the call must have their answers.
+    if written or string.find(added.err, '^WRONGTYPE') then
       return false
     end
     error(added)
   end
+  written = true
   local length = call('RPUSHX', history, RECORD .. sub(event, 17, 19) .. stamp .. clicks .. sub(event, 20))
   if length > 1 + KEEP + SLACK then
     -- The history is the head of its list: lifted off for the cut. Cutting a
