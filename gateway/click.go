@@ -81,7 +81,7 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 // page answers with the confirmation page. A HEAD leaves no event, and neither do
 // more pages within a minute than refusals would.
 func (s *Service) page(ctx context.Context, a Attempt, admission *Admission) (Answer, error) {
-	if a.Method != http.MethodHead && s.refusals.failed(linkAndAddress(a.ID, a.Client)) == 0 {
+	if a.Method != http.MethodHead && s.repeated(a, OutcomePage) == 0 {
 		s.note(ctx, a, EventPage, OutcomePage)
 	}
 	page, err := s.pageOf(admission)
@@ -110,7 +110,12 @@ func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, b
 	}
 	// Who was redirected is written down before the redirect is given.
 	if a.Method != http.MethodHead {
-		if err := s.clicks.Note(ctx, a, EventRedirected, OutcomeResumed); err != nil {
+		err := s.clicks.Note(ctx, a, EventRedirected, OutcomeResumed)
+		if errors.Is(err, ErrEnded) { // meanwhile
+			_, err = s.recheck(ctx, a, admission.Outcome)
+			return s.refuse(ctx, a, outcomeOf(err)), err
+		}
+		if err != nil {
 			return Answer{Outcome: OutcomeUnavailable}, fmt.Errorf("note: %w", err)
 		}
 	}
@@ -298,10 +303,32 @@ func outcomeOf(cause error) Outcome {
 // so beside its count, unless there were as many within a minute as refusals may be.
 func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
 	outcome := outcomeOf(cause)
-	if s.refusals.failed(linkAndAddress(a.ID, a.Client)) == 0 {
-		s.note(ctx, a, EventFailed, outcome)
+	if wait := s.repeated(a, outcome); wait > 0 {
+		return repeatedly(outcome, wait)
 	}
+	s.note(ctx, a, EventFailed, outcome)
 	return Answer{Outcome: outcome}
+}
+
+// repeated counts a refusal of one link and address, and returns how long it takes until
+// another is recorded, 0 where this one is.
+func (s *Service) repeated(a Attempt, outcome Outcome) time.Duration {
+	class := refusalOfRequest
+	switch {
+	case a.Method == http.MethodHead:
+		class = refusalOfHead
+	case outcome == OutcomeWrongPassphrase:
+		class = refusalOfPassphrase
+	}
+	return s.refusals.failed(linkAndAddress(a.ID, a.Client, class))
+}
+
+// repeatedly answers what has been refused too often to be recorded.
+func repeatedly(outcome Outcome, wait time.Duration) Answer {
+	if usable(outcome) {
+		return Answer{Outcome: outcome, Repeated: true}
+	}
+	return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}
 }
 
 // refuse answers a click of which nothing was counted. A HEAD leaves no event. Of one
@@ -310,11 +337,8 @@ func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
 // cannot be used is replaced by OutcomeRateLimited; a link that can be used is answered
 // as before, because others may share the address.
 func (s *Service) refuse(ctx context.Context, a Attempt, outcome Outcome) Answer {
-	if wait := s.refusals.failed(linkAndAddress(a.ID, a.Client)); wait > 0 {
-		if usable(outcome) {
-			return Answer{Outcome: outcome, Repeated: true}
-		}
-		return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}
+	if wait := s.repeated(a, outcome); wait > 0 {
+		return repeatedly(outcome, wait)
 	}
 	if a.Method != http.MethodHead {
 		s.note(ctx, a, EventRefused, outcome)

@@ -309,3 +309,72 @@ func TestRepeatedPages(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedFailures lets a link whose object is gone fail over and over: as many are
+// noted as refusals, and the rest is answered with rate_limited.
+func TestRepeatedFailures(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.clicks.admission = admitted(Permission{Pin: PinETag})
+	f.objects.err = ErrObjectNotFound
+	a := Attempt{ID: IDOf("a"), Method: http.MethodGet, Client: netip.MustParseAddr("192.0.2.9")}
+	outcomes := map[Outcome]int{}
+	for range maxRefusals + 10 {
+		answer, _ := f.service.Click(t.Context(), a)
+		outcomes[answer.Outcome]++
+	}
+	f.service.Wait()
+	if outcomes[OutcomeObjectGone] != maxRefusals || outcomes[OutcomeRateLimited] != 10 || len(f.clicks.noted) != maxRefusals {
+		t.Errorf("answered %v, %d noted", outcomes, len(f.clicks.noted))
+	}
+}
+
+// TestRefusalsAreCountedApart sends more HEADs and more confirmations than are recorded:
+// a wrong passphrase after them is recorded all the same.
+func TestRefusalsAreCountedApart(t *testing.T) {
+	t.Parallel()
+	f, a := confirmed(t)
+	secret, err := f.service.secretsFor(t.Context(), new("open sesame"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.clicks.admission.Permission.Secrets = secret
+	f.clicks.admission.Link.Passphrase = true
+	for _, method := range []string{http.MethodHead, http.MethodGet} {
+		f.clicks.admission.Outcome = OutcomeConfirmationRequired
+		for range maxRefusals + 5 {
+			_, _ = f.service.Click(t.Context(), Attempt{ID: a.ID, Method: method, Client: a.Client})
+		}
+		f.service.Wait()
+		if want := map[string]int{http.MethodHead: 0, http.MethodGet: maxRefusals}[method]; len(f.clicks.noted) != want {
+			t.Errorf("after %s: %d noted, want %d", method, len(f.clicks.noted), want)
+		}
+	}
+	f.clicks.admission.Outcome, f.clicks.noted = "", nil
+	a.Form = &Form{Confirm: true, Passphrase: "wrong", Nonce: secret.nonce(a.ID)}
+	answer, _ := f.service.Click(t.Context(), a)
+	f.service.Wait()
+	if noted := strings.Join(f.clicks.noted, ","); answer.Outcome != OutcomeWrongPassphrase || noted != "refused wrong_passphrase" {
+		t.Errorf("a wrong passphrase: %s, noted %q", answer.Outcome, noted)
+	}
+}
+
+// TestResumeOfWhatEndedMeanwhile notes a download by a grant after the link was revoked:
+// there is no redirect.
+func TestResumeOfWhatEndedMeanwhile(t *testing.T) {
+	t.Parallel()
+	f, a := confirmed(t)
+	secrets := &f.clicks.admission.Permission.Secrets
+	grant := secrets.grant(a.ID, spentAt().Add(time.Minute))
+	f.clicks.noteErr = ErrEnded
+	asked := 0
+	f.clicks.wait = func() {
+		if asked++; asked == 2 {
+			f.clicks.admission = Admission{Outcome: OutcomeRevoked}
+		}
+	}
+	answer, err := f.service.Click(t.Context(), Attempt{ID: a.ID, Method: http.MethodGet, Client: a.Client, Grant: grant})
+	if answer.Outcome != OutcomeRevoked || answer.Location != "" || err == nil {
+		t.Errorf("got %+v, %v", answer, err)
+	}
+}

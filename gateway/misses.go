@@ -141,10 +141,22 @@ func addressOf(addr netip.Addr) (s subject) {
 	return s
 }
 
-// linkAndAddress returns a link together with an address as a subject.
-func linkAndAddress(id ID, addr netip.Addr) subject {
+// The refusals of a link and an address that are counted apart. A HEAD leaves no event,
+// and must not use up the events of others; wrong passphrases must be seen whatever
+// else was refused.
+type refusalClass byte
+
+const (
+	refusalOfRequest refusalClass = iota
+	refusalOfHead
+	refusalOfPassphrase
+)
+
+// linkAndAddress returns a link together with an address, and a class, as a subject.
+func linkAndAddress(id ID, addr netip.Addr, class refusalClass) subject {
 	s := addressOf(addr)
 	copy(s[len(s)/2:], id[:])
+	s[0] ^= byte(class)
 	return s
 }
 

@@ -158,7 +158,8 @@ type ClickStore interface {
 	// Spend judges the click again and spends it, in one atomic script, once for
 	// each nonce within its window. A refusal leaves no event, as with Admit.
 	Spend(ctx context.Context, a Attempt, s Spending) (Spent, error)
-	// Note appends the event of a click whose outcome was not known to Admit.
+	// Note appends the event of a click whose outcome was not known to Admit. For a
+	// redirect of a link that has ended meanwhile it is ErrEnded, and there is no event.
 	Note(ctx context.Context, a Attempt, k EventKind, o Outcome) error
 	// Try reserves a try of the link's passphrase for whose it is.
 	Try(ctx context.Context, id ID, whose string) (Try, error)

@@ -51,8 +51,8 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	slices.Sort(found)
 	want := []string{
 		"allow", "bucket", "config", "created-by", "expires", "filename", "idempotency-key", "key", "key-file", "kind", "label", "name", "not-before",
-		"note", "operator", "operator-url", "passphrase-file", "pin", "prefix", "preset", "public", "qr-file", "reason", "s3", "search", "since",
-		"state", "storage", "until", "url", "version-id",
+		"note", "operator", "operator-url", "passphrase-file", "pin", "prefix", "preset", "public", "qr-file", "reason", "reveal", "s3", "search",
+		"since", "state", "storage", "until", "url", "version-id",
 	}
 	if found = slices.Compact(found); !slices.Equal(found, want) {
 		t.Errorf("the commands have %q", found)

@@ -25,13 +25,13 @@ func bugs() map[string]bug {
 	return map[string]bug{
 		"a spend that is not atomic": {
 			file:   "gateway/redisstore/spend.go",
-			before: "	generation := s.generation.Load()\n	r, err := s.askSpend(",
+			before: "	generation := int64(noGeneration)\n",
 			after: `	if link, err := s.Get(ctx, a.ID); err == nil && link.State == gateway.StateActive && link.Clicks < link.MaxClicks {
 		err := s.client.clicks.SetRange(ctx, s.keys.link(a.ID), 14, "\x00\x00\x00\x00"+string(rune(link.Clicks+1))).Err()
-		return gateway.Spent{Outcome: gateway.OutcomeRedirected, Now: time.Now(), GrantEnd: time.Now().Add(window)}, err
+		return gateway.Spent{Outcome: gateway.OutcomeRedirected, Now: time.Now(), GrantEnd: time.Now().Add(spending.Window)}, err
 	}
-	generation := s.generation.Load()
-	r, err := s.askSpend(`,
+	generation := int64(noGeneration)
+`,
 			want: "are answered by redirects",
 		},
 		"a revocation acknowledged without waiting": {

@@ -160,7 +160,7 @@ func (h *linkHistory) judge() error {
 	revokedAt, expires := time.Duration(math.MaxInt64), time.Duration(0)
 	for _, e := range h.events {
 		switch {
-		case (e.kind == opRevoke || e.kind == opBulk) && e.answer == answerOK:
+		case e.revokes() && e.answer == answerOK:
 			revokedAt = min(revokedAt, e.ret)
 		case e.kind == opIssue, e.kind == opExpire && e.answer == answerOK:
 			expires = e.expires
@@ -186,8 +186,12 @@ func (h *linkHistory) judge() error {
 	if h.max > 0 && spent > h.max {
 		return fmt.Errorf("%d clicks of %d are answered by redirects", spent, h.max)
 	}
+	first := h.firstUnknownRevocation()
 	var operations []porcupine.Operation
-	for _, e := range h.events {
+	for i, e := range h.events {
+		if e.revokes() && e.answer == answerUnknown && i != first {
+			continue // whatever it may have done, the first may have done at that time
+		}
 		if (e.kind == opClick || e.kind == opPage) && e.answer == answerUnknown {
 			continue // it changes nothing that the model knows
 		}
@@ -201,6 +205,23 @@ func (h *linkHistory) judge() error {
 		return fmt.Errorf("porcupine says %s", result)
 	}
 	return nil
+}
+
+// revokes tells whether the operation is a revocation, of one link or of many.
+func (e *event) revokes() bool { return e.kind == opRevoke || e.kind == opBulk }
+
+// firstUnknownRevocation returns the index of the revocation of an unknown answer that
+// was called first, -1 for none. A client repeats one until it is acknowledged, dozens of
+// times in an outage: in any order of them there would be too many to judge.
+func (h *linkHistory) firstUnknownRevocation() int {
+	first := -1
+	for i := range h.events {
+		e := &h.events[i]
+		if e.revokes() && e.answer == answerUnknown && (first < 0 || e.call < h.events[first].call) {
+			first = i
+		}
+	}
+	return first
 }
 
 // String writes the history in the order of calls, for whoever looks for what went

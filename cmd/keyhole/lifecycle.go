@@ -219,10 +219,16 @@ func (l *listener) serve(handler http.Handler, certificate config.TLS, failed ch
 		}
 		if r.ProtoMajor == 2 && r.ContentLength != 0 {
 			// endReads reaches HTTP/1 bodies only: HTTP/2 reads ahead on its own.
+			ended := make(chan struct{})
 			stop := context.AfterFunc(l.bodies, func() {
+				defer close(ended)
 				_ = http.NewResponseController(w).SetReadDeadline(longAgo()) // or the request is over
 			})
-			defer stop()
+			defer func() {
+				if !stop() { // It has begun, and w must last until it is done.
+					<-ended
+				}
+			}()
 		}
 		handler.ServeHTTP(w, r)
 	})

@@ -172,7 +172,7 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 			return err
 		}
 		// A service of an earlier version gives no cursor: it is asked again until done.
-		if answer.Done || f.dryRun || answer.Next == "" && total.Unreadable > 0 {
+		if answer.Done || f.dryRun && (total.Matched > 0 || answer.Next == "") || answer.Next == "" && total.Unreadable > 0 {
 			break
 		}
 		if !f.quiet {
@@ -184,10 +184,7 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, world *surroundings) error {
 		if !f.dryRun {
 			err = f.print(world, &total)
 		}
-		return errors.Join(err, &hinted{
-			err:  fmt.Errorf("%s could not be read and may be live: a newer version of the service wrote them", links(total.Unreadable)),
-			hint: "repeat the command against a service of that version", code: exitFailed,
-		})
+		return errors.Join(err, unreadable(total.Unreadable))
 	}
 	if total.Matched == 0 {
 		return f.nothing(cmd.Context(), world, c)
@@ -223,9 +220,21 @@ func (f *revokeFlags) nothing(ctx context.Context, world *surroundings, c *clien
 // error says that nobody agreed. Where there is none it does not ask.
 func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Client, request api.RevocationRequest) (int, error) {
 	request.DryRun = true
-	found, err := c.RevokeAll(cmd.Context(), request)
-	if err != nil || found.Matched == 0 {
-		return 0, inFilters(err)
+	var found api.Revocation
+	for first := true; first || found.Matched == 0 && found.Next != ""; first = false {
+		request.Cursor = found.Next
+		skipped := found.Unreadable
+		var err error
+		if found, err = c.RevokeAll(cmd.Context(), request); err != nil {
+			return 0, inFilters(err)
+		}
+		found.Unreadable += skipped
+	}
+	switch {
+	case found.Matched == 0 && found.Unreadable > 0:
+		return 0, unreadable(found.Unreadable)
+	case found.Matched == 0:
+		return 0, nil
 	}
 	fmt.Fprintf(world.stderr, "Revoke %s%s%s? [y/N] ", atLeast(&found), links(found.Matched), f.selected())
 	answer, err := readLine(cmd.Context(), bufio.NewReader(world.stdin))
@@ -239,6 +248,14 @@ func (f *revokeFlags) ask(cmd *cobra.Command, world *surroundings, c *client.Cli
 		fmt.Fprintln(world.stderr)
 	}
 	return 0, &hinted{err: errors.New("nothing was revoked"), hint: "answer y to revoke them, or say --yes", code: exitFailed}
+}
+
+// unreadable is the error of links that a bulk revocation had to leave out.
+func unreadable(n int) error {
+	return &hinted{
+		err:  fmt.Errorf("%s could not be read and may be live: a newer version of the service wrote them", links(n)),
+		hint: "repeat the command against a service of that version", code: exitFailed,
+	}
 }
 
 // selected says which links are selected.

@@ -85,12 +85,13 @@ func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt, answe
 		return nil
 	}
 	attempt.ID = gateway.IDOf(token)
+	// These ask nothing of the store, and anybody can send any number: no line each.
 	if prefetched(r) {
-		answer.Outcome = gateway.OutcomeBadRequest
+		*answer = gateway.Answer{Outcome: gateway.OutcomeBadRequest, Repeated: true}
 		return nil
 	}
 	if attempt.Form, err = formOf(c); err != nil {
-		answer.Outcome = gateway.OutcomeBadRequest
+		*answer = gateway.Answer{Outcome: gateway.OutcomeBadRequest, Repeated: true}
 		return err
 	}
 	attempt.Page, attempt.Grant = wantsPage(r), grantOf(r)
@@ -171,7 +172,7 @@ func (a *API) logClick(
 	r *http.Request, attempt *gateway.Attempt, answer *gateway.Answer, begun time.Time, d time.Duration, cause error,
 ) {
 	level := slog.LevelInfo
-	if delivers(answer.Outcome) || answer.Repeated && cause == nil {
+	if delivers(answer.Outcome) || answer.Repeated && answer.Outcome != gateway.OutcomeUnavailable {
 		level = slog.LevelDebug
 	}
 	if !a.o.Logger.Enabled(r.Context(), level) {

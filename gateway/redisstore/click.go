@@ -150,10 +150,13 @@ func (s *Store) Note(ctx context.Context, a gateway.Attempt, k gateway.EventKind
 	if err != nil {
 		return unavailable("note", err)
 	}
-	if _, ok := v.(int64); !ok {
-		return unavailable("note", gateway.ErrRecord)
+	switch v {
+	case int64(0), int64(1):
+		return nil
+	case int64(2):
+		return gateway.ErrEnded
 	}
-	return nil
+	return unavailable("note", gateway.ErrRecord)
 }
 
 // mostEvents is the most downloads that the stream of one partition keeps.

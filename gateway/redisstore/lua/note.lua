@@ -4,7 +4,8 @@
 -- ARGV  1 id (16 bytes), 2 client address as it is kept, 3 the most events that
 --       the stream keeps, 4 kind, method and outcome (3 bytes)
 -- Returns 1, or 0 where the link is not known any more, or ? for a record that
--- this version does not understand.
+-- this version does not understand, or 2, with nothing written, for a download of a
+-- link that has ended.
 local head = call('LINDEX', KEYS[2], '0')
 if not head then
   return 0
@@ -13,7 +14,11 @@ local link = call('GET', KEYS[1])
 if not known(head, HISTORY) or link and not known(link, PERMISSION) then
   return '?'
 end
-if sub(ARGV[4], 1, 1) ~= 'd' and call('LINDEX', KEYS[2], OTHERS) then
+local download = sub(ARGV[4], 1, 1) == 'd'
+if download and (byte(head, 2) == 1 or not link or int(link, 3, 6) <= now) then
+  return 2
+end
+if not download and call('LINDEX', KEYS[2], OTHERS) then
   -- What is no download makes room for itself among its own kind, so that it
   -- displaces no download.
   local oldest, others = nil, 0
