@@ -105,22 +105,26 @@ func TestRevokeFollowsCursors(t *testing.T) {
 		stderr  string
 	}{
 		{
-			"counts", []string{"--dry-run"},
+			"counts",
+			[]string{"--dry-run"},
 			[]string{`{"matched":0,"revoked":0,"done":false,"next":"1"}`, `{"matched":2,"revoked":0,"done":true}`},
 			exitOK, "2 links would be revoked\n", "",
 		},
 		{
-			"revokes", []string{"--yes"},
+			"revokes",
+			[]string{"--yes"},
 			[]string{`{"matched":0,"revoked":0,"done":false,"next":"1"}`, `{"matched":2,"revoked":2,"done":true}`},
 			exitOK, "2 links revoked\n", "",
 		},
 		{
-			"leaves some out", []string{"--yes"},
+			"leaves some out",
+			[]string{"--yes"},
 			[]string{`{"matched":1,"revoked":1,"unreadable":2,"done":false,"next":"1"}`, `{"matched":1,"revoked":1,"done":false}`},
 			exitFailed, "2 links revoked\n", "2 links could not be read and may be live",
 		},
 		{
-			"finds only what it cannot read", []string{"--dry-run"},
+			"finds only what it cannot read",
+			[]string{"--dry-run"},
 			[]string{`{"matched":0,"revoked":0,"unreadable":1,"done":false}`},
 			exitFailed, "", "1 link could not be read and may be live",
 		},
