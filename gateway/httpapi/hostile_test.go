@@ -321,6 +321,9 @@ func TestForgottenProxy(t *testing.T) {
 	} {
 		b := newBench(t, func(o *Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")} })
 		askFrom(b, peer, nil)
+		if log := b.log.String(); strings.Contains(log, "public.trusted_proxies") {
+			t.Errorf("%s: a warning about a peer that passes nothing on: %s", peer, log)
+		}
 		for range 3 {
 			askFrom(b, peer, []string{"203.0.113.9"})
 		}

@@ -279,6 +279,9 @@ func TestRequestLog(t *testing.T) {
 				t.Errorf("line %d: %s is %v, want %v", i, name, l[name], value)
 			}
 		}
+		if _, logged := l["error"]; logged != (want[i]["status"].(float64) >= 400) {
+			t.Errorf("line %d: its error is %v", i, l["error"])
+		}
 		if l["msg"] != "operator request" || l["address"] != "192.0.2.1" {
 			t.Errorf("line %d: %v", i, l)
 		}

@@ -1,0 +1,72 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// TestYearsOfAQuery takes times of the years that a link can have.
+func TestYearsOfAQuery(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"1970-01-01T00:00:00Z": true, "1969-12-31T23:59:59Z": false, "9999-12-31T23:59:59Z": true, "tomorrow": false,
+	} {
+		got, err := timeOf(map[string]string{"since": text}, "since")
+		if (err == nil) != want || err == nil && got.IsZero() {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+}
+
+// TestBodyNamesItsField names the field whose value is of the wrong type, if the field is
+// one of the request.
+func TestBodyNamesItsField(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"max_clicks":"three"}`: "each of its type (see max_clicks)",
+		`{"max_clicks":`:         "each of its type",
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/links", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		err := decode(echo.New().NewContext(r, httptest.NewRecorder()), &api.IssueRequest{})
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", body, err, want)
+		}
+	}
+}
+
+// goneWriter is the connection of a client that has gone: nothing can be written to it.
+type goneWriter struct{ http.ResponseWriter }
+
+func (goneWriter) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+// TestClientGoesAmidAnAnswer counts a click by its own outcome if the client goes while
+// the answer is written, because the status was sent.
+func TestClientGoesAmidAnAnswer(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.redis.outcome = gateway.OutcomeRevoked
+	w := httptest.NewRecorder()
+	b.api.Public().ServeHTTP(goneWriter{w}, httptest.NewRequest(http.MethodGet, "/"+liveToken, nil))
+	if w.Code != http.StatusGone {
+		t.Errorf("answered %d", w.Code)
+	}
+	outcomes := map[string]float64{}
+	for series, n := range b.counters(t) {
+		if _, labels, ok := strings.Cut(series, "outcome="); ok && n > 0 {
+			outcome, _, _ := strings.Cut(strings.TrimSuffix(labels, "}"), ",")
+			outcomes[outcome] += n
+		}
+	}
+	if len(outcomes) != 1 || outcomes["revoked"] != 1 {
+		t.Errorf("counted %v, want one revoked", outcomes)
+	}
+}
