@@ -88,3 +88,25 @@ func TestWhoMayNot(t *testing.T) {
 		}
 	}
 }
+
+// TestApplyChange changes what a change names, and nothing else.
+func TestApplyChange(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change Change
+		want   func(*Link)
+	}{
+		"nothing": {Change{}, func(*Link) {}},
+		"life":    {Change{Life: time.Hour}, func(l *Link) { l.Preset = PresetCustom }},
+		"clicks":  {Change{MaxClicks: 9}, func(l *Link) { l.MaxClicks = 9 }},
+		"note":    {Change{Note: new("n")}, func(l *Link) { l.Note = "n" }},
+	} {
+		got := Link{Preset: PresetHandoff, MaxClicks: 3, Note: "before"}
+		want := got
+		tt.change.Apply(&got)
+		tt.want(&want)
+		if got.Preset != want.Preset || got.MaxClicks != want.MaxClicks || got.Note != want.Note {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
+	}
+}
