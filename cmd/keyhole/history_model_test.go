@@ -130,6 +130,8 @@ func step(s linkState, max int64, e event, answer string) (bool, linkState) {
 		return s.paused || s.maybePaused, s
 	case "expired":
 		return true, s // judged by the clock
+	case "rate_limited": // in place of a refusal, of which there were too many
+		return maybeEnded || s.paused || s.maybePaused || s.maybeExpired, s
 	case answerUnknown:
 		if max > 0 {
 			s.maybeSpent++
