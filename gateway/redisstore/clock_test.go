@@ -126,7 +126,8 @@ func TestGenerations(t *testing.T) {
 	equal(t, "much later", len(listed(t, s, gateway.ListQuery{Limit: 3})), 0)
 	for _, key := range c.server.Keys() {
 		switch key {
-		case "keyhole:partitions", "keyhole:horizon", "keyhole:cursors", "keyhole:{p7}:ops", "keyhole:{p7}:clicks", "keyhole:{p7}:active":
+		case "keyhole:partitions", "keyhole:horizon", "keyhole:cursors",
+			"keyhole:{p7}:ops", "keyhole:{p7}:clicks", "keyhole:{p7}:refusals", "keyhole:{p7}:active":
 		default:
 			t.Errorf("%s is left", key)
 		}
