@@ -239,6 +239,13 @@ func TestEndsInALaterGeneration(t *testing.T) {
 		"the last click": func(s *redisstore.Store, id gateway.ID) {
 			equal(t, "spend", spendWithin(t, s, id, "page", window).Outcome, gateway.OutcomeRedirected)
 		},
+		"a click that was expected to be the last": func(s *redisstore.Store, id gateway.ID) {
+			a := gateway.Attempt{ID: id, Method: "POST"}
+			spent, err := s.Spend(t.Context(), a, gateway.Spending{Nonce: "page", Window: window, Last: true})
+			if err != nil || spent.Outcome != gateway.OutcomeRedirected {
+				t.Errorf("spend: %s, %v", spent.Outcome, err)
+			}
+		},
 		"a revocation": func(s *redisstore.Store, id gateway.ID) {
 			if changed, err := revokes(t, s, id); !changed || err != nil {
 				t.Errorf("revoke: changed %v, %v", changed, err)

@@ -118,6 +118,15 @@ func TestBrokenRecordsBesideGood(t *testing.T) {
 			node.MustDo(t, "SETRANGE", key("l", id), "0", "\x7f")
 		}},
 		spoil{"history of another type", func(id gateway.ID) { replace(key("h", id), "x") }},
+		spoil{"permission of version 2 of 25 bytes", func(id gateway.ID) {
+			replace(key("l", id), "\x02"+node.MustDo(t, "GET", key("l", id))[1:19]+"\x00\x00\x00\x00\x00\x00")
+		}},
+		spoil{"permission of version 0", func(id gateway.ID) {
+			node.MustDo(t, "SETRANGE", key("l", id), "0", "\x00")
+		}},
+		spoil{"history of version 0", func(id gateway.ID) {
+			node.MustDo(t, "LSET", key("h", id), "0", "\x00"+head(id)[1:])
+		}},
 		spoil{"history of another version", func(id gateway.ID) {
 			node.MustDo(t, "LSET", key("h", id), "0", "\x7f"+head(id)[1:])
 		}},
