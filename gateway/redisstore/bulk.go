@@ -209,10 +209,5 @@ func (s *Store) writeAll(ctx context.Context, batches []batch) error {
 		})
 	}
 	working.Wait()
-	for i := range batches {
-		if batches[i].err != nil {
-			return batches[i].err
-		}
-	}
-	return nil
+	return firstError(batches)
 }

@@ -146,20 +146,7 @@ func TestBulkAfterFailover(t *testing.T) {
 			prefix := newPrefix()
 			s := open(t, o, withPrefix(prefix), withReplica())
 			const links = 20
-			var ids []gateway.ID
-			for range links {
-				link := newLink(t)
-				link.ID[0] = 7 // all of one partition, so of one master
-				ids = append(ids, create(t, s, link).ID)
-			}
-			permission := prefix + ":" + partitionOf(ids[0]) + ":l:" + ids[0].String()
-			half := len(g.Servers) / 2
-			var master, replica *redistest.Server
-			for i, node := range g.Servers[:half] {
-				if n, err := node.Do("EXISTS", permission); err == nil && n == "1" {
-					master, replica = node, g.Servers[half+i]
-				}
-			}
+			ids, master, replica := onOneMaster(t, g, s, prefix, links)
 			revoke := func() (gateway.BulkResult, error) {
 				return s.RevokeAll(t.Context(), gateway.ListQuery{CreatedBy: operator().Actor},
 					gateway.BulkOptions{Budget: time.Minute}, operator())

@@ -163,6 +163,11 @@ func runAll(ctx context.Context, c redis.UniversalClient, sc script, again repea
 		}
 		pending = refused
 	}
+	return firstError(batches)
+}
+
+// firstError returns the error of the first batch that has one.
+func firstError(batches []batch) error {
 	for i := range batches {
 		if batches[i].err != nil {
 			return batches[i].err

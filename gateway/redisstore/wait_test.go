@@ -30,6 +30,27 @@ func replicated() map[string]func(t *testing.T) (*redistest.Group, redisstore.Cl
 	}
 }
 
+// onOneMaster issues links of one partition, so of one master, and returns them with
+// that master and its replica.
+func onOneMaster(
+	t *testing.T, g *redistest.Group, s *redisstore.Store, prefix string, links int,
+) (ids []gateway.ID, master, replica *redistest.Server) {
+	t.Helper()
+	for range links {
+		link := newLink(t)
+		link.ID[0] = 7
+		ids = append(ids, create(t, s, link).ID)
+	}
+	permission := prefix + ":" + partitionOf(ids[0]) + ":l:" + ids[0].String()
+	half := len(g.Servers) / 2
+	for i, node := range g.Servers[:half] {
+		if n, err := node.Do("EXISTS", permission); err == nil && n == "1" {
+			master, replica = node, g.Servers[half+i]
+		}
+	}
+	return ids, master, replica
+}
+
 // TestWaitReplicas acknowledges changes that a replica has, and no others: while
 // the replicas are asleep everything is not confirmed, in time, repeats too, and
 // done all the same.
@@ -129,20 +150,7 @@ func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
 			waiting, hasty := open(t, o, withPrefix(prefix), withReplica()), open(t, o, withPrefix(prefix))
 			const links = 20
 			var acked, unacked []gateway.ID
-			var all []gateway.ID
-			for range links {
-				link := newLink(t)
-				link.ID[0] = 7 // all of one partition, so of one master
-				all = append(all, create(t, waiting, link).ID)
-			}
-			permission := prefix + ":" + partitionOf(all[0]) + ":l:" + all[0].String()
-			half := len(g.Servers) / 2
-			var master, replica *redistest.Server
-			for i, node := range g.Servers[:half] {
-				if n, err := node.Do("EXISTS", permission); err == nil && n == "1" {
-					master, replica = node, g.Servers[half+i]
-				}
-			}
+			all, master, replica := onOneMaster(t, g, waiting, prefix, links)
 			for _, id := range all[:links/2] {
 				if _, _, err := waiting.Revoke(t.Context(), id, "acknowledged", operator()); err != nil {
 					t.Fatalf("revoke: %v", err)
