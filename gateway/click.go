@@ -149,7 +149,7 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 		}
 		return answer, err
 	}
-	location, err := s.deliver(ctx, a.Method, p, begun)
+	location, err := s.redirect(ctx, a, admission, begun)
 	if err != nil {
 		return s.refuse(ctx, a, outcomeOf(err)), err
 	}

@@ -21,9 +21,9 @@ func (e *refusedError) Error() string {
 	return fmt.Sprintf("refused after waiting for the storage: %s", e.outcome)
 }
 
-// redirect returns the URL for an admitted click that the store does not decide
-// about again. If the storage was slow, redirect asks the store again and signs
-// again for the life that is left now: an operator may have shortened it.
+// redirect returns the URL for an admitted click. If the storage was slow, redirect
+// asks the store again and signs again for the life that is left now: an operator may
+// have shortened it.
 func (s *Service) redirect(ctx context.Context, a Attempt, admission *Admission, begun time.Time) (string, error) {
 	started := s.now()
 	location, err := s.deliver(ctx, a.Method, &admission.Permission, begun)
@@ -47,6 +47,7 @@ func (s *Service) redirect(ctx context.Context, a Attempt, admission *Admission,
 // recheck asks the store whether a click that had the outcome admitted would have
 // it now. It asks as HEAD, which counts nothing and leaves no event.
 func (s *Service) recheck(ctx context.Context, a Attempt, admitted Outcome) (*Permission, error) {
+	confirming := a.Method == http.MethodPost && a.Form != nil
 	a.Method, a.Page = http.MethodHead, false
 	again, err := s.clicks.Admit(ctx, a)
 	switch {
@@ -56,6 +57,8 @@ func (s *Service) recheck(ctx context.Context, a Attempt, admitted Outcome) (*Pe
 		return &again.Permission, nil
 	case again.Outcome == admitted && again.Permission.Secrets.granted(a.ID, a.Grant, again.Now):
 		return &again.Permission, nil
+	case again.Outcome == admitted && confirming:
+		return &again.Permission, nil // Spending decides whether a click is left.
 	case again.UsedUp:
 		return nil, &refusedError{OutcomeUsedUp}
 	case again.Outcome == admitted:

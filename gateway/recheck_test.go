@@ -205,6 +205,27 @@ func TestResumeIsCheckedAgainAfterASlowStorage(t *testing.T) {
 	}
 }
 
+// A confirmed click whose storage was slow is signed for the life that is left when the
+// storage has answered, and whether a click is left is for the spending to say.
+func TestConfirmIsSignedAgainAfterASlowStorage(t *testing.T) {
+	t.Parallel()
+	f, a := confirmed(t)
+	f.clicks.admission.Permission.Pin, f.clicks.admission.Permission.ETag = PinETag, `"e"`
+	again := f.clicks.admission
+	again.Permission.Remaining = 5 * time.Second
+	slowStorage(f, 2*time.Second)
+	admitsAgain(f, again, nil)
+	answer, err := f.service.Click(t.Context(), a)
+	f.service.Wait()
+	if answer.Location == "" || err != nil {
+		t.Fatalf("got %+v, %v", answer, err)
+	}
+	last := f.signer.requests[len(f.signer.requests)-1]
+	if last.Within != 5*time.Second || last.Method != http.MethodGet {
+		t.Errorf("signed a %s within %s, want a GET within the 5s that are left", last.Method, last.Within)
+	}
+}
+
 // slowPresigner waits before it signs.
 type slowPresigner struct {
 	*fakePresigner

@@ -110,6 +110,33 @@ func TestRevokedWhileTheStorageIsSlow(t *testing.T) {
 	}
 }
 
+// A confirmed click of a link that stays valid is delivered however slow the storage
+// is, and counted once.
+func TestConfirmedWhileTheStorageIsSlow(t *testing.T) {
+	server := s3test.Start(t, "reports", "exports")
+	front, behind := startFront(t, server)
+	in := installOver(t, behind)
+	in.put(t, "file.txt", []byte("content"))
+	g := in.start("KEYHOLE_REDIRECT_OBJECT_CHECK=0s")
+	c := unfollowed()
+	defer c.CloseIdleConnections()
+	link := issue(t, g, api.IssueRequest{MaxClicks: new(int64(3))})
+	front.answerWith(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodHead && strings.HasSuffix(r.URL.Path, "/file.txt") {
+			<-time.After(200 * time.Millisecond) // more than the store is not asked again after
+		}
+		return false
+	})
+	got, err := post(t.Context(), c, link.URL, confirmation(""), "Accept", "application/json")
+	if err != nil || got.status != http.StatusSeeOther || got.location == "" {
+		t.Fatalf("got %d, to a URL: %v, %v", got.status, got.location != "", err)
+	}
+	after, err := g.client.Show(t.Context(), link.ID)
+	if err != nil || after.Clicks != 1 {
+		t.Errorf("%d clicks, %v; want 1", after.Clicks, err)
+	}
+}
+
 // hasEvent returns an error unless the link has an event of that kind and outcome.
 func hasEvent(t *testing.T, g *instance, id, want string) error {
 	t.Helper()

@@ -91,7 +91,7 @@ const undecided = 'k'
 // confirmationLetter says what a link that needs confirmation is answered with.
 func confirmationLetter(a *gateway.Attempt) string {
 	switch {
-	case a.Method == "POST", a.Grant != "":
+	case a.Method == "POST", a.Grant != "", a.Form != nil:
 		return string(undecided)
 	case a.Page:
 		return "g"

@@ -143,6 +143,7 @@ func testConfirmation(t *testing.T, g target) {
 		{gateway.Attempt{Method: "GET"}, gateway.OutcomeConfirmationRequired},
 		{gateway.Attempt{Method: "GET", Page: true, Grant: "forged"}, ""},
 		{gateway.Attempt{Method: "POST", Page: true}, ""},
+		{gateway.Attempt{Method: "HEAD", Form: &gateway.Form{}}, ""}, // a form that is looked at once more
 	} {
 		tt.a.ID, tt.a.Address = link.ID, "203.0.113.9"
 		admission := attempt(t, s, tt.a)
