@@ -57,6 +57,15 @@ func TestMigration(t *testing.T) {
 			t.Errorf("change, %s: %v", what, err)
 		}
 	}
+	// What covers all links waits until the slot has moved: the master that it moves to
+	// may have heard of revocations that its replicas have not.
+	revokeNothing := func() error {
+		_, err := waiting.RevokeAll(t.Context(), gateway.ListQuery{CreatedBy: "nobody"}, gateway.BulkOptions{}, operator())
+		return err
+	}
+	if err := revokeNothing(); !errors.Is(err, gateway.ErrNotConfirmed) {
+		t.Errorf("a bulk revocation of nothing, while a slot moves: %v, want ErrNotConfirmed", err)
+	}
 	note("before")
 	equal(t, "before", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
 	move(permission)
@@ -79,6 +88,7 @@ func TestMigration(t *testing.T) {
 		node.MustDo(t, "CLUSTER", "SETSLOT", slot, "NODE", to.MustDo(t, "CLUSTER", "MYID"))
 	}
 	note("sent on by MOVED")
+	redistest.Wait(t, "a bulk revocation to be confirmed", revokeNothing)
 	equal(t, "sent on by MOVED", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 4)
 	equal(t, "events", len(events(t, s, link.ID, 50)), 8)

@@ -22,6 +22,9 @@ import (
 // master's replication ID names the history of its writes and changes with every
 // failover, so it is compared before and after (Redis documentation, "Replication"):
 // over the connections that links are read by, and over those that wait.
+//
+// While a slot moves, its links are on two masters, and the one that it moves to is
+// not known as a master of its partition. Nothing is confirmed until it has moved.
 
 // replicationIDs are the replication IDs of the masters, by partition; empty where
 // no replicas are waited for.
@@ -81,6 +84,9 @@ func (s *Store) confirmAll(ctx context.Context, before replicationIDs) error {
 	err = s.eachMaster(ctx, s.client.waiting, func(ctx context.Context, node *redis.Client, served []int) error {
 		conn := node.Conn()
 		defer func() { _ = conn.Close() }()
+		if err := s.serves(ctx, conn, served); err != nil {
+			return err
+		}
 		if err := touch(ctx, conn, []string{s.keys.confirmation(served[0])}); err != nil {
 			return err
 		}
@@ -99,6 +105,17 @@ func (s *Store) confirmAll(ctx context.Context, before replicationIDs) error {
 	if err != nil && !errors.Is(err, gateway.ErrNotConfirmed) {
 		err = fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
 	}
+	return err
+}
+
+// serves returns an error if a partition's slot is, or begins to be, another node's
+// (Redis documentation, "Redis cluster specification", ASK redirection).
+func (s *Store) serves(ctx context.Context, c redis.Cmdable, served []int) error {
+	pipe := c.Pipeline()
+	for _, p := range served {
+		pipe.Exists(ctx, s.keys.absent(p))
+	}
+	_, err := pipe.Exec(ctx)
 	return err
 }
 

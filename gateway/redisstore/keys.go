@@ -94,6 +94,10 @@ func (k keys) names(p int, generation int64) string {
 // it can wait for replicas. TTL: confirmationLife.
 func (k keys) confirmation(p int) string { return k.in(p, "confirmation") }
 
+// absent is never there: a node asked for it sends on whoever asks, once its
+// partition's slot is being moved.
+func (k keys) absent(p int) string { return k.in(p, "absent") }
+
 // partitions is a string: the number of partitions, written by the first
 // gateway that ever started. No TTL.
 func (k keys) partitions() string { return k.prefix + ":partitions" }
