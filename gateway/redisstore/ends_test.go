@@ -219,15 +219,20 @@ func TestChangeMovesEveryEnd(t *testing.T) {
 // TestIndexesOutliveTheLongest issues a link for a moment after one for a week: the
 // indexes of both live as long as the longer needs them.
 func TestIndexesOutliveTheLongest(t *testing.T) {
-	c := startClock(t)
-	s := open(t, c.client, withPrefix("keyhole"))
-	for i, life := range []time.Duration{7 * 24 * time.Hour, time.Minute} {
-		link := newLink(t)
-		link.ID[0], link.Note = 7, []string{"week", "moment"}[i]
-		create(t, s, link, life)
+	for _, usedUp := range []bool{false, true} {
+		c := startClock(t)
+		s := open(t, c.client, withPrefix("keyhole"))
+		for i, life := range []time.Duration{7 * 24 * time.Hour, time.Minute} {
+			link := limited(t, 1)
+			link.ID[0], link.Note = 7, []string{"week", "moment"}[i]
+			link = restrict(t, s, link, life)
+			if usedUp && life == time.Minute {
+				equal(t, "the last click", spend(t, s, link.ID, "page").Outcome, gateway.OutcomeRedirected)
+			}
+		}
+		c.step(37*24*time.Hour - time.Second)
+		equal(t, "known", notesOf(listed(t, s, gateway.ListQuery{Limit: 5})), []string{"week"})
 	}
-	c.step(37*24*time.Hour - time.Second)
-	equal(t, "known", notesOf(listed(t, s, gateway.ListQuery{Limit: 5})), []string{"week"})
 }
 
 // TestEndsInALaterGeneration ends links in another generation of indexes than that of
