@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway"
 )
 
@@ -24,7 +25,7 @@ func TestCommandsDocument(t *testing.T) {
 		heading, body, _ := strings.Cut(section, "\n")
 		sections[heading] = body
 	}
-	for _, c := range leaves(newRoot(&surroundings{})) {
+	for _, c := range leaves(newRoot(&command.Env{})) {
 		body, found := sections[c.CommandPath()]
 		if !found {
 			t.Errorf("%s has no section", c.CommandPath())

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"keyhole/cmd/keyhole/internal/cli/term"
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
+)
+
+// askSensitivity shows what is about to be shared and asks what is known of its
+// content; nil: nothing is. It asks nothing about what is not there, and nothing that
+// the policy decides. It is for people alone.
+func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *api.IssueRequest) (*bool, error) {
+	page, err := c.Objects(ctx, client.ObjectsOptions{Storage: r.Storage, Bucket: r.Bucket, Prefix: r.Key, Limit: 1})
+	var refused *client.Error
+	found := err == nil && len(page.Objects) == 1 && page.Objects[0].Key == r.Key
+	mayNotLook := errors.As(err, &refused) && (refused.Code == string(gateway.CodeForbidden) || refused.Code == string(gateway.CodeInvalid))
+	switch {
+	case err != nil && !mayNotLook:
+		return nil, nearBucket(ctx, c, r.Bucket, err)
+	case err == nil && !found && r.VersionID == "":
+		return nil, nil //nolint:nilnil // There is nothing to ask about: the issue says why.
+	case found && page.Objects[0].Sensitive:
+		return nil, nil //nolint:nilnil // The policy has answered already.
+	}
+	fmt.Fprintf(env.Stderr, "Share     %s\n", term.Plain("s3://"+r.Bucket+"/"+r.Key))
+	if found {
+		fmt.Fprintf(env.Stderr, "  size      %s\n", term.OrDash(explain.Size(page.Objects[0].Size)))
+		fmt.Fprintf(env.Stderr, "  modified  %s\n", term.OrDash(explain.Timestamp(page.Objects[0].LastModified)))
+	}
+	lines := bufio.NewReader(env.Stdin)
+	for {
+		fmt.Fprint(env.Stderr, "Is it sensitive: personal data, secrets, what must not get about?\n[y]es, [n]o, or Enter if you do not know: ")
+		answer, err := term.ReadLine(ctx, lines)
+		if err != nil {
+			fmt.Fprintln(env.Stderr)
+			return nil, &command.Error{
+				Err: errors.New("nothing was shared: there was no answer"), Code: command.ExitFailed,
+				Hint: "answer, or say it by --sensitive or --not-sensitive, or --yes if you do not know",
+			}
+		}
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			return new(true), nil
+		case "n", "no":
+			return new(false), nil
+		case "":
+			return nil, nil //nolint:nilnil // As api.IssueRequest has it.
+		}
+	}
+}
+
+// checklist tells the operator what was just shared: is it this object, who can get
+// at it, is the life short enough, what was decided for which reason, and how it is
+// undone.
+func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Time) {
+	row := func(name, value string) { fmt.Fprintf(w, "  %-9s %s\n", name, term.Plain(value)) }
+	fmt.Fprintf(w, "Shared    %s\n", term.Plain("s3://"+link.Bucket+"/"+link.Key))
+	if !explain.Usable(link) {
+		row("state", link.State+": it was issued by an earlier try, and does not work now")
+	}
+	row("size", term.OrDash(explain.Size(link.Object.Size)))
+	row("type", term.OrDash(link.Object.ContentType))
+	row("modified", term.OrDash(explain.Timestamp(link.Object.LastModified)))
+	if link.Disposition == gateway.DispositionInline {
+		row("shown", "in the browser, as "+link.Filename)
+	} else {
+		row("saved as", link.Filename)
+	}
+	row("pinned to", explain.Pin(link))
+	row("sensitive", explain.SensitivityReason(asked, link))
+	left := link.ExpiresAt.Sub(now).Round(time.Second)
+	when := "in " + gateway.FormatLife(left)
+	if left <= 0 {
+		when = "by now"
+	}
+	row("expires", fmt.Sprintf("%s, %s (%s)", link.ExpiresAt.Format(time.RFC3339), when, explain.ExpiryReason(asked, link)))
+	row("for", explain.Audience(link))
+	for _, line := range explain.Restrictions(link) {
+		row(line[0], line[1])
+	}
+	if link.Note != "" {
+		row("note", link.Note)
+	}
+	for _, name := range slices.Sorted(maps.Keys(link.Labels)) {
+		row("label", name+"="+link.Labels[name])
+	}
+	row("id", link.ID)
+	warnings(w, link)
+	row("then", "the link says that it has ended, and the object is as private as before")
+	row("undo", "keyhole revoke "+link.ID)
+}
+
+// warnings tells what is unwise about a link, and what it will do unasked.
+func warnings(w io.Writer, link *api.Link) {
+	for _, warning := range link.Warnings {
+		fmt.Fprintf(w, "  warning   %s (%s)\n", term.Plain(warning.Message), term.Plain(warning.Code))
+	}
+	for _, note := range link.Notes {
+		fmt.Fprintf(w, "  notice    %s (%s)\n", term.Plain(note.Message), term.Plain(note.Code))
+	}
+}

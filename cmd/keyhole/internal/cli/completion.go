@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/cmd/keyhole/internal/cli/term"
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
+	"keyhole/gateway/client"
+)
+
+// completeWithin bounds what is asked for while somebody waits at a prompt.
+const completeWithin = 2 * time.Second
+
+// completions is how many objects or links are offered at most.
+const completions = 100
+
+// newCompletion builds keyhole completion.
+func newCompletion(env *command.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "Print what teaches a shell to complete commands, buckets, keys and links",
+		Long: `Prints a script that teaches a shell to complete commands and flags and, by asking
+the service, buckets, keys and links. It is asked with the key and address that
+the commands use.`,
+		Example: `  source <(keyhole completion bash)
+  autoload -Uz compinit && compinit && source <(keyhole completion zsh)
+  keyhole completion fish | source`,
+		Args:      command.ExactArgs(1, "one shell: bash, zsh or fish"),
+		ValidArgs: []string{"bash", "zsh", "fish"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			shell, ok := shells()[args[0]]
+			if !ok {
+				return command.Usage("there is no completion for that shell", "there is one for bash, zsh and fish")
+			}
+			return shell.writeCompletion(cmd.Root(), env.Stdout)
+		},
+	}
+}
+
+// completeNames offers a closed set as the values of a flag.
+func completeNames(cmd *cobra.Command, flag string, values []string) {
+	completeFlag(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completeFlag offers what the service is asked for as the values of a flag.
+func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
+		panic(err) // there is no such flag
+	}
+}
+
+// asking makes a completion of what the service is asked for. One that cannot be
+// asked offers nothing: a prompt is no place for errors.
+func asking(env *command.Env, operator *operatorFlags, ask func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		c, err := operator.client(&command.Env{Stderr: io.Discard, Environ: env.Environ})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
+		defer cancel()
+		offered, directive := ask(ctx, c, typed)
+		escaped := env.Getenv(completionVariable) != ""
+		fit := slices.DeleteFunc(slices.Clone(offered), unfitForPrompt(escaped))
+		if omitted := len(offered) - len(fit); omitted > 0 {
+			why := "the names have characters that a terminal cannot show"
+			if !escaped {
+				why = "generate the completion script again, this one is of an earlier version"
+			}
+			fit = cobra.AppendActiveHelp(fit, fmt.Sprintf("%d not offered: %s", omitted, why))
+		}
+		return fit, directive
+	}
+}
+
+// completeObjects offers buckets, and behind a bucket its folders and objects.
+func completeObjects(ctx context.Context, c *client.Client, typed string) ([]string, cobra.ShellCompDirective) {
+	const more = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	bucket, prefix := splitS3(typed)
+	if !strings.Contains(strings.TrimPrefix(typed, "s3://"), "/") || bucket == "" {
+		offered, _ := completeBuckets(ctx, c, "")
+		for i, name := range offered {
+			offered[i] = "s3://" + name + "/"
+		}
+		return offered, more
+	}
+	page, err := c.Objects(ctx, client.ObjectsOptions{Bucket: bucket, Prefix: prefix, Limit: completions})
+	if err != nil {
+		return nil, more
+	}
+	var offered []string
+	for _, folder := range page.Folders {
+		offered = append(offered, "s3://"+bucket+"/"+folder)
+	}
+	for i := range page.Objects {
+		offered = append(offered, "s3://"+bucket+"/"+page.Objects[i].Key)
+	}
+	if len(page.Folders) > 0 {
+		return offered, more
+	}
+	return offered, cobra.ShellCompDirectiveNoFileComp
+}
+
+// unfitForPrompt returns what tells whether a completion must not reach the command
+// line. Other people choose the keys of objects. If the script escapes what it inserts,
+// only a terminal could obey a part of a key; otherwise the shell could too: bash puts
+// what several completions begin with into the line as it stands, and evaluates that
+// line to complete it further.
+func unfitForPrompt(escaped bool) func(string) bool {
+	return func(s string) bool {
+		s, _, _ = strings.Cut(s, "\t") // what follows describes the completion
+		return strings.ContainsFunc(s, func(r rune) bool {
+			switch {
+			case r == utf8.RuneError || !unicode.IsPrint(r):
+				return true
+			case escaped:
+				return false
+			}
+			return !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune(" _./:@%+=,-", r)
+		})
+	}
+}
+
+// completeLinks offers the newest links that are in a state of states, any where
+// there is none, each with its object.
+func completeLinks(states ...gateway.State) func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective) {
+	return func(ctx context.Context, c *client.Client, typed string) ([]string, cobra.ShellCompDirective) {
+		page, err := c.List(ctx, client.ListOptions{Limit: completions})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var offered []string
+		for i := range page.Links {
+			l := &page.Links[i]
+			if strings.HasPrefix(l.ID, typed) && (len(states) == 0 || slices.Contains(states, gateway.State(l.State))) {
+				offered = append(offered, cobra.CompletionWithDesc(l.ID, term.Plain("s3://"+l.Bucket+"/"+l.Key)))
+			}
+		}
+		return offered, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// liveStates are those of links that can be changed.
+func liveStates() []gateway.State {
+	return []gateway.State{gateway.StateActive, gateway.StatePaused, gateway.StateNotYet}
+}
+
+// completeBuckets offers the names of buckets.
+func completeBuckets(ctx context.Context, c *client.Client, _ string) ([]string, cobra.ShellCompDirective) {
+	list, err := c.Buckets(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var offered []string
+	for _, b := range list.Buckets {
+		offered = append(offered, b.Bucket)
+	}
+	slices.Sort(offered)
+	return slices.Compact(offered), cobra.ShellCompDirectiveNoFileComp
+}

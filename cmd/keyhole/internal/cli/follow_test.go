@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// refusal is an answer of a service, or of a proxy before it, that is no page of events.
+type refusal struct {
+	status     int
+	retryAfter string
+	proxy      bool
+	cut        bool // the body ends before its length
+}
+
+// refusing is an operator API that first gives each of the refusals and then one event
+// a page. It notes when it was asked.
+type refusing struct {
+	mu       sync.Mutex
+	refusals []refusal
+	asked    []time.Time
+	enough   func() // called when an event has been shown for certain
+}
+
+func (s *refusing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, time.Now())
+	if len(s.refusals) > 0 {
+		no := s.refusals[0]
+		s.refusals = s.refusals[1:]
+		no.write(w)
+		return
+	}
+	w.Header().Set("Content-Type", api.MediaType)
+	if strings.Contains(r.URL.Path, "/links/") {
+		_ = json.NewEncoder(w).Encode(api.Link{ID: gateway.ID{}.String()})
+		return
+	}
+	if r.URL.Query().Get("cursor") != "" {
+		s.enough()
+	}
+	_ = json.NewEncoder(w).Encode(api.EventPage{Events: []api.Event{{Kind: "issued", Reason: "an event"}}, Next: "next"})
+}
+
+func (no refusal) write(w http.ResponseWriter) {
+	if no.retryAfter != "" {
+		w.Header().Set("Retry-After", no.retryAfter)
+	}
+	if no.cut {
+		w.Header().Set("Content-Length", "1000")
+	}
+	w.WriteHeader(no.status)
+	if no.cut {
+		_, _ = io.WriteString(w, `{"events":[`)
+		return
+	}
+	if no.proxy {
+		_, _ = io.WriteString(w, "<html>no")
+		return
+	}
+	code := map[int]gateway.Code{401: gateway.CodeUnauthorized, 429: gateway.CodeRateLimited, 500: "internal"}[no.status]
+	_ = json.NewEncoder(w).Encode(api.Problem{Status: no.status, Code: string(code), Detail: "not now"})
+}
+
+// TestFollowOutlivesRefusals lets a service and a proxy before it refuse those who
+// follow, for a while: they wait as long as they are told, say so, and go on.
+func TestFollowOutlivesRefusals(t *testing.T) {
+	t.Parallel()
+	all := []refusal{
+		{status: 429, retryAfter: "2"},
+		{status: 502, proxy: true},
+		{status: 429, retryAfter: "2", proxy: true},
+		{status: 503, retryAfter: "2", proxy: true},
+		{status: 500},
+		{status: 200, cut: true},
+	}
+	for _, follow := range [][]string{{"audit"}, {"events", gateway.ID{}.String()}} {
+		for i, no := range all {
+			t.Run(fmt.Sprintf("%s/%+v", follow[0], no), func(t *testing.T) {
+				t.Parallel()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				service := &refusing{refusals: all[i : i+1], enough: cancel}
+				server := httptest.NewServer(service)
+				t.Cleanup(server.Close)
+				var out, diagnosis strings.Builder
+				code := runCLI(ctx, append(follow, "--follow", "--json"), command.Env{
+					Stdout: &out, Stderr: &diagnosis, Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL},
+				})
+				if code != command.ExitOK || !strings.Contains(out.String(), "an event") {
+					t.Fatalf("exit %d, %s%s", code, &out, &diagnosis)
+				}
+				if !strings.Contains(diagnosis.String(), "still following") {
+					t.Errorf("it says %q", diagnosis.String())
+				}
+				service.mu.Lock()
+				defer service.mu.Unlock()
+				waited := service.asked[1].Sub(service.asked[0])
+				if no.retryAfter != "" && waited < 2*time.Second {
+					t.Errorf("asked again after %v, told to wait for 2s", waited)
+				}
+			})
+		}
+	}
+}
+
+// TestFollowEndsOnRefusals refuses what no waiting mends: that ends the command.
+func TestFollowEndsOnRefusals(t *testing.T) {
+	t.Parallel()
+	for _, no := range []refusal{{status: 401}, {status: 404, proxy: true}} {
+		server := httptest.NewServer(&refusing{refusals: []refusal{no}, enough: func() { t.Errorf("%d: it went on", no.status) }})
+		t.Cleanup(server.Close)
+		var out strings.Builder
+		code := runCLI(t.Context(), []string{"audit", "--follow"}, command.Env{
+			Stdout: &out, Stderr: &out, Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL},
+		})
+		if code != command.ExitFailed {
+			t.Errorf("%d: exit %d, %s", no.status, code, &out)
+		}
+	}
+}

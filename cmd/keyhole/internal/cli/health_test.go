@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"keyhole/cmd/keyhole/internal/command"
+)
+
+// The image's check names no address: it asks where the configuration says.
+func TestHealthURL(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const common = "public: { url: https://dl.example.com }\nstorage: [{ name: main, region: eu-west-1, buckets: [reports] }]\n" +
+		"operator: { listen: \":28081\", url: https://ops.example.com, keys: [{ name: ci, sha256: " +
+		"486d346dbf49ef3f213b827d7b7b56b704cb6de88bd9675c75abf63066e819a8, can: [read] }] }\n"
+	plainFile, apart := write("plain.yaml", common), write("apart.yaml", common+"metrics: { listen: \"[::]:29090\" }\n")
+	unusable := write("unusable.yaml", common+"redis: { password_file: missing }\n")
+	for _, tt := range []struct {
+		name, path, variable, want string
+	}{
+		{"no configuration", "", "KEYHOLE_METRICS_LISTEN=:29091", ""},
+		{"the operator listener", plainFile, "", "http://127.0.0.1:28081"},
+		{"the operator listener of a variable", plainFile, "KEYHOLE_OPERATOR_LISTEN=127.0.0.2:28082", "http://127.0.0.2:28082"},
+		{"metrics apart", apart, "", "http://127.0.0.1:29090"},
+		{"metrics apart by a variable", plainFile, "KEYHOLE_METRICS_LISTEN=:29091", "http://127.0.0.1:29091"},
+		{"a secret that cannot be read", unusable, "", ""},
+		{"a file that is missing", filepath.Join(dir, "missing"), "", ""},
+	} {
+		env := &command.Env{Environ: []string{"KEYHOLE_CONFIG=" + tt.path, tt.variable}}
+		if got := healthURL(env); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// Another server is told from a service that is not ready.
+func TestHealthOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	another := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "<html>")
+	}))
+	t.Cleanup(another.Close)
+	var out bytes.Buffer
+	code := runCLI(t.Context(), []string{"health", "--url", another.URL}, command.Env{Stdout: &out, Stderr: &out})
+	if code != command.ExitFailed || !strings.Contains(out.String(), "not an answer of keyhole") || !strings.Contains(out.String(), "\n  give its operator address by --url") {
+		t.Errorf("exit %d, %s", code, out.String())
+	}
+}
+
+// A mistyped --url is wrong usage, and the hint names the flag that was given.
+func TestHealthOfNoAddress(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	code := runCLI(t.Context(), []string{"health", "--url", "127.0.0.1:8081"}, command.Env{Stdout: &out, Stderr: &out})
+	if code != command.ExitUsage || !strings.Contains(out.String(), "\n  set --url or KEYHOLE_OPERATOR_URL to a URL") {
+		t.Errorf("exit %d, %s", code, out.String())
+	}
+}
+
+// A key that is not UTF-8 is wrong usage: nothing is sent.
+func TestShareOfWhatIsNoUTF8(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	code := runCLI(t.Context(), []string{"share", "s3://reports/a\x9b"}, command.Env{Stdout: &out, Stderr: &out, Environ: []string{"KEYHOLE_KEY=khk_test"}})
+	if code != command.ExitUsage || !strings.Contains(out.String(), "not valid UTF-8") || !strings.Contains(out.String(), "\n  give it in UTF-8") {
+		t.Errorf("exit %d, %q", code, out.String())
+	}
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/cmd/keyhole/internal/operatorkey"
+	"keyhole/config"
+)
+
+// newKey builds keyhole key.
+func newKey(env *command.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "key",
+		Short: "Make operator keys",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newKeyNew(env))
+	return cmd
+}
+
+// newKeyNew builds keyhole key new.
+func newKeyNew(env *command.Env) *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "new --name NAME",
+		Short: "Make an operator key: the secret on standard output, once; its configuration on standard error",
+		Args:  command.ExactArgs(0, "--name alone"),
+		RunE: func(*cobra.Command, []string) error {
+			if !config.ValidKeyName(name) {
+				return command.Usage("a key needs a name of 1 to 63 letters, digits, dots, underscores and hyphens", "give one by --name, such as --name ci")
+			}
+			secret := operatorkey.New()
+			fmt.Fprint(env.Stderr, "# Add this to the service's configuration, under operator.keys; it is taken up within seconds:\n")
+			if err := writeKeyStanza(env.Stderr, name, secret); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(env.Stdout, secret)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "whose key it is: links and audit show this name")
+	return cmd
+}
+
+// writeKeyStanza writes the configuration that admits a key.
+func writeKeyStanza(w io.Writer, name, secret string) error {
+	_, err := fmt.Fprintf(w, `    - name: %s
+      sha256: "%s"
+      can: [issue, read, revoke, browse]
+`, name, operatorkey.Hash(secret))
+	return err
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/cmd/keyhole/internal/cli/term"
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway/client"
+)
+
+// Run runs a command of the tree below root and returns its exit code.
+func Run(ctx context.Context, root *cobra.Command, args []string, env *command.Env) int {
+	root.SetArgs(args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return command.ExitOK
+	}
+	return report(env.Stderr, err)
+}
+
+// NewRoot builds keyhole with the operator's commands. The caller adds those that run
+// or examine a service.
+func NewRoot(env *command.Env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "keyhole",
+		Short: "Short links to objects in private S3 buckets, for a limited time",
+		Long: `Keyhole issues an opaque short link for one object in a private bucket. Each
+click is checked, and redirected to a presigned URL that lives for seconds.
+Links expire by themselves and can be revoked early.
+
+Try it with nothing installed:  keyhole demo
+
+Commands that ask a running service find it by KEYHOLE_OPERATOR_URL and show it the
+operator key in KEYHOLE_KEY, or take --operator-url and --key-file. KEYHOLE_CONFIG
+names the configuration for serve, doctor and health. Every command ends with 0 where
+it did what was asked, 1 where that failed, and 2 where it was called, or is
+configured, wrongly.`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return noEmptyFlag(cmd) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cmd.Help()
+		},
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
+	}
+	root.Version = env.Build.Version
+	root.CompletionOptions.DisableDefaultCmd = true // ours is newCompletion
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		what, _, _ := strings.Cut(err.Error(), ": strconv.") // what follows is for programmers
+		return command.Usage(what, hintForFlag(cmd, what))
+	})
+	root.AddCommand(
+		newObjects(env), newShare(env), newList(env), newShow(env), newChange(env), newRevoke(env),
+		newEvents(env), newAudit(env), newKey(env), newHealth(env), newVersion(env), newCompletion(env), newMan(env),
+	)
+	return root
+}
+
+// unreachableHint says what to do where no service answers.
+const unreachableHint = "is it running, and is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address?"
+
+// report writes what went wrong, mostly one line, and one line that says what to
+// do, and returns the exit code. What was typed stands in errors, so they are
+// printed as text from elsewhere is.
+func report(stderr io.Writer, err error) int {
+	code, hint := command.ExitFailed, "correct what is named and try again"
+	var known *command.Error
+	var refused *client.Error
+	switch {
+	case errors.As(err, &known):
+		code, hint = known.Code, known.Hint
+	case errors.As(err, &refused):
+		hint = cmp.Or(hintFor(refused), "try again; if it stays so, the service's log says more")
+	case errors.Is(err, context.Canceled):
+		hint = "it was interrupted"
+	case errors.Is(err, client.ErrUnreachable):
+		hint = unreachableHint
+	case errors.Is(err, client.ErrNotKeyhole):
+		hint = "is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address, and not the one for recipients?"
+	case errors.Is(err, client.ErrBrokeOff):
+		hint = "it may have been done: look before you try again"
+	case errors.Is(err, client.ErrNotUTF8):
+		code, hint = command.ExitUsage, "give it in UTF-8; what has another encoding cannot be shared"
+	}
+	if errors.As(err, new(*command.Unprinted)) {
+		return code
+	}
+	prefix := "keyhole: "
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(stderr, "%s%s\n", prefix, term.Plain(line))
+		prefix = ""
+	}
+	for line := range strings.SplitSeq(hint, "\n") {
+		fmt.Fprintf(stderr, "  %s\n", term.Plain(strings.TrimSpace(line)))
+	}
+	return code
+}

@@ -1,0 +1,333 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/cmd/keyhole/internal/cli/term"
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
+)
+
+// shareFlags is what share was told beside the object.
+type shareFlags struct {
+	operator       operatorFlags
+	request        api.IssueRequest
+	sensitive      bool
+	notSensitive   bool
+	inline         bool
+	maxClicks      int64
+	passphraseFile string
+	notBefore      string
+	labels         []string
+	makePassphrase bool
+	yes            bool
+	qr             bool
+	qrFile         string
+	quiet          bool
+	json           bool
+}
+
+// newShare builds keyhole share.
+func newShare(env *command.Env) *cobra.Command {
+	f := &shareFlags{}
+	cmd := &cobra.Command{
+		Use:        "share s3://BUCKET/KEY",
+		SuggestFor: []string{"issue", "create", "add", "new"},
+		Short:      "Issue a link for one object",
+		Long: `Issues a link for one object and prints its URL, alone, on standard output. What
+is shared, for how long, and what to mind is printed on standard error. On a
+terminal it asks whether the object is sensitive, where that was not said.
+
+KEY is taken literally: nothing in it is unescaped.`,
+		Example: `  keyhole share s3://reports/q3.pdf --expires 1h
+  keyhole share s3://reports/q3.pdf --preset handoff --sensitive | pbcopy
+  keyhole share s3://reports/q3.pdf --max-clicks 1 --allow 192.0.2.0/24
+  keyhole share s3://reports/q3.pdf --make-passphrase --qr`,
+		Args: command.ExactArgs(1, "one object, s3://BUCKET/KEY"),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args[0]) },
+	}
+	flags := cmd.Flags()
+	f.operator.add(cmd)
+	flags.StringVar(&f.request.Storage, "storage", "", "the storage, where several have the bucket")
+	flags.StringVar(&f.request.Preset, "preset", "", "how long the link lives: handoff, troubleshooting, business or extended")
+	flags.StringVar(&f.request.ExpiresIn, "expires", "", "how long the link lives, such as 15m, 24h or 7d")
+	flags.BoolVar(&f.sensitive, "sensitive", false,
+		"the object is sensitive: shorter life, at most 24h unless policy.caps says otherwise")
+	flags.BoolVar(&f.notSensitive, "not-sensitive", false,
+		"the object is not sensitive: up to 7d unless policy.caps says otherwise")
+	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often it can be used; recipients see a page first, and its button alone counts")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients must know")
+	flags.BoolVar(&f.makePassphrase, "make-passphrase", false, "make a passphrase up, and print it apart from the URL")
+	flags.StringVar(&f.request.Reveal, "reveal", "", "when the page of a link with a passphrase shows the file: after it (default) or before")
+	flags.StringVar(&f.request.Filename, "filename", "", "the file name that recipients are offered (default: the key's last part)")
+	flags.BoolVar(&f.inline, "inline", false, "let browsers show the file instead of saving it")
+	flags.BoolVar(&f.request.Confirm, "confirm", false, "show recipients a page before the download")
+	flags.StringArrayVar(&f.request.Allow, "allow", nil, "a network or address that may use it, such as 192.0.2.0/24; may be repeated")
+	flags.StringVar(&f.notBefore, "not-before", "", "when it begins to work, such as 2026-12-01T08:00:00Z")
+	flags.StringVar(&f.request.Pin, "pin", "", "what a click must find: auto (default), version, etag or none")
+	flags.StringVar(&f.request.VersionID, "version-id", "", "share this version of the object, not the current one")
+	flags.StringVar(&f.request.Note, "note", "", "a note, which recipients see too where they are shown a page")
+	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value; may be repeated")
+	flags.StringVar(&f.request.IdempotencyKey, "idempotency-key", "", "repeat the issue that was made with this text, or make the first")
+	flags.BoolVar(&f.yes, "yes", false, "do not ask whether the object is sensitive")
+	flags.BoolVar(&f.qr, "qr", false, "draw the URL as a QR code on standard error too")
+	flags.StringVar(&f.qrFile, "qr-file", "", "write the URL as a QR code into this file, .png or .svg")
+	flags.BoolVar(&f.quiet, "quiet", false, "print nothing but the URL, and a passphrase that was made up")
+	flags.BoolVar(&f.json, "json", false, "print the whole answer as JSON instead of the URL")
+	cmd.ValidArgsFunction = asking(env, &f.operator, completeObjects)
+	completeNames(cmd, "preset", gateway.Presets())
+	completeNames(cmd, "pin", pins())
+	completeNames(cmd, "reveal", reveals())
+	return cmd
+}
+
+// run issues the link.
+func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) error {
+	if err := f.complete(cmd, env, object); err != nil {
+		return err
+	}
+	c, err := f.operator.client(env)
+	if err != nil {
+		return err
+	}
+	asks := f.request.Sensitive == nil && !f.yes && term.IsTerminal(env.Stdin) && term.IsTerminal(env.Stderr)
+	if asks && term.IsTerminal(env.Stdout) {
+		if f.request.Sensitive, err = askSensitivity(cmd.Context(), env, c, &f.request); err != nil {
+			return err
+		}
+	}
+	var picture *qrFile
+	if f.qrFile != "" {
+		if picture, err = createQRFile(f.qrFile); err != nil {
+			return err
+		}
+		defer picture.discard()
+	}
+	link, err := c.Issue(cmd.Context(), f.request)
+	if err != nil {
+		return f.mayBeIssued(nearObject(cmd.Context(), c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive, object)))
+	}
+	switch {
+	case !f.quiet:
+		checklist(env.Stderr, &f.request, &link, time.Now())
+		if asks && !term.IsTerminal(env.Stdout) && link.Sensitive == nil {
+			fmt.Fprintln(env.Stderr, "  mind      it was not asked whether the object is sensitive, for the URL goes into a pipe or a file: say --sensitive or --not-sensitive")
+		}
+	case !explain.Usable(&link):
+		fmt.Fprintf(env.Stderr, "warning: the link was issued by an earlier try, and is %s\n", term.Plain(link.State))
+	}
+	if f.makePassphrase {
+		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
+	}
+	if err := f.print(env, &link, picture); err != nil {
+		return &command.Error{Err: fmt.Errorf("the link %s is issued, but it cannot be written: %w", link.ID, err), Hint: "keyhole revoke " + link.ID, Code: command.ExitFailed}
+	}
+	return nil
+}
+
+// mayBeIssued adds to an error after which the link may be there how to ask for it
+// again: another try without that would make another link.
+func (f *shareFlags) mayBeIssued(err error) error {
+	var refused *client.Error
+	var failed *net.OpError
+	switch {
+	case errors.As(err, &refused):
+		if refused.Status < http.StatusInternalServerError {
+			return err
+		}
+	case errors.As(err, &failed) && failed.Op == "dial": // nothing was sent
+		return err
+	case !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrBrokeOff) && !errors.Is(err, client.ErrProxy):
+		return err
+	}
+	hint := "ask again by adding --idempotency-key " + term.ShellWord(f.request.IdempotencyKey) + ": that makes no second link"
+	if f.makePassphrase {
+		hint = "keyhole list shows whether it was issued: revoke it then, and share again"
+	}
+	if errors.Is(err, client.ErrUnreachable) && !errors.Is(err, context.Canceled) {
+		hint = unreachableHint + "\n  then " + hint
+	}
+	return &command.Error{Err: err, Hint: hint, Code: command.ExitFailed}
+}
+
+// print prints the URL, and its QR code where that was asked for. The URL comes
+// first: it exists nowhere else.
+func (f *shareFlags) print(env *command.Env, link *api.Link, picture *qrFile) error {
+	var err error
+	if f.json {
+		err = term.PrintJSON(env.Stdout, link)
+	} else {
+		_, err = fmt.Fprintln(env.Stdout, term.Plain(link.URL))
+	}
+	if err != nil || !f.qr && picture == nil {
+		return err
+	}
+	code, err := term.EncodeQR(link.URL)
+	if err != nil {
+		return err
+	}
+	if f.qr {
+		columns := code.Size + 2*term.QuietZone
+		if width := term.ScreenOf(env.Stderr).Width; width > 0 && width < columns {
+			fmt.Fprintf(env.Stderr, "warning: the QR code needs %d columns; take --qr-file\n", columns)
+		} else {
+			fmt.Fprint(env.Stderr, term.QRText(code, term.IsTerminal(env.Stderr)))
+		}
+	}
+	if picture != nil {
+		return picture.write(code)
+	}
+	return nil
+}
+
+// complete puts flags and argument into the request. What is wrong with them by
+// themselves is found here, before anybody is asked anything.
+func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object string) error {
+	var err error
+	if f.request.Bucket, f.request.Key, err = parseObject(object); err != nil {
+		return err
+	}
+	switch {
+	case f.sensitive && f.notSensitive:
+		return command.Usage("--sensitive and --not-sensitive contradict each other", "give one of them, or neither")
+	case f.sensitive, f.notSensitive:
+		f.request.Sensitive = &f.sensitive
+	}
+	if f.inline {
+		f.request.Disposition = gateway.DispositionInline
+	}
+	if cmd.Flags().Changed("max-clicks") {
+		f.request.MaxClicks = &f.maxClicks
+	}
+	if f.notBefore != "" {
+		f.request.NotBefore = &f.notBefore
+	}
+	if f.request.Labels, err = parseLabels(f.labels); err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	switch {
+	case f.makePassphrase && f.passphraseFile != "":
+		return command.Usage("--make-passphrase and --passphrase-file contradict each other", "give one of them")
+	case f.makePassphrase && f.request.IdempotencyKey != "":
+		return command.Usage("--make-passphrase makes another request each time", "write the passphrase into a file, and repeat the request with --passphrase-file")
+	case f.makePassphrase:
+		f.request.Passphrase = new(makePassphrase())
+	case f.passphraseFile != "":
+		passphrase, err := readPassphrase(env.Stderr, f.passphraseFile)
+		if err != nil {
+			return err
+		}
+		f.request.Passphrase = &passphrase
+	}
+	if f.request.IdempotencyKey == "" {
+		f.request.IdempotencyKey = rand.Text()
+	}
+	return nil
+}
+
+// check refuses flags that no service would take, whatever its policy.
+func (f *shareFlags) check() error {
+	r := &f.request
+	if r.Preset != "" && r.ExpiresIn != "" {
+		return command.Usage("--preset and --expires contradict each other", "give one of them, or neither")
+	}
+	if r.ExpiresIn != "" {
+		if _, err := gateway.ParseLife(r.ExpiresIn); err != nil {
+			return command.Usage("--expires: "+err.Error(), "write it as 15m, 24h or 7d")
+		}
+	}
+	if err := oneOf("preset", r.Preset, gateway.Presets()); err != nil {
+		return err
+	}
+	if err := oneOf("pin", r.Pin, pins()); err != nil {
+		return err
+	}
+	if err := oneOf("reveal", r.Reveal, reveals()); err != nil {
+		return err
+	}
+	if r.Reveal == gateway.RevealAfter && f.passphraseFile == "" && !f.makePassphrase {
+		return command.Usage("--reveal after needs a passphrase", "add --make-passphrase or --passphrase-file")
+	}
+	if r.MaxClicks != nil && *r.MaxClicks < 1 {
+		return command.Usage("--max-clicks is at least 1", "leave it out for a link without a limit")
+	}
+	for _, text := range r.Allow {
+		if _, err := gateway.ParsePrefix(text); err != nil {
+			return command.Usage(fmt.Sprintf("--allow: %q is no address and no network", text), "write it as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
+		}
+	}
+	if r.NotBefore != nil {
+		if _, err := time.Parse(time.RFC3339, *r.NotBefore); err != nil {
+			return command.Usage(fmt.Sprintf("--not-before: %q is no time", *r.NotBefore), "write it as 2026-12-01T08:00:00Z, with the zone")
+		}
+	}
+	if r.IdempotencyKey != "" && !idempotencyKey.MatchString(r.IdempotencyKey) {
+		return command.Usage("--idempotency-key has 1 to 128 printable characters of ASCII", "give it another text")
+	}
+	return checkQRFile(f.qrFile)
+}
+
+// idempotencyKey is what the header of that name may be.
+var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
+
+// pins are what a click can be told to find.
+func pins() []string {
+	return []string{gateway.PinAuto, gateway.PinVersion, gateway.PinETag, gateway.PinNone}
+}
+
+// reveals are when a page can show the file of a link with a passphrase.
+func reveals() []string { return []string{gateway.RevealAfter, gateway.RevealBefore} }
+
+// parseObject splits s3://BUCKET/KEY. The key is everything behind the bucket,
+// as it stands.
+func parseObject(arg string) (bucket, key string, err error) {
+	bucket, key = splitS3(arg)
+	if bucket == "" || key == "" {
+		return "", "", notS3(arg, "an object", "s3://BUCKET/KEY")
+	}
+	return bucket, key, nil
+}
+
+// splitS3 splits s3://BUCKET/REST at the bucket's slash, and leaves both empty of
+// what is no s3:// URL. Nothing in REST is unescaped.
+func splitS3(arg string) (bucket, rest string) {
+	if path, ok := strings.CutPrefix(arg, "s3://"); ok {
+		bucket, rest, _ = strings.Cut(path, "/")
+	}
+	return bucket, rest
+}
+
+// parseLabels reads name=value pairs.
+func parseLabels(pairs []string) (map[string]string, error) {
+	if len(pairs) == 0 {
+		return nil, nil
+	}
+	labels := make(map[string]string, len(pairs))
+	for _, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return nil, command.Usage(fmt.Sprintf("%q is not a label", pair), "write it as --label name=value")
+		}
+		if _, twice := labels[name]; twice {
+			return nil, command.Usage(fmt.Sprintf("the label %q is given twice", name), "give each label one value")
+		}
+		labels[name] = value
+	}
+	return labels, nil
+}

@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/cmd/keyhole/internal/cli/term"
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway/api"
+	"keyhole/gateway/explain"
+)
+
+// newShow builds keyhole show.
+func newShow(env *command.Env) *cobra.Command {
+	var (
+		operator operatorFlags
+		asJSON   bool
+	)
+	cmd := &cobra.Command{
+		Use:        "show ID|URL",
+		SuggestFor: []string{"get", "info", "describe"},
+		Short:      "Show one link",
+		Args:       command.ExactArgs(1, "one link, by id or URL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, id, err := operator.open(env, args[0])
+			if err != nil {
+				return err
+			}
+			link, err := c.Show(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return term.PrintJSON(env.Stdout, link)
+			}
+			return printLink(env.Stdout, &link)
+		},
+	}
+	operator.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.ValidArgsFunction = asking(env, &operator, completeLinks())
+	return cmd
+}
+
+// printLink prints one link, a line for each thing known of it.
+func printLink(w io.Writer, l *api.Link) error {
+	rows := [][]string{
+		{"id", l.ID},
+		{"state", l.State},
+		{"object", "s3://" + l.Bucket + "/" + l.Key},
+		{"storage", l.Storage},
+		{"size", term.OrDash(explain.Size(l.Object.Size))},
+		{"type", term.OrDash(l.Object.ContentType)},
+		{"modified", term.OrDash(explain.Timestamp(l.Object.LastModified))},
+		{"pinned to", explain.Pin(l)},
+		{"saved as", l.Filename + " (" + l.Disposition + ")"},
+		{"created", l.CreatedAt.Format(time.RFC3339) + " by " + l.CreatedBy},
+		{"expires", l.ExpiresAt.Format(time.RFC3339) + " (" + l.Preset + ")"},
+		{"sensitive", explain.Sensitivity(l.Sensitive)},
+		{"clicks", strconv.FormatInt(l.Clicks, 10)},
+	}
+	rows = append(rows, explain.Restrictions(l)...)
+	if l.Note != "" {
+		rows = append(rows, []string{"note", l.Note})
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Labels)) {
+		rows = append(rows, []string{"label", name + "=" + l.Labels[name]})
+	}
+	if l.RevokedAt != nil {
+		rows = append(rows, []string{"revoked", l.RevokedAt.Format(time.RFC3339) + " by " + l.RevokedBy})
+		if l.RevokeReason != "" {
+			rows = append(rows, []string{"reason", l.RevokeReason})
+		}
+	}
+	return term.PrintTable(w, rows)
+}

@@ -1,0 +1,154 @@
+package term
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+	"golang.org/x/text/width"
+)
+
+const (
+	// Gap is the space between two columns, and indent that before a line that goes on
+	// with a row.
+	Gap, indent = 2, 4
+	// leastLast is what is left of the last column however narrow a terminal is.
+	leastLast = 20
+)
+
+// tints are the colours of what is worth seeing at a glance, as SGR parameters
+// (ECMA-48 section 8.3.117).
+func tints() map[string]string {
+	return map[string]string{
+		"active": "32", "paused": "33", "not_yet": "33", "revoked": "31", "expired": "2", "used_up": "2",
+		"redirected": "32", "refused": "31", "failed": "31", "yes": "33",
+	}
+}
+
+// screen is what a table is printed for.
+type screen struct {
+	Width    int // in columns; 0: any
+	coloured bool
+}
+
+// ScreenOf returns what is known of the terminal behind w: nothing where it is none.
+// Colours are for terminals alone, and not for who has set NO_COLOR (no-color.org).
+func ScreenOf(w io.Writer) screen {
+	file, ok := w.(*os.File)
+	if !ok || !IsTerminal(w) {
+		return screen{}
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		columns = 0
+	}
+	return screen{Width: columns, coloured: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+}
+
+// PrintTable prints rows for people, in columns. On a terminal a row that does not fit
+// goes on below, and the last column is cut in its middle.
+func PrintTable(w io.Writer, rows [][]string) error {
+	_, err := io.WriteString(w, tableText(rows, ScreenOf(w)))
+	return err
+}
+
+// tableText lays rows out.
+func tableText(rows [][]string, s screen) string {
+	cells := make([][]string, len(rows))
+	var widths []int
+	for i, row := range rows {
+		for j, cell := range row {
+			cell = Plain(cell)
+			cells[i] = append(cells[i], cell)
+			if j == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[j] = max(widths[j], Columns(cell))
+		}
+	}
+	begins, wraps := beginnings(widths, s.Width)
+	var b strings.Builder
+	for _, row := range cells {
+		for j, cell := range row {
+			if j == len(widths)-1 && s.Width > 0 && begins[j]+Columns(cell) > s.Width {
+				if begins[j] > indent { // it has a line of its own then
+					b.WriteString("\n" + strings.Repeat(" ", indent))
+				}
+				cell = cut(cell, max(s.Width-indent, leastLast))
+			}
+			end := begins[j] + Columns(cell)
+			if tint, ok := tints()[cell]; ok && s.coloured {
+				cell = "\x1b[" + tint + "m" + cell + "\x1b[0m"
+			}
+			b.WriteString(cell)
+			switch {
+			case j == len(row)-1:
+			case wraps[j+1]:
+				b.WriteString("\n" + strings.Repeat(" ", begins[j+1]))
+			default:
+				b.WriteString(strings.Repeat(" ", begins[j+1]-end))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// beginnings are where columns begin: one that would not fit into width, 0 for any,
+// wraps, and begins a line, indented. The last one wraps by the row, where a little of
+// it fits.
+func beginnings(widths []int, width int) (begins []int, wraps []bool) {
+	begins, wraps = make([]int, len(widths)), make([]bool, len(widths))
+	next := 0
+	for j, w := range widths {
+		needs := w
+		if j == len(widths)-1 {
+			needs = min(w, leastLast)
+		}
+		if j > 0 && width > 0 && next+needs > width {
+			next, wraps[j] = indent, true
+		}
+		begins[j] = next
+		next += w + Gap
+	}
+	return begins, wraps
+}
+
+// Columns is how many columns of a terminal a text takes.
+func Columns(text string) int {
+	n := 0
+	for _, r := range text {
+		switch {
+		case unicode.Is(unicode.Mn, r), unicode.Is(unicode.Me, r):
+		case width.LookupRune(r).Kind() == width.EastAsianWide, width.LookupRune(r).Kind() == width.EastAsianFullwidth:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// cut takes what does not fit out of a text's middle: a key's beginning and its end
+// both say what it is.
+func cut(text string, columns int) string {
+	if Columns(text) <= columns {
+		return text
+	}
+	runes := []rune(text)
+	head, tail := (columns-1)/2, columns-1-(columns-1)/2
+	from, to := 0, len(runes)
+	for used := Columns(string(runes[0])); used <= head; used += Columns(string(runes[from])) {
+		from++
+	}
+	for used := Columns(string(runes[to-1])); used <= tail; used += Columns(string(runes[to-1])) {
+		to--
+	}
+	for to < len(runes) && Columns(string(runes[to])) == 0 {
+		to++ // an accent stays with its letter, on the other side
+	}
+	return fmt.Sprintf("%s…%s", string(runes[:from]), string(runes[to:]))
+}

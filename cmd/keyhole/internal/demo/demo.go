@@ -1,0 +1,159 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/cmd/keyhole/internal/cli/term"
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/cmd/keyhole/internal/inprocess"
+	"keyhole/cmd/keyhole/internal/operatorkey"
+	"keyhole/cmd/keyhole/internal/server"
+	"keyhole/config"
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+)
+
+// demoFlags are the addresses of the demo's three servers, host:port.
+type demoFlags struct {
+	public, operator, s3 string
+}
+
+// NewCommand builds keyhole demo.
+func NewCommand(env *command.Env) *cobra.Command {
+	f := &demoFlags{}
+	cmd := &cobra.Command{
+		Use:   "demo [FILE...]",
+		Short: "Try Keyhole with nothing installed",
+		Long: `Runs the service with a Redis and an S3 server in the same process. There are two
+private buckets with sample objects. The command puts your FILEs into one of them and
+prints a link for each, ready to click. The S3 server verifies every signature.
+Everything is random and in memory, and is gone when the command ends (Ctrl-C).`,
+		Example: "  keyhole demo holiday.jpg",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			log := server.NewLog(demoLog(), env.Stderr)
+			return log.Close(f.run(cmd.Context(), env, log, args))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.public, "public", "127.0.0.1:8080", "address of the listener for recipients")
+	flags.StringVar(&f.operator, "operator", "127.0.0.1:8081", "address of the operator API")
+	flags.StringVar(&f.s3, "s3", "127.0.0.1:9000", "address of the S3 server")
+	return cmd
+}
+
+// run starts the three servers, shares the files and waits for the end of ctx.
+func (f *demoFlags) run(ctx context.Context, env *command.Env, log *server.Log, files []string) error {
+	if err := f.checkAddresses(); err != nil {
+		return err
+	}
+	objects, shared, err := objectsOf(files)
+	if err != nil {
+		return err
+	}
+	redis, err := inprocess.StartRedis()
+	if err != nil {
+		return err
+	}
+	defer redis.Close()
+	storage, err := inprocess.StartS3(ctx, f.s3, []string{filesBucket, reportsBucket}, objects)
+	if err != nil {
+		return f.nameFlag(err)
+	}
+	defer storage.Close()
+
+	key := operatorkey.New()
+	cfg := f.config(redis.Addr(), storage, key)
+	s := server.New(cfg, log, env.Build)
+	if err := s.Listen(ctx); err != nil {
+		return f.nameFlag(err)
+	}
+	cfg.Public.URL = "http://" + s.PublicAddr() // with port 0 it is known only now
+	if _, err := cfg.Prepare(); err != nil {
+		return errors.Join(err, s.Stop())
+	}
+	if err := s.Start(ctx); err != nil {
+		return err
+	}
+	err = printDemo(ctx, env, cfg.Operator.BaseURL(s.OperatorAddr()), key, shared)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+			fmt.Fprintln(env.Stderr, "\nStopped; everything is gone.")
+		case err = <-s.Failed():
+		}
+	}
+	return errors.Join(err, s.Stop())
+}
+
+// config returns the configuration that serve would read from a file, without the
+// public URL.
+func (f *demoFlags) config(redis string, s3 *inprocess.S3, key string) *config.Config {
+	cfg := config.Default()
+	cfg.Public.Listen, cfg.Operator.Listen = f.public, f.operator
+	operator := config.DefaultOperatorKey()
+	operator.Name, operator.SHA256 = "demo", operatorkey.Hash(key)
+	operator.Can = []string{"issue", "read", "revoke", "browse"}
+	cfg.Operator.Keys = []config.OperatorKey{operator}
+	cfg.Redis.Addresses = []string{redis}
+	storage := config.DefaultStorage()
+	storage.Name, storage.Endpoint, storage.PathStyle = "demo", "http://"+s3.Address, true
+	storage.Buckets = []string{filesBucket, reportsBucket}
+	storage.AccessKeyID, storage.SecretAccessKey = s3.AccessKey, config.NewSecret(s3.Secret)
+	cfg.Storage = []config.Storage{storage}
+	cfg.Log = demoLog()
+	return cfg
+}
+
+// demoLog returns the log configuration of the demo.
+func demoLog() config.Log { return config.Log{Level: "error", Format: "text"} }
+
+// printDemo issues the links through the operator API, as every operator does, and
+// prints commands to try.
+func printDemo(ctx context.Context, env *command.Env, operatorURL, key string, shared []inprocess.Object) error {
+	c, err := client.New(operatorURL, key)
+	if err != nil {
+		return err
+	}
+	var last api.Link
+	for _, o := range shared {
+		if last, err = c.Issue(ctx, api.IssueRequest{Bucket: o.Bucket, Key: o.Key}); err != nil {
+			return err
+		}
+		fmt.Fprintf(env.Stdout, "%s  (%s, until %s)\n", last.URL, term.Plain(o.Key), last.ExpiresAt.Local().Format(time.TimeOnly))
+	}
+	program, err := programName()
+	if err != nil {
+		return err
+	}
+	operator := fmt.Sprintf("KEYHOLE_OPERATOR_URL=%s KEYHOLE_KEY=%s %s", operatorURL, key, program)
+	_, err = fmt.Fprintf(env.Stdout, `
+Operator API  %s
+Operator key  %s
+
+Try, in another terminal:
+  curl -fLOJ %s
+  %s share s3://reports/2026/q3-figures.csv --preset handoff
+  %s revoke %s
+
+Ctrl-C stops it.
+`, operatorURL, key, last.URL, operator, operator, last.ID)
+	return err
+}
+
+// programName returns how a shell can call this program: by its name if it is
+// installed, otherwise by its quoted path, also under go run.
+func programName() (string, error) {
+	const name = "keyhole"
+	if _, err := exec.LookPath(name); err == nil {
+		return name, nil
+	}
+	path, err := os.Executable()
+	return term.ShellWord(path), err
+}

@@ -1,0 +1,268 @@
+package listen
+
+import (
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// acceptor hands out the connections of a listener as ones of our own, and knows
+// which are open.
+type acceptor struct {
+	net.Listener
+
+	noBackgroundRead bool        // net/http's background read finds nothing at once
+	readsEnded       atomic.Bool // see endReads
+
+	log   *slog.Logger
+	begun time.Time
+	limit int // of open connections; 0: none. See makeRoom
+
+	mu      sync.Mutex
+	open    map[*conn]struct{}
+	opened  int // ever
+	closed  bool
+	victims []victim  // see room
+	logged  time.Time // when the limit was
+}
+
+// newAcceptor returns an acceptor of a listener's connections.
+func newAcceptor(l net.Listener, log *slog.Logger) *acceptor {
+	return &acceptor{Listener: l, log: log, begun: time.Now(), open: map[*conn]struct{}{}}
+}
+
+// age is how long the acceptor has been there, in nanoseconds: a clock that nobody
+// sets.
+func (a *acceptor) age() int64 { return int64(time.Since(a.begun)) }
+
+// Accept waits for the next connection.
+func (a *acceptor) Accept() (net.Conn, error) {
+	accepted, err := a.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	a.makeRoom()
+	c := &conn{Conn: accepted, from: a, accepted: time.Now()}
+	c.since.Store(a.age())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open[c] = struct{}{}
+	a.opened++
+	return c, nil
+}
+
+// Close closes the listener. Its connections stay open.
+func (a *acceptor) Close() error {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	return a.Listener.Close()
+}
+
+// everOpened returns how many connections there ever were.
+func (a *acceptor) everOpened() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.opened
+}
+
+// busy returns how many connections are about to ask or wait for an answer.
+func (a *acceptor) busy() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := 0
+	for c := range a.open {
+		if !c.isIdle() {
+			n++
+		}
+	}
+	return n
+}
+
+// endReads ends the reads that wait for a client to send a request, or the rest of
+// one, now and from now on. Reading ahead waits for no client, and goes on.
+func (a *acceptor) endReads() {
+	a.readsEnded.Store(true)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for c := range a.open {
+		c.endRead()
+	}
+}
+
+// track is the server's ConnState.
+func (a *acceptor) track(c net.Conn, state http.ConnState) {
+	if encrypted, ok := c.(*tls.Conn); ok {
+		c = encrypted.NetConn()
+	}
+	ours := c.(*conn)
+	if state == http.StateActive || state == http.StateIdle {
+		ours.since.Store(a.age())
+	}
+	ours.state.Store(int32(state)) //nolint:gosec // It is one of five.
+}
+
+// isIdle tells whether the connection waits for its next request.
+func (c *conn) isIdle() bool { return c.state.Load() == int32(http.StateIdle) }
+
+// conn is a connection of a client. It spares what costs as much as a click.
+//
+// net/http moves the deadlines of a connection five times a request, and each move
+// is one in the runtime's heap of timers. A deadline that is put off is only noted
+// here: the timer that is set goes off early, and is then set anew.
+//
+// While a handler runs, net/http tries to read one byte ahead, to learn that the
+// client has hung up: a goroutine, a read that finds nothing, and what ends it. Who
+// hung up is found out at the answer too, and no click is undone for it, so that a
+// connection may be told to leave that out.
+type conn struct {
+	net.Conn
+
+	from     *acceptor
+	accepted time.Time
+	state    atomic.Int32 // an http.ConnState
+	since    atomic.Int64 // when that began; of a new connection, when it was accepted. See age
+
+	mu          sync.Mutex
+	read, write deadline
+}
+
+// deadline is one direction's.
+type deadline struct {
+	wanted time.Time // zero: none
+	set    time.Time // when the timer goes off, never after wanted; zero: never
+}
+
+// want notes the deadline t, and tells whether the timer must be set for it.
+func (d *deadline) want(t time.Time) bool {
+	d.wanted = t
+	if t.IsZero() || !d.set.IsZero() && !t.Before(d.set) {
+		return false
+	}
+	d.set = t
+	return true
+}
+
+// early tells, when the timer went off, whether that was before the deadline. Then
+// it must be set for what is wanted.
+func (d *deadline) early() bool {
+	if !d.wanted.IsZero() && !time.Now().Before(d.wanted) {
+		return false
+	}
+	d.set = d.wanted
+	return true
+}
+
+// SetReadDeadline implements net.Conn. By a time long ago net/http ends what it
+// reads ahead.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	if c.from.noBackgroundRead && !t.IsZero() && t.Before(c.accepted) {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !t.IsZero() && c.from.readsEnded.Load() {
+		t = longAgo()
+	}
+	if !c.read.want(t) {
+		return nil
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// longAgo is a deadline that has passed.
+func longAgo() time.Time { return time.Unix(1, 0) }
+
+// endRead ends a read that waits for the client. Reading ahead has no deadline: its
+// end would look as if the client had hung up, and end the request.
+func (c *conn) endRead() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.read.wanted.IsZero() && c.read.want(longAgo()) {
+		_ = c.Conn.SetReadDeadline(longAgo()) // or the connection is closed
+	}
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.write.want(t) {
+		return nil
+	}
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline implements net.Conn.
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// Read implements net.Conn. To read one byte without a deadline is what net/http
+// does to read ahead, and nothing else: it reads nothing, which says neither that
+// the client has hung up nor that it has not.
+func (c *conn) Read(p []byte) (int, error) {
+	if len(p) == 1 && c.from.noBackgroundRead && c.readsAhead() {
+		return 0, nil
+	}
+	if c.isIdle() {
+		// Whoever has something to do goes first. By then the next request may be
+		// there: that spares a read that finds nothing, and a wait.
+		runtime.Gosched()
+	}
+	for {
+		n, err := c.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !c.again(&c.read, c.Conn.SetReadDeadline) {
+			return n, err
+		}
+	}
+}
+
+// readsAhead tells whether there is no deadline to read by.
+func (c *conn) readsAhead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.read.wanted.IsZero()
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(p []byte) (int, error) {
+	written := 0
+	for {
+		n, err := c.Conn.Write(p[written:])
+		written += n
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !c.again(&c.write, c.Conn.SetWriteDeadline) {
+			return written, err
+		}
+	}
+}
+
+// again sets a timer that went off too early, and tells whether it did.
+func (c *conn) again(d *deadline, set func(time.Time) error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return d.early() && set(d.set) == nil
+}
+
+// CloseWrite lets net/http say that no more will come, before it closes.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.from.mu.Lock()
+	delete(c.from.open, c)
+	c.from.mu.Unlock()
+	return c.Conn.Close()
+}

@@ -1,0 +1,125 @@
+package listen
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+)
+
+// limited opens a listener of three connections and serves nothing. It returns a
+// function that connects, and both ends of the connection.
+func limited(t *testing.T) (*acceptor, func() (client net.Conn, server *conn)) {
+	t.Helper()
+	opened, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAcceptor(opened, slog.New(slog.DiscardHandler))
+	a.limit = 3
+	t.Cleanup(func() { _ = a.Close() })
+	return a, func() (net.Conn, *conn) {
+		client, err := net.Dial("tcp", opened.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Close() })
+		accepted, err := a.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = accepted.Close() })
+		return client, accepted.(*conn)
+	}
+}
+
+// isClosed tells whether the acceptor has closed a connection.
+func isClosed(a *acceptor, c *conn) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, open := a.open[c]
+	return !open
+}
+
+// At the limit the connection that has waited longest for its client makes room,
+// and none that is being answered.
+func TestConnectionLimit(t *testing.T) {
+	a, connect := limited(t)
+	_, first := connect()
+	_, second := connect()
+	_, third := connect()
+	a.track(first, http.StateActive)
+	a.track(first, http.StateIdle) // idle for less long than the others are new
+	a.track(second, http.StateActive)
+	want := map[*conn]bool{}
+	expect := func(what string, closed *conn) {
+		t.Helper()
+		want[closed] = true
+		for _, c := range []*conn{first, second, third} {
+			if isClosed(a, c) != want[c] {
+				t.Errorf("%s: closed %v %v %v", what, isClosed(a, first), isClosed(a, second), isClosed(a, third))
+				return
+			}
+		}
+	}
+	_, fourth := connect()
+	expect("the third waited longest", third)
+	_, fifth := connect()
+	expect("then the first", first)
+	a.track(fourth, http.StateActive)
+	a.track(fifth, http.StateActive)
+	// All are being answered: the next one has to wait until one has ended.
+	if full, longest := a.room(); !full || longest != nil {
+		t.Errorf("beside three that are being answered: full %v, closing %v", full, longest)
+	}
+	accepted := make(chan net.Conn)
+	client, err := net.Dial("tcp", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	go func() {
+		c, _ := a.Accept() // nil fails below
+		accepted <- c
+	}()
+	a.track(fourth, http.StateIdle)
+	if c := <-accepted; c == nil {
+		t.Error("the connection that waited was not accepted")
+	} else {
+		defer c.Close()
+	}
+	if isClosed(a, second) || !isClosed(a, fourth) || isClosed(a, fifth) {
+		t.Error("not the one that became idle was closed")
+	}
+}
+
+// A connection that is being answered for longer than any click takes stalls, and
+// makes room where no other can.
+func TestConnectionLimitStalled(t *testing.T) {
+	a, connect := limited(t)
+	var all []*conn
+	for range 3 {
+		_, c := connect()
+		a.track(c, http.StateActive)
+		all = append(all, c)
+	}
+	all[1].since.Add(-int64(stalledAfter))
+	connect()
+	for i, c := range all {
+		if isClosed(a, c) != (i == 1) {
+			t.Errorf("connection %d: closed %v", i, isClosed(a, c))
+		}
+	}
+}
+
+// The limit leaves descriptors for operators, Redis and the storages, whatever the
+// process may open.
+func TestPublicConnections(t *testing.T) {
+	for descriptors, want := range map[uint64]int{
+		16: 4, 64: 16, 96: 24, 256: 64, 1024: 384, 65536: 20_000, 1 << 63: 20_000,
+	} {
+		if got := publicConnections(descriptors); got != want {
+			t.Errorf("%d descriptors: %d connections, want %d", descriptors, got, want)
+		}
+	}
+}

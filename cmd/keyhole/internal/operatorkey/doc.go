@@ -1,0 +1,2 @@
+// Package operatorkey draws operator keys. Only the hash of a key is stored.
+package operatorkey

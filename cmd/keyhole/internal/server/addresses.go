@@ -1,0 +1,42 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"keyhole/config"
+	"keyhole/gateway/audit"
+)
+
+// hashKeyInterval is how often the daily key is fetched by which addresses are hashed.
+const hashKeyInterval = 5 * time.Second
+
+// recordAddresses returns the policy by which client addresses are recorded. Until
+// background ends, it keeps the policy's hash key up to date.
+func recordAddresses(
+	ctx, background context.Context, cfg config.Audit, keys audit.DailyKeys, log *slog.Logger,
+) (*audit.Keeper, error) {
+	privacy, err := audit.ParsePrivacy(cfg.ClientAddress)
+	if err != nil {
+		return nil, err
+	}
+	policy := audit.NewKeeper(privacy, keys, time.Now)
+	if err := policy.Refresh(ctx); err != nil {
+		log.Warn("client addresses are not recorded: no hash key yet", "error", err)
+	}
+	go func() {
+		ticker := time.NewTicker(hashKeyInterval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-background.Done():
+				return
+			case <-ticker.C:
+				// While Redis is unreachable no click is served, which is logged elsewhere.
+				_ = policy.Refresh(background)
+			}
+		}
+	}()
+	return policy, nil
+}

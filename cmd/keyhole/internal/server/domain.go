@@ -1,0 +1,57 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"keyhole/config"
+	"keyhole/gateway"
+	"keyhole/gateway/httpapi"
+)
+
+// operatorKeys returns who may use the API.
+func operatorKeys(cfg *config.Config) ([]httpapi.OperatorKey, error) {
+	keys := make([]httpapi.OperatorKey, 0, len(cfg.Operator.Keys))
+	for _, k := range cfg.Operator.Keys {
+		key := httpapi.OperatorKey{
+			Name: k.Name, Can: convert[gateway.Action](k.Can), Objects: convert[gateway.Pattern](k.Objects), MaxExpiry: k.MaxExpiry,
+		}
+		sum, err := hex.DecodeString(k.SHA256)
+		if err != nil || len(sum) != sha256.Size {
+			return nil, fmt.Errorf("operator key %s: its sha256 is no SHA-256", k.Name)
+		}
+		copy(key.SHA256[:], sum)
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// policyOf returns the policy of the configuration.
+func policyOf(cfg *config.Config) gateway.Policy {
+	return gateway.Policy{
+		MaxExpiry: cfg.Policy.MaxExpiry,
+		Caps: gateway.Caps{
+			Sensitive:    cfg.Policy.Caps.Sensitive,
+			NotStated:    cfg.Policy.Caps.NotStated,
+			NotSensitive: cfg.Policy.Caps.NotSensitive,
+		},
+		Presets: map[string]time.Duration{
+			gateway.PresetHandoff:         cfg.Policy.Presets.Handoff,
+			gateway.PresetTroubleshooting: cfg.Policy.Presets.Troubleshooting,
+			gateway.PresetBusiness:        cfg.Policy.Presets.Business,
+			gateway.PresetExtended:        cfg.Policy.Presets.Extended,
+		},
+		SensitiveObjects: convert[gateway.Pattern](cfg.Policy.SensitiveObjects),
+	}
+}
+
+// convert turns strings into a type of the domain, or back.
+func convert[T, S ~string](in []S) []T {
+	out := make([]T, len(in))
+	for i, s := range in {
+		out[i] = T(s)
+	}
+	return out
+}

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/config"
+	"keyhole/gateway"
+	"keyhole/gateway/httpapi"
+	"keyhole/gateway/identity"
+)
+
+// operatorTokens returns whose tokens admit operators, nil for nobody's.
+func operatorTokens(cfg *config.Config) (httpapi.Tokens, error) {
+	if cfg.Operator.OIDC.Issuer == "" {
+		return nil, nil //nolint:nilnil // As httpapi.Options has it.
+	}
+	provider, err := IdentityProvider(&cfg.Operator.OIDC)
+	if err != nil {
+		return nil, err // without an interface around a nil pointer
+	}
+	return provider, nil
+}
+
+// IdentityProvider returns the OpenID Connect provider of the configuration.
+func IdentityProvider(o *config.OIDC) (*identity.Provider, error) {
+	roots, err := rootCAs(o.CAFile)
+	if err != nil {
+		const hint = "correct operator.oidc.ca_file in the configuration"
+		return nil, &command.Error{Err: fmt.Errorf("operator.oidc: %w", err), Hint: hint, Code: command.ExitUsage}
+	}
+	grants := make([]identity.Grant, len(o.Grants))
+	for i, g := range o.Grants {
+		claim, err := config.ClaimPath(g.Claim)
+		if err != nil {
+			return nil, fmt.Errorf("operator.oidc.grants[%d].claim: %w", i, err)
+		}
+		grants[i] = identity.Grant{
+			Name: g.Name, Claim: claim, Value: g.Value,
+			Can: convert[gateway.Action](g.Can), Objects: convert[gateway.Pattern](g.Objects), MaxExpiry: g.MaxExpiry,
+		}
+	}
+	return identity.New(identity.Options{
+		Issuer: o.Issuer, Audience: o.Audience, AuthorizedParties: o.AuthorizedParties,
+		NameClaim: o.NameClaim, Grants: grants, RootCAs: roots, Now: time.Now,
+	}), nil
+}
+
+// warnOfProvider logs what is wrong with the identity provider when the service starts:
+// otherwise the first token would tell. Nothing waits for it, because operator keys are
+// admitted without a provider.
+func warnOfProvider(ctx context.Context, cfg *config.Config, log *slog.Logger) {
+	if cfg.Operator.OIDC.Issuer == "" {
+		return
+	}
+	provider, err := IdentityProvider(&cfg.Operator.OIDC)
+	if err == nil {
+		_, _, err = provider.Inspect(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Warn("identity provider check failed; no token is admitted until it succeeds", "error", err)
+	}
+}

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"keyhole/gateway/api"
+	"keyhole/gateway/redisstore"
+)
+
+// health says whether the service can serve clicks.
+type health struct {
+	store    *redisstore.Store
+	storages []*Storage
+	draining atomic.Bool
+	log      *slog.Logger
+	logged   lastState // what the log says of Redis
+}
+
+// lastState remembers a state, so that only its changes are logged. It is safe for
+// concurrent use.
+type lastState struct {
+	mu    sync.Mutex
+	state string // empty: none has been logged yet
+}
+
+// change remembers a state, and returns the one before and whether it was another.
+func (l *lastState) change(to string) (before string, changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before, l.state = l.state, to
+	return before, before != to
+}
+
+// readiness asks Redis now, and tells what the storages last answered. The words
+// are from a closed set: causes go to the log, because this needs no key.
+func (h *health) readiness(ctx context.Context) api.Readiness {
+	r := api.Readiness{Redis: "ok", Storages: map[string]string{}}
+	err := h.store.Ready(ctx)
+	switch {
+	case err == nil:
+	case errors.Is(err, redisstore.ErrEvicting):
+		r.Redis = "evicts: set maxmemory-policy noeviction"
+	default:
+		r.Redis = "unavailable"
+	}
+	r.Ready = err == nil
+	switch before, changed := h.logged.change(r.Redis); {
+	case !changed:
+	case err != nil:
+		h.log.Warn("readiness probe failed", "redis", r.Redis, "error", err)
+	case before != "":
+		h.log.Info("readiness probe passes again", "redis", r.Redis)
+	}
+	if h.draining.Load() {
+		r.Ready = false
+	}
+	for _, s := range h.storages {
+		r.Storages[s.Name] = string(s.Objects.Health())
+	}
+	return r
+}

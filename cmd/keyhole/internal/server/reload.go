@@ -1,0 +1,115 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"keyhole/cmd/keyhole/internal/listen"
+	"keyhole/config"
+)
+
+// Reload applies a changed configuration to the running server: operator keys,
+// tokens, certificates, the storages' credentials and the policy. Requests go on;
+// each is decided by what is in force when it arrives. Other changes need a restart
+// and are left out. After an error, the part that is named keeps its previous state.
+func (s *Server) Reload(ctx context.Context, cfg *config.Config) error {
+	keys, err := operatorKeys(cfg)
+	if err != nil {
+		return err
+	}
+	s.api.SetKeys(keys)
+	s.current.Operator.Keys = cfg.Operator.Keys
+	failed := errors.Join(s.reloadTokens(cfg), s.reloadCertificates(cfg), s.reloadCredentials(ctx, cfg))
+	// The policy comes last, because it needs Redis.
+	return errors.Join(failed, s.reloadPolicy(ctx, cfg))
+}
+
+// reloadTokens applies a changed identity provider. After an error no token is
+// admitted: those of the previous provider may have been withdrawn.
+func (s *Server) reloadTokens(cfg *config.Config) error {
+	if reflect.DeepEqual(s.current.Operator.OIDC, cfg.Operator.OIDC) {
+		return nil
+	}
+	tokens, err := operatorTokens(cfg)
+	s.api.SetTokens(tokens) // nil after an error
+	s.current.Operator.OIDC = cfg.Operator.OIDC
+	if err != nil {
+		s.current.Operator.OIDC = config.OIDC{}
+	}
+	return err
+}
+
+// reloadCertificates reads the certificates of the listeners again. Turning TLS on
+// or off needs a restart.
+func (s *Server) reloadCertificates(cfg *config.Config) error {
+	var failed error
+	for _, t := range []struct {
+		on            *listen.Listener
+		current, next *config.TLS
+	}{
+		{s.public, &s.current.Public.TLS, &cfg.Public.TLS},
+		{s.operator, &s.current.Operator.TLS, &cfg.Operator.TLS},
+	} {
+		if t.current.CertFile == "" || t.next.CertFile == "" {
+			continue
+		}
+		if err := t.on.LoadCertificate(certificateOf(*t.next)); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		*t.current = *t.next
+	}
+	return failed
+}
+
+// reloadCredentials applies changed credentials of storages. A storage in which
+// anything else has changed is left out, because the new credentials may belong to
+// another endpoint.
+func (s *Server) reloadCredentials(ctx context.Context, cfg *config.Config) error {
+	var failed error
+	for i, storage := range s.storages {
+		current, next := &s.current.Storage[i], storageNamed(cfg, storage.Name)
+		if next == nil || !onlyCredentialsDiffer(current, next) || reflect.DeepEqual(current, next) {
+			continue
+		}
+		if err := storage.setCredentials(ctx, next); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("storage %s keeps its previous credentials: %w", storage.Name, err))
+			continue
+		}
+		*current = *next
+	}
+	return failed
+}
+
+// reloadPolicy applies a changed policy.
+func (s *Server) reloadPolicy(ctx context.Context, cfg *config.Config) error {
+	if reflect.DeepEqual(s.current.Policy, cfg.Policy) {
+		return nil
+	}
+	if err := s.store.SetLives(ctx, retentionOf(cfg)); err != nil {
+		return fmt.Errorf("the previous policy stays in force: %w", err)
+	}
+	s.domain.SetPolicy(policyOf(cfg))
+	s.current.Policy = cfg.Policy
+	return nil
+}
+
+// storageNamed returns the storage of that name, or nil.
+func storageNamed(cfg *config.Config, name string) *config.Storage {
+	for i := range cfg.Storage {
+		if cfg.Storage[i].Name == name {
+			return &cfg.Storage[i]
+		}
+	}
+	return nil
+}
+
+// onlyCredentialsDiffer tells whether two configurations of a storage are equal
+// except for the credentials.
+func onlyCredentialsDiffer(a, b *config.Storage) bool {
+	c := *b
+	c.AccessKeyID, c.SecretAccessKey, c.SecretAccessKeyFile = a.AccessKeyID, a.SecretAccessKey, a.SecretAccessKeyFile
+	return reflect.DeepEqual(*a, c)
+}

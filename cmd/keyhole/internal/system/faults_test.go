@@ -1,0 +1,174 @@
+//go:build system
+
+package system
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway/api"
+)
+
+// unavailableWithin is redis.timeout of the tests and the 200 ms that an answer
+// may take beyond it.
+const unavailableWithin = 700 * time.Millisecond
+
+// share issues a link to reports/file.txt.
+func share(t *testing.T, g *instance) api.Link {
+	t.Helper()
+	return shareFor(t, g, "1h")
+}
+
+// shareFor issues a link to reports/file.txt that lives for life.
+func shareFor(t *testing.T, g *instance, life string) api.Link {
+	t.Helper()
+	link, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt", ExpiresIn: life})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return link
+}
+
+// Redis that is gone, by kill -9, or there and silent, by SIGSTOP: every click is
+// a 503 in time and no redirect, and service comes back by itself.
+func TestRedisAway(t *testing.T) {
+	for name, fault := range map[string]struct{ begin, end func(*installation) }{
+		"killed":  {func(in *installation) { in.redis.Kill(in.t) }, func(in *installation) { in.redis.Start(in.t) }},
+		"stopped": {func(in *installation) { in.redis.Pause(in.t) }, func(in *installation) { in.redis.Resume(in.t) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := install(t, "appendonly yes")
+			in.put(t, "file.txt", []byte("content"))
+			g := in.start()
+			link := share(t, g)
+			if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {
+				t.Fatalf("before the fault: %d", a.status)
+			}
+
+			fault.begin(in)
+			var took []time.Duration
+			for i := range 20 {
+				method := []string{http.MethodGet, http.MethodHead, http.MethodPost}[i%3]
+				a := get(t, method, link.URL)
+				if a.status != http.StatusServiceUnavailable || a.location != "" || a.header.Get("Retry-After") == "" {
+					t.Errorf("%s: %d, Location %q, Retry-After %q", method, a.status, a.location, a.header.Get("Retry-After"))
+				}
+				took = append(took, a.took)
+			}
+			if slowest := slices.Max(took); slowest > unavailableWithin {
+				t.Errorf("the slowest 503 took %s, more than %s", slowest, unavailableWithin)
+			}
+			if r, err := g.client.Ready(t.Context()); err != nil || r.Ready {
+				t.Errorf("readiness is %+v, %v", r, err)
+			}
+			if err := g.client.Alive(t.Context()); err != nil {
+				t.Errorf("not alive: %v", err)
+			}
+			if _, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt"}); err == nil {
+				t.Error("a link was issued without Redis")
+			}
+
+			fault.end(in)
+			ended := time.Now()
+			eventually(t, "service to be back", func() error {
+				if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {
+					return fmt.Errorf("%d", a.status)
+				}
+				return nil
+			})
+			slices.Sort(took)
+			t.Logf("20 clicks answered 503, p50 %v, the slowest after %v; back after %v",
+				quantile(took, .5), quantile(took, 1), time.Since(ended).Round(time.Millisecond))
+		})
+	}
+}
+
+// A gateway starts, listens and is not ready while Redis is away.
+func TestStartWithoutRedis(t *testing.T) {
+	in := install(t)
+	in.redis.Kill(t)
+	g := in.launch()
+	eventually(t, "the gateway to live", func() error {
+		return errors.Join(g.client.Alive(t.Context()), g.process.exited())
+	})
+	if r, err := g.client.Ready(t.Context()); err != nil || r.Ready || r.Redis != "unavailable" {
+		t.Errorf("readiness is %+v, %v", r, err)
+	}
+	in.redis.Start(t)
+	g.waitReady(t)
+}
+
+// Redis that would evict links is refused at the start, and stops the clicks
+// where it is found later.
+func TestEvictingRedis(t *testing.T) {
+	in := install(t)
+	in.put(t, "file.txt", []byte("content"))
+	g := in.start()
+	link := share(t, g)
+	in.redis.MustDo(t, "CONFIG", "SET", "maxmemory", "100mb")
+	in.redis.MustDo(t, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+
+	refused := in.launch()
+	select {
+	case <-refused.process.done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("a gateway starts over a Redis that evicts links")
+	}
+	if code := refused.process.command.ProcessState.ExitCode(); code != command.ExitUsage {
+		t.Errorf("exit code %d, want %d", code, command.ExitUsage)
+	}
+	if !strings.Contains(refused.process.output.String(), "noeviction") {
+		t.Errorf("it does not say what to do:\n%s", refused.process.output)
+	}
+
+	eventually(t, "clicks to stop", func() error {
+		if a := get(t, http.MethodGet, link.URL); a.status != http.StatusServiceUnavailable {
+			return fmt.Errorf("%d", a.status)
+		}
+		return nil
+	})
+	in.redis.MustDo(t, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+	eventually(t, "clicks to go on", func() error {
+		if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {
+			return fmt.Errorf("%d", a.status)
+		}
+		return nil
+	})
+}
+
+func TestTwoGatewaysOnOneRedis(t *testing.T) {
+	in := install(t)
+	content := randomBytes(1 << 20)
+	in.put(t, "file.txt", content)
+	one, other := in.start(), in.start()
+	link := share(t, one)
+	elsewhere := strings.Replace(link.URL, one.public, other.public, 1)
+
+	response, err := http.Get(elsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if got, err := io.ReadAll(response.Body); err != nil || !bytes.Equal(got, content) {
+		t.Fatalf("%d bytes, %v; want the %d of the object", len(got), err, len(content))
+	}
+	if shown, err := one.client.Show(t.Context(), link.ID); err != nil || shown.Clicks != 1 {
+		t.Errorf("one gateway shows %d clicks, %v; the other gave one", shown.Clicks, err)
+	}
+	if _, err := other.client.Revoke(t.Context(), link.ID, "from the other"); err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range []string{link.URL, elsewhere} {
+		if a := get(t, http.MethodGet, url); a.status != http.StatusGone {
+			t.Errorf("after the revocation: %d", a.status)
+		}
+	}
+}
