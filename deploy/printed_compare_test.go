@@ -21,6 +21,7 @@ var variables = []*regexp.Regexp{ //nolint:gochecknoglobals // Compiled once.
 	regexp.MustCompile(`%2F\d{8}%2F`),                                         // a day in a signature
 	regexp.MustCompile(`\b[0-9a-f]{32}(?:[0-9a-f]{32})?\b`),                   // an ETag, a hash, a signature
 	regexp.MustCompile(`\b[a-z2-7]{26}\b`),                                    // an id
+	regexp.MustCompile(`\b[0-9a-f]{22}\b`),                                    // the id of an event
 	regexp.MustCompile(`http://127\.0\.0\.1:8080/[1-9A-HJ-NP-Za-km-z]{22}\b`), // a link
 	regexp.MustCompile(`\b\d+\.\d+\.\d+\b`),                                   // a version, part of an address
 }

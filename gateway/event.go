@@ -23,6 +23,11 @@ const (
 // Event says who did what to a link, when, from where, and what came of it.
 // It holds no token, no signature and no URL.
 type Event struct {
+	// ID names the event. It is made of the stream that the store keeps the event in
+	// and of its position there, so every read by every gateway returns the same ID,
+	// and no two events share one. Callers must not read anything out of its text.
+	// It is empty if the feed does not keep the event any more.
+	ID      string
 	Time    time.Time // by Redis' clock, milliseconds
 	Kind    EventKind
 	Link    ID

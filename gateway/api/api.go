@@ -170,6 +170,9 @@ type ObjectPage struct {
 // Event is one event of a link. The object stands in the audit alone, while the
 // link is known.
 type Event struct {
+	// ID names the event: the same text on every page that shows the event, whichever
+	// gateway answers. It is empty if the audit does not keep the event any more.
+	ID      string    `json:"id,omitempty"`
 	Time    time.Time `json:"time"`
 	Kind    string    `json:"kind"`
 	Link    string    `json:"link"`

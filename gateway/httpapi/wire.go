@@ -45,7 +45,7 @@ func wireLink(l *gateway.Link) api.Link {
 // wireEvent writes an event as operators read it.
 func wireEvent(e *gateway.Event) api.Event {
 	return api.Event{
-		Time: e.Time.UTC(), Kind: string(e.Kind), Link: e.Link.String(), Outcome: string(e.Outcome),
+		ID: e.ID, Time: e.Time.UTC(), Kind: string(e.Kind), Link: e.Link.String(), Outcome: string(e.Outcome),
 		Method: e.Method, Actor: e.Actor, Address: e.Address, Reason: e.Reason,
 	}
 }

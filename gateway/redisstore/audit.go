@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"slices"
@@ -252,6 +253,24 @@ func streamID(place string) string {
 	return ms + "-" + strconv.FormatInt(d.fixed(4), 10)
 }
 
+// The numbers of a partition's streams, in the order of a feed's places.
+const (
+	streamOperations = iota
+	streamClicks
+	streamRefusals
+)
+
+// streamOf returns the number of a stream of the partition that holds a link.
+func streamOf(id gateway.ID, kind int) int { return streams/partitions*partition(id) + kind }
+
+// positionOf packs the place of an event and the number of its stream.
+func positionOf(place []byte, stream int) string {
+	return string(append(place, byte(stream))) //nolint:gosec // Under streams.
+}
+
+// eventID writes the position of an event as text for gateway.Event.ID.
+func eventID(position string) string { return hex.EncodeToString([]byte(position)) }
+
 // eventEntry reads one entry of a stream: its ID, and a version and a value. Its
 // position is its place and the stream.
 func eventEntry(src *source, v any) (entry, error) {
@@ -270,7 +289,7 @@ func eventEntry(src *source, v any) (entry, error) {
 	}
 	var event gateway.Event
 	var err error
-	if src.partition%(streams/partitions) == 0 {
+	if src.partition%(streams/partitions) == streamOperations {
 		var o operation
 		o, err = parseOperation(ms, seq, record)
 		event = o.Event
@@ -280,6 +299,7 @@ func eventEntry(src *source, v any) (entry, error) {
 	if err == nil && partition(event.Link) != src.partition/(streams/partitions) {
 		err = errOtherReply // A link's events are in the streams of its partition.
 	}
-	position := string(operationAt(ms, seq)) + string([]byte{byte(src.partition)}) //nolint:gosec // Under streams.
+	position := positionOf(operationAt(ms, seq), src.partition)
+	event.ID = eventID(position)
 	return entry{id: event.Link, position: position, event: event}, err
 }

@@ -146,6 +146,7 @@ func operationsOf(list []any) ([]operation, error) {
 		if err != nil {
 			return nil, err
 		}
+		o.ID = eventID(positionOf([]byte(o.at), streamOf(o.Link, streamOperations)))
 		operations = append(operations, o)
 	}
 	return operations, r.err
