@@ -45,9 +45,7 @@ func TestEventIDs(t *testing.T) {
 	}
 	for _, id := range ids {
 		for _, e := range events(t, two, id, 2) {
-			if e.Actor != "" {
-				equal(t, "the event of "+e.ID+" at its link", e, want[e.ID])
-			}
+			equal(t, "the event of "+e.ID+" at its link", e, want[e.ID])
 		}
 	}
 }
@@ -97,4 +95,73 @@ func TestEventReaderResumes(t *testing.T) {
 	slices.Sort(read)
 	equal(t, "events that came once", len(slices.Compact(read)), writers*each)
 	equal(t, "events", len(read), writers*each)
+}
+
+// TestEventIDsOfTheSameMillisecond tells events apart that differ in nothing but
+// their place in the stream, also when the list or the stream has dropped some.
+func TestEventIDsOfTheSameMillisecond(t *testing.T) {
+	g := startSingle(t)
+	prefix := newPrefix()
+	s := open(t, g.client, withPrefix(prefix))
+	link := create(t, s, newLink(t))
+	var clicking sync.WaitGroup
+	for range 200 { // more than the list keeps
+		clicking.Go(func() {
+			if _, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}); err != nil {
+				t.Errorf("admit: %v", err)
+			}
+		})
+	}
+	clicking.Wait()
+	feed, _ := feedOf(t, s, gateway.AuditQuery{Limit: 50, Kind: gateway.EventRedirected})
+	equal(t, "events of the feed", len(feed), 200)
+	known := func() (ids []string) {
+		for _, e := range events(t, s, link.ID, 500) {
+			if e.Kind == gateway.EventRedirected && e.ID != "" {
+				ids = append(ids, e.ID)
+			}
+		}
+		return ids
+	}
+	newest := func(n int) (ids []string) {
+		for _, e := range feed[:n] {
+			ids = append(ids, e.ID)
+		}
+		return ids
+	}
+	equal(t, "IDs at the link", known(), newest(100))
+
+	stream := prefix + ":" + partitionOf(link.ID) + ":clicks"
+	g.nodes[0].MustDo(t, "XTRIM", stream, "MAXLEN", "60")
+	equal(t, "IDs of what the feed still keeps", known(), newest(60))
+}
+
+// TestEventIDsAfterTheClockWentBack keeps counting clicks when the stream has entries
+// of a later time. Such a click has an ID in the feed and none at its link.
+func TestEventIDsAfterTheClockWentBack(t *testing.T) {
+	g := startSingle(t)
+	prefix := newPrefix()
+	s := open(t, g.client, withPrefix(prefix))
+	link := create(t, s, newLink(t))
+	stream := prefix + ":" + partitionOf(link.ID) + ":clicks"
+	for i, address := range []string{"192.0.2.1", "192.0.2.2"} {
+		if i == 1 {
+			g.nodes[0].MustDo(t, "XSETID", stream, "99999999999999-0")
+		}
+		click := gateway.Attempt{ID: link.ID, Method: "GET", Address: address}
+		if admission, err := s.Admit(t.Context(), click); err != nil || admission.Outcome != gateway.OutcomeRedirected {
+			t.Fatalf("admit: %+v, %v", admission, err)
+		}
+	}
+	equal(t, "clicks", get(t, s, link.ID).Clicks, 2)
+	feed, _ := feedOf(t, s, gateway.AuditQuery{Limit: 50, Kind: gateway.EventRedirected, Oldest: true})
+	if len(feed) != 2 || feed[0].ID == "" || feed[1].ID == "" || feed[0].ID == feed[1].ID {
+		t.Fatalf("the feed has %+v", feed)
+	}
+	for _, e := range events(t, s, link.ID, 50) {
+		want := map[string]string{"192.0.2.1": feed[0].ID}[e.Address]
+		if e.Kind == gateway.EventRedirected && e.ID != want {
+			t.Errorf("the ID of %+v is not %q", e, want)
+		}
+	}
 }

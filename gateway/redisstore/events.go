@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"keyhole/gateway"
@@ -34,8 +35,10 @@ func (s *Store) Events(ctx context.Context, id gateway.ID, cursor string, limit 
 			return gateway.EventList{}, err
 		}
 	}
+	p := partition(id)
 	v, err := run(ctx, s.client.rest, s.scripts.events, true,
-		[]string{s.keys.history(id), s.keys.operations(partition(id))}, from.operation, limit+1)
+		[]string{s.keys.history(id), s.keys.operations(p), s.keys.clicks(p), s.keys.refusals(p)},
+		from.operation, limit+1, id[:])
 	if err != nil {
 		return gateway.EventList{}, unavailable("events", err)
 	}
@@ -47,12 +50,10 @@ func (s *Store) Events(ctx context.Context, id gateway.ID, cursor string, limit 
 	default:
 		return gateway.EventList{}, unavailable("events", gateway.ErrRecord)
 	}
-	clicks, err := clicksOf(id, r.list(), from)
-	if err != nil {
-		return gateway.EventList{}, unavailable("events", err)
-	}
-	operations, err := operationsOf(r.list())
-	if err := errors.Join(r.err, err); err != nil {
+	list := r.list()
+	operations, broken := operationsOf(r.list())
+	clicks, err := clicksOf(id, list, r.list(), from)
+	if err := errors.Join(r.err, broken, err); err != nil {
 		return gateway.EventList{}, unavailable("events", err)
 	}
 	page, next := eventList(clicks, operations, limit)
@@ -92,12 +93,15 @@ func (p eventPosition) cursor(cursors *sealer, id gateway.ID) string {
 	return cursors.seal(cursorEvents, string(id[:]), string(raw)+p.operation)
 }
 
-// clicksOf reads the list of a history's clicks and returns those that are
-// still to be shown, newest first.
-func clicksOf(id gateway.ID, list []any, from eventPosition) ([]gateway.Event, error) {
+// clicksOf reads the list of a history's clicks, with the sequence of each in its
+// stream, and returns those that are still to be shown, newest first.
+func clicksOf(id gateway.ID, list, sequences []any, from eventPosition) ([]gateway.Event, error) {
+	if len(sequences) != len(list) {
+		return nil, gateway.ErrRecord
+	}
 	var kept []gateway.Event // newest first
 	downloads, others := 0, 0
-	for _, v := range slices.Backward(list) {
+	for i, v := range slices.Backward(list) {
 		record, ok := v.(string)
 		if !ok {
 			return nil, gateway.ErrRecord
@@ -106,6 +110,7 @@ func clicksOf(id gateway.ID, list []any, from eventPosition) ([]gateway.Event, e
 		if err != nil {
 			return nil, err
 		}
+		c.ID = clickID(&c.Event, sequences[i])
 		count, most := &others, keptOthers
 		if c.Kind == gateway.EventRedirected {
 			count, most = &downloads, keptDownloads
@@ -131,6 +136,21 @@ func clicksOf(id gateway.ID, list []any, from eventPosition) ([]gateway.Event, e
 		}
 		return at > from.time || at == from.time && same >= from.clicks
 	}), nil
+}
+
+// clickID returns the ID of a click's event by its sequence in its stream, empty if
+// the stream does not keep the event.
+func clickID(e *gateway.Event, sequence any) string {
+	text, _ := sequence.(string)
+	seq, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return ""
+	}
+	stream := streamOf(e.Link, streamRefusals)
+	if e.Kind == gateway.EventRedirected {
+		stream = streamOf(e.Link, streamClicks)
+	}
+	return eventID(positionOf(operationAt(e.Time.UnixMilli(), seq), stream))
 }
 
 // operationsOf reads time, sequence and value in turn.

@@ -7,12 +7,19 @@
 local KEEP, OTHERS, SLACK = 132, 32, 32
 local RECORD, FIELD = char(VERSION), tostring(VERSION) -- numbers are slow arguments
 local stamp, cutting = pack(now, 6), time[2] % 64 == 0
+-- In the stream the event has the same milliseconds as in the list, by which
+-- events.lua finds it there. '*' would take the time at which XADD runs.
+local entry = string.format('%.0f-*', now)
 
 local written = false
 
 -- Returns false, with nothing written, where the stream is none or broken.
 local function append(history, stream, event, clicks, most)
-  local added = attempt('XADD', stream, '*', FIELD, event)
+  local added = attempt('XADD', stream, entry, FIELD, event)
+  if type(added) == 'table' and added.err and string.find(added.err, 'equal or smaller', 1, true) then
+    -- The clock was set back, and the stream has newer entries.
+    added = attempt('XADD', stream, '*', FIELD, event)
+  end
   if type(added) == 'table' and added.err then
     -- A server that refuses to write refuses the first write. After that it is the
     -- stream that is broken, and the other clicks of the call must have their answers.

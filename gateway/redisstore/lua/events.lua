@@ -1,9 +1,11 @@
 -- Reads the events of one link.
--- KEYS  1 history, 2 stream of operators' events
+-- KEYS  1 history, 2 stream of operators' events, 3 stream of downloads' events,
+--       4 stream of the other events of clicks
 -- ARGV  1 the operators' event to begin with (10 bytes), '' for the newest,
---       2 how many of the operators' events at most
+--       2 how many of the operators' events at most, 3 id (16 bytes)
 -- Returns {l, clicks' events oldest first, operators' events newest first
--- as time, sequence and value in turn}, or {n} for a link that is not known,
+-- as time, sequence and value in turn, for each click's event its sequence in its
+-- stream, '' if the stream does not keep it}, or {n} for a link that is not known,
 -- or {?} for a record that this version does not understand. An operators'
 -- event names the one before it, so that none is searched for.
 local list = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -37,4 +39,28 @@ for _ = 1, tonumber(ARGV[2]) do
   chain[#chain + 1] = value
   at = string.sub(value, 18, 27)
 end
-return {'l', list, chain}
+
+-- Events of one millisecond that are alike stand in the same order in the list and
+-- in the stream, and both drop the oldest first. So they are compared from the
+-- newest on.
+local sequences, alike = {}, {}
+for i = #list, 1, -1 do
+  local event = list[i]
+  local stream = KEYS[sub(event, 2, 2) == 'd' and 3 or 4]
+  local group = stream .. sub(event, 5, 10)
+  if #event >= 15 and not alike[group] then
+    alike[group] = true
+    local ms = string.format('%.0f', int(event, 5, 6))
+    for _, entry in ipairs(attempt('XREVRANGE', stream, ms, ms)) do
+      local value = entry[2][2]
+      if entry[2][1] == tostring(VERSION) and sub(value, 1, 16) == ARGV[3] then
+        local same = group .. sub(value, 17)
+        alike[same] = alike[same] or {}
+        table.insert(alike[same], 1, string.match(entry[1], '%d+$'))
+      end
+    end
+  end
+  local same = alike[group .. sub(event, 2, 4) .. sub(event, 16)]
+  sequences[i] = same and table.remove(same) or ''
+end
+return {'l', list, chain, sequences}
