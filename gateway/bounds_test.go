@@ -273,13 +273,13 @@ func TestInlineWarningTexts(t *testing.T) {
 func TestGuessCellOfAnEarlierSlot(t *testing.T) {
 	t.Parallel()
 	const slot = 1000
-	cell := guessCell(0).at(slot).add(10).add(10)
-	for back := range uint64(guessSlots + 1) {
+	cell := failureCell(0).at(slot).add(10).add(10)
+	for back := range uint64(windowSlots + 1) {
 		if got := cell.at(slot - back); got != cell {
 			t.Errorf("%d slots earlier it counts %d", back, got.total())
 		}
 	}
-	for ahead, want := range map[uint64]uint64{guessSlots: 2, guessSlots + 1: 0} {
+	for ahead, want := range map[uint64]uint64{windowSlots: 2, windowSlots + 1: 0} {
 		if got := cell.at(slot + ahead).total(); got != want {
 			t.Errorf("%d slots later it counts %d, want %d", ahead, got, want)
 		}
@@ -291,7 +291,7 @@ func TestGuessCellOfAnEarlierSlot(t *testing.T) {
 func TestFullGuessCell(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []uint64{1, 3, maxCount} {
-		cell := guessCell(0).at(1)
+		cell := failureCell(0).at(1)
 		for range limit + 2 {
 			cell = cell.add(limit)
 		}

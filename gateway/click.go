@@ -82,7 +82,7 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 // more pages within a minute than refusals would.
 func (s *Service) page(ctx context.Context, a Attempt, admission *Admission) (Answer, error) {
 	if a.Method != http.MethodHead && s.repeated(a, OutcomePage) == 0 {
-		s.note(ctx, a, EventPage, OutcomePage)
+		s.recordEvent(ctx, a, EventPage, OutcomePage)
 	}
 	page, err := s.pageOf(admission)
 	if err != nil {
@@ -180,7 +180,7 @@ func (s *Service) unlock(ctx context.Context, a *Attempt, p *Permission) (_ Outc
 	if a.Form.Passphrase == "" || len(a.Form.Passphrase) > maxPassphrase {
 		return OutcomeWrongPassphrase, 0, nil // No link has such a one.
 	}
-	try, err := s.clicks.Try(ctx, a.ID, p.Secrets.whose(a.ID, a))
+	try, err := s.clicks.Try(ctx, a.ID, p.Secrets.clientKey(a.ID, a))
 	if err != nil {
 		return OutcomeUnavailable, 0, fmt.Errorf("reserve a try: %w", err)
 	}
@@ -238,12 +238,12 @@ func (s *Service) deliver(ctx context.Context, method string, p *Permission, beg
 	if err != nil {
 		return "", err
 	}
-	patient := &patience{Context: ctx, most: storage.Timeout}
-	defer patient.end()
-	if err := s.compare(patient, storage, p); err != nil {
+	lazy := &lazyTimeout{Context: ctx, timeout: storage.Timeout}
+	defer lazy.end()
+	if err := s.compare(lazy, storage, p); err != nil {
 		return "", err
 	}
-	return s.presign(patient, storage, method, p, begun)
+	return s.presign(lazy, storage, method, p, begun)
 }
 
 // presign signs for the method that the recipient will follow with, and never
@@ -306,7 +306,7 @@ func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
 	if wait := s.repeated(a, outcome); wait > 0 {
 		return repeatedly(outcome, wait)
 	}
-	s.note(ctx, a, EventFailed, outcome)
+	s.recordEvent(ctx, a, EventFailed, outcome)
 	return Answer{Outcome: outcome}
 }
 
@@ -320,7 +320,7 @@ func (s *Service) repeated(a Attempt, outcome Outcome) time.Duration {
 	case outcome == OutcomeWrongPassphrase:
 		class = refusalOfPassphrase
 	}
-	return s.refusals.failed(linkAndAddress(a.ID, a.Client, class))
+	return s.refusals.failed(linkSubject(a.ID, a.Client, class))
 }
 
 // repeatedly answers what has been refused too often to be recorded.
@@ -341,7 +341,7 @@ func (s *Service) refuse(ctx context.Context, a Attempt, outcome Outcome) Answer
 		return repeatedly(outcome, wait)
 	}
 	if a.Method != http.MethodHead {
-		s.note(ctx, a, EventRefused, outcome)
+		s.recordEvent(ctx, a, EventRefused, outcome)
 	}
 	return Answer{Outcome: outcome}
 }
@@ -358,8 +358,8 @@ func usable(outcome Outcome) bool {
 
 // note appends an event to the link's. The recipient has waited long enough: it
 // is written in the background, within redis.timeout.
-func (s *Service) note(ctx context.Context, a Attempt, k EventKind, o Outcome) {
-	s.notes.Go(func() {
+func (s *Service) recordEvent(ctx context.Context, a Attempt, k EventKind, o Outcome) {
+	s.recording.Go(func() {
 		if err := s.clicks.Note(context.WithoutCancel(ctx), a, k, o); err != nil {
 			s.log.Warn("event of a click not noted", "link", a.ID.String(), "kind", string(k), "outcome", string(o), "error", err)
 		}

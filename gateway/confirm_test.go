@@ -221,7 +221,7 @@ func TestHashesAtOnce(t *testing.T) {
 		if n := hashed.Load(); n != parallel {
 			t.Errorf("%d are hashed at once, want %d", n, parallel)
 		}
-		time.Sleep(hashPatience) // in the bubble
+		time.Sleep(maxHashWait) // in the bubble
 		synctest.Wait()
 		if n := refused.Load(); n != 64-parallel {
 			t.Errorf("%d were refused, want all that had no turn", n)

@@ -165,7 +165,7 @@ type fakeClicks struct {
 
 	admitted []Attempt
 	nonces   []string // that were to be spent
-	tried    []string // whose tries were reserved
+	tried    []string // the clients whose attempts were reserved
 	returned []Try
 
 	mu    sync.Mutex
@@ -194,8 +194,8 @@ func (c *fakeClicks) Note(_ context.Context, _ Attempt, k EventKind, o Outcome) 
 	return c.noteErr
 }
 
-func (c *fakeClicks) Try(_ context.Context, _ ID, whose string) (Try, error) {
-	c.tried = append(c.tried, whose)
+func (c *fakeClicks) Try(_ context.Context, _ ID, client string) (Try, error) {
+	c.tried = append(c.tried, client)
 	return c.try, c.tryErr
 }
 

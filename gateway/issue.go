@@ -84,7 +84,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 			Fields: []FieldError{{"key", string(CodeOutOfScope), "outside the objects of " + actor.what()}},
 		}
 	}
-	if issued, err := s.issuedBefore(ctx, req.Retry, storage); err != nil || issued.Token != "" {
+	if issued, err := s.reissue(ctx, req.Retry, storage); err != nil || issued.Token != "" {
 		return issued, err
 	}
 	terms, err := policy.Decide(actor, ref, req)

@@ -23,8 +23,8 @@ const (
 	argonScheme = "\x01"
 )
 
-// hashPatience is how long a passphrase waits to be hashed.
-const hashPatience = 3 * time.Second
+// maxHashWait is how long a passphrase waits to be hashed.
+const maxHashWait = 3 * time.Second
 
 // errBusy means that too many passphrases were waiting to be hashed.
 var errBusy = errors.New("too many passphrases are being hashed")
@@ -43,7 +43,7 @@ func newHasher(parallel int) *hasher {
 
 // sum hashes one passphrase, when it is its turn.
 func (h *hasher) sum(ctx context.Context, passphrase string, salt []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, hashPatience, errBusy)
+	ctx, cancel := context.WithTimeoutCause(ctx, maxHashWait, errBusy)
 	defer cancel()
 	select {
 	case h.slots <- struct{}{}:

@@ -39,9 +39,9 @@ func (s *Service) redirect(ctx context.Context, a Attempt, admission *Admission,
 	if err != nil {
 		return "", err
 	}
-	patient := &patience{Context: ctx, most: storage.Timeout}
-	defer patient.end()
-	return s.presign(patient, storage, a.Method, again, asked)
+	lazy := &lazyTimeout{Context: ctx, timeout: storage.Timeout}
+	defer lazy.end()
+	return s.presign(lazy, storage, a.Method, again, asked)
 }
 
 // recheck asks the store whether a click that had the outcome admitted would have

@@ -95,7 +95,7 @@ func (s *Secrets) granted(id ID, grant string, now time.Time) bool {
 
 // whose names a client among the tries of this link's passphrase, by what misses
 // are counted by: the name says nothing of the address once the link has ended.
-func (s *Secrets) whose(id ID, a *Attempt) string {
-	text, _ := netOf(a.Client).MarshalBinary() // It never fails.
+func (s *Secrets) clientKey(id ID, a *Attempt) string {
+	text, _ := clientNetwork(a.Client).MarshalBinary() // It never fails.
 	return string(s.mac(purposeClient, id, text)[:8])
 }

@@ -98,11 +98,11 @@ type Service struct {
 	metrics       *Metrics
 	log           *slog.Logger
 	now           func() time.Time
-	notes         sync.WaitGroup // events that are still being noted
+	recording     sync.WaitGroup // of events, in the background
 }
 
 // Wait returns when every event of a click has been noted, or could not be.
-func (s *Service) Wait() { s.notes.Wait() }
+func (s *Service) Wait() { s.recording.Wait() }
 
 // New returns a Service over o.
 func New(o Options) *Service {

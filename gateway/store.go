@@ -162,7 +162,7 @@ type ClickStore interface {
 	// redirect of a link that has ended meanwhile it is ErrEnded, and there is no event.
 	Note(ctx context.Context, a Attempt, k EventKind, o Outcome) error
 	// Try reserves a try of the link's passphrase for whose it is.
-	Try(ctx context.Context, id ID, whose string) (Try, error)
+	Try(ctx context.Context, id ID, client string) (Try, error)
 	// Untry gives the try back.
 	Untry(ctx context.Context, id ID, try Try) error
 }

@@ -100,7 +100,7 @@ func TestLateRetryBringsNothingBack(t *testing.T) {
 		t.Errorf("while it is known: %v", err)
 	}
 	delete(f.store.links, first.Link.ID)
-	f.store.age = maxUndone + 1
+	f.store.age = maxReissueAge + 1
 	_, err = issueAgain(t, f, retryOf(t, "operator", "k", "body"))
 	wantCode(t, err, CodeIdempotencyConflict)
 	if len(f.store.links) != 0 {

@@ -71,7 +71,7 @@ func TestGuessesInAnyMinute(t *testing.T) {
 	g := NewGuesses(limit, func() time.Time { return now })
 	// other fills one cell of guesser's at times.
 	guesser, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	shared := g.cellsOf(addressOf(guesser))[0]
+	shared := g.cellsOf(addressSubject(guesser))[0]
 	counted := map[netip.Addr][]time.Time{}
 	for now.Sub(begun) < time.Hour {
 		switch random.IntN(20) {
@@ -92,7 +92,7 @@ func TestGuessesInAnyMinute(t *testing.T) {
 			}
 			if addr == other { // as if it were other's cell too
 				slot, _ := g.slot()
-				shared.Store(uint64(guessCell(shared.Load()).at(slot).add(limit)))
+				shared.Store(uint64(failureCell(shared.Load()).at(slot).add(limit)))
 			}
 		}
 	}
@@ -156,10 +156,10 @@ func TestGuessesIgnoreTheWallClock(t *testing.T) {
 		guesser := netip.MustParseAddr("192.0.2.1")
 		g.Failed(guesser)
 		step = seconds
-		if wait := g.Wait(guesser); wait != guessWindow+slotWidth {
+		if wait := g.Wait(guesser); wait != failureWindow+slotWidth {
 			t.Errorf("%d s: held back for %v, want as before", seconds, wait)
 		}
-		now = now.Add(guessWindow + slotWidth)
+		now = now.Add(failureWindow + slotWidth)
 		if wait := g.Wait(guesser); wait != 0 {
 			t.Errorf("%d s: held back for %v after the window", seconds, wait)
 		}
@@ -173,7 +173,7 @@ func TestGuessCellLivesLong(t *testing.T) {
 	now := time.Now()
 	g := NewGuesses(1, func() time.Time { return now })
 	guesser := netip.MustParseAddr("192.0.2.1")
-	for _, quiet := range []time.Duration{slotMask / 2 * slotWidth, slotMask/2*slotWidth + slotWidth, (slotMask - guessSlots) * slotWidth} {
+	for _, quiet := range []time.Duration{slotMask / 2 * slotWidth, slotMask/2*slotWidth + slotWidth, (slotMask - windowSlots) * slotWidth} {
 		if wait := g.Failed(guesser); wait != 0 {
 			t.Errorf("held back for %v", wait)
 		}

@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// maxReissueAge is how long after the first request a repeat still creates a link that
+// does not exist. Later the link may have been created, revoked and forgotten, and then
+// its token must stay invalid. No configuration forgets a link within an hour.
+const maxReissueAge = 30 * time.Minute
+
+// Retry makes an issue safe to repeat: a repeat with the same idempotency key returns
+// the link that the first request created or was about to create. The reservation in
+// the store holds the token, so the token is encrypted under a key that is derived
+// from the operator key. Only the client has that.
+type Retry struct {
+	name   string            // of the reservation
+	seal   cipher.AEAD       // encrypts the token
+	digest [sha256.Size]byte // of the request
+}
+
+// NewRetry returns the Retry of a request. operatorKey is the key or token that the
+// client presented. request is any encoding of the request that is the same each time.
+func NewRetry(operatorKey, idempotencyKey string, request []byte) (*Retry, error) {
+	// RFC 5869: each purpose has an info of its own.
+	derive := func(purpose string, length int) ([]byte, error) {
+		return hkdf.Key(sha256.New, []byte(operatorKey), nil, "keyhole retry "+purpose+"\x00"+idempotencyKey, length)
+	}
+	name, err := derive("name", 16)
+	if err != nil {
+		return nil, fmt.Errorf("derive the name of a reservation: %w", err)
+	}
+	key, err := derive("seal", 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key of a reservation: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("make the cipher of a reservation: %w", err)
+	}
+	seal, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("make the cipher of a reservation: %w", err)
+	}
+	return &Retry{
+		name: base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(name),
+		seal: seal, digest: sha256.Sum256(request),
+	}, nil
+}
+
+// pack encrypts the token and the digest of the request.
+func (r *Retry) pack(token string) []byte {
+	return r.seal.Seal(nil, nil, append(r.digest[:], token...), []byte(r.name)) //nolint:gosec // This AEAD draws its own nonce.
+}
+
+// unpack returns the token of a reservation that pack made for the same request.
+func (r *Retry) unpack(sealed []byte) (string, error) {
+	plain, err := r.seal.Open(nil, nil, sealed, []byte(r.name))
+	if err != nil || len(plain) < sha256.Size || !ValidToken(string(plain[sha256.Size:])) {
+		return "", storeError(fmt.Errorf("%w: reservation of a token: %w", ErrUnavailable, errors.Join(ErrRecord, err)))
+	}
+	if [sha256.Size]byte(plain) != r.digest {
+		return "", Errorf(CodeIdempotencyConflict,
+			"this Idempotency-Key was used for a different request; use a new key for each request")
+	}
+	return string(plain[sha256.Size:]), nil
+}
+
+// reissue returns the link that an earlier request created. An empty token means that
+// the caller still has to create the link.
+func (s *Service) reissue(ctx context.Context, retry *Retry, storage *Storage) (Issued, error) {
+	if retry == nil {
+		return Issued{}, nil
+	}
+	sealed, age, err := s.retries.Reserved(ctx, retry.name)
+	if errors.Is(err, ErrNotFound) {
+		return Issued{}, nil
+	}
+	if err != nil {
+		return Issued{}, storeError(err)
+	}
+	token, err := retry.unpack(sealed)
+	if err != nil {
+		return Issued{}, err
+	}
+	issued, err := s.issuedAs(ctx, token, storage)
+	if !errors.Is(err, ErrNotFound) {
+		return issued, err
+	}
+	if age > maxReissueAge {
+		return Issued{}, Errorf(CodeIdempotencyConflict,
+			"the link of this Idempotency-Key no longer exists; use a new key to issue another")
+	}
+	return Issued{}, nil
+}
+
+// issuedAs returns the link of a token that was issued before. The link is confirmed
+// like one that is issued now.
+func (s *Service) issuedAs(ctx context.Context, token string, storage *Storage) (Issued, error) {
+	link, err := s.retries.Confirm(ctx, IDOf(token))
+	if err != nil {
+		return Issued{}, storeError(err)
+	}
+	link.Warnings, link.Notes = s.warnings(&link, storage, link.ExpiresAt.Sub(link.CreatedAt)), notes(&link)
+	return Issued{Link: link, Token: token}, nil
+}
+
+// tokenFor draws the token of a new link. With a retry it reserves the token first, so
+// that a repeat finds it. If another request has reserved a token, it returns that one.
+func (s *Service) tokenFor(ctx context.Context, retry *Retry) (string, error) {
+	token, err := drawToken()
+	if err != nil || retry == nil {
+		return token, err
+	}
+	sealed, err := s.retries.Reserve(ctx, retry.name, retry.pack(token))
+	if err != nil {
+		return "", storeError(err)
+	}
+	return retry.unpack(sealed)
+}
