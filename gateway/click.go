@@ -62,7 +62,7 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	case OutcomePage:
 		return s.page(ctx, a, &admission)
 	case OutcomeNotFound:
-		s.metrics.missed()
+		s.metrics.clicks.missed()
 		// The guesses that came before the limit was reached are all under way now.
 		// Only those within the limit are told that there is no such link.
 		if wait := s.misses.Failed(a.Client); wait > 0 {
@@ -265,7 +265,7 @@ func (s *Service) presign(ctx context.Context, storage *Storage, method string, 
 		Lifetime:           s.lifetimeOf(p),
 		Within:             left,
 	})
-	s.metrics.signed(storage.Name, s.now().Sub(signing))
+	s.metrics.clicks.signed(storage.Name, s.now().Sub(signing))
 	if err != nil {
 		return "", fmt.Errorf("presign: %w", err)
 	}

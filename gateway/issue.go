@@ -124,7 +124,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 		return Issued{}, storeError(err)
 	}
 	link.Warnings, link.Notes = s.warnings(&link, storage, terms.Life), notes(&link)
-	s.metrics.issued(terms.Preset, storage.Name)
+	s.metrics.issues.issued(terms.Preset, storage.Name)
 	return Issued{Link: link, Token: token}, nil
 }
 

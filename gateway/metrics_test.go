@@ -72,9 +72,9 @@ func TestObserversCount(t *testing.T) {
 	m.RedisCall("admit", "ok", time.Millisecond)
 	m.StorageRequest("main", "head_object", "denied", time.Millisecond)
 	m.APIRequest("/api/v1/links", "GET", "200")
-	m.issued(PresetCustom, "main")
-	m.revoked(revokedBulk, 1)
-	m.signed("main", time.Microsecond)
+	m.issues.issued(PresetCustom, "main")
+	m.revokes.revoked(revokedBulk, 1)
+	m.clicks.signed("main", time.Microsecond)
 	got := seriesOf(t, registry)
 	for name, want := range map[string]float64{
 		"keyhole_redis_call_duration_seconds{call=admit,result=ok}":                                  2,

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // How long one call of a bulk revocation takes, about: once it has found links, and
@@ -12,6 +14,29 @@ const (
 	bulkBudget     = 2 * time.Second
 	bulkLookBudget = 15 * time.Second
 )
+
+// How a link was revoked, the label of links_revoked_total.
+const (
+	revokedSingle = "single"
+	revokedBulk   = "bulk"
+)
+
+// revokeMetrics counts revoked links by how they were revoked.
+type revokeMetrics map[string]prometheus.Counter
+
+// newRevokeMetrics registers the metric of revocations.
+func newRevokeMetrics(registerer prometheus.Registerer) revokeMetrics {
+	revokes := counter("links_revoked_total", "Links revoked, one at a time or in bulk.", "how")
+	registerer.MustRegister(revokes)
+	m := revokeMetrics{}
+	for _, how := range []string{revokedSingle, revokedBulk} {
+		m[how] = revokes.WithLabelValues(how)
+	}
+	return m
+}
+
+// revoked counts links.
+func (m revokeMetrics) revoked(how string, links int) { m[how].Add(float64(links)) }
 
 // Revoke ends a link. It is idempotent: what has ended is returned as it is, and
 // the first reason stays. When it returns without an error, no redirect that
@@ -28,7 +53,7 @@ func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string
 	}
 	link, changed, err := s.store.Revoke(ctx, id, reason, actor.origin())
 	if changed {
-		s.metrics.revoked(revokedSingle, 1)
+		s.metrics.revokes.revoked(revokedSingle, 1)
 	}
 	if err != nil {
 		return Link{}, storeError(err)
@@ -62,7 +87,7 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 		Bucket: req.Bucket, Prefix: req.Prefix, Key: req.Key, CreatedBy: req.CreatedBy,
 		LabelName: req.LabelName, LabelValue: req.LabelValue, Match: actor.Sees,
 	}, BulkOptions{Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget, LookBudget: bulkLookBudget, Cursor: req.Cursor, Scope: actor.scope()}, actor.origin())
-	s.metrics.revoked(revokedBulk, result.Revoked)
+	s.metrics.revokes.revoked(revokedBulk, result.Revoked)
 	if err != nil {
 		return result, storeError(err)
 	}

@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// callMetrics counts what the adapters do. An adapter that may not import this
+// package's metrics reports through a function that the wiring gives it.
+type callMetrics struct {
+	redis   *callHistogram
+	storage *prometheus.HistogramVec
+	api     *prometheus.CounterVec
+}
+
+// newCallMetrics registers the metrics of the adapters.
+func newCallMetrics(registerer prometheus.Registerer) *callMetrics {
+	m := &callMetrics{
+		redis: &callHistogram{vec: histogram("redis_call_duration_seconds",
+			"Duration of calls to Redis, by call and result.", fastBuckets(), "call", "result")},
+		storage: histogram("storage_request_duration_seconds",
+			"Duration of requests to a storage, by operation and result.",
+			slowBuckets(), "storage", "operation", "result"),
+		api: counter("api_requests_total", "Requests of operators, by route, method and HTTP status.",
+			"route", "method", "code"),
+	}
+	m.redis.known.Store(&map[[2]string]prometheus.Observer{})
+	registerer.MustRegister(m.redis.vec, m.storage, m.api)
+	return m
+}
+
+// callHistogram is a histogram of calls by name and result. It keeps the observers,
+// because every click makes a call and a look-up of labels would cost too much. A
+// series exists from its first call.
+type callHistogram struct {
+	vec   *prometheus.HistogramVec
+	known atomic.Pointer[map[[2]string]prometheus.Observer]
+}
+
+// observe counts one call.
+func (c *callHistogram) observe(call, result string, d time.Duration) {
+	pair := [2]string{call, result}
+	observer, ok := (*c.known.Load())[pair]
+	if !ok {
+		observer = c.vec.WithLabelValues(call, result)
+		for {
+			before := c.known.Load()
+			after := maps.Clone(*before)
+			after[pair] = observer
+			if c.known.CompareAndSwap(before, &after) {
+				break
+			}
+		}
+	}
+	observer.Observe(d.Seconds())
+}
+
+// RedisCall counts one call to Redis.
+func (m *Metrics) RedisCall(call, result string, d time.Duration) {
+	m.calls.redis.observe(call, result, d)
+}
+
+// StorageRequest counts one request to a storage.
+func (m *Metrics) StorageRequest(storage, operation, result string, d time.Duration) {
+	m.calls.storage.WithLabelValues(storage, operation, result).Observe(d.Seconds())
+}
+
+// APIRequest counts one request of an operator. route is the pattern of the route,
+// never a path. A method other than GET, HEAD and POST counts as other.
+func (m *Metrics) APIRequest(route, method, code string) {
+	m.calls.api.WithLabelValues(route, fold(method), code).Inc()
+}
