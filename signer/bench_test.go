@@ -40,7 +40,7 @@ func providers(tb testing.TB) map[string]aws.CredentialsProvider {
 }
 
 // TestPresignAllocations shows that a signature costs no allocation but its
-// URL, and that asking for a held credential costs none.
+// URL, and that retrieving a cached credential costs none.
 func TestPresignAllocations(t *testing.T) {
 	for name, provider := range providers(t) {
 		s := newSigner(t, func(o *Options) { o.Credentials = provider })

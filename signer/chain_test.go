@@ -237,10 +237,10 @@ func TestReason(t *testing.T) {
 	}{
 		{errors.New(canary), "no valid credentials: the provider failed"},
 		{fmt.Errorf("sts: %w", api), "no valid credentials: the provider refused with SignatureDoesNotMatch"},
-		{plainText{fmt.Errorf("sts: %w", api)}, "no valid credentials: the provider refused with SignatureDoesNotMatch"},
-		{plainText{errors.New("no file")}, "no valid credentials: no file"},
+		{safeText{fmt.Errorf("sts: %w", api)}, "no valid credentials: the provider refused with SignatureDoesNotMatch"},
+		{safeText{errors.New("no file")}, "no valid credentials: no file"},
 		{fmt.Errorf(canary+": %w", context.Canceled), "no valid credentials: the request was cancelled"},
-		{plainText{context.DeadlineExceeded}, "no valid credentials: the provider did not answer in time"},
+		{safeText{context.DeadlineExceeded}, "no valid credentials: the provider did not answer in time"},
 	} {
 		err := unavailable(c.cause)
 		if err.Error() != c.want || !errors.Is(err, c.cause) || !errors.Is(err, ErrCredentials) {

@@ -8,117 +8,112 @@ import (
 	"math"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"golang.org/x/sync/singleflight"
 )
 
 const (
-	// refreshAhead is how long before its expiry a credential is replaced; a
-	// shorter one at half of what is left. AWS has the next credential of an
-	// instance or a container ready five minutes ahead.
+	// refreshAhead is how long before its expiry a credential is renewed. One that
+	// lives shorter is renewed at half of its remaining life. AWS provides the next
+	// credential of an instance or a container five minutes ahead.
 	refreshAhead = 5 * time.Minute
 
-	// askPause is the least time between two questions to the source: one
-	// that is down is asked once a second.
-	askPause = time.Second
+	// fetchPause is the least time between two requests to the source, so a source
+	// that is down gets one request per second.
+	fetchPause = time.Second
 
-	// lookFor is how long a look at the files serves.
-	lookFor = 2 * time.Millisecond
+	// fileCheckLife is how long the result of checking the files is reused.
+	fileCheckLife = 2 * time.Millisecond
 
-	// askTimeout bounds one question. It is asked for all who wait, so it
-	// does not end with the request of one of them.
-	askTimeout = 10 * time.Second
+	// fetchTimeout bounds one request to the source. All waiting callers share the
+	// request, so it does not end when one of them gives up.
+	fetchTimeout = 10 * time.Second
 )
 
-// CredentialOptions says whose credentials sign for one storage.
+// CredentialOptions chooses the credentials that sign for one storage.
 type CredentialOptions struct {
 	// AccessKeyID chooses static credentials. Empty chooses the AWS SDK's
 	// default chain: environment, profile, web identity, container, instance.
 	AccessKeyID string
 
-	// Secret returns the secret access key of AccessKeyID, from a file for
-	// instance. Space around it, such as the newline that ends a file, is cut.
+	// Secret returns the secret access key of AccessKeyID, for example from a file.
+	// White space around the key is removed.
 	Secret func() (string, error)
 
-	// SecretFile is the file that Secret reads, if it reads one. It is looked
-	// at before every signature, or with those of two milliseconds before,
-	// so that a secret that was rotated in it, or taken out of it, counts from the
-	// next one on.
+	// SecretFile is the file that Secret reads, if it reads one. The file is checked
+	// for changes before every signature, or with the signatures of the two
+	// milliseconds before. So a rotated or removed secret applies from the next
+	// signature on.
 	SecretFile string
 
-	// Region is where the default chain calls AWS's own services.
+	// Region is the AWS region where the default chain calls AWS services.
 	Region string
 
-	// Clock is the storage's clock, by which expiry is judged; nil stands
-	// for this machine's.
+	// Clock is the storage's clock, which decides whether a credential has expired;
+	// nil: this machine's clock.
 	Clock *Clock
 }
 
-// Credentials holds the credential of one storage, and renews it ahead of its
-// expiry while the old one still signs. It implements
-// [aws.CredentialsProvider], for the AWS SDK's clients too, and is safe for
-// concurrent use.
+// Credentials caches the credential of one storage and renews it ahead of its
+// expiry, while the old one still signs. It implements [aws.CredentialsProvider], for
+// the clients of the AWS SDK too, and is safe for concurrent use.
 //
-// It stands in for [aws.CredentialsCache], which fails a credential that is
-// still good when it cannot be renewed ahead of time, lets the caller wait for
-// the renewal, reports an expiry moved by the window, judges by this machine's
-// clock, and for instance credentials invents a later expiry when AWS cannot
-// be asked, past which the storage refuses.
+// It replaces [aws.CredentialsCache], which refuses a valid credential if an early
+// renewal fails, makes the caller wait for the renewal, reports an expiry that is
+// moved by the window, and uses this machine's clock. For instance credentials it
+// also invents a later expiry if AWS does not respond; the storage refuses
+// signatures after the real one.
 type Credentials struct {
 	source aws.CredentialsProvider
-	files  []string // that the source reads: a change of one makes what is held old
+	files  []string // that the source reads: a change of one invalidates the cache
 	clock  *Clock
-	// elapsed is what looks at the files are timed by: it never goes back.
+	// elapsed measures the age of file checks. It never goes back.
 	elapsed func() time.Duration
 
-	held atomic.Pointer[held]
-
-	mu     sync.Mutex
-	flight *flight // the question under way, if any
+	cached   atomic.Pointer[cached]
+	inflight singleflight.Group
 }
 
-// held is the outcome of the last question.
-type held struct {
+// cached is the result of the last request to the source.
+type cached struct {
 	credentials aws.Credentials
 	err         error // an ErrCredentials
-	asked       time.Time
-	renewAfter  time.Duration // since asked
-	files       []fileState   // as they were before it was asked for
+	fetched     time.Time
+	renewAfter  time.Duration // since fetched
+	files       []fileState   // before the source was asked
 
-	// unchanged is when the files were last seen to be as they were, by
-	// Credentials.elapsed in nanoseconds; 0: never.
+	// unchanged is when the files were last found unchanged, by Credentials.elapsed
+	// in nanoseconds; 0: never.
 	unchanged atomic.Int64
 }
 
-// due reports whether the source is to be asked again.
-func (h *held) due(now time.Time) bool {
-	if h == nil {
+// due reports whether the credential must be renewed.
+func (c *cached) due(now time.Time) bool {
+	if c == nil {
 		return true
 	}
-	since := now.Sub(h.asked)
-	return since < 0 || since >= h.renewAfter // below 0 the clock was set back
+	since := now.Sub(c.fetched)
+	return since < 0 || since >= c.renewAfter // below 0 the clock was set back
 }
 
-// lives reports whether what is held can sign.
-func (h *held) lives(now time.Time) bool {
-	return h != nil && h.err == nil && judge(&h.credentials, now) == nil
+// usable reports whether the cached credential can sign.
+func (c *cached) usable(now time.Time) bool {
+	return c != nil && c.err == nil && checkCredentials(&c.credentials, now) == nil
 }
 
-// flight is one question to the source, for all who wait for it.
-type flight struct {
-	done chan struct{}
-	held *held // set before done is closed
-}
+// filesChanged reports whether one of the files may have changed since the source
+// was asked.
+func (c *cached) filesChanged(files []string) bool { return c == nil || changed(files, c.files) }
 
-// NewCredentials returns the credentials that the options choose. A static
-// secret is read at once and its trouble is an error here. The default chain is
-// set up once here too, for the errors in it; it is asked for a credential only
-// by the first Retrieve, and set up anew whenever the shared files of the AWS
-// tools have changed.
+// NewCredentials returns the credentials that the options choose. It reads a static
+// secret at once, and returns an error if that fails. It also sets up the default
+// chain once, to report errors in its configuration. Only the first Retrieve asks the
+// chain for a credential. The chain is set up again whenever the shared files of the
+// AWS tools have changed.
 func NewCredentials(ctx context.Context, o CredentialOptions) (*Credentials, error) {
 	if o.AccessKeyID == "" {
 		chain := chainSource{region: o.Region}
@@ -146,115 +141,103 @@ func newCredentials(source aws.CredentialsProvider, clock *Clock, files ...strin
 	if clock == nil {
 		clock = NewClock(nil)
 	}
-	begun := time.Now()
+	start := time.Now()
 	return &Credentials{
 		source: source, files: files, clock: clock,
-		elapsed: func() time.Duration { return time.Since(begun) },
+		elapsed: func() time.Duration { return time.Since(start) },
 	}
 }
 
-// Retrieve returns the credential, at once while one is held that is not to be
-// renewed. Ahead of its end the old one is given while the next is fetched.
-// Where there is none, or a file that it came from has changed, the caller
-// waits, until ctx ends, with all others for one question to the source; a
-// failure is repeated to everyone for a second. Every error is an
-// [ErrCredentials].
+// Retrieve returns the cached credential without waiting, unless it must be renewed.
+// Ahead of its expiry Retrieve returns the old credential while the next one is
+// fetched. Without a valid credential, or after a change of a file that it came from,
+// all callers wait for one request to the source, each until its ctx ends. A failure
+// is cached for a second. Every error is an [ErrCredentials].
 func (c *Credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	now := c.clock.Now()
-	h := c.held.Load()
-	changed := c.changed(h)
-	if !changed && !h.due(now) {
-		return h.credentials, h.err
+	current := c.cached.Load()
+	stale := c.stale(current)
+	if !stale && !current.due(now) {
+		return current.credentials, current.err
 	}
 	for {
-		f, mine := c.ask(ctx)
-		if !changed && h.lives(now) {
-			return h.credentials, nil
+		started := false
+		result := c.inflight.DoChan("", func() (any, error) {
+			started = true
+			return c.fetch(ctx), nil
+		})
+		if !stale && current.usable(now) {
+			return current.credentials, nil
 		}
 		select {
-		case <-f.done:
+		case r := <-result:
+			// A request that another caller started may have read the old file.
+			if next, _ := r.Val.(*cached); started || !next.filesChanged(c.files) {
+				return next.credentials, next.err
+			}
 		case <-ctx.Done():
 			return aws.Credentials{}, unavailable(ctx.Err())
 		}
-		// A question that was under way may have read the file of before.
-		if mine || !f.held.changed(c.files) {
-			return f.held.credentials, f.held.err
-		}
 	}
 }
 
-// changed reports whether a file that h came from may have another content. One
-// look serves the signatures of two milliseconds: to look costs more than
-// to sign.
-func (c *Credentials) changed(h *held) bool {
+// stale reports whether a file that the cached credential came from may have changed.
+// The result serves the signatures of two milliseconds, because checking the files
+// costs more than a signature.
+func (c *Credentials) stale(current *cached) bool {
 	if len(c.files) == 0 {
 		return false
 	}
 	now := int64(c.elapsed())
-	if h != nil {
-		if last := h.unchanged.Load(); last > 0 && now-last < int64(lookFor) {
+	if current != nil {
+		if last := current.unchanged.Load(); last > 0 && now-last < int64(fileCheckLife) {
 			return false
 		}
 	}
-	if h.changed(c.files) {
+	if current.filesChanged(c.files) {
 		return true
 	}
-	h.unchanged.Store(now)
+	current.unchanged.Store(now)
 	return false
 }
 
-// ask starts a question to the source, or joins the one under way, and tells
-// whether it did start it.
-func (c *Credentials) ask(ctx context.Context) (f *flight, mine bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.flight != nil {
-		return c.flight, false
-	}
-	f = &flight{done: make(chan struct{})}
-	c.flight = f
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	go func() {
-		defer cancel()
-		f.held = c.fetch(ctx)
-		c.mu.Lock()
-		c.held.Store(f.held)
-		c.flight = nil
-		c.mu.Unlock()
-		close(f.done)
-	}()
-	return f, true
-}
-
-// fetch asks the source and weighs the answer. While the credential held so
-// far is alive, and its files are what they were, no failure replaces it: it is
-// a reason to ask again only.
-func (c *Credentials) fetch(ctx context.Context) *held {
-	files := look(c.files)
+// fetch asks the source for a credential and caches the result. It runs for all
+// waiting callers, so it does not end when one of them gives up. A failure does not
+// replace a credential that is still valid and whose files have not changed.
+func (c *Credentials) fetch(ctx context.Context) *cached {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	defer cancel()
+	next := &cached{files: statFiles(c.files)}
 	credentials, err := c.source.Retrieve(ctx)
-	now := c.clock.Now()
+	next.fetched = c.clock.Now()
 	if err == nil {
-		err = judge(&credentials, now)
+		err = checkCredentials(&credentials, next.fetched)
 	}
-	if err != nil {
-		last := c.held.Load()
-		if !last.lives(now) || last.changed(c.files) {
-			return &held{err: unavailable(err), asked: now, renewAfter: askPause, files: files}
-		}
-		credentials = last.credentials
+	last := c.cached.Load()
+	switch {
+	case err == nil:
+		next.credentials = credentials
+	case last.usable(next.fetched) && !last.filesChanged(c.files):
+		next.credentials = last.credentials
+	default:
+		next.err, next.renewAfter = unavailable(err), fetchPause
 	}
-	return &held{credentials: credentials, asked: now, renewAfter: renewAfter(&credentials, now), files: files}
+	if next.err == nil {
+		next.renewAfter = renewAfter(&next.credentials, next.fetched)
+	}
+	c.cached.Store(next)
+	return next
 }
 
-// renewAfter returns how long from now on the credential serves before the
-// next one is asked for. Halving what is left near the end spaces the
-// questions out while the source keeps failing, or keeps giving the old one.
+// renewAfter returns how long a credential is used before the source is asked for the
+// next one. Near the expiry it is half of the remaining life, which spaces the
+// requests while the source fails or returns the old credential.
 func renewAfter(credentials *aws.Credentials, now time.Time) time.Duration {
 	if !credentials.CanExpire {
 		return math.MaxInt64
 	}
 	left := credentials.Expires.Sub(now)
-	return max(askPause, left/2, left-refreshAhead)
+	return max(fetchPause, left/2, left-refreshAhead)
 }
 
 // staticSource is an access key from the configuration.
@@ -267,7 +250,7 @@ type staticSource struct {
 func (s staticSource) Retrieve(context.Context) (aws.Credentials, error) {
 	secret, err := s.secret()
 	if err != nil {
-		return aws.Credentials{}, plainText{err}
+		return aws.Credentials{}, safeText{err}
 	}
 	return aws.Credentials{
 		AccessKeyID:     s.id,
@@ -276,8 +259,8 @@ func (s staticSource) Retrieve(context.Context) (aws.Credentials, error) {
 	}, nil
 }
 
-// chainSource is the SDK's default chain, set up anew for each question: what
-// the SDK has read of the shared files, or holds in a cache, is of the past.
+// chainSource is the SDK's default chain. It is set up again for each request, because
+// the SDK caches the contents of the shared files and the credentials.
 type chainSource struct{ region string }
 
 // load sets the chain up.
@@ -294,16 +277,16 @@ func (s chainSource) load(ctx context.Context) (aws.CredentialsProvider, error) 
 func (s chainSource) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	chain, err := s.load(ctx)
 	if err != nil {
-		return aws.Credentials{}, plainText{err}
+		return aws.Credentials{}, safeText{err}
 	}
 	c, err := chain.Retrieve(ctx)
 	if err != nil {
-		return aws.Credentials{}, plainText{err}
+		return aws.Credentials{}, safeText{err}
 	}
 	return c, nil
 }
 
-// sharedFiles are the files of the AWS tools, whose profiles the chain reads.
+// sharedFiles returns the files of the AWS tools, whose profiles the chain reads.
 func sharedFiles() []string {
 	return []string{
 		cmp.Or(os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), config.DefaultSharedCredentialsFilename()),

@@ -223,8 +223,8 @@ func TestCredentialsSourceHangs(t *testing.T) {
 		c := newCredentials(s, NewClock(time.Now))
 		start := time.Now()
 		_, err := c.Retrieve(t.Context())
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrCredentials) || time.Since(start) != askTimeout {
-			t.Errorf("got %v after %v, want a deadline after %v", err, time.Since(start), askTimeout)
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrCredentials) || time.Since(start) != fetchTimeout {
+			t.Errorf("got %v after %v, want a deadline after %v", err, time.Since(start), fetchTimeout)
 		}
 	})
 }
@@ -260,7 +260,7 @@ func TestCredentialsStatic(t *testing.T) {
 		t.Fatal(err)
 	}
 	elapsed := time.Second
-	c.elapsed = func() time.Duration { elapsed += lookFor; return elapsed }
+	c.elapsed = func() time.Duration { elapsed += fileCheckLife; return elapsed }
 	expect := func(secret string) {
 		t.Helper()
 		got, err := c.Retrieve(t.Context())

@@ -5,47 +5,54 @@ import (
 	"time"
 )
 
-// settled is the age from which on a file's time of change tells its content:
-// within one tick of the kernel's clock a file can change twice and bear the
+// settleTime is the age from which the modification time of a file identifies its
+// content. Within one tick of the kernel's clock a file can change twice and keep the
 // same time.
-const settled = 50 * time.Millisecond
+const settleTime = 50 * time.Millisecond
 
-// fileState tells one content of a file from another without reading it. The
-// zero value is a file that is not there.
+// fileState identifies the content of a file without reading it. The zero value is a
+// missing file.
 type fileState struct {
-	info  os.FileInfo
-	fresh bool // it had only just changed
+	info   os.FileInfo
+	recent bool // the file changed less than settleTime before
 }
 
-// look notes the state of the files as they are now.
-func look(files []string) []fileState {
+// statFiles returns the current states of the files.
+func statFiles(files []string) []fileState {
 	states := make([]fileState, len(files))
 	for i, name := range files {
 		if info, err := os.Stat(name); err == nil {
-			states[i] = fileState{info, time.Since(info.ModTime()) < settled}
+			states[i] = fileState{info, time.Since(info.ModTime()) < settleTime}
 		}
 	}
 	return states
 }
 
-// changed reports whether a file may have another content than when h was asked
-// for: it was written to, another one took its place or it came or went.
-func (h *held) changed(files []string) bool {
+// changed reports whether one of the files may have another content than in before:
+// it was written, replaced, created or removed.
+func changed(files []string, before []fileState) bool {
 	for i, name := range files {
-		if h == nil || h.files[i].fresh {
+		if before[i].recent {
 			return true
 		}
-		before := h.files[i].info
 		info, err := os.Stat(name)
-		if err != nil || before == nil {
-			if (err != nil) != (before == nil) {
-				return true
-			}
-			continue
+		if err != nil {
+			info = nil
 		}
-		if !os.SameFile(before, info) || info.Size() != before.Size() || !info.ModTime().Equal(before.ModTime()) {
+		if !SameFile(before[i].info, info) {
 			return true
 		}
 	}
 	return false
+}
+
+// SameFile reports whether two results of [os.Stat] describe the same file with the
+// same content, as far as device, inode, time and size tell. nil stands for a missing
+// file. It cannot see a second change within the same tick of the kernel's clock, so
+// a caller has to compare a file again that changed less than 50 ms before.
+func SameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }

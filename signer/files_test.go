@@ -39,11 +39,11 @@ func TestFilesChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		files := []string{filepath.Join(directory, "absent"), file}
-		before := held{files: look(files)}
+		before := cached{files: statFiles(files)}
 		if err := tt.change(file); err != nil {
 			t.Fatal(err)
 		}
-		if got := before.changed(files); got != tt.want {
+		if got := before.filesChanged(files); got != tt.want {
 			t.Errorf("%s: changed %v", name, got)
 		}
 	}
@@ -57,8 +57,8 @@ func TestFreshFile(t *testing.T) {
 		if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		before := held{files: look([]string{file})}
-		if before.changed([]string{file}) {
+		before := cached{files: statFiles([]string{file})}
+		if before.filesChanged([]string{file}) {
 			return
 		}
 	}

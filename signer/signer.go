@@ -173,7 +173,7 @@ func (s *Signer) Presign(ctx context.Context, r Request) (Signed, error) {
 		return Signed{}, fmt.Errorf("storage %q: %w", s.name, unavailable(err))
 	}
 	now := s.clock.Now()
-	if err := judge(&c, now); err != nil {
+	if err := checkCredentials(&c, now); err != nil {
 		return Signed{}, fmt.Errorf("storage %q: %w", s.name, err)
 	}
 
@@ -223,8 +223,9 @@ func (s *Signer) check(r *Request) (*target, error) {
 	return t, nil
 }
 
-// judge refuses a credential that cannot sign at now, by the storage's clock.
-func judge(c *aws.Credentials, now time.Time) error {
+// checkCredentials returns an error if a credential cannot sign at now, the time of the
+// storage.
+func checkCredentials(c *aws.Credentials, now time.Time) error {
 	switch {
 	case c.AccessKeyID == "" || c.SecretAccessKey == "":
 		return fmt.Errorf("%w: access key id or secret is empty", ErrCredentials)

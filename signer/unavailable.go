@@ -29,12 +29,12 @@ func unavailable(err error) error {
 	return &credentialError{cause: err}
 }
 
-// plainText marks the errors of the sources of this package, whose texts were
+// safeText marks the errors of the sources of this package, whose texts were
 // read and hold no secret but where reason knows better.
-type plainText struct{ error }
+type safeText struct{ error }
 
 // Unwrap returns the error that is marked.
-func (e plainText) Unwrap() error { return e.error }
+func (e safeText) Unwrap() error { return e.error }
 
 // reason says what went wrong, without a word that may be secret: a provider's
 // own text is not repeated unless it is known. AWS answers a bad signature
@@ -46,7 +46,7 @@ func reason(err error) string {
 		api     smithy.APIError
 		process *processcreds.ProviderError
 		request *url.Error
-		plain   plainText
+		plain   safeText
 	)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
