@@ -13,22 +13,22 @@ import (
 // maxName is the longest name of an operator, in bytes.
 const maxName = 200
 
-// maxSeconds bounds the times of tokens: up to there a float64 counts every second.
+// maxSeconds bounds the times of tokens. A float64 represents every second up to it.
 const maxSeconds = 1 << 53
 
-// isGoogle tells whether said is how Google's tokens name Google where its discovery
-// has the scheme, too.
-func isGoogle(issuer, said string) bool {
-	return issuer == "https://accounts.google.com" && said == "accounts.google.com"
+// isGoogle reports whether iss is the name that Google's tokens give their issuer.
+// Google's discovery document has the same name with the scheme.
+func isGoogle(issuer, iss string) bool {
+	return issuer == "https://accounts.google.com" && iss == "accounts.google.com"
 }
 
-// sameIssuer tells whether two names of an issuer differ in nothing but a slash at the
-// end. Both lead to one address of its discovery.
+// sameIssuer reports whether two names of an issuer are equal except for a slash at the
+// end. Both have the same discovery document.
 func sameIssuer(a, b string) bool {
 	return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/")
 }
 
-// timeOf reads a NumericDate, RFC 7519 section 2. Some providers write it as a text.
+// timeOf reads a NumericDate (RFC 7519 section 2). Some providers write it as a string.
 func timeOf(value any) (time.Time, bool) {
 	seconds, ok := value.(float64)
 	if text, isText := value.(string); isText {
@@ -43,12 +43,13 @@ func timeOf(value any) (time.Time, bool) {
 	return time.Unix(int64(whole), int64(part*1e9)), true
 }
 
-// clientOf returns the client that a token was issued to, "" if it does not say so: azp
-// of OpenID Connect, client_id of RFC 9068 section 2.2, or else its only audience.
+// clientOf returns the client that a token was issued to: its azp (OpenID Connect), its
+// client_id (RFC 9068 section 2.2), or its only audience. It is empty if the token does
+// not name the client.
 func clientOf(claims map[string]any, audiences []string) string {
 	for _, name := range []string{"azp", "client_id"} {
-		if said, ok := claims[name]; ok {
-			client, _ := said.(string)
+		if value, ok := claims[name]; ok {
+			client, _ := value.(string)
 			return client
 		}
 	}
@@ -58,45 +59,45 @@ func clientOf(claims map[string]any, audiences []string) string {
 	return ""
 }
 
-// nameOf returns what the operator is called.
+// nameOf returns the name of the operator.
 func (p *Provider) nameOf(claims map[string]any) (string, error) {
 	name, _ := claims[p.o.NameClaim].(string)
 	if name == "" || len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
-		return "", refuse(gateway.TokenNoName, "its claim %q is no name", p.o.NameClaim)
+		return "", refuse(gateway.TokenNoName, "its claim %q is not a name of 1 to 200 bytes without control characters", p.o.NameClaim)
 	}
 	return namePrefix + name, nil
 }
 
-// valuesOf returns the texts of the claim that the names lead to. A claim that is
-// called by all names joined by dots comes before one that stands in an object.
-func valuesOf(claims map[string]any, names []string) []string {
-	joined := strings.Join(names, ".")
+// valuesOf returns the values of the claim at a path. A claim whose name is the whole
+// path, joined by dots, comes before a claim inside an object.
+func valuesOf(claims map[string]any, path []string) []string {
+	joined := strings.Join(path, ".")
 	if value, ok := claims[joined]; ok {
 		return append(scopes(joined, value), textsOf(value)...)
 	}
-	if len(names) < 2 {
+	if len(path) < 2 {
 		return nil
 	}
-	object, ok := claims[names[0]].(map[string]any)
+	object, ok := claims[path[0]].(map[string]any)
 	if !ok {
 		return nil
 	}
-	return within(object, names[1:])
+	return memberValues(object, path[1:])
 }
 
-// within is valuesOf for a claim that stands in an object.
-func within(object map[string]any, names []string) []string {
-	if value, ok := object[strings.Join(names, ".")]; ok {
+// memberValues is valuesOf for a claim inside an object.
+func memberValues(object map[string]any, path []string) []string {
+	if value, ok := object[strings.Join(path, ".")]; ok {
 		return textsOf(value)
 	}
-	if next, ok := object[names[0]].(map[string]any); ok && len(names) > 1 {
-		return within(next, names[1:])
+	if next, ok := object[path[0]].(map[string]any); ok && len(path) > 1 {
+		return memberValues(next, path[1:])
 	}
 	return nil
 }
 
-// scopes returns the parts of scope (RFC 8693 section 4.2) or scp (Microsoft's name of
-// it), which are one text with spaces; of any other claim nothing.
+// scopes returns the values of scope (RFC 8693 section 4.2) or scp (Microsoft's name for
+// it), which are separated by spaces in one string. For other claims it returns nil.
 func scopes(name string, value any) []string {
 	text, ok := value.(string)
 	if !ok || name != "scope" && name != "scp" {
@@ -105,7 +106,7 @@ func scopes(name string, value any) []string {
 	return strings.Fields(text)
 }
 
-// textsOf returns a text, or the texts of a list.
+// textsOf returns a string, or the strings of a list.
 func textsOf(value any) []string {
 	switch v := value.(type) {
 	case string:

@@ -1,5 +1,3 @@
-// Package identity admits operators by the bearer tokens of an OpenID Connect
-// provider: who they are and what they may do stands in the token's claims.
 package identity
 
 import (
@@ -18,101 +16,106 @@ import (
 	"keyhole/gateway"
 )
 
-// nbfLeeway is how early a token may come: providers' clocks differ. go-oidc and
-// Microsoft's libraries allow the same.
+// nbfLeeway is how long before its nbf a token is accepted, because the clocks of
+// providers differ. go-oidc and Microsoft's libraries allow the same.
 const nbfLeeway = 5 * time.Minute
 
-// namePrefix stands before the names of operators, so that nobody's claims make him
-// the holder of a key: no key's name has a colon.
+// namePrefix begins the name of every operator that a token admits. Names of operator
+// keys have no colon, so no claim can imitate one.
 const namePrefix = "oidc:"
 
-// ErrToken means that a token admits nobody. A gateway.TokenError around it says why.
-var ErrToken = errors.New("the token admits nobody")
+// ErrToken means that a token is refused. It is the cause of a gateway.TokenError,
+// which has the reason.
+var ErrToken = errors.New("the token is refused")
 
-// Grant is what a claim's value allows.
+// Grant is what a value of a claim allows.
 type Grant struct {
-	Name      string   // what the configuration calls it
-	Claim     []string // the names on the way to the claim, from the outermost object
+	Name      string   // in the configuration
+	Claim     []string // the path to the claim, from the outermost object
 	Value     string   // of the claim, or one of its values
 	Can       []gateway.Action
 	Objects   []gateway.Pattern
-	MaxExpiry time.Duration // 0: as the policy says
+	MaxExpiry time.Duration // the longest life of a link; 0: the policy decides
 }
 
-// Options say whose tokens are admitted.
+// Options chooses the tokens that are admitted.
 type Options struct {
-	Issuer   string // as the tokens have it
-	Audience string // that the tokens must be for
-	// AuthorizedParties are the clients that tokens may have been issued to (azp);
-	// empty: any.
+	Issuer   string // the iss of the tokens
+	Audience string // which the aud of the tokens must contain
+	// AuthorizedParties are the clients that tokens may be issued to (azp); empty: any
+	// client.
 	AuthorizedParties []string
-	NameClaim         string // that an operator is called by, such as sub
+	NameClaim         string // the claim that holds the operator's name, such as sub
 	Grants            []Grant
-	RootCAs           *x509.CertPool // nil: the system's
+	RootCAs           *x509.CertPool // nil: those of the system
 	Now               func() time.Time
 }
 
-// Provider verifies tokens. It asks the issuer for its keys when it is first needed,
-// every few minutes, and again for a key that it does not know. It is safe for
+// Provider verifies tokens. It fetches the keys of the issuer when the first token
+// comes, every ten minutes, and for a token with an unknown key. It is safe for
 // concurrent use.
 type Provider struct {
 	o    Options
-	keys *keys
+	keys *keyCache
 }
 
-// New returns a Provider. The issuer is not asked yet.
+// New returns a Provider. It makes no request.
 func New(o Options) *Provider {
 	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
-		DisableKeepAlives: true, // it is asked too rarely to keep a connection for it
+		Proxy:             http.ProxyFromEnvironment,
+		TLSClientConfig:   &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+		DisableKeepAlives: true, // requests are too rare to keep a connection open
 	}
 	client := &http.Client{Transport: bounded{transport}, CheckRedirect: sameScheme}
-	return &Provider{o: o, keys: &keys{issuer: o.Issuer, now: o.Now, http: client}}
+	return &Provider{o: o, keys: &keyCache{issuer: o.Issuer, now: o.Now, http: client}}
 }
 
-// signatureAlgorithms are those that a token may be signed by: with a key that only
-// the issuer has, RFC 8725 section 3.1.
+// signatureAlgorithms returns the accepted algorithms. All of them need a private key,
+// which only the issuer has (RFC 8725 section 3.1).
 func signatureAlgorithms() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{
-		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
+		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
+		jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
 	}
 }
 
-// Inspect asks the issuer now, and returns how it names itself and how many keys it
-// has.
+// Inspect fetches the keys of the issuer now. It returns the name that the issuer gives
+// itself and the number of its keys.
 func (p *Provider) Inspect(ctx context.Context) (issuer string, number int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	held, err := p.keys.fetch(ctx)
-	return held.issuer, len(held.set.Keys), err
+	fetched, err := p.keys.fetch(ctx)
+	return fetched.issuer, len(fetched.keys.Keys), err
 }
 
-// refuse makes the error of a token that admits nobody.
+// refuse returns the error for a refused token.
 func refuse(reason gateway.TokenReason, format string, args ...any) error {
 	return &gateway.TokenError{Reason: reason, Err: fmt.Errorf("%w: %w", ErrToken, fmt.Errorf(format, args...))}
 }
 
-// Verify returns who holds the token, with what the first grant allows that it has,
-// which may be nothing. An issuer that cannot be asked is gateway.ErrUnavailable, with
-// gateway.ErrIssuer if it is another than the configuration names; everything else is a
-// gateway.TokenError and ErrToken.
+// Verify returns the operator that a token names, with the rights of the first grant
+// that matches its claims. An operator without a grant has no rights.
+//
+// The error is gateway.ErrUnavailable if the issuer is unavailable, with
+// gateway.ErrIssuer if the issuer has another name than the configuration says. Every
+// other error is a gateway.TokenError and ErrToken.
 func (p *Provider) Verify(ctx context.Context, token string) (*gateway.Actor, error) {
 	payload, issuer, err := p.keys.verify(ctx, token)
 	if errors.Is(err, errAway) {
-		return nil, fmt.Errorf("ask for the keys of operators' tokens: %w: %w", gateway.ErrUnavailable, err)
+		return nil, fmt.Errorf("fetch the keys of the token issuer: %w: %w", gateway.ErrUnavailable, err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	claims := map[string]any{}
 	if err := json.Unmarshal(payload, &claims); err != nil {
-		return nil, refuse(gateway.TokenMalformed, "its claims are no JSON object: %w", err)
+		return nil, refuse(gateway.TokenMalformed, "its claims are not a JSON object: %w", err)
 	}
 	if err := p.check(claims, issuer); err != nil {
 		return nil, err
 	}
 	if claims["email_verified"] != true {
-		delete(claims, "email") // anybody's word
+		delete(claims, "email") // a user may have entered any address
 	}
 	name, err := p.nameOf(claims)
 	if err != nil {
@@ -128,12 +131,12 @@ func (p *Provider) Verify(ctx context.Context, token string) (*gateway.Actor, er
 	return actor, nil
 }
 
-// check compares the claims of a token that the issuer has signed with what they must
-// be: OpenID Connect Core 1.0 section 3.1.3.7 and RFC 9068 section 4. The first that is
-// wrong is the reason.
+// check validates the claims of a token with a valid signature (OpenID Connect Core 1.0
+// section 3.1.3.7, RFC 9068 section 4). The first wrong claim is the reason of the
+// error.
 func (p *Provider) check(claims map[string]any, issuer string) error {
-	if said, _ := claims["iss"].(string); said != issuer && !isGoogle(issuer, said) {
-		return refuse(gateway.TokenIssuer, "its iss is %.200q, and the provider's is %q", said, issuer)
+	if iss, _ := claims["iss"].(string); iss != issuer && !isGoogle(issuer, iss) {
+		return refuse(gateway.TokenIssuer, "its iss is %.200q, but the issuer calls itself %q", iss, issuer)
 	}
 	now := p.o.Now()
 	ends, ok := timeOf(claims["exp"])
@@ -143,10 +146,10 @@ func (p *Provider) check(claims map[string]any, issuer string) error {
 	if ends.Before(now) {
 		return refuse(gateway.TokenExpired, "it expired at %s", ends.UTC().Format(time.RFC3339))
 	}
-	if begins, said := claims["nbf"]; said {
-		at, ok := timeOf(begins)
+	if nbf, present := claims["nbf"]; present {
+		at, ok := timeOf(nbf)
 		if !ok {
-			return refuse(gateway.TokenMalformed, "its nbf is no time")
+			return refuse(gateway.TokenMalformed, "its nbf is not a time")
 		}
 		if now.Add(nbfLeeway).Before(at) {
 			return refuse(gateway.TokenNotYet, "it is valid from %s", at.UTC().Format(time.RFC3339))

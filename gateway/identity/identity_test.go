@@ -13,7 +13,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,29 +21,6 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/identity/issuertest"
 )
-
-// clock is a time that the test moves.
-type clock struct{ atomic.Int64 }
-
-func (c *clock) now() time.Time          { return time.Unix(0, c.Load()) }
-func (c *clock) advance(d time.Duration) { c.Add(int64(d)) }
-
-// newProvider returns a provider that trusts the issuer, by a clock of its own.
-func newProvider(i *issuertest.Issuer) (*Provider, *clock) { return newProviderOf(i.URL) }
-
-// newProviderOf returns a provider that trusts the issuer of that name.
-func newProviderOf(name string) (*Provider, *clock) {
-	c := &clock{}
-	c.Store(time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC).UnixNano())
-	return New(Options{
-		Issuer: name, Audience: issuertest.Audience, NameClaim: "sub", Now: c.now,
-		Grants: []Grant{
-			{Name: "sharers", Claim: []string{"groups"}, Value: "sharers", Can: []gateway.Action{gateway.ActionIssue}, Objects: []gateway.Pattern{"reports/*"}, MaxExpiry: time.Hour},
-			{Name: "auditors", Claim: []string{"realm_access", "roles"}, Value: "auditor", Can: []gateway.Action{gateway.ActionRead}, Objects: []gateway.Pattern{"*"}},
-			{Name: "dotted", Claim: []string{"https://example", "com/role"}, Value: "x", Can: []gateway.Action{gateway.ActionBrowse}, Objects: []gateway.Pattern{"*"}},
-		},
-	}), c
-}
 
 // Who a token admits, and what it allows, is what the first of its grants says.
 func TestVerify(t *testing.T) {
@@ -94,27 +70,26 @@ func TestVerify(t *testing.T) {
 // What is not the issuer's, not for this service, or not valid now admits nobody.
 func TestVerifyRefuses(t *testing.T) {
 	t.Parallel()
-	i := issuertest.Start(t)
-	key := i.AddRSA(t, "r")
+	f := newFixture(t)
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, c := newProvider(i)
+	p, c := f.provider, f.clock
 	now := c.now()
-	right := issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, nil))
+	right := f.token(t, nil)
 	if _, err := p.Verify(t.Context(), right); err != nil {
 		t.Fatal(err)
 	}
-	with := func(over map[string]any) string { return issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, over)) }
-	public := pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&key.PublicKey)})
+	with := func(over map[string]any) string { return f.token(t, over) }
+	public := pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&f.key.PublicKey)})
 	parts := strings.Split(right, ".")
 	encode := base64.RawURLEncoding.EncodeToString
 	for name, token := range map[string]string{
 		"another audience":        with(map[string]any{"aud": "other"}),
 		"no audience":             with(map[string]any{"aud": nil}),
 		"another issuer":          with(map[string]any{"iss": "https://evil.example"}),
-		"the issuer with a slash": with(map[string]any{"iss": i.URL + "/"}),
+		"the issuer with a slash": with(map[string]any{"iss": f.issuer.URL + "/"}),
 		"expired":                 with(map[string]any{"exp": now.Add(-time.Second).Unix()}),
 		"without an end":          with(map[string]any{"exp": nil}),
 		"not valid yet":           with(map[string]any{"nbf": now.Add(time.Hour).Unix()}),
@@ -122,12 +97,12 @@ func TestVerifyRefuses(t *testing.T) {
 		"of a number":             with(map[string]any{"sub": 7}),
 		"of control characters":   with(map[string]any{"sub": "a\r\nb"}),
 		"of a long name":          with(map[string]any{"sub": strings.Repeat("n", 201)}),
-		"a stranger's key":        issuertest.Sign(t, jose.RS256, stranger, "r", i.Claims(now, nil)),
-		"HS256 by the public key": issuertest.Sign(t, jose.HS256, public, "r", i.Claims(now, nil)),
+		"a stranger's key":        issuertest.Sign(t, jose.RS256, stranger, "r", f.issuer.Claims(now, nil)),
+		"HS256 by the public key": issuertest.Sign(t, jose.HS256, public, "r", f.issuer.Claims(now, nil)),
 		"no algorithm":            encode([]byte(`{"alg":"none","kid":"r"}`)) + "." + parts[1] + ".",
 		"no signature":            parts[0] + "." + parts[1] + ".",
-		"other claims":            parts[0] + "." + encode([]byte(`{"iss":"`+i.URL+`","aud":"keyhole","sub":"eve","exp":99999999999}`)) + "." + parts[2],
-		"of a logout":             issuertest.SignAs(t, "logout+jwt", jose.RS256, key, "r", i.Claims(now, nil)),
+		"other claims":            parts[0] + "." + encode([]byte(`{"iss":"`+f.issuer.URL+`","aud":"keyhole","sub":"eve","exp":99999999999}`)) + "." + parts[2],
+		"of a logout":             issuertest.SignAs(t, "logout+jwt", jose.RS256, f.key, "r", f.issuer.Claims(now, nil)),
 		"no token":                "a.b.c",
 		"nothing":                 "..",
 	} {
@@ -145,9 +120,8 @@ func TestVerifyRefuses(t *testing.T) {
 // grant.
 func TestEmail(t *testing.T) {
 	t.Parallel()
-	i := issuertest.Start(t)
-	key := i.AddRSA(t, "r")
-	p, c := newProvider(i)
+	f := newFixture(t)
+	p := f.provider
 	p.o.NameClaim = "email"
 	p.o.Grants = []Grant{{Claim: []string{"email"}, Value: "a@example.com", Can: []gateway.Action{gateway.ActionRead}}}
 	for name, tt := range map[string]struct {
@@ -160,12 +134,12 @@ func TestEmail(t *testing.T) {
 		"as a text":    {map[string]any{"email": "a@example.com", "email_verified": "true"}, ""},
 		"none":         {nil, ""},
 	} {
-		actor, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), tt.over)))
+		actor, err := p.Verify(t.Context(), f.token(t, tt.over))
 		if tt.want == "" && !errors.Is(err, ErrToken) || tt.want != "" && (err != nil || actor.Name != tt.want || len(actor.Can) != 1) {
 			t.Errorf("%s: got %+v, %v", name, actor, err)
 		}
 		p.o.NameClaim = "sub"
-		actor, err = p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), tt.over)))
+		actor, err = p.Verify(t.Context(), f.token(t, tt.over))
 		if p.o.NameClaim = "email"; err != nil || (len(actor.Can) == 1) != (tt.want != "") {
 			t.Errorf("%s, named by sub: got %+v, %v", name, actor, err)
 		}
@@ -188,17 +162,17 @@ func TestKeysRotate(t *testing.T) {
 		t.Fatalf("away at first: got %v, want ErrUnavailable", err)
 	}
 	i.Away.Store(false)
-	c.advance(askPause)
+	c.advance(fetchPause)
 	if _, err := p.Verify(t.Context(), token(old, "old")); err != nil {
 		t.Fatal(err)
 	}
 	fresh := i.AddRSA(t, "new")
 	i.Remove("old")
-	c.advance(askPause)
+	c.advance(fetchPause)
 	if _, err := p.Verify(t.Context(), token(fresh, "new")); err != nil {
 		t.Errorf("the new key: %v", err)
 	}
-	c.advance(askPause)
+	c.advance(fetchPause)
 	if _, err := p.Verify(t.Context(), token(old, "old")); !errors.Is(err, ErrToken) {
 		t.Errorf("the old key: got %v, want ErrToken", err)
 	}
@@ -213,14 +187,14 @@ func TestKeysRotate(t *testing.T) {
 	}
 	for _, broken := range []string{"{", "[]", `{"keys":[{"kty":"RSA"}]}`, `{"keys":[]}`, "{}", "null", `{"error":"away"}`, "", strings.Repeat(" ", maxKeys) + `{"keys":[]}`} {
 		i.Broken.Store(&broken)
-		c.advance(askPause)
+		c.advance(fetchPause)
 		if _, err := p.Verify(t.Context(), token(old, "old")); !errors.Is(err, gateway.ErrUnavailable) {
 			t.Errorf("an issuer that answers %q: got %v, want ErrUnavailable", broken, err)
 		}
 	}
 	i.Broken.Store(nil)
 	i.Away.Store(true)
-	c.advance(askPause)
+	c.advance(fetchPause)
 	if _, err := p.Verify(t.Context(), token(old, "old")); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("a key that cannot be asked for: got %v, want ErrUnavailable", err)
 	}
@@ -295,7 +269,7 @@ func TestKeysOverClearText(t *testing.T) {
 		_, _ = io.WriteString(w, `{"issuer":"`+server.URL+`","jwks_uri":"http`+server.URL[len("https"):]+`/keys"}`) // Who asked may have hung up.
 	}))
 	t.Cleanup(server.Close)
-	k := &keys{issuer: server.URL, http: server.Client(), now: time.Now}
+	k := &keyCache{issuer: server.URL, http: server.Client(), now: time.Now}
 	if _, err := k.fetch(t.Context()); !errors.Is(err, errClearText) || !errors.Is(err, errAway) {
 		t.Errorf("keys at http of an issuer at https: %v", err)
 	}
@@ -304,25 +278,24 @@ func TestKeysOverClearText(t *testing.T) {
 // While the issuer is silent, known keys are used without a wait.
 func TestSilentIssuerKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
-	i := issuertest.Start(t)
-	key := i.AddRSA(t, "r")
-	p, c := newProvider(i)
+	f := newFixture(t)
+	p, c := f.provider, f.clock
 	verify := func() error {
-		_, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), nil)))
+		_, err := p.Verify(t.Context(), f.token(t, nil))
 		return err
 	}
 	if err := verify(); err != nil {
 		t.Fatal(err)
 	}
-	i.Away.Store(true)
+	f.issuer.Away.Store(true)
 	c.advance(keysLive)
 	if err := verify(); err != nil {
 		t.Fatal(err)
 	}
 	silent := make(chan struct{})
 	defer close(silent)
-	i.Silent.Store(&silent)
-	c.advance(askPause)
+	f.issuer.Silent.Store(&silent)
+	c.advance(fetchPause)
 	if err := verify(); err != nil { // the question is under way and will not be answered
 		t.Error(err)
 	}
@@ -332,12 +305,11 @@ func TestSilentIssuerKeepsNobodyWaiting(t *testing.T) {
 // wait for one question.
 func TestOneQuestionForAll(t *testing.T) {
 	t.Parallel()
-	i := issuertest.Start(t)
-	key := i.AddRSA(t, "r")
-	p, c := newProvider(i)
-	token := issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), nil))
+	f := newFixture(t)
+	p := f.provider
+	token := f.token(t, nil)
 	silent := make(chan struct{})
-	i.Silent.Store(&silent)
+	f.issuer.Silent.Store(&silent)
 	impatient, cancel := context.WithCancel(t.Context())
 	gone := make(chan error)
 	go func() {
@@ -362,7 +334,7 @@ func TestOneQuestionForAll(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n := i.Asked.Load(); n != 1 {
+	if n := f.issuer.Asked.Load(); n != 1 {
 		t.Errorf("the issuer was asked for its keys %d times", n)
 	}
 }

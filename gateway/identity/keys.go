@@ -14,58 +14,54 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
 
 	"keyhole/gateway"
 )
 
 const (
-	// askTimeout bounds the questions to the issuer for one set of keys.
-	askTimeout = 5 * time.Second
-	// askPause is the least time between the end of one try and the next: a token
-	// with a key that nobody knows asks for the keys again, and anybody can make one.
-	askPause = time.Second
-	// keysLive is how long keys are used before the issuer is asked whether they are
-	// still its keys, and keysOutlive how long they are while it cannot be asked.
+	// fetchTimeout bounds all requests to the issuer for one set of keys.
+	fetchTimeout = 5 * time.Second
+	// fetchPause is the least time between the end of one attempt to fetch the keys and
+	// the next. A token with an unknown key makes keyCache fetch the keys again, and
+	// anybody can send such a token.
+	fetchPause = time.Second
+	// keysLive is how long cached keys are used before they are fetched again, and
+	// keysOutlive how long they are used while the issuer is unavailable.
 	keysLive, keysOutlive = 10 * time.Minute, time.Hour
-	// maxKeys bounds each answer of an issuer, in bytes, and maxRedirects the way to it.
+	// maxKeys bounds each response of an issuer, in bytes. maxRedirects bounds the
+	// redirects of one request.
 	maxKeys, maxRedirects = 1 << 20, 5
 )
 
-// errAway means that the issuer did not answer as it should.
-var errAway = errors.New("the issuer cannot be asked")
+// errAway means that the issuer did not respond as it should.
+var errAway = errors.New("the issuer is unavailable")
 
-// keys are the issuer's. go-oidc's own set keeps a key that the issuer has withdrawn
-// for as long as the others sign.
-type keys struct {
+// keyCache caches the issuer's keys. go-oidc's own key set keeps a key that the issuer
+// has withdrawn for as long as the other keys verify signatures.
+type keyCache struct {
 	issuer string
 	http   *http.Client
 	now    func() time.Time
 
-	mu     sync.Mutex
-	held   heldKeys
-	tried  time.Time // when the last try ended, zero: there was none
-	failed error     // of the last try
-	flight *flight   // under way, nil: none
+	mu       sync.Mutex // guards the fields below
+	cached   keySet
+	tried    time.Time // when the last attempt to fetch the keys ended; zero: no attempt yet
+	failed   error     // of the last attempt
+	inflight singleflight.Group
 }
 
-// heldKeys are what the issuer has answered.
-type heldKeys struct {
-	issuer string // as it names itself
-	set    jose.JSONWebKeySet
-	at     time.Time // zero: never
+// keySet is what the issuer answered.
+type keySet struct {
+	issuer string // the name that the issuer gives itself
+	keys   jose.JSONWebKeySet
+	at     time.Time // when it was fetched; zero: never
 }
 
-// flight is one try, for all who wait for it.
-type flight struct {
-	done chan struct{}
-	held heldKeys // these two are set before done is closed
-	err  error
-}
-
-// verify returns the payload of a token that the issuer has signed, and how the issuer
-// names itself. A signature that no known key has made is tried with the issuer's keys
-// of now. An issuer that cannot be asked is errAway.
-func (k *keys) verify(ctx context.Context, token string) (payload []byte, issuer string, err error) {
+// verify returns the payload of a token that the issuer has signed, and the name that
+// the issuer gives itself. If no cached key verifies the signature, verify fetches the
+// keys again. Its errors are gateway.TokenError and errAway.
+func (k *keyCache) verify(ctx context.Context, token string) (payload []byte, issuer string, err error) {
 	signed, err := jose.ParseSignedCompact(token, signatureAlgorithms())
 	if err != nil {
 		return nil, "", refuse(gateway.TokenMalformed, "%w", err)
@@ -73,51 +69,52 @@ func (k *keys) verify(ctx context.Context, token string) (payload []byte, issuer
 	if !accessToken(signed) {
 		return nil, "", refuse(gateway.TokenKind, "its typ is not that of an access token")
 	}
-	// Before the signature: another issuer's token cannot have a right one, and its
-	// holder is told what is wrong with it.
-	var said struct {
+	// The issuer is checked before the signature: no key verifies a token of another
+	// issuer, and this error tells the client what is wrong.
+	var claimed struct {
 		Issuer string `json:"iss"`
 	}
-	if err := json.Unmarshal(signed.UnsafePayloadWithoutVerification(), &said); err != nil {
+	if err := json.Unmarshal(signed.UnsafePayloadWithoutVerification(), &claimed); err != nil {
 		return nil, "", refuse(gateway.TokenMalformed, "its claims cannot be read: %w", err)
 	}
-	if !sameIssuer(said.Issuer, k.issuer) && !isGoogle(strings.TrimSuffix(k.issuer, "/"), said.Issuer) {
-		return nil, "", refuse(gateway.TokenIssuer, "its iss is %.200q, not %q", said.Issuer, k.issuer)
+	if !sameIssuer(claimed.Issuer, k.issuer) && !isGoogle(strings.TrimSuffix(k.issuer, "/"), claimed.Issuer) {
+		return nil, "", refuse(gateway.TokenIssuer, "its iss is %.200q, not %q", claimed.Issuer, k.issuer)
 	}
-	held, err := k.get(ctx, false)
+	cached, err := k.get(ctx, false)
 	if err != nil {
 		return nil, "", err
 	}
-	if payload, ok := verifiedBy(&held.set, signed); ok {
-		return payload, held.issuer, nil
+	if payload, ok := verifiedBy(&cached.keys, signed); ok {
+		return payload, cached.issuer, nil
 	}
 	renewed, err := k.get(ctx, true)
 	if err != nil {
 		return nil, "", err
 	}
-	if payload, ok := verifiedBy(&renewed.set, signed); ok {
+	if payload, ok := verifiedBy(&renewed.keys, signed); ok {
 		return payload, renewed.issuer, nil
 	}
-	return nil, "", refuse(gateway.TokenSignature, "it is signed by no key of the issuer's")
+	return nil, "", refuse(gateway.TokenSignature, "no key of the issuer verifies its signature")
 }
 
-// accessToken tells whether a token says that it is one, or does not say what it is: the
-// issuer signs others too, such as those of a logout (RFC 8725 section 3.11).
+// accessToken reports whether the type of a token is that of an access token, or is
+// absent. An issuer signs other tokens too, such as logout tokens (RFC 8725 section
+// 3.11).
 func accessToken(signed *jose.JSONWebSignature) bool {
 	if len(signed.Signatures) != 1 {
 		return false
 	}
-	kind, said := signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType]
+	kind, present := signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType]
 	text, _ := kind.(string)
 	switch strings.TrimPrefix(strings.ToLower(text), "application/") {
 	case "jwt", "at+jwt":
 		return true
 	}
-	return !said
+	return !present
 }
 
-// verifiedBy returns the payload of what a key of the set has signed. A key that is
-// meant for anything but signatures has signed nothing.
+// verifiedBy returns the payload of a token that a key of the set has signed. It skips
+// keys that are for another use than signatures.
 func verifiedBy(set *jose.JSONWebKeySet, signed *jose.JSONWebSignature) ([]byte, bool) {
 	kid := signed.Signatures[0].Header.KeyID
 	for i := range set.Keys {
@@ -132,131 +129,128 @@ func verifiedBy(set *jose.JSONWebKeySet, signed *jose.JSONWebSignature) ([]byte,
 	return nil, false
 }
 
-// get returns the keys: those that are held while they live and none is missing,
-// else what the issuer answers, or has answered a moment ago. Who waits for it waits
-// until ctx ends. While it cannot be asked, what is held goes on for a while.
-func (k *keys) get(ctx context.Context, missing bool) (heldKeys, error) {
+// get returns the cached keys while they are fresh. Otherwise, or if a key is missing
+// in them, it fetches the keys, unless it has done so less than fetchPause before. The
+// caller waits until ctx ends. While the issuer is unavailable, get returns the cached
+// keys for up to keysOutlive.
+func (k *keyCache) get(ctx context.Context, missing bool) (keySet, error) {
 	k.mu.Lock()
 	now := k.now()
-	age := now.Sub(k.held.at)
+	age := now.Sub(k.cached.at)
 	if !missing && age >= 0 && age < keysLive {
 		defer k.mu.Unlock()
-		return k.held, nil
+		return k.cached, nil
 	}
-	if since := now.Sub(k.tried); k.flight == nil && since >= 0 && since < askPause {
+	if since := now.Sub(k.tried); since >= 0 && since < fetchPause {
 		defer k.mu.Unlock()
-		return k.heldOr(k.failed, missing)
+		return k.cachedOr(k.failed, missing)
 	}
-	f := k.flight
-	if f == nil {
-		f = k.ask(ctx)
-	}
+	// The lock makes sure that no attempt begins between the end of the one under way
+	// and the check above.
+	result := k.inflight.DoChan("", func() (any, error) { return k.renew(ctx) })
 	if k.failed != nil && !missing && age >= 0 && age < keysOutlive {
-		// It was away a moment ago: nobody waits to learn that it still is.
+		// The last attempt failed, so no caller waits for this one.
 		defer k.mu.Unlock()
-		return k.held, nil
+		return k.cached, nil
 	}
 	k.mu.Unlock()
 
 	select {
 	case <-ctx.Done():
-		return heldKeys{}, fmt.Errorf("%w: %w", errAway, ctx.Err())
-	case <-f.done:
-	}
-	if f.err == nil {
-		return f.held, nil
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.heldOr(f.err, missing)
-}
-
-// heldOr returns what is held after a try that came to err, as long as that may be
-// used: a key that is missing in it is doubt. It is called with the lock.
-func (k *keys) heldOr(err error, missing bool) (heldKeys, error) {
-	if err == nil {
-		return k.held, nil
-	}
-	if age := k.now().Sub(k.held.at); missing || age < 0 || age >= keysOutlive {
-		return heldKeys{}, err
-	}
-	return k.held, nil
-}
-
-// ask begins to ask the issuer, whoever waits for it. It is called with the lock.
-func (k *keys) ask(ctx context.Context) *flight {
-	f := &flight{done: make(chan struct{})}
-	k.flight = f
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	go func() {
-		defer cancel()
-		held, err := k.fetch(ctx)
+		return keySet{}, fmt.Errorf("%w: %w", errAway, ctx.Err())
+	case r := <-result:
+		if renewed, ok := r.Val.(keySet); ok && r.Err == nil {
+			return renewed, nil
+		}
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.tried, k.failed, k.flight = k.now(), err, nil
-		if err == nil {
-			k.held, k.held.at = held, k.tried
-		}
-		f.held, f.err = k.held, err
-		close(f.done)
-	}()
-	return f
+		return k.cachedOr(r.Err, missing)
+	}
 }
 
-// fetch asks the issuer how it names itself and where its keys are (OpenID Connect
-// Discovery 1.0), and for them. Every error is errAway.
-func (k *keys) fetch(ctx context.Context) (heldKeys, error) {
-	held, err := k.ofIssuer(ctx)
+// cachedOr returns the cached keys after an attempt that ended with err, while they
+// may be used. A key that is missing in them may be a new one, so then it returns err.
+// The caller holds the lock.
+func (k *keyCache) cachedOr(err error, missing bool) (keySet, error) {
+	if err == nil {
+		return k.cached, nil
+	}
+	if age := k.now().Sub(k.cached.at); missing || age < 0 || age >= keysOutlive {
+		return keySet{}, err
+	}
+	return k.cached, nil
+}
+
+// renew fetches the keys and caches them. It runs for all waiting callers, so it does
+// not end when one of them gives up.
+func (k *keyCache) renew(ctx context.Context) (keySet, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	defer cancel()
+	fetched, err := k.fetch(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.tried, k.failed = k.now(), err
+	if err == nil {
+		k.cached, k.cached.at = fetched, k.tried
+	}
+	return k.cached, err
+}
+
+// fetch asks the issuer for its name and the address of its keys (OpenID Connect
+// Discovery 1.0), and then for the keys. Every error is an errAway.
+func (k *keyCache) fetch(ctx context.Context) (keySet, error) {
+	fetched, err := k.discover(ctx)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errAway, err)
 	}
-	return held, err
+	return fetched, err
 }
 
-// ofIssuer is fetch, with any error.
-func (k *keys) ofIssuer(ctx context.Context) (heldKeys, error) {
-	var none heldKeys
-	// The names are compared below: go-oidc refuses one that differs in a slash only.
+// discover is fetch without errAway.
+func (k *keyCache) discover(ctx context.Context) (keySet, error) {
+	var none keySet
+	// go-oidc refuses a name that differs only in a slash at the end, so the names are
+	// compared below.
 	ctx = oidc.InsecureIssuerURLContext(ctx, k.issuer)
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.http), k.issuer)
 	if err != nil {
 		return none, err
 	}
-	var said struct {
+	var metadata struct {
 		Issuer string `json:"issuer"`
 		Keys   string `json:"jwks_uri"`
 	}
-	if err := provider.Claims(&said); err != nil {
+	if err := provider.Claims(&metadata); err != nil {
 		return none, err
 	}
-	if !sameIssuer(said.Issuer, k.issuer) {
-		return none, fmt.Errorf("%w: operator.oidc.issuer is %q, and the provider there calls itself %.200q",
-			gateway.ErrIssuer, k.issuer, said.Issuer)
+	if !sameIssuer(metadata.Issuer, k.issuer) {
+		return none, fmt.Errorf("%w: operator.oidc.issuer is %q, but the provider calls itself %.200q",
+			gateway.ErrIssuer, k.issuer, metadata.Issuer)
 	}
-	if scheme(said.Keys) != "https" && scheme(said.Keys) != scheme(k.issuer) {
+	if scheme(metadata.Keys) != "https" && scheme(metadata.Keys) != scheme(k.issuer) {
 		return none, errClearText
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, said.Keys, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, metadata.Keys, http.NoBody)
 	if err != nil {
 		return none, err
 	}
-	answer, err := k.http.Do(request)
+	response, err := k.http.Do(request)
 	if err != nil {
 		return none, err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return none, fmt.Errorf("asked for its keys it answers %s", answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return none, fmt.Errorf("the request for its keys returned %s", response.Status)
 	}
-	set, err := readKeys(answer.Body)
-	return heldKeys{issuer: said.Issuer, set: set}, err
+	set, err := readKeys(response.Body)
+	return keySet{issuer: metadata.Issuer, keys: set}, err
 }
 
-// errClearText means that the issuer has its keys where whoever is on the way could
-// put others.
-var errClearText = errors.New("its keys are not at https")
+// errClearText means that the issuer serves its keys over plain HTTP, where an attacker
+// could replace them.
+var errClearText = errors.New("its keys are not served over https")
 
-// scheme is that of a URL, empty where it is none.
+// scheme returns the scheme of a URL. It is empty if address is not a URL.
 func scheme(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -265,26 +259,27 @@ func scheme(address string) string {
 	return u.Scheme
 }
 
-// sameScheme is an http.Client's CheckRedirect that leads nobody from https to http.
+// sameScheme is a CheckRedirect of http.Client that refuses a redirect from https to
+// http.
 func sameScheme(next *http.Request, via []*http.Request) error {
 	if via[0].URL.Scheme == "https" && next.URL.Scheme != "https" {
 		return errClearText
 	}
 	if len(via) > maxRedirects {
-		return errors.New("it redirects too often")
+		return errors.New("it redirects too many times")
 	}
 	return nil
 }
 
-// readKeys reads a set of keys. One of a kind that is not known here is left out
-// (RFC 7517 section 5); a set without any other is none.
+// readKeys reads a JSON Web Key Set. It skips keys of unknown kinds (RFC 7517 section
+// 5), and returns an error if no key is left.
 func readKeys(from io.Reader) (jose.JSONWebKeySet, error) {
 	var set jose.JSONWebKeySet
 	var listed struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.NewDecoder(from).Decode(&listed); err != nil {
-		return set, fmt.Errorf("what it answers is no set of keys: %w", err)
+		return set, fmt.Errorf("its key set cannot be read: %w", err)
 	}
 	for _, text := range listed.Keys {
 		var key jose.JSONWebKey
@@ -293,19 +288,19 @@ func readKeys(from io.Reader) (jose.JSONWebKeySet, error) {
 		}
 	}
 	if len(set.Keys) == 0 {
-		return set, errors.New("what it answers has no key that is known here")
+		return set, errors.New("its key set has no key of a supported kind")
 	}
 	return set, nil
 }
 
-// bounded is a transport whose answers end after maxKeys bytes.
+// bounded is a transport that bounds the body of each response to maxKeys bytes.
 type bounded struct{ http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := b.RoundTripper.RoundTrip(r)
+	response, err := b.RoundTripper.RoundTrip(r)
 	if err == nil {
-		answer.Body = http.MaxBytesReader(nil, answer.Body, maxKeys)
+		response.Body = http.MaxBytesReader(nil, response.Body, maxKeys)
 	}
-	return answer, err
+	return response, err
 }

@@ -26,16 +26,15 @@ func reasonOf(err error) gateway.TokenReason {
 // Each token that admits nobody is refused for the reason that its holder can act on.
 func TestReasons(t *testing.T) {
 	t.Parallel()
-	i := issuertest.Start(t)
-	key := i.AddRSA(t, "r")
+	f := newFixture(t)
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, c := newProvider(i)
+	p, c := f.provider, f.clock
 	now := c.now()
 	with := func(over map[string]any) string {
-		return issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, over))
+		return f.token(t, over)
 	}
 	parts := strings.Split(with(nil), ".")
 	for name, tt := range map[string]struct {
@@ -50,20 +49,20 @@ func TestReasons(t *testing.T) {
 		"not valid yet":      {with(map[string]any{"nbf": now.Add(time.Hour).Unix()}), gateway.TokenNotYet},
 		"another issuer":     {with(map[string]any{"iss": "https://evil.example"}), gateway.TokenIssuer},
 		"no issuer":          {with(map[string]any{"iss": nil}), gateway.TokenIssuer},
-		"the issuer, but /":  {with(map[string]any{"iss": i.URL + "/"}), gateway.TokenIssuer},
-		"a stranger's key":   {issuertest.Sign(t, jose.RS256, stranger, "r", i.Claims(now, nil)), gateway.TokenSignature},
+		"the issuer, but /":  {with(map[string]any{"iss": f.issuer.URL + "/"}), gateway.TokenIssuer},
+		"a stranger's key":   {issuertest.Sign(t, jose.RS256, stranger, "r", f.issuer.Claims(now, nil)), gateway.TokenSignature},
 		"an expired one of a stranger": {
-			issuertest.Sign(t, jose.RS256, stranger, "r", i.Claims(now, map[string]any{"exp": 1})),
+			issuertest.Sign(t, jose.RS256, stranger, "r", f.issuer.Claims(now, map[string]any{"exp": 1})),
 			gateway.TokenSignature,
 		},
-		"of a logout":      {issuertest.SignAs(t, "logout+jwt", jose.RS256, key, "r", i.Claims(now, nil)), gateway.TokenKind},
+		"of a logout":      {issuertest.SignAs(t, "logout+jwt", jose.RS256, f.key, "r", f.issuer.Claims(now, nil)), gateway.TokenKind},
 		"of nobody":        {with(map[string]any{"sub": nil}), gateway.TokenNoName},
 		"without an end":   {with(map[string]any{"exp": nil}), gateway.TokenMalformed},
 		"an end in words":  {with(map[string]any{"exp": "tomorrow"}), gateway.TokenMalformed},
 		"a start in words": {with(map[string]any{"nbf": "today"}), gateway.TokenMalformed},
 		"no token":         {"a.b.c", gateway.TokenMalformed},
 		"no signature":     {parts[0] + "." + parts[1] + ".", gateway.TokenSignature},
-		"no claims":        {issuertest.Sign(t, jose.RS256, key, "r", nil), gateway.TokenIssuer},
+		"no claims":        {issuertest.Sign(t, jose.RS256, f.key, "r", nil), gateway.TokenIssuer},
 	} {
 		_, err := p.Verify(t.Context(), tt.token)
 		if got := reasonOf(err); got != tt.want || !errors.Is(err, ErrToken) {
@@ -122,8 +121,7 @@ func TestIssuerSlash(t *testing.T) {
 // found in a text that has several.
 func TestClaims(t *testing.T) {
 	t.Parallel()
-	i := issuertest.Start(t)
-	key := i.AddRSA(t, "r")
+	f := newFixture(t)
 	app := map[string]any{"my.app": map[string]any{"roles": []string{"x"}}}
 	access := map[string]any{"resource_access": app}
 	for name, tt := range map[string]struct {
@@ -142,13 +140,13 @@ func TestClaims(t *testing.T) {
 		"another text of words":  {[]string{"groups"}, map[string]any{"groups": "openid x"}, false},
 		"scope within an object": {[]string{"a", "scope"}, map[string]any{"a": map[string]any{"scope": "openid x"}}, false},
 	} {
-		p, c := newProvider(i)
+		p, _ := newProvider(f.issuer)
 		p.o.Grants = []Grant{{Name: "g", Claim: tt.claim, Value: "x", Can: []gateway.Action{gateway.ActionRead}}}
 		over := map[string]any{"groups": nil}
 		for claim, value := range tt.claims {
 			over[claim] = value
 		}
-		actor, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), over)))
+		actor, err := p.Verify(t.Context(), f.token(t, over))
 		if err != nil || (len(actor.Can) == 1) != tt.want || (actor.Grant == "g") != tt.want || !actor.Token {
 			t.Errorf("%s: got %+v, %v; want it to be found: %v", name, actor, err, tt.want)
 		}
@@ -158,8 +156,7 @@ func TestClaims(t *testing.T) {
 // A token may have been issued to any client, unless the configuration names some.
 func TestAuthorizedParties(t *testing.T) {
 	t.Parallel()
-	i := issuertest.Start(t)
-	key := i.AddRSA(t, "r")
+	f := newFixture(t)
 	several := []string{"keyhole", "cli"}
 	for name, tt := range map[string]struct {
 		parties []string
@@ -178,9 +175,9 @@ func TestAuthorizedParties(t *testing.T) {
 		"nothing, and not accepted": {[]string{"cli"}, nil, gateway.TokenClient},
 		"nothing, for several":      {[]string{"keyhole"}, map[string]any{"aud": several}, gateway.TokenClient},
 	} {
-		p, c := newProvider(i)
+		p, _ := newProvider(f.issuer)
 		p.o.AuthorizedParties = tt.parties
-		_, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(c.now(), tt.over)))
+		_, err := p.Verify(t.Context(), f.token(t, tt.over))
 		if got := reasonOf(err); got != tt.want || tt.want == "" && err != nil {
 			t.Errorf("%s: got %q, %v; want %q", name, got, err, tt.want)
 		}
