@@ -31,7 +31,7 @@ func (a *API) click(c echo.Context) error {
 		return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte(robots))
 	}
 	client := a.recipient(r)
-	attempt := gateway.Attempt{Method: r.Method, Client: client, Address: a.o.KeepAddress(client)}
+	attempt := gateway.Attempt{Method: r.Method, Client: client, Address: a.o.FormatAddress(client)}
 	var answer gateway.Answer
 	cause := a.judge(c, path, &attempt, &answer)
 	if err := a.send(c, path, &answer); err != nil && !c.Response().Committed {

@@ -88,7 +88,7 @@ func (a *API) recipient(r *http.Request) netip.Addr {
 		if peer := peerOf(r); near(peer) && !within(a.o.TrustedProxies, peer) {
 			a.forgotten.Do(func() {
 				a.o.Logger.Warn("X-Forwarded-For from a local or private address that is not in public.trusted_proxies; if it is your proxy, list it there, or all recipients count as one",
-					"peer", a.o.KeepAddress(peer))
+					"peer", a.o.FormatAddress(peer))
 			})
 		}
 	}
@@ -98,5 +98,5 @@ func (a *API) recipient(r *http.Request) netip.Addr {
 // operatorAddress returns where an operator's request came from, as far as it may
 // be kept.
 func (a *API) operatorAddress(c echo.Context) string {
-	return a.o.KeepAddress(peerOf(c.Request()))
+	return a.o.FormatAddress(peerOf(c.Request()))
 }

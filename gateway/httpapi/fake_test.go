@@ -285,7 +285,7 @@ func newBench(tb testing.TB, change func(*Options)) *bench {
 			key("reader", readKey, "*", gateway.ActionRead),
 			key("exporter", exportsKey, "exports/*", gateway.ActionIssue, gateway.ActionRead, gateway.ActionRevoke),
 		},
-		KeepAddress: func(a netip.Addr) string {
+		FormatAddress: func(a netip.Addr) string {
 			if !a.IsValid() {
 				return ""
 			}

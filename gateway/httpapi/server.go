@@ -53,9 +53,9 @@ type Options struct {
 	// RequestTimeout bounds an operator's request, whatever it waits for; 0: nothing
 	// does. It must leave time to send the answer within the server's write timeout.
 	RequestTimeout time.Duration
-	// KeepAddress writes a client's address as far as it may be kept, in events
-	// and in the log.
-	KeepAddress func(netip.Addr) string
+	// FormatAddress returns the part of a client's address that may be recorded in events
+	// and in the log; "" for none of it.
+	FormatAddress func(netip.Addr) string
 	// Ready tells whether the service can serve clicks, asked now.
 	Ready       func(context.Context) api.Readiness
 	Metrics     *gateway.Metrics

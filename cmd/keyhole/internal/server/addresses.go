@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"keyhole/config"
-	"keyhole/gateway/audit"
+	"keyhole/gateway/addresses"
 )
 
 // hashKeyInterval is how often the daily key is fetched by which addresses are hashed.
@@ -15,13 +15,13 @@ const hashKeyInterval = 5 * time.Second
 // recordAddresses returns the policy by which client addresses are recorded. Until
 // background ends, it keeps the policy's hash key up to date.
 func recordAddresses(
-	ctx, background context.Context, cfg config.Audit, keys audit.DailyKeys, log *slog.Logger,
-) (*audit.Keeper, error) {
-	privacy, err := audit.ParsePrivacy(cfg.ClientAddress)
+	ctx, background context.Context, cfg config.Audit, keys addresses.DailyKeys, log *slog.Logger,
+) (*addresses.Policy, error) {
+	mode, err := addresses.ParseMode(cfg.ClientAddress)
 	if err != nil {
 		return nil, err
 	}
-	policy := audit.NewKeeper(privacy, keys, time.Now)
+	policy := addresses.NewPolicy(mode, keys, time.Now)
 	if err := policy.Refresh(ctx); err != nil {
 		log.Warn("client addresses are not recorded: no hash key yet", "error", err)
 	}

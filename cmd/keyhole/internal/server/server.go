@@ -156,7 +156,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 
 	s.store, s.storages = store, storages
 	s.health = &health{store: store, storages: storages, log: log}
-	addresses, err := recordAddresses(ctx, background, cfg.Audit, store, log)
+	clientAddresses, err := recordAddresses(ctx, background, cfg.Audit, store, log)
 	if err != nil {
 		return err
 	}
@@ -179,8 +179,8 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		Service:   s.domain,
 		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Keys: keys, Tokens: tokens,
 		RequestsPerMinute: cfg.Operator.RequestsPerMinute, RequestTimeout: operatorTimeout,
-		KeepAddress: addresses.Address,
-		Ready:       s.health.readiness, Metrics: metrics,
+		FormatAddress: clientAddresses.Format,
+		Ready:         s.health.readiness, Metrics: metrics,
 		MetricsPage:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),
 		MetricsApart: cfg.Metrics.Listen != "", Logger: log,
 	})
