@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"keyhole/gateway"
+	"keyhole/gateway/admission"
 	"keyhole/gateway/api"
 )
 
@@ -85,6 +86,10 @@ func (a *API) writeProblem(err error, c echo.Context) {
 		body.Errors = append(body.Errors, api.FieldError{Field: f.Field, Code: f.Code, Message: f.Message})
 	}
 	switch status {
+	case http.StatusUnauthorized:
+		if refused, ok := errors.AsType[*admission.UnauthorizedError](err); ok {
+			c.Response().Header().Set("WWW-Authenticate", refused.Challenge)
+		}
 	case http.StatusMethodNotAllowed:
 		// The router lists OPTIONS first, which no path here answers.
 		if allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string); ok {

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"keyhole/gateway"
+	"keyhole/gateway/admission"
 	"keyhole/gateway/api"
 	"keyhole/signer" //nolint:depguard // gateway.Presigner is written in its types, and a fake implements it
 )
@@ -246,11 +247,14 @@ func (b *logBuffer) String() string {
 // bench is an API over fakes.
 type bench struct {
 	api       *API
-	redis     *fakeRedis
-	storage   *fakeStorage
-	log       *logBuffer
-	registry  *prometheus.Registry
-	readiness api.Readiness
+	operators *admission.Authenticator
+	// operatorOptions are those of operators, for tests that need another one.
+	operatorOptions admission.Options
+	redis           *fakeRedis
+	storage         *fakeStorage
+	log             *logBuffer
+	registry        *prometheus.Registry
+	readiness       api.Readiness
 }
 
 // newBench makes a bench, after change has changed its options.
@@ -263,9 +267,18 @@ func newBench(tb testing.TB, change func(*Options)) *bench {
 	}
 	metrics := gateway.NewMetrics(b.registry, gateway.MetricsOptions{Storages: []string{"main"}})
 	log := slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	key := func(name, secret string, objects string, can ...gateway.Action) OperatorKey {
-		return OperatorKey{Name: name, SHA256: sha256.Sum256([]byte(secret)), Can: can, Objects: []gateway.Pattern{gateway.Pattern(objects)}}
+	key := func(name, secret string, objects string, can ...gateway.Action) admission.Key {
+		return admission.Key{Name: name, SHA256: sha256.Sum256([]byte(secret)), Can: can, Objects: []gateway.Pattern{gateway.Pattern(objects)}}
 	}
+	b.operatorOptions = admission.Options{
+		Keys: []admission.Key{
+			key("ops", opsKey, "*", gateway.ActionIssue, gateway.ActionRead, gateway.ActionRevoke, gateway.ActionBrowse),
+			key("reader", readKey, "*", gateway.ActionRead),
+			key("exporter", exportsKey, "exports/*", gateway.ActionIssue, gateway.ActionRead, gateway.ActionRevoke),
+		},
+		Logger: log, Now: time.Now,
+	}
+	b.operators = admission.New(b.operatorOptions)
 	o := Options{
 		Service: gateway.New(gateway.Options{
 			Links: b.redis, Retries: b.redis, Clicks: b.redis, Cursors: b.redis, Lifetime: 30 * time.Second, MediaLifetime: time.Minute,
@@ -280,11 +293,7 @@ func newBench(tb testing.TB, change func(*Options)) *bench {
 			Metrics: metrics, Logger: log, Now: time.Now,
 		}),
 		PublicURL: "https://dl.example.com",
-		Keys: []OperatorKey{
-			key("ops", opsKey, "*", gateway.ActionIssue, gateway.ActionRead, gateway.ActionRevoke, gateway.ActionBrowse),
-			key("reader", readKey, "*", gateway.ActionRead),
-			key("exporter", exportsKey, "exports/*", gateway.ActionIssue, gateway.ActionRead, gateway.ActionRevoke),
-		},
+		Operators: b.operators,
 		FormatAddress: func(a netip.Addr) string {
 			if !a.IsValid() {
 				return ""

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"keyhole/gateway"
+	"keyhole/gateway/admission"
 	"keyhole/gateway/api"
 )
 
@@ -67,7 +68,7 @@ func retryOf(r *http.Request, body *api.IssueRequest) (*gateway.Retry, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, _ := bearer(r.Header["Authorization"])
+	key, _ := admission.Bearer(r.Header["Authorization"])
 	return gateway.NewRetry(key, values[0], request)
 }
 

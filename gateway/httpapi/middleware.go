@@ -2,9 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -15,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"keyhole/gateway"
+	"keyhole/gateway/admission"
 )
 
 // The keys under which a request's context carries what later steps need.
@@ -187,143 +187,35 @@ func (a *API) recovered(err *error) {
 	}
 }
 
-// authenticate finds who presents the Authorization header: by an operator key, or
-// by a token of the identity provider where one is configured.
+// authenticate admits the operator who sent the request, and tells the operator's quota.
 func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		presented, ok := bearer(c.Request().Header["Authorization"])
-		if !ok {
-			return unauthorized(c, "an operator key is needed: Authorization: Bearer KEY")
+		r := c.Request()
+		actor, quota, err := a.o.Operators.Admit(r.Context(), admission.Request{
+			Authorization: r.Header["Authorization"], Peer: peerOf(r), Address: a.operatorAddress(c),
+		})
+		if actor != nil { // also with an error: the operator is known and has sent too many requests
+			c.Set(contextActor, actor)
+			setQuota(c.Response().Header(), quota)
 		}
-		actor := a.holderOf(presented)
-		if actor == nil {
-			var err error
-			if actor, err = a.holderOfToken(c, presented); err != nil {
-				return err
-			}
-		}
-		actor.Address = a.operatorAddress(c)
-		c.Set(contextActor, actor)
-		if err := a.rates.admit(c.Response().Header(), actor.Name); err != nil {
+		if err != nil {
 			return err
 		}
 		return next(c)
 	}
 }
 
-// holderOf returns who has an operator key, nil for one that nobody has. Every key is
-// compared, in constant time, so that the time says nothing about which.
-func (a *API) holderOf(key string) *gateway.Actor {
-	sum := sha256.Sum256([]byte(key))
-	var found *OperatorKey
-	keys := *a.keys.Load()
-	for i := range keys {
-		if subtle.ConstantTimeCompare(sum[:], keys[i].SHA256[:]) == 1 {
-			found = &keys[i]
-		}
+// setQuota tells an operator what the quota leaves,
+// draft-ietf-httpapi-ratelimit-headers-10.
+func setQuota(header http.Header, q admission.Quota) {
+	if q.Limit == 0 {
+		return
 	}
-	if found == nil {
-		return nil
-	}
-	return &gateway.Actor{Name: found.Name, Can: found.Can, Objects: found.Objects, MaxExpiry: found.MaxExpiry}
+	header.Set("RateLimit-Policy", fmt.Sprintf(`"operator";q=%d;w=%s`, q.Limit, secondsOf(q.Window)))
+	header.Set("RateLimit", fmt.Sprintf(`"operator";r=%d;t=%s`, q.Remaining, secondsOf(q.Reset)))
 }
 
-// holderOfToken returns who holds a token of the identity provider. Only what has
-// the three parts of one is looked at. The holder is told why a token is refused; what
-// it says of itself is for the log only.
-func (a *API) holderOfToken(c echo.Context, token string) (*gateway.Actor, error) {
-	if strings.Count(token, ".") != 2 {
-		return nil, a.guessed(c, "this service does not know that operator key")
-	}
-	tokens := a.tokens.Load()
-	if tokens == nil {
-		return nil, a.guessed(c, "this service takes no tokens of an identity provider; use an operator key")
-	}
-	actor, err := (*tokens).Verify(c.Request().Context(), token)
-	var refused *gateway.TokenError
-	switch {
-	case err == nil:
-		return actor, nil
-	case errors.Is(err, gateway.ErrIssuer):
-		const why = "the identity provider is not the one of operator.oidc.issuer: " +
-			"the configuration must be corrected; use an operator key until then"
-		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Message: why, Err: err}
-	case errors.Is(err, gateway.ErrUnavailable):
-		const why = "the identity provider cannot be asked now; try again, or use an operator key"
-		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Message: why, Err: err}
-	case errors.As(err, &refused):
-		a.o.Logger.Info("token refused", "reason", string(refused.Reason), "error", refused.Err)
-		if refused.Reason.Signed() { // nobody guesses what the provider has signed
-			return nil, invalidToken(c, refusalOf(refused.Reason))
-		}
-		return nil, a.guessed(c, refusalOf(refused.Reason))
-	}
-	a.o.Logger.Info("token refused", "error", err)
-	return nil, a.guessed(c, refusalOf(gateway.TokenMalformed))
-}
-
-// refusalOf tells the holder of a token why it is refused. The sentences stand in a
-// header too: ASCII without quotes and backslashes, RFC 6750 section 3.
-func refusalOf(reason gateway.TokenReason) string {
-	switch reason {
-	case gateway.TokenExpired:
-		return "the token has expired"
-	case gateway.TokenNotYet:
-		return "the token is not valid yet"
-	case gateway.TokenAudience:
-		return "the token is for another audience than this service"
-	case gateway.TokenClient:
-		return "the token was issued to a client that this service does not accept"
-	case gateway.TokenIssuer:
-		return "the token is of another issuer than the identity provider of this service"
-	case gateway.TokenSignature:
-		return "the token is not signed by a key of the identity provider of this service"
-	case gateway.TokenKind:
-		return "the token is neither an access token nor an ID token"
-	case gateway.TokenNoName:
-		return "the token does not say whose it is"
-	default:
-		return "this is no token that the service understands"
-	}
-}
-
-// guessed refuses what may be a guess, and after too many of them from one address
-// says no more than that. A right key passes from there all the same.
-func (a *API) guessed(c echo.Context, why string) error {
-	if wait := a.keyGuesses.Failed(peerOf(c.Request())); wait > 0 {
-		return &gateway.Error{Code: gateway.CodeRateLimited, Message: "too many wrong keys came from this address; wait and try again", Wait: wait}
-	}
-	return invalidToken(c, why)
-}
-
-// bearer reads the one Authorization header, RFC 6750 section 2.1. One or more spaces
-// separate the key from the scheme, RFC 9110 section 11.4.
-func bearer(headers []string) (string, bool) {
-	if len(headers) != 1 {
-		return "", false
-	}
-	scheme, key, ok := strings.Cut(headers[0], " ")
-	key = strings.TrimLeft(key, " ")
-	return key, ok && strings.EqualFold(scheme, "Bearer") && key != ""
-}
-
-// challenge says how to be admitted, RFC 9110 section 11.6.1.
-const challenge = `Bearer realm="keyhole"`
-
-// unauthorized refuses a request that came without a credential.
-func unauthorized(c echo.Context, why string) error {
-	c.Response().Header().Set("WWW-Authenticate", challenge)
-	return &gateway.Error{Code: gateway.CodeUnauthorized, Message: why}
-}
-
-// invalidToken refuses a key or a token, which are both bearer tokens, RFC 6750 section
-// 3.1. The text must be one that fits into the header.
-func invalidToken(c echo.Context, why string) error {
-	c.Response().Header().Set("WWW-Authenticate", challenge+`, error="invalid_token", error_description="`+why+`"`)
-	return &gateway.Error{Code: gateway.CodeUnauthorized, Message: why}
-}
-
-// actorOf returns the key that authenticate found.
+// actorOf returns the operator whom authenticate admitted.
 func actorOf(c echo.Context) *gateway.Actor {
 	return c.Get(contextActor).(*gateway.Actor)
 }

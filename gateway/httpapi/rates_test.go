@@ -5,45 +5,32 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"keyhole/gateway/admission"
 )
 
-// Each operator has so many requests in a window, says the header of every answer,
-// and one too many is refused until the next opens.
-func TestRates(t *testing.T) {
+// The headers name the quota and what is left of it, in whole seconds rounded up.
+func TestQuotaHeaders(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	r := &rates{limit: 3, now: func() time.Time { return now }}
-	asked := func(name, want string, refused bool) {
-		t.Helper()
-		header := http.Header{}
-		err := r.admit(header, name)
-		if got := header.Get("RateLimit"); got != `"operator";`+want || (err != nil) != refused {
-			t.Errorf("%s: %s, %v; want %s, refused: %v", name, got, err, want, refused)
-		}
-		if got := header.Get("RateLimit-Policy"); got != `"operator";q=3;w=60` {
-			t.Errorf("the policy is %s", got)
-		}
+	header := http.Header{}
+	setQuota(header, admission.Quota{Limit: 3, Remaining: 1, Reset: 40*time.Second - time.Millisecond, Window: time.Minute})
+	if got := header.Get("RateLimit"); got != `"operator";r=1;t=40` {
+		t.Errorf("the quota is %s", got)
 	}
-	asked("a", "r=2;t=60", false)
-	now = now.Add(20*time.Second + time.Millisecond)
-	asked("a", "r=1;t=40", false)
-	asked("b", "r=2;t=40", false)
-	asked("a", "r=0;t=40", false)
-	asked("a", "r=0;t=40", true)
-	asked("a", "r=0;t=40", true)
-	asked("b", "r=1;t=40", false)
-	now = now.Add(40 * time.Second)
-	asked("a", "r=2;t=60", false)
-	now = now.Add(-time.Hour) // the clock was set back
-	asked("a", "r=2;t=60", false)
-	if len(r.counts) != 1 {
-		t.Errorf("%d operators are kept", len(r.counts))
+	if got := header.Get("RateLimit-Policy"); got != `"operator";q=3;w=60` {
+		t.Errorf("the policy is %s", got)
+	}
+	header = http.Header{}
+	if setQuota(header, admission.Quota{}); len(header) != 0 {
+		t.Errorf("without a limit: %v", header)
 	}
 }
 
 func TestTooManyRequests(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(o *Options) { o.RequestsPerMinute = 2 })
+	b := newBench(t, nil)
+	b.operatorOptions.RequestsPerMinute = 2
+	b.api.o.Operators = admission.New(b.operatorOptions)
 	for i, want := range []int{200, 200, 429, 429} {
 		a := b.operator(opsKey, "GET", "/api/v1/buckets", "")
 		if a.status != want || a.header.Get("RateLimit") == "" {

@@ -8,14 +8,14 @@ import (
 
 	"keyhole/config"
 	"keyhole/gateway"
-	"keyhole/gateway/httpapi"
+	"keyhole/gateway/admission"
 )
 
 // operatorKeys returns who may use the API.
-func operatorKeys(cfg *config.Config) ([]httpapi.OperatorKey, error) {
-	keys := make([]httpapi.OperatorKey, 0, len(cfg.Operator.Keys))
+func operatorKeys(cfg *config.Config) ([]admission.Key, error) {
+	keys := make([]admission.Key, 0, len(cfg.Operator.Keys))
 	for _, k := range cfg.Operator.Keys {
-		key := httpapi.OperatorKey{
+		key := admission.Key{
 			Name: k.Name, Can: convert[gateway.Action](k.Can), Objects: convert[gateway.Pattern](k.Objects), MaxExpiry: k.MaxExpiry,
 		}
 		sum, err := hex.DecodeString(k.SHA256)

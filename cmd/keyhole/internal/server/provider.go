@@ -9,14 +9,14 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/config"
 	"keyhole/gateway"
-	"keyhole/gateway/httpapi"
+	"keyhole/gateway/admission"
 	"keyhole/gateway/identity"
 )
 
 // operatorTokens returns whose tokens admit operators, nil for nobody's.
-func operatorTokens(cfg *config.Config) (httpapi.Tokens, error) {
+func operatorTokens(cfg *config.Config) (admission.TokenVerifier, error) {
 	if cfg.Operator.OIDC.Issuer == "" {
-		return nil, nil //nolint:nilnil // As httpapi.Options has it.
+		return nil, nil //nolint:nilnil // As admission.Options has it.
 	}
 	provider, err := IdentityProvider(&cfg.Operator.OIDC)
 	if err != nil {

@@ -19,7 +19,7 @@ func (s *Server) Reload(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.api.SetKeys(keys)
+	s.operators.SetKeys(keys)
 	s.current.Operator.Keys = cfg.Operator.Keys
 	failed := errors.Join(s.reloadTokens(cfg), s.reloadCertificates(cfg), s.reloadCredentials(ctx, cfg))
 	// The policy comes last, because it needs Redis.
@@ -33,7 +33,7 @@ func (s *Server) reloadTokens(cfg *config.Config) error {
 		return nil
 	}
 	tokens, err := operatorTokens(cfg)
-	s.api.SetTokens(tokens) // nil after an error
+	s.operators.SetTokens(tokens) // nil after an error
 	s.current.Operator.OIDC = cfg.Operator.OIDC
 	if err != nil {
 		s.current.Operator.OIDC = config.OIDC{}

@@ -17,6 +17,7 @@ import (
 	"keyhole/cmd/keyhole/internal/listen"
 	"keyhole/config"
 	"keyhole/gateway"
+	"keyhole/gateway/admission"
 	"keyhole/gateway/httpapi"
 	"keyhole/gateway/redisstore"
 )
@@ -40,15 +41,16 @@ const (
 // Server is one gateway: Redis, the storages, and the handlers on their listeners.
 // Several servers can run in one process.
 type Server struct {
-	log      *Log
-	build    command.Build
-	api      *httpapi.API
-	domain   *gateway.Service
-	store    *redisstore.Store
-	storages []*Storage
-	cleanups *cleanups
-	health   *health
-	failed   chan error // a listener that ended by itself
+	log       *Log
+	build     command.Build
+	api       *httpapi.API
+	operators *admission.Authenticator
+	domain    *gateway.Service
+	store     *redisstore.Store
+	storages  []*Storage
+	cleanups  *cleanups
+	health    *health
+	failed    chan error // a listener that ended by itself
 
 	public, operator *listen.Listener
 	metrics          *listen.Listener // nil: on the operator's
@@ -175,10 +177,13 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		Insecure: cfg.Public.ClearText(), Metrics: metrics, Logger: log, Now: time.Now,
 	})
 	s.cleanups.add("events of clicks", func(context.Context) error { s.domain.Wait(); return nil })
+	s.operators = admission.New(admission.Options{
+		Keys: keys, Tokens: tokens, RequestsPerMinute: cfg.Operator.RequestsPerMinute, Logger: log, Now: time.Now,
+	})
 	s.api, err = httpapi.New(httpapi.Options{
 		Service:   s.domain,
-		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Keys: keys, Tokens: tokens,
-		RequestsPerMinute: cfg.Operator.RequestsPerMinute, RequestTimeout: operatorTimeout,
+		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(),
+		Operators: s.operators, RequestTimeout: operatorTimeout,
 		FormatAddress: clientAddresses.Format,
 		Ready:         s.health.readiness, Metrics: metrics,
 		MetricsPage:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),

@@ -1,0 +1,172 @@
+package admission
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"keyhole/gateway"
+)
+
+// Key admits everyone who presents the operator key with this hash.
+type Key struct {
+	Name      string // the operator's name in events and logs
+	SHA256    [sha256.Size]byte
+	Can       []gateway.Action
+	Objects   []gateway.Pattern
+	MaxExpiry time.Duration // the longest life of its links; 0: only the policy limits it
+}
+
+// TokenVerifier verifies the tokens of an identity provider.
+type TokenVerifier interface {
+	// Verify returns the holder of a token with the holder's rights. If the provider
+	// is unreachable, the error is gateway.ErrUnavailable; if the provider names
+	// another issuer than the configuration, it is gateway.ErrIssuer as well. Every
+	// other error refuses the token, and a gateway.TokenError gives the reason.
+	Verify(ctx context.Context, token string) (*gateway.Actor, error)
+}
+
+// Options configures an Authenticator. Logger and Now are required.
+type Options struct {
+	// Keys are the operator keys until SetKeys replaces them.
+	Keys []Key
+	// Tokens verifies tokens until SetTokens replaces it; nil refuses all tokens.
+	Tokens TokenVerifier
+	// RequestsPerMinute limits the requests of each operator; 0 means no limit.
+	RequestsPerMinute int
+	// Logger receives the reasons of refused tokens, never a token or a key.
+	Logger *slog.Logger
+	// Now is this machine's clock, for the limits only.
+	Now func() time.Time
+}
+
+// Authenticator admits operators. It is safe for concurrent use.
+type Authenticator struct {
+	keys     atomic.Pointer[[]Key]
+	tokens   atomic.Pointer[TokenVerifier] // nil: tokens are refused
+	failures *gateway.Guesses              // wrong keys and tokens, by address
+	rates    *rateLimiter
+	log      *slog.Logger
+}
+
+// New returns an Authenticator.
+func New(o Options) *Authenticator {
+	a := &Authenticator{
+		failures: gateway.NewGuesses(gateway.MaxKeyFailures, o.Now),
+		rates:    &rateLimiter{limit: o.RequestsPerMinute, now: o.Now},
+		log:      o.Logger,
+	}
+	a.SetKeys(o.Keys)
+	a.SetTokens(o.Tokens)
+	return a
+}
+
+// SetKeys replaces all operator keys from the next request on. A right that a key loses is
+// lost for the links that were issued with the key, too.
+func (a *Authenticator) SetKeys(keys []Key) { a.keys.Store(&keys) }
+
+// SetTokens replaces the verifier of tokens from the next request on; nil refuses all
+// tokens.
+func (a *Authenticator) SetTokens(tokens TokenVerifier) {
+	if tokens == nil {
+		a.tokens.Store(nil)
+		return
+	}
+	a.tokens.Store(&tokens)
+}
+
+// Request holds the parts of an operator's request that Admit reads.
+type Request struct {
+	Authorization []string   // the values of the header
+	Peer          netip.Addr // the other end of the connection, by which failures are limited
+	Address       string     // the part of the client's address that may be recorded
+}
+
+// Admit returns the operator who sent a request, and counts the request. The error is an
+// UnauthorizedError, or a gateway.Error with CodeUnavailable or CodeRateLimited. If the
+// operator has sent too many requests, Admit returns the operator and the quota together
+// with the error.
+func (a *Authenticator) Admit(ctx context.Context, r Request) (*gateway.Actor, Quota, error) {
+	credential, ok := Bearer(r.Authorization)
+	if !ok {
+		return nil, Quota{}, missingCredential("this request needs an operator key: Authorization: Bearer KEY")
+	}
+	actor := a.keyHolder(credential)
+	if actor == nil {
+		var err error
+		if actor, err = a.tokenHolder(ctx, r.Peer, credential); err != nil {
+			return nil, Quota{}, err
+		}
+	}
+	actor.Address = r.Address
+	quota, err := a.rates.take(actor.Name)
+	return actor, quota, err
+}
+
+// keyHolder returns the operator of a key, nil if the key is unknown. It compares every
+// key in constant time, so that its duration does not tell which key matched.
+func (a *Authenticator) keyHolder(key string) *gateway.Actor {
+	sum := sha256.Sum256([]byte(key))
+	var found *Key
+	keys := *a.keys.Load()
+	for i := range keys {
+		if subtle.ConstantTimeCompare(sum[:], keys[i].SHA256[:]) == 1 {
+			found = &keys[i]
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return &gateway.Actor{Name: found.Name, Can: found.Can, Objects: found.Objects, MaxExpiry: found.MaxExpiry}
+}
+
+// tokenHolder returns the operator of a token. It passes only text with the three parts of
+// a JWT to the verifier. The caller learns a fixed reason; the log also gets the cause.
+func (a *Authenticator) tokenHolder(ctx context.Context, peer netip.Addr, token string) (*gateway.Actor, error) {
+	if strings.Count(token, ".") != 2 {
+		return nil, a.failed(peer, "unknown operator key")
+	}
+	tokens := a.tokens.Load()
+	if tokens == nil {
+		return nil, a.failed(peer, "this service accepts no tokens: no identity provider is configured; use an operator key")
+	}
+	actor, err := (*tokens).Verify(ctx, token)
+	var refused *gateway.TokenError
+	switch {
+	case err == nil:
+		return actor, nil
+	case errors.Is(err, gateway.ErrIssuer):
+		const detail = "the identity provider names another issuer than operator.oidc.issuer; " +
+			"correct the configuration, and use an operator key until then"
+		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Message: detail, Err: err}
+	case errors.Is(err, gateway.ErrUnavailable):
+		const detail = "the identity provider is unreachable; try again, or use an operator key"
+		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Message: detail, Err: err}
+	case errors.As(err, &refused):
+		a.log.Info("token refused", "reason", string(refused.Reason), "error", refused.Err)
+		if refused.Reason.Signed() { // The provider signed it, so nobody guessed it.
+			return nil, wrongCredential(tokenDetail(refused.Reason))
+		}
+		return nil, a.failed(peer, tokenDetail(refused.Reason))
+	}
+	a.log.Info("token refused", "error", err)
+	return nil, a.failed(peer, tokenDetail(gateway.TokenMalformed))
+}
+
+// failed counts a credential that may be a guess, and returns its refusal. After too many
+// failures from one address, the refusal no longer tells whether the credential was wrong.
+// A right credential from that address is still admitted.
+func (a *Authenticator) failed(peer netip.Addr, detail string) error {
+	if wait := a.failures.Failed(peer); wait > 0 {
+		return &gateway.Error{
+			Code: gateway.CodeRateLimited, Message: "too many wrong keys from this address; wait and try again", Wait: wait,
+		}
+	}
+	return wrongCredential(detail)
+}
