@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"keyhole/gateway"
+	"keyhole/gateway/pages"
 )
 
 // publicMethods is the Allow of a 405 on the public listener.
@@ -40,7 +41,7 @@ func (a *API) click(c echo.Context) error {
 		answer = gateway.Answer{Outcome: gateway.OutcomeUnavailable}
 		clear(c.Response().Header())
 		setHeaders(c, a.public)
-		_ = a.pages.refuse(c, &answer) // It fails only if the client has gone.
+		_ = a.refuse(c, &answer) // It fails only if the client has gone.
 	}
 	elapsed := time.Since(begun)
 	a.o.Metrics.Clicked(answer.Outcome, r.Method, elapsed)
@@ -57,13 +58,13 @@ func (a *API) send(c echo.Context, path string, answer *gateway.Answer) (err err
 		a.redirect(c, answer.Location)
 		return nil
 	case gateway.OutcomePage:
-		return a.pages.confirm(c, http.StatusOK, answer.Page)
+		return a.showConfirmation(c, http.StatusOK, pages.Confirmation{Page: answer.Page})
 	case gateway.OutcomeWrongPassphrase:
 		if answer.Page != nil && accepted(c.Request().Header["Accept"]) == formHTML {
-			return a.pages.confirm(c, http.StatusForbidden, answer.Page)
+			return a.showConfirmation(c, http.StatusForbidden, pages.Confirmation{Page: answer.Page, WrongPassphrase: true})
 		}
 	}
-	return a.pages.refuse(c, answer)
+	return a.refuse(c, answer)
 }
 
 // judge goes through the checks in the order that the documentation promises.
@@ -97,7 +98,7 @@ func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt, answe
 	attempt.Page, attempt.Grant = wantsPage(r), grantOf(r)
 	// A recipient who hangs up does not undo a click that Redis is counting.
 	judged, err := a.o.Service.Click(context.WithoutCancel(r.Context()), *attempt)
-	if _, known := a.pages.refused[judged.Outcome]; !known && !delivers(judged.Outcome) {
+	if _, known := a.refusals[pages.Refusal{Outcome: judged.Outcome}]; !known && !delivers(judged.Outcome) {
 		return fmt.Errorf("there is no answer for the outcome %q", judged.Outcome)
 	}
 	*answer = judged

@@ -1,21 +1,18 @@
 package httpapi
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"math"
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"keyhole/gateway"
+	"keyhole/gateway/pages"
 )
 
 // grantCookie is the name of the cookie that lets a recipient go on without
@@ -83,84 +80,16 @@ func (a *API) setGrant(c echo.Context, path string, answer *gateway.Answer) {
 	})
 }
 
-// confirmView is what templates/confirm.html shows.
-type confirmView struct {
-	Language   string
-	PageTitle  string
-	Style      template.CSS
-	Filename   string
-	Size       string
-	Type       string
-	Expires    string
-	Machine    string // Expires for programs
-	Note       string
-	Nonce      string
-	Left       string // how often the link can still be used; empty: no matter
-	Resume     string // how long a download can be resumed
-	Passphrase bool
-	Hidden     bool // nothing is shown about the file before the passphrase
-	Wrong      bool // the passphrase was
-}
-
-// confirm answers with a confirmation page. Its Content-Security-Policy lets the
-// form go to this link and be redirected to the link's own bucket: Chrome checks
-// where a form's answer leads to.
-func (p *pages) confirm(c echo.Context, status int, page *gateway.Page) error {
-	link := &page.Link
-	view := confirmView{
-		Language: language, PageTitle: pageTitle,
-		Style:    template.CSS(pageStyle), //nolint:gosec // our own embedded file
-		Filename: link.SaveAs(), Size: readableSize(link.Object.Size), Type: link.Object.ContentType,
-		Expires: link.ExpiresAt.UTC().Format("2 January 2006, 15:04 MST"), Machine: link.ExpiresAt.UTC().Format(time.RFC3339),
-		Note: link.Note, Nonce: page.Nonce, Left: usesLeft(link), Resume: readableWindow(page.ResumeWindow),
-		Passphrase: link.Passphrase, Hidden: link.Reveal == gateway.RevealAfter, Wrong: status == http.StatusForbidden,
-	}
-	var html bytes.Buffer
-	if err := p.confirmation.Execute(&html, view); err != nil {
-		return fmt.Errorf("render the confirmation page: %w", err)
+// showConfirmation answers with a confirmation page. Its Content-Security-Policy lets the
+// form go to this link and be redirected to the link's own bucket: Chrome checks where the
+// answer to a form leads.
+func (a *API) showConfirmation(c echo.Context, status int, view pages.Confirmation) error {
+	html, err := a.pages.Confirmation(view)
+	if err != nil {
+		return err
 	}
 	h := c.Response().Header()
 	h.Set("Vary", "Accept")
-	h.Set("Content-Security-Policy", policyOf(page.Origin))
-	return writeBody(c, status, "text/html; charset=utf-8", html.Bytes())
-}
-
-// usesLeft says how often a link can still be used, where that is limited.
-func usesLeft(link *gateway.Link) string {
-	switch left := link.MaxClicks - link.Clicks; {
-	case link.MaxClicks == 0:
-		return ""
-	case left <= 1:
-		return "once"
-	default:
-		return strconv.FormatInt(left, 10) + " times"
-	}
-}
-
-// readableWindow writes how long a download can be resumed.
-func readableWindow(d time.Duration) string {
-	switch minutes := int(d.Round(time.Minute) / time.Minute); {
-	case d < time.Minute:
-		return strconv.Itoa(int(d/time.Second)) + " seconds"
-	case minutes == 1:
-		return "a minute"
-	default:
-		return strconv.Itoa(minutes) + " minutes"
-	}
-}
-
-// readableSize writes a size in the decimal units that browsers show, and nothing
-// for one that is not known.
-func readableSize(n int64) string {
-	if n == gateway.UnknownSize {
-		return ""
-	}
-	if n < 1000 {
-		return strconv.FormatInt(n, 10) + " bytes"
-	}
-	size, unit := float64(n)/1000, 0
-	for ; size >= 999.95 && unit < 4; unit++ {
-		size /= 1000
-	}
-	return strconv.FormatFloat(size, 'f', 1, 64) + " " + []string{"kB", "MB", "GB", "TB", "PB"}[unit]
+	h.Set("Content-Security-Policy", a.pages.Policy(view.Page.Origin))
+	return writeBody(c, status, "text/html; charset=utf-8", html)
 }

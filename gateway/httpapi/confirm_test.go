@@ -1,8 +1,8 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/html"
-
 	"keyhole/gateway"
+	"keyhole/gateway/pages"
+	"keyhole/gateway/pages/pagetest"
 )
 
 // confirming makes a bench whose link needs confirmation.
@@ -44,32 +44,29 @@ func TestConfirmationPage(t *testing.T) {
 		if !strings.Contains(policy, "; form-action 'self' https://s3.example.com;") {
 			t.Errorf("the form may not lead to the bucket: %s", policy)
 		}
-		page, err := html.Parse(strings.NewReader(a.body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if title := text(one(t, page, "title")); title != pageTitle {
+		page := pagetest.Parse(t, []byte(a.body))
+		if title := pagetest.Text(pagetest.One(t, page, "title")); title != "File link" {
 			t.Errorf("the title is %q", title)
 		}
-		for _, meta := range elements(page, "meta") {
+		for _, meta := range pagetest.Elements(page, "meta") {
 			if strings.Contains(fmt.Sprint(meta.Attr), "q3") {
 				t.Errorf("a preview tag names the file: %v", meta.Attr)
 			}
 		}
-		form := one(t, page, "form")
-		if attribute(form, "method") != "post" || attribute(form, "action") != "" {
+		form := pagetest.One(t, page, "form")
+		if pagetest.Attribute(form, "method") != "post" || pagetest.Attribute(form, "action") != "" {
 			t.Errorf("the form is %v", form.Attr)
 		}
 		inputs := map[string]string{}
-		for _, input := range elements(page, "input") {
-			inputs[attribute(input, "name")] = attribute(input, "value")
+		for _, input := range pagetest.Elements(page, "input") {
+			inputs[pagetest.Attribute(input, "name")] = pagetest.Attribute(input, "value")
 		}
 		if inputs["confirm"] != "1" || len(inputs["nonce"]) != 38 || len(inputs) != 2 {
 			t.Errorf("it sends %v", inputs)
 		}
 		var told []string
-		for _, dd := range elements(page, "dd") {
-			told = append(told, text(dd))
+		for _, dd := range pagetest.Elements(page, "dd") {
+			told = append(told, pagetest.Text(dd))
 		}
 		if got, want := strings.Join(told, "|"), "q3.pdf|1.2 MB|application/pdf|1 November 2026, 13:00 UTC|for <you>"; got != want {
 			t.Errorf("it says %q, want %q", got, want)
@@ -77,7 +74,7 @@ func TestConfirmationPage(t *testing.T) {
 		if !strings.Contains(a.body, "can be used 2 times") || !strings.Contains(a.body, "10 minutes") {
 			t.Errorf("it does not say how often, and how long a download can be resumed:\n%s", a.body)
 		}
-		wantStaticPage(t, page, policy)
+		pagetest.WantStatic(t, page, policy)
 		if n := b.count(t, "keyhole_clicks_total{method=GET,outcome=page}"); n != 1 {
 			t.Errorf("counted %v pages", n)
 		}
@@ -242,22 +239,32 @@ func TestKeyFailures(t *testing.T) {
 	}
 }
 
-// TestUnwritableAnswer lets the confirmation page fail to render, and its template panic:
-// the recipient gets the 503 of doubt, with all its headers, and the log says why.
+// brokenPages renders no confirmation page: render returns an error or panics.
+type brokenPages struct {
+	pageRenderer
+
+	render func() ([]byte, error)
+}
+
+// Confirmation implements pageRenderer.
+func (b brokenPages) Confirmation(pages.Confirmation) ([]byte, error) { return b.render() }
+
+// If the confirmation page cannot be rendered, the recipient gets 503 with all its headers,
+// and the log has the cause.
 func TestUnwritableAnswer(t *testing.T) {
 	t.Parallel()
-	for name, broken := range map[string]*template.Template{
-		"an error": template.Must(template.New("page").Parse("<html>{{.NoSuchField}}")),
-		"a panic":  nil,
+	for name, render := range map[string]func() ([]byte, error){
+		"an error": func() ([]byte, error) { return nil, errors.New("broken template") },
+		"a panic":  func() ([]byte, error) { panic("broken template") },
 	} {
 		b := confirming(t)
-		b.api.pages.confirmation = broken
+		b.api.pages = brokenPages{b.api.pages, render}
 		a := ask(b.api.Public(), "GET", "/"+liveToken, "", "Accept", "text/html, application/json;q=0.9")
 		if a.status != 503 || a.header.Get("Retry-After") != "5" || a.header.Get("Set-Cookie") != "" ||
 			!strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(a.body, "Not available now") {
 			t.Errorf("%s: got %d %s: %.200s", name, a.status, a.header, a.body)
 		}
-		if policy := a.header.Get("Content-Security-Policy"); policy != b.api.pages.policy {
+		if policy := a.header.Get("Content-Security-Policy"); policy != b.api.pages.Policy("") {
 			t.Errorf("%s: the policy is %q", name, policy)
 		}
 		if n := b.count(t, "keyhole_clicks_total{method=GET,outcome=unavailable}"); n != 1 {

@@ -1,13 +1,8 @@
 package httpapi
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"embed"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"net/http"
 	"strconv"
 	"strings"
@@ -16,36 +11,30 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/pages"
 )
 
-//go:embed templates/head.html templates/refusal.html templates/confirm.html
-var pageFiles embed.FS
-
-//go:embed templates/page.css
-var pageStyle string
-
-// pages holds every answer to a recipient that is no redirect. Refusals are
-// rendered once at the start: an answer under attack costs a copy, and unknown and
-// malformed are the same bytes because they are the same slice.
-type pages struct {
-	refused      map[gateway.Outcome]rendered
-	prefetch     rendered // of OutcomeBadRequest, for a link that was loaded ahead of time
-	policy       string   // the Content-Security-Policy of every refusal
-	confirmation *template.Template
+// pageRenderer renders what a click needs; refusals are rendered in advance.
+type pageRenderer interface {
+	Confirmation(view pages.Confirmation) ([]byte, error)
+	Policy(formTarget string) string
 }
 
-// rendered is one refusal in the three forms that clients ask for.
-type rendered struct {
+// refusal is an answer without a file, in all forms that clients ask for. It is made once:
+// an answer to a flood of requests costs a copy, and a link that does not exist cannot be
+// told from a malformed one.
+type refusal struct {
 	status int
 	forms  [3]body // by form
 }
 
-// body is what an answer carries, with its headers.
+// body is the content of an answer with the headers that describe it.
 type body struct {
 	headers []fixedHeader
 	content []byte
 }
 
+// newBody makes the body of an answer that depends on Accept.
 func newBody(contentType string, content []byte) body {
 	return body{content: content, headers: []fixedHeader{
 		{"Content-Type", []string{contentType}},
@@ -54,81 +43,68 @@ func newBody(contentType string, content []byte) body {
 	}}
 }
 
-// refusalView is what templates/refusal.html shows.
-type refusalView struct {
-	Language  string
-	PageTitle string
-	Style     template.CSS
-	Title     string
-	Text      string
-	Help      string
-}
-
-// newPages renders every refusal.
-func newPages() (*pages, error) {
-	templates, err := template.ParseFS(pageFiles, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse the pages: %w", err)
-	}
-	p := &pages{
-		refused: map[gateway.Outcome]rendered{}, policy: policyOf(""),
-		confirmation: templates.Lookup("confirm.html"),
-	}
-	page := templates.Lookup("refusal.html")
-	for outcome, r := range refusals() {
-		if p.refused[outcome], err = render(page, outcome, r); err != nil {
-			return nil, err
+// newRefusals makes every refusal that the renderer has a page for.
+func newRefusals(renderer *pages.Renderer) (map[pages.Refusal]*refusal, error) {
+	refusals := map[pages.Refusal]*refusal{}
+	for _, outcome := range gateway.Outcomes() {
+		for _, prefetched := range []bool{false, true} {
+			view := pages.Refusal{Outcome: outcome, Prefetched: prefetched}
+			rendered, ok := renderer.Refusal(view)
+			if !ok {
+				continue
+			}
+			r, err := newRefusal(outcome, rendered)
+			if err != nil {
+				return nil, err
+			}
+			refusals[view] = r
 		}
 	}
-	if p.prefetch, err = render(page, gateway.OutcomeBadRequest, prefetchRefusal()); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return refusals, nil
 }
 
-// render renders a refusal in its three forms.
-func render(page *template.Template, outcome gateway.Outcome, r refusal) (rendered, error) {
-	var html bytes.Buffer
-	err := page.Execute(&html, refusalView{
-		Language: language, PageTitle: pageTitle,
-		Style: template.CSS(pageStyle), //nolint:gosec // our own embedded file
-		Title: r.title, Text: r.text, Help: r.help,
-	})
+// newRefusal makes one refusal.
+func newRefusal(outcome gateway.Outcome, rendered pages.Rendered) (*refusal, error) {
+	status := statusOfOutcome(outcome)
+	problem, err := json.Marshal(newProblem(status, string(outcome), rendered.Detail))
 	if err != nil {
-		return rendered{}, fmt.Errorf("render the page for %s: %w", outcome, err)
+		return nil, fmt.Errorf("render the problem for %s: %w", outcome, err)
 	}
-	problem := newProblem(r.status, string(outcome), r.text+" "+r.help)
-	problemText, err := json.Marshal(problem)
-	if err != nil {
-		return rendered{}, fmt.Errorf("render the problem for %s: %w", outcome, err)
-	}
-	return rendered{status: r.status, forms: [...]body{
-		formText: newBody("text/plain; charset=utf-8", []byte(r.title+": "+r.text+" "+r.help+"\n")),
-		formHTML: newBody("text/html; charset=utf-8", html.Bytes()),
-		formJSON: newBody(api.ProblemType, append(problemText, '\n')),
+	return &refusal{status: status, forms: [...]body{
+		formText: newBody("text/plain; charset=utf-8", rendered.Text),
+		formHTML: newBody("text/html; charset=utf-8", rendered.HTML),
+		formJSON: newBody(api.ProblemType, append(problem, '\n')),
 	}}, nil
 }
 
-// policyOf returns a Content-Security-Policy: the page's one style is allowed by
-// its hash, nothing else is loaded, from here or elsewhere, and no script runs.
-// Forms go to the link itself and, where one is given, on to an origin.
-func policyOf(origin string) string {
-	digest := sha256.Sum256([]byte(pageStyle))
-	forms := "'self'"
-	if origin != "" {
-		forms += " " + origin
+// statusOfOutcome returns the HTTP status of a click that gets no file.
+func statusOfOutcome(outcome gateway.Outcome) int {
+	switch outcome {
+	case gateway.OutcomeNotFound:
+		return http.StatusNotFound
+	case gateway.OutcomeExpired, gateway.OutcomeRevoked, gateway.OutcomeUsedUp,
+		gateway.OutcomeObjectChanged, gateway.OutcomeObjectGone, gateway.OutcomeObjectArchived:
+		return http.StatusGone
+	case gateway.OutcomePaused, gateway.OutcomeNotYet, gateway.OutcomeAddressNotAllowed,
+		gateway.OutcomeWrongPassphrase, gateway.OutcomeConfirmationRequired:
+		return http.StatusForbidden
+	case gateway.OutcomeRateLimited:
+		return http.StatusTooManyRequests
+	case gateway.OutcomeMethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case gateway.OutcomeBadRequest:
+		return http.StatusBadRequest
+	default:
+		return http.StatusServiceUnavailable
 	}
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) +
-		"'; form-action " + forms + "; base-uri 'none'; frame-ancestors 'none'"
 }
 
 // refuse answers a recipient who is not redirected, in the form that the request
 // accepts.
-func (p *pages) refuse(c echo.Context, answer *gateway.Answer) error {
-	r := p.refused[answer.Outcome]
-	if answer.Outcome == gateway.OutcomeBadRequest && prefetched(c.Request()) {
-		r = p.prefetch
-	}
+func (a *API) refuse(c echo.Context, answer *gateway.Answer) error {
+	r := a.refusals[pages.Refusal{
+		Outcome: answer.Outcome, Prefetched: answer.Outcome == gateway.OutcomeBadRequest && prefetched(c.Request()),
+	}]
 	b := &r.forms[accepted(c.Request().Header["Accept"])]
 	setHeaders(c, b.headers)
 	h := c.Response().Header()

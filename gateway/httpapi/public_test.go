@@ -13,6 +13,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/pages"
 	"keyhole/signer" //nolint:depguard // the errors of gateway.Presigner are of this package
 )
 
@@ -35,6 +36,23 @@ func publicStatus() map[gateway.Outcome]int {
 		gateway.OutcomeUnavailable:          503,
 		gateway.OutcomeMethodNotAllowed:     405,
 		gateway.OutcomeBadRequest:           400,
+	}
+}
+
+// The table has every outcome that refuses, and the code agrees with it.
+func TestStatusOfEveryOutcome(t *testing.T) {
+	t.Parallel()
+	table, messages := publicStatus(), pages.English().Refusals
+	for outcome, status := range table {
+		if got := statusOfOutcome(outcome); got != status {
+			t.Errorf("%s: status %d, want %d", outcome, got, status)
+		}
+	}
+	for _, outcome := range gateway.Outcomes() {
+		_, refuses := messages[outcome]
+		if _, ok := table[outcome]; ok != refuses {
+			t.Errorf("%s: in the table: %v, has a message: %v", outcome, ok, refuses)
+		}
 	}
 }
 
@@ -91,7 +109,7 @@ func TestEveryRefusalInItsThreeForms(t *testing.T) {
 			b := newBench(t, nil)
 			b.redis.outcome = outcome
 			public := b.api.Public()
-			sentences := refusals()[outcome]
+			message := pages.English().Refusals[outcome]
 
 			html := ask(public, "GET", "/"+liveToken, "", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 			problem := ask(public, "GET", "/"+liveToken, "", "Accept", "application/json")
@@ -110,10 +128,10 @@ func TestEveryRefusalInItsThreeForms(t *testing.T) {
 					t.Errorf("%s: Retry-After is %q", form, retry)
 				}
 			}
-			if html.header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(html.body, sentences.title) {
+			if html.header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(html.body, message.Title) {
 				t.Errorf("html: %s", html.header.Get("Content-Type"))
 			}
-			if p := problem.problem(t); p.Code != string(outcome) || p.Detail != sentences.text+" "+sentences.help || len(p.Errors) != 0 {
+			if p := problem.problem(t); p.Code != string(outcome) || p.Detail != message.Detail() || len(p.Errors) != 0 {
 				t.Errorf("problem: %+v", p)
 			}
 			if text.header.Get("Content-Type") != "text/plain; charset=utf-8" || text.body != bare.body ||

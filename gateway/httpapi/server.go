@@ -15,6 +15,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
 	"keyhole/gateway/api"
+	"keyhole/gateway/pages"
 )
 
 // Options is what the listeners' handlers are made of. Every field is needed
@@ -45,9 +46,10 @@ type Options struct {
 
 // API makes the handlers of the listeners.
 type API struct {
-	o      Options
-	pages  *pages
-	secure bool // whether recipients come over https
+	o        Options
+	pages    pageRenderer
+	refusals map[pages.Refusal]*refusal
+	secure   bool // recipients come over https
 	// public is what every answer to recipients carries, empty what one without a
 	// body does.
 	public, empty []fixedHeader
@@ -57,15 +59,19 @@ type API struct {
 
 // New returns an API. It fails only if an embedded page cannot be parsed.
 func New(o Options) (*API, error) {
-	pages, err := newPages()
+	renderer, err := pages.New(pages.Options{Messages: pages.English()})
+	if err != nil {
+		return nil, err
+	}
+	refusals, err := newRefusals(renderer)
 	if err != nil {
 		return nil, err
 	}
 	a := &API{
 		empty: []fixedHeader{{"Content-Length", []string{"0"}}},
-		o:     o, pages: pages, secure: strings.HasPrefix(o.PublicURL, "https://"),
+		o:     o, pages: renderer, refusals: refusals, secure: strings.HasPrefix(o.PublicURL, "https://"),
 		// no-transform: Cloudflare, for one, otherwise rewrites addresses in pages.
-		public: fixedHeaders("no-store, no-transform", pages.policy, fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
+		public: fixedHeaders("no-store, no-transform", renderer.Policy(""), fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
 	}
 	return a, nil
 }

@@ -1,0 +1,72 @@
+package pages
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+
+	"keyhole/gateway"
+)
+
+// Confirmation is the view of the page before a download: it shows what the link may tell
+// about the file, and a form whose button starts the download.
+type Confirmation struct {
+	// Page is what the domain lets recipients see, and the nonce of the form.
+	Page *gateway.Page
+	// WrongPassphrase says that the form was sent with a wrong passphrase.
+	WrongPassphrase bool
+}
+
+// Confirmation renders a confirmation page in HTML.
+func (r *Renderer) Confirmation(view Confirmation) ([]byte, error) {
+	link, m := &view.Page.Link, &r.messages.Confirmation
+	values := struct {
+		head
+		Text           *ConfirmationMessages
+		Filename       string
+		Size           string
+		Type           string
+		Expires        string
+		ExpiresMachine string // Expires for programs
+		Note           string
+		Nonce          string
+		Uses           string // how often the link can still be used; "" if that is not limited
+		Help           string
+		Passphrase     bool // the link has one
+		Hidden         bool // nothing about the file is shown before the passphrase
+		Wrong          bool
+	}{
+		head: headOf(&r.messages), Text: m,
+		Filename: link.SaveAs(), Size: readableSize(link.Object.Size, m.Bytes), Type: link.Object.ContentType,
+		Expires:        link.ExpiresAt.UTC().Format(m.TimeLayout),
+		ExpiresMachine: link.ExpiresAt.UTC().Format(time.RFC3339),
+		Note:           link.Note, Nonce: view.Page.Nonce,
+		Help:       m.Help(link.MaxClicks > 0, view.Page.ResumeWindow),
+		Passphrase: link.Passphrase, Hidden: link.Reveal == gateway.RevealAfter, Wrong: view.WrongPassphrase,
+	}
+	if link.MaxClicks > 0 {
+		values.Uses = m.Uses(link.MaxClicks - link.Clicks)
+	}
+	var html bytes.Buffer
+	if err := r.confirmation.Execute(&html, values); err != nil {
+		return nil, fmt.Errorf("render the confirmation page: %w", err)
+	}
+	return html.Bytes(), nil
+}
+
+// readableSize returns a size in the decimal units that browsers show, "" for an unknown
+// size.
+func readableSize(n int64, bytesUnit string) string {
+	if n == gateway.UnknownSize {
+		return ""
+	}
+	if n < 1000 {
+		return strconv.FormatInt(n, 10) + " " + bytesUnit
+	}
+	size, unit := float64(n)/1000, 0
+	for ; size >= 999.95 && unit < 4; unit++ {
+		size /= 1000
+	}
+	return strconv.FormatFloat(size, 'f', 1, 64) + " " + []string{"kB", "MB", "GB", "TB", "PB"}[unit]
+}

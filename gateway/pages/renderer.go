@@ -1,0 +1,75 @@
+package pages
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+)
+
+//go:embed templates/head.html templates/refusal.html templates/confirm.html
+var pageFiles embed.FS
+
+//go:embed templates/page.css
+var pageStyle string
+
+// Options configures a Renderer.
+type Options struct {
+	// Messages are the texts of the pages, such as English().
+	Messages Messages
+}
+
+// Renderer renders the pages for recipients. It is safe for concurrent use.
+type Renderer struct {
+	messages     Messages
+	refusals     map[Refusal]Rendered // rendered in advance
+	confirmation *template.Template
+	styleSource  string // of the Content-Security-Policy
+}
+
+// New returns a Renderer. It renders all refusals in advance, so that an answer to a flood
+// of requests costs a copy, and a link that does not exist cannot be told from a malformed
+// one by its bytes. New fails only if an embedded template is broken.
+func New(o Options) (*Renderer, error) {
+	templates, err := template.ParseFS(pageFiles, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse the pages: %w", err)
+	}
+	digest := sha256.Sum256([]byte(pageStyle))
+	r := &Renderer{
+		messages: o.Messages, confirmation: templates.Lookup("confirm.html"),
+		styleSource: "'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'",
+	}
+	if r.refusals, err = renderRefusals(templates.Lookup("refusal.html"), &o.Messages); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Policy returns the Content-Security-Policy of a page. It allows the page's one style by
+// its hash, and neither scripts nor any other source. Forms go to the link itself and may
+// be redirected to formTarget, an origin; "" allows no redirect.
+func (r *Renderer) Policy(formTarget string) string {
+	forms := "'self'"
+	if formTarget != "" {
+		forms += " " + formTarget
+	}
+	return "default-src 'none'; style-src " + r.styleSource + "; form-action " + forms +
+		"; base-uri 'none'; frame-ancestors 'none'"
+}
+
+// head holds the values of templates/head.html.
+type head struct {
+	Language  string
+	PageTitle string
+	Style     template.CSS
+}
+
+// headOf returns the head of all pages in one language.
+func headOf(m *Messages) head {
+	return head{
+		Language: m.Language, PageTitle: m.PageTitle,
+		Style: template.CSS(pageStyle), //nolint:gosec // our own embedded file
+	}
+}
