@@ -16,44 +16,58 @@ import (
 	"keyhole/gateway/pages"
 )
 
-// publicMethods is the Allow of a 405 on the public listener.
-const publicMethods = "GET, HEAD, POST"
+// robotsPath is the path of the file for crawlers, and robots its content: it keeps all of
+// them out, because a link is only for the people whom it was sent to.
+const (
+	robotsPath = "/robots.txt"
+	robots     = "User-agent: *\nDisallow: /\n"
+)
 
-// robots keeps every crawler out: a link is for whom it was sent to.
-const robots = "User-agent: *\nDisallow: /\n"
-
-// click answers every request of the public listener.
-func (a *API) click(c echo.Context) error {
-	begun := time.Now()
-	setHeaders(c, a.public)
+// recipientRequest answers every request of the public listener. It compares the raw path:
+// a router would decode and clean it first.
+func (a *API) recipientRequest(c echo.Context) error {
 	r := c.Request()
 	path := rawPath(r)
-	if path == "/robots.txt" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte(robots))
+	if path == robotsPath && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		return a.robots(c)
 	}
+	return a.click(c, path)
+}
+
+// robots answers GET /robots.txt.
+func (a *API) robots(c echo.Context) error {
+	setHeaders(c, a.public)
+	return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte(robots))
+}
+
+// click answers a request for a link. It measures and logs the request after the answer,
+// so it writes errors itself and always returns nil.
+func (a *API) click(c echo.Context, path string) error {
+	begun := time.Now()
+	r := c.Request()
 	client := a.recipient(r)
 	attempt := gateway.Attempt{Method: r.Method, Client: client, Address: a.o.FormatAddress(client)}
 	var answer gateway.Answer
-	cause := a.judge(c, path, &attempt, &answer)
-	if err := a.send(c, path, &answer); err != nil && !c.Response().Committed {
-		// Nothing has been sent, and what was prepared must not be.
-		cause = errors.Join(cause, err)
-		answer = gateway.Answer{Outcome: gateway.OutcomeUnavailable}
-		clear(c.Response().Header())
-		setHeaders(c, a.public)
-		_ = a.refuse(c, &answer) // It fails only if the client has gone.
+	cause := a.decide(c, path, &attempt, &answer)
+	if err := a.deliver(c, path, &answer); err != nil && !c.Response().Committed {
+		if _, refused := errors.AsType[*refusal](err); !refused {
+			cause = errors.Join(cause, err)
+			answer = gateway.Answer{Outcome: gateway.OutcomeUnavailable}
+		}
+		c.Error(err)
 	}
 	elapsed := time.Since(begun)
 	a.o.Metrics.Clicked(answer.Outcome, r.Method, elapsed)
 	a.logClick(r, &attempt, &answer, begun, elapsed, cause)
-	return nil // Every request has been answered, or its client has gone.
+	return nil
 }
 
-// send writes the answer.
-func (a *API) send(c echo.Context, path string, answer *gateway.Answer) (err error) {
+// deliver sends what recipients come for, or returns the error to answer with.
+func (a *API) deliver(c echo.Context, path string, answer *gateway.Answer) (err error) {
 	defer a.recovered(&err)
 	switch answer.Outcome {
 	case gateway.OutcomeRedirected, gateway.OutcomeResumed:
+		setHeaders(c, a.public)
 		a.setGrant(c, path, answer)
 		a.redirect(c, answer.Location)
 		return nil
@@ -63,14 +77,18 @@ func (a *API) send(c echo.Context, path string, answer *gateway.Answer) (err err
 		if answer.Page != nil && accepted(c.Request().Header["Accept"]) == formHTML {
 			return a.showConfirmation(c, http.StatusForbidden, pages.Confirmation{Page: answer.Page, WrongPassphrase: true})
 		}
+	case gateway.OutcomeBadRequest:
+		if prefetched(c.Request()) {
+			return a.prefetched
+		}
 	}
-	return a.refuse(c, answer)
+	return a.refusalOf(answer)
 }
 
-// judge goes through the checks in the order that the documentation promises.
-// What it returns is for the log.
-func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt, answer *gateway.Answer) (err error) {
-	// A panic must not end the connection without an answer: doubt is a refusal.
+// decide makes the checks of a click in the order that the documentation promises, and
+// fills in attempt and answer. It returns a cause for the log only.
+func (a *API) decide(c echo.Context, path string, attempt *gateway.Attempt, answer *gateway.Answer) (err error) {
+	// A panic must not end the connection without an answer: if in doubt, Keyhole refuses.
 	*answer = gateway.Answer{Outcome: gateway.OutcomeUnavailable}
 	defer a.recovered(&err)
 	r := c.Request()
@@ -86,7 +104,8 @@ func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt, answe
 		return nil
 	}
 	attempt.ID = gateway.IDOf(token)
-	// These ask nothing of the store, and anybody can send any number: no line each.
+	// The next two refusals do not ask the store, and anybody can cause any number of them:
+	// Repeated keeps each of them out of the log.
 	if prefetched(r) {
 		*answer = gateway.Answer{Outcome: gateway.OutcomeBadRequest, Repeated: true}
 		return nil
@@ -97,11 +116,11 @@ func (a *API) judge(c echo.Context, path string, attempt *gateway.Attempt, answe
 	}
 	attempt.Page, attempt.Grant = wantsPage(r), grantOf(r)
 	// A recipient who hangs up does not undo a click that Redis is counting.
-	judged, err := a.o.Service.Click(context.WithoutCancel(r.Context()), *attempt)
-	if _, known := a.refusals[pages.Refusal{Outcome: judged.Outcome}]; !known && !delivers(judged.Outcome) {
-		return fmt.Errorf("there is no answer for the outcome %q", judged.Outcome)
+	clicked, err := a.o.Service.Click(context.WithoutCancel(r.Context()), *attempt)
+	if _, known := a.refusals[clicked.Outcome]; !known && !delivers(clicked.Outcome) {
+		return fmt.Errorf("outcome %q has no answer", clicked.Outcome)
 	}
-	*answer = judged
+	*answer = clicked
 	return err
 }
 
@@ -114,15 +133,15 @@ func delivers(outcome gateway.Outcome) bool {
 	return false
 }
 
-// wantsPage tells whether a link that needs confirmation is shown as a page: to
-// who asks for HTML, or does not say.
+// wantsPage tells whether a client gets the page of a link that needs confirmation: it asks
+// for HTML, or does not say what it accepts.
 func wantsPage(r *http.Request) bool {
 	accept := r.Header["Accept"]
 	return len(accept) == 0 || accepted(accept) == formHTML
 }
 
-// rawPath returns the request's path as it came over the wire: never decoded,
-// never cleaned. What a proxy and this service read differently opens doors.
+// rawPath returns the path of a request as the client sent it, neither decoded nor cleaned:
+// an attacker can use a path that a proxy and this service read differently.
 func rawPath(r *http.Request) string {
 	if strings.HasPrefix(r.RequestURI, "/") {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
@@ -131,16 +150,16 @@ func rawPath(r *http.Request) string {
 	return r.URL.EscapedPath() // the absolute form, RFC 9112 section 3.2.2
 }
 
-// prefetched tells whether a client loads a link ahead of its user, who has not decided
-// yet. It says so by Sec-Purpose of the Fetch standard, or by one of the headers that
-// Chromium, Safari and Firefox sent before that.
+// prefetched tells whether a browser loads a link before its user opens it. The browser
+// says so in Sec-Purpose of the Fetch standard, or in one of the headers that Chromium,
+// Safari and Firefox sent before that standard.
 func prefetched(r *http.Request) bool {
 	h := r.Header
 	return purposeIs(h["Sec-Purpose"], "prefetch") || purposeIs(h["X-Moz"], "prefetch") ||
 		purposeIs(h["Purpose"], "prefetch", "preview") || purposeIs(h["X-Purpose"], "prefetch", "preview")
 }
 
-// purposeIs tells whether a line of a header names one of the purposes.
+// purposeIs tells whether one line of a header names one of the purposes.
 func purposeIs(lines []string, purposes ...string) bool {
 	for _, line := range lines {
 		named, _, _ := strings.Cut(line, ";")
@@ -152,10 +171,10 @@ func purposeIs(lines []string, purposes ...string) bool {
 	return false
 }
 
-// redirect sends the recipient to the presigned URL. It is 302 for GET and HEAD
-// and 303 for POST: never 307 or 308, because the URL is signed for one method,
-// and never cacheable, because it dies in seconds. The header is set by hand so
-// that nothing rewrites the signed URL; there is no body to put it in.
+// redirect sends the recipient to the presigned URL, with 302 after GET and HEAD and 303
+// after POST. 307 and 308 would repeat the POST, but the URL is signed for GET. The answer
+// is not cacheable, because the URL expires in seconds. The header is set by hand so that
+// nothing rewrites the signed URL.
 func (a *API) redirect(c echo.Context, location string) {
 	status := http.StatusFound
 	if c.Request().Method == http.MethodPost {
@@ -166,9 +185,9 @@ func (a *API) redirect(c echo.Context, location string) {
 	c.Response().WriteHeader(status)
 }
 
-// logClick writes one line for one request of a recipient. Delivered clicks are
-// in the audit, so they are logged at debug alone, and so is what was refused so often
-// that it would fill the log. The path is never logged: a part of it may be a token.
+// logClick writes one line for one request of a recipient. Downloads are in the audit, so
+// their level is debug, and so is the level of refusals that would fill the log. The line
+// never has the path, because a part of it may be a token.
 func (a *API) logClick(
 	r *http.Request, attempt *gateway.Attempt, answer *gateway.Answer, begun time.Time, d time.Duration, cause error,
 ) {
@@ -179,8 +198,8 @@ func (a *API) logClick(
 	if !a.o.Logger.Enabled(r.Context(), level) {
 		return
 	}
-	// Not by LogAttrs, which looks for the place in the source that logs, and at
-	// the clock: no line shows the one, and the other is known.
+	// LogAttrs would look up the source line, which no line shows, and read the clock
+	// again.
 	line := slog.NewRecord(begun.Add(d), level, "click", 0)
 	line.AddAttrs(
 		slog.String("outcome", string(answer.Outcome)),
@@ -194,5 +213,5 @@ func (a *API) logClick(
 	if cause != nil {
 		line.AddAttrs(slog.String("error", cause.Error()))
 	}
-	_ = a.o.Logger.Handler().Handle(r.Context(), line) // There is no other place to say so.
+	_ = a.o.Logger.Handler().Handle(r.Context(), line) // A log that fails has nowhere to say so.
 }

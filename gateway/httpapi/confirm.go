@@ -88,6 +88,7 @@ func (a *API) showConfirmation(c echo.Context, status int, view pages.Confirmati
 	if err != nil {
 		return err
 	}
+	setHeaders(c, a.public)
 	h := c.Response().Header()
 	h.Set("Vary", "Accept")
 	h.Set("Content-Security-Policy", a.pages.Policy(view.Page.Origin))

@@ -1,13 +1,9 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -16,14 +12,103 @@ import (
 	"keyhole/gateway/api"
 )
 
-// retryAfter is how many seconds a 503 asks to wait: long enough for a failover
-// to end, short enough for a person to wait.
+// retryAfter is the Retry-After of a 503 in seconds: long enough for a failover, short
+// enough for a person to wait.
 const retryAfter = "5"
 
-// codeInternal is the code of an error that is nobody's but ours.
+// codeInternal is the code of an error that only the service can cause.
 const codeInternal gateway.Code = "internal"
 
-// statusOf is the one place where a code becomes an HTTP status.
+// failure is the response to an error: a body that was rendered in advance, or a problem.
+type failure struct {
+	status    int
+	body      *body
+	problem   *api.Problem
+	allow     string // of 405: the allowed methods
+	challenge string // of 401: how to authenticate
+	// retryAfter is the value of the header of 429.
+	retryAfter []string
+}
+
+// errorWriter returns the function that answers an audience with an error. No other
+// function turns an error into a response. Recipients get a page, problem+json or a line of
+// text, as their Accept header asks for. All others get problem+json.
+func (a *API) errorWriter(to audience) echo.HTTPErrorHandler {
+	return func(err error, c echo.Context) {
+		if c.Response().Committed {
+			return
+		}
+		var f failure
+		if to == recipients {
+			clear(c.Response().Header()) // Nothing is sent of an answer that failed.
+			setHeaders(c, a.public)
+			f = a.failureOfClick(err, accepted(c.Request().Header["Accept"]))
+		} else {
+			f = failureOfRequest(err, c)
+		}
+		// Recipients hang up all the time: that is not worth a line.
+		if err := writeFailure(c, &f); err != nil && to != recipients {
+			a.o.Logger.Warn("error response not delivered", "error", err)
+		}
+	}
+}
+
+// writeFailure sends the response to an error.
+func writeFailure(c echo.Context, f *failure) error {
+	h := c.Response().Header()
+	switch f.status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", f.challenge)
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", f.allow)
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", retryAfter)
+	case http.StatusTooManyRequests:
+		h["Retry-After"] = f.retryAfter
+	}
+	if f.body == nil {
+		return writeJSON(c, f.status, api.ProblemType, f.problem)
+	}
+	setHeaders(c, f.body.headers)
+	return writeOut(c, f.status, f.body.content)
+}
+
+// failureOfClick returns the response to a click that gets no file, in the form that the
+// client accepts. An error without a refusal is answered as OutcomeUnavailable: if in
+// doubt, Keyhole refuses.
+func (a *API) failureOfClick(err error, accepts form) failure {
+	refused, ok := errors.AsType[*refusal](err)
+	if !ok {
+		refused = a.refusals[gateway.OutcomeUnavailable]
+	}
+	f := failure{status: refused.status, body: &refused.forms[accepts], allow: a.clickMethods}
+	if limited, ok := errors.AsType[*limitedRefusal](err); ok {
+		f.retryAfter = limited.retryAfter[:]
+	}
+	return f
+}
+
+// failureOfRequest returns the response to a request that has failed at another listener
+// than the recipients'.
+func failureOfRequest(err error, c echo.Context) failure {
+	problem := problemOf(err)
+	status := statusOf(problem.Code)
+	document := newProblem(status, string(problem.Code), problem.Message)
+	for _, f := range problem.Fields {
+		document.Errors = append(document.Errors, api.FieldError{Field: f.Field, Code: f.Code, Message: f.Message})
+	}
+	f := failure{status: status, problem: &document, retryAfter: []string{secondsOf(problem.Wait)}}
+	if refused, ok := errors.AsType[*admission.UnauthorizedError](err); ok {
+		f.challenge = refused.Challenge
+	}
+	if allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string); ok {
+		// The router lists OPTIONS first, which no path here answers.
+		f.allow = strings.TrimPrefix(allow, "OPTIONS, ")
+	}
+	return f
+}
+
+// statusOf returns the HTTP status of an error's code.
 func statusOf(code gateway.Code) int {
 	switch code {
 	case gateway.CodeBadRequest:
@@ -55,95 +140,27 @@ func statusOf(code gateway.Code) int {
 	}
 }
 
-// problemOf turns any error into what an operator may read. An error without a
-// code is internal: its text goes to the log, never into an answer.
+// problemOf returns the part of an error that an operator may read. An error without a code
+// is internal: its text goes to the log only.
 func problemOf(err error) *gateway.Error {
-	var known *gateway.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*gateway.Error](err); ok {
 		return known
 	}
-	var routing *echo.HTTPError
-	if errors.As(err, &routing) {
+	if routing, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch routing.Code {
 		case http.StatusNotFound:
-			return gateway.Errorf(gateway.CodeNotFound, "there is nothing at that path")
+			return gateway.Errorf(gateway.CodeNotFound, "nothing exists at this path")
 		case http.StatusMethodNotAllowed:
-			return gateway.Errorf(gateway.CodeMethod, "that path does not answer to that method")
+			return gateway.Errorf(gateway.CodeMethod, "this path does not support this method")
 		}
 	}
-	return gateway.Errorf(codeInternal, "something went wrong in the service; its log says what")
+	return gateway.Errorf(codeInternal, "internal error; the log of the service has the cause")
 }
 
-// writeProblem answers an operator with application/problem+json.
-func (a *API) writeProblem(err error, c echo.Context) {
-	if c.Response().Committed {
-		return
-	}
-	problem := problemOf(err)
-	status := statusOf(problem.Code)
-	body := newProblem(status, string(problem.Code), problem.Message)
-	for _, f := range problem.Fields {
-		body.Errors = append(body.Errors, api.FieldError{Field: f.Field, Code: f.Code, Message: f.Message})
-	}
-	switch status {
-	case http.StatusUnauthorized:
-		if refused, ok := errors.AsType[*admission.UnauthorizedError](err); ok {
-			c.Response().Header().Set("WWW-Authenticate", refused.Challenge)
-		}
-	case http.StatusMethodNotAllowed:
-		// The router lists OPTIONS first, which no path here answers.
-		if allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string); ok {
-			c.Response().Header().Set("Allow", strings.TrimPrefix(allow, "OPTIONS, "))
-		}
-	case http.StatusServiceUnavailable:
-		c.Response().Header().Set("Retry-After", retryAfter)
-	case http.StatusTooManyRequests:
-		c.Response().Header().Set("Retry-After", secondsOf(problem.Wait))
-	}
-	if err := writeJSON(c, status, api.ProblemType, body); err != nil {
-		a.o.Logger.Warn("answer not delivered", "error", err)
-	}
-}
-
-// secondsOf writes a wait as Retry-After has it, RFC 9110 section 10.2.3: in whole
-// seconds, rounded up.
-func secondsOf(wait time.Duration) string {
-	return strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))
-}
-
-// newProblem makes the body of RFC 9457. Its type is a name, not a page.
+// newProblem makes the document of RFC 9457. Its type is a name, not an address.
 func newProblem(status int, code, detail string) api.Problem {
 	return api.Problem{
 		Type: "urn:keyhole:problem:" + code, Title: http.StatusText(status),
 		Status: status, Code: code, Detail: detail,
 	}
-}
-
-// writeJSON answers with v, rendered whole before the first byte is sent. A HEAD
-// is answered with the headers alone.
-func writeJSON(c echo.Context, status int, contentType string, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	body = append(body, '\n')
-	return writeBody(c, status, contentType, body)
-}
-
-// writeBody answers with a body whose length is said.
-func writeBody(c echo.Context, status int, contentType string, body []byte) error {
-	h := c.Response().Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	return writeOut(c, status, body)
-}
-
-// writeOut sends an answer whose headers are set; to HEAD without its body.
-func writeOut(c echo.Context, status int, body []byte) error {
-	c.Response().WriteHeader(status)
-	if c.Request().Method == http.MethodHead {
-		return nil
-	}
-	_, err := c.Response().Write(body)
-	return err
 }

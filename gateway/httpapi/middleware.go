@@ -32,43 +32,6 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// fixedHeader is a header that many answers carry. Its value is made once: net/http
-// only reads it.
-type fixedHeader struct {
-	name  string // in canonical form
-	value []string
-}
-
-// fixedHeaders returns what every answer of a listener carries.
-func fixedHeaders(cache, policy string, more ...fixedHeader) []fixedHeader {
-	return append([]fixedHeader{
-		{"Cache-Control", []string{cache}},
-		{"X-Content-Type-Options", []string{"nosniff"}},
-		{"Referrer-Policy", []string{"no-referrer"}},
-		{"Content-Security-Policy", []string{policy}},
-	}, more...)
-}
-
-// setHeaders sets what every answer of a listener carries.
-func setHeaders(c echo.Context, headers []fixedHeader) {
-	h := c.Response().Header()
-	for i := range headers {
-		h[headers[i].name] = headers[i].value
-	}
-	closeWhereAmbiguous(c)
-}
-
-// closeWhereAmbiguous closes the connection after a request whose end a proxy may
-// find elsewhere, because the proxy could take what follows for another request.
-// That is one in chunks, which may state a length too (RFC 9112 section 6.1), and
-// every one of HTTP/1.0, which may state chunks too: net/http removes either header
-// before a handler can see it.
-func closeWhereAmbiguous(c echo.Context) {
-	if r := c.Request(); len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
-		c.Response().Header().Set("Connection", "close")
-	}
-}
-
 // logRequest writes one line and counts one request when it is answered.
 // Health checks and scrapes are not worth a line.
 func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {

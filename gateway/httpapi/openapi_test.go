@@ -68,7 +68,7 @@ func TestDescriptionHasEveryRouteAndNoOther(t *testing.T) {
 		}
 	}
 	parameter := regexp.MustCompile(`:([a-z]+)`)
-	for _, r := range operatorRoutes() {
+	for _, r := range routesOf(operators) {
 		routed = append(routed, r.method+" "+parameter.ReplaceAllString(r.path, "{$1}"))
 	}
 	slices.Sort(described)

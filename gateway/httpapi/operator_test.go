@@ -39,7 +39,7 @@ func wantOperatorHeaders(t *testing.T, what string, a answer) {
 func TestEveryRouteNeedsAKey(t *testing.T) {
 	t.Parallel()
 	operator := newBench(t, nil).api.Operator()
-	for _, r := range operatorRoutes() {
+	for _, r := range routesOf(operators) {
 		if a := ask(operator, r.method, strings.ReplaceAll(r.path, ":id", strings.Repeat("a", 26)), ""); a.status != 401 {
 			t.Errorf("%s %s: got %d", r.method, r.path, a.status)
 		}
@@ -304,7 +304,7 @@ func TestLabelsOfOperatorsRequestsAreBounded(t *testing.T) {
 		}
 	}
 	routes := map[string]bool{"none": true}
-	for _, r := range operatorRoutes() {
+	for _, r := range routesOf(operators) {
 		routes[r.path] = true
 	}
 	seen := 0

@@ -2,89 +2,132 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
 
-// route is one line of the table: what is asked with which method, and who answers.
+// audience is a group of clients. It decides which listener has a route, how clients are
+// admitted, and in which form they get errors.
+type audience int
+
+const (
+	recipients audience = iota // have a link; errors by their Accept header
+	operators                  // have an operator key or a token; errors as problem+json
+	probes                     // scrape metrics and check health, without a credential; errors as problem+json
+)
+
+// String returns the name of the audience.
+func (a audience) String() string {
+	return [...]string{recipients: "recipients", operators: "operators", probes: "probes"}[a]
+}
+
+// route is one line of the table of routes.
 type route struct {
-	method  string
-	path    string // echo's pattern; also the label of metrics and the path in the OpenAPI description
-	handler func(*API, echo.Context) error
+	method   string
+	path     string // echo's pattern; also the label of metrics and the path in openapi.yaml
+	audience audience
+	// changesState says that the client asks for a change. A GET of a link does not,
+	// although Keyhole counts it: RFC 9110 section 9.2.1 calls such a method safe.
+	changesState bool
+	handler      func(*API, echo.Context) error
 }
 
-// operatorRoutes need an operator key.
-func operatorRoutes() []route {
+// read makes a route that changes nothing.
+func read(by audience, path string, handler func(*API, echo.Context) error) route {
+	return route{method: http.MethodGet, path: path, audience: by, handler: handler}
+}
+
+// change makes a route that changes state. It is the only function that can make one, so
+// that a protection against requests from other sites has one place to stand in.
+func change(by audience, method, path string, handler func(*API, echo.Context) error) route {
+	return route{method: method, path: path, audience: by, changesState: true, handler: handler}
+}
+
+// clickPath stands for the path of a link, whose token is the whole path.
+const clickPath = "/:token"
+
+// routes returns the table of all routes.
+func routes() []route {
 	return []route{
-		{http.MethodPost, "/api/v1/links", (*API).issueLink},
-		{http.MethodGet, "/api/v1/links", (*API).listLinks},
-		{http.MethodGet, "/api/v1/links/:id", (*API).showLink},
-		{http.MethodPatch, "/api/v1/links/:id", (*API).changeLink},
-		{http.MethodDelete, "/api/v1/links/:id", (*API).revokeLink},
-		{http.MethodGet, "/api/v1/links/:id/events", (*API).linkEvents},
-		{http.MethodPost, "/api/v1/revocations", (*API).revokeLinks},
-		{http.MethodGet, "/api/v1/audit", (*API).audit},
-		{http.MethodGet, "/api/v1/buckets", (*API).listBuckets},
-		{http.MethodGet, "/api/v1/objects", (*API).listObjects},
-		{http.MethodGet, "/api/v1/openapi.yaml", (*API).openAPI},
+		// One handler takes all requests of recipients and compares their raw paths.
+		read(recipients, robotsPath, (*API).recipientRequest),
+		read(recipients, clickPath, (*API).recipientRequest),
+		change(recipients, http.MethodPost, clickPath, (*API).recipientRequest),
+
+		change(operators, http.MethodPost, "/api/v1/links", (*API).issueLink),
+		read(operators, "/api/v1/links", (*API).listLinks),
+		read(operators, "/api/v1/links/:id", (*API).showLink),
+		change(operators, http.MethodPatch, "/api/v1/links/:id", (*API).changeLink),
+		change(operators, http.MethodDelete, "/api/v1/links/:id", (*API).revokeLink),
+		read(operators, "/api/v1/links/:id/events", (*API).linkEvents),
+		change(operators, http.MethodPost, "/api/v1/revocations", (*API).revokeLinks),
+		read(operators, "/api/v1/audit", (*API).audit),
+		read(operators, "/api/v1/buckets", (*API).listBuckets),
+		read(operators, "/api/v1/objects", (*API).listObjects),
+		read(operators, "/api/v1/openapi.yaml", (*API).openAPI),
+
+		// On the operator listener, or on their own if metrics.listen is set.
+		read(probes, "/metrics", (*API).metrics),
+		read(probes, "/livez", (*API).alive),
+		read(probes, "/readyz", (*API).ready),
 	}
 }
 
-// healthRoutes need no key. They are on the operator listener, or on one of
-// their own where metrics.listen is set.
-func healthRoutes() []route {
-	return []route{
-		{http.MethodGet, "/metrics", (*API).metrics},
-		{http.MethodGet, "/livez", (*API).alive},
-		{http.MethodGet, "/readyz", (*API).ready},
-	}
+// routesOf returns the routes of one audience.
+func routesOf(to audience) []route {
+	return slices.DeleteFunc(routes(), func(r route) bool { return r.audience != to })
 }
 
-// Public answers recipients. It has no routes: one handler judges the raw path
-// of every request, because a router would decode and clean it first.
+// allowedMethods returns the methods of a path for the Allow header, HEAD with GET.
+func allowedMethods(to audience, path string) string {
+	var methods []string
+	for _, r := range routesOf(to) {
+		if r.path != path {
+			continue
+		}
+		if methods = append(methods, r.method); r.method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+	}
+	return strings.Join(methods, ", ")
+}
+
+// Public returns the handler for recipients. It has no router: a router would decode and
+// clean paths before the handler compares them.
 func (a *API) Public() http.Handler {
-	e := newEcho()
-	click := echo.HandlerFunc(a.click)
-	e.Pre(func(echo.HandlerFunc) echo.HandlerFunc { return click })
+	e := a.newEcho(recipients)
+	handler := echo.HandlerFunc(a.recipientRequest) // made once: echo asks for it at each request
+	e.Pre(func(echo.HandlerFunc) echo.HandlerFunc { return handler })
 	return e
 }
 
-// Operator answers operators, and dashboards unless those have their own listener.
+// Operator returns the handler for operators, and for probes unless these have their own
+// listener.
 func (a *API) Operator() http.Handler {
-	e := a.newOperatorEcho()
-	for _, r := range operatorRoutes() {
-		e.Add(r.method, r.path, a.bind(r), a.authenticate)
-	}
+	e := a.newEcho(operators)
+	a.register(e, operators, a.authenticate)
 	if !a.o.MetricsApart {
-		a.addHealth(e)
+		a.register(e, probes)
 	}
 	return e
 }
 
-// Health answers dashboards and orchestrators on a listener of their own.
+// Health returns the handler for probes on their own listener.
 func (a *API) Health() http.Handler {
-	e := a.newOperatorEcho()
-	a.addHealth(e)
+	e := a.newEcho(probes)
+	a.register(e, probes)
 	return e
 }
 
-// newOperatorEcho returns an echo whose errors are problems.
-func (a *API) newOperatorEcho() *echo.Echo {
-	e := newEcho()
-	e.HTTPErrorHandler = a.writeProblem
-	e.Use(a.logRequest, secureHeaders, refuseOptions, a.boundTime)
-	return e
-}
-
-// addHealth adds the routes that need no key.
-func (a *API) addHealth(e *echo.Echo) {
-	for _, r := range healthRoutes() {
-		e.Add(r.method, r.path, a.bind(r))
-		e.HEAD(r.path, a.bind(r)) // some load balancers ask with HEAD
+// register adds the routes of one audience. No other function adds routes.
+func (a *API) register(e *echo.Echo, to audience, middleware ...echo.MiddlewareFunc) {
+	for _, r := range routesOf(to) {
+		handler := func(c echo.Context) error { return r.handler(a, c) }
+		e.Add(r.method, r.path, handler, middleware...)
+		if to == probes { // some load balancers ask with HEAD
+			e.Add(http.MethodHead, r.path, handler, middleware...)
+		}
 	}
-}
-
-// bind makes a handler of a route's method expression.
-func (a *API) bind(r route) echo.HandlerFunc {
-	return func(c echo.Context) error { return r.handler(a, c) }
 }

@@ -48,11 +48,14 @@ type Options struct {
 type API struct {
 	o        Options
 	pages    pageRenderer
-	refusals map[pages.Refusal]*refusal
-	secure   bool // recipients come over https
-	// public is what every answer to recipients carries, empty what one without a
-	// body does.
-	public, empty []fixedHeader
+	refusals map[gateway.Outcome]*refusal
+	// prefetched refuses a link that a browser loaded before its user opened it.
+	prefetched *refusal
+	secure     bool          // recipients come over https
+	public     []fixedHeader // of every answer to recipients
+	empty      []fixedHeader // of an answer without content
+	// clickMethods are the methods of a link, for the Allow header.
+	clickMethods string
 	// forgotten warns once of a proxy that is not configured.
 	forgotten sync.Once
 }
@@ -63,24 +66,29 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	refusals, err := newRefusals(renderer)
+	refusals, prefetched, err := newRefusals(renderer)
 	if err != nil {
 		return nil, err
 	}
 	a := &API{
-		empty: []fixedHeader{{"Content-Length", []string{"0"}}},
-		o:     o, pages: renderer, refusals: refusals, secure: strings.HasPrefix(o.PublicURL, "https://"),
+		o: o, pages: renderer, refusals: refusals, prefetched: prefetched, secure: strings.HasPrefix(o.PublicURL, "https://"),
+		empty: []fixedHeader{{"Content-Length", []string{"0"}}}, clickMethods: allowedMethods(recipients, clickPath),
 		// no-transform: Cloudflare, for one, otherwise rewrites addresses in pages.
 		public: fixedHeaders("no-store, no-transform", renderer.Policy(""), fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
 	}
 	return a, nil
 }
 
-// newEcho returns an echo without any of its defaults that speak or trust.
-func newEcho() *echo.Echo {
+// newEcho returns an echo for one audience. It has none of echo's defaults that print or
+// trust headers.
+func (a *API) newEcho(to audience) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.Logger.SetOutput(io.Discard) // what it would say is said by the request log
+	e.Logger.SetOutput(io.Discard) // The request log has everything.
 	e.IPExtractor = echo.ExtractIPDirect()
+	e.HTTPErrorHandler = a.errorWriter(to)
+	if to != recipients {
+		e.Use(a.logRequest, secureHeaders, refuseOptions, a.boundTime)
+	}
 	return e
 }

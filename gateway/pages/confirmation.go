@@ -3,6 +3,7 @@ package pages
 import (
 	"bytes"
 	"fmt"
+	"html/template"
 	"strconv"
 	"time"
 
@@ -18,26 +19,26 @@ type Confirmation struct {
 	WrongPassphrase bool
 }
 
+// confirmationValues are the values of the actions in {{ }} of templates/confirm.html.
+type confirmationValues struct {
+	Filename       string
+	Size           string
+	Type           string
+	Expires        string
+	ExpiresMachine string // Expires for programs
+	Note           string
+	Nonce          string
+	Uses           string // how often the link can still be used; "" if that is not limited
+	Help           string
+	Passphrase     bool // the link has one
+	Hidden         bool // nothing about the file is shown before the passphrase
+	Wrong          bool
+}
+
 // Confirmation renders a confirmation page in HTML.
 func (r *Renderer) Confirmation(view Confirmation) ([]byte, error) {
 	link, m := &view.Page.Link, &r.messages.Confirmation
-	values := struct {
-		head
-		Text           *ConfirmationMessages
-		Filename       string
-		Size           string
-		Type           string
-		Expires        string
-		ExpiresMachine string // Expires for programs
-		Note           string
-		Nonce          string
-		Uses           string // how often the link can still be used; "" if that is not limited
-		Help           string
-		Passphrase     bool // the link has one
-		Hidden         bool // nothing about the file is shown before the passphrase
-		Wrong          bool
-	}{
-		head: headOf(&r.messages), Text: m,
+	values := confirmationValues{
 		Filename: link.SaveAs(), Size: readableSize(link.Object.Size, m.Bytes), Type: link.Object.ContentType,
 		Expires:        link.ExpiresAt.UTC().Format(m.TimeLayout),
 		ExpiresMachine: link.ExpiresAt.UTC().Format(time.RFC3339),
@@ -53,6 +54,25 @@ func (r *Renderer) Confirmation(view Confirmation) ([]byte, error) {
 		return nil, fmt.Errorf("render the confirmation page: %w", err)
 	}
 	return html.Bytes(), nil
+}
+
+// confirmationTemplate fills the messages into the template of confirmation pages. The
+// result has only the actions that depend on the view: to fill in the messages for each
+// page would double the cost of a page.
+func confirmationTemplate(page *template.Template, m *Messages) (*template.Template, error) {
+	var source bytes.Buffer
+	values := struct {
+		head
+		Text *ConfirmationMessages
+	}{headOf(m), &m.Confirmation}
+	if err := page.Execute(&source, values); err != nil {
+		return nil, fmt.Errorf("fill the messages into the confirmation page: %w", err)
+	}
+	filled, err := template.New("confirmation").Parse(source.String())
+	if err != nil {
+		return nil, fmt.Errorf("parse the confirmation page with its messages: %w", err)
+	}
+	return filled, nil
 }
 
 // readableSize returns a size in the decimal units that browsers show, "" for an unknown

@@ -40,7 +40,7 @@ func (m *Message) Detail() string {
 	return detail
 }
 
-// ConfirmationMessages are the texts of confirmation pages.
+// ConfirmationMessages are the texts of confirmation pages. They must not contain "{{".
 type ConfirmationMessages struct {
 	Heading, WrongPassphrase      string
 	File, Size, Type, Until, Note string                  // labels of what is known about the file

@@ -8,6 +8,9 @@ import (
 	"html/template"
 )
 
+// Actions in [[ ]] are executed once, with the messages. Actions in {{ }} are left and
+// executed for each page, with its view.
+//
 //go:embed templates/head.html templates/refusal.html templates/confirm.html
 var pageFiles embed.FS
 
@@ -32,16 +35,19 @@ type Renderer struct {
 // of requests costs a copy, and a link that does not exist cannot be told from a malformed
 // one by its bytes. New fails only if an embedded template is broken.
 func New(o Options) (*Renderer, error) {
-	templates, err := template.ParseFS(pageFiles, "templates/*.html")
+	templates, err := template.New("pages").Delims("[[", "]]").ParseFS(pageFiles, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse the pages: %w", err)
 	}
 	digest := sha256.Sum256([]byte(pageStyle))
 	r := &Renderer{
-		messages: o.Messages, confirmation: templates.Lookup("confirm.html"),
+		messages:    o.Messages,
 		styleSource: "'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'",
 	}
 	if r.refusals, err = renderRefusals(templates.Lookup("refusal.html"), &o.Messages); err != nil {
+		return nil, err
+	}
+	if r.confirmation, err = confirmationTemplate(templates.Lookup("confirm.html"), &o.Messages); err != nil {
 		return nil, err
 	}
 	return r, nil

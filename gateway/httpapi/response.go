@@ -1,0 +1,95 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// fixedHeader is a header that many answers share. Its value is made once, because net/http
+// only reads it.
+type fixedHeader struct {
+	name  string // in canonical form
+	value []string
+}
+
+// body is the content of an answer with the headers that describe it.
+type body struct {
+	headers []fixedHeader
+	content []byte
+}
+
+// newBody makes a body.
+func newBody(contentType string, content []byte) body {
+	return body{content: content, headers: []fixedHeader{
+		{"Content-Type", []string{contentType}},
+		{"Content-Length", []string{strconv.Itoa(len(content))}},
+	}}
+}
+
+// fixedHeaders returns the headers of every answer of a listener.
+func fixedHeaders(cache, policy string, more ...fixedHeader) []fixedHeader {
+	return append([]fixedHeader{
+		{"Cache-Control", []string{cache}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"Referrer-Policy", []string{"no-referrer"}},
+		{"Content-Security-Policy", []string{policy}},
+	}, more...)
+}
+
+// setHeaders sets headers of an answer, and replaces earlier values.
+func setHeaders(c echo.Context, headers []fixedHeader) {
+	h := c.Response().Header()
+	for i := range headers {
+		h[headers[i].name] = headers[i].value
+	}
+	closeIfAmbiguous(c)
+}
+
+// closeIfAmbiguous closes the connection after a request whose end a proxy may find at
+// another place, because the proxy could read the following bytes as another request. Such
+// are requests in chunks, which may state a length too (RFC 9112 section 6.1), and all
+// requests of HTTP/1.0, which may state chunks too: net/http removes both headers before a
+// handler can read them.
+func closeIfAmbiguous(c echo.Context) {
+	if r := c.Request(); len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
+		c.Response().Header().Set("Connection", "close")
+	}
+}
+
+// writeJSON answers with v. It renders all of v before it sends the first byte.
+func writeJSON(c echo.Context, status int, contentType string, v any) error {
+	content, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return writeBody(c, status, contentType, append(content, '\n'))
+}
+
+// writeBody answers with content and its length.
+func writeBody(c echo.Context, status int, contentType string, content []byte) error {
+	h := c.Response().Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(content)))
+	return writeOut(c, status, content)
+}
+
+// writeOut sends an answer whose headers are set. The answer to HEAD has no content.
+func writeOut(c echo.Context, status int, content []byte) error {
+	c.Response().WriteHeader(status)
+	if c.Request().Method == http.MethodHead {
+		return nil
+	}
+	_, err := c.Response().Write(content)
+	return err
+}
+
+// secondsOf returns a duration as Retry-After has it, RFC 9110 section 10.2.3: in whole
+// seconds, rounded up, and at least 1.
+func secondsOf(d time.Duration) string {
+	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
+}
