@@ -17,7 +17,7 @@ const (
 	orderOldest = "oldest"
 )
 
-// sinceNow is the since of a feed that begins with what happens next.
+// sinceNow is the value of since for a feed that starts with the next event.
 const sinceNow = "now"
 
 // audit answers GET /api/v1/audit.
@@ -30,19 +30,19 @@ func (a *API) audit(c echo.Context) error {
 		Kind: gateway.EventKind(query["kind"]), Oldest: query["order"] == orderOldest, Cursor: query["cursor"],
 	}
 	if q.Kind != "" && !slices.Contains(gateway.EventKinds(), q.Kind) {
-		return gateway.Errorf(gateway.CodeBadRequest, "kind is one of issued, changed, paused, resumed, revoked, redirected, page, refused and failed")
+		return gateway.Errorf(gateway.CodeBadRequest, "kind must be issued, changed, paused, resumed, revoked, redirected, page, refused or failed")
 	}
 	if text, ok := query["link"]; ok {
 		if q.Link, ok = gateway.ParseID(text); !ok {
-			return gateway.Errorf(gateway.CodeBadRequest, "link is the id of a link")
+			return gateway.Errorf(gateway.CodeBadRequest, "link must be the id of a link")
 		}
 	}
 	if order, ok := query["order"]; ok && order != orderNewest && order != orderOldest {
-		return gateway.Errorf(gateway.CodeBadRequest, "order is newest or oldest, whichever comes first")
+		return gateway.Errorf(gateway.CodeBadRequest, "order must be newest or oldest")
 	}
 	if q.FromNow = query["since"] == sinceNow; q.FromNow {
 		if !q.Oldest {
-			return gateway.Errorf(gateway.CodeBadRequest, "since=now goes with order=oldest")
+			return gateway.Errorf(gateway.CodeBadRequest, "since=now needs order=oldest")
 		}
 		delete(query, "since")
 	}
@@ -62,13 +62,13 @@ func (a *API) audit(c echo.Context) error {
 	answer := api.EventPage{Events: make([]api.Event, len(page.Events)), Next: page.Next, More: page.More}
 	for i := range page.Events {
 		e := &page.Events[i]
-		answer.Events[i] = wireEvent(&e.Event)
+		answer.Events[i] = eventJSON(&e.Event)
 		answer.Events[i].Storage, answer.Events[i].Bucket, answer.Events[i].Key = e.Ref.Storage, e.Ref.Bucket, e.Ref.Key
 	}
 	return writeJSON(c, http.StatusOK, api.MediaType, answer)
 }
 
-// timeOf reads a time of the query, zero where there is none.
+// timeOf returns a time of the query, zero if the parameter is missing.
 func timeOf(query map[string]string, name string) (time.Time, error) {
 	text, ok := query[name]
 	if !ok {
@@ -76,7 +76,7 @@ func timeOf(query map[string]string, name string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}, gateway.Errorf(gateway.CodeBadRequest, "%s is a time such as 2026-11-25T08:00:00Z (RFC 3339)", name)
+		return time.Time{}, gateway.Errorf(gateway.CodeBadRequest, "%s must be a time such as 2026-11-25T08:00:00Z (RFC 3339)", name)
 	}
 	return t, nil
 }

@@ -31,8 +31,8 @@ func TestYearsOfAQuery(t *testing.T) {
 func TestBodyNamesItsField(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`{"max_clicks":"three"}`: "each of its type (see max_clicks)",
-		`{"max_clicks":`:         "each of its type",
+		`{"max_clicks":"three"}`: "each value of its type (see max_clicks)",
+		`{"max_clicks":`:         "each value of its type",
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/api/v1/links", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")

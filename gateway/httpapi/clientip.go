@@ -9,14 +9,14 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// clientOf returns the address that a request came from: the peer's, unless the
-// peer is one of proxies. Then X-Forwarded-For is read from its right end, where
-// the proxies themselves have written, up to the first address that is none of
-// theirs: what stands left of that the client may have made up. What is no
-// address ends it too, and the proxy that passed it on is the client.
+// clientOf returns the address of the client. It is the peer's address, unless the peer is
+// one of the trusted proxies. Then clientOf reads X-Forwarded-For from the right end, which
+// the proxies wrote, to the first address that is not a proxy's. The client can forge
+// everything to the left of that. Text that is not an address ends the search too, and
+// then the proxy that added it counts as the client.
 func clientOf(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	client := peerOf(r)
-	if !within(proxies, client) {
+	if !containedIn(proxies, client) {
 		return client
 	}
 	for _, line := range slices.Backward(r.Header["X-Forwarded-For"]) {
@@ -31,7 +31,7 @@ func clientOf(r *http.Request, proxies []netip.Prefix) netip.Addr {
 			if !ok {
 				return client
 			}
-			if client = addr; !within(proxies, client) {
+			if client = addr; !containedIn(proxies, client) {
 				return client
 			}
 		}
@@ -39,7 +39,7 @@ func clientOf(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	return client
 }
 
-// peerOf returns the address of the connection's other end.
+// peerOf returns the address of the other end of the connection.
 func peerOf(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -48,8 +48,9 @@ func peerOf(r *http.Request) netip.Addr {
 	return peer.Addr().Unmap().WithZone("")
 }
 
-// forwarded reads one entry of X-Forwarded-For: an address, with a port where a
-// proxy adds one, IPv6 in brackets then. Zones are of another machine.
+// forwarded parses one entry of X-Forwarded-For: an address, or an address with a port,
+// which some proxies add; IPv6 then stands in brackets. It refuses zones, which have a
+// meaning on another machine only.
 func forwarded(entry string) (netip.Addr, bool) {
 	if len(entry) > 64 {
 		return netip.Addr{}, false
@@ -65,8 +66,8 @@ func forwarded(entry string) (netip.Addr, bool) {
 	return addr.Unmap(), addr.Zone() == ""
 }
 
-// within tells whether one of prefixes has the address.
-func within(prefixes []netip.Prefix, addr netip.Addr) bool {
+// containedIn tells whether one of the prefixes contains the address.
+func containedIn(prefixes []netip.Prefix, addr netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
@@ -74,20 +75,21 @@ func within(prefixes []netip.Prefix, addr netip.Addr) bool {
 // the load balancers of some cloud providers use it too.
 var sharedAddresses = netip.MustParsePrefix("100.64.0.0/10") //nolint:gochecknoglobals // a constant
 
-// near tells whether an address is on this host or in a network of one's own: a peer
-// from there that forwards requests is probably one's own proxy.
-func near(a netip.Addr) bool {
+// isLocal tells whether an address is on this host or in a private network. A peer there
+// that forwards requests is probably the operator's own proxy.
+func isLocal(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || sharedAddresses.Contains(a)
 }
 
-// recipient returns where a request of the public listener came from, and warns,
-// once, of a proxy that was probably forgotten: behind it all recipients have one
-// address, its own, which soon has had too many misses.
+// recipient returns the address of a recipient. It warns once of a proxy that the
+// configuration probably lacks: all recipients behind such a proxy have its address, which
+// soon reaches the limit of failed attempts.
 func (a *API) recipient(r *http.Request) netip.Addr {
 	if len(r.Header["X-Forwarded-For"]) > 0 {
-		if peer := peerOf(r); near(peer) && !within(a.o.TrustedProxies, peer) {
-			a.forgotten.Do(func() {
-				a.o.Logger.Warn("X-Forwarded-For from a local or private address that is not in public.trusted_proxies; if it is your proxy, list it there, or all recipients count as one",
+		if peer := peerOf(r); isLocal(peer) && !containedIn(a.o.TrustedProxies, peer) {
+			a.proxyWarning.Do(func() {
+				a.o.Logger.Warn("X-Forwarded-For from a private address that is not in public.trusted_proxies; "+
+					"if it is your proxy, add it there, otherwise all recipients count as one",
 					"peer", a.o.FormatAddress(peer))
 			})
 		}
@@ -95,8 +97,7 @@ func (a *API) recipient(r *http.Request) netip.Addr {
 	return clientOf(r, a.o.TrustedProxies)
 }
 
-// operatorAddress returns where an operator's request came from, as far as it may
-// be kept.
+// operatorAddress returns the part of an operator's address that may be recorded.
 func (a *API) operatorAddress(c echo.Context) string {
 	return a.o.FormatAddress(peerOf(c.Request()))
 }

@@ -15,25 +15,25 @@ import (
 	"keyhole/gateway/pages"
 )
 
-// grantCookie is the name of the cookie that lets a recipient go on without
+// grantCookie is the name of the cookie that lets a recipient resume a download without
 // another click.
 const grantCookie = "keyhole_grant"
 
-// maxForm is the largest form of a confirmation page in bytes: a passphrase of 256
-// bytes is 768 when all of it is escaped.
+// maxForm is the maximum size of a confirmation form in bytes. A passphrase of 256 bytes has
+// 768 when all of it is escaped.
 const maxForm = 4096
 
-// formOf reads the form of a POST, nil where it has none that can be understood.
-// Bytes stand for themselves: a passphrase need not be UTF-8. The error means that
-// not all of the form has arrived.
+// formOf returns the form of a POST, nil if there is no valid one. It keeps bytes as they
+// are, because a passphrase need not be UTF-8. An error means that only a part of the form
+// arrived.
 func formOf(c echo.Context) (*gateway.Form, error) {
 	r := c.Request()
 	if r.Method != http.MethodPost {
-		return nil, nil //nolint:nilnil // As said.
+		return nil, nil //nolint:nilnil // As the comment says.
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, nil //nolint:nilerr,nilnil // As said.
+		return nil, nil //nolint:nilerr,nilnil // As the comment says.
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxForm))
 	var tooLarge *http.MaxBytesError
@@ -42,11 +42,11 @@ func formOf(c echo.Context) (*gateway.Form, error) {
 	}
 	values, invalid := url.ParseQuery(string(body))
 	if err != nil || invalid != nil {
-		return nil, nil //nolint:nilerr,nilnil // As said.
+		return nil, nil //nolint:nilerr,nilnil // As the comment says.
 	}
 	for _, name := range []string{"confirm", "passphrase", "nonce"} {
-		if len(values[name]) > 1 { // which of them was meant, nobody knows
-			return nil, nil //nolint:nilnil // As said.
+		if len(values[name]) > 1 { // ambiguous
+			return nil, nil //nolint:nilnil // As the comment says.
 		}
 	}
 	return &gateway.Form{
@@ -56,7 +56,7 @@ func formOf(c echo.Context) (*gateway.Form, error) {
 	}, nil
 }
 
-// grantOf returns the grant that a GET or HEAD comes with, empty for none.
+// grantOf returns the grant in the cookie of a GET or HEAD, "" for none.
 func grantOf(r *http.Request) string {
 	if r.Method == http.MethodPost {
 		return ""
@@ -68,12 +68,12 @@ func grantOf(r *http.Request) string {
 	return cookie.Value
 }
 
-// setGrant hands the grant of an answer to the browser, for this link alone.
+// setGrant gives the browser the grant of an answer, for this link only.
 func (a *API) setGrant(c echo.Context, path string, answer *gateway.Answer) {
 	if answer.Grant == "" {
 		return
 	}
-	c.SetCookie(&http.Cookie{ //nolint:gosec // Secure wherever recipients come over https.
+	c.SetCookie(&http.Cookie{ //nolint:gosec // Secure if recipients come over https.
 		Name: grantCookie, Value: answer.Grant, Path: path,
 		MaxAge:   int(math.Ceil(answer.GrantAge.Seconds())),
 		HttpOnly: true, Secure: a.secure, SameSite: http.SameSiteLaxMode,

@@ -8,8 +8,8 @@ import (
 	"keyhole/gateway/api"
 )
 
-// wireLink writes a link as operators read it.
-func wireLink(l *gateway.Link) api.Link {
+// linkJSON returns a link as the API shows it.
+func linkJSON(l *gateway.Link) api.Link {
 	w := api.Link{
 		ID: l.ID.String(), State: string(l.State),
 		Storage: l.Ref.Storage, Bucket: l.Ref.Bucket, Key: l.Ref.Key,
@@ -42,15 +42,15 @@ func wireLink(l *gateway.Link) api.Link {
 	return w
 }
 
-// wireEvent writes an event as operators read it.
-func wireEvent(e *gateway.Event) api.Event {
+// eventJSON returns an event as the API shows it.
+func eventJSON(e *gateway.Event) api.Event {
 	return api.Event{
 		ID: e.ID, Time: e.Time.UTC(), Kind: string(e.Kind), Link: e.Link.String(), Outcome: string(e.Outcome),
 		Method: e.Method, Actor: e.Actor, Address: e.Address, Reason: e.Reason,
 	}
 }
 
-// sizeOrNil returns nil for a size that is not known.
+// sizeOrNil returns nil for an unknown size.
 func sizeOrNil(n int64) *int64 {
 	if n == gateway.UnknownSize {
 		return nil

@@ -17,12 +17,12 @@ import (
 	"keyhole/gateway/api"
 )
 
-// maxBody is the largest body of a request, in bytes.
+// maxBody is the maximum size of a body in bytes.
 const maxBody = 1 << 20
 
-// decode reads the request's JSON object into v and nothing else: unknown,
-// repeated or differently cased fields, a second value, invalid UTF-8 and lone
-// surrogates are refused. A silently replaced byte would share another object.
+// decode decodes the JSON object in a request's body into v. It refuses unknown and repeated
+// fields, fields in another case, a second value, invalid UTF-8 and lone surrogates: a
+// decoder that silently replaces a byte of a key would share another object.
 func decode(c echo.Context, v any) error {
 	r := c.Request()
 	if err := checkMediaType(r); err != nil {
@@ -32,16 +32,16 @@ func decode(c echo.Context, v any) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return gateway.Errorf(gateway.CodeTooLarge, "the body is over 1 MiB")
+		return gateway.Errorf(gateway.CodeTooLarge, "the body is larger than 1 MiB")
 	case err != nil:
 		return &gateway.Error{Code: gateway.CodeBadRequest, Message: "the body could not be read", Err: err}
 	case hasByteOrderMark(body):
-		return gateway.Errorf(gateway.CodeBadRequest, "the body begins with a byte order mark; send it in UTF-8 without one")
+		return gateway.Errorf(gateway.CodeBadRequest, "the body starts with a byte order mark; send UTF-8 without one")
 	case !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")):
 		return gateway.Errorf(gateway.CodeBadRequest, "the body must be one JSON object")
 	}
-	// The decoder's error can quote the body, which may hold a passphrase: it is
-	// told apart, not passed on.
+	// The decoder's error can quote the body, which may have a passphrase. So the answer has
+	// a text of its own.
 	var isNull *gateway.Error
 	err = json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
 	switch {
@@ -53,26 +53,26 @@ func decode(c echo.Context, v any) error {
 	return nil
 }
 
-// hasByteOrderMark tells whether a body begins with the mark of UTF-8 or UTF-16, which
-// some editors and PowerShell write and JSON does not allow (RFC 8259 section 8.1).
+// hasByteOrderMark tells whether a body starts with the mark of UTF-8 or UTF-16. Some editors
+// and PowerShell write it, and JSON does not allow it (RFC 8259 section 8.1).
 func hasByteOrderMark(body []byte) bool {
 	return bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(body, []byte("\xff\xfe")) ||
 		bytes.HasPrefix(body, []byte("\xfe\xff"))
 }
 
-// refuseNull refuses null for every field but sensitive, of which nothing may be known.
-// JSON has it mean that nothing is said, and a script that its variable was not set: a
-// filter or a restriction would be lost without a word.
+// refuseNull refuses null for every field except sensitive, where null means "not stated".
+// A script sends null if its variable is not set; Keyhole would then drop a filter or a
+// restriction that the script's author wanted.
 func refuseNull(d *jsontext.Decoder, _ any) error {
 	field := knownField(string(d.StackPointer()))
 	if d.PeekKind() != 'n' || field == "" || field == "sensitive" {
-		return errors.ErrUnsupported // to be read as ever
+		return errors.ErrUnsupported // to be decoded as usual
 	}
-	return gateway.Invalid(field, "null", "null says nothing; leave the field out")
+	return gateway.Invalid(field, "null", "null is not a value for this field; omit the field")
 }
 
-// badJSON says where a body went wrong that should have been read into v, without
-// quoting it.
+// badJSON returns the error of a body that does not decode into v. It names the field and
+// quotes nothing.
 func badJSON(err error, v any) error {
 	where := ""
 	var semantic *json.SemanticError
@@ -82,13 +82,14 @@ func badJSON(err error, v any) error {
 		}
 	}
 	if errors.Is(err, json.ErrUnknownName) {
-		return gateway.Errorf(gateway.CodeBadRequest, "the body has a field that this request does not know; it knows: %s", strings.Join(fieldsOf(v), ", "))
+		return gateway.Errorf(gateway.CodeBadRequest, "unknown field in the body; the known ones are: %s",
+			strings.Join(fieldsOf(v), ", "))
 	}
 	return gateway.Errorf(gateway.CodeBadRequest,
-		"the body is not the JSON object this request takes: strict JSON in UTF-8, each field once, each of its type%s", where)
+		"the body is not valid: send one JSON object in UTF-8, with each field once and each value of its type%s", where)
 }
 
-// fieldsOf lists the fields of a body, a pointer to a struct.
+// fieldsOf returns the names of the fields of v, a pointer to a struct, in JSON.
 func fieldsOf(v any) []string {
 	var names []string
 	of := reflect.TypeOf(v).Elem()
@@ -100,7 +101,8 @@ func fieldsOf(v any) []string {
 	return names
 }
 
-// knownField returns the first segment of a JSON pointer if it is a plain name.
+// knownField returns the first segment of a JSON pointer if it looks like the name of a
+// field, and "" otherwise.
 func knownField(pointer string) string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
 	if name == "" || len(name) > 32 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
@@ -109,14 +111,13 @@ func knownField(pointer string) string {
 	return name
 }
 
-// checkMediaType lets plain JSON through and nothing that would need decoding
-// first.
+// checkMediaType refuses bodies that are not plain JSON, such as compressed ones.
 func checkMediaType(r *http.Request) error {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := strings.ToLower(params["charset"])
 	if err != nil || media != api.MediaType || (charset != "" && charset != "utf-8") ||
 		len(r.Header["Content-Type"]) != 1 || r.Header.Get("Content-Encoding") != "" {
-		return gateway.Errorf(gateway.CodeMediaType, "the body must be %s, not encoded", api.MediaType)
+		return gateway.Errorf(gateway.CodeMediaType, "the body must be %s in UTF-8 without Content-Encoding", api.MediaType)
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
-// Package httpapi is what Keyhole answers over HTTP: the public listener for
-// recipients, the operator listener with the API, and health and metrics. Every
-// operator's route stands in routes.go, and every error of theirs becomes a
-// response in errors.go; recipients are refused in pages.go.
+// Package httpapi has the HTTP handlers of all listeners: links for recipients, the API for
+// operators, and health and metrics for probes.
+//
+// routes.go has the table of all routes, click.go the request for a link, and errors.go the
+// only function that turns an error into a response. The package admits operators by
+// package admission and renders pages for recipients by package pages.
 package httpapi

@@ -12,23 +12,23 @@ import (
 	"keyhole/gateway/api"
 )
 
-// writeLink answers with a link, and with the ETag that a change may ask for.
+// writeLink answers with a link and its ETag, which a change may require.
 func writeLink(c echo.Context, status int, link *gateway.Link, body any) error {
 	c.Response().Header().Set("ETag", etagOf(link))
 	return writeJSON(c, status, api.MediaType, body)
 }
 
-// etagOf names the revision of a link, RFC 9110 section 8.8.3: what operators have
-// made of it, not the clicks.
+// etagOf returns the ETag of a link, RFC 9110 section 8.8.3. Changes by operators change it,
+// clicks do not.
 func etagOf(link *gateway.Link) string { return `"` + hex.EncodeToString([]byte(link.Revision)) + `"` }
 
-// entityTag is a tag, strong or weak, without commas in it: ours have none.
+// entityTag matches a strong or weak tag without commas. The tags of etagOf have none.
 var entityTag = regexp.MustCompile(`^(?:W/)?"([^",]*)"$`)
 
-// ifMatch reads the revisions that a change asks for, RFC 9110 section 13.1.1, nil
-// for any. A tag that is not ours is a revision that no link has. A proxy that compresses
-// answers makes their ETags weak or appends a suffix; such a tag still names the same
-// revision of the link, so it counts, unlike in the strong comparison of the RFC.
+// ifMatch returns the revisions that a change requires, RFC 9110 section 13.1.1, nil for any
+// revision. A tag that etagOf did not make becomes a revision that no link has. A proxy that
+// compresses answers makes their ETags weak or appends a suffix. Such a tag still names the
+// same revision of the link, so ifMatch accepts it, unlike the strong comparison of the RFC.
 func ifMatch(r *http.Request) ([]string, error) {
 	values := r.Header["If-Match"]
 	if len(values) == 0 {
@@ -43,7 +43,7 @@ func ifMatch(r *http.Request) ([]string, error) {
 		tag := strings.TrimSpace(item)
 		match := entityTag.FindStringSubmatch(tag)
 		if match == nil {
-			return nil, gateway.Errorf(gateway.CodeBadRequest, "If-Match is a list of ETags, each in double quotes, or *")
+			return nil, gateway.Errorf(gateway.CodeBadRequest, "If-Match must be * or a list of ETags, each in double quotes")
 		}
 		name := unencoded(match[1])
 		revision, err := hex.DecodeString(name)
@@ -55,8 +55,8 @@ func ifMatch(r *http.Request) ([]string, error) {
 	return revisions, nil
 }
 
-// unencoded cuts what Apache's mod_deflate or mod_brotli appends to the ETag of an
-// answer that it compresses.
+// unencoded removes the suffix that Apache's mod_deflate or mod_brotli appends to the ETag
+// of an answer that it compresses.
 func unencoded(name string) string {
 	if short, ok := strings.CutSuffix(name, "-gzip"); ok {
 		return short

@@ -9,14 +9,14 @@ import (
 	"keyhole/gateway/api"
 )
 
-// alive answers GET /livez: the process serves, whatever Redis does.
+// alive answers GET /livez: the process serves requests, also while Redis is unreachable.
 func (a *API) alive(c echo.Context) error {
 	return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
 }
 
-// ready answers GET /readyz: Redis, asked now, answers as a writable master. A
-// storage's trouble is told and fails no readiness, because restarting this
-// service mends no storage.
+// ready answers GET /readyz: 200 if Redis responds now as a writable master. Failing
+// storages are listed but do not change the status, because a restart of this service
+// does not repair a storage.
 func (a *API) ready(c echo.Context) error {
 	readiness := a.o.Ready(c.Request().Context())
 	status := http.StatusOK
@@ -35,7 +35,7 @@ func (a *API) metrics(c echo.Context) error {
 //go:embed openapi.yaml
 var openAPIDescription []byte
 
-// openAPI answers GET /api/v1/openapi.yaml, the description of this very API.
+// openAPI answers GET /api/v1/openapi.yaml, the description of this API.
 func (a *API) openAPI(c echo.Context) error {
 	return writeBody(c, http.StatusOK, "application/yaml", openAPIDescription)
 }

@@ -18,7 +18,7 @@ import (
 	"keyhole/gateway/api"
 )
 
-// defaultLimit is the number of entries on a page.
+// defaultLimit is the number of entries on a page if the request states none.
 const defaultLimit = 50
 
 // issueLink answers POST /api/v1/links.
@@ -27,7 +27,7 @@ func (a *API) issueLink(c echo.Context) error {
 	if err := decode(c, &body); err != nil {
 		return err
 	}
-	retry, err := retryOf(c.Request(), &body)
+	retry, err := idempotencyOf(c.Request(), &body)
 	if err != nil {
 		return err
 	}
@@ -43,26 +43,25 @@ func (a *API) issueLink(c echo.Context) error {
 		return err
 	}
 	c.Set(contextLink, issued.Link.ID)
-	link := wireLink(&issued.Link)
+	link := linkJSON(&issued.Link)
 	link.URL = a.o.PublicURL + "/" + issued.Token
 	c.Response().Header().Set("Location", "/api/v1/links/"+link.ID)
 	return writeLink(c, http.StatusCreated, &issued.Link, link)
 }
 
-// idempotencyKey is what the header of that name may be: 1 to 128 printable
-// characters of ASCII.
+// idempotencyKey matches the allowed values of the header Idempotency-Key.
 var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
 
-// retryOf returns what makes an issue safe to repeat, nil where the request does not
-// ask for it. The body is compared as it was read: other blanks, or another order of
-// its fields, make no other request.
-func retryOf(r *http.Request, body *api.IssueRequest) (*gateway.Retry, error) {
+// idempotencyOf returns the domain's form of the Idempotency-Key, nil if the request has none. The
+// domain compares bodies after decoding: other white space or another order of fields makes
+// no other request.
+func idempotencyOf(r *http.Request, body *api.IssueRequest) (*gateway.Retry, error) {
 	values := r.Header["Idempotency-Key"]
 	if len(values) == 0 {
 		return nil, nil //nolint:nilnil // As gateway.IssueRequest has it.
 	}
 	if len(values) > 1 || !idempotencyKey.MatchString(values[0]) {
-		return nil, gateway.Invalid("Idempotency-Key", "invalid", "the header stands once and has 1 to 128 printable characters of ASCII")
+		return nil, gateway.Invalid("Idempotency-Key", "invalid", "the header must occur once and have 1 to 128 printable ASCII characters")
 	}
 	request, err := json.Marshal(body)
 	if err != nil {
@@ -83,14 +82,14 @@ func (a *API) listLinks(c echo.Context) error {
 		Key: query["key"], CreatedBy: query["created_by"], Cursor: query["cursor"],
 	}
 	if q.State != "" && !slices.Contains(gateway.States(), q.State) {
-		return gateway.Errorf(gateway.CodeBadRequest, "state is one of active, paused, not_yet, expired, revoked and used_up")
+		return gateway.Errorf(gateway.CodeBadRequest, "state must be active, paused, not_yet, expired, revoked or used_up")
 	}
 	if q.Prefix != "" && q.Key != "" {
-		return gateway.Errorf(gateway.CodeBadRequest, "give either prefix or key, not both")
+		return gateway.Errorf(gateway.CodeBadRequest, "prefix and key cannot be combined; send one of them")
 	}
 	if label, ok := query["label"]; ok {
 		if q.LabelName, q.LabelValue, ok = splitLabel(label); !ok {
-			return gateway.Errorf(gateway.CodeBadRequest, "label is written name=value")
+			return gateway.Errorf(gateway.CodeBadRequest, "label must have the form name=value")
 		}
 	}
 	if q.Limit, err = limitOf(query); err != nil {
@@ -102,12 +101,12 @@ func (a *API) listLinks(c echo.Context) error {
 	}
 	answer := api.LinkPage{Links: make([]api.Link, len(page.Links)), Next: page.Next}
 	for i := range page.Links {
-		answer.Links[i] = wireLink(&page.Links[i])
+		answer.Links[i] = linkJSON(&page.Links[i])
 	}
 	return writeJSON(c, http.StatusOK, api.MediaType, answer)
 }
 
-// splitLabel reads name=value.
+// splitLabel splits name=value.
 func splitLabel(label string) (name, value string, ok bool) {
 	name, value, ok = strings.Cut(label, "=")
 	return name, value, ok && name != ""
@@ -126,7 +125,7 @@ func (a *API) showLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeLink(c, http.StatusOK, &link, wireLink(&link))
+	return writeLink(c, http.StatusOK, &link, linkJSON(&link))
 }
 
 // revokeLink answers DELETE /api/v1/links/{id}.
@@ -140,16 +139,16 @@ func (a *API) revokeLink(c echo.Context) error {
 		return err
 	}
 	if len(c.Request().Header["If-Match"]) > 0 {
-		return gateway.Errorf(gateway.CodeBadRequest, "a revocation is never conditional; leave If-Match out")
+		return gateway.Errorf(gateway.CodeBadRequest, "a revocation cannot be conditional; remove If-Match")
 	}
 	if n, _ := c.Request().Body.Read(make([]byte, 1)); n > 0 {
-		return gateway.Errorf(gateway.CodeBadRequest, "a revocation has no body; give its reason in the query")
+		return gateway.Errorf(gateway.CodeBadRequest, "a revocation has no body; send its reason in the query")
 	}
 	link, err := a.o.Service.Revoke(c.Request().Context(), actorOf(c), id, query["reason"])
 	if err != nil {
 		return err
 	}
-	return writeLink(c, http.StatusOK, &link, wireLink(&link))
+	return writeLink(c, http.StatusOK, &link, linkJSON(&link))
 }
 
 // changeLink answers PATCH /api/v1/links/{id}.
@@ -173,7 +172,7 @@ func (a *API) changeLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeLink(c, http.StatusOK, &link, wireLink(&link))
+	return writeLink(c, http.StatusOK, &link, linkJSON(&link))
 }
 
 // linkEvents answers GET /api/v1/links/{id}/events.
@@ -196,12 +195,13 @@ func (a *API) linkEvents(c echo.Context) error {
 	}
 	answer := api.EventPage{Events: make([]api.Event, len(list.Events)), Next: list.Next}
 	for i := range list.Events {
-		answer.Events[i] = wireEvent(&list.Events[i])
+		answer.Events[i] = eventJSON(&list.Events[i])
 	}
 	return writeJSON(c, http.StatusOK, api.MediaType, answer)
 }
 
-// linkID reads the path's id. What cannot be an id names no link.
+// linkID returns the id in the path. Text that cannot be an id gets the answer of an unknown
+// link.
 func linkID(c echo.Context) (gateway.ID, error) {
 	id, ok := gateway.ParseID(c.Param("id"))
 	if !ok {
@@ -211,9 +211,9 @@ func linkID(c echo.Context) (gateway.ID, error) {
 	return id, nil
 }
 
-// queryOf reads the query's parameters, each at most once and none but known: a
-// mistyped filter that is ignored would select everything. Of several mistakes it
-// reports the one in the first parameter by name.
+// queryOf returns the parameters of the query. It refuses unknown parameters, because a
+// mistyped filter that is ignored selects every link, and repeated ones. Of several mistakes
+// it reports the first by the name of the parameter.
 func queryOf(c echo.Context, known ...string) (map[string]string, error) {
 	values, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
@@ -226,24 +226,24 @@ func queryOf(c echo.Context, known ...string) (map[string]string, error) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		value := values[name]
 		if !slices.Contains(known, name) {
-			return nil, gateway.Errorf(gateway.CodeBadRequest, "the query has a parameter that this request does not know; it knows: %s",
+			return nil, gateway.Errorf(gateway.CodeBadRequest, "unknown parameter in the query; the known ones are: %s",
 				strings.Join(known, ", "))
 		}
 		if value[0] == "" && name != "reason" { // an empty filter would select everything
-			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s is empty; leave it out", name)
+			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s is empty; omit it or give it a value", name)
 		}
 		if !utf8.ValidString(value[0]) {
 			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s is not valid UTF-8", name)
 		}
 		if len(value) != 1 {
-			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s stands in the query more than once", name)
+			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s occurs more than once in the query", name)
 		}
 		query[name] = value[0]
 	}
 	return query, nil
 }
 
-// limitOf reads the number of entries asked for.
+// limitOf returns the number of entries that the request asks for.
 func limitOf(query map[string]string) (int, error) {
 	text, ok := query["limit"]
 	if !ok {
@@ -251,7 +251,7 @@ func limitOf(query map[string]string) (int, error) {
 	}
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 || limit > api.MaxLimit {
-		return 0, gateway.Errorf(gateway.CodeBadRequest, "limit is a number from 1 to %d", api.MaxLimit)
+		return 0, gateway.Errorf(gateway.CodeBadRequest, "limit must be a number from 1 to %d", api.MaxLimit)
 	}
 	return limit, nil
 }

@@ -171,7 +171,7 @@ func TestFirstQueryProblem(t *testing.T) {
 	b := newBench(t, nil)
 	for range 50 {
 		a := b.operator(opsKey, "GET", "/api/v1/links?state=&prefix=%ff&limit=1&limit=2&bucket=", "")
-		if p := a.problem(t); a.status != 400 || p.Detail != "bucket is empty; leave it out" {
+		if p := a.problem(t); a.status != 400 || p.Detail != "bucket is empty; omit it or give it a value" {
 			t.Fatalf("got %d %q", a.status, p.Detail)
 		}
 	}

@@ -17,13 +17,13 @@ import (
 	"keyhole/gateway/admission"
 )
 
-// The keys under which a request's context carries what later steps need.
+// The keys of values that earlier steps leave in a request's context for later ones.
 const (
 	contextActor = "actor"
 	contextLink  = "link"
 )
 
-// secureHeaders sets what every answer of the operator listener carries.
+// secureHeaders sets the headers of every answer to operators and probes.
 func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	headers := fixedHeaders("no-store", "default-src 'none'; frame-ancestors 'none'")
 	return func(c echo.Context) error {
@@ -32,13 +32,13 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// logRequest writes one line and counts one request when it is answered.
-// Health checks and scrapes are not worth a line.
+// logRequest answers errors, and then logs and counts the request. It skips health checks
+// and scrapes.
 func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begun := time.Now()
-		ctx := c.Request().Context() // without the limit of boundTime
-		err := a.guard(next, c)
+		ctx := c.Request().Context() // without the deadline of boundTime
+		err := a.recoverPanic(next, c)
 		if err != nil {
 			c.Error(err)
 		}
@@ -50,7 +50,7 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			route = "none"
 		}
 		status := c.Response().Status
-		if errors.Is(context.Cause(ctx), context.Canceled) { // a shutdown has another cause
+		if errors.Is(context.Cause(ctx), context.Canceled) { // the client hung up; a shutdown has another cause
 			status = statusClientGone
 		}
 		a.o.Metrics.APIRequest(route, c.Request().Method, strconv.Itoa(status))
@@ -68,7 +68,7 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			attrs = append(attrs, slog.String("link", id.String()))
 		}
 		level := slog.LevelInfo
-		if status == http.StatusInternalServerError { // an outage has its own line; this is ours to mend
+		if status == http.StatusInternalServerError { // a mistake in this service; outages have other codes
 			level = slog.LevelError
 		}
 		if err != nil && status >= http.StatusBadRequest {
@@ -79,10 +79,10 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// boundTime ends what an operator's request waits for after RequestTimeout. The
-// timeouts of Redis and of a storage bound one question each; one request asks
-// several. A request that ends this way, or because the service stops, is answered
-// with 503 while the connection can still be written to.
+// boundTime gives an operator's request the deadline of RequestTimeout. The timeouts of
+// Redis and the storages bound one call each, and one request makes several calls. If the
+// deadline passes or the service stops, the request gets 503 while its connection can still
+// be written to.
 func (a *API) boundTime(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()
@@ -93,26 +93,25 @@ func (a *API) boundTime(next echo.HandlerFunc) echo.HandlerFunc {
 			c.SetRequest(c.Request().WithContext(ctx))
 		}
 		err := next(c)
-		var known *gateway.Error
-		if err == nil || ctx.Err() == nil || errors.As(err, &known) {
+		if _, known := errors.AsType[*gateway.Error](err); known || err == nil || ctx.Err() == nil {
 			return err
 		}
 		return &gateway.Error{Code: gateway.CodeUnavailable, Message: "the request took too long; try again", Err: err}
 	}
 }
 
-// statusClientGone stands in log and metrics for the answer to a client that had
-// hung up before it: no failure of the service's. 499 is nginx' number for it.
+// statusClientGone is the status in log and metrics if the client hung up before the answer.
+// That is no failure of the service. nginx uses the same number.
 const statusClientGone = 499
 
-// microseconds writes how long a request took. A fraction would cost a line's
-// handler as much as all the rest of it.
+// microseconds returns the duration of a request for the log, as an integer: to format a
+// fraction would cost as much as the rest of the line.
 func microseconds(d time.Duration) slog.Attr {
 	return slog.Int64("duration_us", d.Microseconds())
 }
 
-// refuseOptions answers OPTIONS like any method that a path does not know: the
-// router would answer it by itself, without a key.
+// refuseOptions answers OPTIONS like every other method that a path does not support. Without
+// it the router would answer OPTIONS itself, before the key is checked.
 func refuseOptions(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Request().Method == http.MethodOptions && c.Get(echo.ContextKeyHeaderAllow) != nil {
@@ -122,7 +121,8 @@ func refuseOptions(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// foldMethod bounds what clients could otherwise invent values for in the log.
+// foldMethod returns a known method as it is and "other" for the rest, because clients can
+// invent any number of methods.
 func foldMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete:
@@ -131,18 +131,17 @@ func foldMethod(method string) string {
 	return "other"
 }
 
-// errPanic marks a handler that panicked.
+// errPanic is the error of a handler that panicked.
 var errPanic = errors.New("handler panicked")
 
-// guard calls next and turns a panic into an error.
-func (a *API) guard(next echo.HandlerFunc, c echo.Context) (err error) {
+// recoverPanic calls next and turns a panic into an error.
+func (a *API) recoverPanic(next echo.HandlerFunc, c echo.Context) (err error) {
 	defer a.recovered(&err)
 	return next(c)
 }
 
-// recovered turns a panic of the function that defers it into an error. What it
-// panicked with may hold anything, a key or a signature too, so the place is
-// logged, never the value.
+// recovered turns a panic of the function that defers it into an error. It logs the place
+// and not the value: the value may hold anything, also a key or a signature.
 func (a *API) recovered(err *error) {
 	if recover() != nil {
 		a.o.Logger.Error("handler panicked", "stack", string(debug.Stack()))

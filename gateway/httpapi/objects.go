@@ -35,7 +35,7 @@ func (a *API) listObjects(c echo.Context) error {
 		Storage: query["storage"], Bucket: query["bucket"], Prefix: query["prefix"], Search: query["search"], Cursor: query["cursor"],
 	}
 	if q.Bucket == "" {
-		return gateway.Errorf(gateway.CodeBadRequest, "say which bucket: bucket=NAME; GET /api/v1/buckets lists them")
+		return gateway.Errorf(gateway.CodeBadRequest, "the bucket is missing: add bucket=NAME; GET /api/v1/buckets lists the buckets")
 	}
 	if q.Limit, err = limitOf(query); err != nil {
 		return err

@@ -29,15 +29,15 @@ func (a *API) revokeLinks(c echo.Context) error {
 		if f.asked == nil {
 			continue
 		}
-		if *f.asked == "" { // it would select everything
-			return gateway.Invalid(f.name, "empty", "empty, so it selects nothing in particular; leave it out")
+		if *f.asked == "" { // an empty filter would select every link
+			return gateway.Invalid(f.name, "empty", "the filter is empty; omit it or give it a value")
 		}
 		*f.into = *f.asked
 	}
 	if body.Label != nil {
 		var ok bool
 		if request.LabelName, request.LabelValue, ok = splitLabel(*body.Label); !ok {
-			return gateway.Invalid("label", "invalid", "a label is written name=value")
+			return gateway.Invalid("label", "invalid", "a label must have the form name=value")
 		}
 	}
 	result, err := a.o.Service.RevokeAll(c.Request().Context(), actorOf(c), &request)

@@ -18,33 +18,33 @@ import (
 	"keyhole/gateway/pages"
 )
 
-// Options is what the listeners' handlers are made of. Every field is needed
-// unless it says otherwise.
+// Options configures an API. Every field is required unless its comment says otherwise.
 type Options struct {
 	Service *gateway.Service
-	// PublicURL is how recipients reach the public listener, without a path.
+	// PublicURL is the address of the public listener for recipients, without a path.
 	PublicURL string
-	// TrustedProxies are the peers whose X-Forwarded-For is believed; empty: none.
+	// TrustedProxies are the networks of peers whose X-Forwarded-For is believed. It may
+	// be empty.
 	TrustedProxies []netip.Prefix
 	// Operators admits operators by key or token.
 	Operators *admission.Authenticator
-	// RequestTimeout bounds an operator's request, whatever it waits for; 0: nothing
-	// does. It must leave time to send the answer within the server's write timeout.
+	// RequestTimeout bounds the whole of an operator's request; 0 means no bound. It must
+	// leave time to send the answer within the server's write timeout.
 	RequestTimeout time.Duration
 	// FormatAddress returns the part of a client's address that may be recorded in events
 	// and in the log; "" for none of it.
 	FormatAddress func(netip.Addr) string
-	// Ready tells whether the service can serve clicks, asked now.
+	// Ready checks whether the service can serve clicks now.
 	Ready       func(context.Context) api.Readiness
 	Metrics     *gateway.Metrics
-	MetricsPage http.Handler
-	// MetricsApart keeps metrics and health off the operator's handler, because
-	// they have a listener of their own.
+	MetricsPage http.Handler // answers GET /metrics
+	// MetricsApart keeps the routes of probes off the handler for operators, because
+	// they have their own listener.
 	MetricsApart bool
 	Logger       *slog.Logger
 }
 
-// API makes the handlers of the listeners.
+// API makes the handlers of the listeners. It is safe for concurrent use.
 type API struct {
 	o        Options
 	pages    pageRenderer
@@ -56,8 +56,7 @@ type API struct {
 	empty      []fixedHeader // of an answer without content
 	// clickMethods are the methods of a link, for the Allow header.
 	clickMethods string
-	// forgotten warns once of a proxy that is not configured.
-	forgotten sync.Once
+	proxyWarning sync.Once // of a proxy that is missing in the configuration
 }
 
 // New returns an API. It fails only if an embedded page cannot be parsed.
