@@ -13,7 +13,6 @@ import (
 type callMetrics struct {
 	redis   *callHistogram
 	storage *prometheus.HistogramVec
-	api     *prometheus.CounterVec
 }
 
 // newCallMetrics registers the metrics of the adapters.
@@ -24,11 +23,9 @@ func newCallMetrics(registerer prometheus.Registerer) *callMetrics {
 		storage: histogram("storage_request_duration_seconds",
 			"Duration of requests to a storage, by operation and result.",
 			slowBuckets(), "storage", "operation", "result"),
-		api: counter("api_requests_total", "Requests of operators, by route, method and HTTP status.",
-			"route", "method", "code"),
 	}
 	m.redis.known.Store(&map[[2]string]prometheus.Observer{})
-	registerer.MustRegister(m.redis.vec, m.storage, m.api)
+	registerer.MustRegister(m.redis.vec, m.storage)
 	return m
 }
 
@@ -66,10 +63,4 @@ func (m *Metrics) RedisCall(call, result string, d time.Duration) {
 // StorageRequest counts one request to a storage.
 func (m *Metrics) StorageRequest(storage, operation, result string, d time.Duration) {
 	m.calls.storage.WithLabelValues(storage, operation, result).Observe(d.Seconds())
-}
-
-// APIRequest counts one request of an operator. route is the pattern of the route,
-// never a path. A method other than GET, HEAD and POST counts as other.
-func (m *Metrics) APIRequest(route, method, code string) {
-	m.calls.api.WithLabelValues(route, fold(method), code).Inc()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,12 +24,6 @@ func TestEverySeriesOfAClosedSetIsThereFromTheStart(t *testing.T) {
 		"keyhole_links_revoked_total{how=single}": 0,
 		"keyhole_links_revoked_total{how=bulk}":   0,
 	}
-	for _, outcome := range Outcomes() {
-		want["keyhole_click_duration_seconds{outcome="+string(outcome)+"}"] = 0
-		for _, method := range []string{"GET", "HEAD", "POST", "other"} {
-			want["keyhole_clicks_total{method="+method+",outcome="+string(outcome)+"}"] = 0
-		}
-	}
 	for _, storage := range []string{"main", "other"} {
 		want["keyhole_sign_duration_seconds{storage="+storage+"}"] = 0
 		for _, preset := range []string{"handoff", "troubleshooting", "business", "extended", "custom"} {
@@ -42,28 +35,6 @@ func TestEverySeriesOfAClosedSetIsThereFromTheStart(t *testing.T) {
 	}
 }
 
-func TestClickedFoldsMethodsAndOutcomes(t *testing.T) {
-	t.Parallel()
-	registry := prometheus.NewRegistry()
-	m := NewMetrics(registry, MetricsOptions{})
-	before := len(seriesOf(t, registry))
-	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "TRACE", "get", "X\xff", strings.Repeat("A", 4096)} {
-		m.Clicked(OutcomeNotFound, method, time.Millisecond)
-	}
-	got := seriesOf(t, registry)
-	for method, n := range map[string]float64{"GET": 1, "HEAD": 1, "POST": 1, "other": 5} {
-		if name := "keyhole_clicks_total{method=" + method + ",outcome=not_found}"; got[name] != n {
-			t.Errorf("%s is %v, want %v", name, got[name], n)
-		}
-	}
-	if n := got["keyhole_click_duration_seconds{outcome=not_found}"]; n != 8 {
-		t.Errorf("%v durations, want 8", n)
-	}
-	if len(got) != before {
-		t.Errorf("%d series became %d", before, len(got))
-	}
-}
-
 func TestObserversCount(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
@@ -71,7 +42,6 @@ func TestObserversCount(t *testing.T) {
 	m.RedisCall("admit", "ok", time.Millisecond)
 	m.RedisCall("admit", "ok", time.Millisecond)
 	m.StorageRequest("main", "head_object", "denied", time.Millisecond)
-	m.APIRequest("/api/v1/links", "GET", "200")
 	m.issues.issued(PresetCustom, "main")
 	m.revokes.revoked(revokedBulk, 1)
 	m.clicks.signed("main", time.Microsecond)
@@ -79,7 +49,6 @@ func TestObserversCount(t *testing.T) {
 	for name, want := range map[string]float64{
 		"keyhole_redis_call_duration_seconds{call=admit,result=ok}":                                  2,
 		"keyhole_storage_request_duration_seconds{operation=head_object,result=denied,storage=main}": 1,
-		"keyhole_api_requests_total{code=200,method=GET,route=/api/v1/links}":                        1,
 		"keyhole_links_issued_total{preset=custom,storage=main}":                                     1,
 		"keyhole_links_revoked_total{how=bulk}":                                                      1,
 		"keyhole_links_revoked_total{how=single}":                                                    0,
@@ -92,13 +61,13 @@ func TestObserversCount(t *testing.T) {
 	}
 }
 
-// Two services in one process, as in tests and the demo, count apart.
+// Two services in one process, as in tests and the demo, count separately.
 func TestTwoInstancesInOneProcess(t *testing.T) {
 	t.Parallel()
 	one, two := prometheus.NewRegistry(), prometheus.NewRegistry()
-	NewMetrics(one, MetricsOptions{}).Clicked(OutcomeRedirected, "GET", 0)
+	NewMetrics(one, MetricsOptions{}).clicks.missed()
 	NewMetrics(two, MetricsOptions{})
-	const name = "keyhole_clicks_total{method=GET,outcome=redirected}"
+	const name = "keyhole_misses_total{}"
 	if a, b := seriesOf(t, one)[name], seriesOf(t, two)[name]; a != 1 || b != 0 {
 		t.Errorf("got %v and %v, want 1 and 0", a, b)
 	}

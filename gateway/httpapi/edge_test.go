@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"keyhole/gateway"
 )
 
@@ -123,7 +125,7 @@ func TestOperatorRequestsEndInTime(t *testing.T) {
 					o.Service = gateway.New(gateway.Options{
 						Storages: []*gateway.Storage{{Name: "main", Buckets: []string{"reports"}, Objects: storage, Presigner: storage, Timeout: time.Minute}},
 						Policy:   gateway.Policy{MaxExpiry: time.Hour, Presets: map[string]time.Duration{gateway.PresetBusiness: time.Hour}},
-						Metrics:  o.Metrics, Logger: o.Logger, Now: time.Now,
+						Metrics:  gateway.NewMetrics(prometheus.NewRegistry(), gateway.MetricsOptions{Storages: []string{"main"}}), Logger: o.Logger, Now: time.Now,
 					})
 				})
 				ctx, end := context.WithCancelCause(t.Context())

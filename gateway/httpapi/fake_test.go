@@ -301,7 +301,7 @@ func newBench(tb testing.TB, change func(*Options)) *bench {
 			return a.Unmap().WithZone("").String()
 		},
 		Ready:   func(context.Context) api.Readiness { return b.readiness },
-		Metrics: metrics, MetricsPage: promhttp.HandlerFor(b.registry, promhttp.HandlerOpts{}), Logger: log,
+		Metrics: NewMetrics(b.registry), MetricsPage: promhttp.HandlerFor(b.registry, promhttp.HandlerOpts{}), Logger: log,
 	}
 	if change != nil {
 		change(&o)

@@ -36,7 +36,7 @@ type Options struct {
 	FormatAddress func(netip.Addr) string
 	// Ready checks whether the service can serve clicks now.
 	Ready       func(context.Context) api.Readiness
-	Metrics     *gateway.Metrics
+	Metrics     *Metrics
 	MetricsPage http.Handler // answers GET /metrics
 	// MetricsApart keeps the routes of probes off the handler for operators, because
 	// they have their own listener.

@@ -16,6 +16,7 @@ import (
 	"keyhole/cmd/keyhole/internal/inprocess"
 	"keyhole/config"
 	"keyhole/gateway"
+	"keyhole/gateway/httpapi"
 	"keyhole/gateway/objects"
 	"keyhole/gateway/redisstore"
 )
@@ -92,8 +93,9 @@ func registeredMetrics(t *testing.T) []metric {
 			m.StorageRequest("main", operation, result, time.Millisecond)
 		}
 	}
+	requests := httpapi.NewMetrics(registry)
 	for _, method := range []string{"GET", "HEAD", "POST", "PATCH", "DELETE", "other"} {
-		m.APIRequest("/api/v1/links", method, "200")
+		requests.APIRequest("/api/v1/links", method, "200")
 	}
 	newReloadFailed(registry)
 	NewLog(config.Log{}, io.Discard).register(registry)

@@ -185,7 +185,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(),
 		Operators: s.operators, RequestTimeout: operatorTimeout,
 		FormatAddress: clientAddresses.Format,
-		Ready:         s.health.readiness, Metrics: metrics,
+		Ready:         s.health.readiness, Metrics: httpapi.NewMetrics(registry),
 		MetricsPage:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),
 		MetricsApart: cfg.Metrics.Listen != "", Logger: log,
 	})
