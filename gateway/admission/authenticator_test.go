@@ -104,8 +104,11 @@ func TestVerifierErrors(t *testing.T) {
 		detail string
 		logged string
 	}{
-		"unreachable":    {unavailable, gateway.CodeUnavailable, "unreachable", ""},
-		"another issuer": {fmt.Errorf("%w: %w", unavailable, gateway.ErrIssuer), gateway.CodeUnavailable, "operator.oidc.issuer", ""},
+		"unreachable": {unavailable, gateway.CodeUnavailable, "unreachable", ""},
+		"another issuer": {
+			fmt.Errorf("%w: %w", unavailable, gateway.ErrIssuer), gateway.CodeUnavailable,
+			"operator.oidc.issuer", "",
+		},
 		"expired": {
 			&gateway.TokenError{Reason: gateway.TokenExpired, Err: errors.New("the cause")},
 			gateway.CodeUnauthorized, "the token has expired", "reason=expired error=\"the cause\"",
@@ -117,7 +120,8 @@ func TestVerifierErrors(t *testing.T) {
 			b := newBench(t, &fakeVerifier{err: tt.err}, 0)
 			_, _, err := b.admit(t, aToken, "192.0.2.1")
 			known, ok := errors.AsType[*gateway.Error](err)
-			if !ok || known.Code != tt.code || !strings.Contains(known.Message, tt.detail) || strings.Contains(known.Message, "cause") {
+			if !ok || known.Code != tt.code || !strings.Contains(known.Message, tt.detail) ||
+				strings.Contains(known.Message, "cause") {
 				t.Errorf("got %v, want %s with %q", err, tt.code, tt.detail)
 			}
 			if log := b.log.String(); !strings.Contains(log, tt.logged) || strings.Contains(log, "canary") {

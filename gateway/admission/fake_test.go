@@ -46,7 +46,10 @@ func newBench(t *testing.T, tokens TokenVerifier, perMinute int) *bench {
 	b := &bench{now: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}
 	b.Authenticator = New(Options{
 		Keys: []Key{
-			{Name: "ops", SHA256: sha256.Sum256([]byte("ops-key")), Can: []gateway.Action{gateway.ActionIssue}, Objects: []gateway.Pattern{"*"}},
+			{
+				Name: "ops", SHA256: sha256.Sum256([]byte("ops-key")), Can: []gateway.Action{gateway.ActionIssue},
+				Objects: []gateway.Pattern{"*"},
+			},
 			{Name: "reader", SHA256: sha256.Sum256([]byte("reader-key")), MaxExpiry: time.Hour},
 		},
 		Tokens: tokens, RequestsPerMinute: perMinute,

@@ -84,7 +84,8 @@ func FuzzAccepted(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		got := accepted([]string{header})
 		lower := strings.ToLower(header)
-		if got == formHTML && !strings.Contains(lower, "html") || got == formJSON && !strings.Contains(lower, "application/") {
+		if got == formHTML && !strings.Contains(lower, "html") || got == formJSON &&
+			!strings.Contains(lower, "application/") {
 			t.Errorf("%q: got %d, which it does not name", header, got)
 		}
 	})

@@ -31,7 +31,8 @@ func TestClickAllocations(t *testing.T) {
 		"no token": {"/favicon.ico", http.StatusNotFound, allocationsOfRefusal},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, func(o *Options) { o.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) }) //nolint:sloglint // The line is made, and counted.
+			//nolint:sloglint // The line is made, and counted.
+			b := newBench(t, func(o *Options) { o.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) })
 			b.redis.pin = gateway.PinNone
 			handler := b.api.Public()
 			r := httptest.NewRequest(http.MethodGet, test.path, http.NoBody)

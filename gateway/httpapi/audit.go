@@ -30,7 +30,8 @@ func (a *API) audit(c echo.Context) error {
 		Kind: gateway.EventKind(query["kind"]), Oldest: query["order"] == orderOldest, Cursor: query["cursor"],
 	}
 	if q.Kind != "" && !slices.Contains(gateway.EventKinds(), q.Kind) {
-		return gateway.Errorf(gateway.CodeBadRequest, "kind must be issued, changed, paused, resumed, revoked, redirected, page, refused or failed")
+		return gateway.Errorf(gateway.CodeBadRequest,
+			"kind must be issued, changed, paused, resumed, revoked, redirected, page, refused or failed")
 	}
 	if text, ok := query["link"]; ok {
 		if q.Link, ok = gateway.ParseID(text); !ok {
@@ -76,7 +77,8 @@ func timeOf(query map[string]string, name string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}, gateway.Errorf(gateway.CodeBadRequest, "%s must be a time such as 2026-11-25T08:00:00Z (RFC 3339)", name)
+		return time.Time{}, gateway.Errorf(gateway.CodeBadRequest,
+			"%s must be a time such as 2026-11-25T08:00:00Z (RFC 3339)", name)
 	}
 	return t, nil
 }

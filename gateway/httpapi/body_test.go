@@ -55,7 +55,10 @@ func TestIssueBodies(t *testing.T) {
 		{"surrogates in the wrong order", `{"bucket":"exports","key":"\udc00\ud800"}`, 400, "bad_request", ""},
 		{"a raw control character", "{\"bucket\":\"exports\",\"key\":\"a\nb\"}", 400, "bad_request", ""},
 		{"20,000 levels", nested, 400, "bad_request", ""},
-		{"20,000 levels of arrays", `{"allow":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, 400, "bad_request", ""},
+		{
+			"20,000 levels of arrays", `{"allow":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, 400,
+			"bad_request", "",
+		},
 		{"key of another type", `{"bucket":"exports","key":1}`, 400, "bad_request", ""},
 		{"sensitive of another type", bodyWith(`"sensitive":"false"`), 400, "bad_request", ""},
 		{"expires_in of another type", bodyWith(`"expires_in":3600`), 400, "bad_request", ""},
@@ -71,7 +74,10 @@ func TestIssueBodies(t *testing.T) {
 		{"no key", `{"bucket":"exports"}`, 422, "invalid", "key:required"},
 		{"key with NUL", `{"bucket":"exports","key":"a\u0000b"}`, 422, "invalid", "key:invalid"},
 		{"key with dots", `{"bucket":"exports","key":"a/../b"}`, 422, "invalid", "key:invalid"},
-		{"key of 1025 bytes", fmt.Sprintf(`{"bucket":"exports","key":%q}`, strings.Repeat("k", 1025)), 422, "invalid", "key:too_long"},
+		{
+			"key of 1025 bytes", fmt.Sprintf(`{"bucket":"exports","key":%q}`, strings.Repeat("k", 1025)), 422, "invalid",
+			"key:too_long",
+		},
 		{"bucket unlisted", `{"bucket":"evil.com/","key":"a"}`, 422, "invalid", "bucket:unknown_bucket"},
 		{"expiry 0", bodyWith(`"expires_in":"0"`), 422, "invalid", "expires_in:invalid"},
 		{"expiry empty is not stated", bodyWith(`"expires_in":""`), 201, "", ""},
@@ -91,14 +97,23 @@ func TestIssueBodies(t *testing.T) {
 		{"max_clicks 2^64", bodyWith(`"max_clicks":18446744073709551616`), 400, "bad_request", ""},
 		{"max_clicks 1.5", bodyWith(`"max_clicks":1.5`), 400, "bad_request", ""},
 		{"passphrase empty", bodyWith(`"passphrase":""`), 422, "invalid", "passphrase:invalid"},
-		{"passphrase of 257 bytes", bodyWith(`"passphrase":"` + strings.Repeat("p", 257) + `"`), 422, "invalid", "passphrase:invalid"},
+		{
+			"passphrase of 257 bytes", bodyWith(`"passphrase":"` + strings.Repeat("p", 257) + `"`), 422, "invalid",
+			"passphrase:invalid",
+		},
 		{"allow that is no network", bodyWith(`"allow":["10.0.0.0/33"]`), 422, "invalid", "allow:invalid"},
 		{"allow with a name", bodyWith(`"allow":["example.com"]`), 422, "invalid", "allow:invalid"},
 		{"allow with a zone", bodyWith(`"allow":["fe80::1%eth0"]`), 422, "invalid", "allow:invalid"},
 		{"allow across families", bodyWith(`"allow":["::ffff:10.0.0.0/95"]`), 422, "invalid", "allow:invalid"},
-		{"65 networks", bodyWith(`"allow":["10.0.0.0/8"` + strings.Repeat(`,"10.0.0.0/8"`, 64) + `]`), 422, "invalid", "allow:too_many"},
+		{
+			"65 networks", bodyWith(`"allow":["10.0.0.0/8"` + strings.Repeat(`,"10.0.0.0/8"`, 64) + `]`), 422, "invalid",
+			"allow:too_many",
+		},
 		{"not_before that is no time", bodyWith(`"not_before":"tomorrow"`), 422, "invalid", "not_before:invalid"},
-		{"not_before of the year 10000", bodyWith(`"not_before":"10000-01-01T00:00:00Z"`), 422, "invalid", "not_before:invalid"},
+		{
+			"not_before of the year 10000", bodyWith(`"not_before":"10000-01-01T00:00:00Z"`), 422, "invalid",
+			"not_before:invalid",
+		},
 		{"version_id null", bodyWith(`"version_id":"null"`), 422, "invalid", "version_id:no_versions"},
 		{"version_id and another pin", bodyWith(`"version_id":"v1","pin":"etag"`), 422, "invalid", "version_id:conflict"},
 		{"pin", bodyWith(`"pin":"hard"`), 422, "invalid", "pin:invalid"},
@@ -184,9 +199,15 @@ func TestOversizeBodiesOverTheWire(t *testing.T) {
 		name, request string
 		status        int
 	}{
-		{"with a length", line("POST", "/api/v1/links", append(auth, fmt.Sprintf("Content-Length: %d", len(big)))...) + big, 413},
+		{
+			"with a length", line("POST", "/api/v1/links", append(auth, fmt.Sprintf("Content-Length: %d", len(big)))...) + big,
+			413,
+		},
 		{"in chunks", line("POST", "/api/v1/links", append(auth, "Transfer-Encoding: chunked")...) + chunked(big), 413},
-		{"good, in chunks", line("POST", "/api/v1/links", append(auth, "Transfer-Encoding: chunked")...) + chunked(good), 201},
+		{
+			"good, in chunks", line("POST", "/api/v1/links", append(auth, "Transfer-Encoding: chunked")...) + chunked(good),
+			201,
+		},
 		{"cut short", line("POST", "/api/v1/links", append(auth, "Transfer-Encoding: chunked")...) + "zz\r\n", 400},
 	}
 	for _, tt := range tests {
@@ -227,7 +248,8 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	for _, keys := range [][]string{{""}, {strings.Repeat("k", 129)}, {"a\tb"}, {"\u00e9"}, {"k", "k"}, {"k", "l"}} {
 		a := issue(`{"bucket":"exports","key":"a"}`, keys...)
-		if p := a.problem(t); a.status != 422 || len(p.Errors) != 1 || p.Errors[0].Field != "Idempotency-Key" || p.Errors[0].Code != "invalid" {
+		if p := a.problem(t); a.status != 422 || len(p.Errors) != 1 || p.Errors[0].Field != "Idempotency-Key" ||
+			p.Errors[0].Code != "invalid" {
 			t.Errorf("%q: got %d %+v", keys, a.status, p)
 		}
 	}
@@ -240,7 +262,8 @@ func TestIdempotencyKey(t *testing.T) {
 	second := issue(`{ "labels": {"y":"2","x":"1"}, "key":"a", "bucket":"exports" }`, longest)
 	if first.status != 201 || second.status != 201 || first.body != second.body ||
 		first.header.Get("Location") != second.header.Get("Location") || len(b.redis.links) != 1 {
-		t.Errorf("got %d %s, then %d %s, with %d links", first.status, first.body, second.status, second.body, len(b.redis.links))
+		t.Errorf("got %d %s, then %d %s, with %d links", first.status, first.body, second.status, second.body,
+			len(b.redis.links))
 	}
 	other := issue(`{"bucket":"exports","key":"b"}`, longest)
 	if p := other.problem(t); other.status != 409 || p.Code != "idempotency_conflict" {
@@ -252,7 +275,8 @@ func TestIssueAnswersWithTheLink(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	a := b.operator(opsKey, "POST", "/api/v1/links", bodyWith(
-		`"storage":"main","preset":"handoff","sensitive":true,"filename":"<b>.txt","disposition":"inline","pin":"none","note":"n","labels":{"team":"x"}`))
+		`"storage":"main","preset":"handoff","sensitive":true,"filename":"<b>.txt","disposition":"inline",`+
+			`"pin":"none","note":"n","labels":{"team":"x"}`))
 	if a.status != 201 {
 		t.Fatalf("got %d: %s", a.status, a.body)
 	}
@@ -267,19 +291,30 @@ func TestIssueAnswersWithTheLink(t *testing.T) {
 	if a.header.Get("Location") != "/api/v1/links/"+link.ID || a.header.Get("Content-Type") != "application/json" {
 		t.Errorf("the headers are %v", a.header)
 	}
-	if link.State != "active" || link.Storage != "main" || link.Bucket != "exports" || link.Key != "a" || link.Preset != "handoff" ||
-		link.Sensitive == nil || !*link.Sensitive || link.Filename != "<b>.txt" || link.Disposition != "inline" || link.Note != "n" ||
-		link.Labels["team"] != "x" || link.CreatedBy != "ops" || link.ExpiresAt.Sub(link.CreatedAt).Minutes() != 15 || *link.Object.Size != 3 {
+	if link.State != "active" || link.Storage != "main" || link.Bucket != "exports" || link.Key != "a" ||
+		link.Preset != "handoff" ||
+		link.Sensitive == nil || !*link.Sensitive || link.Filename != "<b>.txt" || link.Disposition != "inline" ||
+		link.Note != "n" ||
+		link.Labels["team"] != "x" || link.CreatedBy != "ops" || link.ExpiresAt.Sub(link.CreatedAt).Minutes() != 15 ||
+		*link.Object.Size != 3 {
 		t.Errorf("the link is %+v", link)
 	}
 	// Of what this version cannot do the link says no and nothing, never null lists.
-	for _, member := range []string{`"max_clicks":null`, `"confirm":false`, `"passphrase":false`, `"allow":[]`, `"not_before":null`, `"warnings":[]`, `"pin":"none"`} {
+	for _, member := range []string{
+		`"max_clicks":null`, `"confirm":false`, `"passphrase":false`, `"allow":[]`,
+		`"not_before":null`, `"warnings":[]`, `"pin":"none"`,
+	} {
 		if !strings.Contains(a.body, member) {
 			t.Errorf("%s is not in %s", member, a.body)
 		}
 	}
-	warned := b.operator(opsKey, "POST", "/api/v1/links", `{"bucket":"exports","key":"dir/q3.csv","expires_in":"2d","sensitive":false}`)
-	for _, member := range []string{`"notes":[{"code":"etag_only","message":"`, `"warnings":[{"code":"long_expiry","message":"`, `"pin":"etag"`, `"filename":"q3.csv"`, `"labels":{}`, `"preset":"custom"`, `"sensitive":false`} {
+	warned := b.operator(opsKey, "POST", "/api/v1/links",
+		`{"bucket":"exports","key":"dir/q3.csv","expires_in":"2d","sensitive":false}`)
+	for _, member := range []string{
+		`"notes":[{"code":"etag_only","message":"`,
+		`"warnings":[{"code":"long_expiry","message":"`, `"pin":"etag"`, `"filename":"q3.csv"`, `"labels":{}`,
+		`"preset":"custom"`, `"sensitive":false`,
+	} {
 		if !strings.Contains(warned.body, member) {
 			t.Errorf("%s is not in %s", member, warned.body)
 		}
@@ -294,7 +329,8 @@ func TestIssueAnswersWithTheLink(t *testing.T) {
 func TestKeysAreTakenLiterally(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{
-		"%2e%2e/x", "a//b", "/lead", "dir/", `sp ace+%20?#&;'"\`, "emoji 📄", "caf\u00e9", "cafe\u0301", "<script>", "\u2028", "\x7f", "\ufffd",
+		"%2e%2e/x", "a//b", "/lead", "dir/", `sp ace+%20?#&;'"\`, "emoji 📄", "caf\u00e9", "cafe\u0301", "<script>",
+		"\u2028", "\x7f", "\ufffd",
 	} {
 		b := newBench(t, nil)
 		body, err := json.Marshal(map[string]string{"bucket": "exports", "key": key})
@@ -303,7 +339,8 @@ func TestKeysAreTakenLiterally(t *testing.T) {
 		}
 		a := b.operator(opsKey, "POST", "/api/v1/links", string(body))
 		var link api.Link
-		if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != 201 || link.Key != key || !slices.Equal(b.storage.proved, []string{"exports/" + key}) {
+		if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != 201 || link.Key != key ||
+			!slices.Equal(b.storage.proved, []string{"exports/" + key}) {
 			t.Errorf("%q: got %d %q, proved %q, %v", key, a.status, link.Key, b.storage.proved, err)
 		}
 	}
@@ -338,14 +375,16 @@ func TestNullFields(t *testing.T) {
 					rest.WriteString(member)
 				}
 			}
-			a := b.operator(opsKey, route.method, route.target, "{"+rest.String()+`"`+name+`":null}`, "Content-Type", "application/json")
+			a := b.operator(opsKey, route.method, route.target, "{"+rest.String()+`"`+name+`":null}`, "Content-Type",
+				"application/json")
 			if name == "sensitive" {
 				if a.status != 201 {
 					t.Errorf("%s %s: got %d, want 201", route.target, name, a.status)
 				}
 				continue
 			}
-			if p := a.problem(t); a.status != 422 || len(p.Errors) != 1 || p.Errors[0].Field != name || p.Errors[0].Code != "null" {
+			if p := a.problem(t); a.status != 422 || len(p.Errors) != 1 || p.Errors[0].Field != name ||
+				p.Errors[0].Code != "null" {
 				t.Errorf("%s %s: got %d %s", route.target, name, a.status, a.body)
 			}
 		}
@@ -364,7 +403,8 @@ func TestByteOrderMarkIsNamed(t *testing.T) {
 		"UTF-16 big-endian":    "\xfe\xff\x00{\x00}",
 	} {
 		a := newBench(t, nil).operator(opsKey, "POST", "/api/v1/links", body)
-		if p := a.problem(t); a.status != 400 || p.Code != "bad_request" || !strings.Contains(p.Detail, "byte order mark") || !strings.Contains(p.Detail, "UTF-8") {
+		if p := a.problem(t); a.status != 400 || p.Code != "bad_request" ||
+			!strings.Contains(p.Detail, "byte order mark") || !strings.Contains(p.Detail, "UTF-8") {
 			t.Errorf("%s: %d %s %q", name, a.status, p.Code, p.Detail)
 		}
 	}

@@ -18,28 +18,34 @@ func TestChangeAnswersWithTheLink(t *testing.T) {
 	body := `{"expires_in":"2h","note":"n","labels":{"case":"7"},"paused":true}`
 	a := b.operator(opsKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type", "application/json")
 	var link api.Link
-	if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != 200 || link.Note != "n" || link.Labels["case"] != "7" {
+	if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != 200 || link.Note != "n" ||
+		link.Labels["case"] != "7" {
 		t.Fatalf("got %d, %v: %s", a.status, err, a.body)
 	}
-	if c := b.redis.change; c.Life != 2*time.Hour || c.Longest != 24*time.Hour || c.Paused == nil || !*c.Paused || c.Window != 10*time.Minute {
+	if c := b.redis.change; c.Life != 2*time.Hour || c.Longest != 24*time.Hour || c.Paused == nil || !*c.Paused ||
+		c.Window != 10*time.Minute {
 		t.Errorf("the store was asked %+v", c)
 	}
 	for body, want := range map[string]string{
 		`{}`: "invalid", `{"max_clicks":3}`: "invalid", `{"expires_in":"9d"}`: "invalid", `{"passphrase":"x"}`: "bad_request",
 		`{"paused":"yes"}`: "bad_request", `null`: "bad_request", `{"note":null}`: "invalid",
 	} {
-		if p := b.operator(opsKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type", "application/json").problem(t); p.Code != want {
+		if p := b.operator(opsKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type",
+			"application/json").problem(t); p.Code != want {
 			t.Errorf("%s: got %s, want %s", body, p.Code, want)
 		}
 	}
-	if p := b.operator(readKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type", "application/json").problem(t); p.Code != "forbidden" {
+	if p := b.operator(readKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type",
+		"application/json").problem(t); p.Code != "forbidden" {
 		t.Errorf("a key that may only read: %s", p.Code)
 	}
-	if p := b.operator(exportsKey, "PATCH", "/api/v1/links/"+b.put("reports", "a"), body, "Content-Type", "application/json").problem(t); p.Code != "not_found" {
+	if p := b.operator(exportsKey, "PATCH", "/api/v1/links/"+b.put("reports", "a"), body, "Content-Type",
+		"application/json").problem(t); p.Code != "not_found" {
 		t.Errorf("a link out of scope: %s", p.Code)
 	}
 	b.redis.err = gateway.ErrEnded
-	if a := b.operator(opsKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type", "application/json"); a.status != 503 && a.status != 409 {
+	if a := b.operator(opsKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type",
+		"application/json"); a.status != 503 && a.status != 409 {
 		t.Errorf("what has ended: %d", a.status)
 	}
 }
@@ -81,7 +87,8 @@ func TestRevocations(t *testing.T) {
 		}
 	}
 	b := newBench(t, nil)
-	b.operator(opsKey, "POST", "/api/v1/revocations", `{"label":"case=a=b","dry_run":true}`, "Content-Type", "application/json")
+	b.operator(opsKey, "POST", "/api/v1/revocations", `{"label":"case=a=b","dry_run":true}`, "Content-Type",
+		"application/json")
 	if q := b.redis.query; q.LabelName != "case" || q.LabelValue != "a=b" || !b.redis.bulk.DryRun {
 		t.Errorf("the store was asked %+v, %+v", q, b.redis.bulk)
 	}
@@ -96,7 +103,8 @@ func TestRevocations(t *testing.T) {
 func TestAuditRoute(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	target := "/api/v1/audit?since=2026-11-01T00:00:00Z&until=2026-11-02T00:00:00Z&kind=revoked&order=oldest&limit=7&cursor=x"
+	target := "/api/v1/audit?since=2026-11-01T00:00:00Z&until=2026-11-02T00:00:00Z" +
+		"&kind=revoked&order=oldest&limit=7&cursor=x"
 	a := b.operator(readKey, "GET", target, "")
 	want := gateway.AuditQuery{
 		Since: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC),
@@ -113,17 +121,20 @@ func TestAuditRoute(t *testing.T) {
 		t.Fatalf("%v: %s", err, a.body)
 	}
 	e := page.Events[0]
-	if e.Reason != "=cmd()|\r\n\u202e<b>" || e.Bucket != "reports" || e.Key != "q3.pdf" || e.Storage != "main" || e.Time.Location() != time.UTC {
+	if e.Reason != "=cmd()|\r\n\u202e<b>" || e.Bucket != "reports" || e.Key != "q3.pdf" || e.Storage != "main" ||
+		e.Time.Location() != time.UTC {
 		t.Errorf("got %+v", e)
 	}
 	for _, bad := range []string{
-		"since=yesterday", "until=2026-11-01", "kind=clicked", "order=random", "limit=0", "limit=501", "state=active", "since=", "since=now", "since=now&order=newest", "until=now&order=oldest", "since=0001-01-01T00:00:00Z",
+		"since=yesterday", "until=2026-11-01", "kind=clicked", "order=random", "limit=0", "limit=501", "state=active",
+		"since=", "since=now", "since=now&order=newest", "until=now&order=oldest", "since=0001-01-01T00:00:00Z",
 	} {
 		if a := b.operator(readKey, "GET", "/api/v1/audit?"+bad, ""); a.status != 400 {
 			t.Errorf("%s: got %d", bad, a.status)
 		}
 	}
-	if a := b.operator(readKey, "GET", "/api/v1/audit?since=now&order=oldest", ""); a.status != 200 || !b.redis.audit.FromNow || !b.redis.audit.Since.IsZero() {
+	if a := b.operator(readKey, "GET", "/api/v1/audit?since=now&order=oldest", ""); a.status != 200 ||
+		!b.redis.audit.FromNow || !b.redis.audit.Since.IsZero() {
 		t.Errorf("from now on: got %d, the store was asked %+v", a.status, b.redis.audit)
 	}
 	b.redis.err = gateway.ErrCursor
@@ -147,7 +158,8 @@ func TestIfMatch(t *testing.T) {
 	for value, want := range map[string]int{
 		`"00ff"`: 200, "*": 200, `"aa", "00ff"`: 200, ` "aa" ,"00ff" `: 200,
 		`W/"00ff"`: 200, `W/"aa", W/"00ff"`: 200, `"00ff-gzip"`: 200, `W/"00ff-gzip"`: 200, `"00ff-br"`: 200,
-		`"00fe"`: 412, `W/"00fe"`: 412, `w/"00ff"`: 400, `W/00ff`: 400, `"00ff-x"`: 412, `"-gzip"`: 412, `"00ff-gzip-gzip"`: 412, `"00FF"`: 412, `"not hex"`: 412, `""`: 412,
+		`"00fe"`: 412, `W/"00fe"`: 412, `w/"00ff"`: 400, `W/00ff`: 400, `"00ff-x"`: 412, `"-gzip"`: 412,
+		`"00ff-gzip-gzip"`: 412, `"00FF"`: 412, `"not hex"`: 412, `""`: 412,
 		"00ff": 400, `"00ff`: 400, "": 400, `"a"b"`: 400, `*, "00ff"`: 400,
 	} {
 		a := b.operator(opsKey, "PATCH", path, `{"note":"n"}`, "Content-Type", "application/json", "If-Match", value)

@@ -68,7 +68,8 @@ func TestConfirmationPage(t *testing.T) {
 		for _, dd := range pagetest.Elements(page, "dd") {
 			told = append(told, pagetest.Text(dd))
 		}
-		if got, want := strings.Join(told, "|"), "q3.pdf|1.2 MB|application/pdf|1 November 2026, 13:00 UTC|for <you>"; got != want {
+		const want = "q3.pdf|1.2 MB|application/pdf|1 November 2026, 13:00 UTC|for <you>"
+		if got := strings.Join(told, "|"); got != want {
 			t.Errorf("it says %q, want %q", got, want)
 		}
 		if !strings.Contains(a.body, "can be used 2 times") || !strings.Contains(a.body, "10 minutes") {
@@ -107,7 +108,8 @@ func TestConfirm(t *testing.T) {
 		t.Fatalf("got the cookies %v", cookies)
 	}
 	c := cookies[0]
-	if c.Name != "keyhole_grant" || c.Path != "/"+liveToken || c.MaxAge != 600 || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode {
+	if c.Name != "keyhole_grant" || c.Path != "/"+liveToken || c.MaxAge != 600 || !c.HttpOnly || !c.Secure ||
+		c.SameSite != http.SameSiteLaxMode {
 		t.Errorf("the cookie is %+v", c)
 	}
 	for method, status := range map[string]int{"GET": 302, "HEAD": 302} {
@@ -120,13 +122,15 @@ func TestConfirm(t *testing.T) {
 		t.Errorf("counted %v resumed", n)
 	}
 	for _, forged := range []string{"", "x", c.Value[1:], "B" + c.Value[1:], c.Value + "A", strings.ToUpper(c.Value)} {
-		if a := ask(b.api.Public(), "GET", "/"+liveToken, "", "Accept", "text/html", "Cookie", c.Name+"="+forged); a.status != 200 || a.header.Get("Location") != "" {
+		if a := ask(b.api.Public(), "GET", "/"+liveToken, "", "Accept", "text/html", "Cookie",
+			c.Name+"="+forged); a.status != 200 || a.header.Get("Location") != "" {
 			t.Errorf("cookie %q: got %d", forged, a.status)
 		}
 	}
 	insecure := newBench(t, func(o *Options) { o.PublicURL = "http://127.0.0.1:8080" })
 	insecure.redis.confirms, insecure.redis.outcome, insecure.redis.spent = true, gateway.OutcomePage, b.redis.spent
-	if a := insecure.post(url.Values{"confirm": {"1"}}); a.status != 303 || strings.Contains(a.header.Get("Set-Cookie"), "Secure") {
+	if a := insecure.post(url.Values{"confirm": {"1"}}); a.status != 303 ||
+		strings.Contains(a.header.Get("Set-Cookie"), "Secure") {
 		t.Errorf("over http: got %d and %s", a.status, a.header.Get("Set-Cookie"))
 	}
 }
@@ -135,10 +139,13 @@ func TestFormsThatConfirmNothing(t *testing.T) {
 	t.Parallel()
 	const form = "application/x-www-form-urlencoded"
 	for name, tt := range map[string]struct{ kind, body string }{
-		"nothing":           {form, ""},
-		"no type":           {"", "confirm=1"},
-		"JSON":              {"application/json", `{"confirm":1}`},
-		"multipart":         {"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"confirm\"\r\n\r\n1\r\n--x--\r\n"},
+		"nothing": {form, ""},
+		"no type": {"", "confirm=1"},
+		"JSON":    {"application/json", `{"confirm":1}`},
+		"multipart": {
+			"multipart/form-data; boundary=x",
+			"--x\r\nContent-Disposition: form-data; name=\"confirm\"\r\n\r\n1\r\n--x--\r\n",
+		},
 		"another value":     {form, "confirm=true"},
 		"in capitals":       {form, "CONFIRM=1"},
 		"twice":             {form, "confirm=1&confirm=1"},
@@ -177,7 +184,8 @@ func TestPassphrasePage(t *testing.T) {
 	}
 	form := url.Values{"confirm": {"1"}, "passphrase": {"passphrase-canary"}}
 	wrong := b.post(form, "Accept", "text/html")
-	if wrong.status != 403 || !strings.Contains(wrong.body, `role="alert"`) || !strings.Contains(wrong.body, `name="nonce"`) || strings.Contains(wrong.body, "canary") {
+	if wrong.status != 403 || !strings.Contains(wrong.body, `role="alert"`) ||
+		!strings.Contains(wrong.body, `name="nonce"`) || strings.Contains(wrong.body, "canary") {
 		t.Errorf("got %d:\n%s", wrong.status, wrong.body)
 	}
 	if p := b.post(form, "Accept", "application/json").problem(t); p.Code != "wrong_passphrase" {
@@ -185,7 +193,8 @@ func TestPassphrasePage(t *testing.T) {
 	}
 	b.redis.try = gateway.Try{Wait: 90*time.Second + time.Millisecond}
 	limited := b.post(form, "Accept", "application/json")
-	if p := limited.problem(t); p.Code != "rate_limited" || limited.status != 429 || limited.header.Get("Retry-After") != "91" {
+	if p := limited.problem(t); p.Code != "rate_limited" || limited.status != 429 ||
+		limited.header.Get("Retry-After") != "91" {
 		t.Errorf("got %d %s, retry after %s", limited.status, p.Code, limited.header.Get("Retry-After"))
 	}
 	if strings.Contains(b.log.String(), "canary") {

@@ -43,7 +43,8 @@ func decode(c echo.Context, v any) error {
 	// The decoder's error can quote the body, which may have a passphrase. So the answer has
 	// a text of its own.
 	var isNull *gateway.Error
-	err = json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
+	err = json.Unmarshal(body, v, json.RejectUnknownMembers(true),
+		json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
 	switch {
 	case errors.As(err, &isNull):
 		return isNull

@@ -22,15 +22,16 @@ import (
 func TestHTTP10EndsTheConnection(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
+	const keepAlive, chunks = "\r\nConnection: keep-alive", "\r\nTransfer-Encoding: chunked\r\n\r\n"
 	hidden := "0\r\n\r\nGET /" + liveToken + " HTTP/1.1\r\nHost: a\r\n\r\n"
 	for name, tt := range map[string]struct {
 		handler http.Handler
 		request string
 	}{
-		"recipient":             {b.api.Public(), "POST /x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + hidden},
+		"recipient":             {b.api.Public(), "POST /x HTTP/1.0\r\nHost: a" + keepAlive + chunks + hidden},
 		"recipient, no chunks":  {b.api.Public(), "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + hidden},
-		"recipient, both":       {b.api.Public(), "POST /x HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + hidden},
-		"operator":              {b.api.Operator(), "POST /api/v1/links HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + hidden},
+		"recipient, both":       {b.api.Public(), "POST /x HTTP/1.0" + keepAlive + "\r\nContent-Length: 5" + chunks + hidden},
+		"operator":              {b.api.Operator(), "POST /api/v1/links HTTP/1.0\r\nHost: a" + keepAlive + chunks + hidden},
 		"operator, no route":    {b.api.Operator(), "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + hidden},
 		"a listener for health": {b.api.Health(), "GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + hidden},
 	} {
@@ -78,11 +79,13 @@ func TestUnfinishedFormCountsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		request := line("POST", "/"+liveToken, "Content-Type: application/x-www-form-urlencoded", "Content-Length: 50") + "confirm=1"
+		request := line("POST", "/"+liveToken, "Content-Type: application/x-www-form-urlencoded", "Content-Length: 50") +
+			"confirm=1"
 		if _, err := io.WriteString(conn, request); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(conn.(*net.TCPConn).CloseWrite(), conn.SetDeadline(time.Now().Add(10*time.Second))); err != nil {
+		if err := errors.Join(conn.(*net.TCPConn).CloseWrite(),
+			conn.SetDeadline(time.Now().Add(10*time.Second))); err != nil {
 			t.Fatal(err)
 		}
 		answers, err := io.ReadAll(conn)
@@ -123,9 +126,16 @@ func TestOperatorRequestsEndInTime(t *testing.T) {
 				b := newBench(t, func(o *Options) {
 					o.RequestTimeout = 75 * time.Second
 					o.Service = gateway.New(gateway.Options{
-						Storages: []*gateway.Storage{{Name: "main", Buckets: []string{"reports"}, Objects: storage, Presigner: storage, Timeout: time.Minute}},
-						Policy:   gateway.Policy{MaxExpiry: time.Hour, Presets: map[string]time.Duration{gateway.PresetBusiness: time.Hour}},
-						Metrics:  gateway.NewMetrics(prometheus.NewRegistry(), gateway.MetricsOptions{Storages: []string{"main"}}), Logger: o.Logger, Now: time.Now,
+						Storages: []*gateway.Storage{{
+							Name: "main", Buckets: []string{"reports"}, Objects: storage, Presigner: storage,
+							Timeout: time.Minute,
+						}},
+						Policy: gateway.Policy{
+							MaxExpiry: time.Hour,
+							Presets:   map[string]time.Duration{gateway.PresetBusiness: time.Hour},
+						},
+						Metrics: gateway.NewMetrics(prometheus.NewRegistry(), gateway.MetricsOptions{Storages: []string{"main"}}),
+						Logger:  o.Logger, Now: time.Now,
 					})
 				})
 				ctx, end := context.WithCancelCause(t.Context())

@@ -39,14 +39,20 @@ func TestErrorsOfRecipients(t *testing.T) {
 		retry  string
 		code   string
 	}{
-		"a refusal":                     {refused, 410, "", "revoked"},
-		"a wrapped refusal":             {fmt.Errorf("outer: %w", refused), 410, "", "revoked"},
-		"a limited refusal":             {&limitedRefusal{b.api.refusals[gateway.OutcomeRateLimited], [1]string{"2"}}, 429, "2", "rate_limited"},
-		"limited, unknown for how long": {b.api.refusalOf(&gateway.Answer{Outcome: gateway.OutcomeRateLimited}), 429, "1", "rate_limited"},
-		"an unexpected error":           {errors.New("canary"), 503, "5", "unavailable"},
-		"an operator's error":           {gateway.Errorf(gateway.CodeNotFound, "canary"), 503, "5", "unavailable"},
-		"a routing error":               {echo.ErrNotFound, 503, "5", "unavailable"},
-		"a panic":                       {errPanic, 503, "5", "unavailable"},
+		"a refusal":         {refused, 410, "", "revoked"},
+		"a wrapped refusal": {fmt.Errorf("outer: %w", refused), 410, "", "revoked"},
+		"a limited refusal": {
+			&limitedRefusal{b.api.refusals[gateway.OutcomeRateLimited], [1]string{"2"}}, 429,
+			"2", "rate_limited",
+		},
+		"limited, unknown for how long": {
+			b.api.refusalOf(&gateway.Answer{Outcome: gateway.OutcomeRateLimited}), 429, "1",
+			"rate_limited",
+		},
+		"an unexpected error": {errors.New("canary"), 503, "5", "unavailable"},
+		"an operator's error": {gateway.Errorf(gateway.CodeNotFound, "canary"), 503, "5", "unavailable"},
+		"a routing error":     {echo.ErrNotFound, 503, "5", "unavailable"},
+		"a panic":             {errPanic, 503, "5", "unavailable"},
 	} {
 		for accept, contentType := range map[string]string{
 			"text/html": "text/html; charset=utf-8", "application/json": api.ProblemType, "*/*": "text/plain; charset=utf-8",
@@ -105,7 +111,10 @@ func TestFieldsOfAnError(t *testing.T) {
 	t.Parallel()
 	a := fail(newBench(t, nil), operators, gateway.Invalid("expires_in", "over_policy", "too long"), "")
 	p := a.problem(t)
-	if a.status != 422 || len(p.Errors) != 1 || p.Errors[0] != (api.FieldError{Field: "expires_in", Code: "over_policy", Message: "too long"}) {
+	if a.status != 422 || len(p.Errors) != 1 || p.Errors[0] != (api.FieldError{
+		Field: "expires_in", Code: "over_policy",
+		Message: "too long",
+	}) {
 		t.Errorf("got %d %+v", a.status, p)
 	}
 }

@@ -19,7 +19,8 @@ import (
 // path of a token is asked of Redis or redirected, and always to the storage.
 func FuzzTarget(f *testing.F) {
 	for _, target := range []string{
-		"/" + liveToken, "/" + liveToken + "?x=1", "//" + liveToken, "/x", "/%2e%2e", "http://evil.example/" + liveToken, "*", "/" + liveToken + ";x", "/robots.txt", "/é",
+		"/" + liveToken, "/" + liveToken + "?x=1", "//" + liveToken, "/x", "/%2e%2e", "http://evil.example/" + liveToken,
+		"*", "/" + liveToken + ";x", "/robots.txt", "/é",
 	} {
 		f.Add("GET", target, "")
 	}
@@ -57,8 +58,10 @@ func FuzzTarget(f *testing.F) {
 // and the object that is shared is the one it names, byte for byte.
 func FuzzIssueBody(f *testing.F) {
 	for _, body := range []string{
-		`{"bucket":"exports","key":"a"}`, `{"bucket":"exports","key":"a","BUCKET":"b"}`, `null`, `[]`, `{}`, `{"key":"\ud800"}`,
-		`{"bucket":"exports","key":"\u00e9","expires_in":"1h","labels":{"a":"b"},"allow":["10.0.0.0/8"],"max_clicks":1}`, `{"bucket":"exports","key":"a"}{}`,
+		`{"bucket":"exports","key":"a"}`, `{"bucket":"exports","key":"a","BUCKET":"b"}`, `null`, `[]`, `{}`,
+		`{"key":"\ud800"}`,
+		`{"bucket":"exports","key":"\u00e9","expires_in":"1h","labels":{"a":"b"},"allow":["10.0.0.0/8"],"max_clicks":1}`,
+		`{"bucket":"exports","key":"a"}{}`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -96,7 +99,10 @@ func FuzzIssueBody(f *testing.F) {
 // FuzzForwardedFor reads X-Forwarded-For of a peer that is no proxy, where it counts
 // for nothing, and of one that is, where an address of it does and no other.
 func FuzzForwardedFor(f *testing.F) {
-	for _, value := range []string{"203.0.113.7", "<script>, ::1%eth0", "10.0.0.1, [2001:db8::1]:443", ",,,", "10.0.0.1,203.0.113.7,10.0.0.2", "::ffff:203.0.113.7"} {
+	for _, value := range []string{
+		"203.0.113.7", "<script>, ::1%eth0", "10.0.0.1, [2001:db8::1]:443", ",,,",
+		"10.0.0.1,203.0.113.7,10.0.0.2", "::ffff:203.0.113.7",
+	} {
 		f.Add(value, "203.0.113.9")
 	}
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
@@ -134,7 +140,8 @@ func FuzzIfMatch(f *testing.F) {
 		}
 		link := &gateway.Link{Revision: "\x00\xff"}
 		ours := []string{`"00ff"`, `W/"00ff"`, `"00ff-gzip"`, `W/"00ff-gzip"`, `"00ff-br"`, `W/"00ff-br"`}
-		named := slices.ContainsFunc(trimmed(strings.Split(value, ",")), func(tag string) bool { return slices.Contains(ours, tag) })
+		named := slices.ContainsFunc(trimmed(strings.Split(value, ",")),
+			func(tag string) bool { return slices.Contains(ours, tag) })
 		if slices.Contains(revisions, link.Revision) != named {
 			t.Errorf("%q: %q", value, revisions)
 		}

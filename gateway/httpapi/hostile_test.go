@@ -32,12 +32,17 @@ func TestHostilePaths(t *testing.T) {
 	uniform := wire(t, address, line("GET", "/x"))
 	tok := "/" + liveToken
 	for _, target := range []string{
-		"/", "//", tok + "/", "/" + tok, "/a/.." + tok, "/." + tok, tok + "/..", "/%2e%2e", "/%2e" + tok, "/a%2Fb", "/%2F" + liveToken,
-		tok + "%00", tok + "%20", tok + "+", tok + "%0d%0aSet-Cookie:x=1", "/%ff%fe", "/é", "/\xff\xfe", tok + ";x=1", tok + "%3Fa",
+		"/", "//", tok + "/", "/" + tok, "/a/.." + tok, "/." + tok, tok + "/..", "/%2e%2e", "/%2e" + tok, "/a%2Fb",
+		"/%2F" + liveToken,
+		tok + "%00", tok + "%20", tok + "+", tok + "%0d%0aSet-Cookie:x=1", "/%ff%fe", "/é", "/\xff\xfe", tok + ";x=1",
+		tok + "%3Fa",
 		tok + "%23a", tok + "#a", "/" + liveToken[:21], tok + "1", "/%34" + liveToken[1:], "/" + strings.Repeat("%34", 22),
-		"/" + gateway.IDOf(liveToken).String(), "/" + strings.ToUpper(gateway.IDOf(liveToken).String()), "/" + flipped()[:21] + "0",
-		"/*", "*", "/?", "/[a]", "/{tag}", "/" + strings.Repeat("*", 22), "/" + strings.Repeat("?", 22), "/:token", "/" + liveToken[:21] + "l",
-		"/" + strings.Repeat("A", 16<<10), "http://evil.example/", "http://evil.example//" + liveToken, "http://evil.example" + tok + "/", "http://evil.example/%34" + liveToken[1:],
+		"/" + gateway.IDOf(liveToken).String(), "/" + strings.ToUpper(gateway.IDOf(liveToken).String()),
+		"/" + flipped()[:21] + "0",
+		"/*", "*", "/?", "/[a]", "/{tag}", "/" + strings.Repeat("*", 22), "/" + strings.Repeat("?", 22), "/:token",
+		"/" + liveToken[:21] + "l",
+		"/" + strings.Repeat("A", 16<<10), "http://evil.example/", "http://evil.example//" + liveToken,
+		"http://evil.example" + tok + "/", "http://evil.example/%34" + liveToken[1:],
 		"/api/v1/links", "/metrics", "/console/", "/robots.txt/", "/ROBOTS.TXT", "//robots.txt", "/%72obots.txt",
 	} {
 		a := wire(t, address, line("GET", target))
@@ -60,7 +65,8 @@ func TestHostilePaths(t *testing.T) {
 func TestTargetsThatAreTheLink(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{
-		"/" + liveToken, "/" + liveToken + "?x=1", "/" + liveToken + "?", "/" + liveToken + "?/../%zz&" + strings.Repeat("y", 1000),
+		"/" + liveToken, "/" + liveToken + "?x=1", "/" + liveToken + "?", "/" + liveToken + "?/../%zz&" +
+			strings.Repeat("y", 1000),
 		"http://evil.example/" + liveToken, "https://evil.example:444/" + liveToken + "?x=1",
 	} {
 		b := newBench(t, nil)
@@ -77,7 +83,8 @@ func TestTargetsThatAreTheLink(t *testing.T) {
 	b := newBench(t, nil)
 	b.redis.outcome = gateway.OutcomeNotFound
 	other := strings.ReplaceAll(liveToken, "Q", "q")
-	if a := wire(t, serve(t, b.api.Public()), line("GET", "/"+other)); a.status != 404 || b.redis.attempts[0].ID == gateway.IDOf(liveToken) {
+	if a := wire(t, serve(t, b.api.Public()), line("GET", "/"+other)); a.status != 404 ||
+		b.redis.attempts[0].ID == gateway.IDOf(liveToken) {
 		t.Errorf("got %d, %+v", a.status, b.redis.attempts)
 	}
 }
@@ -90,7 +97,10 @@ func TestMethods(t *testing.T) {
 		line("OPTIONS", "*"), line("CONNECT", "dl.example.com:443"), line("CONNECT", "/"+liveToken),
 		line("PRI", "*"), line("OPTIONS", "/robots.txt"), line("PUT", "/x"),
 	}
-	for _, method := range []string{"OPTIONS", "TRACE", "FOO", "PUT", "DELETE", "PATCH", "get", "Head", "PROPFIND", strings.Repeat("A", 1000)} {
+	for _, method := range []string{
+		"OPTIONS", "TRACE", "FOO", "PUT", "DELETE", "PATCH", "get", "Head", "PROPFIND",
+		strings.Repeat("A", 1000),
+	} {
 		requests = append(requests, line(method, "/"+liveToken), line(method, "/x"))
 	}
 	var first answer
@@ -127,7 +137,8 @@ func TestPostWithABody(t *testing.T) {
 	t.Parallel()
 	address := serve(t, newBench(t, nil).api.Public())
 	for _, body := range []string{"confirm=1", "", "<xml>", strings.Repeat("x", 64<<10)} {
-		request := line("POST", "/"+liveToken, "Content-Type: application/x-www-form-urlencoded", fmt.Sprintf("Content-Length: %d", len(body))) + body
+		request := line("POST", "/"+liveToken, "Content-Type: application/x-www-form-urlencoded",
+			fmt.Sprintf("Content-Length: %d", len(body))) + body
 		if a := wire(t, address, request); a.status != 303 || a.header.Get("Location") != presigned {
 			t.Errorf("%d bytes: got %d", len(body), a.status)
 		}
@@ -152,7 +163,8 @@ func TestRequestsThatMeanTwoThings(t *testing.T) {
 		t.Errorf("the store was asked %+v", b.redis.attempts)
 	}
 	// Length and chunks at once: answered, and the connection ends with it.
-	both := "POST /" + liveToken + " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n"
+	both := "POST /" + liveToken + " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n" +
+		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n"
 	if a := wire(t, address, both); a.status != 303 || !a.closed {
 		t.Errorf("length and chunks: got %d, closed: %v", a.status, a.closed)
 	}
@@ -166,8 +178,10 @@ func TestPrefetchNeverCounts(t *testing.T) {
 		{"Purpose", "prefetch"}: 400, {"Purpose", "Prefetch"}: 400, {"Purpose", "preview"}: 400,
 		{"X-Purpose", "preview"}: 400, {"X-Purpose", "prefetch"}: 400, {"X-Purpose", ": preview"}: 400,
 		{"X-moz", "prefetch"}: 400,
-		{"Sec-Purpose", ""}:   302, {"Sec-Purpose", "prerender"}: 302, {"Sec-Purpose", "navigate"}: 302, {"Sec-Purpose", "prefetching"}: 302,
-		{"Purpose", ""}: 302, {"Purpose", "download"}: 302, {"X-Purpose", "prefetching"}: 302, {"X-moz", "1"}: 302,
+		{"Sec-Purpose", ""}:   302, {"Sec-Purpose", "prerender"}: 302, {"Sec-Purpose", "navigate"}: 302,
+		{"Sec-Purpose", "prefetching"}: 302,
+		{"Purpose", ""}:                302, {"Purpose", "download"}: 302, {"X-Purpose", "prefetching"}: 302,
+		{"X-moz", "1"}: 302,
 	}
 	for header, status := range tests {
 		for _, method := range []string{"GET", "HEAD"} {
@@ -182,7 +196,8 @@ func TestPrefetchNeverCounts(t *testing.T) {
 		}
 	}
 	// A second line of the header counts too.
-	if a := ask(newBench(t, nil).api.Public(), "GET", "/"+liveToken, "", "Purpose", "x", "Purpose", "prefetch"); a.status != 400 {
+	if a := ask(newBench(t, nil).api.Public(), "GET", "/"+liveToken, "", "Purpose", "x", "Purpose",
+		"prefetch"); a.status != 400 {
 		t.Errorf("in the second line: got %d", a.status)
 	}
 	// The shape is judged first: nothing is said about what cannot be a token.
@@ -197,14 +212,17 @@ func TestBadRequestSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	b := confirming(t)
 	const multipart = "--x\r\nContent-Disposition: form-data; name=\"confirm\"\r\n\r\n1\r\n--x--\r\n"
-	form := ask(b.api.Public(), "POST", "/"+liveToken, multipart, "Content-Type", "multipart/form-data; boundary=x", "Accept", "application/json")
+	form := ask(b.api.Public(), "POST", "/"+liveToken, multipart, "Content-Type", "multipart/form-data; boundary=x",
+		"Accept", "application/json")
 	p := form.problem(t)
-	if form.status != 400 || p.Code != "bad_request" || !strings.Contains(p.Detail, "application/x-www-form-urlencoded") || strings.Contains(p.Detail, "ahead of time") {
+	if form.status != 400 || p.Code != "bad_request" ||
+		!strings.Contains(p.Detail, "application/x-www-form-urlencoded") || strings.Contains(p.Detail, "ahead of time") {
 		t.Errorf("a multipart form: %d %s %q", form.status, p.Code, p.Detail)
 	}
 	ahead := ask(b.api.Public(), "GET", "/"+liveToken, "", "Sec-Purpose", "prefetch", "Accept", "application/json")
 	p = ahead.problem(t)
-	if ahead.status != 400 || p.Code != "bad_request" || !strings.Contains(p.Detail, "ahead of time") || strings.Contains(p.Detail, "confirm") {
+	if ahead.status != 400 || p.Code != "bad_request" || !strings.Contains(p.Detail, "ahead of time") ||
+		strings.Contains(p.Detail, "confirm") {
 		t.Errorf("a prefetch: %d %s %q", ahead.status, p.Code, p.Detail)
 	}
 }
@@ -216,7 +234,8 @@ func TestNoCrossOrigin(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS"} {
-		a := ask(b.api.Public(), method, "/"+liveToken, "", "Origin", "https://app.example.com", "Access-Control-Request-Method", "GET")
+		a := ask(b.api.Public(), method, "/"+liveToken, "", "Origin", "https://app.example.com",
+			"Access-Control-Request-Method", "GET")
 		for name := range a.header {
 			if strings.HasPrefix(name, "Access-Control-") || name == "Cross-Origin-Resource-Policy" {
 				t.Errorf("%s: %d with %s", method, a.status, name)
@@ -231,8 +250,10 @@ func TestNoCrossOrigin(t *testing.T) {
 func TestForgedHostNeverReachesAnAnswer(t *testing.T) {
 	t.Parallel()
 	headers := []string{
-		"Host", "evil.example", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "gopher", "Forwarded", "host=evil.example;proto=gopher",
-		"X-Original-Url", "/evil.example", "X-Rewrite-Url", "/evil.example", "X-Forwarded-Prefix", "/evil.example", "Origin", "https://evil.example",
+		"Host", "evil.example", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "gopher", "Forwarded",
+		"host=evil.example;proto=gopher",
+		"X-Original-Url", "/evil.example", "X-Rewrite-Url", "/evil.example", "X-Forwarded-Prefix", "/evil.example",
+		"Origin", "https://evil.example",
 	}
 	b := newBench(t, func(o *Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} })
 	click := ask(b.api.Public(), "GET", "http://evil.example/"+liveToken, "", headers...)
@@ -242,7 +263,8 @@ func TestForgedHostNeverReachesAnAnswer(t *testing.T) {
 	if click.header.Get("Location") != presigned {
 		t.Errorf("the click goes to %q", click.header.Get("Location"))
 	}
-	if issue.status != 201 || !strings.Contains(issue.body, `"url":"https://dl.example.com/`) || !strings.HasPrefix(issue.header.Get("Location"), "/api/v1/links/") {
+	if issue.status != 201 || !strings.Contains(issue.body, `"url":"https://dl.example.com/`) ||
+		!strings.HasPrefix(issue.header.Get("Location"), "/api/v1/links/") {
 		t.Errorf("the issue answers %d: %s", issue.status, issue.body)
 	}
 	for _, a := range []answer{click, refusal, issue} {

@@ -36,7 +36,8 @@ func (a *API) issueLink(c echo.Context) error {
 		Preset: body.Preset, ExpiresIn: body.ExpiresIn, Sensitive: body.Sensitive,
 		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin, VersionID: body.VersionID,
 		Note: body.Note, Labels: body.Labels,
-		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Reveal: body.Reveal, Allow: body.Allow, NotBefore: body.NotBefore,
+		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Reveal: body.Reveal,
+		Allow: body.Allow, NotBefore: body.NotBefore,
 		Retry: retry,
 	})
 	if err != nil {
@@ -61,7 +62,8 @@ func idempotencyOf(r *http.Request, body *api.IssueRequest) (*gateway.Retry, err
 		return nil, nil //nolint:nilnil // As gateway.IssueRequest has it.
 	}
 	if len(values) > 1 || !idempotencyKey.MatchString(values[0]) {
-		return nil, gateway.Invalid("Idempotency-Key", "invalid", "the header must occur once and have 1 to 128 printable ASCII characters")
+		return nil, gateway.Invalid("Idempotency-Key", "invalid",
+			"the header must occur once and have 1 to 128 printable ASCII characters")
 	}
 	request, err := json.Marshal(body)
 	if err != nil {

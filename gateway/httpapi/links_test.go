@@ -75,7 +75,8 @@ func TestListQuery(t *testing.T) {
 				return
 			}
 			got := b.redis.query
-			if got.State != tt.want.State || got.Bucket != tt.want.Bucket || got.Prefix != tt.want.Prefix || got.Key != tt.want.Key ||
+			if got.State != tt.want.State || got.Bucket != tt.want.Bucket || got.Prefix != tt.want.Prefix ||
+				got.Key != tt.want.Key ||
 				got.CreatedBy != tt.want.CreatedBy || got.LabelName != tt.want.LabelName || got.LabelValue != tt.want.LabelValue ||
 				got.Cursor != tt.want.Cursor || got.Limit != tt.want.Limit {
 				t.Errorf("the store was asked for %+v, want %+v", got, tt.want)
@@ -93,7 +94,8 @@ func TestListAnswersWithAPage(t *testing.T) {
 	id := b.put("reports", "a")
 	a := b.operator(opsKey, "GET", "/api/v1/links", "")
 	var page api.LinkPage
-	if err := json.Unmarshal([]byte(a.body), &page); err != nil || len(page.Links) != 1 || page.Links[0].ID != id || page.Next != "next-page" {
+	if err := json.Unmarshal([]byte(a.body), &page); err != nil || len(page.Links) != 1 || page.Links[0].ID != id ||
+		page.Next != "next-page" {
 		t.Errorf("got %s, %v", a.body, err)
 	}
 	if strings.Contains(a.body, `"url"`) || strings.Contains(a.body, "revoked_at") {
@@ -106,10 +108,12 @@ func TestForgedCursor(t *testing.T) {
 	b := newBench(t, nil)
 	id := b.put("reports", "a")
 	b.redis.err = gateway.ErrCursor
-	if a := b.operator(opsKey, "GET", "/api/v1/links?cursor=forged", ""); a.status != 400 || a.problem(t).Code != "bad_request" || strings.Contains(a.body, "forged") {
+	if a := b.operator(opsKey, "GET", "/api/v1/links?cursor=forged", ""); a.status != 400 ||
+		a.problem(t).Code != "bad_request" || strings.Contains(a.body, "forged") {
 		t.Errorf("links: got %d %s", a.status, a.body)
 	}
-	if a := b.operator(opsKey, "GET", "/api/v1/links/"+id+"/events?cursor=forged", ""); a.status != 400 || a.problem(t).Code != "bad_request" {
+	if a := b.operator(opsKey, "GET", "/api/v1/links/"+id+"/events?cursor=forged", ""); a.status != 400 ||
+		a.problem(t).Code != "bad_request" {
 		t.Errorf("events: got %d %s", a.status, a.body)
 	}
 }
@@ -123,7 +127,8 @@ func TestRevokeAnswersWithTheLink(t *testing.T) {
 	if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != 200 {
 		t.Fatalf("got %d, %v", a.status, err)
 	}
-	if link.State != "revoked" || link.RevokeReason != "sent by mistake" || link.RevokedBy != "ops" || link.RevokedAt == nil || link.RevokedAt.IsZero() {
+	if link.State != "revoked" || link.RevokeReason != "sent by mistake" || link.RevokedBy != "ops" ||
+		link.RevokedAt == nil || link.RevokedAt.IsZero() {
 		t.Errorf("got %+v", link)
 	}
 	for query, status := range map[string]int{

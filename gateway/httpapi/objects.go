@@ -32,10 +32,12 @@ func (a *API) listObjects(c echo.Context) error {
 		return err
 	}
 	q := gateway.ObjectsQuery{
-		Storage: query["storage"], Bucket: query["bucket"], Prefix: query["prefix"], Search: query["search"], Cursor: query["cursor"],
+		Storage: query["storage"], Bucket: query["bucket"], Prefix: query["prefix"], Search: query["search"],
+		Cursor: query["cursor"],
 	}
 	if q.Bucket == "" {
-		return gateway.Errorf(gateway.CodeBadRequest, "the bucket is missing: add bucket=NAME; GET /api/v1/buckets lists the buckets")
+		return gateway.Errorf(gateway.CodeBadRequest,
+			"the bucket is missing: add bucket=NAME; GET /api/v1/buckets lists the buckets")
 	}
 	if q.Limit, err = limitOf(query); err != nil {
 		return err
@@ -45,7 +47,8 @@ func (a *API) listObjects(c echo.Context) error {
 		return err
 	}
 	answer := api.ObjectPage{
-		Storage: page.Storage, Bucket: q.Bucket, Folders: page.Folders, Objects: make([]api.ObjectEntry, len(page.Objects)), Next: page.Next,
+		Storage: page.Storage, Bucket: q.Bucket, Folders: page.Folders, Objects: make([]api.ObjectEntry, len(page.Objects)),
+		Next: page.Next,
 	}
 	if answer.Folders == nil {
 		answer.Folders = []string{}

@@ -11,7 +11,8 @@ import (
 func TestBucketsAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	if a := b.operator(opsKey, "GET", "/api/v1/buckets", ""); a.body != `{"buckets":[{"storage":"main","bucket":"reports"},{"storage":"main","bucket":"exports"}]}`+"\n" {
+	if a := b.operator(opsKey, "GET", "/api/v1/buckets",
+		""); a.body != `{"buckets":[{"storage":"main","bucket":"reports"},{"storage":"main","bucket":"exports"}]}`+"\n" {
 		t.Errorf("got %d %s", a.status, a.body)
 	}
 	for target, key := range map[string]string{"/api/v1/buckets": readKey, "/api/v1/objects?bucket=reports": exportsKey} {
@@ -27,13 +28,16 @@ func TestBucketsAnswer(t *testing.T) {
 func TestObjectsAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	if a := b.operator(opsKey, "GET", "/api/v1/objects?bucket=reports", ""); a.body != `{"storage":"main","bucket":"reports","folders":[],"objects":[]}`+"\n" {
+	if a := b.operator(opsKey, "GET", "/api/v1/objects?bucket=reports",
+		""); a.body != `{"storage":"main","bucket":"reports","folders":[],"objects":[]}`+"\n" {
 		t.Errorf("an empty bucket: got %d %s", a.status, a.body)
 	}
 	b.storage.keys = gateway.KeyPage{Folders: []string{"2026/"}, Objects: []gateway.ObjectEntry{{
-		Key: "a\u2028<b>", Size: 3, ETag: `"e"`, LastModified: time.Date(2026, 11, 1, 13, 0, 0, 0, time.FixedZone("CET", 3600)), StorageClass: "GLACIER",
+		Key: "a\u2028<b>", Size: 3, ETag: `"e"`, LastModified: time.Date(2026, 11, 1, 13, 0, 0, 0,
+			time.FixedZone("CET", 3600)), StorageClass: "GLACIER",
 	}}, Token: "more"}
-	want := `{"storage":"main","bucket":"reports","folders":["2026/"],"objects":[{"key":"a\u2028\u003cb\u003e","size":3,"etag":"\"e\"",` +
+	want := `{"storage":"main","bucket":"reports","folders":["2026/"],"objects":[` +
+		`{"key":"a\u2028\u003cb\u003e","size":3,"etag":"\"e\"",` +
 		`"last_modified":"2026-11-01T12:00:00Z","storage_class":"GLACIER"}],"next":"`
 	a := b.operator(opsKey, "GET", "/api/v1/objects?bucket=reports&limit=2", "")
 	if !strings.HasPrefix(a.body, want) {
@@ -50,8 +54,14 @@ func TestObjectsQuery(t *testing.T) {
 	}{
 		{"?bucket=reports", 200, gateway.KeyQuery{Bucket: "reports", Folders: true, Limit: 50}},
 		{"?bucket=reports&storage=main&limit=500", 200, gateway.KeyQuery{Bucket: "reports", Folders: true, Limit: 500}},
-		{"?bucket=reports&prefix=a%2Fb%20%2B%26*", 200, gateway.KeyQuery{Bucket: "reports", Prefix: "a/b +&*", Folders: true, Limit: 50}},
-		{"?bucket=reports&prefix=..%2F..%2Fetc%2F", 200, gateway.KeyQuery{Bucket: "reports", Prefix: "../../etc/", Folders: true, Limit: 50}},
+		{"?bucket=reports&prefix=a%2Fb%20%2B%26*", 200, gateway.KeyQuery{
+			Bucket: "reports", Prefix: "a/b +&*",
+			Folders: true, Limit: 50,
+		}},
+		{"?bucket=reports&prefix=..%2F..%2Fetc%2F", 200, gateway.KeyQuery{
+			Bucket: "reports", Prefix: "../../etc/",
+			Folders: true, Limit: 50,
+		}},
 		{"?bucket=reports&search=x&limit=1", 200, gateway.KeyQuery{Bucket: "reports", Limit: 1000}},
 
 		{"", 400, gateway.KeyQuery{}},

@@ -74,7 +74,8 @@ func TestDescriptionHasEveryRouteAndNoOther(t *testing.T) {
 	slices.Sort(described)
 	slices.Sort(routed)
 	if !slices.Equal(described, routed) {
-		t.Errorf("openapi.yaml describes\n  %s\nroutes.go has\n  %s", strings.Join(described, "\n  "), strings.Join(routed, "\n  "))
+		t.Errorf("openapi.yaml describes\n  %s\nroutes.go has\n  %s", strings.Join(described, "\n  "),
+			strings.Join(routed, "\n  "))
 	}
 }
 
@@ -159,7 +160,8 @@ func TestDescriptionHasEveryValueOfClosedSets(t *testing.T) {
 		{"Warning.code", schemas["Warning"].Properties["code"].Enum, gateway.WarningCodes()},
 		{"Note.code", schemas["Note"].Properties["code"].Enum, gateway.NoteCodes()},
 		{"Problem.code", schemas["Problem"].Properties["code"].Enum, []string{
-			"bad_request", "unauthorized", "forbidden", "out_of_scope", "not_found", "method_not_allowed", "not_active", "idempotency_conflict", "precondition_failed",
+			"bad_request", "unauthorized", "forbidden", "out_of_scope", "not_found", "method_not_allowed", "not_active",
+			"idempotency_conflict", "precondition_failed",
 			"invalid", "too_large", "unsupported_media_type", "rate_limited", "unavailable", "not_confirmed", "internal",
 		}},
 	}

@@ -116,7 +116,11 @@ func TestUnavailableSaysWhenToComeBack(t *testing.T) {
 	b := newBench(t, nil)
 	b.redis.err = gateway.ErrUnavailable
 	id := b.put("reports", "a")
-	for _, r := range [][2]string{{"GET", "/api/v1/links"}, {"GET", "/api/v1/links/" + id}, {"DELETE", "/api/v1/links/" + id}} {
+	for _, r := range [][2]string{
+		{"GET", "/api/v1/links"},
+		{"GET", "/api/v1/links/" + id},
+		{"DELETE", "/api/v1/links/" + id},
+	} {
 		a := b.operator(opsKey, r[0], r[1], "")
 		if p := a.problem(t); a.status != 503 || p.Code != "unavailable" || a.header.Get("Retry-After") != "5" {
 			t.Errorf("%v: got %d, %+v, Retry-After %q", r, a.status, p, a.header.Get("Retry-After"))
@@ -216,7 +220,8 @@ func TestHealthNeedsNoKey(t *testing.T) {
 		if a := ask(handler, "GET", "/metrics", ""); a.status != 200 || !strings.Contains(a.body, "keyhole_clicks_total{") {
 			t.Errorf("%s: metrics: %d", name, a.status)
 		}
-		if a := ask(handler, "GET", "/readyz", ""); a.status != 200 || a.body != `{"ready":true,"redis":"ok","storages":{"main":"ok"}}`+"\n" {
+		if a := ask(handler, "GET", "/readyz", ""); a.status != 200 ||
+			a.body != `{"ready":true,"redis":"ok","storages":{"main":"ok"}}`+"\n" {
 			t.Errorf("%s: readyz: %d %s", name, a.status, a.body)
 		}
 	}
@@ -239,7 +244,8 @@ func TestNotReady(t *testing.T) {
 	b.readiness = api.Readiness{Redis: "not a writable master", Storages: map[string]string{"main": "does not answer"}}
 	a := ask(b.api.Operator(), "GET", "/readyz", "")
 	var got api.Readiness
-	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != 503 || got.Ready || got.Redis != b.readiness.Redis {
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != 503 || got.Ready ||
+		got.Redis != b.readiness.Redis {
 		t.Errorf("got %d, %+v, %v", a.status, got, err)
 	}
 	if a := ask(b.api.Operator(), "GET", "/livez", ""); a.status != 200 {
@@ -286,7 +292,10 @@ func TestRequestLog(t *testing.T) {
 			t.Errorf("line %d: %v", i, l)
 		}
 	}
-	for _, secret := range []string{"canary", liveToken, strings.TrimPrefix(link.URL, "https://dl.example.com/"), "secret-object-name"} {
+	for _, secret := range []string{
+		"canary", liveToken, strings.TrimPrefix(link.URL, "https://dl.example.com/"),
+		"secret-object-name",
+	} {
 		if strings.Contains(b.log.String(), secret) {
 			t.Errorf("the log holds %s:\n%s", secret, b.log)
 		}
@@ -297,7 +306,10 @@ func TestLabelsOfOperatorsRequestsAreBounded(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	for i := range 50 {
-		for _, target := range []string{"/%d", "/api/%d", "/api/v1/links/%d", "/api/v1/links/%d/events", "/api/v1/links/%d/%[1]d", "/api/v1/links?x%d"} {
+		for _, target := range []string{
+			"/%d", "/api/%d", "/api/v1/links/%d", "/api/v1/links/%d/events",
+			"/api/v1/links/%d/%[1]d", "/api/v1/links?x%d",
+		} {
 			for _, method := range []string{"GET", "DELETE", "PATCH", fmt.Sprintf("M%d", i)} {
 				ask(b.api.Operator(), method, fmt.Sprintf(target, i), "", "Authorization", fmt.Sprint("Bearer ", i))
 			}

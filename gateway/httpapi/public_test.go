@@ -68,7 +68,8 @@ func wantPublicHeaders(t *testing.T, what string, h http.Header) {
 		}
 	}
 	policy := h.Get("Content-Security-Policy")
-	if !strings.HasPrefix(policy, "default-src 'none'; style-src 'sha256-") || !strings.Contains(policy, "form-action 'self'") ||
+	if !strings.HasPrefix(policy, "default-src 'none'; style-src 'sha256-") ||
+		!strings.Contains(policy, "form-action 'self'") ||
 		strings.Contains(policy, "unsafe") || strings.Contains(policy, "http") {
 		t.Errorf("%s: the policy is %q", what, policy)
 	}
@@ -83,7 +84,8 @@ func TestRedirect(t *testing.T) {
 		for _, accept := range []string{"", "*/*", "text/html", "application/json"} {
 			b := newBench(t, nil)
 			a := ask(b.api.Public(), method, "/"+liveToken+"?x=1&response-content-type=text/html", "", "Accept", accept)
-			if a.status != status || !slices.Equal(a.header["Location"], []string{presigned}) || a.body != "" || a.header.Get("Content-Length") != "0" {
+			if a.status != status || !slices.Equal(a.header["Location"], []string{presigned}) || a.body != "" ||
+				a.header.Get("Content-Length") != "0" {
 				t.Errorf("%s: got %d to %q with %d bytes", method, a.status, a.header["Location"], len(a.body))
 			}
 			wantPublicHeaders(t, method, a.header)
@@ -93,7 +95,10 @@ func TestRedirect(t *testing.T) {
 			if n := b.count(t, "keyhole_clicks_total{method="+method+",outcome=redirected}"); n != 1 {
 				t.Errorf("%s: counted %v", method, n)
 			}
-			want := gateway.Attempt{ID: gateway.IDOf(liveToken), Method: method, Address: "192.0.2.1", Client: netip.MustParseAddr("192.0.2.1"), Page: accept == "text/html"}
+			want := gateway.Attempt{
+				ID: gateway.IDOf(liveToken), Method: method, Address: "192.0.2.1",
+				Client: netip.MustParseAddr("192.0.2.1"), Page: accept == "text/html",
+			}
 			if !slices.Equal(b.redis.attempts, []gateway.Attempt{want}) {
 				t.Errorf("%s: the store was asked %+v", method, b.redis.attempts)
 			}
@@ -150,11 +155,13 @@ func TestHeadHasTheHeadersOfGetAndNoBody(t *testing.T) {
 	address := serve(t, newBench(t, nil).api.Public())
 	for _, target := range []string{"/" + liveToken, "/x", "/robots.txt"} {
 		for _, accept := range []string{"text/html", "application/json", "*/*"} {
-			get, head := wire(t, address, line("GET", target, "Accept: "+accept)), wire(t, address, line("HEAD", target, "Accept: "+accept))
+			get, head := wire(t, address, line("GET", target, "Accept: "+accept)),
+				wire(t, address, line("HEAD", target, "Accept: "+accept))
 			get.header.Del("Date")
 			head.header.Del("Date")
 			if get.status != head.status || !maps.EqualFunc(get.header, head.header, slices.Equal) || head.body != "" {
-				t.Errorf("%s, %s: GET %d %v\nHEAD %d %v %q", target, accept, get.status, get.header, head.status, head.header, head.body)
+				t.Errorf("%s, %s: GET %d %v\nHEAD %d %v %q", target, accept, get.status, get.header, head.status, head.header,
+					head.body)
 			}
 		}
 	}
@@ -167,9 +174,13 @@ func TestUnknownAndMalformedAreTheSameBytes(t *testing.T) {
 	public := b.api.Public()
 	for _, accept := range []string{"", "text/html", "application/json"} {
 		unknown := ask(public, "GET", "/"+liveToken, "", "Accept", accept)
-		for _, path := range []string{"/x", "/", "/favicon.ico", "/" + gateway.IDOf(liveToken).String(), "/" + liveToken + "/", "/livez", "/metrics", "/api/v1/links"} {
+		for _, path := range []string{
+			"/x", "/", "/favicon.ico", "/" + gateway.IDOf(liveToken).String(),
+			"/" + liveToken + "/", "/livez", "/metrics", "/api/v1/links",
+		} {
 			malformed := ask(public, "GET", path, "", "Accept", accept)
-			if malformed.status != 404 || malformed.body != unknown.body || !maps.EqualFunc(malformed.header, unknown.header, slices.Equal) {
+			if malformed.status != 404 || malformed.body != unknown.body ||
+				!maps.EqualFunc(malformed.header, unknown.header, slices.Equal) {
 				t.Errorf("%s as %q: got %d %v, want %v", path, accept, malformed.status, malformed.header, unknown.header)
 			}
 		}
@@ -183,7 +194,8 @@ func TestRobots(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	a := ask(b.api.Public(), "GET", "/robots.txt", "")
-	if a.status != 200 || a.body != "User-agent: *\nDisallow: /\n" || a.header.Get("Content-Type") != "text/plain; charset=utf-8" {
+	if a.status != 200 || a.body != "User-agent: *\nDisallow: /\n" ||
+		a.header.Get("Content-Type") != "text/plain; charset=utf-8" {
 		t.Errorf("got %d %q", a.status, a.body)
 	}
 	wantPublicHeaders(t, "robots.txt", a.header)
@@ -206,7 +218,10 @@ func TestDoubtIsUnavailable(t *testing.T) {
 		{"under a second left", func(b *bench) { b.storage.signErr = signer.ErrLifetime }, gateway.OutcomeExpired},
 		{"a panic", func(b *bench) { b.redis.panic = canary }, gateway.OutcomeUnavailable},
 		{"an outcome that there is not", func(b *bench) { b.redis.outcome = "open sesame" }, gateway.OutcomeUnavailable},
-		{"an outcome without an answer", func(b *bench) { b.redis.outcome = gateway.OutcomePage }, gateway.OutcomeUnavailable},
+		{
+			"an outcome without an answer", func(b *bench) { b.redis.outcome = gateway.OutcomePage },
+			gateway.OutcomeUnavailable,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -214,7 +229,8 @@ func TestDoubtIsUnavailable(t *testing.T) {
 			b := newBench(t, nil)
 			tt.change(b)
 			a := wire(t, serve(t, b.api.Public()), line("GET", "/"+liveToken, "Accept: application/json"))
-			if p := a.problem(t); p.Code != string(tt.outcome) || a.header.Get("Location") != "" || strings.Contains(a.body, canary) {
+			if p := a.problem(t); p.Code != string(tt.outcome) || a.header.Get("Location") != "" ||
+				strings.Contains(a.body, canary) {
 				t.Errorf("got %d, %s", a.status, a.body)
 			}
 			wantPublicHeaders(t, tt.name, a.header)
@@ -253,8 +269,14 @@ func TestClickIsLoggedOnceWithoutTheToken(t *testing.T) {
 		link               any
 	}{
 		{"delivered", "GET", "/" + liveToken, nil, "DEBUG", "redirected", id},
-		{"refused", "HEAD", "/" + liveToken, func(b *bench) { b.redis.outcome = gateway.OutcomeRevoked }, "INFO", "revoked", id},
-		{"failed", "POST", "/" + liveToken, func(b *bench) { b.redis.err = gateway.ErrUnavailable }, "INFO", "unavailable", id},
+		{
+			"refused", "HEAD", "/" + liveToken, func(b *bench) { b.redis.outcome = gateway.OutcomeRevoked }, "INFO", "revoked",
+			id,
+		},
+		{
+			"failed", "POST", "/" + liveToken, func(b *bench) { b.redis.err = gateway.ErrUnavailable }, "INFO", "unavailable",
+			id,
+		},
 		{"malformed", "GET", "/" + liveToken + "x", nil, "INFO", "not_found", nil},
 		{"another method", "BREW", "/" + liveToken, nil, "INFO", "method_not_allowed", nil},
 	}
@@ -271,7 +293,8 @@ func TestClickIsLoggedOnceWithoutTheToken(t *testing.T) {
 				t.Fatalf("%d lines: %s", len(lines), b.log)
 			}
 			l := lines[0]
-			if l["msg"] != "click" || l["level"] != tt.level || l["outcome"] != tt.outcome || l["link"] != tt.link || l["address"] != "192.0.2.1" {
+			if l["msg"] != "click" || l["level"] != tt.level || l["outcome"] != tt.outcome || l["link"] != tt.link ||
+				l["address"] != "192.0.2.1" {
 				t.Errorf("got %v", l)
 			}
 			for _, secret := range []string{liveToken, "signature-canary", "BREW"} {
@@ -291,7 +314,8 @@ func TestPublicProblemHasNoMoreThanItsMembers(t *testing.T) {
 	if err := json.Unmarshal([]byte(a.body), &members); err != nil {
 		t.Fatal(err)
 	}
-	if got := slices.Sorted(maps.Keys(members)); !slices.Equal(got, []string{"code", "detail", "status", "title", "type"}) {
+	if got := slices.Sorted(maps.Keys(members)); !slices.Equal(got,
+		[]string{"code", "detail", "status", "title", "type"}) {
 		t.Errorf("the members are %v", got)
 	}
 }

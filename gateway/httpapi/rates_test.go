@@ -13,7 +13,10 @@ import (
 func TestQuotaHeaders(t *testing.T) {
 	t.Parallel()
 	header := http.Header{}
-	setQuota(header, admission.Quota{Limit: 3, Remaining: 1, Reset: 40*time.Second - time.Millisecond, Window: time.Minute})
+	setQuota(header, admission.Quota{
+		Limit: 3, Remaining: 1, Reset: 40*time.Second - time.Millisecond,
+		Window: time.Minute,
+	})
 	if got := header.Get("RateLimit"); got != `"operator";r=1;t=40` {
 		t.Errorf("the quota is %s", got)
 	}

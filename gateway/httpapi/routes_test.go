@@ -116,7 +116,8 @@ func routeMaker(n ast.Node) string {
 			return ""
 		}
 		name, ok := list.Elt.(*ast.Ident)
-		if ok && name.Name == "route" && slices.ContainsFunc(n.Elts, func(e ast.Expr) bool { _, literal := e.(*ast.CompositeLit); return literal }) {
+		if ok && name.Name == "route" && slices.ContainsFunc(n.Elts,
+			func(e ast.Expr) bool { _, literal := e.(*ast.CompositeLit); return literal }) {
 			return "route{}"
 		}
 	case *ast.KeyValueExpr:
@@ -134,9 +135,13 @@ func routeMaker(n ast.Node) string {
 		if !ok {
 			return ""
 		}
-		echos := []string{"Any", "CONNECT", "DELETE", "File", "GET", "Group", "HEAD", "Match", "OPTIONS", "PATCH", "POST", "PUT", "Static", "TRACE"}
+		echos := []string{
+			"Any", "CONNECT", "DELETE", "File", "GET", "Group", "HEAD", "Match", "OPTIONS", "PATCH", "POST",
+			"PUT", "Static", "TRACE",
+		}
 		receiver, _ := selector.X.(*ast.Ident)
-		if receiver != nil && receiver.Name == "e" && (selector.Sel.Name == "Add" || slices.Contains(echos, selector.Sel.Name)) {
+		if receiver != nil && receiver.Name == "e" && (selector.Sel.Name == "Add" ||
+			slices.Contains(echos, selector.Sel.Name)) {
 			return "registration"
 		}
 	}

@@ -73,7 +73,8 @@ func New(o Options) (*API, error) {
 		o: o, pages: renderer, refusals: refusals, prefetched: prefetched, secure: strings.HasPrefix(o.PublicURL, "https://"),
 		empty: []fixedHeader{{"Content-Length", []string{"0"}}}, clickMethods: allowedMethods(recipients, clickPath),
 		// no-transform: Cloudflare, for one, otherwise rewrites addresses in pages.
-		public: fixedHeaders("no-store, no-transform", renderer.Policy(""), fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
+		public: fixedHeaders("no-store, no-transform", renderer.Policy(""),
+			fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
 	}
 	return a, nil
 }

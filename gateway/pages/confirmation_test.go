@@ -50,7 +50,8 @@ func told(page *html.Node) string {
 func TestConfirmationTellsAboutTheFile(t *testing.T) {
 	t.Parallel()
 	page := render(t, Confirmation{Page: aPage()})
-	const want = "File=q3 <draft>.pdf|Size=1.2 MB|Type=application/pdf|Until=1 November 2026, 13:00 UTC|Note=for <you>\nand me"
+	const want = "File=q3 <draft>.pdf|Size=1.2 MB|Type=application/pdf|" +
+		"Until=1 November 2026, 13:00 UTC|Note=for <you>\nand me"
 	if got := told(page); got != want {
 		t.Errorf("the page tells %q, want %q", got, want)
 	}
@@ -115,15 +116,19 @@ func TestHelpOfConfirmation(t *testing.T) {
 	t.Parallel()
 	const begin = "Viewing this page does not use up the link. Downloading does. " +
 		"If the download is interrupted, open the link again in this browser within "
+	const later = "Later, or in another browser, the download"
 	for _, tt := range []struct {
 		maxClicks, clicks int64
 		resume            time.Duration
 		want              string
 	}{
-		{3, 1, 10 * time.Minute, "This link can be used 2 times. " + begin + "10 minutes to resume it. Later, or in another browser, the download counts as another use."},
-		{3, 2, 59 * time.Second, "This link can be used once. " + begin + "59 seconds to resume it. Later, or in another browser, the download counts as another use."},
-		{3, 3, 89 * time.Second, "This link can be used once. " + begin + "a minute to resume it. Later, or in another browser, the download counts as another use."},
-		{0, 7, 90 * time.Second, begin + "2 minutes to resume it. Later, or in another browser, the download starts again from this page."},
+		{3, 1, 10 * time.Minute, "This link can be used 2 times. " + begin +
+			"10 minutes to resume it. " + later + " counts as another use."},
+		{3, 2, 59 * time.Second, "This link can be used once. " + begin +
+			"59 seconds to resume it. " + later + " counts as another use."},
+		{3, 3, 89 * time.Second, "This link can be used once. " + begin +
+			"a minute to resume it. " + later + " counts as another use."},
+		{0, 7, 90 * time.Second, begin + "2 minutes to resume it. " + later + " starts again from this page."},
 	} {
 		view := aPage()
 		view.Link.MaxClicks, view.Link.Clicks, view.ResumeWindow = tt.maxClicks, tt.clicks, tt.resume

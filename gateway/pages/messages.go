@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"maps"
 	"strconv"
 	"time"
 
@@ -107,6 +108,13 @@ func englishWindow(d time.Duration) string {
 // englishRefusals returns the English messages of refusals. Recipients are laymen; only
 // Programs may use technical words.
 func englishRefusals() map[gateway.Outcome]Message {
+	messages := englishRefusalsOfRequests()
+	maps.Copy(messages, englishRefusalsOfLinks())
+	return messages
+}
+
+// englishRefusalsOfLinks returns the messages that tell about the link or its file.
+func englishRefusalsOfLinks() map[gateway.Outcome]Message {
 	return map[gateway.Outcome]Message{
 		gateway.OutcomeNotFound: {
 			Title: "Link not found",
@@ -139,6 +147,28 @@ func englishRefusals() map[gateway.Outcome]Message {
 			Text:  "This link does not work yet.",
 			Help:  "Try again later, or ask the person who sent you this link when it starts to work.",
 		},
+		gateway.OutcomeObjectChanged: {
+			Title: "File changed",
+			Text:  "The file has changed since this link was made.",
+			Help:  "Ask the person who sent you this link for a new one.",
+		},
+		gateway.OutcomeObjectGone: {
+			Title: "File gone",
+			Text:  "The file does not exist any more.",
+			Help:  "Ask the person who sent you this link.",
+		},
+		gateway.OutcomeObjectArchived: {
+			Title: "File archived",
+			Text:  "The file was moved to an archive and cannot be downloaded from there.",
+			Help:  "Ask the person who sent you this link to make the file available again.",
+		},
+	}
+}
+
+// englishRefusalsOfRequests returns the messages that tell about the request, the client or
+// the service.
+func englishRefusalsOfRequests() map[gateway.Outcome]Message {
+	return map[gateway.Outcome]Message{
 		gateway.OutcomeAddressNotAllowed: {
 			Title: "Not from this network",
 			Text:  "This link works only from certain networks, and your network is not one of them.",
@@ -155,21 +185,6 @@ func englishRefusals() map[gateway.Outcome]Message {
 			Help:  "Open it in a browser and press the button there.",
 			Programs: "A program sends a POST: curl -L -d confirm=1 with the link's address, " +
 				"and --data-urlencode passphrase=... if the link has a passphrase.",
-		},
-		gateway.OutcomeObjectChanged: {
-			Title: "File changed",
-			Text:  "The file has changed since this link was made.",
-			Help:  "Ask the person who sent you this link for a new one.",
-		},
-		gateway.OutcomeObjectGone: {
-			Title: "File gone",
-			Text:  "The file does not exist any more.",
-			Help:  "Ask the person who sent you this link.",
-		},
-		gateway.OutcomeObjectArchived: {
-			Title: "File archived",
-			Text:  "The file was moved to an archive and cannot be downloaded from there.",
-			Help:  "Ask the person who sent you this link to make the file available again.",
 		},
 		gateway.OutcomeRateLimited: {
 			Title: "Too many attempts",

@@ -43,7 +43,8 @@ func TestRefusalPages(t *testing.T) {
 				t.Errorf("the heading is %q, want %q", h1, message.Title)
 			}
 			paragraphs := pagetest.Elements(page, "p")
-			if len(paragraphs) != 2 || pagetest.Text(paragraphs[0]) != message.Text || pagetest.Text(paragraphs[1]) != message.Help {
+			if len(paragraphs) != 2 || pagetest.Text(paragraphs[0]) != message.Text ||
+				pagetest.Text(paragraphs[1]) != message.Help {
 				t.Errorf("%d paragraphs", len(paragraphs))
 			}
 			for _, meta := range pagetest.Elements(page, "meta") {

@@ -67,7 +67,10 @@ func One(t *testing.T, page *html.Node, name string) *html.Node {
 // has only the style that the Content-Security-Policy allows.
 func WantStatic(t *testing.T, page *html.Node, policy string) {
 	t.Helper()
-	for _, name := range []string{"script", "link", "img", "iframe", "object", "embed", "base", "a", "video", "audio", "source"} {
+	for _, name := range []string{
+		"script", "link", "img", "iframe", "object", "embed", "base", "a", "video", "audio",
+		"source",
+	} {
 		if found := Elements(page, name); len(found) != 0 {
 			t.Errorf("the page has %d elements %s", len(found), name)
 		}
@@ -82,7 +85,8 @@ func WantStatic(t *testing.T, page *html.Node, policy string) {
 	// A browser hashes exactly the text of the element.
 	style := Text(One(t, page, "style"))
 	digest := sha256.Sum256([]byte(style))
-	if source := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'"; !strings.Contains(policy, source) {
+	if source := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'"; !strings.Contains(policy,
+		source) {
 		t.Errorf("the style hashes to %s, the policy is %s", source, policy)
 	}
 	if strings.Contains(style, "url(") || strings.Contains(style, "@import") {

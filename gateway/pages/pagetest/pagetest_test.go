@@ -13,12 +13,14 @@ import (
 func TestReadingAPage(t *testing.T) {
 	t.Parallel()
 	const style = "p{color:red}"
-	page := pagetest.Parse(t, []byte(`<html lang="en"><style>`+style+`</style><p class="a">one <b>two</b></p><p>three</p></html>`))
+	page := pagetest.Parse(t, []byte(`<html lang="en"><style>`+style+
+		`</style><p class="a">one <b>two</b></p><p>three</p></html>`))
 	paragraphs := pagetest.Elements(page, "p")
 	if len(paragraphs) != 2 || pagetest.Text(paragraphs[0]) != "one two" {
 		t.Errorf("got %d paragraphs", len(paragraphs))
 	}
-	if class, none := pagetest.Attribute(paragraphs[0], "class"), pagetest.Attribute(paragraphs[1], "class"); class != "a" || none != "" {
+	if class, none := pagetest.Attribute(paragraphs[0], "class"),
+		pagetest.Attribute(paragraphs[1], "class"); class != "a" || none != "" {
 		t.Errorf("got the classes %q and %q", class, none)
 	}
 	if lang := pagetest.Attribute(pagetest.One(t, page, "html"), "lang"); lang != "en" {
