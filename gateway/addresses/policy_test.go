@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,4 +131,24 @@ func TestHashedAcrossMidnight(t *testing.T) {
 	if got := policy.Format(netip.MustParseAddr("192.0.2.77")); got == "" || len(source.asked) != 0 {
 		t.Errorf("just after midnight it records %q and asks for %v", got, source.asked)
 	}
+}
+
+// Addresses are formatted while the keys are refreshed. The race detector watches.
+func TestFormatWhileRefreshing(t *testing.T) {
+	t.Parallel()
+	policy := addresses.NewPolicy(addresses.ModeHashed, &keys{}, time.Now)
+	var both sync.WaitGroup
+	both.Go(func() {
+		for range 100 {
+			if err := policy.Refresh(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	both.Go(func() {
+		for range 100 {
+			policy.Format(netip.MustParseAddr("192.0.2.77"))
+		}
+	})
+	both.Wait()
 }

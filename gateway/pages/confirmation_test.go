@@ -1,7 +1,9 @@
 package pages
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -154,4 +156,92 @@ func TestReadableSize(t *testing.T) {
 			t.Errorf("%d: got %q, want %q", n, got, want)
 		}
 	}
+}
+
+// Names and notes are text, whatever an operator or a storage has put into them.
+func TestConfirmationEscapesItsView(t *testing.T) {
+	t.Parallel()
+	for _, hostile := range []string{
+		"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "</dd></dl><form action=//evil>", "{{.Nonce}}",
+		"[[.Language]]",
+		"</style><style>p{background:url(x)}", "\u202e<b>", "&lt;b&gt;",
+	} {
+		view := aPage()
+		view.Link.Filename, view.Link.Note, view.Link.Object.ContentType = hostile, hostile, hostile
+		page := render(t, Confirmation{Page: view})
+		values := pagetest.Elements(page, "dd")
+		if len(values) != 5 || pagetest.Text(values[0]) != hostile || pagetest.Text(values[2]) != hostile ||
+			pagetest.Text(values[4]) != hostile {
+			t.Errorf("%q is shown as %q", hostile, told(page))
+		}
+	}
+}
+
+// The nonce stands in an attribute, and no text of it ends the attribute.
+func TestConfirmationEscapesTheNonce(t *testing.T) {
+	t.Parallel()
+	view := aPage()
+	view.Nonce = `"><script>`
+	for _, input := range pagetest.Elements(render(t, Confirmation{Page: view}), "input") {
+		if name := pagetest.Attribute(input, "name"); name == "nonce" && pagetest.Attribute(input, "value") != view.Nonce {
+			t.Errorf("the nonce is %q", pagetest.Attribute(input, "value"))
+		}
+	}
+}
+
+// Another language replaces every text of the page and its language tag.
+func TestConfirmationInAnotherLanguage(t *testing.T) {
+	t.Parallel()
+	r, err := New(Options{Messages: Messages{
+		Language: "de", PageTitle: "Titel",
+		Confirmation: ConfirmationMessages{
+			Heading: "Kopf", WrongPassphrase: "Falsch", File: "Datei", Size: "Umfang", Type: "Art", Until: "Bis", Note: "Notiz",
+			Passphrase: "Kennwort", Download: "Laden", TimeLayout: "2.1.2006", Bytes: "Byte",
+			Uses: func(left int64) string { return fmt.Sprint("noch ", left) },
+			Help: func(limited bool, resume time.Duration) string { return fmt.Sprint(limited, resume) },
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := aPage()
+	view.Link.Object.Size, view.Link.Note = 7, "n"
+	rendered, err := r.Confirmation(Confirmation{Page: view, WrongPassphrase: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := pagetest.Parse(t, rendered)
+	if lang := pagetest.Attribute(pagetest.One(t, page, "html"), "lang"); lang != "de" {
+		t.Errorf("the language is %q", lang)
+	}
+	const want = "Titel|Kopf|Falsch|Datei|q3 <draft>.pdf|Umfang|7 Byte|Art|application/pdf|Bis|1.11.2026|Notiz|n|Kennwort|" +
+		"Laden|noch 2 true 10m0s"
+	var texts []string
+	for n := range page.Descendants() {
+		if n.Type != html.TextNode || n.Parent.Data == "style" || strings.TrimSpace(n.Data) == "" {
+			continue
+		}
+		texts = append(texts, strings.TrimSpace(n.Data))
+	}
+	if got := strings.Join(texts, "|"); got != want {
+		t.Errorf("the page says %q, want %q", got, want)
+	}
+}
+
+// Pages are rendered side by side, as requests come.
+func TestRenderingSideBySide(t *testing.T) {
+	t.Parallel()
+	r := newEnglish(t)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			view := aPage()
+			view.Nonce = fmt.Sprint("nonce-", i)
+			page, err := r.Confirmation(Confirmation{Page: view})
+			if err != nil || !strings.Contains(string(page), `value="`+view.Nonce+`"`) {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	all.Wait()
 }

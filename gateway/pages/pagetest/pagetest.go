@@ -12,11 +12,11 @@ import (
 )
 
 // Parse parses a page.
-func Parse(t *testing.T, page []byte) *html.Node {
-	t.Helper()
+func Parse(tb testing.TB, page []byte) *html.Node {
+	tb.Helper()
 	node, err := html.Parse(strings.NewReader(string(page)))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return node
 }
@@ -54,42 +54,43 @@ func Attribute(n *html.Node, name string) string {
 }
 
 // One returns the only element with that name. Any other number fails the test.
-func One(t *testing.T, page *html.Node, name string) *html.Node {
-	t.Helper()
+func One(tb testing.TB, page *html.Node, name string) *html.Node {
+	tb.Helper()
 	found := Elements(page, name)
 	if len(found) != 1 {
-		t.Fatalf("%d elements %s, want 1", len(found), name)
+		tb.Fatalf("%d elements %s, want 1", len(found), name)
 	}
 	return found[0]
 }
 
 // WantStatic fails the test unless the page runs nothing, loads nothing, links nowhere, and
 // has only the style that the Content-Security-Policy allows.
-func WantStatic(t *testing.T, page *html.Node, policy string) {
-	t.Helper()
+func WantStatic(tb testing.TB, page *html.Node, policy string) {
+	tb.Helper()
 	for _, name := range []string{
 		"script", "link", "img", "iframe", "object", "embed", "base", "a", "video", "audio",
 		"source",
 	} {
 		if found := Elements(page, name); len(found) != 0 {
-			t.Errorf("the page has %d elements %s", len(found), name)
+			tb.Errorf("the page has %d elements %s", len(found), name)
 		}
 	}
+	// Attributes that do: event handlers, addresses, and styles that the policy blocks.
 	for n := range page.Descendants() {
 		for _, a := range n.Attr {
 			if strings.HasPrefix(a.Key, "on") || slices.Contains([]string{"style", "src", "href", "action", "srcset"}, a.Key) {
-				t.Errorf("<%s> has %s=%q", n.Data, a.Key, a.Val)
+				tb.Errorf("<%s> has %s=%q", n.Data, a.Key, a.Val)
 			}
 		}
 	}
 	// A browser hashes exactly the text of the element.
-	style := Text(One(t, page, "style"))
+	style := Text(One(tb, page, "style"))
 	digest := sha256.Sum256([]byte(style))
 	if source := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'"; !strings.Contains(policy,
 		source) {
-		t.Errorf("the style hashes to %s, the policy is %s", source, policy)
+		tb.Errorf("the style hashes to %s, the policy is %s", source, policy)
 	}
 	if strings.Contains(style, "url(") || strings.Contains(style, "@import") {
-		t.Error("the style loads something")
+		tb.Error("the style loads something")
 	}
 }
