@@ -9,8 +9,8 @@ import (
 	"keyhole/gateway"
 )
 
-// Active returns the number of live permissions, right within 60 s of an
-// expiry and the same from every gateway.
+// Active returns the number of live permissions. The number follows an expiry within 60 s
+// and is the same from every gateway.
 func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	defer s.observe(callActive, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -18,16 +18,16 @@ func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	batches := make([]batch, partitions)
-	for p := range batches {
-		batches[p].keys = []string{s.keys.active(p)}
+	executions := make([]execution, partitions)
+	for p := range executions {
+		executions[p].keys = []string{s.keys.liveCounter(p)}
 	}
-	if err := runAll(ctx, s.client.rest, s.scripts.active, true, batches); err != nil {
+	if err := runAll(ctx, s.client.rest, s.scripts.active, true, executions); err != nil {
 		return 0, unavailable("count live links", err)
 	}
 	var total int64
-	for _, b := range batches {
-		n, ok := b.reply.(int64)
+	for _, e := range executions {
+		n, ok := e.reply.(int64)
 		if !ok {
 			return 0, unavailable("count live links", gateway.ErrRecord)
 		}
@@ -36,8 +36,8 @@ func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	return total, nil
 }
 
-// Dropped returns how many downloads' events have made room for newer ones since
-// Redis was set up: its own account of each stream, which outlives gateways.
+// Dropped returns how many downloads have been trimmed from the streams since Redis was
+// set up. Redis itself counts the entries of each stream, so the number outlives gateways.
 func (s *Store) Dropped(ctx context.Context) (_ int64, err error) {
 	defer s.observe(callDropped, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -50,17 +50,17 @@ func (s *Store) Dropped(ctx context.Context) (_ int64, err error) {
 	for p := range streams {
 		streams[p] = pipe.XInfoStream(ctx, s.keys.clicks(p))
 	}
-	_, _ = pipe.Exec(ctx) // The errors are in the commands.
+	_, _ = pipe.Exec(ctx) // The commands hold their errors.
 	var total int64
 	for _, stream := range streams {
 		info, err := stream.Result()
 		if redis.HasErrorPrefix(err, "no such key") {
-			continue // No link of that partition has been issued yet.
+			continue // This partition has no link yet.
 		}
 		if err != nil {
 			return 0, unavailable("count dropped events", err)
 		}
-		// A server that keeps no such account, as the one in the process, says 0.
+		// miniredis does not count added entries and returns 0.
 		total += max(info.EntriesAdded-info.Length, 0)
 	}
 	return total, nil

@@ -14,27 +14,26 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore/record"
 )
 
-// streams is how many streams of events there are: one of operators', one of
-// downloads' and one of refusals' in each partition. Their order is that of the
-// places in a cursor.
+// streams is the number of event streams: one of operations, one of downloads and one of
+// refusals per partition. A cursor keeps their places in this order.
 const streams = 3 * partitions
 
-// feed is where a page of the audit feed begins: in each stream after, or before
-// where the newest come first, an entry of its own. One place for all of them
-// would not do: an event that a stream is given a moment later may have the time
-// of one that was read from another. The cursor holds until in 6 bytes and each
-// place in 10.
+// feed tells where a page of the audit feed begins: with a place of its own in each stream.
+// One place for all streams would miss events: a stream may receive an event a moment
+// later with the time of one that was already read from another stream. The cursor holds
+// until in 6 bytes and each place in 10.
 type feed struct {
 	query  *gateway.AuditQuery
-	since  int64           // milliseconds
-	until  int64           // milliseconds, 0: no such end
-	places [streams]string // as operationAt has it, empty: from since or until on
+	since  int64           // Unix milliseconds
+	until  int64           // Unix milliseconds; 0: no end
+	places [streams]string // each a record.Place; empty: from since or until
 }
 
-// Audit implements gateway.Store: the streams of all partitions, joined by time.
-// One page looks at lookBudget events at most.
+// Audit implements gateway.Store: the streams of all partitions, merged by time. A page
+// scans scanBudget events at most.
 func (s *Store) Audit(ctx context.Context, q gateway.AuditQuery) (_ gateway.AuditPage, err error) {
 	defer s.observe(callAudit, time.Now(), &err)
 	q.Limit = max(q.Limit, 1)
@@ -58,16 +57,16 @@ func (s *Store) Audit(ctx context.Context, q gateway.AuditQuery) (_ gateway.Audi
 	return page, nil
 }
 
-// auditFilter packs what a page selects, for its cursor.
+// auditFilter packs the filters of a page, for its cursor.
 func auditFilter(q *gateway.AuditQuery) string {
-	b := appendTime(appendTime(nil, q.Since), q.Until)
-	b = appendString(b, string(q.Kind))
+	b := record.AppendTime(record.AppendTime(nil, q.Since), q.Until)
+	b = record.AppendString(b, string(q.Kind))
 	b = append(b, q.Link[:]...)
 	b = strconv.AppendBool(b, q.FromNow)
 	return string(strconv.AppendBool(b, q.Oldest))
 }
 
-// newFeed reads a position, empty for the first page.
+// newFeed reads a position; the position of the first page is empty.
 func newFeed(q *gateway.AuditQuery, position string, now int64) (*feed, error) {
 	f := &feed{query: q}
 	if !q.Since.IsZero() {
@@ -77,24 +76,24 @@ func newFeed(q *gateway.AuditQuery, position string, now int64) (*feed, error) {
 		f.until = max(q.Until.UnixMilli(), 1)
 	}
 	if f.until == 0 && !q.Oldest {
-		f.until = now + 1 // What happens between two pages would come out of turn.
+		f.until = now + 1 // Events that happen between two pages would be out of order.
 	}
 	if position == "" {
 		if q.FromNow {
 			for i := range f.places {
-				f.places[i] = string(operationAt(now-1, math.MaxUint32)) // the last entry that can be before now
+				f.places[i] = record.Place(now-1, math.MaxUint32) // the last possible place before now
 			}
 		}
 		return f, nil
 	}
-	d := decoder{rest: position}
-	f.until = d.fixed(6)
+	d := record.Decoder{Rest: position}
+	f.until = d.Fixed(6)
 	for i := range f.places {
-		if place := d.take(uint64(len(noOperation))); place != noOperation {
+		if place := d.Take(record.PlaceWidth); place != record.NoPlace {
 			f.places[i] = place
 		}
 	}
-	if d.err != nil || d.rest != "" {
+	if d.Err != nil || d.Rest != "" {
 		return nil, gateway.ErrCursor
 	}
 	return f, nil
@@ -106,24 +105,24 @@ func (f *feed) position() string {
 	b.Write(binary.BigEndian.AppendUint64(nil, uint64(f.until)<<16)[:6]) //nolint:gosec // 48 bits of milliseconds.
 	for _, place := range f.places {
 		if place == "" {
-			place = noOperation
+			place = record.NoPlace
 		}
 		b.WriteString(place)
 	}
 	return b.String()
 }
 
-// auditPage takes events until the page is full, the budget is spent or nothing is
-// left, and moves the places on behind what was looked at.
+// auditPage takes events until the page is full, the budget is spent or no event is left.
+// It moves the places of the feed behind the events that it scanned.
 func (s *Store) auditPage(ctx context.Context, f *feed) (page gateway.AuditPage, more bool, err error) {
 	w := s.walkStreams(f)
 	q := f.query
-	for looked := 0; looked < lookBudget && len(page.Events) < q.Limit; {
-		entries, err := w.take(ctx, min(max(q.Limit, 50), lookPiece, lookBudget-looked))
+	for scanned := 0; scanned < scanBudget && len(page.Events) < q.Limit; {
+		entries, err := w.take(ctx, min(max(q.Limit, 50), scanChunk, scanBudget-scanned))
 		if err != nil || len(entries) == 0 {
 			return page, false, err
 		}
-		links, err := s.linksOf(ctx, f.concerned(entries))
+		links, err := s.linksOf(ctx, f.ofLink(entries))
 		if err != nil {
 			return page, false, err
 		}
@@ -131,9 +130,9 @@ func (s *Store) auditPage(ctx context.Context, f *feed) (page gateway.AuditPage,
 			if len(page.Events) == q.Limit {
 				return page, true, nil
 			}
-			looked++
-			place := e.position[:len(noOperation)]
-			f.places[e.position[len(noOperation)]] = place
+			scanned++
+			place := e.position[:record.PlaceWidth]
+			f.places[e.position[record.PlaceWidth]] = place
 			if event, ok := f.selects(e.event, links[e.id]); ok {
 				page.Events = append(page.Events, event)
 			}
@@ -143,16 +142,16 @@ func (s *Store) auditPage(ctx context.Context, f *feed) (page gateway.AuditPage,
 	return page, more, err
 }
 
-// concerned returns the events of the link that is asked for, all where none is.
-func (f *feed) concerned(events []entry) []entry {
+// ofLink returns the events of the requested link, or all events if none is requested.
+func (f *feed) ofLink(events []entry) []entry {
 	if f.query.Link == (gateway.ID{}) {
 		return events
 	}
 	return slices.DeleteFunc(slices.Clone(events), func(e entry) bool { return e.id != f.query.Link })
 }
 
-// linksOf reads the links of events, each once however many are of it. A link that
-// has been forgotten is nil.
+// linksOf reads the link of each event, and each link once. A link that Redis has forgotten
+// is nil.
 func (s *Store) linksOf(ctx context.Context, events []entry) (map[gateway.ID]*gateway.Link, error) {
 	links := make(map[gateway.ID]*gateway.Link, len(events))
 	var distinct []entry
@@ -172,8 +171,8 @@ func (s *Store) linksOf(ctx context.Context, events []entry) (map[gateway.ID]*ga
 	return links, nil
 }
 
-// selects tells whether an event belongs on the page, and joins it with its link's
-// object. link is nil where it is not known any more.
+// selects reports whether an event belongs on the page, and returns it with its link's
+// object. link is nil if Redis has forgotten it.
 func (f *feed) selects(e gateway.Event, link *gateway.Link) (gateway.AuditEvent, bool) {
 	event := gateway.AuditEvent{Event: e}
 	if link != nil {
@@ -184,10 +183,10 @@ func (f *feed) selects(e gateway.Event, link *gateway.Link) (gateway.AuditEvent,
 		(f.query.Match == nil || link != nil && f.query.Match(link.Ref))
 }
 
-// walkStreams goes through the events of all streams.
+// walkStreams walks through the events of all streams.
 func (s *Store) walkStreams(f *feed) walk {
 	m := &merge{
-		piece:  firstPiece,
+		chunk:  firstChunk,
 		before: func(a, b string) bool { return a > b },
 		fetch: func(ctx context.Context, sources []*source, n int) error {
 			return s.fetchEvents(ctx, f, sources, n)
@@ -228,7 +227,7 @@ func (s *Store) fetchEvents(ctx context.Context, f *feed, sources []*source, n i
 		}
 		commands[i] = pipe.Do(ctx, "xrevrange", src.stream, last, first, "count", n)
 	}
-	_, _ = pipe.Exec(ctx) // The errors are in the commands.
+	_, _ = pipe.Exec(ctx) // The commands hold their errors.
 	for i, command := range commands {
 		list, err := command.Slice()
 		if err != nil {
@@ -246,11 +245,11 @@ func (s *Store) fetchEvents(ctx context.Context, f *feed, sources []*source, n i
 	return nil
 }
 
-// streamID writes a place as Redis names it.
+// streamID converts a record.Place to a stream ID of Redis.
 func streamID(place string) string {
-	d := decoder{rest: place}
-	ms := strconv.FormatInt(d.fixed(6), 10)
-	return ms + "-" + strconv.FormatInt(d.fixed(4), 10)
+	d := record.Decoder{Rest: place}
+	ms := strconv.FormatInt(d.Fixed(6), 10)
+	return ms + "-" + strconv.FormatInt(d.Fixed(4), 10)
 }
 
 // The numbers of a partition's streams, in the order of a feed's places.
@@ -264,42 +263,42 @@ const (
 func streamOf(id gateway.ID, kind int) int { return streams/partitions*partition(id) + kind }
 
 // positionOf packs the place of an event and the number of its stream.
-func positionOf(place []byte, stream int) string {
-	return string(append(place, byte(stream))) //nolint:gosec // Under streams.
+func positionOf(place string, stream int) string {
+	return place + string([]byte{byte(stream)}) //nolint:gosec // Under streams.
 }
 
 // eventID writes the position of an event as text for gateway.Event.ID.
 func eventID(position string) string { return hex.EncodeToString([]byte(position)) }
 
-// eventEntry reads one entry of a stream: its ID, and a version and a value. Its
-// position is its place and the stream.
+// eventEntry reads one entry of a stream: its ID, and the version and value of its event.
+// The position of the entry is its place and the number of the stream.
 func eventEntry(src *source, v any) (entry, error) {
 	r := replyOf(v)
 	id := r.text()
 	fields := &reply{rest: r.list()}
-	format, record := fields.text(), fields.text()
-	if r.err != nil || fields.err != nil || format != strconv.Itoa(version) {
-		return entry{}, fmt.Errorf("%w: event in a stream", gateway.ErrRecord)
+	version, value := fields.text(), fields.text()
+	if r.err != nil || fields.err != nil || version != strconv.Itoa(record.Plain) {
+		return entry{}, fmt.Errorf("%w: unknown event in a stream", gateway.ErrRecord)
 	}
 	before, after, _ := strings.Cut(id, "-")
-	ms, strange := strconv.ParseInt(before, 10, 64)
-	seq, odd := strconv.ParseInt(after, 10, 64)
-	if strange != nil || odd != nil {
-		return entry{}, fmt.Errorf("%w: id of an event", gateway.ErrRecord)
+	ms, msErr := strconv.ParseInt(before, 10, 64)
+	seq, seqErr := strconv.ParseInt(after, 10, 64)
+	if msErr != nil || seqErr != nil {
+		return entry{}, fmt.Errorf("%w: invalid stream ID of an event", gateway.ErrRecord)
 	}
 	var event gateway.Event
 	var err error
 	if src.partition%(streams/partitions) == streamOperations {
-		var o operation
-		o, err = parseOperation(ms, seq, record)
+		var o record.Operation
+		o, err = record.ParseOperation(ms, seq, value)
 		event = o.Event
 	} else {
-		event, err = parseStreamed(ms, record)
+		event, err = record.ParseStreamed(ms, value)
 	}
 	if err == nil && partition(event.Link) != src.partition/(streams/partitions) {
-		err = errOtherReply // A link's events are in the streams of its partition.
+		err = errOtherReply // The events of a link are in the streams of its partition.
 	}
-	position := positionOf(operationAt(ms, seq), src.partition)
+	position := positionOf(record.Place(ms, seq), src.partition)
 	event.ID = eventID(position)
 	return entry{id: event.Link, position: position, event: event}, err
 }

@@ -10,25 +10,27 @@ import (
 	"time"
 
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore/record"
 )
 
-// Of a bulk revocation, bulkPiece links are looked at together, endTogether of
-// them ended in one round trip, and revokeTogether by one execution of the script:
-// Redis goes through a pipeline while clicks wait. Executions that wait for
-// replicas go bulkParallel at a time.
+// A bulk revocation reads bulkChunk links at once, ends endTogether of them in one round
+// trip, and revokeTogether in one execution of the script: clicks wait while Redis works
+// through a pipeline. If executions wait for replicas, bulkParallel run at the same time.
 const (
-	bulkPiece      = 500
+	bulkChunk      = 500
 	endTogether    = 100
 	revokeTogether = 50
 	bulkParallel   = 8
 )
 
-// RevokeAll implements gateway.Store. It goes through the index that names the
-// fewest links, piece by piece, each revoked before the next is read: what a
-// failure leaves undone the next call finds again. What it answers without an error
-// is confirmed: every master has written and, with Options.WaitReplicas, its
-// replicas have all that the call has found ended, by whomever.
-func (s *Store) RevokeAll(ctx context.Context, q gateway.ListQuery, o gateway.BulkOptions, by gateway.Origin) (result gateway.BulkResult, err error) {
+// RevokeAll implements gateway.Store. It walks through the index that lists the fewest
+// links and revokes each chunk before it reads the next one, so a later call finds what a
+// failure left undone. An answer without error is confirmed: every master has written, and
+// with Options.WaitReplicas its replicas have the end of every link that this call ended
+// or found ended.
+func (s *Store) RevokeAll(
+	ctx context.Context, q gateway.ListQuery, o gateway.BulkOptions, by gateway.Origin,
+) (result gateway.BulkResult, err error) {
 	defer s.observe(callBulk, time.Now(), &err)
 	run, err := s.newBulkRun(ctx, q, o)
 	if err != nil {
@@ -57,14 +59,13 @@ type bulkRun struct {
 	options gateway.BulkOptions
 	begun   time.Time
 	walk    walk
-	// skipped is how many links the calls before this one, by its cursor, could not
-	// read.
+	// skipped is the number of links that earlier calls could not read, from the cursor.
 	skipped int
 	before  replicationIDs
 	result  gateway.BulkResult
 }
 
-// newBulkRun begins a call where the cursor ends the one before, if there is one.
+// newBulkRun begins a call where the cursor says that the previous one ended.
 func (s *Store) newBulkRun(ctx context.Context, q gateway.ListQuery, o gateway.BulkOptions) (*bulkRun, error) {
 	run := &bulkRun{query: q, options: o, begun: time.Now()}
 	position, now, horizon, err := s.span(ctx, cursorBulk, bulkFilter(q, o), o.Cursor)
@@ -73,27 +74,27 @@ func (s *Store) newBulkRun(ctx context.Context, q gateway.ListQuery, o gateway.B
 	}
 	after := ""
 	if position != "" {
-		d := decoder{rest: position}
-		run.skipped = int(d.number())
-		if after = d.rest; d.err != nil {
+		d := record.Decoder{Rest: position}
+		run.skipped = int(d.Number())
+		if after = d.Rest; d.Err != nil {
 			return nil, gateway.ErrCursor
 		}
 	}
-	run.walk, err = s.walkOf(q, after, now, horizon)
+	run.walk, err = s.newWalk(q, after, now, horizon)
 	return run, err
 }
 
-// bulkFilter packs what a bulk revocation selects, for its cursor.
+// bulkFilter packs the selection of a bulk revocation, for its cursor.
 func bulkFilter(q gateway.ListQuery, o gateway.BulkOptions) string {
-	b := appendString([]byte(filterOf(q)), o.Scope)
+	b := record.AppendString([]byte(filterOf(q)), o.Scope)
 	return string(strconv.AppendBool(b, o.DryRun))
 }
 
-// revoke ends links until all have been looked at or the budget is spent. A cursor
-// says where the next call goes on, and how many links could not be read so far.
+// revoke ends links until none is left or the budget is spent. Then the cursor tells where
+// the next call continues, and how many links could not be read so far.
 func (run *bulkRun) revoke(ctx context.Context, s *Store, by gateway.Origin) error {
 	for {
-		entries, err := run.walk.take(ctx, bulkPiece)
+		entries, err := run.walk.take(ctx, bulkChunk)
 		if err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ func (run *bulkRun) revoke(ctx context.Context, s *Store, by gateway.Origin) err
 			return err
 		}
 		if !more {
-			continue // Once more, to end like any other run.
+			continue // The next round ends the run as usual.
 		}
 		position := binary.AppendUvarint(nil, uint64(run.skipped+run.result.Unreadable)) //nolint:gosec // Counts.
 		position = append(position, entries[len(entries)-1].position...)
@@ -130,7 +131,7 @@ func (run *bulkRun) revoke(ctx context.Context, s *Store, by gateway.Origin) err
 	}
 }
 
-// spent tells whether the call's time is.
+// spent reports whether the call has used up its time.
 func (run *bulkRun) spent() bool {
 	took := time.Since(run.begun)
 	if run.result.Matched > 0 || run.options.Cursor != "" {
@@ -139,9 +140,8 @@ func (run *bulkRun) spent() bool {
 	return run.options.LookBudget > 0 && took >= run.options.LookBudget
 }
 
-// stillOpen returns those of entries that the run selects and that have a
-// permission. It counts those with a permission that this version cannot read:
-// whether they are selected nobody can say.
+// stillOpen returns the entries that the run selects and that have a permission. It counts
+// links with a permission that this version cannot read, because they may be selected.
 func (s *Store) stillOpen(ctx context.Context, run *bulkRun, entries []entry) ([]entry, error) {
 	all, err := s.fetch(ctx, entries)
 	if err != nil {
@@ -159,25 +159,25 @@ func (s *Store) stillOpen(ctx context.Context, run *bulkRun, entries []entry) ([
 	return open, nil
 }
 
-// endAll ends links and counts those that this ended, also those of batches that
-// were executed beside one that failed.
+// endAll ends links and counts those that it ended, even if another execution failed.
 func (s *Store) endAll(ctx context.Context, run *bulkRun, links []entry, by gateway.Origin) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
-	var batches []batch
+	var executions []execution
 	for _, group := range byPartition(links, revokeTogether) {
-		var b batch
-		b.keys, b.args = s.revokeBatch(partition(group[0].id), group[0].generation, run.options.Reason, by)
+		var x execution
+		x.keys, x.args = s.revocation(partition(group[0].id), group[0].indexBucket, run.options.Reason, by)
+		x.args = append(x.args, "") // no width: a bulk revocation
 		for _, e := range group {
-			b.keys = append(b.keys, s.keys.link(e.id), s.keys.history(e.id))
-			b.args = append(b.args, e.id[:])
+			x.keys = append(x.keys, s.keys.permission(e.id), s.keys.history(e.id))
+			x.args = append(x.args, e.id[:])
 		}
-		batches = append(batches, b)
+		executions = append(executions, x)
 	}
-	err := s.writeAll(ctx, batches)
-	for _, b := range batches {
-		letters, ok := b.reply.(string)
-		if !ok && b.err == nil {
+	err := s.writeAll(ctx, executions)
+	for _, x := range executions {
+		letters, ok := x.reply.(string)
+		if !ok && x.err == nil {
 			err = errors.Join(err, gateway.ErrRecord)
 		}
 		for _, letter := range letters {
@@ -192,22 +192,22 @@ func (s *Store) endAll(ctx context.Context, run *bulkRun, links []entry, by gate
 	return err
 }
 
-// writeAll executes the script of bulk revocations once for each batch and keeps
-// the reply of each that was executed, also where another failed. A batch is never
-// sent again by itself: what it has ended would not be counted.
-func (s *Store) writeAll(ctx context.Context, batches []batch) error {
+// writeAll runs the script that revokes for each execution, and keeps the replies
+// even if one execution failed. It never repeats one: the links that the first run ended
+// would not be counted.
+func (s *Store) writeAll(ctx context.Context, executions []execution) error {
 	if s.options.WaitReplicas == 0 {
-		return runAll(ctx, s.client.rest, s.scripts.revokeAll, false, batches)
+		return runAll(ctx, s.client.rest, s.scripts.revoke, false, executions)
 	}
 	var working sync.WaitGroup
 	for worker := range bulkParallel {
 		working.Go(func() {
-			for i := worker; i < len(batches); i += bulkParallel {
-				b := &batches[i]
-				b.reply, b.err = s.write(ctx, s.client.rest, s.scripts.revokeAll, false, b.keys, b.args...)
+			for i := worker; i < len(executions); i += bulkParallel {
+				x := &executions[i]
+				x.reply, x.err = s.write(ctx, s.client.rest, s.scripts.revoke, false, x.keys, x.args...)
 			}
 		})
 	}
 	working.Wait()
-	return firstError(batches)
+	return firstError(executions)
 }

@@ -6,47 +6,53 @@ import (
 	"time"
 
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore/record"
 )
 
-// changeTries bounds how often a change is tried anew because another one came
-// in between.
-const changeTries = 8
+// maxChangeAttempts bounds how often a change is repeated because another change came
+// between its read and its write.
+const maxChangeAttempts = 8
 
-// Change implements gateway.Store. What the record keeps of note, labels and
-// clicks is replaced only where it is still what was read.
-func (s *Store) Change(ctx context.Context, id gateway.ID, change gateway.Change, by gateway.Origin) (_ gateway.Link, err error) {
+// Change implements gateway.Store. It replaces the record only if the record is still the
+// one that Change read.
+func (s *Store) Change(
+	ctx context.Context, id gateway.ID, change gateway.Change, by gateway.Origin,
+) (_ gateway.Link, err error) {
 	defer s.observe(callChange, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
 		return gateway.Link{}, err
 	}
-	for range changeTries {
-		v, err := run(ctx, s.client.rest, s.scripts.read, true, []string{s.keys.link(id), s.keys.history(id)})
+	for range maxChangeAttempts {
+		v, err := s.read(ctx, id)
 		if err != nil {
 			return gateway.Link{}, unavailable("change", err)
 		}
-		link, seen, err := s.seen("change", replyOf(v), id)
+		link, view, err := readView("change", replyOf(v), id)
 		switch {
 		case err != nil:
 			return gateway.Link{}, err
 		case link.Ended():
 			return gateway.Link{}, gateway.ErrEnded
 		}
-		changed, anew, err := s.changeSeen(ctx, &link, seen.history, &change, by)
-		if !anew {
+		changed, conflict, err := s.changeUnlessChanged(ctx, &link, view.History, &change, by)
+		if !conflict {
 			return changed, err
 		}
 	}
-	return gateway.Link{}, unavailable("change", fmt.Errorf("changed by others %d times in between", changeTries))
+	err = fmt.Errorf("%d attempts were overtaken by other changes of the link", maxChangeAttempts)
+	return gateway.Link{}, unavailable("change", err)
 }
 
-// changeSeen changes a link of which the history was read. anew says that it was
-// changed since.
-func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, history string, change *gateway.Change, by gateway.Origin) (_ gateway.Link, anew bool, err error) {
+// changeUnlessChanged changes a link whose history was read. conflict means that another
+// change came since, so that nothing was written.
+func (s *Store) changeUnlessChanged(
+	ctx context.Context, link *gateway.Link, history string, change *gateway.Change, by gateway.Origin,
+) (_ gateway.Link, conflict bool, err error) {
 	changed := *link
 	change.Apply(&changed)
-	// A second run of one with a revision would not find it any more.
+	// A repeat of a change with a revision would no longer find that revision.
 	again := repeatable(change.Revision == "")
 	v, err := s.write(ctx, s.client.rest, s.scripts.change, again, s.changeKeys(link),
 		s.changeArgs(link, &changed, change, history, by)...)
@@ -54,9 +60,9 @@ func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, history stri
 		return gateway.Link{}, false, unavailable("change", err)
 	}
 	r := replyOf(v)
-	switch what := r.text(); what {
+	switch r.text() {
 	case "c":
-		changed, err = s.viewed("change", r, link.ID)
+		changed, err = readLink("change", r, link.ID)
 		return changed, false, err
 	case "b":
 		return gateway.Link{}, true, nil
@@ -77,19 +83,21 @@ func (s *Store) changeSeen(ctx context.Context, link *gateway.Link, history stri
 	return gateway.Link{}, false, unavailable("change", gateway.ErrRecord)
 }
 
-// changeKeys names what a change writes to.
+// changeKeys returns the keys that a change writes to.
 func (s *Store) changeKeys(link *gateway.Link) []string {
 	p := partition(link.ID)
-	generation := link.CreatedAt.UnixMilli() / generationWidth
+	indexBucket := link.CreatedAt.UnixMilli() / indexBucketWidth
 	keys := []string{
-		s.keys.link(link.ID), s.keys.history(link.ID), s.keys.operations(p), s.keys.active(p),
-		s.keys.terms(p, generation), s.keys.names(p, generation),
+		s.keys.permission(link.ID), s.keys.history(link.ID), s.keys.operations(p), s.keys.liveCounter(p),
+		s.keys.secondaryIndex(p, indexBucket), s.keys.prefixIndex(p, indexBucket),
 	}
 	return append(keys, s.confirmationKeys(link)...)
 }
 
 // changeArgs packs a change.
-func (s *Store) changeArgs(link, changed *gateway.Link, change *gateway.Change, history string, by gateway.Origin) []any {
+func (s *Store) changeArgs(
+	link, changed *gateway.Link, change *gateway.Change, history string, by gateway.Origin,
+) []any {
 	life, most, paused := any(""), any(""), ""
 	if change.Life > 0 {
 		life = change.Life.Milliseconds()
@@ -104,13 +112,13 @@ func (s *Store) changeArgs(link, changed *gateway.Link, change *gateway.Change, 
 		}
 	}
 	args := []any{
-		link.ID[:], s.retention(), s.horizon.Load(), operationBody(by, ""),
-		history[historyHeadWidth:], historyBody(changed, history[0]), life, change.Longest.Milliseconds(), most, paused,
-		change.Window.Milliseconds(), change.Revision,
+		link.ID[:], s.afterEnd(), s.retentionHorizon.Load(), record.OperationFields(by, ""),
+		history[record.HistoryHeadWidth:], record.HistoryBody(changed, history[0]),
+		life, change.Longest.Milliseconds(), most, paused, change.Window.Milliseconds(), change.Revision,
 	}
 	for name, value := range changed.Labels {
 		if had, ok := link.Labels[name]; !ok || had != value {
-			args = append(args, termLabel(name, value))
+			args = append(args, attributeLabel(name, value))
 		}
 	}
 	return args

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore/record"
 )
 
-// Admit implements gateway.ClickStore: one script, one round trip, never
-// repeated, and shared with the clicks that come at the same time. It goes on when
-// ctx ends: then the click may have been counted.
+// Admit implements gateway.ClickStore: one script, one round trip, shared with the
+// clicks that arrive at the same time and never repeated. It continues after ctx
+// ends, so the click may have been counted even then.
 func (s *Store) Admit(ctx context.Context, a gateway.Attempt) (gateway.Admission, error) {
 	begun := time.Now()
 	admission, err := s.admit(ctx, &a, begun)
@@ -21,134 +22,64 @@ func (s *Store) Admit(ctx context.Context, a gateway.Attempt) (gateway.Admission
 	return admission, err
 }
 
-// lookExtra is how much longer than redis.timeout a click may take that had to
-// wait for the first look at Redis. With joinSpan it is below the 200 ms that
-// design.md promises.
-const lookExtra = 100 * time.Millisecond
+// probeExtra is how much longer than redis.timeout a click may take if it waited for
+// the first probe of Redis. Together with batch.MaxAgeSpread it stays within the
+// 200 ms that the manual promises.
+const probeExtra = 100 * time.Millisecond
 
 func (s *Store) admit(ctx context.Context, a *gateway.Attempt, begun time.Time) (gateway.Admission, error) {
-	if !s.looked() {
-		if err := s.see(ctx, s.client.clicks); err != nil {
+	if !s.probed() {
+		if err := s.ensureProbed(ctx, s.client.clicks); err != nil {
 			return gateway.Admission{}, err
 		}
-		// The look has had time of its own; the call gets the rest of what a
-		// refusal may take, so that both together stay within it.
-		begun = begun.Add(min(time.Since(begun), lookExtra))
+		// The probe had a timeout of its own. The call gets what is left of the time
+		// that a refusal may take, so that both together stay within it.
+		begun = begun.Add(min(time.Since(begun), probeExtra))
 	}
-	if reason := s.mistrust.Load(); reason != nil {
+	if reason := s.unhealthy.Load(); reason != nil {
 		return gateway.Admission{}, *reason
 	}
-	j := s.joined.Get().(*joined)
-	defer s.joined.Put(j)
-	if err := s.ask(j, a, begun); err != nil {
+	p := s.pendingClicks.Get().(*pendingClick)
+	defer s.pendingClicks.Put(p)
+	if err := s.packClick(&p.Item, a); err != nil {
 		return gateway.Admission{}, err
 	}
-	q, err := s.queueOf(ctx, j.partition, begun)
+	q, err := s.queue(ctx, p.Item.partition, begun)
 	if err != nil {
 		return gateway.Admission{}, err
 	}
-	q.do(j)
-	if j.err != nil {
-		return gateway.Admission{}, j.err
+	if err := q.Submit(p, begun); err != nil {
+		return gateway.Admission{}, err
 	}
-	admission, err := admissionOf(j.answer, a.ID)
+	admission, err := record.ParseAdmission(p.Item.answer, a.ID)
 	if err != nil && admission.Outcome == gateway.OutcomeRedirected && a.Method != "HEAD" {
 		err = errors.Join(gateway.ErrCounted, err)
 	}
 	return admission, err
 }
 
-// ask packs what lua/admit.lua is asked of a click, in one allocation.
-func (s *Store) ask(j *joined, a *gateway.Attempt, begun time.Time) error {
-	method, err := letterOf(methodLetters, methodOf, a.Method)
-	if err != nil {
-		return err
-	}
-	j.begun, j.partition = begun, partition(a.ID)
-	var space [256]byte
-	b := s.keys.appendLink(space[:0], a.ID)
-	link := len(b)
-	b = s.keys.appendHistory(b, a.ID)
-	history := len(b)
-	b = append(b, method...)
-	b = append(b, confirmationLetter(a)...)
-	b = appendClient(b, a.Client)
-	asked := len(b)
-	b = append(b, a.ID[:]...)
-	b = append(b, 'd')
-	b = append(b, method...)
-	b = append(b, 'd')
-	b = appendAddress(b, a.Address)
-	all := string(b)
-	j.link, j.history, j.asked, j.event = all[:link], all[link:history], all[history:asked], all[asked:]
-	return nil
-}
-
-// undecided is what the script answers in place of an outcome where the caller
-// has a grant or a form to look at.
-const undecided = 'k'
-
-// confirmationLetter says what a link that needs confirmation is answered with.
-func confirmationLetter(a *gateway.Attempt) string {
-	switch {
-	case a.Method == "POST", a.Grant != "", a.Form != nil:
-		return string(undecided)
-	case a.Page:
-		return "g"
-	}
-	return "c"
-}
-
-// admissionOf reads the script's verdict.
-func admissionOf(answer string, id gateway.ID) (admission gateway.Admission, err error) {
-	d := decoder{rest: answer}
-	code := byte(d.fixed(1)) //nolint:gosec // One byte.
-	if code != undecided || d.err != nil {
-		if admission.Outcome, err = outcomeOf(code); err != nil || d.rest == "" {
-			return admission, err
-		}
-	}
-	now := d.fixed(6)
-	if admission.Outcome == gateway.OutcomeRedirected {
-		err = readPermission(&admission.Permission, d.rest, now)
-		return admission, errors.Join(d.err, err)
-	}
-	used := d.take(1) == "u"
-	record := d.take(uint64(d.fixed(3))) //nolint:gosec // Never negative.
-	if d.err != nil {
-		return admission, d.err
-	}
-	if err = readPermission(&admission.Permission, record, now); err != nil {
-		return admission, err
-	}
-	admission.Now, admission.UsedUp = moment(now), used
-	link, err := view{now: now, history: d.rest, live: record[:headWidth]}.link(id)
-	admission.Link = &link
-	return admission, err
-}
-
-// Note implements gateway.ClickStore. A link that has been forgotten since
-// keeps no event.
+// Note implements gateway.ClickStore. A link that Redis has forgotten since gets no
+// event.
 func (s *Store) Note(ctx context.Context, a gateway.Attempt, k gateway.EventKind, o gateway.Outcome) (err error) {
-	defer s.observe(callNote, time.Now(), &err)
+	defer s.observe(callRecordEvent, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.clicks)
 	defer cancel()
 	if err != nil {
 		return err
 	}
-	what, err := whatOf(k, a.Method, o)
+	letters, err := record.EventLetters(k, a.Method, o)
 	if err != nil {
-		return unavailable("note", err)
+		return unavailable("record event", err)
 	}
-	stream, most := s.keys.clicks(partition(a.ID)), s.mostEvents()
+	stream, most := s.keys.clicks(partition(a.ID)), s.maxDownloads()
 	if k != gateway.EventRedirected {
-		stream, most = s.keys.refusals(partition(a.ID)), s.mostRefusals()
+		stream, most = s.keys.refusals(partition(a.ID)), s.maxRefusals()
 	}
-	v, err := run(ctx, s.client.clicks, s.scripts.note, false,
-		[]string{s.keys.link(a.ID), s.keys.history(a.ID), stream},
-		a.ID[:], packAddress(a.Address), most, what)
+	v, err := run(ctx, s.client.clicks, s.scripts.recordEvent, false,
+		[]string{s.keys.permission(a.ID), s.keys.history(a.ID), stream},
+		a.ID[:], record.PackAddress(a.Address), most, letters)
 	if err != nil {
-		return unavailable("note", err)
+		return unavailable("record event", err)
 	}
 	switch v {
 	case int64(0), int64(1):
@@ -156,18 +87,18 @@ func (s *Store) Note(ctx context.Context, a gateway.Attempt, k gateway.EventKind
 	case int64(2):
 		return gateway.ErrEnded
 	}
-	return unavailable("note", gateway.ErrRecord)
+	return unavailable("record event", gateway.ErrRecord)
 }
 
-// mostEvents is the most downloads that the stream of one partition keeps.
-func (s *Store) mostEvents() int {
+// maxDownloads is the largest number of downloads in the stream of one partition.
+func (s *Store) maxDownloads() int {
 	return (s.options.MaxClickEvents + partitions - 1) / partitions
 }
 
-// refusalsShare is how many downloads are kept for each other event.
+// refusalsShare is the number of downloads that are kept for each other event.
 const refusalsShare = 4
 
-// mostRefusals is the most other events that the stream of one partition keeps.
-func (s *Store) mostRefusals() int {
-	return (s.mostEvents() + refusalsShare - 1) / refusalsShare
+// maxRefusals is the largest number of other events in the stream of one partition.
+func (s *Store) maxRefusals() int {
+	return (s.maxDownloads() + refusalsShare - 1) / refusalsShare
 }

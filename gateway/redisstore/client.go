@@ -13,43 +13,43 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// The ways that Redis runs.
+// The ways that Redis can be deployed.
 const (
 	ModeSingle   = "single"
 	ModeSentinel = "sentinel"
 	ModeCluster  = "cluster"
 )
 
-// ClientOptions say where Redis is.
+// ClientOptions tell where Redis is and how to connect.
 type ClientOptions struct {
 	Mode      string   // ModeSingle, ModeSentinel or ModeCluster
-	Addresses []string // host:port of the server, the sentinels or some cluster nodes
+	Addresses []string // host:port of the server, of the sentinels, or of some nodes of the cluster
 	Username  string   // empty: the default user
 	Password  string
 	Database  int // 0 in a cluster
 
-	MasterName       string // what the sentinels call the master
+	MasterName       string // the name of the master at the sentinels
 	SentinelUsername string
 	SentinelPassword string
 
-	TLS     *tls.Config   // nil: without
-	Timeout time.Duration // of one call, connecting included
+	TLS     *tls.Config   // nil: no TLS
+	Timeout time.Duration // of one call, including its connection
 }
 
-// Client holds the connections to Redis: some for clicks, others for the rest,
-// so that a long listing keeps no click waiting, and others again for what waits
-// for replicas. It dials when it is used.
+// Client holds three pools of connections to Redis: one for clicks, one for the
+// calls of operators, so that a long listing delays no click, and one for writes that
+// wait for replicas. It connects on first use.
 type Client struct {
 	mode    string
 	timeout time.Duration
 	clicks  redis.UniversalClient
-	// mostClicks is how many connections clicks have.
-	mostClicks int
-	rest       redis.UniversalClient
-	waiting    redis.UniversalClient
+	rest    redis.UniversalClient
+	waiting redis.UniversalClient
+
+	maxClickConnections int
 }
 
-// Connect makes a Client. Nothing is dialled yet: Redis may be away.
+// Connect returns a Client. It opens no connection: Redis need not be running.
 func Connect(o ClientOptions) (*Client, error) {
 	if len(o.Addresses) == 0 || o.Timeout <= 0 {
 		return nil, errors.New("redis needs an address and a timeout")
@@ -58,19 +58,19 @@ func Connect(o ClientOptions) (*Client, error) {
 		ModeSingle: single, ModeSentinel: sentinel, ModeCluster: cluster,
 	}[o.Mode]
 	if !ok {
-		return nil, fmt.Errorf("redis mode %q is none of single, sentinel, cluster", o.Mode)
+		return nil, fmt.Errorf("redis mode is %q; it must be single, sentinel or cluster", o.Mode)
 	}
-	// The numbers of connections bound what an outage can pile up: a click that
-	// finds none free waits for the timeout at most.
+	// The number of connections bounds how many calls wait during an outage: a click
+	// that finds no free connection waits for the timeout at most.
 	processors := runtime.GOMAXPROCS(0)
-	mostClicks := 32 * processors
+	maxClickConnections := 32 * processors
 	return &Client{
-		mode:       o.Mode,
-		timeout:    o.Timeout,
-		clicks:     build(o, mostClicks),
-		mostClicks: mostClicks,
-		rest:       build(o, 8*processors),
-		waiting:    build(o, 16*processors),
+		mode:                o.Mode,
+		timeout:             o.Timeout,
+		clicks:              build(o, maxClickConnections),
+		rest:                build(o, 8*processors),
+		waiting:             build(o, 16*processors),
+		maxClickConnections: maxClickConnections,
 	}, nil
 }
 
@@ -79,12 +79,12 @@ func (c *Client) Close() error {
 	return errors.Join(c.clicks.Close(), c.rest.Close(), c.waiting.Close())
 }
 
-// The settings below are the same three times, because go-redis has three
-// types for them. They hold every call within the timeout: the context's
-// deadline reaches the socket, one dial is one attempt (by default 20 and
-// 1.75 s for a refused connection), and a retry waits for a few milliseconds.
-// A retry is for what was never sent or is safe to repeat; once and NoRetry
-// see to the rest. RESP2 spares the notifications that RESP3 is for.
+// The settings below appear three times, because go-redis has three types for them.
+// They keep every call within the timeout: the context's deadline applies to the
+// socket, one dial is one attempt (by default go-redis makes 20 attempts, in 1.75 s,
+// if a connection is refused), and a retry waits for a few milliseconds. Only commands
+// that were never sent, or are safe to repeat, are retried; see once. RESP2 avoids the
+// notifications of RESP3.
 const (
 	retries    = 1
 	minBackoff = 4 * time.Millisecond
@@ -125,63 +125,63 @@ func cluster(o ClientOptions, connections int) redis.UniversalClient {
 		Dialer: dialer(o), DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
 		ContextTimeoutEnabled: true, DialerRetries: 1,
 		PoolSize: connections, MaxActiveConns: connections, PipelinePoolSize: -1,
-		// What go-redis would learn about commands by COMMAND is not needed:
-		// every command here names its keys in the usual place.
+		// go-redis need not read COMMAND: every command here has its keys in the usual
+		// place.
 		DisableRoutingPolicies:   true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
-	client.OnNewNode(func(node *redis.Client) { node.AddHook(askAnother{}) })
-	client.AddHook(lookAgain{client})
+	client.OnNewNode(func(node *redis.Client) { node.AddHook(topologyDeadline{}) })
+	client.AddHook(reloadOnFailure{client})
 	return client
 }
 
-// lookAgain is a hook that looks for the masters again when a node did not
-// answer. By itself go-redis does so when a node redirects, which one that is
-// gone does not: it would be asked for a minute after the failover.
-type lookAgain struct{ client *redis.ClusterClient }
+// reloadOnFailure is a hook that reads the cluster's topology again when a node did not
+// answer. go-redis does so only if a node redirects, and a dead node does not: go-redis
+// would use it for a minute after the failover.
+type reloadOnFailure struct{ client *redis.ClusterClient }
 
 // DialHook implements redis.Hook.
-func (lookAgain) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (reloadOnFailure) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 // ProcessHook implements redis.Hook.
-func (l lookAgain) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (r reloadOnFailure) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)
-		l.after(ctx, err)
+		r.after(ctx, err)
 		return err
 	}
 }
 
 // ProcessPipelineHook implements redis.Hook.
-func (l lookAgain) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (r reloadOnFailure) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
-		l.after(ctx, err)
+		r.after(ctx, err)
 		return err
 	}
 }
 
-// after looks again unless there was an answer. It does not wait, and go-redis
-// holds it to a few times a second.
-func (l lookAgain) after(ctx context.Context, err error) {
+// after reloads the topology if err is no answer of Redis. It does not wait, and
+// go-redis limits it to a few times a second.
+func (r reloadOnFailure) after(ctx context.Context, err error) {
 	var answer redis.Error
 	if err != nil && !errors.As(err, &answer) {
-		l.client.ReloadState(ctx)
+		r.client.ReloadState(ctx)
 	}
 }
 
-// askAnother is a hook of every node. go-redis asks the nodes in turn who the
-// masters are, until one answers. One that hangs may use up half of the time
-// that is left, so that another can be asked and what was asked for be done.
-type askAnother struct{}
+// topologyDeadline is a hook of every node. To learn the masters, go-redis asks one node
+// after the other until one answers. A node that hangs may use half of the remaining
+// time, so that another node can answer and the call itself be made.
+type topologyDeadline struct{}
 
 // DialHook implements redis.Hook.
-func (askAnother) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (topologyDeadline) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 // ProcessHook implements redis.Hook.
-func (askAnother) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (topologyDeadline) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if _, learning := cmd.(*redis.ClusterSlotsCmd); learning {
+		if _, isTopology := cmd.(*redis.ClusterSlotsCmd); isTopology {
 			if deadline, ok := ctx.Deadline(); ok {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
@@ -193,16 +193,16 @@ func (askAnother) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 }
 
 // ProcessPipelineHook implements redis.Hook.
-func (askAnother) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (topologyDeadline) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
 
-// LogTo sends what go-redis itself has to say, lost connections and failovers,
-// to logger at debug level instead of to stderr. It is one setting for the
-// process, as go-redis has it.
+// LogTo sends the messages of go-redis itself, about lost connections and failovers, to
+// logger at debug level instead of to stderr. It applies to the whole process, because
+// go-redis has a single logger.
 func LogTo(logger *slog.Logger) { redis.SetLogger(clientLog{logger}) }
 
-// clientLog is go-redis' logging interface over slog.
+// clientLog implements go-redis' logging interface over slog.
 type clientLog struct{ *slog.Logger }
 
 // Printf logs one message of go-redis.

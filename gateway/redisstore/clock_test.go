@@ -88,7 +88,7 @@ func TestActiveByClock(t *testing.T) {
 func TestGenerations(t *testing.T) {
 	c := startClock(t)
 	long := func(o *redisstore.Options) {
-		o.Prefix, o.Lives = "keyhole", redisstore.Lives{Longest: 100 * 24 * time.Hour, Retention: 10 * 24 * time.Hour}
+		o.Prefix, o.Retention = "keyhole", redisstore.Retention{MaxLife: 100 * 24 * time.Hour, AfterEnd: 10 * 24 * time.Hour}
 	}
 	s := open(t, c.client, long)
 	issue := func(n int, life time.Duration) {
@@ -119,7 +119,9 @@ func TestGenerations(t *testing.T) {
 	equal(t, "by key", notesOf(listed(t, s, byKey)), []string{"9", "12", "15", "17"})
 
 	// A later, shorter policy hides none of them.
-	short := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives = redisstore.Lives{Longest: time.Hour, Retention: time.Hour} })
+	short := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) {
+		o.Retention = redisstore.Retention{MaxLife: time.Hour, AfterEnd: time.Hour}
+	})
 	equal(t, "under a shorter policy", notesOf(listed(t, short, gateway.ListQuery{Limit: 3})), want)
 
 	c.step(120 * day)
@@ -171,12 +173,12 @@ func TestClockSteps(t *testing.T) {
 	}
 }
 
-// TestSetLives raises what Redis is to remember before links live by it, and leaves
+// TestSetRetention raises what Redis is to remember before links live by it, and leaves
 // all as it was where Redis cannot be asked.
-func TestSetLives(t *testing.T) {
+func TestSetRetention(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) {
-		o.Lives = redisstore.Lives{Longest: time.Hour, Retention: time.Hour}
+		o.Retention = redisstore.Retention{MaxLife: time.Hour, AfterEnd: time.Hour}
 	})
 	ended := func() gateway.Link {
 		t.Helper()
@@ -195,7 +197,7 @@ func TestSetLives(t *testing.T) {
 		return err == nil
 	}
 	before := ended()
-	if err := s.SetLives(t.Context(), redisstore.Lives{Longest: 3 * time.Hour, Retention: 2 * time.Hour}); err != nil {
+	if err := s.SetRetention(t.Context(), redisstore.Retention{MaxLife: 3 * time.Hour, AfterEnd: 2 * time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	if horizon, err := c.server.Get("keyhole:horizon"); err != nil || horizon != "18000000" {
@@ -208,11 +210,11 @@ func TestSetLives(t *testing.T) {
 	}
 
 	c.server.SetError("LOADING")
-	if err := s.SetLives(t.Context(), redisstore.Lives{Longest: time.Hour, Retention: 9 * time.Hour}); !errors.Is(err, gateway.ErrUnavailable) {
+	if err := s.SetRetention(t.Context(), redisstore.Retention{MaxLife: time.Hour, AfterEnd: 9 * time.Hour}); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("without Redis: got %v, want ErrUnavailable", err)
 	}
 	c.server.SetError("")
-	if err := s.SetLives(t.Context(), redisstore.Lives{Longest: time.Hour}); err == nil {
+	if err := s.SetRetention(t.Context(), redisstore.Retention{MaxLife: time.Hour}); err == nil {
 		t.Error("a retention of nothing was taken")
 	}
 	link := ended()

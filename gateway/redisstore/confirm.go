@@ -12,27 +12,26 @@ import (
 	"keyhole/gateway"
 )
 
-// An operation over all links is confirmed by a write of its own on every master,
-// also where it found nothing to do: what it found ended may have been ended by a
-// call that no replica has heard of. WAIT answers for all that the master had
-// written before that write, by whomever.
+// A bulk operation confirms its result with an additional write on every master, even if
+// it found nothing to do: links that it found ended may have been ended by a call that
+// no replica has received. WAIT covers everything that the master wrote before, for any
+// client.
 //
-// The links must have been read from the same masters. A failover between reading
-// and writing would let the new master confirm what only the old one said. A
-// master's replication ID names the history of its writes and changes with every
-// failover, so it is compared before and after (Redis documentation, "Replication"):
-// over the connections that links are read by, and over those that wait.
+// The links must have been read from the same masters. After a failover between the read
+// and the write, the new master would confirm a state that only the old one had. A
+// master's replication ID identifies the history of its writes and changes with every
+// failover (Redis documentation, "Replication"). So the IDs are compared before and
+// after, in the pool that reads links and in the pool that waits.
 //
-// While a slot moves, its links are on two masters, and the one that it moves to is
-// not known as a master of its partition. Nothing is confirmed until it has moved.
+// While a slot moves, its links are on two masters, and the target is not yet known as
+// the master of the partition. The store confirms nothing until the slot has moved.
 
-// replicationIDs are the replication IDs of the masters, by partition; empty where
-// no replicas are waited for.
+// replicationIDs are the replication IDs of the masters, by partition. They are empty
+// if the store waits for no replicas.
 type replicationIDs [partitions]string
 
-// replicationIDs asks every master for its replication ID. If links are still read
-// from another master than the one that is written to, the error is
-// gateway.ErrNotConfirmed.
+// replicationIDs reads the replication ID of every master. If the pools still use
+// different masters, the error is gateway.ErrNotConfirmed.
 func (s *Store) replicationIDs(ctx context.Context) (ids replicationIDs, err error) {
 	if s.options.WaitReplicas == 0 {
 		return ids, nil
@@ -42,41 +41,41 @@ func (s *Store) replicationIDs(ctx context.Context) (ids replicationIDs, err err
 	}
 	read, err := s.replicationIDsOver(ctx, s.client.rest)
 	if err == nil && read != ids {
-		err = fmt.Errorf("%w: links are read from another master", gateway.ErrNotConfirmed)
+		err = fmt.Errorf("%w: reads and writes use different masters", gateway.ErrNotConfirmed)
 	}
 	return ids, err
 }
 
-// replicationIDsOver asks over the connections of one client.
+// replicationIDsOver reads the replication IDs over the connections of one client.
 func (s *Store) replicationIDsOver(ctx context.Context, c redis.UniversalClient) (ids replicationIDs, err error) {
 	err = s.eachMaster(ctx, c, func(ctx context.Context, node *redis.Client, served []int) error {
 		text, err := node.Info(ctx, "replication").Result()
 		id := parseInfo(text)["master_replid"]
 		if err == nil && id == "" {
-			err = errors.New("INFO says no replication ID")
+			err = errors.New("INFO contains no master_replid")
 		}
 		for _, p := range served {
-			ids[p] = id // Each partition is one master's.
+			ids[p] = id // Each partition has one master.
 		}
 		return err
 	})
 	return ids, err
 }
 
-// confirmationLife is how long a master keeps the key of a confirmation: to put off
-// its end is a write that needs no memory.
+// confirmationLife is how long a master keeps the key of a confirmation. To extend it
+// is a write that needs no memory.
 const confirmationLife = 365 * 24 * time.Hour
 
-// confirmAll returns without error only when every master has written and, with
-// Options.WaitReplicas, that many of its replicas have all it had written by then,
-// and each partition is still served by the master that before was taken from.
+// confirmAll returns without error only if every master has written and, with
+// Options.WaitReplicas, that many of its replicas have everything that it wrote until
+// then. Each partition must still have the master whose ID is in before.
 func (s *Store) confirmAll(ctx context.Context, before replicationIDs) error {
 	if s.options.WaitReplicas == 0 {
 		return s.writeEverywhere(ctx)
 	}
 	read, err := s.replicationIDsOver(ctx, s.client.rest)
 	if err == nil && read != before {
-		err = errors.New("a master that links were read from has changed meanwhile")
+		err = errors.New("the master of a partition has changed since the links were read")
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
@@ -97,7 +96,7 @@ func (s *Store) confirmAll(ctx context.Context, before replicationIDs) error {
 		id := parseInfo(text)["master_replid"]
 		for _, p := range served {
 			if id == "" || id != before[p] {
-				return fmt.Errorf("the master of partition %d has changed meanwhile", p)
+				return fmt.Errorf("the master of partition %d has changed since the links were read", p)
 			}
 		}
 		return s.wait(ctx, conn)
@@ -108,8 +107,8 @@ func (s *Store) confirmAll(ctx context.Context, before replicationIDs) error {
 	return err
 }
 
-// serves returns an error if a partition's slot is, or begins to be, another node's
-// (Redis documentation, "Redis cluster specification", ASK redirection).
+// serves returns an error if the slot of a partition belongs to another node or is
+// moving to one (Redis documentation, "Redis cluster specification", ASK redirection).
 func (s *Store) serves(ctx context.Context, c redis.Cmdable, served []int) error {
 	pipe := c.Pipeline()
 	for _, p := range served {
@@ -119,9 +118,9 @@ func (s *Store) serves(ctx context.Context, c redis.Cmdable, served []int) error
 	return err
 }
 
-// writeEverywhere writes in every partition, so that a master which has lost its
-// replicas (min-replicas-to-write) refuses what it would otherwise only read. One that
-// has no memory for that is asked for a write that needs none.
+// writeEverywhere writes in every partition. So a master that has lost its replicas
+// (min-replicas-to-write) refuses the operation, although it would still answer reads. A
+// master that is out of memory gets a write that needs none.
 func (s *Store) writeEverywhere(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
@@ -143,20 +142,19 @@ func (s *Store) writeEverywhere(ctx context.Context) error {
 	return nil
 }
 
-// touch changes the keys of confirmations: those that are there need no memory for
-// it.
+// touch writes to the keys of confirmations. A key that exists needs no memory for it.
 func touch(ctx context.Context, c redis.Cmdable, keys []string) error {
 	pipe := c.Pipeline()
-	put := make([]*redis.BoolCmd, len(keys))
+	extended := make([]*redis.BoolCmd, len(keys))
 	for i, key := range keys {
-		put[i] = pipe.PExpireAt(ctx, key, time.Now().Add(confirmationLife))
+		extended[i] = pipe.PExpireAt(ctx, key, time.Now().Add(confirmationLife))
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return err
 	}
 	pipe = c.Pipeline()
 	for i, key := range keys {
-		if !put[i].Val() {
+		if !extended[i].Val() {
 			pipe.Set(ctx, key, "", confirmationLife)
 		}
 	}
@@ -167,9 +165,12 @@ func touch(ctx context.Context, c redis.Cmdable, keys []string) error {
 	return err
 }
 
-// eachMaster calls do for every master that c knows, at once, with the partitions that
-// it serves, and returns the errors of all.
-func (s *Store) eachMaster(ctx context.Context, c redis.UniversalClient, do func(ctx context.Context, node *redis.Client, served []int) error) error {
+// eachMaster calls do for every master that c knows, all at the same time, with the
+// partitions that the master serves. It returns the errors of all.
+func (s *Store) eachMaster(
+	ctx context.Context, c redis.UniversalClient,
+	do func(ctx context.Context, node *redis.Client, served []int) error,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
 	served := map[*redis.Client][]int{}
@@ -182,17 +183,17 @@ func (s *Store) eachMaster(ctx context.Context, c redis.UniversalClient, do func
 	}
 	var mu sync.Mutex
 	var failed error
-	var asking sync.WaitGroup
-	for node, its := range served {
-		asking.Go(func() {
-			if err := do(ctx, node, its); err != nil {
-				s.client.lookAgain(ctx, err)
+	var calling sync.WaitGroup
+	for node, own := range served {
+		calling.Go(func() {
+			if err := do(ctx, node, own); err != nil {
+				s.client.reloadTopology(ctx, err)
 				mu.Lock()
 				defer mu.Unlock()
 				failed = errors.Join(failed, err)
 			}
 		})
 	}
-	asking.Wait()
+	calling.Wait()
 	return failed
 }

@@ -356,7 +356,7 @@ func TestRetentionRaised(t *testing.T) {
 	node := g.nodes[0]
 	prefix := newPrefix()
 	day := 24 * time.Hour
-	before := open(t, g.client, withPrefix(prefix), func(o *redisstore.Options) { o.Lives.Retention = day })
+	before := open(t, g.client, withPrefix(prefix), func(o *redisstore.Options) { o.Retention.AfterEnd = day })
 	for name, end := range map[string]func(s *redisstore.Store, id gateway.ID){
 		"a revocation": func(s *redisstore.Store, id gateway.ID) {
 			if _, _, err := s.Revoke(t.Context(), id, "", operator()); err != nil {
@@ -377,7 +377,7 @@ func TestRetentionRaised(t *testing.T) {
 		},
 	} {
 		link := restrict(t, before, limited(t, 1))
-		after := open(t, g.client, withPrefix(prefix), func(o *redisstore.Options) { o.Lives.Retention = 60 * day })
+		after := open(t, g.client, withPrefix(prefix), func(o *redisstore.Options) { o.Retention.AfterEnd = 60 * day })
 		end(after, link.ID)
 		part := prefix + ":" + partitionOf(link.ID)
 		history := number(t, "at "+node.MustDo(t, "PEXPIRETIME", part+":h:"+link.ID.String()), "at ")

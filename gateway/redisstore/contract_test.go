@@ -181,7 +181,7 @@ func testRevoke(t *testing.T, g target) {
 // testExpire sees a link of 2 s end by Redis' clock, with nothing run for it.
 func testExpire(t *testing.T, g target) {
 	t.Helper()
-	s := open(t, g.client, func(o *redisstore.Options) { o.Lives.Retention = 3 * time.Second })
+	s := open(t, g.client, func(o *redisstore.Options) { o.Retention.AfterEnd = 3 * time.Second })
 	link := create(t, s, newLink(t), 2*time.Second)
 	equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
 	poll(t, 4*time.Second, func() bool { return admit(t, s, link.ID, "HEAD") == gateway.OutcomeExpired })

@@ -10,37 +10,39 @@ import (
 	"strings"
 
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore/record"
 )
 
-// A cursor is base64url of its version (1 byte) and the sealed position. The
-// position names the link that a listing looked at last, which may be one that
-// the caller is not shown: so it is sealed by AES-256-GCM (NIST SP 800-38D)
-// under a key that only Redis and the gateways have, with what the cursor pages
-// through and the digest of the filters it belongs to as additional data. A
-// forged, damaged or foreign cursor does not open.
+// A cursor is base64url of its version (1 byte) and the sealed position. The position
+// names the last link that a listing read, which the caller may not be allowed to see.
+// So it is encrypted with AES-256-GCM (NIST SP 800-38D) under a key that only Redis and
+// the gateways have. The additional data is the kind of listing and the digest of its
+// filters: a forged, damaged or foreign cursor does not open.
 const (
-	cursorTerm   = 't' // position: an entry of a term
-	cursorName   = 'n' // position: a member of names
-	cursorEvents = 'e' // position: see eventPosition
-	cursorAudit  = 'a' // position: see feed
-	cursorBulk   = 'r' // position: links that could not be read, and that of a listing
-	cursorOther  = 'o' // position: the caller's
+	cursorAttribute = 't' // position: an entry of the secondary index
+	cursorPrefix    = 'n' // position: a member of the prefix index
+	cursorEvents    = 'e' // position: see eventPosition
+	cursorAudit     = 'a' // position: see feed
+	cursorBulk      = 'r' // position: the number of unreadable links, and that of a listing
+	cursorOther     = 'o' // position: defined by the caller
 
 	cursorKeyLength = 32
-	// cursorPadding is what a position is filled up to a multiple of: its length
-	// would tell that of an object's key.
+	// cursorPadding hides the length of a position, which would reveal the length of an
+	// object key: positions are padded to a multiple of it.
 	cursorPadding = 64
+
+	cursorVersion = 1
 )
 
-// sealer makes cursors and reads them.
+// sealer seals and opens cursors.
 type sealer struct {
 	aead cipher.AEAD
 }
 
-// newSealer makes a sealer of the key that Redis keeps.
+// newSealer returns a sealer for the key in Redis.
 func newSealer(key []byte) (*sealer, error) {
 	if len(key) != cursorKeyLength {
-		return nil, fmt.Errorf("%w: key of cursors of %d bytes", gateway.ErrRecord, len(key))
+		return nil, fmt.Errorf("%w: the key of cursors has %d bytes", gateway.ErrRecord, len(key))
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -53,30 +55,30 @@ func newSealer(key []byte) (*sealer, error) {
 	return &sealer{aead}, nil
 }
 
-// seal packs a position.
+// seal encrypts a position.
 func (s *sealer) seal(kind byte, filter, position string) string {
-	padded := appendString(nil, position)
+	padded := record.AppendString(nil, position)
 	if over := len(padded) % cursorPadding; over > 0 {
 		padded = append(padded, make([]byte, cursorPadding-over)...)
 	}
-	sealed := s.aead.Seal(nil, nil, padded, sealedWith(kind, filter)) //nolint:gosec // This AEAD takes no nonce: it draws one and puts it before the rest.
-	return base64.RawURLEncoding.EncodeToString(append([]byte{version}, sealed...))
+	sealed := s.aead.Seal(nil, nil, padded, additionalData(kind, filter)) //nolint:gosec // This AEAD draws its own nonce.
+	return base64.RawURLEncoding.EncodeToString(append([]byte{cursorVersion}, sealed...))
 }
 
-// open returns the position that seal packed for the same kind and filters, or
+// open returns the position that seal encrypted for the same kind and filter, or
 // gateway.ErrCursor.
 func (s *sealer) open(kind byte, filter, cursor string) (string, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) == 0 || raw[0] != version {
+	if err != nil || len(raw) == 0 || raw[0] != cursorVersion {
 		return "", gateway.ErrCursor
 	}
-	padded, err := s.aead.Open(nil, nil, raw[1:], sealedWith(kind, filter))
+	padded, err := s.aead.Open(nil, nil, raw[1:], additionalData(kind, filter))
 	if err != nil {
 		return "", gateway.ErrCursor
 	}
-	d := decoder{rest: string(padded)}
-	position := d.text()
-	if d.err != nil {
+	d := record.Decoder{Rest: string(padded)}
+	position := d.Text()
+	if d.Err != nil {
 		return "", gateway.ErrCursor
 	}
 	return position, nil
@@ -102,14 +104,14 @@ func (s *Store) OpenCursor(ctx context.Context, query, cursor string) (string, e
 	return s.cursors.Load().open(cursorOther, query, cursor)
 }
 
-// sealedWith is the additional data of a cursor.
-func sealedWith(kind byte, filter string) []byte {
+// additionalData binds a cursor to its kind and filter.
+func additionalData(kind byte, filter string) []byte {
 	sum := sha256.Sum256([]byte(filter))
-	return append([]byte{version, kind}, sum[:]...)
+	return append([]byte{cursorVersion, kind}, sum[:]...)
 }
 
-// filterOf packs what a listing selects, so that two that select differently
-// never share a cursor.
+// filterOf packs the filters of a listing, so that listings with different filters never
+// share a cursor.
 func filterOf(q gateway.ListQuery) string {
 	fields := []string{
 		string(q.State), q.Bucket, q.Prefix, q.Key, q.CreatedBy, q.LabelName, q.LabelValue,
@@ -119,15 +121,15 @@ func filterOf(q gateway.ListQuery) string {
 	}
 	var b []byte
 	for _, field := range fields {
-		b = appendString(b, field)
+		b = record.AppendString(b, field)
 	}
 	return string(b)
 }
 
-// byName tells whether a listing is in the order of keys.
+// byName reports whether a listing is in the order of object keys.
 func byName(q gateway.ListQuery) bool { return q.Prefix != "" || q.Key != "" }
 
-// matches tells whether a link is what q selects.
+// matches reports whether q selects a link.
 func matches(q gateway.ListQuery, l *gateway.Link) bool {
 	label, labelled := l.Labels[q.LabelName]
 	return (q.State == "" || l.State == q.State) &&

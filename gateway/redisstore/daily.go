@@ -11,12 +11,13 @@ import (
 
 const (
 	dailyLength = 32
-	// dailyLife is how long a day's key lives: it may be drawn a day ahead, and its
+	// dailyLife is how long the key of a day lives. It may be drawn a day ahead, and its
 	// own day ends up to 48 hours after that.
 	dailyLife = 49 * time.Hour
 )
 
-// DailyKey implements audit.DailyKeys: the first gateway that asks draws the key.
+// DailyKey returns the 32 bytes that hash client addresses on a day. The first gateway
+// that asks draws them.
 func (s *Store) DailyKey(ctx context.Context, day string) (_ []byte, err error) {
 	defer s.observe(callDaily, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -33,7 +34,7 @@ func (s *Store) DailyKey(ctx context.Context, day string) (_ []byte, err error) 
 		return nil, unavailable("daily key", err)
 	}
 	if len(key.Val()) != dailyLength {
-		return nil, unavailable("daily key", fmt.Errorf("%w: key of %d bytes", gateway.ErrRecord, len(key.Val())))
+		return nil, unavailable("daily key", fmt.Errorf("%w: the key has %d bytes", gateway.ErrRecord, len(key.Val())))
 	}
 	return []byte(key.Val()), nil
 }

@@ -1,20 +1,24 @@
-// Package redisstore keeps links in Redis 7 or Valkey: alone, behind Sentinel
-// or as a cluster.
+// Package redisstore keeps links in Redis 7 or Valkey: on one server, behind Sentinel
+// or in a cluster.
 //
-// A link is two records. The permission carries the link's TTL and holds only
-// what a click needs: it is the permission, and a revocation deletes it. The
-// history is the head of a list, outlives the permission by the retention, and
-// the link's last clicks stand behind it in the same list: one key fewer than
-// keeping them apart, 150 bytes a link. All that changes together lies in one of 64
-// partitions, so in one slot of a cluster, and every change is one script in
-// lua/. Time is the server's, taken inside the script.
+// A link is two records. The permission holds what a click needs and has the link's
+// TTL. It is the right to download: a revocation deletes it. The history is the head
+// of a list, and the link's last clicks follow it in the same list, which saves a key
+// and 150 bytes per link. It outlives the permission by the retention.
 //
-// Listings read two kinds of index, each cut into generations by time of issue
-// that expire as a whole. Terms (all links, a bucket, a creator, a label) name
-// links in order of issue, packed in chunks of a hash: 26 bytes an entry where
-// a sorted set takes 130. Names (bucket and key) are a sorted set in lexical
-// order.
+// Links are spread over 64 partitions. All keys of a partition are in one slot of a
+// cluster, and every change is one script of lua/, so a change is atomic. The scripts
+// use the clock of the server.
 //
-// Nothing is ever read from a replica, and whatever could not be asked or
-// understood is gateway.ErrUnavailable.
+// Listings read two kinds of index. The secondary index lists links by an attribute
+// (all, bucket, creator, label) in order of issue, packed in chunks of a hash: an entry
+// takes 26 bytes, where a sorted set would take 130. The prefix index is a sorted set
+// of buckets and object keys in lexical order. Each index is divided into index
+// buckets by time of issue, which expire as a whole.
+//
+// The store never reads from a replica. If Redis does not answer, or answers with what
+// this version does not understand, the error is gateway.ErrUnavailable.
+//
+// Package record encodes links and events; package batch groups clicks. Neither knows
+// Redis.
 package redisstore

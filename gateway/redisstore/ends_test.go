@@ -32,7 +32,7 @@ func revokes(t *testing.T, s *redisstore.Store, id gateway.ID) (bool, error) {
 // records state and in the first one after it, while Redis keeps their keys.
 func TestLastMillisecond(t *testing.T) {
 	c := startClock(t)
-	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = time.Hour })
+	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Retention.AfterEnd = time.Hour })
 	note := "n"
 	change := func(id gateway.ID) error {
 		_, err := s.Change(t.Context(), id, gateway.Change{Note: &note}, operator())
@@ -152,7 +152,7 @@ func TestLastMillisecondOfGrants(t *testing.T) {
 // resume window: neither grants nor keys outlive the link. The history outlives both.
 func TestGrantsEndWithTheirLink(t *testing.T) {
 	c := startClock(t)
-	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = time.Minute })
+	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Retention.AfterEnd = time.Minute })
 	ttl := func(letter string, link gateway.Link) time.Duration { return c.server.TTL(keyOf(letter, link.ID)) }
 
 	short := restrict(t, s, limited(t, 2), window/2)
@@ -185,7 +185,7 @@ func TestGrantsEndWithTheirLink(t *testing.T) {
 func TestChangeMovesEveryEnd(t *testing.T) {
 	c := startClock(t)
 	const retention = 30 * 24 * time.Hour
-	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = retention })
+	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Retention.AfterEnd = retention })
 	link := limited(t, 3)
 	link.Passphrase = true
 	restrict(t, s, link)
@@ -259,10 +259,10 @@ func TestEndsInALaterGeneration(t *testing.T) {
 	} {
 		c := startClock(t)
 		c.step(generation - time.Duration(c.now.UnixNano())%generation - day)
-		before := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = day })
+		before := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Retention.AfterEnd = day })
 		link := restrict(t, before, limited(t, 1), 5*day)
 		c.step(2 * day)
-		after := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = 60 * day })
+		after := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Retention.AfterEnd = 60 * day })
 		end(after, link.ID)
 		c.step(50 * day)
 		equal(t, "listed long after "+name, len(listed(t, after, gateway.ListQuery{Limit: 5})), 1)
@@ -283,7 +283,7 @@ func TestChangeOfWhatHasEndedMeanwhile(t *testing.T) {
 		"it is still active":       {time.Hour - time.Millisecond, false, nil},
 	} {
 		c := startClock(t)
-		s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Lives.Retention = time.Hour })
+		s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Retention.AfterEnd = time.Hour })
 		id := restrict(t, s, limited(t, 1)).ID
 		c.keep(id)
 		pause := gateway.Change{Paused: new(true), Window: window}

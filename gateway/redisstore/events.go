@@ -9,18 +9,21 @@ import (
 	"time"
 
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore/record"
 )
 
-// A link shows its last keptDownloads downloads and its last keptOthers refusals,
-// pages and failures. lua/event.lua keeps a few more before it cuts.
+// A link shows its last keptDownloads downloads and its last keptOthers refusals, pages
+// and failures. lua/event.lua keeps a few more before it trims the list.
 const (
 	keptDownloads = 100
 	keptOthers    = 32
 )
 
-// Events implements gateway.Store: operators' events, all within retention, and
-// the last clicks, joined by time.
-func (s *Store) Events(ctx context.Context, id gateway.ID, cursor string, limit int) (_ gateway.EventList, err error) {
+// Events implements gateway.Store: all operators' events within the retention and the last
+// clicks, merged by time.
+func (s *Store) Events(
+	ctx context.Context, id gateway.ID, cursor string, limit int,
+) (_ gateway.EventList, err error) {
 	defer s.observe(callEvents, time.Now(), &err)
 	limit = max(limit, 1)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -63,38 +66,38 @@ func (s *Store) Events(ctx context.Context, id gateway.ID, cursor string, limit 
 	return page, nil
 }
 
-// eventPosition says where a page of events ended: clicks from time on back,
-// of those at that very millisecond only the oldest few, which no new click
-// changes; operators' events from one on back. Should the cut of old clicks fall
-// into that millisecond, some of its events come twice.
+// eventPosition tells where a page of events ended. The next page continues with the
+// clicks at time and earlier; of those at time, with the oldest ones, which no new click
+// changes. And it continues with the operators' event operation and earlier ones. If old
+// clicks of that millisecond are trimmed meanwhile, some events appear twice.
 type eventPosition struct {
-	time      int64  // milliseconds
-	clicks    int    // how many of that millisecond are left; -1: no position
-	operation string // 10 bytes, as the script takes it
+	time      int64  // Unix milliseconds
+	clicks    int    // how many clicks of that millisecond are left; -1: no position
+	operation string // a record.Place
 }
 
-// parseEventPosition reads a cursor of the events of one link.
+// parseEventPosition reads a cursor of one link's events.
 func parseEventPosition(cursors *sealer, id gateway.ID, cursor string) (eventPosition, error) {
 	raw, err := cursors.open(cursorEvents, string(id[:]), cursor)
 	if err != nil {
 		return eventPosition{}, err
 	}
-	d := decoder{rest: raw}
-	p := eventPosition{time: d.fixed(6), clicks: int(d.fixed(2)), operation: d.take(10)}
-	if d.err != nil || d.rest != "" {
+	d := record.Decoder{Rest: raw}
+	p := eventPosition{time: d.Fixed(6), clicks: int(d.Fixed(2)), operation: d.Take(record.PlaceWidth)}
+	if d.Err != nil || d.Rest != "" {
 		return eventPosition{}, gateway.ErrCursor
 	}
 	return p, nil
 }
 
-// cursor packs the position.
+// cursor seals the position.
 func (p eventPosition) cursor(cursors *sealer, id gateway.ID) string {
 	raw := binary.BigEndian.AppendUint64(nil, uint64(p.time)<<16|uint64(p.clicks)) //nolint:gosec // 48 and 16 bits.
 	return cursors.seal(cursorEvents, string(id[:]), string(raw)+p.operation)
 }
 
-// clicksOf reads the list of a history's clicks, with the sequence of each in its
-// stream, and returns those that are still to be shown, newest first.
+// clicksOf reads the clicks of a link's list, with the sequence number of each in its
+// stream, and returns those that the position has not shown yet, newest first.
 func clicksOf(id gateway.ID, list, sequences []any, from eventPosition) ([]gateway.Event, error) {
 	if len(sequences) != len(list) {
 		return nil, gateway.ErrRecord
@@ -102,11 +105,11 @@ func clicksOf(id gateway.ID, list, sequences []any, from eventPosition) ([]gatew
 	var kept []gateway.Event // newest first
 	downloads, others := 0, 0
 	for i, v := range slices.Backward(list) {
-		record, ok := v.(string)
+		text, ok := v.(string)
 		if !ok {
 			return nil, gateway.ErrRecord
 		}
-		c, err := parseClick(id, record)
+		c, err := record.ParseClick(id, text)
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +131,7 @@ func clicksOf(id gateway.ID, list, sequences []any, from eventPosition) ([]gatew
 			same++
 		}
 	}
-	// Of the millisecond where the page before ended, the oldest are left.
+	// Of the millisecond where the previous page ended, only the oldest clicks are left.
 	return slices.DeleteFunc(kept, func(e gateway.Event) bool {
 		at := e.Time.UnixMilli()
 		if at == from.time {
@@ -150,39 +153,41 @@ func clickID(e *gateway.Event, sequence any) string {
 	if e.Kind == gateway.EventRedirected {
 		stream = streamOf(e.Link, streamClicks)
 	}
-	return eventID(positionOf(operationAt(e.Time.UnixMilli(), seq), stream))
+	return eventID(positionOf(record.Place(e.Time.UnixMilli(), seq), stream))
 }
 
-// operationsOf reads time, sequence and value in turn.
-func operationsOf(list []any) ([]operation, error) {
+// operationsOf reads operators' events, each as time, sequence number and value.
+func operationsOf(list []any) ([]record.Operation, error) {
 	r := &reply{rest: list}
-	var operations []operation
+	var operations []record.Operation
 	for len(r.rest) > 0 && r.err == nil {
-		ms, seq, record := r.number(), r.number(), r.text()
+		ms, seq, value := r.number(), r.number(), r.text()
 		if r.err != nil {
 			return nil, r.err
 		}
-		o, err := parseOperation(ms, seq, record)
+		o, err := record.ParseOperation(ms, seq, value)
 		if err != nil {
 			return nil, err
 		}
-		o.ID = eventID(positionOf([]byte(o.at), streamOf(o.Link, streamOperations)))
+		o.ID = eventID(positionOf(o.Place, streamOf(o.Link, streamOperations)))
 		operations = append(operations, o)
 	}
 	return operations, r.err
 }
 
-// eventList joins the two kinds, newest first. It returns the position to go on
-// from, nil at the end.
-func eventList(clicks []gateway.Event, operations []operation, limit int) (page gateway.EventList, _ *eventPosition) {
-	next := eventPosition{operation: noOperation}
+// eventList merges clicks and operations, newest first. It returns the position to
+// continue from, and nil at the end.
+func eventList(
+	clicks []gateway.Event, operations []record.Operation, limit int,
+) (page gateway.EventList, _ *eventPosition) {
+	next := eventPosition{operation: record.NoPlace}
 	if len(operations) > 0 {
-		next.operation = operations[0].at
+		next.operation = operations[0].Place
 	}
 	for len(page.Events) < limit && len(clicks)+len(operations) > 0 {
 		if len(operations) > 0 && (len(clicks) == 0 || operationFirst(operations[0].Event, clicks[0])) {
 			page.Events = append(page.Events, operations[0].Event)
-			next.operation = operations[0].before
+			next.operation = operations[0].Previous
 			operations = operations[1:]
 			continue
 		}
@@ -203,9 +208,9 @@ func eventList(clicks []gateway.Event, operations []operation, limit int) (page 
 	return page, &next
 }
 
-// operationFirst tells whether an operators' event is newer than a click. In
-// the same millisecond the issue is older than any click, and a revocation
-// newer than all but those that it refused.
+// operationFirst reports whether an operators' event is newer than a click. Within one
+// millisecond, the issue is older than every click, and a revocation is newer than all
+// clicks except those that were refused because of it.
 func operationFirst(operation, c gateway.Event) bool {
 	if !operation.Time.Equal(c.Time) {
 		return operation.Time.After(c.Time)

@@ -7,7 +7,7 @@ import (
 	"keyhole/gateway"
 )
 
-// Prepare prepares the store without a look. The error is ErrPartitions or
+// Prepare prepares the store without a probe. The error is ErrPartitions or
 // gateway.ErrUnavailable.
 func (s *Store) Prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
@@ -19,25 +19,25 @@ func (s *Store) Prepare(ctx context.Context) error {
 	return err
 }
 
-// ChangeAfter changes a link when between has been called, which is after the link has
-// been read.
+// ChangeAfter changes a link, and calls between after it has read the link and before it
+// writes the change.
 func (s *Store) ChangeAfter(
 	ctx context.Context, id gateway.ID, change gateway.Change, by gateway.Origin, between func(),
 ) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
-	v, err := run(ctx, s.client.rest, s.scripts.read, true, []string{s.keys.link(id), s.keys.history(id)})
+	v, err := s.read(ctx, id)
 	if err != nil {
 		return err
 	}
-	link, seen, err := s.seen("change", replyOf(v), id)
+	link, view, err := readView("change", replyOf(v), id)
 	if err != nil {
 		return err
 	}
 	between()
-	_, anew, err := s.changeSeen(ctx, &link, seen.history, &change, by)
-	if anew {
-		return errors.New("the link was changed in between")
+	_, conflict, err := s.changeUnlessChanged(ctx, &link, view.History, &change, by)
+	if conflict {
+		return errors.New("another change came in between")
 	}
 	return err
 }

@@ -16,11 +16,11 @@ func FuzzCursor(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, position := range []string{"", "x", string(make([]byte, 200))} {
-		f.Add(sealer.seal(cursorTerm, "filter", position), "filter", position)
+		f.Add(sealer.seal(cursorAttribute, "filter", position), "filter", position)
 	}
 	f.Add("AA", "", "")
 	f.Fuzz(func(t *testing.T, cursor, filter, position string) {
-		for _, kind := range []byte{cursorTerm, cursorName, cursorEvents, cursorAudit, cursorOther} {
+		for _, kind := range []byte{cursorAttribute, cursorPrefix, cursorEvents, cursorAudit, cursorOther} {
 			if opened, err := sealer.open(kind, filter, cursor); err != nil && !errors.Is(err, gateway.ErrCursor) {
 				t.Errorf("%q: %q, %v", cursor, opened, err)
 			}
@@ -34,6 +34,9 @@ func FuzzCursor(f *testing.F) {
 			if _, err := sealer.open(kind+1, filter, made); !errors.Is(err, gateway.ErrCursor) {
 				t.Errorf("a cursor of another listing: %v", err)
 			}
+		}
+		if _, err := parseEventPosition(sealer, gateway.ID{}, cursor); err != nil && !errors.Is(err, gateway.ErrCursor) {
+			t.Errorf("position of events in %q: %v", cursor, err)
 		}
 		// A position is sealed, so that nobody forges one; it is read with care all the same.
 		if _, err := newFeed(&gateway.AuditQuery{Oldest: true}, position, time.Now().UnixMilli()); err != nil && !errors.Is(err, gateway.ErrCursor) {

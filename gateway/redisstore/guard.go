@@ -10,25 +10,25 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// go-redis allocates what the length fields of a reply announce, before anything of
-// it has arrived: 20 bytes from a server that is none, or is broken, would take
-// gigabytes. No reply of the scripts comes near these limits.
+// go-redis allocates the size that a length field of a reply announces before the data
+// arrives: 20 bytes from a broken server, or from one that is no Redis, would allocate
+// gigabytes. The replies of the scripts are far below these limits.
 const (
-	maxBulk     = 1 << 20 // bytes of one string
-	maxElements = 1 << 16 // of one array
-	maxDepth    = 8       // arrays within arrays
-	// maxLine is the longest line that is no string of a length: a number, a status,
-	// an error.
+	maxBulk     = 1 << 20 // bytes of a string
+	maxElements = 1 << 16 // elements of an array
+	maxDepth    = 8       // nested arrays
+	// maxLine is the longest line, in bytes, that is no string with a length: a number, a
+	// status or an error.
 	maxLine = 64 << 10
 )
 
-// errReply means that a reply is not one that Redis gives here.
-var errReply = errors.New("not a reply of redis")
+// errReply means that a reply cannot come from a Redis in order.
+var errReply = errors.New("invalid reply from redis")
 
-// dialFunc opens a connection, as go-redis asks for it.
+// dialFunc opens a connection for go-redis.
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// guardReplies returns a dialer whose connections end at a reply that is too large.
+// guardReplies returns a dialer whose connections close at a reply that is too large.
 func guardReplies(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
@@ -36,8 +36,8 @@ func guardReplies(dial dialFunc) dialFunc {
 			return nil, err
 		}
 		guarded := &guardedConn{Conn: conn}
-		// Before go-redis uses a connection again, it looks at the socket for what
-		// should not be there. It cannot with TLS.
+		// go-redis checks the socket for unexpected data before it reuses a connection.
+		// With TLS it cannot.
 		if raw, ok := conn.(syscall.Conn); ok {
 			return struct {
 				*guardedConn
@@ -48,12 +48,12 @@ func guardReplies(dial dialFunc) dialFunc {
 	}
 }
 
-// dialer returns how go-redis connects by itself, guarded.
+// dialer returns go-redis' own dialer with guarded connections.
 func dialer(o ClientOptions) dialFunc {
 	return guardReplies(redis.NewDialer(&redis.Options{TLSConfig: o.TLS, DialTimeout: o.Timeout}))
 }
 
-// guardedConn is a connection of which every reply is followed as it is read.
+// guardedConn is a connection that checks the lengths in every reply.
 type guardedConn struct {
 	net.Conn
 
@@ -64,28 +64,28 @@ type guardedConn struct {
 func (c *guardedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if wrong := c.replies.follow(p[:n]); wrong != nil {
-		_ = c.Close() // What is wrong is said.
+		_ = c.Close() // The error below is the one to report.
 		return 0, wrong
 	}
 	return n, err
 }
 
-// replyGuard follows the replies on a connection (Redis documentation, "Redis
-// serialization protocol specification"), in whatever pieces they come. go-redis asks
-// Sentinels by RESP3.
+// replyGuard parses the replies on a connection, in pieces of any size (Redis
+// documentation, "Redis serialization protocol specification"). go-redis uses RESP3 with
+// Sentinels.
 type replyGuard struct {
-	skip   int64 // bytes left of a string and its line end
-	line   int   // bytes of the line so far; 0: a new one begins
-	kind   byte  // the line's first
+	skip   int64 // remaining bytes of a string and its line end
+	line   int   // bytes of the line so far; 0: a new line begins
+	kind   byte  // the first byte of the line
 	minus  bool  // the number in the line is negative
-	number int64 // in the line so far
+	number int64 // the number in the line so far
 
-	// open are the elements that are still to come of each array, the innermost last.
+	// open holds the number of missing elements of each open array, the innermost last.
 	open  [maxDepth]int64
 	depth int
 }
 
-// follow reads the next bytes.
+// follow parses the next bytes.
 func (g *replyGuard) follow(b []byte) error {
 	for len(b) > 0 {
 		if g.skip > 0 {
@@ -106,7 +106,7 @@ func (g *replyGuard) follow(b []byte) error {
 	return nil
 }
 
-// next reads one byte of a line.
+// next parses one byte of a line.
 func (g *replyGuard) next(c byte) error {
 	g.line++
 	switch {
@@ -116,19 +116,19 @@ func (g *replyGuard) next(c byte) error {
 		g.line = 0
 		return g.lineEnded()
 	case g.line > maxLine:
-		return fmt.Errorf("%w: a line of more than %d bytes", errReply, maxLine)
+		return fmt.Errorf("%w: a line exceeds %d bytes", errReply, maxLine)
 	case !g.counted(), c == '\r':
 	case g.line == 2 && c == '-':
 		g.minus = true
 	case c < '0' || c > '9' || g.number > maxBulk:
-		return fmt.Errorf("%w: a length that is none, or too large", errReply)
+		return fmt.Errorf("%w: a length is no number or too large", errReply)
 	default:
 		g.number = 10*g.number + int64(c-'0')
 	}
 	return nil
 }
 
-// counted tells whether the line has a length: of bytes, or of elements.
+// counted reports whether the line holds a length, in bytes or elements.
 func (g *replyGuard) counted() bool {
 	switch g.kind {
 	case '$', '=', '!', '*', '~', '>', '%':
@@ -137,7 +137,7 @@ func (g *replyGuard) counted() bool {
 	return false
 }
 
-// lineEnded takes a line for what it begins or is.
+// lineEnded handles a complete line: it begins a string or an array, or is a value.
 func (g *replyGuard) lineEnded() error {
 	switch g.kind {
 	case '$', '=', '!': // string, verbatim string, long error
@@ -153,13 +153,13 @@ func (g *replyGuard) lineEnded() error {
 	return fmt.Errorf("%w: it begins with %q", errReply, g.kind)
 }
 
-// beginString skips a string and its line end, unless it is null.
+// beginString skips a string and its line end, unless the string is null.
 func (g *replyGuard) beginString(length int64) error {
 	switch {
 	case g.minus:
 		g.ended()
 	case length > maxBulk:
-		return fmt.Errorf("%w: a string of more than %d bytes", errReply, maxBulk)
+		return fmt.Errorf("%w: a string exceeds %d bytes", errReply, maxBulk)
 	default:
 		g.skip = length + 2
 	}
@@ -172,7 +172,7 @@ func (g *replyGuard) beginArray(elements int64) error {
 	case g.minus || elements == 0:
 		g.ended()
 	case elements > maxElements || g.depth == maxDepth:
-		const format = "%w: an array of more than %d elements, or more than %d arrays within each other"
+		const format = "%w: an array exceeds %d elements, or arrays are nested more than %d deep"
 		return fmt.Errorf(format, errReply, maxElements, maxDepth)
 	default:
 		g.open[g.depth] = elements
@@ -181,7 +181,7 @@ func (g *replyGuard) beginArray(elements int64) error {
 	return nil
 }
 
-// ended counts an element that has come to its end, and the arrays that end with it.
+// ended counts a complete element, and the arrays that it completes.
 func (g *replyGuard) ended() {
 	for g.depth > 0 {
 		if g.open[g.depth-1]--; g.open[g.depth-1] > 0 {

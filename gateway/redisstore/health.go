@@ -13,68 +13,68 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The reasons, beside its not answering, for which Redis is not ready.
+// The reasons why a Redis that answers is not ready.
 var (
-	// ErrEvicting means that maxmemory is set with a policy that throws keys
-	// away, links and revocations among them.
+	// ErrEvicting means that maxmemory is set with a policy that evicts keys, which may
+	// be links or revocations.
 	ErrEvicting = errors.New("redis evicts keys: set maxmemory-policy noeviction")
-	// ErrNotMaster means that what answers cannot be written to.
+	// ErrNotMaster means that the server is a replica or a sentinel, and read-only.
 	ErrNotMaster = errors.New("redis is not a master")
 	// ErrVersion means that the server is older than Redis 7.0 or Valkey 7.2.
 	ErrVersion = errors.New("redis is too old")
-	// ErrClusterDown means that some of the cluster's slots are not served.
+	// ErrClusterDown means that no master serves some of the cluster's slots.
 	ErrClusterDown = errors.New("redis cluster is down")
 )
 
-// ServerInfo is what a server says about itself. In a cluster it is what all
-// masters have in common, and the worst of what they have not.
+// ServerInfo is what a server reports about itself. For a cluster, each field is the
+// worst value of all masters.
 type ServerInfo struct {
 	Version   string // such as "7.0.15"
-	Valkey    bool   // Valkey rather than Redis
+	Valkey    bool   // the server is Valkey, not Redis
 	Role      string // "master" or "slave"
-	MaxMemory int64  // bytes, 0: not limited
+	MaxMemory int64  // bytes; 0: unlimited
 	Policy    string // maxmemory-policy
-	AOF       bool   // every write goes to an append-only file
-	Unsaved   bool   // the last attempt to write it, or a snapshot, failed
-	Replicas  int    // connected ones
-	// Guarded says that a master which has lost its replicas refuses writes:
+	AOF       bool   // the server keeps an append-only file
+	Unsaved   bool   // the last write of the append-only file, or the last snapshot, failed
+	Replicas  int    // connected replicas
+	// Guarded means that a master which has lost its replicas refuses writes:
 	// min-replicas-to-write and min-replicas-max-lag are set.
 	Guarded bool
 }
 
-// Evicting tells whether the server may throw keys away.
+// Evicting reports whether the server may evict keys.
 func (i ServerInfo) Evicting() bool {
 	return i.MaxMemory > 0 && i.Policy != "noeviction"
 }
 
-// Ready asks Redis, now, whether links can be served: every master answers as
-// a writable one of a version that will do, evicts nothing and keeps the
-// partitions that this version knows. The error is gateway.ErrUnavailable and,
-// where Redis did answer, one of the errors above or ErrPartitions.
+// Ready checks now whether Redis can serve links: every master answers, is writable, is
+// of a supported version, evicts nothing, and has as many partitions as this version
+// uses. The error is gateway.ErrUnavailable. If Redis did answer, it is also one of the
+// errors above or ErrPartitions.
 func (s *Store) Ready(ctx context.Context) (err error) {
 	defer s.observe(callReady, time.Now(), &err)
-	if err := s.look(ctx, s.client.rest); err != nil {
+	if err := s.probe(ctx, s.client.rest); err != nil {
 		return unavailable("ready", err)
 	}
 	return nil
 }
 
-// Check names what is wrong with the server, the gravest first: ErrEvicting,
-// ErrNotMaster or ErrVersion.
+// Check returns the gravest fault of the server: ErrEvicting, ErrNotMaster or
+// ErrVersion, in this order.
 func (i ServerInfo) Check() error {
 	major, minor := i.release()
 	switch {
 	case i.Evicting():
-		return fmt.Errorf("%w: now %s", ErrEvicting, i.Policy)
+		return fmt.Errorf("%w; it is %s", ErrEvicting, i.Policy)
 	case i.Role != "master":
-		return fmt.Errorf("%w: %s", ErrNotMaster, i.Role)
+		return fmt.Errorf("%w; its role is %s", ErrNotMaster, i.Role)
 	case major < 7, i.Valkey && major == 7 && minor < 2:
-		return fmt.Errorf("%w: %s, needed is Redis 7.0 or Valkey 7.2", ErrVersion, i.Version)
+		return fmt.Errorf("%w: version %s; use Redis 7.0 or Valkey 7.2, or later", ErrVersion, i.Version)
 	}
 	return nil
 }
 
-// gravity orders servers by what Check says of them, 0 where that is nothing.
+// gravity orders servers by the fault that Check returns; 0 is none.
 func (i ServerInfo) gravity() int {
 	err := i.Check()
 	switch {
@@ -98,7 +98,7 @@ func (i ServerInfo) release() (major, minor int) {
 	return major, minor
 }
 
-// Inspect returns what Redis says about itself.
+// Inspect returns what Redis reports about itself.
 func (s *Store) Inspect(ctx context.Context) (_ ServerInfo, err error) {
 	defer s.observe(callInspect, time.Now(), &err)
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
@@ -110,9 +110,9 @@ func (s *Store) Inspect(ctx context.Context) (_ ServerInfo, err error) {
 	return info, nil
 }
 
-// Watch asks Ready at every tick until ctx ends, so that a server that begins
-// to evict, by a failover or CONFIG SET, stops the clicks within one tick. It
-// logs when readiness changes.
+// Watch calls Ready at every tick until ctx ends. So a server that starts to evict, after
+// a failover or CONFIG SET, stops the clicks within one tick. Watch logs every change of
+// readiness.
 func (s *Store) Watch(ctx context.Context, ticks <-chan time.Time) {
 	ready := true
 	for {
@@ -136,20 +136,20 @@ func (s *Store) Watch(ctx context.Context, ticks <-chan time.Time) {
 	}
 }
 
-// inspect asks the server, or every master of a cluster.
+// inspect reads the state of the server, or of every master of a cluster.
 func (c *Client) inspect(ctx context.Context) (ServerInfo, error) {
-	if all, ok := c.rest.(*redis.ClusterClient); ok {
-		return inspectMasters(ctx, all)
+	if cluster, ok := c.rest.(*redis.ClusterClient); ok {
+		return inspectMasters(ctx, cluster)
 	}
 	return inspectNode(ctx, c.rest)
 }
 
-// inspectMasters asks every master of a cluster, all at once. With an error it
-// returns what those say that did answer.
-func inspectMasters(ctx context.Context, all *redis.ClusterClient) (ServerInfo, error) {
+// inspectMasters reads the state of all masters of a cluster at the same time. With an
+// error it still returns the state of those that answered.
+func inspectMasters(ctx context.Context, cluster *redis.ClusterClient) (ServerInfo, error) {
 	var mu sync.Mutex
 	var worst *ServerInfo
-	err := all.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		info, err := inspectMaster(ctx, node)
 		if info.Version != "" {
 			mu.Lock()
@@ -167,7 +167,7 @@ func inspectMasters(ctx context.Context, all *redis.ClusterClient) (ServerInfo, 
 	return *worst, err
 }
 
-// worse joins what two masters of one cluster say.
+// worse returns the worst values of two masters of one cluster.
 func (i ServerInfo) worse(than *ServerInfo) *ServerInfo {
 	if than == nil {
 		return &i
@@ -182,13 +182,13 @@ func (i ServerInfo) worse(than *ServerInfo) *ServerInfo {
 	return &w
 }
 
-// inspectMaster asks one master of a cluster, in one round trip. Where it says
-// that the cluster is down, what it says of itself is returned too.
+// inspectMaster reads the state of one master of a cluster, in one round trip. With
+// ErrClusterDown it returns the state of the master too.
 func inspectMaster(ctx context.Context, node *redis.Client) (ServerInfo, error) {
 	pipe := node.Pipeline()
-	asked, cluster := askNode(ctx, pipe), pipe.ClusterInfo(ctx)
-	_, ended := pipe.Exec(ctx)
-	info, err := asked.read(ended)
+	inspection, cluster := queueInspection(ctx, pipe), pipe.ClusterInfo(ctx)
+	_, pipelineErr := pipe.Exec(ctx)
+	info, err := inspection.read(pipelineErr)
 	if err != nil {
 		return ServerInfo{}, err
 	}
@@ -202,61 +202,60 @@ func inspectMaster(ctx context.Context, node *redis.Client) (ServerInfo, error) 
 	return info, nil
 }
 
-// inspectNode asks one server, in one round trip.
+// inspectNode reads the state of one server, in one round trip.
 func inspectNode(ctx context.Context, node redis.UniversalClient) (ServerInfo, error) {
 	pipe := node.Pipeline()
-	asked := askNode(ctx, pipe)
+	inspection := queueInspection(ctx, pipe)
 	_, err := pipe.Exec(ctx)
-	return asked.read(err)
+	return inspection.read(err)
 }
 
-// inspection is what a server is asked about itself in a pipeline.
+// inspection is the commands that read the state of a server.
 type inspection struct {
 	role, info *redis.Cmd
 }
 
-// askNode puts the commands into a pipeline.
-func askNode(ctx context.Context, pipe redis.Pipeliner) inspection {
+// queueInspection adds the commands to a pipeline.
+func queueInspection(ctx context.Context, pipe redis.Pipeliner) inspection {
 	return inspection{role: pipe.Do(ctx, "role"), info: pipe.Do(ctx, "info")}
 }
 
-// read reads the replies of a pipeline that ended with an error or nil. That may
-// be the error of a command of others, but also that of a connection that was
-// refused, by AUTH for instance, which leaves none in the commands.
-func (asked inspection) read(ended error) (ServerInfo, error) {
-	role, info := asked.role, asked.info
-	if ended != nil && role.Err() == nil && role.Val() == nil {
-		return ServerInfo{}, ended
+// read reads the replies of a pipeline that ended with pipelineErr or nil. A connection
+// that Redis refused, by AUTH for example, sets no error in the commands. But pipelineErr
+// may also belong to somebody else's command.
+func (i inspection) read(pipelineErr error) (ServerInfo, error) {
+	if pipelineErr != nil && i.role.Err() == nil && i.role.Val() == nil {
+		return ServerInfo{}, pipelineErr
 	}
-	answer, err := role.Slice()
+	role, err := i.role.Slice()
 	if err != nil {
 		return ServerInfo{}, err
 	}
-	text, err := info.Text()
+	text, err := i.info.Text()
 	if err != nil {
 		return ServerInfo{}, err
 	}
 	fields := parseInfo(text)
-	i := ServerInfo{
+	info := ServerInfo{
 		Version: cmp.Or(fields["valkey_version"], fields["redis_version"]),
 		Valkey:  fields["valkey_version"] != "" || fields["server_name"] == "valkey",
 		Policy:  fields["maxmemory_policy"],
 		AOF:     fields["aof_enabled"] == "1",
 	}
-	i.Unsaved = fields["aof_last_write_status"] == "err" || fields["rdb_last_bgsave_status"] == "err"
-	_, i.Guarded = fields["min_slaves_good_slaves"] // told only where it is asked for
-	if len(answer) > 0 {
-		i.Role, _ = answer[0].(string)
+	info.Unsaved = fields["aof_last_write_status"] == "err" || fields["rdb_last_bgsave_status"] == "err"
+	_, info.Guarded = fields["min_slaves_good_slaves"] // Redis reports it only if it is set.
+	if len(role) > 0 {
+		info.Role, _ = role[0].(string)
 	}
-	i.MaxMemory, _ = strconv.ParseInt(fields["maxmemory"], 10, 64)
-	i.Replicas, _ = strconv.Atoi(fields["connected_slaves"])
-	if i.Version == "" || i.Policy == "" {
-		return ServerInfo{}, errors.New("INFO says no version or no policy")
+	info.MaxMemory, _ = strconv.ParseInt(fields["maxmemory"], 10, 64)
+	info.Replicas, _ = strconv.Atoi(fields["connected_slaves"])
+	if info.Version == "" || info.Policy == "" {
+		return ServerInfo{}, errors.New("INFO contains no version or no maxmemory_policy")
 	}
-	return i, nil
+	return info, nil
 }
 
-// parseInfo reads the lines "name:value" of INFO and CLUSTER INFO.
+// parseInfo reads the lines "name:value" of INFO and of CLUSTER INFO.
 func parseInfo(text string) map[string]string {
 	fields := make(map[string]string)
 	for line := range strings.Lines(text) {

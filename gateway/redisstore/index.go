@@ -10,91 +10,93 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore/record"
 )
 
-// clockSlack is how far the clocks of a cluster's masters may be apart without
-// a generation being missed.
+// clockSlack is how far the clocks of a cluster's masters may differ without a listing
+// missing an index bucket, in milliseconds.
 const clockSlack = int64(time.Hour / time.Millisecond)
 
-// walkOf chooses the index that names the fewest links for q, and begins after
-// the position after.
-func (s *Store) walkOf(q gateway.ListQuery, after string, now, horizon int64) (walk, error) {
-	newest := (now + clockSlack) / generationWidth
-	oldest := max(now-horizon-clockSlack, 0) / generationWidth
+// newWalk returns a walk through the index that lists the fewest links for q. It begins
+// after the position after.
+func (s *Store) newWalk(q gateway.ListQuery, after string, now, horizon int64) (walk, error) {
+	newest := (now + clockSlack) / indexBucketWidth
+	oldest := max(now-horizon-clockSlack, 0) / indexBucketWidth
 	switch {
 	case byName(q):
-		return s.walkNames(q, after, newest, oldest)
+		return s.walkPrefix(q, after, newest, oldest)
 	case q.LabelName != "":
-		return s.walkTerm(termLabel(q.LabelName, q.LabelValue), after, newest, oldest)
+		return s.walkAttribute(attributeLabel(q.LabelName, q.LabelValue), after, newest, oldest)
 	case q.CreatedBy != "":
-		return s.walkTerm(termCreator(q.CreatedBy), after, newest, oldest)
+		return s.walkAttribute(attributeCreator(q.CreatedBy), after, newest, oldest)
 	case q.Bucket != "":
-		return s.walkTerm(termBucket(q.Bucket), after, newest, oldest)
+		return s.walkAttribute(attributeBucket(q.Bucket), after, newest, oldest)
 	}
-	return s.walkTerm(termAll, after, newest, oldest)
+	return s.walkAttribute(attributeAll, after, newest, oldest)
 }
 
-// The widths of an entry of a term: its position in microseconds and the ID.
+// The lengths in bytes of a position, in microseconds, and of an entry of the secondary
+// index: a position and an id.
 const (
-	momentWidth = 7
-	entryWidth  = momentWidth + 16
+	positionWidth = 7
+	entryWidth    = positionWidth + 16
 )
 
-// walkTerm goes through the links of a term, newest first: generation after
-// generation, each over all partitions.
-func (s *Store) walkTerm(term, after string, newest, oldest int64) (walk, error) {
+// walkAttribute walks through the links with an attribute, newest first: one index bucket
+// after the other, each over all partitions.
+func (s *Store) walkAttribute(attribute, after string, newest, oldest int64) (walk, error) {
 	if after != "" {
 		if len(after) != entryWidth {
 			return nil, gateway.ErrCursor
 		}
-		newest = min(newest, entryMoment(after)/1000/generationWidth)
+		newest = min(newest, entryTime(after)/1000/indexBucketWidth)
 	}
 	var w walk
-	for generation := newest; generation >= oldest; generation-- {
+	for indexBucket := newest; indexBucket >= oldest; indexBucket-- {
 		m := &merge{
-			piece:  firstPiece,
+			chunk:  firstChunk,
 			before: func(a, b string) bool { return a > b },
 			fetch: func(ctx context.Context, sources []*source, n int) error {
-				return s.fetchTerm(ctx, term, sources, n)
+				return s.fetchAttribute(ctx, attribute, sources, n)
 			},
 		}
 		for p := range partitions {
-			m.sources = append(m.sources, &source{partition: p, generation: generation, after: after})
+			m.sources = append(m.sources, &source{partition: p, indexBucket: indexBucket, after: after})
 		}
 		w = append(w, m)
 	}
 	return w, nil
 }
 
-// entryMoment returns the microseconds that a position of a term begins with.
-func entryMoment(position string) int64 {
-	d := decoder{rest: position}
-	return d.fixed(momentWidth)
+// entryTime returns the microseconds that an entry of the secondary index begins with.
+func entryTime(position string) int64 {
+	d := record.Decoder{Rest: position}
+	return d.Fixed(positionWidth)
 }
 
-// fetchTerm reads the next n entries of a term from each source.
-func (s *Store) fetchTerm(ctx context.Context, term string, sources []*source, n int) error {
+// fetchAttribute reads the next n entries of an attribute from each source.
+func (s *Store) fetchAttribute(ctx context.Context, attribute string, sources []*source, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
-	batches := make([]batch, len(sources))
+	executions := make([]execution, len(sources))
 	for i, src := range sources {
 		newest := int64(1) << 52
 		if src.after != "" {
-			newest = entryMoment(src.after)
+			newest = entryTime(src.after)
 		}
-		// One more, for the entry read before comes again.
-		batches[i] = batch{
-			keys: []string{s.keys.terms(src.partition, src.generation)},
-			args: []any{term, newest, n + 1},
+		// One more, because the last entry of the previous page comes again.
+		executions[i] = execution{
+			keys: []string{s.keys.secondaryIndex(src.partition, src.indexBucket)},
+			args: []any{attribute, newest, n + 1},
 		}
 	}
-	if err := runAll(ctx, s.client.rest, s.scripts.page, true, batches); err != nil {
+	if err := runAll(ctx, s.client.rest, s.scripts.page, true, executions); err != nil {
 		return err
 	}
-	for i, b := range batches {
-		packed, ok := b.reply.(string)
+	for i, e := range executions {
+		packed, ok := e.reply.(string)
 		if !ok || len(packed)%entryWidth != 0 {
-			return fmt.Errorf("%w: page of a term", gateway.ErrRecord)
+			return fmt.Errorf("%w: invalid page of the secondary index", gateway.ErrRecord)
 		}
 		sources[i].done = len(packed) < (n+1)*entryWidth
 		var entries []entry
@@ -102,7 +104,7 @@ func (s *Store) fetchTerm(ctx context.Context, term string, sources []*source, n
 			position := packed[:entryWidth]
 			if sources[i].after == "" || position < sources[i].after {
 				entries = append(entries, entry{
-					id: gateway.ID([]byte(position[momentWidth:])), generation: sources[i].generation, position: position,
+					id: gateway.ID([]byte(position[positionWidth:])), indexBucket: sources[i].indexBucket, position: position,
 				})
 			}
 		}
@@ -111,9 +113,9 @@ func (s *Store) fetchTerm(ctx context.Context, term string, sources []*source, n
 	return nil
 }
 
-// walkNames goes through the links of a key or prefix in the order of bucket,
-// key and ID: bucket after bucket, each over all partitions and generations.
-func (s *Store) walkNames(q gateway.ListQuery, after string, newest, oldest int64) (walk, error) {
+// walkPrefix walks through the links of an object key or prefix in the order of bucket,
+// key and id: one bucket after the other, each over all partitions and index buckets.
+func (s *Store) walkPrefix(q gateway.ListQuery, after string, newest, oldest int64) (walk, error) {
 	if after != "" && len(after) <= 16 {
 		return nil, gateway.ErrCursor
 	}
@@ -125,22 +127,22 @@ func (s *Store) walkNames(q gateway.ListQuery, after string, newest, oldest int6
 	for _, bucket := range buckets {
 		first := bucket + "\x00" + q.Prefix
 		if q.Key != "" {
-			first = nameOf(bucket, q.Key)
+			first = prefixMember(bucket, q.Key)
 		}
 		end := successor(first)
 		if after >= end {
 			continue
 		}
 		m := &merge{
-			piece:  firstPiece,
+			chunk:  firstChunk,
 			before: func(a, b string) bool { return a < b },
 			fetch: func(ctx context.Context, sources []*source, n int) error {
-				return s.fetchNames(ctx, first, end, sources, n)
+				return s.fetchPrefix(ctx, first, end, sources, n)
 			},
 		}
-		for generation := newest; generation >= oldest; generation-- {
+		for indexBucket := newest; indexBucket >= oldest; indexBucket-- {
 			for p := range partitions {
-				src := &source{partition: p, generation: generation}
+				src := &source{partition: p, indexBucket: indexBucket}
 				if after >= first {
 					src.after = after
 				}
@@ -152,8 +154,8 @@ func (s *Store) walkNames(q gateway.ListQuery, after string, newest, oldest int6
 	return w, nil
 }
 
-// successor returns the first string after all that begin with s, which is not
-// empty and, since it begins with a bucket's name, not all 0xff.
+// successor returns the smallest string that is greater than every string with the prefix
+// s. s begins with the name of a bucket, so it is neither empty nor all 0xff.
 func successor(s string) string {
 	last := len(s) - 1
 	for s[last] == 0xff {
@@ -162,8 +164,8 @@ func successor(s string) string {
 	return s[:last] + string([]byte{s[last] + 1})
 }
 
-// fetchNames reads the next n names of each source that are from first to end.
-func (s *Store) fetchNames(ctx context.Context, first, end string, sources []*source, n int) error {
+// fetchPrefix reads the next n members of each source, from first to before end.
+func (s *Store) fetchPrefix(ctx context.Context, first, end string, sources []*source, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
 	pipe := s.client.rest.Pipeline()
@@ -173,24 +175,25 @@ func (s *Store) fetchNames(ctx context.Context, first, end string, sources []*so
 		if src.after != "" {
 			from = "(" + src.after
 		}
-		commands[i] = pipe.Do(ctx, "zrangebylex", s.keys.names(src.partition, src.generation),
+		commands[i] = pipe.Do(ctx, "zrangebylex", s.keys.prefixIndex(src.partition, src.indexBucket),
 			from, "("+end, "limit", "0", strconv.Itoa(n))
 	}
-	_, _ = pipe.Exec(ctx) // The errors are in the commands.
+	_, _ = pipe.Exec(ctx) // The commands hold their errors.
 	for i, command := range commands {
-		names, err := command.StringSlice()
+		members, err := command.StringSlice()
 		if err != nil {
 			return err
 		}
-		sources[i].done = len(names) < n
-		entries := make([]entry, len(names))
-		for j, name := range names {
-			if len(name) <= 16 {
-				return fmt.Errorf("%w: name in an index", gateway.ErrRecord)
+		sources[i].done = len(members) < n
+		entries := make([]entry, len(members))
+		for j, member := range members {
+			if len(member) <= 16 {
+				return fmt.Errorf("%w: invalid member of the prefix index", gateway.ErrRecord)
 			}
-			entries[j] = entry{id: gateway.ID([]byte(name[len(name)-16:])), generation: sources[i].generation, position: name}
-			if partition(entries[j].id) != sources[i].partition || name < first || name >= end {
-				return errOtherReply // Not of the index that was asked.
+			id := gateway.ID([]byte(member[len(member)-16:]))
+			entries[j] = entry{id: id, indexBucket: sources[i].indexBucket, position: member}
+			if partition(entries[j].id) != sources[i].partition || member < first || member >= end {
+				return errOtherReply // It is not of the index that was read.
 			}
 		}
 		sources[i].read(entries)

@@ -9,28 +9,28 @@ import (
 	"keyhole/gateway"
 )
 
-// A page looks at lookBudget entries at most, and fetches at most lookPiece
-// records at once, readBatch of them by one execution of the script.
+// A page scans scanBudget entries at most. It fetches scanChunk links at most in one round
+// trip, and readTogether of them in one execution of the script.
 const (
-	lookBudget = 5000
-	lookPiece  = 500
-	readBatch  = 50
+	scanBudget   = 5000
+	scanChunk    = 500
+	readTogether = 50
 )
 
-// List implements gateway.Store. The index that names the fewest links is
-// read, and the other filters are asked of the records.
+// List implements gateway.Store. It walks through the index that lists the fewest links
+// and applies the other filters to the links.
 func (s *Store) List(ctx context.Context, q gateway.ListQuery) (_ gateway.ListPage, err error) {
 	defer s.observe(callList, time.Now(), &err)
 	q.Limit = max(q.Limit, 1)
-	kind, filter := byte(cursorTerm), filterOf(q)
+	kind, filter := byte(cursorAttribute), filterOf(q)
 	if byName(q) {
-		kind = cursorName
+		kind = cursorPrefix
 	}
 	after, now, horizon, err := s.span(ctx, kind, filter, q.Cursor)
 	if err != nil {
 		return gateway.ListPage{}, err
 	}
-	w, err := s.walkOf(q, after, now, horizon)
+	w, err := s.newWalk(q, after, now, horizon)
 	if err != nil {
 		return gateway.ListPage{}, err
 	}
@@ -44,9 +44,11 @@ func (s *Store) List(ctx context.Context, q gateway.ListQuery) (_ gateway.ListPa
 	return page, nil
 }
 
-// span returns the position that a cursor goes on from, empty for none, and
-// Redis' time and the horizon, which say what may exist.
-func (s *Store) span(ctx context.Context, kind byte, filter, cursor string) (after string, now, horizon int64, err error) {
+// span returns the position in a cursor, which is empty without a cursor, Redis' time and
+// the retention horizon. Links can exist only between these two.
+func (s *Store) span(
+	ctx context.Context, kind byte, filter, cursor string,
+) (after string, now, horizon int64, err error) {
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
@@ -61,12 +63,12 @@ func (s *Store) span(ctx context.Context, kind byte, filter, cursor string) (aft
 	return after, now, horizon, err
 }
 
-// page takes links until the page is full, the budget is spent or nothing is
-// left. It returns the position to go on from, empty at the end.
+// page takes links until the page is full, the budget is spent or no entry is left. It
+// returns the position to continue from, which is empty at the end.
 func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gateway.ListPage, last string, err error) {
-	looked, piece := 0, min(q.Limit, lookPiece)
-	for looked < lookBudget && len(page.Links) < q.Limit {
-		entries, err := w.take(ctx, min(piece, lookBudget-looked))
+	scanned, chunk := 0, min(q.Limit, scanChunk)
+	for scanned < scanBudget && len(page.Links) < q.Limit {
+		entries, err := w.take(ctx, min(chunk, scanBudget-scanned))
 		if err != nil || len(entries) == 0 {
 			return page, "", err
 		}
@@ -75,7 +77,7 @@ func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gat
 			return page, "", err
 		}
 		for i, f := range found {
-			looked++
+			scanned++
 			last = entries[i].position
 			if f.link != nil && matches(q, f.link) {
 				page.Links = append(page.Links, *f.link)
@@ -84,7 +86,7 @@ func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gat
 				return page, last, nil
 			}
 		}
-		piece = min(2*piece, lookPiece)
+		chunk = min(2*chunk, scanChunk)
 	}
 	more, err := w.more(ctx)
 	if err != nil || !more {
@@ -93,17 +95,17 @@ func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gat
 	return page, last, nil
 }
 
-// byPartition groups entries: those of one partition and generation together, size of
-// them at most.
+// byPartition groups entries by partition and index bucket, with at most size entries in a
+// group.
 func byPartition(entries []entry, size int) [][]entry {
 	type place struct {
-		partition  int
-		generation int64
+		partition   int
+		indexBucket int64
 	}
 	in := map[place][]entry{}
 	var order []place
 	for _, e := range entries {
-		at := place{partition(e.id), e.generation}
+		at := place{partition(e.id), e.indexBucket}
 		if in[at] == nil {
 			order = append(order, at)
 		}
@@ -116,11 +118,11 @@ func byPartition(entries []entry, size int) [][]entry {
 	return groups
 }
 
-// found is a link that an index named.
+// found is a link that an index listed.
 type found struct {
-	link *gateway.Link // nil: it has been forgotten since, or cannot be read
-	open bool          // whether it still has a permission, if only for grants
-	// unreadable says that a link with a permission has a record which this version
+	link *gateway.Link // nil: Redis has forgotten the link since, or it is unreadable
+	open bool          // the link still has a permission, perhaps only for grants
+	// unreadable means that the link has a permission and a record which this version
 	// does not understand.
 	unreadable bool
 }
@@ -129,34 +131,34 @@ type found struct {
 func (s *Store) fetch(ctx context.Context, entries []entry) ([]found, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
-	// Those of one partition are read by the same executions.
-	groups := byPartition(entries, readBatch)
-	batches := make([]batch, len(groups))
-	for b, group := range groups {
+	groups := byPartition(entries, readTogether)
+	executions := make([]execution, len(groups))
+	for i, group := range groups {
 		for _, e := range group {
-			batches[b].keys = append(batches[b].keys, s.keys.link(e.id), s.keys.history(e.id))
+			executions[i].keys = append(executions[i].keys, s.keys.permission(e.id), s.keys.history(e.id))
 		}
+		executions[i].args = []any{""}
 	}
-	if err := runAll(ctx, s.client.rest, s.scripts.read, true, batches); err != nil {
+	if err := runAll(ctx, s.client.rest, s.scripts.read, true, executions); err != nil {
 		return nil, err
 	}
 	read := make(map[string]found, len(entries))
-	for b, group := range groups {
-		r := replyOf(batches[b].reply)
+	for i, group := range groups {
+		r := replyOf(executions[i].reply)
 		now := r.number()
 		for _, e := range group {
-			seen := r.view(now)
+			view := r.view(now)
 			if r.err != nil {
 				return nil, r.err
 			}
-			link, err := seen.link(e.id)
+			link, err := view.Link(e.id)
 			switch {
 			case err == nil:
-				read[e.position] = found{link: &link, open: seen.open()}
+				read[e.position] = found{link: &link, open: view.Open()}
 			case errors.Is(err, gateway.ErrRecord):
-				// One record of another version must not hide all the others.
-				s.options.Logger.WarnContext(ctx, "link left out of a listing", "link", e.id.String(), "error", err)
-				read[e.position] = found{unreadable: seen.live != ""}
+				// One record of another version must not hide all other links.
+				s.options.Logger.WarnContext(ctx, "listing omits an unreadable link", "link", e.id.String(), "error", err)
+				read[e.position] = found{unreadable: view.Permission != ""}
 			case !errors.Is(err, gateway.ErrNotFound):
 				return nil, err
 			}

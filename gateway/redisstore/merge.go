@@ -6,25 +6,25 @@ import (
 	"keyhole/gateway"
 )
 
-// entry is one link as an index has it, or one event.
+// entry is one link of an index, or one event of a stream.
 type entry struct {
-	id         gateway.ID
-	generation int64         // of the index that named it
-	position   string        // orders entries, and resumes a listing after this one
-	event      gateway.Event // of a stream
+	id          gateway.ID
+	indexBucket int64         // of the index that listed it
+	position    string        // orders entries; a listing can continue after it
+	event       gateway.Event // only of a stream
 }
 
-// source is one index or stream of one partition, read piece by piece.
+// source is one index or stream of one partition, read chunk by chunk.
 type source struct {
-	partition  int
-	generation int64   // of an index
-	stream     string  // its key, of a stream
-	after      string  // position of the last entry that was read, empty: none
-	ahead      []entry // read, not yet taken
-	done       bool    // there is no more to read
+	partition   int
+	indexBucket int64   // only of an index
+	stream      string  // the key, only of a stream
+	after       string  // position of the last entry that was read; empty: none
+	ahead       []entry // read and not yet taken
+	done        bool    // the source has no more entries to read
 }
 
-// read puts entries that were read behind those ahead.
+// read appends entries that were read.
 func (s *source) read(entries []entry) {
 	if len(entries) > 0 {
 		s.after = entries[len(entries)-1].position
@@ -32,23 +32,23 @@ func (s *source) read(entries []entry) {
 	}
 }
 
-// merge joins sources into one order.
+// merge merges sources into one order.
 type merge struct {
 	sources []*source
 	before  func(a, b string) bool // the order of positions
 	// fetch reads the next n entries of each source, in one round trip.
 	fetch func(ctx context.Context, sources []*source, n int) error
-	piece int
+	chunk int
 }
 
-// The pieces that sources are read in: they grow as the listing goes on.
-// Partitions share a page evenly, so the first is usually enough.
+// The number of entries that are read from a source at once grows during a listing. A page
+// is spread evenly over the partitions, so the first chunk is usually enough.
 const (
-	firstPiece = 6
-	lastPiece  = 256
+	firstChunk = 6
+	lastChunk  = 256
 )
 
-// next returns the source whose next entry is first, nil where all are done.
+// next returns the source with the first entry, and nil if all sources are done.
 func (m *merge) next(ctx context.Context) (*source, error) {
 	if err := m.fill(ctx); err != nil {
 		return nil, err
@@ -62,35 +62,35 @@ func (m *merge) next(ctx context.Context) (*source, error) {
 	return first, nil
 }
 
-// fill reads on where a source has run out: without its next entry nobody can
-// say which is first. Those that are about to run out are read along.
+// fill reads more entries if a source has none ahead: the first entry is unknown until
+// every source has one. It also reads sources that are about to run out.
 func (m *merge) fill(ctx context.Context) error {
 	for {
 		var short []*source
-		out := false
+		empty := false
 		for _, s := range m.sources {
 			if s.done {
 				continue
 			}
-			out = out || len(s.ahead) == 0
-			if len(s.ahead) <= m.piece/2 {
+			empty = empty || len(s.ahead) == 0
+			if len(s.ahead) <= m.chunk/2 {
 				short = append(short, s)
 			}
 		}
-		if !out {
+		if !empty {
 			return nil
 		}
-		if err := m.fetch(ctx, short, m.piece); err != nil {
+		if err := m.fetch(ctx, short, m.chunk); err != nil {
 			return err
 		}
-		m.piece = min(2*m.piece, lastPiece)
+		m.chunk = min(2*m.chunk, lastChunk)
 	}
 }
 
-// walk goes through groups of links, each a merge, one after the other.
+// walk visits several merges one after the other.
 type walk []*merge
 
-// first returns the source with the next entry, nil at the end.
+// first returns the source with the next entry, and nil at the end.
 func (w *walk) first(ctx context.Context) (s *source, err error) {
 	for len(*w) > 0 && s == nil && err == nil {
 		if s, err = (*w)[0].next(ctx); s == nil && err == nil {
@@ -100,7 +100,7 @@ func (w *walk) first(ctx context.Context) (s *source, err error) {
 	return s, err
 }
 
-// take returns the next n entries, fewer at the end.
+// take returns the next n entries, or fewer at the end.
 func (w *walk) take(ctx context.Context, n int) ([]entry, error) {
 	var taken []entry
 	for len(taken) < n {
@@ -114,7 +114,7 @@ func (w *walk) take(ctx context.Context, n int) ([]entry, error) {
 	return taken, nil
 }
 
-// more tells whether take would return anything.
+// more reports whether take would return an entry.
 func (w *walk) more(ctx context.Context) (bool, error) {
 	s, err := w.first(ctx)
 	return s != nil, err

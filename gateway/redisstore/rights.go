@@ -4,10 +4,12 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"keyhole/gateway/redisstore/record"
 )
 
-// neededCommands are the commands that a gateway's user needs, each as it could be
-// sent, with KEY for one of its keys: those of the scripts, and its own.
+// neededCommands returns the commands that a gateway's Redis user needs, for the scripts
+// and for the gateway itself. Each one has example arguments; KEY stands for a key.
 func (c *Client) neededCommands() []string {
 	commands := []string{
 		"TIME", "GET KEY", "SET KEY v", "GETRANGE KEY 0 1", "SETRANGE KEY 0 v", "EXISTS KEY", "DEL KEY",
@@ -28,9 +30,8 @@ func (c *Client) neededCommands() []string {
 	return commands
 }
 
-// Refused returns the commands that this user would need and may not run, in the
-// order of the alphabet. It runs none of them. Redis itself must be new enough to
-// be asked, as every one is that the service runs on.
+// Refused returns the commands that the gateway's Redis user needs and may not run, in
+// alphabetical order. It runs none of them.
 func (s *Store) Refused(ctx context.Context) (_ []string, err error) {
 	defer s.observe(callInspect, time.Now(), &err)
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
@@ -52,10 +53,10 @@ func (s *Store) Refused(ctx context.Context) (_ []string, err error) {
 	return slices.Compact(refused), r.err
 }
 
-// Clock returns Redis' time.
+// Clock returns Redis' time in UTC.
 func (s *Store) Clock(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
 	now, _, err := s.clock(ctx)
-	return moment(now), err
+	return record.Time(now), err
 }

@@ -13,41 +13,40 @@ import (
 	"keyhole/gateway"
 )
 
-// once is a command that go-redis never sends twice: a reply that was lost may
-// have been a click that was counted. Redirections of a cluster are followed
-// all the same, since a node that redirects has not executed.
+// once is a command that go-redis never sends twice: if the reply was lost, the click
+// may have been counted. go-redis still follows the redirections of a cluster, because
+// a node that redirects has executed nothing.
 type once struct{ redis.Cmder }
 
-// NoRetry tells go-redis so.
+// NoRetry tells go-redis not to send the command again.
 func (once) NoRetry() bool { return true }
 
-// repeatable says whether a script may run again when its reply was lost.
+// repeatable says whether a script may run again after its reply was lost.
 type repeatable bool
 
-// prepared returns a command that go-redis sends again only if it may be.
-func (again repeatable) prepared(cmd redis.Cmder) redis.Cmder {
+// prepare returns the command that go-redis sends again only if it may.
+func (again repeatable) prepare(cmd redis.Cmder) redis.Cmder {
 	if again {
 		return cmd
 	}
 	return once{cmd}
 }
 
-// tryAgainPause is the wait before a slot in migration is asked again.
+// tryAgainPause is the pause before a slot in migration is tried again.
 const tryAgainPause = 5 * time.Millisecond
 
-// errOtherReply means that a connection returned the reply of another call.
-// Replies are matched to calls only by their order, so a reply that was doubled
-// or lost on the way would hand one link's object to the recipient of another.
+// errOtherReply means that a connection returned the reply of another call. Only their
+// order matches replies to calls. So a reply that was duplicated or lost would give one
+// link's object to the recipient of another link.
 var errOtherReply = fmt.Errorf("%w: the reply belongs to another call", gateway.ErrUnavailable)
 
-// newCallID draws what tells a call from others. It needs to be different, not
-// secret.
+// newCallID draws an identifier that distinguishes a call from others. It is no secret.
 func newCallID() string {
-	return strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // Different is enough.
+	return strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // It must differ, not be unpredictable.
 }
 
-// replyTo returns the reply of a script, without the identifier of its call. That of a
-// flat script is a list.
+// replyTo returns the reply of a script without the identifier of its call. The reply
+// of a flat script is a list.
 func (sc script) replyTo(callID string, reply any) (any, error) {
 	if !sc.flat {
 		return replyTo(callID, reply)
@@ -59,8 +58,7 @@ func (sc script) replyTo(callID string, reply any) (any, error) {
 	return parts[1:], nil
 }
 
-// replyTo returns the value of a script's reply, which bears the identifier of
-// its call.
+// replyTo returns the value of a reply that carries the identifier of its call.
 func replyTo(callID string, reply any) (any, error) {
 	parts, ok := reply.([]any)
 	if !ok || len(parts) != 2 || parts[0] != callID {
@@ -69,9 +67,11 @@ func replyTo(callID string, reply any) (any, error) {
 	return parts[1], nil
 }
 
-// run executes a script and returns its reply. TRYAGAIN, from a slot in migration,
-// means that nothing was executed: it is asked until ctx ends.
-func run(ctx context.Context, c redis.UniversalClient, sc script, again repeatable, keys []string, args ...any) (any, error) {
+// run executes a script and returns its reply. TRYAGAIN, from a slot in migration, means
+// that nothing was executed: run repeats the call until ctx ends.
+func run(
+	ctx context.Context, c redis.UniversalClient, sc script, again repeatable, keys []string, args ...any,
+) (any, error) {
 	for {
 		reply, err := sc.execute(keys, args, func(command []any) (any, error) { return send(ctx, c, again, command) })
 		if !redis.HasErrorPrefix(err, "TRYAGAIN") || !pause(ctx, tryAgainPause) {
@@ -80,8 +80,8 @@ func run(ctx context.Context, c redis.UniversalClient, sc script, again repeatab
 	}
 }
 
-// execute sends a script by its digest and, to a server that does not have it,
-// whole: NOSCRIPT means that nothing was executed.
+// execute sends a script by its digest. If the server does not have the script, it has
+// executed nothing (NOSCRIPT), and execute sends the source.
 func (sc script) execute(keys []string, args []any, send func(command []any) (any, error)) (any, error) {
 	id := newCallID()
 	reply, err := send(sc.call("evalsha", sc.digest, id, keys, args))
@@ -94,11 +94,11 @@ func (sc script) execute(keys []string, args []any, send func(command []any) (an
 	return sc.replyTo(id, reply)
 }
 
-// call builds the arguments of EVAL or EVALSHA. The identifier of the call comes
-// last; the script returns it beside its reply.
-func (sc script) call(verb, what, id string, keys []string, args []any) []any {
+// call builds the arguments of EVAL or EVALSHA; script is the source or the digest. The
+// identifier of the call comes last, and the script returns it with its reply.
+func (sc script) call(verb, script, id string, keys []string, args []any) []any {
 	all := make([]any, 0, 4+len(keys)+len(args))
-	all = append(all, verb, what, len(keys))
+	all = append(all, verb, script, len(keys))
 	for _, key := range keys {
 		all = append(all, key)
 	}
@@ -109,11 +109,11 @@ func (sc script) call(verb, what, id string, keys []string, args []any) []any {
 // send executes one command.
 func send(ctx context.Context, c redis.UniversalClient, again repeatable, args []any) (any, error) {
 	cmd := redis.NewCmd(ctx, args...)
-	_ = c.Process(ctx, again.prepared(cmd)) // The error is in the command.
+	_ = c.Process(ctx, again.prepare(cmd)) // The command holds its error.
 	return cmd.Result()
 }
 
-// pause waits, and reports false where ctx ended first.
+// pause waits for d, and reports false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -125,37 +125,38 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// batch is one execution of a script among several.
-type batch struct {
+// execution is one execution of a script that runs several times in a pipeline.
+type execution struct {
 	keys []string
 	args []any
 
-	whole bool // whether the script is sent whole: its server did not have it
-	reply any
-	err   error
+	sendSource bool // the server did not have the script
+	reply      any
+	err        error
 }
 
-// runAll executes a script once for each batch, in one round trip to every node
-// that is concerned, and keeps reply and error of each. Batches that a node
-// refused without executing them are sent again, and no others: NOSCRIPT, and
-// TRYAGAIN until ctx ends. The error is the first batch's that has one.
-func runAll(ctx context.Context, c redis.UniversalClient, sc script, again repeatable, batches []batch) error {
-	pending := make([]*batch, len(batches))
-	for i := range batches {
-		pending[i] = &batches[i]
+// runAll executes a script several times, in one round trip to every node concerned. Each
+// execution keeps its reply or error. runAll repeats those that a node refused without
+// executing them: NOSCRIPT, and TRYAGAIN until ctx ends. It returns the first error.
+func runAll(
+	ctx context.Context, c redis.UniversalClient, sc script, again repeatable, executions []execution,
+) error {
+	pending := make([]*execution, len(executions))
+	for i := range executions {
+		pending[i] = &executions[i]
 	}
 	for len(pending) > 0 {
 		pipeline(ctx, c, sc, again, pending)
-		var refused []*batch
+		var refused []*execution
 		migrating := false
-		for _, b := range pending {
+		for _, e := range pending {
 			switch {
-			case redis.HasErrorPrefix(b.err, "NOSCRIPT"):
-				b.whole = true
-				refused = append(refused, b)
-			case redis.HasErrorPrefix(b.err, "TRYAGAIN"):
+			case redis.HasErrorPrefix(e.err, "NOSCRIPT"):
+				e.sendSource = true
+				refused = append(refused, e)
+			case redis.HasErrorPrefix(e.err, "TRYAGAIN"):
 				migrating = true
-				refused = append(refused, b)
+				refused = append(refused, e)
 			}
 		}
 		if migrating && !pause(ctx, tryAgainPause) {
@@ -163,45 +164,45 @@ func runAll(ctx context.Context, c redis.UniversalClient, sc script, again repea
 		}
 		pending = refused
 	}
-	return firstError(batches)
+	return firstError(executions)
 }
 
-// firstError returns the error of the first batch that has one.
-func firstError(batches []batch) error {
-	for i := range batches {
-		if batches[i].err != nil {
-			return batches[i].err
+// firstError returns the error of the first execution that has one.
+func firstError(executions []execution) error {
+	for i := range executions {
+		if executions[i].err != nil {
+			return executions[i].err
 		}
 	}
 	return nil
 }
 
-// pipeline sends batches and sets the reply or error of each.
-func pipeline(ctx context.Context, c redis.UniversalClient, sc script, again repeatable, batches []*batch) {
+// pipeline sends executions in one pipeline and sets the reply or error of each.
+func pipeline(ctx context.Context, c redis.UniversalClient, sc script, again repeatable, executions []*execution) {
 	pipe := c.Pipeline()
-	commands, ids := make([]*redis.Cmd, len(batches)), make([]string, len(batches))
-	for i, b := range batches {
-		verb, what := "evalsha", sc.digest
-		if b.whole {
-			verb, what = "eval", sc.source
+	commands, ids := make([]*redis.Cmd, len(executions)), make([]string, len(executions))
+	for i, e := range executions {
+		verb, script := "evalsha", sc.digest
+		if e.sendSource {
+			verb, script = "eval", sc.source
 		}
 		ids[i] = newCallID()
-		commands[i] = redis.NewCmd(ctx, sc.call(verb, what, ids[i], b.keys, b.args)...)
-		_ = pipe.Process(ctx, again.prepared(commands[i])) // It is only queued.
+		commands[i] = redis.NewCmd(ctx, sc.call(verb, script, ids[i], e.keys, e.args)...)
+		_ = pipe.Process(ctx, again.prepare(commands[i])) // This only queues it.
 	}
-	_, ended := pipe.Exec(ctx)
-	for i, b := range batches {
+	_, pipelineErr := pipe.Exec(ctx)
+	for i, e := range executions {
 		var v any
-		if v, b.err = commands[i].Result(); b.err == nil && v == nil {
-			// A connection that was refused, by AUTH for instance, leaves no error in
-			// the commands.
-			b.err = errors.Join(ended, errNoReply)
+		if v, e.err = commands[i].Result(); e.err == nil && v == nil {
+			// A connection that Redis refused, by AUTH for example, sets no error in the
+			// commands.
+			e.err = errors.Join(pipelineErr, errNotSent)
 		}
-		if b.err == nil {
-			b.reply, b.err = replyTo(ids[i], v)
+		if e.err == nil {
+			e.reply, e.err = replyTo(ids[i], v)
 		}
 	}
 }
 
-// errNoReply means that a command of a pipeline was not sent.
-var errNoReply = errors.New("no reply")
+// errNotSent means that a command of a pipeline was not sent.
+var errNotSent = errors.New("the command was not sent")

@@ -43,7 +43,7 @@ func (s *scripted) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// TestRunAll executes a script for two batches: what was refused without being
+// TestRunAll executes a script twice: what was refused without being
 // executed is sent again, and nothing else is.
 func TestRunAll(t *testing.T) {
 	noScript, tryAgain, failed := answer("NOSCRIPT No matching script."), answer("TRYAGAIN Multiple keys"), answer("ERR failed")
@@ -67,14 +67,14 @@ func TestRunAll(t *testing.T) {
 			t.Cleanup(func() { _ = c.Close() })
 			hook := &scripted{answers: test.answers}
 			c.AddHook(hook)
-			batches := []batch{{args: []any{"a"}}, {args: []any{"b"}}}
-			if err := runAll(t.Context(), c, script{source: "s", digest: "d"}, false, batches); !errors.Is(err, test.err) {
+			executions := []execution{{args: []any{"a"}}, {args: []any{"b"}}}
+			if err := runAll(t.Context(), c, script{source: "s", digest: "d"}, false, executions); !errors.Is(err, test.err) {
 				t.Errorf("error %v, want %v", err, test.err)
 			}
 			if got, want := fmt.Sprintf("%q", hook.asked), fmt.Sprintf("%q", test.asked); got != want {
 				t.Errorf("asked with %s, want %s", got, want)
 			}
-			if got := []any{batches[0].reply, batches[1].reply}; fmt.Sprint(got) != fmt.Sprint(test.replies) {
+			if got := []any{executions[0].reply, executions[1].reply}; fmt.Sprint(got) != fmt.Sprint(test.replies) {
 				t.Errorf("replies %v, want %v", got, test.replies)
 			}
 		})

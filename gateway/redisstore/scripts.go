@@ -10,61 +10,56 @@ import (
 //go:embed lua/*.lua
 var sources embed.FS
 
-// script is one Lua script: its source, and the digest that EVALSHA calls it by.
+// script is one Lua script: its source, and the digest that EVALSHA takes.
 type script struct {
 	source string
 	digest string
-	// flat says that the script itself puts the identifier of its call before its
-	// reply. Scripts of clicks do: a function and a table for each call would be a
-	// tenth of what they cost.
+	// flat means that the script itself puts the identifier of its call before its
+	// reply. The scripts of clicks do: a function and a table per call would be a tenth
+	// of their cost.
 	flat bool
 }
 
-// scripts are all that a Store runs. Their keys, arguments and returns stand in
-// the heads of their files.
+// scripts are all scripts of a Store. The head of each file documents its keys,
+// arguments and returns.
 type scripts struct {
-	admit, spend, note, try, untry    script
-	reserve, reserved, confirm        script
-	create, change, revoke, revokeAll script
-	read, events, page                script
-	active, horizon, rights           script
+	admit, spend, recordEvent, attempt script
+	reservation, create, change        script
+	revoke, read, events, page         script
+	active, retentionHorizon, rights   script
 }
 
-// Every script that is not flat is the body of a function. What calls it takes the
-// identifier of the call off the arguments and returns it beside the script's reply,
-// by which the caller knows that the reply is its own.
+// Every script that is not flat becomes the body of a function. Its caller takes the
+// identifier of the call off the arguments and returns it with the script's reply. The
+// gateway compares it to make sure that the reply belongs to its call.
 const (
 	scriptHead = "local CALL = table.remove(ARGV)\nlocal function main()\n"
 	scriptFoot = "end\nreturn {CALL, main()}\n"
 )
 
-// compile joins each script from the parts that it is made of.
+// compile joins each script from its files.
 func compile() (scripts, error) {
 	var s scripts
-	for target, parts := range map[*script][]string{
-		&s.admit:     {"codec", "event", "judge", "admit"},
-		&s.spend:     {"codec", "event", "judge", "live", "useup", "spend"},
-		&s.note:      {"codec", "event", "note"},
-		&s.try:       {"codec", "try"},
-		&s.untry:     {"untry"},
-		&s.reserve:   {"reserve"},
-		&s.reserved:  {"codec", "reserved"},
-		&s.confirm:   {"codec", "record", "view", "confirm"},
-		&s.create:    {"codec", "record", "view", "operation", "live", "keep", "terms", "create"},
-		&s.change:    {"codec", "record", "view", "operation", "live", "keep", "useup", "terms", "insert", "change"},
-		&s.revoke:    {"codec", "event", "record", "view", "operation", "live", "keep", "end", "revoke"},
-		&s.revokeAll: {"codec", "event", "record", "operation", "live", "keep", "end", "revokeall"},
-		&s.read:      {"codec", "record", "view", "read"},
-		&s.events:    {"codec", "events"},
-		&s.page:      {"codec", "terms", "page"},
-		&s.active:    {"codec", "active"},
-		&s.horizon:   {"codec", "horizon"},
-		&s.rights:    {"rights"},
+	for target, files := range map[*script][]string{
+		&s.admit:            {"codec", "event", "judge", "admit"},
+		&s.spend:            {"codec", "event", "judge", "live", "spend"},
+		&s.recordEvent:      {"codec", "event", "recordevent"},
+		&s.attempt:          {"codec", "attempt"},
+		&s.reservation:      {"codec", "reservation"},
+		&s.create:           {"codec", "view", "operation", "live", "index", "create"},
+		&s.change:           {"codec", "view", "operation", "live", "index", "insert", "change"},
+		&s.revoke:           {"codec", "event", "view", "operation", "live", "revoke"},
+		&s.read:             {"codec", "view", "read"},
+		&s.events:           {"codec", "events"},
+		&s.page:             {"codec", "index", "page"},
+		&s.active:           {"codec", "active"},
+		&s.retentionHorizon: {"codec", "horizon"},
+		&s.rights:           {"rights"},
 	} {
-		for _, part := range parts {
-			text, err := sources.ReadFile("lua/" + part + ".lua")
+		for _, file := range files {
+			text, err := sources.ReadFile("lua/" + file + ".lua")
 			if err != nil {
-				return scripts{}, fmt.Errorf("read a script: %w", err)
+				return scripts{}, fmt.Errorf("read an embedded script: %w", err)
 			}
 			target.source += string(text)
 		}

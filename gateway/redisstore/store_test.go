@@ -120,7 +120,7 @@ func open(tb testing.TB, o redisstore.ClientOptions, change ...func(*redisstore.
 	}
 	tb.Cleanup(func() { _ = client.Close() })
 	options := redisstore.Options{
-		Prefix: newPrefix(), Lives: redisstore.Lives{Longest: 7 * 24 * time.Hour, Retention: 30 * 24 * time.Hour},
+		Prefix: newPrefix(), Retention: redisstore.Retention{MaxLife: 7 * 24 * time.Hour, AfterEnd: 30 * 24 * time.Hour},
 		MaxClickEvents: 1_000_000, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, c := range change {

@@ -11,13 +11,15 @@ import (
 	"keyhole/gateway"
 )
 
-// waitMargin is what is left of a call's time for the answer of WAIT to arrive.
+// waitMargin is the part of a call's time that is reserved for the reply of WAIT to arrive.
 const waitMargin = 20 * time.Millisecond
 
-// write executes a script that changes links, over c. With WaitReplicas it does
-// so over connections of their own, and returns without error only when that
-// many replicas have it.
-func (s *Store) write(ctx context.Context, c redis.UniversalClient, sc script, again repeatable, keys []string, args ...any) (any, error) {
+// write executes a script that changes links, over c. With WaitReplicas it uses the
+// pool for waiting instead, and returns without error only when that many replicas have
+// the change.
+func (s *Store) write(
+	ctx context.Context, c redis.UniversalClient, sc script, again repeatable, keys []string, args ...any,
+) (any, error) {
 	if s.options.WaitReplicas == 0 {
 		return run(ctx, c, sc, again, keys, args...)
 	}
@@ -30,7 +32,7 @@ func (s *Store) write(ctx context.Context, c redis.UniversalClient, sc script, a
 		ask, isAsked := redis.IsAskError(err)
 		switch {
 		case hasMoved, isAsked:
-			// A node that sends elsewhere has executed nothing.
+			// A node that redirects has executed nothing.
 			if asking = isAsked; isAsked {
 				moved = ask
 			}
@@ -47,11 +49,13 @@ func (s *Store) write(ctx context.Context, c redis.UniversalClient, sc script, a
 	return nil, err
 }
 
-// writeTo executes a script on one node and waits for its replicas. WAIT answers
-// for the writes of its own connection, and at once where there were none: so
-// both go over one, which is never exchanged for another between them. With
-// gateway.ErrNotConfirmed the script was executed, and its reply is returned too.
-func (s *Store) writeTo(ctx context.Context, node *redis.Client, asking bool, sc script, keys []string, args []any) (any, error) {
+// writeTo executes a script on one node and waits for its replicas. WAIT covers the
+// writes of its own connection only, and returns at once if there were none. So both use
+// one connection. With gateway.ErrNotConfirmed the script was executed, and writeTo
+// returns its reply too.
+func (s *Store) writeTo(
+	ctx context.Context, node *redis.Client, asking bool, sc script, keys []string, args []any,
+) (any, error) {
 	conn := node.Conn()
 	defer func() { _ = conn.Close() }()
 	reply, err := sc.execute(keys, args, func(command []any) (any, error) {
@@ -61,41 +65,41 @@ func (s *Store) writeTo(ctx context.Context, node *redis.Client, asking bool, sc
 			}
 		}
 		cmd := redis.NewCmd(ctx, command...)
-		_ = conn.Process(ctx, once{cmd}) // The error is in the command.
+		_ = conn.Process(ctx, once{cmd}) // The command holds its error.
 		return cmd.Result()
 	})
 	if err != nil {
-		s.client.lookAgain(ctx, err)
+		s.client.reloadTopology(ctx, err)
 		return nil, err
 	}
 	return reply, s.wait(ctx, conn)
 }
 
-// wait returns without error when Options.WaitReplicas replicas have what conn has
-// written, and gateway.ErrNotConfirmed otherwise.
+// wait returns without error when Options.WaitReplicas replicas have the writes of conn,
+// and gateway.ErrNotConfirmed otherwise.
 func (s *Store) wait(ctx context.Context, conn *redis.Conn) error {
-	patience := time.Millisecond
+	limit := time.Millisecond
 	if deadline, ok := ctx.Deadline(); ok {
-		patience = max(time.Until(deadline)-waitMargin, patience)
+		limit = max(time.Until(deadline)-waitMargin, limit)
 	}
-	wait := redis.NewCmd(ctx, "wait", s.options.WaitReplicas, patience.Milliseconds())
-	_ = conn.Process(ctx, once{wait}) // The error is in the command.
+	wait := redis.NewCmd(ctx, "wait", s.options.WaitReplicas, limit.Milliseconds())
+	_ = conn.Process(ctx, once{wait}) // The command holds its error.
 	have, err := wait.Int()
 	if err != nil {
 		return fmt.Errorf("%w: %w", gateway.ErrNotConfirmed, err)
 	}
 	if have < s.options.WaitReplicas {
-		return fmt.Errorf("%w: %d of %d replicas have it", gateway.ErrNotConfirmed, have, s.options.WaitReplicas)
+		return fmt.Errorf("%w: %d of %d replicas have the change", gateway.ErrNotConfirmed, have, s.options.WaitReplicas)
 	}
 	return nil
 }
 
-// master returns the node that holds key, for what waits for replicas.
+// master returns the node that serves key, in the pool for waiting.
 func (c *Client) master(ctx context.Context, key string) (*redis.Client, error) {
 	return masterOf(ctx, c.waiting, key)
 }
 
-// masterOf returns the node that holds key, as a client knows it.
+// masterOf returns the node of c that serves key.
 func masterOf(ctx context.Context, c redis.UniversalClient, key string) (*redis.Client, error) {
 	switch client := c.(type) {
 	case *redis.ClusterClient:
@@ -103,19 +107,19 @@ func masterOf(ctx context.Context, c redis.UniversalClient, key string) (*redis.
 	case *redis.Client:
 		return client, nil
 	}
-	return nil, errors.New("no client that can wait")
+	return nil, errors.New("this redis client cannot wait for replicas")
 }
 
-// nodeAt returns the node of a cluster at the address that another one named, or
-// whom the cluster names by now.
+// nodeAt returns the node at the address that a redirection named. If the cluster does
+// not list that node, it returns the current master of key.
 func (c *Client) nodeAt(ctx context.Context, addr, key string) (*redis.Client, error) {
-	all, ok := c.waiting.(*redis.ClusterClient)
+	cluster, ok := c.waiting.(*redis.ClusterClient)
 	if !ok {
 		return c.master(ctx, key)
 	}
-	all.ReloadState(ctx)
+	cluster.ReloadState(ctx)
 	found := make(chan *redis.Client, 1)
-	_ = all.ForEachShard(ctx, func(_ context.Context, node *redis.Client) error {
+	_ = cluster.ForEachShard(ctx, func(_ context.Context, node *redis.Client) error {
 		if node.Options().Addr == addr {
 			found <- node
 		}
@@ -125,13 +129,13 @@ func (c *Client) nodeAt(ctx context.Context, addr, key string) (*redis.Client, e
 	case node := <-found:
 		return node, nil
 	default:
-		return all.MasterForKey(ctx, key)
+		return cluster.MasterForKey(ctx, key)
 	}
 }
 
-// lookAgain lets a cluster's masters be looked for again where one did not answer.
-func (c *Client) lookAgain(ctx context.Context, err error) {
-	if all, ok := c.waiting.(*redis.ClusterClient); ok {
-		lookAgain{all}.after(ctx, err)
+// reloadTopology reads a cluster's topology again if err is no answer of Redis.
+func (c *Client) reloadTopology(ctx context.Context, err error) {
+	if cluster, ok := c.waiting.(*redis.ClusterClient); ok {
+		reloadOnFailure{cluster}.after(ctx, err)
 	}
 }

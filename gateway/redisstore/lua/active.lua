@@ -1,5 +1,5 @@
--- Counts the live links of a partition, dropping those that have expired.
--- KEYS  1 account of live links, laid out as live.lua says
+-- Counts the live links of a partition and removes expired ones from the counter.
+-- KEYS  1 live counter, with the layout of live.lua
 -- ARGV  none
 -- Returns the number of live links, at most a minute late.
 local total = tonumber(redis.call('HGET', KEYS[1], 'n') or 0)
@@ -21,7 +21,7 @@ for hour = first, this do
       end
     end
     if #after < #before then
-      -- HDEL first: it works without memory left, and what follows passes.
+      -- HDEL comes first: it needs no memory, and later writes then succeed.
       redis.call('HDEL', KEYS[1], hour)
       if after ~= '' then
         redis.call('HSET', KEYS[1], hour, after)
@@ -33,7 +33,7 @@ if gone > 0 then
   redis.call('HINCRBY', KEYS[1], 'n', -gone)
 end
 if this > first then
-  -- Only spares the next count some looking: without memory left it may fail.
+  -- This only saves the next count some reads, so it may fail without memory.
   redis.pcall('HSET', KEYS[1], 'h', this)
 end
 return total - gone

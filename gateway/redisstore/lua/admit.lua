@@ -1,29 +1,25 @@
--- Judges clicks that came at the same time, one after the other. Where a link is
--- a plain one, a GET or POST is counted; one that needs confirmation is shown, or
--- left to whoever asked, and never counted. What is refused leaves no event here:
--- the caller decides which refusals are worth one.
--- KEYS  1 permission, 2 history, 3 stream of downloads' events, and so on for each
---       click
--- ARGV  1 the most events that a stream keeps, and 2 for each click: what is asked
---       (method: g, h or p; what a link that needs confirmation is answered with:
---       g page, c confirmation required, or k, where a grant or a form is still to
---       be looked at; client address as judge.lua has it), and the event that the
---       stream keeps of it where it is admitted
--- Returns the identifier of the call and 1 string for each click: the outcome's
--- code of a refusal; d, now, permission of a click that is admitted; g or c or k,
--- now, u where the link is used up and - where not, the length of the permission
--- (3 bytes), permission, history of a link that needs confirmation. Every now is
--- of 6 bytes. A record of another type, or one that is cut short, is ? like one of
--- another version.
--- Every click is decided before the first write, so that no record can stop the
--- others when some of them have been counted. What a server refuses to write is an
--- error of all clicks: it refuses the first.
--- This runs for every click: what is made here, strings above all, costs.
+-- Decides clicks that came at the same time, one after the other. A GET or POST of a plain
+-- link is counted. A link that needs confirmation is shown, or left to the caller, and
+-- never counted. A refusal writes no event: the caller decides which refusals get one.
+-- KEYS  1 permission, 2 history, 3 stream of downloads, and so on for each click
+-- ARGV  1 largest number of events in a stream, and 2 for each click: the attempt (method:
+--       g, h or p; the answer for a link that needs confirmation: g page, c confirmation
+--       required, or k if the caller must check a grant or a form; client address as in
+--       judge.lua), and the event for the stream if the click is admitted
+-- Returns the identifier of the call and 1 string for each click: the letter of a refusal;
+-- d, now, permission for an admitted click; g or c or k, now, u if the link is used up and
+-- - if not, length of the permission (3 bytes), permission, history for a link that needs
+-- confirmation. now has 6 bytes. A record of another type, or a truncated one, is ? like one
+-- of another version.
+-- Every click is decided before the first write, so that no record can stop the others
+-- after some were counted. If the server cannot write, it refuses the first write, and the
+-- error belongs to all clicks.
+-- This runs for every click, and everything that it creates costs, strings above all.
 local KEYS, ARGV, answers = KEYS, ARGV, {ARGV[#ARGV]}
 local HEAD, UNDECIDED = byte('hk', 1, 2)
 
--- What is to be written: for a click by its number its history's head, to be put where
--- it is, or true, to be counted; by their permissions the clicks so far of those links.
+-- The writes to do. By number of the click: the head of its history, to be written back, or
+-- true, to count the click. By key of the permission: the clicks of that link so far.
 local todo = {}
 for i = 1, #KEYS / 3 do
   local permission, history = KEYS[3 * i - 2], KEYS[3 * i - 1]
@@ -72,11 +68,10 @@ for i = 1, #KEYS / 3 do
       answers[i + 1] = '?'
     end
   elseif what then
-    -- This counts nothing, but it writes, so that a master which has lost its
-    -- replicas (min-replicas-to-write) refuses it as it refuses every click.
-    -- It puts the history's head where it is, which needs memory as a click does,
-    -- and makes nothing of a key that has just expired, as one can within a script
-    -- in miniredis.
+    -- A HEAD counts nothing, but it writes, so that a master which has lost its replicas
+    -- (min-replicas-to-write) refuses it like every click. LSET needs memory like a click,
+    -- and it does not create the key if it has just expired, which can happen within a
+    -- script of miniredis.
     call('LSET', history, '0', what)
     written = true
   end

@@ -1,21 +1,19 @@
--- Changes a live link. It is written to also where nothing changes, so that a
--- repeat can be waited for.
--- KEYS  1 permission, 2 history, 3 stream of operators' events,
---       4 account of live links, 5 terms and 6 names of the generation,
---       7- others that live as long as the permission
--- ARGV  1 id (16 bytes), 2 retention in ms, 3 age in ms at which operators'
---       events go, 4 fields of the events, 5 body of the history as the caller
---       has read it, 6 its new body, 7 life from now on in ms, '' to leave it,
---       8 the longest life since the issue in ms, 9 the most clicks, '' to leave
---       them, 10 p (pause), w (resume) or '', 11 resume window in ms,
---       12 the newest operators' event that the link must have, '' for any,
---       13- terms that the link joins
--- Returns {c, now, history, permission, newest event}, or, with nothing written,
--- {e} for a link that has ended, {n} for one that is not known, {r} where another
--- event is its newest, {b} where it was changed since the caller has read it, {o, ms} where it would live too long,
--- with what may be given from now on, {y} where it would end before it begins,
--- {m, clicks} where more clicks were spent, {?} for a record that this version
--- does not understand.
+-- Changes a live link. It writes even if nothing changes, so that a repeat can wait for
+-- replicas.
+-- KEYS  1 permission, 2 history, 3 stream of operators' events, 4 live counter, 5 secondary
+--       index and 6 prefix index of the index bucket, 7- other keys that live as long as
+--       the permission
+-- ARGV  1 id (16 bytes), 2 retention in ms, 3 age in ms at which operators' events are
+--       removed, 4 fields of the events, 5 body of the history as the caller has read it,
+--       6 new body, 7 life from now on in ms, '' for unchanged, 8 longest life since the
+--       issue in ms, 9 largest number of clicks, '' for unchanged, 10 p (pause), w (resume)
+--       or '', 11 resume window in ms, 12 the operators' event that must be the newest, ''
+--       for any, 13- attributes to add
+-- Returns {c, now, history, permission, newest event}, or, with nothing written, {e} for a
+-- link that has ended, {n} for an unknown link, {r} if another event is the newest, {b} if
+-- the history has changed since the caller read it, {o, ms} if the link would live too
+-- long, with the longest life from now on, {y} if it would end before it begins, {m, clicks}
+-- if more clicks are spent already, {?} for a record that this version does not understand.
 local head, link = record('LINDEX', KEYS[2], 0), record('GET', KEYS[1])
 if link and not known(link, PERMISSION) or head and not known(head, HISTORY) then
   return {'?'}
@@ -56,7 +54,7 @@ if ARGV[9] ~= '' then
 end
 local paused = ARGV[10] == 'p' or ARGV[10] == '' and flags % 2 == 1
 
--- The first write needs memory as those after it may: all pass, or none.
+-- The first write needs memory, so either all writes succeed or none.
 redis.call('SETRANGE', KEYS[1], 1,
   string.char(flags - flags % 2 + (paused and 1 or 0)) .. pack(expires, 6))
 if flags >= 2 then
@@ -81,13 +79,14 @@ end
 keep(KEYS[5], forgotten)
 keep(KEYS[6], forgotten)
 if expires ~= before then
-  live(KEYS[4], before, -1)
-  live(KEYS[4], expires, 1)
+  count_live(KEYS[4], before, -1)
+  count_live(KEYS[4], expires, 1)
 end
 for i = 13, #ARGV do
   insert(KEYS[5], ARGV[i], created * 1000, id)
 end
 if max > 0 and clicks == max then
-  use_up(KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6], head, clicks, math.min(tonumber(ARGV[11]), expires - now), retention)
+  local window = math.min(tonumber(ARGV[11]), expires - now)
+  use_up(KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6], head, clicks, window, retention)
 end
 return {'c', now, view(KEYS[1], KEYS[2])}

@@ -1,35 +1,34 @@
--- Part of every script. Numbers in packed records are unsigned, big-endian and
--- of fixed width, so that one can be written in place. The layout is told here;
--- the scripts, record.go and event.go read and write by it.
+-- Part of every script. Numbers in packed records are unsigned, big-endian and of fixed
+-- width, so that a script can overwrite them in place. This is the layout that the
+-- scripts and the Go package record use.
 --
--- Permission: 1 version, 2 flags (1 paused, 2 needs confirmation), 3-8 expires,
--- 9-14 not before, 15-19 clicks, 20- body of Go's making. In version 2 stand
--- before the body: 20-24 the most clicks (0: any number), 25-26 the length of
--- the prefixes of addresses that are allowed (0: all are), and those, each a
--- letter (4 or 6), the bits that count (1 byte) and the address (4 or 16).
--- History: 1 version, 2 end (0 none, 1 revoked, 2 used up), 3-8 created,
--- 9-14 expires, 15-20 ended, 21-26 forgotten, 27-31 clicks at the end,
--- 32-41 newest operators' event, 42- body of Go's making, and after a
--- revocation who and why.
--- Version 2 is that of links with restrictions, version 3 has fields that came
--- later behind them (record.go); each permission of version 3 is laid out like one of
--- version 2. A link is written in the oldest version that can say all of it: a gateway
--- that does not know a version refuses it, and serves all others. A link that is not
--- for downloads has a flag of its own (4), which gateways refuse that do not know it.
--- Event of a click in the history's list: 1 version, 2 kind, 3 method,
--- 4 outcome, 5-10 time, 11-15 clicks so far, 16- client address.
--- Times are Unix milliseconds, by this server's clock.
+-- Permission: 1 version, 2 flags (1 paused, 2 needs confirmation), 3-8 expires, 9-14 not
+-- before, 15-19 clicks, 20- body, written by Go. In version 2 the body follows: 20-24
+-- largest number of clicks (0: unlimited), 25-26 length of the allowed address prefixes
+-- (0: every address), and the prefixes, each a letter (4 or 6), the number of significant
+-- bits (1 byte) and the address (4 or 16 bytes).
+-- History: 1 version, 2 end (0 none, 1 revoked, 2 used up), 3-8 created, 9-14 expires,
+-- 15-20 ended, 21-26 forgotten, 27-31 clicks at the end, 32-41 place of the newest
+-- operators' event, 42- body, written by Go, and after a revocation who and why.
+-- Version 2 is for links with restrictions. Version 3 adds later fields to the history; a
+-- permission of version 3 has the layout of version 2. A link is written in the oldest
+-- version that can express it: a gateway that does not know a version refuses the link and
+-- serves all others. A link for anything but downloads will have flag 4, which this
+-- version refuses.
+-- Event of a click in the link's list: 1 version, 2 kind, 3 method, 4 outcome, 5-10 time,
+-- 11-15 clicks so far, 16- client address.
+-- Times are Unix milliseconds by this server's clock.
 local VERSION = 1
 local call, attempt = redis.call, redis.pcall
 local byte, char, sub = string.byte, string.char, string.sub
 
--- The lengths of what scripts read of every permission and history, and of every
+-- The lengths of the fixed parts of every permission, of every history, and of every
 -- permission from version 2 on.
 local PERMISSION, HISTORY, RESTRICTED = 19, 41, 26
 
--- Whether a record is of a version that these scripts know, and as long as what they
--- read of it. One that is cut short is refused like one of another version: to read on
--- behind its end would be an error, which fails all links of a call.
+-- Reports whether a record has a known version and at least its fixed part. A truncated
+-- record is refused like one of another version: to read behind its end would be an error,
+-- which fails all links of the call.
 local function known(record, least)
   local version = byte(record, 1)
   return #record >= least and version >= 1 and version <= 3 and
@@ -48,7 +47,7 @@ local function int(s, from, width)
   return n
 end
 
--- Packs a number in 7 bytes at most.
+-- Packs a number in at most 7 bytes.
 local function pack(n, width)
   local g = n % 256
   n = (n - g) / 256

@@ -1,25 +1,23 @@
--- Stores a new link: permission, history, issued event, indexes, account.
--- KEYS  1 permission, 2 history, 3 stream of clicks' events,
---       4 stream of operators' events, 5 account of live links,
---       6 terms and 7 names of the generation, 8 stream of refusals' events, where the
---       link needs confirmation 9 nonces that were spent, where it has a passphrase
---       10 tries
--- ARGV  1 id (16 bytes), 2 generation, 3 its width in ms, 4 life in ms,
---       5 retention in ms, 6 age in ms at which operators' events go,
---       7 version of the records, 8 flags, 9 not before,
---       10 body of the permission, 11 body of the history, 12 fields of the event,
---       13 the link's name without id (bucket, NUL, key, NUL), 14- its terms
--- Returns {c, created, expires, issued event}, or, with nothing written, {g, generation} where
--- the clock is in another generation than the caller thought, {y} where the link
--- would end before it begins, or {x, now, history, permission, newest event}
--- where the id has been issued.
+-- Stores a new link: permission, history, issued event, indexes, live counter.
+-- KEYS  1 permission, 2 history, 3 stream of downloads, 4 stream of operators' events,
+--       5 live counter, 6 secondary index and 7 prefix index of the index bucket, 8 stream
+--       of refusals, if the link needs confirmation 9 spent nonces, if it has a passphrase
+--       10 attempts
+-- ARGV  1 id (16 bytes), 2 index bucket, 3 its width in ms, 4 life in ms, 5 retention in ms,
+--       6 age in ms at which operators' events are removed, 7 version of the records,
+--       8 flags, 9 not before, 10 body of the permission, 11 body of the history, 12 fields
+--       of the event, 13 member of the prefix index without id (bucket, NUL, key, NUL),
+--       14- attributes
+-- Returns {c, created, expires, issued event}, or, with nothing written, {g, index bucket}
+-- if the clock is in another index bucket, {y} if the link would end before it begins, or
+-- {x, now, history, permission, newest event} if the id exists.
 local id = ARGV[1]
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then
   return {'x', now, view(KEYS[1], KEYS[2])}
 end
-local generation = math.floor(now / ARGV[3])
-if generation ~= tonumber(ARGV[2]) then
-  return {'g', generation}
+local index_bucket = math.floor(now / ARGV[3])
+if index_bucket ~= tonumber(ARGV[2]) then
+  return {'g', index_bucket}
 end
 
 local expires = now + ARGV[4]
@@ -28,8 +26,8 @@ if tonumber(ARGV[9]) >= expires then
   return {'y'}
 end
 
--- The keys that a click writes exist from the issue on, so that a slot in
--- migration refuses a click whole: an empty stream is made by way of a group.
+-- All keys that a click writes exist from the issue on, so that a slot in migration
+-- refuses a click as a whole. To create an empty stream takes a consumer group.
 for _, stream in ipairs({KEYS[3], KEYS[8]}) do
   if redis.call('EXISTS', stream) == 0 then
     redis.call('XGROUP', 'CREATE', stream, 'made', '$', 'MKSTREAM')
@@ -45,22 +43,22 @@ redis.call('SET', KEYS[1], string.char(tonumber(ARGV[7]), tonumber(ARGV[8])) .. 
   pack(tonumber(ARGV[9]), 6) .. pack(0, 5) .. ARGV[10])
 redis.call('PEXPIREAT', KEYS[1], expires)
 if KEYS[9] then
-  redis.call('ZADD', KEYS[9], 'inf', '') -- holds the key, and is never in a window
+  redis.call('ZADD', KEYS[9], 'inf', '') -- keeps the key alive, outside every window
   redis.call('PEXPIREAT', KEYS[9], expires)
 end
 if KEYS[10] then
   redis.call('RPUSH', KEYS[10], '')
   redis.call('PEXPIREAT', KEYS[10], expires)
 end
-live(KEYS[5], expires, 1)
+count_live(KEYS[5], expires, 1)
 
--- Positions are in order even where the clock steps back.
+-- Positions stay in order if the clock steps back.
 local at = time[1] * 1000000 + time[2]
 local all = redis.call('HGET', KEYS[6], 'oa')
 if all then
   local last = int(all, #all - ENTRY + 1, 7)
   if at <= last then
-    -- insert.lua looks for an entry that far behind its link's time of issue.
+    -- insert.lua searches for a link's entry up to the largest shift.
     local shift = last + 1 - at
     if shift > tonumber(redis.call('HGET', KEYS[6], SHIFT) or 0) then
       redis.call('HSET', KEYS[6], SHIFT, string.format('%.0f', shift))
@@ -70,13 +68,13 @@ if all then
 end
 local entry = pack(at, 7) .. id
 for i = 14, #ARGV do
-  local term = ARGV[i]
-  local open = redis.call('HGET', KEYS[6], 'o' .. term) or string.char(0, 0, 0)
+  local attribute = ARGV[i]
+  local open = redis.call('HGET', KEYS[6], 'o' .. attribute) or string.char(0, 0, 0)
   if #open >= 3 + CHUNK * ENTRY then
-    redis.call('HSET', KEYS[6], 'c' .. string.sub(open, 1, 3) .. term, string.sub(open, 4))
+    redis.call('HSET', KEYS[6], 'c' .. string.sub(open, 1, 3) .. attribute, string.sub(open, 4))
     open = pack(int(open, 1, 3) + 1, 3)
   end
-  redis.call('HSET', KEYS[6], 'o' .. term, open .. entry)
+  redis.call('HSET', KEYS[6], 'o' .. attribute, open .. entry)
 end
 redis.call('ZADD', KEYS[7], 0, ARGV[13] .. id)
 

@@ -1,19 +1,19 @@
--- Part of the scripts that append a click's event: to the link's own list,
--- behind the history, and to the partition's stream. The stream's events are: id (16 bytes), kind, method and outcome (a
--- letter each), and client address as it is kept. clicks is packed as a permission
--- has it (5 bytes).
--- The list keeps the last KEEP events, of which at most OTHERS are no downloads:
--- so the last 100 downloads are always there. note.lua sees to OTHERS.
+-- Part of the scripts that append the event of a click: to the link's own list, behind the
+-- history, and to a stream of the partition. An event in a stream is: id (16 bytes), kind,
+-- method and outcome (a letter each), and the client address as it is kept. clicks is
+-- packed as in a permission (5 bytes). The list keeps the last KEEP events, of which at
+-- most OTHERS are no downloads, so it always has the last 100 downloads. recordevent.lua
+-- enforces OTHERS.
 local KEEP, OTHERS, SLACK = 132, 32, 32
 local RECORD, FIELD = char(VERSION), tostring(VERSION) -- numbers are slow arguments
-local stamp, cutting = pack(now, 6), time[2] % 64 == 0
+local stamp, trims = pack(now, 6), time[2] % 64 == 0
 -- In the stream the event has the same milliseconds as in the list, by which
 -- events.lua finds it there. '*' would take the time at which XADD runs.
 local entry = string.format('%.0f-*', now)
 
 local written = false
 
--- Returns false, with nothing written, where the stream is none or broken.
+-- Appends the event of a click. Returns false, with nothing written, if the stream is broken.
 local function append(history, stream, event, clicks, most)
   local added = attempt('XADD', stream, entry, FIELD, event)
   if type(added) == 'table' and added.err and string.find(added.err, 'equal or smaller', 1, true) then
@@ -21,8 +21,8 @@ local function append(history, stream, event, clicks, most)
     added = attempt('XADD', stream, '*', FIELD, event)
   end
   if type(added) == 'table' and added.err then
-    -- A server that refuses to write refuses the first write. After that it is the
-    -- stream that is broken, and the other clicks of the call must have their answers.
+    -- A server that cannot write refuses the first write. After a successful write only
+    -- the stream can be broken, and the other clicks of the call need their answers.
     if written or string.find(added.err, '^WRONGTYPE') then
       return false
     end
@@ -31,22 +31,22 @@ local function append(history, stream, event, clicks, most)
   written = true
   local length = call('RPUSHX', history, RECORD .. sub(event, 17, 19) .. stamp .. clicks .. sub(event, 20))
   if length > 1 + KEEP + SLACK then
-    -- The history is the head of its list: lifted off for the cut. Cutting a
-    -- few dozen at a time keeps this off the usual click.
+    -- The history is the head of its list, so it is removed for the trim. To trim a few
+    -- dozen events at a time keeps this off most clicks.
     local head = call('LPOP', history)
     call('LTRIM', history, -KEEP, -1)
     call('LPUSH', history, head)
   end
-  -- By chance of the clock about every 64th click cuts the stream, by whole
-  -- nodes. What is dropped is the stream's own account (entries added, length).
-  if cutting then
+  -- The clock selects about every 64th click to trim the stream, by whole nodes. The
+  -- stream itself counts removed events (entries added minus length).
+  if trims then
     call('XTRIM', stream, 'MAXLEN', '~', most)
   end
   return true
 end
 
--- The clicks of a link whose permission has gone, packed: as the history says of
--- a revoked one, or as the newest event of an expired one does.
+-- Returns the packed number of clicks of a link without permission: from the history of an
+-- ended link, or from the newest event of an expired one.
 local function clicks_at_end(history, head)
   if byte(head, 2) ~= 0 then
     return sub(head, 27, 31)

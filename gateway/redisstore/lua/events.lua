@@ -1,13 +1,13 @@
 -- Reads the events of one link.
--- KEYS  1 history, 2 stream of operators' events, 3 stream of downloads' events,
---       4 stream of the other events of clicks
--- ARGV  1 the operators' event to begin with (10 bytes), '' for the newest,
---       2 how many of the operators' events at most, 3 id (16 bytes)
--- Returns {l, clicks' events oldest first, operators' events newest first
--- as time, sequence and value in turn, for each click's event its sequence in its
--- stream, '' if the stream does not keep it}, or {n} for a link that is not known,
--- or {?} for a record that this version does not understand. An operators'
--- event names the one before it, so that none is searched for.
+-- KEYS  1 history, 2 stream of operators' events, 3 stream of downloads' events, 4 stream
+--       of the other events of clicks
+-- ARGV  1 place of the operators' event to begin with (10 bytes), '' for the newest,
+--       2 largest number of operators' events, 3 id (16 bytes)
+-- Returns {l, clicks' events oldest first, operators' events newest first, each as time,
+-- sequence number and value, for each click's event its sequence number in its stream, ''
+-- if the stream does not keep it}, {n} for an unknown link, or {?} for a record that this
+-- version does not understand. An operators' event names the previous one of its link, so
+-- that reading them needs no search.
 local list = redis.call('LRANGE', KEYS[1], 0, -1)
 local head = table.remove(list, 1)
 if not head then

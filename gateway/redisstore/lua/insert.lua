@@ -1,14 +1,15 @@
--- Part of the script that labels a link after its issue: puts it into a term at
--- its place by time of issue, unless it is there. A chunk may become longer than
--- others are.
-local function insert(key, term, at, id)
-  local last, chunk = chunks(key, term)
+-- Part of the script that labels a link after its issue.
+
+-- Inserts a link into an attribute at its place by time of issue, unless it is there
+-- already. The chunk may grow beyond the usual length.
+local function insert(key, attribute, at, id)
+  local last, chunk = chunks(key, attribute)
   if not last then
-    redis.call('HSET', key, 'o' .. term, string.char(0, 0, 0) .. pack(at, 7) .. id)
+    redis.call('HSET', key, 'o' .. attribute, string.char(0, 0, 0) .. pack(at, 7) .. id)
     return
   end
-  -- Where the link is there already, its position is later by what is cut from its
-  -- time of issue, less than a millisecond, and by the shift.
+  -- An existing entry of the link may have a later position: its time of issue lost less
+  -- than a millisecond, and field s tells the largest shift.
   local n = seek(last, chunk, at)
   local latest = at + 1000 + (redis.call('HGET', key, SHIFT) or 0)
   for m = n, last do
@@ -22,7 +23,7 @@ local function insert(key, term, at, id)
       end
     end
   end
-  -- No two have one position: whoever reads on after it would miss the other.
+  -- Positions are unique: a listing that continues after one would miss a second entry.
   local entries, i
   while true do
     n = seek(last, chunk, at)
@@ -37,8 +38,8 @@ local function insert(key, term, at, id)
   end
   entries = string.sub(entries, 1, i - 1) .. pack(at, 7) .. id .. string.sub(entries, i)
   if n == last then
-    redis.call('HSET', key, 'o' .. term, pack(n, 3) .. entries)
+    redis.call('HSET', key, 'o' .. attribute, pack(n, 3) .. entries)
   else
-    redis.call('HSET', key, 'c' .. pack(n, 3) .. term, entries)
+    redis.call('HSET', key, 'c' .. pack(n, 3) .. attribute, entries)
   end
 end

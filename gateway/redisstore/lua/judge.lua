@@ -1,12 +1,11 @@
--- Part of the scripts that judge a click.
+-- Part of the scripts that decide a click.
 
--- Asks whether anything refuses a click, in the order that recipients are
--- promised. The client's address, a letter (4 or 6) and its bytes, is what stands in
--- client from a place on. Returns an outcome's code (n not found, ? a record that this
--- version does not understand) and the clicks so far (5 bytes, as packed), or
--- nil, the clicks, whether the link needs confirmation, and whether it is used
--- up: then it lives on for grants alone. What is rare is not a function of its own:
--- each would be made anew by every call of the script.
+-- Decides whether a click is refused, by the rules in the documented order. client holds
+-- the client's address, a letter (4 or 6) and its bytes, at position from. Returns the
+-- letter of the refusal (n not found, ? a record that this version does not understand)
+-- and the number of clicks (5 bytes, packed); or nil, the clicks, whether the link needs
+-- confirmation, and whether it is used up, in which case only grants may use it. Rare
+-- cases are no functions of their own: every call of the script would create them.
 local NEVER = '\0\0\0\0\0\0'
 local FOUR, SIX = byte('46', 1, 2)
 
@@ -14,12 +13,12 @@ local function judge(link, head, history, client, from)
   if link and not known(link, PERMISSION) or head and not known(head, HISTORY) then
     return '?'
   end
-  -- What has no history could not be revoked, so it is not admitted either.
+  -- A link without a history could not be revoked, so it is refused.
   if not head then
     return 'n'
   end
-  -- The end inside the record is asked too, and the history: a key that was
-  -- restored, or lost its TTL, opens nothing that has ended.
+  -- The end is also checked in the record and the history: a key that was restored, or has
+  -- lost its TTL, must not open a link that has ended.
   local ended = byte(head, 2)
   if ended > 2 then
     return '?'

@@ -1,8 +1,10 @@
--- Part of the scripts that keep account of live links: one hash a partition.
--- Field n: the links that are neither revoked nor dropped by a count; field h:
--- the first hour that may hold what has expired; field <hour>: for each minute
--- of it in which links expire, the minute (1 byte) and how many (4 bytes).
-local function live(key, expires, by)
+-- Part of the scripts that change how many links live. Each partition has one counter, a
+-- hash. Field n: the links that are neither revoked nor removed by a count. Field h: the
+-- first hour that may hold expired links. Field <hour>: for each minute of the hour in
+-- which links expire, the minute (1 byte) and the number of links (4 bytes).
+
+-- Adds by links that end at expires, in milliseconds.
+local function count_live(key, expires, by)
   local minute = math.ceil(expires / 60000)
   local hour, slot = math.floor(minute / 60), minute % 60
   local before = redis.call('HGET', key, hour) or ''
@@ -32,4 +34,23 @@ local function live(key, expires, by)
   if not first or hour < tonumber(first) then
     redis.call('HSET', key, 'h', hour)
   end
+end
+
+-- Marks a link used up, after its last click was spent. The permission stays for window
+-- milliseconds, only for grants.
+local function use_up(permission, history, counter, index, prefix_index, head, clicks, window, retention)
+  local till = now + window
+  local forgotten = math.max(now + retention, till)
+  redis.call('SETRANGE', permission, 2, pack(till, 6))
+  redis.call('PEXPIREAT', permission, till)
+  redis.call('LSET', history, 0, string.char(string.byte(head, 1), 2) .. string.sub(head, 3, 14) ..
+    pack(now, 6) .. pack(forgotten, 6) .. pack(clicks, 5) .. string.sub(head, 32))
+  redis.call('PEXPIREAT', history, forgotten)
+  -- Like keep in operation.lua, which would be one more function for every spent click.
+  for _, key in ipairs({index, prefix_index}) do
+    if redis.call('PEXPIRETIME', key) < forgotten then
+      redis.call('PEXPIREAT', key, forgotten)
+    end
+  end
+  count_live(counter, int(head, 9, 6), -1)
 end

@@ -1,9 +1,19 @@
--- Part of the scripts that append an operators' event. Each names the one of its
--- link before it (10 bytes), so that none is searched for. Returns its own 10
--- bytes. What is older than age milliseconds goes.
-local function operation(stream, id, kind, before, fields, age)
-  local event = redis.call('XADD', stream, '*', VERSION, id .. kind .. before .. fields)
+-- Part of the scripts by which operators issue, change and revoke links.
+
+-- Appends an operators' event. Each event names its link's previous one (10 bytes), so
+-- that reading them needs no search. Removes events that are older than age milliseconds.
+-- Returns the place of the event in the stream (10 bytes).
+local function operation(stream, id, kind, previous, fields, age)
+  local event = redis.call('XADD', stream, '*', VERSION, id .. kind .. previous .. fields)
   redis.call('XTRIM', stream, 'MINID', '~', string.format('%.0f', math.max(0, now - age)))
   local ms, seq = string.match(event, '(%d+)-(%d+)')
   return pack(tonumber(ms), 6) .. pack(tonumber(seq), 4)
+end
+
+-- Keeps an index at least as long as a history that it lists: it expires with the last
+-- history of its index bucket. The retention may be longer than when the link was issued.
+local function keep(index, forgotten)
+  if redis.call('PEXPIRETIME', index) < forgotten then
+    redis.call('PEXPIREAT', index, forgotten)
+  end
 end

@@ -1,8 +1,7 @@
--- Reads links of one term of one generation of a partition, newest first.
--- KEYS  1 terms of the generation
--- ARGV  1 term, 2 the newest position wanted, in microseconds, 3 how many
--- Returns the entries (position in 7 bytes, id in 16), newest first, in one
--- string.
+-- Reads links with one attribute from one index bucket of a partition, newest first.
+-- KEYS  1 secondary index
+-- ARGV  1 attribute, 2 newest position wanted, in microseconds, 3 number of entries
+-- Returns the entries (position in 7 bytes, id in 16), newest first, in one string.
 local newest, want = tonumber(ARGV[2]), tonumber(ARGV[3])
 local last, chunk = chunks(KEYS[1], ARGV[1])
 if not last then

@@ -1,7 +1,7 @@
--- Tells which commands this user may not run, without running any.
+-- Checks which commands this user may not run. It runs none of them.
 -- KEYS  1 any key
--- ARGV  each command with its arguments behind the key, joined by spaces
--- Returns those that are refused.
+-- ARGV  1- a command each, with its arguments after the key, separated by spaces
+-- Returns the refused commands.
 local refused = {}
 for _, command in ipairs(ARGV) do
   local words = {}

@@ -1,23 +1,23 @@
 -- Spends one click of a link that needs confirmation: once for each nonce.
--- KEYS  1 permission, 2 history, 3 stream of clicks' events,
---       4 nonces that were spent, 5 account of live links, where it may be the last
---       click 6 terms and 7 names of the link's generation
--- ARGV  1 id (16 bytes), 2 method (p), 3 client address as it is kept,
---       4 the most events that the stream keeps, 5 client address as judge.lua
---       has it, 6 nonce, '' for none, 7 resume window in ms, 8 retention in ms,
---       with KEYS 6 and 7 9 their generation and 10 its width in ms
--- Returns the identifier of the call and: the outcome's code of a refusal; d, now, end
--- of the grant of a click that is spent; w instead of d where the nonce has spent one
--- within the window; or, with nothing written, G and when the link was issued, where
--- this is its last click and those keys are missing or of another generation.
--- The last click marks the link used up, and leaves its permission for grants. A
--- refusal leaves no event here: the caller decides which are worth one.
+-- KEYS  1 permission, 2 history, 3 stream of downloads, 4 spent nonces, 5 live counter, and
+--       if it may be the last click 6 secondary index and 7 prefix index of the link's
+--       index bucket
+-- ARGV  1 id (16 bytes), 2 method (p), 3 client address as it is kept, 4 largest number of
+--       events in the stream, 5 client address as in judge.lua, 6 nonce, '' for none,
+--       7 resume window in ms, 8 retention in ms, with KEYS 6 and 7 9 the index bucket and
+--       10 its width in ms
+-- Returns the identifier of the call and: the letter of a refusal; d, now, end of the grant
+-- for a spent click; w instead of d if the nonce has spent one within the window; or, with
+-- nothing written, G and the time of issue if this is the last click and the indexes are
+-- missing or of another index bucket.
+-- The last click marks the link used up and leaves its permission for grants. A refusal
+-- writes no event: the caller decides which refusals get one.
 local CALL = ARGV[#ARGV]
 local id, address, most, nonce, window = ARGV[1], ARGV[3], ARGV[4], ARGV[6], tonumber(ARGV[7])
 
 local link, head = call('GET', KEYS[1]), call('LINDEX', KEYS[2], '0')
 local refused, clicks, limited, used = judge(link, head, KEYS[2], ARGV[5], 1)
--- Without the nonces that were spent a page could spend two clicks.
+-- Without the list of spent nonces one page could spend two clicks.
 if not refused and (not limited or call('EXISTS', KEYS[4]) == 0) then
   refused = '?'
 end

@@ -1,6 +1,22 @@
--- Part of the scripts that return a link: the history, the head of the
--- permission ('' where there is none) and, without permission, the newest
--- event of a click ('' where there is none), which knows the clicks.
+-- Part of the scripts that read whole links.
+
+-- Runs a command that reads a record. A key of another type is returned as '?', which is
+-- no known version: it must not fail the other links of the call. Any other error ends
+-- the script.
+local function record(...)
+  local value = attempt(...)
+  if type(value) ~= 'table' then
+    return value
+  end
+  if not string.find(value.err, '^WRONGTYPE') then
+    error(value)
+  end
+  return '?'
+end
+
+-- Returns the history, the head of the permission ('' if there is none) and, without a
+-- permission, the newest event of a click ('' if there is none), which holds the number
+-- of clicks.
 local function view(permission, history)
   local head = record('LINDEX', history, 0)
   if not head then

@@ -37,7 +37,7 @@ func OpenStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (
 		return nil, nil, err
 	}
 	store, err := redisstore.New(client, redisstore.Options{
-		Prefix: c.Prefix, Lives: retentionOf(cfg),
+		Prefix: c.Prefix, Retention: retentionOf(cfg),
 		MaxClickEvents: cfg.Audit.MaxEntries, WaitReplicas: c.WaitReplicas, Logger: log, Observe: metrics.RedisCall,
 	})
 	if err != nil {
@@ -46,9 +46,9 @@ func OpenStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (
 	return client, store, nil
 }
 
-// retentionOf returns how long links live by the configuration.
-func retentionOf(cfg *config.Config) redisstore.Lives {
-	return redisstore.Lives{Longest: cfg.Policy.MaxExpiry, Retention: cfg.Policy.Retention}
+// retentionOf returns how long Redis knows links, by the configuration.
+func retentionOf(cfg *config.Config) redisstore.Retention {
+	return redisstore.Retention{MaxLife: cfg.Policy.MaxExpiry, AfterEnd: cfg.Policy.Retention}
 }
 
 // redisTLS returns how to speak TLS with Redis, nil for not at all.

@@ -88,7 +88,7 @@ func (s *Server) reloadPolicy(ctx context.Context, cfg *config.Config) error {
 	if reflect.DeepEqual(s.current.Policy, cfg.Policy) {
 		return nil
 	}
-	if err := s.store.SetLives(ctx, retentionOf(cfg)); err != nil {
+	if err := s.store.SetRetention(ctx, retentionOf(cfg)); err != nil {
 		return fmt.Errorf("the previous policy stays in force: %w", err)
 	}
 	s.domain.SetPolicy(policyOf(cfg))

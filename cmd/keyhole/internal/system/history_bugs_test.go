@@ -29,10 +29,10 @@ func bugs() map[string]bug {
 			file:   "gateway/redisstore/spend.go",
 			before: "	generation := int64(noGeneration)\n",
 			after: `	if link, err := s.Get(ctx, a.ID); err == nil && link.State == gateway.StateActive && link.Clicks < link.MaxClicks {
-		err := s.client.clicks.SetRange(ctx, s.keys.link(a.ID), 14, "\x00\x00\x00\x00"+string(rune(link.Clicks+1))).Err()
+		err := s.client.clicks.SetRange(ctx, s.keys.permission(a.ID), 14, "\x00\x00\x00\x00"+string(rune(link.Clicks+1))).Err()
 		return gateway.Spent{Outcome: gateway.OutcomeRedirected, Now: time.Now(), GrantEnd: time.Now().Add(spending.Window)}, err
 	}
-	generation := int64(noGeneration)
+	indexBucket := int64(noIndexBucket)
 `,
 			want: "are answered by redirects",
 		},

@@ -1,4 +1,4 @@
-package redisstore
+package record
 
 import (
 	"encoding/hex"
@@ -38,13 +38,13 @@ func golden() gateway.Link {
 // restriction it is.
 func TestVersionsSideBySide(t *testing.T) {
 	link := golden()
-	if n := versionOf(&link); n != version {
+	if n := VersionOf(&link); n != Plain {
 		t.Errorf("a plain link is of version %d", n)
 	}
-	if got := hex.EncodeToString(permissionBody(&link, &gateway.Secrets{})); got != goldenPermission {
+	if got := hex.EncodeToString(PermissionBody(&link, &gateway.Secrets{})); got != goldenPermission {
 		t.Errorf("the permission is\n%s, and was\n%s", got, goldenPermission)
 	}
-	if got := hex.EncodeToString(historyBody(&link, version)); got != goldenHistory {
+	if got := hex.EncodeToString(HistoryBody(&link, Plain)); got != goldenHistory {
 		t.Errorf("the history is\n%s, and was\n%s", got, goldenHistory)
 	}
 	for name, restrict := range map[string]func(*gateway.Link){
@@ -56,7 +56,7 @@ func TestVersionsSideBySide(t *testing.T) {
 	} {
 		link := golden()
 		restrict(&link)
-		if n := versionOf(&link); n != versionRestricted {
+		if n := VersionOf(&link); n != Restricted {
 			t.Errorf("a link with %s is of version %d, which the version before serves without it", name, n)
 		}
 	}
@@ -67,12 +67,12 @@ func TestVersionsSideBySide(t *testing.T) {
 	} {
 		link := golden()
 		extend(&link)
-		if n := versionOf(&link); n != versionExtended {
+		if n := VersionOf(&link); n != Extended {
 			t.Errorf("a link with %s is of version %d, which the version before serves without it", name, n)
 		}
 	}
 	for _, stated := range []gateway.Link{{Passphrase: true, Reveal: gateway.RevealAfter}, {Passphrase: true}} {
-		if n := versionOf(&stated); n != versionRestricted {
+		if n := VersionOf(&stated); n != Restricted {
 			t.Errorf("a link that reveals its file after the passphrase is of version %d", n)
 		}
 	}
@@ -90,9 +90,9 @@ func TestVersionsSideBySide(t *testing.T) {
 func TestExtension(t *testing.T) {
 	link := golden()
 	link.Passphrase, link.Reveal, link.Language, link.Sender = true, gateway.RevealBefore, "ar", "Anna"
-	head := string([]byte{versionExtended, 0}) + strings.Repeat("\x01", 6*4+5+10)
-	body := string(historyBody(&link, versionExtended))
-	read, err := view{history: head + body}.link(link.ID)
+	head := string([]byte{Extended, 0}) + strings.Repeat("\x01", 6*4+5+10)
+	body := string(HistoryBody(&link, Extended))
+	read, err := View{History: head + body}.Link(link.ID)
 	if err != nil || read.Reveal != link.Reveal || read.Language != "ar" || read.Sender != "Anna" || read.Action != gateway.LinkDownload {
 		t.Fatalf("read %+v, %v", read, err)
 	}
@@ -103,13 +103,13 @@ func TestExtension(t *testing.T) {
 		"cut short":      extension[:len(extension)-1],
 		"too long":       extension + "x",
 	} {
-		_, err := view{history: head + strings.TrimSuffix(body, extension) + other}.link(link.ID)
+		_, err := View{History: head + strings.TrimSuffix(body, extension) + other}.Link(link.ID)
 		if !errors.Is(err, gateway.ErrRecord) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for flags := range 8 {
-		permission := string([]byte{versionExtended, byte(flags)}) + strings.Repeat("\x00", 17)
+		permission := string([]byte{Extended, byte(flags)}) + strings.Repeat("\x00", 17)
 		if _, err := parseHead(permission); (err == nil) != (flags < 4) {
 			t.Errorf("flags %d: %v", flags, err)
 		}

@@ -7,10 +7,10 @@ import (
 	"keyhole/gateway"
 )
 
-// reservedFor is how long a reservation is kept.
+// reservedFor is how long Redis keeps a reservation.
 const reservedFor = 24 * time.Hour
 
-// Reserve implements gateway.Retries.
+// Reserve implements gateway.Retries. The first value under a name stays.
 func (s *Store) Reserve(ctx context.Context, name string, sealed []byte) (_ []byte, err error) {
 	defer s.observe(callReserve, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -18,19 +18,19 @@ func (s *Store) Reserve(ctx context.Context, name string, sealed []byte) (_ []by
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.write(ctx, s.client.rest, s.scripts.reserve, true, []string{s.keys.retry(name)},
+	v, err := s.write(ctx, s.client.rest, s.scripts.reservation, true, []string{s.keys.reservation(name)},
 		sealed, reservedFor.Milliseconds())
 	if err != nil {
 		return nil, unavailable("reserve", err)
 	}
-	kept, ok := v.(string)
-	if !ok {
-		return nil, unavailable("reserve", gateway.ErrRecord)
+	r := replyOf(v)
+	if kept := r.text(); r.err == nil {
+		return []byte(kept), nil
 	}
-	return []byte(kept), nil
+	return nil, unavailable("reserve", r.err)
 }
 
-// Reserved implements gateway.Retries.
+// Reserved implements gateway.Retries. It returns the age of the reservation too.
 func (s *Store) Reserved(ctx context.Context, name string) (_ []byte, _ time.Duration, err error) {
 	defer s.observe(callReserved, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -38,7 +38,7 @@ func (s *Store) Reserved(ctx context.Context, name string) (_ []byte, _ time.Dur
 	if err != nil {
 		return nil, 0, err
 	}
-	v, err := run(ctx, s.client.rest, s.scripts.reserved, true, []string{s.keys.retry(name)})
+	v, err := run(ctx, s.client.rest, s.scripts.reservation, true, []string{s.keys.reservation(name)})
 	if err != nil {
 		return nil, 0, unavailable("reserved", err)
 	}
@@ -53,6 +53,10 @@ func (s *Store) Reserved(ctx context.Context, name string) (_ []byte, _ time.Dur
 	return []byte(kept), reservedFor - time.Duration(left)*time.Millisecond, nil
 }
 
+// readAndWrite lets lua/read.lua write what it read, so that the caller can wait for
+// replicas.
+const readAndWrite = "w"
+
 // Confirm implements gateway.Retries.
 func (s *Store) Confirm(ctx context.Context, id gateway.ID) (_ gateway.Link, err error) {
 	defer s.observe(callConfirm, time.Now(), &err)
@@ -61,9 +65,10 @@ func (s *Store) Confirm(ctx context.Context, id gateway.ID) (_ gateway.Link, err
 	if err != nil {
 		return gateway.Link{}, err
 	}
-	v, err := s.write(ctx, s.client.rest, s.scripts.confirm, true, []string{s.keys.link(id), s.keys.history(id)})
+	keys := []string{s.keys.permission(id), s.keys.history(id)}
+	v, err := s.write(ctx, s.client.rest, s.scripts.read, true, keys, readAndWrite)
 	if err != nil {
 		return gateway.Link{}, unavailable("confirm", err)
 	}
-	return s.viewed("confirm", replyOf(v), id)
+	return readLink("confirm", replyOf(v), id)
 }

@@ -1,0 +1,247 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore/batch"
+	"keyhole/gateway/redisstore/record"
+)
+
+// Clicks that arrive at the same time share one call of the script: most of the cost
+// of a click is the round trip to Redis and the start of a script.
+
+// click is what lua/admit.lua needs to know of one click, and its answer. Keys and
+// arguments are parts of one string, so that packing a click allocates once.
+type click struct {
+	partition           int
+	permission, history string // keys
+	attempt, event      string // arguments, as lua/admit.lua describes them
+	callID              string // of the call, if the click is the first of its call
+	answer              string // of the script
+}
+
+// pendingClick is a click on its way to Redis.
+type pendingClick = batch.Pending[click]
+
+// errPanicked is the error of a call that panicked.
+var errPanicked = errors.New("the call to redis panicked; see the log")
+
+// packClick packs what the script needs to know of an attempt, in one allocation.
+func (s *Store) packClick(c *click, a *gateway.Attempt) error {
+	method, err := record.MethodLetter(a.Method)
+	if err != nil {
+		return err
+	}
+	c.partition = partition(a.ID)
+	var space [256]byte
+	b := s.keys.appendPermission(space[:0], a.ID)
+	permission := len(b)
+	b = s.keys.appendHistory(b, a.ID)
+	history := len(b)
+	b = append(b, method...)
+	b = append(b, confirmationLetter(a)...)
+	b = record.AppendClient(b, a.Client)
+	attempt := len(b)
+	b = append(b, a.ID[:]...)
+	b = append(b, 'd')
+	b = append(b, method...)
+	b = append(b, 'd')
+	b = record.AppendAddress(b, a.Address)
+	all := string(b)
+	c.permission, c.history = all[:permission], all[permission:history]
+	c.attempt, c.event = all[history:attempt], all[attempt:]
+	return nil
+}
+
+// confirmationLetter tells the script how to answer if the link needs confirmation.
+func confirmationLetter(a *gateway.Attempt) string {
+	switch {
+	case a.Method == "POST", a.Grant != "", a.Form != nil:
+		return string(record.Undecided)
+	case a.Page:
+		return "g"
+	}
+	return "c"
+}
+
+// admitCall builds one call of the script for several clicks. verb and script are
+// EVALSHA and a digest, or EVAL and a source. Arguments are pointers: strings in an
+// interface would each be allocated.
+func (s *Store) admitCall(ctx context.Context, verb, script string, clicks []*pendingClick) *redis.StringSliceCmd {
+	first := &clicks[0].Item
+	first.callID = newCallID()
+	args := make([]any, 0, 5+5*len(clicks))
+	args = append(args, verb, script, 3*len(clicks))
+	for _, p := range clicks {
+		args = append(args, &p.Item.permission, &p.Item.history, &s.streams[p.Item.partition])
+	}
+	args = append(args, s.maxDownloads())
+	for _, p := range clicks {
+		args = append(args, &p.Item.attempt, &p.Item.event)
+	}
+	args = append(args, &first.callID)
+	return redis.NewStringSliceCmd(ctx, args...)
+}
+
+// process makes a call. The call holds its error.
+func (s *Store) process(ctx context.Context, call *redis.StringSliceCmd) {
+	if err := s.recoverPanic(func() { _ = s.client.clicks.Process(ctx, once{call}) }); err != nil {
+		call.SetErr(err)
+	}
+}
+
+// recoverPanic turns a panic of call into an error. No handler of a request recovers
+// panics here, so one would end the process and the requests of everyone. The panic's
+// value may hold a secret: only the stack is logged.
+func (s *Store) recoverPanic(call func()) (err error) {
+	defer func() {
+		if recover() != nil {
+			s.options.Logger.Error("a call to redis panicked", "stack", string(debug.Stack()))
+			err = errPanicked
+		}
+	}()
+	call()
+	return nil
+}
+
+// sendTogether sends clicks in one call. All of them must be in one slot, or the
+// server must be no cluster.
+func (s *Store) sendTogether(ctx context.Context, clicks []*pendingClick) {
+	call := s.admitCall(ctx, "evalsha", s.scripts.admit.digest, clicks)
+	s.process(ctx, call)
+	if !s.completeCall(ctx, call, clicks) {
+		s.sendEach(ctx, clicks)
+	}
+}
+
+// completeCall completes the clicks of one call and reports whether it did.
+// NOSCRIPT, and TRYAGAIN from a slot in migration, mean that Redis executed nothing.
+// A slot in migration may have some of the links and not yet the others, so each
+// click must be sent on its own.
+func (s *Store) completeCall(ctx context.Context, call *redis.StringSliceCmd, clicks []*pendingClick) bool {
+	answers, err := call.Result()
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		call = s.admitCall(ctx, "eval", s.scripts.admit.source, clicks)
+		s.process(ctx, call)
+		answers, err = call.Result()
+	}
+	if redis.HasErrorPrefix(err, "TRYAGAIN") {
+		return false
+	}
+	if err == nil && (len(answers) != 1+len(clicks) || answers[0] != clicks[0].Item.callID) {
+		err = errOtherReply
+	}
+	for i, p := range clicks {
+		if err == nil {
+			p.Item.answer = answers[1+i]
+		}
+		p.Complete(err)
+	}
+	return true
+}
+
+// sendEach sends each click in a call of its own.
+func (s *Store) sendEach(ctx context.Context, clicks []*pendingClick) {
+	var sending sync.WaitGroup
+	for _, p := range clicks {
+		sending.Go(func() {
+			c := &p.Item
+			var v any
+			var err error
+			panicked := s.recoverPanic(func() {
+				v, err = run(ctx, s.client.clicks, s.scripts.admit, false,
+					[]string{c.permission, c.history, s.streams[c.partition]}, s.maxDownloads(), c.attempt, c.event)
+			})
+			r := replyOf(v)
+			c.answer = r.text()
+			if err = errors.Join(panicked, err); err == nil {
+				err = r.err
+			}
+			p.Complete(err)
+		})
+	}
+	sending.Wait()
+}
+
+// newBatcher returns a queue of clicks for one server.
+func (s *Store) newBatcher(send func(context.Context, []*pendingClick)) *batch.Batcher[click] {
+	return batch.New(batch.Options[click]{
+		Timeout: s.client.timeout, MaxSenders: s.client.maxClickConnections, Send: send,
+	})
+}
+
+// shardQueue is the queue of a partition in a cluster: that of the master that
+// serves it, so that a silent master delays no click for another one.
+type shardQueue struct {
+	*batch.Batcher[click]
+
+	until time.Time // when the partition's master is looked up again
+}
+
+// shardQueueLife is how long a partition's queue is used without looking its master
+// up again. go-redis finds the right master in any case: after a failover, clicks
+// would only wait in another master's queue.
+const shardQueueLife = time.Second
+
+// queue returns the queue that the clicks of partition p join.
+func (s *Store) queue(ctx context.Context, p int, now time.Time) (*batch.Batcher[click], error) {
+	cluster, ok := s.client.clicks.(*redis.ClusterClient)
+	if !ok {
+		return s.singleQueue, nil
+	}
+	if q := s.shardQueues[p].Load(); q != nil && now.Before(q.until) {
+		return q.Batcher, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	master, err := cluster.MasterForKey(ctx, s.streams[p])
+	if err != nil {
+		return nil, err
+	}
+	q, _ := s.masterQueues.LoadOrStore(master.Options().Addr, s.newBatcher(s.sendByPartition))
+	s.shardQueues[p].Store(&shardQueue{q.(*batch.Batcher[click]), now.Add(shardQueueLife)})
+	return q.(*batch.Batcher[click]), nil
+}
+
+// sendByPartition sends clicks in one call per partition, all in one pipeline: a
+// script's keys must be in one slot.
+func (s *Store) sendByPartition(ctx context.Context, clicks []*pendingClick) {
+	slices.SortStableFunc(clicks, func(a, b *pendingClick) int { return a.Item.partition - b.Item.partition })
+	if clicks[0].Item.partition == clicks[len(clicks)-1].Item.partition {
+		s.sendTogether(ctx, clicks)
+		return
+	}
+	var groups [][]*pendingClick
+	for rest := clicks; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].Item.partition == rest[0].Item.partition {
+			n++
+		}
+		groups, rest = append(groups, rest[:n]), rest[n:]
+	}
+	pipe := s.client.clicks.Pipeline()
+	calls := make([]*redis.StringSliceCmd, len(groups))
+	for i, group := range groups {
+		calls[i] = s.admitCall(ctx, "evalsha", s.scripts.admit.digest, group)
+		_ = pipe.Process(ctx, once{calls[i]}) // This only queues it.
+	}
+	err := s.recoverPanic(func() { _, _ = pipe.Exec(ctx) }) // The calls hold their errors.
+	var each []*pendingClick
+	for i, group := range groups {
+		if err != nil {
+			calls[i].SetErr(err)
+		}
+		if !s.completeCall(ctx, calls[i], group) {
+			each = append(each, group...)
+		}
+	}
+	s.sendEach(ctx, each)
+}

@@ -1,0 +1,46 @@
+-- Reserves an attempt at a link's passphrase before anything is hashed, or releases one
+-- whose passphrase was right.
+-- KEYS  1 attempts: after a first element that keeps the list alive, each attempt within
+--       the window, oldest first: time (6 bytes) and client key
+-- ARGV  1 reserve, 2 client key, 3 window in ms, 4 limit per link, 5 limit per client,
+--       6 pause in ms between attempts beyond the limit of the link; or 1 release, 2 the
+--       attempt
+-- Returns {1, the attempt}, or {0, ms until another attempt is possible}, or {2} if the list
+-- is missing, so that the number of attempts is unknown; after a release how many
+-- attempts were removed.
+if ARGV[1] == 'release' then
+  return redis.call('LREM', KEYS[1], -1, ARGV[2])
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return {2}
+end
+local window, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
+local times, mine, first_mine = {}, 0, nil
+for _, attempt in ipairs(redis.call('LRANGE', KEYS[1], 1, -1)) do
+  local at = int(attempt, 1, 6)
+  if now - at >= window then
+    redis.call('LREM', KEYS[1], 1, attempt)
+  else
+    times[#times + 1] = at
+    if string.sub(attempt, 7) == ARGV[2] then
+      mine, first_mine = mine + 1, first_mine or at
+    end
+  end
+end
+if mine >= tonumber(ARGV[5]) then
+  return {0, first_mine + window - now}
+end
+if #times >= limit then
+  -- The link has room again when fewer attempts than the limit are within the window. A
+  -- client that has not failed waits only until the latest attempt is a pause ago.
+  local wait = times[#times - limit + 1] + window - now
+  if mine == 0 then
+    wait = math.min(wait, times[#times] + ARGV[6] - now)
+  end
+  if wait > 0 then
+    return {0, wait}
+  end
+end
+local attempt = pack(now, 6) .. ARGV[2]
+redis.call('RPUSH', KEYS[1], attempt)
+return {1, attempt}

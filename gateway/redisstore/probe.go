@@ -1,0 +1,235 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"keyhole/gateway"
+)
+
+// The health gate. No click is served, and no link issued, before every master has
+// been probed and found healthy. Revocations pass it in any case.
+
+// errNotProbed is the reason for refusing clicks until every master has been probed.
+var errNotProbed = errors.New("not every redis master has been probed yet")
+
+// begin starts a call: it makes sure that Redis was probed and sets the deadline.
+func (s *Store) begin(ctx context.Context, c redis.UniversalClient) (context.Context, context.CancelFunc, error) {
+	if err := s.ensureProbed(ctx, c); err != nil {
+		return ctx, func() {}, unavailable("probe", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	return ctx, cancel, nil
+}
+
+// ensureProbed makes sure that Redis has been probed before the first call. Calls that
+// arrive during a probe share it, so that not every click probes Redis at a start or
+// during an outage. They wait for redis.timeout at most.
+func (s *Store) ensureProbed(ctx context.Context, c redis.UniversalClient) error {
+	if s.probed() {
+		return nil
+	}
+	// A probe uses the connections that its callers use next. All of them wait for
+	// it, so it does not end when the first caller gives up.
+	pool := "rest"
+	if c == s.client.clicks {
+		pool = "clicks"
+	}
+	probe := s.probes.DoChan(pool, func() (any, error) { return nil, s.probe(context.WithoutCancel(ctx), c) })
+	wait := time.NewTimer(s.client.timeout)
+	defer wait.Stop()
+	var err error
+	select {
+	case result := <-probe:
+		err = result.Err
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-wait.C:
+		err = fmt.Errorf("the first probe of redis has not ended: %w", context.DeadlineExceeded)
+	}
+	// An unhealthy server stops clicks, but not revocations.
+	if s.cursors.Load() == nil {
+		return err
+	}
+	return nil
+}
+
+// probed reports whether every master has been probed.
+func (s *Store) probed() bool { return s.cursors.Load() != nil && s.unhealthy.Load() != &errNotProbed }
+
+// ensureHealthy returns the reason why links must not be served or issued. A server
+// that evicts keys may have evicted live links or the traces of a revocation, so
+// nothing that it says can be trusted. Neither can a server that was never probed.
+func (s *Store) ensureHealthy(operation string) error {
+	if reason := s.unhealthy.Load(); reason != nil {
+		return unavailable(operation, *reason)
+	}
+	return nil
+}
+
+// probe reads everything that Ready checks and prepares the store, in one round trip.
+// In a cluster it first reads which nodes are masters.
+func (s *Store) probe(ctx context.Context, c redis.UniversalClient) error {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	var info ServerInfo
+	var inspectErr, prepareErr error
+	if cluster, ok := c.(*redis.ClusterClient); ok {
+		var preparing sync.WaitGroup
+		preparing.Go(func() { prepareErr = s.prepare(ctx, c) })
+		info, inspectErr = inspectMasters(ctx, cluster)
+		preparing.Wait()
+	} else {
+		pipe := c.Pipeline()
+		inspection, p := queueInspection(ctx, pipe), s.queuePreparation(ctx, pipe)
+		// Without keys the script of clicks does nothing. The server caches it, so that
+		// the first click does not take one round trip more than the others.
+		pipe.Do(ctx, s.scripts.admit.call("eval", s.scripts.admit.source, "", nil, nil)...)
+		_, err := pipe.Exec(ctx)
+		info, inspectErr = inspection.read(err)
+		prepareErr = s.readPreparation(p, err)
+	}
+	if err := s.updateHealth(info, inspectErr); err != nil {
+		return err
+	}
+	return prepareErr
+}
+
+// updateHealth stores what an inspection found, and returns the fault. One master that
+// evicts stops the clicks, even if others did not answer. Clicks continue only after
+// every master was found healthy.
+func (s *Store) updateHealth(info ServerInfo, err error) error {
+	fault := info.Check()
+	switch {
+	case info.Evicting(), err == nil && errors.Is(fault, ErrVersion):
+		s.unhealthy.Store(&fault)
+	case err != nil:
+		return err
+	case fault == nil:
+		s.unhealthy.Store(nil)
+	}
+	return fault
+}
+
+// prepare compares the number of partitions with the one in Redis, or writes it there,
+// does the same with the key that seals cursors, and raises the retention horizon, all
+// in one round trip. Every call does so until it has succeeded once. A repeat learns a
+// horizon that another gateway raised.
+func (s *Store) prepare(ctx context.Context, c redis.UniversalClient) error {
+	pipe := c.Pipeline()
+	p := s.queuePreparation(ctx, pipe)
+	_, err := pipe.Exec(ctx)
+	return s.readPreparation(p, err)
+}
+
+// preparation is the commands that prepare a store.
+type preparation struct {
+	all           []redis.Cmder
+	partitions    *redis.StringCmd
+	cursors       *redis.StringCmd
+	horizon       *redis.Cmd
+	horizonCallID string
+}
+
+// queuePreparation adds the commands to a pipeline. They write, so that a server which
+// cannot write is not ready, and they may be repeated. The script is sent as source: to
+// ask first whether the server has it would take another round trip.
+func (s *Store) queuePreparation(ctx context.Context, pipe redis.Pipeliner) *preparation {
+	key := make([]byte, cursorKeyLength)
+	_, _ = rand.Read(key) // It never fails.
+	horizon := s.retention.Load().horizon()
+	sc, callID := s.scripts.retentionHorizon, newCallID()
+	written := []redis.Cmder{
+		pipe.SetNX(ctx, s.keys.partitions(), partitions, 0),
+		pipe.SetNX(ctx, s.keys.cursors(), key, 0),
+	}
+	raise := sc.call("eval", sc.source, callID, []string{s.keys.retentionHorizon()}, []any{horizon})
+	p := &preparation{
+		horizonCallID: callID,
+		partitions:    pipe.Get(ctx, s.keys.partitions()),
+		cursors:       pipe.Get(ctx, s.keys.cursors()),
+		horizon:       pipe.Do(ctx, raise...),
+	}
+	if s.options.WaitReplicas > 0 && s.cursors.Load() == nil {
+		// With these keys in place, confirming a bulk revocation needs no memory; see
+		// confirm.go.
+		for partition := range partitions {
+			written = append(written, pipe.SetNX(ctx, s.keys.confirmation(partition), "", confirmationLife))
+		}
+	}
+	p.all = append(written, p.partitions, p.cursors, p.horizon)
+	return p
+}
+
+// failure returns the first error of a command. A connection that Redis refused, by
+// AUTH for example, sets no error in the commands. Then failure returns pipelineErr,
+// the error of the pipeline, which may also belong to somebody else's command.
+func (p *preparation) failure(pipelineErr error) error {
+	for _, cmd := range p.all {
+		if err := cmd.Err(); err != nil {
+			return err
+		}
+	}
+	if p.partitions.Val() == "" {
+		return pipelineErr
+	}
+	return nil
+}
+
+// readPreparation reads the replies of a pipeline that ended with pipelineErr or nil.
+func (s *Store) readPreparation(p *preparation, pipelineErr error) error {
+	if err := p.failure(pipelineErr); err != nil {
+		return err
+	}
+	found, err := p.partitions.Int()
+	if err != nil {
+		return fmt.Errorf("%w: the number of partitions is no number", gateway.ErrRecord)
+	}
+	if found != partitions {
+		return fmt.Errorf("%w: %d; this version uses %d", ErrPartitions, found, partitions)
+	}
+	cursors, err := newSealer([]byte(p.cursors.Val()))
+	if err != nil {
+		return err
+	}
+	horizon, err := replyTo(p.horizonCallID, p.horizon.Val())
+	if err != nil {
+		return err
+	}
+	if _, _, err := s.readClock(horizon); err != nil {
+		return err
+	}
+	s.cursors.Store(cursors)
+	return nil
+}
+
+// clock returns Redis' time and the retention horizon, in milliseconds.
+func (s *Store) clock(ctx context.Context) (now, horizon int64, err error) {
+	keys := []string{s.keys.retentionHorizon()}
+	v, err := run(ctx, s.client.rest, s.scripts.retentionHorizon, true, keys, 0)
+	if err == nil {
+		now, horizon, err = s.readClock(v)
+	}
+	if err != nil {
+		return 0, 0, unavailable("read the retention horizon", err)
+	}
+	return now, horizon, nil
+}
+
+// readClock reads the reply of the script retentionHorizon and stores it.
+func (s *Store) readClock(v any) (now, horizon int64, err error) {
+	r := replyOf(v)
+	now, horizon = r.number(), r.number()
+	if r.err != nil {
+		return 0, 0, r.err
+	}
+	s.retentionHorizon.Store(horizon)
+	s.indexBucket.Store(now / indexBucketWidth)
+	return now, horizon, nil
+}

@@ -1,0 +1,40 @@
+package record
+
+import (
+	"errors"
+
+	"keyhole/gateway"
+)
+
+// Undecided is the letter that stands in place of an outcome if the caller must
+// check a grant or a form before the click is decided.
+const Undecided = 'k'
+
+// ParseAdmission reads the string that lua/admit.lua returns for one click. An
+// admission without error and without outcome is Undecided.
+func ParseAdmission(answer string, id gateway.ID) (admission gateway.Admission, err error) {
+	d := Decoder{Rest: answer}
+	letter := byte(d.Fixed(1)) //nolint:gosec // One byte.
+	if letter != Undecided || d.Err != nil {
+		if admission.Outcome, err = ParseOutcome(letter); err != nil || d.Rest == "" {
+			return admission, err
+		}
+	}
+	now := d.Fixed(6)
+	if admission.Outcome == gateway.OutcomeRedirected {
+		err = readPermission(&admission.Permission, d.Rest, now)
+		return admission, errors.Join(d.Err, err)
+	}
+	used := d.Take(1) == "u"
+	permission := d.Take(uint64(d.Fixed(3))) //nolint:gosec // Never negative.
+	if d.Err != nil {
+		return admission, d.Err
+	}
+	if err = readPermission(&admission.Permission, permission, now); err != nil {
+		return admission, err
+	}
+	admission.Now, admission.UsedUp = Time(now), used
+	link, err := View{Now: now, History: d.Rest, Permission: permission[:headWidth]}.Link(id)
+	admission.Link = &link
+	return admission, err
+}

@@ -1,0 +1,112 @@
+package record
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"keyhole/gateway"
+)
+
+// Click is the event of a click, with the number of clicks that the link had
+// counted by then.
+type Click struct {
+	gateway.Event
+	Clicks int64
+}
+
+// idWidth is the length of a link's id in a record.
+const idWidth = uint64(len(gateway.ID{}))
+
+// ParseClick reads one click of the link's own list. Only the list stores the time
+// and the count; see ParseStreamed for the stream.
+func ParseClick(id gateway.ID, record string) (Click, error) {
+	d := Decoder{Rest: record}
+	if n := d.Fixed(1); n != Plain {
+		return Click{}, fmt.Errorf("%w: unknown event version %d", gateway.ErrRecord, n)
+	}
+	letters := d.Take(3)
+	c := Click{Event: gateway.Event{Link: id, Time: Time(d.Fixed(6))}, Clicks: d.Fixed(5)}
+	if d.Err != nil {
+		return Click{}, d.Err
+	}
+	err := parseLetters(&c.Event, letters, d.Rest)
+	return c, err
+}
+
+// ParseStreamed reads the value of an entry in a stream of clicks. ms is the time
+// of the entry, which its stream ID holds.
+func ParseStreamed(ms int64, record string) (gateway.Event, error) {
+	d := Decoder{Rest: record}
+	raw, letters := d.Take(idWidth), d.Take(3)
+	if d.Err != nil {
+		return gateway.Event{}, d.Err
+	}
+	event := gateway.Event{Link: gateway.ID([]byte(raw)), Time: Time(ms)}
+	err := parseLetters(&event, letters, d.Rest)
+	return event, err
+}
+
+// parseLetters reads the kind, method, outcome and address of a click's event.
+func parseLetters(e *gateway.Event, letters, address string) error {
+	var errs [4]error
+	e.Kind, errs[0] = parseKind(letters[0])
+	e.Method, errs[1] = parseMethod(letters[1])
+	e.Outcome, errs[2] = ParseOutcome(letters[2])
+	e.Address, errs[3] = unpackAddress(address)
+	return errors.Join(errs[:]...)
+}
+
+// Operation is an operators' event. Place is its own place in the operators'
+// stream, Previous that of the same link's previous operation.
+type Operation struct {
+	gateway.Event
+	Place    string
+	Previous string
+}
+
+// NoPlace stands where a link has no previous operation.
+const NoPlace = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// PlaceWidth is the length of a place in a stream.
+const PlaceWidth = uint64(len(NoPlace))
+
+// Place packs the two numbers of a stream ID as the scripts do: Unix milliseconds
+// in 6 bytes, the sequence number in 4. Places sort like stream IDs.
+func Place(ms, seq int64) string {
+	var b [12]byte
+	binary.BigEndian.PutUint64(b[:], uint64(ms)<<16) //nolint:gosec // 48 bits of milliseconds.
+	binary.BigEndian.PutUint32(b[6:], uint32(seq))   //nolint:gosec // The scripts keep 32 bits.
+	return string(b[:PlaceWidth])
+}
+
+// OperationFields packs the fields of an operators' event that the caller knows.
+func OperationFields(by gateway.Origin, reason string) []byte {
+	b := AppendString(nil, by.Actor)
+	b = AppendString(b, PackAddress(by.Address))
+	return AppendString(b, reason)
+}
+
+// ParseOperation reads an entry of the operators' stream: the two numbers of its
+// stream ID, and its value.
+func ParseOperation(ms, seq int64, record string) (Operation, error) {
+	d := Decoder{Rest: record}
+	raw, kindLetter, previous := d.Take(idWidth), d.Take(1), d.Take(PlaceWidth)
+	actor, address, reason := d.Text(), d.Text(), d.Text()
+	if d.Err != nil {
+		return Operation{}, d.Err
+	}
+	kind, err := parseKind(kindLetter[0])
+	if err != nil {
+		return Operation{}, err
+	}
+	address, err = unpackAddress(address)
+	return Operation{
+		Event: gateway.Event{
+			Time: Time(ms), Kind: kind, Link: gateway.ID([]byte(raw)),
+			Actor: actor, Address: address, Reason: reason,
+		},
+		Place:    Place(ms, seq),
+		Previous: previous,
+	}, err
+}
