@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
-	"slices"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -91,9 +89,10 @@ func (s *Store) admitCall(ctx context.Context, verb, script string, clicks []*pe
 	return redis.NewStringSliceCmd(ctx, args...)
 }
 
-// process makes a call. The call holds its error.
-func (s *Store) process(ctx context.Context, call *redis.StringSliceCmd) {
-	if err := s.recoverPanic(func() { _ = s.client.clicks.Process(ctx, once{call}) }); err != nil {
+// process makes a call over c. The call holds its error.
+func (s *Store) process(ctx context.Context, c redis.UniversalClient, call *redis.StringSliceCmd) {
+	call.SetErr(nil)
+	if err := s.recoverPanic(func() { _ = c.Process(ctx, once{call}) }); err != nil {
 		call.SetErr(err)
 	}
 }
@@ -116,7 +115,7 @@ func (s *Store) recoverPanic(call func()) (err error) {
 // server must be no cluster.
 func (s *Store) sendTogether(ctx context.Context, clicks []*pendingClick) {
 	call := s.admitCall(ctx, "evalsha", s.scripts.admit.digest, clicks)
-	s.process(ctx, call)
+	s.process(ctx, s.client.clicks, call)
 	if !s.completeCall(ctx, call, clicks) {
 		s.sendEach(ctx, clicks)
 	}
@@ -130,7 +129,7 @@ func (s *Store) completeCall(ctx context.Context, call *redis.StringSliceCmd, cl
 	answers, err := call.Result()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		call = s.admitCall(ctx, "eval", s.scripts.admit.source, clicks)
-		s.process(ctx, call)
+		s.process(ctx, s.client.clicks, call)
 		answers, err = call.Result()
 	}
 	if redis.HasErrorPrefix(err, "TRYAGAIN") {
@@ -176,72 +175,4 @@ func (s *Store) newBatcher(send func(context.Context, []*pendingClick)) *batch.B
 	return batch.New(batch.Options[click]{
 		Timeout: s.client.timeout, MaxSenders: s.client.maxClickConnections, Send: send,
 	})
-}
-
-// shardQueue is the queue of a partition in a cluster: that of the master that
-// serves it, so that a silent master delays no click for another one.
-type shardQueue struct {
-	*batch.Batcher[click]
-
-	until time.Time // when the partition's master is looked up again
-}
-
-// shardQueueLife is how long a partition's queue is used without looking its master
-// up again. go-redis finds the right master in any case: after a failover, clicks
-// would only wait in another master's queue.
-const shardQueueLife = time.Second
-
-// queue returns the queue that the clicks of partition p join.
-func (s *Store) queue(ctx context.Context, p int, now time.Time) (*batch.Batcher[click], error) {
-	cluster, ok := s.client.clicks.(*redis.ClusterClient)
-	if !ok {
-		return s.singleQueue, nil
-	}
-	if q := s.shardQueues[p].Load(); q != nil && now.Before(q.until) {
-		return q.Batcher, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
-	defer cancel()
-	master, err := cluster.MasterForKey(ctx, s.streams[p])
-	if err != nil {
-		return nil, err
-	}
-	q, _ := s.masterQueues.LoadOrStore(master.Options().Addr, s.newBatcher(s.sendByPartition))
-	s.shardQueues[p].Store(&shardQueue{q.(*batch.Batcher[click]), now.Add(shardQueueLife)})
-	return q.(*batch.Batcher[click]), nil
-}
-
-// sendByPartition sends clicks in one call per partition, all in one pipeline: a
-// script's keys must be in one slot.
-func (s *Store) sendByPartition(ctx context.Context, clicks []*pendingClick) {
-	slices.SortStableFunc(clicks, func(a, b *pendingClick) int { return a.Item.partition - b.Item.partition })
-	if clicks[0].Item.partition == clicks[len(clicks)-1].Item.partition {
-		s.sendTogether(ctx, clicks)
-		return
-	}
-	var groups [][]*pendingClick
-	for rest := clicks; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n].Item.partition == rest[0].Item.partition {
-			n++
-		}
-		groups, rest = append(groups, rest[:n]), rest[n:]
-	}
-	pipe := s.client.clicks.Pipeline()
-	calls := make([]*redis.StringSliceCmd, len(groups))
-	for i, group := range groups {
-		calls[i] = s.admitCall(ctx, "evalsha", s.scripts.admit.digest, group)
-		_ = pipe.Process(ctx, once{calls[i]}) // This only queues it.
-	}
-	err := s.recoverPanic(func() { _, _ = pipe.Exec(ctx) }) // The calls hold their errors.
-	var each []*pendingClick
-	for i, group := range groups {
-		if err != nil {
-			calls[i].SetErr(err)
-		}
-		if !s.completeCall(ctx, calls[i], group) {
-			each = append(each, group...)
-		}
-	}
-	s.sendEach(ctx, each)
 }

@@ -171,7 +171,7 @@ func TestPanic(t *testing.T) {
 		"together": s.sendTogether, "each": s.sendEach,
 		"by partition": func(ctx context.Context, clicks []*pendingClick) {
 			clicks[1].Item.partition = 1
-			s.sendByPartition(ctx, clicks)
+			s.sendToMaster(ctx, client.clicks.(*redis.Client), clicks)
 		},
 	} {
 		clicks := []*pendingClick{batch.NewPending[click](), batch.NewPending[click]()}

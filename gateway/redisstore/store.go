@@ -59,7 +59,7 @@ type Store struct {
 	streams       [partitions]string    // keys of the streams of clicks
 	pendingClicks sync.Pool             // of *pendingClick
 	singleQueue   *batch.Batcher[click] // of all clicks, except in a cluster
-	masterQueues  sync.Map              // in a cluster: *batch.Batcher[click] by a master's address
+	masterQueues  sync.Map              // in a cluster: *masterQueue by the master's address
 	shardQueues   [partitions]atomic.Pointer[shardQueue]
 
 	probes    singleflight.Group     // probes under way, by the pool that they use
