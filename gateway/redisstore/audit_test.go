@@ -36,7 +36,8 @@ func feedOf(t *testing.T, s *redisstore.Store, q gateway.AuditQuery) (all []gate
 func toldOf(events []gateway.AuditEvent) []string {
 	var all []string
 	for _, e := range events {
-		all = append(all, fmt.Sprint(e.Link, " ", e.Kind, " ", e.Outcome, " ", e.Actor, " ", e.Address, " ", e.Reason, " ", e.Ref.Key))
+		all = append(all, fmt.Sprint(e.Link, " ", e.Kind, " ", e.Outcome, " ", e.Actor, " ", e.Address, " ", e.Reason, " ",
+			e.Ref.Key))
 	}
 	slices.Sort(all)
 	return all
@@ -56,7 +57,10 @@ func testAudit(t *testing.T, g target) {
 			t.Fatalf("revoke: %v", err)
 		}
 		admit(t, s, ids[i], "POST")
-		for _, event := range []string{"issued  alice 192.0.2.7 ", "redirected redirected  203.0.113.9 ", "revoked  alice 192.0.2.7 wrong", "refused revoked  203.0.113.9 "} {
+		for _, event := range []string{
+			"issued  alice 192.0.2.7 ", "redirected redirected  203.0.113.9 ",
+			"revoked  alice 192.0.2.7 wrong", "refused revoked  203.0.113.9 ",
+		} {
 			want = append(want, fmt.Sprint(ids[i], " ", event, " k", i%2))
 		}
 	}
@@ -79,14 +83,23 @@ func testAudit(t *testing.T, g target) {
 	equal(t, "nothing later", len(again), 0)
 
 	for _, oldest := range []bool{false, true} {
-		ofOne, _ := feedOf(t, s, gateway.AuditQuery{Limit: 3, Link: ids[4], Oldest: oldest, Match: func(gateway.ObjectRef) bool { return true }})
-		if len(ofOne) != 4 || slices.ContainsFunc(ofOne, func(e gateway.AuditEvent) bool { return e.Link != ids[4] || e.Ref.Key != "k0" }) {
+		ofOne, _ := feedOf(t, s, gateway.AuditQuery{
+			Limit: 3, Link: ids[4], Oldest: oldest,
+			Match: func(gateway.ObjectRef) bool { return true },
+		})
+		if len(ofOne) != 4 || slices.ContainsFunc(ofOne, func(e gateway.AuditEvent) bool {
+			return e.Link != ids[4] ||
+				e.Ref.Key != "k0"
+		}) {
 			t.Errorf("of one link: %v", toldOf(ofOne))
 		}
 	}
 	revoked, _ := feedOf(t, s, gateway.AuditQuery{Limit: 3, Kind: gateway.EventRevoked})
 	equal(t, "of one kind", len(revoked), len(ids))
-	scoped, _ := feedOf(t, s, gateway.AuditQuery{Limit: 50, Match: func(r gateway.ObjectRef) bool { return r.Key == "k1" }})
+	scoped, _ := feedOf(t, s, gateway.AuditQuery{
+		Limit: 50,
+		Match: func(r gateway.ObjectRef) bool { return r.Key == "k1" },
+	})
 	equal(t, "in scope", len(scoped), 41)
 	at := oldest[len(oldest)/2].Time
 	since, _ := feedOf(t, s, gateway.AuditQuery{Limit: 9, Since: at})

@@ -39,7 +39,8 @@ func testChange(t *testing.T, g target) {
 	}
 
 	paused := true
-	if changed, err = change(link.ID, gateway.Change{Paused: &paused}); err != nil || changed.State != gateway.StatePaused {
+	if changed, err = change(link.ID, gateway.Change{Paused: &paused}); err != nil ||
+		changed.State != gateway.StatePaused {
 		t.Errorf("pause: %s, %v", changed.State, err)
 	}
 	equal(t, "while paused", admit(t, s, link.ID, "GET"), gateway.OutcomePaused)
@@ -48,16 +49,19 @@ func testChange(t *testing.T, g target) {
 		t.Errorf("pause again: %v", err)
 	}
 	paused = false
-	if changed, err = change(link.ID, gateway.Change{Paused: &paused, Note: &note}); err != nil || changed.State != gateway.StateActive {
+	if changed, err = change(link.ID, gateway.Change{Paused: &paused, Note: &note}); err != nil ||
+		changed.State != gateway.StateActive {
 		t.Errorf("resume: %s, %v", changed.State, err)
 	}
 	equal(t, "after the pause", spend(t, s, link.ID, "").Outcome, gateway.OutcomeRedirected)
 
 	var refused *gateway.ChangeError
-	if _, err = change(link.ID, gateway.Change{MaxClicks: 1}); !errors.As(err, &refused) || refused.Limit != gateway.LimitClicks || refused.Clicks != 2 {
+	if _, err = change(link.ID, gateway.Change{MaxClicks: 1}); !errors.As(err, &refused) ||
+		refused.Limit != gateway.LimitClicks || refused.Clicks != 2 {
 		t.Errorf("below the clicks: %v", err)
 	}
-	if _, err = change(link.ID, gateway.Change{Life: 24 * time.Hour}); !errors.As(err, &refused) || refused.Limit != gateway.LimitLife || refused.Longest < 23*time.Hour || refused.Longest > 24*time.Hour {
+	if _, err = change(link.ID, gateway.Change{Life: 24 * time.Hour}); !errors.As(err, &refused) ||
+		refused.Limit != gateway.LimitLife || refused.Longest < 23*time.Hour || refused.Longest > 24*time.Hour {
 		t.Errorf("over the longest life: %v", err)
 	}
 	later := newLink(t)
@@ -91,7 +95,8 @@ func testChange(t *testing.T, g target) {
 	})
 
 	plainLink := create(t, s, newLink(t))
-	if changed, err = change(plainLink.ID, gateway.Change{Paused: new(true), Life: 90 * time.Second}); err != nil || changed.State != gateway.StatePaused {
+	if changed, err = change(plainLink.ID, gateway.Change{Paused: new(true), Life: 90 * time.Second}); err != nil ||
+		changed.State != gateway.StatePaused {
 		t.Errorf("pause a plain link: %s, %v", changed.State, err)
 	}
 	active, err := s.Active(t.Context())

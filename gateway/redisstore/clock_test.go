@@ -197,7 +197,10 @@ func TestSetRetention(t *testing.T) {
 		return err == nil
 	}
 	before := ended()
-	if err := s.SetRetention(t.Context(), redisstore.Retention{MaxLife: 3 * time.Hour, AfterEnd: 2 * time.Hour}); err != nil {
+	if err := s.SetRetention(t.Context(), redisstore.Retention{
+		MaxLife:  3 * time.Hour,
+		AfterEnd: 2 * time.Hour,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if horizon, err := c.server.Get("keyhole:horizon"); err != nil || horizon != "18000000" {
@@ -210,7 +213,10 @@ func TestSetRetention(t *testing.T) {
 	}
 
 	c.server.SetError("LOADING")
-	if err := s.SetRetention(t.Context(), redisstore.Retention{MaxLife: time.Hour, AfterEnd: 9 * time.Hour}); !errors.Is(err, gateway.ErrUnavailable) {
+	if err := s.SetRetention(t.Context(), redisstore.Retention{
+		MaxLife:  time.Hour,
+		AfterEnd: 9 * time.Hour,
+	}); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("without Redis: got %v, want ErrUnavailable", err)
 	}
 	c.server.SetError("")

@@ -25,7 +25,10 @@ func TestRepeatsAreConfirmed(t *testing.T) {
 			link, page, usedUp := create(t, s, newLink(t)), restrict(t, s, limited(t, 3)), restrict(t, s, limited(t, 1))
 			spendOnce := func(id gateway.ID) func() error {
 				return func() error {
-					_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{Nonce: "page", Window: window})
+					_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{
+						Nonce:  "page",
+						Window: window,
+					})
 					return err
 				}
 			}
@@ -87,7 +90,10 @@ func TestRepeatsWrite(t *testing.T) {
 	revoked := create(t, s, newLink(t))
 	spendOnce := func(id gateway.ID) func() error {
 		return func() error {
-			_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{Nonce: "page", Window: window})
+			_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{
+				Nonce:  "page",
+				Window: window,
+			})
 			return err
 		}
 	}
@@ -276,7 +282,8 @@ func TestBulkUnreadable(t *testing.T) {
 	if calls < 3 {
 		t.Errorf("%d calls: the budget ended none", calls)
 	}
-	counted, err := s.RevokeAll(t.Context(), gateway.ListQuery{}, gateway.BulkOptions{DryRun: true, LookBudget: 1}, operator())
+	counted, err := s.RevokeAll(t.Context(), gateway.ListQuery{}, gateway.BulkOptions{DryRun: true, LookBudget: 1},
+		operator())
 	if err != nil || counted.Next == "" {
 		t.Fatalf("count: %+v, %v", counted, err)
 	}
@@ -303,7 +310,8 @@ func TestBulkUnreadable(t *testing.T) {
 		if first.Next == "" {
 			continue
 		}
-		if _, err := s.RevokeAll(t.Context(), gateway.ListQuery{}, gateway.BulkOptions{Cursor: first.Next}, operator()); !errors.Is(err, gateway.ErrCursor) {
+		if _, err := s.RevokeAll(t.Context(), gateway.ListQuery{}, gateway.BulkOptions{Cursor: first.Next},
+			operator()); !errors.Is(err, gateway.ErrCursor) {
 			t.Errorf("a cursor of %s: %v", name, err)
 		}
 	}

@@ -55,7 +55,8 @@ func testCreate(t *testing.T, g target) {
 	s := open(t, g.client)
 	want := newLink(t)
 	created := create(t, s, want, 90*time.Minute)
-	want.State, want.CreatedAt, want.ExpiresAt = gateway.StateActive, created.CreatedAt, created.CreatedAt.Add(90*time.Minute)
+	want.State, want.CreatedAt, want.ExpiresAt = gateway.StateActive, created.CreatedAt,
+		created.CreatedAt.Add(90*time.Minute)
 	equal(t, "created", plain(created), plain(want))
 	if skew := time.Since(created.CreatedAt).Abs(); skew > time.Minute {
 		t.Errorf("created %v from now", skew)
@@ -137,10 +138,12 @@ func testClick(t *testing.T, g target) {
 	}
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 3)
 	equal(t, "a miss", admit(t, s, newID(t), "GET"), gateway.OutcomeNotFound)
-	if _, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "PUT"}); !errors.Is(err, gateway.ErrUnavailable) {
+	if _, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "PUT"}); !errors.Is(err,
+		gateway.ErrUnavailable) {
 		t.Errorf("PUT: %v, want ErrUnavailable", err)
 	}
-	if err := s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.EventFailed, gateway.OutcomeObjectGone); err != nil {
+	if err := s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.EventFailed,
+		gateway.OutcomeObjectGone); err != nil {
 		t.Errorf("fail: %v", err)
 	}
 	equal(t, "clicks after a failed one", get(t, s, link.ID).Clicks, 3)

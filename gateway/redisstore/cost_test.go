@@ -16,7 +16,8 @@ import (
 func commandCalls(t *testing.T, node *redistest.Server) map[string]int {
 	t.Helper()
 	calls := map[string]int{}
-	for _, m := range regexp.MustCompile(`cmdstat_(\w+):calls=(\d+)`).FindAllStringSubmatch(node.MustDo(t, "INFO", "commandstats"), -1) {
+	for _, m := range regexp.MustCompile(`cmdstat_(\w+):calls=(\d+)`).FindAllStringSubmatch(node.MustDo(t, "INFO",
+		"commandstats"), -1) {
 		n, err := strconv.Atoi(m[2])
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +48,10 @@ func TestCommandsOfAClick(t *testing.T) {
 			t.Errorf("%s: %d scripts and %d looks at the clock for %d clicks", method, scripts, calls["time"], clicks)
 		}
 		// The stream is cut, and the link's list, now and then.
-		for _, other := range []string{"evalsha", "time", "xtrim", "lpop", "ltrim", "lpush", "config", "config|resetstat", "info", "auth", "hello", "client", "ping"} {
+		for _, other := range []string{
+			"evalsha", "time", "xtrim", "lpop", "ltrim", "lpush", "config", "config|resetstat",
+			"info", "auth", "hello", "client", "ping",
+		} {
 			delete(calls, other)
 		}
 		if !maps.Equal(calls, want) {
@@ -116,7 +120,8 @@ func BenchmarkScript(b *testing.B) {
 			}
 			clicking.Wait()
 			b.StopTimer()
-			m := regexp.MustCompile(`cmdstat_evalsha:calls=(\d+),usec=(\d+)`).FindStringSubmatch(node.MustDo(b, "INFO", "commandstats"))
+			m := regexp.MustCompile(`cmdstat_evalsha:calls=(\d+),usec=(\d+)`).FindStringSubmatch(node.MustDo(b, "INFO",
+				"commandstats"))
 			calls, err := strconv.Atoi(m[1])
 			spent, err2 := strconv.Atoi(m[2])
 			if err != nil || err2 != nil {

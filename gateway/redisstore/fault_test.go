@@ -188,7 +188,8 @@ func TestLostReply(t *testing.T) {
 		return err
 	})
 	lose("a failure", func() error {
-		return s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.EventFailed, gateway.OutcomeObjectGone)
+		return s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.EventFailed,
+			gateway.OutcomeObjectGone)
 	})
 	lost := newLink(t)
 	lose("a create", func() error {
@@ -198,7 +199,10 @@ func TestLostReply(t *testing.T) {
 	limitedLink := restrict(t, s, limited(t, 5))
 	spend(t, s, restrict(t, s, limited(t, 1)).ID, "") // Redis has the script.
 	lose("a spend", func() error {
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, gateway.Spending{Nonce: "page", Window: window})
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, gateway.Spending{
+			Nonce:  "page",
+			Window: window,
+		})
 		return err
 	})
 	equal(t, "the same page again", spend(t, s, limitedLink.ID, "page").Outcome, gateway.OutcomeResumed)

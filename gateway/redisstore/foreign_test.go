@@ -144,7 +144,8 @@ func TestBrokenRecordsBesideGood(t *testing.T) {
 			spoil.change(bad.ID)
 			clicking.Go(func() {
 				a, err := s.Admit(t.Context(), gateway.Attempt{ID: bad.ID, Method: "GET"})
-				if !errors.Is(err, gateway.ErrUnavailable) && a.Outcome != gateway.OutcomeNotFound && a.Outcome != gateway.OutcomeExpired {
+				if !errors.Is(err, gateway.ErrUnavailable) && a.Outcome != gateway.OutcomeNotFound &&
+					a.Outcome != gateway.OutcomeExpired {
 					t.Errorf("%s: admitted as %s, %v (%d clicks before)", spoil.of, a.Outcome, err, before)
 				}
 			})

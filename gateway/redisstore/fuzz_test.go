@@ -39,7 +39,8 @@ func FuzzCursor(f *testing.F) {
 			t.Errorf("position of events in %q: %v", cursor, err)
 		}
 		// A position is sealed, so that nobody forges one; it is read with care all the same.
-		if _, err := newFeed(&gateway.AuditQuery{Oldest: true}, position, time.Now().UnixMilli()); err != nil && !errors.Is(err, gateway.ErrCursor) {
+		if _, err := newFeed(&gateway.AuditQuery{Oldest: true}, position, time.Now().UnixMilli()); err != nil &&
+			!errors.Is(err, gateway.ErrCursor) {
 			t.Errorf("position %q: %v", position, err)
 		}
 	})

@@ -20,10 +20,12 @@ func TestReplyGuard(t *testing.T) {
 		"status, error, number": "+OK\r\n-ERR no\r\n:-12\r\n",
 		"strings":               "$0\r\n\r\n$-1\r\n$5\r\n*9\r\n\n\r\n$1\r\n\x00\r\n",
 		"arrays":                "*0\r\n*-1\r\n*3\r\n:1\r\n*2\r\n$1\r\na\r\n+b\r\n$-1\r\n+OK\r\n",
-		"RESP3":                 "%2\r\n+a\r\n#t\r\n$1\r\nb\r\n_\r\n~1\r\n,1.5\r\n=5\r\ntxt:a\r\n!1\r\nx\r\n(12\r\n>1\r\n:1\r\n%0\r\n",
-		"the largest string":    fmt.Sprintf("$%d\r\n%s\r\n+OK\r\n", maxBulk, strings.Repeat("x", maxBulk)),
-		"the most elements":     fmt.Sprintf("*%d\r\n", maxElements) + strings.Repeat(":1\r\n", maxElements) + nested(maxDepth),
-		"the deepest":           nested(maxDepth) + nested(maxDepth),
+		"RESP3": "%2\r\n+a\r\n#t\r\n$1\r\nb\r\n_\r\n~1\r\n,1.5\r\n=5\r\ntxt:a\r\n" +
+			"!1\r\nx\r\n(12\r\n>1\r\n:1\r\n%0\r\n",
+		"the largest string": fmt.Sprintf("$%d\r\n%s\r\n+OK\r\n", maxBulk, strings.Repeat("x", maxBulk)),
+		"the most elements": fmt.Sprintf("*%d\r\n", maxElements) + strings.Repeat(":1\r\n",
+			maxElements) + nested(maxDepth),
+		"the deepest": nested(maxDepth) + nested(maxDepth),
 	}
 	for name, reply := range good {
 		for _, size := range []int{1, 2, 3, 7, len(reply)} {

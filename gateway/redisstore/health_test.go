@@ -203,7 +203,10 @@ func refusesConfirmed(t *testing.T, s *redisstore.Store, id gateway.ID) {
 		unavailable(t, what, err)
 	}
 	for what, nonce := range map[string]string{"a spend": "", "the page again": "page"} {
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{Nonce: nonce, Window: window})
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{
+			Nonce:  nonce,
+			Window: window,
+		})
 		unavailable(t, what, err)
 	}
 	_, err := s.Change(t.Context(), id, gateway.Change{Note: new("n")}, operator())

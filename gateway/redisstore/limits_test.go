@@ -155,7 +155,10 @@ func testConfirmation(t *testing.T, g target) {
 		}
 	}
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 0)
-	for _, o := range []gateway.Outcome{gateway.OutcomeWrongPassphrase, gateway.OutcomeRateLimited, gateway.OutcomeBadRequest} {
+	for _, o := range []gateway.Outcome{
+		gateway.OutcomeWrongPassphrase, gateway.OutcomeRateLimited,
+		gateway.OutcomeBadRequest,
+	} {
 		if err := s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.EventRefused, o); err != nil {
 			t.Errorf("note %s: %v", o, err)
 		}
@@ -194,7 +197,8 @@ func testSpend(t *testing.T, g target) {
 	var posting sync.WaitGroup
 	for i := range 12 {
 		posting.Go(func() {
-			spent, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.Spending{Nonce: fmt.Sprint("nonce-", i%4), Window: window})
+			spent, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"},
+				gateway.Spending{Nonce: fmt.Sprint("nonce-", i%4), Window: window})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -205,7 +209,8 @@ func testSpend(t *testing.T, g target) {
 	}
 	posting.Wait()
 	equal(t, "redirected", outcomes[gateway.OutcomeRedirected], 2)
-	equal(t, "all", outcomes[gateway.OutcomeRedirected]+outcomes[gateway.OutcomeResumed]+outcomes[gateway.OutcomeUsedUp], 12)
+	equal(t, "all", outcomes[gateway.OutcomeRedirected]+outcomes[gateway.OutcomeResumed]+outcomes[gateway.OutcomeUsedUp],
+		12)
 	used := get(t, s, link.ID)
 	equal(t, "state", used.State, gateway.StateUsedUp)
 	equal(t, "clicks", used.Clicks, 5)
@@ -225,7 +230,8 @@ func testSpend(t *testing.T, g target) {
 	if until := spent.GrantEnd; until.After(short.ExpiresAt) {
 		t.Errorf("the grant ends %v after the link", until.Sub(short.ExpiresAt))
 	}
-	if _, err := s.Spend(t.Context(), gateway.Attempt{ID: create(t, s, newLink(t)).ID, Method: "POST"}, gateway.Spending{Window: window}); !errors.Is(err, gateway.ErrUnavailable) {
+	if _, err := s.Spend(t.Context(), gateway.Attempt{ID: create(t, s, newLink(t)).ID, Method: "POST"},
+		gateway.Spending{Window: window}); !errors.Is(err, gateway.ErrUnavailable) {
 		t.Errorf("spend of a plain link: %v", err)
 	}
 	equal(t, "a miss", spend(t, s, newID(t), "").Outcome, gateway.OutcomeNotFound)
@@ -243,7 +249,8 @@ func testUseUp(t *testing.T, g target) {
 	if left := granted.Permission.Remaining; left > window || left < window-time.Minute {
 		t.Errorf("%v left for grants, want about %v", left, window)
 	}
-	equal(t, "without", attempt(t, s, gateway.Attempt{ID: link.ID, Method: "GET", Page: true}).Outcome, gateway.OutcomeUsedUp)
+	equal(t, "without", attempt(t, s, gateway.Attempt{ID: link.ID, Method: "GET", Page: true}).Outcome,
+		gateway.OutcomeUsedUp)
 	equal(t, "a HEAD", attempt(t, s, gateway.Attempt{ID: link.ID, Method: "HEAD"}).Outcome, gateway.OutcomeUsedUp)
 	equal(t, "its page again", spend(t, s, link.ID, "page").Outcome, gateway.OutcomeResumed)
 	equal(t, "another page", spend(t, s, link.ID, "other").Outcome, gateway.OutcomeUsedUp)
@@ -256,7 +263,8 @@ func testUseUp(t *testing.T, g target) {
 	if err != nil || !changed || revoked.State != gateway.StateUsedUp {
 		t.Errorf("revoke: %s, changed %v, %v; want used_up, changed", revoked.State, changed, err)
 	}
-	equal(t, "its grants", attempt(t, s, gateway.Attempt{ID: link.ID, Method: "GET", Grant: "one"}).Outcome, gateway.OutcomeUsedUp)
+	equal(t, "its grants", attempt(t, s, gateway.Attempt{ID: link.ID, Method: "GET", Grant: "one"}).Outcome,
+		gateway.OutcomeUsedUp)
 	equal(t, "its page", spend(t, s, link.ID, "page").Outcome, gateway.OutcomeUsedUp)
 	if _, changed, err := s.Revoke(t.Context(), link.ID, "", operator()); err != nil || changed {
 		t.Errorf("revoke again: changed %v, %v", changed, err)
@@ -322,99 +330,4 @@ func testTries(t *testing.T, g target) {
 		t.Error("no try for a client that has made none")
 	}
 	refused("client-d", 15*time.Minute)
-}
-
-func testRevokeAll(t *testing.T, g target) {
-	t.Helper()
-	s := open(t, g.client)
-	make := func(bucket, key, creator, label string, restricted bool) gateway.ID {
-		link := newLink(t)
-		link.Ref.Bucket, link.Ref.Key, link.CreatedBy = bucket, key, creator
-		link.Labels = map[string]string{"case": label}
-		if restricted {
-			link.MaxClicks = 1
-		}
-		return restrict(t, s, link).ID
-	}
-	ids := map[string]gateway.ID{
-		"a/1":   make("reports", "a/1", "alice", "1", false),
-		"a/2":   make("reports", "a/2", "bob", "2", false),
-		"ab":    make("reports", "ab", "alice", "2", false),
-		"other": make("exports", "a/1", "alice", "1", false),
-		"used":  make("reports", "a/3", "bob", "1", true),
-		"grown": make("reports", "a/4", "bob", "1", true),
-	}
-	spend(t, s, ids["used"], "")
-	all := func(q gateway.ListQuery, o gateway.BulkOptions) gateway.BulkResult {
-		t.Helper()
-		q.Buckets = []string{"exports", "reports"}
-		o.Budget, o.Reason = time.Minute, "leak"
-		result, err := s.RevokeAll(t.Context(), q, o, operator())
-		if err != nil {
-			t.Fatalf("revoke all: %v", err)
-		}
-		return result
-	}
-	for _, tt := range []struct {
-		name string
-		q    gateway.ListQuery
-		want int
-	}{
-		{"bucket and prefix", gateway.ListQuery{Bucket: "reports", Prefix: "a/"}, 4},
-		{"bucket and key", gateway.ListQuery{Bucket: "reports", Key: "a/1"}, 1},
-		{"creator", gateway.ListQuery{CreatedBy: "alice"}, 3},
-		{"label", gateway.ListQuery{LabelName: "case", LabelValue: "1"}, 4},
-		{"bucket, creator and label", gateway.ListQuery{Bucket: "reports", CreatedBy: "bob", LabelName: "case", LabelValue: "1"}, 2},
-		{"all", gateway.ListQuery{}, 6},
-		{"in scope", gateway.ListQuery{Match: func(r gateway.ObjectRef) bool { return r.Bucket == "exports" }}, 1},
-	} {
-		equal(t, tt.name, all(tt.q, gateway.BulkOptions{DryRun: true}), gateway.BulkResult{Matched: tt.want, Done: true})
-	}
-	equal(t, "after only counting", admit(t, s, ids["a/1"], "GET"), gateway.OutcomeRedirected)
-
-	prefix := gateway.ListQuery{Bucket: "reports", Prefix: "a/"}
-	equal(t, "revoked", all(prefix, gateway.BulkOptions{}), gateway.BulkResult{Matched: 4, Revoked: 4, Done: true})
-	equal(t, "again", all(prefix, gateway.BulkOptions{}), gateway.BulkResult{Done: true})
-	for name, want := range map[string]gateway.State{
-		"a/1": gateway.StateRevoked, "a/2": gateway.StateRevoked, "ab": gateway.StateActive, "other": gateway.StateActive,
-		"used": gateway.StateUsedUp, "grown": gateway.StateRevoked,
-	} {
-		equal(t, name, get(t, s, ids[name]).State, want)
-	}
-	equal(t, "a click", admit(t, s, ids["a/1"], "GET"), gateway.OutcomeRevoked)
-	equal(t, "a grant", attempt(t, s, gateway.Attempt{ID: ids["used"], Method: "GET", Grant: "one"}).Outcome, gateway.OutcomeUsedUp)
-	equal(t, "reason", get(t, s, ids["a/2"]).RevokeReason, "leak")
-	active, err := s.Active(t.Context())
-	if err != nil || active != 2 {
-		t.Errorf("%d links are active, %v; want 2", active, err)
-	}
-}
-
-// TestRevokeAllInPieces sees a budget end a call that has ended something, and the
-// next call go on.
-func TestRevokeAllInPieces(t *testing.T) {
-	g := startSingle(t)
-	s := open(t, g.client)
-	const links = 2500
-	each(links, func(i int) {
-		link := newLink(t)
-		link.Ref.Key = fmt.Sprintf("a/%05d", i)
-		create(t, s, link)
-	})
-	revoked, calls := 0, 0
-	for done := false; !done; {
-		result, err := s.RevokeAll(t.Context(), gateway.ListQuery{Bucket: "reports", Prefix: "a/"}, gateway.BulkOptions{}, operator())
-		if err != nil {
-			t.Fatalf("revoke all: %v", err)
-		}
-		if calls++; calls > 10 {
-			t.Fatal("it does not come to an end")
-		}
-		revoked += result.Revoked
-		done = result.Done
-	}
-	equal(t, "revoked", revoked, links)
-	if calls < 3 {
-		t.Errorf("%d calls without a budget for %d links", calls, links)
-	}
 }

@@ -80,7 +80,8 @@ func testList(t *testing.T, g target) {
 	s := open(t, g.client)
 	links := numbered(t, s, 300)
 	byKey := func(a, b gateway.Link) int {
-		return strings.Compare(a.Ref.Bucket+"\x00"+a.Ref.Key+"\x00"+string(a.ID[:]), b.Ref.Bucket+"\x00"+b.Ref.Key+"\x00"+string(b.ID[:]))
+		return strings.Compare(a.Ref.Bucket+"\x00"+a.Ref.Key+"\x00"+string(a.ID[:]),
+			b.Ref.Bucket+"\x00"+b.Ref.Key+"\x00"+string(b.ID[:]))
 	}
 	all := []string{"web", "reports", "archive", "empty"}
 	for name, test := range map[string]struct {
@@ -88,10 +89,13 @@ func testList(t *testing.T, g target) {
 		wanted func(l gateway.Link) bool
 	}{
 		"everything": {gateway.ListQuery{}, func(gateway.Link) bool { return true }},
-		"state":      {gateway.ListQuery{State: gateway.StateRevoked}, func(l gateway.Link) bool { return l.State == gateway.StateRevoked }},
-		"bucket":     {gateway.ListQuery{Bucket: "web"}, func(l gateway.Link) bool { return l.Ref.Bucket == "web" }},
-		"no bucket":  {gateway.ListQuery{Bucket: "we"}, func(gateway.Link) bool { return false }},
-		"creator":    {gateway.ListQuery{CreatedBy: "bob"}, func(l gateway.Link) bool { return l.CreatedBy == "bob" }},
+		"state": {
+			gateway.ListQuery{State: gateway.StateRevoked},
+			func(l gateway.Link) bool { return l.State == gateway.StateRevoked },
+		},
+		"bucket":    {gateway.ListQuery{Bucket: "web"}, func(l gateway.Link) bool { return l.Ref.Bucket == "web" }},
+		"no bucket": {gateway.ListQuery{Bucket: "we"}, func(gateway.Link) bool { return false }},
+		"creator":   {gateway.ListQuery{CreatedBy: "bob"}, func(l gateway.Link) bool { return l.CreatedBy == "bob" }},
 		"label": {
 			gateway.ListQuery{LabelName: "even", LabelValue: "twice"},
 			func(l gateway.Link) bool { return l.Labels["even"] == "twice" },

@@ -152,7 +152,8 @@ func TestEvictingBesideAsleep(t *testing.T) {
 	if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrEvicting) {
 		t.Errorf("ready: %v, want ErrEvicting", err)
 	}
-	if _, err := s.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "GET"}); !errors.Is(err, redisstore.ErrEvicting) {
+	if _, err := s.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "GET"}); !errors.Is(err,
+		redisstore.ErrEvicting) {
 		t.Errorf("click: %v, want ErrEvicting", err)
 	}
 }

@@ -60,11 +60,13 @@ func TestRecords(t *testing.T) {
 	})
 	t.Run("TTLs", func(t *testing.T) {
 		link := create(t, s, newLink(t), time.Hour)
-		equal(t, "of the permission", node.MustDo(t, "PEXPIRETIME", permission(link.ID)), strconv.FormatInt(link.ExpiresAt.UnixMilli(), 10))
+		equal(t, "of the permission", node.MustDo(t, "PEXPIRETIME", permission(link.ID)),
+			strconv.FormatInt(link.ExpiresAt.UnixMilli(), 10))
 		end := link.ExpiresAt.Add(30 * 24 * time.Hour).UnixMilli()
 		equal(t, "of the history", node.MustDo(t, "PEXPIRETIME", history(link.ID)), strconv.FormatInt(end, 10))
 		admit(t, s, link.ID, "GET")
-		equal(t, "after a click", node.MustDo(t, "PEXPIRETIME", permission(link.ID)), strconv.FormatInt(link.ExpiresAt.UnixMilli(), 10))
+		equal(t, "after a click", node.MustDo(t, "PEXPIRETIME", permission(link.ID)),
+			strconv.FormatInt(link.ExpiresAt.UnixMilli(), 10))
 		revoked, _, err := s.Revoke(t.Context(), link.ID, "", operator())
 		if err != nil {
 			t.Fatalf("revoke: %v", err)
@@ -103,9 +105,12 @@ func TestRecords(t *testing.T) {
 	for name, spoil := range map[string]func(link gateway.Link){
 		"permission of another version": func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "0", "\x04") },
 		"unknown flag":                  func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "1", "\x02") },
-		"unknown flag of version 2":     func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "0", "\x02\x04") },
-		"a start that is not enforced":  func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "13", "\x01") },
-		"cut permission":                func(l gateway.Link) { node.MustDo(t, "SET", permission(l.ID), "\x01\x00\x7f") },
+		"unknown flag of version 2": func(l gateway.Link) {
+			node.MustDo(t, "SETRANGE", permission(l.ID), "0",
+				"\x02\x04")
+		},
+		"a start that is not enforced": func(l gateway.Link) { node.MustDo(t, "SETRANGE", permission(l.ID), "13", "\x01") },
+		"cut permission":               func(l gateway.Link) { node.MustDo(t, "SET", permission(l.ID), "\x01\x00\x7f") },
 		"permission of another type": func(l gateway.Link) {
 			node.MustDo(t, "DEL", permission(l.ID))
 			node.MustDo(t, "HSET", permission(l.ID), "a", "b")
@@ -135,7 +140,10 @@ func TestRecords(t *testing.T) {
 			t.Fatalf("list: %v", err)
 		}
 		last := time.Date(9999, 12, 31, 23, 59, 59, 999_000_000, time.UTC)
-		found := slices.ContainsFunc(page.Links, func(l gateway.Link) bool { return l.ID == far.ID && l.ExpiresAt.Equal(last) })
+		found := slices.ContainsFunc(page.Links, func(l gateway.Link) bool {
+			return l.ID == far.ID &&
+				l.ExpiresAt.Equal(last)
+		})
 		if !found {
 			t.Error("the link is not in the listing")
 		}
@@ -159,7 +167,10 @@ func TestRecords(t *testing.T) {
 	t.Run("a limited link without its nonces", func(t *testing.T) {
 		link := restrict(t, s, limited(t, 3))
 		node.MustDo(t, "DEL", key("s", link.ID))
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.Spending{Nonce: "page", Window: window})
+		_, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.Spending{
+			Nonce:  "page",
+			Window: window,
+		})
 		unavailable(t, "spend", err)
 		equal(t, "clicks", get(t, s, link.ID).Clicks, 0)
 	})
@@ -236,7 +247,8 @@ func TestShippedUser(t *testing.T) {
 	create(t, s, newLink(t))
 	for _, command := range []string{
 		"FLUSHALL", "KEYS *", "CONFIG GET *", "SCAN 0", "ACL WHOAMI", "SHUTDOWN", "SCRIPT FLUSH",
-		"REPLICAOF NO ONE", "MONITOR", "GET other:key", "DEL other:key", "PUBLISH a b", "CLIENT LIST", "RESTORE keyhole:a 0 x",
+		"REPLICAOF NO ONE", "MONITOR", "GET other:key", "DEL other:key", "PUBLISH a b", "CLIENT LIST",
+		"RESTORE keyhole:a 0 x",
 	} {
 		_, err := node.DoAs(redistest.Username, redistest.Password, strings.Fields(command)...)
 		if err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
@@ -297,7 +309,8 @@ func TestDropped(t *testing.T) {
 	equal(t, "clicks", fmt.Sprint(get(t, s, link.ID).Clicks), "3000")
 	// What operators did stays, in the link's own events and in the feed.
 	for _, paused := range []bool{true, false} {
-		if _, err := s.Change(t.Context(), link.ID, gateway.Change{Paused: &paused, Note: new(fmt.Sprint(paused))}, operator()); err != nil {
+		if _, err := s.Change(t.Context(), link.ID, gateway.Change{Paused: &paused, Note: new(fmt.Sprint(paused))},
+			operator()); err != nil {
 			t.Fatalf("change: %v", err)
 		}
 	}
@@ -312,18 +325,23 @@ func TestDropped(t *testing.T) {
 	for _, e := range events(t, s, link.ID, 200) {
 		own[e.Kind]++
 	}
-	equal(t, "the link's own", []int{own[gateway.EventRedirected], own[gateway.EventRefused], len(own)}, []int{100, 32, operations + 1})
+	equal(t, "the link's own", []int{own[gateway.EventRedirected], own[gateway.EventRefused], len(own)}, []int{
+		100, 32,
+		operations + 1,
+	})
 	feed, _ := feedOf(t, s, gateway.AuditQuery{Limit: 500})
 	kinds := map[gateway.EventKind]int{}
 	for _, e := range feed {
 		kinds[e.Kind]++
 	}
 	for kind, want := range map[gateway.EventKind]int{
-		gateway.EventIssued: 1, gateway.EventChanged: 2, gateway.EventPaused: 1, gateway.EventResumed: 1, gateway.EventRevoked: 1,
+		gateway.EventIssued: 1, gateway.EventChanged: 2, gateway.EventPaused: 1, gateway.EventResumed: 1,
+		gateway.EventRevoked: 1,
 	} {
 		equal(t, string(kind), kinds[kind], want)
 	}
-	if int64(kinds[gateway.EventRedirected]) != kept || kinds[gateway.EventRefused] == 0 || kinds[gateway.EventRefused] > 1500 {
+	if int64(kinds[gateway.EventRedirected]) != kept || kinds[gateway.EventRefused] == 0 ||
+		kinds[gateway.EventRefused] > 1500 {
 		t.Errorf("the feed has %v: want %d downloads as before the refusals, and few of those", kinds, kept)
 	}
 	after, err := s.Dropped(t.Context())

@@ -46,21 +46,42 @@ func (s *scripted) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessP
 // TestRunAll executes a script twice: what was refused without being
 // executed is sent again, and nothing else is.
 func TestRunAll(t *testing.T) {
-	noScript, tryAgain, failed := answer("NOSCRIPT No matching script."), answer("TRYAGAIN Multiple keys"), answer("ERR failed")
+	noScript, tryAgain, failed := answer("NOSCRIPT No matching script."), answer("TRYAGAIN Multiple keys"),
+		answer("ERR failed")
 	for name, test := range map[string]struct {
 		answers [][]error
 		asked   []string
 		replies []any
 		err     error
 	}{
-		"nothing":              {nil, []string{"evalsha a, evalsha b"}, []any{"done", "done"}, nil},
-		"no script":            {[][]error{{noScript, noScript}}, []string{"evalsha a, evalsha b", "eval a, eval b"}, []any{"done", "done"}, nil},
-		"no script on one":     {[][]error{{nil, noScript}}, []string{"evalsha a, evalsha b", "eval b"}, []any{"done", "done"}, nil},
-		"migration of one":     {[][]error{{tryAgain, nil}}, []string{"evalsha a, evalsha b", "evalsha a"}, []any{"done", "done"}, nil},
-		"migration, no script": {[][]error{{tryAgain, nil}, {noScript}}, []string{"evalsha a, evalsha b", "evalsha a", "eval a"}, []any{"done", "done"}, nil},
-		"no script, migration": {[][]error{{noScript, nil}, {tryAgain}}, []string{"evalsha a, evalsha b", "eval a", "eval a"}, []any{"done", "done"}, nil},
-		"one fails":            {[][]error{{failed, nil}}, []string{"evalsha a, evalsha b"}, []any{nil, "done"}, failed},
-		"one fails, no script": {[][]error{{failed, noScript}}, []string{"evalsha a, evalsha b", "eval b"}, []any{nil, "done"}, failed},
+		"nothing": {nil, []string{"evalsha a, evalsha b"}, []any{"done", "done"}, nil},
+		"no script": {
+			[][]error{{noScript, noScript}},
+			[]string{"evalsha a, evalsha b", "eval a, eval b"},
+			[]any{"done", "done"},
+			nil,
+		},
+		"no script on one": {[][]error{{nil, noScript}}, []string{"evalsha a, evalsha b", "eval b"}, []any{
+			"done",
+			"done",
+		}, nil},
+		"migration of one": {[][]error{{tryAgain, nil}}, []string{"evalsha a, evalsha b", "evalsha a"}, []any{
+			"done",
+			"done",
+		}, nil},
+		"migration, no script": {[][]error{{tryAgain, nil}, {noScript}}, []string{
+			"evalsha a, evalsha b", "evalsha a",
+			"eval a",
+		}, []any{"done", "done"}, nil},
+		"no script, migration": {[][]error{{noScript, nil}, {tryAgain}}, []string{
+			"evalsha a, evalsha b", "eval a",
+			"eval a",
+		}, []any{"done", "done"}, nil},
+		"one fails": {[][]error{{failed, nil}}, []string{"evalsha a, evalsha b"}, []any{nil, "done"}, failed},
+		"one fails, no script": {[][]error{{failed, noScript}}, []string{"evalsha a, evalsha b", "eval b"}, []any{
+			nil,
+			"done",
+		}, failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})

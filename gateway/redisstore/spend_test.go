@@ -11,7 +11,10 @@ import (
 // spendWithin posts a form whose page may be sent again within a window.
 func spendWithin(t *testing.T, s *redisstore.Store, id gateway.ID, nonce string, within time.Duration) gateway.Spent {
 	t.Helper()
-	spent, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{Nonce: nonce, Window: within})
+	spent, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{
+		Nonce:  nonce,
+		Window: within,
+	})
 	if err != nil {
 		t.Fatalf("spend: %v", err)
 	}

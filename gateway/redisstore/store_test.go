@@ -181,7 +181,10 @@ func create(tb testing.TB, s *redisstore.Store, link gateway.Link, life ...time.
 	if len(life) > 0 {
 		lives = life[0]
 	}
-	created, err := s.Create(tb.Context(), link, gateway.Secrets{}, lives, gateway.Origin{Actor: link.CreatedBy, Address: operator().Address})
+	created, err := s.Create(tb.Context(), link, gateway.Secrets{}, lives, gateway.Origin{
+		Actor:   link.CreatedBy,
+		Address: operator().Address,
+	})
 	if err != nil {
 		tb.Fatalf("create: %v", err)
 	}

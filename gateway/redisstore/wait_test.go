@@ -89,11 +89,13 @@ func TestWaitReplicas(t *testing.T) {
 				"revoke":       func() error { _, _, err := s.Revoke(t.Context(), link.ID, "leak", operator()); return err },
 				"revoke again": func() error { _, _, err := s.Revoke(t.Context(), link.ID, "", operator()); return err },
 				"spend": func() error {
-					_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, gateway.Spending{Window: window})
+					_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"},
+						gateway.Spending{Window: window})
 					return err
 				},
 				"the page again": func() error {
-					_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, gateway.Spending{Nonce: "page", Window: window})
+					_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"},
+						gateway.Spending{Nonce: "page", Window: window})
 					return err
 				},
 			}
@@ -111,7 +113,8 @@ func TestWaitReplicas(t *testing.T) {
 				}
 			}
 			all := gateway.ListQuery{CreatedBy: operator().Actor}
-			if _, err := s.RevokeAll(t.Context(), all, gateway.BulkOptions{}, operator()); !errors.Is(err, gateway.ErrNotConfirmed) {
+			if _, err := s.RevokeAll(t.Context(), all, gateway.BulkOptions{}, operator()); !errors.Is(err,
+				gateway.ErrNotConfirmed) {
 				t.Errorf("revoke all: %v, want ErrNotConfirmed", err)
 			}
 			equal(t, "what was not confirmed is done", admit(t, s, link.ID, "GET"), gateway.OutcomeRevoked)
@@ -159,7 +162,8 @@ func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
 			}
 			replica.Pause(t)
 			for _, id := range all[links/2 : links-1] {
-				if _, _, err := waiting.Revoke(t.Context(), id, "not acknowledged", operator()); !errors.Is(err, gateway.ErrNotConfirmed) {
+				if _, _, err := waiting.Revoke(t.Context(), id, "not acknowledged", operator()); !errors.Is(err,
+					gateway.ErrNotConfirmed) {
 					t.Errorf("revoke: %v, want ErrNotConfirmed", err)
 				}
 				unacked = append(unacked, id)
@@ -186,7 +190,8 @@ func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
 			if resurrected(unacked) == 0 || resurrected(all[links-1:]) == 0 {
 				t.Error("the replica was not behind: nothing was tried")
 			}
-			t.Logf("after a failover to a replica that was behind: %d of %d acknowledged with a replica live again, %d of %d that were not confirmed, %d of 1 acknowledged by the master alone",
+			t.Logf("after a failover to a replica that was behind, live again: %d of %d acknowledged with a replica, "+
+				"%d of %d not confirmed, %d of 1 acknowledged by the master only",
 				resurrected(acked), len(acked), resurrected(unacked), len(unacked), resurrected(all[links-1:]))
 		})
 	}

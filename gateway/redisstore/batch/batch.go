@@ -15,9 +15,9 @@ const (
 	// batch must end Timeout after its oldest item started, plus this spread, so that
 	// its youngest item has its full time too.
 	MaxAgeSpread = 50 * time.Millisecond
-	// fastSenders is how many batches are sent at the same time while sending is
-	// fast: items gather for one while the other is on its way. A single processor
-	// gains nothing from a second one, and batches would be smaller.
+	// fastSenders is how many batches are sent at the same time while sending is fast:
+	// items gather for one while the other is on its way. With a single processor a
+	// second one would only make batches smaller.
 	fastSenders = 2
 	// slowAfter is how long an item waits before another batch is sent beside the
 	// current ones: then the server is far away, or slow.
@@ -43,15 +43,14 @@ func NewPending[T any]() *Pending[T] {
 	return &Pending[T]{done: make(chan struct{}, 1)}
 }
 
-// Complete ends the item and lets Submit return err. The sender calls it exactly
-// once for each item of a batch, and must not use the item afterwards.
+// Complete lets Submit return err. A sender calls it exactly once per item and must not
+// use the item afterwards.
 func (p *Pending[T]) Complete(err error) {
 	p.err = err
 	p.done <- struct{}{}
 }
 
-// Wait returns the error that the item was completed with, when it is complete. Submit
-// waits itself; only the test of a sender calls Wait.
+// Wait returns the error of Complete. Submit calls it, so only tests of a sender do.
 func (p *Pending[T]) Wait() error {
 	<-p.done
 	return p.err
@@ -64,8 +63,8 @@ type Options[T any] struct {
 	// MaxSenders is how many batches may be sent at the same time while the server
 	// is slow.
 	MaxSenders int
-	// Send sends a batch of at least one item and completes each of them before it
-	// returns, at the latest when ctx ends. The slice belongs to the Batcher.
+	// Send sends at least one item and completes each before it returns, at the latest
+	// when ctx ends. The slice belongs to the Batcher.
 	Send func(ctx context.Context, batch []*Pending[T])
 }
 
@@ -109,9 +108,8 @@ func (b *Batcher[T]) Submit(p *Pending[T], started time.Time) error {
 	return p.Wait()
 }
 
-// armTimer starts the timer that adds a sender if sending is slow. Without it the
-// newest item would wait until a batch ends, because no later item could notice. The
-// caller holds mu.
+// armTimer starts the timer that adds a sender if sending is slow: no later item may come
+// that would notice. The caller holds mu.
 func (b *Batcher[T]) armTimer() {
 	if b.timerArmed {
 		return

@@ -42,7 +42,8 @@ func TestLetters(t *testing.T) {
 // TestContentTypes keeps content types exactly, and the known ones where earlier
 // releases have put them.
 func TestContentTypes(t *testing.T) {
-	texts := append([]string{"", "application/PDF", "text/plain;charset=utf-8", "x", strings.Repeat("t", 8191)}, knownTypes[:]...)
+	texts := append([]string{"", "application/PDF", "text/plain;charset=utf-8", "x", strings.Repeat("t", 8191)},
+		knownTypes[:]...)
 	for _, text := range texts {
 		packed := appendContentType(nil, text)
 		d := Decoder{Rest: string(packed)}
@@ -50,7 +51,10 @@ func TestContentTypes(t *testing.T) {
 			t.Errorf("%.40q is read as %.40q, %v", text, got, d.End())
 		}
 	}
-	for place, text := range map[int]string{0: "application/octet-stream", 2: "application/pdf", 9: "text/plain; charset=utf-8", 31: "text/markdown"} {
+	for place, text := range map[int]string{
+		0: "application/octet-stream", 2: "application/pdf",
+		9: "text/plain; charset=utf-8", 31: "text/markdown",
+	} {
 		if knownTypes[place] != text {
 			t.Errorf("place %d is %q now and was %q", place, knownTypes[place], text)
 		}
@@ -66,7 +70,8 @@ func TestContentTypes(t *testing.T) {
 
 func TestAddresses(t *testing.T) {
 	for _, address := range []string{
-		"", "192.0.2.1", "116.1.2.3", "2001:db8::1", "::ffff:1.2.3.4", "::1%eth0", "203.0.113.0/24", "t", "4abcd", "unknown", "\x00",
+		"", "192.0.2.1", "116.1.2.3", "2001:db8::1", "::ffff:1.2.3.4", "::1%eth0", "203.0.113.0/24", "t", "4abcd",
+		"unknown", "\x00",
 	} {
 		got, err := unpackAddress(PackAddress(address))
 		if got != address || err != nil {

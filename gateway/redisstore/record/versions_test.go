@@ -14,8 +14,12 @@ import (
 // What the version before wrote (commit 64e3d71) for the link of golden, in hex: the
 // bodies of its permission and of its history.
 const (
-	goldenPermission = "046d61696e077265706f7274731b6578706f7274732f323032362fc3a974c3a9202620636f2e7064660276310b73756d6d6172792e706466618240"
-	goldenHistory    = "046d61696e077265706f7274731b6578706f7274732f323032362fc3a974c3a9202620636f2e70646680e497d01201d41d8cd98f00b204e9800998ecf8427e0276318240809494caca330768616e646f66660205616c6963650b73756d6d6172792e706466610776657273696f6e10666f72207468652061756469746f727302047465616d056175646974067469636b6574034b2d31"
+	goldenPermission = "046d61696e077265706f7274731b6578706f7274732f323032362fc3a974c3a9202620636f2e7064660276310b73756d" +
+		"6d6172792e706466618240"
+	goldenHistory = "046d61696e077265706f7274731b6578706f7274732f323032362fc3a974c3a9202620636f2e70646680e497d01201d4" +
+		"1d8cd98f00b204e9800998ecf8427e0276318240809494caca330768616e646f66660205616c6963650b73756d6d6172" +
+		"792e706466610776657273696f6e10666f72207468652061756469746f727302047465616d056175646974067469636b" +
+		"6574034b2d31"
 )
 
 // golden is a link without restrictions, with everything else.
@@ -27,7 +31,8 @@ func golden() gateway.Link {
 			Size: 5_000_000_000, ETag: `"d41d8cd98f00b204e9800998ecf8427e"`, VersionID: "v1",
 			ContentType: "application/pdf", LastModified: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		},
-		Preset: "handoff", CreatedBy: "alice", Filename: "summary.pdf", Disposition: gateway.DispositionAttachment, Pin: gateway.PinVersion,
+		Preset: "handoff", CreatedBy: "alice", Filename: "summary.pdf", Disposition: gateway.DispositionAttachment,
+		Pin:  gateway.PinVersion,
 		Note: "for the auditors", Labels: map[string]string{"team": "audit", "ticket": "K-1"},
 	}
 }
@@ -93,7 +98,8 @@ func TestExtension(t *testing.T) {
 	head := string([]byte{Extended, 0}) + strings.Repeat("\x01", 6*4+5+10)
 	body := string(HistoryBody(&link, Extended))
 	read, err := View{History: head + body}.Link(link.ID)
-	if err != nil || read.Reveal != link.Reveal || read.Language != "ar" || read.Sender != "Anna" || read.Action != gateway.LinkDownload {
+	if err != nil || read.Reveal != link.Reveal || read.Language != "ar" || read.Sender != "Anna" ||
+		read.Action != gateway.LinkDownload {
 		t.Fatalf("read %+v, %v", read, err)
 	}
 	extension := string(appendExtension(nil, &link))

@@ -9,23 +9,24 @@ import (
 	"testing"
 )
 
-// Group is several servers that belong together.
+// Group is a set of servers that work together.
 type Group struct {
-	Addresses []string  // what a client is given: the nodes, or the sentinels
-	Servers   []*Server // every redis-server; the first half of a cluster are masters at first
+	Addresses []string  // what a client connects to: the nodes, or the sentinels
+	Servers   []*Server // every redis-server; at first the first half of a cluster are the masters
 	Sentinels []*Server // none in a cluster
-	Master    string    // what the sentinels call the master
+	Master    string    // the name of the master at the sentinels
 }
 
-// StartCluster starts a cluster of three masters with a replica each, and waits
-// until every node says that it is whole. The directives are every node's.
+// StartCluster starts a cluster of three masters with one replica each, and waits until
+// every node reports that the cluster is complete. The directives go into the
+// configuration of every node.
 func StartCluster(tb testing.TB, directives ...string) *Group {
 	tb.Helper()
 	return startCluster(tb, func(*Server) []string { return directives })
 }
 
-// StartClusterBehind starts a cluster whose nodes are reached, by clients and by
-// their replicas, through a proxy each, in the order of the nodes.
+// StartClusterBehind starts a cluster in which clients and replicas reach each node only
+// through a proxy. The proxies are in the order of the nodes.
 func StartClusterBehind(tb testing.TB, directives ...string) (*Group, []*Proxy) {
 	tb.Helper()
 	var proxies []*Proxy
@@ -44,7 +45,8 @@ func StartClusterBehind(tb testing.TB, directives ...string) (*Group, []*Proxy) 
 	return g, proxies
 }
 
-// startCluster starts a cluster of nodes with directives of their own.
+// startCluster starts a cluster whose nodes have different directives. It assigns slots and
+// replicas itself, because redis-cli would need a terminal and more time.
 func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
 	tb.Helper()
 	g := &Group{}
@@ -57,6 +59,8 @@ func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
 		g.Addresses = append(g.Addresses, s.Addr)
 	}
 	first := g.Servers[0]
+	// Nodes that start at the same time would otherwise agree on their epochs only after
+	// several rounds of gossip.
 	for i, s := range g.Servers {
 		s.MustDo(tb, "CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 		if i < 3 {
@@ -68,6 +72,7 @@ func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
 			s.MustDo(tb, "CLUSTER", "MEET", host, port)
 		}
 	}
+	// A node refuses REPLICATE until gossip has told it of the master.
 	for i, s := range g.Servers[3:] {
 		master := g.Servers[i].MustDo(tb, "CLUSTER", "MYID")
 		Wait(tb, "node "+s.Addr+" to know its master", func() error {
@@ -75,6 +80,7 @@ func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
 			return err
 		})
 	}
+	// Each node must know all the others: a client may ask any of them for the topology.
 	for i, s := range g.Servers {
 		Wait(tb, "the cluster to be whole at "+s.Addr, func() error {
 			return contains(s, []string{"CLUSTER", "INFO"}, "cluster_state:ok", "cluster_known_nodes:6")
@@ -96,8 +102,9 @@ func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
 	return g
 }
 
-// StartSentinel starts a master with a replica behind three sentinels, and
-// waits until all of them know both. The directives are the master's and the replica's.
+// StartSentinel starts a master with one replica and three sentinels, and waits until every
+// sentinel knows both servers and the other sentinels. The directives go into the
+// configuration of the master and of the replica.
 func StartSentinel(tb testing.TB, directives ...string) *Group {
 	tb.Helper()
 	g := &Group{Master: "links"}
@@ -108,6 +115,8 @@ func StartSentinel(tb testing.TB, directives ...string) *Group {
 	Wait(tb, "the replica", func() error {
 		return contains(master, []string{"INFO", "replication"}, "state=online")
 	})
+	// Two of three sentinels must agree. They notice a dead master after a second, so that a
+	// failover takes a test few seconds.
 	for range 3 {
 		s := newServer(tb, "redis-sentinel",
 			"sentinel monitor "+g.Master+" "+host+" "+port+" 2",
@@ -128,7 +137,7 @@ func StartSentinel(tb testing.TB, directives ...string) *Group {
 	return g
 }
 
-// contains reports an error unless the answer has every one of parts.
+// contains returns an error unless the reply to a command contains all parts.
 func contains(s *Server, command []string, parts ...string) error {
 	answer, err := s.Do(command...)
 	if err != nil {

@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// Proxy stands between clients and a server, and does to them what networks do.
-// Its fields may be set at any time.
+// Proxy forwards connections to a server and simulates the faults of a network. A test may
+// set its fields at any time.
 type Proxy struct {
 	Addr string // 127.0.0.1:port
 
-	Upstream atomic.Pointer[string] // the server's address
-	Lose     atomic.Bool            // lets scripts through, keeps their replies and hangs up
-	Lost     atomic.Int64           // replies that were kept
-	Opened   atomic.Int64           // connections that clients have opened
+	Upstream atomic.Pointer[string] // the address of the server
+	Lose     atomic.Bool            // forwards scripts, drops their replies and closes the connection
+	Lost     atomic.Int64           // number of dropped replies
+	Opened   atomic.Int64           // number of connections that clients have opened
 	Delay    atomic.Int64           // of every reply, in nanoseconds
-	Silent   atomic.Bool            // takes what is sent and passes nothing on, either way
-	Double   atomic.Int64           // before one of so many scripts the last reply is sent again; 0: never
-	Behind   atomic.Bool            // keeps from replicas what their master sends: hang up afterwards
+	Silent   atomic.Bool            // reads from both sides and forwards nothing
+	Double   atomic.Int64           // repeats the last reply before one of this many scripts; 0: never
+	Behind   atomic.Bool            // drops the replication stream; call HangUp afterwards
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
 }
 
-// StartProxy starts a proxy that ends with the test. Where upstream is empty, it is
-// to be set before the first connection.
+// StartProxy starts a proxy that ends with the test. If upstream is empty, set Upstream
+// before the first connection.
 func StartProxy(tb testing.TB, upstream string) *Proxy {
 	tb.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
@@ -64,7 +64,8 @@ func (p *Proxy) HangUp() {
 	}
 }
 
-// open carries one connection.
+// open forwards one connection. A script and its reply are recognised by bytes that are in
+// one read: clients send a command in one write, and loopback keeps it together.
 func (p *Proxy) open(down net.Conn) {
 	up, err := net.Dial("tcp", *p.Upstream.Load()) //nolint:noctx // Loopback.
 	if err != nil {
@@ -74,6 +75,7 @@ func (p *Proxy) open(down net.Conn) {
 	p.mu.Lock()
 	p.conns[down], p.conns[up] = struct{}{}, struct{}{}
 	p.mu.Unlock()
+	// The two directions run in goroutines of their own and share these.
 	var keep, replicates atomic.Bool
 	var scripts int64
 	var last atomic.Pointer[[]byte]
@@ -88,6 +90,7 @@ func (p *Proxy) open(down net.Conn) {
 		if bytes.Contains(request, []byte("PSYNC")) {
 			replicates.Store(true)
 		}
+		// The reply to be dropped is the one that follows this request.
 		keep.Store(p.Lose.Load() && script)
 		return pass
 	})
@@ -107,17 +110,18 @@ func (p *Proxy) open(down net.Conn) {
 	})
 }
 
-// verdict is what becomes of what was read.
+// verdict tells what to do with the bytes of one read.
 type verdict int
 
 const (
-	pass verdict = iota
-	swallow
-	hangUp
+	pass    verdict = iota
+	swallow         // drop them
+	hangUp          // drop them and close the connection
 )
 
-// late returns what writes to conn after the delay, in order.
+// late returns a writer that writes to conn after the delay, in order.
 func (p *Proxy) late(conn net.Conn) io.WriteCloser {
+	// The channel keeps the order of replies while each waits for its own time.
 	parts := make(chan part, 1024)
 	w := &lateWriter{p: p, parts: parts}
 	go func() {
@@ -132,13 +136,13 @@ func (p *Proxy) late(conn net.Conn) io.WriteCloser {
 	return w
 }
 
-// part is what is to be written, and when.
+// part is bytes to write, and when.
 type part struct {
 	due  time.Time
 	text []byte
 }
 
-// lateWriter is what late returns.
+// lateWriter queues bytes. Closing it closes the connection after the last byte.
 type lateWriter struct {
 	p *Proxy
 
@@ -147,6 +151,7 @@ type lateWriter struct {
 	closed bool
 }
 
+// Write implements io.Writer.
 func (w *lateWriter) Write(text []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -157,6 +162,7 @@ func (w *lateWriter) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
+// Close implements io.Closer. It may be called more than once.
 func (w *lateWriter) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -167,8 +173,8 @@ func (w *lateWriter) Close() error {
 	return nil
 }
 
-// carry copies what judge lets pass.
-func (p *Proxy) carry(to io.WriteCloser, from net.Conn, judge func([]byte) verdict) {
+// carry copies bytes for which decide returns pass, until a side closes.
+func (p *Proxy) carry(to io.WriteCloser, from net.Conn, decide func([]byte) verdict) {
 	defer func() {
 		_, _ = to.Close(), from.Close()
 		p.mu.Lock()
@@ -181,10 +187,10 @@ func (p *Proxy) carry(to io.WriteCloser, from net.Conn, judge func([]byte) verdi
 		if err != nil {
 			return
 		}
-		switch what := judge(buffer[:n]); {
-		case what == hangUp:
+		switch v := decide(buffer[:n]); {
+		case v == hangUp:
 			return
-		case what == swallow, p.Silent.Load():
+		case v == swallow, p.Silent.Load():
 			continue
 		}
 		if _, err := to.Write(buffer[:n]); err != nil {

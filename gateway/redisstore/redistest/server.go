@@ -1,8 +1,3 @@
-// Package redistest starts real Redis servers for tests: one alone, a cluster
-// of six, or a master and replica behind three sentinels. They listen on
-// loopback at free ports, keep their files in a temporary directory and end
-// with the test. They run on what deploy/redis ships: its configuration, and
-// its user, so that a command the user lacks fails a test.
 package redistest
 
 import (
@@ -28,9 +23,8 @@ import (
 	"time"
 )
 
-// The user of deploy/redis/users.acl with the password that it has here, and
-// the one that may do everything, for what a test does behind the service's
-// back.
+// The user of deploy/redis/users.acl with its password in tests, and an administrator for
+// the commands of the test itself.
 const (
 	Username      = "keyhole"
 	Password      = "of-the-test"
@@ -38,13 +32,13 @@ const (
 	AdminPassword = "of-the-administrator"
 )
 
-// startTimeout bounds every wait for servers: a cluster needs 2 to 5 s.
+// startTimeout bounds every wait for servers. A cluster takes 2 to 5 s.
 const startTimeout = 60 * time.Second
 
 // doTimeout bounds one command of a test.
 const doTimeout = 10 * time.Second
 
-// Server is one redis-server or redis-sentinel.
+// Server is a process of redis-server or redis-sentinel.
 type Server struct {
 	Addr string // 127.0.0.1:port
 
@@ -55,8 +49,8 @@ type Server struct {
 	ended   chan struct{}
 }
 
-// StartSingle starts one redis-server. The directives are added to its
-// configuration, such as "maxmemory 100mb".
+// StartSingle starts one redis-server. The directives, such as "maxmemory 100mb", are added
+// to the shipped configuration.
 func StartSingle(tb testing.TB, directives ...string) *Server {
 	tb.Helper()
 	s := newServer(tb, "redis-server", directives...)
@@ -64,7 +58,7 @@ func StartSingle(tb testing.TB, directives ...string) *Server {
 	return s
 }
 
-// newServer prepares a server, its directory and its configuration.
+// newServer makes the directory and the configuration of a server.
 func newServer(tb testing.TB, program string, directives ...string) *Server {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -76,10 +70,10 @@ func newServer(tb testing.TB, program string, directives ...string) *Server {
 	if program == "redis-server" {
 		acl := filepath.Join(dir, "users.acl")
 		write(tb, acl, ACL(tb))
-		// What is said twice in a configuration holds as it is said last.
+		// If a directive appears twice, Redis uses the last one.
 		config = append([]string{
 			"include " + shipped("redis.conf"), "aclfile " + acl, "repl-diskless-sync-delay 0",
-			// A child that rewrites the file would outlive a server that is killed.
+			// A child that rewrites the file would outlive a killed server.
 			"auto-aof-rewrite-percentage 0",
 			"masteruser " + AdminUsername, "masterauth " + AdminPassword,
 		}, config...)
@@ -90,22 +84,22 @@ func newServer(tb testing.TB, program string, directives ...string) *Server {
 	return s
 }
 
-// configure adds directives to the configuration of a server that has not started.
+// configure adds directives to the configuration of a server before it starts.
 func (s *Server) configure(tb testing.TB, directives ...string) {
 	tb.Helper()
 	path := s.args[0]
-	text, err := os.ReadFile(path) //nolint:gosec // What newServer wrote.
+	text, err := os.ReadFile(path) //nolint:gosec // A file that newServer wrote.
 	if err != nil {
 		tb.Fatalf("read the configuration of %s: %v", s.program, err)
 	}
 	write(tb, path, string(text)+strings.Join(directives, "\n")+"\n")
 }
 
-// passwordPlace is where users.acl has the hash of the service's password.
-var passwordPlace = regexp.MustCompile(`#[0-9a-f]{64}`)
+// passwordHash matches the hash of the service's password in users.acl.
+var passwordHash = regexp.MustCompile(`#[0-9a-f]{64}`)
 
-// ACL returns the shipped deploy/redis/users.acl with the test's password, and
-// an administrator beside it.
+// ACL returns the shipped deploy/redis/users.acl with the password of the tests, and an
+// additional administrator.
 func ACL(tb testing.TB) string {
 	tb.Helper()
 	text, err := os.ReadFile(shipped("users.acl"))
@@ -113,7 +107,7 @@ func ACL(tb testing.TB) string {
 		tb.Fatalf("read the shipped ACL: %v", err)
 	}
 	sum := sha256.Sum256([]byte(Password))
-	acl := passwordPlace.ReplaceAllString(string(text), "#"+hex.EncodeToString(sum[:]))
+	acl := passwordHash.ReplaceAllString(string(text), "#"+hex.EncodeToString(sum[:]))
 	return acl + fmt.Sprintf("user %s on >%s ~* &* +@all\n", AdminUsername, AdminPassword)
 }
 
@@ -123,8 +117,8 @@ func shipped(name string) string {
 	return filepath.Join(filepath.Dir(file), "..", "..", "..", "deploy", "redis", name)
 }
 
-// Start starts the server, again after it has ended, at the same address and
-// on the same files, and waits until it answers.
+// Start starts the server and waits until it answers. A server that has ended starts again
+// with the same address and files.
 func (s *Server) Start(tb testing.TB) {
 	tb.Helper()
 	path, err := exec.LookPath(s.program)
@@ -138,11 +132,12 @@ func (s *Server) Start(tb testing.TB) {
 	defer func() { _ = log.Close() }()
 	command := exec.Command(path, s.args...) //nolint:gosec // A program of this machine.
 	command.Stdout, command.Stderr = log, log
-	// Redis must not outlive a test that is killed.
+	// The kernel ends Redis if the test process is killed.
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
 		tb.Fatalf("start %s: %v", s.program, err)
 	}
+	// Cleanups of earlier starts must stop their own process, not the current one.
 	ended := make(chan struct{})
 	s.command, s.ended = command, ended
 	go func() {
@@ -162,30 +157,31 @@ func (s *Server) Start(tb testing.TB) {
 	})
 }
 
-// Kill ends the server at once, as kill -9 does, and waits until it is gone.
+// Kill ends the server like kill -9 and waits until the process is gone.
 func (s *Server) Kill(tb testing.TB) {
 	tb.Helper()
 	s.stop(s.command, s.ended)
 }
 
-// stop kills one process by its ID.
+// stop kills a process by its ID and waits for its end.
 func (*Server) stop(command *exec.Cmd, ended <-chan struct{}) {
 	_ = command.Process.Kill()
 	<-ended
 }
 
-// Pause puts the server to sleep (SIGSTOP): it takes connections, says nothing.
+// Pause stops the server (SIGSTOP). The kernel still accepts connections for it.
 func (s *Server) Pause(tb testing.TB) {
 	tb.Helper()
 	s.signal(tb, syscall.SIGSTOP)
 }
 
-// Resume wakes the server (SIGCONT).
+// Resume continues a paused server (SIGCONT).
 func (s *Server) Resume(tb testing.TB) {
 	tb.Helper()
 	s.signal(tb, syscall.SIGCONT)
 }
 
+// signal sends a signal to the process.
 func (s *Server) signal(tb testing.TB, signal syscall.Signal) {
 	tb.Helper()
 	if err := s.command.Process.Signal(signal); err != nil {
@@ -193,8 +189,9 @@ func (s *Server) signal(tb testing.TB, signal syscall.Signal) {
 	}
 }
 
-// Do asks the server one command as the administrator and returns the answer:
-// the text of a string or number, and of an array its elements, one a line.
+// Do runs one command as the administrator. It returns a string or number as text, and an
+// array as one line per element. It uses a connection of its own and no client library,
+// so that a test can use it whatever the store does.
 func (s *Server) Do(args ...string) (string, error) {
 	if s.program != "redis-server" {
 		return s.DoAs("", "", args...) // Sentinels have no users.
@@ -202,7 +199,7 @@ func (s *Server) Do(args ...string) (string, error) {
 	return s.DoAs(AdminUsername, AdminPassword, args...)
 }
 
-// MustDo is Do, and fails the test for an error.
+// MustDo is like Do, but an error fails the test.
 func (s *Server) MustDo(tb testing.TB, args ...string) string {
 	tb.Helper()
 	answer, err := s.Do(args...)
@@ -212,7 +209,7 @@ func (s *Server) MustDo(tb testing.TB, args ...string) string {
 	return answer
 }
 
-// DoAs is Do as another user.
+// DoAs is like Do for another user.
 func (s *Server) DoAs(username, password string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), doTimeout)
 	defer cancel()
@@ -227,15 +224,15 @@ func (s *Server) DoAs(username, password string, args ...string) (string, error)
 	}
 	in := bufio.NewReader(conn)
 	if password != "" {
-		if _, err := ask(conn, in, "AUTH", username, password); err != nil {
+		if _, err := command(conn, in, "AUTH", username, password); err != nil {
 			return "", err
 		}
 	}
-	return ask(conn, in, args...)
+	return command(conn, in, args...)
 }
 
-// ask writes one command and reads its answer.
-func ask(conn net.Conn, in *bufio.Reader, args ...string) (string, error) {
+// command sends one command and reads its reply.
+func command(conn net.Conn, in *bufio.Reader, args ...string) (string, error) {
 	var out strings.Builder
 	fmt.Fprintf(&out, "*%d\r\n", len(args))
 	for _, arg := range args {
@@ -244,11 +241,11 @@ func ask(conn net.Conn, in *bufio.Reader, args ...string) (string, error) {
 	if _, err := conn.Write([]byte(out.String())); err != nil {
 		return "", err
 	}
-	return answer(in)
+	return readReply(in)
 }
 
-// answer reads one reply of RESP2.
-func answer(in *bufio.Reader) (string, error) {
+// readReply reads one reply of RESP2.
+func readReply(in *bufio.Reader) (string, error) {
 	line, err := in.ReadString('\n')
 	if err != nil {
 		return "", err
@@ -261,7 +258,7 @@ func answer(in *bufio.Reader) (string, error) {
 		return "", errors.New(rest)
 	}
 	n, err := strconv.Atoi(rest)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 { // A negative length is null, which is returned as "".
 		return "", err
 	}
 	if kind == '$' {
@@ -273,14 +270,14 @@ func answer(in *bufio.Reader) (string, error) {
 	}
 	elements := make([]string, n)
 	for i := range elements {
-		if elements[i], err = answer(in); err != nil {
+		if elements[i], err = readReply(in); err != nil {
 			return "", err
 		}
 	}
 	return strings.Join(elements, "\n"), nil
 }
 
-// Wait asks until check has no error, for a minute at most.
+// Wait calls check until it returns no error, for a minute at most.
 func Wait(tb testing.TB, what string, check func() error) {
 	tb.Helper()
 	deadline := time.After(startTimeout)
@@ -299,35 +296,35 @@ func Wait(tb testing.TB, what string, check func() error) {
 	}
 }
 
-// The ports that servers are given, and their cluster's bus busAbove them: all below
-// those that the kernel gives to whoever asks for any.
+// The ports of servers, and the distance to the port of the cluster bus. All are below the
+// kernel's range of ephemeral ports, so that no client connection takes one.
 const (
 	lowestPort  = 11_000
 	highestPort = 22_000
 	busAbove    = 10_000
 )
 
-// given are the ports that this process has given to servers. Each is given once: a
-// server that is about to listen is not seen by others yet.
-var given sync.Map //nolint:gochecknoglobals // Tests run side by side.
+// usedPorts are the ports that this process has assigned. It assigns each one only once: a
+// server that is about to listen cannot be detected yet.
+var usedPorts sync.Map //nolint:gochecknoglobals // Tests run in parallel.
 
-// freePort returns a port that nothing listens on, here and on the cluster's bus.
+// freePort returns a free port whose port of the cluster bus is free too.
 func freePort(tb testing.TB) string {
 	tb.Helper()
 	for range 1000 {
-		port := lowestPort + rand.IntN(highestPort-lowestPort) //nolint:gosec // Chance, not a secret.
-		if _, twice := given.LoadOrStore(port, true); twice || !free(port) {
+		port := lowestPort + rand.IntN(highestPort-lowestPort) //nolint:gosec // A port is no secret.
+		if _, twice := usedPorts.LoadOrStore(port, true); twice || !free(port) {
 			continue
 		}
-		if _, twice := given.LoadOrStore(port+busAbove, true); !twice && free(port+busAbove) {
+		if _, twice := usedPorts.LoadOrStore(port+busAbove, true); !twice && free(port+busAbove) {
 			return strconv.Itoa(port)
 		}
 	}
-	tb.Fatal("find a free port: there is none")
+	tb.Fatal("no free port found")
 	return ""
 }
 
-// free tells whether nothing listens on a port.
+// free reports whether no process listens on a port.
 func free(port int) bool {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx // Loopback.
 	if err == nil {
@@ -336,9 +333,10 @@ func free(port int) bool {
 	return err == nil
 }
 
+// write writes a file of the server, or fails the test.
 func write(tb testing.TB, path, text string) {
 	tb.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // A file of the test's own directory.
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // In the directory of the test.
 		tb.Fatalf("write %s: %v", path, err)
 	}
 }
