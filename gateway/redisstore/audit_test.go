@@ -11,7 +11,7 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-// feedOf reads the feed page by page, until it is at its end.
+// feedOf reads the feed page by page to its end.
 func feedOf(t *testing.T, s *redisstore.Store, q gateway.AuditQuery) (all []gateway.AuditEvent, next string) {
 	t.Helper()
 	for range 1000 {
@@ -32,8 +32,9 @@ func feedOf(t *testing.T, s *redisstore.Store, q gateway.AuditQuery) (all []gate
 	return nil, ""
 }
 
-// toldOf writes events in short, sorted: those of one millisecond have no order.
-func toldOf(events []gateway.AuditEvent) []string {
+// summaries returns events in short, sorted, because events of one millisecond have no
+// order.
+func summaries(events []gateway.AuditEvent) []string {
 	var all []string
 	for _, e := range events {
 		all = append(all, fmt.Sprint(e.Link, " ", e.Kind, " ", e.Outcome, " ", e.Actor, " ", e.Address, " ", e.Reason, " ",
@@ -66,16 +67,16 @@ func testAudit(t *testing.T, g target) {
 	}
 	slices.Sort(want)
 	newest, _ := feedOf(t, s, gateway.AuditQuery{Limit: 7})
-	equal(t, "newest first", toldOf(newest), want)
+	equal(t, "newest first", summaries(newest), want)
 	if !slices.IsSortedFunc(newest, func(a, b gateway.AuditEvent) int { return b.Time.Compare(a.Time) }) {
 		t.Error("the newest do not come first")
 	}
 	oldest, next := feedOf(t, s, gateway.AuditQuery{Limit: 7, Oldest: true})
-	equal(t, "oldest first", toldOf(oldest), want)
+	equal(t, "oldest first", summaries(oldest), want)
 	if !slices.IsSortedFunc(oldest, func(a, b gateway.AuditEvent) int { return a.Time.Compare(b.Time) }) {
 		t.Error("the oldest do not come first")
 	}
-	// What happens later is behind the end that was reached, and nothing else is.
+	// After the end, the feed continues with later events only.
 	admit(t, s, ids[3], "GET")
 	later, next := feedOf(t, s, gateway.AuditQuery{Limit: 7, Oldest: true, Cursor: next})
 	equal(t, "later", len(later), 1)
@@ -91,7 +92,7 @@ func testAudit(t *testing.T, g target) {
 			return e.Link != ids[4] ||
 				e.Ref.Key != "k0"
 		}) {
-			t.Errorf("of one link: %v", toldOf(ofOne))
+			t.Errorf("of one link: %v", summaries(ofOne))
 		}
 	}
 	revoked, _ := feedOf(t, s, gateway.AuditQuery{Limit: 3, Kind: gateway.EventRevoked})
@@ -170,8 +171,8 @@ func TestAuditFromNow(t *testing.T) {
 	}
 }
 
-// TestForgottenLinks sees their events stay in the feed, but not for whoever sees
-// only some objects: nobody knows any more which theirs was.
+// TestForgottenLinks keeps the events of forgotten links in the feed, but not for callers
+// who may see only some objects: the object of such a link is unknown.
 func TestForgottenLinks(t *testing.T) {
 	g := startSingle(t)
 	prefix := newPrefix()

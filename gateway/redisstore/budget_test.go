@@ -6,8 +6,8 @@ import (
 	"keyhole/gateway"
 )
 
-// TestBudget looks for one old link among thousands: pages come back short
-// rather than late, and the listing finds it and ends.
+// TestBudget searches for one old link among thousands: pages are short rather than late,
+// and the listing finds the link and ends.
 func TestBudget(t *testing.T) {
 	g := startSingle(t)
 	s := open(t, g.client)

@@ -68,7 +68,7 @@ type bulkRun struct {
 // newBulkRun begins a call where the cursor says that the previous one ended.
 func (s *Store) newBulkRun(ctx context.Context, q gateway.ListQuery, o gateway.BulkOptions) (*bulkRun, error) {
 	run := &bulkRun{query: q, options: o, begun: time.Now()}
-	position, now, horizon, err := s.span(ctx, cursorBulk, bulkFilter(q, o), o.Cursor)
+	position, now, retentionHorizon, err := s.span(ctx, cursorBulk, bulkFilter(q, o), o.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (s *Store) newBulkRun(ctx context.Context, q gateway.ListQuery, o gateway.B
 			return nil, gateway.ErrCursor
 		}
 	}
-	run.walk, err = s.newWalk(q, after, now, horizon)
+	run.walk, err = s.newWalk(q, after, now, retentionHorizon)
 	return run, err
 }
 

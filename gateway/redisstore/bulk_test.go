@@ -11,9 +11,9 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// BenchmarkRevokeAll revokes 10,000 links by prefix among 100,000, a call after
-// the other, clicks on what each call has ended, and on what it has not. Run it with
-// -benchtime=1x.
+// BenchmarkRevokeAll revokes 10,000 links by prefix among 100,000, call after call. After
+// each call it clicks links that the call has ended and links that it has not. Run it
+// with -benchtime=1x.
 func BenchmarkRevokeAll(b *testing.B) {
 	const links, leaked = 100_000, 10_000
 	for range b.N {

@@ -103,7 +103,7 @@ func testChange(t *testing.T, g target) {
 	if err != nil || active != 2 {
 		t.Errorf("%d links are active, %v; want the later one and the paused one", active, err)
 	}
-	// Changes at once are all made, one after the other.
+	// Changes at the same time are all made, one after the other.
 	var changing sync.WaitGroup
 	for i := range 4 {
 		changing.Go(func() {
@@ -115,7 +115,7 @@ func testChange(t *testing.T, g target) {
 	changing.Wait()
 }
 
-// testRelabel sees links found by the labels that they have now, in order of issue.
+// testRelabel finds links by their current labels, in order of issue.
 func testRelabel(t *testing.T, g target) {
 	t.Helper()
 	s := open(t, g.client)
@@ -123,7 +123,7 @@ func testRelabel(t *testing.T, g target) {
 	ids := make([]gateway.ID, links)
 	for i := range ids {
 		link := newLink(t)
-		link.ID[0] = 5 // all of one partition, so that chunks fill
+		link.ID[0] = 5 // one partition, so that chunks fill up
 		link.Labels = map[string]string{"n": fmt.Sprint(i % 3)}
 		ids[i] = create(t, s, link).ID
 	}
@@ -168,13 +168,13 @@ func testRelabel(t *testing.T, g target) {
 				break
 			}
 		}
-		slices.Sort(got) // within one millisecond a link that was labelled later stands first
+		slices.Sort(got) // within a millisecond, the link that was labelled last comes first
 		equal(t, "label "+label, got, members)
 	}
 }
 
-// testRevision is another one after each change, and no change is made of another
-// revision than the one that was asked for.
+// testRevision expects another revision after each change, and refuses a change of any
+// revision but the current one.
 func testRevision(t *testing.T, g target) {
 	t.Helper()
 	s := open(t, g.client)
@@ -223,7 +223,8 @@ func testRevision(t *testing.T, g target) {
 	equal(t, "after what was refused", get(), last)
 }
 
-// TestOneOfManyChangesARevision lets many change the same revision at once: one does.
+// TestOneOfManyChangesARevision lets many callers change the same revision at the same
+// time: one of them succeeds.
 func TestOneOfManyChangesARevision(t *testing.T) {
 	t.Parallel()
 	s := open(t, startSingle(t).client)

@@ -12,15 +12,14 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-// clock is a Redis whose time the test sets.
+// clock is a miniredis whose time the test sets.
 type clock struct {
 	target
 	server *miniredis.Miniredis
 	now    time.Time
 }
 
-// startClock starts the server in the process at a time that is not this
-// machine's.
+// startClock starts miniredis with a time other than that of this machine.
 func startClock(t *testing.T) *clock {
 	t.Helper()
 	m := miniServer(t)
@@ -32,14 +31,14 @@ func startClock(t *testing.T) *clock {
 	return c
 }
 
-// step moves Redis' clock, back too.
+// step moves Redis' clock forward or back.
 func (c *clock) step(by time.Duration) {
 	c.now = c.now.Add(by)
 	c.server.SetTime(c.now)
 }
 
-// TestActiveByClock sees the count follow expiries within a minute, neither
-// early nor twice.
+// TestActiveByClock expects the number of live links to follow expiries within a minute,
+// not early and not twice.
 func TestActiveByClock(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client)
@@ -47,7 +46,7 @@ func TestActiveByClock(t *testing.T) {
 	var links []gateway.Link
 	for _, life := range lives {
 		link := newLink(t)
-		link.ID[0] = 5 // All of one partition.
+		link.ID[0] = 5 // All are in one partition.
 		links = append(links, create(t, s, link, life))
 	}
 	if _, _, err := s.Revoke(t.Context(), links[2].ID, "", operator()); err != nil {
@@ -83,9 +82,9 @@ func TestActiveByClock(t *testing.T) {
 	}
 }
 
-// TestGenerations issues links over half a year: listings find those that are
-// known, across generations, and what all have left is gone from Redis.
-func TestGenerations(t *testing.T) {
+// TestIndexBuckets issues links over half a year: listings find those that are known,
+// across index buckets, and Redis holds nothing of index buckets without links.
+func TestIndexBuckets(t *testing.T) {
 	c := startClock(t)
 	long := func(o *redisstore.Options) {
 		o.Prefix, o.Retention = "keyhole", redisstore.Retention{MaxLife: 100 * 24 * time.Hour, AfterEnd: 10 * 24 * time.Hour}
@@ -118,7 +117,7 @@ func TestGenerations(t *testing.T) {
 	byKey := gateway.ListQuery{Limit: 3, Bucket: "reports", Prefix: "a/"}
 	equal(t, "by key", notesOf(listed(t, s, byKey)), []string{"9", "12", "15", "17"})
 
-	// A later, shorter policy hides none of them.
+	// A shorter policy later hides none of them.
 	short := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) {
 		o.Retention = redisstore.Retention{MaxLife: time.Hour, AfterEnd: time.Hour}
 	})
@@ -140,12 +139,12 @@ func TestGenerations(t *testing.T) {
 	}
 }
 
-// TestClockSteps sets Redis' clock back and forth, also into an earlier
-// generation: every link is listed once.
+// TestClockSteps sets Redis' clock back and forth, even into an earlier index bucket:
+// every link is listed once.
 func TestClockSteps(t *testing.T) {
 	c := startClock(t)
-	const generation = 32 * 24 * time.Hour
-	c.step(generation - time.Duration(c.now.UnixNano())%generation + 5*24*time.Hour)
+	const indexBucket = 32 * 24 * time.Hour
+	c.step(indexBucket - time.Duration(c.now.UnixNano())%indexBucket + 5*24*time.Hour)
 	s := open(t, c.client)
 	var want []string
 	for n := range 40 {
@@ -173,8 +172,8 @@ func TestClockSteps(t *testing.T) {
 	}
 }
 
-// TestSetRetention raises what Redis is to remember before links live by it, and leaves
-// all as it was where Redis cannot be asked.
+// TestSetRetention raises the horizon in Redis before links use the longer retention, and
+// changes nothing if Redis is unavailable.
 func TestSetRetention(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) {
@@ -203,8 +202,8 @@ func TestSetRetention(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if horizon, err := c.server.Get("keyhole:horizon"); err != nil || horizon != "18000000" {
-		t.Errorf("the horizon is %s ms, %v; want 5 h", horizon, err)
+	if retentionHorizon, err := c.server.Get("keyhole:horizon"); err != nil || retentionHorizon != "18000000" {
+		t.Errorf("the retentionHorizon is %s ms, %v; want 5 h", retentionHorizon, err)
 	}
 	after := ended()
 	c.step(90 * time.Minute)
@@ -230,44 +229,44 @@ func TestSetRetention(t *testing.T) {
 	}
 }
 
-// TestTriesByClock lets many addresses guess a passphrase for six hours: an address that
-// has not failed yet gets a try within a minute, and all of them together get no more
-// than 25 within any 15 minutes.
+// TestTriesByClock lets many addresses guess a passphrase for six hours. An address that
+// has not failed yet gets an attempt within a minute, and all addresses together get at
+// most 25 in any 15 minutes.
 func TestTriesByClock(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client)
 	link := newLink(t)
 	link.Passphrase = true
 	restrict(t, s, link, 48*time.Hour)
-	try := func(whose string) gateway.Try {
+	reserve := func(clientKey string) gateway.Try {
 		t.Helper()
-		tried, err := s.Try(t.Context(), link.ID, whose)
+		tried, err := s.Try(t.Context(), link.ID, clientKey)
 		if err != nil {
 			t.Fatalf("try: %v", err)
 		}
 		return tried
 	}
-	for i := range 10 { // two addresses lock the link
-		if try([]string{"guesser1", "guesser2"}[i%2]).Reserved == "" {
+	for i := range 10 { // two addresses use up the limit of the link
+		if reserve([]string{"guesser1", "guesser2"}[i%2]).Reserved == "" {
 			t.Fatalf("try %d was refused", i+1)
 		}
 	}
-	if wait := try("holder00").Wait; wait <= 0 || wait > time.Minute {
+	if wait := reserve("holder00").Wait; wait <= 0 || wait > time.Minute {
 		t.Errorf("a client that has not failed waits %v, want a minute at most", wait)
 	}
 	c.step(time.Minute)
-	for _, whose := range []string{"guesser1", "guesser2"} {
-		if tried := try(whose); tried.Reserved != "" || tried.Wait <= 13*time.Minute {
-			t.Errorf("%s: reserved %q, wait %v", whose, tried.Reserved, tried.Wait)
+	for _, clientKey := range []string{"guesser1", "guesser2"} {
+		if tried := reserve(clientKey); tried.Reserved != "" || tried.Wait <= 13*time.Minute {
+			t.Errorf("%s: reserved %q, wait %v", clientKey, tried.Reserved, tried.Wait)
 		}
 	}
-	if try("holder00").Reserved == "" {
+	if reserve("holder00").Reserved == "" {
 		t.Error("no try after a minute for a client that has not failed")
 	}
-	var granted []time.Duration // when, from here on
+	var granted []time.Duration // the times of attempts from now on
 	for n := range 6 * 3600 / 10 {
 		at := time.Duration(n) * 10 * time.Second
-		if try(fmt.Sprintf("bot%05d", n)).Reserved != "" {
+		if reserve(fmt.Sprintf("bot%05d", n)).Reserved != "" {
 			granted = append(granted, at)
 		}
 		c.step(10 * time.Second)
@@ -285,9 +284,9 @@ func TestTriesByClock(t *testing.T) {
 	}
 }
 
-// TestRelabelAfterAClockStep takes a label from links and gives it back, of which some
-// were issued after the clock had been set back, behind many others: each is listed
-// once, and is where it was.
+// TestRelabelAfterAClockStep removes a label from links and adds it again. Some of the
+// links were issued after the clock had been set back, behind many others: each is listed
+// once, and in its old place.
 func TestRelabelAfterAClockStep(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client)

@@ -12,9 +12,9 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// TestMigration moves the slot of a link while it is clicked: a click is
-// admitted by the old node, refused whole while the link is in pieces, sent on
-// by ASK and at last by MOVED. None is counted twice.
+// TestMigration moves the slot of a link while the link is clicked. The old node admits
+// clicks, refuses them while the link is split, then redirects with ASK and finally with
+// MOVED. No click is counted twice.
 func TestMigration(t *testing.T) {
 	g := redistest.StartCluster(t)
 	o := clientOptions(redisstore.ModeCluster, g.Addresses...)
@@ -49,7 +49,7 @@ func TestMigration(t *testing.T) {
 		}, keys...)...)
 	}
 
-	// What waits for replicas follows the slot too, on connections of its own.
+	// Writes that wait for replicas follow the slot too, on connections of their own.
 	waiting := open(t, o, withPrefix(prefix), withReplica())
 	note := func(what string) {
 		t.Helper()
@@ -94,8 +94,8 @@ func TestMigration(t *testing.T) {
 	equal(t, "events", len(events(t, s, link.ID, 50)), 8)
 }
 
-// TestFailover kills a master: after a window of ErrUnavailable the replica
-// goes on with the links, for a cluster and behind Sentinel.
+// TestFailover kills a master. After a time of ErrUnavailable the replica serves the
+// links, in a cluster and behind Sentinel.
 func TestFailover(t *testing.T) {
 	for name, start := range replicated() {
 		t.Run(name, func(t *testing.T) {
@@ -137,14 +137,14 @@ func TestFailover(t *testing.T) {
 			if outages == 0 {
 				t.Error("no click was refused: the master was not killed")
 			}
-			// The other connections learn of the new master by their first call.
+			// Other connections learn the new master by their first call.
 			redistest.Wait(t, "readiness", func() error { return s.Ready(t.Context()) })
 			equal(t, "clicks", get(t, s, link.ID).Clicks, 2)
 		})
 	}
 }
 
-// sameOffset reports an error until a replica has all that its master wrote.
+// sameOffset returns an error until a replica has all writes of its master.
 func sameOffset(master, replica *redistest.Server) error {
 	of := func(s *redistest.Server, name string) string {
 		info, _ := s.Do("INFO", "replication")
@@ -161,9 +161,8 @@ func sameOffset(master, replica *redistest.Server) error {
 	return nil
 }
 
-// TestSilentNode gives gateways that start a node that takes connections and
-// says nothing: another is asked who the masters are, for readiness and for the
-// first click alike.
+// TestSilentNode starts gateways beside a node that accepts connections and does not
+// answer: another node tells the topology, for readiness and for the first click.
 func TestSilentNode(t *testing.T) {
 	g := redistest.StartCluster(t)
 	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -175,7 +174,7 @@ func TestSilentNode(t *testing.T) {
 	prefix := newPrefix()
 	link := create(t, open(t, clientOptions(redisstore.ModeCluster, g.Addresses...), withPrefix(prefix)), newLink(t))
 	o.Timeout = time.Second
-	for range 8 { // Whom go-redis asks first is chance.
+	for range 8 { // go-redis selects the first node at random.
 		s := open(t, o, withPrefix(prefix))
 		if err := s.Ready(t.Context()); err != nil {
 			t.Errorf("ready: %v", err)

@@ -11,8 +11,8 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// TestConfirmAllKnowsTheMaster refuses to confirm by a master that is not the one
-// that was read from: a replica that has taken over says nothing about it.
+// TestConfirmAllKnowsTheMaster refuses a confirmation by a master other than the one that
+// was read: a replica that has taken over may lack its state.
 func TestConfirmAllKnowsTheMaster(t *testing.T) {
 	g := redistest.StartSentinel(t)
 	client, err := Connect(ClientOptions{

@@ -11,10 +11,10 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// TestRepeatsAreConfirmed repeats what has been done and confirmed, while the
-// replicas are asleep: a repeat that changes nothing is not confirmed either. Each is
-// asked when nothing else is on its way to the replicas, because WAIT answers at once
-// for a connection all of whose writes they have.
+// TestRepeatsAreConfirmed repeats confirmed changes while the replicas are paused: a
+// repeat that changes nothing is not confirmed either. Each repeat runs while no other
+// write is on its way to the replicas, because WAIT returns at once for a connection
+// without new writes.
 func TestRepeatsAreConfirmed(t *testing.T) {
 	for name, start := range replicated() {
 		t.Run(name, func(t *testing.T) {
@@ -79,10 +79,9 @@ func TestRepeatsAreConfirmed(t *testing.T) {
 	}
 }
 
-// TestRepeatsWrite repeats what has been done: a repeat is a change in Redis, so that
-// replicas can confirm it. On a master that has lost its replicas and must refuse
-// writes (min-replicas-to-write) it is refused: what such a master says may have been
-// undone elsewhere.
+// TestRepeatsWrite repeats changes: a repeat writes to Redis, so that replicas can
+// confirm it. A master that has lost its replicas (min-replicas-to-write) refuses it,
+// because its state may be outdated.
 func TestRepeatsWrite(t *testing.T) {
 	g := startSingle(t)
 	s := open(t, g.client)
@@ -122,7 +121,7 @@ func TestRepeatsWrite(t *testing.T) {
 			t.Errorf("%s at first: %v", what, err)
 		}
 	}
-	// What changes nothing in Redis is sent to no replica, and none can confirm it.
+	// A call that writes nothing reaches no replica, so no replica can confirm it.
 	changes := func() int {
 		return number(t, g.nodes[0].MustDo(t, "INFO", "persistence"), "rdb_changes_since_last_save:")
 	}
@@ -141,8 +140,8 @@ func TestRepeatsWrite(t *testing.T) {
 	}
 }
 
-// TestBulkAfterFailover lets a bulk revocation be refused because no replica has it,
-// and a replica take over: whatever a later call acknowledges stays revoked.
+// TestBulkAfterFailover lets a bulk revocation fail because no replica has it, and a
+// replica take over. Links that a later call acknowledges stay revoked.
 func TestBulkAfterFailover(t *testing.T) {
 	for name, start := range replicated() {
 		t.Run(name, func(t *testing.T) {
@@ -168,14 +167,14 @@ func TestBulkAfterFailover(t *testing.T) {
 			}
 			equal(t, "revoked and counted, though not confirmed", revoked, links)
 			master.Kill(t)
-			replica.Kill(t) // What had been sent to it goes with its sockets.
+			replica.Kill(t) // Data in its sockets is lost.
 			replica.Start(t)
 			redistest.Wait(t, "the replica to take over", func() error {
 				_, err := s.Admit(t.Context(), gateway.Attempt{ID: ids[0], Method: "HEAD"})
 				return err
 			})
 			equal(t, "live again", admit(t, s, ids[0], "HEAD"), gateway.OutcomeRedirected)
-			master.Start(t) // As the replica's replica.
+			master.Start(t) // As a replica of the new master.
 			redistest.Wait(t, "a repeat to be confirmed", func() error { _, err := revoke(); return err })
 			for _, id := range ids {
 				equal(t, "after the acknowledgement", admit(t, s, id, "HEAD"), gateway.OutcomeRevoked)
@@ -184,7 +183,7 @@ func TestBulkAfterFailover(t *testing.T) {
 	}
 }
 
-// TestBulkCountsWhatItEnds loses the scripts of one master of a cluster: each link is
+// TestBulkCountsWhatItEnds removes the scripts from one master of a cluster: each link is
 // counted once.
 func TestBulkCountsWhatItEnds(t *testing.T) {
 	g := startCluster(t)
@@ -208,8 +207,8 @@ func TestBulkCountsWhatItEnds(t *testing.T) {
 	}
 }
 
-// TestBulkCountsBesideAFailure stops one master of a cluster from writing: what the
-// others have ended is counted, and the next call counts the rest.
+// TestBulkCountsBesideAFailure stops one master of a cluster from writing: links on the
+// other masters are counted, and the next call counts the rest.
 func TestBulkCountsBesideAFailure(t *testing.T) {
 	g := startCluster(t)
 	s := open(t, g.client)
@@ -240,9 +239,8 @@ func TestBulkCountsBesideAFailure(t *testing.T) {
 	equal(t, "counted in all", revoked+result.Revoked, links)
 }
 
-// TestBulkUnreadable revokes links of which some have records of a version that this
-// one does not know: they are counted, and the answer is not done, however many calls
-// it takes.
+// TestBulkUnreadable revokes links, some of which have records of an unknown version.
+// These are counted, and the result is not done, over any number of calls.
 func TestBulkUnreadable(t *testing.T) {
 	g := startSingle(t)
 	prefix := newPrefix()
@@ -257,7 +255,7 @@ func TestBulkUnreadable(t *testing.T) {
 			head := g.nodes[0].MustDo(t, "LINDEX", key("h", id), "0")
 			g.nodes[0].MustDo(t, "LSET", key("h", id), "0", "\x7f"+head[1:])
 		}
-		if i == unreadable { // Ended ones of that version are nothing to revoke.
+		if i == unreadable { // Ended links of that version need no revocation.
 			head := g.nodes[0].MustDo(t, "LINDEX", key("h", id), "0")
 			g.nodes[0].MustDo(t, "LSET", key("h", id), "0", "\x7f"+head[1:])
 			g.nodes[0].MustDo(t, "DEL", key("l", id))
@@ -317,9 +315,9 @@ func TestBulkUnreadable(t *testing.T) {
 	}
 }
 
-// TestBulkLooksForALimitedTime selects nothing among many links that have ended: a
-// call ends when its time is spent, and its cursor leads on to the end.
-func TestBulkLooksForALimitedTime(t *testing.T) {
+// TestBulkScansForALimitedTime selects nothing among many ended links: each call ends
+// when its time is spent, and its cursor continues to the end.
+func TestBulkScansForALimitedTime(t *testing.T) {
 	g := startSingle(t)
 	s := open(t, g.client)
 	const links = 1500
@@ -357,8 +355,8 @@ func TestBulkLooksForALimitedTime(t *testing.T) {
 	}
 }
 
-// TestRetentionRaised ends links after the retention has been raised: the indexes that
-// list them live as long as their histories.
+// TestRetentionRaised ends links after the retention was raised: the indexes that list
+// them live as long as their histories.
 func TestRetentionRaised(t *testing.T) {
 	g := startSingle(t)
 	node := g.nodes[0]
@@ -389,9 +387,9 @@ func TestRetentionRaised(t *testing.T) {
 		end(after, link.ID)
 		part := prefix + ":" + partitionOf(link.ID)
 		history := number(t, "at "+node.MustDo(t, "PEXPIRETIME", part+":h:"+link.ID.String()), "at ")
-		generation := link.CreatedAt.UnixMilli() / (32 * 24 * 60 * 60 * 1000)
+		indexBucket := link.CreatedAt.UnixMilli() / (32 * 24 * 60 * 60 * 1000)
 		for _, index := range []string{"terms", "names"} {
-			lives := number(t, "at "+node.MustDo(t, "PEXPIRETIME", fmt.Sprintf("%s:%s:%d", part, index, generation)), "at ")
+			lives := number(t, "at "+node.MustDo(t, "PEXPIRETIME", fmt.Sprintf("%s:%s:%d", part, index, indexBucket)), "at ")
 			if lives < history {
 				t.Errorf("after %s the %s go %v before the history", name, index, time.Duration(history-lives)*time.Millisecond)
 			}

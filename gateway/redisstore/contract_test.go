@@ -9,7 +9,7 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-// TestContract holds every kind of Redis to the same contract.
+// TestContract tests the same contract with every kind of Redis.
 func TestContract(t *testing.T) {
 	for name, start := range targets() {
 		t.Run(name, func(t *testing.T) {
@@ -181,7 +181,7 @@ func testRevoke(t *testing.T, g target) {
 	}
 }
 
-// testExpire sees a link of 2 s end by Redis' clock, with nothing run for it.
+// testExpire waits for a link of 2 s to end by Redis' clock, without any job.
 func testExpire(t *testing.T, g target) {
 	t.Helper()
 	s := open(t, g.client, func(o *redisstore.Options) { o.Retention.AfterEnd = 3 * time.Second })
@@ -207,7 +207,7 @@ func testExpire(t *testing.T, g target) {
 	}
 }
 
-// poll asks until done, for limit at most.
+// poll calls done until it returns true, for limit at most.
 func poll(tb testing.TB, limit time.Duration, done func() bool) {
 	tb.Helper()
 	deadline := time.After(limit)

@@ -12,7 +12,7 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// commandCalls reads how often each command was called, by scripts too.
+// commandCalls returns how often each command was called, including calls by scripts.
 func commandCalls(t *testing.T, node *redistest.Server) map[string]int {
 	t.Helper()
 	calls := map[string]int{}
@@ -27,14 +27,14 @@ func commandCalls(t *testing.T, node *redistest.Server) map[string]int {
 	return calls
 }
 
-// TestCommandsOfAClick holds clicks to the commands that they cannot do without:
-// five each, and for those that come together one script and one look at the clock.
+// TestCommandsOfAClick limits clicks to the commands that they need: five each, and one
+// script and one TIME for clicks that share a call.
 func TestCommandsOfAClick(t *testing.T) {
 	g := startSingle(t)
 	node := g.nodes[0]
 	s := open(t, g.client)
 	link := create(t, s, newLink(t))
-	admit(t, s, link.ID, "GET") // from here on Redis has the script
+	admit(t, s, link.ID, "GET") // now Redis has the script
 	const clicks = 64
 	for method, want := range map[string]map[string]int{
 		"GET":  {"get": clicks, "lindex": clicks, "rpushx": clicks, "xadd": clicks, "setrange": clicks},
@@ -47,7 +47,7 @@ func TestCommandsOfAClick(t *testing.T) {
 		if scripts == 0 || scripts > clicks || calls["time"] != scripts {
 			t.Errorf("%s: %d scripts and %d looks at the clock for %d clicks", method, scripts, calls["time"], clicks)
 		}
-		// The stream is cut, and the link's list, now and then.
+		// Some clicks trim the stream and the link's list.
 		for _, other := range []string{
 			"evalsha", "time", "xtrim", "lpop", "ltrim", "lpush", "config", "config|resetstat",
 			"info", "auth", "hello", "client", "ping",
@@ -60,8 +60,8 @@ func TestCommandsOfAClick(t *testing.T) {
 	}
 }
 
-// TestBrokenBeside breaks the records of some links, and the stream of one
-// partition: clicks that come together with theirs are answered as ever.
+// TestBrokenBeside damages the records of some links and the stream of one partition:
+// clicks on other links in the same calls are answered as usual.
 func TestBrokenBeside(t *testing.T) {
 	g := startSingle(t)
 	node, prefix := g.nodes[0], newPrefix()
@@ -98,8 +98,8 @@ func TestBrokenBeside(t *testing.T) {
 	equal(t, "clicks without their event", get(t, s, all[3].ID).Clicks, 0)
 }
 
-// BenchmarkScript measures the time that a Redis spends in the script of clicks,
-// for each click of a call that has one, and of calls that have some.
+// BenchmarkScript measures the time that Redis spends in the script of clicks, for each
+// click of calls with one click and with several.
 func BenchmarkScript(b *testing.B) {
 	node := redistest.StartSingle(b)
 	for _, together := range []int{1, 32} {

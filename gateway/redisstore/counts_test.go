@@ -10,8 +10,8 @@ import (
 	"keyhole/gateway"
 )
 
-// TestClicksTogether sends GET, HEAD and POST for one link at once, so that calls hold
-// several of them: each GET and POST is counted once, HEAD is not.
+// TestClicksTogether sends GET, HEAD and POST for one link at the same time, so that they
+// share calls: each GET and POST is counted once, HEAD is not.
 func TestClicksTogether(t *testing.T) {
 	s := open(t, startSingle(t).client)
 	link := create(t, s, newLink(t))
@@ -33,8 +33,8 @@ func TestClicksTogether(t *testing.T) {
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 2*rounds*each)
 }
 
-// TestChangesTogether changes the note and the labels of one link at once: neither
-// change undoes the other one.
+// TestChangesTogether changes the note and the labels of one link at the same time:
+// neither change undoes the other.
 func TestChangesTogether(t *testing.T) {
 	s := open(t, startSingle(t).client)
 	link := create(t, s, newLink(t))
@@ -54,8 +54,8 @@ func TestChangesTogether(t *testing.T) {
 	}
 }
 
-// TestLimitOfAPlainLink gives a link without confirmation a number of clicks: its
-// record has no place for one.
+// TestLimitOfAPlainLink sets a click limit for a link without confirmation: its record
+// has no place for one.
 func TestLimitOfAPlainLink(t *testing.T) {
 	s := open(t, startSingle(t).client)
 	link := create(t, s, newLink(t))
@@ -67,8 +67,8 @@ func TestLimitOfAPlainLink(t *testing.T) {
 	equal(t, "the link", plain(get(t, s, link.ID)), plain(link))
 }
 
-// TestChangedLimitCounts raises and lowers the number of clicks of a link: the number
-// that it has last is spent, and no more.
+// TestChangedLimitCounts raises and lowers the click limit of a link: exactly the last
+// limit is spent.
 func TestChangedLimitCounts(t *testing.T) {
 	s := open(t, startSingle(t).client)
 	for _, tt := range []struct{ before, after int64 }{{2, 4}, {5, 3}} {
@@ -86,8 +86,8 @@ func TestChangedLimitCounts(t *testing.T) {
 	}
 }
 
-// TestLongerIsARevision prolongs a link twice, of which the second time changes nothing
-// but its end: each is an event and a revision.
+// TestLongerIsARevision prolongs a link twice. Even if only the end changes, each change
+// is an event and a revision.
 func TestLongerIsARevision(t *testing.T) {
 	s := open(t, startSingle(t).client)
 	link := create(t, s, newLink(t))
@@ -105,7 +105,7 @@ func TestLongerIsARevision(t *testing.T) {
 }
 
 // TestLastHundredDownloads mixes downloads with refusals: the last hundred downloads are
-// there at every moment, also right after a cut of the list.
+// always there, even right after the list was trimmed.
 func TestLastHundredDownloads(t *testing.T) {
 	s := open(t, startSingle(t).client)
 	link := create(t, s, newLink(t))
@@ -137,8 +137,8 @@ func TestLastHundredDownloads(t *testing.T) {
 	}
 }
 
-// TestTriesInTheirWindow guesses by the clock: every try counts for the whole window and
-// no longer, and a right one is given back alone.
+// TestTriesInTheirWindow sets the clock between attempts: each attempt counts for the
+// whole window and no longer, and a release removes only the right one.
 func TestTriesInTheirWindow(t *testing.T) {
 	const minute = time.Minute
 	c := startClock(t)
@@ -149,14 +149,14 @@ func TestTriesInTheirWindow(t *testing.T) {
 		link.Passphrase = true
 		restrict(t, s, link, 24*time.Hour)
 	}
-	try := func(whose string, want time.Duration) gateway.Try {
+	reserve := func(clientKey string, want time.Duration) gateway.Try {
 		t.Helper()
-		tried, err := s.Try(t.Context(), link.ID, whose)
+		tried, err := s.Try(t.Context(), link.ID, clientKey)
 		if err != nil {
 			t.Fatalf("try: %v", err)
 		}
 		if (tried.Reserved != "") != (want == 0) || tried.Wait != want {
-			t.Errorf("%s: reserved %q, wait %v; want %v", whose, tried.Reserved, tried.Wait, want)
+			t.Errorf("%s: reserved %q, wait %v; want %v", clientKey, tried.Reserved, tried.Wait, want)
 		}
 		return tried
 	}
@@ -166,12 +166,12 @@ func TestTriesInTheirWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		equal(t, "tries that are kept", len(list)-1, want) // the first element holds the key
+		equal(t, "tries that are kept", len(list)-1, want) // the first element keeps the key
 	}
 
 	fresh()
-	try("client-a", 0)
-	right := try("client-a", 0) // in the same millisecond
+	reserve("client-a", 0)
+	right := reserve("client-a", 0) // in the same millisecond
 	if err := s.Untry(t.Context(), link.ID, right); err != nil {
 		t.Fatalf("untry: %v", err)
 	}
@@ -179,49 +179,49 @@ func TestTriesInTheirWindow(t *testing.T) {
 
 	fresh()
 	for range 5 {
-		try("client-a", 0)
+		reserve("client-a", 0)
 		c.step(minute)
 	}
-	try("client-a", 10*minute) // until the first one is out of the window
+	reserve("client-a", 10*minute) // until the first attempt is out of the window
 	c.step(10*minute - time.Millisecond)
-	try("client-a", time.Millisecond)
+	reserve("client-a", time.Millisecond)
 	c.step(time.Millisecond)
 	kept(5)
-	try("client-a", 0)
+	reserve("client-a", 0)
 	kept(5)
 
 	nine := func() {
 		fresh()
 		for i := range 9 {
-			try([]string{"client-a", "client-b", "client-c"}[i%2+i/8*2], 0)
+			reserve([]string{"client-a", "client-b", "client-c"}[i%2+i/8*2], 0)
 			c.step(time.Second)
 		}
 	}
 	nine()
-	try("client-d", 0) // the tenth
-	try("client-c", 15*minute-9*time.Second)
-	try("newcomer", minute) // has not failed yet
+	reserve("client-d", 0) // the tenth
+	reserve("client-c", 15*minute-9*time.Second)
+	reserve("newcomer", minute) // has not failed yet
 	c.step(minute)
-	try("newcomer", 0)
+	reserve("newcomer", 0)
 
 	nine()
 	c.step(14 * minute)
-	try("client-d", 0) // the tenth
-	// Both wait until the first one is out of the window, which is before the pause ends.
-	try("client-c", minute-9*time.Second)
-	try("newcomer", minute-9*time.Second)
+	reserve("client-d", 0) // the tenth
+	// Both wait until the first attempt is out of the window, before the pause ends.
+	reserve("client-c", minute-9*time.Second)
+	reserve("newcomer", minute-9*time.Second)
 	c.step(minute - 9*time.Second)
-	try("client-c", 0)           // the tenth again
-	try("client-d", time.Second) // until the second one is out of the window
+	reserve("client-c", 0)           // the tenth again
+	reserve("client-d", time.Second) // until the second attempt is out of the window
 	c.step(time.Second - time.Millisecond)
-	try("newcomer", time.Millisecond)
+	reserve("newcomer", time.Millisecond)
 	c.step(time.Millisecond)
-	try("newcomer", 0)
+	reserve("newcomer", 0)
 }
 
-// TestActiveByAccount keeps the account of live links right when it was lost, when links
-// end before others that were issued earlier, and when it is empty.
-func TestActiveByAccount(t *testing.T) {
+// TestActiveByCounter keeps the live counter correct after it was lost, when links end
+// before others that were issued earlier, and when it is empty.
+func TestActiveByCounter(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client, withPrefix("keyhole"))
 	active := func(what string, want int64) {
@@ -232,26 +232,26 @@ func TestActiveByAccount(t *testing.T) {
 	}
 	issue := func(life time.Duration) gateway.ID {
 		link := newLink(t)
-		link.ID[0] = 9 // all of one partition
+		link.ID[0] = 9 // all in one partition
 		return create(t, s, link, life).ID
 	}
-	const account = "keyhole:{p9}:active"
+	const counter = "keyhole:{p9}:active"
 	lost := issue(time.Hour)
-	c.server.Del(account)
+	c.server.Del(counter)
 	if changed, err := revokes(t, s, lost); !changed || err != nil {
 		t.Fatalf("revoke: changed %v, %v", changed, err)
 	}
-	active("after a revocation of what the account has lost", 0)
+	active("after a revocation of what the counter has lost", 0)
 	last := issue(time.Hour)
 	active("after another issue", 1)
 	if changed, err := revokes(t, s, last); !changed || err != nil {
 		t.Fatalf("revoke: changed %v, %v", changed, err)
 	}
-	if fields, err := c.server.HKeys(account); err != nil || len(fields) != 2 {
-		t.Errorf("an empty account has the fields %q, %v; want h and n", fields, err)
+	if fields, err := c.server.HKeys(counter); err != nil || len(fields) != 2 {
+		t.Errorf("an empty counter has the fields %q, %v; want h and n", fields, err)
 	}
 
-	c.server.Del(account)
+	c.server.Del(counter)
 	issue(30 * time.Hour)
 	issue(90 * time.Second)
 	active("after a long one and a short one", 2)
@@ -267,10 +267,10 @@ func TestActiveByAccount(t *testing.T) {
 	active("after the end of both", 1)
 }
 
-// TestRelabelOfTheSameMoment gives a link a label that another link of the same moment
-// has, whose entry begins a chunk of the index: a listing by pages of one shows both.
+// TestRelabelOfTheSameMoment gives a link a label of another link from the same moment,
+// whose entry begins a chunk of the index: a listing with one link per page shows both.
 func TestRelabelOfTheSameMoment(t *testing.T) {
-	const chunk = 32 // entries, in lua/terms.lua
+	const chunk = 32 // entries, in lua/index.lua
 	for _, second := range [][2]byte{{0, 255}, {255, 0}} {
 		c := startClock(t)
 		s := open(t, c.client)
@@ -293,7 +293,8 @@ func TestRelabelOfTheSameMoment(t *testing.T) {
 	}
 }
 
-// TestExtendedLinkIsServed does everything with links of the newest version of records.
+// TestExtendedLinkIsServed performs every operation on links of the newest version of
+// records.
 func TestExtendedLinkIsServed(t *testing.T) {
 	s := open(t, startSingle(t).client)
 	extended := limited(t, 2)

@@ -11,8 +11,8 @@ import (
 	"keyhole/gateway"
 )
 
-// TestSealedCursors looks for what a caller is not shown in the cursors of two
-// gateways, and damages every byte of one.
+// TestSealedCursors searches the cursors of two gateways for data that the caller may not
+// see, and damages every byte of one.
 func TestSealedCursors(t *testing.T) {
 	g := startSingle(t)
 	prefix := newPrefix()
@@ -81,7 +81,7 @@ func TestSealedCursors(t *testing.T) {
 			t.Errorf("%s: of another service: %v, want ErrCursor", name, err)
 		}
 	}
-	// Positions of listings that are not the store's.
+	// Positions of the caller's own listings.
 	sealed, err := one.SealCursor(t.Context(), "query", secret)
 	if err != nil || strings.Contains(sealed, "secret") {
 		t.Fatalf("seal: %q, %v", sealed, err)

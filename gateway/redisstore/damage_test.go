@@ -11,8 +11,8 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// TestUnknownEnd gives histories an end that this version does not know: they open
-// nothing.
+// TestUnknownEnd gives histories an end that this version does not know: such links are
+// refused.
 func TestUnknownEnd(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client, withPrefix("keyhole"))
@@ -36,8 +36,8 @@ func TestUnknownEnd(t *testing.T) {
 	unavailable(t, "spend", err)
 }
 
-// TestUnknownFlags gives permissions flags, and a start, that their version does not have:
-// they are refused before anything is counted.
+// TestUnknownFlags gives permissions a flag or a start that their version does not have:
+// they are refused before a click is counted.
 func TestUnknownFlags(t *testing.T) {
 	node := redistest.StartSingle(t)
 	s := open(t, clientOptions("single", node.Addr), withPrefix("keyhole"))
@@ -66,8 +66,8 @@ func TestUnknownFlags(t *testing.T) {
 	kept("a click")
 }
 
-// TestRestoredPermission puts permissions back as they were before their links ended,
-// as a restored copy of Redis would: they open nothing, and a revocation removes them.
+// TestRestoredPermission restores permissions as they were before their links ended, like
+// a backup of Redis: they open nothing, and a revocation removes them.
 func TestRestoredPermission(t *testing.T) {
 	node := redistest.StartSingle(t)
 	s := open(t, clientOptions("single", node.Addr), withPrefix("keyhole"))
@@ -98,7 +98,7 @@ func TestRestoredPermission(t *testing.T) {
 }
 
 // TestBrokenPrefixes clicks links whose allowed addresses are damaged: they are neither
-// admitted nor counted, nor refused as if the damage were a rule.
+// admitted nor counted, nor refused by a damaged rule.
 func TestBrokenPrefixes(t *testing.T) {
 	node := redistest.StartSingle(t)
 	s := open(t, clientOptions("single", node.Addr), withPrefix("keyhole"))
@@ -123,7 +123,7 @@ func TestBrokenPrefixes(t *testing.T) {
 	}
 }
 
-// TestNoIDTwice issues a link with the id of one that has ended: its history stays.
+// TestNoIDTwice issues a link with the id of an ended one: the history stays.
 func TestNoIDTwice(t *testing.T) {
 	s := open(t, startSingle(t).client)
 	link := create(t, s, newLink(t))

@@ -9,27 +9,28 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-// keyOf is a key of a link under the prefix "keyhole".
+// keyOf returns a key of a link under the prefix "keyhole".
 func keyOf(letter string, id gateway.ID) string {
 	return "keyhole:" + partitionOf(id) + ":" + letter + ":" + id.String()
 }
 
-// keep lets Redis keep a link's keys, so that only the times inside the records end it.
+// keep removes the TTLs of a link's keys, so that only the times inside the records end
+// the link.
 func (c *clock) keep(id gateway.ID) {
 	for _, letter := range []string{"l", "h"} {
 		c.server.SetTTL(keyOf(letter, id), 1000*time.Hour)
 	}
 }
 
-// revokes reports whether a revocation has changed the link, and its error.
+// revokes revokes a link and reports whether that changed it.
 func revokes(t *testing.T, s *redisstore.Store, id gateway.ID) (bool, error) {
 	t.Helper()
 	_, changed, err := s.Revoke(t.Context(), id, "", operator())
 	return changed, err
 }
 
-// TestLastMillisecond acts on links in the last millisecond of a time that their
-// records state and in the first one after it, while Redis keeps their keys.
+// TestLastMillisecond uses links in the last millisecond of each time in their records
+// and in the first one after it, while Redis keeps their keys.
 func TestLastMillisecond(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Retention.AfterEnd = time.Hour })
@@ -82,8 +83,8 @@ func TestLastMillisecond(t *testing.T) {
 	}
 }
 
-// TestFirstMillisecond starts a link in the millisecond that it names, and refuses an
-// end at its start and one beyond the longest life.
+// TestFirstMillisecond starts a link in the millisecond of its start, and refuses an end
+// at the start and one beyond the longest life.
 func TestFirstMillisecond(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client, withPrefix("keyhole"))
@@ -128,8 +129,8 @@ func TestFirstMillisecond(t *testing.T) {
 	}
 }
 
-// TestLastMillisecondOfGrants revokes used-up links while their grants last and when
-// they have ended: only the first changes anything.
+// TestLastMillisecondOfGrants revokes used-up links while their grants last and after
+// they have ended: only the first revocation changes anything.
 func TestLastMillisecondOfGrants(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client, withPrefix("keyhole"))
@@ -148,8 +149,8 @@ func TestLastMillisecondOfGrants(t *testing.T) {
 	}
 }
 
-// TestGrantsEndWithTheirLink spends the last click of a link that ends within the
-// resume window: neither grants nor keys outlive the link. The history outlives both.
+// TestGrantsEndWithTheirLink spends the last click of a link that ends within the resume
+// window: neither grants nor keys outlive the link. The history outlives both.
 func TestGrantsEndWithTheirLink(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Retention.AfterEnd = time.Minute })
@@ -180,8 +181,8 @@ func TestGrantsEndWithTheirLink(t *testing.T) {
 	equal(t, "the permission's life after a change", ttl("l", changed), window/2)
 }
 
-// TestChangeMovesEveryEnd prolongs a link and counts the live ones: every key of it
-// lives to the new end, and it counts once until then.
+// TestChangeMovesEveryEnd prolongs a link and counts live links: all keys of the link
+// live to the new end, and it counts once until then.
 func TestChangeMovesEveryEnd(t *testing.T) {
 	c := startClock(t)
 	const retention = 30 * 24 * time.Hour
@@ -216,8 +217,8 @@ func TestChangeMovesEveryEnd(t *testing.T) {
 	active("after the second end", 0)
 }
 
-// TestIndexesOutliveTheLongest issues a link for a moment after one for a week: the
-// indexes of both live as long as the longer needs them.
+// TestIndexesOutliveTheLongest issues a link for a moment after one for a week: their
+// indexes live as long as the longer link needs them.
 func TestIndexesOutliveTheLongest(t *testing.T) {
 	for _, usedUp := range []bool{false, true} {
 		c := startClock(t)
@@ -235,11 +236,11 @@ func TestIndexesOutliveTheLongest(t *testing.T) {
 	}
 }
 
-// TestEndsInALaterGeneration ends links in another generation of indexes than that of
-// their issue, under a longer retention: the indexes of the issue keep them.
-func TestEndsInALaterGeneration(t *testing.T) {
+// TestEndsInALaterIndexBucket ends links in a later index bucket than that of their issue,
+// with a longer retention: the indexes of the issue list them until then.
+func TestEndsInALaterIndexBucket(t *testing.T) {
 	const day = 24 * time.Hour
-	const generation = 32 * day
+	const indexBucket = 32 * day
 	for name, end := range map[string]func(*redisstore.Store, gateway.ID){
 		"the last click": func(s *redisstore.Store, id gateway.ID) {
 			equal(t, "spend", spendWithin(t, s, id, "page", window).Outcome, gateway.OutcomeRedirected)
@@ -258,7 +259,7 @@ func TestEndsInALaterGeneration(t *testing.T) {
 		},
 	} {
 		c := startClock(t)
-		c.step(generation - time.Duration(c.now.UnixNano())%generation - day)
+		c.step(indexBucket - time.Duration(c.now.UnixNano())%indexBucket - day)
 		before := open(t, c.client, withPrefix("keyhole"), func(o *redisstore.Options) { o.Retention.AfterEnd = day })
 		link := restrict(t, before, limited(t, 1), 5*day)
 		c.step(2 * day)
@@ -269,8 +270,9 @@ func TestEndsInALaterGeneration(t *testing.T) {
 	}
 }
 
-// TestChangeOfWhatHasEndedMeanwhile changes links that end after they have been read,
-// while Redis keeps their keys: the script refuses them by the times inside the records.
+// TestChangeOfWhatHasEndedMeanwhile changes links that end after they were read, while
+// Redis keeps their keys: the script refuses the change because of the times in the
+// records.
 func TestChangeOfWhatHasEndedMeanwhile(t *testing.T) {
 	for name, tt := range map[string]struct {
 		step  time.Duration
@@ -299,8 +301,8 @@ func TestChangeOfWhatHasEndedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestExpiredWithoutClicks reads a link that has expired and was never clicked, before
-// and after a refusal was noted: it has no clicks.
+// TestExpiredWithoutClicks reads an expired link without clicks, before and after a
+// refusal was recorded: it has no clicks.
 func TestExpiredWithoutClicks(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client)

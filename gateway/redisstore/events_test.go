@@ -9,8 +9,8 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-// told returns what events tell but their times, which must not rise.
-func told(t *testing.T, events []gateway.Event) []string {
+// summary returns events in short, without their times, which must not increase.
+func summary(t *testing.T, events []gateway.Event) []string {
 	t.Helper()
 	lines := make([]string, len(events))
 	for i, e := range events {
@@ -51,7 +51,7 @@ func testEvents(t *testing.T, g target) {
 			t.Fatalf("admit: %v", err)
 		}
 	}
-	click("GET", "116.0.0.1") // 116 is the letter that text is kept behind.
+	click("GET", "116.0.0.1") // 116 is the letter t, which marks text.
 	click("HEAD", "192.0.2.1")
 	click("POST", "2001:db8::1")
 	click("GET", "192.0.2.0/24")
@@ -81,7 +81,7 @@ func testEvents(t *testing.T, g target) {
 	}
 	for limit := 1; limit <= 9; limit++ {
 		got := events(t, s, link.ID, limit)
-		equal(t, fmt.Sprintf("pages of %d", limit), told(t, got), want)
+		equal(t, fmt.Sprintf("pages of %d", limit), summary(t, got), want)
 	}
 	for _, e := range events(t, s, link.ID, 100) {
 		if e.Link != link.ID {

@@ -14,21 +14,21 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// brief is the redis.timeout of the tests in which it runs out.
+// brief is the redis.timeout of tests in which calls time out.
 const brief = 300 * time.Millisecond
 
-// grace is what an answer may take beyond the timeout.
+// grace is how long an answer may take beyond the timeout.
 const grace = 200 * time.Millisecond
 
-// briefly is g with the short timeout.
+// briefly returns the options of g with a short timeout.
 func briefly(g target) redisstore.ClientOptions {
 	o := g.client
 	o.Timeout = brief
 	return o
 }
 
-// everyCall calls all that a Store has, and fails the test for a call that does
-// not end as ErrUnavailable in time.
+// everyCall makes every call of a Store, and fails the test for a call that does not end
+// with ErrUnavailable in time.
 func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 	t.Helper()
 	attempt := gateway.Attempt{ID: id, Method: "GET"}
@@ -75,8 +75,7 @@ func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 	}
 }
 
-// TestKilled kills Redis: every call says so in time, and all goes on when it
-// is back.
+// TestKilled kills Redis: every call fails in time, and works again when Redis is back.
 func TestKilled(t *testing.T) {
 	node := redistest.StartSingle(t, "appendfsync always")
 	g := target{client: clientOptions(redisstore.ModeSingle, node.Addr)}
@@ -85,16 +84,16 @@ func TestKilled(t *testing.T) {
 	admit(t, s, link.ID, "GET")
 	node.Kill(t)
 	everyCall(t, s, link.ID)
-	// A refused connection is known at once: nobody waits for the timeout.
+	// A refused connection fails at once: no call waits for the timeout.
 	start := time.Now()
 	_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
 	unavailable(t, "admit", err)
 	if took := time.Since(start); took > brief/2 {
 		t.Errorf("a refused connection took %v", took)
 	}
-	everyCall(t, open(t, briefly(g)), link.ID) // A gateway that starts meanwhile.
+	everyCall(t, open(t, briefly(g)), link.ID) // A gateway that starts during the outage.
 	node.Start(t)
-	// After many refused connections go-redis tries once a second.
+	// After many refused connections go-redis dials once a second.
 	redistest.Wait(t, "redis to be ready", func() error { return s.Ready(t.Context()) })
 	equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 2)
@@ -107,12 +106,12 @@ func TestKilled(t *testing.T) {
 	equal(t, "click on the revoked", admit(t, s, link.ID, "GET"), gateway.OutcomeRevoked)
 }
 
-// TestAsleep stops every server: clicks come back in time, are not sent twice,
-// and leave nothing running behind. What was sent is executed late, once.
+// TestAsleep pauses every server: clicks return in time, are not sent twice, and leave no
+// goroutine behind. A click that was sent is executed once, later.
 func TestAsleep(t *testing.T) {
 	for name, start := range targets() {
 		if name == "miniredis" {
-			continue // It cannot be put to sleep without the test.
+			continue // miniredis cannot be paused without the test.
 		}
 		t.Run(name, func(t *testing.T) {
 			g := start(t)
@@ -121,7 +120,7 @@ func TestAsleep(t *testing.T) {
 			admit(t, s, link.ID, "GET")
 			for _, node := range g.nodes {
 				node.Pause(t)
-				defer node.Resume(t) // Whatever happens below.
+				defer node.Resume(t) // Even if the test fails.
 			}
 			before := time.Now()
 			_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
@@ -138,8 +137,8 @@ func TestAsleep(t *testing.T) {
 	}
 }
 
-// TestAsleepAll calls everything on a server that is asleep, and many clicks at
-// once: goroutines stay bounded.
+// TestAsleepAll makes every call to a paused server, and many clicks at the same time:
+// the number of goroutines stays bounded.
 func TestAsleepAll(t *testing.T) {
 	node := redistest.StartSingle(t)
 	s := open(t, briefly(target{client: clientOptions(redisstore.ModeSingle, node.Addr)}))
@@ -165,8 +164,8 @@ func TestAsleepAll(t *testing.T) {
 	equal(t, "click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
 }
 
-// TestLostReply loses the reply to a click, a create and a revoke: the click
-// and the create run once, the revoke may be repeated.
+// TestLostReply loses the reply to a click, a create and a revoke: the click and the
+// create run once, the revoke may be repeated.
 func TestLostReply(t *testing.T) {
 	node := redistest.StartSingle(t)
 	p := redistest.StartProxy(t, node.Addr)
@@ -197,7 +196,7 @@ func TestLostReply(t *testing.T) {
 		return err
 	})
 	limitedLink := restrict(t, s, limited(t, 5))
-	spend(t, s, restrict(t, s, limited(t, 1)).ID, "") // Redis has the script.
+	spend(t, s, restrict(t, s, limited(t, 1)).ID, "") // Now Redis has the script.
 	lose("a spend", func() error {
 		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, gateway.Spending{
 			Nonce:  "page",
@@ -231,7 +230,7 @@ func executions(t *testing.T, node *redistest.Server) int {
 	return n
 }
 
-// TestScriptFlush empties the script cache under every call.
+// TestScriptFlush empties the script cache before every call.
 func TestScriptFlush(t *testing.T) {
 	g := startSingle(t)
 	s := open(t, g.client)
@@ -273,7 +272,7 @@ func TestScriptFlush(t *testing.T) {
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 1)
 }
 
-// TestCanceled gives up on a call: that is no failure of Redis.
+// TestCanceled cancels a call, which is no failure of Redis.
 func TestCanceled(t *testing.T) {
 	node := redistest.StartSingle(t)
 	var seen calls

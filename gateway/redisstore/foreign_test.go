@@ -12,8 +12,8 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// TestDoubledReplies lets the network pass some replies on twice while links are
-// clicked and read: whatever is answered belongs to the link that was asked for.
+// TestDoubledReplies lets the network repeat some replies while links are clicked and
+// read: every answer belongs to the requested link.
 func TestDoubledReplies(t *testing.T) {
 	const clients, rounds = 16, 100
 	node := redistest.StartSingle(t)
@@ -27,7 +27,7 @@ func TestDoubledReplies(t *testing.T) {
 		links[i].Ref.Key = fmt.Sprintf("of/client/%d", i)
 		links[i] = create(t, direct, links[i])
 	}
-	admit(t, s, links[0].ID, "HEAD") // The first look is over.
+	admit(t, s, links[0].ID, "HEAD") // Now the store has been probed.
 	p.Double.Store(10)
 	var foreign, answered, refused atomic.Int64
 	var working sync.WaitGroup
@@ -66,9 +66,9 @@ func TestDoubledReplies(t *testing.T) {
 	})
 }
 
-// TestBrokenRecordsBesideGood clicks links whose records are cut short, too long,
-// of another type or of another version together with good ones, in the same calls:
-// good clicks are admitted and counted once each, and no broken one is counted.
+// TestBrokenRecordsBesideGood clicks links whose records are truncated, too long, of
+// another type or of another version, together with good ones in the same calls. Good
+// clicks are admitted and counted once each, and no click on a broken record is counted.
 func TestBrokenRecordsBesideGood(t *testing.T) {
 	node := redistest.StartSingle(t)
 	prefix := newPrefix()
@@ -155,8 +155,8 @@ func TestBrokenRecordsBesideGood(t *testing.T) {
 		}
 		clicking.Wait()
 	}
-	// What follows the part that the script reads is found by the gateway, after the
-	// count: the caller is told, so that an event can say so.
+	// Damage behind the part that the script reads is found by the gateway, after the
+	// count: the error tells the caller, so that an event can record it.
 	for what, record := range map[string]func(string) string{
 		"too long":        func(r string) string { return r + "x" },
 		"cut in its body": func(r string) string { return r[:len(r)-1] },

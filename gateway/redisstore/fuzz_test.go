@@ -8,8 +8,8 @@ import (
 	"keyhole/gateway"
 )
 
-// FuzzCursor opens whatever is handed in as a cursor: only one that was made for the
-// same listing opens, and what stands in it is read without harm.
+// FuzzCursor opens arbitrary cursors: only a cursor of the same listing opens, and
+// reading its content does no harm.
 func FuzzCursor(f *testing.F) {
 	sealer, err := newSealer(make([]byte, cursorKeyLength))
 	if err != nil {
@@ -38,7 +38,7 @@ func FuzzCursor(f *testing.F) {
 		if _, err := parseEventPosition(sealer, gateway.ID{}, cursor); err != nil && !errors.Is(err, gateway.ErrCursor) {
 			t.Errorf("position of events in %q: %v", cursor, err)
 		}
-		// A position is sealed, so that nobody forges one; it is read with care all the same.
+		// Positions are sealed, so nobody can forge one, but reading one must be safe too.
 		if _, err := newFeed(&gateway.AuditQuery{Oldest: true}, position, time.Now().UnixMilli()); err != nil &&
 			!errors.Is(err, gateway.ErrCursor) {
 			t.Errorf("position %q: %v", position, err)

@@ -12,8 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TestReplyGuard follows replies in pieces of every size, and refuses what is too large
-// as soon as its length is said.
+// TestReplyGuard parses replies in pieces of every size, and refuses a reply as soon as
+// its length is too large.
 func TestReplyGuard(t *testing.T) {
 	nested := func(depth int) string { return strings.Repeat("*1\r\n", depth) + ":1\r\n" }
 	good := map[string]string{
@@ -59,7 +59,8 @@ func TestReplyGuard(t *testing.T) {
 	}
 }
 
-// FuzzReplyGuard follows any bytes whole and in two pieces: the verdict is the same.
+// FuzzReplyGuard parses arbitrary bytes as a whole and in two pieces, with the same
+// result.
 func FuzzReplyGuard(f *testing.F) {
 	f.Add([]byte("*2\r\n$1\r\na\r\n:1\r\n"), 3)
 	f.Add([]byte("$6442450944\r\n"), 5)
@@ -75,7 +76,7 @@ func FuzzReplyGuard(f *testing.F) {
 }
 
 // TestHostileLengths answers every kind of client with lengths of gigabytes: each call
-// fails, and next to nothing is allocated for it.
+// fails, and allocates next to nothing.
 func TestHostileLengths(t *testing.T) {
 	for name, reply := range map[string]string{
 		"a string": "$6442450944\r\n",

@@ -222,7 +222,7 @@ func queueInspection(ctx context.Context, pipe redis.Pipeliner) inspection {
 
 // read reads the replies of a pipeline that ended with pipelineErr or nil. A connection
 // that Redis refused, by AUTH for example, sets no error in the commands. But pipelineErr
-// may also belong to somebody else's command.
+// may also be that of another command.
 func (i inspection) read(pipelineErr error) (ServerInfo, error) {
 	if pipelineErr != nil && i.role.Err() == nil && i.role.Val() == nil {
 		return ServerInfo{}, pipelineErr

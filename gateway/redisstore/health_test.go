@@ -16,8 +16,8 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// testActive counts live links over issue, revocation and expiry, the same from
-// two gateways.
+// testActive counts live links after issue, revocation and expiry, with the same result
+// from two gateways.
 func testActive(t *testing.T, g target) {
 	t.Helper()
 	prefix := newPrefix()
@@ -69,7 +69,7 @@ func testReady(t *testing.T, g target) {
 	}
 }
 
-// calls records what a store observed.
+// calls records the calls that a store reported.
 type calls struct {
 	mu   sync.Mutex
 	seen []string
@@ -84,7 +84,7 @@ func (c *calls) observe(call, result string, took time.Duration) {
 	c.seen = append(c.seen, call+" "+result)
 }
 
-// TestObserve sees every call reported with what came of it.
+// TestObserve expects every call to be reported with its result.
 func TestObserve(t *testing.T) {
 	node := redistest.StartSingle(t)
 	var seen calls
@@ -99,8 +99,8 @@ func TestObserve(t *testing.T) {
 	equal(t, "calls", seen.seen, []string{"create ok", "admit ok", "get ok", "list ok", "active ok", "get unavailable"})
 }
 
-// TestEvicting begins to evict behind the service's back: not ready, and every
-// click is refused, while revocations go on.
+// TestEvicting makes a running Redis evict keys: the store is not ready and refuses every
+// click, but revocations work.
 func TestEvicting(t *testing.T) {
 	node := redistest.StartSingle(t, "maxmemory 100mb")
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
@@ -136,7 +136,7 @@ func TestEvicting(t *testing.T) {
 	poll(t, timeout, func() bool { return clicks() == nil })
 }
 
-// TestNotMaster asks a replica.
+// TestNotMaster connects to a replica.
 func TestNotMaster(t *testing.T) {
 	g := redistest.StartSentinel(t)
 	s := open(t, clientOptions(redisstore.ModeSingle, g.Servers[1].Addr))
@@ -161,8 +161,8 @@ func TestNotMaster(t *testing.T) {
 	}
 }
 
-// TestLostReplicas asks a master that must have a replica and has none: it
-// refuses every click, HEAD's too, and every change.
+// TestLostReplicas connects to a master that must have a replica and has none: it refuses
+// every click, including HEAD, and every change.
 func TestLostReplicas(t *testing.T) {
 	node := redistest.StartSingle(t)
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
@@ -190,8 +190,8 @@ func TestLostReplicas(t *testing.T) {
 	equal(t, "clicks spent", get(t, s, confirmed.ID).Clicks, 1)
 }
 
-// refusesConfirmed fails the test unless everything that recipients could do with
-// a link that needs confirmation, and an operator's change, is unavailable.
+// refusesConfirmed fails the test unless every operation of a recipient on a link that
+// needs confirmation, and a change by an operator, is unavailable.
 func refusesConfirmed(t *testing.T, s *redisstore.Store, id gateway.ID) {
 	t.Helper()
 	for what, a := range map[string]gateway.Attempt{
@@ -215,14 +215,14 @@ func refusesConfirmed(t *testing.T, s *redisstore.Store, id gateway.ID) {
 	unavailable(t, "a change of nothing", err)
 }
 
-// TestDiskFull finds a Redis that cannot save and takes no writes: clicks, issues
-// and changes are refused whole, and a revocation is not acknowledged.
+// TestDiskFull uses a Redis that cannot save and takes no writes: clicks, issues and
+// changes are refused as a whole, and a revocation is not acknowledged.
 func TestDiskFull(t *testing.T) {
 	node := redistest.StartSingle(t, `save "3600 1"`, "dbfilename taken")
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
 	link, confirmed := create(t, s, newLink(t)), restrict(t, s, limited(t, 5))
 	spend(t, s, confirmed.ID, "page")
-	// A directory where the snapshot is to be: it can be written, not put in place.
+	// A directory in place of the snapshot: Redis can write the new file, but not rename it.
 	dir := strings.TrimPrefix(node.MustDo(t, "CONFIG", "GET", "dir"), "dir\n")
 	if err := os.Mkdir(filepath.Join(dir, "taken"), 0o700); err != nil {
 		t.Fatal(err)
@@ -255,8 +255,8 @@ func TestDiskFull(t *testing.T) {
 	equal(t, "clicks spent", get(t, s, confirmed.ID).Clicks, 1)
 }
 
-// TestFullMemory finds no memory left: clicks and issues are refused whole,
-// a revocation works.
+// TestFullMemory uses a Redis without free memory: clicks and issues are refused as a
+// whole, a revocation works.
 func TestFullMemory(t *testing.T) {
 	node := redistest.StartSingle(t)
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))

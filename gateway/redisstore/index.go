@@ -19,9 +19,9 @@ const clockSlack = int64(time.Hour / time.Millisecond)
 
 // newWalk returns a walk through the index that lists the fewest links for q. It begins
 // after the position after.
-func (s *Store) newWalk(q gateway.ListQuery, after string, now, horizon int64) (walk, error) {
+func (s *Store) newWalk(q gateway.ListQuery, after string, now, retentionHorizon int64) (walk, error) {
 	newest := (now + clockSlack) / indexBucketWidth
-	oldest := max(now-horizon-clockSlack, 0) / indexBucketWidth
+	oldest := max(now-retentionHorizon-clockSlack, 0) / indexBucketWidth
 	switch {
 	case byName(q):
 		return s.walkPrefix(q, after, newest, oldest)

@@ -72,7 +72,7 @@ func TestServerCheck(t *testing.T) {
 		if err := info.Check(); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
-		// One bad master of a cluster spoils it, in whatever order they answer.
+		// One unhealthy master makes a cluster unhealthy, in any order of answers.
 		if err := good.worse(&info).Check(); (err == nil) != (test.want == nil) {
 			t.Errorf("%s, answering first: %v", name, err)
 		}
@@ -82,8 +82,8 @@ func TestServerCheck(t *testing.T) {
 	}
 }
 
-// TestWorst lets an evicting master of a cluster outdo any other fault, in
-// whatever order they answer.
+// TestWorst ranks an evicting master of a cluster above every other fault, in any order
+// of answers.
 func TestWorst(t *testing.T) {
 	evicting := ServerInfo{Version: "7.0.0", Role: "master", MaxMemory: 1, Policy: "allkeys-lru"}
 	replica := ServerInfo{Version: "7.0.0", Role: "slave", Policy: "noeviction"}
@@ -113,7 +113,7 @@ func TestUpdateHealth(t *testing.T) {
 		info  ServerInfo
 		err   error
 		says  error
-		trust error // why links are not served afterwards
+		trust error // why clicks are refused afterwards
 	}{
 		{"nobody at first", ServerInfo{}, away, away, errNotProbed},
 		{"some at first", good, away, away, errNotProbed},
@@ -137,7 +137,7 @@ func TestUpdateHealth(t *testing.T) {
 	}
 }
 
-// answer is an error that Redis answered.
+// answer is an error reply of Redis.
 type answer string
 
 func (a answer) Error() string { return string(a) }
@@ -155,8 +155,8 @@ func (panicking) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPip
 	return func(context.Context, []redis.Cmder) error { panic("secret-canary") }
 }
 
-// TestPanic lets the client of Redis panic under a call that clicks share: each has
-// an error, and the log the place alone.
+// TestPanic lets the Redis client panic during a call that clicks share: each click gets
+// an error, and the log has only the stack.
 func TestPanic(t *testing.T) {
 	client, err := Connect(ClientOptions{Mode: ModeSingle, Addresses: []string{"127.0.0.1:1"}, Timeout: time.Second})
 	if err != nil {
@@ -192,7 +192,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestConnect refuses what cannot work before anything is dialled.
+// TestConnect refuses invalid options before it connects.
 func TestConnect(t *testing.T) {
 	good := ClientOptions{Mode: ModeSingle, Addresses: []string{"127.0.0.1:1"}, Timeout: time.Second}
 	for name, change := range map[string]func(*ClientOptions){
@@ -223,8 +223,8 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// TestScriptHeads holds every script that is called, not those that are parts
-// of others, to naming its keys, arguments and returns.
+// TestScriptHeads checks that every script, except for parts of scripts, documents its
+// keys, arguments and returns.
 func TestScriptHeads(t *testing.T) {
 	files, err := fs.Glob(sources, "lua/*.lua")
 	if err != nil || len(files) < 9 {

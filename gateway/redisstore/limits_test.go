@@ -12,10 +12,10 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-// window is the tests' resume window.
+// window is the resume window of the tests.
 const window = 10 * time.Minute
 
-// limited returns a link that needs confirmation, for so many clicks.
+// limited returns a link that needs confirmation, with a click limit.
 func limited(tb testing.TB, clicks int64) gateway.Link {
 	tb.Helper()
 	link := newLink(tb)
@@ -23,7 +23,7 @@ func limited(tb testing.TB, clicks int64) gateway.Link {
 	return link
 }
 
-// secrets are those of every restricted link in the tests.
+// secrets returns the secrets of every restricted link in the tests.
 func secrets() gateway.Secrets {
 	return gateway.Secrets{Key: [16]byte([]byte("0123456789abcdef")), Passphrase: "\x01kept"}
 }
@@ -42,18 +42,18 @@ func restrict(tb testing.TB, s *redisstore.Store, link gateway.Link, life ...tim
 	return created
 }
 
-// attempt puts a click before the store.
+// attempt clicks a link and records the event of a refusal, as the service does.
 func attempt(tb testing.TB, s *redisstore.Store, a gateway.Attempt) gateway.Admission {
 	tb.Helper()
 	admission, err := s.Admit(tb.Context(), a)
 	if err != nil {
 		tb.Fatalf("admit: %v", err)
 	}
-	noteRefusal(tb, s, a, admission.Outcome)
+	recordRefusal(tb, s, a, admission.Outcome)
 	return admission
 }
 
-// spend posts a form and returns what came of it.
+// spend sends a form and returns the result.
 func spend(tb testing.TB, s *redisstore.Store, id gateway.ID, nonce string) gateway.Spent {
 	tb.Helper()
 	a := gateway.Attempt{ID: id, Method: "POST", Address: "203.0.113.9"}
@@ -61,7 +61,7 @@ func spend(tb testing.TB, s *redisstore.Store, id gateway.ID, nonce string) gate
 	if err != nil {
 		tb.Fatalf("spend: %v", err)
 	}
-	noteRefusal(tb, s, a, spent.Outcome)
+	recordRefusal(tb, s, a, spent.Outcome)
 	return spent
 }
 
@@ -93,7 +93,7 @@ func testRestrictions(t *testing.T, g target) {
 		"2001:db8:8000::1": gateway.OutcomeRedirected, "2001:db8:ffff::1": gateway.OutcomeRedirected,
 		"2001:db8:7fff::1": gateway.OutcomeAddressNotAllowed, "7.255.255.255": gateway.OutcomeRedirected,
 		"8.0.0.0": gateway.OutcomeAddressNotAllowed, "700::": gateway.OutcomeAddressNotAllowed,
-		"": gateway.OutcomeAddressNotAllowed, // not known
+		"": gateway.OutcomeAddressNotAllowed, // unknown address
 	} {
 		a := gateway.Attempt{ID: plainLink.ID, Method: "GET"}
 		if client != "" {
@@ -129,7 +129,8 @@ func testRestrictions(t *testing.T, g target) {
 	}
 }
 
-// testConfirmation sees that nothing but Spend counts a click of such a link.
+// testConfirmation checks that only Spend counts clicks of a link that needs
+// confirmation.
 func testConfirmation(t *testing.T, g target) {
 	t.Helper()
 	s := open(t, g.client)
@@ -143,7 +144,7 @@ func testConfirmation(t *testing.T, g target) {
 		{gateway.Attempt{Method: "GET"}, gateway.OutcomeConfirmationRequired},
 		{gateway.Attempt{Method: "GET", Page: true, Grant: "forged"}, ""},
 		{gateway.Attempt{Method: "POST", Page: true}, ""},
-		{gateway.Attempt{Method: "HEAD", Form: &gateway.Form{}}, ""}, // a form that is looked at once more
+		{gateway.Attempt{Method: "HEAD", Form: &gateway.Form{}}, ""}, // a form that is checked again
 	} {
 		tt.a.ID, tt.a.Address = link.ID, "203.0.113.9"
 		admission := attempt(t, s, tt.a)
@@ -167,11 +168,11 @@ func testConfirmation(t *testing.T, g target) {
 	if err != nil {
 		t.Fatalf("events: %v", err)
 	}
-	var told []string
+	var got []string
 	for _, e := range list.Events {
-		told = append(told, fmt.Sprint(e.Kind, " ", e.Outcome, " ", e.Method))
+		got = append(got, fmt.Sprint(e.Kind, " ", e.Outcome, " ", e.Method))
 	}
-	equal(t, "events", told, []string{
+	equal(t, "events", got, []string{
 		"refused bad_request POST", "refused rate_limited POST", "refused wrong_passphrase POST",
 		"refused confirmation_required GET", "page page GET", "issued  ",
 	})
@@ -191,7 +192,7 @@ func testSpend(t *testing.T, g target) {
 	equal(t, "without nonce again", spend(t, s, link.ID, "").Outcome, gateway.OutcomeRedirected)
 	equal(t, "clicks", get(t, s, link.ID).Clicks, 3)
 
-	// Many at once spend what is left and no more, each nonce once.
+	// Concurrent forms spend the remaining clicks and no more, each nonce once.
 	var mu sync.Mutex
 	outcomes := map[gateway.Outcome]int{}
 	var posting sync.WaitGroup
@@ -237,8 +238,7 @@ func testSpend(t *testing.T, g target) {
 	equal(t, "a miss", spend(t, s, newID(t), "").Outcome, gateway.OutcomeNotFound)
 }
 
-// testUseUp sees a link whose clicks are spent live on for grants, until it is
-// revoked.
+// testUseUp keeps a used-up link open for grants until it is revoked.
 func testUseUp(t *testing.T, g target) {
 	t.Helper()
 	s := open(t, g.client)
@@ -288,45 +288,45 @@ func testTries(t *testing.T, g target) {
 	link := newLink(t)
 	link.Passphrase = true
 	restrict(t, s, link)
-	try := func(whose string) gateway.Try {
+	reserve := func(clientKey string) gateway.Try {
 		t.Helper()
-		tried, err := s.Try(t.Context(), link.ID, whose)
+		tried, err := s.Try(t.Context(), link.ID, clientKey)
 		if err != nil {
 			t.Fatalf("try: %v", err)
 		}
 		return tried
 	}
-	refused := func(whose string, about time.Duration) {
+	refused := func(clientKey string, about time.Duration) {
 		t.Helper()
-		tried := try(whose)
+		tried := reserve(clientKey)
 		if tried.Reserved != "" || tried.Wait <= about-30*time.Second || tried.Wait > about {
-			t.Errorf("%s: reserved %q, wait %v; want to wait for %v", whose, tried.Reserved, tried.Wait, about)
+			t.Errorf("%s: reserved %q, wait %v; want to wait for %v", clientKey, tried.Reserved, tried.Wait, about)
 		}
 	}
 	for range 5 {
-		if try("client-a").Reserved == "" {
+		if reserve("client-a").Reserved == "" {
 			t.Fatal("one of the first five tries was refused")
 		}
 	}
 	refused("client-a", 15*time.Minute)
-	right := try("client-b")
-	for range 3 { // A right one gives its try back.
+	right := reserve("client-b")
+	for range 3 { // A right passphrase releases its attempt.
 		if err := s.Untry(t.Context(), link.ID, right); err != nil {
 			t.Fatalf("untry: %v", err)
 		}
-		right = try("client-b")
+		right = reserve("client-b")
 	}
 	for range 4 {
-		if try("client-c").Reserved == "" {
+		if reserve("client-c").Reserved == "" {
 			t.Fatal("a try within ten was refused")
 		}
 	}
 	refused("client-c", 15*time.Minute)
-	refused("client-d", time.Minute) // It has not failed yet.
+	refused("client-d", time.Minute) // This client has not failed yet.
 	if err := s.Untry(t.Context(), link.ID, right); err != nil {
 		t.Fatalf("untry: %v", err)
 	}
-	if try("client-d").Reserved == "" {
+	if reserve("client-d").Reserved == "" {
 		t.Error("no try for a client that has made none")
 	}
 	refused("client-d", 15*time.Minute)

@@ -26,11 +26,11 @@ func (s *Store) List(ctx context.Context, q gateway.ListQuery) (_ gateway.ListPa
 	if byName(q) {
 		kind = cursorPrefix
 	}
-	after, now, horizon, err := s.span(ctx, kind, filter, q.Cursor)
+	after, now, retentionHorizon, err := s.span(ctx, kind, filter, q.Cursor)
 	if err != nil {
 		return gateway.ListPage{}, err
 	}
-	w, err := s.newWalk(q, after, now, horizon)
+	w, err := s.newWalk(q, after, now, retentionHorizon)
 	if err != nil {
 		return gateway.ListPage{}, err
 	}
@@ -48,7 +48,7 @@ func (s *Store) List(ctx context.Context, q gateway.ListQuery) (_ gateway.ListPa
 // the retention horizon. Links can exist only between these two.
 func (s *Store) span(
 	ctx context.Context, kind byte, filter, cursor string,
-) (after string, now, horizon int64, err error) {
+) (after string, now, retentionHorizon int64, err error) {
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
@@ -59,8 +59,8 @@ func (s *Store) span(
 			return "", 0, 0, err
 		}
 	}
-	now, horizon, err = s.clock(ctx)
-	return after, now, horizon, err
+	now, retentionHorizon, err = s.clock(ctx)
+	return after, now, retentionHorizon, err
 }
 
 // page takes links until the page is full, the budget is spent or no entry is left. It

@@ -12,8 +12,8 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-// listed returns the links of all pages, and fails the test for a page above
-// the limit or a listing that does not end.
+// listed returns the links of all pages. It fails the test for a page above the limit,
+// and for a listing that does not end.
 func listed(t *testing.T, s *redisstore.Store, q gateway.ListQuery, between ...func()) []gateway.Link {
 	t.Helper()
 	var all []gateway.Link
@@ -38,7 +38,7 @@ func listed(t *testing.T, s *redisstore.Store, q gateway.ListQuery, between ...f
 	return nil
 }
 
-// notesOf returns the notes, which number the links of these tests.
+// notesOf returns the notes of links; these tests number links by their notes.
 func notesOf(links []gateway.Link) []string {
 	notes := make([]string, len(links))
 	for i, link := range links {
@@ -47,8 +47,8 @@ func notesOf(links []gateway.Link) []string {
 	return notes
 }
 
-// numbered creates n links that differ in all that lists filter by. They lie in
-// few partitions, so that chunks of terms fill up.
+// numbered creates n links that differ in every attribute of a filter. They are in few
+// partitions, so that chunks of the index fill up.
 func numbered(t *testing.T, s *redisstore.Store, n int) []gateway.Link {
 	t.Helper()
 	links := make([]gateway.Link, n)
@@ -167,7 +167,7 @@ func testList(t *testing.T, g target) {
 	t.Run("cursors", func(t *testing.T) { testCursors(t, s) })
 }
 
-// testCursors gives listings cursors that are not theirs.
+// testCursors gives listings the cursors of other listings.
 func testCursors(t *testing.T, s *redisstore.Store) {
 	t.Helper()
 	next := func(q gateway.ListQuery) string {
@@ -208,8 +208,8 @@ func testCursors(t *testing.T, s *redisstore.Store) {
 	}
 }
 
-// testPaging changes links between the pages: whatever was there at the first
-// page comes once and in order.
+// testPaging changes links between pages: every link that existed at the first page
+// appears once and in order.
 func testPaging(t *testing.T, g target) {
 	t.Helper()
 	s := open(t, g.client)

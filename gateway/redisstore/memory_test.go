@@ -12,17 +12,17 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// What a link may cost in memory, measured by INFO over many.
+// The largest memory of a link, by INFO memory over many links.
 const (
 	bytesPerLink  = 1300 // a key of 60 bytes, two short labels, the event and one click's
 	bytesPerClick = 150
 )
 
-// BenchmarkMemory measures bytes per link and per further click on a server of
-// its own, and fails above what they may be. Run it with -benchtime=100000x.
+// BenchmarkMemory measures bytes per link and per further click on a server of its own,
+// and fails above the limits. Run it with -benchtime=100000x.
 func BenchmarkMemory(b *testing.B) {
 	if b.N == 1 {
-		return // The trial run of every benchmark.
+		return // The first run of every benchmark.
 	}
 	node := redistest.StartSingle(b)
 	s := open(b, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("keyhole"))
@@ -31,7 +31,7 @@ func BenchmarkMemory(b *testing.B) {
 		link := newLink(b)
 		link.Ref = gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: fmt.Sprintf("%060d", i)}
 		link.Filename, link.Note = "", ""
-		link.Pin, link.Object.VersionID = gateway.PinETag, "" // as most are: in a bucket without versions
+		link.Pin, link.Object.VersionID = gateway.PinETag, "" // like most links: the bucket has no versions
 		link.Labels = map[string]string{"team": "audit", "ticket": "K-" + strconv.Itoa(i)}
 		ids[i] = create(b, s, link, 24*time.Hour).ID
 	}
@@ -59,7 +59,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// each calls f for 0 to n-1, several at once.
+// each calls f for 0 to n-1, several at the same time.
 func each(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	for worker := range 16 {
@@ -72,7 +72,7 @@ func each(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// used returns the memory that the server's data and bookkeeping take.
+// used returns the memory of the server's data and bookkeeping, in bytes.
 func used(b *testing.B, node *redistest.Server) int {
 	b.Helper()
 	return number(b, node.MustDo(b, "INFO", "memory"), "\nused_memory:")

@@ -130,11 +130,11 @@ func (s *Store) prepare(ctx context.Context, c redis.UniversalClient) error {
 
 // preparation is the commands that prepare a store.
 type preparation struct {
-	all           []redis.Cmder
-	partitions    *redis.StringCmd
-	cursors       *redis.StringCmd
-	horizon       *redis.Cmd
-	horizonCallID string
+	all                []redis.Cmder
+	partitions         *redis.StringCmd
+	cursors            *redis.StringCmd
+	retentionHorizon   *redis.Cmd
+	retentionHorizonID string
 }
 
 // queuePreparation adds the commands to a pipeline. They write, so that a server which
@@ -143,18 +143,18 @@ type preparation struct {
 func (s *Store) queuePreparation(ctx context.Context, pipe redis.Pipeliner) *preparation {
 	key := make([]byte, cursorKeyLength)
 	_, _ = rand.Read(key) // It never fails.
-	horizon := s.retention.Load().horizon()
+	retentionHorizon := s.retention.Load().retentionHorizon()
 	sc, callID := s.scripts.retentionHorizon, newCallID()
 	written := []redis.Cmder{
 		pipe.SetNX(ctx, s.keys.partitions(), partitions, 0),
 		pipe.SetNX(ctx, s.keys.cursors(), key, 0),
 	}
-	raise := sc.call("eval", sc.source, callID, []string{s.keys.retentionHorizon()}, []any{horizon})
+	raise := sc.call("eval", sc.source, callID, []string{s.keys.retentionHorizon()}, []any{retentionHorizon})
 	p := &preparation{
-		horizonCallID: callID,
-		partitions:    pipe.Get(ctx, s.keys.partitions()),
-		cursors:       pipe.Get(ctx, s.keys.cursors()),
-		horizon:       pipe.Do(ctx, raise...),
+		retentionHorizonID: callID,
+		partitions:         pipe.Get(ctx, s.keys.partitions()),
+		cursors:            pipe.Get(ctx, s.keys.cursors()),
+		retentionHorizon:   pipe.Do(ctx, raise...),
 	}
 	if s.options.WaitReplicas > 0 && s.cursors.Load() == nil {
 		// With these keys in place, confirming a bulk revocation needs no memory; see
@@ -163,13 +163,13 @@ func (s *Store) queuePreparation(ctx context.Context, pipe redis.Pipeliner) *pre
 			written = append(written, pipe.SetNX(ctx, s.keys.confirmation(partition), "", confirmationLife))
 		}
 	}
-	p.all = append(written, p.partitions, p.cursors, p.horizon)
+	p.all = append(written, p.partitions, p.cursors, p.retentionHorizon)
 	return p
 }
 
 // failure returns the first error of a command. A connection that Redis refused, by
 // AUTH for example, sets no error in the commands. Then failure returns pipelineErr,
-// the error of the pipeline, which may also belong to somebody else's command.
+// the error of the pipeline, which may also be that of another command.
 func (p *preparation) failure(pipelineErr error) error {
 	for _, cmd := range p.all {
 		if err := cmd.Err(); err != nil {
@@ -198,11 +198,11 @@ func (s *Store) readPreparation(p *preparation, pipelineErr error) error {
 	if err != nil {
 		return err
 	}
-	horizon, err := replyTo(p.horizonCallID, p.horizon.Val())
+	retentionHorizon, err := replyTo(p.retentionHorizonID, p.retentionHorizon.Val())
 	if err != nil {
 		return err
 	}
-	if _, _, err := s.readClock(horizon); err != nil {
+	if _, _, err := s.readClock(retentionHorizon); err != nil {
 		return err
 	}
 	s.cursors.Store(cursors)
@@ -210,26 +210,26 @@ func (s *Store) readPreparation(p *preparation, pipelineErr error) error {
 }
 
 // clock returns Redis' time and the retention horizon, in milliseconds.
-func (s *Store) clock(ctx context.Context) (now, horizon int64, err error) {
+func (s *Store) clock(ctx context.Context) (now, retentionHorizon int64, err error) {
 	keys := []string{s.keys.retentionHorizon()}
 	v, err := run(ctx, s.client.rest, s.scripts.retentionHorizon, true, keys, 0)
 	if err == nil {
-		now, horizon, err = s.readClock(v)
+		now, retentionHorizon, err = s.readClock(v)
 	}
 	if err != nil {
 		return 0, 0, unavailable("read the retention horizon", err)
 	}
-	return now, horizon, nil
+	return now, retentionHorizon, nil
 }
 
 // readClock reads the reply of the script retentionHorizon and stores it.
-func (s *Store) readClock(v any) (now, horizon int64, err error) {
+func (s *Store) readClock(v any) (now, retentionHorizon int64, err error) {
 	r := replyOf(v)
-	now, horizon = r.number(), r.number()
+	now, retentionHorizon = r.number(), r.number()
 	if r.err != nil {
 		return 0, 0, r.err
 	}
-	s.retentionHorizon.Store(horizon)
+	s.retentionHorizon.Store(retentionHorizon)
 	s.indexBucket.Store(now / indexBucketWidth)
-	return now, horizon, nil
+	return now, retentionHorizon, nil
 }

@@ -30,8 +30,8 @@ func number(tb testing.TB, s, name string) int {
 	return n
 }
 
-// TestRecords changes records behind the service's back. Whatever is not
-// understood opens nothing.
+// TestRecords changes records directly in Redis. A record that the store does not
+// understand opens nothing.
 func TestRecords(t *testing.T) {
 	g := startSingle(t)
 	node := g.nodes[0]
@@ -200,7 +200,7 @@ func TestRecords(t *testing.T) {
 		} {
 			unavailable(t, what, call())
 		}
-		// It hides no other link of a listing, as those of another type above do not.
+		// It hides no other link of a listing, like the records of another type above.
 		other := create(t, s, newLink(t))
 		page, err := s.List(t.Context(), gateway.ListQuery{Limit: 500})
 		if err != nil {
@@ -216,7 +216,7 @@ func TestRecords(t *testing.T) {
 	})
 }
 
-// TestPartitions finds a Redis that was set up with another number.
+// TestPartitions connects to a Redis with another number of partitions.
 func TestPartitions(t *testing.T) {
 	g := startSingle(t)
 	prefix := newPrefix()
@@ -240,7 +240,8 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
-// TestShippedUser may do what the service does and nothing more.
+// TestShippedUser checks that the shipped user may do what the service does and nothing
+// more.
 func TestShippedUser(t *testing.T) {
 	node := redistest.StartSingle(t)
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("keyhole"))
@@ -260,7 +261,7 @@ func TestShippedUser(t *testing.T) {
 	}
 }
 
-// TestNoToken looks for the token in all that Redis holds.
+// TestNoToken searches for the token in everything that Redis holds.
 func TestNoToken(t *testing.T) {
 	node := redistest.StartSingle(t)
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("keyhole"))
@@ -283,9 +284,8 @@ func TestNoToken(t *testing.T) {
 	}
 }
 
-// TestDropped keeps few clicks' events over all links: old ones make room and are
-// counted, those of operators and each link's own last clicks stay. However often the
-// link is refused then, no download makes room for that.
+// TestDropped keeps few downloads over all links: old ones are trimmed and counted;
+// operators' events and each link's last clicks stay. Refusals trim no downloads.
 func TestDropped(t *testing.T) {
 	g := startSingle(t)
 	prefix := newPrefix()
@@ -307,7 +307,7 @@ func TestDropped(t *testing.T) {
 	}
 	equal(t, "dropped and kept", dropped+kept, clicks)
 	equal(t, "clicks", fmt.Sprint(get(t, s, link.ID).Clicks), "3000")
-	// What operators did stays, in the link's own events and in the feed.
+	// Operators' events stay in the link's own events and in the feed.
 	for _, paused := range []bool{true, false} {
 		if _, err := s.Change(t.Context(), link.ID, gateway.Change{Paused: &paused, Note: new(fmt.Sprint(paused))},
 			operator()); err != nil {

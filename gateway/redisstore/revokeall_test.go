@@ -78,8 +78,8 @@ func testRevokeAll(t *testing.T, g target) {
 	}
 }
 
-// TestRevokeAllInPieces sees a budget end a call that has ended something, and the
-// next call go on.
+// TestRevokeAllInPieces ends a call when its budget is spent, and continues with the next
+// call.
 func TestRevokeAllInPieces(t *testing.T) {
 	g := startSingle(t)
 	s := open(t, g.client)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestNeededCommands holds the list of commands against the scripts: the shipped
-// user and the doctor go by it.
+// TestNeededCommands compares the list of commands with the scripts: the shipped user and
+// the doctor depend on it.
 func TestNeededCommands(t *testing.T) {
 	needed := map[string]bool{}
 	for _, mode := range []string{ModeSingle, ModeCluster} {

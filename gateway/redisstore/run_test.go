@@ -43,8 +43,8 @@ func (s *scripted) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// TestRunAll executes a script twice: what was refused without being
-// executed is sent again, and nothing else is.
+// TestRunAll executes a script twice in a pipeline: only executions that a node refused
+// without executing them are sent again.
 func TestRunAll(t *testing.T) {
 	noScript, tryAgain, failed := answer("NOSCRIPT No matching script."), answer("TRYAGAIN Multiple keys"),
 		answer("ERR failed")
@@ -102,7 +102,7 @@ func TestRunAll(t *testing.T) {
 	}
 }
 
-// TestReplyTo takes no reply but the one to its own call.
+// TestReplyTo accepts only the reply to its own call.
 func TestReplyTo(t *testing.T) {
 	if v, err := replyTo("mine", []any{"mine", "value"}); v != "value" || err != nil {
 		t.Errorf("its own reply: %v, %v", v, err)

@@ -13,10 +13,10 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// BenchmarkScale measures what operators and recipients meet when there are a
-// million links, all of which end at the same time: pages, filters, the number of
-// live links, a revocation of 10,000, and clicks on other links meanwhile and when
-// the million expires. Run it with -benchtime=1x -timeout=60m; it needs 2 GB.
+// BenchmarkScale measures operations with a million links that all end at the same time:
+// pages, filters, the number of live links, a revocation of 10,000, and clicks on other
+// links during that and when the million expires. Run it with -benchtime=1x -timeout=60m;
+// it needs 2 GB.
 func BenchmarkScale(b *testing.B) {
 	for range b.N {
 		node := redistest.StartSingle(b, "appendonly no", "hz 100")
@@ -24,7 +24,7 @@ func BenchmarkScale(b *testing.B) {
 		lasting := make([]gateway.ID, 1000)
 		each(len(lasting), func(i int) { lasting[i] = create(b, s, newLink(b), 24*time.Hour).ID })
 
-		const million, trial = 1_000_000, 20_000 // the trial tells how long the others will take
+		const million, trial = 1_000_000, 20_000 // the trial run shows how long the full run takes
 		begun := time.Now()
 		tried := open(b, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("keyhole:trial"))
 		fill(b, tried, trial, begun.Add(time.Hour))
@@ -54,9 +54,9 @@ func BenchmarkScale(b *testing.B) {
 		})), "ms/active")
 
 		leaked := gateway.ListQuery{Bucket: "reports", Prefix: "team-13/"}
-		// Both have clicked and revoked before they are measured.
+		// Both stores have clicked and revoked before the measurement.
 		clicksDuring(b, s, lasting, func() { revokeAll(b, tried, leaked) })
-		// What clicks wait for with nothing else going on is the machine's doing.
+		// Without other work, any waiting time of clicks comes from the machine.
 		took := clicksDuring(b, s, lasting, func() { <-time.After(5 * time.Second) })
 		b.ReportMetric(milliseconds(percentile(took, 99)), "ms/click-p99-idle")
 		begun = time.Now()
@@ -80,7 +80,7 @@ func BenchmarkScale(b *testing.B) {
 	}
 }
 
-// fill issues links that all end at one time, a hundredth of them in team-13/.
+// fill issues links that all end at the same time, a hundredth of them in team-13/.
 func fill(b *testing.B, s *redisstore.Store, links int, end time.Time) {
 	b.Helper()
 	each(links, func(i int) {
@@ -93,7 +93,7 @@ func fill(b *testing.B, s *redisstore.Store, links int, end time.Time) {
 	})
 }
 
-// revokeAll revokes what q selects, call after call.
+// revokeAll revokes the selection q, call after call.
 func revokeAll(b *testing.B, s *redisstore.Store, q gateway.ListQuery) {
 	b.Helper()
 	for done := false; !done; {
@@ -105,8 +105,8 @@ func revokeAll(b *testing.B, s *redisstore.Store, q gateway.ListQuery) {
 	}
 }
 
-// clicksDuring opens links at 1,000 a second, whatever the answers take, while
-// something goes on, and returns how long each took from when it was due.
+// clicksDuring opens links at 1,000 a second, independent of the answers, while something
+// runs. It returns the time of each click since it was due.
 func clicksDuring(b *testing.B, s *redisstore.Store, ids []gateway.ID, something func()) []time.Duration {
 	b.Helper()
 	var mu sync.Mutex
@@ -142,7 +142,7 @@ func clicksDuring(b *testing.B, s *redisstore.Store, ids []gateway.ID, something
 	}
 }
 
-// timed returns the median time of so many calls.
+// timed returns the median duration of several calls.
 func timed(times int, call func()) time.Duration {
 	took := make([]time.Duration, times)
 	for i := range took {
@@ -154,7 +154,7 @@ func timed(times int, call func()) time.Duration {
 	return took[times/2]
 }
 
-// percentile returns a percentile of times in order.
+// percentile returns a percentile of sorted durations.
 func percentile(took []time.Duration, p int) time.Duration {
 	if len(took) == 0 {
 		return 0

@@ -8,7 +8,7 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-// spendWithin posts a form whose page may be sent again within a window.
+// spendWithin sends a form whose page may be repeated within a window.
 func spendWithin(t *testing.T, s *redisstore.Store, id gateway.ID, nonce string, within time.Duration) gateway.Spent {
 	t.Helper()
 	spent, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{
@@ -22,8 +22,8 @@ func spendWithin(t *testing.T, s *redisstore.Store, id gateway.ID, nonce string,
 }
 
 // TestPageAfterItsWindow sends the same page again and again. Within the window of its
-// click the page spends nothing. After the window it spends another click, and when no
-// click is left it is refused. Redis' own clock, which each answer states, decides.
+// click the page spends nothing. After the window it spends another click, and is refused
+// if none is left. Redis' own clock, which each answer contains, decides.
 func TestPageAfterItsWindow(t *testing.T) {
 	const short = 300 * time.Millisecond
 	g := startSingle(t)
@@ -59,8 +59,8 @@ func TestPageAfterItsWindow(t *testing.T) {
 	equal(t, "clicks in the end", get(t, s, link.ID).Clicks, 2)
 }
 
-// TestPageAfterItsWindowByClock sets the clock to the last millisecond of a page's
-// window and to the first one after it. Nonces whose window has ended are dropped.
+// TestPageAfterItsWindowByClock sets the clock to the last millisecond of a page's window
+// and to the first one after it. Nonces outside their window are removed.
 func TestPageAfterItsWindowByClock(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client, withPrefix("keyhole"))
@@ -72,7 +72,7 @@ func TestPageAfterItsWindowByClock(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", key, err)
 		}
-		return len(members) - 1 // without the one that holds the key
+		return len(members) - 1 // without the member that keeps the key
 	}
 	start := spendWithin(t, s, link.ID, "page", window)
 	for _, tt := range []struct {

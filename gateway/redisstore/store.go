@@ -44,9 +44,9 @@ type Retention struct {
 // valid reports whether both durations are set.
 func (r Retention) valid() bool { return r.MaxLife > 0 && r.AfterEnd > 0 }
 
-// horizon is the longest time in milliseconds from a link's issue until Redis forgets
+// retentionHorizon is the longest time in milliseconds from a link's issue until Redis forgets
 // it.
-func (r Retention) horizon() int64 { return (r.MaxLife + r.AfterEnd).Milliseconds() }
+func (r Retention) retentionHorizon() int64 { return (r.MaxLife + r.AfterEnd).Milliseconds() }
 
 // Store keeps links in Redis. It may be used concurrently.
 type Store struct {
@@ -113,7 +113,7 @@ func (s *Store) SetRetention(ctx context.Context, r Retention) error {
 		return err
 	}
 	keys := []string{s.keys.retentionHorizon()}
-	v, err := run(ctx, s.client.rest, s.scripts.retentionHorizon, true, keys, r.horizon())
+	v, err := run(ctx, s.client.rest, s.scripts.retentionHorizon, true, keys, r.retentionHorizon())
 	if err == nil {
 		_, _, err = s.readClock(v)
 	}

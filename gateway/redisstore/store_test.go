@@ -19,20 +19,20 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// TestMain keeps what go-redis says of the outages that tests make out of their
+// TestMain keeps the messages of go-redis about the outages of the tests out of their
 // output.
 func TestMain(m *testing.M) {
 	redisstore.LogTo(slog.New(slog.DiscardHandler))
 	os.Exit(m.Run())
 }
 
-// target is one kind of Redis that the contract is held against.
+// target is a running Redis of one kind.
 type target struct {
 	client redisstore.ClientOptions
-	nodes  []*redistest.Server // empty for the server in the process
+	nodes  []*redistest.Server // empty for miniredis
 }
 
-// targets start every kind of Redis that links are kept in.
+// targets returns the functions that start every supported kind of Redis.
 func targets() map[string]func(t *testing.T) target {
 	return map[string]func(t *testing.T) target{
 		"single":    startSingle,
@@ -62,13 +62,13 @@ func startCluster(t *testing.T) target {
 	return target{client: clientOptions(redisstore.ModeCluster, g.Addresses...), nodes: g.Servers[:3]}
 }
 
-// startMini starts the server in the process, taught what it lacks.
+// startMini starts miniredis.
 func startMini(t *testing.T) target {
 	t.Helper()
 	return target{client: clientOptions(redisstore.ModeSingle, miniServer(t).Addr())}
 }
 
-// miniServer starts the server in the process and teaches it what it lacks.
+// miniServer starts miniredis and adds the commands that it lacks.
 func miniServer(t *testing.T) *miniredis.Miniredis {
 	t.Helper()
 	m := miniredis.NewMiniRedis()
@@ -78,12 +78,12 @@ func miniServer(t *testing.T) *miniredis.Miniredis {
 	}
 	t.Cleanup(m.Close)
 	m.ClockTTL(true)
-	tells(m, "7.0.0", "noeviction")
+	describe(m, "7.0.0", "noeviction")
 	return m
 }
 
-// tells teaches the server in the process to say what it is.
-func tells(m *miniredis.Miniredis, version, policy string) {
+// describe makes miniredis answer ROLE and INFO.
+func describe(m *miniredis.Miniredis, version, policy string) {
 	m.Server().SetPreHook(func(c *server.Peer, command string, _ ...string) bool {
 		switch command {
 		case "ROLE":
@@ -100,8 +100,8 @@ func tells(m *miniredis.Miniredis, version, policy string) {
 	})
 }
 
-// timeout is the tests' redis.timeout: long enough for two cores that also run
-// the servers.
+// timeout is the redis.timeout of the tests: long enough for two cores that also run the
+// servers.
 const timeout = 2 * time.Second
 
 func clientOptions(mode string, addresses ...string) redisstore.ClientOptions {
@@ -111,7 +111,7 @@ func clientOptions(mode string, addresses ...string) redisstore.ClientOptions {
 	}
 }
 
-// open makes a store over a target, with its own prefix unless one is given.
+// open returns a store over a target, with its own prefix unless one is given.
 func open(tb testing.TB, o redisstore.ClientOptions, change ...func(*redisstore.Options)) *redisstore.Store {
 	tb.Helper()
 	client, err := redisstore.Connect(o)
@@ -133,7 +133,7 @@ func open(tb testing.TB, o redisstore.ClientOptions, change ...func(*redisstore.
 	return store
 }
 
-// newPrefix returns a prefix within what the shipped user may touch.
+// newPrefix returns a prefix that the shipped user may access.
 func newPrefix() string { return "keyhole:" + strings.ToLower(rand.Text()[:8]) }
 
 func withPrefix(prefix string) func(*redisstore.Options) {
@@ -144,7 +144,7 @@ func withReplica() func(*redisstore.Options) {
 	return func(o *redisstore.Options) { o.WaitReplicas = 1 }
 }
 
-// newID draws the ID of a link nobody has the token of.
+// newID returns the id of a link whose token nobody has.
 func newID(tb testing.TB) gateway.ID {
 	tb.Helper()
 	token, err := gateway.NewToken(rand.Reader)
@@ -154,7 +154,7 @@ func newID(tb testing.TB) gateway.ID {
 	return gateway.IDOf(token)
 }
 
-// operator is who issues links in the tests.
+// operator returns the operator who issues links in the tests.
 func operator() gateway.Origin { return gateway.Origin{Actor: "alice", Address: "192.0.2.7"} }
 
 // newLink returns a link with every field set.
@@ -206,9 +206,8 @@ func admit(tb testing.TB, s *redisstore.Store, id gateway.ID, method string) gat
 	return attempt(tb, s, gateway.Attempt{ID: id, Method: method, Address: "203.0.113.9"}).Outcome
 }
 
-// noteRefusal writes the event of what the store left to its caller, as the service
-// does.
-func noteRefusal(tb testing.TB, s *redisstore.Store, a gateway.Attempt, o gateway.Outcome) {
+// recordRefusal records the event of a refusal, as the service does.
+func recordRefusal(tb testing.TB, s *redisstore.Store, a gateway.Attempt, o gateway.Outcome) {
 	tb.Helper()
 	kind := gateway.EventRefused
 	switch o {
@@ -233,8 +232,8 @@ func equal[T any](tb testing.TB, what string, got, want T) {
 	}
 }
 
-// plain returns a link with its pointer printed as what it points to, and without
-// its revision, of which no test but testRevision knows.
+// plain returns a link as text, with its pointer resolved and without its revision, which
+// only testRevision checks.
 func plain(l gateway.Link) string {
 	l.Revision = ""
 	sensitive := "unstated"
@@ -253,5 +252,5 @@ func unavailable(tb testing.TB, what string, err error) {
 	}
 }
 
-// partitionOf is the hash tag that keys.go makes, told again from the contract.
+// partitionOf returns the hash tag of a link, independent of keys.go.
 func partitionOf(id gateway.ID) string { return "{p" + strconv.Itoa(int(id[0])%64) + "}" }

@@ -10,9 +10,9 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// replicated starts what has replicas, and returns it with them. Each server writes to
-// its disk before it answers: by default one that is killed and started again may have
-// forgotten what it had confirmed a moment before, which is not what the tests are about.
+// replicated starts a server with replicas and returns it with them. Each server writes
+// to its disk before it answers: otherwise a server that is killed and started again
+// could forget a confirmed change, which these tests do not test.
 func replicated() map[string]func(t *testing.T) (*redistest.Group, redisstore.ClientOptions) {
 	return map[string]func(t *testing.T) (*redistest.Group, redisstore.ClientOptions){
 		"cluster": func(t *testing.T) (*redistest.Group, redisstore.ClientOptions) {
@@ -30,8 +30,8 @@ func replicated() map[string]func(t *testing.T) (*redistest.Group, redisstore.Cl
 	}
 }
 
-// onOneMaster issues links of one partition, so of one master, and returns them with
-// that master and its replica.
+// onOneMaster issues links of one partition, and returns them with their master and its
+// replica.
 func onOneMaster(
 	t *testing.T, g *redistest.Group, s *redisstore.Store, prefix string, links int,
 ) (ids []gateway.ID, master, replica *redistest.Server) {
@@ -51,9 +51,8 @@ func onOneMaster(
 	return ids, master, replica
 }
 
-// TestWaitReplicas acknowledges changes that a replica has, and no others: while
-// the replicas are asleep everything is not confirmed, in time, repeats too, and
-// done all the same.
+// TestWaitReplicas acknowledges only changes that a replica has. While the replicas are
+// paused no change is confirmed, in time, and no repeat either; but each change is made.
 func TestWaitReplicas(t *testing.T) {
 	for name, start := range replicated() {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +100,7 @@ func TestWaitReplicas(t *testing.T) {
 			}
 			for _, replica := range g.Servers[len(g.Servers)/2:] {
 				replica.Pause(t)
-				defer replica.Resume(t) // Whatever happens below.
+				defer replica.Resume(t) // Even if the test fails.
 			}
 			for what, call := range calls {
 				begun := time.Now()
@@ -125,7 +124,7 @@ func TestWaitReplicas(t *testing.T) {
 				redistest.Wait(t, what+" to be confirmed", func() error {
 					err := call()
 					if errors.Is(err, gateway.ErrNotConfirmed) {
-						return err // The replicas catch up.
+						return err // The replicas are catching up.
 					}
 					if err != nil && !errors.Is(err, gateway.ErrEnded) {
 						t.Errorf("%s: %v", what, err)
@@ -140,9 +139,10 @@ func TestWaitReplicas(t *testing.T) {
 	}
 }
 
-// TestFailoverForgetsNothingAcknowledged lets a replica that is behind take over
-// right after a revocation: with a replica waited for, the revocation had not been
-// acknowledged; without, the link lives again, which is why waiting is offered.
+// TestFailoverForgetsNothingAcknowledged lets a replica that is behind take over right
+// after a revocation. A store that waits for replicas had not acknowledged the
+// revocation. For a store that does not wait, the link lives again, which is the reason
+// to wait.
 func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
 	for name, start := range replicated() {
 		t.Run(name, func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
 				t.Errorf("revoke without waiting: %v", err)
 			}
 			master.Kill(t)
-			replica.Kill(t) // What had been sent to it goes with its sockets.
+			replica.Kill(t) // Data in its sockets is lost.
 			replica.Start(t)
 			redistest.Wait(t, "the replica to take over", func() error {
 				_, err := hasty.Admit(t.Context(), gateway.Attempt{ID: acked[0], Method: "GET"})

@@ -61,8 +61,8 @@ func awaitWaiting(b *Batcher[question], n int) {
 }
 
 // TestBatches submits items while a batch is being sent: they form the next batches,
-// and each item gets its own answer. A sender returns when its own item is complete,
-// whatever other items still wait for.
+// and each item gets its own answer. A sender returns when its own item is complete, even
+// if other items still wait.
 func TestBatches(t *testing.T) {
 	s := newServer()
 	b := newBatcher(1, s.send)

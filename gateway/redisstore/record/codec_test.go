@@ -9,8 +9,8 @@ import (
 	"keyhole/gateway"
 )
 
-// TestLetters holds the letters of events against what they stand for: each is
-// one, each is read as what it was written for.
+// TestLetters checks that each letter is unique and is read as the word that it was
+// written for.
 func TestLetters(t *testing.T) {
 	for _, outcome := range gateway.Outcomes() {
 		letter, err := letterFor(outcomeLetters, ParseOutcome, outcome)
@@ -39,8 +39,8 @@ func TestLetters(t *testing.T) {
 	}
 }
 
-// TestContentTypes keeps content types exactly, and the known ones where earlier
-// releases have put them.
+// TestContentTypes keeps content types unchanged, and the known ones in the places of
+// earlier releases.
 func TestContentTypes(t *testing.T) {
 	texts := append([]string{"", "application/PDF", "text/plain;charset=utf-8", "x", strings.Repeat("t", 8191)},
 		knownTypes[:]...)

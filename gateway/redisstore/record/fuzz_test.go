@@ -8,7 +8,7 @@ import (
 	"keyhole/gateway"
 )
 
-// TestCutRecords cuts records everywhere: each is refused, none panics.
+// TestCutRecords truncates records everywhere: each is refused, and none panics.
 func TestCutRecords(t *testing.T) {
 	sensitive := true
 	link := gateway.Link{
@@ -52,7 +52,7 @@ func TestCutRecords(t *testing.T) {
 				cut = record[1:n]
 			}
 			if record == element && n == len(element)-5 {
-				continue // Without its address a click is whole.
+				continue // A click is complete without its address.
 			}
 			if err := parse(cut); !errors.Is(err, gateway.ErrRecord) {
 				t.Errorf("cut after %d of %d bytes: %v", n, len(record), err)
@@ -61,7 +61,7 @@ func TestCutRecords(t *testing.T) {
 	}
 }
 
-// FuzzRecords reads noise: no record panics or asks for memory without end.
+// FuzzRecords reads arbitrary bytes: no record panics or allocates without limit.
 func FuzzRecords(f *testing.F) {
 	f.Add("\x01\x00" + strings.Repeat("\xff", 60))
 	f.Add("\x01dgd" + strings.Repeat("\x80", 30))

@@ -25,7 +25,8 @@ func fullLink() gateway.Link {
 
 // headOf packs a permission's head as the scripts do.
 func headOf(version byte, flags int, expires, notBefore, clicks int64) string {
-	return string([]byte{version}) + bigEndian(int64(flags), 1) + bigEndian(expires, 6) + bigEndian(notBefore, 6) + bigEndian(clicks, 5)
+	return string([]byte{version}) + bigEndian(int64(flags), 1) + bigEndian(expires, 6) +
+		bigEndian(notBefore, 6) + bigEndian(clicks, 5)
 }
 
 // historyOf packs a history as the scripts do.

@@ -11,8 +11,8 @@ import (
 	"keyhole/gateway"
 )
 
-// What the version before wrote (commit 64e3d71) for the link of golden, in hex: the
-// bodies of its permission and of its history.
+// The bodies of the permission and the history that the previous version (commit 64e3d71)
+// wrote for the link of golden, in hex.
 const (
 	goldenPermission = "046d61696e077265706f7274731b6578706f7274732f323032362fc3a974c3a9202620636f2e7064660276310b73756d" +
 		"6d6172792e706466618240"
@@ -22,7 +22,7 @@ const (
 		"6574034b2d31"
 )
 
-// golden is a link without restrictions, with everything else.
+// golden returns a link with every field except restrictions.
 func golden() gateway.Link {
 	sensitive := true
 	return gateway.Link{
@@ -37,10 +37,9 @@ func golden() gateway.Link {
 	}
 }
 
-// TestVersionsSideBySide holds records against the version before: a link without
-// restrictions is written as that one wrote it, so each serves the links of the
-// other; one with restrictions is of a version that it refuses, whichever
-// restriction it is.
+// TestVersionsSideBySide compares records with those of the previous version. A link
+// without restrictions is written unchanged, so that each version serves the links of the
+// other. A link with any restriction has a version that the previous one refuses.
 func TestVersionsSideBySide(t *testing.T) {
 	link := golden()
 	if n := VersionOf(&link); n != Plain {
@@ -81,7 +80,7 @@ func TestVersionsSideBySide(t *testing.T) {
 			t.Errorf("a link that reveals its file after the passphrase is of version %d", n)
 		}
 	}
-	// A version that comes after this one is refused.
+	// A later version is refused.
 	for _, format := range []string{"\x00", "\x04", "\xff"} {
 		_, err := parseHead(format + "\x00" + string(make([]byte, 17)))
 		if !errors.Is(err, gateway.ErrRecord) {
@@ -90,8 +89,8 @@ func TestVersionsSideBySide(t *testing.T) {
 	}
 }
 
-// TestExtension reads what version 3 keeps, and refuses an action and a choice that
-// it does not know.
+// TestExtension reads the fields of version 3, and refuses an unknown action and an
+// unknown reveal.
 func TestExtension(t *testing.T) {
 	link := golden()
 	link.Passphrase, link.Reveal, link.Language, link.Sender = true, gateway.RevealBefore, "ar", "Anna"

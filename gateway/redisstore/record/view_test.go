@@ -75,7 +75,7 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
-// TestUnknownHistories refuses whatever this version does not understand.
+// TestUnknownHistories refuses histories that this version does not understand.
 func TestUnknownHistories(t *testing.T) {
 	link := golden()
 	good := historyOf(&link, endNone, now-1, now+1, 0, now+2, 0)
@@ -162,7 +162,7 @@ func TestCutAdmissions(t *testing.T) {
 		}
 		for n := range answer {
 			if n == 1 {
-				continue // A letter alone is a whole answer.
+				continue // A single letter is a complete answer.
 			}
 			_, err := ParseAdmission(answer[:n], link.ID)
 			// Without its history a link that is shown is one that is not known.

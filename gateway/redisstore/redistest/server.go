@@ -191,7 +191,7 @@ func (s *Server) signal(tb testing.TB, signal syscall.Signal) {
 
 // Do runs one command as the administrator. It returns a string or number as text, and an
 // array as one line per element. It uses a connection of its own and no client library,
-// so that a test can use it whatever the store does.
+// so that a test can use it in any state of the store.
 func (s *Server) Do(args ...string) (string, error) {
 	if s.program != "redis-server" {
 		return s.DoAs("", "", args...) // Sentinels have no users.

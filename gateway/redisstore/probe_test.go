@@ -12,8 +12,8 @@ import (
 	"keyhole/gateway/redisstore/redistest"
 )
 
-// TestSlow has every reply come after 200 ms: what starts then is ready within
-// a timeout of 500 ms, and serves clicks.
+// TestSlow delays every reply by 200 ms: a store that starts then is ready within a
+// timeout of 500 ms and serves clicks.
 func TestSlow(t *testing.T) {
 	const delay, within = 200 * time.Millisecond, 500 * time.Millisecond
 	node := redistest.StartSingle(t)
@@ -38,8 +38,8 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// TestReadyWrites takes the replicas away that a master must have: readiness
-// sees it, prepared or not.
+// TestReadyWrites removes the replicas that a master must have: readiness notices it,
+// whether the store was prepared or not.
 func TestReadyWrites(t *testing.T) {
 	node := redistest.StartSingle(t)
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
@@ -54,9 +54,9 @@ func TestReadyWrites(t *testing.T) {
 	}
 }
 
-// TestUnseen serves the first click of a store that nobody asked for readiness
-// only after a look, also when Redis was away at first.
-func TestUnseen(t *testing.T) {
+// TestNotProbed serves the first click of a store only after a probe, even if Redis was
+// unavailable at first.
+func TestNotProbed(t *testing.T) {
 	for name, test := range map[string]struct {
 		version, policy string
 		want            error
@@ -84,8 +84,8 @@ func TestUnseen(t *testing.T) {
 			m.SetError("LOADING Redis is loading the dataset in memory")
 			is("click while away", click(), gateway.ErrUnavailable)
 			m.SetError("")
-			tells(m, test.version, test.policy)
-			// Preparing is not looking.
+			describe(m, test.version, test.policy)
+			// A prepared store is not probed yet.
 			is("prepare", s.Prepare(t.Context()), nil)
 			is("click", click(), test.want)
 			is("click again", click(), test.want)
@@ -93,16 +93,16 @@ func TestUnseen(t *testing.T) {
 			is("create", err, test.want)
 			_, _, err = s.Revoke(t.Context(), link.ID, "", operator())
 			is("revoke", err, nil)
-			tells(m, "7.0.0", "noeviction")
+			describe(m, "7.0.0", "noeviction")
 			is("ready", s.Ready(t.Context()), nil)
 			is("click when ready", click(), nil)
 		})
 	}
 }
 
-// TestOneFirstLook lets many clicks come before Redis has been seen, while it says
-// nothing: one look serves all of them, and each is refused in time.
-func TestOneFirstLook(t *testing.T) {
+// TestOneFirstProbe lets many clicks arrive before the first probe, while Redis does not
+// answer: they share one probe, and each is refused in time.
+func TestOneFirstProbe(t *testing.T) {
 	const clicks = 50
 	node := redistest.StartSingle(t)
 	p := redistest.StartProxy(t, node.Addr)
@@ -123,7 +123,7 @@ func TestOneFirstLook(t *testing.T) {
 	if took := time.Duration(slowest.Load()); took > o.Timeout+grace {
 		t.Errorf("the slowest refusal took %v, want %v at most", took, o.Timeout+grace)
 	}
-	// go-redis may dial once more after a connection that was silent.
+	// go-redis may dial again after a connection that did not answer.
 	if opened := p.Opened.Load(); opened > 2 {
 		t.Errorf("%d connections were opened for the first look of %d clicks", opened, clicks)
 	}
@@ -135,12 +135,12 @@ func TestOneFirstLook(t *testing.T) {
 	})
 }
 
-// TestEvictingBesideAsleep has one master of a cluster evict while another says
-// nothing: that it evicts is what counts.
+// TestEvictingBesideAsleep lets one master of a cluster evict while another does not
+// answer: the eviction decides.
 func TestEvictingBesideAsleep(t *testing.T) {
 	g := startCluster(t)
 	o := g.client
-	o.Timeout = time.Second // The silent one may be asked first who the masters are.
+	o.Timeout = time.Second // go-redis may ask the paused node for the topology first.
 	s := open(t, o)
 	if err := s.Ready(t.Context()); err != nil {
 		t.Fatalf("ready: %v", err)

@@ -12,7 +12,7 @@ import (
 	"keyhole/gateway"
 )
 
-// testReserve keeps the first of all that are to be kept under one name.
+// testReserve keeps the first of several reservations with one name.
 func testReserve(t *testing.T, g target) {
 	t.Helper()
 	s := open(t, g.client)
@@ -39,8 +39,8 @@ func testReserve(t *testing.T, g target) {
 	}
 }
 
-// TestReservationAges tells how old a reservation is, by Redis' clock, which a repeat
-// does not make younger.
+// TestReservationAges returns the age of a reservation by Redis' clock; a repeat does not
+// make it younger.
 func TestReservationAges(t *testing.T) {
 	t.Parallel()
 	c := startClock(t)
@@ -82,7 +82,7 @@ func testConfirm(t *testing.T, g target) {
 	if got, err := s.Confirm(t.Context(), link.ID); err != nil || got.State != gateway.StateRevoked {
 		t.Errorf("revoked: got %s, %v", got.State, err)
 	}
-	// What is known of it is as it was.
+	// The link has not changed.
 	again, err := s.Get(t.Context(), link.ID)
 	if err != nil || again.RevokeReason != "leak" || again.Clicks != 1 {
 		t.Errorf("afterwards: got %+v, %v", again, err)
