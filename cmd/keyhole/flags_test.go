@@ -39,7 +39,7 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 				args = append(args, strings.Repeat("a", 26))
 			}
 			code := run(t.Context(), args, command.Env{Stdout: io.Discard, Stderr: &stderr, Environ: []string{"KEYHOLE_KEY=khk_test"}})
-			if code != command.ExitUsage || !strings.HasPrefix(stderr.String(), "keyhole: --"+name+" is empty; leave it out") {
+			if code != command.ExitUsage || !strings.HasPrefix(stderr.String(), "keyhole: --"+name+" is empty; omit it") {
 				t.Errorf("%q: exit %d, %s", args, code, stderr.String())
 			}
 		}

@@ -9,13 +9,14 @@ import (
 	"keyhole/gateway/api"
 )
 
-// Usable tells whether a link that was just issued does what it is for, now or later: an
-// earlier try may have issued it.
+// Usable tells whether a link that was just returned works, now or after its
+// NotBefore. It does not if an earlier request with the same idempotency key issued it
+// and it has ended since.
 func Usable(link *api.Link) bool {
 	return link.State == string(gateway.StateActive) || link.State == string(gateway.StateNotYet)
 }
 
-// Pin writes what a click must find.
+// Pin says which object a click on a link delivers.
 func Pin(l *api.Link) string {
 	switch l.Pin {
 	case gateway.PinVersion:
@@ -23,10 +24,10 @@ func Pin(l *api.Link) string {
 	case gateway.PinETag:
 		return "ETag " + l.Object.ETag
 	}
-	return "nothing: recipients get what lies under the key"
+	return "nothing: recipients get the object that is then under this key"
 }
 
-// Sensitivity writes what was stated of the content.
+// Sensitivity writes what was stated about the content. nil means nothing was.
 func Sensitivity(stated *bool) string {
 	if stated == nil {
 		return "not stated"
@@ -37,52 +38,57 @@ func Sensitivity(stated *bool) string {
 	return "no"
 }
 
-// SensitivityReason writes what is held of the content, and by whom.
-func SensitivityReason(asked *api.IssueRequest, link *api.Link) string {
-	if asked.Sensitive == nil && link.Sensitive != nil {
-		return Sensitivity(link.Sensitive) + ": the policy's sensitive_objects has it"
+// SensitivityReason writes the sensitivity of a link, and that the policy decided it if
+// the request did not.
+func SensitivityReason(request *api.IssueRequest, link *api.Link) string {
+	if request.Sensitive == nil && link.Sensitive != nil {
+		return Sensitivity(link.Sensitive) + ": the policy's sensitive_objects says so"
 	}
 	return Sensitivity(link.Sensitive)
 }
 
-// ExpiryReason says why a link lives as long as it does.
-func ExpiryReason(asked *api.IssueRequest, link *api.Link) string {
+// ExpiryReason says why a link lives as long as it does: the request's own time, its
+// preset, or the preset that follows from the sensitivity.
+func ExpiryReason(request *api.IssueRequest, link *api.Link) string {
 	switch {
-	case asked.ExpiresIn != "":
-		return "as asked for"
-	case asked.Preset != "":
+	case request.ExpiresIn != "":
+		return "as requested"
+	case request.Preset != "":
 		return link.Preset
 	case link.Sensitive == nil:
-		return link.Preset + ", as sensitivity is not stated"
+		return link.Preset + ", because sensitivity was not stated"
 	case *link.Sensitive:
-		return link.Preset + ", as it is sensitive"
+		return link.Preset + ", because the object is sensitive"
 	}
-	return link.Preset + ", as it is not sensitive"
+	return link.Preset + ", because the object is not sensitive"
 }
 
-// Audience says who can use a link, before what else it asks for.
+// Audience says who can use a link, apart from its Restrictions.
 func Audience(link *api.Link) string {
 	if link.Passphrase {
-		return "whoever has the link and the passphrase"
+		return "anyone with the link and the passphrase"
 	}
-	return "whoever has the link"
+	return "anyone with the link"
 }
 
-// Restrictions names what stands between a link and who has it, a line for each.
+// Restrictions returns what limits the use of a link, as pairs of a name and a text.
 func Restrictions(link *api.Link) [][]string {
 	var lines [][]string
 	if link.MaxClicks != nil {
-		lines = append(lines, []string{"uses", strconv.FormatInt(*link.MaxClicks, 10) + " at most"})
+		lines = append(lines, []string{"uses", "at most " + strconv.FormatInt(*link.MaxClicks, 10)})
 	}
 	if link.Passphrase {
 		asks := "a passphrase"
 		if link.Reveal == gateway.RevealAfter {
-			asks += "; the page shows nothing about the file before it"
+			asks += "; until then the page shows nothing about the file"
 		}
 		lines = append(lines, []string{"asks for", asks})
 	}
-	if link.MaxClicks != nil || link.Passphrase || link.Confirm {
-		lines = append(lines, []string{"shows", "a page first; its button alone counts"})
+	switch {
+	case link.MaxClicks != nil:
+		lines = append(lines, []string{"shows", "a page first; only its button uses up the link"})
+	case link.Passphrase || link.Confirm:
+		lines = append(lines, []string{"shows", "a page first"})
 	}
 	if link.NotBefore != nil {
 		lines = append(lines, []string{"begins", link.NotBefore.Format(time.RFC3339)})

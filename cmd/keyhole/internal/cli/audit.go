@@ -17,10 +17,10 @@ import (
 	"keyhole/gateway/client"
 )
 
-// followEvery is how often the feed is asked for what is new.
-const followEvery = time.Second
+// followInterval is the time between two requests for new events.
+const followInterval = time.Second
 
-// auditFlags is what audit was told.
+// auditFlags are the flags of audit.
 type auditFlags struct {
 	operator     operatorFlags
 	filter       client.AuditOptions
@@ -34,28 +34,28 @@ func newAudit(env *command.Env) *cobra.Command {
 	f := &auditFlags{}
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Short: "Show what happened to all links, newest first; follow it; export it",
-		Long: `Shows the events of all links that the operator key may see: who issued, changed
-and revoked them, and who opened them, when, from where, and what came of it.
+		Short: "Show, follow or export the events of all links",
+		Long: `Shows the events of all links that the operator key may see, newest first: who
+issued, changed, revoked or opened a link, when, from where, and with which outcome.
 
-With --json each event is one line, for jq and for archives. With --oldest they
-come in the order of time; --follow does that too, from now on, or from --since,
-and goes on until it is stopped.`,
+With --json each event is one line, for jq and for archives. With --oldest the oldest
+event comes first. --follow shows new events, from now on or from --since, until it is
+stopped.`,
 		Example: `  keyhole audit --since 24h --kind refused
   keyhole audit --since 2026-11-01T00:00:00Z --oldest --limit 0 --json > november.jsonl
   keyhole audit --follow`,
-		Args: command.ExactArgs(0, "flags alone"),
+		Args: command.ExactArgs(0, "only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, env) },
 	}
 	f.operator.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.since, "since", "", "events since a time, such as 2026-11-25T08:00:00Z, or an age, such as 24h or 7d")
-	flags.StringVar(&f.until, "until", "", "events before a time or an age")
-	flags.StringVar(&f.filter.Kind, "kind", "", "events of this kind: issued, changed, paused, resumed, revoked, redirected, page, refused or failed")
-	flags.BoolVar(&f.filter.Oldest, "oldest", false, "the oldest first")
-	flags.BoolVar(&f.follow, "follow", false, "go on with what happens, until stopped")
-	flags.IntVar(&f.limit, "limit", 50, "how many events at most, 0: all")
-	flags.BoolVar(&f.json, "json", false, "print JSON, a line for each event")
+	flags.StringVar(&f.since, "since", "", "only events since a time, such as 2026-11-25T08:00:00Z, or an age, such as 24h or 7d")
+	flags.StringVar(&f.until, "until", "", "only events before a time or an age")
+	flags.StringVar(&f.filter.Kind, "kind", "", "only events of this kind: issued, changed, paused, resumed, revoked, redirected, page, refused or failed")
+	flags.BoolVar(&f.filter.Oldest, "oldest", false, "show the oldest event first")
+	flags.BoolVar(&f.follow, "follow", false, "show new events until stopped")
+	flags.IntVar(&f.limit, "limit", 50, "show at most this many events; 0 means all")
+	flags.BoolVar(&f.json, "json", false, "print JSON, one line for each event")
 	completeNames(cmd, "kind", textsOf(gateway.EventKinds()))
 	return cmd
 }
@@ -75,9 +75,9 @@ func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 	}
 	switch {
 	case f.follow && (f.until != "" || cmd.Flags().Changed("limit")):
-		return command.Usage("--follow has no end, so --until and --limit contradict it", "leave them out")
+		return command.Usage("--follow cannot be combined with --until or --limit, because --follow has no end", "omit them")
 	case f.filter.Kind != "" && !slices.Contains(gateway.EventKinds(), gateway.EventKind(f.filter.Kind)):
-		return command.Usage(fmt.Sprintf("there are no events of the kind %q", f.filter.Kind), "see: keyhole audit --help")
+		return command.Usage(fmt.Sprintf("--kind is %q, which is not a kind of event", f.filter.Kind), "see: keyhole audit --help")
 	}
 	c, err := f.operator.client(env)
 	if err != nil {
@@ -115,18 +115,18 @@ func (f *auditFlags) print(ctx context.Context, env *command.Env, c *client.Clie
 		atEnd := page.Next == "" || f.filter.Oldest && !page.More
 		if atEnd || f.limit > 0 && left <= 0 {
 			if !atEnd && !f.json {
-				defer fmt.Fprintf(env.Stderr, "There may be more: --limit %[1]d shows up to %[1]d, --limit 0 all.\n", 2*f.limit)
+				defer fmt.Fprintf(env.Stderr, "There may be more events: use --limit %d, or --limit 0 for all.\n", 2*f.limit)
 			}
 			break
 		}
 		if !f.json {
-			p.Say("%d found, looking further", len(rows)-1)
+			p.Say("%d found, searching", len(rows)-1)
 		}
 		f.filter.Cursor = page.Next
 	}
 	p.Clear()
 	if len(rows) == 1 && !f.json {
-		fmt.Fprintln(env.Stderr, "There are none.")
+		fmt.Fprintln(env.Stderr, "No events found.")
 	}
 	if f.json {
 		return nil
@@ -134,7 +134,7 @@ func (f *auditFlags) print(ctx context.Context, env *command.Env, c *client.Clie
 	return term.PrintTable(env.Stdout, rows)
 }
 
-// followFeed prints what happens until ctx ends.
+// followFeed prints new events until ctx ends.
 func (f *auditFlags) followFeed(ctx context.Context, env *command.Env, c *client.Client) error {
 	f.filter.Oldest, f.filter.Limit = true, api.MaxLimit
 	if !f.json {
@@ -144,7 +144,7 @@ func (f *auditFlags) followFeed(ctx context.Context, env *command.Env, c *client
 	}
 	for {
 		var page api.EventPage
-		err := outlast(ctx, env, func() (err error) {
+		err := retryUntilDone(ctx, env, func() (err error) {
 			page, err = c.Audit(ctx, f.filter)
 			return err
 		})
@@ -157,14 +157,14 @@ func (f *auditFlags) followFeed(ctx context.Context, env *command.Env, c *client
 				return err
 			}
 		}
-		if !page.More && !pause(ctx, followEvery) || ctx.Err() != nil {
+		if !page.More && !pause(ctx, followInterval) || ctx.Err() != nil {
 			return nil
 		}
 	}
 }
 
-// printOne prints one event of a feed that is followed: no table can be, whose
-// widths are not known yet.
+// printOne prints one event of a feed that is followed. A table is not possible, because
+// the widths of later rows are unknown.
 func (f *auditFlags) printOne(env *command.Env, e *api.Event) error {
 	if f.json {
 		return printLine(env, e)
@@ -173,7 +173,7 @@ func (f *auditFlags) printOne(env *command.Env, e *api.Event) error {
 	return err
 }
 
-// feedLine lays out one line of a feed that is followed, by what the columns mostly need.
+// feedLine lays out one line of a feed that is followed, with the usual widths.
 func feedLine(cells []string) string {
 	widths := [...]int{20, 10, 20, 6, 12, 15, 26}
 	var b strings.Builder
@@ -187,10 +187,10 @@ func feedLine(cells []string) string {
 	return b.String()
 }
 
-// auditHeader names the columns of auditRow.
+// auditHeader returns the names of auditRow's columns.
 func auditHeader() []string { return append(eventHeader(), "LINK", "OBJECT") }
 
-// auditRow writes one event of the feed for people.
+// auditRow returns one event of the feed as a row.
 func auditRow(e *api.Event) []string {
 	object := "-"
 	if e.Bucket != "" {
@@ -199,8 +199,7 @@ func auditRow(e *api.Event) []string {
 	return append(eventRow(e), e.Link, object)
 }
 
-// printLine prints one event as a line of JSON. What could steer a terminal is
-// escaped.
+// printLine prints one event as a line of JSON, without control characters.
 func printLine(env *command.Env, e *api.Event) error {
 	text, err := json.Marshal(e)
 	if err != nil {
@@ -210,7 +209,7 @@ func printLine(env *command.Env, e *api.Event) error {
 	return err
 }
 
-// momentOf reads a time, or an age before now; zero where nothing is said.
+// momentOf parses a time or an age before now. It returns zero for an empty text.
 func momentOf(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -222,7 +221,7 @@ func momentOf(flag, text string, now time.Time) (time.Time, error) {
 	}
 	age, err := gateway.ParseLife(text)
 	if err != nil {
-		return time.Time{}, command.Usage(fmt.Sprintf("--%s is a time or an age, not %q", flag, text), "such as 2026-11-25T08:00:00Z, 2026-11-25 (UTC), 24h or 7d")
+		return time.Time{}, command.Usage(fmt.Sprintf("--%s is %q, which is neither a time nor an age", flag, text), "write it as 2026-11-25T08:00:00Z, 2026-11-25 (UTC), 24h or 7d")
 	}
 	return now.Add(-age), nil
 }

@@ -10,7 +10,7 @@ import (
 	"keyhole/gateway/api"
 )
 
-// changeFlags is what change was told.
+// changeFlags are the flags of change.
 type changeFlags struct {
 	operator  operatorFlags
 	expires   string
@@ -29,9 +29,9 @@ func newChange(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "change ID|URL",
 		SuggestFor: []string{"edit", "update", "pause", "resume", "extend"},
-		Short:      "Change a link: its expiry, its uses, its note, its labels; pause or resume it",
-		Long: `Changes a live link. What is not named stays as it is. --expires counts from now;
-the whole life of a link never exceeds what the policy allows. --label replaces
+		Short:      "Change the expiry, uses, note or labels of a link; pause or resume it",
+		Long: `Changes a live link. Properties without a flag stay as they are. --expires counts from
+now; the whole life of a link cannot exceed the limit of the policy. --label replaces
 all labels.`,
 		Example: `  keyhole change 7kq… --expires 2h
   keyhole change 7kq… --pause`,
@@ -40,14 +40,14 @@ all labels.`,
 	}
 	f.operator.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.expires, "expires", "", "how long it lives from now on, such as 15m, 24h or 7d")
-	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often it can be used, those uses included that were made")
-	flags.StringVar(&f.note, "note", "", "another note; \"\" takes it away")
+	flags.StringVar(&f.expires, "expires", "", "how long the link lives from now on, such as 15m, 24h or 7d")
+	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often the link can be used, including past uses")
+	flags.StringVar(&f.note, "note", "", "a new note; \"\" removes it")
 	flags.Lookup("note").Annotations = map[string][]string{mayBeEmpty: {}}
-	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value, instead of all it has; may be repeated")
-	flags.BoolVar(&f.noLabels, "no-labels", false, "take all labels away")
-	flags.BoolVar(&f.pause, "pause", false, "switch it off for the moment")
-	flags.BoolVar(&f.resume, "resume", false, "switch it on again")
+	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value, that replaces all labels; may be repeated")
+	flags.BoolVar(&f.noLabels, "no-labels", false, "remove all labels")
+	flags.BoolVar(&f.pause, "pause", false, "refuse clicks until --resume")
+	flags.BoolVar(&f.resume, "resume", false, "allow clicks again")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks(liveStates()...))
 	return cmd
@@ -73,14 +73,14 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	return printLink(env.Stdout, &link)
 }
 
-// request puts the flags into a request.
+// request builds the request from the flags.
 func (f *changeFlags) request(cmd *cobra.Command) (api.ChangeRequest, error) {
 	var r api.ChangeRequest
 	switch {
 	case f.pause && f.resume:
-		return r, command.Usage("--pause and --resume contradict each other", "give one of them")
+		return r, command.Usage("--pause and --resume cannot be combined", "use one of them")
 	case f.noLabels && len(f.labels) > 0:
-		return r, command.Usage("--label and --no-labels contradict each other", "give one of them")
+		return r, command.Usage("--label and --no-labels cannot be combined", "use one of them")
 	case f.pause, f.resume:
 		r.Paused = &f.pause
 	}
@@ -105,7 +105,7 @@ func (f *changeFlags) request(cmd *cobra.Command) (api.ChangeRequest, error) {
 		r.Labels = &labels
 	}
 	if r == (api.ChangeRequest{}) {
-		return r, command.Usage("nothing is to be changed", fmt.Sprintf("say what: see %s --help", cmd.CommandPath()))
+		return r, command.Usage("no change was requested", fmt.Sprintf("see: %s --help", cmd.CommandPath()))
 	}
 	return r, nil
 }

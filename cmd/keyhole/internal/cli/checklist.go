@@ -19,9 +19,9 @@ import (
 	"keyhole/gateway/explain"
 )
 
-// askSensitivity shows what is about to be shared and asks what is known of its
-// content; nil: nothing is. It asks nothing about what is not there, and nothing that
-// the policy decides. It is for people alone.
+// askSensitivity shows the object on a terminal and asks whether it is sensitive. It
+// returns nil if the answer is unknown. It does not ask if the object does not exist, or
+// if the policy decides.
 func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *api.IssueRequest) (*bool, error) {
 	page, err := c.Objects(ctx, client.ObjectsOptions{Storage: r.Storage, Bucket: r.Bucket, Prefix: r.Key, Limit: 1})
 	var refused *client.Error
@@ -31,9 +31,9 @@ func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *
 	case err != nil && !mayNotLook:
 		return nil, nearBucket(ctx, c, r.Bucket, err)
 	case err == nil && !found && r.VersionID == "":
-		return nil, nil //nolint:nilnil // There is nothing to ask about: the issue says why.
+		return nil, nil //nolint:nilnil // The issue will say that the object does not exist.
 	case found && page.Objects[0].Sensitive:
-		return nil, nil //nolint:nilnil // The policy has answered already.
+		return nil, nil //nolint:nilnil // The policy has decided.
 	}
 	fmt.Fprintf(env.Stderr, "Share     %s\n", term.Plain("s3://"+r.Bucket+"/"+r.Key))
 	if found {
@@ -42,13 +42,13 @@ func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *
 	}
 	lines := bufio.NewReader(env.Stdin)
 	for {
-		fmt.Fprint(env.Stderr, "Is it sensitive: personal data, secrets, what must not get about?\n[y]es, [n]o, or Enter if you do not know: ")
+		fmt.Fprint(env.Stderr, "Is the object sensitive (personal data, secrets, anything that must not leak)?\n[y]es, [n]o, or Enter if you do not know: ")
 		answer, err := term.ReadLine(ctx, lines)
 		if err != nil {
 			fmt.Fprintln(env.Stderr)
 			return nil, &command.Error{
-				Err: errors.New("nothing was shared: there was no answer"), Code: command.ExitFailed,
-				Hint: "answer, or say it by --sensitive or --not-sensitive, or --yes if you do not know",
+				Err: errors.New("nothing was shared, because there was no answer"), Code: command.ExitFailed,
+				Hint: "answer, or use --sensitive, --not-sensitive or, if you do not know, --yes",
 			}
 		}
 		switch strings.ToLower(strings.TrimSpace(answer)) {
@@ -62,14 +62,13 @@ func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *
 	}
 }
 
-// checklist tells the operator what was just shared: is it this object, who can get
-// at it, is the life short enough, what was decided for which reason, and how it is
-// undone.
-func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Time) {
+// checklist prints what was just shared, so that the operator can check it: the object,
+// who can use the link, how long and why, its warnings, and how to revoke it.
+func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, now time.Time) {
 	row := func(name, value string) { fmt.Fprintf(w, "  %-9s %s\n", name, term.Plain(value)) }
 	fmt.Fprintf(w, "Shared    %s\n", term.Plain("s3://"+link.Bucket+"/"+link.Key))
 	if !explain.Usable(link) {
-		row("state", link.State+": it was issued by an earlier try, and does not work now")
+		row("state", link.State+": an earlier request issued the link, and it does not work now")
 	}
 	row("size", term.OrDash(explain.Size(link.Object.Size)))
 	row("type", term.OrDash(link.Object.ContentType))
@@ -80,13 +79,13 @@ func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Ti
 		row("saved as", link.Filename)
 	}
 	row("pinned to", explain.Pin(link))
-	row("sensitive", explain.SensitivityReason(asked, link))
+	row("sensitive", explain.SensitivityReason(request, link))
 	left := link.ExpiresAt.Sub(now).Round(time.Second)
 	when := "in " + gateway.FormatLife(left)
 	if left <= 0 {
-		when = "by now"
+		when = "already"
 	}
-	row("expires", fmt.Sprintf("%s, %s (%s)", link.ExpiresAt.Format(time.RFC3339), when, explain.ExpiryReason(asked, link)))
+	row("expires", fmt.Sprintf("%s, %s (%s)", link.ExpiresAt.Format(time.RFC3339), when, explain.ExpiryReason(request, link)))
 	row("for", explain.Audience(link))
 	for _, line := range explain.Restrictions(link) {
 		row(line[0], line[1])
@@ -99,11 +98,11 @@ func checklist(w io.Writer, asked *api.IssueRequest, link *api.Link, now time.Ti
 	}
 	row("id", link.ID)
 	warnings(w, link)
-	row("then", "the link says that it has ended, and the object is as private as before")
+	row("then", "after that the link stops working; the object stays private")
 	row("undo", "keyhole revoke "+link.ID)
 }
 
-// warnings tells what is unwise about a link, and what it will do unasked.
+// warnings prints the warnings and notes of a link.
 func warnings(w io.Writer, link *api.Link) {
 	for _, warning := range link.Warnings {
 		fmt.Fprintf(w, "  warning   %s (%s)\n", term.Plain(warning.Message), term.Plain(warning.Code))

@@ -18,20 +18,19 @@ import (
 	"keyhole/gateway/client"
 )
 
-// completeWithin bounds what is asked for while somebody waits at a prompt.
-const completeWithin = 2 * time.Second
+// completionTimeout bounds a request while a person waits at a prompt.
+const completionTimeout = 2 * time.Second
 
-// completions is how many objects or links are offered at most.
+// completions is the largest number of objects or links that are offered.
 const completions = 100
 
 // newCompletion builds keyhole completion.
 func newCompletion(env *command.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish",
-		Short: "Print what teaches a shell to complete commands, buckets, keys and links",
-		Long: `Prints a script that teaches a shell to complete commands and flags and, by asking
-the service, buckets, keys and links. It is asked with the key and address that
-the commands use.`,
+		Short: "Generate a shell completion script",
+		Long: `Prints a script with which a shell completes commands and flags and, with the help of
+the service, buckets, keys and links. It uses the same key and address as the commands.`,
 		Example: `  source <(keyhole completion bash)
   autoload -Uz compinit && compinit && source <(keyhole completion zsh)
   keyhole completion fish | source`,
@@ -40,42 +39,42 @@ the commands use.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			shell, ok := shells()[args[0]]
 			if !ok {
-				return command.Usage("there is no completion for that shell", "there is one for bash, zsh and fish")
+				return command.Usage("there is no completion for this shell", "use bash, zsh or fish")
 			}
 			return shell.writeCompletion(cmd.Root(), env.Stdout)
 		},
 	}
 }
 
-// completeNames offers a closed set as the values of a flag.
+// completeNames offers a closed set of values for a flag.
 func completeNames(cmd *cobra.Command, flag string, values []string) {
 	completeFlag(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// completeFlag offers what the service is asked for as the values of a flag.
+// completeFlag sets the completion of a flag.
 func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
 		panic(err) // there is no such flag
 	}
 }
 
-// asking makes a completion of what the service is asked for. One that cannot be
-// asked offers nothing: a prompt is no place for errors.
+// asking makes a completion of a request to the service. If the request fails, it offers
+// nothing, because a prompt is no place for errors.
 func asking(env *command.Env, operator *operatorFlags, ask func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		c, err := operator.client(&command.Env{Stderr: io.Discard, Environ: env.Environ})
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
 		offered, directive := ask(ctx, c, typed)
 		escaped := env.Getenv(completionVariable) != ""
 		fit := slices.DeleteFunc(slices.Clone(offered), unfitForPrompt(escaped))
 		if omitted := len(offered) - len(fit); omitted > 0 {
-			why := "the names have characters that a terminal cannot show"
+			why := "the names contain characters that a terminal cannot show"
 			if !escaped {
-				why = "generate the completion script again, this one is of an earlier version"
+				why = "generate the completion script again, because this one is from an earlier version"
 			}
 			fit = cobra.AppendActiveHelp(fit, fmt.Sprintf("%d not offered: %s", omitted, why))
 		}
@@ -83,7 +82,7 @@ func asking(env *command.Env, operator *operatorFlags, ask func(context.Context,
 	}
 }
 
-// completeObjects offers buckets, and behind a bucket its folders and objects.
+// completeObjects offers buckets and, behind a bucket, its folders and objects.
 func completeObjects(ctx context.Context, c *client.Client, typed string) ([]string, cobra.ShellCompDirective) {
 	const more = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	bucket, prefix := splitS3(typed)
@@ -111,14 +110,14 @@ func completeObjects(ctx context.Context, c *client.Client, typed string) ([]str
 	return offered, cobra.ShellCompDirectiveNoFileComp
 }
 
-// unfitForPrompt returns what tells whether a completion must not reach the command
-// line. Other people choose the keys of objects. If the script escapes what it inserts,
-// only a terminal could obey a part of a key; otherwise the shell could too: bash puts
-// what several completions begin with into the line as it stands, and evaluates that
-// line to complete it further.
+// unfitForPrompt returns a function that tells whether a completion must not reach the
+// command line. Other people choose the keys of objects. If the script escapes the text
+// that it inserts, only a terminal could obey a part of a key. Otherwise the shell could
+// too: bash inserts the common beginning of several completions unescaped, and evaluates
+// that line to complete it further.
 func unfitForPrompt(escaped bool) func(string) bool {
 	return func(s string) bool {
-		s, _, _ = strings.Cut(s, "\t") // what follows describes the completion
+		s, _, _ = strings.Cut(s, "\t") // the rest describes the completion
 		return strings.ContainsFunc(s, func(r rune) bool {
 			switch {
 			case r == utf8.RuneError || !unicode.IsPrint(r):
@@ -131,8 +130,8 @@ func unfitForPrompt(escaped bool) func(string) bool {
 	}
 }
 
-// completeLinks offers the newest links that are in a state of states, any where
-// there is none, each with its object.
+// completeLinks offers the newest links in one of the states, or in any state if none is
+// named, each with its object.
 func completeLinks(states ...gateway.State) func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective) {
 	return func(ctx context.Context, c *client.Client, typed string) ([]string, cobra.ShellCompDirective) {
 		page, err := c.List(ctx, client.ListOptions{Limit: completions})
@@ -150,7 +149,7 @@ func completeLinks(states ...gateway.State) func(context.Context, *client.Client
 	}
 }
 
-// liveStates are those of links that can be changed.
+// liveStates returns the states of links that can be changed.
 func liveStates() []gateway.State {
 	return []gateway.State{gateway.StateActive, gateway.StatePaused, gateway.StateNotYet}
 }

@@ -16,10 +16,11 @@ import (
 	"keyhole/gateway/client"
 )
 
-// defaultOperatorURL is where serve and demo listen for operators by default.
+// defaultOperatorURL is the address at which serve and demo listen for operators by
+// default.
 const defaultOperatorURL = "http://127.0.0.1:8081"
 
-// operatorFlags say where the service is and which key to show it.
+// operatorFlags are the address of the service and the operator key.
 type operatorFlags struct {
 	url     string
 	keyFile string
@@ -37,28 +38,27 @@ func (f *operatorFlags) client(env *command.Env) (*client.Client, error) {
 	if f.keyFile != "" {
 		var err error
 		if text, err = readSecretFile(env.Stderr, "key file", f.keyFile, 4*maxKey); err != nil {
-			return nil, command.Usage(fmt.Sprintf("the key file cannot be read: %v", err), "give a readable file with one operator key by --key-file")
+			return nil, command.Usage(fmt.Sprintf("cannot read the key file: %v", err), "name a readable file with one operator key in --key-file")
 		}
 		from = "the key file " + f.keyFile
 	}
 	key := strings.TrimSpace(text)
 	if key == "" && f.keyFile == "" {
-		return nil, command.Usage("no operator key", "set KEYHOLE_KEY to an operator key, or name a file with one by --key-file")
+		return nil, command.Usage("no operator key", "set KEYHOLE_KEY to an operator key, or name a file with one in --key-file")
 	}
-	// It goes into a header: what is no key must not be sent, nor be repeated here.
+	// The key goes into a header: other text must neither be sent nor repeated here.
 	if len(key) > maxKey || !visibleASCII.MatchString(key) || strings.Contains(key, "://") {
-		return nil, command.Usage(from+" does not hold one operator key",
-			"it should hold the line that keyhole key new prints to standard output, such as khk_..., and nothing else")
+		return nil, command.Usage(from+" does not contain exactly one operator key",
+			"it must contain only the line that keyhole key new prints to standard output, such as khk_...")
 	}
 	return f.connect(env, key)
 }
 
-// maxKey bounds what may be a key, in bytes: far more than key new prints, and room
-// for the token of an identity provider.
+// maxKey is the length of the longest key, in bytes. The token of an identity provider
+// is much longer than a key of key new.
 const maxKey = 16 << 10
 
-// visibleASCII is what a key may be made of, one word: keys that other programs
-// have made are admitted too.
+// visibleASCII matches a key: one word. Keys that other programs have made are allowed.
 var visibleASCII = regexp.MustCompile(`^[!-~]+$`)
 
 // open returns a client, and the id of the link that arg names.
@@ -75,17 +75,17 @@ func (f *operatorFlags) open(env *command.Env, arg string) (*client.Client, stri
 func (f *operatorFlags) connect(env *command.Env, key string) (*client.Client, error) {
 	c, err := client.New(cmp.Or(f.url, env.Getenv("KEYHOLE_OPERATOR_URL"), defaultOperatorURL), key)
 	if err != nil {
-		return nil, &command.Error{Err: err, Hint: "set --operator-url or KEYHOLE_OPERATOR_URL to the operator address", Code: command.ExitUsage}
+		return nil, &command.Error{Err: err, Hint: "set --operator-url or KEYHOLE_OPERATOR_URL to the address of the operator API", Code: command.ExitUsage}
 	}
 	return c, nil
 }
 
-// aroundLinks is what people paste with a link and no id or URL begins or ends
-// with.
+// aroundLinks are characters that people paste together with a link. No ID or URL
+// begins or ends with one of them.
 const aroundLinks = "<>()[]{}\"'`.,:;!?*/…“”„‘’‚«»‹›「」『』【】"
 
-// parseLinkID reads an id, or the URL of a link, which is hashed here: the token
-// never leaves this process.
+// parseLinkID returns the ID of a link that is named by its ID or its URL. It hashes the
+// token of a URL, so the token does not leave this process.
 func parseLinkID(arg string) (string, error) {
 	given := arg
 	arg = strings.TrimFunc(arg, func(r rune) bool {
@@ -109,9 +109,9 @@ func parseLinkID(arg string) (string, error) {
 		case key != "":
 			filters += " --key " + term.ShellWord(key)
 		}
-		return "", command.Usage("that is an object, or many, and not a link", "keyhole list "+filters+" shows its links, and keyhole revoke takes the same")
+		return "", command.Usage("this is an object or a prefix, not a link", "keyhole list "+filters+" lists its links; keyhole revoke takes the same filters")
 	}
-	// The argument is not repeated: a part of it may be a token.
-	return "", command.Usage("that is neither the id nor the URL of a link",
-		"an id has 26 letters and digits (keyhole list shows them); a URL ends in the 22 characters of its token")
+	// The argument is not repeated, because a part of it may be a token.
+	return "", command.Usage("this is neither the ID nor the URL of a link",
+		"an ID has 26 letters and digits (see keyhole list); a URL ends with a token of 22 characters")
 }

@@ -22,22 +22,21 @@ func newEvents(env *command.Env) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "events ID|URL",
-		Short: "Show what happened to one link, newest first; follow it",
+		Short: "Show the events of one link, newest first, or follow them",
 		Args:  command.ExactArgs(1, "one link, by id or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 || limit > api.MaxLimit {
-				return command.Usage(fmt.Sprintf("--limit is 1 to %d, not %d", api.MaxLimit, limit),
-					fmt.Sprintf("give up to %d, or leave it out for 100", api.MaxLimit))
+				return command.Usage(fmt.Sprintf("--limit is %d; it must be 1 to %d", limit, api.MaxLimit), "omit it for 100")
 			}
 			if follow && cmd.Flags().Changed("limit") {
-				return command.Usage("--follow has no end, so --limit contradicts it", "leave one of them out")
+				return command.Usage("--follow and --limit cannot be combined, because --follow has no end", "omit one of them")
 			}
 			c, id, err := operator.open(env, args[0])
 			if err != nil {
 				return err
 			}
 			if follow {
-				err := outlast(cmd.Context(), env, func() error {
+				err := retryUntilDone(cmd.Context(), env, func() error {
 					_, err := c.Show(cmd.Context(), id)
 					return err
 				})
@@ -59,23 +58,23 @@ func newEvents(env *command.Env) *cobra.Command {
 				rows = append(rows, eventRow(&page.Events[i]))
 			}
 			if page.Next != "" && limit < api.MaxLimit {
-				defer fmt.Fprintf(env.Stderr, "There are more: --limit %[1]d shows up to %[1]d.\n", api.MaxLimit)
+				defer fmt.Fprintf(env.Stderr, "There are more events: use --limit %d.\n", api.MaxLimit)
 			}
 			return term.PrintTable(env.Stdout, rows)
 		},
 	}
 	operator.add(cmd)
-	cmd.Flags().IntVar(&limit, "limit", 100, fmt.Sprintf("how many events at most, up to %d", api.MaxLimit))
-	cmd.Flags().BoolVar(&follow, "follow", false, "show what happens from now on, until stopped; with --json a line for each event")
+	cmd.Flags().IntVar(&limit, "limit", 100, fmt.Sprintf("show at most this many events, up to %d", api.MaxLimit))
+	cmd.Flags().BoolVar(&follow, "follow", false, "show new events until stopped; with --json one line for each")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.ValidArgsFunction = asking(env, &operator, completeLinks())
 	return cmd
 }
 
-// eventHeader names the columns of eventRow.
+// eventHeader returns the names of eventRow's columns.
 func eventHeader() []string { return []string{"TIME", "EVENT", "OUTCOME", "METHOD", "WHO", "FROM"} }
 
-// eventRow writes one event for people.
+// eventRow returns one event as a row of a table.
 func eventRow(e *api.Event) []string {
 	return []string{
 		e.Time.Format(time.RFC3339), e.Kind, term.OrDash(e.Outcome), term.OrDash(e.Method), term.OrDash(e.Actor), term.OrDash(e.Address),

@@ -14,8 +14,8 @@ import (
 	"keyhole/gateway/client"
 )
 
-// noEmptyFlag refuses a text flag that was given and is empty: an unset variable
-// of a script must not turn `list --bucket "$B"` into a list of everything.
+// noEmptyFlag refuses a text flag with an empty value: an unset variable in a script
+// must not turn `list --bucket "$B"` into a list of everything.
 func noEmptyFlag(cmd *cobra.Command) error {
 	for _, f := range collect(cmd.Flags().Visit) { // those that were given, by name
 		if f.Annotations[mayBeEmpty] != nil {
@@ -26,25 +26,25 @@ func noEmptyFlag(cmd *cobra.Command) error {
 			empty = slices.Contains(several.GetSlice(), "")
 		}
 		if empty {
-			return command.Usage("--"+f.Name+" is empty; leave it out or give it a value", "is a variable behind it that is not set?")
+			return command.Usage("--"+f.Name+" is empty; omit it or give it a value", "is the variable in it unset?")
 		}
 	}
 	return nil
 }
 
-// mayBeEmpty is the annotation of a flag that is emptied on purpose.
+// mayBeEmpty is the annotation of a flag for which an empty value has a meaning.
 const mayBeEmpty = "may-be-empty"
 
-// checkLimit refuses a --limit that is no number of entries.
+// checkLimit refuses a negative --limit.
 func checkLimit(limit int) error {
 	if limit < 0 {
-		return command.Usage("--limit is at least 0", "leave it out for 50; 0 means all")
+		return command.Usage(fmt.Sprintf("--limit is %d; it must be 0 or more", limit), "omit it for 50; 0 means all")
 	}
 	return nil
 }
 
-// nextLimit is how many entries the next page is asked for, where limit are wanted in
-// all, 0 for any number, and some are there.
+// nextLimit returns the size of the next page, if limit entries are wanted in total (0
+// for any number) and some have been received.
 func nextLimit(limit, have int) int {
 	if limit == 0 {
 		return api.MaxLimit
@@ -52,27 +52,28 @@ func nextLimit(limit, have int) int {
 	return min(limit-have, api.MaxLimit)
 }
 
-// oneOf refuses a flag's value that is none of a closed set; empty: it was not given.
+// oneOf refuses a value of a flag outside of a closed set. An empty value means that the
+// flag was omitted.
 func oneOf(flag, value string, set []string) error {
 	if value == "" || slices.Contains(set, value) {
 		return nil
 	}
-	hint := "it is one of " + strings.Join(set, ", ")
+	hint := "use one of " + strings.Join(set, ", ")
 	if near := config.Nearest(value, set); near != "" {
 		hint = "did you mean " + near + "? " + hint
 	}
-	return command.Usage(fmt.Sprintf("--%s cannot be %q", flag, value), hint)
+	return command.Usage(fmt.Sprintf("--%s is %q, which is not a valid value", flag, value), hint)
 }
 
-// collect returns what visit hands out.
+// collect returns the values that visit passes to its function.
 func collect[F any](visit func(func(F))) []F {
 	var all []F
 	visit(func(f F) { all = append(all, f) })
 	return all
 }
 
-// inFlags names what the service refuses as the flags of share and change instead of
-// the API's fields, and bucket and key as the object that was named.
+// inFlags replaces the API's field names in a refusal by the flags of share and change,
+// and bucket and key by the object that was named.
 func inFlags(err error, sensitive bool, object string) error {
 	flags := map[string]string{
 		"storage": "--storage", "preset": "--preset", "expires_in": "--expires", "sensitive": "--not-sensitive",
@@ -89,20 +90,20 @@ func inFlags(err error, sensitive bool, object string) error {
 	return rename(err, flags)
 }
 
-// inFilters names what the service refuses as the flags that select links.
+// inFilters replaces the API's field names in a refusal by the flags that select links.
 func inFilters(err error) error {
 	return rename(err, map[string]string{
 		"bucket": "--bucket", "prefix": "--prefix", "key": "--key", "created_by": "--created-by", "label": "--label", "all": "--all", "reason": "--reason",
 	})
 }
 
-// checkFilters refuses filters that select nothing, or not what they seem to. A prefix or
-// a key alone selects in all buckets, unless there must be one.
+// checkFilters refuses filters that select nothing, or something else than they seem to.
+// A prefix or key without a bucket selects in all buckets, unless mustHaveBucket is set.
 func checkFilters(bucket, prefix, key, label string, mustHaveBucket bool) error {
 	switch {
 	case strings.Contains(bucket, "/"):
 		bucket, prefix := splitS3(bucket)
-		hint := "name it without s3:// and without a key"
+		hint := "write it without s3:// and without a key"
 		if bucket != "" {
 			hint = "did you mean --bucket " + bucket
 			if prefix != "" {
@@ -110,13 +111,13 @@ func checkFilters(bucket, prefix, key, label string, mustHaveBucket bool) error 
 			}
 			hint += "?"
 		}
-		return command.Usage("--bucket takes the name of a bucket alone", hint)
+		return command.Usage("--bucket takes only the name of a bucket", hint)
 	case mustHaveBucket && bucket == "" && prefix+key != "":
-		return command.Usage("--prefix and --key are of the keys in one bucket", "name it by --bucket")
+		return command.Usage("--prefix and --key need a bucket", "name the bucket with --bucket")
 	case prefix != "" && key != "":
-		return command.Usage("--prefix and --key contradict each other", "give one of them")
+		return command.Usage("--prefix and --key cannot be combined", "use one of them")
 	case strings.HasPrefix(prefix, "s3://"), strings.HasPrefix(key, "s3://"):
-		return command.Usage("--prefix and --key are of the key in its bucket", "name the bucket by --bucket")
+		return command.Usage("--prefix and --key take a key without its bucket", "name the bucket with --bucket")
 	}
 	if label != "" {
 		_, err := parseLabels([]string{label})
@@ -125,13 +126,13 @@ func checkFilters(bucket, prefix, key, label string, mustHaveBucket bool) error 
 	return nil
 }
 
-// rename names fields of the API as flags.
+// rename replaces the API's field names in a refusal by flags.
 func rename(err error, flags map[string]string) error {
 	var refused *client.Error
 	if !errors.As(err, &refused) {
 		return err
 	}
-	// Words with an underscore, and JSON, are the API's own; the others are English.
+	// Words with an underscore and JSON belong to the API; other words are English.
 	inText := strings.NewReplacer(`"sensitive": false`, "--not-sensitive", `"sensitive": true`, "--sensitive",
 		"expires_in", "--expires", "max_clicks", "--max-clicks", "not_before", "--not-before", "version_id", "--version-id")
 	problem := refused.Problem

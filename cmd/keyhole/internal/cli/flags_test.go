@@ -50,10 +50,10 @@ func TestReport(t *testing.T) {
 		want string
 	}{
 		{command.Usage("unknown flag: --\x1b[31m\u009b\u202e\x9b", "h\x07"), 2, `keyhole: unknown flag: --\x1b[31m\u009b\u202e\x9b` + "\n" + `  h\a` + "\n"},
-		{errors.Join(refused("not_found"), errors.New("b\r")), 1, "keyhole: d\nb\\r\n  check the id; keyhole list shows the links that this key may see\n"},
-		{refused("unauthorized"), 1, "keyhole: d\n  give one that the service's operator.keys has by KEYHOLE_KEY or --key-file; keyhole key new makes one\n"},
-		{refused("unheard_of"), 1, "keyhole: d\n  try again; if it stays so, the service's log says more\n"},
-		{errors.New("e"), 1, "keyhole: e\n  correct what is named and try again\n"},
+		{errors.Join(refused("not_found"), errors.New("b\r")), 1, "keyhole: d\nb\\r\n  check the ID of the link; keyhole list shows the links that this key may see\n"},
+		{refused("unauthorized"), 1, "keyhole: d\n  use a key that is listed in the service's operator.keys; pass it in KEYHOLE_KEY or with --key-file (keyhole key new creates one)\n"},
+		{refused("unheard_of"), 1, "keyhole: d\n  try again; if it fails again, see the service's log\n"},
+		{errors.New("e"), 1, "keyhole: e\n  correct it and try again\n"},
 	} {
 		var stderr bytes.Buffer
 		if code := report(&stderr, tt.err); code != tt.code || stderr.String() != tt.want {

@@ -10,11 +10,11 @@ import (
 	"keyhole/gateway/client"
 )
 
-// outlast repeats a request of a command that follows until it succeeds, ctx ends or
-// it fails for good. It waits as long as the service, or a proxy before it, asks for,
-// and says once why nothing is shown.
-func outlast(ctx context.Context, env *command.Env, request func() error) error {
-	for said := false; ; said = true {
+// retryUntilDone repeats a request of a command with --follow until it succeeds, ctx
+// ends or it fails for good. It waits as long as the service, or a proxy in front of it,
+// asks for, and prints the first failure.
+func retryUntilDone(ctx context.Context, env *command.Env, request func() error) error {
+	for reported := false; ; reported = true {
 		err := request()
 		wait, transient := client.Retry(err)
 		if err == nil || ctx.Err() != nil {
@@ -23,16 +23,16 @@ func outlast(ctx context.Context, env *command.Env, request func() error) error 
 		if !transient {
 			return err
 		}
-		if !said {
-			fmt.Fprintf(env.Stderr, "keyhole: %s\n  still following: retrying until the service answers\n", term.Plain(err.Error()))
+		if !reported {
+			fmt.Fprintf(env.Stderr, "keyhole: %s\n  still following: retrying until the service responds\n", term.Plain(err.Error()))
 		}
-		if !pause(ctx, max(wait, followEvery)) {
+		if !pause(ctx, max(wait, followInterval)) {
 			return nil
 		}
 	}
 }
 
-// pause waits, and tells whether ctx has not ended meanwhile.
+// pause waits for d. It returns false if ctx ends before.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

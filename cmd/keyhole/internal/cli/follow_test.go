@@ -3,10 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -87,33 +87,41 @@ func TestFollowOutlivesRefusals(t *testing.T) {
 		{status: 500},
 		{status: 200, cut: true},
 	}
+	// All wait at the same time; subtests would wait two at a time on two processors.
+	var following sync.WaitGroup
 	for _, follow := range [][]string{{"audit"}, {"events", gateway.ID{}.String()}} {
-		for i, no := range all {
-			t.Run(fmt.Sprintf("%s/%+v", follow[0], no), func(t *testing.T) {
-				t.Parallel()
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				defer cancel()
-				service := &refusing{refusals: all[i : i+1], enough: cancel}
-				server := httptest.NewServer(service)
-				t.Cleanup(server.Close)
-				var out, diagnosis strings.Builder
-				code := runCLI(ctx, append(follow, "--follow", "--json"), command.Env{
-					Stdout: &out, Stderr: &diagnosis, Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL},
-				})
-				if code != command.ExitOK || !strings.Contains(out.String(), "an event") {
-					t.Fatalf("exit %d, %s%s", code, &out, &diagnosis)
-				}
-				if !strings.Contains(diagnosis.String(), "still following") {
-					t.Errorf("it says %q", diagnosis.String())
-				}
-				service.mu.Lock()
-				defer service.mu.Unlock()
-				waited := service.asked[1].Sub(service.asked[0])
-				if no.retryAfter != "" && waited < 2*time.Second {
-					t.Errorf("asked again after %v, told to wait for 2s", waited)
-				}
-			})
+		for i := range all {
+			following.Go(func() { followThrough(t, follow, all[i]) })
 		}
+	}
+	following.Wait()
+}
+
+// followThrough runs a command with --follow against a service that refuses its first
+// request.
+func followThrough(t *testing.T, follow []string, no refusal) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	service := &refusing{refusals: []refusal{no}, enough: cancel}
+	server := httptest.NewServer(service)
+	defer server.Close()
+	var out, diagnosis strings.Builder
+	code := runCLI(ctx, append(slices.Clone(follow), "--follow", "--json"), command.Env{
+		Stdout: &out, Stderr: &diagnosis, Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL},
+	})
+	if code != command.ExitOK || !strings.Contains(out.String(), "an event") {
+		t.Errorf("%s %+v: exit %d, %s%s", follow[0], no, code, &out, &diagnosis)
+		return
+	}
+	if !strings.Contains(diagnosis.String(), "still following") {
+		t.Errorf("%s %+v: it says %q", follow[0], no, diagnosis.String())
+	}
+	service.mu.Lock()
+	defer service.mu.Unlock()
+	waited := service.asked[1].Sub(service.asked[0])
+	if no.retryAfter != "" && waited < 2*time.Second {
+		t.Errorf("%s %+v: asked again after %v, told to wait for 2s", follow[0], no, waited)
 	}
 }
 

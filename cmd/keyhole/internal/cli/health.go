@@ -17,7 +17,7 @@ import (
 	"keyhole/gateway/client"
 )
 
-// healthTimeout bounds the question: a container's health check must end.
+// healthTimeout bounds the request, because a container's health check must end.
 const healthTimeout = 5 * time.Second
 
 // newHealth builds keyhole health.
@@ -28,14 +28,14 @@ func newHealth(env *command.Env) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "health",
-		Short: "Exit 0 when the service is ready (with --live: alive)",
-		Long: `Asks the service whether it is ready to serve clicks, without a key. With --live
-it asks only whether the process serves: use that for a container's own check, so
-that an outage of Redis restarts nothing.
+		Short: "Exit with 0 if the service is ready (with --live: alive)",
+		Long: `Checks whether the service is ready to serve clicks. It needs no key. With --live it
+checks only whether the process responds: use this for a container's health check, so
+that an outage of Redis restarts no container.
 
-Where KEYHOLE_CONFIG names a configuration, as in the image, the service that it
-configures is asked.`,
-		Args: command.ExactArgs(0, "flags alone"),
+If KEYHOLE_CONFIG names a configuration, as in the image, the command finds the address
+of the service there.`,
+		Args: command.ExactArgs(0, "only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			operator.url = cmp.Or(operator.url, healthURL(env))
 			c, err := operator.connect(env, "")
@@ -61,28 +61,30 @@ configures is asked.`,
 			}
 			for _, state := range readiness.Storages {
 				if state != "ok" {
-					fmt.Fprintln(env.Stderr, "warning: while a storage is away, its links whose object is checked are answered with 503; keyhole doctor says more")
+					fmt.Fprintln(env.Stderr, "warning: while a storage fails, clicks that have to check its objects get 503; see keyhole doctor")
 					break
 				}
 			}
 			if !readiness.Ready {
 				return &command.Error{
-					Err:  fmt.Errorf("the service is not ready: redis %s", term.Plain(readiness.Redis)),
-					Hint: "the service's log says more; it recovers by itself when Redis is back", Code: command.ExitFailed,
+					Err:  fmt.Errorf("the service is not ready: Redis is %s", term.Plain(readiness.Redis)),
+					Hint: "see the service's log; the service recovers when Redis responds", Code: command.ExitFailed,
 				}
 			}
 			_, err = fmt.Fprintln(env.Stdout, "ready")
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&operator.url, "url", "", "where /livez and /readyz are: metrics.listen or the operator address (default: as $KEYHOLE_CONFIG says, $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
-	cmd.Flags().BoolVar(&live, "live", false, "ask whether the process serves, not whether Redis answers")
+	cmd.Flags().StringVar(&operator.url, "url", "", "URL of the listener with /livez and /readyz: metrics.listen or the operator address\n"+
+		"(default from $KEYHOLE_CONFIG, otherwise $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
+	cmd.Flags().BoolVar(&live, "live", false, "check only whether the process responds")
 	return cmd
 }
 
-// healthURL is where the service of KEYHOLE_CONFIG answers for its health: serve
-// reads the same file and the same variables. It is empty where no configuration
-// is named or it cannot be used, as one whose secrets only the service may read.
+// healthURL returns the URL of the health listener of the service that KEYHOLE_CONFIG
+// configures; serve reads the same file and variables. It is empty if no configuration
+// is named, or if it cannot be read, for example because only the service may read the
+// secrets.
 func healthURL(env *command.Env) string {
 	path := env.Getenv("KEYHOLE_CONFIG")
 	if path == "" {
@@ -96,23 +98,23 @@ func healthURL(env *command.Env) string {
 		return config.Operator{}.BaseURL(cfg.Metrics.Listen)
 	}
 	if cfg.Operator.TLS.CertFile == "" {
-		// Not operator.url: what stands in between may answer otherwise.
+		// Not operator.url: a proxy in between may answer in its place.
 		return config.Operator{}.BaseURL(cfg.Operator.Listen)
 	}
 	// The certificate is for the name in operator.url.
 	return cfg.Operator.BaseURL(cfg.Operator.Listen)
 }
 
-// whereHealthIs says what to do where nobody, or somebody else, answers.
+// whereHealthIs adds a hint to an error of a health check.
 func whereHealthIs(err error) error {
-	hint, code := "try again; if it stays so, the service's log says more", command.ExitFailed
+	hint, code := "try again; if it fails again, see the service's log", command.ExitFailed
 	switch {
 	case errors.Is(err, client.ErrAddress):
 		hint, code = "set --url or KEYHOLE_OPERATOR_URL to a URL such as "+defaultOperatorURL, command.ExitUsage
 	case errors.Is(err, client.ErrUnreachable):
-		hint = "is it running, and is --url its operator address, or its metrics.listen where that is set?"
+		hint = "is the service running, and is --url its metrics.listen or, without that, its operator address?"
 	case errors.Is(err, client.ErrNotKeyhole):
-		hint = "give its operator address by --url, or its metrics.listen where that is set; recipients' address has no health"
+		hint = "set --url to the operator address or, if it is set, to metrics.listen; the recipients' address has no health check"
 	}
 	return &command.Error{Err: err, Hint: hint, Code: code}
 }

@@ -56,7 +56,7 @@ func TestHealthOfAnotherServer(t *testing.T) {
 	t.Cleanup(another.Close)
 	var out bytes.Buffer
 	code := runCLI(t.Context(), []string{"health", "--url", another.URL}, command.Env{Stdout: &out, Stderr: &out})
-	if code != command.ExitFailed || !strings.Contains(out.String(), "not an answer of keyhole") || !strings.Contains(out.String(), "\n  give its operator address by --url") {
+	if code != command.ExitFailed || !strings.Contains(out.String(), "not an answer of keyhole") || !strings.Contains(out.String(), "\n  set --url to the operator address") {
 		t.Errorf("exit %d, %s", code, out.String())
 	}
 }
@@ -76,7 +76,7 @@ func TestShareOfWhatIsNoUTF8(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	code := runCLI(t.Context(), []string{"share", "s3://reports/a\x9b"}, command.Env{Stdout: &out, Stderr: &out, Environ: []string{"KEYHOLE_KEY=khk_test"}})
-	if code != command.ExitUsage || !strings.Contains(out.String(), "not valid UTF-8") || !strings.Contains(out.String(), "\n  give it in UTF-8") {
+	if code != command.ExitUsage || !strings.Contains(out.String(), "not valid UTF-8") || !strings.Contains(out.String(), "\n  write it in UTF-8") {
 		t.Errorf("exit %d, %q", code, out.String())
 	}
 }

@@ -18,9 +18,10 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
 )
 
-// unknownCommand names what was mistyped and what may have been meant.
+// unknownCommand returns the error of a mistyped command, with the nearest command.
 func unknownCommand(cmd *cobra.Command, name string) error {
 	var names []string
 	for _, sub := range cmd.Commands() {
@@ -34,11 +35,11 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	if near != "" {
 		hint = "did you mean: " + cmd.CommandPath() + " " + near
 	}
-	return command.Usage(fmt.Sprintf("there is no command %q", name), hint)
+	return command.Usage(fmt.Sprintf("unknown command %q", name), hint)
 }
 
-// hintForFlag says what to do about an error in a flag: which one may have been
-// meant, where there is none of that name.
+// hintForFlag returns the hint of an error in a flag: the nearest flag, if the flag is
+// unknown.
 func hintForFlag(cmd *cobra.Command, what string) string {
 	see := "see: " + cmd.CommandPath() + " --help"
 	mistyped, unknown := strings.CutPrefix(what, "unknown flag: --")
@@ -55,8 +56,8 @@ func hintForFlag(cmd *cobra.Command, what string) string {
 	return see
 }
 
-// unwrapped removes blanks, quotes and brackets around an argument: some shells pass
-// quotes on, and mail programs and documents add them.
+// unwrapped removes spaces, quotes and brackets around an argument. Some shells pass
+// quotes on; mail programs and documents add them.
 func unwrapped(arg string) string {
 	arg = strings.TrimSpace(arg)
 	for _, pair := range []string{`""`, "''", "``", "“”", "„“", "‘’", "«»", "<>"} {
@@ -69,21 +70,21 @@ func unwrapped(arg string) string {
 	return arg
 }
 
-// localFile tells whether an argument is written like a file of this machine.
+// localFile tells whether an argument looks like a file on this machine.
 func localFile(arg string) bool {
 	for _, prefix := range []string{"./", "../", "~", "file:"} {
 		if strings.HasPrefix(arg, prefix) {
 			return true
 		}
 	}
-	return strings.Contains(arg, `\`) // of Windows; a key may have one, behind s3://
+	return strings.Contains(arg, `\`) // on Windows; a key may contain one, but only behind s3://
 }
 
-// bucketName is what a bucket can be named, by any S3-compatible storage.
+// bucketName matches the bucket names that any S3-compatible storage allows.
 var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$`)
 
-// asS3 writes what names no object, or no bucket, as s3:// has it, as far as that
-// can be told; "" otherwise. Nothing that signs a URL is in it.
+// asS3 rewrites an argument as an s3:// URL if it names an object or a bucket in
+// another way. It returns "" if it cannot tell. The result contains no signature.
 func asS3(arg string) string {
 	scheme, rest, _ := strings.Cut(arg, ":")
 	meant := ""
@@ -106,7 +107,7 @@ func asS3(arg string) string {
 	return meant
 }
 
-// s3OfURL is the object of a URL of S3: https://BUCKET.s3.REGION.amazonaws.com/KEY
+// s3OfURL returns the object that an S3 URL names: https://BUCKET.s3.REGION.amazonaws.com/KEY
 // or, at any host, https://HOST/BUCKET/KEY (AWS, "Virtual hosting of general purpose
 // buckets").
 func s3OfURL(arg string) string {
@@ -123,18 +124,18 @@ func s3OfURL(arg string) string {
 		return "s3://" + bucket + "/" + path
 	}
 	if !strings.Contains(path, "/") {
-		return "" // a link of ours perhaps, and its token
+		return "" // perhaps a Keyhole link with its token
 	}
 	return "s3://" + path
 }
 
-// notS3 refuses an argument that should name an object, or a bucket. A URL is not
-// repeated: it may be signed, or hold a token.
+// notS3 returns the error of an argument that should name an object or a bucket. It
+// does not repeat a URL, because that may contain a signature or a token.
 func notS3(arg, what, form string) error {
 	plain := unwrapped(arg)
 	switch {
 	case slices.ContainsFunc(strings.Split(plain, "/"), gateway.ValidToken):
-		return command.Usage("a link is not "+what, "write it as "+form+"; keyhole show says which object a link is of")
+		return command.Usage("a link is not "+what, "write it as "+form+"; keyhole show prints the object of a link")
 	case strings.Contains(plain, "://") && !strings.HasPrefix(plain, "s3://"):
 		arg = "a URL"
 	default:
@@ -144,92 +145,49 @@ func notS3(arg, what, form string) error {
 	bucket, key := splitS3(meant)
 	switch {
 	case !strings.HasPrefix(plain, "s3://") && localFile(plain):
-		return command.Usage(problem, "that looks like a file on this machine; upload it to a bucket first, and write it as "+form)
+		return command.Usage(problem, "this looks like a file on this machine; upload it to a bucket first, then write it as "+form)
 	case bucket == "", key == "" && strings.Contains(form, "KEY"), "\""+meant+"\"" == arg:
 		return command.Usage(problem, "write it as "+form)
 	}
 	return command.Usage(problem, "did you mean "+term.ShellWord(meant)+"?")
 }
 
-// asksTooLong tells whether a refusal is about the longest life that a key can give,
-// and not about objects.
-func asksTooLong(refused *client.Error) bool {
-	return slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
-		return f.Code == string(gateway.CodeOutOfScope) &&
-			slices.Contains([]string{"expires_in", "--expires", "preset", "--preset"}, f.Field)
-	})
+// refusalCode returns the code by which a refusal is explained. The expiry is named as
+// the API names it, or as flags do after inFlags.
+func refusalCode(refused *client.Error) string {
+	return explain.RefusalCode(&refused.Problem, "expires_in", "--expires", "preset", "--preset")
 }
 
-// hintForKey says what to do about a refusal of what the operator key or the token may
-// do, "" for any other.
-func hintForKey(refused *client.Error) string {
-	hints := map[string][2]string{ // of a key, of a token
-		"unauthorized": {
-			"give one that the service's operator.keys has by KEYHOLE_KEY or --key-file; keyhole key new makes one",
-			"get a new token for this service from the identity provider, and give it by KEYHOLE_KEY or --key-file",
-		},
-		"forbidden": {
-			"use a key that may do this, or let the operator of the service extend this key's can",
-			"use a token whose grant may do this, or let the operator of the service extend operator.oidc.grants",
-		},
-		"out_of_scope": {
-			"use a key whose objects cover this",
-			"use a token whose grant covers this with its objects",
-		},
-		"too_long": {
-			"ask for a shorter --expires, or use a key whose max_expiry allows this",
-			"ask for a shorter --expires, or use a token whose grant allows this with its max_expiry",
-		},
-	}
-	code := refused.Code
-	if asksTooLong(refused) {
-		code = "too_long"
-	}
-	if refused.Token {
-		return hints[code][1]
-	}
-	return hints[code][0]
-}
-
-// hintFor says what to do about the service's refusal.
+// hintFor returns what to do about the service's refusal, and by which command or flag.
 func hintFor(refused *client.Error) string {
-	if hint := hintForKey(refused); hint != "" {
-		return hint
+	code := refusalCode(refused)
+	hint := explain.Refusal(code, refused.Token)
+	by := map[string]string{
+		"unauthorized": "; pass it in KEYHOLE_KEY or with --key-file", explain.TooLong: "; see --expires",
+		"idempotency_conflict": ", with --idempotency-key; keyhole list shows the link of the other one",
+		"precondition_failed":  ": keyhole show", "not_active": " with keyhole share",
+		"not_found":   "; keyhole list shows the links that this key may see",
+		"unavailable": "; keyhole health and, where the service runs, keyhole doctor find the cause",
 	}
-	switch refused.Code {
-	case "idempotency_conflict":
-		return "give this request an --idempotency-key of its own; keyhole list shows what the other one has issued"
-	case "precondition_failed":
-		return "look at it as it is now: keyhole show"
-	case "not_active":
-		return "issue another with keyhole share"
-	case "rate_limited":
-		return "wait a minute and go on; if the key is not known, check KEYHOLE_KEY or --key-file"
-	case "not_found":
-		return "check the id; keyhole list shows the links that this key may see"
-	case "invalid", "bad_request":
-		return "correct what is named and try again"
-	case "not_confirmed":
-		return "repeat it: a repeat is confirmed like the first"
-	case "unavailable":
-		return "try again in a few seconds; keyhole health, and keyhole doctor where the service runs, say what is missing"
+	if code == "unauthorized" && !refused.Token {
+		return hint + by[code] + " (keyhole key new creates one)"
 	}
-	return ""
+	return hint + by[code]
 }
 
-// nearObject adds to a refusal of an object where to look for the right one.
+// nearObject adds a hint to a refusal of an unknown object: how to list those that exist.
 func nearObject(ctx context.Context, c *client.Client, bucket, key string, err error) error {
 	var refused *client.Error
 	if errors.As(err, &refused) && slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool { return f.Code == "object_not_found" }) {
-		return &command.Error{Err: err, Hint: "see what there is: keyhole objects " + term.ShellWord("s3://"+bucket+"/"+key[:strings.LastIndexByte(key, '/')+1]), Code: command.ExitFailed}
+		return &command.Error{Err: err, Hint: "list the objects: keyhole objects " + term.ShellWord("s3://"+bucket+"/"+key[:strings.LastIndexByte(key, '/')+1]), Code: command.ExitFailed}
 	}
 	return nearBucket(ctx, c, bucket, err)
 }
 
-// nearBucket adds to a refusal of a bucket which one may have been meant.
+// nearBucket adds a hint to a refusal of an unknown bucket: the nearest one.
 func nearBucket(ctx context.Context, c *client.Client, bucket string, err error) error {
 	var refused *client.Error
-	if !errors.As(err, &refused) || asksTooLong(refused) {
+	if !errors.As(err, &refused) || refusalCode(refused) == explain.TooLong {
 		return err
 	}
 	unknown := refused.Code == string(gateway.CodeNotFound) || refused.Code == string(gateway.CodeOutOfScope) || slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
@@ -245,18 +203,19 @@ func nearBucket(ctx context.Context, c *client.Client, bucket string, err error)
 	return &command.Error{Err: err, Hint: hintForBucket("s3://", bucket, names), Code: command.ExitFailed}
 }
 
-// noSuchBucket is the error of a filter that names a bucket which the key may not see,
-// with the one that may have been meant; nil where it may, or where it cannot be told.
+// noSuchBucket returns the error of a filter with a bucket that the key may not see, with
+// the nearest bucket as the hint. It returns nil if the key may see the bucket, or if the
+// buckets cannot be listed.
 func noSuchBucket(ctx context.Context, c *client.Client, bucket string) error {
 	names, _ := completeBuckets(ctx, c, "")
 	if bucket == "" || len(names) == 0 || slices.Contains(names, bucket) {
 		return nil
 	}
-	return &command.Error{Err: fmt.Errorf("this key may see no bucket %q", bucket), Hint: hintForBucket("--bucket ", bucket, names), Code: command.ExitFailed}
+	return &command.Error{Err: fmt.Errorf("this key may not see a bucket %q", bucket), Hint: hintForBucket("--bucket ", bucket, names), Code: command.ExitFailed}
 }
 
-// hintForBucket says which of the buckets that a key may see was probably meant, with
-// what stands before it where it was given.
+// hintForBucket returns the bucket among names that is nearest to a mistyped one. before
+// is the text in front of the bucket on the command line.
 func hintForBucket(before, bucket string, names []string) string {
 	if near := config.Nearest(bucket, names); near != "" {
 		return "did you mean " + before + near + "?"

@@ -14,8 +14,8 @@ import (
 func TestNotS3(t *testing.T) {
 	t.Parallel()
 	const form = "write it as s3://BUCKET/KEY"
-	const link = form + "; keyhole show says which object a link is of"
-	const local = "that looks like a file on this machine; upload it to a bucket first, and " + form
+	const link = form + "; keyhole show prints the object of a link"
+	const local = "this looks like a file on this machine; upload it to a bucket first, then " + form
 	for arg, want := range map[string][2]string{
 		"reports/a.pdf":                         {`"reports/a.pdf" is not an object`, "did you mean s3://reports/a.pdf?"},
 		"/reports/a.pdf":                        {`"/reports/a.pdf" is not an object`, "did you mean s3://reports/a.pdf?"},
@@ -80,9 +80,9 @@ func TestHintsForRefusals(t *testing.T) {
 	}{
 		"a wrong key":         {refusal("unauthorized", "", false), "operator.keys", "token"},
 		"an expired token":    {refusal("unauthorized", "", true), "get a new token for this service", "operator.keys"},
-		"a key without":       {refusal("forbidden", "", false), "extend this key's can", "grant"},
+		"a key without":       {refusal("forbidden", "", false), "extend this key's \"can\"", "grant"},
 		"a token without":     {refusal("forbidden", "", true), "operator.oidc.grants", "key"},
-		"too long":            {refusal("out_of_scope", "--expires", false), "a shorter --expires", "bucket"},
+		"too long":            {refusal("out_of_scope", "--expires", false), "a shorter life", "bucket"},
 		"too long by a token": {refusal("out_of_scope", "--preset", true), "whose grant", "key"},
 		"outside":             {refusal("out_of_scope", "s3://a/b", false), "buckets that you may see", "max_expiry"},
 		"outside, by a token": {refusal("out_of_scope", "s3://a/b", true), "buckets that you may see", "this key"},

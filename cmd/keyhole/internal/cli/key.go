@@ -15,7 +15,7 @@ import (
 func newKey(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "key",
-		Short: "Make operator keys",
+		Short: "Create operator keys",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
@@ -33,14 +33,14 @@ func newKeyNew(env *command.Env) *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
 		Use:   "new --name NAME",
-		Short: "Make an operator key: the secret on standard output, once; its configuration on standard error",
-		Args:  command.ExactArgs(0, "--name alone"),
+		Short: "Create an operator key: print the secret to standard output and its configuration to standard error",
+		Args:  command.ExactArgs(0, "only --name"),
 		RunE: func(*cobra.Command, []string) error {
 			if !config.ValidKeyName(name) {
-				return command.Usage("a key needs a name of 1 to 63 letters, digits, dots, underscores and hyphens", "give one by --name, such as --name ci")
+				return command.Usage("the name of a key has 1 to 63 letters, digits, dots, underscores and hyphens", "name the key, such as --name ci")
 			}
 			secret := operatorkey.New()
-			fmt.Fprint(env.Stderr, "# Add this to the service's configuration, under operator.keys; it is taken up within seconds:\n")
+			fmt.Fprint(env.Stderr, "# Add this to operator.keys in the service's configuration; it is applied within seconds:\n")
 			if err := writeKeyStanza(env.Stderr, name, secret); err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ func newKeyNew(env *command.Env) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&name, "name", "", "whose key it is: links and audit show this name")
+	cmd.Flags().StringVar(&name, "name", "", "name of the key; links and the audit show it")
 	return cmd
 }
 

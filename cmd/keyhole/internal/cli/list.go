@@ -30,10 +30,10 @@ func newList(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "list",
 		SuggestFor: []string{"ls", "links"},
-		Short:      "List links, newest first, or by key where --prefix or --key is given",
+		Short:      "List links, newest first; with --prefix or --key ordered by key",
 		Example: `  keyhole list --state active
   keyhole list --bucket reports --prefix exports/ --json`,
-		Args: command.ExactArgs(0, "flags alone"),
+		Args: command.ExactArgs(0, "only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkLimit(limit); err != nil {
 				return err
@@ -54,7 +54,7 @@ func newList(env *command.Env) *cobra.Command {
 					return err
 				}
 				if !quiet && !asJSON {
-					fmt.Fprintln(env.Stderr, "There are none.")
+					fmt.Fprintln(env.Stderr, "No links found.")
 				}
 			}
 			return printPage(env, page, asJSON, page.Next != "", limit, func() error {
@@ -67,21 +67,21 @@ func newList(env *command.Env) *cobra.Command {
 	}
 	operator.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&filter.State, "state", "", "active, paused, not_yet, expired, revoked or used_up")
-	flags.StringVar(&filter.Bucket, "bucket", "", "links to objects of this bucket")
-	flags.StringVar(&filter.Prefix, "prefix", "", "links to objects whose key begins so, byte for byte: mind the trailing slash")
-	flags.StringVar(&filter.Key, "key", "", "links to the object of this key")
-	flags.StringVar(&filter.CreatedBy, "created-by", "", "links issued with the operator key of this name")
-	flags.StringVar(&filter.Label, "label", "", "links with this label, name=value")
-	flags.IntVar(&limit, "limit", 50, "how many links at most, 0: all")
-	flags.BoolVar(&quiet, "quiet", false, "print ids alone, for other commands")
+	flags.StringVar(&filter.State, "state", "", "only links in this state: active, paused, not_yet, expired, revoked or used_up")
+	flags.StringVar(&filter.Bucket, "bucket", "", "only links to objects in this bucket")
+	flags.StringVar(&filter.Prefix, "prefix", "", "only links to objects whose key begins with this text, byte for byte: end a folder with a slash")
+	flags.StringVar(&filter.Key, "key", "", "only links to the object with this key")
+	flags.StringVar(&filter.CreatedBy, "created-by", "", "only links that the operator with this name issued")
+	flags.StringVar(&filter.Label, "label", "", "only links with this label, name=value")
+	flags.IntVar(&limit, "limit", 50, "show at most this many links; 0 means all")
+	flags.BoolVar(&quiet, "quiet", false, "print only IDs, for other commands")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	completeNames(cmd, "state", textsOf(gateway.States()))
 	completeFlag(cmd, "bucket", asking(env, &operator, completeBuckets))
 	return cmd
 }
 
-// listLinks asks for pages until there are limit links, 0 for any number, or no more.
+// listLinks requests pages until it has limit links (0 for any number) or all.
 func listLinks(ctx context.Context, p *term.Progress, c *client.Client, filter client.ListOptions, limit int) (api.LinkPage, error) {
 	all := api.LinkPage{Links: []api.Link{}}
 	defer p.Clear()
@@ -96,12 +96,12 @@ func listLinks(ctx context.Context, p *term.Progress, c *client.Client, filter c
 		if page.Next == "" || limit > 0 && len(all.Links) >= limit {
 			return all, nil
 		}
-		p.Say("%d found, looking further", len(all.Links))
+		p.Say("%d found, searching", len(all.Links))
 		filter.Cursor = page.Next
 	}
 }
 
-// printIDs prints ids, a line each.
+// printIDs prints IDs, one on each line.
 func printIDs(env *command.Env, links []api.Link) error {
 	var b strings.Builder
 	for i := range links {

@@ -17,13 +17,13 @@ func newMan(env *command.Env) *cobra.Command {
 		Use:     "man DIRECTORY",
 		Short:   "Write a manual page for each command",
 		Example: `  keyhole man ~/.local/share/man/man1`,
-		Args:    command.ExactArgs(1, "a directory"),
+		Args:    command.ExactArgs(1, "one directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // Manuals are for everybody.
+			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // Everyone may read the manual.
 				return unwritable(err)
 			}
 			root := cmd.Root()
-			root.DisableAutoGenTag = true                         // who made the pages is no command's history
+			root.DisableAutoGenTag = true                         // no date in the pages, so that they do not change
 			released, _, _ := strings.Cut(env.Build.Version, "-") // a footer is short
 			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "keyhole " + released, Manual: "Keyhole"}, args[0]); err != nil {
 				return unwritable(err)
@@ -33,7 +33,7 @@ func newMan(env *command.Env) *cobra.Command {
 	}
 }
 
-// unwritable is what is said where the pages cannot be written.
+// unwritable returns the error of pages that cannot be written.
 func unwritable(err error) error {
-	return &command.Error{Err: fmt.Errorf("the manual cannot be written: %w", err), Hint: "give a directory that can be written", Code: command.ExitFailed}
+	return &command.Error{Err: fmt.Errorf("cannot write the manual: %w", err), Hint: "name a writable directory", Code: command.ExitFailed}
 }

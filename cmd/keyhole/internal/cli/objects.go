@@ -25,26 +25,26 @@ func newObjects(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "objects [s3://BUCKET[/PREFIX]]",
 		SuggestFor: []string{"browse", "search", "buckets", "find"},
-		Short:      "Find the object to share: list buckets, browse or search one",
-		Long: `Without an argument, lists the buckets that links may be issued from. With one,
-lists the folders and objects right behind the prefix or, with --search, every
-object behind it that has the text in the rest of its key.
+		Short:      "List buckets, or browse or search one, to find an object to share",
+		Long: `Without an argument, lists the buckets whose objects can be shared. With a bucket, lists
+the folders and objects at PREFIX. With --search, lists every object below PREFIX whose
+remaining key contains the text.
 
-PREFIX is taken literally: without a slash at its end, s3://reports/2026 lists
-what begins with 2026, 2026-plan.pdf too.`,
+PREFIX is taken literally: s3://reports/2026 without a slash at its end lists all keys
+that begin with 2026, also 2026-plan.pdf.`,
 		Example: `  keyhole objects
   keyhole objects s3://reports/2026/
   keyhole objects s3://reports --search invoice`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return command.Usage("one bucket at a time", "see: keyhole objects --help")
+				return command.Usage("only one bucket at a time", "see: keyhole objects --help")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				if asked.Search != "" || asked.Storage != "" {
-					return command.Usage("--search and --storage are for one bucket", "name it: keyhole objects s3://BUCKET")
+					return command.Usage("--search and --storage need a bucket", "name it: keyhole objects s3://BUCKET")
 				}
 				return listBuckets(cmd, env, &operator, asJSON)
 			}
@@ -64,23 +64,23 @@ what begins with 2026, 2026-plan.pdf too.`,
 				return nearBucket(cmd.Context(), c, asked.Bucket, err)
 			}
 			if len(page.Folders)+len(page.Objects) == 0 && !asJSON {
-				fmt.Fprintln(env.Stderr, "There are none.")
+				fmt.Fprintln(env.Stderr, "No objects found.")
 			}
 			return printPage(env, page, asJSON, page.Next != "", limit, func() error { return printObjects(env, &page) })
 		},
 	}
 	operator.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&asked.Storage, "storage", "", "the storage, where several have the bucket")
-	flags.StringVar(&asked.Search, "search", "", "text anywhere in the key behind the prefix, in upper or lower case")
-	flags.IntVar(&limit, "limit", 50, "how many entries at most, 0: all")
+	flags.StringVar(&asked.Storage, "storage", "", "the storage, if several have this bucket")
+	flags.StringVar(&asked.Search, "search", "", "a text in the key behind the prefix; case is ignored")
+	flags.IntVar(&limit, "limit", 50, "show at most this many entries; 0 means all")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.ValidArgsFunction = asking(env, &operator, completeObjects)
 	return cmd
 }
 
 // parseBucket splits s3://BUCKET[/PREFIX]. The prefix is everything behind the
-// bucket's slash, as it stands.
+// bucket's slash, without unescaping.
 func parseBucket(arg string) (bucket, prefix string, err error) {
 	if bucket, prefix = splitS3(arg); bucket == "" {
 		return "", "", notS3(arg, "a bucket", "s3://BUCKET or s3://BUCKET/PREFIX")
@@ -108,7 +108,7 @@ func listBuckets(cmd *cobra.Command, env *command.Env, operator *operatorFlags, 
 	return term.PrintTable(env.Stdout, rows)
 }
 
-// listObjects asks for pages until there are limit entries, 0 for any number, or no more.
+// listObjects requests pages until it has limit entries (0 for any number) or all.
 func listObjects(ctx context.Context, p *term.Progress, c *client.Client, asked client.ObjectsOptions, limit int) (api.ObjectPage, error) {
 	all := api.ObjectPage{Folders: []string{}, Objects: []api.ObjectEntry{}}
 	defer p.Clear()
@@ -124,13 +124,13 @@ func listObjects(ctx context.Context, p *term.Progress, c *client.Client, asked 
 		if page.Next == "" || limit > 0 && len(all.Folders)+len(all.Objects) >= limit {
 			return all, nil
 		}
-		p.Say("%d found, looking further", len(all.Folders)+len(all.Objects))
+		p.Say("%d found, searching", len(all.Folders)+len(all.Objects))
 		asked.Cursor = page.Next
 	}
 }
 
-// printObjects prints folders and objects as a table, named so that they can be
-// given to share and to objects again.
+// printObjects prints folders and objects as a table, in the form that share and objects
+// take.
 func printObjects(env *command.Env, page *api.ObjectPage) error {
 	rows := [][]string{{"SIZE", "MODIFIED", "OBJECT"}}
 	for _, folder := range page.Folders {

@@ -16,7 +16,7 @@ import (
 	"keyhole/gateway/explain"
 )
 
-// revokeFlags is what revoke was told beside the links.
+// revokeFlags are the flags of revoke.
 type revokeFlags struct {
 	operator operatorFlags
 	reason   string
@@ -34,57 +34,57 @@ func newRevoke(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "revoke ID|URL... | --bucket B [--prefix P | --key K] [--created-by NAME] [--label k=v] | --all",
 		SuggestFor: []string{"delete", "remove", "rm", "cancel"},
-		Short:      "Revoke links before they expire, by name or many at once",
-		Long: `Revokes links. When it says so, no new redirect is given; a presigned URL that
-was given before lives its last seconds, and a transfer under way finishes.
-One link that cannot be revoked keeps no other from it: each failure is named,
-and the exit code is 1.
+		Short:      "Revoke links, one by one or many by filters",
+		Long: `Revokes links. When the command reports success, the service gives no new redirect for
+them. Presigned URLs from earlier clicks live for their last seconds, and running
+downloads finish. If a link cannot be revoked, the command revokes the others, names
+each failure and exits with 1.
 
-With filters, all links are revoked that every one of them selects, as far as
-the operator key may see them. On a terminal it says how many and asks first; in
-a pipe or a script it does not ask: try --dry-run before.`,
+Filters select the links that match all of them and that the operator key may see. On a
+terminal the command says how many there are and asks first. In a pipe or a script it
+does not ask: use --dry-run before.`,
 		Example: `  keyhole revoke 7kq… --reason "wrong file"
   keyhole revoke --bucket reports --prefix exports/2026/ --dry-run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 0 && f.bulk():
-				return command.Usage("name either links or filters, not both", "usage: "+cmd.UseLine())
+				return command.Usage("links and filters cannot be combined", "usage: "+cmd.UseLine())
 			case f.bulk():
 				return f.revokeAll(cmd, env)
 			case f.dryRun || f.yes:
-				return command.Usage("--dry-run and --yes go with filters", "usage: "+cmd.UseLine())
+				return command.Usage("--dry-run and --yes need filters", "usage: "+cmd.UseLine())
 			case len(args) == 0:
-				return command.Usage("say which links to revoke, by id or URL, or by filters", "usage: "+cmd.UseLine())
+				return command.Usage("no links were named", "usage: "+cmd.UseLine())
 			}
 			return f.revokeEach(cmd, env, args)
 		},
 	}
 	f.operator.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.reason, "reason", "", "why, for the audit")
-	flags.StringVar(&f.bucket, "bucket", "", "links to objects of this bucket")
-	flags.StringVar(&f.prefix, "prefix", "", "links to objects of the bucket whose key begins so, byte for byte: mind the trailing slash")
-	flags.StringVar(&f.key, "key", "", "links to the object of the bucket with this key")
-	flags.StringVar(&f.createdBy, "created-by", "", "links issued with the operator key of this name")
+	flags.StringVar(&f.reason, "reason", "", "the reason, for the audit")
+	flags.StringVar(&f.bucket, "bucket", "", "links to objects in this bucket")
+	flags.StringVar(&f.prefix, "prefix", "", "links to objects in the bucket whose key begins with this text, byte for byte: end a folder with a slash")
+	flags.StringVar(&f.key, "key", "", "links to the object in the bucket with this key")
+	flags.StringVar(&f.createdBy, "created-by", "", "links that the operator with this name issued")
 	flags.StringVar(&f.label, "label", "", "links with this label, name=value")
 	flags.BoolVar(&f.all, "all", false, "every link")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "only say how many there are")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "only count the links")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
-	flags.BoolVar(&f.quiet, "quiet", false, "print nothing but what went wrong")
+	flags.BoolVar(&f.quiet, "quiet", false, "print only errors")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks(liveStates()...))
 	completeFlag(cmd, "bucket", asking(env, &f.operator, completeBuckets))
 	return cmd
 }
 
-// bulk tells whether links are selected by filters.
+// bulk tells whether filters select the links.
 func (f *revokeFlags) bulk() bool {
 	return f.all || f.bucket+f.prefix+f.key+f.createdBy+f.label != ""
 }
 
-// revokeEach revokes the links that are named.
+// revokeEach revokes the named links.
 func (f *revokeFlags) revokeEach(cmd *cobra.Command, env *command.Env, args []string) error {
-	// All arguments are read before the first link is touched.
+	// All arguments are checked before the first link is revoked.
 	ids := make([]string, len(args))
 	for i, arg := range args {
 		var err error
@@ -99,13 +99,13 @@ func (f *revokeFlags) revokeEach(cmd *cobra.Command, env *command.Env, args []st
 	if err != nil {
 		return err
 	}
-	// One that fails keeps no other from being revoked.
+	// A failure does not stop the others.
 	var failed error
 	links := make([]api.Link, 0, len(ids))
 	for _, id := range ids {
 		link, err := c.Revoke(cmd.Context(), id, f.reason)
 		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s was not revoked: %w", id, err))
+			failed = errors.Join(failed, fmt.Errorf("cannot revoke %s: %w", id, err))
 			continue
 		}
 		links = append(links, link)
@@ -119,7 +119,7 @@ func (f *revokeFlags) revokeEach(cmd *cobra.Command, env *command.Env, args []st
 	return failed
 }
 
-// request puts the filters into a request.
+// request builds the request from the filters.
 func (f *revokeFlags) request() api.RevocationRequest {
 	r := api.RevocationRequest{All: f.all, Reason: f.reason, DryRun: f.dryRun}
 	for text, into := range map[*string]**string{
@@ -132,13 +132,13 @@ func (f *revokeFlags) request() api.RevocationRequest {
 	return r
 }
 
-// revokeAll revokes the links that are selected.
+// revokeAll revokes the selected links.
 func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 	if err := checkFilters(f.bucket, f.prefix, f.key, f.label, true); err != nil {
 		return err
 	}
 	if f.all && f.bucket+f.prefix+f.key+f.createdBy+f.label != "" {
-		return command.Usage("--all contradicts other filters", "leave it out, or them")
+		return command.Usage("--all cannot be combined with other filters", "omit --all or the others")
 	}
 	c, err := f.operator.client(env)
 	if err != nil {
@@ -147,13 +147,13 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 	request := f.request()
 	if !f.dryRun && !f.yes && term.IsTerminal(env.Stdin) {
 		if !term.IsTerminal(env.Stderr) {
-			return command.Usage("nobody would see the question whether to revoke", "say --yes, or leave standard error on the terminal")
+			return command.Usage("cannot ask for confirmation, because standard error is not a terminal", "add --yes, or leave standard error on the terminal")
 		}
 		found, err := f.ask(cmd, env, c, request)
 		if err != nil {
 			return err
 		}
-		if found == 0 { // and what is issued from now on nobody has agreed to
+		if found == 0 { // links that are issued later are not part of the answer
 			return f.nothing(cmd.Context(), env, c)
 		}
 	}
@@ -179,7 +179,7 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 			break
 		}
 		if !f.quiet {
-			p.Say("%s revoked, going on", links(total.Revoked))
+			p.Say("%s revoked, continuing", links(total.Revoked))
 		}
 	}
 	p.Clear()
@@ -195,7 +195,7 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 	return f.print(env, &total)
 }
 
-// print prints what came of a bulk revocation.
+// print prints the result of a bulk revocation.
 func (f *revokeFlags) print(env *command.Env, total *api.Revocation) error {
 	var err error
 	switch {
@@ -209,18 +209,18 @@ func (f *revokeFlags) print(env *command.Env, total *api.Revocation) error {
 	return err
 }
 
-// nothing says that no link was selected, which in a hurry looks like success: the
-// filters may be mistyped. A bucket that the key may not see is an error.
+// nothing warns that no link was selected, because the filters may be mistyped. A bucket
+// that the key may not see is an error.
 func (f *revokeFlags) nothing(ctx context.Context, env *command.Env, c *client.Client) error {
 	if err := noSuchBucket(ctx, c, f.bucket); err != nil {
 		return err
 	}
-	fmt.Fprintln(env.Stderr, "warning: no live link is selected; keyhole list with the same filters shows what there is")
+	fmt.Fprintln(env.Stderr, "warning: the filters select no live link; see keyhole list with the same filters")
 	return f.print(env, &api.Revocation{Done: true})
 }
 
-// ask says how many links there are and which, and asks whether to revoke them. An
-// error says that nobody agreed. Where there is none it does not ask.
+// ask asks whether to revoke the selected links, and returns how many there are. It does
+// not ask if there are none. It returns an error unless the answer is yes.
 func (f *revokeFlags) ask(cmd *cobra.Command, env *command.Env, c *client.Client, request api.RevocationRequest) (int, error) {
 	request.DryRun = true
 	var found api.Revocation
@@ -250,18 +250,18 @@ func (f *revokeFlags) ask(cmd *cobra.Command, env *command.Env, c *client.Client
 	if err != nil {
 		fmt.Fprintln(env.Stderr)
 	}
-	return 0, &command.Error{Err: errors.New("nothing was revoked"), Hint: "answer y to revoke them, or say --yes", Code: command.ExitFailed}
+	return 0, &command.Error{Err: errors.New("nothing was revoked"), Hint: "answer y to revoke the links, or use --yes", Code: command.ExitFailed}
 }
 
-// unreadable is the error of links that a bulk revocation had to leave out.
+// unreadable returns the error of links that a bulk revocation could not read.
 func unreadable(n int) error {
 	return &command.Error{
-		Err:  fmt.Errorf("%s could not be read and may be live: a newer version of the service wrote them", links(n)),
-		Hint: "repeat the command against a service of that version", Code: command.ExitFailed,
+		Err:  fmt.Errorf("%s could not be read and may be live: a newer version of the service issued them", links(n)),
+		Hint: "repeat the command with a service of that version", Code: command.ExitFailed,
 	}
 }
 
-// selected says which links are selected.
+// selected describes the filters.
 func (f *revokeFlags) selected() string {
 	var text strings.Builder
 	for _, filter := range []struct{ says, value string }{
@@ -278,7 +278,7 @@ func (f *revokeFlags) selected() string {
 	return text.String()
 }
 
-// atLeast stands before a number that is not the last word.
+// atLeast precedes a number that is a lower bound.
 func atLeast(r *api.Revocation) string {
 	if r.Done {
 		return ""

@@ -34,17 +34,17 @@ func NewRoot(env *command.Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "keyhole",
 		Short: "Short links to objects in private S3 buckets, for a limited time",
-		Long: `Keyhole issues an opaque short link for one object in a private bucket. Each
-click is checked, and redirected to a presigned URL that lives for seconds.
-Links expire by themselves and can be revoked early.
+		Long: `Keyhole issues an opaque short link for one object in a private bucket. It checks each
+click and redirects it to a presigned URL that lives for seconds. Links expire, and can
+be revoked earlier.
 
 Try it with nothing installed:  keyhole demo
 
-Commands that ask a running service find it by KEYHOLE_OPERATOR_URL and show it the
-operator key in KEYHOLE_KEY, or take --operator-url and --key-file. KEYHOLE_CONFIG
-names the configuration for serve, doctor and health. Every command ends with 0 where
-it did what was asked, 1 where that failed, and 2 where it was called, or is
-configured, wrongly.`,
+Commands for a running service take its address from KEYHOLE_OPERATOR_URL or
+--operator-url, and the operator key from KEYHOLE_KEY or --key-file. KEYHOLE_CONFIG names
+the configuration for serve, doctor and health.
+
+Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return noEmptyFlag(cmd) },
@@ -62,7 +62,7 @@ configured, wrongly.`,
 	root.CompletionOptions.DisableDefaultCmd = true // ours is newCompletion
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		what, _, _ := strings.Cut(err.Error(), ": strconv.") // what follows is for programmers
+		what, _, _ := strings.Cut(err.Error(), ": strconv.") // the rest is for programmers
 		return command.Usage(what, hintForFlag(cmd, what))
 	})
 	root.AddCommand(
@@ -72,31 +72,30 @@ configured, wrongly.`,
 	return root
 }
 
-// unreachableHint says what to do where no service answers.
-const unreachableHint = "is it running, and is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address?"
+// unreachableHint is the hint if no service answers.
+const unreachableHint = "is the service running, and is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address?"
 
-// report writes what went wrong, mostly one line, and one line that says what to
-// do, and returns the exit code. What was typed stands in errors, so they are
-// printed as text from elsewhere is.
+// report prints an error and its hint, mostly one line each, and returns the exit code.
+// Errors contain text of other people and are escaped like it.
 func report(stderr io.Writer, err error) int {
-	code, hint := command.ExitFailed, "correct what is named and try again"
+	code, hint := command.ExitFailed, "correct it and try again"
 	var known *command.Error
 	var refused *client.Error
 	switch {
 	case errors.As(err, &known):
 		code, hint = known.Code, known.Hint
 	case errors.As(err, &refused):
-		hint = cmp.Or(hintFor(refused), "try again; if it stays so, the service's log says more")
+		hint = cmp.Or(hintFor(refused), "try again; if it fails again, see the service's log")
 	case errors.Is(err, context.Canceled):
-		hint = "it was interrupted"
+		hint = "the command was interrupted"
 	case errors.Is(err, client.ErrUnreachable):
 		hint = unreachableHint
 	case errors.Is(err, client.ErrNotKeyhole):
-		hint = "is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address, and not the one for recipients?"
+		hint = "is --operator-url (or KEYHOLE_OPERATOR_URL) the operator address, not the address for recipients?"
 	case errors.Is(err, client.ErrBrokeOff):
-		hint = "it may have been done: look before you try again"
+		hint = "the request may have succeeded: check before you repeat it"
 	case errors.Is(err, client.ErrNotUTF8):
-		code, hint = command.ExitUsage, "give it in UTF-8; what has another encoding cannot be shared"
+		code, hint = command.ExitUsage, "write it in UTF-8; objects with keys in another encoding cannot be shared"
 	}
 	if errors.As(err, new(*command.Unprinted)) {
 		return code

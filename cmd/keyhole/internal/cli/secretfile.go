@@ -10,8 +10,9 @@ import (
 	"keyhole/cmd/keyhole/internal/cli/term"
 )
 
-// readSecretFile reads up to limit bytes of a file that a user named, and warns where
-// everybody may read it. No error repeats the name: the secret itself may stand there.
+// readSecretFile reads a file of at most limit bytes that a user named, and warns if
+// everyone may read it. Errors do not contain the name, because users mistake the secret
+// for it.
 func readSecretFile(stderr io.Writer, what, path string, limit int64) (string, error) {
 	file, err := os.Open(path) //nolint:gosec // the file that the user named
 	if err != nil {
@@ -23,7 +24,7 @@ func readSecretFile(stderr io.Writer, what, path string, limit int64) (string, e
 		return "", err
 	}
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
-		fmt.Fprintf(stderr, "warning: everybody on this machine can read the %s: chmod 600 %s\n", what, term.Plain(path))
+		fmt.Fprintf(stderr, "warning: everyone on this machine can read the %s: chmod 600 %s\n", what, term.Plain(path))
 	}
 	text, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err == nil && int64(len(text)) > limit {
@@ -32,7 +33,7 @@ func readSecretFile(stderr io.Writer, what, path string, limit int64) (string, e
 	return string(text), withoutPath(err)
 }
 
-// withoutPath is the reason of an error about a file.
+// withoutPath returns the reason of an error about a file, without its name.
 func withoutPath(err error) error {
 	if of, ok := errors.AsType[*fs.PathError](err); ok {
 		return of.Err

@@ -21,7 +21,7 @@ import (
 	"keyhole/gateway/explain"
 )
 
-// shareFlags is what share was told beside the object.
+// shareFlags are the flags of share.
 type shareFlags struct {
 	operator       operatorFlags
 	request        api.IssueRequest
@@ -47,9 +47,9 @@ func newShare(env *command.Env) *cobra.Command {
 		Use:        "share s3://BUCKET/KEY",
 		SuggestFor: []string{"issue", "create", "add", "new"},
 		Short:      "Issue a link for one object",
-		Long: `Issues a link for one object and prints its URL, alone, on standard output. What
-is shared, for how long, and what to mind is printed on standard error. On a
-terminal it asks whether the object is sensitive, where that was not said.
+		Long: `Issues a link for one object and prints only its URL to standard output. It prints the
+properties of the link and warnings to standard error. On a terminal it asks whether the
+object is sensitive, unless a flag says so.
 
 KEY is taken literally: nothing in it is unescaped.`,
 		Example: `  keyhole share s3://reports/q3.pdf --expires 1h
@@ -61,32 +61,32 @@ KEY is taken literally: nothing in it is unescaped.`,
 	}
 	flags := cmd.Flags()
 	f.operator.add(cmd)
-	flags.StringVar(&f.request.Storage, "storage", "", "the storage, where several have the bucket")
-	flags.StringVar(&f.request.Preset, "preset", "", "how long the link lives: handoff, troubleshooting, business or extended")
+	flags.StringVar(&f.request.Storage, "storage", "", "the storage, if several have this bucket")
+	flags.StringVar(&f.request.Preset, "preset", "", "how long the link lives, by a preset: handoff, troubleshooting, business or extended")
 	flags.StringVar(&f.request.ExpiresIn, "expires", "", "how long the link lives, such as 15m, 24h or 7d")
 	flags.BoolVar(&f.sensitive, "sensitive", false,
-		"the object is sensitive: shorter life, at most 24h unless policy.caps says otherwise")
+		"the object is sensitive: the link lives at most 24h, unless policy.caps says otherwise")
 	flags.BoolVar(&f.notSensitive, "not-sensitive", false,
-		"the object is not sensitive: up to 7d unless policy.caps says otherwise")
-	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often it can be used; recipients see a page first, and its button alone counts")
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients must know")
-	flags.BoolVar(&f.makePassphrase, "make-passphrase", false, "make a passphrase up, and print it apart from the URL")
-	flags.StringVar(&f.request.Reveal, "reveal", "", "when the page of a link with a passphrase shows the file: after it (default) or before")
-	flags.StringVar(&f.request.Filename, "filename", "", "the file name that recipients are offered (default: the key's last part)")
+		"the object is not sensitive: the link lives at most 7d, unless policy.caps says otherwise")
+	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often the link can be used; recipients see a page first, and only its button counts")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients have to enter")
+	flags.BoolVar(&f.makePassphrase, "make-passphrase", false, "generate a passphrase and print it separately from the URL")
+	flags.StringVar(&f.request.Reveal, "reveal", "", "when the page shows the file name: after the passphrase (default) or before")
+	flags.StringVar(&f.request.Filename, "filename", "", "the file name for recipients (default: the last part of the key)")
 	flags.BoolVar(&f.inline, "inline", false, "let browsers show the file instead of saving it")
 	flags.BoolVar(&f.request.Confirm, "confirm", false, "show recipients a page before the download")
-	flags.StringArrayVar(&f.request.Allow, "allow", nil, "a network or address that may use it, such as 192.0.2.0/24; may be repeated")
-	flags.StringVar(&f.notBefore, "not-before", "", "when it begins to work, such as 2026-12-01T08:00:00Z")
-	flags.StringVar(&f.request.Pin, "pin", "", "what a click must find: auto (default), version, etag or none")
-	flags.StringVar(&f.request.VersionID, "version-id", "", "share this version of the object, not the current one")
-	flags.StringVar(&f.request.Note, "note", "", "a note, which recipients see too where they are shown a page")
+	flags.StringArrayVar(&f.request.Allow, "allow", nil, "a network or address that may use the link, such as 192.0.2.0/24; may be repeated")
+	flags.StringVar(&f.notBefore, "not-before", "", "when the link begins to work, such as 2026-12-01T08:00:00Z")
+	flags.StringVar(&f.request.Pin, "pin", "", "what the link is pinned to: auto (default), version, etag or none")
+	flags.StringVar(&f.request.VersionID, "version-id", "", "share this version of the object instead of the current one")
+	flags.StringVar(&f.request.Note, "note", "", "a note, which recipients see on pages")
 	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value; may be repeated")
-	flags.StringVar(&f.request.IdempotencyKey, "idempotency-key", "", "repeat the issue that was made with this text, or make the first")
+	flags.StringVar(&f.request.IdempotencyKey, "idempotency-key", "", "a text that identifies this request: repeating it returns the same link")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask whether the object is sensitive")
-	flags.BoolVar(&f.qr, "qr", false, "draw the URL as a QR code on standard error too")
-	flags.StringVar(&f.qrFile, "qr-file", "", "write the URL as a QR code into this file, .png or .svg")
-	flags.BoolVar(&f.quiet, "quiet", false, "print nothing but the URL, and a passphrase that was made up")
-	flags.BoolVar(&f.json, "json", false, "print the whole answer as JSON instead of the URL")
+	flags.BoolVar(&f.qr, "qr", false, "also draw the URL as a QR code on standard error")
+	flags.StringVar(&f.qrFile, "qr-file", "", "also write the URL as a QR code into this file, .png or .svg")
+	flags.BoolVar(&f.quiet, "quiet", false, "print only the URL, and a generated passphrase")
+	flags.BoolVar(&f.json, "json", false, "print the whole response as JSON instead of the URL")
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeObjects)
 	completeNames(cmd, "preset", gateway.Presets())
 	completeNames(cmd, "pin", pins())
@@ -124,22 +124,22 @@ func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) er
 	case !f.quiet:
 		checklist(env.Stderr, &f.request, &link, time.Now())
 		if asks && !term.IsTerminal(env.Stdout) && link.Sensitive == nil {
-			fmt.Fprintln(env.Stderr, "  mind      it was not asked whether the object is sensitive, for the URL goes into a pipe or a file: say --sensitive or --not-sensitive")
+			fmt.Fprintln(env.Stderr, "  note      sensitivity was not asked because output is not a terminal: use --sensitive or --not-sensitive")
 		}
 	case !explain.Usable(&link):
-		fmt.Fprintf(env.Stderr, "warning: the link was issued by an earlier try, and is %s\n", term.Plain(link.State))
+		fmt.Fprintf(env.Stderr, "warning: an earlier request issued this link, and it is %s\n", term.Plain(link.State))
 	}
 	if f.makePassphrase {
 		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
 	}
 	if err := f.print(env, &link, picture); err != nil {
-		return &command.Error{Err: fmt.Errorf("the link %s is issued, but it cannot be written: %w", link.ID, err), Hint: "keyhole revoke " + link.ID, Code: command.ExitFailed}
+		return &command.Error{Err: fmt.Errorf("the link %s was issued, but its URL cannot be written: %w", link.ID, err), Hint: "keyhole revoke " + link.ID, Code: command.ExitFailed}
 	}
 	return nil
 }
 
-// mayBeIssued adds to an error after which the link may be there how to ask for it
-// again: another try without that would make another link.
+// mayBeIssued adds a hint to an error after which the link may exist: how to repeat the
+// request without issuing a second link.
 func (f *shareFlags) mayBeIssued(err error) error {
 	var refused *client.Error
 	var failed *net.OpError
@@ -153,9 +153,9 @@ func (f *shareFlags) mayBeIssued(err error) error {
 	case !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrBrokeOff) && !errors.Is(err, client.ErrProxy):
 		return err
 	}
-	hint := "ask again by adding --idempotency-key " + term.ShellWord(f.request.IdempotencyKey) + ": that makes no second link"
+	hint := "repeat the command with --idempotency-key " + term.ShellWord(f.request.IdempotencyKey) + ": this issues no second link"
 	if f.makePassphrase {
-		hint = "keyhole list shows whether it was issued: revoke it then, and share again"
+		hint = "keyhole list shows whether the link was issued: revoke it, and share again"
 	}
 	if errors.Is(err, client.ErrUnreachable) && !errors.Is(err, context.Canceled) {
 		hint = unreachableHint + "\n  then " + hint
@@ -163,8 +163,8 @@ func (f *shareFlags) mayBeIssued(err error) error {
 	return &command.Error{Err: err, Hint: hint, Code: command.ExitFailed}
 }
 
-// print prints the URL, and its QR code where that was asked for. The URL comes
-// first: it exists nowhere else.
+// print prints the URL, then its QR code if requested. The URL comes first because it
+// exists nowhere else.
 func (f *shareFlags) print(env *command.Env, link *api.Link, picture *qrFile) error {
 	var err error
 	if f.json {
@@ -182,7 +182,7 @@ func (f *shareFlags) print(env *command.Env, link *api.Link, picture *qrFile) er
 	if f.qr {
 		columns := code.Size + 2*term.QuietZone
 		if width := term.ScreenOf(env.Stderr).Width; width > 0 && width < columns {
-			fmt.Fprintf(env.Stderr, "warning: the QR code needs %d columns; take --qr-file\n", columns)
+			fmt.Fprintf(env.Stderr, "warning: the QR code needs %d columns; use --qr-file\n", columns)
 		} else {
 			fmt.Fprint(env.Stderr, term.QRText(code, term.IsTerminal(env.Stderr)))
 		}
@@ -193,8 +193,8 @@ func (f *shareFlags) print(env *command.Env, link *api.Link, picture *qrFile) er
 	return nil
 }
 
-// complete puts flags and argument into the request. What is wrong with them by
-// themselves is found here, before anybody is asked anything.
+// complete builds the request from the flags and the argument. It finds mistakes in them
+// before anything is asked or sent.
 func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object string) error {
 	var err error
 	if f.request.Bucket, f.request.Key, err = parseObject(object); err != nil {
@@ -202,7 +202,7 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object strin
 	}
 	switch {
 	case f.sensitive && f.notSensitive:
-		return command.Usage("--sensitive and --not-sensitive contradict each other", "give one of them, or neither")
+		return command.Usage("--sensitive and --not-sensitive cannot be combined", "use one of them, or neither")
 	case f.sensitive, f.notSensitive:
 		f.request.Sensitive = &f.sensitive
 	}
@@ -223,9 +223,9 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object strin
 	}
 	switch {
 	case f.makePassphrase && f.passphraseFile != "":
-		return command.Usage("--make-passphrase and --passphrase-file contradict each other", "give one of them")
+		return command.Usage("--make-passphrase and --passphrase-file cannot be combined", "use one of them")
 	case f.makePassphrase && f.request.IdempotencyKey != "":
-		return command.Usage("--make-passphrase makes another request each time", "write the passphrase into a file, and repeat the request with --passphrase-file")
+		return command.Usage("--make-passphrase and --idempotency-key cannot be combined, because each passphrase is another request", "write the passphrase into a file and use --passphrase-file")
 	case f.makePassphrase:
 		f.request.Passphrase = new(makePassphrase())
 	case f.passphraseFile != "":
@@ -241,11 +241,11 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object strin
 	return nil
 }
 
-// check refuses flags that no service would take, whatever its policy.
+// check refuses flags that every service would refuse, whatever its policy.
 func (f *shareFlags) check() error {
 	r := &f.request
 	if r.Preset != "" && r.ExpiresIn != "" {
-		return command.Usage("--preset and --expires contradict each other", "give one of them, or neither")
+		return command.Usage("--preset and --expires cannot be combined", "use one of them, or neither")
 	}
 	if r.ExpiresIn != "" {
 		if _, err := gateway.ParseLife(r.ExpiresIn); err != nil {
@@ -265,37 +265,37 @@ func (f *shareFlags) check() error {
 		return command.Usage("--reveal after needs a passphrase", "add --make-passphrase or --passphrase-file")
 	}
 	if r.MaxClicks != nil && *r.MaxClicks < 1 {
-		return command.Usage("--max-clicks is at least 1", "leave it out for a link without a limit")
+		return command.Usage("--max-clicks must be at least 1", "omit it for a link without a limit")
 	}
 	for _, text := range r.Allow {
 		if _, err := gateway.ParsePrefix(text); err != nil {
-			return command.Usage(fmt.Sprintf("--allow: %q is no address and no network", text), "write it as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
+			return command.Usage(fmt.Sprintf("--allow: %q is neither an address nor a network", text), "write it as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
 		}
 	}
 	if r.NotBefore != nil {
 		if _, err := time.Parse(time.RFC3339, *r.NotBefore); err != nil {
-			return command.Usage(fmt.Sprintf("--not-before: %q is no time", *r.NotBefore), "write it as 2026-12-01T08:00:00Z, with the zone")
+			return command.Usage(fmt.Sprintf("--not-before: %q is not a time", *r.NotBefore), "write it as 2026-12-01T08:00:00Z, with the time zone")
 		}
 	}
 	if r.IdempotencyKey != "" && !idempotencyKey.MatchString(r.IdempotencyKey) {
-		return command.Usage("--idempotency-key has 1 to 128 printable characters of ASCII", "give it another text")
+		return command.Usage("--idempotency-key must have 1 to 128 printable ASCII characters", "use another text")
 	}
 	return checkQRFile(f.qrFile)
 }
 
-// idempotencyKey is what the header of that name may be.
+// idempotencyKey matches valid values of the header Idempotency-Key.
 var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
 
-// pins are what a click can be told to find.
+// pins returns the values of --pin.
 func pins() []string {
 	return []string{gateway.PinAuto, gateway.PinVersion, gateway.PinETag, gateway.PinNone}
 }
 
-// reveals are when a page can show the file of a link with a passphrase.
+// reveals returns the values of --reveal.
 func reveals() []string { return []string{gateway.RevealAfter, gateway.RevealBefore} }
 
-// parseObject splits s3://BUCKET/KEY. The key is everything behind the bucket,
-// as it stands.
+// parseObject splits s3://BUCKET/KEY. The key is everything behind the bucket, without
+// unescaping.
 func parseObject(arg string) (bucket, key string, err error) {
 	bucket, key = splitS3(arg)
 	if bucket == "" || key == "" {
@@ -304,8 +304,8 @@ func parseObject(arg string) (bucket, key string, err error) {
 	return bucket, key, nil
 }
 
-// splitS3 splits s3://BUCKET/REST at the bucket's slash, and leaves both empty of
-// what is no s3:// URL. Nothing in REST is unescaped.
+// splitS3 splits s3://BUCKET/REST at the bucket's slash. Both are empty if arg is not an
+// s3:// URL. Nothing in REST is unescaped.
 func splitS3(arg string) (bucket, rest string) {
 	if path, ok := strings.CutPrefix(arg, "s3://"); ok {
 		bucket, rest, _ = strings.Cut(path, "/")
@@ -313,7 +313,7 @@ func splitS3(arg string) (bucket, rest string) {
 	return bucket, rest
 }
 
-// parseLabels reads name=value pairs.
+// parseLabels parses name=value pairs.
 func parseLabels(pairs []string) (map[string]string, error) {
 	if len(pairs) == 0 {
 		return nil, nil
@@ -325,7 +325,7 @@ func parseLabels(pairs []string) (map[string]string, error) {
 			return nil, command.Usage(fmt.Sprintf("%q is not a label", pair), "write it as --label name=value")
 		}
 		if _, twice := labels[name]; twice {
-			return nil, command.Usage(fmt.Sprintf("the label %q is given twice", name), "give each label one value")
+			return nil, command.Usage(fmt.Sprintf("the label %q is repeated", name), "use each label once")
 		}
 		labels[name] = value
 	}

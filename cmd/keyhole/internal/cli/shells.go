@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// completionVariable is set by completion scripts of this version when they ask for
-// completions. It says that the shell's script escapes whatever it puts into the
-// command line. Scripts of earlier versions do not.
+// completionVariable is a variable that completion scripts of this version set. It says
+// that the script escapes the text that it inserts into the command line. Scripts of
+// earlier versions do not.
 const completionVariable = "KEYHOLE_COMPLETION"
 
 // patch is a change in a completion script that cobra generates.

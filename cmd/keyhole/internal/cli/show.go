@@ -47,7 +47,7 @@ func newShow(env *command.Env) *cobra.Command {
 	return cmd
 }
 
-// printLink prints one link, a line for each thing known of it.
+// printLink prints one link, one property on each line.
 func printLink(w io.Writer, l *api.Link) error {
 	rows := [][]string{
 		{"id", l.ID},

@@ -10,19 +10,19 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 )
 
-// demoAddress is one address of the demo and the flag that chooses it.
-type demoAddress struct {
+// flagAddress is one address of the demo and its flag.
+type flagAddress struct {
 	flag    string
 	address *string
 }
 
 // addresses returns every address of the demo.
-func (f *demoFlags) addresses() []demoAddress {
-	return []demoAddress{{"--public", &f.public}, {"--operator", &f.operator}, {"--s3", &f.s3}}
+func (f *demoFlags) addresses() []flagAddress {
+	return []flagAddress{{"--public", &f.public}, {"--operator", &f.operator}, {"--s3", &f.s3}}
 }
 
-// checkAddresses brings the addresses into one form and refuses what the demo
-// cannot listen on.
+// checkAddresses brings the addresses into one form, and refuses those that are not on
+// loopback or are used twice.
 func (f *demoFlags) checkAddresses() error {
 	seen := map[netip.AddrPort]string{}
 	for _, a := range f.addresses() {
@@ -31,7 +31,7 @@ func (f *demoFlags) checkAddresses() error {
 			return err
 		}
 		if other, twice := seen[addr]; twice && addr.Port() != 0 {
-			return command.Usage(fmt.Sprintf("%s and %s are both %s", other, a.flag, addr), "give each an address of its own")
+			return command.Usage(fmt.Sprintf("%s and %s are both %s", other, a.flag, addr), "use different addresses")
 		}
 		seen[addr] = a.flag
 		*a.address = addr.String()
@@ -39,10 +39,10 @@ func (f *demoFlags) checkAddresses() error {
 	return nil
 }
 
-// onLoopback reads an address, and refuses one that anybody but this machine can
-// reach: the demo is no installation. Localhost means 127.0.0.1.
+// onLoopback parses an address, and refuses one that other machines can reach, because the
+// demo is not meant for them. Localhost means 127.0.0.1.
 func onLoopback(flag, address string) (netip.AddrPort, error) {
-	const hint = "the demo listens on loopback only, such as 127.0.0.1:8080; run keyhole serve for anything else"
+	const hint = "the demo listens only on loopback, such as 127.0.0.1:8080; use keyhole serve for other addresses"
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return netip.AddrPort{}, command.Usage(fmt.Sprintf("%s %q is not an address of the form host:port", flag, address),
@@ -51,19 +51,19 @@ func onLoopback(flag, address string) (netip.AddrPort, error) {
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
 		return netip.AddrPort{}, command.Usage(fmt.Sprintf("%s %q is not an address of the form host:port: a port is 0 to 65535", flag, address),
-			"write it as 127.0.0.1:8080; port 0 takes a free one")
+			"write it as 127.0.0.1:8080; port 0 chooses a free one")
 	}
 	if host == "localhost" {
 		host = "127.0.0.1"
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil || !addr.Unmap().IsLoopback() {
-		return netip.AddrPort{}, command.Usage(fmt.Sprintf("%s %s is not an address of this machine alone", flag, address), hint)
+		return netip.AddrPort{}, command.Usage(fmt.Sprintf("%s %s is not a loopback address", flag, address), hint)
 	}
 	return netip.AddrPortFrom(addr.Unmap(), uint16(number)), nil
 }
 
-// nameFlag says which flag chooses the address that err could not listen on.
+// nameFlag adds the flag of the address on which listening failed.
 func (f *demoFlags) nameFlag(err error) error {
 	var failed *net.OpError
 	if !errors.As(err, &failed) || failed.Addr == nil {
@@ -73,7 +73,7 @@ func (f *demoFlags) nameFlag(err error) error {
 		if failed.Addr.String() == *a.address {
 			return &command.Error{
 				Err:  fmt.Errorf("%s: %w", a.flag, err),
-				Hint: "is another process there? choose another address by " + a.flag, Code: command.ExitFailed,
+				Hint: "is another process using the address? choose another one with " + a.flag, Code: command.ExitFailed,
 			}
 		}
 	}

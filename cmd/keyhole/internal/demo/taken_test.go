@@ -33,7 +33,7 @@ func TestDemoOnATakenAddress(t *testing.T) {
 		root.AddCommand(NewCommand(env))
 		code := cli.Run(t.Context(), root, args, env)
 		if code != command.ExitFailed || !strings.HasPrefix(out.String(), "keyhole: "+flag+": listen on "+address) ||
-			!strings.Contains(out.String(), "\n  is another process there? choose another address by "+flag+"\n") {
+			!strings.Contains(out.String(), "\n  is another process using the address? choose another one with "+flag+"\n") {
 			t.Errorf("%s: exit %d, %s", flag, code, out.String())
 		}
 	}

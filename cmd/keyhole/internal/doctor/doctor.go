@@ -22,14 +22,14 @@ const (
 	levelFailure = "failure"
 )
 
-// finding is what one check came to. None of its texts holds a secret, a
-// signature or a URL that was signed.
+// finding is the result of one check. Its texts contain no secret, signature or signed
+// URL.
 type finding struct {
-	Subject string `json:"subject"` // redis, a storage, or a bucket of it
+	Subject string `json:"subject"` // redis, oidc, a storage, or storage:bucket
 	Check   string `json:"check"`
 	Level   string `json:"level"`
 	Message string `json:"message"`
-	Do      string `json:"do,omitempty"` // what to do about it
+	Do      string `json:"do,omitempty"` // what to do; empty for a finding that is ok
 }
 
 // NewCommand builds keyhole doctor.
@@ -41,19 +41,19 @@ func NewCommand(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "doctor --config keyhole.yaml",
 		SuggestFor: []string{"check"},
-		Short:      "Try the installation against reality, a line for each check",
-		Long: `Reads the configuration as serve does and tries what is in it. Redis: does it
-answer, as a master, does it throw keys away, may its user run what the service
-runs, and what would a crash or a failover forget? Every storage and bucket:
-credentials, clock, region, what may be listed and read, and a presigned URL
-through the public endpoint, as a recipient would use it: does it deliver, is one
-that was tampered with or has expired refused, and is the bucket public? The
-identity provider, where one is configured: does it answer, as the configured
-issuer, with keys?
+		Short:      "Check the installation against reality, one line for each check",
+		Long: `Reads the configuration like serve and checks each part of it:
 
-Run it where the service runs, with the same environment. Nothing is written.
-It exits with 0, or with 1 where a check failed.`,
-		Args: command.ExactArgs(0, "flags alone"),
+  Redis              reachable, a master, no eviction, the user's rights, the clock, and
+                     what a crash or a failover loses
+  storages, buckets  credentials, clock, region, rights to list and read; presigned URLs
+                     through the public endpoint, as recipients use them: valid ones
+                     deliver, changed and expired ones are refused; private buckets
+  identity provider  reachable, the configured issuer, keys (if one is configured)
+
+Run it where the service runs, with the same environment. It writes nothing. It exits
+with 1 if a check failed.`,
+		Args: command.ExactArgs(0, "only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path = cmp.Or(path, env.Getenv("KEYHOLE_CONFIG"), "keyhole.yaml")
 			cfg, warnings, err := config.Load(config.LoadOptions{Path: path, Environ: env.Environ})
@@ -65,7 +65,7 @@ It exits with 0, or with 1 where a check failed.`,
 			}
 			x := &examination{}
 			if !asJSON {
-				x.tell = func(f *finding) { printFinding(env, f) }
+				x.print = func(f *finding) { printFinding(env, f) }
 			}
 			metrics := gateway.NewMetrics(prometheus.NewRegistry(), gateway.MetricsOptions{Storages: server.StorageNames(cfg)})
 			if err := x.examineRedis(cmd.Context(), cfg, metrics); err != nil {
@@ -95,18 +95,18 @@ It exits with 0, or with 1 where a check failed.`,
 // examination collects findings.
 type examination struct {
 	findings []finding
-	tell     func(*finding) // each at once; nil: nobody
+	print    func(*finding) // is called with each finding; nil: with none
 }
 
 // note adds a finding.
 func (x *examination) note(f finding) {
 	x.findings = append(x.findings, f)
-	if x.tell != nil {
-		x.tell(&f)
+	if x.print != nil {
+		x.print(&f)
 	}
 }
 
-// verdict is the error of an installation with failures.
+// verdict returns the error of an installation with failures.
 func (x *examination) verdict(env *command.Env) error {
 	count := map[string]int{}
 	for _, f := range x.findings {
@@ -114,15 +114,15 @@ func (x *examination) verdict(env *command.Env) error {
 	}
 	if failed := count[levelFailure]; failed > 0 {
 		return &command.Error{
-			Err:  fmt.Errorf("%d of %d checks failed, %d warned", failed, len(x.findings), count[levelWarning]),
-			Hint: "each failure says what to do; run keyhole doctor again when it is done", Code: command.ExitFailed,
+			Err:  fmt.Errorf("%d of %d checks failed, with %d warnings", failed, len(x.findings), count[levelWarning]),
+			Hint: "follow the advice of each failure, then run keyhole doctor again", Code: command.ExitFailed,
 		}
 	}
 	fmt.Fprintf(env.Stderr, "%d checks, %d warnings\n", len(x.findings), count[levelWarning])
 	return nil
 }
 
-// printFinding prints a finding in a line, and in another what to do.
+// printFinding prints a finding on one line, and what to do on another.
 func printFinding(env *command.Env, f *finding) {
 	fmt.Fprintf(env.Stdout, "%-8s %-22s %-12s %s\n", f.Level, term.Plain(f.Subject), f.Check, term.Plain(f.Message))
 	if f.Do != "" {
@@ -130,7 +130,7 @@ func printFinding(env *command.Env, f *finding) {
 	}
 }
 
-// roughly writes a duration as people read it.
+// roughly writes a duration in minutes, or in seconds if it is shorter than one.
 func roughly(d time.Duration) string {
 	if d.Abs() >= time.Minute {
 		return d.Round(time.Minute).String()

@@ -17,8 +17,8 @@ const checkIssuer = "issuer"
 // providerSubject names the identity provider in findings.
 const providerSubject = "oidc"
 
-// examineProvider asks the identity provider for its keys as the service will, if one
-// is configured. The error is one of the configuration, which serve would end with too.
+// examineProvider requests the keys of the identity provider as the service does, if one
+// is configured. It returns an error only for a mistake in the configuration.
 func (x *examination) examineProvider(ctx context.Context, cfg *config.Config) error {
 	o := &cfg.Operator.OIDC
 	if o.Issuer == "" {
@@ -34,16 +34,16 @@ func (x *examination) examineProvider(ctx context.Context, cfg *config.Config) e
 	issuer, number, err := provider.Inspect(ctx)
 	switch {
 	case errors.Is(err, gateway.ErrIssuer):
-		note(levelFailure, "no token is admitted: "+err.Error(),
-			"set operator.oidc.issuer to what the provider calls itself, if it is the right one")
+		note(levelFailure, "tokens are refused: "+err.Error(),
+			"if this is the right provider, set operator.oidc.issuer to its own name")
 	case err != nil:
-		note(levelFailure, "no token can be checked: "+err.Error(),
-			"is operator.oidc.issuer where the provider is, can this machine reach it, "+
-				"and does operator.oidc.ca_file hold its authority?")
+		note(levelFailure, "tokens cannot be checked: "+err.Error(),
+			"check that operator.oidc.issuer is its URL, that this machine can reach it, and that "+
+				"operator.oidc.ca_file contains its authority")
 	default:
-		message := fmt.Sprintf("%s answers, with %s", o.Issuer, explain.Plural(number, "key"))
+		message := fmt.Sprintf("%s responds, with %s", o.Issuer, explain.Plural(number, "key"))
 		if issuer != o.Issuer {
-			message += "; it calls itself " + issuer
+			message += "; its own name is " + issuer
 		}
 		note(levelOK, message, "")
 	}

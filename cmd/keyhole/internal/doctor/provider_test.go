@@ -18,10 +18,10 @@ func TestDoctorOfTheProvider(t *testing.T) {
 		says    string
 		whatNow string
 	}{
-		"right": {func(*issuertest.Issuer, *config.OIDC) {}, levelOK, "answers, with 1 key", ""},
+		"right": {func(*issuertest.Issuer, *config.OIDC) {}, levelOK, "responds, with 1 key", ""},
 		"no slash": {
 			func(i *issuertest.Issuer, _ *config.OIDC) { i.Name.Store(new(i.URL + "/")) },
-			levelOK, "calls itself http", "",
+			levelOK, "its own name is http", "",
 		},
 		"another": {
 			func(i *issuertest.Issuer, _ *config.OIDC) { i.Name.Store(new(i.URL + "/realms/main")) },

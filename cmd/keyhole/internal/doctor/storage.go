@@ -34,9 +34,9 @@ const (
 )
 
 const (
-	// soonExpired is the life of credentials under which the doctor warns.
+	// soonExpired is the remaining life of credentials below which the doctor warns.
 	soonExpired = 15 * time.Minute
-	// sampled is how many objects it looks at for one to try with.
+	// sampled is the number of listed objects among which the doctor finds a readable one.
 	sampled = 100
 )
 
@@ -48,8 +48,8 @@ type storageExam struct {
 	subject string // a storage or a bucket, of what is noted
 }
 
-// examineStorage tries one storage and its buckets. The error is one of the
-// configuration, which serve would end with too.
+// examineStorage checks one storage and its buckets. It returns an error only for a
+// mistake in the configuration, with which serve ends too.
 func (x *examination) examineStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metrics) error {
 	s, err := server.OpenStorage(ctx, c, metrics)
 	if err != nil {
@@ -72,7 +72,7 @@ func (x *examination) examineStorage(ctx context.Context, c *config.Storage, met
 	return nil
 }
 
-// ok, warn and fail note what a check came to.
+// ok, warn and fail add the result of a check.
 func (e *storageExam) ok(check, format string, args ...any) {
 	e.note(finding{e.subject, check, levelOK, fmt.Sprintf(format, args...), ""})
 }
@@ -85,15 +85,15 @@ func (e *storageExam) fail(check, message, do string) {
 	e.note(finding{e.subject, check, levelFailure, message, do})
 }
 
-// credentials tells whether there are any, and for how long.
+// credentials checks that there are credentials, and how long they live.
 func (e *storageExam) credentials(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
 	c, err := e.storage.Credentials.Retrieve(ctx)
 	if err != nil {
-		do := "set access_key_id and secret_access_key_file of the storage, or give the AWS SDK's default chain credentials: environment, profile, web identity, container or instance"
+		do := "set access_key_id and secret_access_key_file of the storage, or provide credentials to the AWS SDK's default chain: environment, profile, web identity, container or instance"
 		if e.config.AccessKeyID != "" {
-			do = "see that secret_access_key_file of the storage can be read and holds the secret"
+			do = "check that secret_access_key_file of the storage is readable and contains the secret"
 		}
 		e.fail(checkCredentials, err.Error(), do)
 		return false
@@ -104,81 +104,81 @@ func (e *storageExam) credentials(ctx context.Context) bool {
 		e.ok(checkCredentials, "do not expire")
 	case left < soonExpired:
 		e.warn(checkCredentials, fmt.Sprintf("expire in %s; no URL outlives them", roughly(left)),
-			"see that their source gives new ones in time: keyhole_storage_credentials_expiry_timestamp_seconds shows it")
+			"check that their source renews them in time: see keyhole_storage_credentials_expiry_timestamp_seconds")
 	default:
-		e.ok(checkCredentials, "expire in %s, and are asked for anew before", roughly(left))
+		e.ok(checkCredentials, "expire in %s, and are renewed before", roughly(left))
 	}
 	return true
 }
 
-// clock tells how far the storage's clock and this machine's are apart.
+// clock compares the storage's clock with this machine's.
 func (e *storageExam) clock() {
 	skew, known := e.storage.Clock.Skew()
 	switch {
-	case !known: // what keeps it from answering is said of its bucket
+	case !known: // the finding of its bucket says why
 	case skew.Abs() >= gateway.NotableSkew:
 		which := "ahead of"
 		if skew < 0 {
 			which = "behind"
 		}
-		e.warn(checkClock, fmt.Sprintf("the storage's clock is %s %s this machine's; URLs are signed by the storage's, so links work", roughly(skew.Abs()), which),
-			"set the clock that is wrong, by NTP; credentials of other sources may be judged by this machine's")
+		e.warn(checkClock, fmt.Sprintf("the storage's clock is %s %s this machine's; links work, because URLs are signed by the storage's clock", roughly(skew.Abs()), which),
+			"repair NTP on the machine whose clock is wrong; other sources of credentials may use this machine's clock")
 	default:
 		e.ok(checkClock, "within %s of this machine's", gateway.NotableSkew)
 	}
 }
 
-// bucket tells whether the bucket is there, and what may be done with it. It
-// returns an object to try with, if it finds one, and whether trying makes sense.
+// bucket checks that the bucket exists, and its rights. It returns a readable object, if it
+// finds one, and whether further checks make sense.
 func (e *storageExam) bucket(ctx context.Context, bucket string, health objects.Health, err error) (sample *sample, reachable bool) {
 	switch health {
 	case objects.HealthOK:
-		e.ok(checkBucket, "is there")
+		e.ok(checkBucket, "exists")
 	case objects.HealthMissing:
-		e.fail(checkBucket, "the storage has no such bucket", "correct buckets of the storage, or its endpoint or region; a bucket's name is the whole of it, without s3:// and without a path")
+		e.fail(checkBucket, "the storage has no such bucket", "correct buckets, endpoint or region of the storage; a bucket is named without s3:// and without a path")
 		return nil, false
 	case objects.HealthRegion:
 		var elsewhere *objects.RegionError
 		errors.As(err, &elsewhere)
-		e.fail(checkBucket, fmt.Sprintf("it is in the region %s, and region of the storage says %s", elsewhere.Region, elsewhere.Configured),
-			"set region of the storage to that; buckets in another region need a storage of their own")
+		e.fail(checkBucket, fmt.Sprintf("the bucket is in the region %s, but region of the storage is %s", elsewhere.Region, elsewhere.Configured),
+			"correct region of the storage; buckets in another region need another storage")
 		return nil, false
 	case objects.HealthUnavailable:
-		e.fail(checkBucket, "the storage cannot be asked: "+lastReason(err),
-			"see that endpoint of the storage is right, resolves and can be reached from here, and that ca_file holds its authority")
+		e.fail(checkBucket, "the storage is unreachable: "+lastReason(err),
+			"check that endpoint of the storage is right and reachable from here, and that ca_file contains its authority")
 		return nil, false
 	}
 	return e.contents(ctx, bucket)
 }
 
-// sample is an object to try with.
+// sample is a readable object.
 type sample struct {
 	key  string
 	info gateway.ObjectInfo
 }
 
-// contents tells whether the bucket may be listed and its objects read.
+// contents checks that the bucket may be listed and its objects read.
 func (e *storageExam) contents(ctx context.Context, bucket string) (*sample, bool) {
 	page, err := e.storage.Objects.List(ctx, gateway.KeyQuery{Bucket: bucket, Limit: sampled})
 	var said smithy.APIError
 	switch {
 	case errors.As(err, &said) && slices.Contains([]string{"SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidToken", "ExpiredToken"}, said.ErrorCode()):
-		e.fail(checkCredentials, "the storage does not take them: "+said.ErrorCode(),
-			"see that key ID and secret belong together, to this storage, and are still in force")
+		e.fail(checkCredentials, "the storage refuses them: "+said.ErrorCode(),
+			"check that key ID and secret belong together and to this storage, and are still valid")
 		return nil, false
 	case errors.Is(err, gateway.ErrObjectNotReadable):
-		e.warn(checkList, "the service's credentials may not list the bucket: S3 then answers 403 for what is gone, so a click on a deleted object is 503 instead of 410, a mistyped key is refused as not readable, and keyhole objects cannot browse",
+		e.warn(checkList, "the service's credentials may not list the bucket, so S3 answers 403 for missing objects: a click on a deleted object is answered with 503 instead of 410, a mistyped key is refused as not readable, and keyhole objects cannot browse",
 			"allow them s3:ListBucket on the bucket (deploy/iam)")
 		return nil, true
 	case err != nil:
-		e.fail(checkList, "the bucket cannot be listed: "+lastReason(err), "ask the storage's operator what this means")
+		e.fail(checkList, "listing the bucket failed: "+lastReason(err), "ask the operator of the storage")
 		return nil, true
 	}
 	e.ok(checkList, "may be listed")
 	return e.readable(ctx, bucket, page.Objects), true
 }
 
-// readable tells whether the first object that can be shared can be read.
+// readable checks that the first object that can be shared can be read.
 func (e *storageExam) readable(ctx context.Context, bucket string, listed []gateway.ObjectEntry) *sample {
 	for _, entry := range listed {
 		if strings.HasSuffix(entry.Key, "/") || !gateway.Shareable(entry.Key) {
@@ -195,33 +195,32 @@ func (e *storageExam) readable(ctx context.Context, bucket string, listed []gate
 			e.fail(checkRead, "the service's credentials may not read the objects", "allow them s3:GetObject on the bucket's objects (deploy/iam)")
 			return nil
 		case errors.Is(err, gateway.ErrObjectKMS):
-			e.fail(checkRead, "the service's credentials may not use the key of KMS that objects are encrypted with", "allow them kms:Decrypt on that key")
+			e.fail(checkRead, "the service's credentials may not use the KMS key with which objects are encrypted", "allow them kms:Decrypt on that key")
 			return nil
 		case errors.Is(err, gateway.ErrUnavailable):
-			e.fail(checkRead, "an object cannot be asked for: "+lastReason(err), "ask the storage's operator what this means")
+			e.fail(checkRead, "reading an object failed: "+lastReason(err), "ask the operator of the storage")
 			return nil
 		}
-		// Archived, under a customer's key, or gone meanwhile: the next may do.
+		// Archived, encrypted with a customer's key, or deleted meanwhile: try the next.
 	}
-	e.warn(checkRead, fmt.Sprintf("there is no object to try with among the first %d", sampled), "put one there, and run keyhole doctor again")
+	e.warn(checkRead, fmt.Sprintf("no readable object among the first %d", sampled), "upload an object, and run keyhole doctor again")
 	return nil
 }
 
-// versions tells whether versions may be read where the bucket keeps any.
+// versions checks that versions may be read, if the bucket keeps versions.
 func (e *storageExam) versions(ctx context.Context, bucket, key string, proven gateway.ObjectInfo) {
 	current, err := e.storage.Objects.Stat(ctx, bucket, key, "")
 	switch {
 	case err != nil || current.VersionID == "":
 	case proven.VersionID == "":
-		e.warn(checkVersions, "the bucket keeps versions, and the service's credentials may not read one by its ID: links are pinned to the ETag, and stop when the object is replaced",
+		e.warn(checkVersions, "the bucket keeps versions, but the service's credentials may not read a version by its ID: links are pinned to the ETag and stop working when the object is replaced",
 			"allow them s3:GetObjectVersion on the bucket's objects (deploy/iam)")
 	default:
 		e.ok(checkVersions, "are kept, and may be read")
 	}
 }
 
-// etags tells whether links can be pinned to the objects that were listed. proven is
-// one of them.
+// etags checks that links can be pinned to the listed objects. proven is one of them.
 func (e *storageExam) etags(
 	ctx context.Context, bucket string, listed []gateway.ObjectEntry, proven gateway.ObjectInfo,
 ) {
@@ -230,29 +229,28 @@ func (e *storageExam) etags(
 		if without || entry.ETag != "" || strings.HasSuffix(entry.Key, "/") {
 			continue
 		}
-		// A listing may leave out what a HEAD says.
+		// Some storages omit the ETag in listings.
 		info, err := e.storage.Objects.Stat(ctx, bucket, entry.Key, "")
 		without = err == nil && info.ETag == "" && info.VersionID == ""
 		break
 	}
 	if without {
-		e.warn(checkETags, "objects have neither a version nor an ETag: links to them cannot be pinned, "+
-			"so a link delivers whatever replaces the object, and sensitive objects need the pin none",
-			"store objects through the S3 API, not straight into the server's directory, or turn on versioning")
+		e.warn(checkETags, "objects have neither a version nor an ETag, so links cannot be pinned: "+
+			"a link delivers any object that replaces the approved one, and sensitive objects need the pin none",
+			"store objects through the S3 API instead of the server's directory, or turn on versioning")
 		return
 	}
 	e.ok(checkETags, "links can be pinned to a version or an ETag")
 }
 
-// lastReason returns the innermost cause of an error: what the network or the
-// storage said.
+// lastReason returns the innermost cause of an error, from the network or the storage.
 func lastReason(err error) string {
 	var said smithy.APIError
 	if errors.As(err, &said) {
 		return said.ErrorCode()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer in time"
+		return "no response in time"
 	}
 	for {
 		inner := errors.Unwrap(err)

@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// acceptor hands out the connections of a listener as ones of our own, and knows
-// which are open.
+// acceptor wraps the connections of a listener in conn, and knows which are open.
 type acceptor struct {
 	net.Listener
 
@@ -38,8 +37,7 @@ func newAcceptor(l net.Listener, log *slog.Logger) *acceptor {
 	return &acceptor{Listener: l, log: log, begun: time.Now(), open: map[*conn]struct{}{}}
 }
 
-// age is how long the acceptor has been there, in nanoseconds: a clock that nobody
-// sets.
+// age returns the age of the acceptor in nanoseconds: a clock that nobody sets.
 func (a *acceptor) age() int64 { return int64(time.Since(a.begun)) }
 
 // Accept waits for the next connection.
@@ -66,14 +64,14 @@ func (a *acceptor) Close() error {
 	return a.Listener.Close()
 }
 
-// everOpened returns how many connections there ever were.
+// everOpened returns how many connections were accepted.
 func (a *acceptor) everOpened() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.opened
 }
 
-// busy returns how many connections are about to ask or wait for an answer.
+// busy returns how many connections are not idle between two requests.
 func (a *acceptor) busy() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -86,8 +84,8 @@ func (a *acceptor) busy() int {
 	return n
 }
 
-// endReads ends the reads that wait for a client to send a request, or the rest of
-// one, now and from now on. Reading ahead waits for no client, and goes on.
+// endReads ends all present and future reads that wait for a client to send a request, or
+// the rest of one. It does not end background reads.
 func (a *acceptor) endReads() {
 	a.readsEnded.Store(true)
 	a.mu.Lock()
@@ -106,22 +104,25 @@ func (a *acceptor) track(c net.Conn, state http.ConnState) {
 	if state == http.StateActive || state == http.StateIdle {
 		ours.since.Store(a.age())
 	}
-	ours.state.Store(int32(state)) //nolint:gosec // It is one of five.
+	ours.state.Store(int32(state)) //nolint:gosec // There are five states.
 }
 
 // isIdle tells whether the connection waits for its next request.
 func (c *conn) isIdle() bool { return c.state.Load() == int32(http.StateIdle) }
 
-// conn is a connection of a client. It spares what costs as much as a click.
+// conn is a connection of a client. It avoids two costs of net/http that together exceed
+// the cost of a click.
 //
-// net/http moves the deadlines of a connection five times a request, and each move
-// is one in the runtime's heap of timers. A deadline that is put off is only noted
-// here: the timer that is set goes off early, and is then set anew.
+// First, net/http moves the deadlines of a connection about seven times for each request,
+// and each move changes the runtime's heap of timers. conn only records a deadline that
+// is later than the timer. When the timer fires early, conn sets it again.
 //
-// While a handler runs, net/http tries to read one byte ahead, to learn that the
-// client has hung up: a goroutine, a read that finds nothing, and what ends it. Who
-// hung up is found out at the answer too, and no click is undone for it, so that a
-// connection may be told to leave that out.
+// Second, while a handler runs, net/http reads one byte in the background to notice that
+// the client has hung up. This takes a goroutine, a read that finds nothing, and a
+// deadline that ends it. A click is not undone when its client hangs up, so an acceptor
+// with noBackgroundRead answers this read at once.
+//
+// The tests in nethttp_test.go fail if a Go release changes this behaviour.
 type conn struct {
 	net.Conn
 
@@ -134,13 +135,13 @@ type conn struct {
 	read, write deadline
 }
 
-// deadline is one direction's.
+// deadline is the deadline of one direction.
 type deadline struct {
 	wanted time.Time // zero: none
-	set    time.Time // when the timer goes off, never after wanted; zero: never
+	set    time.Time // when the timer fires, never after wanted; zero: never
 }
 
-// want notes the deadline t, and tells whether the timer must be set for it.
+// want records the deadline t, and tells whether the timer must be set for it.
 func (d *deadline) want(t time.Time) bool {
 	d.wanted = t
 	if t.IsZero() || !d.set.IsZero() && !t.Before(d.set) {
@@ -150,8 +151,8 @@ func (d *deadline) want(t time.Time) bool {
 	return true
 }
 
-// early tells, when the timer went off, whether that was before the deadline. Then
-// it must be set for what is wanted.
+// early tells, after the timer has fired, whether it fired before the deadline. Then the
+// timer must be set for the deadline.
 func (d *deadline) early() bool {
 	if !d.wanted.IsZero() && !time.Now().Before(d.wanted) {
 		return false
@@ -160,8 +161,8 @@ func (d *deadline) early() bool {
 	return true
 }
 
-// SetReadDeadline implements net.Conn. By a time long ago net/http ends what it
-// reads ahead.
+// SetReadDeadline implements net.Conn. net/http ends its background read with a deadline
+// long ago, which is ignored if there is no such read.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	if c.from.noBackgroundRead && !t.IsZero() && t.Before(c.accepted) {
 		return nil
@@ -177,16 +178,16 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// longAgo is a deadline that has passed.
+// longAgo returns a deadline that has passed.
 func longAgo() time.Time { return time.Unix(1, 0) }
 
-// endRead ends a read that waits for the client. Reading ahead has no deadline: its
-// end would look as if the client had hung up, and end the request.
+// endRead ends a read that waits for the client. A background read has no deadline and is
+// left alone, because net/http would take its end for a hang-up and cancel the request.
 func (c *conn) endRead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.read.wanted.IsZero() && c.read.want(longAgo()) {
-		_ = c.Conn.SetReadDeadline(longAgo()) // or the connection is closed
+		_ = c.Conn.SetReadDeadline(longAgo()) // fails if the connection is closed
 	}
 }
 
@@ -205,16 +206,15 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-// Read implements net.Conn. To read one byte without a deadline is what net/http
-// does to read ahead, and nothing else: it reads nothing, which says neither that
-// the client has hung up nor that it has not.
+// Read implements net.Conn. Only net/http's background read reads one byte without a
+// deadline. It gets nothing, which does not say whether the client has hung up.
 func (c *conn) Read(p []byte) (int, error) {
-	if len(p) == 1 && c.from.noBackgroundRead && c.readsAhead() {
+	if len(p) == 1 && c.from.noBackgroundRead && c.inBackground() {
 		return 0, nil
 	}
 	if c.isIdle() {
-		// Whoever has something to do goes first. By then the next request may be
-		// there: that spares a read that finds nothing, and a wait.
+		// Let other goroutines run first. Meanwhile the next request may arrive, which
+		// saves a read that finds nothing and a wait.
 		runtime.Gosched()
 	}
 	for {
@@ -225,8 +225,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 }
 
-// readsAhead tells whether there is no deadline to read by.
-func (c *conn) readsAhead() bool {
+// inBackground tells whether there is no read deadline.
+func (c *conn) inBackground() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.read.wanted.IsZero()
@@ -244,14 +244,14 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 }
 
-// again sets a timer that went off too early, and tells whether it did.
+// again sets a timer that fired too early, and tells whether it did.
 func (c *conn) again(d *deadline, set func(time.Time) error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return d.early() && set(d.set) == nil
 }
 
-// CloseWrite lets net/http say that no more will come, before it closes.
+// CloseWrite lets net/http end the answer before it closes the connection.
 func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -8,45 +8,44 @@ import (
 )
 
 const (
-	// maxPublicConnections is the most connections of recipients that are open.
+	// maxPublicConnections is the largest number of open connections of recipients.
 	maxPublicConnections = 20_000
-	// reservedDescriptors are the file descriptors for operators, Redis, listeners
-	// and files; of few, half.
+	// reservedDescriptors is the number of file descriptors for operators, Redis,
+	// listeners and files, at most half of all.
 	reservedDescriptors = 256
-	// fewConnections is the limit from which on operators are told of it: they
-	// probably did not mean to set it so low.
+	// fewConnections is the limit below which a warning is logged, because it is
+	// probably a mistake.
 	fewConnections = 1000
 
-	// stalledAfter is how long an answer may take before its connection can be closed
-	// in favour of a new one. It is longer than any click takes.
+	// stalledAfter is how long an answer may take before its connection can be closed in
+	// favour of a new one. No click takes that long.
 	stalledAfter = 5 * time.Second
-	// roomRound is how often a new connection looks for room.
+	// roomRound is the interval at which a new connection tries to get a place.
 	roomRound = 10 * time.Millisecond
-	// victimsAtOnce is how many connections one scan finds.
+	// victimsAtOnce is the number of connections that one scan returns.
 	victimsAtOnce = 128
-	// limitLogged is how often the log says that the limit is reached.
+	// limitLogged is the shortest time between two log lines about the limit.
 	limitLogged = time.Minute
 )
 
-// publicConnections returns how many connections of recipients may be open, in a
-// process that may have that many descriptors. A click can need a second descriptor,
-// for a connection to the storage.
+// publicConnections returns the limit of connections of recipients in a process with a
+// limit of descriptors. A click can need a second descriptor, for a connection to the
+// storage.
 func publicConnections(descriptors uint64) int {
 	files := int(min(descriptors, 1<<20))
 	return min(maxPublicConnections, (files-min(files/2, reservedDescriptors))/2)
 }
 
-// victim is a connection that may be closed in favour of a new one, as it was when it
-// was found.
+// victim is a connection that may be closed in favour of a new one, with its state at the
+// time of the scan.
 type victim struct {
 	conn  *conn
 	since int64
 }
 
-// makeRoom returns when another connection may be open beside those that are, or the
-// acceptor is closed. At the limit it closes the connection that has waited longest
-// for its client to send a request: one that is idle, or whose client sends none or
-// only a part. If all connections are being answered, it waits for one of them.
+// makeRoom returns when one more connection may be open, or when the acceptor is closed. At
+// the limit it closes the connection that has waited longest for a complete request. If
+// all connections are being answered, it waits for one of them.
 func (a *acceptor) makeRoom() {
 	var ticker *time.Ticker
 	for {
@@ -55,7 +54,7 @@ func (a *acceptor) makeRoom() {
 			return
 		}
 		if longest != nil {
-			_ = longest.Close() // its client does not expect anything from it
+			_ = longest.Close() // its client expects no answer
 			continue
 		}
 		if ticker == nil {
@@ -66,8 +65,7 @@ func (a *acceptor) makeRoom() {
 	}
 }
 
-// room tells whether there are as many connections as there may be, and which one can
-// be closed then; nil: none.
+// room tells whether the limit is reached, and which connection can be closed (nil: none).
 func (a *acceptor) room() (full bool, longest *conn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -83,8 +81,8 @@ func (a *acceptor) room() (full bool, longest *conn) {
 		for len(a.victims) > 0 {
 			v := a.victims[0]
 			a.victims = a.victims[1:]
-			// A connection that has done something since then is not the longest idle
-			// one any more. Those that were not found then are idle for less long.
+			// A connection that was used since the scan is no longer the longest idle one.
+			// Connections that the scan did not return are idle for a shorter time.
 			if _, open := a.open[v.conn]; open && v.conn.since.Load() == v.since {
 				return true, v.conn
 			}
@@ -96,8 +94,8 @@ func (a *acceptor) room() (full bool, longest *conn) {
 }
 
 // findVictims returns the connections that have waited longest for their clients, the
-// longest first; without any, those whose answers stall. It is called with the lock.
-// It looks at all connections, so it finds many at once.
+// longest first, or if there are none, those whose answers stall. The caller holds the
+// lock. One scan reads all connections, so it returns many.
 func (a *acceptor) findVictims() []victim {
 	var waiting, stalled []victim
 	overdue := a.age() - int64(stalledAfter)

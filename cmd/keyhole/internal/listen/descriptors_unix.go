@@ -4,8 +4,8 @@ package listen
 
 import "syscall"
 
-// descriptors returns how many file descriptors this process may have. Go has raised
-// the soft limit to the hard one.
+// descriptors returns how many file descriptors this process may have. Go has raised the
+// soft limit to the hard limit.
 func descriptors() (uint64, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

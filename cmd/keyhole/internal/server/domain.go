@@ -11,7 +11,7 @@ import (
 	"keyhole/gateway/admission"
 )
 
-// operatorKeys returns who may use the API.
+// operatorKeys returns the keys that admit operators.
 func operatorKeys(cfg *config.Config) ([]admission.Key, error) {
 	keys := make([]admission.Key, 0, len(cfg.Operator.Keys))
 	for _, k := range cfg.Operator.Keys {
@@ -20,7 +20,7 @@ func operatorKeys(cfg *config.Config) ([]admission.Key, error) {
 		}
 		sum, err := hex.DecodeString(k.SHA256)
 		if err != nil || len(sum) != sha256.Size {
-			return nil, fmt.Errorf("operator key %s: its sha256 is no SHA-256", k.Name)
+			return nil, fmt.Errorf("operator key %s: sha256 is not a SHA-256 in hexadecimal digits", k.Name)
 		}
 		copy(key.SHA256[:], sum)
 		keys = append(keys, key)
@@ -28,7 +28,7 @@ func operatorKeys(cfg *config.Config) ([]admission.Key, error) {
 	return keys, nil
 }
 
-// policyOf returns the policy of the configuration.
+// policyOf returns the policy for links of the configuration.
 func policyOf(cfg *config.Config) gateway.Policy {
 	return gateway.Policy{
 		MaxExpiry: cfg.Policy.MaxExpiry,
@@ -47,7 +47,7 @@ func policyOf(cfg *config.Config) gateway.Policy {
 	}
 }
 
-// convert turns strings into a type of the domain, or back.
+// convert turns strings of the configuration into a type of the domain.
 func convert[T, S ~string](in []S) []T {
 	out := make([]T, len(in))
 	for i, s := range in {

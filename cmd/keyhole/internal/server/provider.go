@@ -13,7 +13,7 @@ import (
 	"keyhole/gateway/identity"
 )
 
-// operatorTokens returns whose tokens admit operators, nil for nobody's.
+// operatorTokens returns the provider whose tokens admit operators, nil for none.
 func operatorTokens(cfg *config.Config) (admission.TokenVerifier, error) {
 	if cfg.Operator.OIDC.Issuer == "" {
 		return nil, nil //nolint:nilnil // As admission.Options has it.
@@ -49,9 +49,9 @@ func IdentityProvider(o *config.OIDC) (*identity.Provider, error) {
 	}), nil
 }
 
-// warnOfProvider logs what is wrong with the identity provider when the service starts:
-// otherwise the first token would tell. Nothing waits for it, because operator keys are
-// admitted without a provider.
+// warnOfProvider logs what is wrong with the identity provider when the service starts,
+// before the first token is refused. The start does not wait for it, because operator keys
+// need no provider.
 func warnOfProvider(ctx context.Context, cfg *config.Config, log *slog.Logger) {
 	if cfg.Operator.OIDC.Issuer == "" {
 		return
@@ -61,6 +61,6 @@ func warnOfProvider(ctx context.Context, cfg *config.Config, log *slog.Logger) {
 		_, _, err = provider.Inspect(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
-		log.Warn("identity provider check failed; no token is admitted until it succeeds", "error", err)
+		log.Warn("identity provider check failed; tokens are refused until it succeeds", "error", err)
 	}
 }

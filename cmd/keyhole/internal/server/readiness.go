@@ -11,23 +11,23 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-// health says whether the service can serve clicks.
+// health tells whether the server can serve clicks.
 type health struct {
 	store    *redisstore.Store
 	storages []*Storage
 	draining atomic.Bool
 	log      *slog.Logger
-	logged   lastState // what the log says of Redis
+	logged   lastState // the state of Redis that was logged last
 }
 
-// lastState remembers a state, so that only its changes are logged. It is safe for
-// concurrent use.
+// lastState remembers a state, so that only changes are logged. It is safe for concurrent
+// use.
 type lastState struct {
 	mu    sync.Mutex
 	state string // empty: none has been logged yet
 }
 
-// change remembers a state, and returns the one before and whether it was another.
+// change records a state. It returns the previous one and whether they differ.
 func (l *lastState) change(to string) (before string, changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -35,8 +35,8 @@ func (l *lastState) change(to string) (before string, changed bool) {
 	return before, before != to
 }
 
-// readiness asks Redis now, and tells what the storages last answered. The words
-// are from a closed set: causes go to the log, because this needs no key.
+// readiness checks Redis now and reports the last check of each storage. Its words are
+// from a closed set, because the request needs no key; causes go to the log.
 func (h *health) readiness(ctx context.Context) api.Readiness {
 	r := api.Readiness{Redis: "ok", Storages: map[string]string{}}
 	err := h.store.Ready(ctx)

@@ -16,11 +16,11 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-// redisCheck is how often Redis is asked whether it still is what it should be:
-// an eviction policy that is found stops the clicks until it is gone.
+// redisCheck is how often the role, version and eviction policy of Redis are checked. If
+// Redis evicts keys, clicks are refused until it does not.
 const redisCheck = 5 * time.Second
 
-// OpenStore makes the store of the configuration. Redis is not asked yet.
+// OpenStore makes the store of the configuration. It sends no request to Redis.
 func OpenStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (*redisstore.Client, *redisstore.Store, error) {
 	redisstore.LogTo(log)
 	c := &cfg.Redis
@@ -46,12 +46,12 @@ func OpenStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (
 	return client, store, nil
 }
 
-// retentionOf returns how long Redis knows links, by the configuration.
+// retentionOf returns how long links and their records live by the configuration.
 func retentionOf(cfg *config.Config) redisstore.Retention {
 	return redisstore.Retention{MaxLife: cfg.Policy.MaxExpiry, AfterEnd: cfg.Policy.Retention}
 }
 
-// redisTLS returns how to speak TLS with Redis, nil for not at all.
+// redisTLS returns the TLS configuration for Redis, nil for none.
 func redisTLS(c *config.RedisTLS) (*tls.Config, error) {
 	if !c.Enabled {
 		return nil, nil //nolint:nilnil // nil is go-redis' own word for no TLS
@@ -71,62 +71,61 @@ func redisTLS(c *config.RedisTLS) (*tls.Config, error) {
 	return t, nil
 }
 
-// admitRedis looks at Redis before the first click. Redis that is away is waited
-// for; Redis that would evict links, or cannot hold them, is refused by name.
+// admitRedis checks Redis before the first click. If Redis is unreachable, the server
+// starts and is not ready. A Redis that evicts keys, is too old or belongs to another
+// number of partitions is an error.
 func admitRedis(ctx context.Context, store *redisstore.Store, wait int, log *slog.Logger) error {
 	err := store.Ready(ctx)
 	switch {
 	case errors.Is(err, redisstore.ErrEvicting):
 		return &command.Error{Err: err, Hint: "set maxmemory-policy noeviction in Redis, or maxmemory 0", Code: command.ExitUsage}
 	case errors.Is(err, redisstore.ErrVersion):
-		return &command.Error{Err: err, Hint: "connect to a Redis of 7.0 or a Valkey of 7.2 at least", Code: command.ExitUsage}
+		return &command.Error{Err: err, Hint: "use Redis 7.0, Valkey 7.2 or later", Code: command.ExitUsage}
 	case errors.Is(err, redisstore.ErrPartitions):
-		return &command.Error{Err: err, Hint: "give this service a redis.prefix of its own", Code: command.ExitUsage}
+		return &command.Error{Err: err, Hint: "set another redis.prefix for this service", Code: command.ExitUsage}
 	case err != nil:
-		log.Warn("redis is away, so the service is not ready until it is back", "error", err)
+		log.Warn("Redis is unreachable; not ready until it responds", "error", err)
 		return nil
 	}
 	info, err := store.Inspect(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // it was there a moment ago; watching it goes on
+		return nil //nolint:nilerr // Redis responded a moment ago, and is checked again soon
 	}
-	log.Info("redis answers", "version", info.Version, "role", info.Role, "replicas", info.Replicas)
+	log.Info("Redis responds", "version", info.Version, "role", info.Role, "replicas", info.Replicas)
 	warnOfLoss(&info, wait, log)
 	return nil
 }
 
-// What a crash or failover of Redis would forget, in the words of the log and the
-// doctor.
+// What a crash or failover of Redis loses, in the words of the log and the doctor.
 const (
-	LossWithAOF    = "keeps an append-only file: a crash may forget about the last second, revocations included"
-	LossWithoutAOF = "keeps no append-only file: a restart forgets everything since its last snapshot, if it keeps any, so that a link revoked since then works again"
-	LossUnguarded  = "a master that is cut off and replaced goes on answering from what it knew, because min-replicas-to-write is not set"
+	LossWithAOF    = "keeps an append-only file: a crash may lose about the last second, including revocations"
+	LossWithoutAOF = "keeps no append-only file: a restart loses everything since the last snapshot, so links that were revoked since then work again"
+	LossUnguarded  = "min-replicas-to-write is not set, so a master that was cut off and replaced continues to answer from old data"
 )
 
-// warnOfLoss says what a crash or failover of Redis would forget, revocations
-// included.
+// warnOfLoss logs what a crash or failover of Redis loses.
 func warnOfLoss(info *redisstore.ServerInfo, wait int, log *slog.Logger) {
 	if info.AOF {
-		log.Info("redis " + LossWithAOF)
+		log.Info("Redis " + LossWithAOF)
 	} else {
-		log.Warn("redis " + LossWithoutAOF)
+		log.Warn("Redis " + LossWithoutAOF)
 	}
 	if info.Replicas < wait {
-		log.Warn("redis has fewer replicas than redis.wait_replicas: no issue and no revocation is confirmed", "replicas", info.Replicas, "wait_replicas", wait)
+		log.Warn("Redis has fewer replicas than redis.wait_replicas: no issue and no revocation can be confirmed", "replicas", info.Replicas, "wait_replicas", wait)
 	}
 	if info.Replicas > 0 && !info.Guarded {
-		log.Warn("redis has replicas: " + LossUnguarded)
+		log.Warn("Redis has replicas: " + LossUnguarded)
 	}
 }
 
-// watchRedis keeps an eye on Redis until ctx ends.
+// watchRedis checks Redis regularly until ctx ends.
 func watchRedis(ctx context.Context, store *redisstore.Store) {
 	ticker := time.NewTicker(redisCheck)
 	defer ticker.Stop()
 	store.Watch(ctx, ticker.C)
 }
 
-// registerStoreMetrics registers what Redis is asked for at a scrape.
+// registerStoreMetrics registers the metrics that are read from Redis at a scrape.
 func registerStoreMetrics(registry prometheus.Registerer, store *redisstore.Store, timeout time.Duration) {
 	read := func(ask func(context.Context) (int64, error)) func(context.Context) (float64, error) {
 		return func(ctx context.Context) (float64, error) {
@@ -136,10 +135,10 @@ func registerStoreMetrics(registry prometheus.Registerer, store *redisstore.Stor
 	}
 	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
 		Name: "links_active", Type: prometheus.GaugeValue, Read: read(store.Active),
-		Help: "Live permissions in Redis, the same from every replica; absent while Redis cannot be asked.",
+		Help: "Links that can be used, in Redis: the same from every gateway; absent while Redis is unreachable.",
 	})
 	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
 		Name: "audit_dropped_total", Type: prometheus.CounterValue, Read: read(store.Dropped),
-		Help: "Events of clicks that made room for newer ones, over all gateways; absent while Redis cannot be asked.",
+		Help: "Events of clicks that were removed to make room for newer ones, over all gateways; absent while Redis is unreachable.",
 	})
 }

@@ -20,11 +20,10 @@ import (
 	"keyhole/signer"
 )
 
-// storageCheck is how often each storage is asked whether it answers, and what
-// time it has.
+// storageCheck is how often each storage is checked and its clock is read.
 const storageCheck = time.Minute
 
-// Storage is one storage, wired.
+// Storage is one storage with its clients, signer, clock and credentials.
 type Storage struct {
 	Name        string
 	Buckets     []string
@@ -37,8 +36,7 @@ type Storage struct {
 	logged      lastState      // the health that was logged last
 }
 
-// openStorages makes the storages of the configuration. No storage is asked
-// anything yet.
+// openStorages makes the storages of the configuration. It sends no request.
 func openStorages(ctx context.Context, cfg *config.Config, metrics *gateway.Metrics, registry prometheus.Registerer) ([]*Storage, error) {
 	var opened []*Storage
 	for i := range cfg.Storage {
@@ -52,12 +50,12 @@ func openStorages(ctx context.Context, cfg *config.Config, metrics *gateway.Metr
 	return opened, nil
 }
 
-// StorageError names the storage that cannot be made of its configuration.
+// StorageError returns the error of a storage whose configuration is wrong.
 func StorageError(name string, err error) error {
 	return &command.Error{Err: fmt.Errorf("storage %s: %w", name, err), Hint: "correct this storage in the configuration", Code: command.ExitUsage}
 }
 
-// OpenStorage makes one storage.
+// OpenStorage makes one storage. It sends no request.
 func OpenStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metrics) (*Storage, error) {
 	roots, err := rootCAs(c.CAFile)
 	if err != nil {
@@ -82,7 +80,7 @@ func OpenStorage(ctx context.Context, c *config.Storage, metrics *gateway.Metric
 	return s, nil
 }
 
-// swappableCredentials is a storage's credentials, which a reload exchanges for others.
+// swappableCredentials are a storage's credentials, which a reload can replace.
 type swappableCredentials struct {
 	atomic.Pointer[signer.Credentials]
 }
@@ -92,8 +90,8 @@ func (e *swappableCredentials) Retrieve(ctx context.Context) (aws.Credentials, e
 	return e.Load().Retrieve(ctx)
 }
 
-// setCredentials signs with the credentials of a configuration from now on. With an
-// error those of before go on.
+// setCredentials replaces the credentials by those of a configuration. After an error the
+// previous ones stay in use.
 func (s *Storage) setCredentials(ctx context.Context, c *config.Storage) error {
 	credentials, err := signer.NewCredentials(ctx, signer.CredentialOptions{
 		AccessKeyID: c.AccessKeyID, Secret: secretOf(c), SecretFile: c.SecretAccessKeyFile, Region: c.Region, Clock: s.Clock,
@@ -105,7 +103,7 @@ func (s *Storage) setCredentials(ctx context.Context, c *config.Storage) error {
 	return nil
 }
 
-// NewSigner makes what signs a storage's URLs, for the endpoint that recipients reach.
+// NewSigner makes a signer of URLs for the endpoint that recipients use.
 func NewSigner(ctx context.Context, c *config.Storage, credentials aws.CredentialsProvider, clock *signer.Clock) (*signer.Signer, error) {
 	return signer.New(ctx, signer.Options{
 		Name: c.Name, Endpoint: c.RecipientEndpoint(), Region: c.Region, PathStyle: c.PathStyle,
@@ -113,7 +111,7 @@ func NewSigner(ctx context.Context, c *config.Storage, credentials aws.Credentia
 	})
 }
 
-// secretOf returns how the secret is read.
+// secretOf returns a function that reads the secret.
 func secretOf(c *config.Storage) func() (string, error) {
 	if c.SecretAccessKeyFile == "" {
 		return func() (string, error) { return c.SecretAccessKey.Reveal(), nil }
@@ -124,7 +122,7 @@ func secretOf(c *config.Storage) func() (string, error) {
 	}
 }
 
-// rootCAs reads the authorities of a file; none stands for the system's.
+// rootCAs reads authorities from a file. Without a file it returns nil: the system's.
 func rootCAs(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // nil is crypto/tls' own word for the system's pool
@@ -135,13 +133,12 @@ func rootCAs(path string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("ca_file %s holds no certificate", path)
+		return nil, fmt.Errorf("ca_file %s contains no certificate", path)
 	}
 	return pool, nil
 }
 
-// watch asks the storage whether it answers, and what time it has, until ctx
-// ends.
+// watch checks the storage regularly until ctx ends.
 func (s *Storage) watch(ctx context.Context, log *slog.Logger) {
 	ticker := time.NewTicker(storageCheck)
 	defer ticker.Stop()
@@ -155,8 +152,8 @@ func (s *Storage) watch(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// check asks the storage once, and logs its health if that has changed: a refusal may be
-// permanent and harmless, where the credentials are for objects only.
+// check checks the storage once, and logs its health if that has changed. A refusal may be
+// permanent and harmless, if the credentials are only for objects.
 func (s *Storage) check(ctx context.Context, log *slog.Logger) {
 	err := s.Objects.Check(ctx)
 	if ctx.Err() != nil {
@@ -172,12 +169,12 @@ func (s *Storage) check(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// register registers what is asked for at a scrape.
+// register registers the metrics that are read at a scrape.
 func (s *Storage) register(registry prometheus.Registerer, timeout time.Duration) {
 	labels := prometheus.Labels{"storage": s.Name}
 	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
 		Name: "storage_clock_skew_seconds", Labels: labels, Type: prometheus.GaugeValue,
-		Help: "How far the storage's clock is ahead of this machine's; absent until the storage has answered.",
+		Help: "How far the storage's clock is ahead of this machine's; absent until the storage has responded.",
 		Read: func(context.Context) (float64, error) {
 			skew, known := s.Clock.Skew()
 			if !known {
@@ -188,7 +185,7 @@ func (s *Storage) register(registry prometheus.Registerer, timeout time.Duration
 	})
 	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
 		Name: "storage_credentials_expiry_timestamp_seconds", Labels: labels, Type: prometheus.GaugeValue,
-		Help: "When the storage's credentials expire, Unix time; +Inf where they do not.",
+		Help: "When the storage's credentials expire, Unix time; +Inf if they do not.",
 		Read: func(ctx context.Context) (float64, error) {
 			credentials, err := s.Credentials.Retrieve(ctx)
 			if err != nil {

@@ -316,7 +316,7 @@ func TestShareMayBeIssued(t *testing.T) {
 		return code, stderr.String()
 	}
 	code, shown := share()
-	again := regexp.MustCompile(`(?m)^  ask again by adding (--idempotency-key) (\S+): that makes no second link$`).FindStringSubmatch(shown)
+	again := regexp.MustCompile(`(?m)^  ask again by adding (--idempotency-key) (\S+): this issues no second link$`).FindStringSubmatch(shown)
 	if code != command.ExitFailed || again == nil {
 		t.Fatalf("it ends with %d:\n%s", code, shown)
 	}

@@ -25,7 +25,7 @@ func oddKeys() []string {
 	}
 }
 
-// openShell starts an interactive shell on a terminal, in a directory of its own, that
+// openShell starts an interactive shell on a terminal, in one directory of its own, that
 // has read the completion script. Its keyhole completes with the binary, and prints the
 // second argument of any other command.
 func (g *instance) openShell(t *testing.T, in *installation, name, setUp string, args ...string) (term *terminal, dir string) {
@@ -144,8 +144,8 @@ func TestOldCompletionScripts(t *testing.T) {
 	}
 	g := in.start()
 	for variable, want := range map[string]string{
-		"":                                "s3://reports/a-plain\n_activeHelp_ 3 not offered: generate the completion script again, this one is of an earlier version\n",
-		"KEYHOLE_COMPLETION" + "=escaped": "s3://reports/a(1)\ns3://reports/a-plain\ns3://reports/a`id`\n_activeHelp_ 1 not offered: the names have characters that a terminal cannot show\n",
+		"":                                "s3://reports/a-plain\n_activeHelp_ 3 not offered: generate the completion script again, because this one is from an earlier version\n",
+		"KEYHOLE_COMPLETION" + "=escaped": "s3://reports/a(1)\ns3://reports/a-plain\ns3://reports/a`id`\n_activeHelp_ 1 not offered: the names contain characters that a terminal cannot show\n",
 	} {
 		command := exec.CommandContext(t.Context(), binary, "__complete", "share", "s3://reports/a")
 		command.Env = append(os.Environ(), "KEYHOLE_OPERATOR_URL="+g.operator, "KEYHOLE_KEY="+in.key, variable)

@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// PrintJSON prints v for scripts, with escapes for all that could steer a
-// terminal: encoding/json escapes the control characters of ASCII alone.
+// PrintJSON prints v as indented JSON. It escapes everything that a terminal could obey,
+// because encoding/json escapes only the control characters of ASCII.
 func PrintJSON(w io.Writer, v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -22,12 +22,12 @@ func PrintJSON(w io.Writer, v any) error {
 	return err
 }
 
-// EscapeJSON escapes what encoding/json leaves and a terminal would obey.
+// EscapeJSON escapes the characters that encoding/json leaves and a terminal could obey.
 func EscapeJSON(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		if r == '\n' || !Unprintable(r) {
-			b.WriteRune(r) // a line break stands between values only
+			b.WriteRune(r) // a line break is only between values
 			continue
 		}
 		for _, unit := range utf16.Encode([]rune{r}) {
@@ -37,8 +37,8 @@ func EscapeJSON(text string) string {
 	return b.String()
 }
 
-// Plain writes text so that it cannot steer a terminal or break a table: a key
-// may hold any character.
+// Plain escapes text of other people so that a terminal does not obey it and a table stays
+// whole. The key of an object can contain any character.
 func Plain(text string) string {
 	if utf8.ValidString(text) && strings.IndexFunc(text, Unprintable) < 0 {
 		return text
@@ -46,7 +46,7 @@ func Plain(text string) string {
 	var b strings.Builder
 	for i, r := range text {
 		if r == utf8.RuneError && !strings.HasPrefix(text[i:], string(r)) {
-			fmt.Fprintf(&b, `\x%02x`, text[i]) // no UTF-8: some terminals obey 0x9b
+			fmt.Fprintf(&b, `\x%02x`, text[i]) // not UTF-8: some terminals obey 0x9b
 			continue
 		}
 		if Unprintable(r) {
@@ -59,10 +59,10 @@ func Plain(text string) string {
 	return b.String()
 }
 
-// Unprintable tells whether a terminal would do anything with r but show it.
+// Unprintable tells whether a terminal could do anything else with r than show it.
 func Unprintable(r rune) bool { return r != ' ' && !unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r) }
 
-// OrDash stands for what is empty.
+// OrDash returns s, or a dash if it is empty.
 func OrDash(s string) string {
 	if s == "" {
 		return "-"

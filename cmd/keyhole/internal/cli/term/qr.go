@@ -8,14 +8,14 @@ import (
 	"rsc.io/qr"
 )
 
-// QuietZone is the light margin that a reader needs around a code, in modules,
-// ISO/IEC 18004 section 6.3.8.
+// QuietZone is the light margin that readers need around a code, in modules (ISO/IEC 18004
+// section 6.3.8).
 const QuietZone = 4
 
 // QRPixels is the width of a module in a picture, in pixels.
 const QRPixels = 8
 
-// EncodeQR makes the code of a URL. It survives that a seventh of it cannot be read.
+// EncodeQR makes the code of a URL. The code stays readable if a seventh of it is damaged.
 func EncodeQR(url string) (*qr.Code, error) {
 	code, err := qr.Encode(url, qr.M)
 	if err != nil {
@@ -42,11 +42,11 @@ func QRSVG(code *qr.Code) []byte {
 	return b.Bytes()
 }
 
-// QRText draws a code in characters, two rows of modules in a line: light where a
-// block is. On a terminal the colours are said, for those who read dark on light.
+// QRText draws a code in characters, two rows of modules on each line. A block is a light
+// module. On a terminal it sets the colours, because some terminals show dark on light.
 func QRText(code *qr.Code, coloured bool) string {
 	var b strings.Builder
-	light := func(x, y int) bool { return !code.Black(x, y) } // outside of it too
+	light := func(x, y int) bool { return !code.Black(x, y) } // also outside of the code
 	for y := -QuietZone; y < code.Size+QuietZone; y += 2 {
 		if coloured {
 			b.WriteString("\x1b[97;40m")

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// Gap is the space between two columns, and indent that before a line that goes on
-	// with a row.
+	// Gap is the number of spaces between two columns. indent is the number before the
+	// next line of a row.
 	Gap, indent = 2, 4
-	// leastLast is what is left of the last column however narrow a terminal is.
+	// leastLast is the smallest width of the last column, however narrow a terminal is.
 	leastLast = 20
 )
 
-// tints are the colours of what is worth seeing at a glance, as SGR parameters
-// (ECMA-48 section 8.3.117).
+// tints returns the colours of important words, as SGR parameters (ECMA-48 section
+// 8.3.117).
 func tints() map[string]string {
 	return map[string]string{
 		"active": "32", "paused": "33", "not_yet": "33", "revoked": "31", "expired": "2", "used_up": "2",
@@ -28,14 +28,14 @@ func tints() map[string]string {
 	}
 }
 
-// screen is what a table is printed for.
+// screen describes where a table is printed.
 type screen struct {
-	Width    int // in columns; 0: any
+	Width    int // in columns; 0: unlimited
 	coloured bool
 }
 
-// ScreenOf returns what is known of the terminal behind w: nothing where it is none.
-// Colours are for terminals alone, and not for who has set NO_COLOR (no-color.org).
+// ScreenOf returns the size of the terminal behind w, and whether it shows colours. If w is
+// not a terminal, it returns the zero value. NO_COLOR turns colours off (no-color.org).
 func ScreenOf(w io.Writer) screen {
 	file, ok := w.(*os.File)
 	if !ok || !IsTerminal(w) {
@@ -48,8 +48,8 @@ func ScreenOf(w io.Writer) screen {
 	return screen{Width: columns, coloured: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
-// PrintTable prints rows for people, in columns. On a terminal a row that does not fit
-// goes on below, and the last column is cut in its middle.
+// PrintTable prints rows in columns. On a terminal a row that does not fit continues on the
+// next line, and the last column is cut in its middle.
 func PrintTable(w io.Writer, rows [][]string) error {
 	_, err := io.WriteString(w, tableText(rows, ScreenOf(w)))
 	return err
@@ -74,7 +74,7 @@ func tableText(rows [][]string, s screen) string {
 	for _, row := range cells {
 		for j, cell := range row {
 			if j == len(widths)-1 && s.Width > 0 && begins[j]+Columns(cell) > s.Width {
-				if begins[j] > indent { // it has a line of its own then
+				if begins[j] > indent { // then it has its own line
 					b.WriteString("\n" + strings.Repeat(" ", indent))
 				}
 				cell = cut(cell, max(s.Width-indent, leastLast))
@@ -97,9 +97,9 @@ func tableText(rows [][]string, s screen) string {
 	return b.String()
 }
 
-// beginnings are where columns begin: one that would not fit into width, 0 for any,
-// wraps, and begins a line, indented. The last one wraps by the row, where a little of
-// it fits.
+// beginnings returns where columns begin, and which ones wrap: a column that does not fit
+// into width (0: unlimited) begins an indented line. The last column wraps in each row
+// separately, if a little of it fits.
 func beginnings(widths []int, width int) (begins []int, wraps []bool) {
 	begins, wraps = make([]int, len(widths)), make([]bool, len(widths))
 	next := 0
@@ -117,7 +117,7 @@ func beginnings(widths []int, width int) (begins []int, wraps []bool) {
 	return begins, wraps
 }
 
-// Columns is how many columns of a terminal a text takes.
+// Columns returns how many columns of a terminal a text takes.
 func Columns(text string) int {
 	n := 0
 	for _, r := range text {
@@ -132,8 +132,8 @@ func Columns(text string) int {
 	return n
 }
 
-// cut takes what does not fit out of a text's middle: a key's beginning and its end
-// both say what it is.
+// cut shortens a text in its middle, because both the beginning and the end of a key
+// identify it.
 func cut(text string, columns int) string {
 	if Columns(text) <= columns {
 		return text

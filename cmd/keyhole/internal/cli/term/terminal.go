@@ -12,14 +12,14 @@ import (
 	"golang.org/x/term"
 )
 
-// IsTerminal tells whether a person is at the other end of stream.
+// IsTerminal tells whether stream is a terminal.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// ReadLine reads a person's line. It does not wait for it beyond ctx, which an
-// interrupt ends: what is read then is nobody's any more.
+// ReadLine reads a line. It returns when ctx ends, because an interrupt must end a
+// question; a line that is typed later is lost.
 func ReadLine(ctx context.Context, lines *bufio.Reader) (string, error) {
 	type line struct {
 		text string
@@ -38,14 +38,14 @@ func ReadLine(ctx context.Context, lines *bufio.Reader) (string, error) {
 	}
 }
 
-// Progress tells a person how far something is that takes long, on one line that is
-// written over. It says nothing to what is no terminal.
+// Progress shows the progress of a slow command on one line, which it overwrites. It prints
+// nothing if its writer is not a terminal.
 type Progress struct {
 	w     io.Writer
 	shown bool
 }
 
-// NewProgress returns a progress on w.
+// NewProgress returns a progress line on w.
 func NewProgress(w io.Writer) *Progress {
 	if !IsTerminal(w) {
 		w = io.Discard
@@ -53,16 +53,16 @@ func NewProgress(w io.Writer) *Progress {
 	return &Progress{w: w}
 }
 
-// eraseLine goes back to the beginning of the line and erases it (ECMA-48, EL).
+// eraseLine returns to the beginning of the line and erases it (ECMA-48, EL).
 const eraseLine = "\r\x1b[K"
 
-// Say replaces what was said before.
+// Say replaces the text of the line.
 func (p *Progress) Say(format string, args ...any) {
 	p.shown = true
 	fmt.Fprintf(p.w, eraseLine+format, args...)
 }
 
-// Clear takes away what was said, so that the result stands alone.
+// Clear erases the line, so that only the result remains.
 func (p *Progress) Clear() {
 	if p.shown {
 		p.shown = false
@@ -70,7 +70,7 @@ func (p *Progress) Clear() {
 	}
 }
 
-// ShellWord quotes what a POSIX shell would not take for one plain word.
+// ShellWord quotes a text, if needed, so that a POSIX shell reads it as one word.
 func ShellWord(s string) string {
 	if plainWord.MatchString(s) {
 		return s
@@ -78,5 +78,5 @@ func ShellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// plainWord is what no shell gives a meaning of its own.
+// plainWord matches words that no shell interprets.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9/.:_@%+=,-]+$`)

@@ -1,0 +1,162 @@
+package explain
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+func TestSize(t *testing.T) {
+	t.Parallel()
+	if got := Size(nil); got != "" {
+		t.Errorf("unknown: got %q", got)
+	}
+	for n, want := range map[int64]string{
+		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB (1024 bytes)", 1536: "1.5 KiB (1536 bytes)",
+		5 << 30: "5.0 GiB (5368709120 bytes)", 1 << 62: "4.0 EiB (4611686018427387904 bytes)",
+	} {
+		if got := Size(&n); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestTimestampAndPlural(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
+	if got := Timestamp(&at); got != "2026-11-28T08:00:00Z" {
+		t.Errorf("got %s", got)
+	}
+	if got := Timestamp(nil); got != "" {
+		t.Errorf("unknown: got %s", got)
+	}
+	for n, want := range map[int]string{0: "0 links", 1: "1 link", 2: "2 links"} {
+		if got := Plural(n, "link"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestPin(t *testing.T) {
+	t.Parallel()
+	for pin, want := range map[string]string{
+		gateway.PinVersion: "version v7", gateway.PinETag: `ETag "e"`, gateway.PinNone: "nothing: recipients get the object that is then under this key",
+	} {
+		if got := Pin(&api.Link{Pin: pin, Object: api.Object{VersionID: "v7", ETag: `"e"`}}); got != want {
+			t.Errorf("%s: got %q, want %q", pin, got, want)
+		}
+	}
+}
+
+func TestSensitivity(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		asked, decided *bool
+		want           string
+	}{
+		{nil, nil, "not stated"},
+		{new(true), new(true), "yes"},
+		{new(false), new(false), "no"},
+		{nil, new(true), "yes: the policy's sensitive_objects says so"},
+	} {
+		if got := SensitivityReason(&api.IssueRequest{Sensitive: tt.asked}, &api.Link{Sensitive: tt.decided}); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestExpiryReason(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		asked     api.IssueRequest
+		sensitive *bool
+		want      string
+	}{
+		{api.IssueRequest{ExpiresIn: "1h"}, nil, "as requested"},
+		{api.IssueRequest{Preset: "business"}, nil, "business"},
+		{api.IssueRequest{}, nil, "business, because sensitivity was not stated"},
+		{api.IssueRequest{}, new(true), "business, because the object is sensitive"},
+		{api.IssueRequest{}, new(false), "business, because the object is not sensitive"},
+	} {
+		if got := ExpiryReason(&tt.asked, &api.Link{Preset: "business", Sensitive: tt.sensitive}); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestAudienceAndUsable(t *testing.T) {
+	t.Parallel()
+	if got := Audience(&api.Link{}); got != "anyone with the link" {
+		t.Errorf("got %q", got)
+	}
+	if got := Audience(&api.Link{Passphrase: true}); got != "anyone with the link and the passphrase" {
+		t.Errorf("got %q", got)
+	}
+	for state, want := range map[gateway.State]bool{
+		gateway.StateActive: true, gateway.StateNotYet: true, gateway.StatePaused: false, gateway.StateExpired: false, gateway.StateRevoked: false,
+	} {
+		if got := Usable(&api.Link{State: string(state)}); got != want {
+			t.Errorf("%s: got %v", state, got)
+		}
+	}
+}
+
+func TestRestrictions(t *testing.T) {
+	t.Parallel()
+	if got := Restrictions(&api.Link{}); len(got) != 0 {
+		t.Errorf("of an open link: %q", got)
+	}
+	at := time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)
+	link := &api.Link{
+		MaxClicks: new(int64(3)), Passphrase: true, Reveal: gateway.RevealAfter, NotBefore: &at, Allow: []string{"192.0.2.0/24", "2001:db8::/32"},
+	}
+	want := [][]string{
+		{"uses", "at most 3"},
+		{"asks for", "a passphrase; until then the page shows nothing about the file"},
+		{"shows", "a page first; only its button uses up the link"},
+		{"begins", "2026-12-01T08:00:00Z"},
+		{"only from", "192.0.2.0/24, 2001:db8::/32"},
+	}
+	if got := Restrictions(link); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := Restrictions(&api.Link{Confirm: true}); len(got) != 1 || got[0][1] != "a page first" {
+		t.Errorf("with confirmation: %q", got)
+	}
+}
+
+func TestRefusal(t *testing.T) {
+	t.Parallel()
+	problem := &api.Problem{Code: "out_of_scope", Errors: []api.FieldError{{Field: "expires_in", Code: "out_of_scope"}}}
+	if got := RefusalCode(problem, "expires_in", "preset"); got != TooLong {
+		t.Errorf("a life that is too long has the code %s", got)
+	}
+	if got := RefusalCode(problem, "--expires"); got != "out_of_scope" {
+		t.Errorf("another field has the code %s", got)
+	}
+	seen := map[string]bool{}
+	for _, code := range []string{
+		"unauthorized", "forbidden", "out_of_scope", TooLong, "idempotency_conflict", "precondition_failed", "not_active",
+		"rate_limited", "not_found", "invalid", "not_confirmed", "unavailable",
+	} {
+		text := Refusal(code, false)
+		if text == "" || seen[text] {
+			t.Errorf("%s: %q", code, text)
+		}
+		seen[text] = true
+	}
+	for _, code := range []string{"unauthorized", "forbidden", "out_of_scope", TooLong} {
+		if text := Refusal(code, true); text == "" || seen[text] {
+			t.Errorf("%s of a token: %q", code, text)
+		}
+	}
+	if text := Refusal("not_found", true); text != Refusal("not_found", false) {
+		t.Errorf("not_found of a token: %q", text)
+	}
+	if text := Refusal("unheard_of", false); text != "" {
+		t.Errorf("an unknown code: %q", text)
+	}
+}

@@ -1,0 +1,68 @@
+package explain
+
+import (
+	"slices"
+
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// RefusalCode returns the code of a refusal for Refusal, or "too_long" if the refusal
+// is only about the longest life that the operator key or token may give. expiryFields
+// are the names that the caller uses for the fields of the expiry.
+func RefusalCode(p *api.Problem, expiryFields ...string) string {
+	if slices.ContainsFunc(p.Errors, func(f api.FieldError) bool {
+		return f.Code == string(gateway.CodeOutOfScope) && slices.Contains(expiryFields, f.Field)
+	}) {
+		return TooLong
+	}
+	return p.Code
+}
+
+// TooLong is the code of RefusalCode for a life that is longer than the operator key
+// or token may give.
+const TooLong = "too_long"
+
+// Refusal says what to do about a refusal of the API, by its code. token tells whether
+// the operator presented a token instead of a key. It is empty for an unknown code.
+func Refusal(code string, token bool) string {
+	if token {
+		switch code {
+		case string(gateway.CodeUnauthorized):
+			return "get a new token for this service from the identity provider"
+		case string(gateway.CodeForbidden):
+			return "use a token whose grant allows this, or ask the operator of the service to extend operator.oidc.grants"
+		case string(gateway.CodeOutOfScope):
+			return "use a token whose grant covers this object"
+		case TooLong:
+			return "request a shorter life, or use a token whose grant has a longer max_expiry"
+		}
+	}
+	switch code {
+	case string(gateway.CodeUnauthorized):
+		return "use a key that is listed in the service's operator.keys"
+	case string(gateway.CodeForbidden):
+		return "use a key that allows this, or ask the operator of the service to extend this key's \"can\""
+	case string(gateway.CodeOutOfScope):
+		return "use a key whose objects cover this object"
+	case TooLong:
+		return "request a shorter life, or use a key with a longer max_expiry"
+	case "idempotency_conflict":
+		return "use another idempotency key for this request"
+	case "precondition_failed":
+		return "the link has changed: read it again"
+	case "not_active":
+		return "issue another link"
+	case "rate_limited":
+		return "try again in a minute; if the key is refused, check it"
+	case string(gateway.CodeNotFound):
+		return "check the ID of the link"
+	case string(gateway.CodeInvalid), "bad_request":
+		return "correct the named fields and try again"
+	case "not_confirmed":
+		return "repeat the request: a repeated request is confirmed like the first"
+	case "unavailable":
+		return "try again in a few seconds"
+	}
+	return ""
+}
