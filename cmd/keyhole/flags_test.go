@@ -38,7 +38,8 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 			case "show", "events", "revoke", "change":
 				args = append(args, strings.Repeat("a", 26))
 			}
-			code := run(t.Context(), args, command.Env{Stdout: io.Discard, Stderr: &stderr, Environ: []string{"KEYHOLE_KEY=khk_test"}})
+			code := run(t.Context(), args,
+				command.Env{Stdout: io.Discard, Stderr: &stderr, Environ: []string{"KEYHOLE_KEY=khk_test"}})
 			if code != command.ExitUsage || !strings.HasPrefix(stderr.String(), "keyhole: --"+name+" is empty; omit it") {
 				t.Errorf("%q: exit %d, %s", args, code, stderr.String())
 			}
@@ -47,8 +48,10 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	walk(newRoot(&command.Env{}))
 	slices.Sort(found)
 	want := []string{
-		"allow", "bucket", "config", "created-by", "expires", "filename", "idempotency-key", "key", "key-file", "kind", "label", "name", "not-before",
-		"note", "operator", "operator-url", "passphrase-file", "pin", "prefix", "preset", "public", "qr-file", "reason", "reveal", "s3", "search",
+		"allow", "bucket", "config", "created-by", "expires", "filename", "idempotency-key", "key", "key-file", "kind",
+		"label", "name", "not-before",
+		"note", "operator", "operator-url", "passphrase-file", "pin", "prefix", "preset", "public", "qr-file", "reason",
+		"reveal", "s3", "search",
 		"since", "state", "storage", "until", "url", "version-id",
 	}
 	if found = slices.Compact(found); !slices.Equal(found, want) {

@@ -43,7 +43,8 @@ func TestManualPages(t *testing.T) {
 		})
 	}
 	check(newRoot(&command.Env{}))
-	if out, err := exec.CommandContext(t.Context(), "mandoc", append([]string{"-Tlint", "-Werror"}, pages...)...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "mandoc",
+		append([]string{"-Tlint", "-Werror"}, pages...)...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

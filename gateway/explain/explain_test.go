@@ -43,7 +43,8 @@ func TestTimestampAndPlural(t *testing.T) {
 func TestPin(t *testing.T) {
 	t.Parallel()
 	for pin, want := range map[string]string{
-		gateway.PinVersion: "version v7", gateway.PinETag: `ETag "e"`, gateway.PinNone: "nothing: recipients get the object that is then under this key",
+		gateway.PinVersion: "version v7", gateway.PinETag: `ETag "e"`,
+		gateway.PinNone: "nothing: recipients get the object that is then under this key",
 	} {
 		if got := Pin(&api.Link{Pin: pin, Object: api.Object{VersionID: "v7", ETag: `"e"`}}); got != want {
 			t.Errorf("%s: got %q, want %q", pin, got, want)
@@ -62,7 +63,8 @@ func TestSensitivity(t *testing.T) {
 		{new(false), new(false), "no"},
 		{nil, new(true), "yes: the policy's sensitive_objects says so"},
 	} {
-		if got := SensitivityReason(&api.IssueRequest{Sensitive: tt.asked}, &api.Link{Sensitive: tt.decided}); got != tt.want {
+		if got := SensitivityReason(&api.IssueRequest{Sensitive: tt.asked},
+			&api.Link{Sensitive: tt.decided}); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
@@ -96,7 +98,8 @@ func TestAudienceAndUsable(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	for state, want := range map[gateway.State]bool{
-		gateway.StateActive: true, gateway.StateNotYet: true, gateway.StatePaused: false, gateway.StateExpired: false, gateway.StateRevoked: false,
+		gateway.StateActive: true, gateway.StateNotYet: true, gateway.StatePaused: false, gateway.StateExpired: false,
+		gateway.StateRevoked: false,
 	} {
 		if got := Usable(&api.Link{State: string(state)}); got != want {
 			t.Errorf("%s: got %v", state, got)
@@ -111,7 +114,8 @@ func TestRestrictions(t *testing.T) {
 	}
 	at := time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)
 	link := &api.Link{
-		MaxClicks: new(int64(3)), Passphrase: true, Reveal: gateway.RevealAfter, NotBefore: &at, Allow: []string{"192.0.2.0/24", "2001:db8::/32"},
+		MaxClicks: new(int64(3)), Passphrase: true, Reveal: gateway.RevealAfter, NotBefore: &at,
+		Allow: []string{"192.0.2.0/24", "2001:db8::/32"},
 	}
 	want := [][]string{
 		{"uses", "at most 3"},

@@ -49,9 +49,11 @@ stopped.`,
 	}
 	f.operator.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.since, "since", "", "only events since a time, such as 2026-11-25T08:00:00Z, or an age, such as 24h or 7d")
+	flags.StringVar(&f.since, "since", "",
+		"only events since a time, such as 2026-11-25T08:00:00Z, or an age, such as 24h or 7d")
 	flags.StringVar(&f.until, "until", "", "only events before a time or an age")
-	flags.StringVar(&f.filter.Kind, "kind", "", "only events of this kind: issued, changed, paused, resumed, revoked, redirected, page, refused or failed")
+	flags.StringVar(&f.filter.Kind, "kind", "",
+		"only events of this kind: issued, changed, paused, resumed, revoked, redirected, page, refused or failed")
 	flags.BoolVar(&f.filter.Oldest, "oldest", false, "show the oldest event first")
 	flags.BoolVar(&f.follow, "follow", false, "show new events until stopped")
 	flags.IntVar(&f.limit, "limit", 50, "show at most this many events; 0 means all")
@@ -77,7 +79,8 @@ func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 	case f.follow && (f.until != "" || cmd.Flags().Changed("limit")):
 		return command.Usage("--follow cannot be combined with --until or --limit, because --follow has no end", "omit them")
 	case f.filter.Kind != "" && !slices.Contains(gateway.EventKinds(), gateway.EventKind(f.filter.Kind)):
-		return command.Usage(fmt.Sprintf("--kind is %q, which is not a kind of event", f.filter.Kind), "see: keyhole audit --help")
+		return command.Usage(fmt.Sprintf("--kind is %q, which is not a kind of event", f.filter.Kind),
+			"see: keyhole audit --help")
 	}
 	c, err := f.operator.client(env)
 	if err != nil {
@@ -221,7 +224,8 @@ func momentOf(flag, text string, now time.Time) (time.Time, error) {
 	}
 	age, err := gateway.ParseLife(text)
 	if err != nil {
-		return time.Time{}, command.Usage(fmt.Sprintf("--%s is %q, which is neither a time nor an age", flag, text), "write it as 2026-11-25T08:00:00Z, 2026-11-25 (UTC), 24h or 7d")
+		return time.Time{}, command.Usage(fmt.Sprintf("--%s is %q, which is neither a time nor an age", flag, text),
+			"write it as 2026-11-25T08:00:00Z, 2026-11-25 (UTC), 24h or 7d")
 	}
 	return now.Add(-age), nil
 }

@@ -26,7 +26,8 @@ func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *
 	page, err := c.Objects(ctx, client.ObjectsOptions{Storage: r.Storage, Bucket: r.Bucket, Prefix: r.Key, Limit: 1})
 	var refused *client.Error
 	found := err == nil && len(page.Objects) == 1 && page.Objects[0].Key == r.Key
-	mayNotLook := errors.As(err, &refused) && (refused.Code == string(gateway.CodeForbidden) || refused.Code == string(gateway.CodeInvalid))
+	mayNotLook := errors.As(err, &refused) &&
+		(refused.Code == string(gateway.CodeForbidden) || refused.Code == string(gateway.CodeInvalid))
 	switch {
 	case err != nil && !mayNotLook:
 		return nil, nearBucket(ctx, c, r.Bucket, err)
@@ -42,7 +43,9 @@ func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *
 	}
 	lines := bufio.NewReader(env.Stdin)
 	for {
-		fmt.Fprint(env.Stderr, "Is the object sensitive (personal data, secrets, anything that must not leak)?\n[y]es, [n]o, or Enter if you do not know: ")
+		fmt.Fprint(env.Stderr,
+			"Is the object sensitive (personal data, secrets, anything that must not leak)?\n[y]es, [n]o, or Enter if you do "+
+				"not know: ")
 		answer, err := term.ReadLine(ctx, lines)
 		if err != nil {
 			fmt.Fprintln(env.Stderr)
@@ -85,7 +88,8 @@ func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, now time.
 	if left <= 0 {
 		when = "already"
 	}
-	row("expires", fmt.Sprintf("%s, %s (%s)", link.ExpiresAt.Format(time.RFC3339), when, explain.ExpiryReason(request, link)))
+	row("expires", fmt.Sprintf("%s, %s (%s)", link.ExpiresAt.Format(time.RFC3339), when,
+		explain.ExpiryReason(request, link)))
 	row("for", explain.Audience(link))
 	for _, line := range explain.Restrictions(link) {
 		row(line[0], line[1])

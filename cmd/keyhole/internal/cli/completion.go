@@ -60,7 +60,9 @@ func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc
 
 // asking makes a completion of a request to the service. If the request fails, it offers
 // nothing, because a prompt is no place for errors.
-func asking(env *command.Env, operator *operatorFlags, ask func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective)) cobra.CompletionFunc {
+func asking(env *command.Env, operator *operatorFlags,
+	ask func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective),
+) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		c, err := operator.client(&command.Env{Stderr: io.Discard, Environ: env.Environ})
 		if err != nil {
@@ -132,7 +134,8 @@ func unfitForPrompt(escaped bool) func(string) bool {
 
 // completeLinks offers the newest links in one of the states, or in any state if none is
 // named, each with its object.
-func completeLinks(states ...gateway.State) func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective) {
+func completeLinks(states ...gateway.State) func(context.Context, *client.Client, string) ([]string,
+	cobra.ShellCompDirective) {
 	return func(ctx context.Context, c *client.Client, typed string) ([]string, cobra.ShellCompDirective) {
 		page, err := c.List(ctx, client.ListOptions{Limit: completions})
 		if err != nil {

@@ -28,7 +28,8 @@ type operatorFlags struct {
 
 // add adds the flags to a command.
 func (f *operatorFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.url, "operator-url", "", "the service's operator address (default $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
+	cmd.Flags().StringVar(&f.url, "operator-url", "",
+		"the service's operator address (default $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
 	cmd.Flags().StringVar(&f.keyFile, "key-file", "", "file with the operator key (default: the key in $KEYHOLE_KEY)")
 }
 
@@ -38,13 +39,15 @@ func (f *operatorFlags) client(env *command.Env) (*client.Client, error) {
 	if f.keyFile != "" {
 		var err error
 		if text, err = readSecretFile(env.Stderr, "key file", f.keyFile, 4*maxKey); err != nil {
-			return nil, command.Usage(fmt.Sprintf("cannot read the key file: %v", err), "name a readable file with one operator key in --key-file")
+			return nil, command.Usage(fmt.Sprintf("cannot read the key file: %v", err),
+				"name a readable file with one operator key in --key-file")
 		}
 		from = "the key file " + f.keyFile
 	}
 	key := strings.TrimSpace(text)
 	if key == "" && f.keyFile == "" {
-		return nil, command.Usage("no operator key", "set KEYHOLE_KEY to an operator key, or name a file with one in --key-file")
+		return nil, command.Usage("no operator key",
+			"set KEYHOLE_KEY to an operator key, or name a file with one in --key-file")
 	}
 	// The key goes into a header: other text must neither be sent nor repeated here.
 	if len(key) > maxKey || !visibleASCII.MatchString(key) || strings.Contains(key, "://") {
@@ -75,7 +78,10 @@ func (f *operatorFlags) open(env *command.Env, arg string) (*client.Client, stri
 func (f *operatorFlags) connect(env *command.Env, key string) (*client.Client, error) {
 	c, err := client.New(cmp.Or(f.url, env.Getenv("KEYHOLE_OPERATOR_URL"), defaultOperatorURL), key)
 	if err != nil {
-		return nil, &command.Error{Err: err, Hint: "set --operator-url or KEYHOLE_OPERATOR_URL to the address of the operator API", Code: command.ExitUsage}
+		return nil, &command.Error{
+			Err:  err,
+			Hint: "set --operator-url or KEYHOLE_OPERATOR_URL to the address of the operator API", Code: command.ExitUsage,
+		}
 	}
 	return c, nil
 }
@@ -109,7 +115,8 @@ func parseLinkID(arg string) (string, error) {
 		case key != "":
 			filters += " --key " + term.ShellWord(key)
 		}
-		return "", command.Usage("this is an object or a prefix, not a link", "keyhole list "+filters+" lists its links; keyhole revoke takes the same filters")
+		return "", command.Usage("this is an object or a prefix, not a link",
+			"keyhole list "+filters+" lists its links; keyhole revoke takes the same filters")
 	}
 	// The argument is not repeated, because a part of it may be a token.
 	return "", command.Usage("this is neither the ID nor the URL of a link",

@@ -77,6 +77,7 @@ func eventHeader() []string { return []string{"TIME", "EVENT", "OUTCOME", "METHO
 // eventRow returns one event as a row of a table.
 func eventRow(e *api.Event) []string {
 	return []string{
-		e.Time.Format(time.RFC3339), e.Kind, term.OrDash(e.Outcome), term.OrDash(e.Method), term.OrDash(e.Actor), term.OrDash(e.Address),
+		e.Time.Format(time.RFC3339), e.Kind, term.OrDash(e.Outcome), term.OrDash(e.Method), term.OrDash(e.Actor),
+		term.OrDash(e.Address),
 	}
 }

@@ -79,7 +79,8 @@ func inFlags(err error, sensitive bool, object string) error {
 		"storage": "--storage", "preset": "--preset", "expires_in": "--expires", "sensitive": "--not-sensitive",
 		"max_clicks": "--max-clicks", "passphrase": "--passphrase-file", "filename": "--filename",
 		"disposition": "--inline", "confirm": "--confirm", "allow": "--allow", "not_before": "--not-before",
-		"Idempotency-Key": "--idempotency-key", "pin": "--pin", "version_id": "--version-id", "note": "--note", "labels": "--label",
+		"Idempotency-Key": "--idempotency-key", "pin": "--pin", "version_id": "--version-id", "note": "--note",
+		"labels": "--label",
 	}
 	if sensitive {
 		flags["sensitive"] = "--sensitive"
@@ -93,7 +94,8 @@ func inFlags(err error, sensitive bool, object string) error {
 // inFilters replaces the API's field names in a refusal by the flags that select links.
 func inFilters(err error) error {
 	return rename(err, map[string]string{
-		"bucket": "--bucket", "prefix": "--prefix", "key": "--key", "created_by": "--created-by", "label": "--label", "all": "--all", "reason": "--reason",
+		"bucket": "--bucket", "prefix": "--prefix", "key": "--key", "created_by": "--created-by", "label": "--label",
+		"all": "--all", "reason": "--reason",
 	})
 }
 

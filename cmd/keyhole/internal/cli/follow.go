@@ -24,7 +24,8 @@ func retryUntilDone(ctx context.Context, env *command.Env, request func() error)
 			return err
 		}
 		if !reported {
-			fmt.Fprintf(env.Stderr, "keyhole: %s\n  still following: retrying until the service responds\n", term.Plain(err.Error()))
+			fmt.Fprintf(env.Stderr, "keyhole: %s\n  still following: retrying until the service responds\n",
+				term.Plain(err.Error()))
 		}
 		if !pause(ctx, max(wait, followInterval)) {
 			return nil

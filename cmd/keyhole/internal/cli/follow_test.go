@@ -129,7 +129,10 @@ func followThrough(t *testing.T, follow []string, no refusal) {
 func TestFollowEndsOnRefusals(t *testing.T) {
 	t.Parallel()
 	for _, no := range []refusal{{status: 401}, {status: 404, proxy: true}} {
-		server := httptest.NewServer(&refusing{refusals: []refusal{no}, enough: func() { t.Errorf("%d: it went on", no.status) }})
+		server := httptest.NewServer(&refusing{
+			refusals: []refusal{no},
+			enough:   func() { t.Errorf("%d: it went on", no.status) },
+		})
 		t.Cleanup(server.Close)
 		var out strings.Builder
 		code := runCLI(t.Context(), []string{"audit", "--follow"}, command.Env{

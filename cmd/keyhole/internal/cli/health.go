@@ -61,7 +61,8 @@ of the service there.`,
 			}
 			for _, state := range readiness.Storages {
 				if state != "ok" {
-					fmt.Fprintln(env.Stderr, "warning: while a storage fails, clicks that have to check its objects get 503; see keyhole doctor")
+					fmt.Fprintln(env.Stderr,
+						"warning: while a storage fails, clicks that have to check its objects get 503; see keyhole doctor")
 					break
 				}
 			}
@@ -75,8 +76,9 @@ of the service there.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&operator.url, "url", "", "URL of the listener with /livez and /readyz: metrics.listen or the operator address\n"+
-		"(default from $KEYHOLE_CONFIG, otherwise $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
+	cmd.Flags().StringVar(&operator.url, "url", "",
+		"URL of the listener with /livez and /readyz: metrics.listen or the operator address\n"+
+			"(default from $KEYHOLE_CONFIG, otherwise $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
 	cmd.Flags().BoolVar(&live, "live", false, "check only whether the process responds")
 	return cmd
 }
@@ -114,7 +116,8 @@ func whereHealthIs(err error) error {
 	case errors.Is(err, client.ErrUnreachable):
 		hint = "is the service running, and is --url its metrics.listen or, without that, its operator address?"
 	case errors.Is(err, client.ErrNotKeyhole):
-		hint = "set --url to the operator address or, if it is set, to metrics.listen; the recipients' address has no health check"
+		hint = "set --url to the operator address or, if it is set, to metrics.listen; the recipients' address has no " +
+			"health check"
 	}
 	return &command.Error{Err: err, Hint: hint, Code: code}
 }

@@ -24,7 +24,8 @@ func TestHealthURL(t *testing.T) {
 		}
 		return path
 	}
-	const common = "public: { url: https://dl.example.com }\nstorage: [{ name: main, region: eu-west-1, buckets: [reports] }]\n" +
+	const common = "public: { url: https://dl.example.com }\nstorage: [{ name: main, region: eu-west-1, buckets: " +
+		"[reports] }]\n" +
 		"operator: { listen: \":28081\", url: https://ops.example.com, keys: [{ name: ci, sha256: " +
 		"486d346dbf49ef3f213b827d7b7b56b704cb6de88bd9675c75abf63066e819a8, can: [read] }] }\n"
 	plainFile, apart := write("plain.yaml", common), write("apart.yaml", common+"metrics: { listen: \"[::]:29090\" }\n")
@@ -34,7 +35,10 @@ func TestHealthURL(t *testing.T) {
 	}{
 		{"no configuration", "", "KEYHOLE_METRICS_LISTEN=:29091", ""},
 		{"the operator listener", plainFile, "", "http://127.0.0.1:28081"},
-		{"the operator listener of a variable", plainFile, "KEYHOLE_OPERATOR_LISTEN=127.0.0.2:28082", "http://127.0.0.2:28082"},
+		{
+			"the operator listener of a variable", plainFile, "KEYHOLE_OPERATOR_LISTEN=127.0.0.2:28082",
+			"http://127.0.0.2:28082",
+		},
 		{"metrics apart", apart, "", "http://127.0.0.1:29090"},
 		{"metrics apart by a variable", plainFile, "KEYHOLE_METRICS_LISTEN=:29091", "http://127.0.0.1:29091"},
 		{"a secret that cannot be read", unusable, "", ""},
@@ -56,7 +60,8 @@ func TestHealthOfAnotherServer(t *testing.T) {
 	t.Cleanup(another.Close)
 	var out bytes.Buffer
 	code := runCLI(t.Context(), []string{"health", "--url", another.URL}, command.Env{Stdout: &out, Stderr: &out})
-	if code != command.ExitFailed || !strings.Contains(out.String(), "not an answer of keyhole") || !strings.Contains(out.String(), "\n  set --url to the operator address") {
+	if code != command.ExitFailed || !strings.Contains(out.String(), "not an answer of keyhole") ||
+		!strings.Contains(out.String(), "\n  set --url to the operator address") {
 		t.Errorf("exit %d, %s", code, out.String())
 	}
 }
@@ -75,8 +80,10 @@ func TestHealthOfNoAddress(t *testing.T) {
 func TestShareOfWhatIsNoUTF8(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	code := runCLI(t.Context(), []string{"share", "s3://reports/a\x9b"}, command.Env{Stdout: &out, Stderr: &out, Environ: []string{"KEYHOLE_KEY=khk_test"}})
-	if code != command.ExitUsage || !strings.Contains(out.String(), "not valid UTF-8") || !strings.Contains(out.String(), "\n  write it in UTF-8") {
+	code := runCLI(t.Context(), []string{"share", "s3://reports/a\x9b"},
+		command.Env{Stdout: &out, Stderr: &out, Environ: []string{"KEYHOLE_KEY=khk_test"}})
+	if code != command.ExitUsage || !strings.Contains(out.String(), "not valid UTF-8") ||
+		!strings.Contains(out.String(), "\n  write it in UTF-8") {
 		t.Errorf("exit %d, %q", code, out.String())
 	}
 }

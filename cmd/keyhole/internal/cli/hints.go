@@ -145,7 +145,8 @@ func notS3(arg, what, form string) error {
 	bucket, key := splitS3(meant)
 	switch {
 	case !strings.HasPrefix(plain, "s3://") && localFile(plain):
-		return command.Usage(problem, "this looks like a file on this machine; upload it to a bucket first, then write it as "+form)
+		return command.Usage(problem,
+			"this looks like a file on this machine; upload it to a bucket first, then write it as "+form)
 	case bucket == "", key == "" && strings.Contains(form, "KEY"), "\""+meant+"\"" == arg:
 		return command.Usage(problem, "write it as "+form)
 	}
@@ -178,8 +179,10 @@ func hintFor(refused *client.Error) string {
 // nearObject adds a hint to a refusal of an unknown object: how to list those that exist.
 func nearObject(ctx context.Context, c *client.Client, bucket, key string, err error) error {
 	var refused *client.Error
-	if errors.As(err, &refused) && slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool { return f.Code == "object_not_found" }) {
-		return &command.Error{Err: err, Hint: "list the objects: keyhole objects " + term.ShellWord("s3://"+bucket+"/"+key[:strings.LastIndexByte(key, '/')+1]), Code: command.ExitFailed}
+	if errors.As(err, &refused) &&
+		slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool { return f.Code == "object_not_found" }) {
+		return &command.Error{Err: err, Hint: "list the objects: keyhole objects " +
+			term.ShellWord("s3://"+bucket+"/"+key[:strings.LastIndexByte(key, '/')+1]), Code: command.ExitFailed}
 	}
 	return nearBucket(ctx, c, bucket, err)
 }
@@ -190,9 +193,10 @@ func nearBucket(ctx context.Context, c *client.Client, bucket string, err error)
 	if !errors.As(err, &refused) || refusalCode(refused) == explain.TooLong {
 		return err
 	}
-	unknown := refused.Code == string(gateway.CodeNotFound) || refused.Code == string(gateway.CodeOutOfScope) || slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
-		return f.Code == "unknown_bucket"
-	})
+	unknown := refused.Code == string(gateway.CodeNotFound) || refused.Code == string(gateway.CodeOutOfScope) ||
+		slices.ContainsFunc(refused.Errors, func(f api.FieldError) bool {
+			return f.Code == "unknown_bucket"
+		})
 	if !unknown {
 		return err
 	}
@@ -211,7 +215,10 @@ func noSuchBucket(ctx context.Context, c *client.Client, bucket string) error {
 	if bucket == "" || len(names) == 0 || slices.Contains(names, bucket) {
 		return nil
 	}
-	return &command.Error{Err: fmt.Errorf("this key may not see a bucket %q", bucket), Hint: hintForBucket("--bucket ", bucket, names), Code: command.ExitFailed}
+	return &command.Error{
+		Err:  fmt.Errorf("this key may not see a bucket %q", bucket),
+		Hint: hintForBucket("--bucket ", bucket, names), Code: command.ExitFailed,
+	}
 }
 
 // hintForBucket returns the bucket among names that is nearest to a mistyped one. before

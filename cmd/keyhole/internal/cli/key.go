@@ -37,7 +37,8 @@ func newKeyNew(env *command.Env) *cobra.Command {
 		Args:  command.ExactArgs(0, "only --name"),
 		RunE: func(*cobra.Command, []string) error {
 			if !config.ValidKeyName(name) {
-				return command.Usage("the name of a key has 1 to 63 letters, digits, dots, underscores and hyphens", "name the key, such as --name ci")
+				return command.Usage("the name of a key has 1 to 63 letters, digits, dots, underscores and hyphens",
+					"name the key, such as --name ci")
 			}
 			secret := operatorkey.New()
 			fmt.Fprint(env.Stderr, "# Add this to operator.keys in the service's configuration; it is applied within seconds:\n")

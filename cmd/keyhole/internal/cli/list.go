@@ -38,7 +38,8 @@ func newList(env *command.Env) *cobra.Command {
 			if err := checkLimit(limit); err != nil {
 				return err
 			}
-			if err := errors.Join(oneOf("state", filter.State, textsOf(gateway.States())), checkFilters(filter.Bucket, filter.Prefix, filter.Key, filter.Label, false)); err != nil {
+			if err := errors.Join(oneOf("state", filter.State, textsOf(gateway.States())),
+				checkFilters(filter.Bucket, filter.Prefix, filter.Key, filter.Label, false)); err != nil {
 				return err
 			}
 			c, err := operator.client(env)
@@ -67,9 +68,11 @@ func newList(env *command.Env) *cobra.Command {
 	}
 	operator.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&filter.State, "state", "", "only links in this state: active, paused, not_yet, expired, revoked or used_up")
+	flags.StringVar(&filter.State, "state", "",
+		"only links in this state: active, paused, not_yet, expired, revoked or used_up")
 	flags.StringVar(&filter.Bucket, "bucket", "", "only links to objects in this bucket")
-	flags.StringVar(&filter.Prefix, "prefix", "", "only links to objects whose key begins with this text, byte for byte: end a folder with a slash")
+	flags.StringVar(&filter.Prefix, "prefix", "",
+		"only links to objects whose key begins with this text, byte for byte: end a folder with a slash")
 	flags.StringVar(&filter.Key, "key", "", "only links to the object with this key")
 	flags.StringVar(&filter.CreatedBy, "created-by", "", "only links that the operator with this name issued")
 	flags.StringVar(&filter.Label, "label", "", "only links with this label, name=value")
@@ -82,7 +85,9 @@ func newList(env *command.Env) *cobra.Command {
 }
 
 // listLinks requests pages until it has limit links (0 for any number) or all.
-func listLinks(ctx context.Context, p *term.Progress, c *client.Client, filter client.ListOptions, limit int) (api.LinkPage, error) {
+func listLinks(ctx context.Context, p *term.Progress, c *client.Client, filter client.ListOptions,
+	limit int,
+) (api.LinkPage, error) {
 	all := api.LinkPage{Links: []api.Link{}}
 	defer p.Clear()
 	for {

@@ -25,7 +25,8 @@ func newMan(env *command.Env) *cobra.Command {
 			root := cmd.Root()
 			root.DisableAutoGenTag = true                         // no date in the pages, so that they do not change
 			released, _, _ := strings.Cut(env.Build.Version, "-") // a footer is short
-			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "keyhole " + released, Manual: "Keyhole"}, args[0]); err != nil {
+			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "keyhole " + released, Manual: "Keyhole"},
+				args[0]); err != nil {
 				return unwritable(err)
 			}
 			return nil
@@ -35,5 +36,8 @@ func newMan(env *command.Env) *cobra.Command {
 
 // unwritable returns the error of pages that cannot be written.
 func unwritable(err error) error {
-	return &command.Error{Err: fmt.Errorf("cannot write the manual: %w", err), Hint: "name a writable directory", Code: command.ExitFailed}
+	return &command.Error{
+		Err: fmt.Errorf("cannot write the manual: %w", err), Hint: "name a writable directory",
+		Code: command.ExitFailed,
+	}
 }

@@ -109,7 +109,9 @@ func listBuckets(cmd *cobra.Command, env *command.Env, operator *operatorFlags, 
 }
 
 // listObjects requests pages until it has limit entries (0 for any number) or all.
-func listObjects(ctx context.Context, p *term.Progress, c *client.Client, asked client.ObjectsOptions, limit int) (api.ObjectPage, error) {
+func listObjects(ctx context.Context, p *term.Progress, c *client.Client, asked client.ObjectsOptions,
+	limit int,
+) (api.ObjectPage, error) {
 	all := api.ObjectPage{Folders: []string{}, Objects: []api.ObjectEntry{}}
 	defer p.Clear()
 	for {

@@ -20,14 +20,16 @@ const maxPassphraseFile = 1 << 10
 func readPassphrase(stderr io.Writer, path string) (string, error) {
 	text, err := readSecretFile(stderr, "passphrase file", path, maxPassphraseFile)
 	if err != nil {
-		return "", command.Usage(fmt.Sprintf("cannot read the passphrase file: %v", err), "name a readable file in --passphrase-file")
+		return "", command.Usage(fmt.Sprintf("cannot read the passphrase file: %v", err),
+			"name a readable file in --passphrase-file")
 	}
 	passphrase := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	switch {
 	case !utf8.ValidString(passphrase):
 		return "", command.Usage("the passphrase is not valid UTF-8", "save the file of --passphrase-file in UTF-8")
 	case strings.ContainsFunc(passphrase, unicode.IsControl):
-		return "", command.Usage("the passphrase contains line breaks or control characters, which recipients cannot type", "write one line into the file of --passphrase-file")
+		return "", command.Usage("the passphrase contains line breaks or control characters, which recipients cannot type",
+			"write one line into the file of --passphrase-file")
 	case passphrase == "":
 		return "", command.Usage("the passphrase file is empty", "write the passphrase into the file of --passphrase-file")
 	}
@@ -45,6 +47,8 @@ func makePassphrase() string {
 func tellPassphrase(stderr io.Writer, passphrase string, quiet bool) {
 	fmt.Fprintf(stderr, "\nPassphrase: %s\n", passphrase)
 	if !quiet {
-		fmt.Fprintln(stderr, "Recipients type it in lower case, with the hyphens. Send it by another way than the\nlink, for example by phone. It is shown only once.")
+		fmt.Fprintln(stderr,
+			"Recipients type it in lower case, with the hyphens. Send it by another way than the\nlink, for example by "+
+				"phone. It is shown only once.")
 	}
 }

@@ -21,7 +21,8 @@ func qrWriters() map[string]func(*qr.Code) []byte {
 // checkQRFile refuses a file name without the extension of a known format.
 func checkQRFile(path string) error {
 	if _, ok := qrWriters()[strings.ToLower(filepath.Ext(path))]; path != "" && !ok {
-		return command.Usage("a QR code can be written as PNG or SVG", "name the file with this extension, such as --qr-file link.png")
+		return command.Usage("a QR code can be written as PNG or SVG",
+			"name the file with this extension, such as --qr-file link.png")
 	}
 	return nil
 }
@@ -38,7 +39,8 @@ type qrFile struct {
 func createQRFile(path string) (*qrFile, error) {
 	file, err := os.CreateTemp(filepath.Dir(path), ".keyhole-qr-*") // with mode 0600
 	if err != nil {
-		return nil, command.Usage(fmt.Sprintf("cannot write the QR code: %v", withoutPath(err)), "name a file in a writable directory in --qr-file")
+		return nil, command.Usage(fmt.Sprintf("cannot write the QR code: %v", withoutPath(err)),
+			"name a file in a writable directory in --qr-file")
 	}
 	return &qrFile{path: path, file: file}, nil
 }

@@ -63,7 +63,8 @@ does not ask: use --dry-run before.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.reason, "reason", "", "the reason, for the audit")
 	flags.StringVar(&f.bucket, "bucket", "", "links to objects in this bucket")
-	flags.StringVar(&f.prefix, "prefix", "", "links to objects in the bucket whose key begins with this text, byte for byte: end a folder with a slash")
+	flags.StringVar(&f.prefix, "prefix", "",
+		"links to objects in the bucket whose key begins with this text, byte for byte: end a folder with a slash")
 	flags.StringVar(&f.key, "key", "", "links to the object in the bucket with this key")
 	flags.StringVar(&f.createdBy, "created-by", "", "links that the operator with this name issued")
 	flags.StringVar(&f.label, "label", "", "links with this label, name=value")
@@ -147,7 +148,8 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 	request := f.request()
 	if !f.dryRun && !f.yes && term.IsTerminal(env.Stdin) {
 		if !term.IsTerminal(env.Stderr) {
-			return command.Usage("cannot ask for confirmation, because standard error is not a terminal", "add --yes, or leave standard error on the terminal")
+			return command.Usage("cannot ask for confirmation, because standard error is not a terminal",
+				"add --yes, or leave standard error on the terminal")
 		}
 		found, err := f.ask(cmd, env, c, request)
 		if err != nil {
@@ -221,7 +223,9 @@ func (f *revokeFlags) nothing(ctx context.Context, env *command.Env, c *client.C
 
 // ask asks whether to revoke the selected links, and returns how many there are. It does
 // not ask if there are none. It returns an error unless the answer is yes.
-func (f *revokeFlags) ask(cmd *cobra.Command, env *command.Env, c *client.Client, request api.RevocationRequest) (int, error) {
+func (f *revokeFlags) ask(cmd *cobra.Command, env *command.Env, c *client.Client, request api.RevocationRequest) (int,
+	error,
+) {
 	request.DryRun = true
 	var found api.Revocation
 	for first := true; first || found.Matched == 0 && found.Next != ""; first = false {
@@ -250,7 +254,10 @@ func (f *revokeFlags) ask(cmd *cobra.Command, env *command.Env, c *client.Client
 	if err != nil {
 		fmt.Fprintln(env.Stderr)
 	}
-	return 0, &command.Error{Err: errors.New("nothing was revoked"), Hint: "answer y to revoke the links, or use --yes", Code: command.ExitFailed}
+	return 0, &command.Error{
+		Err: errors.New("nothing was revoked"), Hint: "answer y to revoke the links, or use --yes",
+		Code: command.ExitFailed,
+	}
 }
 
 // unreadable returns the error of links that a bulk revocation could not read.

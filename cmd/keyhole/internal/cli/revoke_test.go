@@ -39,7 +39,10 @@ func TestRevokeFollowsCursors(t *testing.T) {
 		{
 			"leaves some out",
 			[]string{"--yes"},
-			[]string{`{"matched":1,"revoked":1,"unreadable":2,"done":false,"next":"1"}`, `{"matched":1,"revoked":1,"done":false}`},
+			[]string{
+				`{"matched":1,"revoked":1,"unreadable":2,"done":false,"next":"1"}`,
+				`{"matched":1,"revoked":1,"done":false}`,
+			},
 			command.ExitFailed, "2 links revoked\n", "2 links could not be read and may be live",
 		},
 		{
@@ -76,7 +79,8 @@ func TestRevokeFollowsCursors(t *testing.T) {
 				Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + service.URL},
 			}
 			code := runCLI(t.Context(), append([]string{"revoke", "--all"}, tt.args...), env)
-			if code != tt.code || stdout.String() != tt.stdout || !strings.Contains(stderr.String(), tt.stderr) || asked != len(tt.answers) {
+			if code != tt.code || stdout.String() != tt.stdout || !strings.Contains(stderr.String(), tt.stderr) ||
+				asked != len(tt.answers) {
 				t.Errorf("exit %d after %d requests, stdout %q, stderr %q", code, asked, stdout.String(), stderr.String())
 			}
 		})

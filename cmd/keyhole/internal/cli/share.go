@@ -62,26 +62,33 @@ KEY is taken literally: nothing in it is unescaped.`,
 	flags := cmd.Flags()
 	f.operator.add(cmd)
 	flags.StringVar(&f.request.Storage, "storage", "", "the storage, if several have this bucket")
-	flags.StringVar(&f.request.Preset, "preset", "", "how long the link lives, by a preset: handoff, troubleshooting, business or extended")
+	flags.StringVar(&f.request.Preset, "preset", "",
+		"how long the link lives, by a preset: handoff, troubleshooting, business or extended")
 	flags.StringVar(&f.request.ExpiresIn, "expires", "", "how long the link lives, such as 15m, 24h or 7d")
 	flags.BoolVar(&f.sensitive, "sensitive", false,
 		"the object is sensitive: the link lives at most 24h, unless policy.caps says otherwise")
 	flags.BoolVar(&f.notSensitive, "not-sensitive", false,
 		"the object is not sensitive: the link lives at most 7d, unless policy.caps says otherwise")
-	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often the link can be used; recipients see a page first, and only its button counts")
+	flags.Int64Var(&f.maxClicks, "max-clicks", 0,
+		"how often the link can be used; recipients see a page first, and only its button counts")
 	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients have to enter")
-	flags.BoolVar(&f.makePassphrase, "make-passphrase", false, "generate a passphrase and print it separately from the URL")
-	flags.StringVar(&f.request.Reveal, "reveal", "", "when the page shows the file name: after the passphrase (default) or before")
-	flags.StringVar(&f.request.Filename, "filename", "", "the file name for recipients (default: the last part of the key)")
+	flags.BoolVar(&f.makePassphrase, "make-passphrase", false,
+		"generate a passphrase and print it separately from the URL")
+	flags.StringVar(&f.request.Reveal, "reveal", "",
+		"when the page shows the file name: after the passphrase (default) or before")
+	flags.StringVar(&f.request.Filename, "filename", "",
+		"the file name for recipients (default: the last part of the key)")
 	flags.BoolVar(&f.inline, "inline", false, "let browsers show the file instead of saving it")
 	flags.BoolVar(&f.request.Confirm, "confirm", false, "show recipients a page before the download")
-	flags.StringArrayVar(&f.request.Allow, "allow", nil, "a network or address that may use the link, such as 192.0.2.0/24; may be repeated")
+	flags.StringArrayVar(&f.request.Allow, "allow", nil,
+		"a network or address that may use the link, such as 192.0.2.0/24; may be repeated")
 	flags.StringVar(&f.notBefore, "not-before", "", "when the link begins to work, such as 2026-12-01T08:00:00Z")
 	flags.StringVar(&f.request.Pin, "pin", "", "what the link is pinned to: auto (default), version, etag or none")
 	flags.StringVar(&f.request.VersionID, "version-id", "", "share this version of the object instead of the current one")
 	flags.StringVar(&f.request.Note, "note", "", "a note, which recipients see on pages")
 	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value; may be repeated")
-	flags.StringVar(&f.request.IdempotencyKey, "idempotency-key", "", "a text that identifies this request: repeating it returns the same link")
+	flags.StringVar(&f.request.IdempotencyKey, "idempotency-key", "",
+		"a text that identifies this request: repeating it returns the same link")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask whether the object is sensitive")
 	flags.BoolVar(&f.qr, "qr", false, "also draw the URL as a QR code on standard error")
 	flags.StringVar(&f.qrFile, "qr-file", "", "also write the URL as a QR code into this file, .png or .svg")
@@ -124,7 +131,8 @@ func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) er
 	case !f.quiet:
 		checklist(env.Stderr, &f.request, &link, time.Now())
 		if asks && !term.IsTerminal(env.Stdout) && link.Sensitive == nil {
-			fmt.Fprintln(env.Stderr, "  note      sensitivity was not asked because output is not a terminal: use --sensitive or --not-sensitive")
+			fmt.Fprintln(env.Stderr,
+				"  note      sensitivity was not asked because output is not a terminal: use --sensitive or --not-sensitive")
 		}
 	case !explain.Usable(&link):
 		fmt.Fprintf(env.Stderr, "warning: an earlier request issued this link, and it is %s\n", term.Plain(link.State))
@@ -133,7 +141,10 @@ func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) er
 		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
 	}
 	if err := f.print(env, &link, picture); err != nil {
-		return &command.Error{Err: fmt.Errorf("the link %s was issued, but its URL cannot be written: %w", link.ID, err), Hint: "keyhole revoke " + link.ID, Code: command.ExitFailed}
+		return &command.Error{
+			Err:  fmt.Errorf("the link %s was issued, but its URL cannot be written: %w", link.ID, err),
+			Hint: "keyhole revoke " + link.ID, Code: command.ExitFailed,
+		}
 	}
 	return nil
 }
@@ -153,7 +164,8 @@ func (f *shareFlags) mayBeIssued(err error) error {
 	case !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrBrokeOff) && !errors.Is(err, client.ErrProxy):
 		return err
 	}
-	hint := "repeat the command with --idempotency-key " + term.ShellWord(f.request.IdempotencyKey) + ": this issues no second link"
+	hint := "repeat the command with --idempotency-key " + term.ShellWord(f.request.IdempotencyKey) +
+		": this issues no second link"
 	if f.makePassphrase {
 		hint = "keyhole list shows whether the link was issued: revoke it, and share again"
 	}
@@ -225,7 +237,8 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object strin
 	case f.makePassphrase && f.passphraseFile != "":
 		return command.Usage("--make-passphrase and --passphrase-file cannot be combined", "use one of them")
 	case f.makePassphrase && f.request.IdempotencyKey != "":
-		return command.Usage("--make-passphrase and --idempotency-key cannot be combined, because each passphrase is another request", "write the passphrase into a file and use --passphrase-file")
+		return command.Usage("--make-passphrase and --idempotency-key cannot be combined, because each passphrase is "+
+			"another request", "write the passphrase into a file and use --passphrase-file")
 	case f.makePassphrase:
 		f.request.Passphrase = new(makePassphrase())
 	case f.passphraseFile != "":
@@ -269,12 +282,14 @@ func (f *shareFlags) check() error {
 	}
 	for _, text := range r.Allow {
 		if _, err := gateway.ParsePrefix(text); err != nil {
-			return command.Usage(fmt.Sprintf("--allow: %q is neither an address nor a network", text), "write it as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
+			return command.Usage(fmt.Sprintf("--allow: %q is neither an address nor a network", text),
+				"write it as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
 		}
 	}
 	if r.NotBefore != nil {
 		if _, err := time.Parse(time.RFC3339, *r.NotBefore); err != nil {
-			return command.Usage(fmt.Sprintf("--not-before: %q is not a time", *r.NotBefore), "write it as 2026-12-01T08:00:00Z, with the time zone")
+			return command.Usage(fmt.Sprintf("--not-before: %q is not a time", *r.NotBefore),
+				"write it as 2026-12-01T08:00:00Z, with the time zone")
 		}
 	}
 	if r.IdempotencyKey != "" && !idempotencyKey.MatchString(r.IdempotencyKey) {

@@ -34,9 +34,11 @@ func TestShareMayBeIssuedBehindAProxy(t *testing.T) {
 		t.Cleanup(server.Close)
 		var stderr bytes.Buffer
 		got := runCLI(t.Context(), []string{"share", "s3://reports/file.txt", "--idempotency-key", "a b"}, command.Env{
-			Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &stderr, Environ: []string{"KEYHOLE_KEY=k", "KEYHOLE_OPERATOR_URL=" + server.URL},
+			Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &stderr,
+			Environ: []string{"KEYHOLE_KEY=k", "KEYHOLE_OPERATOR_URL=" + server.URL},
 		})
-		if says := strings.Contains(stderr.String(), "--idempotency-key 'a b': this issues no second link"); got != command.ExitFailed || says != may {
+		if says := strings.Contains(stderr.String(),
+			"--idempotency-key 'a b': this issues no second link"); got != command.ExitFailed || says != may {
 			t.Errorf("%s: it ends with %d:\n%s", answer, got, stderr.String())
 		}
 	}

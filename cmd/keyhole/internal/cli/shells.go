@@ -43,7 +43,10 @@ func shells() map[string]shell {
 			[]patch{
 				{"KEYHOLE_ACTIVE_HELP=0 $args[1]", "KEYHOLE_ACTIVE_HELP=0 " + completionVariable + "=escaped $args[1]"},
 				// fish removes the escapes from these words, and the script evaluates them.
-				{"set -l args (commandline -opc)\n    # Extract the last arg and escape it", "set -l args (string escape -- (commandline -opc))\n    # Extract the last arg and escape it"},
+				{
+					"set -l args (commandline -opc)\n    # Extract the last arg and escape it",
+					"set -l args (string escape -- (commandline -opc))\n    # Extract the last arg and escape it",
+				},
 				{"set -l lastArg (string escape -- (commandline -ct))", fishLastWord},
 			},
 		},

@@ -23,10 +23,12 @@ func TestErrors(t *testing.T) {
 	t.Parallel()
 	cause := io.ErrUnexpectedEOF
 	var known *Error
-	if err := error(&Error{Err: cause, Hint: "h", Code: ExitFailed}); !errors.Is(err, cause) || err.Error() != cause.Error() {
+	if err := error(&Error{Err: cause, Hint: "h", Code: ExitFailed}); !errors.Is(err, cause) ||
+		err.Error() != cause.Error() {
 		t.Errorf("got %v", err)
 	}
-	if err := Usage("p", "h"); !errors.As(err, &known) || known.Code != ExitUsage || known.Hint != "h" || err.Error() != "p" {
+	if err := Usage("p", "h"); !errors.As(err, &known) || known.Code != ExitUsage || known.Hint != "h" ||
+		err.Error() != "p" {
 		t.Errorf("got %+v", known)
 	}
 	if err := error(&Unprinted{Err: cause}); !errors.Is(err, cause) || err.Error() != cause.Error() {
@@ -46,7 +48,8 @@ func TestExactArgs(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", args, err, want)
 		}
 	}
-	if err := ExactArgs(0, "no arguments")(cmd, []string{"a"}); err == nil || err.Error() != "show takes no arguments, not 1 argument" {
+	if err := ExactArgs(0, "no arguments")(cmd, []string{"a"}); err == nil ||
+		err.Error() != "show takes no arguments, not 1 argument" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -50,8 +50,9 @@ func onLoopback(flag, address string) (netip.AddrPort, error) {
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return netip.AddrPort{}, command.Usage(fmt.Sprintf("%s %q is not an address of the form host:port: a port is 0 to 65535", flag, address),
-			"write it as 127.0.0.1:8080; port 0 chooses a free one")
+		return netip.AddrPort{},
+			command.Usage(fmt.Sprintf("%s %q is not an address of the form host:port: a port is 0 to 65535", flag, address),
+				"write it as 127.0.0.1:8080; port 0 chooses a free one")
 	}
 	if host == "localhost" {
 		host = "127.0.0.1"

@@ -126,7 +126,8 @@ func printDemo(ctx context.Context, env *command.Env, operatorURL, key string, s
 		if last, err = c.Issue(ctx, api.IssueRequest{Bucket: o.Bucket, Key: o.Key}); err != nil {
 			return err
 		}
-		fmt.Fprintf(env.Stdout, "%s  (%s, until %s)\n", last.URL, term.Plain(o.Key), last.ExpiresAt.Local().Format(time.TimeOnly))
+		fmt.Fprintf(env.Stdout, "%s  (%s, until %s)\n", last.URL, term.Plain(o.Key),
+			last.ExpiresAt.Local().Format(time.TimeOnly))
 	}
 	program, err := programName()
 	if err != nil {

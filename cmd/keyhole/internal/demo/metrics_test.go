@@ -44,7 +44,8 @@ func TestMetricsDocumentIsComplete(t *testing.T) {
 	slices.Sort(served)
 	slices.Sort(documented)
 	if len(served) < 15 || !slices.Equal(served, documented) {
-		t.Errorf("the service serves\n%s\nand the document has\n%s", strings.Join(served, "\n"), strings.Join(documented, "\n"))
+		t.Errorf("the service serves\n%s\nand the document has\n%s", strings.Join(served, "\n"),
+			strings.Join(documented, "\n"))
 	}
 }
 

@@ -49,7 +49,8 @@ func objectsOf(files []string) (objects, shared []inprocess.Object, err error) {
 			content, err = os.ReadFile(path) //nolint:gosec // the file that the user named
 		}
 		if err != nil {
-			return nil, nil, command.Usage(fmt.Sprintf("cannot read a file: %v", err), "name files that exist, or none for a sample")
+			return nil, nil, command.Usage(fmt.Sprintf("cannot read a file: %v", err),
+				"name files that exist, or none for a sample")
 		}
 		name := filepath.Base(path)
 		if seen[name] {

@@ -133,7 +133,7 @@ func printFinding(env *command.Env, f *finding) {
 // roughly writes a duration in minutes, or in seconds if it is shorter than one.
 func roughly(d time.Duration) string {
 	if d.Abs() >= time.Minute {
-		return d.Round(time.Minute).String()
+		return gateway.FormatLife(d.Round(time.Minute))
 	}
-	return d.Round(time.Second).String()
+	return gateway.FormatLife(d.Round(time.Second))
 }

@@ -55,12 +55,14 @@ func (x *examination) examineRedis(ctx context.Context, cfg *config.Config, metr
 		note(checkVersion, levelOK, name+" "+info.Version, "")
 	}
 	if info.Role != "master" {
-		note(checkRole, levelFailure, "this is a replica, which refuses writes", "put the master into redis.addresses, or use mode sentinel or cluster")
+		note(checkRole, levelFailure, "this is a replica, which refuses writes",
+			"put the master into redis.addresses, or use mode sentinel or cluster")
 	} else {
 		note(checkRole, levelOK, "is a master", "")
 	}
 	if info.Evicting() {
-		note(checkEviction, levelFailure, "evicts keys when its memory is full: "+info.Policy, "set maxmemory-policy noeviction, or maxmemory 0: links and revocations must not be evicted")
+		note(checkEviction, levelFailure, "evicts keys when its memory is full: "+info.Policy,
+			"set maxmemory-policy noeviction, or maxmemory 0: links and revocations must not be evicted")
 	} else {
 		note(checkEviction, levelOK, "evicts nothing", "")
 	}
@@ -76,9 +78,11 @@ func examineRedisRights(ctx context.Context, store *redisstore.Store, note func(
 	refused, err := store.Refused(ctx)
 	switch {
 	case err != nil:
-		note(checkRights, levelFailure, "the user may not run scripts on the service's keys: "+reasonOf(err), "load deploy/redis/users.acl with redis.prefix in its key pattern")
+		note(checkRights, levelFailure, "the user may not run scripts on the service's keys: "+reasonOf(err),
+			"load deploy/redis/users.acl with redis.prefix in its key pattern")
 	case len(refused) > 0:
-		note(checkRights, levelFailure, "the user may not run "+strings.ToLower(strings.Join(refused, ", ")), "load deploy/redis/users.acl of this version")
+		note(checkRights, levelFailure, "the user may not run "+strings.ToLower(strings.Join(refused, ", ")),
+			"load deploy/redis/users.acl of this version")
 	default:
 		note(checkRights, levelOK, "the user may run the commands of the service", "")
 	}
@@ -92,7 +96,8 @@ func examineRedisClock(ctx context.Context, store *redisstore.Store, note func(c
 		return // the check of the rights reports it
 	}
 	if skew := time.Until(now); skew.Abs() >= gateway.NotableSkew {
-		note(checkClock, levelWarning, fmt.Sprintf("its clock differs from this machine's by %s, and links expire by it", roughly(skew)), "repair NTP on the machine whose clock is wrong")
+		note(checkClock, levelWarning, fmt.Sprintf("its clock differs from this machine's by %s, and links expire by it",
+			roughly(skew)), "repair NTP on the machine whose clock is wrong")
 		return
 	}
 	note(checkClock, levelOK, fmt.Sprintf("within %s of this machine's", gateway.NotableSkew), "")
@@ -115,11 +120,16 @@ func examineReplicas(info *redisstore.ServerInfo, wait int, note func(check, lev
 	has := fmt.Sprintf("%d connected", info.Replicas)
 	switch {
 	case info.Replicas < wait:
-		note(checkReplicas, levelFailure, fmt.Sprintf("%s, but redis.wait_replicas is %d: no issue and no revocation can be confirmed", has, wait), "start the missing replicas, or lower redis.wait_replicas")
+		note(checkReplicas, levelFailure,
+			fmt.Sprintf("%s, but redis.wait_replicas is %d: no issue and no revocation can be confirmed", has, wait),
+			"start the missing replicas, or lower redis.wait_replicas")
 	case info.Replicas > 0 && !info.Guarded:
-		note(checkReplicas, levelWarning, has+"; "+server.LossUnguarded, "set min-replicas-to-write and min-replicas-max-lag, as in deploy/redis/redis.conf")
+		note(checkReplicas, levelWarning, has+"; "+server.LossUnguarded,
+			"set min-replicas-to-write and min-replicas-max-lag, as in deploy/redis/redis.conf")
 	case info.Replicas > wait:
-		note(checkReplicas, levelWarning, fmt.Sprintf("%s, but redis.wait_replicas is %d: a failover may lose the last moments, including revocations", has, wait), "set redis.wait_replicas to the number of replicas, if revocations may wait for them")
+		note(checkReplicas, levelWarning,
+			fmt.Sprintf("%s, but redis.wait_replicas is %d: a failover may lose the last moments, including revocations", has,
+				wait), "set redis.wait_replicas to the number of replicas, if revocations may wait for them")
 	default:
 		note(checkReplicas, levelOK, has, "")
 	}

@@ -56,9 +56,13 @@ func (r *reply) String() string {
 func (e *storageExam) roundTrip(ctx context.Context, bucket string, found *sample) {
 	origin, _ := e.storage.Signer.Origin(bucket)
 	if e.config.ClearText() {
-		e.warn(checkPublic, origin+" uses plain http: anyone on the network path can read the object", "set a public_endpoint with https for the storage")
+		e.warn(checkPublic, origin+" uses plain http: anyone on the network path can read the object",
+			"set a public_endpoint with https for the storage")
 	}
-	request := signer.Request{Method: http.MethodGet, Bucket: bucket, Key: "keyhole-doctor-" + rand.Text(), Lifetime: urlLifetime}
+	request := signer.Request{
+		Method: http.MethodGet, Bucket: bucket, Key: "keyhole-doctor-" + rand.Text(),
+		Lifetime: urlLifetime,
+	}
 	if found != nil {
 		request.Key = found.key
 		request.ContentDisposition, request.ContentType = askedDisposition, askedType
@@ -90,7 +94,9 @@ func (e *storageExam) roundTrip(ctx context.Context, bucket string, found *sampl
 }
 
 // presign signs a URL. If that fails, the check fails.
-func (e *storageExam) presign(ctx context.Context, check string, s *signer.Signer, request signer.Request) (signed string, ok bool) {
+func (e *storageExam) presign(ctx context.Context, check string, s *signer.Signer,
+	request signer.Request,
+) (signed string, ok bool) {
 	got, err := s.Presign(ctx, request)
 	if err != nil {
 		e.fail(check, "signing failed: "+err.Error(), "see the findings about the credentials")
@@ -111,7 +117,8 @@ func (e *storageExam) reach(ctx context.Context, origin, signed string) (*http.C
 	if errors.As(err, &untrusted) && errors.As(err, &authority) && e.storage.Roots != nil {
 		insiders := recipient(e.storage.Roots, e.config.Timeout)
 		if answer, err := asRecipient(ctx, insiders, http.MethodGet, signed); err == nil {
-			e.warn(checkPublic, "only ca_file makes the certificate of "+origin+" valid: clients without that authority refuse it",
+			e.warn(checkPublic,
+				"only ca_file makes the certificate of "+origin+" valid: clients without that authority refuse it",
 				"use a certificate of a public authority, or install this authority for all recipients")
 			return insiders, answer
 		}
@@ -125,13 +132,16 @@ func (e *storageExam) reach(ctx context.Context, origin, signed string) (*http.C
 			"use a certificate for its name, from an authority that recipients trust")
 	default:
 		e.fail(checkPublic, origin+" is unreachable: "+lastReason(err),
-			"set public_endpoint of the storage to the address that recipients use, and run keyhole doctor where that address resolves")
+			"set public_endpoint of the storage to the address that recipients use, and run keyhole doctor where that "+
+				"address resolves")
 	}
 	return nil, nil
 }
 
 // deliver checks the answer to a GET, and repeats the request with HEAD.
-func (e *storageExam) deliver(ctx context.Context, client *http.Client, origin string, request signer.Request, found *sample, got *reply) bool {
+func (e *storageExam) deliver(ctx context.Context, client *http.Client, origin string, request signer.Request,
+	found *sample, got *reply,
+) bool {
 	switch {
 	case found == nil && got.accepted():
 		e.ok(checkDelivery, "%s accepts presigned URLs", origin)
@@ -152,7 +162,8 @@ func (e *storageExam) deliver(ctx context.Context, client *http.Client, origin s
 	}
 	head, err := asRecipient(ctx, client, http.MethodHead, signed)
 	if err != nil || !head.delivered() {
-		e.fail(checkDelivery, origin+" accepts a GET and refuses a HEAD that was signed as HEAD", "check that no proxy in front of the storage turns HEAD into GET")
+		e.fail(checkDelivery, origin+" accepts a GET and refuses a HEAD that was signed as HEAD",
+			"check that no proxy in front of the storage turns HEAD into GET")
 		return false
 	}
 	e.ok(checkDelivery, "a presigned GET and HEAD through %s deliver an object", origin)
@@ -176,10 +187,12 @@ func (e *storageExam) headers(origin string, got *reply) {
 	switch {
 	case err != nil || disposition != gateway.DispositionAttachment || parameters["filename"] != askedName:
 		e.fail(checkHeaders, origin+" ignores response-content-disposition: "+
-			"its Content-Disposition is not the requested one, so browsers open files inline, also HTML with scripts, that they should save", do)
+			"its Content-Disposition is not the requested one, so browsers open files inline, also HTML with scripts, that "+
+			"they should save", do)
 	case typeErr != nil || media != askedType:
 		e.fail(checkHeaders, origin+" ignores response-content-type: "+
-			"its Content-Type is not the requested one, so a file that is shown inline may have another type than the approved one", do)
+			"its Content-Type is not the requested one, so a file that is shown inline may have another type than the "+
+			"approved one", do)
 	default:
 		e.ok(checkHeaders, "files have the requested name, type and disposition")
 	}
@@ -190,16 +203,20 @@ func whyNotDelivered(got *reply) (message, do string) {
 	switch {
 	case got.code == "SignatureDoesNotMatch":
 		return "refuses the signature, because it receives another host or path than the signed one",
-			"configure the proxy in front of the storage to forward Host and path unchanged, or set public_endpoint to the host that the storage receives"
-	case got.code == "AuthorizationQueryParametersError", got.code == "AuthorizationHeaderMalformed", got.code == "PermanentRedirect", got.code == "IllegalLocationConstraintException":
+			"configure the proxy in front of the storage to forward Host and path unchanged, or set public_endpoint to the " +
+				"host that the storage receives"
+	case got.code == "AuthorizationQueryParametersError", got.code == "AuthorizationHeaderMalformed",
+		got.code == "PermanentRedirect", got.code == "IllegalLocationConstraintException":
 		return "reports a wrong region: " + got.String(), "set region of the storage to the region of its buckets"
 	case got.status/100 == 3:
-		return fmt.Sprintf("redirects with %d", got.status), "set public_endpoint of the storage to the target of the redirect, and region to the region of its buckets"
+		return fmt.Sprintf("redirects with %d", got.status),
+			"set public_endpoint of the storage to the target of the redirect, and region to the region of its buckets"
 	case got.code == "AccessDenied", got.code == "RequestTimeTooSkewed":
 		return "refuses a request that endpoint accepts: " + got.String(),
 			"check whether a bucket policy allows only some networks, and whether both have the same time"
 	case got.code == "":
-		return fmt.Sprintf("is not an S3 server: it answers %d without an S3 error", got.status), "set public_endpoint of the storage to an address that leads to the storage itself"
+		return fmt.Sprintf("is not an S3 server: it answers %d without an S3 error", got.status),
+			"set public_endpoint of the storage to an address that leads to the storage itself"
 	}
 	return "refuses a presigned URL: " + got.String(), "see this code in the manual of the storage"
 }
@@ -217,7 +234,8 @@ func (e *storageExam) tamper(ctx context.Context, client *http.Client, signed st
 	case err != nil:
 		e.fail(checkSignature, "the second request failed: "+lastReason(err), "run keyhole doctor again")
 	case got.accepted():
-		e.fail(checkSignature, "a URL with a wrong signature works: the storage, or a proxy in front of it, does not verify signatures",
+		e.fail(checkSignature,
+			"a URL with a wrong signature works: the storage, or a proxy in front of it, does not verify signatures",
 			"close this access to the bucket: while it is open, links neither expire nor can be revoked")
 	case got.code == untouched.code:
 		e.warn(checkSignature, "right and wrong signatures get the same answer, so the credentials may be wrong",
@@ -244,7 +262,8 @@ func (e *storageExam) outlive(ctx context.Context, client *http.Client, request 
 	case err != nil:
 		e.fail(checkExpiry, "the third request failed: "+lastReason(err), "run keyhole doctor again")
 	case got.accepted():
-		e.fail(checkExpiry, "a URL that expired minutes ago works", "correct the storage's clock, or ask its operator: downloads would not expire")
+		e.fail(checkExpiry, "a URL that expired minutes ago works",
+			"correct the storage's clock, or ask its operator: downloads would not expire")
 	default:
 		e.ok(checkExpiry, "an expired URL is refused")
 	}
@@ -263,7 +282,8 @@ func (e *storageExam) anonymous(ctx context.Context, client *http.Client, signed
 	u.RawQuery = "list-type=2&max-keys=1"
 	read, readErr := asRecipient(ctx, client, http.MethodGet, object)
 	list, listErr := asRecipient(ctx, client, http.MethodGet, u.String())
-	const do = "make the bucket private, by AWS's Block Public Access or by its policy and ACLs: everyone can read its objects without a link"
+	const do = "make the bucket private, by AWS's Block Public Access or by its policy and ACLs: everyone can read its " +
+		"objects without a link"
 	switch {
 	case readErr != nil || listErr != nil:
 		e.fail(checkAnonymous, "the last requests failed", "run keyhole doctor again")

@@ -91,7 +91,8 @@ func (e *storageExam) credentials(ctx context.Context) bool {
 	defer cancel()
 	c, err := e.storage.Credentials.Retrieve(ctx)
 	if err != nil {
-		do := "set access_key_id and secret_access_key_file of the storage, or provide credentials to the AWS SDK's default chain: environment, profile, web identity, container or instance"
+		do := "set access_key_id and secret_access_key_file of the storage, or provide credentials to the AWS SDK's " +
+			"default chain: environment, profile, web identity, container or instance"
 		if e.config.AccessKeyID != "" {
 			do = "check that secret_access_key_file of the storage is readable and contains the secret"
 		}
@@ -121,7 +122,9 @@ func (e *storageExam) clock() {
 		if skew < 0 {
 			which = "behind"
 		}
-		e.warn(checkClock, fmt.Sprintf("the storage's clock is %s %s this machine's; links work, because URLs are signed by the storage's clock", roughly(skew.Abs()), which),
+		e.warn(checkClock,
+			fmt.Sprintf("the storage's clock is %s %s this machine's; links work, because URLs are signed by the storage's "+
+				"clock", roughly(skew.Abs()), which),
 			"repair NTP on the machine whose clock is wrong; other sources of credentials may use this machine's clock")
 	default:
 		e.ok(checkClock, "within %s of this machine's", gateway.NotableSkew)
@@ -130,17 +133,21 @@ func (e *storageExam) clock() {
 
 // bucket checks that the bucket exists, and its rights. It returns a readable object, if it
 // finds one, and whether further checks make sense.
-func (e *storageExam) bucket(ctx context.Context, bucket string, health objects.Health, err error) (sample *sample, reachable bool) {
+func (e *storageExam) bucket(ctx context.Context, bucket string, health objects.Health, err error) (sample *sample,
+	reachable bool,
+) {
 	switch health {
 	case objects.HealthOK:
 		e.ok(checkBucket, "exists")
 	case objects.HealthMissing:
-		e.fail(checkBucket, "the storage has no such bucket", "correct buckets, endpoint or region of the storage; a bucket is named without s3:// and without a path")
+		e.fail(checkBucket, "the storage has no such bucket",
+			"correct buckets, endpoint or region of the storage; a bucket is named without s3:// and without a path")
 		return nil, false
 	case objects.HealthRegion:
 		var elsewhere *objects.RegionError
 		errors.As(err, &elsewhere)
-		e.fail(checkBucket, fmt.Sprintf("the bucket is in the region %s, but region of the storage is %s", elsewhere.Region, elsewhere.Configured),
+		e.fail(checkBucket, fmt.Sprintf("the bucket is in the region %s, but region of the storage is %s", elsewhere.Region,
+			elsewhere.Configured),
 			"correct region of the storage; buckets in another region need another storage")
 		return nil, false
 	case objects.HealthUnavailable:
@@ -162,12 +169,17 @@ func (e *storageExam) contents(ctx context.Context, bucket string) (*sample, boo
 	page, err := e.storage.Objects.List(ctx, gateway.KeyQuery{Bucket: bucket, Limit: sampled})
 	var said smithy.APIError
 	switch {
-	case errors.As(err, &said) && slices.Contains([]string{"SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidToken", "ExpiredToken"}, said.ErrorCode()):
+	case errors.As(err, &said) &&
+		slices.Contains([]string{"SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidToken", "ExpiredToken"},
+			said.ErrorCode()):
 		e.fail(checkCredentials, "the storage refuses them: "+said.ErrorCode(),
 			"check that key ID and secret belong together and to this storage, and are still valid")
 		return nil, false
 	case errors.Is(err, gateway.ErrObjectNotReadable):
-		e.warn(checkList, "the service's credentials may not list the bucket, so S3 answers 403 for missing objects: a click on a deleted object is answered with 503 instead of 410, a mistyped key is refused as not readable, and keyhole objects cannot browse",
+		e.warn(checkList,
+			"the service's credentials may not list the bucket, so S3 answers 403 for missing objects: a click on a deleted "+
+				"object is answered with 503 instead of 410, a mistyped key is refused as not readable, and keyhole objects "+
+				"cannot browse",
 			"allow them s3:ListBucket on the bucket (deploy/iam)")
 		return nil, true
 	case err != nil:
@@ -192,10 +204,12 @@ func (e *storageExam) readable(ctx context.Context, bucket string, listed []gate
 			e.etags(ctx, bucket, listed, info)
 			return &sample{entry.Key, info}
 		case errors.Is(err, gateway.ErrObjectNotReadable):
-			e.fail(checkRead, "the service's credentials may not read the objects", "allow them s3:GetObject on the bucket's objects (deploy/iam)")
+			e.fail(checkRead, "the service's credentials may not read the objects",
+				"allow them s3:GetObject on the bucket's objects (deploy/iam)")
 			return nil
 		case errors.Is(err, gateway.ErrObjectKMS):
-			e.fail(checkRead, "the service's credentials may not use the KMS key with which objects are encrypted", "allow them kms:Decrypt on that key")
+			e.fail(checkRead, "the service's credentials may not use the KMS key with which objects are encrypted",
+				"allow them kms:Decrypt on that key")
 			return nil
 		case errors.Is(err, gateway.ErrUnavailable):
 			e.fail(checkRead, "reading an object failed: "+lastReason(err), "ask the operator of the storage")
@@ -203,7 +217,8 @@ func (e *storageExam) readable(ctx context.Context, bucket string, listed []gate
 		}
 		// Archived, encrypted with a customer's key, or deleted meanwhile: try the next.
 	}
-	e.warn(checkRead, fmt.Sprintf("no readable object among the first %d", sampled), "upload an object, and run keyhole doctor again")
+	e.warn(checkRead, fmt.Sprintf("no readable object among the first %d", sampled),
+		"upload an object, and run keyhole doctor again")
 	return nil
 }
 
@@ -213,7 +228,9 @@ func (e *storageExam) versions(ctx context.Context, bucket, key string, proven g
 	switch {
 	case err != nil || current.VersionID == "":
 	case proven.VersionID == "":
-		e.warn(checkVersions, "the bucket keeps versions, but the service's credentials may not read a version by its ID: links are pinned to the ETag and stop working when the object is replaced",
+		e.warn(checkVersions,
+			"the bucket keeps versions, but the service's credentials may not read a version by its ID: links are pinned to "+
+				"the ETag and stop working when the object is replaced",
 			"allow them s3:GetObjectVersion on the bucket's objects (deploy/iam)")
 	default:
 		e.ok(checkVersions, "are kept, and may be read")

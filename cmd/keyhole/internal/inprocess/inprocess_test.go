@@ -67,7 +67,8 @@ func TestStartS3(t *testing.T) {
 	if response.StatusCode != http.StatusForbidden {
 		t.Errorf("without a signature: %d", response.StatusCode)
 	}
-	if _, err := StartS3(t.Context(), first.Address, nil, nil); err == nil || !strings.Contains(err.Error(), "listen on "+first.Address) {
+	if _, err := StartS3(t.Context(), first.Address, nil, nil); err == nil ||
+		!strings.Contains(err.Error(), "listen on "+first.Address) {
 		t.Errorf("on an address in use: %v", err)
 	}
 	if _, err := StartS3(t.Context(), "127.0.0.1:0", nil, objects); err == nil {
@@ -77,7 +78,10 @@ func TestStartS3(t *testing.T) {
 
 func TestContentType(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"a.html": "text/html; charset=utf-8", "a": "application/octet-stream", "a.unheardof": "application/octet-stream"} {
+	for name, want := range map[string]string{
+		"a.html": "text/html; charset=utf-8", "a": "application/octet-stream",
+		"a.unheardof": "application/octet-stream",
+	} {
 		if got := contentType(name); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}

@@ -40,8 +40,12 @@ func StartS3(ctx context.Context, address string, buckets []string, objects []Ob
 		}
 	}
 	for _, o := range objects {
-		meta := map[string]string{"Content-Type": contentType(o.Key), "Last-Modified": o.Modified.UTC().Format(http.TimeFormat)}
-		if _, err := backend.PutObject(ctx, o.Bucket, o.Key, meta, bytes.NewReader(o.Content), int64(len(o.Content))); err != nil {
+		meta := map[string]string{
+			"Content-Type":  contentType(o.Key),
+			"Last-Modified": o.Modified.UTC().Format(http.TimeFormat),
+		}
+		if _, err := backend.PutObject(ctx, o.Bucket, o.Key, meta, bytes.NewReader(o.Content),
+			int64(len(o.Content))); err != nil {
 			return nil, fmt.Errorf("put %s into the bucket %s: %w", o.Key, o.Bucket, err)
 		}
 	}

@@ -53,7 +53,13 @@ func TestConnDeadlines(t *testing.T) {
 	now := time.Now()
 	for i := range 100 {
 		at := now.Add(time.Duration(i) * time.Second)
-		for _, deadline := range []time.Time{at.Add(10 * time.Second), at.Add(30 * time.Second), {}, time.Unix(1, 0), {}, at.Add(2 * time.Minute)} {
+		for _, deadline := range []time.Time{
+			at.Add(10 * time.Second), at.Add(30 * time.Second),
+			{},
+			time.Unix(1, 0),
+			{},
+			at.Add(2 * time.Minute),
+		} {
 			if err := c.SetReadDeadline(deadline); err != nil {
 				t.Fatal(err)
 			}

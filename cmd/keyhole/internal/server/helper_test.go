@@ -34,7 +34,8 @@ func testConfig(t *testing.T) (cfg *config.Config, key string) {
 	cfg.Operator.Keys = []config.OperatorKey{testKey("ops", key)}
 	cfg.Redis.Addresses = []string{redis.Addr()}
 	storage := config.DefaultStorage()
-	storage.Name, storage.Endpoint, storage.PathStyle, storage.Buckets = "main", "http://"+s3.Address, true, []string{"reports"}
+	storage.Name, storage.Endpoint, storage.PathStyle, storage.Buckets = "main", "http://"+s3.Address, true,
+		[]string{"reports"}
 	storage.AccessKeyID, storage.SecretAccessKey = s3.AccessKey, config.NewSecret(s3.Secret)
 	cfg.Storage = []config.Storage{storage}
 	if _, err := cfg.Prepare(); err != nil {

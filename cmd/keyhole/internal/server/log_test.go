@@ -40,7 +40,8 @@ func TestLinesFull(t *testing.T) {
 		if kept := strings.Count(text, line); fmt.Sprint(all-kept) != fmt.Sprint(dropped) {
 			t.Errorf("%d lines written, %d counted as dropped, want %d together", kept, dropped, all)
 		}
-		if notice := text[strings.LastIndex(text, "x\n")+2:]; strings.Count(notice, "\n") != 1 || !strings.Contains(notice, fmt.Sprint(want, dropped)) {
+		if notice := text[strings.LastIndex(text, "x\n")+2:]; strings.Count(notice, "\n") != 1 ||
+			!strings.Contains(notice, fmt.Sprint(want, dropped)) {
 			t.Errorf("%s: the log ends with %q, want %s%d", format, notice, want, dropped)
 		}
 		if n := l.Dropped(); n != dropped {
@@ -64,7 +65,8 @@ func TestLinesFail(t *testing.T) {
 	close(w.let)
 	log.Info("two")
 	closeLog(t, l)
-	if got := w.text(); !strings.HasPrefix(got[strings.Index(got, `"msg"`):], `"msg":"two"`) || !strings.Contains(got, `"lines":1}`) {
+	if got := w.text(); !strings.HasPrefix(got[strings.Index(got, `"msg"`):], `"msg":"two"`) ||
+		!strings.Contains(got, `"lines":1}`) {
 		t.Errorf("wrote %s", got)
 	}
 }

@@ -21,7 +21,8 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-var update = flag.Bool("update", false, "write the tables of deploy/docs/metrics.md anew") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false,
+	"write the tables of deploy/docs/metrics.md anew") //nolint:gochecknoglobals // a flag of the test binary
 
 // metricsDocument has its tables between two marks; the rest is written by hand.
 const (
@@ -73,7 +74,8 @@ func TestMetricsDocument(t *testing.T) {
 		got = want
 	}
 	if got != want {
-		t.Errorf("%s is out of date: run go test ./cmd/keyhole/internal/server -run TestMetricsDocument -update", metricsDocument)
+		t.Errorf("%s is out of date: run go test ./cmd/keyhole/internal/server -run TestMetricsDocument -update",
+			metricsDocument)
 	}
 }
 
@@ -82,14 +84,21 @@ func TestMetricsDocument(t *testing.T) {
 func registeredMetrics(t *testing.T) []metric {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	m := gateway.NewMetrics(registry, gateway.MetricsOptions{Storages: []string{"main"}, Version: "1", Revision: "1", GoVersion: "1"})
+	m := gateway.NewMetrics(registry,
+		gateway.MetricsOptions{Storages: []string{"main"}, Version: "1", Revision: "1", GoVersion: "1"})
 	for _, result := range redisstore.Results() {
 		for _, call := range redisstore.Calls() {
 			m.RedisCall(call, result, time.Millisecond)
 		}
 	}
-	for _, result := range []string{objects.ResultOK, objects.ResultNotFound, objects.ResultDenied, objects.ResultTimeout, objects.ResultError} {
-		for _, operation := range []string{objects.OpHeadObject, objects.OpGetObject, objects.OpHeadBucket, objects.OpListObjects} {
+	for _, result := range []string{
+		objects.ResultOK, objects.ResultNotFound, objects.ResultDenied, objects.ResultTimeout,
+		objects.ResultError,
+	} {
+		for _, operation := range []string{
+			objects.OpHeadObject, objects.OpGetObject, objects.OpHeadBucket,
+			objects.OpListObjects,
+		} {
 			m.StorageRequest("main", operation, result, time.Millisecond)
 		}
 	}
@@ -114,7 +123,8 @@ func registerScraped(t *testing.T, registry *prometheus.Registry, m *gateway.Met
 	cfg := config.Default()
 	cfg.Redis.Addresses = []string{redis.Addr()}
 	storage := config.DefaultStorage()
-	storage.Name, storage.Endpoint, storage.Region, storage.Buckets = "main", "http://127.0.0.1:1", "us-east-1", []string{"reports"}
+	storage.Name, storage.Endpoint, storage.Region, storage.Buckets = "main", "http://127.0.0.1:1", "us-east-1",
+		[]string{"reports"}
 	storage.PathStyle, storage.AccessKeyID, storage.SecretAccessKey = true, "id", config.NewSecret("secret")
 	cfg.Storage = []config.Storage{storage}
 	redisClient, store, err := OpenStore(cfg, m, slog.New(slog.DiscardHandler))
@@ -173,7 +183,8 @@ func metricsTables(all []metric) string {
 		for i, name := range m.labels {
 			labels[i] = "`" + name + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.name, m.kind, strings.Join(labels, ", "), strings.ReplaceAll(m.help, "|", `\|`))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.name, m.kind, strings.Join(labels, ", "),
+			strings.ReplaceAll(m.help, "|", `\|`))
 	}
 	b.WriteString("\n### Values of labels\n\n| metric | label | values |\n| --- | --- | --- |\n")
 	for _, m := range all {

@@ -21,7 +21,9 @@ import (
 const redisCheck = 5 * time.Second
 
 // OpenStore makes the store of the configuration. It sends no request to Redis.
-func OpenStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (*redisstore.Client, *redisstore.Store, error) {
+func OpenStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (*redisstore.Client, *redisstore.Store,
+	error,
+) {
 	redisstore.LogTo(log)
 	c := &cfg.Redis
 	encrypted, err := redisTLS(&c.TLS)
@@ -78,7 +80,10 @@ func admitRedis(ctx context.Context, store *redisstore.Store, wait int, log *slo
 	err := store.Ready(ctx)
 	switch {
 	case errors.Is(err, redisstore.ErrEvicting):
-		return &command.Error{Err: err, Hint: "set maxmemory-policy noeviction in Redis, or maxmemory 0", Code: command.ExitUsage}
+		return &command.Error{
+			Err: err, Hint: "set maxmemory-policy noeviction in Redis, or maxmemory 0",
+			Code: command.ExitUsage,
+		}
 	case errors.Is(err, redisstore.ErrVersion):
 		return &command.Error{Err: err, Hint: "use Redis 7.0, Valkey 7.2 or later", Code: command.ExitUsage}
 	case errors.Is(err, redisstore.ErrPartitions):
@@ -99,8 +104,10 @@ func admitRedis(ctx context.Context, store *redisstore.Store, wait int, log *slo
 // What a crash or failover of Redis loses, in the words of the log and the doctor.
 const (
 	LossWithAOF    = "keeps an append-only file: a crash may lose about the last second, including revocations"
-	LossWithoutAOF = "keeps no append-only file: a restart loses everything since the last snapshot, so links that were revoked since then work again"
-	LossUnguarded  = "min-replicas-to-write is not set, so a master that was cut off and replaced continues to answer from old data"
+	LossWithoutAOF = "keeps no append-only file: a restart loses everything since the last snapshot, so links that " +
+		"were revoked since then work again"
+	LossUnguarded = "min-replicas-to-write is not set, so a master that was cut off and replaced continues to answer " +
+		"from old data"
 )
 
 // warnOfLoss logs what a crash or failover of Redis loses.
@@ -111,7 +118,8 @@ func warnOfLoss(info *redisstore.ServerInfo, wait int, log *slog.Logger) {
 		log.Warn("Redis " + LossWithoutAOF)
 	}
 	if info.Replicas < wait {
-		log.Warn("Redis has fewer replicas than redis.wait_replicas: no issue and no revocation can be confirmed", "replicas", info.Replicas, "wait_replicas", wait)
+		log.Warn("Redis has fewer replicas than redis.wait_replicas: no issue and no revocation can be confirmed",
+			"replicas", info.Replicas, "wait_replicas", wait)
 	}
 	if info.Replicas > 0 && !info.Guarded {
 		log.Warn("Redis has replicas: " + LossUnguarded)
@@ -139,6 +147,7 @@ func registerStoreMetrics(registry prometheus.Registerer, store *redisstore.Stor
 	})
 	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
 		Name: "audit_dropped_total", Type: prometheus.CounterValue, Read: read(store.Dropped),
-		Help: "Events of clicks that were removed to make room for newer ones, over all gateways; absent while Redis is unreachable.",
+		Help: "Events of clicks that were removed to make room for newer ones, over all gateways; absent while Redis is " +
+			"unreachable.",
 	})
 }

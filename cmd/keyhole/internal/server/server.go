@@ -83,7 +83,8 @@ func (s *Server) Listen(ctx context.Context) (err error) {
 	}()
 	c := s.configured
 	// A click goes on when its recipient hangs up, so nobody has to notice that.
-	if s.public, err = s.open(ctx, "public.listen", c.Public.Listen, listen.Options{LimitConnections: true, NoBackgroundRead: true}); err != nil {
+	if s.public, err = s.open(ctx, "public.listen", c.Public.Listen,
+		listen.Options{LimitConnections: true, NoBackgroundRead: true}); err != nil {
 		return err
 	}
 	if s.operator, err = s.open(ctx, "operator.listen", c.Operator.Listen, listen.Options{}); err != nil {
@@ -100,7 +101,10 @@ func (s *Server) open(ctx context.Context, key, address string, options listen.O
 	options.Log = s.log.Logger
 	l, err := listen.Open(ctx, address, options)
 	if err != nil {
-		return nil, &command.Error{Err: err, Hint: "is another process using the address? choose another one in " + key, Code: command.ExitFailed}
+		return nil, &command.Error{
+			Err: err, Hint: "is another process using the address? choose another one in " + key,
+			Code: command.ExitFailed,
+		}
 	}
 	return l, nil
 }
@@ -171,7 +175,8 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		return err
 	}
 	s.domain = gateway.New(gateway.Options{
-		Links: store, Retries: store, Clicks: store, Cursors: store, Storages: domainStorages(storages), Policy: policyOf(cfg),
+		Links: store, Retries: store, Clicks: store, Cursors: store, Storages: domainStorages(storages),
+		Policy:   policyOf(cfg),
 		Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime, ObjectCheck: cfg.Redirect.ObjectCheck,
 		ResumeWindow: cfg.Redirect.ResumeWindow, Hashes: runtime.GOMAXPROCS(0),
 		Insecure: cfg.Public.ClearText(), Metrics: metrics, Logger: log, Now: time.Now,
@@ -186,7 +191,8 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		Operators: s.operators, RequestTimeout: operatorTimeout,
 		FormatAddress: clientAddresses.Format,
 		Ready:         s.health.readiness, Metrics: httpapi.NewMetrics(registry),
-		MetricsPage:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),
+		MetricsPage: promhttp.HandlerFor(registry,
+			promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),
 		MetricsApart: cfg.Metrics.Listen != "", Logger: log,
 	})
 	if err != nil {
@@ -234,7 +240,8 @@ func certificateOf(c config.TLS) listen.TLS {
 
 // listeners returns the open listeners.
 func (s *Server) listeners() []*listen.Listener {
-	return slices.DeleteFunc([]*listen.Listener{s.public, s.operator, s.metrics}, func(l *listen.Listener) bool { return l == nil })
+	return slices.DeleteFunc([]*listen.Listener{s.public, s.operator, s.metrics},
+		func(l *listen.Listener) bool { return l == nil })
 }
 
 // closeListeners closes the addresses of a server that did not start.

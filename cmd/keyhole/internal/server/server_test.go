@@ -184,7 +184,8 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	var refused *client.Error
-	if _, err := operator(t, s, key).List(t.Context(), client.ListOptions{}); !errors.As(err, &refused) || refused.Status != 401 {
+	if _, err := operator(t, s, key).List(t.Context(), client.ListOptions{}); !errors.As(err, &refused) ||
+		refused.Status != 401 {
 		t.Errorf("the previous key: %v", err)
 	}
 	if link, _ := share(t, s, another); link.CreatedBy != "another" || link.Sensitive == nil || !*link.Sensitive {
@@ -220,7 +221,8 @@ func TestNoRequestWaitsForTheLog(t *testing.T) {
 		asking.Go(func() {
 			for range requests / 4 {
 				response, err := http.Get("http://" + s.OperatorAddr() + "/api/v1/links")
-				if err != nil || response.StatusCode != http.StatusUnauthorized && response.StatusCode != http.StatusTooManyRequests {
+				if err != nil || response.StatusCode != http.StatusUnauthorized &&
+					response.StatusCode != http.StatusTooManyRequests {
 					t.Errorf("%v, %v", response, err)
 					return
 				}

@@ -37,7 +37,9 @@ type Storage struct {
 }
 
 // openStorages makes the storages of the configuration. It sends no request.
-func openStorages(ctx context.Context, cfg *config.Config, metrics *gateway.Metrics, registry prometheus.Registerer) ([]*Storage, error) {
+func openStorages(ctx context.Context, cfg *config.Config, metrics *gateway.Metrics,
+	registry prometheus.Registerer,
+) ([]*Storage, error) {
 	var opened []*Storage
 	for i := range cfg.Storage {
 		s, err := OpenStorage(ctx, &cfg.Storage[i], metrics)
@@ -52,7 +54,10 @@ func openStorages(ctx context.Context, cfg *config.Config, metrics *gateway.Metr
 
 // StorageError returns the error of a storage whose configuration is wrong.
 func StorageError(name string, err error) error {
-	return &command.Error{Err: fmt.Errorf("storage %s: %w", name, err), Hint: "correct this storage in the configuration", Code: command.ExitUsage}
+	return &command.Error{
+		Err: fmt.Errorf("storage %s: %w", name, err), Hint: "correct this storage in the configuration",
+		Code: command.ExitUsage,
+	}
 }
 
 // OpenStorage makes one storage. It sends no request.
@@ -104,7 +109,9 @@ func (s *Storage) setCredentials(ctx context.Context, c *config.Storage) error {
 }
 
 // NewSigner makes a signer of URLs for the endpoint that recipients use.
-func NewSigner(ctx context.Context, c *config.Storage, credentials aws.CredentialsProvider, clock *signer.Clock) (*signer.Signer, error) {
+func NewSigner(ctx context.Context, c *config.Storage, credentials aws.CredentialsProvider,
+	clock *signer.Clock,
+) (*signer.Signer, error) {
 	return signer.New(ctx, signer.Options{
 		Name: c.Name, Endpoint: c.RecipientEndpoint(), Region: c.Region, PathStyle: c.PathStyle,
 		Buckets: c.Buckets, RequesterPays: c.RequesterPays, Credentials: credentials, Clock: clock,
@@ -203,7 +210,10 @@ func (s *Storage) register(registry prometheus.Registerer, timeout time.Duration
 func domainStorages(storages []*Storage) []*gateway.Storage {
 	out := make([]*gateway.Storage, len(storages))
 	for i, s := range storages {
-		out[i] = &gateway.Storage{Name: s.Name, Buckets: s.Buckets, Objects: s.Objects, Presigner: s.Signer, Timeout: s.Timeout, Skew: s.Clock.Skew}
+		out[i] = &gateway.Storage{
+			Name: s.Name, Buckets: s.Buckets, Objects: s.Objects, Presigner: s.Signer,
+			Timeout: s.Timeout, Skew: s.Clock.Skew,
+		}
 	}
 	return out
 }

@@ -51,7 +51,10 @@ func TestBadRequests(t *testing.T) {
 		{"wrong type", `{"bucket":"reports","key":7}`, 400, "", "bad_request"},
 		{"invalid UTF-8 in the key", "{\"bucket\":\"reports\",\"key\":\"a\xff\"}", 400, "", "bad_request"},
 		{"lone surrogate in the key", `{"bucket":"reports","key":"a\ud800"}`, 400, "", "bad_request"},
-		{"nested 20,000 levels", `{"bucket":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, 400, "", "bad_request"},
+		{
+			"nested 20,000 levels", `{"bucket":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, 400, "",
+			"bad_request",
+		},
 		{"unclosed", `{"bucket":"reports"`, 400, "", "bad_request"},
 		{"over 1 MiB", object(`,"note":"` + strings.Repeat("x", 1<<20) + `"`), 413, "", "too_large"},
 
@@ -186,7 +189,8 @@ func wantProblem(t *testing.T, a answer, status int, field, code string) {
 		}
 		return
 	}
-	if p.Code != "invalid" || !slices.ContainsFunc(p.Errors, func(e api.FieldError) bool { return e.Field == field && e.Code == code }) {
+	if p.Code != "invalid" ||
+		!slices.ContainsFunc(p.Errors, func(e api.FieldError) bool { return e.Field == field && e.Code == code }) {
 		t.Errorf("code %s, errors %+v; want %s: %s", p.Code, p.Errors, field, code)
 	}
 }

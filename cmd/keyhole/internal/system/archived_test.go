@@ -21,7 +21,8 @@ func archiveObject(front *storageFront, name string) {
 		if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, name) {
 			return false
 		}
-		const body = "<Error><Code>InvalidObjectState</Code><Message>The operation is not valid for the object's storage class</Message></Error>"
+		const body = "<Error><Code>InvalidObjectState</Code><Message>The operation is not valid for the object's storage " +
+			"class</Message></Error>"
 		w.Header().Set("Content-Type", "application/xml")
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(http.StatusForbidden)

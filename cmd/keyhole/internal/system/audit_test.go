@@ -74,7 +74,8 @@ func TestAuditFollow(t *testing.T) {
 		}
 	}
 	last := all[len(all)-1]
-	if len(all) != 8 || last.Kind != "revoked" || last.Reason != "=cmd()\r\n\u202e" || strings.Contains(follow.output.String(), "\u202e") {
+	if len(all) != 8 || last.Kind != "revoked" || last.Reason != "=cmd()\r\n\u202e" ||
+		strings.Contains(follow.output.String(), "\u202e") {
 		t.Errorf("%d events, the last %+v", len(all), last)
 	}
 	if err := follow.terminate(t, syscall.SIGINT); err != nil {

@@ -22,7 +22,8 @@ func TestClockOfTheStorage(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{20 * time.Minute, -20 * time.Minute} {
 		t.Run(off.String(), func(t *testing.T) {
-			in := installOver(t, s3test.StartRGWWith(t, s3test.RGWOptions{Buckets: []string{"reports", "exports"}, ClockOff: off}))
+			in := installOver(t,
+				s3test.StartRGWWith(t, s3test.RGWOptions{Buckets: []string{"reports", "exports"}, ClockOff: off}))
 			in.put(t, "file.txt", []byte("content"))
 			g := in.launch("KEYHOLE_REDIRECT_OBJECT_CHECK=0s")
 			g.waitReady(t)

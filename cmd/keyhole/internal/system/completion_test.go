@@ -55,7 +55,10 @@ func TestCompletion(t *testing.T) {
 	if _, err := g.client.Revoke(t.Context(), revoked.ID, ""); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"drop/$(touch x)1", "drop/$(touch x)2", "drop/`id`", "drop/a;b", "drop/a\\b", "drop/\u202eb", "drop/d$/e", "drop/é a+b,1@2=3%25_.-"} {
+	for _, key := range []string{
+		"drop/$(touch x)1", "drop/$(touch x)2", "drop/`id`", "drop/a;b", "drop/a\\b",
+		"drop/\u202eb", "drop/d$/e", "drop/é a+b,1@2=3%25_.-",
+	} {
 		in.put(t, key, []byte("x"))
 	}
 	for _, tt := range []struct {
@@ -65,7 +68,11 @@ func TestCompletion(t *testing.T) {
 	}{
 		{in.key, []string{"share", ""}, []string{"s3://exports/", "s3://reports/"}},
 		{in.key, []string{"share", "s3://re"}, []string{"s3://exports/", "s3://reports/"}}, // the shell picks
-		{in.key, []string{"share", "s3://reports/"}, []string{"s3://reports/2026/", "s3://reports/drop/", "s3://reports/2025.csv"}},
+		{
+			in.key,
+			[]string{"share", "s3://reports/"},
+			[]string{"s3://reports/2026/", "s3://reports/drop/", "s3://reports/2025.csv"},
+		},
 		{in.key, []string{"share", "s3://reports/2026/q"}, []string{"s3://reports/2026/q1.csv", "s3://reports/2026/q2.csv"}},
 		{in.key, []string{"objects", "s3://reports/2026/d"}, []string{"s3://reports/2026/drafts/"}},
 		{in.key, []string{"share", "s3://reports/drop/"}, []string{"s3://reports/drop/é a+b,1@2=3%25_.-"}},
@@ -118,7 +125,8 @@ func TestCompletionInShells(t *testing.T) {
 		return string(out)
 	}
 	const typed, want = "s3://reports/2026/", "s3://reports/2026/q1.csv"
-	if got := run("fish", "-c", fmt.Sprintf("source fish; complete -C %q", "keyhole share "+typed)); !strings.Contains(got, want) {
+	if got := run("fish", "-c",
+		fmt.Sprintf("source fish; complete -C %q", "keyhole share "+typed)); !strings.Contains(got, want) {
 		t.Errorf("fish offers %q", got)
 	}
 	if got := run("fish", "-c", `source fish; complete -C "keyhole rev"`); !strings.HasPrefix(got, "revoke") {

@@ -85,9 +85,11 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.AccessKeyID, c.SecretAccessKey, c.SessionToken, c.SessionToken, at)
 		return
 	}
-	fmt.Fprintf(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>`+
-		`<Credentials><AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration></Credentials>`+
-		`</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`, c.AccessKeyID, c.SecretAccessKey, c.SessionToken, at)
+	fmt.Fprintf(w,
+		`<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>`+
+			`<Credentials><AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration></Credentials>`+
+			`</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`, c.AccessKeyID, c.SecretAccessKey,
+		c.SessionToken, at)
 }
 
 // file writes a file of the provider's.
@@ -126,7 +128,8 @@ func TestCredentialSources(t *testing.T) {
 		},
 		"process": func(t *testing.T, p *provider, address string) []string {
 			t.Helper()
-			program := p.file(t, "program", fmt.Sprintf("#!/bin/sh\nset -e\ncurl -sf %s/credentials | sed 's/^{/{\"Version\":1,/'\n", address), 0o700)
+			program := p.file(t, "program",
+				fmt.Sprintf("#!/bin/sh\nset -e\ncurl -sf %s/credentials | sed 's/^{/{\"Version\":1,/'\n", address), 0o700)
 			return []string{"AWS_CONFIG_FILE=" + p.file(t, "config", "[default]\ncredential_process = "+program+"\n", 0o600)}
 		},
 	}
@@ -154,7 +157,8 @@ func TestCredentialSources(t *testing.T) {
 				eventually(t, "the credentials to end", func() error {
 					a := get(t, http.MethodGet, link.URL, "Accept", "application/json")
 					switch {
-					case a.status == http.StatusServiceUnavailable && strings.Contains(a.body, `"code":"unavailable"`) && a.header.Get("Retry-After") != "":
+					case a.status == http.StatusServiceUnavailable && strings.Contains(a.body, `"code":"unavailable"`) &&
+						a.header.Get("Retry-After") != "":
 						return nil
 					case a.status != http.StatusFound:
 						return fatal{fmt.Errorf("%s: the recipient sees %d %s", trouble, a.status, a.body)}
@@ -168,7 +172,8 @@ func TestCredentialSources(t *testing.T) {
 					}
 					return nil
 				})
-				if log := g.process.output.String(); strings.Contains(log, "canary") || strings.Contains(log, session.SecretAccessKey) || strings.Contains(log, session.SessionToken) {
+				if log := g.process.output.String(); strings.Contains(log, "canary") ||
+					strings.Contains(log, session.SecretAccessKey) || strings.Contains(log, session.SessionToken) {
 					t.Errorf("%s: a secret is in the log", trouble)
 				}
 			}
@@ -223,7 +228,10 @@ func TestRotatedSecrets(t *testing.T) {
 			func(in *installation) (string, []string) {
 				in.s3KeyID = ""
 				path := filepath.Join(in.dir, "aws-credentials")
-				return path, []string{"AWS_SHARED_CREDENTIALS_FILE=" + path, "AWS_CONFIG_FILE=" + path + ".none", "AWS_EC2_METADATA_DISABLED=true"}
+				return path, []string{
+					"AWS_SHARED_CREDENTIALS_FILE=" + path, "AWS_CONFIG_FILE=" + path + ".none",
+					"AWS_EC2_METADATA_DISABLED=true",
+				}
 			},
 			profile,
 		},

@@ -25,7 +25,8 @@ func TestDemo(t *testing.T) {
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := startProcess(t, binary, nil, "demo", file, "--public", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--s3", "127.0.0.1:0")
+	p := startProcess(t, binary, nil, "demo", file, "--public", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--s3",
+		"127.0.0.1:0")
 	eventually(t, "the demo to print what to try", func() error {
 		if !strings.Contains(p.output.String(), "Ctrl-C") {
 			return errors.Join(errors.New(p.output.String()), p.exited())

@@ -64,7 +64,10 @@ func TestDoctorFindsIgnoredHeaders(t *testing.T) {
 		says   string
 	}{
 		{"nothing is changed", func(*http.Request, int, http.Header) {}, "ok", ""},
-		{"no disposition", func(_ *http.Request, _ int, h http.Header) { h.Del("Content-Disposition") }, "failure", "Content-Disposition"},
+		{
+			"no disposition", func(_ *http.Request, _ int, h http.Header) { h.Del("Content-Disposition") }, "failure",
+			"Content-Disposition",
+		},
 		{"inline", set("Content-Disposition", `inline; filename="keyhole doctor.txt"`), "failure", "Content-Disposition"},
 		{"another name", set("Content-Disposition", "attachment"), "failure", "Content-Disposition"},
 		{"the object's type", set("Content-Type", "text/html"), "failure", "Content-Type"},

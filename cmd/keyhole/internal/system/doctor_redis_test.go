@@ -77,7 +77,7 @@ func TestDoctorOfRedis(t *testing.T) {
 		},
 		"snapshots alone": {
 			single("appendonly no", `save "3600 1"`),
-			[]string{"warning|persistence", "everything since its last snapshot", "appendonly yes"},
+			[]string{"warning|persistence", "everything since the last snapshot", "appendonly yes"},
 		},
 		"a command is missing": {
 			allowed(func(acl string) string { return strings.Replace(acl, " +zscore", "", 1) }),
@@ -94,7 +94,7 @@ func TestDoctorOfRedis(t *testing.T) {
 		"a replica": {func(t *testing.T) string {
 			t.Helper()
 			return redisAt(t, "", redistest.StartSentinel(t).Servers[1].Addr)
-		}, []string{"failure|role", "a replica", "name the master"}},
+		}, []string{"failure|role", "a replica", "put the master"}},
 		"replicas that are not guarded": {func(t *testing.T) string {
 			t.Helper()
 			g := redistest.StartSentinel(t)
@@ -105,7 +105,7 @@ func TestDoctorOfRedis(t *testing.T) {
 			g := redistest.StartSentinel(t)
 			g.Servers[0].MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "1")
 			return redisAt(t, ", mode: sentinel, master_name: "+g.Master, g.Addresses...)
-		}, []string{"warning|replicas", "a failover may forget", "redis.wait_replicas"}},
+		}, []string{"warning|replicas", "a failover may lose", "redis.wait_replicas"}},
 		"fewer replicas than are waited for": {
 			func(t *testing.T) string {
 				t.Helper()
@@ -169,7 +169,8 @@ func TestRedisOverTLS(t *testing.T) {
 	address, ca := redisOverTLS(t)
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
-	g := in.start("KEYHOLE_REDIS_ADDRESSES="+address, "KEYHOLE_REDIS_TLS_ENABLED=true", "KEYHOLE_REDIS_TLS_CA_FILE="+ca.caFile)
+	g := in.start("KEYHOLE_REDIS_ADDRESSES="+address, "KEYHOLE_REDIS_TLS_ENABLED=true",
+		"KEYHOLE_REDIS_TLS_CA_FILE="+ca.caFile)
 	link := share(t, g)
 	if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {
 		t.Errorf("a click: %d", a.status)
@@ -184,8 +185,8 @@ func TestWarningsOfRedis(t *testing.T) {
 	in := install(t, "appendonly no")
 	log := in.start("KEYHOLE_REDIS_WAIT_REPLICAS=2").process.output.String()
 	for _, want := range []string{
-		"redis keeps no append-only file: a restart forgets everything since its last snapshot",
-		"redis has fewer replicas than redis.wait_replicas",
+		"Redis keeps no append-only file: a restart loses everything since the last snapshot",
+		"Redis has fewer replicas than redis.wait_replicas",
 	} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not say %q:\n%s", want, log)

@@ -70,7 +70,8 @@ storage:
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	code = runBinary(t.Context(), []string{"doctor", "--config", path, "--json"}, command.Env{Stdout: &stdout, Stderr: &stderr})
+	code = runBinary(t.Context(), []string{"doctor", "--config", path, "--json"},
+		command.Env{Stdout: &stdout, Stderr: &stderr})
 	var answer struct{ Findings []doctorFinding }
 	if err := json.Unmarshal(stdout.Bytes(), &answer); err != nil && code != command.ExitUsage {
 		t.Fatalf("exit %d: %v in %s%s", code, err, &stdout, &stderr)
@@ -114,7 +115,10 @@ func TestDoctorFindsNothing(t *testing.T) {
 		}
 		want := []string{"ok main credentials", "ok main clock"}
 		for _, bucket := range []string{"main:reports", "main:exports"} {
-			for _, check := range []string{"bucket", "list", "read", "versions", "etags", "public", "delivery", "headers", "signature", "expiry", "anonymous"} {
+			for _, check := range []string{
+				"bucket", "list", "read", "versions", "etags", "public", "delivery", "headers",
+				"signature", "expiry", "anonymous",
+			} {
 				if bucket == "main:exports" || check != "versions" {
 					want = append(want, "ok "+bucket+" "+check)
 				}
@@ -139,7 +143,8 @@ func policy(principal string, actions ...string) string {
 		if action == "s3:ListBucket" || action == "s3:GetBucketLocation" {
 			resource = "arn:aws:s3:::reports"
 		}
-		statements = append(statements, fmt.Sprintf(`{"Effect":"Allow","Principal":%s,"Action":%q,"Resource":%q}`, principal, action, resource))
+		statements = append(statements,
+			fmt.Sprintf(`{"Effect":"Allow","Principal":%s,"Action":%q,"Resource":%q}`, principal, action, resource))
 	}
 	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 }
@@ -191,7 +196,8 @@ func TestDoctorFindsFaults(t *testing.T) {
 			"a provider that fails", func(t *testing.T) string {
 				t.Helper()
 				path := filepath.Join(t.TempDir(), "config")
-				if err := os.WriteFile(path, []byte("[default]\ncredential_process = echo secret-canary; exit 3\n"), 0o600); err != nil {
+				if err := os.WriteFile(path, []byte("[default]\ncredential_process = echo secret-canary; exit 3\n"),
+					0o600); err != nil {
 					t.Fatal(err)
 				}
 				t.Setenv("AWS_CONFIG_FILE", path)
@@ -206,7 +212,8 @@ func TestDoctorFindsFaults(t *testing.T) {
 			"failure main:reports credentials", "SignatureDoesNotMatch", "belong together",
 		},
 		{
-			"an unknown key", func(*testing.T) string { return at(server.Endpoint(), "buckets: [reports]"+as(t, "NOBODY", "wrong")) }, "",
+			"an unknown key",
+			func(*testing.T) string { return at(server.Endpoint(), "buckets: [reports]"+as(t, "NOBODY", "wrong")) }, "",
 			"failure main:reports credentials", "InvalidAccessKeyId", "belong together",
 		},
 		{
@@ -218,41 +225,46 @@ func TestDoctorFindsFaults(t *testing.T) {
 				}))
 				return at(server.Endpoint(), "buckets: [reports]")
 			}, "",
-			"warning main credentials", "expire in 8m", "new ones in time",
+			"warning main credentials", "expire in 8m", "renews them in time",
 		},
 		{
 			"another region", func(*testing.T) string {
 				return strings.Replace(at(server.Endpoint(), "buckets: [reports]"+root), "us-east-1", "eu-west-1", 1)
 			}, "",
-			"failure main:reports bucket", "it is in the region us-east-1", "set region",
+			"failure main:reports bucket", "is in the region us-east-1", "correct region",
 		},
 		{
 			"no such bucket", func(*testing.T) string { return at(server.Endpoint(), "buckets: [nowhere]"+root) }, "",
 			"failure main:nowhere bucket", "no such bucket", "correct buckets",
 		},
 		{
-			"a storage that is not there", func(*testing.T) string { return at("http://127.0.0.1:1", "buckets: [reports]"+root) }, "",
+			"a storage that is not there",
+			func(*testing.T) string { return at("http://127.0.0.1:1", "buckets: [reports]"+root) }, "",
 			"failure main:reports bucket", "connection refused", "endpoint of the storage",
 		},
 		{
 			"an empty bucket", func(*testing.T) string { return at(server.Endpoint(), "buckets: [empty]"+root) }, "",
-			"warning main:empty read", "no object to try with", "put one there",
+			"warning main:empty read", "no readable object", "upload an object",
 		},
 		{
-			"may not list", func(*testing.T) string { return at(server.Endpoint(), "buckets: [reports]"+user) }, policy(me, "s3:GetObject"),
+			"may not list", func(*testing.T) string { return at(server.Endpoint(), "buckets: [reports]"+user) },
+			policy(me, "s3:GetObject"),
 			"warning main:reports list", "503 instead of 410", "s3:ListBucket",
 		},
 		{
-			"may not read", func(*testing.T) string { return at(server.Endpoint(), "buckets: [reports]"+user) }, policy(me, "s3:ListBucket"),
+			"may not read", func(*testing.T) string { return at(server.Endpoint(), "buckets: [reports]"+user) },
+			policy(me, "s3:ListBucket"),
 			"failure main:reports read, warning main:reports delivery", "may not read", "s3:GetObject",
 		},
 		{
-			"everybody may read", func(*testing.T) string { return at(server.Endpoint(), "buckets: [reports]"+root) }, policy(everybody, "s3:GetObject"),
-			"failure main:reports anonymous", "everybody can read", "close it",
+			"everybody may read", func(*testing.T) string { return at(server.Endpoint(), "buckets: [reports]"+root) },
+			policy(everybody, "s3:GetObject"),
+			"failure main:reports anonymous", "everyone can read", "make the bucket private",
 		},
 		{
-			"everybody may list", func(*testing.T) string { return at(server.Endpoint(), "buckets: [reports]"+root) }, policy(everybody, "s3:ListBucket"),
-			"failure main:reports anonymous", "everybody can list", "close it",
+			"everybody may list", func(*testing.T) string { return at(server.Endpoint(), "buckets: [reports]"+root) },
+			policy(everybody, "s3:ListBucket"),
+			"failure main:reports anonymous", "everyone can list", "make the bucket private",
 		},
 		{
 			"a public endpoint that is not there", func(*testing.T) string { return public("http://127.0.0.1:1") }, "",
@@ -265,14 +277,15 @@ func TestDoctorFindsFaults(t *testing.T) {
 				t.Cleanup(tls.Close)
 				return public(tls.URL)
 			}, "",
-			"failure main:reports public", "not valid for recipients", "an authority that recipients know",
+			"failure main:reports public", "not valid for recipients", "an authority that recipients trust",
 		},
 		{
 			"a public endpoint that is another server", func(t *testing.T) string {
 				t.Helper()
-				return public(handler(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>welcome") }))
+				return public(handler(t,
+					func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>welcome") }))
 			}, "",
-			"failure main:reports delivery", "is no S3 server", "public_endpoint",
+			"failure main:reports delivery", "is not an S3 server", "public_endpoint",
 		},
 		{
 			"a public endpoint that redirects", func(t *testing.T) string {
@@ -281,7 +294,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 					http.Redirect(w, r, "https://elsewhere.example/", http.StatusMovedPermanently)
 				}))
 			}, "",
-			"failure main:reports delivery", "redirects with 301", "where it redirects to",
+			"failure main:reports delivery", "redirects with 301", "the target of the redirect",
 		},
 		{
 			"a proxy that sends another Host", func(t *testing.T) string {
@@ -289,7 +302,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 				proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 				return public(handler(t, proxy.ServeHTTP))
 			}, "",
-			"failure main:reports delivery", "another host or path than was signed", "Host",
+			"failure main:reports delivery", "another host or path than the signed one", "Host",
 		},
 		{
 			"a proxy that turns HEAD into GET", func(t *testing.T) string {
@@ -300,7 +313,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 				}}
 				return public(handler(t, proxy.ServeHTTP))
 			}, "",
-			"failure main:reports delivery", "refuses the HEAD", "turns HEAD into GET",
+			"failure main:reports delivery", "refuses a HEAD", "turns HEAD into GET",
 		},
 		{
 			"a proxy that signs for everybody", func(t *testing.T) string {
@@ -330,7 +343,8 @@ func TestDoctorFindsFaults(t *testing.T) {
 					_, _ = io.Copy(w, answer.Body) // the doctor may have hung up
 				}))
 			}, "",
-			"failure main:reports signature, failure main:reports expiry, failure main:reports anonymous", "wrong signature works", "close this way",
+			"failure main:reports signature, failure main:reports expiry, failure main:reports anonymous",
+			"wrong signature works", "close this access",
 		},
 	}
 	for _, tt := range tests {
@@ -350,7 +364,10 @@ func TestDoctorFindsFaults(t *testing.T) {
 			if strings.Join(got, ", ") != tt.want {
 				t.Errorf("found %q, want %q\n%s", got, tt.want, printed)
 			}
-			if want := map[bool]int{true: command.ExitFailed, false: command.ExitOK}[strings.Contains(tt.want, "failure")]; code != want {
+			if want := map[bool]int{
+				true:  command.ExitFailed,
+				false: command.ExitOK,
+			}[strings.Contains(tt.want, "failure")]; code != want {
 				t.Errorf("exit %d, want %d", code, want)
 			}
 			for _, secret := range []string{s3test.RootSecret, s3test.UserSecret, "secret-canary", "X-Amz-", "Signature="} {
@@ -372,7 +389,8 @@ func TestDoctorInDoubt(t *testing.T) {
 		}
 	})
 	code, findings, printed := doctor(t, at(closed, "buckets: [reports]"+as(t, s3test.RootKey, s3test.RootSecret)))
-	if code != command.ExitOK || !warns(findings, "list") || !warns(findings, "delivery") || !warns(findings, "signature") || strings.Contains(printed, "expiry") {
+	if code != command.ExitOK || !warns(findings, "list") || !warns(findings, "delivery") ||
+		!warns(findings, "signature") || strings.Contains(printed, "expiry") {
 		t.Errorf("exit %d: %s", code, printed)
 	}
 }
@@ -381,7 +399,8 @@ func TestDoctorInDoubt(t *testing.T) {
 func TestDoctorFindsClock(t *testing.T) {
 	server := s3test.StartRGWWith(t, s3test.RGWOptions{Buckets: []string{"reports"}, ClockOff: -20 * time.Minute})
 	server.Put(t, "reports", "q3.csv", "text/csv", []byte("a,b\n"))
-	code, findings, printed := doctor(t, at(server.Endpoint(), "buckets: [reports]"+as(t, s3test.RootKey, s3test.RootSecret)))
+	code, findings,
+		printed := doctor(t, at(server.Endpoint(), "buckets: [reports]"+as(t, s3test.RootKey, s3test.RootSecret)))
 	if code != command.ExitOK {
 		t.Errorf("exit %d: %s", code, printed)
 	}

@@ -49,7 +49,9 @@ func TestPublicEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Every name is loopback to this client: not every resolver knows .localhost.
-	c := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+	c := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network,
+		address string,
+	) (net.Conn, error) {
 		_, port, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, err
@@ -66,7 +68,10 @@ func TestPublicEndpoint(t *testing.T) {
 			"localhost:" + port, "/reports/file.txt",
 		},
 		"virtual host": {
-			[]string{"KEYHOLE_STORAGE_MAIN_PUBLIC_ENDPOINT=http://" + domain + ":" + port, "KEYHOLE_STORAGE_MAIN_PATH_STYLE=false"},
+			[]string{
+				"KEYHOLE_STORAGE_MAIN_PUBLIC_ENDPOINT=http://" + domain + ":" + port,
+				"KEYHOLE_STORAGE_MAIN_PATH_STYLE=false",
+			},
 			"reports." + domain + ":" + port, "/file.txt",
 		},
 		"requester pays": {
@@ -124,7 +129,8 @@ func TestSameBucketTwice(t *testing.T) {
 	wantRefusal(t, err, "storage required")
 	for _, storage := range []string{"main", "other"} {
 		link := issued(t, g, storage)
-		if sent, content := opened(t, http.DefaultClient, link.URL); content != "of "+storage || (sent.Host == other.Addr) != (storage == "other") {
+		if sent, content := opened(t, http.DefaultClient, link.URL); content != "of "+storage ||
+			(sent.Host == other.Addr) != (storage == "other") {
 			t.Errorf("%s: sent to %s, and got %q", storage, sent.Host, content)
 		}
 	}
@@ -160,7 +166,8 @@ func TestHTTPS(t *testing.T) {
 		t.Errorf("without ca_file: %v", err)
 	}
 
-	code, findings, printed := doctor(t, at(in.s3.Endpoint(), "buckets: [reports]\nca_file: "+ca.caFile+as(t, s3test.RootKey, s3test.RootSecret)))
+	code, findings, printed := doctor(t,
+		at(in.s3.Endpoint(), "buckets: [reports]\nca_file: "+ca.caFile+as(t, s3test.RootKey, s3test.RootSecret)))
 	if code != command.ExitOK || !warns(findings, "public") || !strings.Contains(printed, "vouched for by ca_file alone") {
 		t.Errorf("the doctor: exit %d, %s", code, printed)
 	}
@@ -178,7 +185,8 @@ func TestWrongRegionAtTheStart(t *testing.T) {
 		}
 		return err
 	})
-	if log := g.process.output.String(); !strings.Contains(log, "bucket reports: it is in the region us-east-1, and storage[].region says eu-west-1") {
+	if log := g.process.output.String(); !strings.Contains(log,
+		"bucket reports: it is in the region us-east-1, and storage[].region says eu-west-1") {
 		t.Errorf("the log does not name it: %s", log)
 	}
 }

@@ -149,7 +149,8 @@ func (in *installation) writeConfig(public, operator string) string {
 	}
 	credentials := ""
 	if in.s3KeyID != "" {
-		credentials = fmt.Sprintf("    access_key_id: %s\n    secret_access_key_file: %s\n", in.s3KeyID, write("s3-secret", in.s3Secret+"\n"))
+		credentials = fmt.Sprintf("    access_key_id: %s\n    secret_access_key_file: %s\n", in.s3KeyID,
+			write("s3-secret", in.s3Secret+"\n"))
 	}
 	text := fmt.Sprintf(`
 public: { listen: %q, url: "http://%s" }
@@ -308,7 +309,9 @@ func unfollowed() *http.Client {
 }
 
 // ask sends one request and reads the answer.
-func ask(ctx context.Context, c *http.Client, method, address string, body io.Reader, headers ...string) (answer, error) {
+func ask(ctx context.Context, c *http.Client, method, address string, body io.Reader, headers ...string) (answer,
+	error,
+) {
 	r, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return answer{}, err

@@ -18,10 +18,12 @@ func TestHealthOfMetricsApart(t *testing.T) {
 	in := install(t)
 	metrics := freeAddress(t)
 	g := in.launch("KEYHOLE_METRICS_LISTEN=" + metrics)
-	environ := []string{"KEYHOLE_CONFIG=" + g.config, "KEYHOLE_METRICS_LISTEN=" + metrics, "KEYHOLE_OPERATOR_URL=" + g.operator}
+	environ := []string{"KEYHOLE_CONFIG=" + g.config, "KEYHOLE_METRICS_LISTEN=" + metrics, "KEYHOLE_OPERATOR_URL=" +
+		g.operator}
 	health := func(environ []string) (int, string) {
 		var out bytes.Buffer
-		code := runBinary(t.Context(), []string{"health", "--live"}, command.Env{Stdout: &out, Stderr: &out, Environ: environ})
+		code := runBinary(t.Context(), []string{"health", "--live"},
+			command.Env{Stdout: &out, Stderr: &out, Environ: environ})
 		return code, out.String()
 	}
 	eventually(t, "the service to be alive", func() error {
@@ -30,7 +32,8 @@ func TestHealthOfMetricsApart(t *testing.T) {
 		}
 		return nil
 	})
-	if code, out := health(environ[2:]); code != command.ExitFailed || !strings.Contains(out, "404") || !strings.Contains(out, "metrics.listen") {
+	if code, out := health(environ[2:]); code != command.ExitFailed || !strings.Contains(out, "404") ||
+		!strings.Contains(out, "metrics.listen") {
 		t.Errorf("without the configuration: exit %d, %s", code, out)
 	}
 }

@@ -166,7 +166,8 @@ func buildWith(t *testing.T, b bug) string {
 		t.Fatal(err)
 	}
 	program := filepath.Join(dir, "keyhole")
-	build := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, "keyhole/cmd/keyhole")
+	build := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program,
+		"keyhole/cmd/keyhole")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build with the mistake: %v\n%s", err, out)
 	}

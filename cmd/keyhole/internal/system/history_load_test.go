@@ -115,7 +115,9 @@ func outcomeOfAnswer(a answer, err error) string {
 }
 
 // operate is one operation of the operator API.
-func (l *life) operate(ctx context.Context, who int, kind string, do func(context.Context, *client.Client) (api.Link, error)) string {
+func (l *life) operate(ctx context.Context, who int, kind string,
+	do func(context.Context, *client.Client) (api.Link, error),
+) string {
 	return l.record(who, kind, "", func(e *event) string {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()

@@ -203,7 +203,8 @@ func (h *linkHistory) judge() error {
 		if e.answer == answerUnknown {
 			ret = math.MaxInt64
 		}
-		operations = append(operations, porcupine.Operation{ClientId: e.client, Input: e, Output: e.answer, Call: int64(e.call), Return: ret})
+		operations = append(operations,
+			porcupine.Operation{ClientId: e.client, Input: e, Output: e.answer, Call: int64(e.call), Return: ret})
 	}
 	if result := porcupine.CheckOperationsTimeout(linkModel(h.max), operations, 20*time.Second); result != porcupine.Ok {
 		return fmt.Errorf("porcupine says %s", result)

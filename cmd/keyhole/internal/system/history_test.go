@@ -21,8 +21,10 @@ import (
 //
 //	deploy/history
 var (
-	historyFor  = flag.Duration("history", 30*time.Second, "how long TestHistory goes on")            //nolint:gochecknoglobals // a flag
-	historyFull = flag.Bool("full", false, "TestHistory goes on until there is enough of everything") //nolint:gochecknoglobals // a flag
+	historyFor = flag.Duration("history", 30*time.Second,
+		"how long TestHistory goes on") //nolint:gochecknoglobals // a flag
+	historyFull = flag.Bool("full", false,
+		"TestHistory goes on until there is enough of everything") //nolint:gochecknoglobals // a flag
 )
 
 // What a full history has.
@@ -50,7 +52,8 @@ type historyInstallation struct {
 // started again has forgotten the last moments, as the documents say.
 func installHistory(t *testing.T, program string) *historyInstallation {
 	t.Helper()
-	group, proxies := redistest.StartClusterBehind(t, "min-replicas-to-write 1", "min-replicas-max-lag 2", "appendfsync always")
+	group, proxies := redistest.StartClusterBehind(t, "min-replicas-to-write 1", "min-replicas-max-lag 2",
+		"appendfsync always")
 	in := &installation{
 		t: t, redis: group.Servers[0], s3: s3test.Start(t, "reports", "exports"),
 		key: operatorkey.New(), dir: t.TempDir(), s3KeyID: s3test.RootKey, s3Secret: s3test.RootSecret, program: program,
@@ -119,7 +122,8 @@ func enough(r *recorder, n *nemesis) bool {
 func (r *recorder) progress() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return fmt.Sprintf("%d operations on %d links, %d redirects, %d acknowledged revocations of links under clicks, %d limited links spent to the end, %d violations",
+	return fmt.Sprintf("%d operations on %d links, %d redirects, %d acknowledged revocations of links under clicks, %d "+
+		"limited links spent to the end, %d violations",
 		r.operations.Load(), r.links.Load(), r.redirects.Load(), r.revoked.Load(), r.spent.Load(), len(r.violations))
 }
 

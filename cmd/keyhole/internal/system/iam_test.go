@@ -36,7 +36,8 @@ func bucketPolicy(t *testing.T, server *s3test.Server, bucket string, without ..
 		}
 		policy = strings.Replace(policy, `"`+action+`"`, `"`+harmless+`"`, 1)
 	}
-	if strings.Contains(policy, "111122223333") || !strings.Contains(policy, principals()[server.Name]) || !json.Valid([]byte(policy)) {
+	if strings.Contains(policy, "111122223333") || !strings.Contains(policy, principals()[server.Name]) ||
+		!json.Valid([]byte(policy)) {
 		t.Fatalf("the policy is %s", policy)
 	}
 	return policy
@@ -109,7 +110,8 @@ func TestLeastPrivilege(t *testing.T) {
 				}
 				in.s3.Delete(t, "reports", "file", "")
 				// versitygw tells what is missing to everybody who may read.
-				if want := map[string]string{"versitygw": "410 object_gone", "Ceph RGW": "503 unavailable"}[name]; fetched(t, link.URL) != want {
+				if want := map[string]string{"versitygw": "410 object_gone", "Ceph RGW": "503 unavailable"}[name]; fetched(t,
+					link.URL) != want {
 					t.Errorf("with the object deleted: got %q, want %q", fetched(t, link.URL), want)
 				}
 			})

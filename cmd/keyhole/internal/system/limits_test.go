@@ -112,7 +112,8 @@ func TestMaxClicksExactly(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d rounds of %d POSTs for %d clicks: %d times 303 in each, %s", *rounds, posts, most, most, time.Since(begun).Round(time.Second))
+	t.Logf("%d rounds of %d POSTs for %d clicks: %d times 303 in each, %s", *rounds, posts, most, most,
+		time.Since(begun).Round(time.Second))
 }
 
 // TestOnePageOneClick sends pages twice, without nonce, and with nonces that
@@ -159,7 +160,10 @@ func TestChromiumSpendsNothing(t *testing.T) {
 	content := randomBytes(100_000)
 	in.put(t, "file.txt", content)
 	g := in.start()
-	link := issue(t, g, api.IssueRequest{MaxClicks: new(int64(1)), Passphrase: new("pass & phrase"), Note: "for the auditors"})
+	link := issue(t, g, api.IssueRequest{
+		MaxClicks: new(int64(1)), Passphrase: new("pass & phrase"),
+		Note: "for the auditors",
+	})
 	c := openChromium(t)
 	if err := c.call("Page.enable", nil, nil); err != nil {
 		t.Fatal(err)
@@ -168,7 +172,8 @@ func TestChromiumSpendsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The page's own time runs ahead: whatever it would do within 30 s, it does.
-	if err := c.call("Emulation.setVirtualTimePolicy", map[string]any{"policy": "advance", "budget": 30_000}, nil); err != nil {
+	if err := c.call("Emulation.setVirtualTimePolicy", map[string]any{"policy": "advance", "budget": 30_000},
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.event("Emulation.virtualTimeBudgetExpired"); err != nil {
@@ -204,7 +209,8 @@ func TestChromiumSpendsNothing(t *testing.T) {
 	if err := person.event("Page.loadEventFired"); err != nil {
 		t.Fatal(err)
 	}
-	if told, err := person.evaluate(`document.querySelector("[role=alert]").textContent`); err != nil || !strings.Contains(told, "not the right one") {
+	if told, err := person.evaluate(`document.querySelector("[role=alert]").textContent`); err != nil ||
+		!strings.Contains(told, "not the right one") {
 		t.Errorf("after a wrong passphrase it says %q, %v", told, err)
 	}
 	picture(t, person, "wrong-passphrase.png")

@@ -57,9 +57,10 @@ func (c *chromium) start(t *testing.T, dir string, flags ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command("chromium", append(flags, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-		"--disable-quic", "--disable-background-networking", "--disable-component-update",
-		"--user-data-dir="+filepath.Join(dir, "profile"), "--remote-debugging-pipe", "about:blank")...)
+	command := exec.Command("chromium",
+		append(flags, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+			"--disable-quic", "--disable-background-networking", "--disable-component-update",
+			"--user-data-dir="+filepath.Join(dir, "profile"), "--remote-debugging-pipe", "about:blank")...)
 	command.Env = append(os.Environ(), "HOME="+dir)
 	command.ExtraFiles = []*os.File{toBrowser, fromBrowser} // 3 and 4
 	startBrowser(t, command)
@@ -88,7 +89,8 @@ func (c *chromium) start(t *testing.T, dir string, flags ...string) {
 	for _, err := range []error{
 		c.call("Target.createTarget", map[string]any{"url": page.URL}, &target),
 		c.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached),
-		c.call("Browser.setDownloadBehavior", map[string]any{"behavior": "allowAndName", "downloadPath": c.downloads, "eventsEnabled": true}, nil),
+		c.call("Browser.setDownloadBehavior",
+			map[string]any{"behavior": "allowAndName", "downloadPath": c.downloads, "eventsEnabled": true}, nil),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -174,7 +176,8 @@ func (c *chromium) evaluate(script string) (string, error) {
 		Result           struct{ Value string }
 		ExceptionDetails *struct{ Exception struct{ Description string } }
 	}
-	err := c.call("Runtime.evaluate", map[string]any{"expression": script, "awaitPromise": true, "userGesture": true}, &evaluated)
+	err := c.call("Runtime.evaluate", map[string]any{"expression": script, "awaitPromise": true, "userGesture": true},
+		&evaluated)
 	if err == nil && evaluated.ExceptionDetails != nil {
 		err = errors.New(evaluated.ExceptionDetails.Exception.Description)
 	}

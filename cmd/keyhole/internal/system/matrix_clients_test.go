@@ -158,7 +158,8 @@ func (c *curl) open(op operation, link string, content []byte) error {
 		}
 		return length(printed, `(?im)^content-length: (\d+)`, len(content))
 	case opRange:
-		return c.download(link, nil, content[rangeFrom:rangeTo], "curl", "-sSfL", "-r", fmt.Sprintf("%d-%d", rangeFrom, rangeTo-1), "-o", "OUT", "LINK")
+		return c.download(link, nil, content[rangeFrom:rangeTo], "curl", "-sSfL", "-r",
+			fmt.Sprintf("%d-%d", rangeFrom, rangeTo-1), "-o", "OUT", "LINK")
 	case opResume:
 		return c.download(link, half(content), content, "curl", "-sSfL", "-C", "-", "-o", "OUT", "LINK")
 	default:
@@ -186,7 +187,8 @@ func (w *wget) open(op operation, link string, content []byte) error {
 		}
 		return length(printed, `(?i)content-length: (\d+)`, len(content))
 	case opRange:
-		return w.download(link, nil, content[rangeFrom:], "wget", "-nv", fmt.Sprintf("--start-pos=%d", rangeFrom), "-O", "OUT", "LINK")
+		return w.download(link, nil, content[rangeFrom:], "wget", "-nv", fmt.Sprintf("--start-pos=%d", rangeFrom), "-O",
+			"OUT", "LINK")
 	case opResume:
 		return w.download(link, half(content), content, "wget", "-nv", "-c", "-O", "OUT", "LINK")
 	default:
@@ -206,7 +208,10 @@ func (a *aria2) version(t *testing.T, dir string) string {
 func (a *aria2) can(operation) bool { return true }
 
 func (a *aria2) open(op operation, link string, content []byte) error {
-	common := []string{"--no-conf", "--allow-overwrite=true", "--auto-file-renaming=false", "--file-allocation=none", "-d", "DIR", "-o", "out"}
+	common := []string{
+		"--no-conf", "--allow-overwrite=true", "--auto-file-renaming=false", "--file-allocation=none",
+		"-d", "DIR", "-o", "out",
+	}
 	switch op {
 	case opHead:
 		printed, err := a.run("aria2c", "--no-conf", "--dry-run=true", "--use-head=true", "--log=-", "--log-level=info", link)
@@ -217,7 +222,8 @@ func (a *aria2) open(op operation, link string, content []byte) error {
 	case opRange:
 		return a.download(link, nil, content, "aria2c", append(common, "-x4", "-s4", "-k1M", "LINK")...)
 	case opResume:
-		return a.download(link, half(content), content, "aria2c", append(common, "-c", "--allow-overwrite=false", "-x1", "LINK")...)
+		return a.download(link, half(content), content, "aria2c",
+			append(common, "-c", "--allow-overwrite=false", "-x1", "LINK")...)
 	default:
 		return a.download(link, nil, content, "aria2c", append(common, "-x1", "LINK")...)
 	}
@@ -367,7 +373,10 @@ func (p *pythonRequests) can(operation) bool { return true }
 
 func (p *pythonRequests) open(op operation, link string, content []byte) error {
 	method, byteRange, want := partOf(op, content)
-	if err := json.NewEncoder(p.stdin).Encode(map[string]string{"method": method, "url": link, "range": byteRange}); err != nil {
+	if err := json.NewEncoder(p.stdin).Encode(map[string]string{
+		"method": method, "url": link,
+		"range": byteRange,
+	}); err != nil {
 		return err
 	}
 	line, err := p.stdout.ReadBytes('\n')

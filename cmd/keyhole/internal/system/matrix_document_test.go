@@ -15,7 +15,8 @@ import (
 )
 
 // commit is what the document says that it was made at.
-var commit = flag.String("commit", "", "with -wide: the commit that is tried") //nolint:gochecknoglobals // a flag of the test binary
+var commit = flag.String("commit", "",
+	"with -wide: the commit that is tried") //nolint:gochecknoglobals // a flag of the test binary
 
 const compatibilityFile = "../../../../deploy/docs/compatibility.md"
 
@@ -54,7 +55,8 @@ func (m *matrix) write(t *testing.T) {
 	var b strings.Builder
 	fmt.Fprintf(&b, compatibilityHead, time.Now().UTC().Format(time.DateOnly), *commit)
 	for i, store := range matrixStores() {
-		fmt.Fprintf(&b, "\n## %s: %s\n\n| client | GET | HEAD | Range | resume |\n| --- | --- | --- | --- | --- |\n", store.name, m.stores[i])
+		fmt.Fprintf(&b, "\n## %s: %s\n\n| client | GET | HEAD | Range | resume |\n| --- | --- | --- | --- | --- |\n",
+			store.name, m.stores[i])
 		for _, client := range m.clients {
 			fmt.Fprintf(&b, "| %s |", client)
 			for _, op := range operations() {
@@ -120,7 +122,10 @@ func TestCompatibilityDocument(t *testing.T) {
 			t.Errorf("it has no %s", store.name)
 			continue
 		}
-		for _, client := range []string{"curl", "wget", "Go net/http", "aria2c", "python3-requests", "rclone copyurl", "Chromium", "Firefox ESR"} {
+		for _, client := range []string{
+			"curl", "wget", "Go net/http", "aria2c", "python3-requests", "rclone copyurl",
+			"Chromium", "Firefox ESR",
+		} {
 			want := `(?m)^\| ` + client + ` \S*\d\S* \|`
 			for _, op := range operations() {
 				if client == "rclone copyurl" && op != opGet {

@@ -53,7 +53,8 @@ user_pref("browser.safebrowsing.downloads.enabled", false);
 	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(prefs), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command("firefox-esr", "--headless", "--marionette", "--remote-allow-system-access", "--no-remote", "--profile", profile)
+	command := exec.Command("firefox-esr", "--headless", "--marionette", "--remote-allow-system-access", "--no-remote",
+		"--profile", profile)
 	command.Env = append(os.Environ(), "HOME="+dir, "MOZ_HEADLESS=1")
 	startBrowser(t, command)
 	eventually(t, "Firefox to listen", func() error {
@@ -69,7 +70,10 @@ user_pref("browser.safebrowsing.downloads.enabled", false);
 		command string
 		params  map[string]any
 	}{
-		{"WebDriver:NewSession", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{"pageLoadStrategy": "none"}}}},
+		{
+			"WebDriver:NewSession",
+			map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{"pageLoadStrategy": "none"}}},
+		},
 		{"WebDriver:SetTimeouts", map[string]any{"script": clientTimeout.Milliseconds()}},
 		{"Marionette:SetContext", map[string]any{"value": "chrome"}},
 	} {
@@ -131,8 +135,9 @@ func (f *firefox) call(command string, params any) (json.RawMessage, error) {
 // script runs an asynchronous function's body and returns the text that it gives.
 func (f *firefox) script(body string) (string, error) {
 	value, err := f.call("WebDriver:ExecuteAsyncScript", map[string]any{
-		"script": "const done = arguments[arguments.length - 1];\n(async () => {" + body + "})().then(done, e => done(JSON.stringify({error: String(e)})));",
-		"args":   []any{},
+		"script": "const done = arguments[arguments.length - 1];\n(async () => {" + body +
+			"})().then(done, e => done(JSON.stringify({error: String(e)})));",
+		"args": []any{},
 	})
 	if err != nil {
 		return "", err

@@ -16,7 +16,8 @@ import (
 )
 
 // wide makes the matrix with every store and client and writes the document.
-var wide = flag.Bool("wide", false, "try every store and client, and write deploy/docs/compatibility.md: deploy/matrix does") //nolint:gochecknoglobals // a flag of the test binary
+var wide = flag.Bool("wide", false,
+	"try every store and client, and write deploy/docs/compatibility.md: deploy/matrix does") //nolint:gochecknoglobals // a flag of the test binary
 
 // operation is what a client does with a link.
 type operation string
@@ -83,11 +84,14 @@ func longSegment() string { return strings.Repeat("s", 1024) }
 // that end in a slash are of empty objects.
 func matrixKeys() []string {
 	return []string{
-		"plain.txt", "dir/file.txt", "a/b/c/d/e/f/g", "empty/", ".hidden", "trailing.", "dots...", "...", "..x/y", "x../y", ".a/.b",
+		"plain.txt", "dir/file.txt", "a/b/c/d/e/f/g", "empty/", ".hidden", "trailing.", "dots...", "...", "..x/y", "x../y",
+		".a/.b",
 		"UPPER/lower", "upper/lower", "-rf", "--help", "CON", "robots.txt", "favicon.ico", "~user/file",
 		"sp ace", " leading space", "trailing space ", "two  spaces", "a+b c", "plus+plus",
-		"percent%", "%20", "%2F", "a%2Fb", "%2e%2e/x", "%2e/x", "%25", "100%25%zz", "%u0041", "%00", "%E2%82%AC", "%0d%0aSet-Cookie:x",
-		"question?mark", "q?a=b&c=d", "hash#tag", "amp&ersand", "semi;colon", "semi;v=1/x", "equals=", "at@host", "colon:1", "comma,",
+		"percent%", "%20", "%2F", "a%2Fb", "%2e%2e/x", "%2e/x", "%25", "100%25%zz", "%u0041", "%00", "%E2%82%AC",
+		"%0d%0aSet-Cookie:x",
+		"question?mark", "q?a=b&c=d", "hash#tag", "amp&ersand", "semi;colon", "semi;v=1/x", "equals=", "at@host", "colon:1",
+		"comma,",
 		"dollar$", "excl!", "star*", "paren(s)", "bracket[s]", "brace{s}", "pipe|", "caret^", "tilde~", "back`tick", "quote'", `double"quote`,
 		`back\slash`, "less<greater>", "<script>alert(1)</script>", "?X-Amz-Signature=0", "x&X-Amz-Expires=1",
 		"http://evil.example/x", "a//b", "a///b", "/lead", "//lead", "trail//", "pair", "pair/below",

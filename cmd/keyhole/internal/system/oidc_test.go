@@ -26,7 +26,8 @@ func TestOperatorsByToken(t *testing.T) {
 	issuer := issuertest.Start(t)
 	key := issuer.AddRSA(t, "k")
 	token := func(subject string, groups ...string) string {
-		return issuertest.Sign(t, jose.RS256, key, "k", issuer.Claims(time.Now(), map[string]any{"sub": subject, "groups": groups}))
+		return issuertest.Sign(t, jose.RS256, key, "k",
+			issuer.Claims(time.Now(), map[string]any{"sub": subject, "groups": groups}))
 	}
 	g := in.start()
 	oidc := fmt.Sprintf(`  oidc: { issuer: %q, audience: keyhole, grants: [
@@ -34,7 +35,12 @@ func TestOperatorsByToken(t *testing.T) {
       { name: apps, claim: 'resource_access."my.app".roles', value: sharer, can: [read] }] }
 `, issuer.URL+"/")
 	alice := g.withKey(t, token("alice", "staff", "sharers"))
-	if refused := refusalOf(func() error { _, err := alice.List(t.Context(), client.ListOptions{}); return err }()); refused == nil || refused.Code != "unauthorized" {
+	if refused := refusalOf(func() error {
+		_,
+			err := alice.List(t.Context(), client.ListOptions{})
+		return err
+	}()); refused == nil ||
+		refused.Code != "unauthorized" {
 		t.Errorf("before it is configured: %+v, want unauthorized", refused)
 	}
 	g.edit(t, "redis: {", oidc+"redis: {")
@@ -47,7 +53,8 @@ func TestOperatorsByToken(t *testing.T) {
 	if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {
 		t.Errorf("its link answers %d", a.status)
 	}
-	bob, stranger := g.withKey(t, token("bob", "staff")), g.withKey(t, strings.Replace(token("alice", "sharers"), ".", ".e", 1))
+	bob, stranger := g.withKey(t, token("bob", "staff")),
+		g.withKey(t, strings.Replace(token("alice", "sharers"), ".", ".e", 1))
 	for name, tt := range map[string]struct {
 		ask  func() error
 		want string
@@ -71,7 +78,8 @@ func TestOperatorsByToken(t *testing.T) {
 	if _, err := g.client.Show(t.Context(), link.ID); err != nil {
 		t.Errorf("a key beside tokens: %v", err)
 	}
-	shown := startProcess(t, binary, []string{"KEYHOLE_KEY=" + token("alice", "sharers"), "KEYHOLE_OPERATOR_URL=" + g.operator}, "show", link.ID)
+	shown := startProcess(t, binary,
+		[]string{"KEYHOLE_KEY=" + token("alice", "sharers"), "KEYHOLE_OPERATOR_URL=" + g.operator}, "show", link.ID)
 	<-shown.done
 	if shown.err != nil || !strings.Contains(shown.output.String(), "by oidc:alice") {
 		t.Errorf("keyhole show: %v\n%s", shown.err, shown.output)
@@ -88,12 +96,14 @@ func TestOperatorsByToken(t *testing.T) {
 
 	g.edit(t, "value: sharers", "value: others")
 	g.hangUp(t)
-	if refused := refusalOf(func() error { _, err := alice.Show(t.Context(), link.ID); return err }()); refused == nil || refused.Code != "forbidden" {
+	if refused := refusalOf(func() error { _, err := alice.Show(t.Context(), link.ID); return err }()); refused == nil ||
+		refused.Code != "forbidden" {
 		t.Errorf("without its grant: got %+v, want forbidden", refused)
 	}
 	g.edit(t, strings.Replace(oidc, "value: sharers", "value: others", 1), "")
 	g.hangUp(t)
-	if refused := refusalOf(func() error { _, err := alice.Show(t.Context(), link.ID); return err }()); refused == nil || refused.Code != "unauthorized" {
+	if refused := refusalOf(func() error { _, err := alice.Show(t.Context(), link.ID); return err }()); refused == nil ||
+		refused.Code != "unauthorized" {
 		t.Errorf("without the provider: got %+v, want unauthorized", refused)
 	}
 }

@@ -29,7 +29,9 @@ func throughProxy(t *testing.T) (*redistest.Server, *instance, *redistest.Proxy)
 
 // measure clicks from several clients for a while, and returns how many redirects
 // and how many 503 there were, and how long each took, the shortest first.
-func measure(t *testing.T, address string, clients int, lasts time.Duration) (redirects, refused int, took []time.Duration) {
+func measure(t *testing.T, address string, clients int, lasts time.Duration) (redirects, refused int,
+	took []time.Duration,
+) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), lasts)
 	defer cancel()
@@ -181,7 +183,8 @@ func TestClockOfRedis(t *testing.T) {
 			t.Parallel()
 			in := install(t)
 			in.put(t, "file.txt", []byte("content"))
-			g := in.start("KEYHOLE_REDIS_ADDRESSES="+redisWithClock(t, off), "KEYHOLE_REDIS_USERNAME=", "KEYHOLE_REDIS_PASSWORD_FILE=")
+			g := in.start("KEYHOLE_REDIS_ADDRESSES="+redisWithClock(t, off), "KEYHOLE_REDIS_USERNAME=",
+				"KEYHOLE_REDIS_PASSWORD_FILE=")
 			begun := time.Now()
 			link := issue(t, g, api.IssueRequest{ExpiresIn: "3s"})
 			if skew := link.CreatedAt.Sub(begun) - off; skew.Abs() > 2*time.Second {
@@ -200,7 +203,8 @@ func TestClockOfRedis(t *testing.T) {
 				first = time.Since(begun)
 				return nil
 			})
-			t.Logf("Redis' clock off by %v: the last redirect of a link of 3 s began after %v, the first refusal ended after %v", off, last.Round(time.Millisecond), first.Round(time.Millisecond))
+			t.Logf("Redis' clock off by %v: the last redirect of a link of 3 s began after %v, the first refusal ended after "+
+				"%v", off, last.Round(time.Millisecond), first.Round(time.Millisecond))
 			// The last second has no whole second to sign for.
 			if last > 3*time.Second || first < 1900*time.Millisecond {
 				t.Errorf("the last redirect began after %v, the first refusal ended after %v", last, first)

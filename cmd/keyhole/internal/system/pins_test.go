@@ -79,19 +79,38 @@ func TestPins(t *testing.T) {
 		steps  []step // after the object holds one
 	}{
 		{"auto with versions", "exports", "", "version", []step{
-			{"nothing", "one"}, {"put two", "one"}, {"delete", gone}, {"undelete", "one"}, {"put three", "one"}, {"purge one", gone},
+			{"nothing", "one"},
+			{"put two", "one"},
+			{"delete", gone},
+			{"undelete", "one"},
+			{"put three", "one"},
+			{"purge one", gone},
 		}},
 		{"a version that goes while it is current", "exports", "version", "version", []step{{"purge one", gone}}},
-		{"a new object in place of a deleted one", "exports", "auto", "version", []step{{"delete", gone}, {"put two", "one"}}},
+		{
+			"a new object in place of a deleted one", "exports", "auto", "version",
+			[]step{{"delete", gone}, {"put two", "one"}},
+		},
 		{"etag with versions", "exports", "etag", "etag", []step{
 			{"nothing", "one"}, {"put two", changed}, {"put one", "one"}, {"delete", gone}, {"undelete", "one"},
 		}},
-		{"none with versions", "exports", "none", "none", []step{{"nothing", "one"}, {"put two", "two"}, {"delete", "404 "}, {"undelete", "two"}}},
+		{
+			"none with versions", "exports", "none", "none",
+			[]step{{"nothing", "one"}, {"put two", "two"}, {"delete", "404 "}, {"undelete", "two"}},
+		},
 		{"auto without versions", "reports", "", "etag", []step{
-			{"nothing", "one"}, {"put two", changed}, {"put one", "one"}, {"delete", gone}, {"put two", changed}, {"put one", "one"},
+			{"nothing", "one"},
+			{"put two", changed},
+			{"put one", "one"},
+			{"delete", gone},
+			{"put two", changed},
+			{"put one", "one"},
 		}},
 		{"etag without versions", "reports", "etag", "etag", []step{{"put two", changed}, {"delete", gone}}},
-		{"none without versions", "reports", "none", "none", []step{{"put two", "two"}, {"delete", "404 "}, {"put three", "three"}}},
+		{
+			"none without versions", "reports", "none", "none",
+			[]step{{"put two", "two"}, {"delete", "404 "}, {"put three", "three"}},
+		},
 	}
 	for name, start := range s3test.Real() {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +137,8 @@ func TestPins(t *testing.T) {
 				p := &pinned{t: t, s3: in.s3, bucket: "exports", key: "pins/older.txt", versions: map[string]string{}}
 				p.put("one")
 				p.put("two")
-				link, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: p.bucket, Key: p.key, VersionID: p.versions["one"]})
+				link, err := g.client.Issue(t.Context(),
+					api.IssueRequest{Bucket: p.bucket, Key: p.key, VersionID: p.versions["one"]})
 				if err != nil || link.Pin != "version" || link.Object.VersionID != p.versions["one"] {
 					t.Fatalf("got %+v, %v", link, err)
 				}

@@ -41,6 +41,7 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 		return nil
 	})
 	if count(failed) != 1 || count(passed) != 1 {
-		t.Errorf("the log says %d times that it is not ready and %d times that it is again: %s", count(failed), count(passed), g.process.output.String())
+		t.Errorf("the log says %d times that it is not ready and %d times that it is again: %s", count(failed),
+			count(passed), g.process.output.String())
 	}
 }

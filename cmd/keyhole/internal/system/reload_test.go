@@ -146,7 +146,8 @@ func TestReloadRotatesAKey(t *testing.T) {
 	g := in.start()
 	link := share(t, g)
 	fresh := g.withKey(t, "the-next-key")
-	stanza := fmt.Sprintf("    - { name: ops, sha256: %s, can: [issue, read, revoke, browse] }\n", operatorkey.Hash(in.key))
+	stanza := fmt.Sprintf("    - { name: ops, sha256: %s, can: [issue, read, revoke, browse] }\n",
+		operatorkey.Hash(in.key))
 	next := strings.Replace(stanza, operatorkey.Hash(in.key), operatorkey.Hash("the-next-key"), 1)
 	g.edit(t, stanza, stanza+next)
 	g.hangUp(t)
@@ -160,7 +161,11 @@ func TestReloadRotatesAKey(t *testing.T) {
 	if _, err := fresh.Show(t.Context(), link.ID); err != nil {
 		t.Errorf("the new key: %v", err)
 	}
-	if refused := refusalOf(func() error { _, err := g.client.Show(t.Context(), link.ID); return err }()); refused == nil || refused.Code != "unauthorized" {
+	if refused := refusalOf(func() error {
+		_,
+			err := g.client.Show(t.Context(), link.ID)
+		return err
+	}()); refused == nil || refused.Code != "unauthorized" {
 		t.Errorf("the old key: got %v, want unauthorized", refused)
 	}
 }
@@ -173,15 +178,18 @@ func TestReloadOfWhatCannotBe(t *testing.T) {
 	g := in.start()
 	g.edit(t, "timeout: 500ms", "timeout: 500ms, nonsense: 1")
 	g.hangUp(t)
-	if log := g.process.output.String(); !strings.Contains(log, "configuration reload failed; keeping the previous configuration") || !strings.Contains(log, "redis.nonsense") {
+	if log := g.process.output.String(); !strings.Contains(log,
+		"configuration reload failed; keeping the previous configuration") || !strings.Contains(log, "redis.nonsense") {
 		t.Errorf("the mistake is not named:\n%s", log)
 	}
 	share(t, g)
 
 	g.edit(t, "timeout: 500ms, nonsense: 1", "timeout: 700ms")
-	g.edit(t, "name: reader, sha256: "+operatorkey.Hash(in.key+"reader"), "name: reader, sha256: "+operatorkey.Hash("another"))
+	g.edit(t, "name: reader, sha256: "+operatorkey.Hash(in.key+"reader"),
+		"name: reader, sha256: "+operatorkey.Hash("another"))
 	g.hangUp(t)
-	if log := g.process.output.String(); !strings.Contains(log, `"msg":"configuration changes need a restart","keys":["redis.timeout"]`) {
+	if log := g.process.output.String(); !strings.Contains(log,
+		`"msg":"configuration changes need a restart","keys":["redis.timeout"]`) {
 		t.Errorf("what needs a restart is not named:\n%s", log)
 	}
 	_, err := g.withKey(t, in.key+"reader").List(t.Context(), client.ListOptions{})
@@ -197,7 +205,8 @@ func TestReloadOfPolicy(t *testing.T) {
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
 	long := func() error {
-		_, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt", ExpiresIn: "7d", Sensitive: new(false)})
+		_, err := g.client.Issue(t.Context(),
+			api.IssueRequest{Bucket: "reports", Key: "file.txt", ExpiresIn: "7d", Sensitive: new(false)})
 		return err
 	}
 	if err := long(); err != nil {
@@ -276,7 +285,8 @@ func TestReloadIsTriedAgain(t *testing.T) {
 // reloadFailed returns an error unless the metric has the value.
 func reloadFailed(t *testing.T, g *instance, value int) error {
 	t.Helper()
-	if want := fmt.Sprintf("\nkeyhole_configuration_reload_failed %d\n", value); !strings.Contains(get(t, http.MethodGet, g.operator+"/metrics").body, want) {
+	if want := fmt.Sprintf("\nkeyhole_configuration_reload_failed %d\n",
+		value); !strings.Contains(get(t, http.MethodGet, g.operator+"/metrics").body, want) {
 		return fmt.Errorf("/metrics has no line %s", strings.TrimSpace(want))
 	}
 	return nil
@@ -291,7 +301,8 @@ func TestReloadOfNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.hangUp(t)
-	if log := g.process.output.String(); !strings.Contains(log, `"configuration reload failed; keeping the previous configuration","error":"it is not a regular file"`) {
+	if log := g.process.output.String(); !strings.Contains(log,
+		`"configuration reload failed; keeping the previous configuration","error":"it is not a regular file"`) {
 		t.Errorf("it is not said:\n%s", log)
 	}
 	if err := os.Rename(right, g.config); err != nil {
@@ -299,7 +310,8 @@ func TestReloadOfNoFile(t *testing.T) {
 	}
 	g.edit(t, "name: reader", "name: auditor")
 	eventually(t, "what comes after it to be in force", func() error {
-		if !strings.Contains(g.process.output.String(), `"msg":"configuration reloaded","changed":["operator.keys[1].name"],"operator_keys":["ops","auditor","exporter"]`) {
+		if !strings.Contains(g.process.output.String(),
+			`"msg":"configuration reloaded","changed":["operator.keys[1].name"],"operator_keys":["ops","auditor","exporter"]`) {
 			return errors.Join(errors.New("it is not"), g.process.exited())
 		}
 		return nil
@@ -357,7 +369,8 @@ func TestReloadOfCertificates(t *testing.T) {
 	in := install(t)
 	old, fresh := newAuthority(t), newAuthority(t)
 	public := freeAddress(t)
-	g := in.launch("KEYHOLE_PUBLIC_LISTEN="+public, "KEYHOLE_PUBLIC_TLS_CERT_FILE="+old.certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+old.keyFile)
+	g := in.launch("KEYHOLE_PUBLIC_LISTEN="+public, "KEYHOLE_PUBLIC_TLS_CERT_FILE="+old.certFile,
+		"KEYHOLE_PUBLIC_TLS_KEY_FILE="+old.keyFile)
 	g.waitReady(t)
 	answers := func(by *authority) error {
 		c := by.client()

@@ -97,7 +97,8 @@ func TestResumeByCookie(t *testing.T) {
 	jar, file := filepath.Join(dir, "jar"), filepath.Join(dir, "file")
 	curl := func(args ...string) (string, error) {
 		t.Helper()
-		out, err := exec.Command("curl", append([]string{"-sS", "-L", "-o", file, "-w", "%{url_effective}"}, args...)...).CombinedOutput()
+		out, err := exec.Command("curl",
+			append([]string{"-sS", "-L", "-o", file, "-w", "%{url_effective}"}, args...)...).CombinedOutput()
 		return strings.TrimSpace(string(out)), err
 	}
 
@@ -124,7 +125,8 @@ func TestResumeByCookie(t *testing.T) {
 	sameContent(t, file, content)
 	// In parallel ranges, as download managers do.
 	for _, part := range []string{"0-999999", "1000000-1999999"} {
-		a, err := ask(t.Context(), http.DefaultClient, http.MethodGet, link.URL, nil, "Range", "bytes="+part, "Cookie", grantFrom(t, jar))
+		a, err := ask(t.Context(), http.DefaultClient, http.MethodGet, link.URL, nil, "Range", "bytes="+part, "Cookie",
+			grantFrom(t, jar))
 		if err != nil || a.status != http.StatusPartialContent || len(a.body) != 1_000_000 {
 			t.Errorf("range %s: %d, %d bytes, %v", part, a.status, len(a.body), err)
 		}
@@ -163,7 +165,8 @@ func TestChromiumResumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	told, err := c.evaluate(`document.body.innerText`)
-	if err != nil || !strings.Contains(told, "within 10 minutes to resume it") || !strings.Contains(told, "counts as another use") {
+	if err != nil || !strings.Contains(told, "within 10 minutes to resume it") ||
+		!strings.Contains(told, "counts as another use") {
 		t.Errorf("the page says %q, %v", told, err)
 	}
 	cut.left.Store(25_000_000)

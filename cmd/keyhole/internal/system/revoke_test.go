@@ -78,19 +78,32 @@ func TestProgress(t *testing.T) {
 		says   []string
 		result string
 	}{
-		{[]string{"revoke", "--all", "--yes"}, []string{"1000 links revoked, going on", "2000 links revoked, going on"}, "3000 links revoked\r\n"},
+		{
+			[]string{"revoke", "--all", "--yes"},
+			[]string{"1000 links revoked, going on", "2000 links revoked, going on"},
+			"3000 links revoked\r\n",
+		},
 		{[]string{"list"}, []string{"1 found, looking further", "2 found, looking further"}, "ID"},
 		{[]string{"audit"}, []string{"1 found, looking further", "2 found, looking further"}, "TIME"},
-		{[]string{"objects", "s3://reports", "--search", "a"}, []string{"1 found, looking further", "2 found, looking further"}, "SIZE"},
+		{
+			[]string{"objects", "s3://reports", "--search", "a"},
+			[]string{"1 found, looking further", "2 found, looking further"},
+			"SIZE",
+		},
 	} {
 		code, shown := g.openTerminal(t, in, tt.args...).end()
 		const eraseLine = "\r\x1b[K" // ECMA-48, EL
-		if want := eraseLine + strings.Join(tt.says, eraseLine) + eraseLine + tt.result; code != 0 || !strings.HasPrefix(shown, want) {
+		if want := eraseLine + strings.Join(tt.says, eraseLine) + eraseLine + tt.result; code != 0 ||
+			!strings.HasPrefix(shown, want) {
 			t.Errorf("%q: exit %d, shows %q, want %q first", tt.args, code, shown, want)
 		}
 		var stdout, stderr strings.Builder
-		env := command.Env{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Environ: []string{"KEYHOLE_KEY=" + in.key, "KEYHOLE_OPERATOR_URL=" + service.URL}}
-		if code := runBinary(t.Context(), tt.args, env); code != 0 || stderr.String() != "" || !strings.HasPrefix(stdout.String(), strings.TrimSuffix(tt.result, "\r\n")) {
+		env := command.Env{
+			Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+			Environ: []string{"KEYHOLE_KEY=" + in.key, "KEYHOLE_OPERATOR_URL=" + service.URL},
+		}
+		if code := runBinary(t.Context(), tt.args, env); code != 0 || stderr.String() != "" ||
+			!strings.HasPrefix(stdout.String(), strings.TrimSuffix(tt.result, "\r\n")) {
 			t.Errorf("%q in a pipe: exit %d, stdout %q, stderr %q", tt.args, code, stdout.String(), stderr.String())
 		}
 	}

@@ -102,7 +102,8 @@ func (m *scopeProbe) seen(path, text string) string {
 func scopeRows() []scopeRow {
 	return []scopeRow{
 		{"issueLink", "", "issue", "done", "out_of_scope", func(m *scopeProbe, o *scoped) string {
-			return m.outcome(http.MethodPost, "/api/v1/links", fmt.Sprintf(`{"storage":%q,"bucket":%q,"key":%q}`, o.storage, o.bucket, o.key))
+			return m.outcome(http.MethodPost, "/api/v1/links",
+				fmt.Sprintf(`{"storage":%q,"bucket":%q,"key":%q}`, o.storage, o.bucket, o.key))
 		}},
 		{"listLinks", "", "read", "seen", "left out", func(m *scopeProbe, _ *scoped) string {
 			return m.seen("/api/v1/links?limit=500", m.link.ID)
@@ -129,10 +130,12 @@ func scopeRows() []scopeRow {
 			return m.seen("/api/v1/buckets", fmt.Sprintf(`{"storage":%q,"bucket":%q}`, o.storage, o.bucket))
 		}},
 		{"listObjects", "", "browse", "seen", "", func(m *scopeProbe, o *scoped) string {
-			return m.seen(fmt.Sprintf("/api/v1/objects?storage=%s&bucket=%s&prefix=%s", o.storage, o.bucket, url.QueryEscape(o.key)), fmt.Sprintf(`"key":%q`, o.key))
+			return m.seen(fmt.Sprintf("/api/v1/objects?storage=%s&bucket=%s&prefix=%s", o.storage, o.bucket,
+				url.QueryEscape(o.key)), fmt.Sprintf(`"key":%q`, o.key))
 		}},
 		{"listObjects", "search", "browse", "seen", "", func(m *scopeProbe, o *scoped) string {
-			return m.seen(fmt.Sprintf("/api/v1/objects?storage=%s&bucket=%s&search=team", o.storage, o.bucket), fmt.Sprintf(`"key":%q`, o.key))
+			return m.seen(fmt.Sprintf("/api/v1/objects?storage=%s&bucket=%s&search=team", o.storage, o.bucket),
+				fmt.Sprintf(`"key":%q`, o.key))
 		}},
 		{"openAPI", "", "", "done", "done", func(m *scopeProbe, _ *scoped) string {
 			return m.outcome(http.MethodGet, "/api/v1/openapi.yaml", "")
@@ -193,7 +196,8 @@ func TestScopeMatrix(t *testing.T) {
 	kinds := []string{"issue", "read", "revoke", "browse", "issue, read, revoke, browse"}
 	stanzas := "  keys:\n"
 	for _, can := range kinds {
-		stanzas += fmt.Sprintf("    - { name: scoped, sha256: %s, can: [%s], objects: [\"main:reports/team/a/*\"] }\n", operatorkey.Hash("key "+can), can)
+		stanzas += fmt.Sprintf("    - { name: scoped, sha256: %s, can: [%s], objects: [\"main:reports/team/a/*\"] }\n",
+			operatorkey.Hash("key "+can), can)
 	}
 	g.edit(t, "  keys:\n", stanzas)
 	g.hangUp(t)
@@ -223,13 +227,15 @@ func TestScopeMatrix(t *testing.T) {
 					want = outsideOf(row.operation, o)
 				}
 				if got := row.ask(m, o); got != want {
-					t.Errorf("%s %s by a key that can %s, of the %s object: %s, want %s", row.operation, row.what, can, o.name, got, want)
+					t.Errorf("%s %s by a key that can %s, of the %s object: %s, want %s", row.operation, row.what, can, o.name, got,
+						want)
 				}
 				asked++
 			}
 		}
 	}
-	t.Logf("%d routes in %d rows, %d keys, %d objects: %d requests", len(routesOf(t, in, g)), len(rows), len(kinds), len(objects), asked)
+	t.Logf("%d routes in %d rows, %d keys, %d objects: %d requests", len(routesOf(t, in, g)), len(rows), len(kinds),
+		len(objects), asked)
 }
 
 // wantARowForEachRoute compares the rows with the description.

@@ -133,7 +133,10 @@ func (g *instance) traces(t *testing.T, in *installation) map[string]string {
 		"Redis' dump": string(dump),
 		"the metrics": get(t, http.MethodGet, g.operator+"/metrics").body,
 	}
-	for where, expected := range map[string]string{"the log": `"msg":"click"`, "Redis' dump": "keyhole:{p", "the metrics": "keyhole_clicks_total"} {
+	for where, expected := range map[string]string{
+		"the log": `"msg":"click"`, "Redis' dump": "keyhole:{p",
+		"the metrics": "keyhole_clicks_total",
+	} {
 		if !strings.Contains(traces[where], expected) {
 			t.Fatalf("%s does not hold %q: nothing was looked at", where, expected)
 		}

@@ -102,18 +102,35 @@ func TestShareAsks(t *testing.T) {
 		code     int
 		contains []string
 	}{
-		"yes":                 {nil, "y\n", 1, 0, []string{"size      7 B", "sensitive yes\r\n", "in 15m (handoff, as it is sensitive)"}},
-		"no":                  {nil, "no\n", 1, 0, []string{"sensitive no\r\n", "in 24h (business, as it is not sensitive)"}},
-		"does not know":       {nil, "\n", 1, 0, []string{"sensitive not stated\r\n", "in 1h (troubleshooting, as sensitivity"}},
-		"something else":      {nil, "perhaps\ny\n", 2, 0, []string{"sensitive yes\r\n"}},
-		"no answer":           {nil, "\x04", 1, 1, []string{"nothing was shared", "--sensitive or --not-sensitive"}},
-		"said before":         {[]string{"--not-sensitive"}, "", 0, 0, []string{"sensitive no\r\n"}},
-		"not to be asked":     {[]string{"--yes"}, "", 0, 0, []string{"sensitive not stated\r\n"}},
-		"policy answers":      {[]string{"--note", "of the invoices"}, "", 0, 0, []string{"sensitive yes: the policy's sensitive_objects has it\r\n"}},
-		"not there":           {nil, "", 0, 1, []string{"there is no such object", "see what there is: keyhole objects s3://reports/"}},
-		"no such bucket":      {nil, "", 0, 1, []string{"did you mean s3://reports?"}},
-		"a mistake":           {[]string{"--expires", "1 day"}, "", 0, 2, []string{"is not a duration"}},
-		"a life is no answer": {[]string{"--expires", "10m"}, "n\n", 1, 0, []string{"in 10m (as asked for)", "sensitive no\r\n"}},
+		"yes": {
+			nil, "y\n", 1, 0,
+			[]string{"size      7 B", "sensitive yes\r\n", "in 15m (handoff, as it is sensitive)"},
+		},
+		"no": {nil, "no\n", 1, 0, []string{"sensitive no\r\n", "in 24h (business, as it is not sensitive)"}},
+		"does not know": {
+			nil, "\n", 1, 0,
+			[]string{"sensitive not stated\r\n", "in 1h (troubleshooting, as sensitivity"},
+		},
+		"something else":  {nil, "perhaps\ny\n", 2, 0, []string{"sensitive yes\r\n"}},
+		"no answer":       {nil, "\x04", 1, 1, []string{"nothing was shared", "--sensitive or --not-sensitive"}},
+		"said before":     {[]string{"--not-sensitive"}, "", 0, 0, []string{"sensitive no\r\n"}},
+		"not to be asked": {[]string{"--yes"}, "", 0, 0, []string{"sensitive not stated\r\n"}},
+		"policy answers": {
+			[]string{"--note", "of the invoices"},
+			"", 0, 0,
+			[]string{"sensitive yes: the policy's sensitive_objects has it\r\n"},
+		},
+		"not there": {
+			nil, "", 0, 1,
+			[]string{"there is no such object", "see what there is: keyhole objects s3://reports/"},
+		},
+		"no such bucket": {nil, "", 0, 1, []string{"did you mean s3://reports?"}},
+		"a mistake":      {[]string{"--expires", "1 day"}, "", 0, 2, []string{"is not a duration"}},
+		"a life is no answer": {
+			[]string{"--expires", "10m"},
+			"n\n", 1, 0,
+			[]string{"in 10m (as asked for)", "sensitive no\r\n"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			object := "s3://reports/file.txt"
@@ -132,7 +149,8 @@ func TestShareAsks(t *testing.T) {
 			term.enter(tt.answers)
 			code, shown := term.end()
 			if code != tt.code || strings.Count(shown, question) != tt.asked {
-				t.Errorf("it ends with %d and asks %d times, want %d and %d:\n%s", code, strings.Count(shown, question), tt.code, tt.asked, shown)
+				t.Errorf("it ends with %d and asks %d times, want %d and %d:\n%s", code, strings.Count(shown, question), tt.code,
+					tt.asked, shown)
 			}
 			for _, text := range tt.contains {
 				if !strings.Contains(shown, text) {
@@ -173,7 +191,8 @@ func TestQuestionsBesideAPipe(t *testing.T) {
 				t.Errorf("%s: it does not show %q:\n%s", script, text, shown)
 			}
 		}
-		if strings.Contains(shown, "Is it sensitive") || strings.Contains(script, "--sensitive") && strings.Contains(shown, "it was not asked") {
+		if strings.Contains(shown, "Is it sensitive") || strings.Contains(script, "--sensitive") &&
+			strings.Contains(shown, "it was not asked") {
 			t.Errorf("%s: it shows\n%s", script, shown)
 		}
 	}
@@ -323,7 +342,8 @@ func TestShareMayBeIssued(t *testing.T) {
 	if code, shown := share(again[1:]...); code != command.ExitFailed || !strings.Contains(shown, again[0]) {
 		t.Errorf("again it ends with %d:\n%s", code, shown)
 	}
-	if code, shown := share("--make-passphrase"); code != command.ExitFailed || strings.Contains(shown, "--idempotency-key") || !strings.Contains(shown, "keyhole list shows whether it was issued") {
+	if code, shown := share("--make-passphrase"); code != command.ExitFailed ||
+		strings.Contains(shown, "--idempotency-key") || !strings.Contains(shown, "keyhole list shows whether it was issued") {
 		t.Errorf("with a passphrase that it makes up it ends with %d:\n%s", code, shown)
 	}
 	if n := in.redis.MustDo(t, "EVAL", `return #redis.call('KEYS', 'keyhole:{p*}:l:*')`, "0"); n != "0" {
@@ -344,7 +364,8 @@ func TestShareMakesAPassphrase(t *testing.T) {
 	c := unfollowed()
 	defer c.CloseIdleConnections()
 	for passphrase, want := range map[string]int{"wrong": 403, match[1]: 303} {
-		a, err := ask(t.Context(), c, "POST", url, strings.NewReader("confirm=1&passphrase="+passphrase), "Content-Type", "application/x-www-form-urlencoded")
+		a, err := ask(t.Context(), c, "POST", url, strings.NewReader("confirm=1&passphrase="+passphrase), "Content-Type",
+			"application/x-www-form-urlencoded")
 		if err != nil || a.status != want {
 			t.Errorf("%d, %v; want %d", a.status, err, want)
 		}

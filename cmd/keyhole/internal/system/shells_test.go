@@ -19,7 +19,8 @@ import (
 func oddKeys() []string {
 	return []string{
 		"a (1).pdf", "b'c.pdf", "d&e.pdf", "f;g.pdf", "h#i.pdf", "j*k.pdf", "l$HOME.pdf", `m"n.pdf`, "o`touch pwned`.pdf",
-		"p,q.pdf", "r!s.pdf", "t~u.pdf", "v{w,x}.pdf", "y[z].pdf", "0?.pdf", "1|2.pdf", "3<4>.pdf", "5=6:7.pdf", "é è.pdf", "^8.pdf",
+		"p,q.pdf", "r!s.pdf", "t~u.pdf", "v{w,x}.pdf", "y[z].pdf", "0?.pdf", "1|2.pdf", "3<4>.pdf", "5=6:7.pdf", "é è.pdf",
+		"^8.pdf",
 		"=9.pdf", "(touch pwned).pdf", `B\C.pdf`,
 		"X$(touch pwned)1.pdf", "X$(touch pwned)2.pdf", "Y (1).pdf", "Y )2.pdf", "Z;touch pwned;1.pdf", "Z;touch pwned;2.pdf",
 	}
@@ -28,7 +29,9 @@ func oddKeys() []string {
 // openShell starts an interactive shell on a terminal, in one directory of its own, that
 // has read the completion script. Its keyhole completes with the binary, and prints the
 // second argument of any other command.
-func (g *instance) openShell(t *testing.T, in *installation, name, setUp string, args ...string) (term *terminal, dir string) {
+func (g *instance) openShell(t *testing.T, in *installation, name, setUp string, args ...string) (term *terminal,
+	dir string,
+) {
 	t.Helper()
 	dir = t.TempDir()
 	script, err := exec.CommandContext(t.Context(), binary, "completion", name).Output()
@@ -83,8 +86,14 @@ func TestOddKeysInShells(t *testing.T) {
 		name, setUp string
 		args        []string
 	}{
-		{"bash", `bind 'set completion-query-items 0' 'set page-completions off'; . "$WORDS"; . ~/script`, []string{"--norc", "--noprofile", "-i"}},
-		{"zsh", `autoload -Uz compinit; compinit -D -u; unsetopt automenu; . ~/script; compdef _keyhole keyhole`, []string{"-f", "-i"}},
+		{
+			"bash", `bind 'set completion-query-items 0' 'set page-completions off'; . "$WORDS"; . ~/script`,
+			[]string{"--norc", "--noprofile", "-i"},
+		},
+		{
+			"zsh", `autoload -Uz compinit; compinit -D -u; unsetopt automenu; . ~/script; compdef _keyhole keyhole`,
+			[]string{"-f", "-i"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			term, dir := g.openShell(t, in, tt.name, tt.setUp, tt.args...)
@@ -124,7 +133,10 @@ func TestOddKeysInShells(t *testing.T) {
 		if got := fish(`keyhole share s3://reports/odd/Y\ \(`); strings.TrimSpace(got) != "s3://reports/odd/Y (1).pdf" {
 			t.Errorf("behind an escape fish offers %q", got)
 		}
-		for _, line := range []string{"keyhole share 's3://reports/odd/(touch pwned)' --pre", `keyhole share s3://reports/odd/X\$\(touch\ pwned\)1 --pre`} {
+		for _, line := range []string{
+			"keyhole share 's3://reports/odd/(touch pwned)' --pre",
+			`keyhole share s3://reports/odd/X\$\(touch\ pwned\)1 --pre`,
+		} {
 			if got := fish(line); !strings.HasPrefix(got, "--preset") {
 				t.Errorf("%s: fish offers %q", line, got)
 			}
@@ -144,8 +156,11 @@ func TestOldCompletionScripts(t *testing.T) {
 	}
 	g := in.start()
 	for variable, want := range map[string]string{
-		"":                                "s3://reports/a-plain\n_activeHelp_ 3 not offered: generate the completion script again, because this one is from an earlier version\n",
-		"KEYHOLE_COMPLETION" + "=escaped": "s3://reports/a(1)\ns3://reports/a-plain\ns3://reports/a`id`\n_activeHelp_ 1 not offered: the names contain characters that a terminal cannot show\n",
+		"": "s3://reports/a-plain\n_activeHelp_ 3 not offered: generate the completion " +
+			"script again, because this one is from an earlier version\n",
+		"KEYHOLE_COMPLETION" +
+			"=escaped": "s3://reports/a(1)\ns3://reports/a-plain\ns3://reports/a`id`\n_activeHelp_ 1 not offered: the names " +
+			"contain characters that a terminal cannot show\n",
 	} {
 		command := exec.CommandContext(t.Context(), binary, "__complete", "share", "s3://reports/a")
 		command.Env = append(os.Environ(), "KEYHOLE_OPERATOR_URL="+g.operator, "KEYHOLE_KEY="+in.key, variable)

@@ -78,7 +78,8 @@ func (load *clickLoad) terminateUnder(t *testing.T, p *process) time.Duration {
 	if lost != 0 || answered == before {
 		t.Errorf("%d answered, %d of them after SIGTERM, %d lost", answered, answered-before, lost)
 	}
-	t.Logf("%d answered, %d of them after SIGTERM, %d lost; ended after %s", answered, answered-before, lost, took.Round(time.Millisecond))
+	t.Logf("%d answered, %d of them after SIGTERM, %d lost; ended after %s", answered, answered-before, lost,
+		took.Round(time.Millisecond))
 	return took
 }
 
@@ -230,7 +231,10 @@ func TestSIGTERMBesideStalledHTTP2(t *testing.T) {
 		return err
 	})
 	c := unfollowed()
-	c.Transport = &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: ca.roots, MinVersion: tls.VersionTLS12}}
+	c.Transport = &http.Transport{
+		ForceAttemptHTTP2: true,
+		TLSClientConfig:   &tls.Config{RootCAs: ca.roots, MinVersion: tls.VersionTLS12},
+	}
 	defer c.CloseIdleConnections()
 	answers := make(chan error, 2)
 	for _, stalled := range []struct {
@@ -242,7 +246,8 @@ func TestSIGTERMBesideStalledHTTP2(t *testing.T) {
 	} {
 		body, rest := io.Pipe()
 		go func() {
-			a, err := ask(t.Context(), c, http.MethodPost, stalled.address, body, "Content-Type", stalled.mediaType, "Authorization", "Bearer "+in.key)
+			a, err := ask(t.Context(), c, http.MethodPost, stalled.address, body, "Content-Type", stalled.mediaType,
+				"Authorization", "Bearer "+in.key)
 			if err == nil && (a.status != stalled.want || a.protocol != 2) {
 				err = fmt.Errorf("%s: %d over HTTP/%d, want %d over HTTP/2", stalled.address, a.status, a.protocol, stalled.want)
 			}
@@ -278,7 +283,8 @@ func TestSIGTERMBesideSilentRedis(t *testing.T) {
 	in.redis.Pause(t)
 	defer in.redis.Resume(t)
 	recipient := stall(t, g.public, "GET "+strings.TrimPrefix(link.URL, g.public)+" HTTP/1.1\r\nHost: a\r\n\r\n")
-	operator := stall(t, g.operator, "GET /api/v1/links/"+link.ID+" HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+in.key+"\r\n\r\n")
+	operator := stall(t, g.operator,
+		"GET /api/v1/links/"+link.ID+" HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+in.key+"\r\n\r\n")
 	begun := time.Now()
 	if err := g.process.terminate(t, syscall.SIGTERM); err != nil {
 		t.Errorf("the service ends with %v", err)

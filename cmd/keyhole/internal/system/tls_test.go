@@ -54,8 +54,9 @@ func newAuthority(t *testing.T) *authority {
 	}
 	caKey, key := newKey(), newKey()
 	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "keyhole test authority"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "keyhole test authority"}, IsCA: true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
 	}
 	caDER := sign(ca, ca, caKey.Public(), caKey)
 	der := sign(&x509.Certificate{
@@ -80,5 +81,8 @@ func newAuthority(t *testing.T) *authority {
 
 // client is a client that knows the authority and follows redirects.
 func (a *authority) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.roots, MinVersion: tls.VersionTLS12}}}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{
+		RootCAs:    a.roots,
+		MinVersion: tls.VersionTLS12,
+	}}}
 }

@@ -30,7 +30,10 @@ func TestStorageThatLeavesHeadersOut(t *testing.T) {
 		size     string // on the page
 		want     []string
 	}{
-		{"the GET says it", "bytes 0-0/1500", true, "<dt>Size</dt><dd>1.5 kB</dd>", []string{"1.5 KiB (1500 bytes)", time.Now().UTC().Format("2006-")}},
+		{
+			"the GET says it", "bytes 0-0/1500", true, "<dt>Size</dt><dd>1.5 kB</dd>",
+			[]string{"1.5 KiB (1500 bytes)", time.Now().UTC().Format("2006-")},
+		},
 		{"nobody says it", "bytes 0-0/*", false, "", []string{"size -", "modified -"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -21,7 +21,8 @@ func TestPrintJSON(t *testing.T) {
 func TestShellWord(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"/usr/bin/keyhole": "/usr/bin/keyhole", "/tmp/a b/keyhole": "'/tmp/a b/keyhole'", "/tmp/it's/$x": `'/tmp/it'\''s/$x'`, "": "''",
+		"/usr/bin/keyhole": "/usr/bin/keyhole", "/tmp/a b/keyhole": "'/tmp/a b/keyhole'",
+		"/tmp/it's/$x": `'/tmp/it'\''s/$x'`, "": "''",
 	} {
 		if got := ShellWord(in); got != want {
 			t.Errorf("%q: got %s, want %s", in, got, want)

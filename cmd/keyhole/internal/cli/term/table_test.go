@@ -14,7 +14,8 @@ func TestTable(t *testing.T) {
 		{"x\x1b[2J", "expired", "k"},
 	}
 	wide := tableText(rows, screen{})
-	if strings.Contains(wide, "\x1b") || strings.Contains(wide, "…") || !strings.Contains(wide, strings.Repeat("long/", 20)) {
+	if strings.Contains(wide, "\x1b") || strings.Contains(wide, "…") ||
+		!strings.Contains(wide, strings.Repeat("long/", 20)) {
 		t.Errorf("without a terminal:\n%s", wide)
 	}
 	if !strings.Contains(wide, "\nx\\x1b[2J  expired  k\n") || !strings.Contains(wide, "\n日本      revoked  s3://b/") {
@@ -22,12 +23,14 @@ func TestTable(t *testing.T) {
 	}
 	narrow := tableText(rows, screen{Width: 50, coloured: true})
 	for line := range strings.Lines(narrow) {
-		bare := strings.NewReplacer("\x1b[32m", "", "\x1b[31m", "", "\x1b[2m", "", "\x1b[0m", "").Replace(strings.TrimSuffix(line, "\n"))
+		bare := strings.NewReplacer("\x1b[32m", "", "\x1b[31m", "", "\x1b[2m", "", "\x1b[0m",
+			"").Replace(strings.TrimSuffix(line, "\n"))
 		if strings.Contains(bare, "\x1b") || Columns(bare) > 50 {
 			t.Errorf("%d columns, or more than a colour: %q", Columns(bare), line)
 		}
 	}
-	if !strings.Contains(narrow, "\x1b[32mactive\x1b[0m   ") || !strings.Contains(narrow, "…") || !strings.Contains(narrow, "end.pdf\n") {
+	if !strings.Contains(narrow, "\x1b[32mactive\x1b[0m   ") || !strings.Contains(narrow, "…") ||
+		!strings.Contains(narrow, "end.pdf\n") {
 		t.Errorf("on a terminal:\n%s", narrow)
 	}
 	const folded = "ID  STATE\n    OBJECT\na   active\n    s3://repo…ng/end.pdf\n"
@@ -54,7 +57,11 @@ func TestCut(t *testing.T) {
 		columns int
 		want    string
 	}{
-		{"abc", 3, "abc"}, {"abcdef", 5, "ab…ef"}, {"abcdef", 4, "a…ef"}, {"日本語テスト", 7, "日…ト"}, {"e\u0301e\u0301e\u0301e\u0301", 3, "e\u0301…e\u0301"},
+		{"abc", 3, "abc"},
+		{"abcdef", 5, "ab…ef"},
+		{"abcdef", 4, "a…ef"},
+		{"日本語テスト", 7, "日…ト"},
+		{"e\u0301e\u0301e\u0301e\u0301", 3, "e\u0301…e\u0301"},
 	} {
 		got := cut(tt.text, tt.columns)
 		if Columns(got) > tt.columns {
