@@ -121,8 +121,8 @@ func claimsAndRefusals(t *testing.T, g *instance, with func(over map[string]any)
 		"keyhole: the token has expired\n":                               {"exp": time.Now().Add(-time.Minute).Unix()},
 		"keyhole: the token is for another audience than this service\n": {"aud": "other"},
 	} {
-		const hint = "  get a new token for this service from the identity provider, " +
-			"and give it by KEYHOLE_KEY or --key-file\n"
+		const hint = "  get a new token for this service from the identity provider; " +
+			"pass it in KEYHOLE_KEY or with --key-file\n"
 		environ := []string{"KEYHOLE_KEY=" + with(over), "KEYHOLE_OPERATOR_URL=" + g.operator}
 		refused := startProcess(t, binary, environ, "list")
 		<-refused.done

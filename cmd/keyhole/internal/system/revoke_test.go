@@ -80,14 +80,14 @@ func TestProgress(t *testing.T) {
 	}{
 		{
 			[]string{"revoke", "--all", "--yes"},
-			[]string{"1000 links revoked, going on", "2000 links revoked, going on"},
+			[]string{"1000 links revoked, continuing", "2000 links revoked, continuing"},
 			"3000 links revoked\r\n",
 		},
-		{[]string{"list"}, []string{"1 found, looking further", "2 found, looking further"}, "ID"},
-		{[]string{"audit"}, []string{"1 found, looking further", "2 found, looking further"}, "TIME"},
+		{[]string{"list"}, []string{"1 found, searching", "2 found, searching"}, "ID"},
+		{[]string{"audit"}, []string{"1 found, searching", "2 found, searching"}, "TIME"},
 		{
 			[]string{"objects", "s3://reports", "--search", "a"},
-			[]string{"1 found, looking further", "2 found, looking further"},
+			[]string{"1 found, searching", "2 found, searching"},
 			"SIZE",
 		},
 	} {

@@ -94,7 +94,7 @@ func TestShareAsks(t *testing.T) {
 	in.put(t, "file.txt", []byte("content"))
 	in.put(t, "invoices/1.txt", []byte("content"))
 	g := in.start()
-	const question = "Is it sensitive"
+	const question = "Is the object sensitive"
 	for name, tt := range map[string]struct {
 		args     []string
 		answers  string
@@ -104,32 +104,32 @@ func TestShareAsks(t *testing.T) {
 	}{
 		"yes": {
 			nil, "y\n", 1, 0,
-			[]string{"size      7 B", "sensitive yes\r\n", "in 15m (handoff, as it is sensitive)"},
+			[]string{"size      7 B", "sensitive yes\r\n", "in 15m (handoff, because the object is sensitive)"},
 		},
-		"no": {nil, "no\n", 1, 0, []string{"sensitive no\r\n", "in 24h (business, as it is not sensitive)"}},
+		"no": {nil, "no\n", 1, 0, []string{"sensitive no\r\n", "in 24h (business, because the object is not sensitive)"}},
 		"does not know": {
 			nil, "\n", 1, 0,
-			[]string{"sensitive not stated\r\n", "in 1h (troubleshooting, as sensitivity"},
+			[]string{"sensitive not stated\r\n", "in 1h (troubleshooting, because sensitivity"},
 		},
 		"something else":  {nil, "perhaps\ny\n", 2, 0, []string{"sensitive yes\r\n"}},
-		"no answer":       {nil, "\x04", 1, 1, []string{"nothing was shared", "--sensitive or --not-sensitive"}},
+		"no answer":       {nil, "\x04", 1, 1, []string{"nothing was shared", "use --sensitive, --not-sensitive"}},
 		"said before":     {[]string{"--not-sensitive"}, "", 0, 0, []string{"sensitive no\r\n"}},
 		"not to be asked": {[]string{"--yes"}, "", 0, 0, []string{"sensitive not stated\r\n"}},
 		"policy answers": {
 			[]string{"--note", "of the invoices"},
 			"", 0, 0,
-			[]string{"sensitive yes: the policy's sensitive_objects has it\r\n"},
+			[]string{"sensitive yes: the policy's sensitive_objects says so\r\n"},
 		},
 		"not there": {
 			nil, "", 0, 1,
-			[]string{"there is no such object", "see what there is: keyhole objects s3://reports/"},
+			[]string{"there is no such object", "list the objects: keyhole objects s3://reports/"},
 		},
 		"no such bucket": {nil, "", 0, 1, []string{"did you mean s3://reports?"}},
 		"a mistake":      {[]string{"--expires", "1 day"}, "", 0, 2, []string{"is not a duration"}},
 		"a life is no answer": {
 			[]string{"--expires", "10m"},
 			"n\n", 1, 0,
-			[]string{"in 10m (as asked for)", "sensitive no\r\n"},
+			[]string{"in 10m (as requested)", "sensitive no\r\n"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestQuestionsBesideAPipe(t *testing.T) {
 		script string
 		want   []string
 	}{
-		{binary + " share s3://reports/file.txt | cat", []string{"mind      it was not asked", "sensitive not stated"}},
+		{binary + " share s3://reports/file.txt | cat", []string{"note      sensitivity was not asked", "sensitive not stated"}},
 		{binary + " share s3://reports/file.txt --sensitive | cat", []string{"sensitive yes"}},
 		{binary + " revoke --all 2>/dev/null; echo ended with $?", []string{"ended with 2"}},
 		{binary + " revoke --all | cat", []string{"Revoke 2 links? [y/N] "}},
@@ -191,8 +191,8 @@ func TestQuestionsBesideAPipe(t *testing.T) {
 				t.Errorf("%s: it does not show %q:\n%s", script, text, shown)
 			}
 		}
-		if strings.Contains(shown, "Is it sensitive") || strings.Contains(script, "--sensitive") &&
-			strings.Contains(shown, "it was not asked") {
+		if strings.Contains(shown, "Is the object sensitive") || strings.Contains(script, "--sensitive") &&
+			strings.Contains(shown, "was not asked") {
 			t.Errorf("%s: it shows\n%s", script, shown)
 		}
 	}
@@ -204,7 +204,7 @@ func TestShareIsInterrupted(t *testing.T) {
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
 	term := g.openTerminal(t, in, "share", "s3://reports/file.txt")
-	term.waitFor("Is it sensitive")
+	term.waitFor("Is the object sensitive")
 	term.enter("\x03")
 	if code, shown := term.end(); code == 0 || strings.Contains(shown, g.public+"/") {
 		t.Errorf("it ends with %d:\n%s", code, shown)
@@ -335,7 +335,7 @@ func TestShareMayBeIssued(t *testing.T) {
 		return code, stderr.String()
 	}
 	code, shown := share()
-	again := regexp.MustCompile(`(?m)^  ask again by adding (--idempotency-key) (\S+): this issues no second link$`).FindStringSubmatch(shown)
+	again := regexp.MustCompile(`(?m)^  repeat the command with (--idempotency-key) (\S+): this issues no second link$`).FindStringSubmatch(shown)
 	if code != command.ExitFailed || again == nil {
 		t.Fatalf("it ends with %d:\n%s", code, shown)
 	}
@@ -343,7 +343,7 @@ func TestShareMayBeIssued(t *testing.T) {
 		t.Errorf("again it ends with %d:\n%s", code, shown)
 	}
 	if code, shown := share("--make-passphrase"); code != command.ExitFailed ||
-		strings.Contains(shown, "--idempotency-key") || !strings.Contains(shown, "keyhole list shows whether it was issued") {
+		strings.Contains(shown, "--idempotency-key") || !strings.Contains(shown, "keyhole list shows whether the link was issued") {
 		t.Errorf("with a passphrase that it makes up it ends with %d:\n%s", code, shown)
 	}
 	if n := in.redis.MustDo(t, "EVAL", `return #redis.call('KEYS', 'keyhole:{p*}:l:*')`, "0"); n != "0" {
