@@ -36,8 +36,7 @@ func TestOperatorsByToken(t *testing.T) {
 `, issuer.URL+"/")
 	alice := g.withKey(t, token("alice", "staff", "sharers"))
 	if refused := refusalOf(func() error {
-		_,
-			err := alice.List(t.Context(), client.ListOptions{})
+		_, err := alice.List(t.Context(), client.ListOptions{})
 		return err
 	}()); refused == nil ||
 		refused.Code != "unauthorized" {

@@ -162,8 +162,7 @@ func TestReloadRotatesAKey(t *testing.T) {
 		t.Errorf("the new key: %v", err)
 	}
 	if refused := refusalOf(func() error {
-		_,
-			err := g.client.Show(t.Context(), link.ID)
+		_, err := g.client.Show(t.Context(), link.ID)
 		return err
 	}()); refused == nil || refused.Code != "unauthorized" {
 		t.Errorf("the old key: got %v, want unauthorized", refused)
