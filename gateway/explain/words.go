@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Plural writes a number of things.
+// Plural writes a number with a noun, which gets an s unless the number is 1. The nouns of
+// Keyhole, such as link and object, are all regular.
 func Plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -13,8 +14,8 @@ func Plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// Size writes a number of bytes as people read it, and nothing for one that is not
-// known.
+// Size writes a number of bytes in binary units (IEC 80000-13) with one digit behind the
+// point, and the exact number. It returns "" for nil: some storages do not tell the size.
 func Size(known *int64) string {
 	const unit = 1024
 	if known == nil {
@@ -32,7 +33,8 @@ func Size(known *int64) string {
 	return fmt.Sprintf("%.1f %ciB (%d bytes)", value, "KMGTPE"[prefix], n)
 }
 
-// Timestamp writes a time in RFC 3339, and nothing for one that is not known.
+// Timestamp writes a time in RFC 3339, with its zone. It returns "" for nil: some storages
+// do not tell when an object was modified.
 func Timestamp(known *time.Time) string {
 	if known == nil {
 		return ""

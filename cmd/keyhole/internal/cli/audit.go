@@ -22,7 +22,8 @@ const followInterval = time.Second
 
 // auditFlags are the flags of audit.
 type auditFlags struct {
-	operator     operatorFlags
+	operator operatorFlags
+	// filter is what the service is asked for, with its cursor and page size.
 	filter       client.AuditOptions
 	since, until string
 	limit        int
@@ -115,6 +116,7 @@ func (f *auditFlags) print(ctx context.Context, env *command.Env, c *client.Clie
 			rows = append(rows, auditRow(&page.Events[i]))
 		}
 		left -= len(page.Events)
+		// With the oldest first the cursor never ends, because new events may follow.
 		atEnd := page.Next == "" || f.filter.Oldest && !page.More
 		if atEnd || f.limit > 0 && left <= 0 {
 			if !atEnd && !f.json {
@@ -145,6 +147,8 @@ func (f *auditFlags) followFeed(ctx context.Context, env *command.Env, c *client
 			return err
 		}
 	}
+	// The cursor of each page leads to the events behind it, so none is lost or repeated,
+	// even if the service restarts meanwhile.
 	for {
 		var page api.EventPage
 		err := retryUntilDone(ctx, env, func() (err error) {
@@ -178,6 +182,8 @@ func (f *auditFlags) printOne(env *command.Env, e *api.Event) error {
 
 // feedLine lays out one line of a feed that is followed, with the usual widths.
 func feedLine(cells []string) string {
+	// The widths of time, kind, outcome, method, actor, address and ID. Longer cells push
+	// the rest of their line to the right.
 	widths := [...]int{20, 10, 20, 6, 12, 15, 26}
 	var b strings.Builder
 	for i, cell := range cells {

@@ -12,7 +12,8 @@ import (
 
 // changeFlags are the flags of change.
 type changeFlags struct {
-	operator  operatorFlags
+	operator operatorFlags
+	// A property is changed only if its flag was given: empty texts and zero have a meaning.
 	expires   string
 	maxClicks int64
 	note      string
@@ -99,6 +100,7 @@ func (f *changeFlags) request(cmd *cobra.Command) (api.ChangeRequest, error) {
 		if err != nil {
 			return r, err
 		}
+		// No labels are an empty set; nil would leave them as they are.
 		if labels == nil {
 			labels = map[string]string{}
 		}

@@ -23,6 +23,8 @@ import (
 // returns nil if the answer is unknown. It does not ask if the object does not exist, or
 // if the policy decides.
 func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *api.IssueRequest) (*bool, error) {
+	// A key may allow issuing and not browsing. Then the object's properties are unknown, and
+	// the question is asked without them.
 	page, err := c.Objects(ctx, client.ObjectsOptions{Storage: r.Storage, Bucket: r.Bucket, Prefix: r.Key, Limit: 1})
 	var refused *client.Error
 	found := err == nil && len(page.Objects) == 1 && page.Objects[0].Key == r.Key
@@ -41,6 +43,7 @@ func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *
 		fmt.Fprintf(env.Stderr, "  size      %s\n", term.OrDash(explain.Size(page.Objects[0].Size)))
 		fmt.Fprintf(env.Stderr, "  modified  %s\n", term.OrDash(explain.Timestamp(page.Objects[0].LastModified)))
 	}
+	// Anything but a clear answer repeats the question; Enter means "not known".
 	lines := bufio.NewReader(env.Stdin)
 	for {
 		fmt.Fprint(env.Stderr,
@@ -83,6 +86,8 @@ func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, now time.
 	}
 	row("pinned to", explain.Pin(link))
 	row("sensitive", explain.SensitivityReason(request, link))
+	// The remaining time by this machine's clock is only for orientation. The link expires by
+	// the clock of Redis.
 	left := link.ExpiresAt.Sub(now).Round(time.Second)
 	when := "in " + gateway.FormatLife(left)
 	if left <= 0 {

@@ -64,6 +64,7 @@ func asking(env *command.Env, operator *operatorFlags,
 	ask func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective),
 ) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		// Warnings would appear in the middle of the command line.
 		c, err := operator.client(&command.Env{Stderr: io.Discard, Environ: env.Environ})
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -71,6 +72,7 @@ func asking(env *command.Env, operator *operatorFlags,
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
 		offered, directive := ask(ctx, c, typed)
+		// Scripts of earlier versions do not escape completions, so they get only harmless ones.
 		escaped := env.Getenv(completionVariable) != ""
 		fit := slices.DeleteFunc(slices.Clone(offered), unfitForPrompt(escaped))
 		if omitted := len(offered) - len(fit); omitted > 0 {
@@ -106,6 +108,7 @@ func completeObjects(ctx context.Context, c *client.Client, typed string) ([]str
 	for i := range page.Objects {
 		offered = append(offered, "s3://"+bucket+"/"+page.Objects[i].Key)
 	}
+	// Behind a folder more can be typed, so the shell must not add a space.
 	if len(page.Folders) > 0 {
 		return offered, more
 	}
@@ -137,6 +140,7 @@ func unfitForPrompt(escaped bool) func(string) bool {
 func completeLinks(states ...gateway.State) func(context.Context, *client.Client, string) ([]string,
 	cobra.ShellCompDirective) {
 	return func(ctx context.Context, c *client.Client, typed string) ([]string, cobra.ShellCompDirective) {
+		// A completion must be fast: only the newest links are offered.
 		page, err := c.List(ctx, client.ListOptions{Limit: completions})
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp

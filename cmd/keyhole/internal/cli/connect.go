@@ -100,6 +100,7 @@ func parseLinkID(arg string) (string, error) {
 	if _, ok := gateway.ParseID(arg); ok {
 		return arg, nil
 	}
+	// The argument is a token or a URL that ends with one.
 	token := arg
 	if u, err := url.Parse(arg); err == nil && u.Host != "" {
 		token = strings.TrimPrefix(u.EscapedPath(), "/")
@@ -108,6 +109,7 @@ func parseLinkID(arg string) (string, error) {
 		return gateway.IDOf(token).String(), nil
 	}
 	if bucket, key := splitS3(given); bucket != "" {
+		// Links to an object, or to everything below a prefix, are selected by filters.
 		filters := "--bucket " + term.ShellWord(bucket)
 		switch {
 		case strings.HasSuffix(key, "/"):

@@ -75,6 +75,7 @@ func collect[F any](visit func(func(F))) []F {
 // inFlags replaces the API's field names in a refusal by the flags of share and change,
 // and bucket and key by the object that was named.
 func inFlags(err error, sensitive bool, object string) error {
+	// A passphrase comes from a file or is generated; only the file's can be refused.
 	flags := map[string]string{
 		"storage": "--storage", "preset": "--preset", "expires_in": "--expires", "sensitive": "--not-sensitive",
 		"max_clicks": "--max-clicks", "passphrase": "--passphrase-file", "filename": "--filename",
@@ -137,10 +138,12 @@ func rename(err error, flags map[string]string) error {
 	// Words with an underscore and JSON belong to the API; other words are English.
 	inText := strings.NewReplacer(`"sensitive": false`, "--not-sensitive", `"sensitive": true`, "--sensitive",
 		"expires_in", "--expires", "max_clicks", "--max-clicks", "not_before", "--not-before", "version_id", "--version-id")
+	// The refusal is copied, because the caller may still use the original.
 	problem := refused.Problem
 	problem.Detail = inText.Replace(problem.Detail)
 	problem.Errors = make([]api.FieldError, len(refused.Errors))
 	for i, f := range refused.Errors {
+		// A field may continue inside: allow[1], labels.team.
 		name := f.Field
 		if end := strings.IndexAny(name, ".["); end >= 0 {
 			name = name[:end]

@@ -16,6 +16,7 @@ import (
 func retryUntilDone(ctx context.Context, env *command.Env, request func() error) error {
 	for reported := false; ; reported = true {
 		err := request()
+		// ctx ends by Ctrl-C, which is how following ends without an error.
 		wait, transient := client.Retry(err)
 		if err == nil || ctx.Err() != nil {
 			return nil

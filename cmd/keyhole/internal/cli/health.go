@@ -92,6 +92,7 @@ func healthURL(env *command.Env) string {
 	if path == "" {
 		return ""
 	}
+	// An error is not reported: the flag or the default may still be right.
 	cfg, _, err := config.Load(config.LoadOptions{Path: path, Environ: env.Environ})
 	if err != nil {
 		return ""

@@ -27,6 +27,7 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	for _, sub := range cmd.Commands() {
 		names = append(names, sub.Name())
 	}
+	// cobra's own suggestions also know SuggestFor, such as "rm" for revoke.
 	near := config.Nearest(name, names)
 	if similar := cmd.SuggestionsFor(name); near == "" && len(similar) > 0 {
 		near = similar[0]
@@ -41,6 +42,7 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 // hintForFlag returns the hint of an error in a flag: the nearest flag, if the flag is
 // unknown.
 func hintForFlag(cmd *cobra.Command, what string) string {
+	// Only an unknown flag can be mistyped; other errors name their flag.
 	see := "see: " + cmd.CommandPath() + " --help"
 	mistyped, unknown := strings.CutPrefix(what, "unknown flag: --")
 	if !unknown {
@@ -163,6 +165,7 @@ func refusalCode(refused *client.Error) string {
 func hintFor(refused *client.Error) string {
 	code := refusalCode(refused)
 	hint := explain.Refusal(code, refused.Token)
+	// The words of explain name no command, because a console uses them too.
 	by := map[string]string{
 		"unauthorized": "; pass it in KEYHOLE_KEY or with --key-file", explain.TooLong: "; see --expires",
 		"idempotency_conflict": ", with --idempotency-key; keyhole list shows the link of the other one",
@@ -200,6 +203,7 @@ func nearBucket(ctx context.Context, c *client.Client, bucket string, err error)
 	if !unknown {
 		return err
 	}
+	// If the buckets cannot be listed, the hint names the command that lists them.
 	names, _ := completeBuckets(ctx, c, "")
 	if slices.Contains(names, bucket) {
 		return err

@@ -88,6 +88,7 @@ func newList(env *command.Env) *cobra.Command {
 func listLinks(ctx context.Context, p *term.Progress, c *client.Client, filter client.ListOptions,
 	limit int,
 ) (api.LinkPage, error) {
+	// A filter may match few links of many, so a page can be empty and have a successor.
 	all := api.LinkPage{Links: []api.Link{}}
 	defer p.Clear()
 	for {
@@ -108,6 +109,7 @@ func listLinks(ctx context.Context, p *term.Progress, c *client.Client, filter c
 
 // printIDs prints IDs, one on each line.
 func printIDs(env *command.Env, links []api.Link) error {
+	// One write: a reader such as head may close the pipe between two.
 	var b strings.Builder
 	for i := range links {
 		b.WriteString(links[i].ID + "\n")

@@ -47,6 +47,7 @@ func createQRFile(path string) (*qrFile, error) {
 
 // write writes a code, then gives the file its name.
 func (f *qrFile) write(code *qr.Code) error {
+	// The rename comes last, so that nobody reads half a file.
 	_, err := f.file.Write(qrWriters()[strings.ToLower(filepath.Ext(f.path))](code))
 	if err = errors.Join(err, f.file.Close()); err == nil {
 		err = os.Rename(f.file.Name(), f.path)

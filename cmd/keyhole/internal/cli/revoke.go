@@ -19,10 +19,11 @@ import (
 // revokeFlags are the flags of revoke.
 type revokeFlags struct {
 	operator operatorFlags
-	reason   string
+	reason   string // recorded in the audit
 	quiet    bool
 	json     bool
 
+	// The filters of a bulk revocation. A link has to match all of them.
 	bucket, prefix, key, createdBy, label string
 
 	all, dryRun, yes bool
@@ -146,6 +147,8 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 		return err
 	}
 	request := f.request()
+	// A script has no one to answer, so only a terminal is asked. The question goes to
+	// standard error, because standard output may be a pipe.
 	if !f.dryRun && !f.yes && term.IsTerminal(env.Stdin) {
 		if !term.IsTerminal(env.Stderr) {
 			return command.Usage("cannot ask for confirmation, because standard error is not a terminal",
@@ -159,6 +162,7 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 			return f.nothing(cmd.Context(), env, c)
 		}
 	}
+	// The service revokes for a few seconds in each call. Its cursor leads to the rest.
 	total := api.Revocation{}
 	p := term.NewProgress(env.Stderr)
 	defer p.Clear()
@@ -185,6 +189,8 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 		}
 	}
 	p.Clear()
+	// Records of a newer version cannot be revoked by this one and may still be live. That
+	// is a failure, although the other links are revoked.
 	if total.Unreadable > 0 {
 		if !f.dryRun {
 			err = f.print(env, &total)
@@ -226,6 +232,7 @@ func (f *revokeFlags) nothing(ctx context.Context, env *command.Env, c *client.C
 func (f *revokeFlags) ask(cmd *cobra.Command, env *command.Env, c *client.Client, request api.RevocationRequest) (int,
 	error,
 ) {
+	// One call may have searched only a part of the links and found none in it.
 	request.DryRun = true
 	var found api.Revocation
 	for first := true; first || found.Matched == 0 && found.Next != ""; first = false {

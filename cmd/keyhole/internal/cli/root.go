@@ -59,6 +59,7 @@ Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 		},
 	}
 	root.Version = env.Build.Version
+	// cobra's own completion command inserts completions without escaping them.
 	root.CompletionOptions.DisableDefaultCmd = true // ours is newCompletion
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -100,6 +101,7 @@ func report(stderr io.Writer, err error) int {
 	if errors.As(err, new(*command.Unprinted)) {
 		return code
 	}
+	// A joined error has a line for each part.
 	prefix := "keyhole: "
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(stderr, "%s%s\n", prefix, term.Plain(line))

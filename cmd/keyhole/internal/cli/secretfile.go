@@ -23,6 +23,7 @@ func readSecretFile(stderr io.Writer, what, path string, limit int64) (string, e
 	if err != nil {
 		return "", err
 	}
+	// A pipe, such as <(pass show key), has no mode of its own.
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
 		fmt.Fprintf(stderr, "warning: everyone on this machine can read the %s: chmod 600 %s\n", what, term.Plain(path))
 	}

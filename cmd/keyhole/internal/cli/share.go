@@ -23,21 +23,24 @@ import (
 
 // shareFlags are the flags of share.
 type shareFlags struct {
-	operator       operatorFlags
+	operator operatorFlags
+	// request is what the service is asked for. Flags that fit into it are parsed into it;
+	// complete fills in those below.
 	request        api.IssueRequest
-	sensitive      bool
+	sensitive      bool // --sensitive and --not-sensitive: neither means "not stated"
 	notSensitive   bool
 	inline         bool
-	maxClicks      int64
+	maxClicks      int64 // 0 is an error if the flag was given
 	passphraseFile string
 	notBefore      string
-	labels         []string
+	labels         []string // name=value
 	makePassphrase bool
-	yes            bool
-	qr             bool
-	qrFile         string
-	quiet          bool
-	json           bool
+	// How the command asks and prints.
+	yes    bool
+	qr     bool
+	qrFile string
+	quiet  bool
+	json   bool
 }
 
 // newShare builds keyhole share.
@@ -110,12 +113,15 @@ func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) er
 	if err != nil {
 		return err
 	}
+	// A question needs a person who reads it and can answer. If the URL goes into a pipe,
+	// another program waits for it, so the command does not ask and says so afterwards.
 	asks := f.request.Sensitive == nil && !f.yes && term.IsTerminal(env.Stdin) && term.IsTerminal(env.Stderr)
 	if asks && term.IsTerminal(env.Stdout) {
 		if f.request.Sensitive, err = askSensitivity(cmd.Context(), env, c, &f.request); err != nil {
 			return err
 		}
 	}
+	// The file is created before the link, so that a mistake in its name issues no link.
 	var picture *qrFile
 	if f.qrFile != "" {
 		if picture, err = createQRFile(f.qrFile); err != nil {
@@ -156,6 +162,8 @@ func (f *shareFlags) mayBeIssued(err error) error {
 	var failed *net.OpError
 	switch {
 	case errors.As(err, &refused):
+		// The service issued nothing if it answered with a client error. After its own
+		// failure, such as not_confirmed, the link may exist.
 		if refused.Status < http.StatusInternalServerError {
 			return err
 		}
@@ -248,6 +256,7 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object strin
 		}
 		f.request.Passphrase = &passphrase
 	}
+	// Each request has a key, so that a failed one can be repeated without a second link.
 	if f.request.IdempotencyKey == "" {
 		f.request.IdempotencyKey = rand.Text()
 	}

@@ -24,6 +24,7 @@ func (f *demoFlags) addresses() []flagAddress {
 // checkAddresses brings the addresses into one form, and refuses those that are not on
 // loopback or are used twice.
 func (f *demoFlags) checkAddresses() error {
+	// Two servers on one address fail with an error that names only one of them.
 	seen := map[netip.AddrPort]string{}
 	for _, a := range f.addresses() {
 		addr, err := onLoopback(a.flag, *a.address)
@@ -70,6 +71,7 @@ func (f *demoFlags) nameFlag(err error) error {
 	if !errors.As(err, &failed) || failed.Addr == nil {
 		return err
 	}
+	// The text of the address tells which listener failed, because all are on loopback.
 	for _, a := range f.addresses() {
 		if failed.Addr.String() == *a.address {
 			return &command.Error{

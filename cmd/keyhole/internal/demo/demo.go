@@ -101,6 +101,7 @@ func (f *demoFlags) config(redis string, s3 *inprocess.S3, key string) *config.C
 	operator.Name, operator.SHA256 = "demo", operatorkey.Hash(key)
 	operator.Can = []string{"issue", "read", "revoke", "browse"}
 	cfg.Operator.Keys = []config.OperatorKey{operator}
+	// Everything else has the default that serve has, so the demo shows the product.
 	cfg.Redis.Addresses = []string{redis}
 	storage := config.DefaultStorage()
 	storage.Name, storage.Endpoint, storage.PathStyle = "demo", "http://"+s3.Address, true
@@ -117,6 +118,7 @@ func demoLog() config.Log { return config.Log{Level: "error", Format: "text"} }
 // printDemo issues the links through the operator API, as every operator does, and
 // prints commands to try.
 func printDemo(ctx context.Context, env *command.Env, operatorURL, key string, shared []inprocess.Object) error {
+	// The links come from the operator API, so the printed commands are known to work.
 	c, err := client.New(operatorURL, key)
 	if err != nil {
 		return err

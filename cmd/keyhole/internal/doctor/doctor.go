@@ -63,10 +63,12 @@ with 1 if a check failed.`,
 			if err != nil {
 				return server.ConfigError(path, err)
 			}
+			// Findings are printed as they come, because an unreachable part takes its timeout.
 			x := &examination{}
 			if !asJSON {
 				x.print = func(f *finding) { printFinding(env, f) }
 			}
+			// The parts of the server need metrics. Nobody reads these.
 			metrics := gateway.NewMetrics(prometheus.NewRegistry(), gateway.MetricsOptions{Storages: server.StorageNames(cfg)})
 			if err := x.examineRedis(cmd.Context(), cfg, metrics); err != nil {
 				return err

@@ -146,6 +146,7 @@ func reasonOf(err error) string {
 
 // doAbout returns what to do if Redis does not respond.
 func doAbout(err error, c *config.Redis) string {
+	// Redis reports its reasons only as text.
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "WRONGPASS"), strings.Contains(text, "NOAUTH"):

@@ -67,6 +67,7 @@ func (e *storageExam) roundTrip(ctx context.Context, bucket string, found *sampl
 		request.Key = found.key
 		request.ContentDisposition, request.ContentType = askedDisposition, askedType
 	}
+	// The order of the checks matters: each one assumes that those before it succeeded.
 	signed, ok := e.presign(ctx, checkDelivery, e.storage.Signer, request)
 	if !ok {
 		return
@@ -108,6 +109,8 @@ func (e *storageExam) presign(ctx context.Context, check string, s *signer.Signe
 // It returns the client that reached the endpoint and the answer, which is nil if there was
 // none.
 func (e *storageExam) reach(ctx context.Context, origin, signed string) (*http.Client, *reply) {
+	// First with the system's authorities, as recipients have them. If only ca_file makes the
+	// certificate valid, the other checks go on with it, after a warning.
 	strangers := recipient(nil, e.config.Timeout)
 	answer, err := asRecipient(ctx, strangers, http.MethodGet, signed)
 	var (
@@ -224,6 +227,8 @@ func whyNotDelivered(got *reply) (message, do string) {
 // tamper checks that the storage verifies signatures. untouched is the answer to the URL
 // with its right signature.
 func (e *storageExam) tamper(ctx context.Context, client *http.Client, signed string, untouched *reply) {
+	// The signature is the last parameter, in hexadecimal digits. Another digit makes another
+	// signature.
 	last := signed[len(signed)-1]
 	flipped := byte('0')
 	if last == '0' {
@@ -276,6 +281,7 @@ func (e *storageExam) anonymous(ctx context.Context, client *http.Client, signed
 		e.fail(checkAnonymous, "the signed URL is invalid", "report this as a bug")
 		return
 	}
+	// Both requests have no signature: one for the object, one for the list of the bucket.
 	u.RawQuery = ""
 	object := u.String()
 	u.RawPath, u.Path = "", strings.TrimSuffix(u.Path, key) // the bucket remains
@@ -299,6 +305,7 @@ func (e *storageExam) anonymous(ctx context.Context, client *http.Client, signed
 // recipient returns a client like a recipient's: it has no credentials. It follows no
 // redirects, because the first answer is checked.
 func recipient(roots *x509.CertPool, timeout time.Duration) *http.Client {
+	// A clone keeps the system's proxy settings, as recipients have them.
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return &http.Client{

@@ -59,6 +59,8 @@ func (x *examination) examineStorage(ctx context.Context, c *config.Storage, met
 	if !e.credentials(ctx) {
 		return nil
 	}
+	// Without credentials nothing else can be checked. Each bucket is checked by itself: they
+	// may differ in region, policy and versioning.
 	for i, bucket := range c.Buckets {
 		health, err := s.Objects.CheckBucket(ctx, bucket)
 		if i == 0 { // the first answer tells the time
@@ -166,6 +168,7 @@ type sample struct {
 
 // contents checks that the bucket may be listed and its objects read.
 func (e *storageExam) contents(ctx context.Context, bucket string) (*sample, bool) {
+	// Wrong credentials show here: the check of the bucket gets 403 without a reason.
 	page, err := e.storage.Objects.List(ctx, gateway.KeyQuery{Bucket: bucket, Limit: sampled})
 	var said smithy.APIError
 	switch {
@@ -192,6 +195,7 @@ func (e *storageExam) contents(ctx context.Context, bucket string) (*sample, boo
 
 // readable checks that the first object that can be shared can be read.
 func (e *storageExam) readable(ctx context.Context, bucket string, listed []gateway.ObjectEntry) *sample {
+	// Folders and keys that no link can name are left out.
 	for _, entry := range listed {
 		if strings.HasSuffix(entry.Key, "/") || !gateway.Shareable(entry.Key) {
 			continue
@@ -241,6 +245,7 @@ func (e *storageExam) versions(ctx context.Context, bucket, key string, proven g
 func (e *storageExam) etags(
 	ctx context.Context, bucket string, listed []gateway.ObjectEntry, proven gateway.ObjectInfo,
 ) {
+	// The proven object and one more without an ETag in the listing are enough.
 	without := proven.ETag == "" && proven.VersionID == ""
 	for _, entry := range listed {
 		if without || entry.ETag != "" || strings.HasSuffix(entry.Key, "/") {
