@@ -4,7 +4,7 @@
 // operator who corrects a file line by line restarts a service once per line.
 //
 // The comments of the fields below are the manual: TestReferenceDocument
-// turns them into deploy/docs/configuration.md, and compares the two. Each says what the
+// turns them into deploy/docs/run/configuration.md, and compares the two. Each says what the
 // key means, its unit, what excludes what, and ends with its default.
 package config
 

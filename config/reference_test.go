@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "write deploy/docs/configuration.md anew") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "write deploy/docs/run/configuration.md anew") //nolint:gochecknoglobals // a flag of the test binary
 
-const referenceFile = "../deploy/docs/configuration.md"
+const referenceFile = "../deploy/docs/run/configuration.md"
 
 func TestReferenceDocument(t *testing.T) {
 	want, err := referenceText()
@@ -91,7 +91,7 @@ func TestSplitDefault(t *testing.T) {
 	}
 }
 
-const exampleFile = "../deploy/docs/keyhole.yaml"
+const exampleFile = "../deploy/docs/run/keyhole.yaml"
 
 func TestExampleLoads(t *testing.T) {
 	c, warnings, err := Load(LoadOptions{Path: exampleFile})

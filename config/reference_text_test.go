@@ -18,7 +18,7 @@ var configSource string
 //go:embed testdata/reference.md
 var referenceIntro string
 
-// referenceText is the text of deploy/docs/configuration.md: every key with its
+// referenceText is the text of deploy/docs/run/configuration.md: every key with its
 // type, default, variable and meaning, from the structs and comments of
 // config.go. The error is a comment that is missing, or that names another
 // default than Default does.

@@ -29,7 +29,7 @@ func documents(t *testing.T) map[string]string {
 		case entry.IsDir() || path.Ext(name) != ".md":
 			return nil
 		case name == "config/testdata/reference.md":
-			return nil // the beginning of deploy/docs/configuration.md, where its links lead
+			return nil // the beginning of deploy/docs/run/configuration.md, where its links lead
 		}
 		text, err := fs.ReadFile(repository(), name)
 		all[name] = fence.ReplaceAllString(string(text), "")
@@ -91,13 +91,19 @@ func TestLinksResolve(t *testing.T) {
 	}
 }
 
-// Every document of the manual can be reached from the README.
+// The README links to the index of the manual, and the index links to every page.
 func TestReadmeNamesTheManual(t *testing.T) {
-	readme := documents(t)["README.md"]
-	for _, document := range glob(t, "docs/*.md") {
-		if !strings.Contains(readme, "](deploy/"+document+")") {
-			t.Errorf("the README does not link to %s", document)
+	all := documents(t)
+	if !strings.Contains(all["README.md"], "](deploy/docs/README.md)") {
+		t.Error("the README does not link to deploy/docs/README.md")
+	}
+	for _, page := range glob(t, "docs/*/*.md") {
+		if !strings.Contains(all["deploy/docs/README.md"], "]("+strings.TrimPrefix(page, "docs/")+")") {
+			t.Errorf("deploy/docs/README.md does not link to %s", page)
 		}
+	}
+	if flat := glob(t, "docs/*.md"); len(flat) != 1 {
+		t.Errorf("pages of the manual are grouped by reader, but these are not: %q", flat)
 	}
 }
 
@@ -117,7 +123,7 @@ func TestAPIGuideHasEveryRoute(t *testing.T) {
 	}
 	var documented []string
 	row := regexp.MustCompile("(?m)^\\| `([A-Z]+ /api/[^`]*)` \\|")
-	for _, match := range row.FindAllStringSubmatch(documents(t)["deploy/docs/api.md"], -1) {
+	for _, match := range row.FindAllStringSubmatch(documents(t)["deploy/docs/build/api.md"], -1) {
 		documented = append(documented, match[1])
 	}
 	slices.Sort(routes)
@@ -130,7 +136,7 @@ func TestAPIGuideHasEveryRoute(t *testing.T) {
 // Every direct dependency has its reason in the design, and nothing else has.
 func TestDesignHasEveryDependency(t *testing.T) {
 	module := string(read(t, "../go.mod"))
-	design := documents(t)["deploy/docs/design.md"]
+	design := documents(t)["deploy/docs/dev/design.md"]
 	required := regexp.MustCompile(`(?m)^\t(\S+) v\S+( // indirect)?$`)
 	known := map[string]bool{}
 	for _, match := range required.FindAllStringSubmatch(module, -1) {
@@ -153,7 +159,7 @@ func TestDesignHasEveryDependency(t *testing.T) {
 // The design names every key that the store has in Redis.
 func TestDesignNamesEveryKey(t *testing.T) {
 	source := string(read(t, "../gateway/redisstore/keys.go"))
-	design := string(read(t, "docs/design.md"))
+	design := string(read(t, "docs/dev/design.md"))
 	made := regexp.MustCompile(`(?:k\.prefix \+ |k\.in\(.*, |appendIn\(.*, )":?([a-z]+)`)
 	found := made.FindAllStringSubmatch(source, -1)
 	if len(found) < 10 {
@@ -161,7 +167,7 @@ func TestDesignNamesEveryKey(t *testing.T) {
 	}
 	for _, key := range found {
 		if !strings.Contains(design, ":"+key[1]+":") && !strings.Contains(design, ":"+key[1]+"`") {
-			t.Errorf("docs/design.md does not name the key %s", key[1])
+			t.Errorf("docs/dev/design.md does not name the key %s", key[1])
 		}
 	}
 }

@@ -88,7 +88,7 @@ func TestEveryAlertHasACaseOfEachKind(t *testing.T) {
 
 func TestEveryAlertHasItsSectionInTheRunbook(t *testing.T) {
 	sections := map[string]string{}
-	for part := range strings.SplitSeq(string(read(t, "docs/runbook.md")), "\n## ") {
+	for part := range strings.SplitSeq(string(read(t, "docs/run/runbook.md")), "\n## ") {
 		name, text, _ := strings.Cut(part, "\n")
 		sections[name] = text
 	}
@@ -102,7 +102,7 @@ func TestEveryAlertHasItsSectionInTheRunbook(t *testing.T) {
 		delete(sections, a.Alert)
 		for _, part := range []string{"**Meaning.**", "**Look at.**", "**Do.**"} {
 			if !ok || !strings.Contains(text, part) {
-				t.Errorf("docs/runbook.md says nothing under %s, %s", a.Alert, part)
+				t.Errorf("docs/run/runbook.md says nothing under %s, %s", a.Alert, part)
 			}
 		}
 		// A link: Alertmanager, Grafana and pagers show the annotation of that name as one.
@@ -118,7 +118,7 @@ func TestEveryAlertHasItsSectionInTheRunbook(t *testing.T) {
 		}
 	}
 	for name := range sections {
-		t.Errorf("docs/runbook.md has a section %s, which is no alert", name)
+		t.Errorf("docs/run/runbook.md has a section %s, which is no alert", name)
 	}
 }
 

@@ -24,8 +24,8 @@ const (
 // README, in the order in which they are run: the later go on with the links of the
 // earlier.
 var installationSources = []string{ //nolint:gochecknoglobals // A table.
-	"README.md", "deploy/docs/commands.md", "deploy/docs/answers.md", "deploy/docs/runbook.md",
-	"deploy/docs/api.md", "deploy/docs/keyhole.yaml", "deploy/redis/redis.conf",
+	"README.md", "deploy/docs/use/commands.md", "deploy/docs/build/answers.md", "deploy/docs/run/runbook.md",
+	"deploy/docs/build/api.md", "deploy/docs/run/keyhole.yaml", "deploy/redis/redis.conf",
 }
 
 // sessionOf returns the sandbox for the commands of a source, empty for a source that

@@ -53,54 +53,54 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 	{source: "keyhole demo --help", command: "keyhole demo holiday.jpg", before: "printf x >holiday.jpg"},
 
 	{
-		source: "deploy/docs/commands.md", command: "keyhole list",
+		source: "deploy/docs/use/commands.md", command: "keyhole list",
 		before: "key=$KEYHOLE_KEY; unset KEYHOLE_KEY", after: "export KEYHOLE_KEY=$key",
 	},
-	{source: "deploy/docs/commands.md", command: "keyhole list --state revoked"},
-	{source: "deploy/docs/commands.md", command: "keyhole serve --check --config bad.yaml", before: badConfiguration},
+	{source: "deploy/docs/use/commands.md", command: "keyhole list --state revoked"},
+	{source: "deploy/docs/use/commands.md", command: "keyhole serve --check --config bad.yaml", before: badConfiguration},
 	{
-		source: "deploy/docs/commands.md", command: "keyhole revoke --bucket reports --prefix exports/2026/ --dry-run",
+		source: "deploy/docs/use/commands.md", command: "keyhole revoke --bucket reports --prefix exports/2026/ --dry-run",
 		before: "for key in a b; do keyhole share s3://reports/exports/2026/$key --quiet; done",
 	},
 	{
-		source: "deploy/docs/commands.md", command: "keyhole revoke yifd6kau54mxlwxdu76bsc5mfe",
+		source: "deploy/docs/use/commands.md", command: "keyhole revoke yifd6kau54mxlwxdu76bsc5mfe",
 		before: stopRedis, after: wakeRedis,
 	},
-	{source: "deploy/docs/commands.md", command: "keyhole revoke yifd6kau54mxlwxdu76bsc5mfe --reason \"wrong file\""},
-	{source: "deploy/docs/commands.md", command: "keyhole health", before: stopRedis, after: wakeRedis},
+	{source: "deploy/docs/use/commands.md", command: "keyhole revoke yifd6kau54mxlwxdu76bsc5mfe --reason \"wrong file\""},
+	{source: "deploy/docs/use/commands.md", command: "keyhole health", before: stopRedis, after: wakeRedis},
 	{
-		source: "deploy/docs/commands.md", command: "keyhole doctor",
+		source: "deploy/docs/use/commands.md", command: "keyhole doctor",
 		before: "export KEYHOLE_STORAGE_MAIN_PUBLIC_ENDPOINT=https://s3.example.com",
 		after:  "unset KEYHOLE_STORAGE_MAIN_PUBLIC_ENDPOINT",
 	},
-	{source: "deploy/docs/commands.md", command: "source <(keyhole completion bash)", after: "complete -p keyhole"},
+	{source: "deploy/docs/use/commands.md", command: "source <(keyhole completion bash)", after: "complete -p keyhole"},
 	{
-		source: "deploy/docs/commands.md", command: "keyhole audit --since 30d",
+		source: "deploy/docs/use/commands.md", command: "keyhole audit --since 30d",
 		after: `grep -q '"kind":"issued"' november.jsonl`,
 	},
 
 	{
-		source: "deploy/docs/answers.md", command: "curl -L -d confirm=1",
+		source: "deploy/docs/build/answers.md", command: "curl -L -d confirm=1",
 		link: "5nXcUyqpV8oKWj3sRtE1Mh", flags: "--passphrase-file ~/passphrase",
 		before: `(umask 077; printf k7pm-2xqe-w4tn-h6vd >~/passphrase); cd "$(mktemp -d)"`,
 		after:  "test -s q3.pdf && cd ~/keyhole-first",
 	},
-	{source: "deploy/docs/runbook.md", command: "keyhole serve --check --config FILE", before: "cp keyhole.yaml FILE"},
+	{source: "deploy/docs/run/runbook.md", command: "keyhole serve --check --config FILE", before: "cp keyhole.yaml FILE"},
 
 	{
-		source:  "deploy/docs/api.md",
+		source:  "deploy/docs/build/api.md",
 		command: `curl -s -H "$H" -H 'Content-Type: application/json' -H 'Idempotency-Key: export-2026-11-23'`,
 		before:  `printf '{"bucket":"reports","key":"q3.pdf"}' >request.json`,
 		after:   `grep -q '"url":"http' "$OUTPUT"`,
 	},
 	{
 		// The next example shows a click on the link that was revoked.
-		source: "deploy/docs/api.md", command: `curl -s -H "$H" "$API/links/rp4vo4rxyrh3gxnnh4pw22u56q/events"`,
+		source: "deploy/docs/build/api.md", command: `curl -s -H "$H" "$API/links/rp4vo4rxyrh3gxnnh4pw22u56q/events"`,
 		after: "curl -s http://127.0.0.1:8080/9Sjvunyn8N8KDTyjtcgkUy",
 	},
 	{
-		source: "deploy/docs/keyhole.yaml", command: "keyhole serve --config keyhole.yaml --check",
-		before: `cd "$SOURCE/deploy/docs"`, after: "cd ~/keyhole-first",
+		source: "deploy/docs/run/keyhole.yaml", command: "keyhole serve --config keyhole.yaml --check",
+		before: `cd "$SOURCE/deploy/docs/run"`, after: "cd ~/keyhole-first",
 	},
 	{source: "deploy/redis/redis.conf", command: `printf %s "$password"`, before: "password=secret"},
 

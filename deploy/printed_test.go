@@ -146,7 +146,7 @@ func commentsOf(source, text string) []printed {
 // their own business.
 var commented = []string{ //nolint:gochecknoglobals // A constant.
 	"Dockerfile", "deploy/compose.yaml", "deploy/compose/init", "deploy/compose/config/keyhole.yaml",
-	"deploy/docs/keyhole.yaml", "deploy/redis/redis.conf", "deploy/systemd/keyhole.service",
+	"deploy/docs/run/keyhole.yaml", "deploy/redis/redis.conf", "deploy/systemd/keyhole.service",
 	"deploy/prometheus/prometheus.yml", "deploy/prometheus/rules/alerts.yml", "deploy/prometheus/rules/recording.yml",
 }
 
@@ -214,7 +214,7 @@ func allPrinted(t *testing.T, help map[string]string) map[string][]printed {
 		add(command+" --help", helpOf(command, text))
 	}
 	for source, least := range map[string]int{
-		"README.md": 25, "deploy/docs/commands.md": 25, "deploy/docs/api.md": 14, "deploy/compose.yaml": 4,
+		"README.md": 25, "deploy/docs/use/commands.md": 25, "deploy/docs/build/api.md": 14, "deploy/compose.yaml": 4,
 		"keyhole share --help": 4, "keyhole --help": 1, "Dockerfile": 4,
 	} {
 		if len(all[source]) < least {
@@ -246,7 +246,7 @@ func markdown(t *testing.T) []string {
 		case entry.IsDir() && (entry.Name() == ".git" || name == "dist"):
 			return fs.SkipDir
 		case name == "CHANGELOG.md", name == "config/testdata/reference.md":
-			return nil // The past, and the source of deploy/docs/configuration.md.
+			return nil // The past, and the source of deploy/docs/run/configuration.md.
 		case !entry.IsDir() && path.Ext(name) == ".md":
 			all = append(all, name)
 		}

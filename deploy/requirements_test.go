@@ -30,7 +30,7 @@ func TestNamedTestsExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)")
-	for _, document := range []string{"docs/bad-inputs.md", "docs/faults.md", "docs/requirements.md"} {
+	for _, document := range []string{"docs/dev/bad-inputs.md", "docs/dev/faults.md", "docs/dev/requirements.md"} {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +50,7 @@ func TestNamedTestsExist(t *testing.T) {
 // TestEveryRequirementHasATest reads the table's numbers: those that other
 // documents hold are left out by name.
 func TestEveryRequirementHasATest(t *testing.T) {
-	text, err := os.ReadFile("docs/requirements.md")
+	text, err := os.ReadFile("docs/dev/requirements.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,12 +69,12 @@ func TestEveryRequirementHasATest(t *testing.T) {
 // older than what is known to be sound.
 func TestScannersAndFloors(t *testing.T) {
 	for path, parts := range map[string][]string{
-		"test":             {`step "govulncheck"`, `step "fuzz"`, `step "format and lint"`},
-		"../.golangci.yml": {"\n    - gosec\n"},
-		"tools/go.mod":     {"golang.org/x/vuln/cmd/govulncheck", "golangci-lint/v2/cmd/golangci-lint"},
-		"docs/api.md":      {"team/a/*"},
-		"docs/commands.md": {"slash at its end"},
-		"../.ci/run":       {"deploy/test"},
+		"test":                 {`step "govulncheck"`, `step "fuzz"`, `step "format and lint"`},
+		"../.golangci.yml":     {"\n    - gosec\n"},
+		"tools/go.mod":         {"golang.org/x/vuln/cmd/govulncheck", "golangci-lint/v2/cmd/golangci-lint"},
+		"docs/build/api.md":    {"team/a/*"},
+		"docs/use/commands.md": {"slash at its end"},
+		"../.ci/run":           {"deploy/test"},
 	} {
 		text, err := os.ReadFile(path)
 		if err != nil {

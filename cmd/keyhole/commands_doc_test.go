@@ -16,7 +16,7 @@ import (
 // The manual of the commands has a section for each command, with a row for each
 // of its flags and for no other.
 func TestCommandsDocument(t *testing.T) {
-	text, err := os.ReadFile("../../deploy/docs/commands.md")
+	text, err := os.ReadFile("../../deploy/docs/use/commands.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func names(pattern *regexp.Regexp, text string) []string {
 
 // The manual of what recipients get has every outcome that there is.
 func TestAnswersDocument(t *testing.T) {
-	text, err := os.ReadFile("../../deploy/docs/answers.md")
+	text, err := os.ReadFile("../../deploy/docs/build/answers.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ type fault struct {
 	inject func(n *nemesis, ctx context.Context, master, replica int)
 }
 
-// faults are those of the list in deploy/docs/faults.md that Redis and the wire can
+// faults are those of the list in deploy/docs/dev/faults.md that Redis and the wire can
 // have, by their numbers.
 func faults() []fault {
 	return []fault{

@@ -18,7 +18,7 @@ import (
 var commit = flag.String("commit", "",
 	"with -wide: the commit that is tried") //nolint:gochecknoglobals // a flag of the test binary
 
-const compatibilityFile = "../../../../deploy/docs/compatibility.md"
+const compatibilityFile = "../../../../deploy/docs/use/compatibility.md"
 
 // What stands in the document around the tables. Each of the two takes what is
 // measured.
@@ -36,7 +36,7 @@ Each object was stored under a key that something trips over, shared by a link, 
 
 A dash means that the program has no such thing. HEAD, Range and resume of browsers are ` + "`fetch`" + `, without CORS: that is about pages of other sites, not about recipients.
 
-GNU wget runs in a UTF-8 locale; in others it wants ` + "`--no-iri`" + ` for such keys ([answers.md](answers.md#the-presigned-url)).
+GNU wget runs in a UTF-8 locale; in others it wants ` + "`--no-iri`" + ` for such keys ([answers.md](../build/answers.md#the-presigned-url)).
 `
 	compatibilityKeys = `
 ## Keys
