@@ -107,6 +107,18 @@ func TestReadmeNamesTheManual(t *testing.T) {
 	}
 }
 
+// A page that is longer is split, or its reader does not reach the end.
+func TestPagesAreShort(t *testing.T) {
+	for _, page := range glob(t, "docs/*/*.md") {
+		if lines := strings.Count(string(read(t, page)), "\n"); lines > maxPageLines {
+			t.Errorf("%s has %d lines; the limit is %d", page, lines, maxPageLines)
+		}
+	}
+}
+
+// maxPageLines leaves room for commands.md with its long tables and examples.
+const maxPageLines = 320
+
 // The table of routes in the guide is the one of the OpenAPI description.
 func TestAPIGuideHasEveryRoute(t *testing.T) {
 	var description struct {

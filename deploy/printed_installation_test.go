@@ -18,7 +18,7 @@ import (
 	"keyhole/gateway/objects/s3test"
 )
 
-// installation is the sandbox of the README: a home, a copy of the repository, an S3
+// installation is the sandbox of installPage: a home, a copy of the repository, an S3
 // server with the bucket reports, and one terminal.
 type installation struct {
 	*shell
@@ -33,7 +33,7 @@ type installation struct {
 	prepared []bool // the rows of preparations that were used
 }
 
-// newInstallation starts what the README asks for: an S3 server with a bucket and
+// newInstallation starts what installPage asks for: an S3 server with a bucket and
 // objects in it.
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
@@ -65,7 +65,7 @@ func newInstallation(t *testing.T) *installation {
 	if err := os.WriteFile(filepath.Join(bin, "pbcopy"), []byte("#!/bin/sh\ncat >~/clipboard\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// The README's Redis runs as a daemon.
+	// The Redis of installPage runs as a daemon.
 	t.Cleanup(func() { killDaemon(t, filepath.Join(home, "keyhole-first/redis/redis.pid")) })
 	public, operator, redis := freeAddress(t), freeAddress(t), freeAddress(t)
 	in := &installation{
@@ -73,7 +73,7 @@ func newInstallation(t *testing.T) *installation {
 		addresses: strings.NewReplacer(
 			"127.0.0.1:8080", public, "127.0.0.1:8081", operator, "127.0.0.1:7070", s3.Addr,
 			"127.0.0.1:6380", redis, "--port 6380", "--port "+port(t, redis), "https://dl.example.com/", "http://"+public+"/",
-			// The README asks for these two to be replaced.
+			// installPage asks for these two to be replaced.
 			"S3_ID=keyhole", "S3_ID="+s3test.RootKey, "S3_SECRET=change-me", "S3_SECRET="+s3test.RootSecret,
 			"https://s3.example.com", proxy.URL,
 		),

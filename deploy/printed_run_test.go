@@ -15,16 +15,20 @@ import (
 
 // The sandboxes that commands are run in.
 const (
-	inInstallation = "installation" // what the README builds, and the terminal that built it
+	inInstallation = "installation" // what installPage builds, and the terminal that built it
 	inCompose      = "compose"      // the services of compose.yaml
 	inRepository   = "repository"   // a copy of the repository, and buildah
 )
 
-// installationSources are the sources whose commands need the installation of the
-// README, in the order in which they are run: the later go on with the links of the
-// earlier.
+// installPage leads from nothing to a running service.
+const installPage = "deploy/docs/run/install.md"
+
+// installationSources are the sources whose commands need the installation of
+// installPage, in the order in which they are run: later sources use the links of
+// earlier ones. The README comes before, and needs only the repository.
 var installationSources = []string{ //nolint:gochecknoglobals // A table.
-	"README.md", "deploy/docs/use/commands.md", "deploy/docs/build/answers.md", "deploy/docs/run/runbook.md",
+	"README.md", installPage, "deploy/docs/use/commands.md", "deploy/docs/run/commands.md",
+	"deploy/docs/use/receive.md", "deploy/docs/build/answers.md", "deploy/docs/run/runbook.md",
 	"deploy/docs/build/api.md", "deploy/docs/run/keyhole.yaml", "deploy/redis/redis.conf",
 }
 
@@ -42,7 +46,7 @@ func sessionOf(source string) string {
 	return ""
 }
 
-// buildKeyhole builds the binary as the README does.
+// buildKeyhole builds the binary as installPage does.
 func buildKeyhole(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "keyhole")
@@ -129,8 +133,8 @@ func toRun(all map[string][]printed, source string) []printed {
 	})
 }
 
-// runInstallation follows the README from the first command to the last, and runs what
-// the manual and the help texts print in between.
+// runInstallation follows README and installPage from the first command to the last, and
+// then runs what the other pages and the help texts print.
 func runInstallation(t *testing.T, all map[string][]printed) {
 	t.Helper()
 	in := newInstallation(t)
@@ -147,9 +151,9 @@ func runInstallation(t *testing.T, all map[string][]printed) {
 	for _, source := range sources {
 		for _, p := range toRun(all, source) {
 			switch {
-			case p.source == "README.md" && strings.HasPrefix(p.command, "kill "):
+			case p.source == installPage && strings.HasPrefix(p.command, "kill "):
 				last = append(last, p) // It stops what the others need.
-			case p.source == "README.md" && sameElsewhere(all, p):
+			case (p.source == "README.md" || p.source == installPage) && sameElsewhere(all, p):
 				// The sandbox of compose.yaml runs it.
 			case p.prints == "" && seen[p.source+p.command]:
 				// Between backticks stands what a fence has too.

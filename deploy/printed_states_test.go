@@ -40,14 +40,14 @@ END`
 // preparations are the states of single commands. TestPrintedCommands fails for a row
 // that no command needs.
 var preparations = []preparation{ //nolint:gochecknoglobals // A table.
-	{source: "README.md", command: "CGO_ENABLED=0 go build", after: "test -x ./keyhole"},
 	{
 		source: "README.md", command: "go run ./cmd/keyhole demo holiday.jpg",
-		before: `cd "$SOURCE"; printf x >holiday.jpg`, after: "cd ~/keyhole-first",
+		before: "printf x >holiday.jpg", after: "rm holiday.jpg",
 	},
-	{source: "README.md", command: "curl -fsLOJ", after: "test -s q3.pdf"},
+	{source: installPage, command: "CGO_ENABLED=0 go build", after: "test -x ./keyhole"},
+	{source: installPage, command: "curl -fsLOJ", after: "test -s q3.pdf"},
 	{
-		source: "README.md", command: "kill ",
+		source: installPage, command: "kill ",
 		after: `while [ -e redis/redis.pid ]; do sleep 0.1; done`, // Redis removes it at its end.
 	},
 	{source: "keyhole demo --help", command: "keyhole demo holiday.jpg", before: "printf x >holiday.jpg"},
@@ -57,7 +57,7 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 		before: "key=$KEYHOLE_KEY; unset KEYHOLE_KEY", after: "export KEYHOLE_KEY=$key",
 	},
 	{source: "deploy/docs/use/commands.md", command: "keyhole list --state revoked"},
-	{source: "deploy/docs/use/commands.md", command: "keyhole serve --check --config bad.yaml", before: badConfiguration},
+	{source: "deploy/docs/run/commands.md", command: "keyhole serve --check --config bad.yaml", before: badConfiguration},
 	{
 		source: "deploy/docs/use/commands.md", command: "keyhole revoke --bucket reports --prefix exports/2026/ --dry-run",
 		before: "for key in a b; do keyhole share s3://reports/exports/2026/$key --quiet; done",
@@ -67,20 +67,20 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 		before: stopRedis, after: wakeRedis,
 	},
 	{source: "deploy/docs/use/commands.md", command: "keyhole revoke yifd6kau54mxlwxdu76bsc5mfe --reason \"wrong file\""},
-	{source: "deploy/docs/use/commands.md", command: "keyhole health", before: stopRedis, after: wakeRedis},
+	{source: "deploy/docs/run/commands.md", command: "keyhole health", before: stopRedis, after: wakeRedis},
 	{
-		source: "deploy/docs/use/commands.md", command: "keyhole doctor",
+		source: "deploy/docs/run/commands.md", command: "keyhole doctor",
 		before: "export KEYHOLE_STORAGE_MAIN_PUBLIC_ENDPOINT=https://s3.example.com",
 		after:  "unset KEYHOLE_STORAGE_MAIN_PUBLIC_ENDPOINT",
 	},
-	{source: "deploy/docs/use/commands.md", command: "source <(keyhole completion bash)", after: "complete -p keyhole"},
+	{source: "deploy/docs/run/commands.md", command: "source <(keyhole completion bash)", after: "complete -p keyhole"},
 	{
 		source: "deploy/docs/use/commands.md", command: "keyhole audit --since 30d",
 		after: `grep -q '"kind":"issued"' november.jsonl`,
 	},
 
 	{
-		source: "deploy/docs/build/answers.md", command: "curl -L -d confirm=1",
+		source: "deploy/docs/use/receive.md", command: "curl -L -d confirm=1",
 		link: "5nXcUyqpV8oKWj3sRtE1Mh", flags: "--passphrase-file ~/passphrase",
 		before: `(umask 077; printf k7pm-2xqe-w4tn-h6vd >~/passphrase); cd "$(mktemp -d)"`,
 		after:  "test -s q3.pdf && cd ~/keyhole-first",

@@ -23,7 +23,7 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 		"Dockerfile", "docker build --build-arg VERSION=1.2.3 --build-arg REVISION=$(git rev-parse HEAD) -t keyhole .",
 		needsEngine,
 	},
-	{"README.md", "docker build -t keyhole .", needsEngine},
+	{installPage, "docker build -t keyhole .", needsEngine},
 	{"deploy/docs/run/configuration.md", "docker kill -s HUP", needsEngine},
 	{"deploy/docs/run/configuration.md", "systemctl reload keyhole", needsSystemd},
 	{"deploy/docs/run/configuration.md", "systemctl restart keyhole", needsSystemd},
@@ -53,9 +53,9 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 	{"deploy/docs/dev/testing.md", `export TEST_TOOLS=$(ls -dt ~/.cache/keyhole-tools/* | head -1)`, runsTests},
 	{"deploy/docs/dev/testing.md", "export PATH=$TEST_TOOLS:$PATH", runsTests},
 	{"deploy/docs/dev/testing.md", `"$TEST_TOOLS/golangci-lint" run ./gateway/...`, runsTests},
-	{"deploy/docs/build/answers.md", "curl -c jar -d confirm=1 …", isMention},
-	{"deploy/docs/build/answers.md", "curl -b jar -C - …", isMention},
-	{"deploy/docs/build/answers.md", "wget --no-iri", isMention},
+	{"deploy/docs/use/receive.md", "curl -c jar -d confirm=1 …", isMention},
+	{"deploy/docs/use/receive.md", "curl -b jar -C - …", isMention},
+	{"", "wget --no-iri", isMention},
 }
 
 // whyNot returns the row of notRun for a command, or -1.

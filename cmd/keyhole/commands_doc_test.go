@@ -13,17 +13,19 @@ import (
 	"keyhole/gateway"
 )
 
-// The manual of the commands has a section for each command, with a row for each
+// The two pages of the commands have a section for each command, with a row for each
 // of its flags and for no other.
 func TestCommandsDocument(t *testing.T) {
-	text, err := os.ReadFile("../../deploy/docs/use/commands.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	sections := map[string]string{}
-	for _, section := range strings.Split(string(text), "\n## ")[1:] {
-		heading, body, _ := strings.Cut(section, "\n")
-		sections[heading] = body
+	for _, page := range []string{"use", "run"} {
+		text, err := os.ReadFile("../../deploy/docs/" + page + "/commands.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, section := range strings.Split(string(text), "\n## ")[1:] {
+			heading, body, _ := strings.Cut(section, "\n")
+			sections[heading] = body
+		}
 	}
 	for _, c := range leaves(newRoot(&command.Env{})) {
 		body, found := sections[c.CommandPath()]
