@@ -25,23 +25,23 @@ const compatibilityFile = "../../../../deploy/docs/use/compatibility.md"
 const (
 	compatibilityHead = `# Compatibility
 
-What recipients' programs make of links. Made by ` + "`deploy/matrix`" + ` on %s at commit %s; nothing here is written by hand.
+This page shows which object keys arrive with which client and store. Made by ` + "`deploy/matrix`" + ` on %s at commit %s; no part is written by hand.
 
-Each object was stored under a key that something trips over, shared by a link, opened with each program and compared byte for byte. A cell says how many keys arrived, of those that the store can hold; where one did not, this page would not have been written.
+Each object was stored under a key that often causes problems, shared by a link, opened with each program and compared byte for byte. A cell says how many keys arrived, of the keys that the store can hold. If one had not arrived, ` + "`deploy/matrix`" + ` would not have written this page.
 
 - **GET**: the whole object. With browsers, a click that becomes a download.
 - **HEAD**: the size is right.
-- **Range**: a thousand bytes in the middle; with wget everything from there on; with aria2 the whole in four parts at once.
-- **resume**: half of it is there, the rest is asked for. Empty objects have neither Range nor resume.
+- **Range**: a thousand bytes in the middle. With wget, everything from there to the end. With aria2, the whole object in four parts at once.
+- **resume**: half of the object exists, and the client requests the rest. Empty objects have neither Range nor resume.
 
-A dash means that the program has no such thing. HEAD, Range and resume of browsers are ` + "`fetch`" + `, without CORS: that is about pages of other sites, not about recipients.
+A dash means that the program does not support the operation. In browsers, HEAD, Range and resume use ` + "`fetch`" + ` without CORS, because CORS concerns pages of other sites and not recipients.
 
-GNU wget runs in a UTF-8 locale; in others it wants ` + "`--no-iri`" + ` for such keys ([answers.md](../build/answers.md#the-presigned-url)).
+GNU wget runs in a UTF-8 locale. In other locales it needs ` + "`--no-iri`" + ` for such keys ([receive.md](receive.md#gnu-wget-and-file-names)).
 `
 	compatibilityKeys = `
 ## Keys
 
-%d of them. The segments ` + "`.` and `..`" + `, which clients resolve, and control characters are refused at the issue, by name.
+%d keys. Keyhole refuses the segments ` + "`.` and `..`" + `, which clients resolve, and control characters when a link is issued.
 
 ` + "```text\n%s```\n"
 )
@@ -69,7 +69,7 @@ func (m *matrix) write(t *testing.T) {
 			b.WriteString("\n")
 		}
 		if len(store.cannot) > 0 {
-			b.WriteString("\nWhat it cannot hold, and why:\n\n")
+			b.WriteString("\nKeys that the store cannot hold, and why:\n\n")
 		}
 		for _, key := range matrixKeys() {
 			if why := store.cannot[key]; why != "" {
