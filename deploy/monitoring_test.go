@@ -106,7 +106,7 @@ func TestEveryAlertHasItsSectionInTheRunbook(t *testing.T) {
 			}
 		}
 		// A link: Alertmanager, Grafana and pagers show the annotation of that name as one.
-		want := "https://docs.example.com/keyhole/runbook.md#" + strings.ToLower(a.Alert)
+		want := "https://docs.example.com/keyhole/run/runbook.md#" + strings.ToLower(a.Alert)
 		if a.Annotations["runbook_url"] != want {
 			t.Errorf("%s: runbook_url is %q, want %q", a.Alert, a.Annotations["runbook_url"], want)
 		}
