@@ -138,7 +138,7 @@ func checkGoTest(t *testing.T, source string, arguments []string) {
 					t.Errorf("%s names %s %s, which no test of these packages matches", source, argument, name)
 				}
 			}
-		case argument == "-benchtime", argument == "-timeout", argument == "-fuzztime":
+		case argument == "-benchtime", argument == "-timeout", argument == "-fuzztime", argument == "-tags":
 			i++
 		case argument == "-v", argument == "-args":
 		case argument == "-update":
