@@ -14,13 +14,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The library gives the line of a syntax error in the text only.
+// The library gives the line of a syntax error only as part of the text.
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
-// decode reads the YAML of the file into c. It walks the tree itself, because
-// the library's strict mode stops at the first problem of some kinds and knows
-// no paths. The error is a Problem: not YAML at all, so that nothing else can be
-// said of the file.
+// decode reads the YAML of the file into c. It walks the nodes itself, because the
+// library's strict mode stops at the first problem of some kinds and knows no paths.
+// It returns a Problem if the file is not YAML; then there are no other problems.
 func (f *findings) decode(data []byte, c *Config) *Problem {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, next yaml.Node
@@ -32,7 +31,7 @@ func (f *findings) decode(data []byte, c *Config) *Problem {
 	}
 	switch err := dec.Decode(&next); {
 	case err == nil:
-		f.add("", source{line: next.Line}, "a second document begins here: the file must hold one")
+		f.add("", source{line: next.Line}, "a second document begins here; the file may contain only one")
 	case !errors.Is(err, io.EOF):
 		return syntaxProblem(err)
 	}
@@ -49,20 +48,20 @@ func syntaxProblem(err error) *Problem {
 		p.Message = strings.TrimPrefix(err.Error(), m[0])
 	}
 	if strings.Contains(p.Message, "unknown anchor") {
-		// A plain secret that begins with * would be repeated as the anchor's name.
+		// The message would show a plain secret that begins with * as the anchor's name.
 		p.Message = "an alias (*name) refers to no anchor (&name)"
 	}
 	p.Message = "not valid YAML: " + p.Message
 	return p
 }
 
-// value reads n into v by the type of v. The line is that of its key, where a
-// reader looks first.
+// value reads n into v by the type of v. line is the line of its key, because readers
+// search there first.
 func (f *findings) value(n *yaml.Node, v reflect.Value, path string, line int) {
 	f.sources[path] = source{line: line}
 	if n.Kind == yaml.AliasNode {
-		// An alias may stand anywhere. It cannot run away: what is read goes no
-		// deeper than the types of Config.
+		// Aliases are allowed everywhere. They cannot recurse without end, because
+		// reading goes only as deep as the types of Config.
 		n = n.Alias
 	}
 	switch v.Kind() {
@@ -78,14 +77,14 @@ func (f *findings) value(n *yaml.Node, v reflect.Value, path string, line int) {
 	}
 }
 
-// section reads a mapping. Nothing in it, as when all its keys are commented
-// out, leaves the defaults.
+// section reads a mapping. An empty one keeps the defaults; that happens if all its keys
+// are commented out.
 func (f *findings) section(n *yaml.Node, v reflect.Value, path string) {
 	if isNull(n) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		// The whole file has no key to point to.
+		// The file as a whole has no key, so the line is that of the node.
 		f.spoil(path, source{line: cmp.Or(f.locate(path).line, n.Line)}, "must be keys and values, not %s", describe(n))
 		return
 	}
@@ -106,7 +105,7 @@ func (f *findings) section(n *yaml.Node, v reflect.Value, path string) {
 		case key.Kind != yaml.ScalarNode:
 			f.add(path, at, "a key must be a name, not %s", describe(key))
 		case key.ShortTag() == "!!merge":
-			f.add(path, at, "merge keys (<<) are not read: write the keys out")
+			f.add(path, at, "merge keys (<<) are not supported; write the keys themselves")
 		case !known:
 			f.unknown(fields, v.Type(), path, name, at)
 		case twice:
@@ -121,9 +120,9 @@ func (f *findings) section(n *yaml.Node, v reflect.Value, path string) {
 func (f *findings) unknown(fields fieldNames, t reflect.Type, path, name string, at source) {
 	full := join(path, shown(name))
 	if isSecretKey(t, name) {
-		// What was meant is the file or the variable: nothing is missing besides.
+		// The operator meant the file or the variable, so neither is missing.
 		f.meant[full+"_file"] = true
-		f.add(full, at, "secrets are not written in this file: name a file that holds it in %s_file, or set the variable", name)
+		f.add(full, at, "secrets are not allowed in this file: set %s_file to the path of a file with the secret, or set the variable", name)
 		return
 	}
 	if meant := Nearest(name, fields.names); meant != "" {
@@ -131,7 +130,7 @@ func (f *findings) unknown(fields fieldNames, t reflect.Type, path, name string,
 		f.add(full, at, "unknown key; did you mean %s?", meant)
 		return
 	}
-	f.add(full, at, "unknown key; known here are %s", strings.Join(fields.names, ", "))
+	f.add(full, at, "unknown key; the keys here are %s", strings.Join(fields.names, ", "))
 }
 
 // list reads a sequence of texts or of sections. Nothing where a list should be
@@ -140,7 +139,7 @@ func (f *findings) list(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.SequenceNode {
 		hint := ""
 		if isNull(n) {
-			hint = "; write [] for none"
+			hint = "; write [] for an empty list"
 		}
 		v.SetZero()
 		f.spoil(path, f.locate(path), "must be a list, not %s%s", describe(n), hint)
@@ -159,7 +158,7 @@ func (f *findings) list(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
-// newEntry is an entry of a list before its own keys are read.
+// newEntry returns an entry of a list with its defaults.
 func newEntry(t reflect.Type) reflect.Value {
 	switch t {
 	case reflect.TypeFor[Storage]():
@@ -170,15 +169,15 @@ func newEntry(t reflect.Type) reflect.Value {
 	return reflect.ValueOf(DefaultOperatorKey())
 }
 
-// setScalar reads one value. Its YAML type must be that of the key: "5" is no
-// number and 5 no duration. A number where text is wanted is taken as written.
+// setScalar reads one value. Its YAML type must be the type of the key: "5" is not a
+// number and 5 is not a duration. A number is accepted as text, as it is written.
 func setScalar(n *yaml.Node, v reflect.Value) error {
 	if n.Kind != yaml.ScalarNode {
 		return fmt.Errorf("must be %s, not %s", typeText(v.Type()), describe(n))
 	}
 	tag := n.ShortTag()
 	if tag == "!!null" {
-		return errors.New("has no value: write one, or leave the key out")
+		return errors.New("has no value: write one, or omit the key")
 	}
 	text, allowed := n.Value, false
 	switch v.Kind() {
@@ -186,7 +185,7 @@ func setScalar(n *yaml.Node, v reflect.Value) error {
 		text, allowed = strings.ToLower(text), tag == "!!bool"
 	case reflect.Int:
 		allowed = tag == "!!int"
-	default: // of a duration setText asks for the unit
+	default: // setText requires a unit of a duration
 		allowed = tag == "!!str" || tag == "!!int" || tag == "!!float"
 	}
 	if !allowed {
@@ -199,7 +198,7 @@ func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
-// describe names what stands in the file, not its value, which may be a secret.
+// describe names the type of a node. It never shows the value, which may be a secret.
 func describe(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -222,6 +221,6 @@ func describe(n *yaml.Node) string {
 	case "!!str":
 		return "text"
 	default:
-		return "a value with a tag (!)" // not repeated: a plain secret may begin with !
+		return "a value with a tag (!)" // the tag itself may be a plain secret that begins with !
 	}
 }

@@ -18,9 +18,9 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: redris: unknown key; did you mean redis?",
 		}},
 		"unknown keys, all of them": {"log: {lvel: debug, colour: red}\nhooks: []\n", []string{
-			"line 12: log.colour: unknown key; known here are level, format",
+			"line 12: log.colour: unknown key; the keys here are level, format",
 			"line 12: log.lvel: unknown key; did you mean level?",
-			"line 13: hooks: unknown key; known here are public, operator, metrics, redis, storage, redirect, policy, audit, log",
+			"line 13: hooks: unknown key; the keys here are public, operator, metrics, redis, storage, redirect, policy, audit, log",
 		}},
 		"unknown key that begins a known one": {"redis: {addr: [a:1]}\n", []string{
 			"line 12: redis.addr: unknown key; did you mean addresses?",
@@ -32,13 +32,13 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: storage[0].bucket: unknown key; did you mean buckets?",
 		}},
 		"unknown preset": {"policy: {presets: {weekend: 48h}}\n", []string{
-			"line 12: policy.presets.weekend: unknown key; known here are handoff, troubleshooting, business, extended",
+			"line 12: policy.presets.weekend: unknown key; the keys here are handoff, troubleshooting, business, extended",
 		}},
 		"unknown key with odd letters": {"\"a\\nb\": 1\n", []string{
-			"line 12: (not a name): unknown key; known here are public, operator, metrics, redis, storage, redirect, policy, audit, log",
+			"line 12: (not a name): unknown key; the keys here are public, operator, metrics, redis, storage, redirect, policy, audit, log",
 		}},
 		"a number as key": {"log: {5: x}\n", []string{
-			"line 12: log.5: unknown key; known here are level, format",
+			"line 12: log.5: unknown key; the keys here are level, format",
 		}},
 		"a list as key": {"log: {[a]: x}\n", []string{
 			"line 12: log: a key must be a name, not a list",
@@ -54,14 +54,14 @@ func TestStrictYAML(t *testing.T) {
 			"line 14: log.level: is given twice, first in line 13",
 		}},
 		"second document": {"---\nlog: {level: info}\n", []string{
-			"line 12: a second document begins here: the file must hold one",
+			"line 12: a second document begins here; the file may contain only one",
 		}},
 		"merge key": {"redis: &r {database: 1}\nlog:\n  <<: *r\n", []string{
-			"line 14: log: merge keys (<<) are not read: write the keys out",
+			"line 14: log: merge keys (<<) are not supported; write the keys themselves",
 		}},
 		"plain secrets": {"redis: {password: " + canary + ", sentinel_password: " + canary + "}\n", []string{
-			"line 12: redis.password: secrets are not written in this file: name a file that holds it in password_file, or set the variable",
-			"line 12: redis.sentinel_password: secrets are not written in this file: name a file that holds it in sentinel_password_file, or set the variable",
+			"line 12: redis.password: secrets are not allowed in this file: set password_file to the path of a file with the secret, or set the variable",
+			"line 12: redis.sentinel_password: secrets are not allowed in this file: set sentinel_password_file to the path of a file with the secret, or set the variable",
 		}},
 		"text for a section": {"redis: " + canary + "\n", []string{
 			"line 12: redis: must be keys and values, not text",
@@ -76,7 +76,7 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: redis.addresses: must be a list, not keys and values",
 		}},
 		"nothing for a list": {"redis: {addresses: }\n", []string{
-			"line 12: redis.addresses: must be a list, not nothing; write [] for none",
+			"line 12: redis.addresses: must be a list, not nothing; write [] for an empty list",
 		}},
 		"list for text": {"log: {level: [info]}\n", []string{
 			"line 12: log.level: must be text, not a list",
@@ -88,10 +88,10 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: log.level: must be text, not true or false",
 		}},
 		"nothing for text": {"log:\n  level:\n", []string{
-			"line 13: log.level: has no value: write one, or leave the key out",
+			"line 13: log.level: has no value: write one, or omit the key",
 		}},
 		"tilde for text": {"log: {level: ~}\n", []string{
-			"line 12: log.level: has no value: write one, or leave the key out",
+			"line 12: log.level: has no value: write one, or omit the key",
 		}},
 		"control character in text": {"redis: {username: \"a\\r\\nb\"}\n", []string{
 			"line 12: redis.username: contains a line break or another control character",
@@ -154,7 +154,7 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: redis.addresses[0]: must be text, not keys and values",
 		}},
 		"nothing for an item": {"redis:\n  addresses:\n    -\n", []string{
-			"line 14: redis.addresses[0]: has no value: write one, or leave the key out",
+			"line 14: redis.addresses[0]: has no value: write one, or omit the key",
 		}},
 		"nothing for an entry": {"  -\n", []string{
 			"line 12: storage[1]: is empty: write the entry, or remove it",

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Default is the configuration that an empty file stands for. It is not
-// complete: public.url and a storage have no default.
+// Default returns the configuration of an empty file. It is incomplete, because public.url
+// and storage have no default.
 func Default() *Config {
 	return &Config{
 		Public:   Public{Listen: ":8080"},
@@ -42,25 +42,25 @@ func Default() *Config {
 	}
 }
 
-// DefaultStorage is an entry of storage before its own keys are read.
+// DefaultStorage returns the defaults of an entry of storage.
 func DefaultStorage() Storage {
 	return Storage{Timeout: 3 * time.Second}
 }
 
-// DefaultOperatorKey is an entry of operator.keys before its own keys are read.
+// DefaultOperatorKey returns the defaults of an entry of operator.keys.
 func DefaultOperatorKey() OperatorKey {
 	return OperatorKey{Objects: []string{"*"}}
 }
 
-// DefaultOIDCGrant is an entry of operator.oidc.grants before its own keys are read.
+// DefaultOIDCGrant returns the defaults of an entry of operator.oidc.grants.
 func DefaultOIDCGrant() OIDCGrant {
 	return OIDCGrant{Objects: []string{"*"}}
 }
 
-// BaseURL is how operators reach the service: url where it is set, otherwise
-// made from the address that the listener got, which is known only after
-// listening where the configured port is 0. An address that stands for every
-// interface becomes loopback, because it cannot be dialled.
+// BaseURL returns the address of the service for operators: url if it is set, otherwise
+// one made from listening, the actual address of the listener, which has the real port if
+// the configured one is 0. An unspecified address becomes loopback, because clients
+// cannot connect to it.
 func (o Operator) BaseURL(listening string) string {
 	if o.URL != "" {
 		return o.URL
@@ -79,19 +79,18 @@ func (o Operator) BaseURL(listening string) string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
-// ClearText tells whether links travel over plain http to other machines.
+// ClearText reports whether links are sent over plain http to other machines.
 func (p Public) ClearText() bool { return clearText(p.URL) }
 
-// RecipientEndpoint returns where recipients reach the store; empty means AWS.
+// RecipientEndpoint returns the address of the store for recipients; "" means AWS.
 func (s *Storage) RecipientEndpoint() string { return cmp.Or(s.PublicEndpoint, s.Endpoint) }
 
-// ClearText tells whether recipients' downloads travel over plain http to other
-// machines.
+// ClearText reports whether recipients download over plain http from another machine.
 func (s *Storage) ClearText() bool { return clearText(s.RecipientEndpoint()) }
 
-// ProxyPrefixes are the trusted proxies as networks, an address being a network
-// of one. IPv4 networks written as IPv6 come back as IPv4, so compare them with
-// unmapped addresses. What is no network was refused by Load and is left out.
+// ProxyPrefixes returns the trusted proxies as networks; a single address is a network of
+// one. Networks of IPv4-mapped addresses are returned as IPv4, so compare them with
+// unmapped addresses. Load refuses invalid networks; ProxyPrefixes leaves them out.
 func (p Public) ProxyPrefixes() []netip.Prefix {
 	var out []netip.Prefix
 	for _, s := range p.TrustedProxies {

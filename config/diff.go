@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Diff returns the paths of the keys whose values differ, as Config has them, such
-// as redis.timeout or operator.keys[1].can; of what stands in a list, by its place.
+// Diff returns the sorted paths of the keys whose values differ, such as redis.timeout
+// or operator.keys[1].can. Entries of a list are compared by their index.
 func Diff(a, b *Config) []string {
 	before := map[string]any{}
 	for _, s := range settings(a) {
@@ -20,7 +20,7 @@ func Diff(a, b *Config) []string {
 		}
 		delete(before, s.path)
 	}
-	for path := range before { // that b has no more
+	for path := range before { // keys that b does not have
 		changed = append(changed, path)
 	}
 	slices.Sort(changed)

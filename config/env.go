@@ -9,18 +9,19 @@ import (
 
 const variablePrefix = "KEYHOLE_"
 
-// What Kubernetes injects for every service of the namespace, here one whose
-// name begins with "keyhole" (enableServiceLinks, on by default):
+// serviceLink matches variables that Kubernetes injects for every service of the
+// namespace (enableServiceLinks, on by default), here for one named "keyhole…":
 // https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP)(_[A-Z]+)?)$`)
 
-// clientVariables belong to the commands, not to the configuration.
+// clientVariables returns the variables that belong to the commands and not to the
+// configuration.
 func clientVariables() []string {
 	return []string{"KEYHOLE_KEY", "KEYHOLE_OPERATOR_URL", "KEYHOLE_CONFIG"}
 }
 
-// environment applies the KEYHOLE_ variables of environ, in the form of
-// os.Environ, to c. Of a variable that stands there twice the last one counts.
+// environment applies the KEYHOLE_ variables of environ to c. environ has the form of
+// os.Environ; if it contains a variable twice, the last one counts.
 func (f *findings) environment(c *Config, environ []string) {
 	set := map[string]string{}
 	for _, e := range environ {
@@ -48,14 +49,14 @@ func (f *findings) environment(c *Config, environ []string) {
 	}
 }
 
-// overrides applies what flags say. The keys are paths, with the names of
-// entries in place of their index: storage.main.endpoint.
+// overrides applies values of flags. The keys are paths with names of entries instead of
+// their index: storage.main.endpoint.
 func (f *findings) overrides(c *Config, values map[string]string) {
 	byVariable, byPath := index(c)
 	for _, path := range slices.Sorted(maps.Keys(values)) {
 		found := byVariable["KEYHOLE_"+variablePart(path)]
 		if len(found) != 1 {
-			f.add(shown(path), source{}, "names no key, or more than one")
+			f.add(shown(path), source{}, "names no key, or more than one key")
 			continue
 		}
 		f.apply(found[0], byPath[found[0].twin], values[path], source{})
@@ -73,11 +74,11 @@ func index(c *Config) (byVariable map[string][]setting, byPath map[string]settin
 	return byVariable, byPath
 }
 
-// apply sets a key from text. Of a secret and its file the one that was said
-// last counts, so the other is emptied.
+// apply sets a key from text. Of a secret and its file the later source counts, so it
+// clears the other one.
 func (f *findings) apply(s, twin setting, text string, at source) {
 	f.set(s.path, at)
-	// A mistake of the file in this key stays reported, but there is a value now.
+	// A mistake of the file in this key stays reported, but the key has a value now.
 	delete(f.spoiled, s.path)
 	if twin.path != "" && text != "" {
 		twin.value.SetZero()
@@ -110,7 +111,7 @@ func (f *findings) unknownVariable(c *Config, byVariable map[string][]setting, n
 			if len(list.names) > 0 {
 				known = strings.Join(list.names, ", ")
 			}
-			f.add("", at, "names no %s of the file, which has %s: an entry must be in the file before a variable can change it", list.what, known)
+			f.add("", at, "names no %s of the file, which has %s: a variable can only change an entry that is in the file", list.what, known)
 			return
 		}
 	}

@@ -142,11 +142,11 @@ func TestVariableProblems(t *testing.T) {
 		},
 		"unknown storage": {
 			[]string{"KEYHOLE_STORAGE_NEW_ENDPOINT=x"},
-			[]string{"KEYHOLE_STORAGE_NEW_ENDPOINT: names no storage of the file, which has main, cold-store: an entry must be in the file before a variable can change it"},
+			[]string{"KEYHOLE_STORAGE_NEW_ENDPOINT: names no storage of the file, which has main, cold-store: a variable can only change an entry that is in the file"},
 		},
 		"unknown operator key": {
 			[]string{"KEYHOLE_OPERATOR_KEYS_BOB_SHA256=" + hashA},
-			[]string{"KEYHOLE_OPERATOR_KEYS_BOB_SHA256: names no operator key of the file, which has ci, ci.night-ly: an entry must be in the file before a variable can change it"},
+			[]string{"KEYHOLE_OPERATOR_KEYS_BOB_SHA256: names no operator key of the file, which has ci, ci.night-ly: a variable can only change an entry that is in the file"},
 		},
 		"unknown key of a known storage": {
 			[]string{"KEYHOLE_STORAGE_MAIN_REGOIN=x"},
@@ -170,7 +170,7 @@ func TestVariableProblems(t *testing.T) {
 			[]string{"KEYHOLE_REDIS_ADDRESSES=a:1,,b:1", "KEYHOLE_STORAGE_MAIN_BUCKETS=", "KEYHOLE_OPERATOR_KEYS_CI_CAN=issue,fly"},
 			[]string{
 				`KEYHOLE_OPERATOR_KEYS_CI_CAN: operator.keys[0].can[1]: must be issue, read, revoke or browse`,
-				"KEYHOLE_REDIS_ADDRESSES: redis.addresses: has an empty item: separate the items by one comma each",
+				"KEYHOLE_REDIS_ADDRESSES: redis.addresses: has an empty item: put one comma between two items",
 				"KEYHOLE_STORAGE_MAIN_BUCKETS: storage[0].buckets: is missing: list the buckets that links may point into",
 			},
 		},
@@ -184,11 +184,11 @@ func TestVariableProblems(t *testing.T) {
 		},
 		"empty secret": {
 			[]string{"KEYHOLE_REDIS_PASSWORD="},
-			[]string{"KEYHOLE_REDIS_PASSWORD: redis.password: is empty: give the secret, or leave it unset"},
+			[]string{"KEYHOLE_REDIS_PASSWORD: redis.password: is empty: set it to the secret, or unset it"},
 		},
 		"empty secret of a pair": {
 			[]string{"KEYHOLE_STORAGE_MAIN_ACCESS_KEY_ID=AKID", "KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY="},
-			[]string{"KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY: storage[0].secret_access_key: is empty: give the secret, or leave it unset"},
+			[]string{"KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY: storage[0].secret_access_key: is empty: set it to the secret, or unset it"},
 		},
 		"secret with a line break": {
 			[]string{"KEYHOLE_REDIS_PASSWORD=" + canary + "\n"},
@@ -330,7 +330,7 @@ func TestNoEntriesAtAll(t *testing.T) {
 	wantLines(
 		t, err,
 		"KEYHOLE_OPERATOR_KEYS: names no key of the configuration; unset it",
-		"KEYHOLE_STORAGE_NEW_BUCKETS: names no storage of the file, which has none: an entry must be in the file before a variable can change it",
-		"storage: is missing: name at least one storage with its buckets",
+		"KEYHOLE_STORAGE_NEW_BUCKETS: names no storage of the file, which has none: a variable can only change an entry that is in the file",
+		"storage: is missing: add at least one storage with its buckets",
 	)
 }

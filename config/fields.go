@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// fieldNames are the keys of one section of the file.
+// fieldNames has the keys of one section of the file.
 type fieldNames struct {
 	names []string
 	index map[string]int
@@ -23,7 +23,7 @@ func yamlFields(t reflect.Type) fieldNames {
 	return out
 }
 
-// isSecretKey tells whether name is a secret that only a variable may hold.
+// isSecretKey reports whether name is a secret that only a variable may hold.
 func isSecretKey(t reflect.Type, name string) bool {
 	for i := range t.NumField() {
 		if f := t.Field(i); isSecret(f.Type) && f.Tag.Get("env") == name {
@@ -38,8 +38,8 @@ type setting struct {
 	path     string // redis.password_file; of a secret redis.password
 	variable string // KEYHOLE_REDIS_PASSWORD_FILE; "" for the names of entries
 	value    reflect.Value
-	// twin is, of a secret, the path of the key for its file, and the other way
-	// round: one of the two is set.
+	// twin is the path of the key for the file of a secret, and for such a key the path
+	// of the secret. Only one of the two is set.
 	twin string
 }
 
@@ -86,9 +86,9 @@ func appendSettings(out []setting, v reflect.Value, path, variable string) []set
 	return out
 }
 
-// variablePart is a key or the name of an entry as it stands in a variable.
+// variablePart returns a key or the name of an entry as variables spell it.
 func variablePart(name string) string {
-	return strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(name))
+	return strings.ReplaceAll(strings.ReplaceAll(strings.ToUpper(name), "-", "_"), ".", "_")
 }
 
 // typeText names the type of a key's value.

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// files reads the secrets and proves that certificates can be used, here and
-// not in validate, so that validate needs no disk.
+// files reads the secrets and checks that the certificates can be used. validate does
+// not do this, so that it needs no disk.
 func (f *findings) files(c *Config, read fileReader) []Warning {
 	r := &filesRead{findings: f, read: read}
 	_, byPath := index(c)
@@ -40,7 +40,7 @@ type filesRead struct {
 	warnings []Warning
 }
 
-// contents reads the file that the key at path names.
+// contents reads the file that the key at path names and reports whether it could.
 func (r *filesRead) contents(path, file string, limit int64) ([]byte, fs.FileMode, bool) {
 	data, mode, err := r.read(file, limit)
 	if err != nil {
@@ -50,13 +50,13 @@ func (r *filesRead) contents(path, file string, limit int64) ([]byte, fs.FileMod
 	return data, mode, true
 }
 
-// unreadable names a file that cannot be read, unless there is none of that name: a
-// secret where the name of its file should be is a common slip.
+// unreadable reports a file that cannot be read. It does not show the name of a file that
+// does not exist, because operators sometimes write the secret instead of the name.
 func (r *filesRead) unreadable(path, file string, err error) {
 	for _, nowhere := range []error{fs.ErrNotExist, syscall.ENAMETOOLONG, syscall.ENOTDIR, fs.ErrInvalid} {
 		if errors.Is(err, nowhere) {
 			r.spoil(path, r.locate(path),
-				"the file cannot be read: %s; its name is not repeated because it may be a secret", reason(err))
+				"the file cannot be read: %s. Its name is not shown, because it may be a secret", reason(err))
 			return
 		}
 	}
@@ -70,8 +70,8 @@ func (r *filesRead) secret(path, file string, into setting) {
 		return
 	}
 	r.private(path, file, mode)
-	// Editors and echo end a file with one line break. Only that one is no part
-	// of the secret.
+	// Editors and echo end a file with one line break. Only that one is not part of the
+	// secret.
 	text := string(data)
 	if line, ok := strings.CutSuffix(text, "\n"); ok {
 		text = strings.TrimSuffix(line, "\r")
@@ -85,18 +85,18 @@ func (r *filesRead) secret(path, file string, into setting) {
 	}
 }
 
-// private warns of a secret that every user of the machine can read.
+// private warns if every user of the machine can read a secret.
 func (r *filesRead) private(path, file string, mode fs.FileMode) {
 	if mode.IsRegular() && mode.Perm()&0o004 != 0 {
 		r.warnings = append(r.warnings, Warning{
 			Code: WarnSecretFileMode, Path: path,
-			Message: fmt.Sprintf("every user of this machine can read %s: take that away (chmod o-r; in Kubernetes defaultMode: 0440)", quote(file)),
+			Message: fmt.Sprintf("every user of this machine can read %s: restrict its mode (chmod o-r; in Kubernetes defaultMode: 0440)", quote(file)),
 		})
 	}
 }
 
-// pair proves that a certificate and its key can be read and belong together.
-// That both or none are set is for validate to say.
+// pair checks that a certificate and its key can be read and belong together. validate
+// checks that both or neither are set.
 func (r *filesRead) pair(section, certFile, keyFile string) {
 	var cert, key []byte
 	certOK, keyOK := false, false
@@ -114,7 +114,7 @@ func (r *filesRead) pair(section, certFile, keyFile string) {
 	}
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
 		path := section + ".cert_file"
-		r.spoil(path, r.locate(path), "%s and the key in %s cannot be used: %s", quote(certFile), quote(keyFile), strings.TrimPrefix(err.Error(), "tls: "))
+		r.spoil(path, r.locate(path), "%s cannot be used with the key in %s: %s", quote(certFile), quote(keyFile), strings.TrimPrefix(err.Error(), "tls: "))
 	}
 }
 
@@ -124,6 +124,6 @@ func (r *filesRead) authorities(path, file string) {
 	}
 	data, _, ok := r.contents(path, file, maxFile)
 	if ok && !x509.NewCertPool().AppendCertsFromPEM(data) {
-		r.spoil(path, r.locate(path), "%s holds no PEM certificate", quote(file))
+		r.spoil(path, r.locate(path), "%s contains no PEM certificate", quote(file))
 	}
 }

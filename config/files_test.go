@@ -88,19 +88,19 @@ redis:
 	)
 	wantLines(
 		t, err,
-		`line 3: operator.oidc.issuer: is missing: without it no token admits anybody`,
-		`line 13: storage[0].secret_access_key_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`line 14: storage[0].ca_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`line 18: redis.password_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`line 19: redis.tls.ca_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`line 19: redis.tls.cert_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`line 19: redis.tls.key_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`KEYHOLE_OPERATOR_OIDC_CA_FILE: operator.oidc.ca_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`KEYHOLE_OPERATOR_TLS_CERT_FILE: operator.tls.cert_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`KEYHOLE_OPERATOR_TLS_KEY_FILE: operator.tls.key_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`KEYHOLE_PUBLIC_TLS_CERT_FILE: public.tls.cert_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`KEYHOLE_PUBLIC_TLS_KEY_FILE: public.tls.key_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
-		`KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE: redis.sentinel_password_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`line 3: operator.oidc.issuer: is missing: without it no token is accepted`,
+		`line 13: storage[0].secret_access_key_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`line 14: storage[0].ca_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`line 18: redis.password_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`line 19: redis.tls.ca_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`line 19: redis.tls.cert_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`line 19: redis.tls.key_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`KEYHOLE_OPERATOR_OIDC_CA_FILE: operator.oidc.ca_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`KEYHOLE_OPERATOR_TLS_CERT_FILE: operator.tls.cert_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`KEYHOLE_OPERATOR_TLS_KEY_FILE: operator.tls.key_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`KEYHOLE_PUBLIC_TLS_CERT_FILE: public.tls.cert_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`KEYHOLE_PUBLIC_TLS_KEY_FILE: public.tls.key_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE: redis.sentinel_password_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
 	)
 	c := Default()
 	c.Storage = []Storage{DefaultStorage()}
@@ -136,24 +136,24 @@ func TestCertificates(t *testing.T) {
 		},
 		"another's key": {
 			text:     "redis: {tls: {enabled: true, cert_file: /tls/cert, key_file: /tls/other}}\n",
-			problems: []string{`line 12: redis.tls.cert_file: "/tls/cert" and the key in "/tls/other" cannot be used: private key does not match public key`},
+			problems: []string{`line 12: redis.tls.cert_file: "/tls/cert" cannot be used with the key in "/tls/other": private key does not match public key`},
 		},
 		"no PEM for a certificate": {
 			text:     "redis: {tls: {enabled: true, cert_file: /tls/text, key_file: /tls/key}}\n",
-			problems: []string{`line 12: redis.tls.cert_file: "/tls/text" and the key in "/tls/key" cannot be used: failed to find any PEM data in certificate input`},
+			problems: []string{`line 12: redis.tls.cert_file: "/tls/text" cannot be used with the key in "/tls/key": failed to find any PEM data in certificate input`},
 		},
 		"no PEM for authorities": {
 			text: "    ca_file: /tls/text\nredis: {tls: {enabled: true, ca_file: /tls/key}}\n",
 			problems: []string{
-				`line 12: storage[0].ca_file: "/tls/text" holds no PEM certificate`,
-				`line 13: redis.tls.ca_file: "/tls/key" holds no PEM certificate`,
+				`line 12: storage[0].ca_file: "/tls/text" contains no PEM certificate`,
+				`line 13: redis.tls.ca_file: "/tls/key" contains no PEM certificate`,
 			},
 		},
 		"half a pair that cannot be read": {
 			text: "redis: {tls: {enabled: true, key_file: /gone}}\n",
 			problems: []string{
 				"line 12: redis.tls.cert_file: is missing: key_file needs it",
-				`line 12: redis.tls.key_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+				`line 12: redis.tls.key_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
 			},
 		},
 	} {
@@ -200,7 +200,7 @@ func TestSecretFileModes(t *testing.T) {
 func TestSecretForAFile(t *testing.T) {
 	for _, variable := range []string{"KEYHOLE_REDIS_PASSWORD_FILE", "KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY_FILE"} {
 		_, _, err := loadText(minimal+"    access_key_id: AKID\n", nil, variable+"=hunter2/canary+x")
-		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "its name is not repeated") {
+		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "Its name is not shown") {
 			t.Errorf("%s: %v", variable, err)
 		}
 	}

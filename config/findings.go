@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// source is where the value of a key came from: a line of the file, a variable,
-// or, with neither, an override.
+// source says where the value of a key came from: a line of the file, a variable or, with
+// neither of them, an override.
 type source struct {
 	line     int
 	variable string
 }
 
-// findings gathers what reading finds, so that one list can be made of it and
-// of what validation finds later.
+// findings collects the problems of reading, so that one list can contain them and the
+// problems that validation finds later.
 type findings struct {
 	problems Problems
 	sources  map[string]source
-	// spoiled are keys whose value could not be read. Validation would only
-	// complain of the zero value that stands in for it.
+	// spoiled has the keys whose value could not be read. Validation would only report
+	// their zero value as a second problem.
 	spoiled map[string]bool
-	// meant are keys that an unknown key was probably meant to be. That they are
-	// missing is the same mistake, not a second one.
+	// meant has the keys that an unknown key was probably meant to be. Their absence is
+	// the same mistake and not reported again.
 	meant map[string]bool
 }
 
@@ -33,13 +33,13 @@ func newFindings() *findings {
 	}
 }
 
-// stated tells whether anything set the key.
+// stated reports whether the file, a variable or an override set the key.
 func (f *findings) stated(path string) bool {
 	_, ok := f.sources[path]
 	return ok
 }
 
-// set notes where a key's value came from, and forgets where its items did.
+// set records the source of a key's value and removes the sources of its items.
 func (f *findings) set(path string, s source) {
 	for p := range f.sources {
 		if under(p, path) {
@@ -49,20 +49,20 @@ func (f *findings) set(path string, s source) {
 	f.sources[path] = s
 }
 
-// add reports a problem and keeps the key's value.
+// add records a problem of a key whose value can still be checked.
 func (f *findings) add(path string, s source, format string, args ...any) {
 	f.problems = append(f.problems, Problem{
 		Path: path, Line: s.line, Variable: s.variable, Message: fmt.Sprintf(format, args...),
 	})
 }
 
-// spoil reports a problem that leaves the key without a value.
+// spoil records a problem that leaves the key without a value.
 func (f *findings) spoil(path string, s source, format string, args ...any) {
 	f.spoiled[path] = true
 	f.add(path, s, format, args...)
 }
 
-// locate finds where a key was set, or the nearest section around it that was.
+// locate returns the source of a key, or of the nearest section around it that has one.
 func (f *findings) locate(path string) source {
 	for p := path; p != ""; p = parent(p) {
 		if s, ok := f.sources[p]; ok {
@@ -72,9 +72,9 @@ func (f *findings) locate(path string) source {
 	return source{}
 }
 
-// judge adds what validation found, without what only repeats a problem of
-// reading, and returns all problems in order.
-func (f *findings) judge(found Problems) Problems {
+// merge adds the problems of validation to those of reading and returns all of them in
+// order. It leaves out a problem that only repeats one of reading.
+func (f *findings) merge(found Problems) Problems {
 	all := f.problems
 	for _, p := range found {
 		if f.repeats(p.Path) {
@@ -88,6 +88,7 @@ func (f *findings) judge(found Problems) Problems {
 	return all
 }
 
+// repeats reports whether a problem of a key follows from one that reading found.
 func (f *findings) repeats(path string) bool {
 	if f.spoiled[""] || f.meant[path] && !f.stated(path) {
 		return true
@@ -100,7 +101,7 @@ func (f *findings) repeats(path string) bool {
 	return false
 }
 
-// parent is the path without its last key or index.
+// parent returns a path without its last key or index.
 func parent(path string) string {
 	if i := strings.LastIndexAny(path, ".["); i >= 0 {
 		return path[:i]
@@ -108,13 +109,13 @@ func parent(path string) string {
 	return ""
 }
 
-// under tells whether path is inside of the section or list.
+// under reports whether path is inside of the section or list.
 func under(path, section string) bool {
 	rest, ok := strings.CutPrefix(path, section)
 	return ok && rest != "" && (rest[0] == '.' || rest[0] == '[')
 }
 
-// join is the path of a key in a section, "" being the whole file.
+// join returns the path of a key in a section; "" is the file as a whole.
 func join(section, key string) string {
 	if section == "" {
 		return key

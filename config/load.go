@@ -11,36 +11,37 @@ import (
 	"syscall"
 )
 
-// Bounds of what is read, so that a path to a device or a log does not fill the
-// memory.
+// The largest files that are read, in bytes. Without a limit, the path of a device or of
+// a log would fill the memory.
 const (
 	maxFile   = 1 << 20
 	maxSecret = 64 << 10
 )
 
-// LoadOptions say what a configuration is made of.
+// LoadOptions names the sources of a configuration.
 type LoadOptions struct {
-	// Path of the YAML file; "" reads none.
+	// Path is the YAML file; "" means none.
 	Path string
-	// Environ is the environment in the form of os.Environ. Of it only variables that begin with KEYHOLE_ are looked at.
+	// Environ is the environment in the form of os.Environ. Only variables that begin with
+	// KEYHOLE_ are read.
 	Environ []string
-	// Overrides are what flags say: paths such as redis.timeout or storage.main.endpoint, with values written as in a variable. They count more than variables.
+	// Overrides are the values of flags, by paths such as redis.timeout or
+	// storage.main.endpoint, written as in a variable. They override variables.
 	Overrides map[string]string
 }
 
-// Load reads and checks the configuration: defaults, over them the file, over
-// it the variables, over those the overrides. The error is Problems, all of
-// them at once, unless the file cannot be read or is no YAML: then that is the
-// only one. Warnings come with and without an error; nothing is printed.
+// Load reads and checks the configuration: the defaults, then the file, then variables,
+// then overrides; the later source counts. The error is a Problems value that contains
+// all problems. If the file cannot be read or is not YAML, that is the only problem.
+// Load returns warnings with and without an error and prints nothing.
 func Load(o LoadOptions) (*Config, []Warning, error) {
 	return load(o, readFile)
 }
 
-// Prepare brings a configuration that was made in code into its final form and
-// checks it, as Load does for one that was read: presets are shortened to
-// policy.max_expiry, URLs brought into normal form, defaults that depend on
-// other keys filled in. It reads no file: give secrets by their value. The
-// error is Problems.
+// Prepare checks a configuration that was made in code and brings it into its final form,
+// as Load does with one that it reads. It shortens presets to policy.max_expiry, brings
+// URLs into normal form and sets defaults that depend on other keys. It reads no files,
+// so secrets must be given by value. The error is a Problems value.
 func (c *Config) Prepare() ([]Warning, error) {
 	c.normalise(func(string) bool { return false })
 	problems, warnings := c.validate()
@@ -54,6 +55,7 @@ func (c *Config) Prepare() ([]Warning, error) {
 // fileReader reads a whole file of at most limit bytes.
 type fileReader func(path string, limit int64) ([]byte, fs.FileMode, error)
 
+// load is Load with a replaceable way to read files.
 func load(o LoadOptions, read fileReader) (*Config, []Warning, error) {
 	c, f := Default(), newFindings()
 	if o.Path != "" {
@@ -72,14 +74,15 @@ func load(o LoadOptions, read fileReader) (*Config, []Warning, error) {
 	found, more := c.validate()
 	warnings = append(warnings, more...)
 	slices.SortStableFunc(warnings, func(a, b Warning) int { return strings.Compare(a.Path, b.Path) })
-	if problems := f.judge(found); len(problems) > 0 {
+	if problems := f.merge(found); len(problems) > 0 {
 		return nil, warnings, problems
 	}
 	return c, warnings, nil
 }
 
+// readFile is the fileReader of the real file system.
 func readFile(path string, limit int64) ([]byte, fs.FileMode, error) {
-	// A pipe that nobody writes into is empty, instead of something to wait for.
+	// Without O_NONBLOCK, opening a pipe would wait until somebody writes to it.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the operator's own configuration names the file
 	if err != nil {
 		return nil, 0, err
@@ -99,7 +102,7 @@ func readFile(path string, limit int64) ([]byte, fs.FileMode, error) {
 	return data, info.Mode(), nil
 }
 
-// reason is an error of reading without the path, which the message has.
+// reason returns the text of an error without the path, which the message already has.
 func reason(err error) string {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err.Error()

@@ -19,8 +19,8 @@ func TestEmptyFileIsDefaults(t *testing.T) {
 			c, _, err := loadText(text, nil)
 			wantLines(
 				t, err,
-				"public.url: is missing: say what links begin with, such as https://dl.example.com",
-				"storage: is missing: name at least one storage with its buckets",
+				"public.url: is missing: set the beginning of every link, such as https://dl.example.com",
+				"storage: is missing: add at least one storage with its buckets",
 			)
 			if c != nil {
 				t.Error("a configuration came with the error")
@@ -95,7 +95,7 @@ func TestOverrideProblems(t *testing.T) {
 	wantLines(
 		t, err,
 		`public.listen: must be host:port`,
-		"redis.tiemout: names no key, or more than one",
+		"redis.tiemout: names no key, or more than one key",
 		"redis.timeout: needs a unit: write 1s, 1m or 1h",
 	)
 }
@@ -125,7 +125,7 @@ func TestTenMistakesAreTen(t *testing.T) {
 	_, _, err := loadText(tenMistakes, nil)
 	want := []string{
 		"line 2: public.url: must not have a path",
-		`line 3: public.trusted_proxies[0]: "0.0.0.0/0" covers networks that are not yours: name the proxies, with at least /8`,
+		`line 3: public.trusted_proxies[0]: "0.0.0.0/0" is too wide: list only your proxies, as networks of /8 or narrower`,
 		"line 7: operator.keys[0].sha256: must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` prints it",
 		`line 8: operator.keys[0].can[1]: must be issue, read, revoke or browse`,
 		"line 10: redis.adresses: unknown key; did you mean addresses?",
@@ -146,9 +146,9 @@ func TestAllSourcesInOneList(t *testing.T) {
 	_, _, err := loadText(text, nil, "KEYHOLE_REDIS_TIMEOUT=0s", "KEYHOLE_REDIS_PREFX=x", "KEYHOLE_LOG_LEVEL=loud")
 	wantLines(
 		t, err,
-		"line 12: redis.master_name: is missing: mode sentinel needs the name under which the Sentinels know the master",
+		"line 12: redis.master_name: is missing: mode sentinel needs the Sentinels' name for the master",
 		"line 14: redis.database: must be 0 or more, not -1",
-		`line 15: redis.password_file: the file cannot be read: file does not exist; its name is not repeated because it may be a secret`,
+		`line 15: redis.password_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
 		"KEYHOLE_REDIS_PREFX: names no key of the configuration; did you mean KEYHOLE_REDIS_PREFIX?",
 		`KEYHOLE_LOG_LEVEL: log.level: must be debug, info, warn or error`,
 		"KEYHOLE_REDIS_TIMEOUT: redis.timeout: must be between 1ms and 1m, not 0s",
@@ -168,7 +168,7 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 		},
 		"list without items": {
 			strings.Replace(minimal, "buckets: [reports, exports]", "buckets:", 1),
-			"line 11: storage[0].buckets: must be a list, not nothing; write [] for none",
+			"line 11: storage[0].buckets: must be a list, not nothing; write [] for an empty list",
 		},
 		"cap of the wrong type": {
 			minimal + "policy: {max_expiry: soon, presets: {handoff: 1h}}\n",
@@ -184,7 +184,7 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 		},
 		"plain secret": {
 			minimal + "    access_key_id: AKID\n    secret_access_key: " + canary + "\n",
-			"line 13: storage[0].secret_access_key: secrets are not written in this file: name a file that holds it in secret_access_key_file, or set the variable",
+			"line 13: storage[0].secret_access_key: secrets are not allowed in this file: set secret_access_key_file to the path of a file with the secret, or set the variable",
 		},
 		"whole file of the wrong type": {
 			"- public\n",
@@ -226,7 +226,7 @@ func TestUnreadableFile(t *testing.T) {
 
 func TestWithoutFile(t *testing.T) {
 	_, _, err := Load(LoadOptions{Environ: []string{"KEYHOLE_PUBLIC_URL=https://dl.example.com"}})
-	wantLines(t, err, "storage: is missing: name at least one storage with its buckets")
+	wantLines(t, err, "storage: is missing: add at least one storage with its buckets")
 }
 
 func TestPrepare(t *testing.T) {

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Underscores are no part of a host name by RFC 1123, but of names that
-// container networks give.
+// hostName allows underscores. RFC 1123 does not, but names in container networks have
+// them.
 var hostName = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 
-// normalise fills in what depends on other keys and writes values in one form.
-// What cannot be brought into it is left for validate to refuse.
+// normalise sets defaults that depend on other keys and brings values into one form. It
+// leaves invalid values as they are, and validate refuses them.
 func (c *Config) normalise(stated func(path string) bool) {
 	c.Public.URL = normalOr(c.Public.URL)
 	c.Operator.URL = normalOr(c.Operator.URL)
@@ -28,7 +28,7 @@ func (c *Config) normalise(stated func(path string) bool) {
 			s.PublicEndpoint = s.Endpoint
 		}
 		if s.Region == "" && s.Endpoint != "" {
-			// What servers other than AWS take for granted.
+			// S3 servers other than AWS usually accept this region.
 			s.Region = "us-east-1"
 		}
 	}
@@ -38,7 +38,7 @@ func (c *Config) normalise(stated func(path string) bool) {
 	if !within(c.Policy.MaxExpiry, minMaxExpiry, maxMaxExpiry) {
 		return
 	}
-	// Only what was asked for is refused; a default gives way to the cap.
+	// A default is shortened to the limit; only a value that was set is refused.
 	for _, limited := range c.Policy.caps() {
 		if !stated(limited.path) {
 			*limited.value = min(*limited.value, c.Policy.MaxExpiry)
@@ -51,6 +51,7 @@ func (c *Config) normalise(stated func(path string) bool) {
 	}
 }
 
+// normalOr returns the normal form of a URL, or the URL itself if it is invalid.
 func normalOr(raw string) string {
 	if n, err := normalURL(raw); err == nil {
 		return n
@@ -58,11 +59,11 @@ func normalOr(raw string) string {
 	return raw
 }
 
-// normalURL brings a base URL into the one form in which it is compared, shown
-// and signed: scheme and host in lower case, an international name in ASCII, no
-// port that the scheme implies, because S3 clients leave it out of the signed
-// host, and no slash at the end. The error does not repeat the URL, which may
-// hold a password. "" is "".
+// normalURL returns the normal form of a base URL, in which it is compared, shown and
+// signed: scheme and host in lower case, an international name in ASCII, no slash at the
+// end, and no port that the scheme implies, because S3 clients leave that port out of the
+// signed host. The error does not contain the URL, which may have a password. An empty
+// URL stays empty.
 func normalURL(raw string) (string, error) {
 	if raw == "" {
 		return "", nil
@@ -98,10 +99,10 @@ func normalURL(raw string) (string, error) {
 	return u.Scheme + "://" + host + port, nil
 }
 
-// errHost means that a host is none. It is not repeated: it may be a password.
-var errHost = errors.New("has a host that is neither a name nor an address")
+// errHost reports an invalid host. It does not contain the host, which may be a password.
+var errHost = errors.New("has an invalid host: it must be a name or an IP address")
 
-// normalHost is a host as it stands in a URL.
+// normalHost returns the normal form of a host, with brackets around an IPv6 address.
 func normalHost(host string) (string, error) {
 	if host == "" {
 		return "", errors.New("has no host")
@@ -115,7 +116,7 @@ func normalHost(host string) (string, error) {
 		}
 		return a.String(), nil
 	}
-	// The profile for looking names up, but with underscores.
+	// The profile for DNS lookups, except that it allows underscores.
 	profile := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false))
 	ascii, err := profile.ToASCII(host)
 	if err != nil || !validHost(ascii) {
@@ -124,8 +125,8 @@ func normalHost(host string) (string, error) {
 	return ascii, nil
 }
 
-// validHost tells whether host is an address or a name. Names that end in a
-// number are neither: some resolvers read them as addresses (127.1).
+// validHost reports whether host is an address or a name. A name that ends in a number is
+// neither, because some resolvers read it as an address (127.1).
 func validHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
@@ -138,6 +139,7 @@ func validHost(host string) bool {
 	return hostName.MatchString(lower) && len(host) <= 253
 }
 
+// normalPort returns the port of a URL with its colon, or "" if the scheme implies it.
 func normalPort(scheme, port string) (string, error) {
 	if port == "" {
 		return "", nil
@@ -152,7 +154,7 @@ func normalPort(scheme, port string) (string, error) {
 	return ":" + strconv.Itoa(n), nil
 }
 
-// clearText tells whether a URL in normal form is plain http to another machine.
+// clearText reports whether a URL in normal form is plain http to another machine.
 func clearText(normal string) bool {
 	u, err := url.Parse(normal)
 	if err != nil || u.Scheme != "http" {
@@ -165,7 +167,7 @@ func clearText(normal string) bool {
 	return host != "localhost" && !strings.HasSuffix(host, ".localhost")
 }
 
-// hostIsAddress tells whether the host of a URL in normal form is an IP address.
+// hostIsAddress reports whether the host of a URL in normal form is an IP address.
 func hostIsAddress(normal string) bool {
 	u, err := url.Parse(normal)
 	if err != nil {

@@ -48,7 +48,7 @@ func TestNotAURL(t *testing.T) {
 		scheme = "must begin with https:// or http://"
 		broken = "is not a URL such as https://dl.example.com"
 		port   = "must have a port between 1 and 65535"
-		host   = "has a host that is neither a name nor an address"
+		host   = "has an invalid host: it must be a name or an IP address"
 		breaks = "contains a line break or another control character"
 	)
 	for raw, want := range map[string]string{

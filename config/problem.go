@@ -7,20 +7,21 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong with the configuration. It never contains
-// the value of a secret.
+// Problem is one mistake in the configuration. It never contains the value of a secret.
 type Problem struct {
-	// Path is the key, such as redis.timeout or storage[0].buckets[1]; "" where the problem is with no key.
+	// Path is the key, such as redis.timeout or storage[0].buckets[1]; "" if the problem
+	// concerns no single key.
 	Path string
-	// Line is where the file says so, or the section that lacks the key; 0 where the file does not.
+	// Line is the line of the key in the file, or of the section where it is missing. It is
+	// 0 if the file contains neither.
 	Line int
-	// Variable is the environment variable that says so, or "".
+	// Variable is the environment variable that set the key, or "".
 	Variable string
-	// Message says what is wrong and what would be right.
+	// Message says what is wrong and how to correct it.
 	Message string
 }
 
-// String is one line: where, which key, what.
+// String returns one line: the place, the key and the message.
 func (p Problem) String() string {
 	var parts []string
 	switch {
@@ -35,11 +36,11 @@ func (p Problem) String() string {
 	return strings.Join(append(parts, p.Message), ": ")
 }
 
-// Problems is the error of Load and Prepare: everything that is wrong, in the
-// order of the file, then what the file does not say.
+// Problems is the error of Load and Prepare. It contains all problems: first those with a
+// line of the file, in its order, then the others.
 type Problems []Problem
 
-// Error is one line per problem.
+// Error returns one line for each problem.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -61,28 +62,28 @@ func (ps Problems) sort() {
 	})
 }
 
-// Codes of warnings.
+// The codes of warnings.
 const (
-	WarnHTTPPublicURL   = "http_public_url"   // links travel in the clear
-	WarnHTTPOperatorURL = "http_operator_url" // operator keys travel in the clear
-	WarnHTTPEndpoint    = "http_endpoint"     // objects and signatures travel in the clear
+	WarnHTTPPublicURL   = "http_public_url"   // links are sent unencrypted
+	WarnHTTPOperatorURL = "http_operator_url" // operator keys are sent unencrypted
+	WarnHTTPEndpoint    = "http_endpoint"     // objects and signatures are sent unencrypted
 	WarnSecretFileMode  = "secret_file_mode"  // every user of the machine can read a secret
-	WarnNoOperatorKeys  = "no_operator_keys"  // nobody can use the API
+	WarnNoOperatorKeys  = "no_operator_keys"  // no operator can use the API
 	WarnDottedBucket    = "dotted_bucket"     // the store's certificate will not match
 	WarnUnknownBucket   = "unknown_bucket"    // a pattern that matches no configured bucket
-	WarnLongCap         = "long_cap"          // a link that leaks can be used for long
-	WarnUnusedLimit     = "unused_limit"      // a limit that never applies, because others are shorter
+	WarnLongCap         = "long_cap"          // a leaked link can be used for a long time
+	WarnUnusedLimit     = "unused_limit"      // a limit that never applies, because other limits are shorter
 )
 
-// Warning is something that works but that an operator should know.
+// Warning is a setting that works but has a risk that an operator should know.
 type Warning struct {
 	// Code is one of the Warn constants.
 	Code string
 	// Path is the key.
 	Path string
-	// Message says what may happen and what to do.
+	// Message says what can happen and what to do.
 	Message string
 }
 
-// String is one line: the key and the message.
+// String returns one line: the key and the message.
 func (w Warning) String() string { return w.Path + ": " + w.Message }

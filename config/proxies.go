@@ -8,21 +8,21 @@ import (
 	"slices"
 )
 
-// The most that trusted proxies may cover together of all addresses, private networks
-// not counted. Whoever can connect from a trusted address chooses the address that
-// Keyhole limits, admits and records. A /8 is more than the largest content networks
-// and clouds use for their proxies; of IPv6, a /16 is.
+// The largest share of all addresses that the trusted proxies may cover together, as the
+// bits of one network; private networks do not count. A client that connects from a
+// trusted address can choose the address that Keyhole limits, accepts and records. The
+// largest content networks and clouds use less than a /8 (IPv6: a /16) for their proxies.
 const (
 	maxProxyBits4 = 8
 	maxProxyBits6 = 16
 )
 
-// tooManyProxies is the problem of proxies that cover more.
+// tooManyProxies is the message for proxies that cover more.
 const tooManyProxies = "the networks together cover %s%% of all %s addresses, private networks not counted; " +
 	"the limit is a /%d (%s%%): list only your proxies, because recipients there could choose their own address"
 
-// privateNetworks are the networks that reach no stranger: private (RFC 1918, RFC
-// 4193), shared (RFC 6598), loopback and link-local.
+// privateNetworks returns the networks that are not part of the Internet: private (RFC
+// 1918, RFC 4193), shared (RFC 6598), loopback and link-local.
 func privateNetworks() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
@@ -31,8 +31,8 @@ func privateNetworks() []netip.Prefix {
 	}
 }
 
-// proxyCoverage refuses trusted proxies that each are narrow enough and together
-// cover most of the Internet.
+// proxyCoverage refuses trusted proxies that together cover too much of the Internet, even
+// if each network is narrow enough.
 func (k *checker) proxyCoverage(proxies []netip.Prefix) {
 	var ipv4, ipv6 []netip.Prefix
 	for _, p := range proxies {
@@ -53,11 +53,11 @@ func (k *checker) proxyCoverage(proxies []netip.Prefix) {
 	}
 }
 
-// publicShare returns which share of all addresses is in one of the networks, which
-// are of one family, and in no private network.
+// publicShare returns the share of all addresses that are in one of the networks and not
+// in a private network. The networks must be of one family.
 func publicShare(networks []netip.Prefix) float64 {
-	// Of two networks that overlap, one contains the other: in this order it is the
-	// earlier one.
+	// If two networks overlap, one contains the other. In this order the larger one
+	// comes first.
 	slices.SortFunc(networks, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
@@ -80,8 +80,9 @@ func publicShare(networks []netip.Prefix) float64 {
 	return covered
 }
 
-// share returns which share of its family's addresses a network of that many bits is.
+// share returns the share of all addresses of its family that a network with this many
+// bits contains.
 func share(bits int) float64 { return math.Exp2(-float64(bits)) }
 
-// percent writes a share with three digits.
+// percent returns a share as a percentage with three digits.
 func percent(share float64) string { return fmt.Sprintf("%.3g", 100*share) }

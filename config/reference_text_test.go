@@ -166,7 +166,8 @@ func fieldComments() (map[string]string, error) {
 			for _, f := range s.Fields.List {
 				for _, name := range f.Names {
 					if f.Doc != nil {
-						out[spec.Name.Name+"."+name.Name] = strings.TrimSpace(f.Doc.Text())
+						// Comments of several lines become one cell of a table.
+						out[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
 					}
 				}
 			}

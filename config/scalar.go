@@ -24,9 +24,9 @@ func isSecret(t reflect.Type) bool { return t == reflect.TypeFor[Secret]() }
 
 func isTexts(t reflect.Type) bool { return t == reflect.TypeFor[[]string]() }
 
-// setText sets v, a value of one of the types of the configuration, from the
-// text of a variable or of a YAML scalar. Lists are separated by commas. The
-// text is repeated in no error: it may be a secret in the wrong place.
+// setText sets v from the text of a variable or of a YAML scalar. v has one of the types
+// of the configuration. Commas separate the items of a list. Errors never contain the
+// text, because it may be a secret in the wrong place.
 func setText(v reflect.Value, text string) error {
 	switch {
 	case isDuration(v.Type()):
@@ -66,8 +66,10 @@ func setText(v reflect.Value, text string) error {
 	return nil
 }
 
+// parseDuration reads a duration with its unit. Unlike time.ParseDuration it accepts whole
+// days.
 func parseDuration(text string) (time.Duration, error) {
-	// Before ParseDuration, which takes a bare 0.
+	// First, because ParseDuration accepts 0 without a unit.
 	if bareNumber.MatchString(text) {
 		return 0, fmt.Errorf("needs a unit: write %ss, %sm or %sh", text, text, text)
 	}
@@ -81,8 +83,8 @@ func parseDuration(text string) (time.Duration, error) {
 	return 0, errors.New("must be a duration such as 30s, 15m, 24h or 7d")
 }
 
-// splitList splits at commas; "" is the empty list. It is never nil, because an
-// empty list that was asked for differs from none.
+// splitList splits text at commas; "" is the empty list. It never returns a nil list,
+// because an empty list that was set differs from one that was not.
 func splitList(text string) ([]string, error) {
 	items := []string{}
 	if strings.TrimSpace(text) == "" {
@@ -91,7 +93,7 @@ func splitList(text string) ([]string, error) {
 	for item := range strings.SplitSeq(text, ",") {
 		item = strings.TrimSpace(item)
 		if item == "" {
-			return nil, errors.New("has an empty item: separate the items by one comma each")
+			return nil, errors.New("has an empty item: put one comma between two items")
 		}
 		if err := checkText(item); err != nil {
 			return nil, err
@@ -101,8 +103,8 @@ func splitList(text string) ([]string, error) {
 	return items, nil
 }
 
-// checkText refuses what no key may contain: a line break in an address or a
-// name ends up in a header, a log line or a Redis command.
+// checkText refuses text that no key may have. A line break in an address or a name could
+// become part of a header, a log line or a Redis command.
 func checkText(text string) error {
 	if !utf8.ValidString(text) {
 		return errors.New("is not valid UTF-8")
@@ -113,10 +115,10 @@ func checkText(text string) error {
 	return nil
 }
 
-// checkSecret is checkText for what must not be empty.
+// checkSecret refuses what checkText refuses, and empty text.
 func checkSecret(text string) error {
 	if text == "" {
-		return errors.New("is empty: give the secret, or leave it unset")
+		return errors.New("is empty: set it to the secret, or unset it")
 	}
 	return checkText(text)
 }
@@ -125,8 +127,8 @@ func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
 
-// quote repeats the path of a file that is there, or an address that was understood,
-// short enough for a line. No other value is repeated: it may be a secret.
+// quote returns a value in quotes, shortened to 60 characters. Use it only for the path of
+// a file that exists or for a valid address: any other value may be a secret.
 func quote(s string) string {
 	if r := []rune(s); len(r) > 60 {
 		s = string(r[:60]) + "…"
@@ -134,8 +136,8 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// shown is the name of an unknown key or variable as a message gives it. What is no
-// name is not repeated: a value without its key ends up there.
+// shown returns the name of an unknown key or variable for a message. It hides text that
+// is not a name, because that may be a value whose key is missing.
 func shown(name string) string {
 	if plainName.MatchString(name) {
 		return name
@@ -143,7 +145,7 @@ func shown(name string) string {
 	return "(not a name)"
 }
 
-// durationText is a duration as one would write it: 168h, not 168h0m0s.
+// durationText returns a duration as people write it: 168h, not 168h0m0s.
 func durationText(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

@@ -8,21 +8,21 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a value that no form of printing shows, so that a configuration can
-// be logged whole. The pointer is the second line of defence: inside another
-// package's unexported field fmt calls no method and would print the text, but
-// of a pointer it prints the address.
+// Secret is a value that no form of printing shows, so that it is safe to log a whole
+// configuration. The pointer protects it a second time: fmt calls no method of a value in
+// an unexported field of another package. It would print the text, but of a pointer it
+// prints the address.
 type Secret struct {
 	value *string
 }
 
-// NewSecret hides s.
+// NewSecret returns a Secret that contains s.
 func NewSecret(s string) Secret {
 	return Secret{value: &s}
 }
 
-// Reveal is the secret itself, "" where none was given. Hand it to what needs
-// it, and to nothing that logs.
+// Reveal returns the secret itself, or "" if it was not set. Never pass it to code that
+// logs.
 func (s Secret) Reveal() string {
 	if s.value == nil {
 		return ""
@@ -30,26 +30,26 @@ func (s Secret) Reveal() string {
 	return *s.value
 }
 
-// Format answers every verb of fmt alike. String alone would not do: a verb that
-// does not fit, such as %d, prints the value itself.
+// Format writes "[redacted]" for every verb of fmt. String is not enough: a verb that does
+// not fit, such as %d, prints the value itself.
 func (s Secret) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, redacted)
 }
 
-// String is "[redacted]".
+// String returns "[redacted]".
 func (s Secret) String() string { return redacted }
 
-// GoString is "[redacted]".
+// GoString returns "[redacted]".
 func (s Secret) GoString() string { return redacted }
 
-// MarshalText writes "[redacted]".
+// MarshalText returns "[redacted]".
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// MarshalJSON writes "[redacted]".
+// MarshalJSON returns "[redacted]" as a JSON string.
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// MarshalYAML writes "[redacted]".
+// MarshalYAML returns "[redacted]".
 func (s Secret) MarshalYAML() (any, error) { return redacted, nil }
 
-// LogValue is "[redacted]" to slog.
+// LogValue returns "[redacted]" for slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -2,11 +2,11 @@ package config
 
 import "strings"
 
-// Nearest is the candidate that was probably meant by name: one that differs in
-// a single letter, else one that name begins, else the one with the fewest
-// letters to change, up to a third of them. "" where none is near.
+// Nearest returns the candidate that name was probably meant to be: one that differs in a
+// single letter, else one that begins with name, else the one with the fewest letters to
+// change, up to a third of them. It returns "" if no candidate is similar.
 func Nearest(name string, candidates []string) string {
-	// A name longer than any key is no slip of the finger, and comparing it is slow.
+	// No key is that long, and comparing would be slow.
 	if len(name) > 100 {
 		return ""
 	}
@@ -27,8 +27,8 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
-// distance is the number of bytes to insert, delete, replace or swap with their
-// neighbour to turn a into b.
+// distance returns the number of bytes to insert, delete, replace or swap with their
+// neighbour to turn a into b (optimal string alignment).
 func distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Bounds that more than one place needs.
+// Limits that several checks use.
 const (
 	minMaxExpiry = time.Minute
 	maxMaxExpiry = 8760 * time.Hour
@@ -15,7 +15,7 @@ const (
 	maxTimeout   = time.Minute
 )
 
-// checker gathers what validation finds.
+// checker collects the problems and warnings of validation.
 type checker struct {
 	problems Problems
 	warnings []Warning
@@ -29,9 +29,8 @@ func (k *checker) warn(code, path, format string, args ...any) {
 	k.warnings = append(k.warnings, Warning{Code: code, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// validate finds everything that is wrong with a configuration in normal form.
-// It changes nothing and asks nothing of the machine, so that the same file is
-// judged alike everywhere.
+// validate returns all problems of a configuration in normal form. It changes nothing and
+// does not depend on the machine, so that the result for a file is the same everywhere.
 func (c *Config) validate() (Problems, []Warning) {
 	k := &checker{}
 	k.public(c.Public)
@@ -61,7 +60,7 @@ func (k *checker) audit(a Audit) {
 	}
 }
 
-// oneOf refuses a value that is none of those allowed, and tells whether it is one.
+// oneOf refuses a value that is not allowed, and reports whether it is.
 func (k *checker) oneOf(path, value string, allowed ...string) bool {
 	if slices.Contains(allowed, value) {
 		return true
@@ -74,17 +73,20 @@ func (k *checker) oneOf(path, value string, allowed ...string) bool {
 	return false
 }
 
+// between refuses a duration outside of least to most.
 func (k *checker) between(path string, d, least, most time.Duration) {
 	if !within(d, least, most) {
 		k.problem(path, "must be between %s and %s, not %s", durationText(least), durationText(most), durationText(d))
 	}
 }
 
+// within reports whether a duration is in least to most.
 func within(d, least, most time.Duration) bool {
 	return d >= least && d <= most
 }
 
-// seconds is between for what X-Amz-Expires counts, whole seconds.
+// seconds refuses what between refuses, and parts of a second: X-Amz-Expires counts whole
+// seconds.
 func (k *checker) seconds(path string, d, least, most time.Duration) {
 	if within(d, least, most) && d%time.Second != 0 {
 		k.problem(path, "must be whole seconds, not %s", durationText(d))
@@ -93,7 +95,8 @@ func (k *checker) seconds(path string, d, least, most time.Duration) {
 	k.between(path, d, least, most)
 }
 
-// together refuses one key of a pair without the other, at the one that is missing.
+// together refuses one key of a pair without the other. The problem is at the key that is
+// missing.
 func (k *checker) together(section, first, second string, hasFirst, hasSecond bool) {
 	switch {
 	case hasFirst && !hasSecond:

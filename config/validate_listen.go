@@ -17,20 +17,22 @@ var (
 	sha256Hex = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 )
 
-// sha256OfNothing is what a script prints that hashed a variable it never set.
+// sha256OfNothing is the hash of an empty text. A script prints it if it hashes a variable
+// that is not set.
 const sha256OfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-// ValidKeyName tells whether an operator key may have that name.
+// ValidKeyName reports whether name is allowed for an operator key: 1 to 63 letters,
+// digits, dots, underscores or hyphens.
 func ValidKeyName(name string) bool { return keyName.MatchString(name) }
 
 func (k *checker) public(p Public) {
 	switch normal, err := normalURL(p.URL); {
 	case p.URL == "":
-		k.problem("public.url", "is missing: say what links begin with, such as https://dl.example.com")
+		k.problem("public.url", "is missing: set the beginning of every link, such as https://dl.example.com")
 	case err != nil:
 		k.problem("public.url", "%s", err)
 	case clearText(normal):
-		k.warn(WarnHTTPPublicURL, "public.url", "links travel in the clear over http, and whoever reads one can use it: serve them over https")
+		k.warn(WarnHTTPPublicURL, "public.url", "links are sent unencrypted over http, and anyone who can read the traffic can use them; use https")
 	}
 	seen := map[netip.Prefix]bool{}
 	var proxies []netip.Prefix
@@ -51,16 +53,16 @@ func (k *checker) public(p Public) {
 	k.together("public.tls", "cert_file", "key_file", p.TLS.CertFile != "", p.TLS.KeyFile != "")
 }
 
-// parseProxy reads an address or a network of proxies. Networks wider than any
-// private one are refused: they would let recipients choose the address that is
-// limited, admitted and recorded.
+// parseProxy reads an address or a network of proxies. It refuses networks that are wider
+// than every private network: recipients there could choose the address that Keyhole
+// limits, accepts and records.
 func parseProxy(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		if a.Zone() != "" {
 			return netip.Prefix{}, errors.New("must not have a zone")
 		}
 		if a.IsUnspecified() {
-			return netip.Prefix{}, fmt.Errorf("%s is no address of a proxy", quote(s))
+			return netip.Prefix{}, fmt.Errorf("%s cannot be the address of a proxy", quote(s))
 		}
 		a = a.Unmap()
 		return netip.PrefixFrom(a, a.BitLen()), nil
@@ -77,15 +79,15 @@ func parseProxy(s string) (netip.Prefix, error) {
 		widest = 7 // fc00::/7, the private networks of RFC 4193
 	}
 	if n.Bits() < widest {
-		return netip.Prefix{}, fmt.Errorf("%s covers networks that are not yours: name the proxies, with at least /%d", quote(s), widest)
+		return netip.Prefix{}, fmt.Errorf("%s is too wide: list only your proxies, as networks of /%d or narrower", quote(s), widest)
 	}
 	if n != n.Masked() {
-		return netip.Prefix{}, fmt.Errorf("%s is an address inside of a network: write %s", quote(s), n.Masked())
+		return netip.Prefix{}, fmt.Errorf("%s is an address inside a network; write the network as %s", quote(s), n.Masked())
 	}
 	return n, nil
 }
 
-// maxRequestsPerMinute is more than any gateway answers.
+// maxRequestsPerMinute is more than one gateway can answer.
 const maxRequestsPerMinute = 1_000_000
 
 func (k *checker) operator(c *Config) {
@@ -93,7 +95,7 @@ func (k *checker) operator(c *Config) {
 	if normal, err := normalURL(o.URL); err != nil {
 		k.problem("operator.url", "%s", err)
 	} else if clearText(normal) {
-		k.warn(WarnHTTPOperatorURL, "operator.url", "operator keys travel in the clear over http: serve it over https")
+		k.warn(WarnHTTPOperatorURL, "operator.url", "operator keys are sent unencrypted over http; use https")
 	}
 	k.together("operator.tls", "cert_file", "key_file", o.TLS.CertFile != "", o.TLS.KeyFile != "")
 	k.oidc(c)
@@ -101,7 +103,7 @@ func (k *checker) operator(c *Config) {
 		k.problem("operator.requests_per_minute", "must be 1 to %d, or 0 for no limit, not %d", maxRequestsPerMinute, o.RequestsPerMinute)
 	}
 	if len(o.Keys) == 0 && o.OIDC.Issuer == "" {
-		k.warn(WarnNoOperatorKeys, "operator.keys", "nobody can use the API: make a key with `keyhole key new`")
+		k.warn(WarnNoOperatorKeys, "operator.keys", "no operator can use the API; create a key with `keyhole key new`")
 	}
 	first := map[string]int{}
 	for i, key := range o.Keys {
@@ -109,7 +111,7 @@ func (k *checker) operator(c *Config) {
 		k.operatorKey(path, key)
 		hash := strings.ToLower(key.SHA256)
 		if j, twice := first[hash]; twice && hash != "" {
-			k.problem(path+".sha256", "is the key of operator.keys[%d] too: make another with `keyhole key new`", j)
+			k.problem(path+".sha256", "is also the key of operator.keys[%d]; create another with `keyhole key new`", j)
 		} else {
 			first[hash] = i
 		}
@@ -120,7 +122,7 @@ func (k *checker) operator(c *Config) {
 func (k *checker) operatorKey(path string, key OperatorKey) {
 	switch {
 	case key.Name == "":
-		k.problem(path+".name", "is missing: say whose key it is")
+		k.problem(path+".name", "is missing: set the name of the key's owner")
 	case !ValidKeyName(key.Name):
 		k.problem(path+".name", "must be 1 to 63 letters, digits, dots, underscores or hyphens")
 	}
@@ -128,7 +130,7 @@ func (k *checker) operatorKey(path string, key OperatorKey) {
 	case key.SHA256 == "":
 		k.problem(path+".sha256", "is missing: `keyhole key new` prints it")
 	case !sha256Hex.MatchString(key.SHA256):
-		// Not repeated: it may be the key itself, put here by mistake.
+		// The message does not show it: it may be the key itself, by mistake.
 		k.problem(path+".sha256", "must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` prints it")
 	case strings.EqualFold(key.SHA256, sha256OfNothing):
 		k.problem(path+".sha256", "is the SHA-256 of an empty key")
@@ -136,10 +138,10 @@ func (k *checker) operatorKey(path string, key OperatorKey) {
 	k.scope(path, key.Can, key.Objects, key.MaxExpiry)
 }
 
-// scope checks what a key or a grant may do.
+// scope checks the permissions of a key or a grant.
 func (k *checker) scope(path string, actions, objects []string, maxExpiry time.Duration) {
 	if len(actions) == 0 {
-		k.problem(path+".can", "is missing: name at least one of issue, read, revoke, browse")
+		k.problem(path+".can", "is missing: set at least one of issue, read, revoke, browse")
 	}
 	for i, can := range actions {
 		at := fmt.Sprintf("%s.can[%d]", path, i)
@@ -148,14 +150,14 @@ func (k *checker) scope(path string, actions, objects []string, maxExpiry time.D
 		}
 	}
 	if len(objects) == 0 {
-		k.problem(path+".objects", "is empty, so nothing could be done: list patterns, or leave it out for all objects")
+		k.problem(path+".objects", "is empty, which allows no object: list patterns, or omit it to allow all objects")
 	}
 	if maxExpiry != 0 && maxExpiry < time.Second {
-		k.problem(path+".max_expiry", "must be at least 1s, or 0s for no limit of its own, not %s", durationText(maxExpiry))
+		k.problem(path+".max_expiry", "must be at least 1s, or 0s for no limit, not %s", durationText(maxExpiry))
 	}
 }
 
-// listeners refuses addresses that cannot be listened on, or not all at once.
+// listeners refuses invalid addresses, and two listeners with the same address.
 func (k *checker) listeners(c *Config) {
 	type listener struct{ path, host, port string }
 	var valid []listener
@@ -177,7 +179,7 @@ func (k *checker) listeners(c *Config) {
 		}
 		for _, other := range valid {
 			if port == other.port && port != "0" && sameHost(host, other.host) {
-				k.problem(l.path, "takes the port of %s: give each a port of its own", other.path)
+				k.problem(l.path, "uses the same port as %s; give each its own port", other.path)
 				break
 			}
 		}
@@ -185,8 +187,8 @@ func (k *checker) listeners(c *Config) {
 	}
 }
 
-// splitAddress splits host:port. The port is a number, from least on, without
-// leading zeros, so that two can be compared.
+// splitAddress splits host:port. The returned port is a number of at least least, without
+// leading zeros, so that two ports can be compared.
 func splitAddress(address string, least int) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(address)
 	if err != nil {
@@ -199,8 +201,8 @@ func splitAddress(address string, least int) (host, port string, err error) {
 	return host, strconv.FormatUint(n, 10), nil
 }
 
-// sameHost tells whether two listeners on one port would meet: they have the
-// same address, or one takes every address of the other's kind.
+// sameHost reports whether two listeners on one port would conflict: they have the same
+// address, or one listens on every address of the other's family.
 func sameHost(a, b string) bool {
 	x, errX := listenAddr(a)
 	y, errY := listenAddr(b)
@@ -210,11 +212,12 @@ func sameHost(a, b string) bool {
 	if x == y {
 		return true
 	}
-	// The unspecified IPv6 address takes IPv4 as well.
+	// The unspecified IPv6 address includes all IPv4 addresses.
 	return x == netip.IPv6Unspecified() || y == netip.IPv6Unspecified() ||
 		x == netip.IPv4Unspecified() && y.Is4() || y == netip.IPv4Unspecified() && x.Is4()
 }
 
+// listenAddr returns the address of a listener's host; no host means every interface.
 func listenAddr(host string) (netip.Addr, error) {
 	switch strings.ToLower(host) {
 	case "":

@@ -14,7 +14,7 @@ func TestPublicRules(t *testing.T) {
 	checkRules(t, map[string]rule{
 		"no URL": {
 			change:   func(c *Config) { c.Public.URL = "" },
-			problems: []string{"public.url: is missing: say what links begin with, such as https://dl.example.com"},
+			problems: []string{"public.url: is missing: set the beginning of every link, such as https://dl.example.com"},
 		},
 		"URL with a path": {
 			change:   func(c *Config) { c.Public.URL = "https://dl.example.com/l" },
@@ -31,14 +31,14 @@ func TestPublicRules(t *testing.T) {
 		"every address": {
 			change: proxies("0.0.0.0/0", "::/0", "::ffff:0:0/96", "0.0.0.0/1", "128.0.0.0/1", "2000::/3", "8.0.0.0/7", "::ffff:0.0.0.0/103"),
 			problems: []string{
-				`public.trusted_proxies[0]: "0.0.0.0/0" covers networks that are not yours: name the proxies, with at least /8`,
-				`public.trusted_proxies[1]: "::/0" covers networks that are not yours: name the proxies, with at least /7`,
-				`public.trusted_proxies[2]: "::ffff:0:0/96" covers networks that are not yours: name the proxies, with at least /8`,
-				`public.trusted_proxies[3]: "0.0.0.0/1" covers networks that are not yours: name the proxies, with at least /8`,
-				`public.trusted_proxies[4]: "128.0.0.0/1" covers networks that are not yours: name the proxies, with at least /8`,
-				`public.trusted_proxies[5]: "2000::/3" covers networks that are not yours: name the proxies, with at least /7`,
-				`public.trusted_proxies[6]: "8.0.0.0/7" covers networks that are not yours: name the proxies, with at least /8`,
-				`public.trusted_proxies[7]: "::ffff:0.0.0.0/103" covers networks that are not yours: name the proxies, with at least /8`,
+				`public.trusted_proxies[0]: "0.0.0.0/0" is too wide: list only your proxies, as networks of /8 or narrower`,
+				`public.trusted_proxies[1]: "::/0" is too wide: list only your proxies, as networks of /7 or narrower`,
+				`public.trusted_proxies[2]: "::ffff:0:0/96" is too wide: list only your proxies, as networks of /8 or narrower`,
+				`public.trusted_proxies[3]: "0.0.0.0/1" is too wide: list only your proxies, as networks of /8 or narrower`,
+				`public.trusted_proxies[4]: "128.0.0.0/1" is too wide: list only your proxies, as networks of /8 or narrower`,
+				`public.trusted_proxies[5]: "2000::/3" is too wide: list only your proxies, as networks of /7 or narrower`,
+				`public.trusted_proxies[6]: "8.0.0.0/7" is too wide: list only your proxies, as networks of /8 or narrower`,
+				`public.trusted_proxies[7]: "::ffff:0.0.0.0/103" is too wide: list only your proxies, as networks of /8 or narrower`,
 			},
 		},
 		"no proxies": {
@@ -50,8 +50,8 @@ func TestPublicRules(t *testing.T) {
 				"public.trusted_proxies[3]: must be an address or a network such as 10.0.0.0/8",
 				"public.trusted_proxies[4]: must not have a zone",
 				"public.trusted_proxies[5]: must be an address or a network such as 10.0.0.0/8",
-				`public.trusted_proxies[6]: "0.0.0.0" is no address of a proxy`,
-				`public.trusted_proxies[7]: "::" is no address of a proxy`,
+				`public.trusted_proxies[6]: "0.0.0.0" cannot be the address of a proxy`,
+				`public.trusted_proxies[7]: "::" cannot be the address of a proxy`,
 				"public.trusted_proxies[8]: must be an address or a network such as 10.0.0.0/8",
 			},
 		},
@@ -78,7 +78,7 @@ func TestPublicRules(t *testing.T) {
 			"131.0.72.0/22", "2400:cb00::/32", "2606:4700::/32", "2803:f800::/32", "2a06:98c0::/29", "2c0f:f248::/32")},
 		"address inside of a network": {
 			change:   proxies("10.1.2.3/8"),
-			problems: []string{`public.trusted_proxies[0]: "10.1.2.3/8" is an address inside of a network: write 10.0.0.0/8`},
+			problems: []string{`public.trusted_proxies[0]: "10.1.2.3/8" is an address inside a network; write the network as 10.0.0.0/8`},
 		},
 		"proxy twice": {
 			change:   proxies("10.0.0.1", "10.0.0.1/32"),
@@ -122,7 +122,7 @@ func TestListenRules(t *testing.T) {
 		}
 	}
 	clash := func(path, other string) []string {
-		return []string{path + ": takes the port of " + other + ": give each a port of its own"}
+		return []string{path + ": uses the same port as " + other + "; give each its own port"}
 	}
 	checkRules(t, map[string]rule{
 		"all their own":           {change: listen(":80", ":81", ":82")},
@@ -158,9 +158,9 @@ func TestListenRules(t *testing.T) {
 		"no hosts": {
 			change: listen("a b:80", "http://x:81", "256.0.0.1:82"),
 			problems: []string{
-				"metrics.listen: has a host that is neither a name nor an address",
+				"metrics.listen: has an invalid host: it must be a name or an IP address",
 				`operator.listen: must be host:port`,
-				"public.listen: has a host that is neither a name nor an address",
+				"public.listen: has an invalid host: it must be a name or an IP address",
 			},
 		},
 	})
@@ -188,9 +188,9 @@ func TestOperatorRules(t *testing.T) {
 		"an empty key": {
 			change: func(c *Config) { c.Operator.Keys = []OperatorKey{{}} },
 			problems: []string{
-				"operator.keys[0].can: is missing: name at least one of issue, read, revoke, browse",
-				"operator.keys[0].name: is missing: say whose key it is",
-				"operator.keys[0].objects: is empty, so nothing could be done: list patterns, or leave it out for all objects",
+				"operator.keys[0].can: is missing: set at least one of issue, read, revoke, browse",
+				"operator.keys[0].name: is missing: set the name of the key's owner",
+				"operator.keys[0].objects: is empty, which allows no object: list patterns, or omit it to allow all objects",
 				"operator.keys[0].sha256: is missing: `keyhole key new` prints it",
 			},
 		},
@@ -239,16 +239,16 @@ func TestOperatorRules(t *testing.T) {
 		"shortest expiry": {change: key(func(k *OperatorKey) { k.MaxExpiry = time.Second })},
 		"expiry too short": {
 			change:   key(func(k *OperatorKey) { k.MaxExpiry = time.Second - 1 }),
-			problems: []string{"operator.keys[0].max_expiry: must be at least 1s, or 0s for no limit of its own, not 999.999999ms"},
+			problems: []string{"operator.keys[0].max_expiry: must be at least 1s, or 0s for no limit, not 999.999999ms"},
 		},
 		"negative expiry": {
 			change:   key(func(k *OperatorKey) { k.MaxExpiry = -time.Hour }),
-			problems: []string{"operator.keys[0].max_expiry: must be at least 1s, or 0s for no limit of its own, not -1h"},
+			problems: []string{"operator.keys[0].max_expiry: must be at least 1s, or 0s for no limit, not -1h"},
 		},
 		"two keys of one name": {change: second(func(*OperatorKey) {})},
 		"one key twice": {
 			change:   second(func(k *OperatorKey) { k.SHA256 = strings.ToUpper(hashA) }),
-			problems: []string{"operator.keys[1].sha256: is the key of operator.keys[0] too: make another with `keyhole key new`"},
+			problems: []string{"operator.keys[1].sha256: is also the key of operator.keys[0]; create another with `keyhole key new`"},
 		},
 	})
 }

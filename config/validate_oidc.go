@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// oidc checks whose tokens admit operators.
+// oidc checks the provider and the permissions of its tokens.
 func (k *checker) oidc(c *Config) {
 	o := c.Operator.OIDC
 	if o.Issuer == "" {
 		if o.Audience != "" || len(o.AuthorizedParties) > 0 || o.CAFile != "" || len(o.Grants) > 0 {
-			k.problem("operator.oidc.issuer", "is missing: without it no token admits anybody")
+			k.problem("operator.oidc.issuer", "is missing: without it no token is accepted")
 		}
 		return
 	}
@@ -22,22 +22,22 @@ func (k *checker) oidc(c *Config) {
 		k.problem("operator.oidc.issuer", "%s", why)
 	}
 	if o.Audience == "" {
-		k.problem("operator.oidc.audience", "is missing: say what the provider calls this service, or a token for any other would do")
+		k.problem("operator.oidc.audience", "is missing: set the provider's name for this service, so that tokens for other services are refused")
 	}
 	for i, party := range o.AuthorizedParties {
 		path := fmt.Sprintf("operator.oidc.authorized_parties[%d]", i)
 		switch {
 		case party == "":
-			k.problem(path, "is empty: name a client of the provider")
+			k.problem(path, "is empty: set the ID of a client of the provider")
 		case slices.Index(o.AuthorizedParties, party) < i:
 			k.problem(path, "is listed twice")
 		}
 	}
 	if o.NameClaim == "" {
-		k.problem("operator.oidc.name_claim", "is empty: name the claim that operators are called by, such as sub")
+		k.problem("operator.oidc.name_claim", "is empty: set the claim with the operator's name, such as sub")
 	}
 	if len(o.Grants) == 0 {
-		k.problem("operator.oidc.grants", "is missing: without one a token allows nothing")
+		k.problem("operator.oidc.grants", "is missing: without a grant, a token may do nothing")
 	}
 	names := map[string]int{}
 	for i, g := range o.Grants {
@@ -46,7 +46,7 @@ func (k *checker) oidc(c *Config) {
 		case !ValidKeyName(g.Name):
 			k.problem(path+".name", "must be 1 to 63 letters, digits, dots, underscores or hyphens")
 		case twice:
-			k.problem(path+".name", "is the name of operator.oidc.grants[%d] too", j)
+			k.problem(path+".name", "is also the name of operator.oidc.grants[%d]", j)
 		default:
 			names[g.Name] = i
 		}
@@ -54,16 +54,16 @@ func (k *checker) oidc(c *Config) {
 			k.problem(path+".claim", "%s", err)
 		}
 		if g.Value == "" {
-			k.problem(path+".value", "is missing: say what the claim must be, or have")
+			k.problem(path+".value", "is missing: set the text that the claim must be equal to or contain")
 		}
 		k.scope(path, g.Can, g.Objects, g.MaxExpiry)
 		k.patterns(c, path+".objects", g.Objects)
 	}
 }
 
-// ClaimPath returns the names on the way to a claim, from the outermost object. They
-// are joined by dots; one that has dots itself stands in double quotes, in which a
-// backslash stands before a quote or a backslash.
+// ClaimPath returns the names of the objects that contain a claim, the outermost first,
+// and last the name of the claim. Dots separate the names. A name that contains dots is in
+// double quotes; a backslash there escapes a quote or a backslash.
 func ClaimPath(claim string) ([]string, error) {
 	var names []string
 	for rest := claim; ; {
@@ -79,7 +79,8 @@ func ClaimPath(claim string) ([]string, error) {
 	}
 }
 
-// claimName cuts the first name off a path; what is left begins with a dot, or is empty.
+// claimName returns the first name of a path and the rest, which begins with a dot or is
+// empty.
 func claimName(path string) (name, rest string, err error) {
 	if path == "" {
 		return "", "", errors.New("is missing: name the claim, such as groups")
@@ -108,16 +109,16 @@ func claimName(path string) (name, rest string, err error) {
 			return b.String(), path[i+1:], nil
 		}
 	}
-	return "", "", errors.New("has a quote (\") without an end")
+	return "", "", errors.New("has an opening quote (\") without a closing one")
 }
 
-// issuerProblem says why a text names no issuer, or nothing. It is compared with
-// what tokens say, so nothing of it is brought into another form.
+// issuerProblem returns why a text cannot be an issuer, or "". The issuer has no normal
+// form, because it is compared with the text in tokens.
 func issuerProblem(issuer string) string {
 	u, err := url.Parse(issuer)
 	switch {
 	case err != nil, u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "", strings.ContainsAny(issuer, " \r\n\t?#"):
-		return "must be a URL with a host and at most a path, as the provider's tokens have it"
+		return "must be a URL with a host and at most a path, exactly as in the provider's tokens"
 	case u.Scheme == "https":
 		return ""
 	case u.Scheme != "http":
@@ -126,5 +127,5 @@ func issuerProblem(issuer string) string {
 	if addr, err := netip.ParseAddr(u.Hostname()); u.Hostname() == "localhost" || err == nil && addr.IsLoopback() {
 		return ""
 	}
-	return "must begin with https://: over http whoever is on the way makes the keys"
+	return "must begin with https://: over http anyone on the network could replace the provider's keys"
 }

@@ -10,7 +10,7 @@ import (
 // minLife is the shortest life of a link.
 const minLife = time.Second
 
-// lifeCap is one of Caps with its key.
+// lifeCap is one of Caps with its key and its default.
 type lifeCap struct {
 	path     string
 	value    *time.Duration
@@ -26,13 +26,12 @@ func (p *Policy) caps() []lifeCap {
 	}
 }
 
-// longestCap is the longest life that any link can be given, policy.max_expiry aside.
+// longestCap returns the longest life that a link can have, apart from policy.max_expiry.
 func (p *Policy) longestCap() time.Duration {
 	return max(p.Caps.Sensitive, p.Caps.NotStated, p.Caps.NotSensitive)
 }
 
-// preset is one of Presets with its key, and the longest cap of an object that it
-// can be used for.
+// preset is one of Presets with its key and the longest cap that can apply to it.
 type preset struct {
 	path  string
 	value *time.Duration
@@ -49,8 +48,8 @@ func (p *Policy) presets() []preset {
 	}
 }
 
-// extendedPath is the key of the preset that is only for objects that are stated to be
-// not sensitive.
+// extendedPath is the key of the preset that is allowed only for objects that the request
+// marks as not sensitive.
 const extendedPath = "policy.presets.extended"
 
 func (k *checker) policy(c *Config) {
@@ -75,18 +74,18 @@ func (k *checker) caps(p *Policy) {
 			k.aboveMaxExpiry(limit.path, d, p.MaxExpiry)
 		case d > limit.standard:
 			k.warn(WarnLongCap, limit.path,
-				"is %s instead of %s: a link that leaks can be used for that long, unless somebody notices and revokes it",
+				"is %s; the default is %s: a leaked link can be used for that long, unless it is revoked",
 				durationText(d), durationText(limit.standard))
 		}
 	}
 }
 
-// aboveMaxExpiry refuses a life that is longer than any link's.
+// aboveMaxExpiry reports a life above policy.max_expiry.
 func (k *checker) aboveMaxExpiry(path string, d, maxExpiry time.Duration) {
 	k.problem(path, "must be at most policy.max_expiry (%s), not %s", durationText(maxExpiry), durationText(d))
 }
 
-// presets checks that each preset can be used for some link.
+// presets checks that each preset can be used for at least one link.
 func (k *checker) presets(p *Policy) {
 	for _, preset := range p.presets() {
 		switch d := *preset.value; {
@@ -95,7 +94,7 @@ func (k *checker) presets(p *Policy) {
 		case d > p.MaxExpiry:
 			k.aboveMaxExpiry(preset.path, d, p.MaxExpiry)
 		case preset.limit < minLife:
-			// The cap is a problem of its own.
+			// caps reports the cap itself.
 		case d > preset.limit && preset.path == extendedPath:
 			k.problem(preset.path,
 				"can never be used: %s is above policy.caps.not_sensitive (%s); shorten the preset or raise the cap",
@@ -131,9 +130,9 @@ func (k *checker) unusedLimits(c *Config) {
 	}
 }
 
-// patterns checks patterns [storage:]bucket/key. One that matches nothing of
-// what is configured is no error, because a bucket may come later, but a
-// mistyped bucket would otherwise pass unseen.
+// patterns checks patterns [storage:]bucket/key. A pattern that matches no configured
+// bucket is a warning and not an error: the bucket may be added later, but it may also be
+// mistyped.
 func (k *checker) patterns(c *Config, path string, patterns []string) {
 	for i, p := range patterns {
 		at := fmt.Sprintf("%s[%d]", path, i)
@@ -152,8 +151,8 @@ func (k *checker) patterns(c *Config, path string, patterns []string) {
 	}
 }
 
-// patternReaches tells whether the storage and the bucket that a pattern names
-// are configured. With a * in either it may reach anything.
+// patternReaches reports whether a pattern can match a bucket of one of the storages. With
+// a * in the storage or the bucket it may match any.
 func patternReaches(storages []Storage, pattern string) bool {
 	bucket, _, _ := strings.Cut(pattern, "/")
 	storage, rest, named := strings.Cut(bucket, ":")

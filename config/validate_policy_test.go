@@ -141,7 +141,7 @@ func TestCapsWarn(t *testing.T) {
 			}
 			wantWarnings(t, warnings, tt.want...)
 			for _, w := range warnings {
-				if w.Code == WarnLongCap && !strings.Contains(w.Message, "leaks") {
+				if w.Code == WarnLongCap && !strings.Contains(w.Message, "leaked link") {
 					t.Errorf("the warning does not name the risk: %s", w.Message)
 				}
 			}

@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// No braces: they would become the hash tag that decides the slot of every key.
+// redisPrefix allows no braces: Redis Cluster would take them as the hash tag that decides
+// the slot of every key.
 var redisPrefix = regexp.MustCompile(`^[A-Za-z0-9:._-]{1,64}$`)
 
-// maxWaitReplicas is more replicas than anybody has.
+// maxWaitReplicas is more than the number of replicas in any known installation.
 const maxWaitReplicas = 16
 
 func (k *checker) redis(r Redis) {
@@ -31,11 +32,11 @@ func (k *checker) redis(r Redis) {
 	}
 }
 
-// redisMode checks what the mode asks for and what it excludes.
+// redisMode checks the keys that the mode requires or excludes.
 func (k *checker) redisMode(r Redis) {
 	if r.Mode == "sentinel" {
 		if r.MasterName == "" {
-			k.problem("redis.master_name", "is missing: mode sentinel needs the name under which the Sentinels know the master")
+			k.problem("redis.master_name", "is missing: mode sentinel needs the Sentinels' name for the master")
 		}
 	} else {
 		for _, s := range []struct {
@@ -47,7 +48,7 @@ func (k *checker) redisMode(r Redis) {
 			{sentinelPasswordPath(r), r.SentinelPasswordFile != "" || r.SentinelPassword.Reveal() != ""},
 		} {
 			if s.set {
-				k.problem(s.path, "is for mode sentinel; the mode is %s", r.Mode)
+				k.problem(s.path, "is only for mode sentinel; the mode is %s", r.Mode)
 			}
 		}
 	}
@@ -59,8 +60,8 @@ func (k *checker) redisMode(r Redis) {
 	}
 }
 
-// sentinelPasswordPath is the key that gave the password, so that the problem
-// points to the variable if it came from one.
+// sentinelPasswordPath returns the key that set the password, so that the problem names
+// the variable if the password came from one.
 func sentinelPasswordPath(r Redis) string {
 	if r.SentinelPasswordFile == "" {
 		return "redis.sentinel_password"
@@ -70,13 +71,13 @@ func sentinelPasswordPath(r Redis) string {
 
 func (k *checker) redisAddresses(addresses []string) {
 	if len(addresses) == 0 {
-		k.problem("redis.addresses", "is empty: name at least one server as host:port")
+		k.problem("redis.addresses", "is empty: list at least one server as host:port")
 	}
 	for i, a := range addresses {
 		path := fmt.Sprintf("redis.addresses[%d]", i)
 		if strings.Contains(a, "://") {
-			// Not repeated: such a URL often holds a password.
-			k.problem(path, "must be host:port, not a URL: user, password, database and TLS are keys of their own")
+			// The message does not show it: such a URL often contains a password.
+			k.problem(path, "must be host:port, not a URL: user, password, database and TLS have their own keys")
 			continue
 		}
 		if strings.Contains(a, "@") {
@@ -88,7 +89,7 @@ func (k *checker) redisAddresses(addresses []string) {
 		case err != nil:
 			k.problem(path, "%s", err)
 		case host == "" || !validHost(host):
-			k.problem(path, "must name a host, such as redis.example.com:6379")
+			k.problem(path, "must have a host, such as redis.example.com:6379")
 		case slices.Index(addresses, a) < i:
 			k.problem(path, "is listed twice")
 		}
@@ -107,8 +108,8 @@ func (k *checker) redisTLS(t RedisTLS) {
 		{"server_name", t.ServerName},
 	} {
 		if s.value != "" {
-			// Otherwise passwords would travel in the clear where TLS was wanted.
-			k.problem("redis.tls.enabled", "must be true where redis.tls.%s is set", s.key)
+			// Otherwise passwords would be sent unencrypted although TLS was intended.
+			k.problem("redis.tls.enabled", "must be true if redis.tls.%s is set", s.key)
 			return
 		}
 	}

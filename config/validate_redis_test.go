@@ -33,21 +33,21 @@ func TestRedisRules(t *testing.T) {
 		},
 		"sentinel without a master's name": {
 			change:   redis(func(r *Redis) { r.Mode = "sentinel" }),
-			problems: []string{"redis.master_name: is missing: mode sentinel needs the name under which the Sentinels know the master"},
+			problems: []string{"redis.master_name: is missing: mode sentinel needs the Sentinels' name for the master"},
 		},
 		"keys of sentinel in single": {
 			change: redis(func(r *Redis) { r.MasterName, r.SentinelUsername, r.SentinelPasswordFile = "m", "u", "f" }),
 			problems: []string{
-				"redis.master_name: is for mode sentinel; the mode is single",
-				"redis.sentinel_password_file: is for mode sentinel; the mode is single",
-				"redis.sentinel_username: is for mode sentinel; the mode is single",
+				"redis.master_name: is only for mode sentinel; the mode is single",
+				"redis.sentinel_password_file: is only for mode sentinel; the mode is single",
+				"redis.sentinel_username: is only for mode sentinel; the mode is single",
 			},
 		},
 		"keys of sentinel in cluster": {
 			change: redis(func(r *Redis) { r.Mode, r.MasterName, r.SentinelPassword = "cluster", "m", NewSecret("p") }),
 			problems: []string{
-				"redis.master_name: is for mode sentinel; the mode is cluster",
-				"redis.sentinel_password: is for mode sentinel; the mode is cluster",
+				"redis.master_name: is only for mode sentinel; the mode is cluster",
+				"redis.sentinel_password: is only for mode sentinel; the mode is cluster",
 			},
 		},
 		"single with two addresses": {
@@ -64,7 +64,7 @@ func TestRedisRules(t *testing.T) {
 		},
 		"no addresses": {
 			change:   addresses(),
-			problems: []string{"redis.addresses: is empty: name at least one server as host:port"},
+			problems: []string{"redis.addresses: is empty: list at least one server as host:port"},
 		},
 		"addresses": {change: addresses("10.0.0.1:6379", "[::1]:6379", "redis_1:6379", "Redis.Example.com:65535")},
 		"broken addresses": {
@@ -73,9 +73,9 @@ func TestRedisRules(t *testing.T) {
 				`redis.addresses[0]: must be host:port`,
 				`redis.addresses[1]: must have a port between 1 and 65535`,
 				`redis.addresses[2]: must have a port between 1 and 65535`,
-				`redis.addresses[3]: must name a host, such as redis.example.com:6379`,
-				`redis.addresses[4]: must name a host, such as redis.example.com:6379`,
-				"redis.addresses[5]: must be host:port, not a URL: user, password, database and TLS are keys of their own",
+				`redis.addresses[3]: must have a host, such as redis.example.com:6379`,
+				`redis.addresses[4]: must have a host, such as redis.example.com:6379`,
+				"redis.addresses[5]: must be host:port, not a URL: user, password, database and TLS have their own keys",
 				`redis.addresses[6]: must be host:port`,
 				"redis.addresses[8]: is listed twice",
 				"redis.addresses[9]: must be host:port: the user and the password are redis.username and redis.password_file",
@@ -88,15 +88,15 @@ func TestRedisRules(t *testing.T) {
 		},
 		"authorities without TLS": {
 			change:   redis(func(r *Redis) { r.TLS.CAFile = "f" }),
-			problems: []string{"redis.tls.enabled: must be true where redis.tls.ca_file is set"},
+			problems: []string{"redis.tls.enabled: must be true if redis.tls.ca_file is set"},
 		},
 		"certificate without TLS": {
 			change:   redis(func(r *Redis) { r.TLS.CertFile, r.TLS.KeyFile = "c", "k" }),
-			problems: []string{"redis.tls.enabled: must be true where redis.tls.cert_file is set"},
+			problems: []string{"redis.tls.enabled: must be true if redis.tls.cert_file is set"},
 		},
 		"server name without TLS": {
 			change:   redis(func(r *Redis) { r.TLS.ServerName = "redis.example.com" }),
-			problems: []string{"redis.tls.enabled: must be true where redis.tls.server_name is set"},
+			problems: []string{"redis.tls.enabled: must be true if redis.tls.server_name is set"},
 		},
 		"prefix": {change: redis(func(r *Redis) { r.Prefix = strings.Repeat("aZ0:._-x", 8) })},
 		"no prefix": {

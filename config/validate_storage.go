@@ -13,25 +13,25 @@ var (
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	regionName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	// The id stands between slashes in X-Amz-Credential.
+	// accessKeyID allows no slash, because X-Amz-Credential has the ID between slashes.
 	accessKeyID = regexp.MustCompile(`^[!-.0-~]{1,256}$`)
 )
 
 func (k *checker) storages(storages []Storage) {
 	if len(storages) == 0 {
-		k.problem("storage", "is missing: name at least one storage with its buckets")
+		k.problem("storage", "is missing: add at least one storage with its buckets")
 	}
 	first := map[string]int{}
 	for i, s := range storages {
 		path := fmt.Sprintf("storage[%d]", i)
 		switch j, twice := first[s.Name]; {
 		case s.Name == "":
-			k.problem(path+".name", "is missing: name the storage, such as main")
+			k.problem(path+".name", "is missing: set a name, such as main")
 		case !storageName.MatchString(s.Name):
 			k.problem(path+".name",
 				"must be 1 to 32 lower-case letters, digits or hyphens, not beginning with a hyphen")
 		case twice:
-			k.problem(path+".name", "is the name of storage[%d] too: give each a name of its own", j)
+			k.problem(path+".name", "is also the name of storage[%d]; give each storage its own name", j)
 		default:
 			first[s.Name] = i
 		}
@@ -47,7 +47,7 @@ func (k *checker) storage(path string, s Storage) {
 		k.endpoint(path+".public_endpoint", public, publicErr)
 	}
 	if !s.PathStyle && hostIsAddress(public) {
-		k.problem(path+".path_style", "must be true where recipients reach the store at an IP address: no bucket can stand before an address")
+		k.problem(path+".path_style", "must be true if recipients reach the store at an IP address: a host name cannot have a bucket before an address")
 	}
 	switch {
 	case s.Region == "" && s.Endpoint == "":
@@ -69,7 +69,7 @@ func (k *checker) endpoint(path, normal string, err error) {
 	case err != nil:
 		k.problem(path, "%s", err)
 	case clearText(normal):
-		k.warn(WarnHTTPEndpoint, path, "objects and presigned URLs travel in the clear over http: reach the store over https")
+		k.warn(WarnHTTPEndpoint, path, "objects and presigned URLs are sent unencrypted over http; use https")
 	}
 }
 
@@ -87,14 +87,14 @@ func (k *checker) buckets(path string, s Storage) {
 		case strings.Contains(b, ".") && !s.PathStyle && !strings.HasPrefix(s.PublicEndpoint, "http://"):
 			// A wildcard certificate covers one label: RFC 6125 6.4.3.
 			k.warn(WarnDottedBucket, at, "has a dot, which the store's certificate for *.host does not cover: "+
-				"set path_style, or recipients will be warned")
+				"set path_style, or recipients' browsers will show a warning")
 		}
 	}
 }
 
-// bucketProblem says what is wrong with the name of a bucket, "" where nothing
-// is. What only looks like a bucket is refused by its name, because it needs
-// another kind of signature or cannot be presigned at all.
+// bucketProblem returns what is wrong with the name of a bucket, or "". It refuses names of
+// resources that look like buckets but need another kind of signature or cannot be
+// presigned.
 func bucketProblem(name string) string {
 	for _, suffix := range []struct{ text, what string }{
 		{"--x-s3", "a directory bucket (S3 Express), which signs with session credentials"},

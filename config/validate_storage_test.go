@@ -21,13 +21,13 @@ func TestStorageRules(t *testing.T) {
 	checkRules(t, map[string]rule{
 		"none": {
 			change:   func(c *Config) { c.Storage = nil },
-			problems: []string{"storage: is missing: name at least one storage with its buckets"},
+			problems: []string{"storage: is missing: add at least one storage with its buckets"},
 		},
 		"an empty one": {
 			change: func(c *Config) { c.Storage = []Storage{{}} },
 			problems: []string{
 				"storage[0].buckets: is missing: list the buckets that links may point into",
-				"storage[0].name: is missing: name the storage, such as main",
+				"storage[0].name: is missing: set a name, such as main",
 				"storage[0].region: is missing: AWS needs the region of the buckets, such as eu-central-1",
 				"storage[0].timeout: must be between 1ms and 1m, not 0s",
 			},
@@ -40,7 +40,7 @@ func TestStorageRules(t *testing.T) {
 		"name that begins with hyphen":  {storage(func(s *Storage) { s.Name = "-a" }), []string{"storage[0].name: " + badName}, nil},
 		"name twice": {
 			change:   second(func(s *Storage) { s.Name = "main" }),
-			problems: []string{"storage[1].name: is the name of storage[0] too: give each a name of its own"},
+			problems: []string{"storage[1].name: is also the name of storage[0]; give each storage its own name"},
 		},
 		"endpoints": {change: storage(func(s *Storage) {
 			s.Endpoint, s.PublicEndpoint = "http://127.0.0.1:9000", "https://files.example.com"
@@ -68,7 +68,7 @@ func TestStorageRules(t *testing.T) {
 		"an address behind a public name": {change: storage(func(s *Storage) { s.Endpoint, s.PublicEndpoint = "http://127.0.0.1:9000", "http://localhost:9000" })},
 		"an address without path style": {
 			change:   storage(func(s *Storage) { s.Endpoint = "https://[2001:db8::1]:9000" }),
-			problems: []string{"storage[0].path_style: must be true where recipients reach the store at an IP address: no bucket can stand before an address"},
+			problems: []string{"storage[0].path_style: must be true if recipients reach the store at an IP address: a host name cannot have a bucket before an address"},
 		},
 		"no region at AWS": {
 			change:   storage(func(s *Storage) { s.Region, s.PublicEndpoint = "", "https://files.example.com" }),
