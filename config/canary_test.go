@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -69,18 +71,50 @@ func eachPlace(node any, path string, visit func(path string, isList bool, set f
 // No message repeats what stands where a value belongs, whichever key it is and
 // whatever the form: it may be a secret in the wrong place.
 func TestNoMessageRepeatsAValue(t *testing.T) {
-	quiet := func(t *testing.T, how string, warnings []Warning, err error) {
-		t.Helper()
-		if err != nil && strings.Contains(err.Error(), canary) {
-			t.Errorf("%s: the problem repeats it: %v", how, err)
-		}
-		for _, w := range warnings {
-			if strings.Contains(w.String(), canary) {
-				t.Errorf("%s: the warning repeats it: %s", how, w)
+	trials, places := misplacedInFile(t)
+	more, variables := misplacedInVariables(t)
+	trials = append(trials, more...)
+	if places+variables < 150 {
+		t.Errorf("%d places were tried: the test proves too little", places+variables)
+	}
+	// There are thousands, so each processor loads its part of them.
+	parts := runtime.GOMAXPROCS(0)
+	for part := range parts {
+		t.Run(strconv.Itoa(part), func(t *testing.T) {
+			t.Parallel()
+			for i := part; i < len(trials); i += parts {
+				trials[i].check(t)
 			}
+		})
+	}
+}
+
+// trial is one configuration that has the canary in a wrong place.
+type trial struct {
+	how     string
+	text    string
+	environ []string
+}
+
+// check loads the configuration and looks for the canary in what is reported.
+func (tr trial) check(t *testing.T) {
+	t.Helper()
+	_, warnings, err := loadText(tr.text, nil, tr.environ...)
+	if err != nil && strings.Contains(err.Error(), canary) {
+		t.Errorf("%s: the problem repeats it: %v", tr.how, err)
+	}
+	for _, w := range warnings {
+		if strings.Contains(w.String(), canary) {
+			t.Errorf("%s: the warning repeats it: %s", tr.how, w)
 		}
 	}
-	all, places := tree(t), 0
+}
+
+// misplacedInFile puts every form of a misplaced secret at every place of the file. It
+// returns the number of places.
+func misplacedInFile(t *testing.T) (trials []trial, places int) {
+	t.Helper()
+	all := tree(t)
 	eachPlace(all, "", func(path string, isList bool, set func(any)) {
 		places++
 		values := []any{
@@ -98,10 +132,16 @@ func TestNoMessageRepeatsAValue(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, warnings, err := loadText(string(data), nil)
-			quiet(t, fmt.Sprintf("%s: %q", path, value), warnings, err)
+			trials = append(trials, trial{how: fmt.Sprintf("%s: %q", path, value), text: string(data)})
 		}
 	})
+	return trials, places
+}
+
+// misplacedInVariables sets every variable to every form of a misplaced secret. It
+// returns the number of variables.
+func misplacedInVariables(t *testing.T) (trials []trial, variables int) {
+	t.Helper()
 	base, err := yaml.Marshal(tree(t))
 	if err != nil {
 		t.Fatal(err)
@@ -114,18 +154,18 @@ func TestNoMessageRepeatsAValue(t *testing.T) {
 		if s.variable == "" {
 			continue
 		}
-		places++
+		variables++
 		for _, text := range misplaced() {
 			if isTexts(s.value.Type()) {
 				text += "," + text
 			}
-			_, warnings, err := loadText(string(base), nil, s.variable+"="+text)
-			quiet(t, fmt.Sprintf("%s=%q", s.variable, text), warnings, err)
+			trials = append(trials, trial{
+				how:  fmt.Sprintf("%s=%q", s.variable, text),
+				text: string(base), environ: []string{s.variable + "=" + text},
+			})
 		}
 	}
-	if places < 150 {
-		t.Errorf("%d places were tried: the test proves too little", places)
-	}
+	return trials, variables
 }
 
 // A secret that YAML reads as something else than a value is not repeated either.

@@ -122,7 +122,8 @@ func (f *findings) unknown(fields fieldNames, t reflect.Type, path, name string,
 	if isSecretKey(t, name) {
 		// The operator meant the file or the variable, so neither is missing.
 		f.meant[full+"_file"] = true
-		f.add(full, at, "secrets are not allowed in this file: set %s_file to the path of a file with the secret, or set the variable", name)
+		f.add(full, at, "secrets are not allowed in this file: set %s_file to the path of a file with the secret, or "+
+			"set the variable", name)
 		return
 	}
 	if meant := Nearest(name, fields.names); meant != "" {

@@ -20,7 +20,8 @@ func TestStrictYAML(t *testing.T) {
 		"unknown keys, all of them": {"log: {lvel: debug, colour: red}\nhooks: []\n", []string{
 			"line 12: log.colour: unknown key; the keys here are level, format",
 			"line 12: log.lvel: unknown key; did you mean level?",
-			"line 13: hooks: unknown key; the keys here are public, operator, metrics, redis, storage, redirect, policy, audit, log",
+			"line 13: hooks: unknown key; the keys here are public, operator, metrics, redis, storage, redirect, policy, " +
+				"audit, log",
 		}},
 		"unknown key that begins a known one": {"redis: {addr: [a:1]}\n", []string{
 			"line 12: redis.addr: unknown key; did you mean addresses?",
@@ -35,7 +36,8 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: policy.presets.weekend: unknown key; the keys here are handoff, troubleshooting, business, extended",
 		}},
 		"unknown key with odd letters": {"\"a\\nb\": 1\n", []string{
-			"line 12: (not a name): unknown key; the keys here are public, operator, metrics, redis, storage, redirect, policy, audit, log",
+			"line 12: (not a name): unknown key; the keys here are public, operator, metrics, redis, storage, redirect, " +
+				"policy, audit, log",
 		}},
 		"a number as key": {"log: {5: x}\n", []string{
 			"line 12: log.5: unknown key; the keys here are level, format",
@@ -60,8 +62,10 @@ func TestStrictYAML(t *testing.T) {
 			"line 14: log: merge keys (<<) are not supported; write the keys themselves",
 		}},
 		"plain secrets": {"redis: {password: " + canary + ", sentinel_password: " + canary + "}\n", []string{
-			"line 12: redis.password: secrets are not allowed in this file: set password_file to the path of a file with the secret, or set the variable",
-			"line 12: redis.sentinel_password: secrets are not allowed in this file: set sentinel_password_file to the path of a file with the secret, or set the variable",
+			"line 12: redis.password: secrets are not allowed in this file: set password_file to the path of a file with " +
+				"the secret, or set the variable",
+			"line 12: redis.sentinel_password: secrets are not allowed in this file: set sentinel_password_file to the " +
+				"path of a file with the secret, or set the variable",
 		}},
 		"text for a section": {"redis: " + canary + "\n", []string{
 			"line 12: redis: must be keys and values, not text",
@@ -178,9 +182,12 @@ func TestStrictYAML(t *testing.T) {
 
 func TestNotYAML(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
-		"syntax":              {"public:\n  url: [\n", "line 2: not valid YAML: did not find expected node content"},
-		"tab":                 {"public:\n\turl: x\n", "line 2: not valid YAML: found character that cannot start any token"},
-		"unknown alias":       {"redis:\n  username: *" + canary + "\n", "not valid YAML: an alias (*name) refers to no anchor (&name)"},
+		"syntax": {"public:\n  url: [\n", "line 2: not valid YAML: did not find expected node content"},
+		"tab":    {"public:\n\turl: x\n", "line 2: not valid YAML: found character that cannot start any token"},
+		"unknown alias": {
+			"redis:\n  username: *" + canary + "\n",
+			"not valid YAML: an alias (*name) refers to no anchor (&name)",
+		},
 		"broken second one":   {minimal + "---\n]\n", "line 12: not valid YAML: did not find expected node content"},
 		"a control character": {"public: \x00\n", "not valid YAML: control characters are not allowed"},
 		"Latin-1":             {"public: \xe9\n", "not valid YAML: incomplete UTF-8 octet sequence"},
@@ -200,14 +207,27 @@ func TestLenientYAML(t *testing.T) {
 		get  func(*Config) any
 		want any
 	}{
-		"number as text":      {"redis: {username: 0123}\n", func(c *Config) any { return c.Redis.Username }, "0123"},
-		"off is text":         {"audit: {client_address: off}\n", func(c *Config) any { return c.Audit.ClientAddress }, "off"},
-		"quoted duration":     {"redis: {timeout: \"1s\"}\n", func(c *Config) any { return c.Redis.Timeout }, time.Second},
-		"quoted key":          {"\"log\": {'level': warn}\n", func(c *Config) any { return c.Log.Level }, "warn"},
-		"True":                {"redis: {tls: {enabled: True}}\n", func(c *Config) any { return c.Redis.TLS.Enabled }, true},
-		"alias":               {"redis: {username: &n abc, prefix: *n}\n", func(c *Config) any { return c.Redis.Prefix }, "abc"},
-		"alias as key":        {"redis: {username: &n prefix, *n : abc}\n", func(c *Config) any { return c.Redis.Prefix }, "abc"},
-		"empty list":          {"policy: {sensitive_objects: []}\n", func(c *Config) any { return c.Policy.SensitiveObjects }, []string{}},
+		"number as text": {"redis: {username: 0123}\n", func(c *Config) any { return c.Redis.Username }, "0123"},
+		"off is text": {
+			"audit: {client_address: off}\n", func(c *Config) any { return c.Audit.ClientAddress },
+			"off",
+		},
+		"quoted duration": {"redis: {timeout: \"1s\"}\n", func(c *Config) any { return c.Redis.Timeout }, time.Second},
+		"quoted key":      {"\"log\": {'level': warn}\n", func(c *Config) any { return c.Log.Level }, "warn"},
+		"True":            {"redis: {tls: {enabled: True}}\n", func(c *Config) any { return c.Redis.TLS.Enabled }, true},
+		"alias": {
+			"redis: {username: &n abc, prefix: *n}\n", func(c *Config) any { return c.Redis.Prefix },
+			"abc",
+		},
+		"alias as key": {
+			"redis: {username: &n prefix, *n : abc}\n", func(c *Config) any { return c.Redis.Prefix },
+			"abc",
+		},
+		"empty list": {
+			"policy: {sensitive_objects: []}\n",
+			func(c *Config) any { return c.Policy.SensitiveObjects },
+			[]string{},
+		},
 		"nothing in sections": {"redis:\n  tls:\npolicy: ~\n", func(c *Config) any { return c.Redis.Prefix }, "keyhole"},
 		"minutes":             {"redis: {timeout: 0m1s}\n", func(c *Config) any { return c.Redis.Timeout }, time.Second},
 	} {
@@ -240,8 +260,9 @@ func TestAliasesEnd(t *testing.T) {
 func TestDurationText(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0s", time.Second: "1s", time.Minute: "1m", 90 * time.Second: "1m30s", time.Hour: "1h",
-		168 * time.Hour: "168h", 90 * time.Minute: "1h30m", time.Hour + time.Second: "1h0m1s", 500 * time.Millisecond: "500ms",
-		10 * time.Minute: "10m", 20 * time.Hour: "20h",
+		168 * time.Hour: "168h", 90 * time.Minute: "1h30m", time.Hour + time.Second: "1h0m1s",
+		500 * time.Millisecond: "500ms",
+		10 * time.Minute:       "10m", 20 * time.Hour: "20h",
 	} {
 		if got := durationText(d); got != want {
 			t.Errorf("durationText(%d) = %q, want %q", d, got, want)

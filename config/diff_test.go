@@ -20,16 +20,25 @@ func TestDiff(t *testing.T) {
 		change func(*Config)
 		want   []string
 	}{
-		"nothing":         {func(*Config) {}, nil},
-		"a duration":      {func(c *Config) { c.Redis.Timeout = time.Hour }, []string{"redis.timeout"}},
-		"a preset":        {func(c *Config) { c.Policy.Presets.Handoff = time.Hour }, []string{"policy.presets.handoff"}},
-		"a list":          {func(c *Config) { c.Storage[0].Buckets = []string{"x", "y"} }, []string{"storage[0].buckets"}},
-		"a secret":        {func(c *Config) { c.Redis.Password = NewSecret("two") }, []string{"redis.password"}},
-		"of one key":      {func(c *Config) { c.Operator.Keys[1].MaxExpiry = time.Hour }, []string{"operator.keys[1].max_expiry"}},
-		"an empty list":   {func(c *Config) { c.Operator.Keys[0].Can = []string{} }, []string{"operator.keys[0].can"}},
-		"a key more":      {func(c *Config) { c.Operator.Keys = append(c.Operator.Keys, OperatorKey{Name: "c"}) }, keyPaths(2)},
-		"a key less":      {func(c *Config) { c.Operator.Keys = c.Operator.Keys[:1] }, keyPaths(1)},
-		"two of sections": {func(c *Config) { c.Log.Level, c.Public.URL = "debug", "x" }, []string{"log.level", "public.url"}},
+		"nothing":    {func(*Config) {}, nil},
+		"a duration": {func(c *Config) { c.Redis.Timeout = time.Hour }, []string{"redis.timeout"}},
+		"a preset":   {func(c *Config) { c.Policy.Presets.Handoff = time.Hour }, []string{"policy.presets.handoff"}},
+		"a list":     {func(c *Config) { c.Storage[0].Buckets = []string{"x", "y"} }, []string{"storage[0].buckets"}},
+		"a secret":   {func(c *Config) { c.Redis.Password = NewSecret("two") }, []string{"redis.password"}},
+		"of one key": {
+			func(c *Config) { c.Operator.Keys[1].MaxExpiry = time.Hour },
+			[]string{"operator.keys[1].max_expiry"},
+		},
+		"an empty list": {func(c *Config) { c.Operator.Keys[0].Can = []string{} }, []string{"operator.keys[0].can"}},
+		"a key more": {
+			func(c *Config) { c.Operator.Keys = append(c.Operator.Keys, OperatorKey{Name: "c"}) },
+			keyPaths(2),
+		},
+		"a key less": {func(c *Config) { c.Operator.Keys = c.Operator.Keys[:1] }, keyPaths(1)},
+		"two of sections": {func(c *Config) { c.Log.Level, c.Public.URL = "debug", "x" }, []string{
+			"log.level",
+			"public.url",
+		}},
 	}
 	for name, tt := range tests {
 		changed := base()

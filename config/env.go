@@ -22,56 +22,63 @@ func clientVariables() []string {
 
 // environment applies the KEYHOLE_ variables of environ to c. environ has the form of
 // os.Environ; if it contains a variable twice, the last one counts.
-func (f *findings) environment(c *Config, environ []string) {
+func (f *findings) environment(c *Config, all settingsIndex, environ []string) {
 	set := map[string]string{}
 	for _, e := range environ {
 		if name, value, ok := strings.Cut(e, "="); ok && strings.HasPrefix(name, variablePrefix) {
 			set[name] = value
 		}
 	}
-	byVariable, byPath := index(c)
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		at := source{variable: shown(name)}
-		found := byVariable[name]
+		found := all.byVariable[name]
 		switch {
 		case len(found) > 1:
 			f.add("", at, "names both %s and %s: set them in the file", found[0].path, found[1].path)
 		case len(found) == 1:
 			s := found[0]
-			if twin, ok := byPath[s.twin]; ok && isSecret(s.value.Type()) && set[twin.variable] != "" {
+			if twin, ok := all.byPath[s.twin]; ok && isSecret(s.value.Type()) && set[twin.variable] != "" {
 				f.add(s.path, at, "is set together with %s: set one of the two", twin.variable)
 				continue
 			}
-			f.apply(s, byPath[s.twin], set[name], at)
+			f.apply(s, all.byPath[s.twin], set[name], at)
 		case !slices.Contains(clientVariables(), name) && !serviceLink.MatchString(name):
-			f.unknownVariable(c, byVariable, name)
+			f.unknownVariable(c, all.byVariable, name)
 		}
 	}
 }
 
 // overrides applies values of flags. The keys are paths with names of entries instead of
 // their index: storage.main.endpoint.
-func (f *findings) overrides(c *Config, values map[string]string) {
-	byVariable, byPath := index(c)
+func (f *findings) overrides(all settingsIndex, values map[string]string) {
 	for _, path := range slices.Sorted(maps.Keys(values)) {
-		found := byVariable["KEYHOLE_"+variablePart(path)]
+		found := all.byVariable["KEYHOLE_"+variablePart(path)]
 		if len(found) != 1 {
 			f.add(shown(path), source{}, "names no key, or more than one key")
 			continue
 		}
-		f.apply(found[0], byPath[found[0].twin], values[path], source{})
+		f.apply(found[0], all.byPath[found[0].twin], values[path], source{})
 	}
 }
 
-func index(c *Config) (byVariable map[string][]setting, byPath map[string]setting) {
-	byVariable, byPath = map[string][]setting{}, map[string]setting{}
-	for _, s := range settings(c) {
-		byPath[s.path] = s
+// settingsIndex finds the keys of a configuration.
+type settingsIndex struct {
+	list       []setting            // in the order of Config
+	byVariable map[string][]setting // several if their names become the same variable
+	byPath     map[string]setting
+}
+
+// index lists the keys of c after its file was read: variables and overrides change no
+// names and no lengths of lists, so that the index stays right.
+func index(c *Config) settingsIndex {
+	all := settingsIndex{list: settings(c), byVariable: map[string][]setting{}, byPath: map[string]setting{}}
+	for _, s := range all.list {
+		all.byPath[s.path] = s
 		if s.variable != "" {
-			byVariable[s.variable] = append(byVariable[s.variable], s)
+			all.byVariable[s.variable] = append(all.byVariable[s.variable], s)
 		}
 	}
-	return byVariable, byPath
+	return all
 }
 
 // apply sets a key from text. Of a secret and its file the later source counts, so it
@@ -101,7 +108,8 @@ func (f *findings) unknownVariable(c *Config, byVariable map[string][]setting, n
 	}{
 		{"KEYHOLE_STORAGE_", "storage", namesOf(c.Storage, func(s *Storage) string { return s.Name })},
 		{"KEYHOLE_OPERATOR_KEYS_", "operator key", namesOf(c.Operator.Keys, func(k *OperatorKey) string { return k.Name })},
-		{"KEYHOLE_OPERATOR_OIDC_GRANTS_", "grant", namesOf(c.Operator.OIDC.Grants, func(g *OIDCGrant) string { return g.Name })},
+		{"KEYHOLE_OPERATOR_OIDC_GRANTS_", "grant", namesOf(c.Operator.OIDC.Grants,
+			func(g *OIDCGrant) string { return g.Name })},
 	} {
 		rest, ok := strings.CutPrefix(name, list.prefix)
 		if ok && !slices.ContainsFunc(list.names, func(n string) bool {
@@ -111,7 +119,8 @@ func (f *findings) unknownVariable(c *Config, byVariable map[string][]setting, n
 			if len(list.names) > 0 {
 				known = strings.Join(list.names, ", ")
 			}
-			f.add("", at, "names no %s of the file, which has %s: a variable can only change an entry that is in the file", list.what, known)
+			f.add("", at, "names no %s of the file, which has %s: a variable can only change an entry that is in the file",
+				list.what, known)
 			return
 		}
 	}

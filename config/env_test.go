@@ -24,42 +24,82 @@ func TestVariables(t *testing.T) {
 		get   func(*Config) any
 		want  any
 	}{
-		"PUBLIC_LISTEN":                    {":80", func(c *Config) any { return c.Public.Listen }, ":80"},
-		"PUBLIC_URL":                       {"https://x.example.com/", func(c *Config) any { return c.Public.URL }, "https://x.example.com"},
-		"PUBLIC_TRUSTED_PROXIES":           {"10.0.0.0/8, 192.0.2.1", func(c *Config) any { return c.Public.TrustedProxies }, []string{"10.0.0.0/8", "192.0.2.1"}},
-		"OPERATOR_LISTEN":                  {":81", func(c *Config) any { return c.Operator.Listen }, ":81"},
-		"OPERATOR_URL":                     {"https://ops.example.com", func(c *Config) any { return c.Operator.URL }, "https://ops.example.com"},
-		"OPERATOR_KEYS_CI_SHA256":          {strings.ToUpper(hashB[:63] + "c"), func(c *Config) any { return c.Operator.Keys[0].SHA256 }, hashB[:63] + "c"},
-		"OPERATOR_KEYS_CI_CAN":             {"read,browse", func(c *Config) any { return c.Operator.Keys[0].Can }, []string{"read", "browse"}},
-		"OPERATOR_KEYS_CI_NIGHT_LY_CAN":    {"revoke", func(c *Config) any { return c.Operator.Keys[1].Can }, []string{"revoke"}},
-		"OPERATOR_KEYS_CI_OBJECTS":         {"reports/a/*", func(c *Config) any { return c.Operator.Keys[0].Objects }, []string{"reports/a/*"}},
-		"OPERATOR_KEYS_CI_MAX_EXPIRY":      {"2h", func(c *Config) any { return c.Operator.Keys[0].MaxExpiry }, 2 * time.Hour},
-		"METRICS_LISTEN":                   {":9090", func(c *Config) any { return c.Metrics.Listen }, ":9090"},
-		"REDIS_MODE":                       {"cluster", func(c *Config) any { return c.Redis.Mode }, "cluster"},
-		"REDIS_ADDRESSES":                  {"redis:6379", func(c *Config) any { return c.Redis.Addresses }, []string{"redis:6379"}},
-		"REDIS_USERNAME":                   {"keyhole", func(c *Config) any { return c.Redis.Username }, "keyhole"},
-		"REDIS_PASSWORD":                   {canary, func(c *Config) any { return c.Redis.Password.Reveal() }, canary},
-		"REDIS_PASSWORD_FILE":              {"/secrets/redis", func(c *Config) any { return c.Redis.Password.Reveal() }, "from the file"},
-		"REDIS_DATABASE":                   {"3", func(c *Config) any { return c.Redis.Database }, 3},
-		"REDIS_TLS_ENABLED":                {"true", func(c *Config) any { return c.Redis.TLS.Enabled }, true},
-		"REDIS_PREFIX":                     {"kh", func(c *Config) any { return c.Redis.Prefix }, "kh"},
-		"REDIS_TIMEOUT":                    {"1s", func(c *Config) any { return c.Redis.Timeout }, time.Second},
-		"REDIS_WAIT_REPLICAS":              {"0", func(c *Config) any { return c.Redis.WaitReplicas }, 0},
-		"STORAGE_MAIN_ENDPOINT":            {"https://S3.example.com:443", func(c *Config) any { return c.Storage[0].PublicEndpoint }, "https://s3.example.com"},
-		"STORAGE_MAIN_PUBLIC_ENDPOINT":     {"https://files.example.com", func(c *Config) any { return c.Storage[0].PublicEndpoint }, "https://files.example.com"},
-		"STORAGE_MAIN_REGION":              {"us-west-2", func(c *Config) any { return c.Storage[0].Region }, "us-west-2"},
-		"STORAGE_MAIN_PATH_STYLE":          {"true", func(c *Config) any { return c.Storage[0].PathStyle }, true},
-		"STORAGE_COLD_STORE_BUCKETS":       {"one,two,", nil, nil},
-		"STORAGE_COLD_STORE_TIMEOUT":       {"9s", func(c *Config) any { return c.Storage[1].Timeout }, 9 * time.Second},
-		"STORAGE_MAIN_REQUESTER_PAYS":      {"true", func(c *Config) any { return c.Storage[0].RequesterPays }, true},
-		"REDIRECT_LIFETIME":                {"1m", func(c *Config) any { return c.Redirect.Lifetime }, time.Minute},
-		"REDIRECT_MEDIA_LIFETIME":          {"1h", func(c *Config) any { return c.Redirect.MediaLifetime }, time.Hour},
-		"REDIRECT_RESUME_WINDOW":           {"5m", func(c *Config) any { return c.Redirect.ResumeWindow }, 5 * time.Minute},
-		"REDIRECT_OBJECT_CHECK":            {"0s", func(c *Config) any { return c.Redirect.ObjectCheck }, time.Duration(0)},
-		"POLICY_MAX_EXPIRY":                {"200h", func(c *Config) any { return c.Policy.MaxExpiry }, 200 * time.Hour},
-		"POLICY_CAPS_SENSITIVE":            {"1h", func(c *Config) any { return c.Policy.Caps.Sensitive }, time.Hour},
-		"POLICY_CAPS_NOT_STATED":           {"2d", func(c *Config) any { return c.Policy.Caps.NotStated }, 48 * time.Hour},
-		"POLICY_CAPS_NOT_SENSITIVE":        {"6d", func(c *Config) any { return c.Policy.Caps.NotSensitive }, 144 * time.Hour},
+		"PUBLIC_LISTEN": {":80", func(c *Config) any { return c.Public.Listen }, ":80"},
+		"PUBLIC_URL": {
+			"https://x.example.com/", func(c *Config) any { return c.Public.URL },
+			"https://x.example.com",
+		},
+		"PUBLIC_TRUSTED_PROXIES": {
+			"10.0.0.0/8, 192.0.2.1",
+			func(c *Config) any { return c.Public.TrustedProxies },
+			[]string{"10.0.0.0/8", "192.0.2.1"},
+		},
+		"OPERATOR_LISTEN": {":81", func(c *Config) any { return c.Operator.Listen }, ":81"},
+		"OPERATOR_URL": {
+			"https://ops.example.com", func(c *Config) any { return c.Operator.URL },
+			"https://ops.example.com",
+		},
+		"OPERATOR_KEYS_CI_SHA256": {
+			strings.ToUpper(hashB[:63] + "c"),
+			func(c *Config) any { return c.Operator.Keys[0].SHA256 }, hashB[:63] + "c",
+		},
+		"OPERATOR_KEYS_CI_CAN": {
+			"read,browse", func(c *Config) any { return c.Operator.Keys[0].Can },
+			[]string{"read", "browse"},
+		},
+		"OPERATOR_KEYS_CI_NIGHT_LY_CAN": {
+			"revoke", func(c *Config) any { return c.Operator.Keys[1].Can },
+			[]string{"revoke"},
+		},
+		"OPERATOR_KEYS_CI_OBJECTS": {
+			"reports/a/*", func(c *Config) any { return c.Operator.Keys[0].Objects },
+			[]string{"reports/a/*"},
+		},
+		"OPERATOR_KEYS_CI_MAX_EXPIRY": {
+			"2h", func(c *Config) any { return c.Operator.Keys[0].MaxExpiry },
+			2 * time.Hour,
+		},
+		"METRICS_LISTEN": {":9090", func(c *Config) any { return c.Metrics.Listen }, ":9090"},
+		"REDIS_MODE":     {"cluster", func(c *Config) any { return c.Redis.Mode }, "cluster"},
+		"REDIS_ADDRESSES": {
+			"redis:6379", func(c *Config) any { return c.Redis.Addresses },
+			[]string{"redis:6379"},
+		},
+		"REDIS_USERNAME": {"keyhole", func(c *Config) any { return c.Redis.Username }, "keyhole"},
+		"REDIS_PASSWORD": {canary, func(c *Config) any { return c.Redis.Password.Reveal() }, canary},
+		"REDIS_PASSWORD_FILE": {
+			"/secrets/redis", func(c *Config) any { return c.Redis.Password.Reveal() },
+			"from the file",
+		},
+		"REDIS_DATABASE":      {"3", func(c *Config) any { return c.Redis.Database }, 3},
+		"REDIS_TLS_ENABLED":   {"true", func(c *Config) any { return c.Redis.TLS.Enabled }, true},
+		"REDIS_PREFIX":        {"kh", func(c *Config) any { return c.Redis.Prefix }, "kh"},
+		"REDIS_TIMEOUT":       {"1s", func(c *Config) any { return c.Redis.Timeout }, time.Second},
+		"REDIS_WAIT_REPLICAS": {"0", func(c *Config) any { return c.Redis.WaitReplicas }, 0},
+		"STORAGE_MAIN_ENDPOINT": {
+			"https://S3.example.com:443",
+			func(c *Config) any { return c.Storage[0].PublicEndpoint }, "https://s3.example.com",
+		},
+		"STORAGE_MAIN_PUBLIC_ENDPOINT": {
+			"https://files.example.com",
+			func(c *Config) any { return c.Storage[0].PublicEndpoint }, "https://files.example.com",
+		},
+		"STORAGE_MAIN_REGION":         {"us-west-2", func(c *Config) any { return c.Storage[0].Region }, "us-west-2"},
+		"STORAGE_MAIN_PATH_STYLE":     {"true", func(c *Config) any { return c.Storage[0].PathStyle }, true},
+		"STORAGE_COLD_STORE_BUCKETS":  {"one,two,", nil, nil},
+		"STORAGE_COLD_STORE_TIMEOUT":  {"9s", func(c *Config) any { return c.Storage[1].Timeout }, 9 * time.Second},
+		"STORAGE_MAIN_REQUESTER_PAYS": {"true", func(c *Config) any { return c.Storage[0].RequesterPays }, true},
+		"REDIRECT_LIFETIME":           {"1m", func(c *Config) any { return c.Redirect.Lifetime }, time.Minute},
+		"REDIRECT_MEDIA_LIFETIME":     {"1h", func(c *Config) any { return c.Redirect.MediaLifetime }, time.Hour},
+		"REDIRECT_RESUME_WINDOW":      {"5m", func(c *Config) any { return c.Redirect.ResumeWindow }, 5 * time.Minute},
+		"REDIRECT_OBJECT_CHECK":       {"0s", func(c *Config) any { return c.Redirect.ObjectCheck }, time.Duration(0)},
+		"POLICY_MAX_EXPIRY":           {"200h", func(c *Config) any { return c.Policy.MaxExpiry }, 200 * time.Hour},
+		"POLICY_CAPS_SENSITIVE":       {"1h", func(c *Config) any { return c.Policy.Caps.Sensitive }, time.Hour},
+		"POLICY_CAPS_NOT_STATED":      {"2d", func(c *Config) any { return c.Policy.Caps.NotStated }, 48 * time.Hour},
+		"POLICY_CAPS_NOT_SENSITIVE": {
+			"6d", func(c *Config) any { return c.Policy.Caps.NotSensitive },
+			144 * time.Hour,
+		},
 		"POLICY_RETENTION":                 {"24h", func(c *Config) any { return c.Policy.Retention }, 24 * time.Hour},
 		"POLICY_PRESETS_HANDOFF":           {"5m", func(c *Config) any { return c.Policy.Presets.Handoff }, 5 * time.Minute},
 		"POLICY_SENSITIVE_OBJECTS":         {"", func(c *Config) any { return c.Policy.SensitiveObjects }, []string{}},
@@ -95,16 +135,17 @@ func TestVariables(t *testing.T) {
 // names of entries is left out, and no variable names two keys.
 func TestEveryKeyHasItsVariable(t *testing.T) {
 	c := valid(t)
-	byVariable, byPath := index(c)
-	for path, s := range byPath {
+	all := index(c)
+	for path, s := range all.byPath {
 		switch {
 		case s.variable == "" && !strings.HasSuffix(path, "].name"):
 			t.Errorf("%s has no variable", path)
-		case s.variable != "" && len(byVariable[s.variable]) != 1:
-			t.Errorf("%s names %d keys", s.variable, len(byVariable[s.variable]))
+		case s.variable != "" && len(all.byVariable[s.variable]) != 1:
+			t.Errorf("%s names %d keys", s.variable, len(all.byVariable[s.variable]))
 		}
 	}
-	if s := byPath["redis.sentinel_password"]; s.variable != "KEYHOLE_REDIS_SENTINEL_PASSWORD" || s.twin != "redis.sentinel_password_file" {
+	if s := all.byPath["redis.sentinel_password"]; s.variable != "KEYHOLE_REDIS_SENTINEL_PASSWORD" ||
+		s.twin != "redis.sentinel_password_file" {
 		t.Errorf("the sentinels' password is %+v", s)
 	}
 }
@@ -142,22 +183,28 @@ func TestVariableProblems(t *testing.T) {
 		},
 		"unknown storage": {
 			[]string{"KEYHOLE_STORAGE_NEW_ENDPOINT=x"},
-			[]string{"KEYHOLE_STORAGE_NEW_ENDPOINT: names no storage of the file, which has main, cold-store: a variable can only change an entry that is in the file"},
+			[]string{"KEYHOLE_STORAGE_NEW_ENDPOINT: names no storage of the file, which has main, cold-store: a variable " +
+				"can only change an entry that is in the file"},
 		},
 		"unknown operator key": {
 			[]string{"KEYHOLE_OPERATOR_KEYS_BOB_SHA256=" + hashA},
-			[]string{"KEYHOLE_OPERATOR_KEYS_BOB_SHA256: names no operator key of the file, which has ci, ci.night-ly: a variable can only change an entry that is in the file"},
+			[]string{"KEYHOLE_OPERATOR_KEYS_BOB_SHA256: names no operator key of the file, which has ci, ci.night-ly: a " +
+				"variable can only change an entry that is in the file"},
 		},
 		"unknown key of a known storage": {
 			[]string{"KEYHOLE_STORAGE_MAIN_REGOIN=x"},
-			[]string{"KEYHOLE_STORAGE_MAIN_REGOIN: names no key of the configuration; did you mean KEYHOLE_STORAGE_MAIN_REGION?"},
+			[]string{"KEYHOLE_STORAGE_MAIN_REGOIN: names no key of the configuration; did you mean " +
+				"KEYHOLE_STORAGE_MAIN_REGION?"},
 		},
 		"name of an entry": {
 			[]string{"KEYHOLE_STORAGE_MAIN_NAME=other"},
 			[]string{"KEYHOLE_STORAGE_MAIN_NAME: names no key of the configuration; unset it"},
 		},
 		"wrong types": {
-			[]string{"KEYHOLE_REDIS_TIMEOUT=5", "KEYHOLE_REDIS_DATABASE=", "KEYHOLE_REDIS_TLS_ENABLED=yes", "KEYHOLE_POLICY_RETENTION=30days", "KEYHOLE_REDIS_MODE="},
+			[]string{
+				"KEYHOLE_REDIS_TIMEOUT=5", "KEYHOLE_REDIS_DATABASE=", "KEYHOLE_REDIS_TLS_ENABLED=yes",
+				"KEYHOLE_POLICY_RETENTION=30days", "KEYHOLE_REDIS_MODE=",
+			},
 			[]string{
 				`KEYHOLE_POLICY_RETENTION: policy.retention: must be a duration such as 30s, 15m, 24h or 7d`,
 				`KEYHOLE_REDIS_DATABASE: redis.database: must be a whole number`,
@@ -167,7 +214,10 @@ func TestVariableProblems(t *testing.T) {
 			},
 		},
 		"lists": {
-			[]string{"KEYHOLE_REDIS_ADDRESSES=a:1,,b:1", "KEYHOLE_STORAGE_MAIN_BUCKETS=", "KEYHOLE_OPERATOR_KEYS_CI_CAN=issue,fly"},
+			[]string{
+				"KEYHOLE_REDIS_ADDRESSES=a:1,,b:1", "KEYHOLE_STORAGE_MAIN_BUCKETS=",
+				"KEYHOLE_OPERATOR_KEYS_CI_CAN=issue,fly",
+			},
 			[]string{
 				`KEYHOLE_OPERATOR_KEYS_CI_CAN: operator.keys[0].can[1]: must be issue, read, revoke or browse`,
 				"KEYHOLE_REDIS_ADDRESSES: redis.addresses: has an empty item: put one comma between two items",
@@ -175,7 +225,10 @@ func TestVariableProblems(t *testing.T) {
 			},
 		},
 		"broken text": {
-			[]string{"KEYHOLE_REDIS_USERNAME=a\nb", "KEYHOLE_REDIS_PREFIX=\xff", "KEYHOLE_PUBLIC_TRUSTED_PROXIES=10.0.0.1,a\x7f"},
+			[]string{
+				"KEYHOLE_REDIS_USERNAME=a\nb", "KEYHOLE_REDIS_PREFIX=\xff",
+				"KEYHOLE_PUBLIC_TRUSTED_PROXIES=10.0.0.1,a\x7f",
+			},
 			[]string{
 				"KEYHOLE_PUBLIC_TRUSTED_PROXIES: public.trusted_proxies: contains a line break or another control character",
 				"KEYHOLE_REDIS_PREFIX: redis.prefix: is not valid UTF-8",
@@ -188,7 +241,8 @@ func TestVariableProblems(t *testing.T) {
 		},
 		"empty secret of a pair": {
 			[]string{"KEYHOLE_STORAGE_MAIN_ACCESS_KEY_ID=AKID", "KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY="},
-			[]string{"KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY: storage[0].secret_access_key: is empty: set it to the secret, or unset it"},
+			[]string{"KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY: storage[0].secret_access_key: is empty: set it to the " +
+				"secret, or unset it"},
 		},
 		"secret with a line break": {
 			[]string{"KEYHOLE_REDIS_PASSWORD=" + canary + "\n"},
@@ -196,7 +250,8 @@ func TestVariableProblems(t *testing.T) {
 		},
 		"secret and its file": {
 			[]string{"KEYHOLE_REDIS_PASSWORD=" + canary, "KEYHOLE_REDIS_PASSWORD_FILE=/secrets/redis"},
-			[]string{"KEYHOLE_REDIS_PASSWORD: redis.password: is set together with KEYHOLE_REDIS_PASSWORD_FILE: set one of the two"},
+			[]string{"KEYHOLE_REDIS_PASSWORD: redis.password: is set together with KEYHOLE_REDIS_PASSWORD_FILE: set one of " +
+				"the two"},
 		},
 		"out of bounds": {
 			[]string{"KEYHOLE_REDIRECT_LIFETIME=8h", "KEYHOLE_REDIS_WAIT_REPLICAS=17"},
@@ -233,7 +288,8 @@ func TestVariablesLeftAlone(t *testing.T) {
 		})
 	}
 	for _, name := range []string{
-		"KEYHOLE_SERVICE_HOSTS", "KEYHOLE_SERVICE", "KEYHOLE_PORTS", "KEYHOLE_PORT_X_TCP", "KEYHOLE_PORT_80_SCTP", "KEYHOLE_REDISPORT",
+		"KEYHOLE_SERVICE_HOSTS", "KEYHOLE_SERVICE", "KEYHOLE_PORTS", "KEYHOLE_PORT_X_TCP", "KEYHOLE_PORT_80_SCTP",
+		"KEYHOLE_REDISPORT",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, _, err := loadText(minimal, nil, name+"=x"); err == nil {
@@ -317,20 +373,24 @@ storage:
 	if _, _, err := loadText(text, nil); err != nil {
 		t.Errorf("without the variables: %v", err)
 	}
-	_, _, err := loadText(text, nil, "KEYHOLE_OPERATOR_KEYS_CI_CAN=read", "KEYHOLE_STORAGE_X_PUBLIC_ENDPOINT=https://x.example.com")
+	_, _, err := loadText(text, nil, "KEYHOLE_OPERATOR_KEYS_CI_CAN=read",
+		"KEYHOLE_STORAGE_X_PUBLIC_ENDPOINT=https://x.example.com")
 	wantLines(
 		t, err,
 		"KEYHOLE_OPERATOR_KEYS_CI_CAN: names both operator.keys[0].can and operator.keys[1].can: set them in the file",
-		"KEYHOLE_STORAGE_X_PUBLIC_ENDPOINT: names both storage[0].public_endpoint and storage[1].endpoint: set them in the file",
+		"KEYHOLE_STORAGE_X_PUBLIC_ENDPOINT: names both storage[0].public_endpoint and storage[1].endpoint: set them in "+
+			"the file",
 	)
 }
 
 func TestNoEntriesAtAll(t *testing.T) {
-	_, _, err := loadText("public: {url: \"https://dl.example.com\"}\n", nil, "KEYHOLE_STORAGE_NEW_BUCKETS=a", "KEYHOLE_OPERATOR_KEYS=x")
+	_, _, err := loadText("public: {url: \"https://dl.example.com\"}\n", nil, "KEYHOLE_STORAGE_NEW_BUCKETS=a",
+		"KEYHOLE_OPERATOR_KEYS=x")
 	wantLines(
 		t, err,
 		"KEYHOLE_OPERATOR_KEYS: names no key of the configuration; unset it",
-		"KEYHOLE_STORAGE_NEW_BUCKETS: names no storage of the file, which has none: a variable can only change an entry that is in the file",
+		"KEYHOLE_STORAGE_NEW_BUCKETS: names no storage of the file, which has none: a variable can only change an entry "+
+			"that is in the file",
 		"storage: is missing: add at least one storage with its buckets",
 	)
 }

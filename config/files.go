@@ -12,14 +12,13 @@ import (
 
 // files reads the secrets and checks that the certificates can be used. validate does
 // not do this, so that it needs no disk.
-func (f *findings) files(c *Config, read fileReader) []Warning {
+func (f *findings) files(c *Config, all settingsIndex, read fileReader) []Warning {
 	r := &filesRead{findings: f, read: read}
-	_, byPath := index(c)
-	for _, s := range settings(c) {
+	for _, s := range all.list {
 		if !isSecret(s.value.Type()) {
 			continue
 		}
-		if file := byPath[s.twin]; file.value.String() != "" {
+		if file := all.byPath[s.twin]; file.value.String() != "" {
 			r.secret(file.path, file.value.String(), s)
 		}
 	}
@@ -90,7 +89,8 @@ func (r *filesRead) private(path, file string, mode fs.FileMode) {
 	if mode.IsRegular() && mode.Perm()&0o004 != 0 {
 		r.warnings = append(r.warnings, Warning{
 			Code: WarnSecretFileMode, Path: path,
-			Message: fmt.Sprintf("every user of this machine can read %s: restrict its mode (chmod o-r; in Kubernetes defaultMode: 0440)", quote(file)),
+			Message: fmt.Sprintf("every user of this machine can read %s: restrict its mode (chmod o-r; in Kubernetes "+
+				"defaultMode: 0440)", quote(file)),
 		})
 	}
 }
@@ -114,7 +114,8 @@ func (r *filesRead) pair(section, certFile, keyFile string) {
 	}
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
 		path := section + ".cert_file"
-		r.spoil(path, r.locate(path), "%s cannot be used with the key in %s: %s", quote(certFile), quote(keyFile), strings.TrimPrefix(err.Error(), "tls: "))
+		r.spoil(path, r.locate(path), "%s cannot be used with the key in %s: %s", quote(certFile), quote(keyFile),
+			strings.TrimPrefix(err.Error(), "tls: "))
 	}
 }
 

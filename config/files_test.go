@@ -84,23 +84,36 @@ redis:
 	_, _, err := loadText(
 		text, nil, "KEYHOLE_OPERATOR_OIDC_CA_FILE=/gone/12",
 		"KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE=/gone/7", "KEYHOLE_PUBLIC_TLS_CERT_FILE=/gone/8",
-		"KEYHOLE_PUBLIC_TLS_KEY_FILE=/gone/9", "KEYHOLE_OPERATOR_TLS_CERT_FILE=/gone/10", "KEYHOLE_OPERATOR_TLS_KEY_FILE=/gone/11",
+		"KEYHOLE_PUBLIC_TLS_KEY_FILE=/gone/9", "KEYHOLE_OPERATOR_TLS_CERT_FILE=/gone/10",
+		"KEYHOLE_OPERATOR_TLS_KEY_FILE=/gone/11",
 	)
 	wantLines(
 		t, err,
 		`line 3: operator.oidc.issuer: is missing: without it no token is accepted`,
-		`line 13: storage[0].secret_access_key_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`line 14: storage[0].ca_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`line 18: redis.password_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`line 19: redis.tls.ca_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`line 19: redis.tls.cert_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`line 19: redis.tls.key_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`KEYHOLE_OPERATOR_OIDC_CA_FILE: operator.oidc.ca_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`KEYHOLE_OPERATOR_TLS_CERT_FILE: operator.tls.cert_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`KEYHOLE_OPERATOR_TLS_KEY_FILE: operator.tls.key_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`KEYHOLE_PUBLIC_TLS_CERT_FILE: public.tls.cert_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`KEYHOLE_PUBLIC_TLS_KEY_FILE: public.tls.key_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
-		`KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE: redis.sentinel_password_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`line 13: storage[0].secret_access_key_file: the file cannot be read: file does not exist. Its name is not `+
+			`shown, because it may be a secret`,
+		`line 14: storage[0].ca_file: the file cannot be read: file does not exist. Its name is not shown, because it `+
+			`may be a secret`,
+		`line 18: redis.password_file: the file cannot be read: file does not exist. Its name is not shown, because it `+
+			`may be a secret`,
+		`line 19: redis.tls.ca_file: the file cannot be read: file does not exist. Its name is not shown, because it `+
+			`may be a secret`,
+		`line 19: redis.tls.cert_file: the file cannot be read: file does not exist. Its name is not shown, because it `+
+			`may be a secret`,
+		`line 19: redis.tls.key_file: the file cannot be read: file does not exist. Its name is not shown, because it `+
+			`may be a secret`,
+		`KEYHOLE_OPERATOR_OIDC_CA_FILE: operator.oidc.ca_file: the file cannot be read: file does not exist. Its name `+
+			`is not shown, because it may be a secret`,
+		`KEYHOLE_OPERATOR_TLS_CERT_FILE: operator.tls.cert_file: the file cannot be read: file does not exist. Its name `+
+			`is not shown, because it may be a secret`,
+		`KEYHOLE_OPERATOR_TLS_KEY_FILE: operator.tls.key_file: the file cannot be read: file does not exist. Its name `+
+			`is not shown, because it may be a secret`,
+		`KEYHOLE_PUBLIC_TLS_CERT_FILE: public.tls.cert_file: the file cannot be read: file does not exist. Its name is `+
+			`not shown, because it may be a secret`,
+		`KEYHOLE_PUBLIC_TLS_KEY_FILE: public.tls.key_file: the file cannot be read: file does not exist. Its name is `+
+			`not shown, because it may be a secret`,
+		`KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE: redis.sentinel_password_file: the file cannot be read: file does not `+
+			`exist. Its name is not shown, because it may be a secret`,
 	)
 	c := Default()
 	c.Storage = []Storage{DefaultStorage()}
@@ -128,19 +141,22 @@ func TestCertificates(t *testing.T) {
 		warnings []string
 	}{
 		"a pair for each listener": {
-			text: "    ca_file: /tls/both\nmetrics: {listen: \":9090\"}\nredis: {tls: {enabled: true, ca_file: /tls/cert, cert_file: /tls/cert, key_file: /tls/key}}\n",
+			text: "    ca_file: /tls/both\nmetrics: {listen: \":9090\"}\nredis: {tls: {enabled: true, ca_file: /tls/cert, " +
+				"cert_file: /tls/cert, key_file: /tls/key}}\n",
 		},
 		"a key that all can read": {
 			text:     "redis: {tls: {enabled: true, cert_file: /tls/cert, key_file: /open/key}}\n",
 			warnings: []string{"secret_file_mode redis.tls.key_file"},
 		},
 		"another's key": {
-			text:     "redis: {tls: {enabled: true, cert_file: /tls/cert, key_file: /tls/other}}\n",
-			problems: []string{`line 12: redis.tls.cert_file: "/tls/cert" cannot be used with the key in "/tls/other": private key does not match public key`},
+			text: "redis: {tls: {enabled: true, cert_file: /tls/cert, key_file: /tls/other}}\n",
+			problems: []string{`line 12: redis.tls.cert_file: "/tls/cert" cannot be used with the key in "/tls/other": ` +
+				`private key does not match public key`},
 		},
 		"no PEM for a certificate": {
-			text:     "redis: {tls: {enabled: true, cert_file: /tls/text, key_file: /tls/key}}\n",
-			problems: []string{`line 12: redis.tls.cert_file: "/tls/text" cannot be used with the key in "/tls/key": failed to find any PEM data in certificate input`},
+			text: "redis: {tls: {enabled: true, cert_file: /tls/text, key_file: /tls/key}}\n",
+			problems: []string{`line 12: redis.tls.cert_file: "/tls/text" cannot be used with the key in "/tls/key": ` +
+				`failed to find any PEM data in certificate input`},
 		},
 		"no PEM for authorities": {
 			text: "    ca_file: /tls/text\nredis: {tls: {enabled: true, ca_file: /tls/key}}\n",
@@ -153,7 +169,8 @@ func TestCertificates(t *testing.T) {
 			text: "redis: {tls: {enabled: true, key_file: /gone}}\n",
 			problems: []string{
 				"line 12: redis.tls.cert_file: is missing: key_file needs it",
-				`line 12: redis.tls.key_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+				`line 12: redis.tls.key_file: the file cannot be read: file does not exist. Its name is not shown, because it ` +
+					`may be a secret`,
 			},
 		},
 	} {
@@ -164,7 +181,8 @@ func TestCertificates(t *testing.T) {
 		})
 	}
 	for _, section := range []string{"PUBLIC", "OPERATOR"} {
-		c, _, err := loadText(minimal, files, "KEYHOLE_"+section+"_TLS_CERT_FILE=/tls/cert", "KEYHOLE_"+section+"_TLS_KEY_FILE=/tls/key")
+		c, _, err := loadText(minimal, files, "KEYHOLE_"+section+"_TLS_CERT_FILE=/tls/cert",
+			"KEYHOLE_"+section+"_TLS_KEY_FILE=/tls/key")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +194,10 @@ func TestCertificates(t *testing.T) {
 
 // The mode of real files, which the tests above only pretend.
 func TestSecretFileModes(t *testing.T) {
-	for mode, warned := range map[fs.FileMode]bool{0o600: false, 0o640: false, 0o400: false, 0o644: true, 0o604: true, 0o666: true} {
+	for mode, warned := range map[fs.FileMode]bool{
+		0o600: false, 0o640: false, 0o400: false, 0o644: true, 0o604: true,
+		0o666: true,
+	} {
 		path := writeFile(t, "secret", canary+"\n", mode)
 		c, warnings, err := Load(LoadOptions{
 			Path:    writeFile(t, "keyhole.yaml", minimal, 0o644),

@@ -16,11 +16,15 @@ func FuzzLoad(f *testing.F) {
 	}
 	for _, text := range []string{
 		"", minimal, twoOfEach, tenMistakes, string(example),
-		"storage: &a [*a, *a]\n", "public: {<<: {url: x}}\n", "? [a, b]\n: c\n", "---\n---\n", "\xff\xfe", "a: !!binary x\n", "redis: !x {}\n",
-		"redis: {timeout: 1e9, database: 0x10, prefix: !!str 5, tls: !!map {}}\n", "log: {level: |\n  a\n  b\n}\n", "%YAML 1.1\n---\npublic:\n",
+		"storage: &a [*a, *a]\n", "public: {<<: {url: x}}\n", "? [a, b]\n: c\n", "---\n---\n", "\xff\xfe",
+		"a: !!binary x\n", "redis: !x {}\n",
+		"redis: {timeout: 1e9, database: 0x10, prefix: !!str 5, tls: !!map {}}\n", "log: {level: |\n  a\n  b\n}\n",
+		"%YAML 1.1\n---\npublic:\n",
 	} {
-		f.Add(text, "KEYHOLE_REDIS_TIMEOUT=1s\nKEYHOLE_STORAGE_MAIN_ENDPOINT=http://x\nKEYHOLE_REDIS_PASSWORD_FILE=/secrets/a")
-		f.Add(text, "KEYHOLE_=\nKEYHOLE_\x00\r=\nKEYHOLE_STORAGE__ENDPOINT=\nKEYHOLE_PUBLIC_URL=http://[::1%25a]\n=\nKEYHOLE_OPERATOR_KEYS_CI_CAN=,")
+		f.Add(text, "KEYHOLE_REDIS_TIMEOUT=1s\nKEYHOLE_STORAGE_MAIN_ENDPOINT=http://x\n"+
+			"KEYHOLE_REDIS_PASSWORD_FILE=/secrets/a")
+		f.Add(text, "KEYHOLE_=\nKEYHOLE_\x00\r=\nKEYHOLE_STORAGE__ENDPOINT=\n"+
+			"KEYHOLE_PUBLIC_URL=http://[::1%25a]\n=\nKEYHOLE_OPERATOR_KEYS_CI_CAN=,")
 	}
 	f.Fuzz(func(t *testing.T, text, environ string) {
 		files := disk{"/secrets/a": canary}

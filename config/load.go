@@ -67,9 +67,10 @@ func load(o LoadOptions, read fileReader) (*Config, []Warning, error) {
 			return nil, nil, Problems{*p}
 		}
 	}
-	f.environment(c, o.Environ)
-	f.overrides(c, o.Overrides)
-	warnings := f.files(c, read)
+	all := index(c)
+	f.environment(c, all, o.Environ)
+	f.overrides(all, o.Overrides)
+	warnings := f.files(c, all, read)
 	c.normalise(f.stated)
 	found, more := c.validate()
 	warnings = append(warnings, more...)
@@ -83,7 +84,8 @@ func load(o LoadOptions, read fileReader) (*Config, []Warning, error) {
 // readFile is the fileReader of the real file system.
 func readFile(path string, limit int64) ([]byte, fs.FileMode, error) {
 	// Without O_NONBLOCK, opening a pipe would wait until somebody writes to it.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the operator's own configuration names the file
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK,
+		0) //nolint:gosec // the operator's own configuration names the file
 	if err != nil {
 		return nil, 0, err
 	}

@@ -32,8 +32,11 @@ func TestEmptyFileIsDefaults(t *testing.T) {
 // The values of the contract, written out once more.
 func TestDefaults(t *testing.T) {
 	want := Config{
-		Public:   Public{Listen: ":8080", URL: "https://dl.example.com"},
-		Operator: Operator{Listen: "127.0.0.1:8081", Keys: []OperatorKey{{Name: "ci", SHA256: hashA, Can: []string{"issue"}, Objects: []string{"*"}}}, RequestsPerMinute: 120_000, OIDC: OIDC{NameClaim: "sub"}},
+		Public: Public{Listen: ":8080", URL: "https://dl.example.com"},
+		Operator: Operator{Listen: "127.0.0.1:8081", Keys: []OperatorKey{{
+			Name: "ci", SHA256: hashA,
+			Can: []string{"issue"}, Objects: []string{"*"},
+		}}, RequestsPerMinute: 120_000, OIDC: OIDC{NameClaim: "sub"}},
 		Redis: Redis{
 			Mode: "single", Addresses: []string{"127.0.0.1:6379"}, Prefix: "keyhole",
 			Timeout: 500 * time.Millisecond,
@@ -70,7 +73,10 @@ func TestPrecedence(t *testing.T) {
 	}
 	c, _, err := load(LoadOptions{
 		Path: "keyhole.yaml", Environ: environ,
-		Overrides: map[string]string{"redis.database": "3", "storage.main.timeout": "1s", "operator.keys.ci.can": "read, revoke"},
+		Overrides: map[string]string{
+			"redis.database": "3", "storage.main.timeout": "1s",
+			"operator.keys.ci.can": "read, revoke",
+		},
 	}, disk{"keyhole.yaml": text}.read)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +132,8 @@ func TestTenMistakesAreTen(t *testing.T) {
 	want := []string{
 		"line 2: public.url: must not have a path",
 		`line 3: public.trusted_proxies[0]: "0.0.0.0/0" is too wide: list only your proxies, as networks of /8 or narrower`,
-		"line 7: operator.keys[0].sha256: must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` prints it",
+		"line 7: operator.keys[0].sha256: must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` " +
+			"prints it",
 		`line 8: operator.keys[0].can[1]: must be issue, read, revoke or browse`,
 		"line 10: redis.adresses: unknown key; did you mean addresses?",
 		"line 11: redis.timeout: needs a unit: write 500s, 500m or 500h",
@@ -148,7 +155,8 @@ func TestAllSourcesInOneList(t *testing.T) {
 		t, err,
 		"line 12: redis.master_name: is missing: mode sentinel needs the Sentinels' name for the master",
 		"line 14: redis.database: must be 0 or more, not -1",
-		`line 15: redis.password_file: the file cannot be read: file does not exist. Its name is not shown, because it may be a secret`,
+		`line 15: redis.password_file: the file cannot be read: file does not exist. Its name is not shown, because it `+
+			`may be a secret`,
 		"KEYHOLE_REDIS_PREFX: names no key of the configuration; did you mean KEYHOLE_REDIS_PREFIX?",
 		`KEYHOLE_LOG_LEVEL: log.level: must be debug, info, warn or error`,
 		"KEYHOLE_REDIS_TIMEOUT: redis.timeout: must be between 1ms and 1m, not 0s",
@@ -184,7 +192,8 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 		},
 		"plain secret": {
 			minimal + "    access_key_id: AKID\n    secret_access_key: " + canary + "\n",
-			"line 13: storage[0].secret_access_key: secrets are not allowed in this file: set secret_access_key_file to the path of a file with the secret, or set the variable",
+			"line 13: storage[0].secret_access_key: secrets are not allowed in this file: set secret_access_key_file to " +
+				"the path of a file with the secret, or set the variable",
 		},
 		"whole file of the wrong type": {
 			"- public\n",
@@ -242,7 +251,8 @@ func TestPrepare(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantWarnings(t, warnings, "no_operator_keys operator.keys")
-	if c.Public.URL != "http://localhost" || c.Storage[0].PublicEndpoint != "http://127.0.0.1:9000" || c.Storage[0].Region != "us-east-1" {
+	if c.Public.URL != "http://localhost" || c.Storage[0].PublicEndpoint != "http://127.0.0.1:9000" ||
+		c.Storage[0].Region != "us-east-1" {
 		t.Errorf("not in its final form: %q %+v", c.Public.URL, c.Storage[0])
 	}
 	if c.Policy.Presets.Business != 2*time.Hour || c.Policy.Presets.Handoff != 15*time.Minute {

@@ -154,12 +154,16 @@ func TestPresetsAndTheCap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Presets{Handoff: 15 * time.Minute, Troubleshooting: time.Hour, Business: 12 * time.Hour, Extended: 12 * time.Hour}
+	want := Presets{
+		Handoff: 15 * time.Minute, Troubleshooting: time.Hour, Business: 12 * time.Hour,
+		Extended: 12 * time.Hour,
+	}
 	if c.Policy.Presets != want {
 		t.Errorf("presets are %+v, want %+v", c.Policy.Presets, want)
 	}
 
-	_, _, err = loadText(minimal+"policy: {max_expiry: 12h, presets: {extended: 168h, handoff: 0s}}\n", nil, "KEYHOLE_POLICY_PRESETS_BUSINESS=13h")
+	_, _, err = loadText(minimal+"policy: {max_expiry: 12h, presets: {extended: 168h, handoff: 0s}}\n", nil,
+		"KEYHOLE_POLICY_PRESETS_BUSINESS=13h")
 	wantLines(
 		t, err,
 		"line 12: policy.presets.extended: must be at most policy.max_expiry (12h), not 168h",
@@ -173,13 +177,21 @@ func TestEndpointDefaults(t *testing.T) {
 		text                     string
 		endpoint, public, region string
 	}{
-		"AWS":          {"region: eu-west-1", "", "", "eu-west-1"},
-		"public only":  {"region: eu-west-1, public_endpoint: \"https://Files.Example.com/\"", "", "https://files.example.com", "eu-west-1"},
-		"other server": {"endpoint: \"https://S3.Example.com:443\"", "https://s3.example.com", "https://s3.example.com", "us-east-1"},
-		"both":         {"endpoint: \"https://s3.internal\", public_endpoint: \"https://files.example.com\", region: garage", "https://s3.internal", "https://files.example.com", "garage"},
+		"AWS": {"region: eu-west-1", "", "", "eu-west-1"},
+		"public only": {
+			"region: eu-west-1, public_endpoint: \"https://Files.Example.com/\"", "",
+			"https://files.example.com", "eu-west-1",
+		},
+		"other server": {
+			"endpoint: \"https://S3.Example.com:443\"", "https://s3.example.com", "https://s3.example.com",
+			"us-east-1",
+		},
+		"both": {"endpoint: \"https://s3.internal\", public_endpoint: \"https://files.example.com\", region: " +
+			"garage", "https://s3.internal", "https://files.example.com", "garage"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text := strings.Replace(minimal, "  - name: main\n    region: eu-central-1\n    buckets: [reports, exports]\n", "  - {name: main, buckets: [reports], "+tt.text+"}\n", 1)
+			text := strings.Replace(minimal, "  - name: main\n    region: eu-central-1\n    buckets: [reports, exports]\n",
+				"  - {name: main, buckets: [reports], "+tt.text+"}\n", 1)
 			c, _, err := loadText(text, nil)
 			if err != nil {
 				t.Fatal(err)

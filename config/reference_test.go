@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "write deploy/docs/run/configuration.md anew") //nolint:gochecknoglobals // a flag of the test binary
+//nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "write deploy/docs/run/configuration.md")
 
 const referenceFile = "../deploy/docs/run/configuration.md"
 
@@ -63,9 +64,12 @@ func TestSplitDefault(t *testing.T) {
 		meaning, standard string
 		problem           string
 	}{
-		"text":       {"The mode. Default: single.", "single", "The mode.", "`single`", ""},
-		"empty":      {"A file. Default: empty.", "", "A file.", "empty", ""},
-		"explained":  {"A file. Default: empty, which means AWS: all of it.", "", "A file.", "empty, which means AWS: all of it", ""},
+		"text":  {"The mode. Default: single.", "single", "The mode.", "`single`", ""},
+		"empty": {"A file. Default: empty.", "", "A file.", "empty", ""},
+		"explained": {
+			"A file. Default: empty, which means AWS: all of it.", "", "A file.",
+			"empty, which means AWS: all of it", "",
+		},
 		"list":       {"Many. Default: a, b.", []string{"a", "b"}, "Many.", "`a, b`", ""},
 		"no list":    {"Many. Default: none.", []string{}, "Many.", "none", ""},
 		"duration":   {"Long. Default: 168h.", 168 * time.Hour, "Long.", "`168h`", ""},

@@ -58,7 +58,10 @@ func printed(t *testing.T, c *Config) map[string]string {
 		"list": []Secret{s}, "map": map[string]Secret{"a": s}, "any": []any{s, c.Redis},
 		"hidden": hidden{*c, c, s, []Secret{s}, map[string]Secret{"a": s}, s},
 	} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%t", "%c", "%U", "%p", "%e", "%10.3s", "%!"} {
+		for _, verb := range []string{
+			"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%t", "%c", "%U", "%p",
+			"%e", "%10.3s", "%!",
+		} {
 			out[what+" "+verb] = fmt.Sprintf(verb, v)
 		}
 		out[what+" Sprint"] = fmt.Sprint(v)
@@ -88,7 +91,8 @@ func printed(t *testing.T, c *Config) map[string]string {
 	}
 	out["xml"] = string(x)
 	var b strings.Builder
-	if err := template.Must(template.New("t").Parse("{{.}} {{.Redis.Password}} {{printf \"%d\" .Redis.Password}}")).Execute(&b, c); err != nil {
+	if err := template.Must(template.New("t").Parse("{{.}} {{.Redis.Password}} {{printf \"%d\" "+
+		".Redis.Password}}")).Execute(&b, c); err != nil {
 		t.Fatal(err)
 	}
 	out["template"] = b.String()
@@ -111,7 +115,8 @@ func TestRedacted(t *testing.T) {
 	y, _ := yaml.Marshal(s)
 	text, _ := s.MarshalText()
 	for how, got := range map[string]string{
-		"%v": fmt.Sprintf("%v", s), "%+v": fmt.Sprintf("%+v", s), "%#v": fmt.Sprintf("%#v", s), "%d": fmt.Sprintf("%d", s), "%s": fmt.Sprint(s),
+		"%v": fmt.Sprintf("%v", s), "%+v": fmt.Sprintf("%+v", s), "%#v": fmt.Sprintf("%#v", s), "%d": fmt.Sprintf("%d",
+			s), "%s": fmt.Sprint(s),
 		"String": s.String(), "GoString": s.GoString(), "text": string(text),
 		"json": strings.Trim(string(j), `"`), "yaml": strings.Trim(string(y), "'\n"), "slog": s.LogValue().String(),
 		"empty": fmt.Sprint(Secret{}),

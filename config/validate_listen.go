@@ -32,7 +32,8 @@ func (k *checker) public(p Public) {
 	case err != nil:
 		k.problem("public.url", "%s", err)
 	case clearText(normal):
-		k.warn(WarnHTTPPublicURL, "public.url", "links are sent unencrypted over http, and anyone who can read the traffic can use them; use https")
+		k.warn(WarnHTTPPublicURL, "public.url", "links are sent unencrypted over http, and anyone who can read the "+
+			"traffic can use them; use https")
 	}
 	seen := map[netip.Prefix]bool{}
 	var proxies []netip.Prefix
@@ -79,7 +80,8 @@ func parseProxy(s string) (netip.Prefix, error) {
 		widest = 7 // fc00::/7, the private networks of RFC 4193
 	}
 	if n.Bits() < widest {
-		return netip.Prefix{}, fmt.Errorf("%s is too wide: list only your proxies, as networks of /%d or narrower", quote(s), widest)
+		return netip.Prefix{}, fmt.Errorf("%s is too wide: list only your proxies, as networks of /%d or narrower",
+			quote(s), widest)
 	}
 	if n != n.Masked() {
 		return netip.Prefix{}, fmt.Errorf("%s is an address inside a network; write the network as %s", quote(s), n.Masked())
@@ -100,7 +102,8 @@ func (k *checker) operator(c *Config) {
 	k.together("operator.tls", "cert_file", "key_file", o.TLS.CertFile != "", o.TLS.KeyFile != "")
 	k.oidc(c)
 	if o.RequestsPerMinute < 0 || o.RequestsPerMinute > maxRequestsPerMinute {
-		k.problem("operator.requests_per_minute", "must be 1 to %d, or 0 for no limit, not %d", maxRequestsPerMinute, o.RequestsPerMinute)
+		k.problem("operator.requests_per_minute", "must be 1 to %d, or 0 for no limit, not %d", maxRequestsPerMinute,
+			o.RequestsPerMinute)
 	}
 	if len(o.Keys) == 0 && o.OIDC.Issuer == "" {
 		k.warn(WarnNoOperatorKeys, "operator.keys", "no operator can use the API; create a key with `keyhole key new`")

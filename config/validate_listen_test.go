@@ -26,10 +26,12 @@ func TestPublicRules(t *testing.T) {
 		},
 		"plain http on loopback": {change: func(c *Config) { c.Public.URL = "http://127.0.0.1:8080" }},
 		"proxies": {change: proxies(
-			"10.0.0.0/8", "192.0.2.1", "::1", "fc00::/7", "2001:db8::/32", "2001:db8:1::/96", "::ffff:192.0.2.0/120", "::ffff:192.0.2.77", "0.0.0.1",
+			"10.0.0.0/8", "192.0.2.1", "::1", "fc00::/7", "2001:db8::/32", "2001:db8:1::/96", "::ffff:192.0.2.0/120",
+			"::ffff:192.0.2.77", "0.0.0.1",
 		)},
 		"every address": {
-			change: proxies("0.0.0.0/0", "::/0", "::ffff:0:0/96", "0.0.0.0/1", "128.0.0.0/1", "2000::/3", "8.0.0.0/7", "::ffff:0.0.0.0/103"),
+			change: proxies("0.0.0.0/0", "::/0", "::ffff:0:0/96", "0.0.0.0/1", "128.0.0.0/1", "2000::/3", "8.0.0.0/7",
+				"::ffff:0.0.0.0/103"),
 			problems: []string{
 				`public.trusted_proxies[0]: "0.0.0.0/0" is too wide: list only your proxies, as networks of /8 or narrower`,
 				`public.trusted_proxies[1]: "::/0" is too wide: list only your proxies, as networks of /7 or narrower`,
@@ -38,11 +40,13 @@ func TestPublicRules(t *testing.T) {
 				`public.trusted_proxies[4]: "128.0.0.0/1" is too wide: list only your proxies, as networks of /8 or narrower`,
 				`public.trusted_proxies[5]: "2000::/3" is too wide: list only your proxies, as networks of /7 or narrower`,
 				`public.trusted_proxies[6]: "8.0.0.0/7" is too wide: list only your proxies, as networks of /8 or narrower`,
-				`public.trusted_proxies[7]: "::ffff:0.0.0.0/103" is too wide: list only your proxies, as networks of /8 or narrower`,
+				`public.trusted_proxies[7]: "::ffff:0.0.0.0/103" is too wide: list only your proxies, as networks of /8 or ` +
+					`narrower`,
 			},
 		},
 		"no proxies": {
-			change: proxies("", "proxy.example.com", "10.0.0.0/33", "10.0.0.0/x", "fe80::1%eth0", "10.0.0.1:80", "0.0.0.0", "::", "*"),
+			change: proxies("", "proxy.example.com", "10.0.0.0/33", "10.0.0.0/x", "fe80::1%eth0", "10.0.0.1:80", "0.0.0.0",
+				"::", "*"),
 			problems: []string{
 				"public.trusted_proxies[0]: must be an address or a network such as 10.0.0.0/8",
 				"public.trusted_proxies[1]: must be an address or a network such as 10.0.0.0/8",
@@ -72,13 +76,16 @@ func TestPublicRules(t *testing.T) {
 			problems: []string{"public.trusted_proxies: " + fmt.Sprintf(tooManyProxies, "0.684", "IPv6", 16, "0.00153")},
 		},
 		"a /8, and networks in it": {change: proxies("8.0.0.0/8", "8.1.0.0/16", "8.1.2.3", "2a00::/16", "2a00:1::/32")},
-		"all private networks": {change: proxies("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
+		"all private networks": {change: proxies("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10",
+			"169.254.0.0/16",
 			"127.0.0.0/8", "8.0.0.0/8", "fc00::/7", "fe80::/10", "::1", "2a00::/16")},
-		"a content network": {change: proxies("173.245.48.0/20", "103.21.244.0/22", "104.16.0.0/13", "104.24.0.0/14", "172.64.0.0/13",
+		"a content network": {change: proxies("173.245.48.0/20", "103.21.244.0/22", "104.16.0.0/13", "104.24.0.0/14",
+			"172.64.0.0/13",
 			"131.0.72.0/22", "2400:cb00::/32", "2606:4700::/32", "2803:f800::/32", "2a06:98c0::/29", "2c0f:f248::/32")},
 		"address inside of a network": {
-			change:   proxies("10.1.2.3/8"),
-			problems: []string{`public.trusted_proxies[0]: "10.1.2.3/8" is an address inside a network; write the network as 10.0.0.0/8`},
+			change: proxies("10.1.2.3/8"),
+			problems: []string{`public.trusted_proxies[0]: "10.1.2.3/8" is an address inside a network; write the network ` +
+				`as 10.0.0.0/8`},
 		},
 		"proxy twice": {
 			change:   proxies("10.0.0.1", "10.0.0.1/32"),
@@ -105,7 +112,10 @@ func everyIPv4() []string {
 }
 
 func TestProxyPrefixes(t *testing.T) {
-	p := Public{TrustedProxies: []string{"10.0.0.0/8", "192.0.2.1", "::ffff:198.51.100.0/120", "::ffff:203.0.113.9", "2001:db8::1", "nonsense"}}
+	p := Public{TrustedProxies: []string{
+		"10.0.0.0/8", "192.0.2.1", "::ffff:198.51.100.0/120", "::ffff:203.0.113.9",
+		"2001:db8::1", "nonsense",
+	}}
 	want := []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("198.51.100.0/24"),
 		netip.MustParsePrefix("203.0.113.9/32"), netip.MustParsePrefix("2001:db8::1/128"),
@@ -125,20 +135,24 @@ func TestListenRules(t *testing.T) {
 		return []string{path + ": uses the same port as " + other + "; give each its own port"}
 	}
 	checkRules(t, map[string]rule{
-		"all their own":           {change: listen(":80", ":81", ":82")},
-		"free ports never meet":   {change: listen(":0", ":0", "127.0.0.1:0")},
-		"names and IPv6":          {change: listen("localhost:80", "[::1]:81", "[fe80::1%eth0]:82")},
-		"addresses of their own":  {change: listen("127.0.0.1:80", "127.0.0.2:80", "[::1]:80")},
-		"both kinds":              {change: listen("0.0.0.0:80", "[::1]:80", "")},
-		"names of their own":      {change: listen("a.internal:80", "b.internal:80", "10.0.0.1:80")},
-		"the same":                {listen(":80", ":80", ""), clash("operator.listen", "public.listen"), nil},
-		"the same name":           {listen("A.internal:80", "a.internal:80", ""), clash("operator.listen", "public.listen"), nil},
+		"all their own":          {change: listen(":80", ":81", ":82")},
+		"free ports never meet":  {change: listen(":0", ":0", "127.0.0.1:0")},
+		"names and IPv6":         {change: listen("localhost:80", "[::1]:81", "[fe80::1%eth0]:82")},
+		"addresses of their own": {change: listen("127.0.0.1:80", "127.0.0.2:80", "[::1]:80")},
+		"both kinds":             {change: listen("0.0.0.0:80", "[::1]:80", "")},
+		"names of their own":     {change: listen("a.internal:80", "b.internal:80", "10.0.0.1:80")},
+		"the same":               {listen(":80", ":80", ""), clash("operator.listen", "public.listen"), nil},
+		"the same name": {listen("A.internal:80", "a.internal:80", ""), clash("operator.listen",
+			"public.listen"), nil},
 		"leading zeros":           {listen(":80", ":080", ""), clash("operator.listen", "public.listen"), nil},
 		"metrics on the operator": {listen(":80", ":81", ":81"), clash("metrics.listen", "operator.listen"), nil},
 		"every interface":         {listen(":80", "127.0.0.1:80", ""), clash("operator.listen", "public.listen"), nil},
 		"every IPv4 interface":    {listen("10.0.0.1:80", "0.0.0.0:80", ""), clash("operator.listen", "public.listen"), nil},
 		"every IPv6 interface":    {listen("[::]:80", "10.0.0.1:80", ""), clash("operator.listen", "public.listen"), nil},
-		"loopback by name":        {listen("localhost:80", "127.0.0.1:80", ""), clash("operator.listen", "public.listen"), nil},
+		"loopback by name": {
+			listen("localhost:80", "127.0.0.1:80", ""), clash("operator.listen", "public.listen"),
+			nil,
+		},
 		"no addresses": {
 			change: listen("", "8081", "metrics"),
 			problems: []string{
@@ -178,8 +192,11 @@ func TestOperatorRules(t *testing.T) {
 		}
 	}
 	checkRules(t, map[string]rule{
-		"URL":         {change: func(c *Config) { c.Operator.URL = "https://ops.example.com/" }},
-		"URL on http": {func(c *Config) { c.Operator.URL = "http://ops.example.com" }, nil, []string{"http_operator_url operator.url"}},
+		"URL": {change: func(c *Config) { c.Operator.URL = "https://ops.example.com/" }},
+		"URL on http": {
+			func(c *Config) { c.Operator.URL = "http://ops.example.com" }, nil,
+			[]string{"http_operator_url operator.url"},
+		},
 		"no URL": {
 			change:   func(c *Config) { c.Operator.URL = "ops" },
 			problems: []string{"operator.url: must begin with https:// or http://"},
@@ -205,12 +222,14 @@ func TestOperatorRules(t *testing.T) {
 		},
 		"hash in capitals": {change: key(func(k *OperatorKey) { k.SHA256 = strings.ToUpper(hashA) })},
 		"hash too short": {
-			change:   key(func(k *OperatorKey) { k.SHA256 = hashA[1:] }),
-			problems: []string{"operator.keys[0].sha256: must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` prints it"},
+			change: key(func(k *OperatorKey) { k.SHA256 = hashA[1:] }),
+			problems: []string{"operator.keys[0].sha256: must be 64 hexadecimal digits, the SHA-256 of the key, as " +
+				"`keyhole key new` prints it"},
 		},
 		"no hash": {
-			change:   key(func(k *OperatorKey) { k.SHA256 = strings.Repeat("g", 64) }),
-			problems: []string{"operator.keys[0].sha256: must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` prints it"},
+			change: key(func(k *OperatorKey) { k.SHA256 = strings.Repeat("g", 64) }),
+			problems: []string{"operator.keys[0].sha256: must be 64 hexadecimal digits, the SHA-256 of the key, as " +
+				"`keyhole key new` prints it"},
 		},
 		"hash of an empty key": {
 			change:   key(func(k *OperatorKey) { k.SHA256 = strings.ToUpper(sha256OfNothing) }),
@@ -234,7 +253,8 @@ func TestOperatorRules(t *testing.T) {
 			},
 		},
 		"pattern that reaches nothing": {
-			key(func(k *OperatorKey) { k.Objects = []string{"reprots/*"} }), nil, []string{"unknown_bucket operator.keys[0].objects[0]"},
+			key(func(k *OperatorKey) { k.Objects = []string{"reprots/*"} }), nil,
+			[]string{"unknown_bucket operator.keys[0].objects[0]"},
 		},
 		"shortest expiry": {change: key(func(k *OperatorKey) { k.MaxExpiry = time.Second })},
 		"expiry too short": {
@@ -247,8 +267,9 @@ func TestOperatorRules(t *testing.T) {
 		},
 		"two keys of one name": {change: second(func(*OperatorKey) {})},
 		"one key twice": {
-			change:   second(func(k *OperatorKey) { k.SHA256 = strings.ToUpper(hashA) }),
-			problems: []string{"operator.keys[1].sha256: is also the key of operator.keys[0]; create another with `keyhole key new`"},
+			change: second(func(k *OperatorKey) { k.SHA256 = strings.ToUpper(hashA) }),
+			problems: []string{"operator.keys[1].sha256: is also the key of operator.keys[0]; create another with `keyhole " +
+				"key new`"},
 		},
 	})
 }

@@ -22,7 +22,8 @@ func (k *checker) oidc(c *Config) {
 		k.problem("operator.oidc.issuer", "%s", why)
 	}
 	if o.Audience == "" {
-		k.problem("operator.oidc.audience", "is missing: set the provider's name for this service, so that tokens for other services are refused")
+		k.problem("operator.oidc.audience", "is missing: set the provider's name for this service, so that tokens for "+
+			"other services are refused")
 	}
 	for i, party := range o.AuthorizedParties {
 		path := fmt.Sprintf("operator.oidc.authorized_parties[%d]", i)
@@ -117,7 +118,8 @@ func claimName(path string) (name, rest string, err error) {
 func issuerProblem(issuer string) string {
 	u, err := url.Parse(issuer)
 	switch {
-	case err != nil, u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "", strings.ContainsAny(issuer, " \r\n\t?#"):
+	case err != nil, u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "", strings.ContainsAny(issuer,
+		" \r\n\t?#"):
 		return "must be a URL with a host and at most a path, exactly as in the provider's tokens"
 	case u.Scheme == "https":
 		return ""

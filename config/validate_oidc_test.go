@@ -9,22 +9,34 @@ func TestOIDCRules(t *testing.T) {
 	t.Parallel()
 	good := OIDC{
 		Issuer: "https://login.example.com/realms/main", Audience: "keyhole", NameClaim: "sub",
-		Grants: []OIDCGrant{{Name: "sharers", Claim: "groups", Value: "sharers", Can: []string{"issue"}, Objects: []string{"*"}}},
+		Grants: []OIDCGrant{{
+			Name: "sharers", Claim: "groups", Value: "sharers", Can: []string{"issue"},
+			Objects: []string{"*"},
+		}},
 	}
 	tests := map[string]struct {
 		change func(*OIDC)
 		want   []string
 	}{
-		"right":              {func(*OIDC) {}, nil},
-		"http on loopback":   {func(o *OIDC) { o.Issuer = "http://127.0.0.1:8090" }, nil},
-		"http on localhost":  {func(o *OIDC) { o.Issuer = "http://localhost:8090/x" }, nil},
-		"nothing":            {func(o *OIDC) { *o = OIDC{NameClaim: "sub"} }, nil},
-		"http elsewhere":     {func(o *OIDC) { o.Issuer = "http://login.example.com" }, []string{"operator.oidc.issuer"}},
-		"no scheme":          {func(o *OIDC) { o.Issuer = "login.example.com" }, []string{"operator.oidc.issuer"}},
-		"another scheme":     {func(o *OIDC) { o.Issuer = "ftp://login.example.com" }, []string{"operator.oidc.issuer"}},
-		"a query":            {func(o *OIDC) { o.Issuer = "https://login.example.com?x=1" }, []string{"operator.oidc.issuer"}},
-		"a password":         {func(o *OIDC) { o.Issuer = "https://a:b@login.example.com" }, []string{"operator.oidc.issuer"}},
-		"CRLF":               {func(o *OIDC) { o.Issuer = "https://login.example.com/\r\nx" }, []string{"operator.oidc.issuer"}},
+		"right":             {func(*OIDC) {}, nil},
+		"http on loopback":  {func(o *OIDC) { o.Issuer = "http://127.0.0.1:8090" }, nil},
+		"http on localhost": {func(o *OIDC) { o.Issuer = "http://localhost:8090/x" }, nil},
+		"nothing":           {func(o *OIDC) { *o = OIDC{NameClaim: "sub"} }, nil},
+		"http elsewhere":    {func(o *OIDC) { o.Issuer = "http://login.example.com" }, []string{"operator.oidc.issuer"}},
+		"no scheme":         {func(o *OIDC) { o.Issuer = "login.example.com" }, []string{"operator.oidc.issuer"}},
+		"another scheme":    {func(o *OIDC) { o.Issuer = "ftp://login.example.com" }, []string{"operator.oidc.issuer"}},
+		"a query": {
+			func(o *OIDC) { o.Issuer = "https://login.example.com?x=1" },
+			[]string{"operator.oidc.issuer"},
+		},
+		"a password": {
+			func(o *OIDC) { o.Issuer = "https://a:b@login.example.com" },
+			[]string{"operator.oidc.issuer"},
+		},
+		"CRLF": {
+			func(o *OIDC) { o.Issuer = "https://login.example.com/\r\nx" },
+			[]string{"operator.oidc.issuer"},
+		},
 		"no issuer":          {func(o *OIDC) { o.Issuer = "" }, []string{"operator.oidc.issuer"}},
 		"no audience":        {func(o *OIDC) { o.Audience = "" }, []string{"operator.oidc.audience"}},
 		"no claim for names": {func(o *OIDC) { o.NameClaim = "" }, []string{"operator.oidc.name_claim"}},
@@ -49,7 +61,10 @@ func TestOIDCRules(t *testing.T) {
 		"clients without an issuer": {
 			func(o *OIDC) { *o = OIDC{NameClaim: "sub", AuthorizedParties: []string{"a"}} }, []string{"operator.oidc.issuer"},
 		},
-		"one name twice": {func(o *OIDC) { o.Grants = append(o.Grants, o.Grants[0]) }, []string{"operator.oidc.grants[1].name"}},
+		"one name twice": {
+			func(o *OIDC) { o.Grants = append(o.Grants, o.Grants[0]) },
+			[]string{"operator.oidc.grants[1].name"},
+		},
 		"an unknown action": {
 			func(o *OIDC) { o.Grants[0].Can = []string{"administer"} }, []string{"operator.oidc.grants[0].can[0]"},
 		},
@@ -62,7 +77,10 @@ func TestOIDCRules(t *testing.T) {
 			t.Parallel()
 			c := Default()
 			c.Public.URL = "https://dl.example.com"
-			c.Storage = []Storage{{Name: "main", Region: "us-east-1", Buckets: []string{"reports"}, Timeout: DefaultStorage().Timeout}}
+			c.Storage = []Storage{{
+				Name: "main", Region: "us-east-1", Buckets: []string{"reports"},
+				Timeout: DefaultStorage().Timeout,
+			}}
 			c.Operator.OIDC = good
 			c.Operator.OIDC.Grants = append([]OIDCGrant{}, good.Grants...)
 			tt.change(&c.Operator.OIDC)

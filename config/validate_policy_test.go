@@ -65,7 +65,8 @@ func TestCapsThatCannotBe(t *testing.T) {
 	const (
 		extended = "line 12: policy.presets.extended: can never be used: 720h is above policy.caps.not_sensitive (168h); " +
 			"shorten the preset or raise the cap"
-		other = ": can never be used: 200h is above every cap of policy.caps (at most 168h); shorten the preset or raise a cap"
+		other = ": can never be used: 200h is above every cap of policy.caps (at most 168h); shorten the preset or " +
+			"raise a cap"
 	)
 	for policy, want := range map[string][]string{
 		"{max_expiry: 12h, caps: {sensitive: 13h, not_stated: 12h}}": {
@@ -116,9 +117,12 @@ func TestCapsWarn(t *testing.T) {
 		text string
 		want []string
 	}{
-		"defaults":             {minimal, nil},
-		"the defaults, stated": {policy("max_expiry: 168h, caps: {sensitive: 24h, not_stated: 24h, not_sensitive: 168h}"), nil},
-		"a sensitive cap":      {policy("caps: {sensitive: 25h}"), []string{"long_cap policy.caps.sensitive"}},
+		"defaults": {minimal, nil},
+		"the defaults, stated": {
+			policy("max_expiry: 168h, caps: {sensitive: 24h, not_stated: 24h, not_sensitive: 168h}"),
+			nil,
+		},
+		"a sensitive cap": {policy("caps: {sensitive: 25h}"), []string{"long_cap policy.caps.sensitive"}},
 		"each cap": {policy("max_expiry: 8760h, caps: {sensitive: 25h, not_stated: 25h, not_sensitive: 8760h}"), []string{
 			"long_cap policy.caps.not_sensitive", "long_cap policy.caps.not_stated", "long_cap policy.caps.sensitive",
 		}},

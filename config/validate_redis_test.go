@@ -18,7 +18,12 @@ func TestRedisRules(t *testing.T) {
 			r.Addresses = []string{"s1:26379", "s2:26379"}
 			r.SentinelUsername, r.SentinelPassword = "u", NewSecret("p")
 		})},
-		"cluster":                {change: redis(func(r *Redis) { r.Mode, r.Addresses = "cluster", []string{"n1:6379", "n2:6379"} })},
+		"cluster": {change: redis(func(r *Redis) {
+			r.Mode, r.Addresses = "cluster", []string{
+				"n1:6379",
+				"n2:6379",
+			}
+		})},
 		"single with a database": {change: redis(func(r *Redis) { r.Database = 15 })},
 		"no mode": {
 			change:   redis(func(r *Redis) { r.Mode = "" }),
@@ -68,7 +73,8 @@ func TestRedisRules(t *testing.T) {
 		},
 		"addresses": {change: addresses("10.0.0.1:6379", "[::1]:6379", "redis_1:6379", "Redis.Example.com:65535")},
 		"broken addresses": {
-			change: addresses("redis", "redis:0", "redis:x", ":6379", "a b:1", "redis://u:"+canary+"@h:1", "/run/redis.sock", "a:1", "a:1", "default:"+canary+"@h:6379"),
+			change: addresses("redis", "redis:0", "redis:x", ":6379", "a b:1", "redis://u:"+canary+"@h:1", "/run/redis.sock",
+				"a:1", "a:1", "default:"+canary+"@h:6379"),
 			problems: []string{
 				`redis.addresses[0]: must be host:port`,
 				`redis.addresses[1]: must have a port between 1 and 65535`,

@@ -47,7 +47,8 @@ func (k *checker) storage(path string, s Storage) {
 		k.endpoint(path+".public_endpoint", public, publicErr)
 	}
 	if !s.PathStyle && hostIsAddress(public) {
-		k.problem(path+".path_style", "must be true if recipients reach the store at an IP address: a host name cannot have a bucket before an address")
+		k.problem(path+".path_style", "must be true if recipients reach the store at an IP address: a host name cannot "+
+			"have a bucket before an address")
 	}
 	switch {
 	case s.Region == "" && s.Endpoint == "":

@@ -33,11 +33,21 @@ func TestStorageRules(t *testing.T) {
 			},
 		},
 		"two with a bucket of one name": {change: second(func(*Storage) {})},
-		"longest name":                  {change: storage(func(s *Storage) { s.Name = "0" + strings.Repeat("a-", 15) + "z" })},
-		"name too long":                 {storage(func(s *Storage) { s.Name = strings.Repeat("a", 33) }), []string{"storage[0].name: " + badName}, nil},
-		"name in capitals":              {storage(func(s *Storage) { s.Name = "Main" }), []string{"storage[0].name: " + badName}, nil},
-		"name with a dot":               {storage(func(s *Storage) { s.Name = "a.b" }), []string{"storage[0].name: " + badName}, nil},
-		"name that begins with hyphen":  {storage(func(s *Storage) { s.Name = "-a" }), []string{"storage[0].name: " + badName}, nil},
+		"longest name": {change: storage(func(s *Storage) {
+			s.Name = "0" + strings.Repeat("a-", 15) +
+				"z"
+		})},
+		"name too long": {
+			storage(func(s *Storage) { s.Name = strings.Repeat("a", 33) }),
+			[]string{"storage[0].name: " + badName},
+			nil,
+		},
+		"name in capitals": {storage(func(s *Storage) { s.Name = "Main" }), []string{"storage[0].name: " +
+			badName}, nil},
+		"name with a dot": {storage(func(s *Storage) { s.Name = "a.b" }), []string{"storage[0].name: " +
+			badName}, nil},
+		"name that begins with hyphen": {storage(func(s *Storage) { s.Name = "-a" }), []string{"storage[0].name: " +
+			badName}, nil},
 		"name twice": {
 			change:   second(func(s *Storage) { s.Name = "main" }),
 			problems: []string{"storage[1].name: is also the name of storage[0]; give each storage its own name"},
@@ -64,11 +74,18 @@ func TestStorageRules(t *testing.T) {
 			storage(func(s *Storage) { s.Endpoint, s.PublicEndpoint = "http://minio:9000", "http://files.example.com" }), nil,
 			[]string{"http_endpoint storage[0].endpoint", "http_endpoint storage[0].public_endpoint"},
 		},
-		"an address with path style":      {change: storage(func(s *Storage) { s.Endpoint, s.PathStyle = "http://127.0.0.1:9000", true })},
-		"an address behind a public name": {change: storage(func(s *Storage) { s.Endpoint, s.PublicEndpoint = "http://127.0.0.1:9000", "http://localhost:9000" })},
+		"an address with path style": {change: storage(func(s *Storage) {
+			s.Endpoint,
+				s.PathStyle = "http://127.0.0.1:9000", true
+		})},
+		"an address behind a public name": {change: storage(func(s *Storage) {
+			s.Endpoint,
+				s.PublicEndpoint = "http://127.0.0.1:9000", "http://localhost:9000"
+		})},
 		"an address without path style": {
-			change:   storage(func(s *Storage) { s.Endpoint = "https://[2001:db8::1]:9000" }),
-			problems: []string{"storage[0].path_style: must be true if recipients reach the store at an IP address: a host name cannot have a bucket before an address"},
+			change: storage(func(s *Storage) { s.Endpoint = "https://[2001:db8::1]:9000" }),
+			problems: []string{"storage[0].path_style: must be true if recipients reach the store at an IP address: a host " +
+				"name cannot have a bucket before an address"},
 		},
 		"no region at AWS": {
 			change:   storage(func(s *Storage) { s.Region, s.PublicEndpoint = "", "https://files.example.com" }),
@@ -111,7 +128,10 @@ func TestStorageRules(t *testing.T) {
 			storage(func(s *Storage) { s.Buckets = []string{"files.example.com"} }), nil,
 			[]string{"dotted_bucket storage[0].buckets[0]"},
 		},
-		"bucket with a dot in the path": {change: storage(func(s *Storage) { s.Buckets, s.PathStyle = []string{"files.example.com"}, true })},
+		"bucket with a dot in the path": {change: storage(func(s *Storage) {
+			s.Buckets,
+				s.PathStyle = []string{"files.example.com"}, true
+		})},
 		"bucket with a dot over http": {change: storage(func(s *Storage) {
 			s.Buckets, s.Endpoint = []string{"files.example.com"}, "http://localhost:9000"
 		})},
@@ -129,32 +149,36 @@ func TestBucketNames(t *testing.T) {
 	}
 	const plain = "must be the name of a bucket, 3 to 63 lower-case letters, digits, dots or hyphens"
 	for name, want := range map[string]string{
-		"":                                 plain,
-		"ab":                               plain,
-		strings.Repeat("a", 64):            plain,
-		"Reports":                          plain,
-		"re_ports":                         plain,
-		"-abc":                             plain,
-		"abc-":                             plain,
-		".abc":                             plain,
-		"abc.":                             plain,
-		"..":                               plain,
-		"a..b":                             plain,
-		"a/../b":                           plain,
-		"evil.com/":                        plain,
-		"abc/prefix":                       plain,
-		"s3://abc":                         plain,
-		"*":                                plain,
-		"abc\n":                            plain,
-		"bücher":                           plain,
-		"192.168.0.1":                      `must be the name of a bucket, which is never an IP address`,
-		"fast--use1-az4--x-s3":             "is a directory bucket (S3 Express), which signs with session credentials: name a general purpose bucket",
-		"x--x-s3":                          "is a directory bucket (S3 Express), which signs with session credentials: name a general purpose bucket",
-		"lambda-abc--ol-s3":                "is an alias of Object Lambda: name a general purpose bucket",
-		"rows--table-s3":                   "is a table bucket: name a general purpose bucket",
-		"mfzwi23gnjvgw.mrap":               "is a multi-region access point, which needs SigV4A: name a general purpose bucket",
-		"arn:aws:s3:::reports":             "is an ARN: name the bucket, or the access point's alias",
-		"arn:aws:s3::1:accesspoint/a.mrap": "is a multi-region access point, which needs SigV4A: name a general purpose bucket",
+		"":                      plain,
+		"ab":                    plain,
+		strings.Repeat("a", 64): plain,
+		"Reports":               plain,
+		"re_ports":              plain,
+		"-abc":                  plain,
+		"abc-":                  plain,
+		".abc":                  plain,
+		"abc.":                  plain,
+		"..":                    plain,
+		"a..b":                  plain,
+		"a/../b":                plain,
+		"evil.com/":             plain,
+		"abc/prefix":            plain,
+		"s3://abc":              plain,
+		"*":                     plain,
+		"abc\n":                 plain,
+		"bücher":                plain,
+		"192.168.0.1":           `must be the name of a bucket, which is never an IP address`,
+		"fast--use1-az4--x-s3": "is a directory bucket (S3 Express), which signs with session credentials: " +
+			"name a general purpose bucket",
+		"x--x-s3": "is a directory bucket (S3 Express), which signs with session credentials: " +
+			"name a general purpose bucket",
+		"lambda-abc--ol-s3": "is an alias of Object Lambda: name a general purpose bucket",
+		"rows--table-s3":    "is a table bucket: name a general purpose bucket",
+		"mfzwi23gnjvgw.mrap": "is a multi-region access point, which needs SigV4A: name a general purpose " +
+			"bucket",
+		"arn:aws:s3:::reports": "is an ARN: name the bucket, or the access point's alias",
+		"arn:aws:s3::1:accesspoint/a.mrap": "is a multi-region access point, which needs SigV4A: name a general purpose " +
+			"bucket",
 	} {
 		if got := bucketProblem(name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)

@@ -53,10 +53,22 @@ func TestBounds(t *testing.T) {
 		field       func(*Config) *time.Duration
 	}{
 		{"redis.timeout", time.Millisecond, time.Minute, func(c *Config) *time.Duration { return &c.Redis.Timeout }},
-		{"storage[0].timeout", time.Millisecond, time.Minute, func(c *Config) *time.Duration { return &c.Storage[0].Timeout }},
-		{"redirect.lifetime", 5 * time.Second, 300 * time.Second, func(c *Config) *time.Duration { return &c.Redirect.Lifetime }},
-		{"redirect.media_lifetime", 5 * time.Second, time.Hour, func(c *Config) *time.Duration { return &c.Redirect.MediaLifetime }},
-		{"redirect.resume_window", time.Second, 24 * time.Hour, func(c *Config) *time.Duration { return &c.Redirect.ResumeWindow }},
+		{
+			"storage[0].timeout", time.Millisecond, time.Minute,
+			func(c *Config) *time.Duration { return &c.Storage[0].Timeout },
+		},
+		{
+			"redirect.lifetime", 5 * time.Second, 300 * time.Second,
+			func(c *Config) *time.Duration { return &c.Redirect.Lifetime },
+		},
+		{
+			"redirect.media_lifetime", 5 * time.Second, time.Hour,
+			func(c *Config) *time.Duration { return &c.Redirect.MediaLifetime },
+		},
+		{
+			"redirect.resume_window", time.Second, 24 * time.Hour,
+			func(c *Config) *time.Duration { return &c.Redirect.ResumeWindow },
+		},
 		{"redirect.object_check", 0, time.Minute, func(c *Config) *time.Duration { return &c.Redirect.ObjectCheck }},
 		{"policy.max_expiry", time.Minute, 8760 * time.Hour, func(c *Config) *time.Duration { return &c.Policy.MaxExpiry }},
 		{"policy.retention", time.Hour, 17520 * time.Hour, func(c *Config) *time.Duration { return &c.Policy.Retention }},
@@ -142,7 +154,10 @@ func TestPolicyRules(t *testing.T) {
 			},
 		},
 		"patterns": {change: func(c *Config) {
-			c.Policy.SensitiveObjects = []string{"*", "*.pdf", "reports/*", "main:exports/a b/ü*", "*:reports/x", "main:*", "rep*", "reports/a:b"}
+			c.Policy.SensitiveObjects = []string{
+				"*", "*.pdf", "reports/*", "main:exports/a b/ü*", "*:reports/x", "main:*",
+				"rep*", "reports/a:b",
+			}
 		}},
 		"no patterns": {change: func(c *Config) { c.Policy.SensitiveObjects = nil }},
 		"broken patterns": {

@@ -79,7 +79,8 @@ func TestComposeServicesAreHardened(t *testing.T) {
 		if s.Build.Context == "" && !pinned.MatchString(s.Image) {
 			t.Errorf("%s: image %s is not pinned", name, s.Image)
 		}
-		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt,
+			"no-new-privileges:true") {
 			t.Errorf("%s: read_only %t, cap_drop %v, security_opt %v", name, s.ReadOnly, s.CapDrop, s.SecurityOpt)
 		}
 		if user, _, _ := strings.Cut(s.User, ":"); user == "root" || user == "0" {
@@ -265,7 +266,8 @@ func TestComposeInitMakesSecretsOnce(t *testing.T) {
 		t.Errorf("the operator key has %d characters, or stands in another file too", len(key))
 	}
 	password := sha256.Sum256([]byte(first[filepath.Join(dir, "redis_password")]))
-	if users := first[filepath.Join(dir, "users.acl")]; !strings.Contains(users, fmt.Sprintf("user keyhole on #%x ", password)) {
+	if users := first[filepath.Join(dir, "users.acl")]; !strings.Contains(users, fmt.Sprintf("user keyhole on #%x ",
+		password)) {
 		t.Errorf("users.acl does not admit the password to the user keyhole:\n%s", users)
 	}
 	run(t, "compose/init", dir)

@@ -94,7 +94,8 @@ func TestScannersAndFloors(t *testing.T) {
 		"go": {1, 26, 6}, "github.com/labstack/echo/v4": {4, 16, 0},
 		"github.com/redis/go-redis/v9": {9, 7, 3}, "github.com/prometheus/client_golang": {1, 11, 1},
 	} {
-		found := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(module) + ` v?(\d+)\.(\d+)\.(\d+)`).FindStringSubmatch(string(text))
+		found := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(module) +
+			` v?(\d+)\.(\d+)\.(\d+)`).FindStringSubmatch(string(text))
 		if found == nil {
 			t.Errorf("go.mod has no %s", module)
 			continue

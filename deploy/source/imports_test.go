@@ -139,7 +139,8 @@ func TestImportsReport(t *testing.T) {
 	root := committed(t, map[string]string{
 		"leaf/l.go": "package leaf\n", "mid/m.go": "package mid\n", "layers": threeLayers,
 	})
-	write(t, filepath.Join(root, "top/t.go"), "package top\n\nimport (\n\t\"example.com/m/leaf\"\n\t\"example.com/m/mid\"\n)\n")
+	write(t, filepath.Join(root, "top/t.go"), "package top\n\nimport "+
+		"(\n\t\"example.com/m/leaf\"\n\t\"example.com/m/mid\"\n)\n")
 	var out strings.Builder
 	if err := reportImports(root, "HEAD", filepath.Join(root, "layers"), &out); err != nil {
 		t.Fatal(err)

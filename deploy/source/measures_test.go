@@ -142,8 +142,14 @@ func TestExcesses(t *testing.T) {
 			func(m *measures) { m.functions[8].lines, m.functions[9].lines = 31, 31 },
 			"90 % of the functions have up to 31 lines; the limit is 30",
 		},
-		"few comments":     {func(m *measures) { m.comments = 11 }, "comments are 11.0 % of the lines; the range is 12 to 20"},
-		"many comments":    {func(m *measures) { m.comments = 21 }, "comments are 21.0 % of the lines; the range is 12 to 20"},
+		"few comments": {
+			func(m *measures) { m.comments = 11 },
+			"comments are 11.0 % of the lines; the range is 12 to 20",
+		},
+		"many comments": {
+			func(m *measures) { m.comments = 21 },
+			"comments are 21.0 % of the lines; the range is 12 to 20",
+		},
 		"few tests":        {func(m *measures) { m.tests = 99 }, "99 lines of tests for 100 lines of code"},
 		"tests of helpers": {func(m *measures) { m.tests, m.dir = 0, "objects/s3test" }, ""},
 		"wide lines":       {func(m *measures) { m.wide = 2 }, "2 lines have more than 120 columns"},

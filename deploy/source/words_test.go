@@ -127,7 +127,8 @@ func TestWordsReport(t *testing.T) {
 	err := reportWords(root, filepath.Join(root, "old"), true, &out)
 	wantFailed(t, err, out.String(), "p/p.go:3: joiner has the old word joiner: use batcher\n"+
 		"p/p.go:3: world has the old word world: use env\n")
-	wantFailed(t, err, out.String(), "    1 Good\n    1 joiner\n    2 p\n    1 world\n5 declarations, 2 with an old word\n")
+	wantFailed(t, err, out.String(), "    1 Good\n    1 joiner\n    2 p\n    1 world\n5 declarations, 2 with an old "+
+		"word\n")
 	out.Reset()
 	if err := reportWords(root, filepath.Join(root, "none"), false, &out); err != nil {
 		t.Fatal(err)

@@ -94,7 +94,9 @@ func (b *bench) programOf(r *row) string {
 
 // startGateway starts Keyhole in its default configuration, but for how often
 // objects are checked. Its proxy is the load, which says who asks.
-func (b *bench) startGateway(ctx context.Context, s *store, program, check string) (_ *process, address string, _ error) {
+func (b *bench) startGateway(ctx context.Context, s *store, program, check string) (_ *process, address string,
+	_ error,
+) {
 	dir, err := os.MkdirTemp(b.o.scratch, "gateway")
 	if err != nil {
 		return nil, "", err
@@ -112,7 +114,8 @@ func (b *bench) startGateway(ctx context.Context, s *store, program, check strin
 	if len(s.addresses) > 1 {
 		mode = "cluster"
 	}
-	text := fmt.Sprintf(configuration, address, address, operator, hashOf(b.key), mode, strings.Join(s.addresses, `", "`), b.endpoint, region, bucket, accessKey, secret, check)
+	text := fmt.Sprintf(configuration, address, address, operator, hashOf(b.key), mode, strings.Join(s.addresses,
+		`", "`), b.endpoint, region, bucket, accessKey, secret, check)
 	err = errors.Join(os.WriteFile(config, []byte(text), 0o600), os.WriteFile(secret, []byte(secretKey), 0o600))
 	if err != nil {
 		return nil, "", err
@@ -125,7 +128,7 @@ func (b *bench) startGateway(ctx context.Context, s *store, program, check strin
 	return p, address, p.await(ctx, ready(operator))
 }
 
-// configuration is the gateway's: what it needs, and nothing else.
+// configuration is the smallest configuration of the gateway.
 const configuration = `
 public: { listen: %q, url: "http://%s", trusted_proxies: ["127.0.0.0/8"] }
 operator:
@@ -134,15 +137,21 @@ operator:
   keys: [{ name: bench, sha256: %q, can: [issue] }]
 redis: { mode: %s, addresses: ["%s"] }
 storage:
-  - { name: bench, endpoint: %q, region: %q, path_style: true, buckets: [%q], access_key_id: %q, secret_access_key_file: %q }
+  - name: bench
+    endpoint: %q
+    region: %q
+    path_style: true
+    buckets: [%q]
+    access_key_id: %q
+    secret_access_key_file: %q
 redirect: { object_check: %s }
 `
 
-// askers is how many ask at once where it is not about speed.
+// askers is the number of concurrent requests before the measurements.
 const askers = 16
 
-// askEach asks for every link once and compares the answers: what is measured
-// must be right, and is then as warm as it gets.
+// askEach requests every link once and compares the answers. It checks that the service
+// is right before its speed is measured, and fills its caches.
 func (b *bench) askEach(ctx context.Context, r *row, address string, tokens []string) error {
 	client := &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: askers},

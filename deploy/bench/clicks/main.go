@@ -58,7 +58,8 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 64, "connections that ask at once")
 	flag.DurationVar(&o.duration, "duration", time.Second, "how long each measurement lasts, in whole seconds")
 	flag.StringVar(&o.profile, "profile", "", "write what perf sees on the core of gateway and Redis into this directory")
-	only := flag.String("only", "", "measure only rows whose name has this regular expression, and the floors that are compared with")
+	only := flag.String("only", "", "measure only rows whose name has this regular expression, and the floors that "+
+		"are compared with")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -108,8 +109,10 @@ func run(ctx context.Context, o *options) error {
 				rate = m.Rate
 			}
 			s.rounds = append(s.rounds, m)
-			fmt.Fprintf(os.Stderr, "round %d  %-52s %6.1f µs a click (Redis %.1f, %.1f a call), %6.0f a second, p99 %v; at %5.0f a second %.1f µs (Redis %.1f, %.1f a call), p50 %v, p99 %v\n",
-				round+1, s.title(), m.CPU, m.RedisCPU, m.Joined, m.Throughput, m.P99, m.Rate, m.RateCPU, m.RateRedis, m.RateJoined, m.RateP50, m.RateP99)
+			fmt.Fprintf(os.Stderr, "round %d  %-52s %6.1f µs a click (Redis %.1f, %.1f a call), %6.0f a second, p99 %v; at "+
+				"%5.0f a second %.1f µs (Redis %.1f, %.1f a call), p50 %v, p99 %v\n",
+				round+1, s.title(), m.CPU, m.RedisCPU, m.Joined, m.Throughput, m.P99, m.Rate, m.RateCPU, m.RateRedis,
+				m.RateJoined, m.RateP50, m.RateP99)
 		}
 	}
 	compare(subjects)

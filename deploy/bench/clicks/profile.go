@@ -27,7 +27,8 @@ func (b *bench) profiled(ctx context.Context, title string, call func() error) e
 		return '-'
 	}, strings.ToLower(title))
 	data := filepath.Join(b.o.profile, name+".data")
-	perf := exec.CommandContext(ctx, "perf", "record", "--quiet", "--freq", "999", "--event", "cpu-clock", //nolint:gosec // Our own arguments.
+	perf := exec.CommandContext(ctx, "perf", "record", "--quiet", "--freq", "999", "--event", "cpu-clock",
+		//nolint:gosec // Our own arguments.
 		"--cpu", b.o.core, "--call-graph", "fp", "--output", data)
 	if err := perf.Start(); err != nil {
 		return err
@@ -39,7 +40,8 @@ func (b *bench) profiled(ctx context.Context, title string, call func() error) e
 	if err != nil {
 		return fmt.Errorf("perf: %w", err)
 	}
-	report, err := exec.CommandContext(ctx, "perf", "report", "--stdio", "--input", data, "--no-children", //nolint:gosec // Our own arguments.
+	report, err := exec.CommandContext(ctx, "perf", "report", "--stdio", "--input", data, "--no-children",
+		//nolint:gosec // Our own arguments.
 		"--call-graph", "none", "--percent-limit", "0.3", "--sort", "comm,symbol").Output()
 	if err != nil {
 		return fmt.Errorf("perf report: %w", err)

@@ -99,7 +99,8 @@ func joinCluster(ctx context.Context, nodes []*process, addresses []string) erro
 func wholeCluster(client *redis.Client, nodes int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		info, err := client.ClusterInfo(ctx).Result()
-		if err == nil && (!strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, "cluster_known_nodes:"+strconv.Itoa(nodes))) {
+		if err == nil && (!strings.Contains(info, "cluster_state:ok") || !strings.Contains(info,
+			"cluster_known_nodes:"+strconv.Itoa(nodes))) {
 			err = errors.New("the cluster is not whole: " + info)
 		}
 		return err

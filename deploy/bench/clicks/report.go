@@ -124,7 +124,8 @@ func report(o *options, measured []*subject) error {
 		Version: resultsVersion, Commit: o.commit, Date: time.Now().UTC().Format(time.DateOnly), Machine: thisMachine(),
 		Rounds: o.rounds, Seconds: o.duration.Seconds(), Links: o.links, Open: o.connections,
 	}
-	gets, redirects, obvious := floorsOf(measured, floorGet), floorsOf(measured, floorRedirect), floorsOf(measured, floorObvious)
+	gets, redirects, obvious := floorsOf(measured, floorGet), floorsOf(measured, floorRedirect), floorsOf(measured,
+		floorObvious)
 	cpu := func(m *measurement) float64 { return m.CPU }
 	for _, s := range measured {
 		all.Rows = append(all.Rows, jsonRow{
@@ -157,14 +158,19 @@ func report(o *options, measured []*subject) error {
 func (all *results) write(w io.Writer) {
 	fmt.Fprintf(w, "Commit %s, %s. %s, %d cores, Linux %s, %s, %s.\n", all.Commit, all.Date,
 		all.Machine.Processor, all.Machine.Cores, all.Machine.Kernel, all.Machine.Go, all.Machine.Redis)
-	fmt.Fprintf(w, "Medians of %d rounds of %g s, ratios of what was measured in the same round; %d connections, %d links. Gateway and Redis on one core, the load on another.\n\n",
+	fmt.Fprintf(w, "Medians of %d rounds of %g s, ratios of what was measured in the same round; %d connections, %d "+
+		"links. Gateway and Redis on one core, the load on another.\n\n",
 		all.Rounds, all.Seconds, all.Open, all.Links)
-	fmt.Fprintln(w, "| what answers | Redis | CPU a click, µs | of it Redis | to echo + GET | to echo alone | to the obvious | a second | p50, ms | p99, ms | memory, MiB | at a second | CPU a click, µs | p50, ms | p99, ms | p99 to echo + GET |")
-	fmt.Fprintln(w, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	fmt.Fprintln(w, "| what answers | Redis | CPU a click, µs | of it Redis | to echo + GET | to echo alone | to the "+
+		"obvious | a second | p50, ms | p99, ms | memory, MiB | at a second | CPU a click, µs | p50, ms | p99, ms | p99 "+
+		"to echo + GET |")
+	fmt.Fprintln(w, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: "+
+		"| ---: | ---: |")
 	for i := range all.Rows {
 		r := &all.Rows[i]
 		m := &r.Median
-		fmt.Fprintf(w, "| %s | %s | %.1f | %.1f | %.2f | %.2f | %.2f | %.0f | %s | %s | %.0f | %.0f | %.1f | %s | %s | %.2f |\n", r.Name, r.Redis,
+		fmt.Fprintf(w, "| %s | %s | %.1f | %.1f | %.2f | %.2f | %.2f | %.0f | %s | %s | %.0f | %.0f | %.1f | %s | %s | "+
+			"%.2f |\n", r.Name, r.Redis,
 			m.CPU, m.RedisCPU, r.Ratio.CPU, r.Ratio.ToRedirect, r.Ratio.ToObvious, m.Throughput, ms(m.P50), ms(m.P99),
 			m.Memory, m.Rate, m.RateCPU, ms(m.RateP50), ms(m.RateP99), r.Ratio.RateP99)
 	}

@@ -128,7 +128,9 @@ func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measur
 
 // spent returns the CPU time that a subject's servers and its Redis have during a
 // call, and how often a script is called.
-func (b *bench) spent(ctx context.Context, s *subject, title string, call func() error) (ofServers, ofRedis time.Duration, calls int64, err error) {
+func (b *bench) spent(ctx context.Context, s *subject, title string, call func() error) (ofServers,
+	ofRedis time.Duration, calls int64, err error,
+) {
 	of := [2][]*process{s.servers, s.store.nodes}
 	var had, have [len(of)]time.Duration
 	called, err := scriptCalls(ctx, s.store.addresses)

@@ -54,7 +54,8 @@ func (w *wrk) run(ctx context.Context, d time.Duration) (all wrkResult, _ error)
 // ask is one call of the load generator.
 func (w *wrk) ask(ctx context.Context, address string, d time.Duration) (r wrkResult, err error) {
 	args := []string{
-		"--threads", "1", "--connections", strconv.Itoa(w.connections / len(w.addresses)), "--duration", strconv.Itoa(max(int(d.Seconds()), 1)) + "s",
+		"--threads", "1", "--connections", strconv.Itoa(w.connections / len(w.addresses)), "--duration",
+		strconv.Itoa(max(int(d.Seconds()), 1)) + "s",
 		"--latency", "--script", w.script, "http://" + address, "--", w.file, w.method,
 	}
 	if w.forwarded {
@@ -76,7 +77,8 @@ func (w *wrk) ask(ctx context.Context, address string, d time.Duration) (r wrkRe
 		want = r.Requests
 	}
 	if r.Requests == 0 || r.Failed > 0 || r.Refused != want {
-		return r, fmt.Errorf("wrk: of %d requests %d failed, %d were answered with 400 and above, not %d", r.Requests, r.Failed, r.Refused, want)
+		return r, fmt.Errorf("wrk: of %d requests %d failed, %d were answered with 400 and above, not %d", r.Requests,
+			r.Failed, r.Refused, want)
 	}
 	return r, nil
 }

@@ -31,7 +31,8 @@ type Record struct {
 func main() {
 	kind := flag.String("kind", "", "redirect, get, pipelined or obvious")
 	listen := flag.String("listen", "127.0.0.1:0", "address")
-	addresses := flag.String("redis", "127.0.0.1:6379", "address of Redis, or those of a cluster's nodes, separated by commas")
+	addresses := flag.String("redis", "127.0.0.1:6379", "address of Redis, or those of a cluster's nodes, separated "+
+		"by commas")
 	endpoint := flag.String("s3", "http://127.0.0.1:7070", "endpoint of the storage")
 	flag.Parse()
 	if err := serve(*kind, *listen, strings.Split(*addresses, ","), *endpoint); err != nil {
