@@ -84,8 +84,8 @@ func load(o LoadOptions, read fileReader) (*Config, []Warning, error) {
 // readFile is the fileReader of the real file system.
 func readFile(path string, limit int64) ([]byte, fs.FileMode, error) {
 	// Without O_NONBLOCK, opening a pipe would wait until somebody writes to it.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK,
-		0) //nolint:gosec // the operator's own configuration names the file
+	//nolint:gosec // the operator's own configuration names the file
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 )
 
+// update writes the generated document instead of comparing it.
+//
 //nolint:gochecknoglobals // a flag of the test binary
 var update = flag.Bool("update", false, "write deploy/docs/run/configuration.md")
 

@@ -68,8 +68,8 @@ func requestFor(r *row, address, token string, i int) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s /%s HTTP/1.1\r\nHost: %s\r\n", r.method, token, address)
 	if r.forwarded {
-		fmt.Fprintf(&b, "X-Forwarded-For: 10.%d.%d.%d\r\n", rand.IntN(256), rand.IntN(256),
-			i&255) //nolint:gosec // Chance, not a secret.
+		//nolint:gosec // Chance, not a secret.
+		fmt.Fprintf(&b, "X-Forwarded-For: 10.%d.%d.%d\r\n", rand.IntN(256), rand.IntN(256), i&255)
 	}
 	if r.method == http.MethodPost {
 		b.WriteString("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nconfirm=1")

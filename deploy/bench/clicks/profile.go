@@ -27,21 +27,21 @@ func (b *bench) profiled(ctx context.Context, title string, call func() error) e
 		return '-'
 	}, strings.ToLower(title))
 	data := filepath.Join(b.o.profile, name+".data")
+	//nolint:gosec // Our own arguments.
 	perf := exec.CommandContext(ctx, "perf", "record", "--quiet", "--freq", "999", "--event", "cpu-clock",
-		//nolint:gosec // Our own arguments.
 		"--cpu", b.o.core, "--call-graph", "fp", "--output", data)
 	if err := perf.Start(); err != nil {
 		return err
 	}
 	err := call()
-	// SIGINT is how a recording ends well, and what it then says that it died of.
+	// SIGINT ends a recording properly; perf then exits with the status of that signal.
 	err = errors.Join(err, perf.Process.Signal(syscall.SIGINT))
 	_ = perf.Wait()
 	if err != nil {
 		return fmt.Errorf("perf: %w", err)
 	}
+	//nolint:gosec // Our own arguments.
 	report, err := exec.CommandContext(ctx, "perf", "report", "--stdio", "--input", data, "--no-children",
-		//nolint:gosec // Our own arguments.
 		"--call-graph", "none", "--percent-limit", "0.3", "--sort", "comm,symbol").Output()
 	if err != nil {
 		return fmt.Errorf("perf report: %w", err)

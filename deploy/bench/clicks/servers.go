@@ -36,8 +36,8 @@ func launch(o *options, core, program string, env []string, args ...string) (*pr
 	}
 	defer func() { _ = log.Close() }()
 	p := &process{name: program, log: log.Name(), ended: make(chan struct{})}
-	p.cmd = exec.Command("taskset", append([]string{"--cpu-list", core, program},
-		args...)...) //nolint:gosec // Our own programs.
+	args = append([]string{"--cpu-list", core, program}, args...)
+	p.cmd = exec.Command("taskset", args...) //nolint:gosec // Our own programs.
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	// It must not outlive a benchmark that is killed.
