@@ -1,15 +1,15 @@
-# The image of keyhole: one static binary and the CA certificates, no shell.
+# The image of Keyhole contains one static binary and the CA certificates, and no shell.
 #
 #   docker build --build-arg VERSION=1.2.3 --build-arg REVISION=$(git rev-parse HEAD) -t keyhole .
 #
-# With a binary that is built already, and no base image to pull:
+# With a binary that you have built, and without pulling a base image:
 #
 #   CGO_ENABLED=0 go build -trimpath -o dist/keyhole ./cmd/keyhole
 #   cp /etc/ssl/certs/ca-certificates.crt dist/
 #   buildah bud --isolation chroot --format docker --target prebuilt -t keyhole -f Dockerfile dist
 
-# What both images have. It stands first, so that `--target prebuilt` ends
-# before the stage whose base image comes over the network.
+# The common part of both images. It comes first, so that `--target prebuilt` ends before
+# the stage that pulls its base image.
 FROM scratch AS base
 ARG VERSION=unknown
 ARG REVISION=unknown
@@ -18,14 +18,15 @@ LABEL org.opencontainers.image.title="keyhole" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# A number, so that Kubernetes' runAsNonRoot can judge it.
+# A number, because Kubernetes' runAsNonRoot cannot check a name.
 USER 65532:65532
-# Recipients, and operators.
+# The listeners for recipients and for operators.
 EXPOSE 8080 8081
-# What serve reads and what the check below looks up: its listeners.
+# The health check below reads the addresses of the listeners from it.
 ENV KEYHOLE_CONFIG=/etc/keyhole/keyhole.yaml
-# Alive, not ready: an outage of Redis must restart nothing. Only images in
-# Docker's format carry this (`buildah --format docker`).
+# It checks that the process is alive, not that it is ready: an outage of Redis must not
+# cause restarts. Only images in Docker's format have a health check (`buildah --format
+# docker`).
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
   CMD ["/keyhole", "health", "--live"]
 ENTRYPOINT ["/keyhole"]
