@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -262,7 +263,8 @@ func TestComposeInitMakesSecretsOnce(t *testing.T) {
 	if got := first[filepath.Join(dir, "gateway.env")]; got != want {
 		t.Errorf("gateway.env is %q, want %q", got, want)
 	}
-	if len(key) != 64 || strings.Count(strings.Join(values(first), "\n"), key) != 1 {
+	all := strings.Join(slices.Collect(maps.Values(first)), "\n")
+	if len(key) != 64 || strings.Count(all, key) != 1 {
 		t.Errorf("the operator key has %d characters, or stands in another file too", len(key))
 	}
 	password := sha256.Sum256([]byte(first[filepath.Join(dir, "redis_password")]))
@@ -349,12 +351,4 @@ func TestComposeInitNamesFilesThatContainersCannotRead(t *testing.T) {
 			t.Errorf("init accepts %s with mode 700: %v\n%s", name, err, out)
 		}
 	}
-}
-
-func values(m map[string]string) []string {
-	var all []string
-	for _, v := range m {
-		all = append(all, v)
-	}
-	return all
 }

@@ -14,29 +14,38 @@ import (
 // repository is the tree that this package lies in.
 func repository() fs.FS { return os.DirFS("..") }
 
-// documents returns the text of every Markdown file of the repository, without
-// what stands in fences, by path.
-func documents(t *testing.T) map[string]string {
+// repositoryFiles returns the paths of all files, without these files and directories.
+func repositoryFiles(t *testing.T, without ...string) []string {
 	t.Helper()
-	fence := regexp.MustCompile("(?ms)^```.*?^```$")
-	all := map[string]string{}
+	var all []string
 	err := fs.WalkDir(repository(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && entry.Name() == ".git":
+		case slices.Contains(without, name) && entry.IsDir():
 			return fs.SkipDir
-		case entry.IsDir() || path.Ext(name) != ".md":
-			return nil
-		case name == "config/testdata/reference.md":
-			return nil // the beginning of deploy/docs/run/configuration.md, where its links lead
+		case !slices.Contains(without, name) && !entry.IsDir():
+			all = append(all, name)
 		}
-		text, err := fs.ReadFile(repository(), name)
-		all[name] = fence.ReplaceAllString(string(text), "")
-		return err
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	return all
+}
+
+// documents returns the text of every Markdown file of the repository by path, without
+// the contents of fences.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	fence := regexp.MustCompile("(?ms)^```.*?^```$")
+	all := map[string]string{}
+	for _, name := range repositoryFiles(t, ".git") {
+		// The links of reference.md are right where it is copied to: configuration.md.
+		if path.Ext(name) == ".md" && name != "config/testdata/reference.md" {
+			all[name] = fence.ReplaceAllString(file(t, name), "")
+		}
 	}
 	if len(all) < 2 {
 		t.Fatalf("%d documents: this looks in the wrong place", len(all))

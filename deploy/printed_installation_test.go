@@ -206,7 +206,7 @@ func (in *installation) service(t *testing.T, p printed, command string) string 
 	}
 	running := in.background(t, command)
 	if strings.HasPrefix(command, "go run") {
-		running.patience = patience
+		running.timeout = commandTimeout
 	}
 	switch {
 	case strings.Contains(command, "keyhole serve"):

@@ -66,37 +66,37 @@ func copyRepository(t *testing.T, below string) string {
 	tree := filepath.Join(below, "keyhole")
 	// What git keeps and what was built or made here is no part of what a reader checks out.
 	made := []string{".git", "dist", "keyhole", "deploy/.env", "deploy/compose/secrets"}
-	err := fs.WalkDir(repository(), ".", func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case slices.Contains(made, name) && entry.IsDir():
-			return fs.SkipDir
-		case slices.Contains(made, name):
-			return nil
-		case entry.IsDir():
-			path := filepath.Join(tree, name)
-			return errors.Join(os.MkdirAll(path, 0o755), os.Chmod(path, 0o755))
-		}
-		info, err := entry.Info()
+	// Modes are those of a checkout by git with the usual umask, whatever the umask here is.
+	for _, name := range repositoryFiles(t, made...) {
+		makeDirectories(t, tree, filepath.Dir(name))
+		info, err := fs.Stat(repository(), name)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
-		text, err := fs.ReadFile(repository(), name)
-		if err != nil {
-			return err
-		}
-		// As git checks it out for most people, whatever the umask here is.
 		path, mode := filepath.Join(tree, name), fs.FileMode(0o644)
 		if info.Mode().Perm()&0o100 != 0 {
 			mode = 0o755
 		}
-		return errors.Join(os.WriteFile(path, text, mode), os.Chmod(path, mode))
-	})
-	if err != nil {
-		t.Fatal(err)
+		if err := errors.Join(os.WriteFile(path, []byte(file(t, name)), mode), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return tree
+}
+
+// makeDirectories makes a directory below top, and those above it, open to every user.
+func makeDirectories(t *testing.T, top, name string) {
+	t.Helper()
+	path := filepath.Join(top, name)
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	if name != "." {
+		makeDirectories(t, top, filepath.Dir(name))
+	}
+	if err := errors.Join(os.MkdirAll(path, 0o755), os.Chmod(path, 0o755)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // environment returns the variables of a reader's terminal: a home of its own, and

@@ -239,22 +239,7 @@ func file(t *testing.T, name string) string {
 // markdown returns the paths of all documents.
 func markdown(t *testing.T) []string {
 	t.Helper()
-	var all []string
-	err := fs.WalkDir(repository(), ".", func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && (entry.Name() == ".git" || name == "dist"):
-			return fs.SkipDir
-		case name == "CHANGELOG.md", name == "config/testdata/reference.md":
-			return nil // The past, and the source of deploy/docs/run/configuration.md.
-		case !entry.IsDir() && path.Ext(name) == ".md":
-			all = append(all, name)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	// The change log describes the past. reference.md is copied to run/configuration.md.
+	all := repositoryFiles(t, ".git", "dist", "CHANGELOG.md", "config/testdata/reference.md")
+	return slices.DeleteFunc(all, func(name string) bool { return path.Ext(name) != ".md" })
 }

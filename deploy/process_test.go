@@ -14,29 +14,28 @@ import (
 	"time"
 )
 
-// What bounds every wait: for a command, because a build from nothing takes minutes on
-// a machine that is busy, and for a server that runs.
+// The limits of every wait. A command may be a build without a cache, which takes minutes
+// on a busy machine.
 const (
-	patience       = 5 * time.Minute
-	serverPatience = time.Minute
+	commandTimeout = 5 * time.Minute
+	serverTimeout  = time.Minute
 )
 
 // process is a program that runs beside the test and ends with it.
 type process struct {
-	name   string
-	pid    int
-	output *output // standard output and standard error
-	done   chan struct{}
-	err    error // after done
-	// patience bounds waits for it.
-	patience time.Duration
+	name    string
+	pid     int
+	output  *output // standard output and standard error
+	done    chan struct{}
+	err     error         // after done
+	timeout time.Duration // of every wait for it
 }
 
 // start starts a command in a process group of its own, as a terminal does.
 func start(t *testing.T, command *exec.Cmd) *process {
 	t.Helper()
 	p := &process{
-		name: filepath.Base(command.Args[0]), output: &output{}, done: make(chan struct{}), patience: serverPatience,
+		name: filepath.Base(command.Args[0]), output: &output{}, done: make(chan struct{}), timeout: serverTimeout,
 	}
 	command.Stdout, command.Stderr = p.output, p.output
 	if command.SysProcAttr == nil {
@@ -71,7 +70,7 @@ func (p *process) stop(t *testing.T, signal syscall.Signal) error {
 	select {
 	case <-p.done:
 		return p.err
-	case <-time.After(serverPatience):
+	case <-time.After(serverTimeout):
 		t.Fatalf("%s does not end after %v", p.name, signal)
 		return nil
 	}
@@ -80,7 +79,7 @@ func (p *process) stop(t *testing.T, signal syscall.Signal) error {
 // waitFor asks until check has no error. It gives up when the process has ended.
 func (p *process) waitFor(t *testing.T, what string, check func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), p.patience)
+	ctx, cancel := context.WithTimeout(t.Context(), p.timeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -93,7 +92,7 @@ func (p *process) waitFor(t *testing.T, what string, check func() error) {
 		case <-p.done:
 			t.Fatalf("%s ended (%v) before %s: %v", p.name, p.err, what, err)
 		case <-ctx.Done():
-			t.Fatalf("waited %v for %s: %v", p.patience, what, err)
+			t.Fatalf("waited %v for %s: %v", p.timeout, what, err)
 		case <-tick.C:
 		}
 	}

@@ -71,8 +71,8 @@ func (s *shell) run(t *testing.T, command string) (output string, code int) {
 			t.Fatalf("the shell ended at\n%s", command)
 		}
 		status = line
-	case <-time.After(patience):
-		t.Fatalf("this does not end within %v:\n%s", patience, command)
+	case <-time.After(commandTimeout):
+		t.Fatalf("this does not end within %v:\n%s", commandTimeout, command)
 	}
 	code, err := strconv.Atoi(status)
 	if err != nil {
