@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// bench is what all rows share: the storage, a Redis of each kind, and the links.
+// bench has the parts that all rows share: the storage, a Redis of each kind, and links.
 type bench struct {
 	o         *options
 	processes []*process
@@ -24,7 +24,7 @@ type bench struct {
 type store struct {
 	nodes     []*process
 	addresses []string
-	// operator is where the gateway on it that was started last has its API.
+	// operator is the API address of the gateway that was started last on this Redis.
 	operator string
 	tokens   map[string][]string // by kind of links
 	files    map[string]string   // the same, as wrk reads them
@@ -56,7 +56,7 @@ func setUp(ctx context.Context, o *options) (_ *bench, err error) {
 	return b, nil
 }
 
-// storeOf returns the Redis of a kind, which the first row on it starts.
+// storeOf returns the Redis of a kind and starts it for the first row.
 func (b *bench) storeOf(ctx context.Context, kind string) (*store, error) {
 	if s := b.redis[kind]; s != nil {
 		return s, nil
@@ -84,7 +84,7 @@ func (b *bench) startFloor(ctx context.Context, s *store, kind string) (_ *proce
 	return p, address, p.await(ctx, listening(address))
 }
 
-// programOf returns the program of a row of Keyhole's.
+// programOf returns the program of a row that measures Keyhole.
 func (b *bench) programOf(r *row) string {
 	if r.before {
 		return b.o.before
@@ -92,8 +92,8 @@ func (b *bench) programOf(r *row) string {
 	return b.o.keyhole
 }
 
-// startGateway starts Keyhole in its default configuration, but for how often
-// objects are checked. Its proxy is the load, which says who asks.
+// startGateway starts Keyhole in its default configuration, except for the row's
+// redirect.object_check. The load is its trusted proxy and states the client addresses.
 func (b *bench) startGateway(ctx context.Context, s *store, program, check string) (_ *process, address string,
 	_ error,
 ) {
@@ -191,7 +191,7 @@ func (b *bench) askEach(ctx context.Context, r *row, address string, tokens []st
 	})
 }
 
-// each calls do for every token, some at once, and returns the first error.
+// each calls do for every token, several at once, and returns the first error.
 func each(tokens []string, do func(i int, token string) error) error {
 	var (
 		asking sync.WaitGroup

@@ -31,7 +31,7 @@ const (
 	secretKey = "a-secret-of-the-benchmark"
 )
 
-// objectKey returns the key of an object: some 50 bytes, as they are.
+// objectKey returns the key of an object, about 50 bytes as usual keys have.
 func objectKey(i int) string {
 	return fmt.Sprintf("exports/2026/11/team-%02d/quarterly-report-%06d.pdf", i%40, i)
 }
@@ -59,7 +59,8 @@ func (b *bench) putObjects(ctx context.Context) error {
 	})
 }
 
-// fill sees that a Redis has the links of a kind, or what the floors read.
+// fill writes the links of a kind, or the records of the floors, into a Redis that does
+// not have them yet.
 func (b *bench) fill(ctx context.Context, s *store, kind string) (err error) {
 	if s.tokens[kind] != nil {
 		return nil
@@ -92,7 +93,7 @@ func (b *bench) fill(ctx context.Context, s *store, kind string) (err error) {
 	return errors.Join(err, file.Close())
 }
 
-// issue issues one link of a kind for every object, for a day.
+// issue issues one link of a kind for every object, valid for a day.
 func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, error) {
 	gateway, _, err := b.startGateway(ctx, s, b.o.keyhole, defaultCheck)
 	if err != nil {
@@ -122,8 +123,7 @@ func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, err
 	})
 }
 
-// fillFloors writes what the floors read: a presigned URL, as people store them,
-// and a record.
+// fillFloors writes the keys that the floors read: a stored presigned URL and a record.
 func (b *bench) fillFloors(ctx context.Context, s *store, tokens []string) error {
 	presigner := s3.NewPresignClient(b.storage())
 	client := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: s.addresses})
@@ -151,7 +151,7 @@ func (b *bench) fillFloors(ctx context.Context, s *store, tokens []string) error
 	})
 }
 
-// madeUp returns 22 letters that could be a token.
+// madeUp returns 22 letters that have the form of a token.
 func madeUp() string {
 	const letters = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 	drawn := make([]byte, 22)
@@ -162,7 +162,7 @@ func madeUp() string {
 	return string(drawn)
 }
 
-// hashOf is how the configuration has an operator's key.
+// hashOf returns the SHA-256 of an operator key for the configuration.
 func hashOf(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])

@@ -1,11 +1,11 @@
-// Command clicks measures what a click costs, beside the least that anybody's
-// redirect costs. deploy/bench/run builds what it needs and calls it.
+// Command clicks measures the processor time and the latency of a click, and compares
+// them with floors: echo handlers that do only a part of the work. deploy/bench/run builds
+// the programs and calls it.
 //
-// Gateway and Redis share one core, the load has another. All servers run from the
-// beginning to the end, and each row is measured in every round, for a short time:
-// as fast as 64 connections ask (wrk), for CPU, throughput and latency under full
-// load; and at half the rate that the floor reaches, open loop, for the latency
-// that a recipient sees.
+// The gateway and Redis share one core, and the load has another. All servers run during
+// the whole benchmark. Every round measures each row for a short time: at full load from
+// 64 connections (wrk), for processor time, throughput and latency; and in an open loop
+// at half the rate that the floor reaches, for the latency that a recipient sees.
 package main
 
 import (
@@ -111,16 +111,16 @@ func run(ctx context.Context, o *options) error {
 			s.rounds = append(s.rounds, m)
 			fmt.Fprintf(os.Stderr, "round %d  %-52s %6.1f µs a click (Redis %.1f, %.1f a call), %6.0f a second, p99 %v; at "+
 				"%5.0f a second %.1f µs (Redis %.1f, %.1f a call), p50 %v, p99 %v\n",
-				round+1, s.title(), m.CPU, m.RedisCPU, m.Joined, m.Throughput, m.P99, m.Rate, m.RateCPU, m.RateRedis,
-				m.RateJoined, m.RateP50, m.RateP99)
+				round+1, s.title(), m.CPU, m.RedisCPU, m.ClicksPerCall, m.Throughput, m.P99, m.Rate, m.RateCPU, m.RateRedis,
+				m.RateClicksPerCall, m.RateP50, m.RateP99)
 		}
 	}
 	compare(subjects)
 	return report(o, subjects)
 }
 
-// compare prints what a row costs in relation to the same row of an earlier commit, by
-// the median of the rounds.
+// compare prints the processor time of each row divided by that of the same row at an
+// earlier commit, as the median of the rounds.
 func compare(subjects []*subject) {
 	for i, s := range subjects {
 		if !s.before {

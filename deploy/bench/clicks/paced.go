@@ -17,12 +17,12 @@ import (
 	"time"
 )
 
-// openLoop asks at a rate, whatever the answers take, and returns how long each took,
-// from when it was due until its answer had come, shortest first. The requests come
-// by chance (exponential gaps), as recipients do.
+// openLoop sends requests at a rate that does not depend on the answers. It returns the
+// time of each request, sorted, from when it was due until its answer was complete. The
+// gaps between requests are random (exponential), as those between recipients.
 //
-// It polls without sleeping, on one thread that has the core for itself: timers
-// and the scheduler would show in the tail.
+// It polls without sleeping on one thread that has a core alone, because timers and the
+// scheduler would add to the highest latencies.
 func openLoop(ctx context.Context, addresses []string, r *row, tokens []string, connections int, rate float64,
 	d time.Duration,
 ) ([]time.Duration, error) {
@@ -90,7 +90,7 @@ type poller struct {
 	status []byte // what every answer must begin with
 }
 
-// exchange is what one connection waits for.
+// exchange is the request that one connection waits for.
 type exchange struct {
 	due    time.Time
 	answer []byte // what has come of it
@@ -151,7 +151,7 @@ func (p *poller) send(request []byte, due time.Time) error {
 	return err
 }
 
-// poll reads what has come.
+// poll reads the answers that have arrived.
 func (p *poller) poll() error {
 	n, err := syscall.EpollWait(p.epoll, p.events[:], 0)
 	if errors.Is(err, syscall.EINTR) {
@@ -184,7 +184,7 @@ func (p *poller) poll() error {
 	return nil
 }
 
-// whole tells whether an answer has come to its end.
+// whole reports whether an answer is complete.
 func whole(answer []byte) bool {
 	head, body, ended := bytes.Cut(answer, []byte("\r\n\r\n"))
 	if !ended {

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// profiled makes a call, and a profile of what the core of gateway and Redis does
-// meanwhile, kernel included, if the options ask for one.
+// profiled makes a call. If the options ask for it, it records a profile of the core of
+// the gateway and Redis meanwhile, including the kernel.
 func (b *bench) profiled(ctx context.Context, title string, call func() error) error {
 	if b.o.profile == "" {
 		return call()

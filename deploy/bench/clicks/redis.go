@@ -11,8 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// startRedis starts a Redis of a kind on the gateway's core. What was started before
-// an error is returned with it.
+// startRedis starts a Redis of a kind on the gateway's core. With an error it also returns
+// the processes that were started before.
 func startRedis(ctx context.Context, o *options, kind string) (nodes []*process, addresses []string, err error) {
 	args := []string{"--save", "", "--appendonly", "no"}
 	many := 1
@@ -47,7 +47,7 @@ func startNode(ctx context.Context, o *options, args []string) (_ *process, addr
 		return nil, "", err
 	}
 	_, port, _ := net.SplitHostPort(address)
-	// Its cluster's port is one that Redis would not choose: there may be none 10,000 above.
+	// Redis would use the port 10,000 above as the cluster's port, which may not exist.
 	bus, err := freeAddress()
 	if err != nil {
 		return nil, "", err
@@ -61,11 +61,11 @@ func startNode(ctx context.Context, o *options, args []string) (_ *process, addr
 	return p, address, p.await(ctx, listening(address))
 }
 
-// slots is how many hash slots a cluster has.
+// slots is the number of hash slots of a cluster.
 const slots = 16384
 
-// joinCluster makes nodes that know nothing of each other a cluster of masters, and
-// waits until each says that it is whole.
+// joinCluster makes separate nodes a cluster of masters and waits until each node reports
+// that the cluster is complete.
 func joinCluster(ctx context.Context, nodes []*process, addresses []string) error {
 	clients := make([]*redis.Client, len(addresses))
 	for i, address := range addresses {
@@ -95,7 +95,7 @@ func joinCluster(ctx context.Context, nodes []*process, addresses []string) erro
 	return nil
 }
 
-// wholeCluster tells whether a node knows so many, and that every slot is served.
+// wholeCluster reports whether a node knows that many nodes and every slot is served.
 func wholeCluster(client *redis.Client, nodes int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		info, err := client.ClusterInfo(ctx).Result()

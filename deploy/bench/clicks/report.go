@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// resultsVersion is that of the layout of the JSON.
+// resultsVersion is the version of the layout of the JSON.
 const resultsVersion = 2
 
 // results is the JSON.
@@ -45,10 +45,10 @@ type jsonRow struct {
 	Rounds []measurement `json:"rounds"`
 }
 
-// ratios are medians of what a row took in each round to what another took in the
-// same: to the echo that asks a Redis of the same kind for a GET, or, where that was
-// not measured, to that in memory; to the echo that only redirects; to the obvious
-// version. 0: it was not measured.
+// ratios are medians over the rounds of a row's time divided by that of a floor in the same
+// round: the echo handler with a GET to a Redis of the same kind (in memory, if that kind
+// was not measured), the echo handler that only redirects, and the obvious version. 0 means
+// not measured.
 type ratios struct {
 	CPU        float64 `json:"cpu_to_get"`
 	ToRedirect float64 `json:"cpu_to_redirect"`
@@ -56,7 +56,7 @@ type ratios struct {
 	RateP99    float64 `json:"rate_p99_to_get"`
 }
 
-// floorsOf finds a floor of every kind of Redis that it was measured on.
+// floorsOf returns the rows of a floor by the kind of Redis.
 func floorsOf(measured []*subject, floor string) map[string][]measurement {
 	found := map[string][]measurement{}
 	for _, s := range measured {
@@ -89,23 +89,23 @@ func middle[T cmp.Ordered](values []T) T {
 	return values[len(values)/2]
 }
 
-// medianOf returns the median of each figure by itself.
+// medianOf returns the median of each figure separately.
 func medianOf(rounds []measurement) measurement {
 	return measurement{
-		CPU:        median(rounds, func(m *measurement) float64 { return m.CPU }),
-		GatewayCPU: median(rounds, func(m *measurement) float64 { return m.GatewayCPU }),
-		RedisCPU:   median(rounds, func(m *measurement) float64 { return m.RedisCPU }),
-		Joined:     median(rounds, func(m *measurement) float64 { return m.Joined }),
-		Throughput: median(rounds, func(m *measurement) float64 { return m.Throughput }),
-		P50:        median(rounds, func(m *measurement) time.Duration { return m.P50 }),
-		P99:        median(rounds, func(m *measurement) time.Duration { return m.P99 }),
-		Memory:     median(rounds, func(m *measurement) float64 { return m.Memory }),
-		Rate:       median(rounds, func(m *measurement) float64 { return m.Rate }),
-		RateCPU:    median(rounds, func(m *measurement) float64 { return m.RateCPU }),
-		RateRedis:  median(rounds, func(m *measurement) float64 { return m.RateRedis }),
-		RateJoined: median(rounds, func(m *measurement) float64 { return m.RateJoined }),
-		RateP50:    median(rounds, func(m *measurement) time.Duration { return m.RateP50 }),
-		RateP99:    median(rounds, func(m *measurement) time.Duration { return m.RateP99 }),
+		CPU:               median(rounds, func(m *measurement) float64 { return m.CPU }),
+		GatewayCPU:        median(rounds, func(m *measurement) float64 { return m.GatewayCPU }),
+		RedisCPU:          median(rounds, func(m *measurement) float64 { return m.RedisCPU }),
+		ClicksPerCall:     median(rounds, func(m *measurement) float64 { return m.ClicksPerCall }),
+		Throughput:        median(rounds, func(m *measurement) float64 { return m.Throughput }),
+		P50:               median(rounds, func(m *measurement) time.Duration { return m.P50 }),
+		P99:               median(rounds, func(m *measurement) time.Duration { return m.P99 }),
+		Memory:            median(rounds, func(m *measurement) float64 { return m.Memory }),
+		Rate:              median(rounds, func(m *measurement) float64 { return m.Rate }),
+		RateCPU:           median(rounds, func(m *measurement) float64 { return m.RateCPU }),
+		RateRedis:         median(rounds, func(m *measurement) float64 { return m.RateRedis }),
+		RateClicksPerCall: median(rounds, func(m *measurement) float64 { return m.RateClicksPerCall }),
+		RateP50:           median(rounds, func(m *measurement) time.Duration { return m.RateP50 }),
+		RateP99:           median(rounds, func(m *measurement) time.Duration { return m.RateP99 }),
 	}
 }
 
@@ -118,7 +118,7 @@ func median[T cmp.Ordered](rounds []measurement, of func(*measurement) T) T {
 	return middle(values)
 }
 
-// report prints the table, and writes it and the JSON where the options say.
+// report prints the table, and writes it and the JSON to the files of the options.
 func report(o *options, measured []*subject) error {
 	all := results{
 		Version: resultsVersion, Commit: o.commit, Date: time.Now().UTC().Format(time.DateOnly), Machine: thisMachine(),
@@ -178,7 +178,7 @@ func (all *results) write(w io.Writer) {
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()*1000) }
 
-// thisMachine tells what the figures are of.
+// thisMachine describes the machine of the measurements.
 func thisMachine() machine {
 	m := machine{Processor: "unknown processor", Go: runtime.Version(), Redis: "unknown Redis"}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {

@@ -31,7 +31,7 @@ const (
 	linksOfFloors  = "of the floors"
 )
 
-// row is one line of the table.
+// row is one line of the table: a floor, or Keyhole with one kind of links.
 type row struct {
 	name      string
 	redis     string // which kind
@@ -52,7 +52,7 @@ func (r *row) title() string {
 	return r.name + ", " + r.redis
 }
 
-// defaultCheck is redirect.object_check where the row is not about it.
+// defaultCheck is redirect.object_check of rows that do not vary it.
 const defaultCheck = "5s"
 
 // rows lists the lines of the table: the reference first, then each on a Redis

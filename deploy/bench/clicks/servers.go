@@ -27,8 +27,8 @@ type process struct {
 	ended chan struct{}
 }
 
-// launch starts a program on a core, in an environment of its own and nothing of
-// this process' but PATH.
+// launch starts a program on a core. It has the given variables, and of this process only
+// PATH.
 func launch(o *options, core, program string, env []string, args ...string) (*process, error) {
 	log, err := os.CreateTemp(o.scratch, "log")
 	if err != nil {
@@ -58,7 +58,8 @@ func (p *process) stop() {
 	<-p.ended
 }
 
-// await asks until ready has no error, and stops a process that does not get there.
+// await calls ready until it returns no error. It stops the process if that takes longer
+// than startTimeout.
 func (p *process) await(ctx context.Context, ready func(context.Context) error) (err error) {
 	defer func() {
 		if err != nil {
@@ -96,7 +97,7 @@ func (p *process) printed() string {
 // architecture of Linux that Go runs on.
 const ticksPerSecond = 100
 
-// cpu returns the time that processes have had together.
+// cpu returns the processor time of several processes together.
 func cpu(processes []*process) (total time.Duration, _ error) {
 	for _, p := range processes {
 		had, err := p.cpu()
@@ -108,14 +109,14 @@ func cpu(processes []*process) (total time.Duration, _ error) {
 	return total, nil
 }
 
-// cpu returns the time that the process has had on its core, in user and kernel
-// mode (proc(5), fields 14 and 15 of stat).
+// cpu returns the processor time of the process in user and kernel mode (proc(5), fields 14
+// and 15 of stat).
 func (p *process) cpu() (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	// The name in parentheses may have blanks.
+	// The name of the program is in parentheses and may contain blanks.
 	_, rest, _ := strings.Cut(string(text), ") ")
 	fields := strings.Fields(rest)
 	if len(fields) < 13 {
@@ -132,8 +133,8 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
 }
 
-// memory returns the most that the process has had in memory, in MiB (proc(5), VmHWM
-// of status, which is in KiB).
+// memory returns the peak resident memory of the process in MiB (proc(5), VmHWM of status,
+// which is in KiB).
 func (p *process) memory() (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
@@ -176,7 +177,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// listening tells whether somebody listens at an address.
+// listening reports whether a server listens at an address.
 func listening(address string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
@@ -187,7 +188,7 @@ func listening(address string) func(context.Context) error {
 	}
 }
 
-// ready tells whether a gateway's operator listener says that it is.
+// ready reports whether a gateway's /readyz says that it is ready.
 func ready(operator string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+operator+"/readyz", http.NoBody)

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// subject is one row on its way: its servers run until the benchmark ends, so that
-// it can be measured in short turns with the others. What waits for its turn costs
-// next to nothing.
+// subject is one row that is being measured. Its servers run until the benchmark ends, so
+// that all rows can be measured in short turns. A server that waits for its turn uses
+// almost no processor time.
 type subject struct {
 	row
 
@@ -19,29 +19,29 @@ type subject struct {
 	rounds  []measurement
 }
 
-// measurement is one row in one round. Times of CPU are in microseconds a click.
+// measurement is one row in one round. Processor times are in microseconds per click.
 type measurement struct {
 	CPU        float64 `json:"cpu_us"`
 	GatewayCPU float64 `json:"gateway_cpu_us"`
 	RedisCPU   float64 `json:"redis_cpu_us"`
-	// Joined is how many clicks one call of a script judged; 0: no script was called.
-	Joined     float64       `json:"clicks_a_script_call"`
-	Throughput float64       `json:"per_second"`
-	P50        time.Duration `json:"p50_ns"`
-	P99        time.Duration `json:"p99_ns"`
-	// Memory is the most that one server has had so far, in MiB.
+	// ClicksPerCall is the number of clicks in one call of a script; 0 if no script was called.
+	ClicksPerCall float64       `json:"clicks_a_script_call"`
+	Throughput    float64       `json:"per_second"`
+	P50           time.Duration `json:"p50_ns"`
+	P99           time.Duration `json:"p99_ns"`
+	// Memory is the peak memory of one server so far, in MiB.
 	Memory float64 `json:"memory_mib"`
-	// At Rate a second, open loop.
-	Rate       float64       `json:"rate_per_second"`
-	RateCPU    float64       `json:"rate_cpu_us"`
-	RateRedis  float64       `json:"rate_redis_cpu_us"`
-	RateJoined float64       `json:"rate_clicks_a_script_call"`
-	RateP50    time.Duration `json:"rate_p50_ns"`
-	RateP99    time.Duration `json:"rate_p99_ns"`
+	// The following are from the open loop, at Rate requests a second.
+	Rate              float64       `json:"rate_per_second"`
+	RateCPU           float64       `json:"rate_cpu_us"`
+	RateRedis         float64       `json:"rate_redis_cpu_us"`
+	RateClicksPerCall float64       `json:"rate_clicks_a_script_call"`
+	RateP50           time.Duration `json:"rate_p50_ns"`
+	RateP99           time.Duration `json:"rate_p99_ns"`
 }
 
-// prepare starts what a row measures, opens each of its links once and compares the
-// answers, and warms it up.
+// prepare starts the servers of a row, requests each of its links once, compares the
+// answers and warms the servers up.
 func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
 	store, err := b.storeOf(ctx, r.redis)
 	if err != nil {
@@ -77,8 +77,8 @@ func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
 	return s, err
 }
 
-// measure measures a subject once: at full load, and at a rate, or at half of what it
-// can do where that is less. Rate 0 asks for half of what it can do.
+// measure measures a subject once at full load, and once at a rate, or at half of its
+// throughput if that is less. Rate 0 means half of its throughput.
 func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measurement, err error) {
 	if s.warm {
 		if err := b.askEach(ctx, &s.row, s.load.addresses[0], s.tokens); err != nil {
@@ -93,7 +93,7 @@ func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measur
 	if err != nil {
 		return m, err
 	}
-	m.Joined = joined(done.Requests, calls)
+	m.ClicksPerCall = clicksPerCall(done.Requests, calls)
 	m.GatewayCPU = microsecondsEach(gateways, done.Requests)
 	m.RedisCPU = microsecondsEach(redis, done.Requests)
 	m.CPU = m.GatewayCPU + m.RedisCPU
@@ -112,7 +112,7 @@ func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measur
 	if err != nil {
 		return m, err
 	}
-	m.RateJoined = joined(int64(len(took)), calls)
+	m.RateClicksPerCall = clicksPerCall(int64(len(took)), calls)
 	m.RateCPU = microsecondsEach(gateways+redis, int64(len(took)))
 	m.RateRedis = microsecondsEach(redis, int64(len(took)))
 	m.RateP50, m.RateP99 = took[len(took)/2], took[len(took)*99/100]
@@ -126,8 +126,8 @@ func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measur
 	return m, nil
 }
 
-// spent returns the CPU time that a subject's servers and its Redis have during a
-// call, and how often a script is called.
+// spent returns the processor time of a subject's servers and of its Redis during a call,
+// and the number of script calls.
 func (b *bench) spent(ctx context.Context, s *subject, title string, call func() error) (ofServers,
 	ofRedis time.Duration, calls int64, err error,
 ) {
@@ -154,8 +154,8 @@ func (b *bench) spent(ctx context.Context, s *subject, title string, call func()
 	return have[0] - had[0], have[1] - had[1], calls - called, err
 }
 
-// joined returns how many clicks a call had, 0 where there was none.
-func joined(clicks, calls int64) float64 {
+// clicksPerCall returns the average number of clicks in a call, 0 without calls.
+func clicksPerCall(clicks, calls int64) float64 {
 	if calls == 0 {
 		return 0
 	}

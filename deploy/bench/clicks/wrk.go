@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// wrk is a load: as fast as its connections ask. They are spread over the addresses.
+// wrk is a load of connections that send the next request at once after an answer. They are
+// distributed over the addresses.
 type wrk struct {
 	addresses            []string
 	script, file, method string
@@ -34,8 +35,8 @@ type wrkResult struct {
 func (r *wrkResult) p50() time.Duration { return time.Duration(r.P50) * time.Microsecond }
 func (r *wrkResult) p99() time.Duration { return time.Duration(r.P99) * time.Microsecond }
 
-// run asks for that long. An answer that is not as it should be is an error. Of
-// several addresses the one that took longest tells the latency.
+// run sends requests for a duration. A wrong answer is an error. With several addresses,
+// the latency is that of the slowest one.
 func (w *wrk) run(ctx context.Context, d time.Duration) (all wrkResult, _ error) {
 	results, errs := make([]wrkResult, len(w.addresses)), make([]error, len(w.addresses))
 	var asking sync.WaitGroup

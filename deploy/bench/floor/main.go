@@ -1,6 +1,6 @@
-// Command floor is what the benchmark compares Keyhole with: the least that a
-// redirect can cost, and what one writes first. No middleware, no logging, every
-// client with its default options.
+// Command floor has the handlers that the benchmark compares Keyhole with: the cheapest
+// possible redirects, and the obvious implementation of short links. They have no
+// middleware and no logging, and clients with default options.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Record is what the obvious version keeps of a link.
+// Record is what the obvious version stores for a link.
 type Record struct {
 	Bucket  string    `json:"bucket"`
 	Key     string    `json:"key"`
@@ -66,12 +66,12 @@ func serve(kind, listen string, addresses []string, endpoint string) error {
 	return e.Start(listen)
 }
 
-// redirectOnly redirects to one place.
+// redirectOnly redirects every request to the same URL.
 func redirectOnly(c echo.Context) error {
 	return c.Redirect(http.StatusFound, "https://reports.s3.us-east-1.amazonaws.com/exports/"+c.Param("token"))
 }
 
-// getAndRedirect redirects to where Redis says.
+// getAndRedirect redirects to the URL that Redis has for the token.
 func getAndRedirect(client redis.UniversalClient) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		location, err := client.Get(c.Request().Context(), c.Param("token")).Result()
@@ -79,7 +79,7 @@ func getAndRedirect(client redis.UniversalClient) echo.HandlerFunc {
 	}
 }
 
-// answer redirects, or says why not.
+// answer redirects, or answers with the error.
 func answer(c echo.Context, location string, err error) error {
 	switch {
 	case errors.Is(err, redis.Nil):
@@ -90,7 +90,7 @@ func answer(c echo.Context, location string, err error) error {
 	return c.Redirect(http.StatusFound, location)
 }
 
-// asked is one GET on its way through a pipeline.
+// asked is one GET that waits for its pipeline.
 type asked struct {
 	key   string
 	value string
@@ -123,7 +123,7 @@ func pipelinedGet(client redis.UniversalClient) echo.HandlerFunc {
 	}
 }
 
-// drain sends what has come up in one pipeline.
+// drain sends the GETs that are waiting in one pipeline.
 func drain(client redis.UniversalClient, first *asked, queue <-chan *asked) {
 	ctx := context.Background()
 	batch := []*asked{first}
@@ -142,8 +142,8 @@ func drain(client redis.UniversalClient, first *asked, queue <-chan *asked) {
 	}
 }
 
-// obvious is the version that one writes first: a record in JSON, the SDK's own
-// presigned URL, and a counter.
+// obvious is the implementation that most people would write first: a record in JSON, a
+// URL presigned by the SDK, and a counter.
 func obvious(client redis.UniversalClient, presigner *s3.PresignClient) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, token := c.Request().Context(), c.Param("token")
