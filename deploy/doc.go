@@ -1,4 +1,4 @@
-// Package deploy holds what runs Keyhole and watches it: the image, the compose
-// file, the systemd unit, the rules of Prometheus, the dashboard of Grafana and
-// the manual. There is no code here but the tests of those files.
+// Package deploy contains the files to run and monitor Keyhole: the image, the compose file,
+// the systemd unit, Prometheus' rules, Grafana's dashboard and the manual. Its only Go code
+// are the tests of those files.
 package deploy

@@ -52,6 +52,8 @@ func (t *tree) directory(importPath string) (dir string, ok bool) {
 
 // cycle returns the packages of one cycle, in the order of their imports, or nil.
 func (g graph) cycle() []string {
+	// A depth-first search: an import of a package that is still being visited closes a
+	// cycle. path has the packages from the first to the current one.
 	const visiting, done = 1, 2
 	state := map[string]int{}
 	var path []string
@@ -82,7 +84,8 @@ func (g graph) cycle() []string {
 	return nil
 }
 
-// violations says which imports break the rules.
+// violations returns a line for each import that breaks the rules, and for each package
+// that is in no layer, because nothing would limit its imports.
 func (g graph) violations(l *layers) []string {
 	var all []string
 	for _, dir := range slices.Sorted(maps.Keys(g)) {
@@ -134,7 +137,8 @@ func reportImports(root, before, layersFile string, out io.Writer) error {
 	return checkGraph(t, l, out)
 }
 
-// printGraph writes the packages by layer, the highest first, each with its imports.
+// printGraph writes the packages by layer, the highest first, each with its imports. It
+// leaves out the imports of tests, which are not part of the program.
 func printGraph(t *tree, l *layers, title string, out io.Writer) error {
 	g, err := importGraph(t, false)
 	if err != nil {
@@ -144,9 +148,11 @@ func printGraph(t *tree, l *layers, title string, out io.Writer) error {
 	for _, imports := range g {
 		count += len(imports)
 	}
+	// The whole text is written at once, so that an error needs one check.
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d packages, %d imports\n", title, len(g), count)
 	dirs := slices.Sorted(maps.Keys(g))
+	// Layer -1 has the packages that no rule names.
 	for layer := len(l.names) - 1; layer >= -1; layer-- {
 		name := "in no layer"
 		if layer >= 0 {

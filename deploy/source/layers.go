@@ -38,6 +38,7 @@ func parseLayers(text string) (*layers, error) {
 			l.never = append(l.never, [2]string{words[1], words[2]})
 			continue
 		}
+		// A layer without directories is a line that was not finished.
 		if len(words) == 1 {
 			return nil, fmt.Errorf("line %d: the layer %s has no directories", number+1, words[0])
 		}
@@ -53,7 +54,9 @@ func parseLayers(text string) (*layers, error) {
 	return l, nil
 }
 
-// of returns the layer of a directory by the longest rule that matches, or -1.
+// of returns the layer of a directory, as an index of names, or -1. A rule for exactly this
+// directory counts more than one for all directories below another; of those, the longest
+// counts.
 func (l *layers) of(dir string) int {
 	layer, longest := -1, -1
 	for _, r := range l.rules {

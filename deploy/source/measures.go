@@ -21,7 +21,7 @@ const (
 	maxComments      = 20
 )
 
-// measures are the numbers of one package.
+// measures are the numbers of one package. Code is everything but tests; it includes Lua.
 type measures struct {
 	dir   string
 	files int // without tests
@@ -72,7 +72,8 @@ func measure(t *tree, p *pkg) measures {
 	return m
 }
 
-// splitLines returns the lines of a text without their ends.
+// splitLines returns the lines of a text without their ends. A text that ends in a line
+// break has no empty line after it.
 func splitLines(text string) []string {
 	if text == "" {
 		return nil
@@ -80,6 +81,7 @@ func splitLines(text string) []string {
 	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 }
 
+// longer returns the longer one, and a if both are equal.
 func longer(a, b length) length {
 	if b.lines > a.lines {
 		return b
@@ -87,8 +89,8 @@ func longer(a, b length) length {
 	return a
 }
 
-// luaComments counts the lines that hold a comment only. The scripts have no
-// comments of several lines (--[[ ]]).
+// luaComments counts the lines that contain only a comment. It does not know comments of
+// several lines (--[[ ]]), which the scripts do not use.
 func luaComments(lines []string) int {
 	n := 0
 	for _, line := range lines {
@@ -99,8 +101,8 @@ func luaComments(lines []string) int {
 	return n
 }
 
-// goComments counts the lines that hold a comment only, without directives such as
-// //go:embed and //nolint.
+// goComments counts the lines that contain only a comment. Directives such as //go:embed
+// and //nolint are for tools and do not count.
 func goComments(t *tree, f *file, lines []string) int {
 	n := 0
 	for _, group := range f.syntax.Comments {
@@ -118,7 +120,8 @@ func goComments(t *tree, f *file, lines []string) int {
 	return n
 }
 
-// functions returns the length of every function and method, from func to the brace.
+// functions returns the length of every function and method, from the line of func to that
+// of the closing brace. Function literals are part of the function around them.
 func functions(t *tree, f *file) []length {
 	var all []length
 	for _, decl := range f.syntax.Decls {
@@ -143,9 +146,11 @@ func undocumented(f *ast.File) []string {
 			all = append(all, name)
 		}
 	}
+	// Fields are left out, because many are clear by their name and type.
 	for _, decl := range f.Decls {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
+			// A method of an unexported type is not part of the package's documentation.
 			if receiver := receiverOf(d); receiver == "" || ast.IsExported(receiver) {
 				add(d.Name.Name, d.Doc)
 			}
@@ -164,7 +169,8 @@ func undocumented(f *ast.File) []string {
 	return all
 }
 
-// receiverOf returns the type that a method belongs to, or "".
+// receiverOf returns the type that a method belongs to, without pointer and type
+// parameters, or "" for a function.
 func receiverOf(d *ast.FuncDecl) string {
 	if d.Recv == nil || len(d.Recv.List) == 0 {
 		return ""
@@ -185,7 +191,8 @@ func receiverOf(d *ast.FuncDecl) string {
 	return ""
 }
 
-// percentile returns the length below which p percent of the functions are.
+// percentile returns the length that p percent of the functions do not exceed, or 0 for a
+// package without functions.
 func (m *measures) percentile(p int) int {
 	if len(m.functions) == 0 {
 		return 0
@@ -193,7 +200,7 @@ func (m *measures) percentile(p int) int {
 	return m.functions[(len(m.functions)-1)*p/100].lines
 }
 
-// share returns the percentage of lines that hold a comment only.
+// share returns the percentage of the lines of code that contain only a comment.
 func (m *measures) share() float64 {
 	if m.lines == 0 {
 		return 0
@@ -209,7 +216,7 @@ func (m *measures) ratio() float64 {
 	return float64(m.tests) / float64(m.lines)
 }
 
-// excesses says which limits a package exceeds.
+// excesses returns a line for each limit that a package exceeds.
 func (m *measures) excesses() []string {
 	var all []string
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
@@ -240,13 +247,13 @@ func (m *measures) excesses() []string {
 	return all
 }
 
-// testSupport reports whether a package is used by tests only. Its name ends in test,
-// as that of net/http/httptest.
+// testSupport reports whether only tests use a package. The name of such a package ends in
+// test, as that of net/http/httptest. The tests of other packages test it.
 func testSupport(dir string) bool { return strings.HasSuffix(path.Base(dir), "test") }
 
 // measureOptions are the flags of the report.
 type measureOptions struct {
-	root     string
+	root     string   // the directory with go.mod
 	before   string   // a commit; empty: none
 	packages []string // directories; empty: all
 	coverage bool
@@ -286,7 +293,8 @@ func reportMeasures(o measureOptions, out io.Writer) error {
 	return fail(out, problems)
 }
 
-// fail prints problems and returns errFailed if there are any.
+// fail prints problems, one on each line, and returns errFailed if there are any. The
+// caller has nothing to add to that error.
 func fail(out io.Writer, problems []string) error {
 	if len(problems) == 0 {
 		return nil

@@ -8,13 +8,14 @@ import (
 	"strings"
 )
 
-// column is one measure of the table.
+// column is one measure of the table: its title, and how a package's cell is written.
 type column struct {
 	title string
 	value func(m *measures) string
 }
 
-// columns returns the columns that are printed.
+// columns returns the columns that are printed. Limits apply to most of them; see
+// excesses.
 func columns(withCoverage bool) []column {
 	all := []column{
 		{"files", func(m *measures) string { return strconv.Itoa(m.files) }},
@@ -71,6 +72,7 @@ type row struct {
 
 // cell returns one measure of the row.
 func (r row) cell(c column, compare bool) string {
+	// A dash stands for a package that does not exist there.
 	value := func(m *measures) string {
 		if m == nil {
 			return "–"
@@ -87,7 +89,8 @@ func (r row) cell(c column, compare bool) string {
 	return after
 }
 
-// mergedRows pairs the packages of both trees by directory.
+// mergedRows pairs the packages of both trees by directory, in the order of directories. A
+// package that was moved appears twice: removed there and new here.
 func mergedRows(before, after []measures) []row {
 	byDir := map[string]*row{}
 	var all []*row
@@ -112,7 +115,9 @@ func mergedRows(before, after []measures) []row {
 	return rows
 }
 
-// total adds up all packages. It returns nil if there is nothing to add up.
+// total returns the measures of all packages together: sums, the longest files, and the
+// percentiles of all functions. It returns nil if there is no such tree. It has no
+// coverage, because go test reports that by package.
 func total(all []measures, exists bool) *measures {
 	if !exists {
 		return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -115,5 +116,72 @@ func TestCoverage(t *testing.T) {
 	o.packages = []string{"bad"}
 	if err := reportMeasures(o, &out); err == nil || !strings.Contains(err.Error(), "TestB") {
 		t.Errorf("a test that fails: %v", err)
+	}
+}
+
+func TestCell(t *testing.T) {
+	lines := column{"lines", func(m *measures) string { return strconv.Itoa(m.lines) }}
+	one, two := &measures{lines: 1}, &measures{lines: 2}
+	for name, tt := range map[string]struct {
+		row     row
+		compare bool
+		want    string
+	}{
+		"after":   {row{after: two}, false, "2"},
+		"changed": {row{before: one, after: two}, true, "1 → 2"},
+		"equal":   {row{before: two, after: &measures{lines: 2}}, true, "2"},
+		"new":     {row{after: two}, true, "– → 2"},
+		"removed": {row{before: one}, true, "1 → –"},
+		"nothing": {row{}, true, "–"},
+	} {
+		if got := tt.row.cell(lines, tt.compare); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+func TestMergedRows(t *testing.T) {
+	before := []measures{{dir: "b", lines: 1}, {dir: "c", lines: 2}}
+	after := []measures{{dir: "a", lines: 3}, {dir: "b", lines: 4}}
+	var got []string
+	for _, r := range mergedRows(before, after) {
+		cell := func(m *measures) string {
+			if m == nil {
+				return "-"
+			}
+			return m.dir + strconv.Itoa(m.lines)
+		}
+		got = append(got, r.name+" "+cell(r.before)+" "+cell(r.after))
+	}
+	wantLines(t, got, "a - a3", "b b1 b4", "c c2 -")
+}
+
+func TestTotal(t *testing.T) {
+	if total([]measures{{lines: 1}}, false) != nil {
+		t.Error("a tree that was not asked for has a total")
+	}
+	sum := total([]measures{
+		{
+			files: 1, lines: 10, comments: 1, wide: 2, tests: 5, undocumented: []string{"A"},
+			longest: length{"a.go", 10}, longestTest: length{"a_test.go", 5},
+			functions: []length{{"f", 1}, {"g", 9}},
+		},
+		{
+			files: 2, lines: 30, comments: 3, wide: 0, tests: 35, undocumented: []string{"B", "C"},
+			longest: length{"b.go", 20}, longestTest: length{"b_test.go", 35},
+			functions: []length{{"h", 3}},
+		},
+	}, true)
+	if sum.files != 3 || sum.lines != 40 || sum.comments != 4 || sum.wide != 2 || sum.tests != 40 {
+		t.Errorf("the sums are %+v", sum)
+	}
+	if sum.longest.name != "b.go" || sum.longestTest.name != "b_test.go" {
+		t.Errorf("the longest files are %v and %v", sum.longest, sum.longestTest)
+	}
+	if sum.percentile(50) != 3 || sum.percentile(100) != 9 || len(sum.undocumented) != 3 {
+		t.Errorf("functions %v, undocumented %q", sum.functions, sum.undocumented)
+	}
+	if sum.share() != 10 || sum.ratio() != 1 {
+		t.Errorf("%.1f %% comments, %.2f lines of tests", sum.share(), sum.ratio())
 	}
 }

@@ -17,7 +17,8 @@ import (
 	"strings"
 )
 
-// tree is the source of a module.
+// tree is the source of a module: its packages in the order of their directories, each with
+// its files. Packages of tests (package x_test) belong to the directory that they test.
 type tree struct {
 	module   string // as go.mod names it
 	fset     *token.FileSet
@@ -30,7 +31,8 @@ type pkg struct {
 	files []*file
 }
 
-// file is one source file, in Go or, if it is embedded code, in Lua.
+// file is one source file. Lua counts as source because the scripts that run in Redis are
+// embedded in a package and change with it.
 type file struct {
 	path   string // relative to the root, with slashes
 	text   string
@@ -48,6 +50,8 @@ func readTree(root string) (*tree, error) {
 	t := &tree{module: module, fset: token.NewFileSet()}
 	byDir := map[string]*pkg{}
 	var scripts []*file
+	// WalkDir visits files in the order of their names, so the order of packages and files
+	// is the same in every run.
 	err = fs.WalkDir(os.DirFS(root), ".", func(path string, entry fs.DirEntry, err error) error {
 		extension := filepath.Ext(path)
 		switch {
@@ -97,7 +101,9 @@ func attach(byDir map[string]*pkg, script *file) {
 // parent returns the directory of a path that has slashes.
 func parent(path string) string { return filepath.ToSlash(filepath.Dir(path)) }
 
-// skipDirectory leaves out what is no part of the module.
+// skipDirectory returns fs.SkipDir for a directory that is not part of the module: hidden
+// ones, those that Go ignores, installed npm packages, and nested modules, which have
+// their own go.mod.
 func skipDirectory(root, path, name string) error {
 	if path == "." {
 		return nil
@@ -115,7 +121,8 @@ func skipDirectory(root, path, name string) error {
 	return err
 }
 
-// read reads one file and parses it if it is Go.
+// read reads one file and parses it if it is Go. Files with build tags are read like the
+// others, because their lines and imports count too.
 func (t *tree) read(root, path string) (*file, error) {
 	text, err := os.ReadFile(filepath.Join(root, path)) //nolint:gosec // a file of the tree
 	if err != nil {
@@ -128,7 +135,8 @@ func (t *tree) read(root, path string) (*file, error) {
 	return f, err
 }
 
-// moduleName returns the name of the module of a go.mod file.
+// moduleName returns the name of the module of a go.mod file. It does not use
+// golang.org/x/mod, so that this command needs no dependency.
 func moduleName(path string) (string, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // a file of the tree
 	if err != nil {
@@ -146,6 +154,7 @@ func moduleName(path string) (string, error) {
 // that holds the files of the commit. The directory exists until use returns.
 func atRevision(root, revision string, use func(t *tree, dir string) error) (err error) {
 	var archive, problem bytes.Buffer
+	// An archive leaves the working tree and the index alone, unlike git worktree.
 	git := exec.Command("git", "-C", root, "archive", "--format=tar", revision) //nolint:gosec // the caller's own commit
 	git.Stdout, git.Stderr = &archive, &problem
 	if err := git.Run(); err != nil {

@@ -27,7 +27,8 @@ type oldWord struct {
 	except bool
 }
 
-// identifier is one declared name.
+// identifier is one declared name. Uses of a name are not listed: they change with its
+// declaration, or belong to another module.
 type identifier struct {
 	name     string
 	file     bool   // it names a file
@@ -82,6 +83,8 @@ func splitName(name string) []string {
 		}
 		start = end
 	}
+	// A word begins at a capital letter after a small one, and at the last capital of
+	// several before a small one: HTTPClient is cut before Client.
 	for i, r := range runes {
 		switch {
 		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
@@ -98,7 +101,7 @@ func splitName(name string) []string {
 	return words
 }
 
-// contains reports whether part stands in words as a whole.
+// contains reports whether words contains the words of part, one directly after the other.
 func contains(words, part []string) bool {
 	for i := 0; i+len(part) <= len(words); i++ {
 		if slices.Equal(words[i:i+len(part)], part) {
@@ -108,7 +111,8 @@ func contains(words, part []string) bool {
 	return false
 }
 
-// matches reports whether an identifier has the old word.
+// matches reports whether an identifier breaks the rule: it is in a directory of the rule,
+// has the old word and has no new name that contains the old word.
 func (w *oldWord) matches(id identifier) bool {
 	listed := slices.ContainsFunc(w.dirs, func(top string) bool { return within(id.dir, top) })
 	switch {
@@ -127,7 +131,8 @@ func (w *oldWord) matches(id identifier) bool {
 }
 
 // identifiers returns every name that the tree declares: packages, types, functions,
-// constants, variables, fields, parameters, labels, and the files themselves.
+// constants, variables, fields, parameters, labels, and the files themselves. A name that
+// is declared several times is returned as often, each with its position.
 func identifiers(t *tree) []identifier {
 	var all []identifier
 	for _, p := range t.packages {
@@ -160,7 +165,8 @@ func declared(f *ast.File) []*ast.Ident {
 	return all
 }
 
-// declaredBy returns the names that one node declares itself. Some may be nil.
+// declaredBy returns the names that a node itself declares. Nodes inside it are visited on
+// their own. Some names may be nil, such as those of imports without a name.
 func declaredBy(n ast.Node) []*ast.Ident {
 	switch n := n.(type) {
 	case *ast.FuncDecl:
@@ -172,7 +178,7 @@ func declaredBy(n ast.Node) []*ast.Ident {
 	case *ast.ImportSpec:
 		return []*ast.Ident{n.Name}
 	case *ast.Field: // of a struct, an interface, parameters or results
-		return n.Names
+		return n.Names // none for an embedded field or an unnamed parameter
 	case *ast.LabeledStmt:
 		return []*ast.Ident{n.Label}
 	case *ast.AssignStmt:

@@ -145,3 +145,22 @@ func TestWordsReport(t *testing.T) {
 		t.Error("a directory without a module is accepted")
 	}
 }
+
+func TestContains(t *testing.T) {
+	for name, tt := range map[string]struct {
+		words, part string
+		want        bool
+	}{
+		"the same":   {"a b", "a b", true},
+		"beginning":  {"a b c", "a b", true},
+		"end":        {"a b c", "b c", true},
+		"apart":      {"a b c", "a c", false},
+		"backwards":  {"a b", "b a", false},
+		"longer":     {"a", "a b", false},
+		"other word": {"ab", "a", false},
+	} {
+		if got := contains(strings.Fields(tt.words), strings.Fields(tt.part)); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
