@@ -18,9 +18,9 @@ import (
 	"testing"
 )
 
-// images are the facts of images that compose.yaml relies on and does not state: the
-// user, as Docker's configuration of each image has it, and where the image of
-// Keyhole begins. TestImage holds the Dockerfile to the same.
+// images has facts about the images that compose.yaml relies on and does not state: the
+// user in the configuration of each image, and the command of Keyhole's image. TestImage
+// checks the Dockerfile against them.
 var images = map[string]struct { //nolint:gochecknoglobals // A table.
 	user       string
 	entrypoint []string
@@ -39,10 +39,10 @@ var images = map[string]struct { //nolint:gochecknoglobals // A table.
 type project struct {
 	tree    string // a copy of the repository
 	compose compose
-	// local has the address of what listens in a container, such as "s3:7070".
+	// local has the loopback address for each listener of a container, such as "s3:7070".
 	local map[string]string
 	roots map[string]string // of each container
-	// running has the processes by service.
+	// running has the process of each service.
 	running map[string]*process
 }
 
@@ -70,7 +70,7 @@ func newProject(t *testing.T, tree string) *project {
 	return p
 }
 
-// root returns the directory that stands for the file system of a container.
+// root returns the directory that is used as the file system of a container.
 func (p *project) root(t *testing.T, service string) string {
 	t.Helper()
 	if p.roots[service] == "" {
@@ -96,7 +96,7 @@ func (p *project) rewrite(t *testing.T, name string, replacer *strings.Replacer)
 	}
 }
 
-// interpolate replaces ${NAME:?message} by the value that deploy/.env has for it.
+// interpolate replaces ${NAME:?message} by the value of NAME in deploy/.env.
 func (p *project) interpolate(t *testing.T, text string) string {
 	t.Helper()
 	variables := map[string]string{}
@@ -113,8 +113,8 @@ func (p *project) interpolate(t *testing.T, text string) string {
 	})
 }
 
-// mount makes the files of a container: volumes, and secrets as the very files that
-// init made, which have the owner and the mode that init gave them.
+// mount makes the files of a container: its volumes, and its secrets. The secrets are the
+// files that init made, with their owner and mode.
 func (p *project) mount(t *testing.T, name string) {
 	t.Helper()
 	root, s := p.root(t, name), p.compose.Services[name]
@@ -151,8 +151,8 @@ func (p *project) mount(t *testing.T, name string) {
 	}
 }
 
-// credential returns the user and the groups of a container. Only root can become
-// somebody else: without it, everything runs as the user of the test.
+// credential returns the user and the groups of a container. Only root can switch users;
+// otherwise all services run as the user of the test.
 func (p *project) credential(t *testing.T, name string) *syscall.Credential {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -225,8 +225,8 @@ func (p *project) command(t *testing.T, name string, args ...string) *exec.Cmd {
 	return command
 }
 
-// up starts the services in the order of their dependencies, each when those before
-// it are healthy, as `docker compose up --build` does.
+// up starts the services in the order of their dependencies, as `docker compose up --build`
+// does: a service starts when those it depends on are healthy.
 func (p *project) up(t *testing.T) {
 	t.Helper()
 	for name := range p.compose.Services {
@@ -248,7 +248,8 @@ func (p *project) up(t *testing.T) {
 	p.run(t, "gateway", append(slices.Clone(images["gateway"].entrypoint), images["gateway"].command...))
 	p.run(t, "prometheus", append(append(slices.Clone(images["prometheus"].entrypoint), prometheus.Command...),
 		"--web.listen-address="+p.local["localhost:9090"]))
-	// Grafana is not packaged for Debian. What it reads can at least be read by its user.
+	// Debian has no package of Grafana. The test only checks that Grafana's user can read
+	// its files.
 	for _, path := range []string{
 		"/run/secrets/grafana_admin_password", "/etc/grafana/provisioning/dashboards/keyhole.yml",
 	} {
@@ -258,8 +259,8 @@ func (p *project) up(t *testing.T) {
 	}
 }
 
-// install puts the programs that Debian does not have into their containers, where the
-// users of the containers can reach them.
+// install copies the programs that Debian does not have into their containers, where the
+// containers' users can read them.
 func (p *project) install(t *testing.T) {
 	t.Helper()
 	for service, program := range map[string]string{
@@ -273,7 +274,7 @@ func (p *project) install(t *testing.T) {
 	}
 }
 
-// run starts a service and waits until its own health check is content.
+// run starts a service and waits until its health check succeeds.
 func (p *project) run(t *testing.T, name string, args []string) {
 	t.Helper()
 	running := start(t, p.command(t, name, args...))
@@ -302,7 +303,8 @@ func (p *project) run(t *testing.T, name string, args []string) {
 func (p *project) exec(t *testing.T, name string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	command := p.command(t, name, args...)
-	// The command's default, http://127.0.0.1:8081, is the gateway in its container.
+	// In its container, the gateway has the command's default address
+	// http://127.0.0.1:8081.
 	command.Env = append(command.Env, "KEYHOLE_OPERATOR_URL=http://"+p.local["gateway:8081"])
 	var out, problems bytes.Buffer
 	command.Stdout, command.Stderr = &out, &problems
@@ -310,7 +312,7 @@ func (p *project) exec(t *testing.T, name string, args ...string) (stdout, stder
 	return out.String(), problems.String(), code
 }
 
-// fetch returns what an address answers after redirects.
+// fetch returns the answer of an address, and follows redirects.
 func fetch(t *testing.T, url string) (string, error) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)

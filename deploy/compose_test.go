@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// compose holds every key that deploy/compose.yaml may use: strict decoding
-// refuses a mistyped one, which docker compose would, too late.
+// compose has every key that deploy/compose.yaml may use. Strict decoding refuses a
+// mistyped key, which otherwise only docker compose would find.
 type compose struct {
 	Name     string              `yaml:"name"`
 	Groups   []string            `yaml:"x-secrets-group"`
@@ -66,7 +66,7 @@ func readCompose(t *testing.T) compose {
 	return c
 }
 
-// mounts tells whether a service sees source at target.
+// mounts reports whether a service mounts source at target.
 func (c compose) mounts(service, source, target string) bool {
 	return slices.ContainsFunc(c.Services[service].Volumes, func(v string) bool {
 		return strings.TrimSuffix(v, ":ro") == source+":"+target
@@ -118,8 +118,8 @@ func TestComposeRedisIsPrivate(t *testing.T) {
 	}
 }
 
-// TestComposePathsExist holds what compose.yaml mounts and names against the
-// tree, and its secrets against what deploy/compose/init makes.
+// TestComposePathsExist checks that the files which compose.yaml mounts exist in the tree,
+// and that deploy/compose/init makes its secrets.
 func TestComposePathsExist(t *testing.T) {
 	c := readCompose(t)
 	made := t.TempDir()
@@ -195,7 +195,7 @@ func TestComposeWaitsForWhatCanBeHealthy(t *testing.T) {
 	}
 }
 
-// TestComposePartsFitTogether compares what two files must say alike.
+// TestComposePartsFitTogether compares values that must be equal in two files.
 func TestComposePartsFitTogether(t *testing.T) {
 	var config struct {
 		Operator struct {
@@ -280,9 +280,9 @@ func TestComposeInitMakesSecretsOnce(t *testing.T) {
 	}
 }
 
-// Containers run as users of their own, so that no owner of a secret file fits all of
-// them: one group does, and compose.yaml adds that group to the containers that read
-// a secret. Only docker compose reads the other files, as the user who runs it.
+// Containers run as different users, so one group can read the secret files. compose.yaml
+// adds that group to the containers that read a secret. Only docker compose reads the other
+// files, as the user who runs it.
 func TestComposeSecretsAreReadByOwnerAndGroupOnly(t *testing.T) {
 	c := readCompose(t)
 	dir := filepath.Join(t.TempDir(), "secrets")
@@ -302,7 +302,7 @@ func TestComposeSecretsAreReadByOwnerAndGroupOnly(t *testing.T) {
 			t.Errorf("%s reads the secrets %v and has the groups %v", name, s.Secrets, s.GroupAdd)
 		}
 	}
-	// A file that an earlier version left readable for everybody is corrected.
+	// The second round has files that every user can read, as an earlier version made them.
 	for range 2 {
 		for _, path := range glob(t, filepath.Join(dir, "*")) {
 			name := filepath.Base(path)
@@ -330,8 +330,8 @@ func TestComposeSecretsAreReadByOwnerAndGroupOnly(t *testing.T) {
 	}
 }
 
-// A checkout that only its owner can read has files that no container can read: init
-// says so before docker compose fails.
+// init reports files that containers cannot read, as after a checkout with umask 077,
+// before docker compose fails.
 func TestComposeInitNamesFilesThatContainersCannotRead(t *testing.T) {
 	for _, name := range []string{
 		"deploy/redis/redis.conf", "deploy/compose/config", "deploy/compose/data/samples/welcome.txt",

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// dashboard is what the tests look at of Grafana's JSON model.
+// dashboard is the part of Grafana's JSON model that the tests check.
 type dashboard struct {
 	UID        string  `json:"uid"`
 	Title      string  `json:"title"`
@@ -27,7 +27,7 @@ type dashboard struct {
 	} `json:"templating"`
 }
 
-// panel is one panel, or the heading of a row of them.
+// panel is one panel, or the heading of a row of panels.
 type panel struct {
 	ID         int           `json:"id"`
 	Type       string        `json:"type"`
@@ -37,10 +37,10 @@ type panel struct {
 	Targets    []panelTarget `json:"targets"`
 }
 
-// grid is where a panel stands; Grafana's grid is 24 wide.
+// grid is the position and size of a panel; Grafana's grid has 24 columns.
 type grid struct{ H, W, X, Y int }
 
-// datasource names where a panel asks.
+// datasource names the data source of a panel.
 type datasource struct{ Type, UID string }
 
 // panelTarget is one query of a panel.
@@ -51,7 +51,7 @@ type panelTarget struct {
 	Datasource   *datasource `json:"datasource"`
 }
 
-// query is one query of the dashboard as Prometheus would be asked.
+// query is one query of the dashboard as Grafana would send it to Prometheus.
 type query struct {
 	Panel string // the panel's title
 	RefID string // of the query in the panel
@@ -120,8 +120,8 @@ func TestDashboardPanelsAreWhole(t *testing.T) {
 	}
 }
 
-// checkSources shows that a panel and each of its queries ask the data source
-// that was chosen.
+// checkSources checks that a panel and each of its queries use the data source that the
+// reader of the dashboard chose.
 func checkSources(t *testing.T, p panel) {
 	t.Helper()
 	chosen := datasource{Type: "prometheus", UID: "${datasource}"}
@@ -169,8 +169,8 @@ func TestDashboardPanelsDoNotOverlap(t *testing.T) {
 	}
 }
 
-// TestDashboardQueriesParse has promtool read every query as a recording rule,
-// because it checks no lone expression.
+// TestDashboardQueriesParse lets promtool check every query as a recording rule, because
+// promtool cannot check a single expression.
 func TestDashboardQueriesParse(t *testing.T) {
 	type record struct {
 		Record string `yaml:"record"`

@@ -53,8 +53,7 @@ func documents(t *testing.T) map[string]string {
 	return all
 }
 
-// anchors returns what a link into a document may name: its headings as GitHub
-// spells them.
+// anchors returns the anchors of a document, which GitHub makes from its headings.
 func anchors(text string) []string {
 	var all []string
 	for line := range strings.Lines(text) {
@@ -154,7 +153,7 @@ func TestAPIGuideHasEveryRoute(t *testing.T) {
 	}
 }
 
-// Every direct dependency has its reason in the design, and nothing else has.
+// The design has the reason for every direct dependency, and for nothing else.
 func TestDesignHasEveryDependency(t *testing.T) {
 	module := string(read(t, "../go.mod"))
 	design := documents(t)["deploy/docs/dev/design.md"]

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// What the test stamps into the binary and the image.
+// The version and revision that the test builds into the binary and the image.
 const (
 	imageVersion  = "1.2.3-test"
 	imageRevision = "0123456789abcdef"
@@ -61,7 +61,7 @@ func (b builder) build(t *testing.T) {
 
 func TestImage(t *testing.T) {
 	b := builder{dir: t.TempDir()}
-	// Where an ordinary user builds, only buildah may remove the layers.
+	// If the test does not run as root, only buildah may remove the layers.
 	defer b.run(t, "rmi", "--all", "--force")
 	b.build(t)
 
@@ -95,7 +95,7 @@ func TestImage(t *testing.T) {
 	})
 }
 
-// checkImageConfig holds the image against what its users rely on.
+// checkImageConfig checks the properties of the image that its users rely on.
 func checkImageConfig(t *testing.T, c imageConfig) {
 	t.Helper()
 	for _, check := range []struct {

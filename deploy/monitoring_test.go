@@ -51,8 +51,8 @@ func TestAlertsFireAndKeepQuiet(t *testing.T) {
 	run(t, "promtool", append([]string{"test", "rules"}, glob(t, "prometheus/tests/*.yml")...)...)
 }
 
-// TestEveryAlertHasACaseOfEachKind shows that no alert was left out above: each
-// must be seen firing, and seen quiet.
+// TestEveryAlertHasACaseOfEachKind checks that promtool's cases include every alert, firing
+// and not firing.
 func TestEveryAlertHasACaseOfEachKind(t *testing.T) {
 	type seen struct{ firing, quiet bool }
 	cases := map[string]seen{}
@@ -125,9 +125,9 @@ func TestEveryAlertHasItsSectionInTheRunbook(t *testing.T) {
 // metricName matches the metrics of the service; recorded ones have a colon.
 var metricName = regexp.MustCompile(`\bkeyhole_[a-z_]+\b`)
 
-// TestRulesAskForMetricsThatTheDashboardShows guards against an alert that can
-// never fire because a name is wrong: promtool's cases bring series of their
-// own, but every query of the dashboard is answered by a running service.
+// TestRulesAskForMetricsThatTheDashboardShows finds an alert that can never fire because
+// the name of a metric is wrong. promtool's cases define their own series, but another test
+// runs every query of the dashboard against a running service.
 func TestRulesAskForMetricsThatTheDashboardShows(t *testing.T) {
 	shown := map[string]bool{}
 	for _, q := range dashboardQueries(t) {

@@ -14,7 +14,7 @@ import (
 //nolint:gochecknoglobals // A flag of the test binary.
 var update = flag.Bool("update", false, "write what the printed commands print into the documents")
 
-// variables match what is another in every run. Each stands for every text of its kind.
+// variables match texts that differ in every run. Each matches every text of its kind.
 var variables = []*regexp.Regexp{ //nolint:gochecknoglobals // Compiled once.
 	regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`),                           // a time
 	regexp.MustCompile(`\d{8}T\d{6}Z`),                                        // a time in a signature
@@ -29,8 +29,8 @@ var variables = []*regexp.Regexp{ //nolint:gochecknoglobals // Compiled once.
 // link matches ids and tokens.
 var link = regexp.MustCompile(`\b[a-z2-7]{26}\b|127\.0\.0\.1:8080/[1-9A-HJ-NP-Za-km-z]{22}\b`)
 
-// compare holds what a command printed against what the document shows, and learns
-// which ids and tokens of this run stand for those of the document.
+// compare compares the output of a command with the document. It also learns which IDs and
+// tokens of this run correspond to those of the document.
 func (in *installation) compare(t *testing.T, p printed, output string) {
 	t.Helper()
 	if p.prints == "" {
@@ -62,13 +62,14 @@ func (in *installation) compare(t *testing.T, p printed, output string) {
 	}
 }
 
-// write replaces in a document what it shows for a command.
+// write replaces the output of a command in a document.
 func (in *installation) write(t *testing.T, p printed, output string) {
 	t.Helper()
 	for printed, own := range in.names {
 		output = strings.ReplaceAll(output, own, printed)
 	}
-	// What is another in every run stays as it is shown, if there is as much of it.
+	// Texts that differ in every run stay as they are in the document, if their number is
+	// the same.
 	for _, v := range variables {
 		shown := v.FindAllString(p.prints, -1)
 		if len(shown) != len(v.FindAllString(output, -1)) {
@@ -93,14 +94,15 @@ func (in *installation) write(t *testing.T, p printed, output string) {
 	}
 }
 
-// squeeze makes one space of several, because the columns of a table are as wide as
-// what stands in them.
+// squeeze replaces several spaces by one, because the columns of a table are as wide as
+// their contents.
 func squeeze(text string) string {
 	return strings.TrimSpace(regexp.MustCompile(` +`).ReplaceAllString(text, " "))
 }
 
-// likeness matches what a document shows: … stands for anything, variables for each
-// other, and ids and tokens for those that are known by names.
+// likeness returns an expression that matches the output that a document shows. … matches
+// anything, a variable matches every text of its kind, and the IDs and tokens in names
+// match those of this run.
 func likeness(prints string, names map[string]string) *regexp.Regexp {
 	text := squeeze(prints)
 	var b strings.Builder

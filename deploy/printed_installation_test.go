@@ -23,11 +23,11 @@ import (
 type installation struct {
 	*shell
 	home string
-	// addresses translates the addresses that are printed to those of the test.
+	// addresses translates printed addresses to those of the test.
 	addresses, back *strings.Replacer
 	public          string // URL of the recipients' listener
 	operator        string // URL of the operators' listener
-	// names translates ids and tokens that are printed to those of this run.
+	// names translates printed IDs and tokens to those of this run.
 	names    map[string]string
 	serve    *process
 	prepared []bool // the rows of preparations that were used
@@ -44,7 +44,7 @@ func newInstallation(t *testing.T) *installation {
 	for _, key := range others {
 		s3.Put(t, "reports", key, "text/csv", []byte("x"))
 	}
-	// A proxy before the storage that passes on another host than was signed.
+	// A proxy in front of the storage that forwards a host other than the signed one.
 	target, err := url.Parse(s3.Endpoint())
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func newInstallation(t *testing.T) *installation {
 	if err := os.MkdirAll(bin, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// macOS has pbcopy; here is one that keeps what it is given.
+	// macOS has pbcopy; this one writes its input to a file.
 	if err := os.WriteFile(filepath.Join(bin, "pbcopy"), []byte("#!/bin/sh\ncat >~/clipboard\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func newInstallation(t *testing.T) *installation {
 	return in
 }
 
-// killDaemon ends the process whose id a file has, if it still runs.
+// killDaemon ends the process with the ID in a file, if it still runs.
 func killDaemon(t *testing.T, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -112,8 +112,8 @@ func killDaemon(t *testing.T, file string) {
 	}
 }
 
-// preparationOf returns the first row for a command: one for the whole of it, or for
-// its beginning. It is -1 if there is none.
+// preparationOf returns the index of the first row for a command or for its beginning, or
+// -1.
 func preparationOf(p printed) int {
 	for _, fits := range []func(string) bool{
 		func(row string) bool { return p.command == row },
@@ -128,7 +128,7 @@ func preparationOf(p printed) int {
 	return -1
 }
 
-// try runs one command as a reader would, and compares what it prints.
+// try runs one command as a reader would and compares its output.
 func (in *installation) try(t *testing.T, p printed) {
 	t.Helper()
 	var state preparation
@@ -166,7 +166,7 @@ func (in *installation) try(t *testing.T, p printed) {
 	in.compare(t, p, output)
 }
 
-// anyLink is how a sentence names any link.
+// anyLink is the placeholder for a link in sentences.
 var anyLink = regexp.MustCompile(`\bLINK\b`)
 
 // translate replaces printed addresses, ids and tokens by those of this run.
@@ -178,8 +178,8 @@ func (in *installation) translate(text string) string {
 	return text
 }
 
-// inShell returns a command for bash that runs a command in the shell that it is for,
-// and sees that this shell completes keyhole then.
+// inShell returns a bash command that runs a command in another shell and checks that the
+// shell then completes keyhole.
 func inShell(command string) string {
 	quoted := "'" + strings.ReplaceAll(command, "'", `'\''`) + "'"
 	switch {
@@ -191,14 +191,14 @@ func inShell(command string) string {
 	return command
 }
 
-// isService tells whether a command runs until it is stopped.
+// isService reports whether a command runs until it is stopped.
 func isService(p printed) bool {
 	return regexp.MustCompile(`^(go run ./cmd/)?keyhole (serve|demo|audit --follow)`).MatchString(p.command) &&
 		!strings.Contains(p.command, "--check") && !strings.Contains(p.prints, "keyhole: ")
 }
 
-// service runs a command that does not end by itself, until it has done what it is
-// for. The gateway goes on.
+// service runs a command that does not end, until it has done its work. The gateway
+// continues to run.
 func (in *installation) service(t *testing.T, p printed, command string) string {
 	t.Helper()
 	if strings.Contains(command, "keyhole demo") {
@@ -219,13 +219,13 @@ func (in *installation) service(t *testing.T, p printed, command string) string 
 	case strings.Contains(command, "keyhole demo"):
 		in.demo(t, running)
 	default:
-		// It shows what happens from now on; it cannot be seen when it begins to.
+		// It shows only events from now on, and does not report when it is ready for them.
 		running.waitFor(t, p.command+" to show an event", func() error {
 			in.must(t, "keyhole share s3://reports/q3.pdf --quiet")
 			return running.prints(" issued ", 1)()
 		})
 	}
-	// go run says 1 after Ctrl-C, whatever the program that it runs says.
+	// go run exits with 1 after Ctrl-C, independently of its program.
 	if err := running.stop(t, syscall.SIGINT); err != nil && !strings.HasPrefix(command, "go run") {
 		t.Errorf("%s ends with %v after Ctrl-C", p.command, err)
 	}
@@ -254,7 +254,7 @@ func (in *installation) stopServices(t *testing.T) {
 	}
 }
 
-// newLink makes a link, which the id or token that a document prints stands for.
+// newLink issues a link for an ID or token that a document prints.
 func (in *installation) newLink(t *testing.T, printed, flags string) {
 	t.Helper()
 	address := strings.TrimSpace(in.must(t, "keyhole share s3://reports/q3.pdf --quiet "+flags))

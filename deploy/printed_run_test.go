@@ -32,8 +32,8 @@ var installationSources = []string{ //nolint:gochecknoglobals // A table.
 	"deploy/docs/build/api.md", "deploy/docs/run/keyhole.yaml", "deploy/redis/redis.conf",
 }
 
-// sessionOf returns the sandbox for the commands of a source, empty for a source that
-// should print none.
+// sessionOf returns the sandbox for the commands of a source, or "" for a source that
+// should not print commands.
 func sessionOf(source string) string {
 	switch {
 	case slices.Contains(installationSources, source), strings.HasSuffix(source, " --help"):
@@ -59,12 +59,12 @@ func buildKeyhole(t *testing.T) string {
 	return path
 }
 
-// copyRepository copies the repository below a directory: what is printed writes into
-// the tree, and a test must not.
+// copyRepository copies the repository below a directory, because printed commands write
+// into the tree and tests must not.
 func copyRepository(t *testing.T, below string) string {
 	t.Helper()
 	tree := filepath.Join(below, "keyhole")
-	// What git keeps and what was built or made here is no part of what a reader checks out.
+	// A reader's checkout has no build results and no secrets.
 	made := []string{".git", "dist", "keyhole", "deploy/.env", "deploy/compose/secrets"}
 	// Modes are those of a checkout by git with the usual umask, whatever the umask here is.
 	for _, name := range repositoryFiles(t, made...) {
@@ -99,8 +99,8 @@ func makeDirectories(t *testing.T, top, name string) {
 	}
 }
 
-// environment returns the variables of a reader's terminal: a home of its own, and
-// Go's caches where they are. KEYHOLE_ variables of whoever runs the tests are no part.
+// environment returns the variables of a reader's terminal: a new home, and the existing
+// caches of Go. It leaves out KEYHOLE_ variables of the user who runs the tests.
 func environment(t *testing.T, home string, more ...string) []string {
 	t.Helper()
 	env := []string{
@@ -113,9 +113,9 @@ func environment(t *testing.T, home string, more ...string) []string {
 	return append(env, more...)
 }
 
-// TestPrintedCommands runs what README, manual, help texts and comments print, in the
-// order in which they print it, and compares what is printed with what they show.
-// Addresses are translated to free ones; nothing else is.
+// TestPrintedCommands runs the commands that README, manual, help texts and comments print,
+// in the same order, and compares their output with the printed one. It translates
+// addresses to free ones and changes nothing else.
 func TestPrintedCommands(t *testing.T) {
 	for _, name := range []string{"bash", "zsh", "fish", "man", "curl", "redis-server", "redis-cli", "buildah"} {
 		tool(t, name)
@@ -156,7 +156,7 @@ func runInstallation(t *testing.T, all map[string][]printed) {
 			case (p.source == "README.md" || p.source == installPage) && sameElsewhere(all, p):
 				// The sandbox of compose.yaml runs it.
 			case p.prints == "" && seen[p.source+p.command]:
-				// Between backticks stands what a fence has too.
+				// A fence prints the same command.
 			default:
 				seen[p.source+p.command] = true
 				in.try(t, p)
@@ -175,16 +175,17 @@ func runInstallation(t *testing.T, all map[string][]printed) {
 	}
 }
 
-// sameElsewhere tells whether compose.yaml prints the same command.
+// sameElsewhere reports whether compose.yaml prints the same command.
 func sameElsewhere(all map[string][]printed, p printed) bool {
 	return slices.ContainsFunc(all["deploy/compose.yaml"], func(other printed) bool { return other.command == p.command })
 }
 
-// runCompose runs what compose.yaml and its init print, over the services as processes.
+// runCompose runs the commands that compose.yaml and its init print, with the services as
+// processes.
 func runCompose(t *testing.T, all map[string][]printed) {
 	t.Helper()
 	defer syscall.Umask(syscall.Umask(0o022))
-	// The users of containers reach it: directories of the test are closed to them.
+	// The containers' users must be able to read it, and cannot read t.TempDir.
 	below, err := os.MkdirTemp("", "keyhole-compose-") //nolint:usetesting // Its parent must be open to other users.
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +224,7 @@ func runCompose(t *testing.T, all map[string][]printed) {
 	}
 }
 
-// delivers opens a link that was printed, and looks at everything around it.
+// delivers opens a printed link and checks the services around it.
 func (p *project) delivers(t *testing.T, url string) {
 	t.Helper()
 	got, err := fetch(t, url)
@@ -248,7 +249,7 @@ func (p *project) down(t *testing.T) {
 	}
 }
 
-// strangersReadNothing tries every secret as a user who is in no container's group.
+// strangersReadNothing checks that a user outside of the group cannot read any secret.
 func (p *project) strangersReadNothing(t *testing.T) {
 	t.Helper()
 	for _, path := range glob(t, filepath.Join(p.tree, "../containers/*/run/secrets/*")) {
@@ -260,8 +261,8 @@ func (p *project) strangersReadNothing(t *testing.T) {
 	}
 }
 
-// runRepository runs what the comments of files print, each in the directory of its
-// file. The Dockerfile's build the image, offline.
+// runRepository runs the commands in comments of files, each in the directory of its file.
+// Those of the Dockerfile build the image, offline.
 func runRepository(t *testing.T, all map[string][]printed) {
 	t.Helper()
 	storage := t.TempDir()
@@ -272,7 +273,7 @@ func runRepository(t *testing.T, all map[string][]printed) {
 		t.Fatal(err)
 	}
 	terminal := newShell(t, tree, environment(t, t.TempDir(), "CONTAINERS_STORAGE_CONF="+config)...)
-	// Where an ordinary user builds, only buildah may remove the layers.
+	// If the test does not run as root, only buildah may remove the layers.
 	defer terminal.must(t, "buildah rmi --all --force")
 	for source := range all {
 		if sessionOf(source) != inRepository {

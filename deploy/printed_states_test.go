@@ -1,22 +1,22 @@
 package deploy_test
 
-// preparation is what the words around a command say of the state in which it runs,
-// and what the test does to see that the command has worked.
+// preparation is the state that a command needs, as the document describes it in words,
+// and a check that the command has worked.
 type preparation struct {
 	source, command string // the command, or its beginning
-	// link is the id or token that stands for a new link, which is shared with flags.
+	// link is an ID or token for which the test issues a new link with flags.
 	link, flags string
-	// before and after are run around the command, in the same terminal.
+	// before and after run before and after the command, in the same terminal.
 	before, after string
 }
 
-// Redis goes to sleep and wakes up again.
+// The commands that suspend Redis and resume it.
 const (
 	stopRedis = `kill -STOP "$(cat redis/redis.pid)"`
 	wakeRedis = `kill -CONT "$(cat redis/redis.pid)"; until keyhole health >/dev/null 2>&1; do sleep 0.1; done`
 )
 
-// badConfiguration has the mistakes that commands.md shows the messages of.
+// badConfiguration has the mistakes whose messages the manual shows.
 const badConfiguration = `cat >bad.yaml <<'END'
 public:
   url: dl.example.org
@@ -37,8 +37,8 @@ redirect:
 audit: { client_address: none }
 END`
 
-// preparations are the states of single commands. TestPrintedCommands fails for a row
-// that no command needs.
+// preparations has the states of single commands. TestPrintedCommands fails for a row that
+// no command needs.
 var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 	{
 		source: "README.md", command: "go run ./cmd/keyhole demo holiday.jpg",

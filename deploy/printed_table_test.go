@@ -16,8 +16,8 @@ const (
 	isConfig     = "is configuration, not a command"
 )
 
-// notRun are the printed commands that no test runs, and why. TestPrintedCommands
-// runs every other one. A source that is empty stands for every source.
+// notRun has the printed commands that no test runs, with the reason. TestPrintedCommands
+// runs all others. An empty source matches every source.
 var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals // A table.
 	{
 		"Dockerfile", "docker build --build-arg VERSION=1.2.3 --build-arg REVISION=$(git rev-parse HEAD) -t keyhole .",
@@ -65,7 +65,7 @@ func whyNot(p printed) int {
 	})
 }
 
-// goTest matches a command that runs tests: TestPrintedTestsExist looks for what it names.
+// goTest matches a command that runs tests. TestPrintedTestsExist checks their names.
 var goTest = regexp.MustCompile(`(^|^\S+=\S+ )go test( |$)`)
 
 // Every command that a document prints is run by TestPrintedCommands, names tests that
@@ -110,7 +110,7 @@ func TestPrintedTestsExist(t *testing.T) {
 	}
 }
 
-// checkGoTest holds the arguments of `go test` against the tree.
+// checkGoTest checks that the tests in the arguments of `go test` exist.
 func checkGoTest(t *testing.T, source string, arguments []string) {
 	t.Helper()
 	var text strings.Builder // of the tests of all packages that are named

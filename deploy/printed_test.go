@@ -9,20 +9,19 @@ import (
 	"testing"
 )
 
-// printed is one command that a document, a comment or a help text prints for its
-// readers to copy.
+// printed is one command that readers can copy from a document, a comment or a help text.
 type printed struct {
 	source  string // the file, or "keyhole share --help"
 	command string // as it is printed, over several lines where it is
-	// prints is what the document shows as the output; empty where it shows none.
+	// prints is the output that the document shows; "" if it shows none.
 	prints string
 }
 
 // shells are the languages of fences that hold commands.
 var shells = []string{"sh", "console", "bash", "shell", "zsh"} //nolint:gochecknoglobals // A constant.
 
-// fencesOf returns the commands of a document's fences: those behind a $ of console
-// fences, each with what it prints, and every other fence whole.
+// fencesOf returns the commands of a document's fences. In console fences these are the
+// lines after $, with their output; in other fences, all lines.
 func fencesOf(source, text string) []printed {
 	var all []printed
 	for _, fence := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
@@ -37,8 +36,8 @@ func fencesOf(source, text string) []printed {
 	return all
 }
 
-// linesOf returns the commands of a shell fence, without the comments behind them. A
-// command goes on after a backslash, and up to the end of its here-document.
+// linesOf returns the commands of a shell fence without comments. A command continues after
+// a backslash, and to the end of its here-document.
 func linesOf(source, text string) []printed {
 	hereDocument := regexp.MustCompile(`<<-?'?(\w+)'?`)
 	remark := regexp.MustCompile(`\s{2,}# .*$|^#.*$`)
@@ -92,14 +91,14 @@ func consoleOf(source, text string) []printed {
 	return all
 }
 
-// program matches the first words of what is a command where it stands between
-// backticks in a sentence, and not the name of something.
+// program matches the first words of a command between backticks in a sentence. It does not
+// match names.
 var program = regexp.MustCompile(`^((sudo|go|git|curl|wget|buildah|systemctl|redis-cli|kill|apt-get|source) \S` +
 	`|docker \S+ \S` +
 	`|([A-Z_]+=\S+ )+\S|deploy/(test|setup|corpus|history|matrix|bench/run|compose/init)( |$))`)
 
-// inlineOf returns the commands of other programs than keyhole that stand between
-// backticks. TestInlineCommandsExist reads those of keyhole.
+// inlineOf returns the commands between backticks, except those of keyhole, which
+// TestInlineCommandsExist checks.
 func inlineOf(source, text string) []printed {
 	var all []printed
 	for _, code := range inlineCode(text) {
@@ -110,7 +109,7 @@ func inlineOf(source, text string) []printed {
 	return all
 }
 
-// inlineCode returns what stands between backticks outside of fences.
+// inlineCode returns the texts between backticks outside of fences.
 func inlineCode(text string) []string {
 	text = regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(text, "")
 	var all []string
@@ -120,8 +119,7 @@ func inlineCode(text string) []string {
 	return all
 }
 
-// commentsOf returns the commands of comments: lines that are indented by three spaces
-// or more behind their #.
+// commentsOf returns the commands in comments: lines with three or more spaces after the #.
 func commentsOf(source, text string) []printed {
 	var all []printed
 	more := false
@@ -142,8 +140,8 @@ func commentsOf(source, text string) []printed {
 	return all
 }
 
-// commented are the files whose comments print commands; the tests of scripts are
-// their own business.
+// commented are the files whose comments print commands. Those of scripts are not tested
+// here.
 var commented = []string{ //nolint:gochecknoglobals // A constant.
 	"Dockerfile", "deploy/compose.yaml", "deploy/compose/init", "deploy/compose/config/keyhole.yaml",
 	"deploy/docs/run/keyhole.yaml", "deploy/redis/redis.conf", "deploy/systemd/keyhole.service",
@@ -161,7 +159,7 @@ func helpOf(command, help string) []printed {
 			all = append(all, printed{source: source, command: line})
 		}
 	}
-	// The text above has commands behind two spaces.
+	// In the text above, a command follows a colon and two spaces.
 	text, _, _ := strings.Cut(help, "\nUsage:\n")
 	for _, match := range regexp.MustCompile(`(?m):  (keyhole .+)$`).FindAllStringSubmatch(text, -1) {
 		all = append(all, printed{source: source, command: match[1]})
@@ -169,7 +167,7 @@ func helpOf(command, help string) []printed {
 	return all
 }
 
-// helps returns what every command of the binary prints for --help, by command.
+// helps returns the output of --help of every command of the binary.
 func helps(t *testing.T, binary string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

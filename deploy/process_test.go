@@ -21,7 +21,7 @@ const (
 	serverTimeout  = time.Minute
 )
 
-// process is a program that runs beside the test and ends with it.
+// process is a program that runs during a test and ends with it.
 type process struct {
 	name    string
 	pid     int
@@ -76,7 +76,7 @@ func (p *process) stop(t *testing.T, signal syscall.Signal) error {
 	}
 }
 
-// waitFor asks until check has no error. It gives up when the process has ended.
+// waitFor calls check until it returns no error. It fails the test when the process ends.
 func (p *process) waitFor(t *testing.T, what string, check func() error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), p.timeout)
@@ -108,7 +108,7 @@ func (p *process) prints(text string, n int) func() error {
 	}
 }
 
-// output collects what is written while others read it.
+// output collects the output of a process. It can be read and written at the same time.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -128,7 +128,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// freeAddress returns an address of loopback that nobody listens on.
+// freeAddress returns a loopback address on which no process listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestNamedTestsExist holds the documents that name tests against the tree: a test
-// that is renamed or removed holds nothing any more.
+// TestNamedTestsExist checks that the tests which documents name exist in the tree. A test
+// that was renamed or removed proves nothing.
 func TestNamedTestsExist(t *testing.T) {
 	declared := map[string]bool{}
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
@@ -47,8 +47,8 @@ func TestNamedTestsExist(t *testing.T) {
 	}
 }
 
-// TestEveryRequirementHasATest reads the table's numbers: those that other
-// documents hold are left out by name.
+// TestEveryRequirementHasATest compares the numbers in the table with those of all
+// requirements that have a test. The missing numbers are those that other documents prove.
 func TestEveryRequirementHasATest(t *testing.T) {
 	text, err := os.ReadFile("docs/dev/requirements.md")
 	if err != nil {
@@ -65,8 +65,8 @@ func TestEveryRequirementHasATest(t *testing.T) {
 	}
 }
 
-// TestScannersAndFloors sees that deploy/test calls the scanners, and that no module is
-// older than what is known to be sound.
+// TestScannersAndFloors checks that deploy/test calls the scanners, and that no module is
+// older than its first version without known vulnerabilities.
 func TestScannersAndFloors(t *testing.T) {
 	for path, parts := range map[string][]string{
 		"test":                 {`step "govulncheck"`, `step "fuzz"`, `step "format and lint"`},

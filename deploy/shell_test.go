@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// shell is one terminal of a reader who copies commands into it: a bash that keeps its
-// directory and variables from one command to the next.
+// shell is the terminal of a reader who copies commands into it: one bash for all commands,
+// which keeps its directory and variables.
 type shell struct {
 	env    []string
 	dir    string // of its own files
@@ -81,7 +81,7 @@ func (s *shell) run(t *testing.T, command string) (output string, code int) {
 	return string(read(t, base+".out")), code
 }
 
-// must runs a command that has to end with 0.
+// must runs a command and fails the test unless its exit status is 0.
 func (s *shell) must(t *testing.T, command string) string {
 	t.Helper()
 	output, code := s.run(t, command)

@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// tool returns the path of a program that the tests need. A missing one is a
-// failure: skipping would call untested what was never looked at.
+// tool returns the path of a program that the tests need. A missing program fails the test:
+// a skipped test would look like a passed one.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -21,8 +21,8 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// run starts a program, waits for it, and returns what it wrote to stdout. It
-// fails the test with all of the output if the program fails.
+// run starts a program, waits for it and returns its standard output. If the program fails,
+// it fails the test and shows all output.
 func run(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
