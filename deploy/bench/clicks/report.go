@@ -124,8 +124,8 @@ func report(o *options, measured []*subject) error {
 		Version: resultsVersion, Commit: o.commit, Date: time.Now().UTC().Format(time.DateOnly), Machine: thisMachine(),
 		Rounds: o.rounds, Seconds: o.duration.Seconds(), Links: o.links, Open: o.connections,
 	}
-	gets, redirects, obvious := floorsOf(measured, floorGet), floorsOf(measured, floorRedirect), floorsOf(measured,
-		floorObvious)
+	gets, redirects := floorsOf(measured, floorGet), floorsOf(measured, floorRedirect)
+	obvious := floorsOf(measured, floorObvious)
 	cpu := func(m *measurement) float64 { return m.CPU }
 	for _, s := range measured {
 		all.Rows = append(all.Rows, jsonRow{

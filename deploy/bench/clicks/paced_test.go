@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bufio"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestWhole(t *testing.T) {
+	for answer, want := range map[string]bool{
+		"":                           false,
+		"HTTP/1.1 302 Found\r\n":     false,
+		"HTTP/1.1 302 Found\r\n\r\n": true,
+		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n":            true,
+		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab":          false,
+		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc":         true,
+		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nA: b\r\n\r\nabc": true,
+		"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nabc":         false,
+	} {
+		if got := whole([]byte(answer)); got != want {
+			t.Errorf("%q: %t", answer, got)
+		}
+	}
+}
+
+func TestRequestFor(t *testing.T) {
+	for name, tt := range map[string]struct {
+		row              row
+		body, forwardedX string
+	}{
+		"click":     {row{method: http.MethodGet}, "", ""},
+		"post":      {row{method: http.MethodPost}, "confirm=1", ""},
+		"forwarded": {row{method: http.MethodGet, forwarded: true}, "", "10."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := string(requestFor(&tt.row, "127.0.0.1:8080", "abc", 7))
+			r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Method != tt.row.method || r.URL.Path != "/abc" || r.Host != "127.0.0.1:8080" {
+				t.Errorf("%s %s of %s", r.Method, r.URL, r.Host)
+			}
+			if got := r.FormValue("confirm"); (got == "1") != (tt.body != "") {
+				t.Errorf("confirm is %q", got)
+			}
+			got := r.Header.Get("X-Forwarded-For")
+			if !strings.HasPrefix(got, tt.forwardedX) || got != "" && !strings.HasSuffix(got, ".7") {
+				t.Errorf("X-Forwarded-For is %q", got)
+			}
+		})
+	}
+}
+
+// The open loop sends about as many requests as the rate says, and measures each.
+func TestOpenLoop(t *testing.T) {
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		w.Header().Set("Location", "https://example.com")
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+	r := &row{method: http.MethodGet, status: http.StatusFound}
+	took, err := openLoop(t.Context(), []string{address, address}, r, []string{"a", "b"}, 8, 200, 500*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(took); n == 0 || n > 400 || int64(n) != requests.Load() {
+		t.Errorf("%d times for %d requests", n, requests.Load())
+	}
+	if !slices.IsSorted(took) {
+		t.Error("the times are not sorted")
+	}
+}
+
+func TestOpenLoopRefusesWrongAnswers(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+	r := &row{method: http.MethodGet, status: http.StatusFound}
+	if _, err := openLoop(t.Context(), []string{address}, r, []string{"a"}, 2, 100, 200*time.Millisecond); err == nil {
+		t.Error("an answer with another status is accepted")
+	}
+	if _, err := openLoop(t.Context(), []string{"no address"}, r, []string{"a"}, 2, 100, time.Second); err == nil {
+		t.Error("an address that is none is accepted")
+	}
+}
