@@ -28,6 +28,7 @@ type Record struct {
 	Expires time.Time `json:"expires"`
 }
 
+// main reads the flags. The benchmark starts one process for each floor and Redis.
 func main() {
 	kind := flag.String("kind", "", "redirect, get, pipelined or obvious")
 	listen := flag.String("listen", "127.0.0.1:0", "address")
@@ -60,6 +61,7 @@ func serve(kind, listen string, addresses []string, endpoint string) error {
 	default:
 		return errors.New("the kind is redirect, get, pipelined or obvious")
 	}
+	// The banner would be in the output that the benchmark shows after an error.
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.GET("/:token", click)
@@ -126,10 +128,12 @@ func pipelinedGet(client redis.UniversalClient) echo.HandlerFunc {
 // drain sends the GETs that are waiting in one pipeline.
 func drain(client redis.UniversalClient, first *asked, queue <-chan *asked) {
 	ctx := context.Background()
+	// Only GETs that are already waiting: to wait for more would delay the first.
 	batch := []*asked{first}
 	for len(batch) < most && len(queue) > 0 {
 		batch = append(batch, <-queue)
 	}
+	// A pipeline and not MGET, because the keys of a cluster are on different nodes.
 	pipe := client.Pipeline()
 	replies := make([]*redis.StringCmd, len(batch))
 	for i, a := range batch {
@@ -158,9 +162,12 @@ func obvious(client redis.UniversalClient, presigner *s3.PresignClient) echo.Han
 		if time.Now().After(record.Expires) {
 			return echo.NewHTTPError(http.StatusGone)
 		}
+		// Two commands are not atomic: the obvious version counts clicks, but could not limit
+		// them.
 		if err := client.Incr(ctx, "count:"+token).Err(); err != nil {
 			return answer(c, "", err)
 		}
+		// The lifetime is that of Keyhole's default, so that both sign the same.
 		signed, err := presigner.PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &record.Bucket, Key: &record.Key},
 			s3.WithPresignExpires(30*time.Second))
 		if err != nil {
