@@ -118,8 +118,8 @@ func claimName(path string) (name, rest string, err error) {
 func issuerProblem(issuer string) string {
 	u, err := url.Parse(issuer)
 	switch {
-	case err != nil, u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "", strings.ContainsAny(issuer,
-		" \r\n\t?#"):
+	case err != nil, u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "",
+		strings.ContainsAny(issuer, " \r\n\t?#"):
 		return "must be a URL with a host and at most a path, exactly as in the provider's tokens"
 	case u.Scheme == "https":
 		return ""
