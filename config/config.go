@@ -48,8 +48,8 @@ type Public struct {
 	URL string `yaml:"url"`
 	// Addresses or networks (CIDR) of the proxies whose X-Forwarded-For header the service believes. A
 	// network wider than /8 (IPv6: /7) is refused. So are networks that together cover more than a /8
-	// (IPv6: a /16) outside of private networks. Recipients there could choose their own address. Default:
-	// none.
+	// (IPv6: a /16) outside of private networks. In such networks, recipients could choose their own
+	// address. Default: none.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// TLS of the listener for recipients.
 	TLS TLS `yaml:"tls"`
@@ -70,7 +70,7 @@ type Operator struct {
 	Listen string `yaml:"listen"`
 	// The address of that listener for operators, if it differs from listen: http or https and a host,
 	// without path. The client commands read the same variable KEYHOLE_OPERATOR_URL to find the service.
-	// Default: empty, which means from listen.
+	// Default: empty, which means the address in listen.
 	URL string `yaml:"url"`
 	// TLS of the listener for operators.
 	TLS TLS `yaml:"tls"`
@@ -98,8 +98,8 @@ type OperatorKey struct {
 	// matches team/ab. Default: *.
 	Objects []string `yaml:"objects"`
 	// The longest life of a link that this key issues, at least 1s; 0s means no limit besides
-	// policy.max_expiry and policy.caps. A value above all of those has no effect, which is a warning.
-	// Default: 0s.
+	// policy.max_expiry and policy.caps. A value above the limit that these two give has no effect, which
+	// is a warning. Default: 0s.
 	MaxExpiry time.Duration `yaml:"max_expiry"`
 }
 
