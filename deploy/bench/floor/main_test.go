@@ -154,3 +154,25 @@ func TestServeListens(t *testing.T) {
 		}
 	}
 }
+
+// Requests that wait while a pipeline runs go into the next one, up to its limit.
+func TestDrainTakesWhatWaits(t *testing.T) {
+	server, client := store(t)
+	if err := server.Set("abc", "https://example.com"); err != nil {
+		t.Fatal(err)
+	}
+	queue := make(chan *asked, most+10)
+	next := func() *asked { return &asked{key: "abc", done: make(chan struct{})} }
+	for range most + 10 {
+		queue <- next()
+	}
+	first := next()
+	drain(client, first, queue)
+	<-first.done
+	if first.err != nil || first.value != "https://example.com" {
+		t.Errorf("the first got %q, %v", first.value, first.err)
+	}
+	if left := len(queue); left != 11 {
+		t.Errorf("%d are left, want 11: a pipeline has %d", left, most)
+	}
+}
