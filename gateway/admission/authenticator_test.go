@@ -159,7 +159,7 @@ func TestFailureLimit(t *testing.T) {
 
 // Tokens that the provider signed are no guesses, however often they come. Everything else
 // that claims to be a token counts as a wrong key.
-func TestSignedTokensAreNoGuesses(t *testing.T) {
+func TestSignedTokensAreNoFailures(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[gateway.TokenReason]gateway.Code{
 		gateway.TokenExpired: gateway.CodeUnauthorized, gateway.TokenAudience: gateway.CodeUnauthorized,

@@ -73,7 +73,7 @@ func TestRefusedTokens(t *testing.T) {
 
 // A holder whose token has expired is told so each time. What nobody has signed may be
 // a guess, and is counted as one.
-func TestExpiredTokensAreNoGuesses(t *testing.T) {
+func TestExpiredTokensAreNoFailures(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[gateway.TokenReason]int{gateway.TokenExpired: 401, gateway.TokenSignature: 429} {
 		b := newBench(t, nil)

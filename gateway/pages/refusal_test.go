@@ -59,7 +59,7 @@ func TestRefusalPages(t *testing.T) {
 	}
 }
 
-func TestPolicy(t *testing.T) {
+func TestPolicyOfPublicAnswers(t *testing.T) {
 	t.Parallel()
 	r := newEnglish(t)
 	for target, forms := range map[string]string{"": "'self'", "https://s3.example.com": "'self' https://s3.example.com"} {
