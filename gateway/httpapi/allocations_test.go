@@ -10,7 +10,7 @@ import (
 	"keyhole/gateway"
 )
 
-// discarded is a ResponseWriter that costs nothing.
+// discarded is a ResponseWriter that drops everything and allocates nothing.
 type discarded struct {
 	header http.Header
 	status int

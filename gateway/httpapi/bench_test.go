@@ -23,7 +23,7 @@ import (
 	"keyhole/gateway/api"
 )
 
-// bench is an API over fakes.
+// bench is an API whose store and storage are fakes.
 type bench struct {
 	api       *API
 	operators *admission.Authenticator
@@ -36,7 +36,7 @@ type bench struct {
 	readiness       api.Readiness
 }
 
-// newBench makes a bench, after change has changed its options.
+// newBench makes a bench. change may change its options; it may be nil.
 func newBench(tb testing.TB, change func(*Options)) *bench {
 	tb.Helper()
 	b := &bench{
@@ -102,7 +102,7 @@ func newBench(tb testing.TB, change func(*Options)) *bench {
 	return b
 }
 
-// put stores a live link and returns its id.
+// put stores an active link and returns its id.
 func (b *bench) put(bucket, key string) string {
 	id := gateway.IDOf(bucket + key)
 	b.redis.links[id] = gateway.Link{
@@ -112,7 +112,7 @@ func (b *bench) put(bucket, key string) string {
 	return id.String()
 }
 
-// answer is one answer as it came over the wire.
+// answer is an answer as the client gets it.
 type answer struct {
 	status int
 	header http.Header
@@ -120,7 +120,7 @@ type answer struct {
 	closed bool // the connection ends with the answer; over the wire alone
 }
 
-// serve starts a server the way that keyhole serve does and returns its address.
+// serve starts a server with the settings of keyhole serve and returns its address.
 func serve(t *testing.T, handler http.Handler) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -131,7 +131,7 @@ func serve(t *testing.T, handler http.Handler) string {
 	return server.Listener.Addr().String()
 }
 
-// wire sends bytes to a server and reads the one answer.
+// wire sends bytes to a server and reads one answer.
 func wire(t *testing.T, address, request string) answer {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
@@ -158,18 +158,18 @@ func wire(t *testing.T, address, request string) answer {
 	return answer{response.StatusCode, response.Header, string(body), response.Close}
 }
 
-// line is a request of one request line.
+// line returns a request without a body.
 func line(method, target string, headers ...string) string {
 	return method + " " + target + " HTTP/1.1\r\nHost: dl.example.com\r\n" +
 		strings.Join(append(headers, "Connection: close", "", ""), "\r\n")
 }
 
-// ask sends one request to a handler. headers are names and values by turns.
+// ask sends one request to a handler. headers are names and values in turn.
 func ask(handler http.Handler, method, target, body string, headers ...string) answer {
 	return askWithin(context.Background(), handler, method, target, body, headers...)
 }
 
-// askWithin is ask with the request's context.
+// askWithin is ask with a context for the request.
 func askWithin(ctx context.Context, handler http.Handler, method, target, body string, headers ...string) answer {
 	var reader io.Reader
 	if body != "" {
@@ -184,7 +184,8 @@ func askWithin(ctx context.Context, handler http.Handler, method, target, body s
 	return answer{status: w.Code, header: w.Header(), body: w.Body.String()}
 }
 
-// problem reads the answer's problem, which must agree with its status.
+// problem returns the problem of an answer, and fails the test unless it agrees with the
+// status.
 func (a answer) problem(t *testing.T) api.Problem {
 	t.Helper()
 	var p api.Problem
@@ -198,13 +199,13 @@ func (a answer) problem(t *testing.T) api.Problem {
 	return p
 }
 
-// count returns the value of one series of a counter, with its labels in order.
+// count returns the value of one series of a counter. The labels are in alphabetical order.
 func (b *bench) count(t *testing.T, series string) float64 {
 	t.Helper()
 	return b.counters(t)[series]
 }
 
-// counters returns every counter by name and labels.
+// counters returns the values of all counters by name and labels.
 func (b *bench) counters(t *testing.T) map[string]float64 {
 	t.Helper()
 	families, err := b.registry.Gather()
@@ -227,7 +228,7 @@ func (b *bench) counters(t *testing.T) map[string]float64 {
 	return found
 }
 
-// lines returns the log's lines, decoded.
+// lines returns the decoded lines of the log.
 func (b *bench) lines(t *testing.T) []map[string]any {
 	t.Helper()
 	var out []map[string]any
@@ -241,7 +242,7 @@ func (b *bench) lines(t *testing.T) []map[string]any {
 	return out
 }
 
-// askFrom clicks from a peer, with the X-Forwarded-For that it sends.
+// askFrom sends a click from a peer with the lines of X-Forwarded-For.
 func askFrom(b *bench, peer string, forwarded []string) {
 	r := httptest.NewRequest(http.MethodGet, "/"+liveToken, nil)
 	r.RemoteAddr = peer

@@ -13,10 +13,10 @@ import (
 	"keyhole/gateway/api"
 )
 
-// bodyWith is a good body with more in it.
+// bodyWith returns a valid body with more fields.
 func bodyWith(more string) string { return `{"bucket":"exports","key":"a",` + more + `}` }
 
-// The bodies of POST /api/v1/links: what is refused, with the status and the code.
+// Bodies of POST /api/v1/links, with the status and the codes of their errors.
 func TestIssueBodies(t *testing.T) {
 	t.Parallel()
 	nested := strings.Repeat(`{"labels":`, 20000) + "1" + strings.Repeat("}", 20000)
@@ -233,8 +233,8 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("the cable") }
 
-// A field that is null is refused, whichever it is: what a script meant by it would be
-// lost, and a revocation select more. Of sensitivity alone nothing may be known.
+// null is refused for every field: Keyhole would lose what a script wanted, and a revocation
+// would select more links. Only the sensitivity may be null, because it may be not stated.
 func TestNullFields(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -281,7 +281,7 @@ func TestNullFields(t *testing.T) {
 	}
 }
 
-// TestByteOrderMarkIsNamed sends JSON as some editors and PowerShell save it.
+// Some editors and PowerShell save JSON with a byte order mark. The answer names it.
 func TestByteOrderMarkIsNamed(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{

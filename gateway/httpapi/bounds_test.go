@@ -13,7 +13,7 @@ import (
 	"keyhole/gateway/api"
 )
 
-// TestYearsOfAQuery takes times of the years that a link can have.
+// Times in a query have the years that a link can have.
 func TestYearsOfAQuery(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
@@ -26,8 +26,7 @@ func TestYearsOfAQuery(t *testing.T) {
 	}
 }
 
-// TestBodyNamesItsField names the field whose value is of the wrong type, if the field is
-// one of the request.
+// The answer names the field whose value has the wrong type, if the request has that field.
 func TestBodyNamesItsField(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
@@ -43,13 +42,13 @@ func TestBodyNamesItsField(t *testing.T) {
 	}
 }
 
-// goneWriter is the connection of a client that has gone: nothing can be written to it.
+// goneWriter is the connection of a client that hung up: writes fail.
 type goneWriter struct{ http.ResponseWriter }
 
 func (goneWriter) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
-// TestClientGoesAmidAnAnswer counts a click by its own outcome if the client goes while
-// the answer is written, because the status was sent.
+// A click counts with its own outcome if the client hangs up while the answer is written,
+// because the status was sent.
 func TestClientGoesAmidAnAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

@@ -99,7 +99,7 @@ func TestRevocations(t *testing.T) {
 	}
 }
 
-// TestAuditRoute reads the feed; what stands in an event cannot break out of it.
+// The audit feed passes its query to the store, and text in an event stays a JSON string.
 func TestAuditRoute(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

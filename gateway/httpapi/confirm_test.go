@@ -15,7 +15,7 @@ import (
 	"keyhole/gateway/pages/pagetest"
 )
 
-// confirming makes a bench whose link needs confirmation.
+// confirming makes a bench with a link that needs confirmation.
 func confirming(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t, nil)
@@ -26,7 +26,7 @@ func confirming(t *testing.T) *bench {
 	return b
 }
 
-// post sends a form.
+// post sends a form to the link.
 func (b *bench) post(form url.Values, headers ...string) answer {
 	return ask(b.api.Public(), "POST", "/"+liveToken, form.Encode(),
 		append(headers, "Content-Type", "application/x-www-form-urlencoded")...)

@@ -17,8 +17,8 @@ import (
 	"keyhole/gateway"
 )
 
-// HTTP/1.0 knows no chunks, so net/http takes the body of such a request for the
-// next request. A proxy may not: the connection ends with the first answer.
+// HTTP/1.0 has no chunks, so net/http reads a chunked body as the next request. A proxy may
+// read it differently. So the connection ends with the first answer.
 func TestHTTP10EndsTheConnection(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -45,8 +45,7 @@ func TestHTTP10EndsTheConnection(t *testing.T) {
 	}
 }
 
-// exchange sends bytes to a server and returns everything that it answers until it
-// closes the connection.
+// exchange sends bytes to a server and returns its answers until it closes the connection.
 func exchange(t *testing.T, address, request string) string {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
@@ -67,7 +66,7 @@ func exchange(t *testing.T, address, request string) string {
 	return string(answers)
 }
 
-// A form of which only a part arrives is no click, though a link without
+// A form that arrives only in part does not count as a click, although a link without
 // confirmation needs no form.
 func TestUnfinishedFormCountsNothing(t *testing.T) {
 	t.Parallel()
@@ -98,7 +97,7 @@ func TestUnfinishedFormCountsNothing(t *testing.T) {
 	}
 }
 
-// patientStorage answers when the request's context ends, with its error.
+// patientStorage answers when the context of the request ends, with an error made of its error.
 type patientStorage struct {
 	fakeStorage
 
@@ -110,8 +109,8 @@ func (s *patientStorage) Prove(ctx context.Context, _, _, _ string) (gateway.Obj
 	return gateway.ObjectInfo{}, s.answer(ctx.Err())
 }
 
-// An operator's request that waits for longer than RequestTimeout, or until the
-// service stops, is answered with 503.
+// An operator's request gets 503 if it takes longer than RequestTimeout or until the service
+// stops.
 func TestOperatorRequestsEndInTime(t *testing.T) {
 	t.Parallel()
 	errStopping := errors.New("stopping")

@@ -27,8 +27,8 @@ func fail(b *bench, to audience, err error, accept string) answer {
 	return answer{status: w.Code, header: w.Header(), body: w.Body.String()}
 }
 
-// Recipients get the form that they accept, and of an unexpected error only that the link
-// cannot be checked. Nothing is left of the answer that had been prepared.
+// Recipients get an error in the form that they accept. Of an unexpected error they learn
+// only that the link cannot be checked. Headers of an earlier, failed answer are removed.
 func TestErrorsOfRecipients(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -91,7 +91,7 @@ func TestErrorsOfOperatorsAndProbes(t *testing.T) {
 	}
 }
 
-// An answer of which the status was sent stays as it is.
+// An error after the status was sent does not change the answer.
 func TestErrorAfterTheAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

@@ -21,8 +21,7 @@ const (
 	opsKey, readKey, exportsKey = "ops-key-canary", "read-key-canary", "exports-key-canary"
 )
 
-// fakeRedis is the Store and the ClickStore: links in memory, and one verdict
-// for every click.
+// fakeRedis implements all stores. It has links in memory and one outcome for every click.
 type fakeRedis struct {
 	mu       sync.Mutex
 	links    map[gateway.ID]gateway.Link
@@ -45,7 +44,7 @@ type fakeRedis struct {
 	limit    int
 }
 
-// begin is the start of every call.
+// begin fails or panics if the test wants that. Every call ends with it.
 func (r *fakeRedis) begin() error {
 	if r.panic != "" {
 		panic(r.panic)
@@ -190,7 +189,7 @@ func (r *fakeRedis) OpenCursor(_ context.Context, query, cursor string) (string,
 	return position, r.begin()
 }
 
-// fakeStorage is the Objects and the Presigner.
+// fakeStorage implements Objects and Presigner.
 type fakeStorage struct {
 	proofErr, signErr error
 	proved            []string
@@ -218,7 +217,7 @@ func (s *fakeStorage) Presign(context.Context, signer.Request) (signer.Signed, e
 
 func (s *fakeStorage) Origin(string) (string, bool) { return "https://s3.example.com", true }
 
-// logBuffer collects the log, which handlers write while tests read.
+// logBuffer collects the log. Handlers may write to it while a test reads it.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

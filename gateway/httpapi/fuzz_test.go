@@ -15,8 +15,8 @@ import (
 	"keyhole/gateway"
 )
 
-// FuzzTarget sends whatever net/http takes for a request: only what is exactly the
-// path of a token is asked of Redis or redirected, and always to the storage.
+// FuzzTarget sends everything that net/http accepts as a request. Only the exact path of a
+// token reaches Redis or is redirected, and redirects lead only to the storage.
 func FuzzTarget(f *testing.F) {
 	for _, target := range []string{
 		"/" + liveToken, "/" + liveToken + "?x=1", "//" + liveToken, "/x", "/%2e%2e", "http://evil.example/" + liveToken,
@@ -54,8 +54,8 @@ func FuzzTarget(f *testing.F) {
 	})
 }
 
-// FuzzIssueBody sends whatever is taken for the body of an issue: it is strict JSON,
-// and the object that is shared is the one it names, byte for byte.
+// FuzzIssueBody checks that every accepted body is strict JSON, and that Keyhole shares
+// exactly the object that it names.
 func FuzzIssueBody(f *testing.F) {
 	for _, body := range []string{
 		`{"bucket":"exports","key":"a"}`, `{"bucket":"exports","key":"a","BUCKET":"b"}`, `null`, `[]`, `{}`,
@@ -96,8 +96,8 @@ func FuzzIssueBody(f *testing.F) {
 	})
 }
 
-// FuzzForwardedFor reads X-Forwarded-For of a peer that is no proxy, where it counts
-// for nothing, and of one that is, where an address of it does and no other.
+// FuzzForwardedFor checks that X-Forwarded-For has no effect from a peer that is not a
+// trusted proxy, and that from a trusted proxy the client is one of its addresses.
 func FuzzForwardedFor(f *testing.F) {
 	for _, value := range []string{
 		"203.0.113.7", "<script>, ::1%eth0", "10.0.0.1, [2001:db8::1]:443", ",,,",
@@ -127,8 +127,7 @@ func FuzzForwardedFor(f *testing.F) {
 	})
 }
 
-// FuzzIfMatch reads whatever is taken for a list of ETags: one that was not made here
-// matches no revision.
+// FuzzIfMatch checks that only ETags of this service match a revision.
 func FuzzIfMatch(f *testing.F) {
 	for _, value := range []string{`"00ff"`, `W/"00ff"`, "*", `"a", "b"`, `"00FF"`, `""`, `"`} {
 		f.Add(value)
@@ -148,7 +147,7 @@ func FuzzIfMatch(f *testing.F) {
 	})
 }
 
-// trimmed cuts the white space around each text.
+// trimmed removes the white space around each text.
 func trimmed(texts []string) []string {
 	for i := range texts {
 		texts[i] = strings.TrimSpace(texts[i])

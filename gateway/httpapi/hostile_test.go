@@ -10,7 +10,7 @@ import (
 	"keyhole/gateway"
 )
 
-// flipped is liveToken with the case of its letters turned: another token.
+// flipped returns liveToken with the case of its letters swapped: another token.
 func flipped() string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -23,8 +23,8 @@ func flipped() string {
 	}, liveToken)
 }
 
-// Request targets go over a real connection as they stand: a client library
-// would mend them.
+// Request targets are sent unchanged over a real connection, because a client library would
+// correct them.
 func TestHostilePaths(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -206,8 +206,8 @@ func TestPrefetchNeverCounts(t *testing.T) {
 	}
 }
 
-// TestBadRequestSaysWhatIsWrong tells a confirmation in another form from a link that was
-// loaded ahead of time: both are bad_request, each with its own text.
+// A confirmation in a wrong form and a link that a browser loaded ahead of its user are both
+// bad_request, each with its own text.
 func TestBadRequestSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	b := confirming(t)
@@ -227,9 +227,8 @@ func TestBadRequestSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestNoCrossOrigin asks as a page of another site does: no answer lets it read the
-// link's answer, so that no page learns where a link leads or fetches an object in the
-// name of its visitor.
+// No answer lets a page of another site read it. So such a page cannot learn where a link
+// leads, or fetch an object in the name of its visitor.
 func TestNoCrossOrigin(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -328,9 +327,8 @@ func TestForwardedAddress(t *testing.T) {
 	}
 }
 
-// TestForgottenProxy sees one warning about a peer on this host or in a network of
-// one's own that passes addresses on and is not trusted with them, and none about
-// strangers, who may send anything.
+// A peer on this host or in a private network that sends X-Forwarded-For and is not a trusted
+// proxy causes one warning. Peers elsewhere may send anything and cause none.
 func TestForgottenProxy(t *testing.T) {
 	t.Parallel()
 	for peer, want := range map[string]int{

@@ -100,7 +100,7 @@ func TestIssueAnswersWithTheLink(t *testing.T) {
 	}
 }
 
-// Every member of a key survives, whatever JSON does to it on the way.
+// Keys arrive unchanged, however JSON escapes them.
 func TestKeysAreTakenLiterally(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{

@@ -169,8 +169,7 @@ func TestOpenAPIIsServed(t *testing.T) {
 	}
 }
 
-// TestFirstQueryProblem makes several mistakes in one query: the same one is named each
-// time.
+// Of several mistakes in a query, the answer always names the same one.
 func TestFirstQueryProblem(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

@@ -2,10 +2,10 @@
 
 package httpapi
 
-// What a request may allocate between the handler's first line and its last. A
-// redirect: the client's address as text, a context, the wait for a storage, the
-// store's verdict, the file name's header, the value of Location, and echo's own. A
-// refusal, its line of log included: the address and echo's own.
+// The maximum of allocations of one request in the handler. A redirect makes 7: the address
+// of the client as text, a context, the timeout for a storage, the answer of the store, the
+// header with the file name, the value of Location, and one of echo. A refusal with its line
+// of log makes 2: the address and one of echo.
 const (
 	allocationsOfRedirect = 7
 	allocationsOfRefusal  = 2

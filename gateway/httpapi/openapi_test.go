@@ -13,7 +13,7 @@ import (
 	"keyhole/gateway/api"
 )
 
-// description is the part of openapi.yaml that the code must agree with.
+// description is the part of openapi.yaml that the tests compare with the code.
 type description struct {
 	Paths      map[string]map[string]yaml.Node `yaml:"paths"`
 	Components struct {

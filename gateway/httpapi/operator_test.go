@@ -15,7 +15,7 @@ import (
 	"keyhole/gateway/api"
 )
 
-// operator asks the operator listener with a key.
+// operator sends a request with a key to the operator listener.
 func (b *bench) operator(key, method, target, body string, headers ...string) answer {
 	if body != "" && len(headers) == 0 {
 		headers = []string{"Content-Type", "application/json"}
@@ -23,7 +23,8 @@ func (b *bench) operator(key, method, target, body string, headers ...string) an
 	return ask(b.api.Operator(), method, target, body, append(headers, "Authorization", "Bearer "+key)...)
 }
 
-// wantOperatorHeaders wants what every answer of the operator listener carries.
+// wantOperatorHeaders fails the test unless an answer has the headers of all answers to
+// operators.
 func wantOperatorHeaders(t *testing.T, what string, a answer) {
 	t.Helper()
 	for name, want := range map[string]string{
@@ -339,8 +340,8 @@ func TestLabelsOfOperatorsRequestsAreBounded(t *testing.T) {
 	}
 }
 
-// An operator who hangs up is no outage: not a 503 in the metrics, which alerts
-// look at, and not an error in the log.
+// An operator who hangs up is no outage: the metrics do not count a 503, which would raise an
+// alert, and the log has no error.
 func TestOperatorWhoHungUp(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

@@ -17,7 +17,7 @@ import (
 	"keyhole/signer" //nolint:depguard // the errors of gateway.Presigner are of this package
 )
 
-// The table of public answers: the status of every outcome that refuses.
+// publicStatus is the table of public answers: the status of every outcome without a file.
 func publicStatus() map[gateway.Outcome]int {
 	return map[gateway.Outcome]int{
 		gateway.OutcomeConfirmationRequired: 403,
@@ -56,7 +56,7 @@ func TestStatusOfEveryOutcome(t *testing.T) {
 	}
 }
 
-// wantPublicHeaders wants what every public answer carries.
+// wantPublicHeaders fails the test unless an answer has the headers of all public answers.
 func wantPublicHeaders(t *testing.T, what string, h http.Header) {
 	t.Helper()
 	for name, want := range map[string]string{
@@ -306,7 +306,7 @@ func TestClickIsLoggedOnceWithoutTheToken(t *testing.T) {
 	}
 }
 
-// The problem of a refusal has exactly the members of RFC 9457 and code.
+// The problem of a refusal has the members of RFC 9457 and code, and no other.
 func TestPublicProblemHasNoMoreThanItsMembers(t *testing.T) {
 	t.Parallel()
 	a := ask(newBench(t, nil).api.Public(), "GET", "/x", "", "Accept", api.ProblemType)

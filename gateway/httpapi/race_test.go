@@ -2,7 +2,7 @@
 
 package httpapi
 
-// Under the race detector a sync.Pool drops a quarter of what it is given.
+// Under the race detector, sync.Pool drops a quarter of its values.
 const (
 	allocationsOfRedirect = 10
 	allocationsOfRefusal  = 10

@@ -9,7 +9,7 @@ import (
 	"keyhole/gateway/admission"
 )
 
-// The headers name the quota and what is left of it, in whole seconds rounded up.
+// The headers have the quota and the remaining requests. Seconds are rounded up.
 func TestQuotaHeaders(t *testing.T) {
 	t.Parallel()
 	header := http.Header{}

@@ -39,8 +39,8 @@ func read(by audience, path string, handler func(*API, echo.Context) error) rout
 	return route{method: http.MethodGet, path: path, audience: by, handler: handler}
 }
 
-// change makes a route that changes state. It is the only function that can make one, so
-// that a protection against requests from other sites has one place to stand in.
+// change makes a route that changes state. No other function makes one, so that protection
+// against cross-origin requests can be added in one place.
 func change(by audience, method, path string, handler func(*API, echo.Context) error) route {
 	return route{method: method, path: path, audience: by, changesState: true, handler: handler}
 }

@@ -63,8 +63,8 @@ func TestMethodsOfRoutes(t *testing.T) {
 	}
 }
 
-// Only change makes a route that changes state, only read and change make routes at all,
-// and only register hands them to echo: nothing in the package goes around them.
+// Only change makes routes that change state, only read and change make routes, and only
+// register adds routes to echo.
 func TestOnlyConstructorOfChangingRoutes(t *testing.T) {
 	t.Parallel()
 	found := map[string][]string{} // what was found, by the functions that it stands in
@@ -103,7 +103,7 @@ func TestOnlyConstructorOfChangingRoutes(t *testing.T) {
 	}
 }
 
-// routeMaker tells which part of making a route a node is; "" for none.
+// routeMaker returns the part of making a route that a node is, "" for none.
 func routeMaker(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.CompositeLit:

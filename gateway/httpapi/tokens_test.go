@@ -10,7 +10,7 @@ import (
 	"keyhole/gateway"
 )
 
-// fakeTokens answers every token alike.
+// fakeTokens gives every token the same answer.
 type fakeTokens struct {
 	actor gateway.Actor
 	err   error
@@ -24,7 +24,7 @@ func (f fakeTokens) Verify(context.Context, string) (*gateway.Actor, error) {
 
 const aToken = "canary-header.canary-claims.canary-signature"
 
-// The holder of a token is told why it is refused, in the answer and in the challenge.
+// The answer and the challenge tell the holder of a token why it is refused.
 func TestRefusedTokens(t *testing.T) {
 	t.Parallel()
 	because := func(reason gateway.TokenReason) error {
@@ -71,8 +71,8 @@ func TestRefusedTokens(t *testing.T) {
 	}
 }
 
-// A holder whose token has expired is told so each time. What nobody has signed may be
-// a guess, and is counted as one.
+// A holder of an expired token gets the reason each time. A token without a valid signature
+// may be a guess and counts as a failure.
 func TestExpiredTokensAreNoFailures(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[gateway.TokenReason]int{gateway.TokenExpired: 401, gateway.TokenSignature: 429} {
@@ -89,7 +89,7 @@ func TestExpiredTokensAreNoFailures(t *testing.T) {
 	}
 }
 
-// Without a provider a token is told from a wrong key.
+// Without a provider, a token gets another answer than a wrong key.
 func TestTokenWithoutAProvider(t *testing.T) {
 	t.Parallel()
 	a := ask(newBench(t, nil).api.Operator(), "GET", "/api/v1/links", "", "Authorization", "Bearer "+aToken)
@@ -98,7 +98,7 @@ func TestTokenWithoutAProvider(t *testing.T) {
 	}
 }
 
-// What a token may not is told by its grant, and not by a key's can.
+// The refusal of an action names the grant of the token, not the can of a key.
 func TestForbiddenTokens(t *testing.T) {
 	t.Parallel()
 	auditor := gateway.Actor{Name: "oidc:bob", Token: true, Grant: "auditors", Can: []gateway.Action{gateway.ActionBrowse}}
