@@ -68,4 +68,18 @@ func TestClientGoesAmidAnAnswer(t *testing.T) {
 	if len(outcomes) != 1 || outcomes["revoked"] != 1 {
 		t.Errorf("counted %v, want one revoked", outcomes)
 	}
+	if lines := b.lines(t); len(lines) != 1 || lines[0]["msg"] != "click" {
+		t.Errorf("a recipient who hangs up is logged as %s", b.log)
+	}
+}
+
+// An error that does not reach an operator is logged.
+func TestOperatorGoesAmidAnError(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	r := httptest.NewRequest(http.MethodGet, "/nothing", nil)
+	b.api.Operator().ServeHTTP(goneWriter{httptest.NewRecorder()}, r)
+	if lines := b.lines(t); len(lines) != 2 || lines[0]["msg"] != "error response not delivered" || lines[0]["level"] != "WARN" {
+		t.Errorf("logged %s", b.log)
+	}
 }
