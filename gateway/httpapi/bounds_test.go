@@ -79,7 +79,8 @@ func TestOperatorGoesAmidAnError(t *testing.T) {
 	b := newBench(t, nil)
 	r := httptest.NewRequest(http.MethodGet, "/nothing", nil)
 	b.api.Operator().ServeHTTP(goneWriter{httptest.NewRecorder()}, r)
-	if lines := b.lines(t); len(lines) != 2 || lines[0]["msg"] != "error response not delivered" || lines[0]["level"] != "WARN" {
+	if lines := b.lines(t); len(lines) != 2 || lines[0]["msg"] != "error response not delivered" ||
+		lines[0]["level"] != "WARN" {
 		t.Errorf("logged %s", b.log)
 	}
 }
