@@ -119,11 +119,11 @@ func TestPauseWithMore(t *testing.T) {
 func TestLeftOf(t *testing.T) {
 	t.Parallel()
 	for longest, want := range map[time.Duration]string{
-		minLife - 1:        "nothing is left to give",
-		minLife:            "1s is left to give",
-		90*time.Second + 1: "1m30s is left to give",
+		minLife - 1:        "it cannot be extended",
+		minLife:            "it can be extended by up to 1s",
+		90*time.Second + 1: "it can be extended by up to 1m30s",
 	} {
-		if got := leftOf(&ChangeError{Limit: LimitLife, Longest: longest}); got != want {
+		if got := extensionOf(&ChangeError{Limit: LimitLife, Longest: longest}); got != want {
 			t.Errorf("of %v: %q, want %q", longest, got, want)
 		}
 	}
@@ -205,9 +205,9 @@ func TestIssueWithAPassphrase(t *testing.T) {
 	}
 }
 
-// TestEventThatIsNotNoted logs each event of a click that Redis did not take, and no
+// TestEventThatIsNotRecorded logs each event of a click that Redis did not take, and no
 // other.
-func TestEventThatIsNotNoted(t *testing.T) {
+func TestEventThatIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	for _, failure := range []error{nil, ErrUnavailable} {
 		var log strings.Builder
@@ -217,7 +217,7 @@ func TestEventThatIsNotNoted(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.service.Wait()
-		logged := strings.Contains(log.String(), "event of a click not noted")
+		logged := strings.Contains(log.String(), "event of a click not recorded")
 		if logged != (failure != nil) || len(f.clicks.noted) != 1 {
 			t.Errorf("with %v: %d events, logged %q", failure, len(f.clicks.noted), log.String())
 		}
@@ -377,7 +377,7 @@ func TestRefusalsNameTheirRule(t *testing.T) {
 		"not sensitive, at the service's":      {policy, "a", 0, long, no, "(policy.caps.not_sensitive)"},
 		"not sensitive, under the service's":   {wide, "a", 0, long, no, "(policy.max_expiry)"},
 		"the preset extended, not stated":      {policy, "a", 0, extended, nil, "state it with \"sensitive\": false"},
-		"the preset extended, for a sensitive": {policy, "invoices/1", 0, extended, nil, "take another"},
+		"the preset extended, for a sensitive": {policy, "invoices/1", 0, extended, nil, "use another preset"},
 	} {
 		tt.request.Sensitive = tt.sensitive
 		_, err := tt.policy.Decide(&Actor{MaxExpiry: tt.max}, ObjectRef{"main", "reports", tt.key}, &tt.request)

@@ -8,20 +8,21 @@ import (
 	"slices"
 )
 
-// ChangeRequest asks for a change of a link. Nil fields stay as they are.
+// ChangeRequest asks for a change of a link. Nil fields stay unchanged.
 type ChangeRequest struct {
 	ExpiresIn *string // from now on: Go duration, or days
 	MaxClicks *int64
 	Note      *string
-	Labels    *map[string]string // replaced whole
+	Labels    *map[string]string // replaces all labels
 	Paused    *bool
-	// IfMatch are the revisions of which the link must have one, or be as asked for
-	// already; nil: it may have any.
+	// IfMatch lists revisions. The link must have one of them, or be already as the
+	// request wants it; nil: any revision.
 	IfMatch []string
 }
 
-// madeAlready tells whether a link is as the request wants it, as it is when an earlier
-// try was not answered or not confirmed. A life from now on is never made already.
+// madeAlready reports whether the link is already as the request wants it. This happens
+// if an earlier request got no answer or was not confirmed. A life counts from now on, so
+// it is never made already.
 func (r *ChangeRequest) madeAlready(link *Link) bool {
 	return r.ExpiresIn == nil &&
 		(r.MaxClicks == nil || *r.MaxClicks == link.MaxClicks) &&
@@ -30,8 +31,8 @@ func (r *ChangeRequest) madeAlready(link *Link) bool {
 		(r.Paused == nil || *r.Paused == (link.State == StatePaused))
 }
 
-// Change changes a live link. Pausing and resuming needs what revoking does,
-// everything else what issuing does: the policy in force is asked anew.
+// Change changes a live link. Pausing and resuming need the right to revoke, all other
+// changes the right to issue. The current policy decides about a new life.
 func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRequest) (Link, error) {
 	if err := allowedToChange(actor, req); err != nil {
 		return Link{}, err
@@ -46,11 +47,12 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 	case link.Ended():
 		return Link{}, storeError(ErrEnded)
 	case req.IfMatch != nil && !slices.Contains(req.IfMatch, link.Revision) && !req.madeAlready(&link):
-		// RFC 9110 section 13.1.1: what is in force already may be answered like the
-		// first, and is then written again, so that a repeat is confirmed.
+		// RFC 9110 section 13.1.1 allows the answer of the first request if the change
+		// is made already. It is written again, so that the repeat is confirmed.
 		return Link{}, storeError(ErrChanged)
 	case req.MaxClicks != nil && !link.NeedsConfirmation():
-		return Link{}, Invalid("max_clicks", "not_limited", "this link was issued without confirmation, so its clicks cannot be limited; issue another")
+		return Link{}, Invalid("max_clicks", "not_limited",
+			"this link was issued without confirmation, so its clicks cannot be limited; issue another link")
 	}
 	change := Change{Note: req.Note, Labels: req.Labels, Paused: req.Paused, Window: s.resumeWindow}
 	if req.MaxClicks != nil {
@@ -69,10 +71,10 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 	switch {
 	case errors.As(err, &refused) && refused.Limit == LimitLife:
 		return Link{}, invalidBecause(err, "expires_in", "over_policy", fmt.Sprintf(
-			"a link's whole life is %s at most, from its issue on: %s", FormatLife(change.Longest), leftOf(refused)))
+			"a link lives at most %s from its issue; %s", FormatLife(change.Longest), extensionOf(refused)))
 	case errors.As(err, &refused) && refused.Limit == LimitClicks:
 		return Link{}, invalidBecause(err, "max_clicks", "below_clicks", fmt.Sprintf(
-			"%d clicks are spent already; max_clicks cannot be below that", refused.Clicks))
+			"%d clicks are spent already; max_clicks must not be lower", refused.Clicks))
 	case errors.Is(err, ErrNeverValid):
 		return Link{}, invalidBecause(err, "expires_in", "invalid", "the link would end before its not_before")
 	case err != nil:
@@ -81,16 +83,16 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 	return changed, nil
 }
 
-// leftOf says what a life can still be given.
-func leftOf(refused *ChangeError) string {
+// extensionOf says how long the link can still live from now on.
+func extensionOf(refused *ChangeError) string {
 	if refused.Longest < minLife {
-		return "nothing is left to give"
+		return "it cannot be extended"
 	}
-	return fmt.Sprintf("%s is left to give", FormatLife(refused.Longest.Truncate(minLife)))
+	return fmt.Sprintf("it can be extended by up to %s", FormatLife(refused.Longest.Truncate(minLife)))
 }
 
-// allowedToChange returns a CodeForbidden error unless the actor can do all that
-// is asked for. A request that asks for nothing is one for what issuing does.
+// allowedToChange returns a CodeForbidden error if the actor lacks a right that the
+// request needs. A request without a change needs the right to issue.
 func allowedToChange(actor *Actor, req *ChangeRequest) error {
 	rest := req.ExpiresIn != nil || req.MaxClicks != nil || req.Note != nil || req.Labels != nil
 	if req.Paused != nil && !rest {
@@ -99,11 +101,13 @@ func allowedToChange(actor *Actor, req *ChangeRequest) error {
 	return actor.Allowed(ActionIssue)
 }
 
-// checkChange names every field that cannot be.
+// checkChange returns the errors in all fields.
 func checkChange(req *ChangeRequest) []FieldError {
 	var found []FieldError
 	if req.ExpiresIn == nil && req.MaxClicks == nil && req.Note == nil && req.Labels == nil && req.Paused == nil {
-		found = append(found, FieldError{"expires_in", "required", "say what to change: expires_in, max_clicks, note, labels or paused"})
+		found = append(found, FieldError{
+			"expires_in", "required", "send at least one of expires_in, max_clicks, note, labels and paused",
+		})
 	}
 	if req.MaxClicks != nil {
 		found = append(found, checkMaxClicks(*req.MaxClicks)...)

@@ -7,39 +7,42 @@ import (
 	"time"
 )
 
-// maxChecks bounds how many checks are remembered in each of two generations.
+// maxChecks bounds the cached checks in each of two generations.
 const maxChecks = 1 << 14
 
-// checks remembers what storages said of objects, and joins those who ask the
-// same at the same time. An answer serves for keep, counted from its question.
-// Answers are that an object is there, and how, that nobody can read it, or that
-// it is not there.
+// checks caches what storages report about objects, and lets clicks that need the same
+// check at the same time share it. A check is valid for keep, counted from its start.
+// checks caches that an object exists, with its properties, that it cannot be read, and
+// that it does not exist. It caches no other failure.
+//
+// This is not a singleflight.Group: a click must not join a check that started longer
+// than keep ago, and the cached path must not allocate a key.
 type checks struct {
 	keep time.Duration
 	now  func() time.Time
 
 	mu sync.Mutex
-	// Young checks become old ones, and old ones are dropped, every keep or when
-	// there are maxChecks: nothing is searched for what has had its time.
+	// Every keep, or at maxChecks, the young checks become the old ones and the old
+	// ones are dropped. So nothing has to search for expired checks.
 	young, old map[checkKey]*check
 	turned     time.Time
 }
 
-// checkKey is what is asked for: the object, or one version of it.
+// checkKey names the object, or a version of it.
 type checkKey struct {
 	ObjectRef
 	version string
 }
 
-// check is one question to a storage.
+// check is one request to a storage.
 type check struct {
-	asked time.Time
+	start time.Time
 	done  chan struct{}
 	info  ObjectInfo // set before done is closed
-	err   error      // the same
+	err   error      // set before done is closed
 }
 
-// answered tells whether the storage has answered.
+// answered reports whether the storage has answered.
 func (c *check) answered() bool {
 	select {
 	case <-c.done:
@@ -53,55 +56,57 @@ func newChecks(keep time.Duration, now func() time.Time) *checks {
 	return &checks{keep: keep, now: now, young: map[checkKey]*check{}, turned: now()}
 }
 
-// stat returns what the storage says of an object, or of one version of it, or
-// said less than keep ago. It waits until ctx ends at most.
+// stat returns the state of an object, or of a version of it, from the cache or from the
+// storage. It waits until ctx ends at most.
 func (c *checks) stat(ctx context.Context, storage *Storage, ref *ObjectRef, version string) (ObjectInfo, error) {
 	key := checkKey{*ref, version}
-	asked, begun := c.join(key)
-	if asked.answered() {
-		return asked.info, asked.err
+	shared, started := c.join(key)
+	if shared.answered() {
+		return shared.info, shared.err
 	}
-	if begun {
-		// It is asked for all who wait, so it does not end with one of them.
-		go c.ask(context.WithoutCancel(ctx), storage, key, asked)
+	if started {
+		// All waiting clicks share the check, so it does not end with one of them.
+		go c.run(context.WithoutCancel(ctx), storage, key, shared)
 	}
 	select {
-	case <-asked.done:
-		return asked.info, asked.err
+	case <-shared.done:
+		return shared.info, shared.err
 	case <-ctx.Done():
 		return ObjectInfo{}, errors.Join(ErrUnavailable, ctx.Err())
 	}
 }
 
-// join returns the check of key that is young enough, or begins one.
-func (c *checks) join(key checkKey) (_ *check, begun bool) {
+// join returns the check of key that is still valid, or a new one that the caller has to
+// run.
+func (c *checks) join(key checkKey) (_ *check, started bool) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, known := range [...]map[checkKey]*check{c.young, c.old} {
-		if found, ok := known[key]; ok && now.Sub(found.asked) < c.keep {
+		if found, ok := known[key]; ok && now.Sub(found.start) < c.keep {
 			return found, false
 		}
 	}
 	if now.Sub(c.turned) >= c.keep || len(c.young) >= maxChecks {
 		c.young, c.old, c.turned = map[checkKey]*check{}, c.young, now
 	}
-	begins := &check{asked: now, done: make(chan struct{})}
-	c.young[key] = begins
-	return begins, true
+	added := &check{start: now, done: make(chan struct{})}
+	c.young[key] = added
+	return added, true
 }
 
-// ask puts the question and forgets it where it was not answered.
-func (c *checks) ask(ctx context.Context, storage *Storage, key checkKey, asked *check) {
-	asked.info, asked.err = storage.Objects.Stat(ctx, key.Bucket, key.Key, key.version)
-	if asked.err != nil && !errors.Is(asked.err, ErrObjectNotFound) && !unreadable(asked.err) {
+// run asks the storage. It removes the check from the cache if the storage did not
+// answer.
+func (c *checks) run(ctx context.Context, storage *Storage, key checkKey, shared *check) {
+	shared.info, shared.err = storage.Objects.Stat(ctx, key.Bucket, key.Key, key.version)
+	if shared.err != nil && !errors.Is(shared.err, ErrObjectNotFound) && !unreadable(shared.err) {
 		c.mu.Lock()
 		for _, known := range [...]map[checkKey]*check{c.young, c.old} {
-			if known[key] == asked {
+			if known[key] == shared {
 				delete(known, key)
 			}
 		}
 		c.mu.Unlock()
 	}
-	close(asked.done)
+	close(shared.done)
 }

@@ -10,41 +10,41 @@ import (
 	"keyhole/signer"
 )
 
-// Answer is what a recipient gets.
+// Answer is the answer to a recipient.
 type Answer struct {
 	Outcome  Outcome
-	Location string // the presigned URL, where Outcome redirects
-	// Page is what a confirmation page shows, where Outcome is OutcomePage or
+	Location string // the presigned URL, if Outcome redirects
+	// Page is the confirmation page, if Outcome is OutcomePage or
 	// OutcomeWrongPassphrase.
 	Page *Page
-	// Grant is what lets the recipient go on without another click, for
-	// GrantAge; empty: nothing does.
+	// Grant lets the recipient resume the download for GrantAge without another click;
+	// empty: no grant.
 	Grant    string
 	GrantAge time.Duration
-	Wait     time.Duration // how long OutcomeRateLimited lasts
-	// Repeated says that so many like it came from this address within a minute that
-	// nothing more is recorded or logged of them.
+	Wait     time.Duration // until the client may try again, if Outcome is OutcomeRateLimited
+	// Repeated says that the client has caused the same refusal too often within a
+	// minute, so it is neither recorded nor logged.
 	Repeated bool
 }
 
-// Page is what a confirmation page shows and sends.
+// Page is the content of a confirmation page.
 type Page struct {
-	// Link has nothing about the file where that is shown after the passphrase.
+	// Link says nothing about the file if the file is shown only after the passphrase.
 	Link   Link
 	Nonce  string
-	Origin string // of the URL that its form will be redirected to
-	// ResumeWindow is how long a confirmed click may be gone on with.
+	Origin string // of the URL that the form is redirected to
+	// ResumeWindow is how long a grant lets the recipient resume a confirmed download.
 	ResumeWindow time.Duration
 }
 
 // Click answers one request for a link. The error is the cause of an
-// OutcomeUnavailable or of a failure after the click was admitted, for the log
-// alone: the Outcome says everything that the recipient may know.
+// OutcomeUnavailable, or of a failure after the click was admitted. It is for the log
+// only: the Outcome says everything that the recipient may know.
 func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	if wait := s.misses.Wait(a.Client); wait > 0 {
 		return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}, nil
 	}
-	begun := s.now()
+	start := s.now()
 	admission, err := s.clicks.Admit(ctx, a)
 	if errors.Is(err, ErrCounted) {
 		return s.fail(ctx, a, err), fmt.Errorf("admit: %w", err)
@@ -54,7 +54,7 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	}
 	switch admission.Outcome {
 	case OutcomeRedirected:
-		location, err := s.redirect(ctx, a, &admission, begun)
+		location, err := s.redirect(ctx, a, &admission, start)
 		if err != nil {
 			return s.fail(ctx, a, err), err
 		}
@@ -63,23 +63,23 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 		return s.page(ctx, a, &admission)
 	case OutcomeNotFound:
 		s.metrics.clicks.missed()
-		// The guesses that came before the limit was reached are all under way now.
-		// Only those within the limit are told that there is no such link.
+		// Many guesses can pass the check above at the same time. Only those within
+		// the limit learn that the link does not exist.
 		if wait := s.misses.Failed(a.Client); wait > 0 {
 			return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}, nil
 		}
 		return Answer{Outcome: OutcomeNotFound}, nil
 	case "":
 		if a.Method == http.MethodPost {
-			return s.confirm(ctx, a, &admission, begun)
+			return s.confirm(ctx, a, &admission, start)
 		}
-		return s.resume(ctx, a, &admission, begun)
+		return s.resume(ctx, a, &admission, start)
 	}
 	return s.refuse(ctx, a, admission.Outcome), nil
 }
 
-// page answers with the confirmation page. A HEAD leaves no event, and neither do
-// more pages within a minute than refusals would.
+// page answers with the confirmation page. It records no event of a HEAD, and no more
+// events within a minute than refuse does.
 func (s *Service) page(ctx context.Context, a Attempt, admission *Admission) (Answer, error) {
 	if a.Method != http.MethodHead && s.repeated(a, OutcomePage) == 0 {
 		s.recordEvent(ctx, a, EventPage, OutcomePage)
@@ -91,9 +91,9 @@ func (s *Service) page(ctx context.Context, a Attempt, admission *Admission) (An
 	return Answer{Outcome: OutcomePage, Page: page}, nil
 }
 
-// resume answers a GET or HEAD that came with a grant: who has one goes on
-// without another click, and who only thinks so is answered as without.
-func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, begun time.Time) (Answer, error) {
+// resume answers a GET or HEAD with a grant. A valid grant resumes the download without
+// another click. An invalid one is ignored.
+func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, start time.Time) (Answer, error) {
 	p := &admission.Permission
 	if !p.Secrets.granted(a.ID, a.Grant, admission.Now) {
 		switch {
@@ -104,28 +104,28 @@ func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, b
 		}
 		return s.page(ctx, a, admission)
 	}
-	location, err := s.redirect(ctx, a, admission, begun)
+	location, err := s.redirect(ctx, a, admission, start)
 	if err != nil {
 		return s.refuse(ctx, a, outcomeOf(err)), err
 	}
-	// Who was redirected is written down before the redirect is given.
+	// The event of a redirect is written before the answer.
 	if a.Method != http.MethodHead {
 		err := s.clicks.Note(ctx, a, EventRedirected, OutcomeResumed)
-		if errors.Is(err, ErrEnded) { // meanwhile
+		if errors.Is(err, ErrEnded) { // after Admit
 			_, err = s.recheck(ctx, a, admission.Outcome)
 			return s.refuse(ctx, a, outcomeOf(err)), err
 		}
 		if err != nil {
-			return Answer{Outcome: OutcomeUnavailable}, fmt.Errorf("note: %w", err)
+			return Answer{Outcome: OutcomeUnavailable}, fmt.Errorf("record the event: %w", err)
 		}
 	}
 	return Answer{Outcome: OutcomeResumed, Location: location}, nil
 }
 
-// confirm answers the form of a confirmation page. Everything that could refuse
-// is asked, and the URL signed, before the click is spent: what is spent is
-// delivered. Spending checks the link again, however slow the storage was.
-func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, begun time.Time) (Answer, error) {
+// confirm answers the form of a confirmation page. It makes all checks and signs the URL
+// before it spends the click, so that every click that is spent is delivered. Spending
+// checks the link again, however slow the storage was.
+func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, start time.Time) (Answer, error) {
 	p := &admission.Permission
 	nonce := ""
 	if a.Form != nil {
@@ -149,7 +149,7 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 		}
 		return answer, err
 	}
-	location, err := s.redirect(ctx, a, admission, begun)
+	location, err := s.redirect(ctx, a, admission, start)
 	if err != nil {
 		return s.refuse(ctx, a, outcomeOf(err)), err
 	}
@@ -169,36 +169,35 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 	}, nil
 }
 
-// unlock compares the passphrase that a form has, where the link asks for one. A
-// try is reserved before anything is hashed, and given back where it was right,
-// or was not looked at. An empty outcome lets the click pass.
+// unlock checks the passphrase of a form, if the link has one. It reserves an attempt
+// before it hashes anything. It releases the attempt if the passphrase is right or could
+// not be compared. An empty outcome admits the click.
 func (s *Service) unlock(ctx context.Context, a *Attempt, p *Permission) (_ Outcome, wait time.Duration, _ error) {
-	kept := p.Secrets.Passphrase
-	if kept == "" {
+	stored := p.Secrets.Passphrase
+	if stored == "" {
 		return "", 0, nil
 	}
 	if a.Form.Passphrase == "" || len(a.Form.Passphrase) > maxPassphrase {
-		return OutcomeWrongPassphrase, 0, nil // No link has such a one.
+		return OutcomeWrongPassphrase, 0, nil // No link can have this passphrase.
 	}
-	try, err := s.clicks.Try(ctx, a.ID, p.Secrets.clientKey(a.ID, a))
+	attempt, err := s.clicks.Try(ctx, a.ID, p.Secrets.clientKey(a.ID, a))
 	if err != nil {
-		return OutcomeUnavailable, 0, fmt.Errorf("reserve a try: %w", err)
+		return OutcomeUnavailable, 0, fmt.Errorf("reserve an attempt at the passphrase: %w", err)
 	}
-	if try.Reserved == "" {
-		return OutcomeRateLimited, try.Wait, nil
+	if attempt.Reserved == "" {
+		return OutcomeRateLimited, attempt.Wait, nil
 	}
-	right, err := s.hasher.matches(ctx, a.Form.Passphrase, kept)
+	right, err := s.hasher.matches(ctx, a.Form.Passphrase, stored)
 	if err == nil && !right {
 		return OutcomeWrongPassphrase, 0, nil
 	}
-	if err := errors.Join(err, s.clicks.Untry(ctx, a.ID, try)); err != nil {
+	if err := errors.Join(err, s.clicks.Untry(ctx, a.ID, attempt)); err != nil {
 		return OutcomeUnavailable, 0, fmt.Errorf("compare the passphrase: %w", err)
 	}
 	return "", 0, nil
 }
 
-// pageOf makes the page of a link that needs confirmation, with a nonce of its
-// own.
+// pageOf returns the confirmation page of a link, with a new nonce.
 func (s *Service) pageOf(admission *Admission) (*Page, error) {
 	ref := admission.Link.Ref
 	storage, err := s.storageFor(ref)
@@ -215,9 +214,9 @@ func (s *Service) pageOf(admission *Admission) (*Page, error) {
 	}, nil
 }
 
-// revealed returns what a page may show of a link before anything has been handed
-// in. Of a link that reveals its file after the passphrase it says nothing about the
-// file.
+// revealed returns the part of a link that its page may show before the passphrase. It
+// leaves out everything about the file if the link reveals the file after the
+// passphrase.
 func revealed(link *Link) Link {
 	if link.Reveal != RevealAfter {
 		return *link
@@ -230,10 +229,10 @@ func revealed(link *Link) Link {
 	}
 }
 
-// deliver returns the URL that an admitted click is redirected to, unless the
-// object is not the approved one any more. Both questions together wait for the
-// storage no longer than its timeout. begun is when the click came.
-func (s *Service) deliver(ctx context.Context, method string, p *Permission, begun time.Time) (string, error) {
+// deliver returns the URL for an admitted click, or an error if the object is no longer
+// the approved one. The check of the object and the credentials together wait for the
+// storage's timeout at most. start is when the click came.
+func (s *Service) deliver(ctx context.Context, method string, p *Permission, start time.Time) (string, error) {
 	storage, err := s.storageFor(p.Ref)
 	if err != nil {
 		return "", err
@@ -243,18 +242,19 @@ func (s *Service) deliver(ctx context.Context, method string, p *Permission, beg
 	if err := s.compare(lazy, storage, p); err != nil {
 		return "", err
 	}
-	return s.presign(lazy, storage, method, p, begun)
+	return s.presign(lazy, storage, method, p, start)
 }
 
-// presign signs for the method that the recipient will follow with, and never
-// for longer than the link lives: what the click has waited since begun is no life
-// of the link any more.
-func (s *Service) presign(ctx context.Context, storage *Storage, method string, p *Permission, begun time.Time) (string, error) {
+// presign signs for the method that the recipient follows with. The URL never outlives
+// the link: presign subtracts the time since start, when p.Remaining was measured.
+func (s *Service) presign(
+	ctx context.Context, storage *Storage, method string, p *Permission, start time.Time,
+) (string, error) {
 	if method == http.MethodPost {
 		method = http.MethodGet // a 303 is followed with GET, RFC 9110 section 15.4.4
 	}
 	signing := s.now()
-	left := p.Remaining - signing.Sub(begun)
+	left := p.Remaining - signing.Sub(start)
 	if left <= 0 {
 		return "", fmt.Errorf("presign: %w", signer.ErrLifetime)
 	}
@@ -272,8 +272,8 @@ func (s *Service) presign(ctx context.Context, storage *Storage, method string, 
 	return signed.URL, nil
 }
 
-// lifetimeOf returns how long the URL may live before the link's own end and the
-// credential's are considered.
+// lifetimeOf returns the configured lifetime of the URL. The end of the link and the
+// expiry of the credential can shorten it.
 func (s *Service) lifetimeOf(p *Permission) time.Duration {
 	if p.Disposition == DispositionInline && readByRanges(contentType(p.ContentType)) {
 		return s.mediaLifetime
@@ -281,7 +281,7 @@ func (s *Service) lifetimeOf(p *Permission) time.Duration {
 	return s.lifetime
 }
 
-// outcomeOf tells a recipient why a click could not be delivered.
+// outcomeOf returns the outcome of a click that failed with cause.
 func outcomeOf(cause error) Outcome {
 	var refused *refusedError
 	switch {
@@ -299,8 +299,8 @@ func outcomeOf(cause error) Outcome {
 	return OutcomeUnavailable
 }
 
-// fail answers a click that was admitted and then could not be served, and notes
-// so beside its count, unless there were as many within a minute as refusals may be.
+// fail answers a click that was admitted and then failed. It records a failed event
+// beside the counted click, but no more within a minute than refuse does.
 func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
 	outcome := outcomeOf(cause)
 	if wait := s.repeated(a, outcome); wait > 0 {
@@ -310,8 +310,8 @@ func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
 	return Answer{Outcome: outcome}
 }
 
-// repeated counts a refusal of one link and address, and returns how long it takes until
-// another is recorded, 0 where this one is.
+// repeated counts a refusal for one link and client network. It returns 0 if the
+// refusal is to be recorded, otherwise the time until the next one is.
 func (s *Service) repeated(a Attempt, outcome Outcome) time.Duration {
 	class := refusalOfRequest
 	switch {
@@ -323,7 +323,7 @@ func (s *Service) repeated(a Attempt, outcome Outcome) time.Duration {
 	return s.refusals.failed(linkSubject(a.ID, a.Client, class))
 }
 
-// repeatedly answers what has been refused too often to be recorded.
+// repeatedly answers a click that was refused too often to be recorded.
 func repeatedly(outcome Outcome, wait time.Duration) Answer {
 	if usable(outcome) {
 		return Answer{Outcome: outcome, Repeated: true}
@@ -331,11 +331,11 @@ func repeatedly(outcome Outcome, wait time.Duration) Answer {
 	return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}
 }
 
-// refuse answers a click of which nothing was counted. A HEAD leaves no event. Of one
-// link and address maxRefusals within a minute are recorded: whoever has a link, or
-// had one, must not fill the audit and the log with it. Then the refusal of a link that
-// cannot be used is replaced by OutcomeRateLimited; a link that can be used is answered
-// as before, because others may share the address.
+// refuse answers a click that was not counted. It records no event of a HEAD, and at
+// most maxRefusals within a minute for one link and client network, so that nobody can
+// fill the audit and the log with refusals. After that, OutcomeRateLimited replaces the
+// refusal of a link that cannot be used. The outcomes of a link that can be used stay,
+// because other recipients may share the address.
 func (s *Service) refuse(ctx context.Context, a Attempt, outcome Outcome) Answer {
 	if wait := s.repeated(a, outcome); wait > 0 {
 		return repeatedly(outcome, wait)
@@ -346,8 +346,8 @@ func (s *Service) refuse(ctx context.Context, a Attempt, outcome Outcome) Answer
 	return Answer{Outcome: outcome}
 }
 
-// usable tells whether a refused link could be used by another request: what was wrong
-// is the request, or the service.
+// usable reports whether another request could use the link that was refused, because
+// the cause was the request or the service.
 func usable(outcome Outcome) bool {
 	switch outcome {
 	case OutcomeConfirmationRequired, OutcomeWrongPassphrase, OutcomeBadRequest, OutcomeRateLimited, OutcomeUnavailable:
@@ -356,12 +356,13 @@ func usable(outcome Outcome) bool {
 	return false
 }
 
-// note appends an event to the link's. The recipient has waited long enough: it
-// is written in the background, within redis.timeout.
+// recordEvent appends an event of a click. It does so in the background, within
+// redis.timeout, so that the recipient does not wait for it.
 func (s *Service) recordEvent(ctx context.Context, a Attempt, k EventKind, o Outcome) {
 	s.recording.Go(func() {
 		if err := s.clicks.Note(context.WithoutCancel(ctx), a, k, o); err != nil {
-			s.log.Warn("event of a click not noted", "link", a.ID.String(), "kind", string(k), "outcome", string(o), "error", err)
+			s.log.Warn("event of a click not recorded",
+				"link", a.ID.String(), "kind", string(k), "outcome", string(o), "error", err)
 		}
 	})
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The presets of a link's life, and the name that stands where expires_in was
-// given instead.
+// The presets of a link's life. PresetCustom is the name if the request has expires_in
+// instead of a preset.
 const (
 	PresetHandoff         = "handoff"
 	PresetTroubleshooting = "troubleshooting"
@@ -23,10 +23,10 @@ func Presets() []string {
 	return []string{PresetHandoff, PresetTroubleshooting, PresetBusiness, PresetExtended}
 }
 
-// longExpiry is the life above which an issue carries WarnLongExpiry.
+// longExpiry is the life above which an issue has WarnLongExpiry.
 const longExpiry = 24 * time.Hour
 
-// Caps are the longest lives of a link by what is known of the object's content.
+// Caps are the longest lives of a link by the sensitivity of its object.
 type Caps struct {
 	Sensitive    time.Duration
 	NotStated    time.Duration
@@ -35,21 +35,21 @@ type Caps struct {
 
 // Policy decides how long a link lives.
 type Policy struct {
-	MaxExpiry        time.Duration            // cap over everything
-	Caps             Caps                     // within MaxExpiry
+	MaxExpiry        time.Duration            // limit for every link
+	Caps             Caps                     // limits below MaxExpiry
 	Presets          map[string]time.Duration // life by preset name
-	SensitiveObjects []Pattern                // sensitive whatever a request says
+	SensitiveObjects []Pattern                // always sensitive, whatever a request says
 }
 
-// Terms is what Policy decided for one link.
+// Terms are the decision of a Policy about one link.
 type Terms struct {
 	Life      time.Duration
 	Preset    string
 	Sensitive *bool
 }
 
-// Decide settles the life of a link that actor asks for. What was asked for and
-// is over a cap is refused, by name; a default is shortened to the caps.
+// Decide decides how long a link of actor lives. It refuses a requested life over a
+// limit, and shortens a default to the limit.
 func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, error) {
 	life, fields := p.asked(req)
 	if len(fields) > 0 {
@@ -59,7 +59,7 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 	if matchAny(p.SensitiveObjects, ref) {
 		if sensitive != nil && !*sensitive {
 			return Terms{}, Invalid("sensitive", "sensitive_object",
-				"the policy holds this object sensitive; ask without \"sensitive\": false")
+				"the policy marks this object as sensitive; remove \"sensitive\": false")
 		}
 		sensitive = new(true)
 	}
@@ -67,16 +67,16 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 
 	switch {
 	case req.ExpiresIn != "":
-		return Terms{life, PresetCustom, sensitive}, within(actor, "expires_in", life, limit, rule)
+		return Terms{life, PresetCustom, sensitive}, checkLife(actor, "expires_in", life, limit, rule)
 	case req.Preset != "":
 		if req.Preset == PresetExtended && (sensitive == nil || *sensitive) {
-			why := `the preset extended is for objects that are stated to be not sensitive; state it with "sensitive": false`
+			why := `the preset extended needs the statement that the object is not sensitive; send "sensitive": false`
 			if sensitive != nil {
-				why = "the preset extended is for objects that are not sensitive; take another"
+				why = "the preset extended is not allowed for sensitive objects; use another preset"
 			}
 			return Terms{}, Invalid("preset", "over_policy", why)
 		}
-		return Terms{life, req.Preset, sensitive}, within(actor, "preset", life, limit, rule)
+		return Terms{life, req.Preset, sensitive}, checkLife(actor, "preset", life, limit, rule)
 	}
 	life = min(p.Presets[fallback], limit)
 	if actor.MaxExpiry > 0 {
@@ -85,18 +85,18 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 	return Terms{life, fallback, sensitive}, nil
 }
 
-// asked reads the life that is asked for, 0 where none is, and names what cannot be of
-// it, whoever asks and whatever the object.
+// asked returns the requested life, 0 if the request has none, and the errors in it that
+// do not depend on the actor or the object.
 func (p *Policy) asked(req *IssueRequest) (life time.Duration, found []FieldError) {
 	if req.Preset != "" && req.ExpiresIn != "" {
-		found = append(found, FieldError{"expires_in", "conflict", "give either a preset or expires_in, not both"})
+		found = append(found, FieldError{"expires_in", "conflict", "send either preset or expires_in, not both"})
 	}
 	if req.Preset != "" {
 		var known bool
 		if life, known = p.Presets[req.Preset]; !known {
 			found = append(found, FieldError{
 				"preset", "unknown_preset",
-				"there is no such preset; the presets are " + strings.Join(Presets(), ", "),
+				"unknown preset; the presets are " + strings.Join(Presets(), ", "),
 			})
 		}
 	}
@@ -109,8 +109,8 @@ func (p *Policy) asked(req *IssueRequest) (life time.Duration, found []FieldErro
 	return life, found
 }
 
-// extend settles what a link that exists may live from now on, and the longest life
-// since its issue that this may come to. The caps are those in force now.
+// extend returns the new life of an existing link from now on, and the longest life since
+// its issue that the current limits allow.
 func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longest time.Duration, _ error) {
 	life, err := ParseLife(expiresIn)
 	if err != nil {
@@ -121,7 +121,7 @@ func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longe
 		sensitive = new(true)
 	}
 	longest, rule, _ := p.limitFor(actor, sensitive, "another link with \"sensitive\": false")
-	if err := within(actor, "expires_in", life, longest, rule); err != nil {
+	if err := checkLife(actor, "expires_in", life, longest, rule); err != nil {
 		return 0, 0, err
 	}
 	if actor.MaxExpiry > 0 {
@@ -130,10 +130,9 @@ func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longe
 	return life, longest, nil
 }
 
-// limitFor returns the longest life that the policy allows for what is known of the
-// content, the rule that sets it, and the preset that applies if the request names
-// none. Other names the link that a longer life could be given to, if the sensitivity
-// was not stated.
+// limitFor returns the longest life that the policy allows for a sensitivity, the rule
+// that sets this limit, and the preset for a request without a life. If the sensitivity
+// was not stated, other names the link that could live longer.
 func (p *Policy) limitFor(actor *Actor, sensitive *bool, other string) (limit time.Duration, rule, fallback string) {
 	switch {
 	case sensitive == nil:
@@ -150,9 +149,8 @@ func (p *Policy) limitFor(actor *Actor, sensitive *bool, other string) (limit ti
 	return limit, rule, fallback
 }
 
-// notStated is the rule for objects whose sensitivity was not stated. It offers the
-// longer life of an object that is stated to be not sensitive, if there is one that
-// this key can give.
+// notStated describes the rule for objects whose sensitivity was not stated. It mentions
+// the longer life of objects that are not sensitive, if the actor may give it.
 func (p *Policy) notStated(actor *Actor, other string) string {
 	const rule = "sensitivity was not stated"
 	longest := min(p.Caps.NotSensitive, p.MaxExpiry)
@@ -165,8 +163,8 @@ func (p *Policy) notStated(actor *Actor, other string) string {
 	return fmt.Sprintf("%s; %s may live for up to %s", rule, other, FormatLife(longest))
 }
 
-// within refuses a life that was asked for and is over a cap.
-func within(actor *Actor, field string, life, limit time.Duration, rule string) error {
+// checkLife refuses a requested life that is over the limit of the policy or the actor.
+func checkLife(actor *Actor, field string, life, limit time.Duration, rule string) error {
 	if life > limit {
 		return Invalid(field, "over_policy", fmt.Sprintf("%s is over the limit of %s (%s)",
 			FormatLife(life), FormatLife(limit), rule))
@@ -185,32 +183,31 @@ func within(actor *Actor, field string, life, limit time.Duration, rule string) 
 	return nil
 }
 
-// Invalid is a CodeInvalid error about one field.
+// Invalid returns a CodeInvalid error about one field.
 func Invalid(field, code, message string) *Error {
 	return invalidFields(FieldError{field, code, message})
 }
 
-// invalidBecause is Invalid with its cause, for the log alone.
+// invalidBecause is Invalid with a cause for the log.
 func invalidBecause(cause error, field, code, message string) *Error {
 	e := Invalid(field, code, message)
 	e.Err = cause
 	return e
 }
 
-// invalidFields is a CodeInvalid error about all that is wrong.
+// invalidFields returns a CodeInvalid error about several fields.
 func invalidFields(fields ...FieldError) *Error {
 	return &Error{Code: CodeInvalid, Message: invalidMessage, Fields: fields}
 }
 
-// invalidMessage is what every CodeInvalid error says before its fields.
-const invalidMessage = "the request names something that cannot be: see errors"
+// invalidMessage is the message of every CodeInvalid error.
+const invalidMessage = "the request is invalid; see errors"
 
-// minLife is the shortest life a link can be given: the signed URL counts whole
-// seconds.
+// minLife is the shortest life of a link, because signed URLs count whole seconds.
 const minLife = time.Second
 
-// ParseLife reads the life of a link: a Go duration such as 90m, or days such
-// as 7d.
+// ParseLife reads the life of a link: a Go duration such as 90m, or days such as 7d. The
+// error describes the text for the operator.
 func ParseLife(s string) (time.Duration, error) {
 	life, err := time.ParseDuration(s)
 	if days, ok := strings.CutSuffix(s, "d"); ok {
@@ -232,14 +229,14 @@ func ParseLife(s string) (time.Duration, error) {
 	return life, nil
 }
 
-// fineFraction tells whether s has more than three digits behind a point:
-// time.ParseDuration drops what is finer than a nanosecond without a word.
+// fineFraction reports whether s has more than three digits after the decimal point.
+// time.ParseDuration silently drops fractions of a nanosecond.
 func fineFraction(s string) bool {
 	_, fraction, _ := strings.Cut(s, ".")
 	return len(fraction)-len(strings.TrimLeft(fraction, "0123456789")) > 3
 }
 
-// FormatLife writes a life as people write it: 15m, 24h, 7d.
+// FormatLife writes a life as people write it: 15m, 24h or 7d.
 func FormatLife(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d >= 2*day && d%day == 0 {

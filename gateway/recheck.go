@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// recheckAfter is how long a click may wait for the storage and its credentials
-// before the store is asked again whether the link is still valid. A revocation
-// that was acknowledged meanwhile must stop the redirect.
+// recheckAfter is how long a click may wait for the storage and its credentials before
+// Keyhole asks the store again whether the link is valid. A revocation that was
+// acknowledged meanwhile must stop the redirect.
 const recheckAfter = 100 * time.Millisecond
 
-// refusedError means that the store admitted a click and refused it when it was
-// asked again.
+// refusedError means that the store admitted a click at first and refused it at the
+// second check.
 type refusedError struct{ outcome Outcome }
 
 // Error names the outcome.
@@ -21,14 +21,14 @@ func (e *refusedError) Error() string {
 	return fmt.Sprintf("refused after waiting for the storage: %s", e.outcome)
 }
 
-// redirect returns the URL for an admitted click. If the storage was slow, redirect
-// asks the store again and signs again for the life that is left now: an operator may
-// have shortened it.
-func (s *Service) redirect(ctx context.Context, a Attempt, admission *Admission, begun time.Time) (string, error) {
-	started := s.now()
-	location, err := s.deliver(ctx, a.Method, &admission.Permission, begun)
-	asked := s.now()
-	if err != nil || asked.Sub(started) < recheckAfter {
+// redirect returns the URL for an admitted click. If the storage was slow, redirect asks
+// the store again and signs again for the remaining life of the link, because an
+// operator may have shortened it.
+func (s *Service) redirect(ctx context.Context, a Attempt, admission *Admission, start time.Time) (string, error) {
+	delivering := s.now()
+	location, err := s.deliver(ctx, a.Method, &admission.Permission, start)
+	rechecking := s.now()
+	if err != nil || rechecking.Sub(delivering) < recheckAfter {
 		return location, err
 	}
 	again, err := s.recheck(ctx, a, admission.Outcome)
@@ -41,11 +41,11 @@ func (s *Service) redirect(ctx context.Context, a Attempt, admission *Admission,
 	}
 	lazy := &lazyTimeout{Context: ctx, timeout: storage.Timeout}
 	defer lazy.end()
-	return s.presign(lazy, storage, a.Method, again, asked)
+	return s.presign(lazy, storage, a.Method, again, rechecking)
 }
 
-// recheck asks the store whether a click that had the outcome admitted would have
-// it now. It asks as HEAD, which counts nothing and leaves no event.
+// recheck asks the store whether a click with the outcome admitted would have the same
+// outcome now. It asks as HEAD, which counts no click and leaves no event.
 func (s *Service) recheck(ctx context.Context, a Attempt, admitted Outcome) (*Permission, error) {
 	confirming := a.Method == http.MethodPost && a.Form != nil
 	a.Method, a.Page = http.MethodHead, false
@@ -58,13 +58,13 @@ func (s *Service) recheck(ctx context.Context, a Attempt, admitted Outcome) (*Pe
 	case again.Outcome == admitted && again.Permission.Secrets.granted(a.ID, a.Grant, again.Now):
 		return &again.Permission, nil
 	case again.Outcome == admitted && confirming:
-		return &again.Permission, nil // Spending decides whether a click is left.
+		return &again.Permission, nil // Spend decides whether a click is left.
 	case again.UsedUp:
 		return nil, &refusedError{OutcomeUsedUp}
 	case again.Outcome == admitted:
 		return nil, &refusedError{OutcomeConfirmationRequired}
 	case again.Outcome == "" || again.Outcome == OutcomeRedirected || again.Outcome == OutcomePage:
-		return nil, &refusedError{OutcomeUnavailable} // No change of a link leads here.
+		return nil, &refusedError{OutcomeUnavailable} // No change of a link has this effect.
 	}
 	return nil, &refusedError{again.Outcome}
 }

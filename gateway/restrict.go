@@ -15,23 +15,23 @@ const (
 	maxAllow      = 64
 )
 
-// restrictions is what a request asks for beside the object and its life.
+// restrictions are the parsed restrictions of a request.
 type restrictions struct {
 	allow     []netip.Prefix
 	notBefore time.Time
 	reveal    string // RevealAfter or RevealBefore of a link with a passphrase
 }
 
-// checkMaxClicks names what is wrong with a number of clicks.
+// checkMaxClicks returns the error in a number of clicks.
 func checkMaxClicks(n int64) []FieldError {
 	if n < 1 || n > maxClicks {
-		return []FieldError{{"max_clicks", "invalid", fmt.Sprintf("a number from 1 to %d", maxClicks)}}
+		return []FieldError{{"max_clicks", "invalid", fmt.Sprintf("must be a number from 1 to %d", maxClicks)}}
 	}
 	return nil
 }
 
-// readRestrictions reads the restrictions of a request, and names what is wrong
-// with them: one that cannot be kept means no link.
+// readRestrictions parses the restrictions of a request and returns the errors in them.
+// Keyhole issues no link without a restriction that the request asks for.
 func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 	var r restrictions
 	var found []FieldError
@@ -39,11 +39,11 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 		found = append(found, checkMaxClicks(*req.MaxClicks)...)
 	}
 	if p := req.Passphrase; p != nil && (*p == "" || len(*p) > maxPassphrase) {
-		found = append(found, FieldError{"passphrase", "invalid", fmt.Sprintf("1 to %d bytes", maxPassphrase)})
+		found = append(found, FieldError{"passphrase", "invalid", fmt.Sprintf("must have 1 to %d bytes", maxPassphrase)})
 	}
 	switch {
 	case req.Reveal != "" && req.Reveal != RevealAfter && req.Reveal != RevealBefore:
-		found = append(found, FieldError{"reveal", "invalid", "reveal is after or before"})
+		found = append(found, FieldError{"reveal", "invalid", "must be after or before"})
 	case req.Passphrase != nil:
 		r.reveal = cmp.Or(req.Reveal, RevealAfter)
 	case req.Reveal == RevealAfter:
@@ -51,17 +51,18 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 			"reveal", "conflict", "reveal is after, but the link has no passphrase: add a passphrase or remove reveal",
 		})
 	}
-	if req.Allow != nil && len(req.Allow) == 0 { // nobody, or everybody?
-		found = append(found, FieldError{"allow", "empty", "it names no network; leave it out where every one may use the link"})
+	if req.Allow != nil && len(req.Allow) == 0 { // It could mean no address or every address.
+		found = append(found, FieldError{"allow", "empty", "the list is empty; omit it to allow every address"})
 	}
 	if len(req.Allow) > maxAllow {
-		found = append(found, FieldError{"allow", "too_many", fmt.Sprintf("at most %d", maxAllow)})
+		found = append(found, FieldError{"allow", "too_many", fmt.Sprintf("the list has %d networks; the limit is %d", len(req.Allow), maxAllow)})
 		return r, found
 	}
 	for _, text := range req.Allow {
 		prefix, err := ParsePrefix(text)
 		if err != nil {
-			found = append(found, FieldError{"allow", "invalid", fmt.Sprintf("%.64q is no address and no CIDR such as 192.0.2.0/24 or 2001:db8::/32", text)})
+			found = append(found, FieldError{"allow", "invalid", fmt.Sprintf(
+				"%.64q is not an address or a CIDR such as 192.0.2.0/24 or 2001:db8::/32", text)})
 		} else if !slices.Contains(r.allow, prefix) {
 			r.allow = append(r.allow, prefix)
 		}
@@ -69,22 +70,24 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 	if req.NotBefore != nil {
 		start, err := time.Parse(time.RFC3339, *req.NotBefore)
 		if err != nil || start.Year() < 1970 || start.Year() > 9999 {
-			found = append(found, FieldError{"not_before", "invalid", "a time such as 2026-11-25T08:00:00Z (RFC 3339)"})
+			found = append(found, FieldError{
+				"not_before", "invalid", "must be a time such as 2026-11-25T08:00:00Z (RFC 3339)",
+			})
 		}
-		// What is finer than Redis' clock begins with its next millisecond.
+		// The clock of Redis has milliseconds, so the start is rounded up.
 		r.notBefore = start.Add(time.Millisecond - 1).Truncate(time.Millisecond).UTC()
 	}
 	return r, found
 }
 
-// ParsePrefix reads a CIDR, or an address as the prefix of it alone, without the
-// bits that do not count.
+// ParsePrefix reads a CIDR, or an address as the prefix of that address only. It clears
+// the bits after the prefix.
 func ParsePrefix(text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
 		addr, err := netip.ParseAddr(text)
 		if err != nil || addr.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("neither CIDR nor address: %.64q", text)
+			return netip.Prefix{}, fmt.Errorf("not a CIDR or an address: %.64q", text)
 		}
 		prefix = netip.PrefixFrom(addr, addr.BitLen())
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// How long one call of a bulk revocation takes, about: once it has found links, and
-// while it looks at links that have ended. Both are below the operator listener's
-// write timeout.
+// bulkBudget is about how long one call of a bulk revocation takes if it finds links, and
+// bulkLookBudget if it finds only links that have ended. Both are shorter than the write
+// timeout of the operator listener.
 const (
 	bulkBudget     = 2 * time.Second
 	bulkLookBudget = 15 * time.Second
@@ -38,9 +38,9 @@ func newRevokeMetrics(registerer prometheus.Registerer) revokeMetrics {
 // revoked counts links.
 func (m revokeMetrics) revoked(how string, links int) { m[how].Add(float64(links)) }
 
-// Revoke ends a link. It is idempotent: what has ended is returned as it is, and
-// the first reason stays. When it returns without an error, no redirect that
-// begins later is given.
+// Revoke ends a link. It is idempotent: it returns a link that has ended unchanged, with
+// the first reason. After Revoke has returned without an error, no click on the link gets
+// a redirect.
 func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string) (Link, error) {
 	if err := actor.Allowed(ActionRevoke); err != nil {
 		return Link{}, err
@@ -61,21 +61,20 @@ func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string
 	return link, nil
 }
 
-// BulkRequest selects links to revoke: fields that are not empty are joined by
-// AND.
+// BulkRequest selects links to revoke. Fields that are not empty are joined by AND.
 type BulkRequest struct {
 	Bucket, Prefix, Key, CreatedBy string
 	LabelName, LabelValue          string
-	All                            bool // instead of every other
+	All                            bool // instead of all other filters
 	Reason                         string
 	DryRun                         bool // only counts
 	Cursor                         string
 }
 
-// RevokeAll ends the links in the actor's scope that are selected, used-up ones
-// with live grants too. One call takes about bulkBudget: it is to be repeated with
-// the result's cursor until there is none. When it returns, no redirect by what it has ended
-// begins later; with an error, the result says what was ended before that.
+// RevokeAll ends the selected links in the actor's scope, and used-up links whose grants
+// are valid. One call takes about bulkBudget. The caller repeats it with the cursor of the
+// result until the result has no cursor. After it has returned, no click on a link that it
+// ended gets a redirect. After an error, the result says what was ended before it.
 func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest) (BulkResult, error) {
 	if err := actor.Allowed(ActionRevoke); err != nil {
 		return BulkResult{}, err
@@ -86,7 +85,10 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 	result, err := s.store.RevokeAll(ctx, ListQuery{
 		Bucket: req.Bucket, Prefix: req.Prefix, Key: req.Key, CreatedBy: req.CreatedBy,
 		LabelName: req.LabelName, LabelValue: req.LabelValue, Match: actor.Sees,
-	}, BulkOptions{Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget, LookBudget: bulkLookBudget, Cursor: req.Cursor, Scope: actor.scope()}, actor.origin())
+	}, BulkOptions{
+		Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget, LookBudget: bulkLookBudget,
+		Cursor: req.Cursor, Scope: actor.scope(),
+	}, actor.origin())
 	s.metrics.revokes.revoked(revokedBulk, result.Revoked)
 	if err != nil {
 		return result, storeError(err)
@@ -94,23 +96,23 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 	return result, nil
 }
 
-// checkBulk names what is wrong with a selection. One that selects nothing in
-// particular is a mistake, unless it says so.
+// checkBulk returns the errors in a selection. An empty selection is an error, unless the
+// request says all.
 func checkBulk(req *BulkRequest) error {
 	filtered := req.Bucket != "" || req.Prefix != "" || req.Key != "" || req.CreatedBy != "" || req.LabelName != ""
 	var found []FieldError
 	refuse := func(field, code, message string) { found = append(found, FieldError{field, code, message}) }
 	switch {
 	case req.All && filtered:
-		refuse("all", "conflict", "all stands alone; leave out the other filters, or all")
+		refuse("all", "conflict", "all excludes the other filters; remove all or the other filters")
 	case !req.All && !filtered:
-		refuse("all", "required", "say which links, or all of them")
+		refuse("all", "required", "send a filter, or \"all\": true")
 	}
 	if req.Prefix != "" && req.Key != "" {
-		refuse("prefix", "conflict", "give either prefix or key, not both")
+		refuse("prefix", "conflict", "send either prefix or key, not both")
 	}
 	if req.Bucket == "" && (req.Prefix != "" || req.Key != "") {
-		refuse("bucket", "required", "prefix and key are of a bucket: say which")
+		refuse("bucket", "required", "prefix and key need a bucket; send bucket")
 	}
 	found = append(found, checkText("reason", req.Reason)...)
 	if len(found) > 0 {

@@ -15,32 +15,32 @@ import (
 
 // Presigner signs the URLs of one storage.
 type Presigner interface {
-	// Presign signs for one object and method. The answer may live shorter than
-	// asked for, never longer. Its errors are those of package signer.
+	// Presign signs for one object and method. The URL may live shorter than r asks
+	// for, never longer. Its errors are those of package signer.
 	Presign(ctx context.Context, r signer.Request) (signer.Signed, error)
-	// Origin returns scheme and host of the URLs of a bucket, and whether it is
-	// one of the storage's.
+	// Origin returns the scheme and host of the URLs of a bucket, and whether the
+	// storage has that bucket.
 	Origin(bucket string) (string, bool)
 }
 
-// Storage is one S3-compatible storage with the buckets that may be shared from.
+// Storage is one S3-compatible storage with the buckets that links may point to.
 type Storage struct {
 	Name      string
 	Buckets   []string
 	Objects   Objects
 	Presigner Presigner
-	// Timeout bounds how long a click may wait for this storage, its credentials
-	// and the check of a pinned object included.
+	// Timeout bounds how long a click waits for this storage: for its credentials and
+	// for the check of a pinned object together.
 	Timeout time.Duration
-	// Skew returns how far the storage's clock is ahead of this machine's, and
+	// Skew returns how far the storage's clock is ahead of this machine's clock, and
 	// whether that is known. It may be nil.
 	Skew func() (time.Duration, bool)
 }
 
-// has tells whether bucket is one of the storage's.
+// has reports whether the storage has the bucket.
 func (s *Storage) has(bucket string) bool { return slices.Contains(s.Buckets, bucket) }
 
-// skew returns what is known of the storage's clock.
+// skew returns the skew of the storage's clock, and whether it is known.
 func (s *Storage) skew() (time.Duration, bool) {
 	if s.Skew == nil {
 		return 0, false
@@ -48,8 +48,8 @@ func (s *Storage) skew() (time.Duration, bool) {
 	return s.Skew()
 }
 
-// Options is what a Service is made of. Every field is needed unless it says
-// otherwise.
+// Options are the parts and settings of a Service. Every field is required unless its
+// comment says otherwise.
 type Options struct {
 	Links    Store
 	Retries  Retries
@@ -59,27 +59,27 @@ type Options struct {
 	Policy   Policy
 	// Lifetime is how long a signed URL lives, at most.
 	Lifetime time.Duration
-	// MediaLifetime replaces Lifetime for links that show audio, video or PDF
-	// inline: browsers read these piece by piece, from the signed URL itself.
+	// MediaLifetime replaces Lifetime for links that show audio, video or PDF inline,
+	// because browsers read these in ranges, from the signed URL itself.
 	MediaLifetime time.Duration
-	// ObjectCheck is how long a check of a pinned object is remembered; 0: each
-	// click asks for itself.
+	// ObjectCheck is how long the check of a pinned object is cached; 0: every click
+	// asks the storage.
 	ObjectCheck time.Duration
-	// ResumeWindow is how long a confirmed click may be gone on with.
+	// ResumeWindow is how long a grant lets a recipient resume a confirmed download.
 	ResumeWindow time.Duration
-	// Hashes is how many passphrases are hashed at once, each in 19 MiB.
+	// Hashes is how many passphrases are hashed at once. Each needs 19 MiB.
 	Hashes int
-	// Insecure says that recipients are reached over plain http off loopback,
-	// which every issue then warns of.
+	// Insecure means that the public URL is plain http and not on loopback. Every
+	// issue then has a warning.
 	Insecure bool
 	Metrics  *Metrics
 	Logger   *slog.Logger
-	// Now is this machine's clock, for durations alone.
+	// Now is this machine's clock. It measures durations only.
 	Now func() time.Time
 }
 
-// Service is the gateway: what operators and recipients can do, with every rule
-// of who may and for how long. It is safe for concurrent use.
+// Service is the gateway: what operators and recipients can do, and the rules for who
+// may do it and how long a link lives. It is safe for concurrent use.
 type Service struct {
 	store         Store
 	retries       Retries
@@ -93,7 +93,7 @@ type Service struct {
 	resumeWindow  time.Duration
 	hasher        *hasher
 	misses        *Guesses
-	refusals      *Guesses // by link and address
+	refusals      *Guesses // by link and client network
 	insecure      bool
 	metrics       *Metrics
 	log           *slog.Logger
@@ -101,7 +101,7 @@ type Service struct {
 	recording     sync.WaitGroup // of events, in the background
 }
 
-// Wait returns when every event of a click has been noted, or could not be.
+// Wait returns when no event of a click is being recorded any more.
 func (s *Service) Wait() { s.recording.Wait() }
 
 // New returns a Service over o.
@@ -109,18 +109,18 @@ func New(o Options) *Service {
 	s := &Service{
 		store: o.Links, retries: o.Retries, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages,
 		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime,
-		checks: newChecks(o.ObjectCheck, o.Now), resumeWindow: o.ResumeWindow,
-		hasher: newHasher(max(o.Hashes, 1)), misses: NewGuesses(maxMisses, o.Now), refusals: NewGuesses(maxRefusals, o.Now), insecure: o.Insecure,
-		metrics: o.Metrics, log: o.Logger, now: o.Now,
+		checks: newChecks(o.ObjectCheck, o.Now), resumeWindow: o.ResumeWindow, hasher: newHasher(max(o.Hashes, 1)),
+		misses: NewGuesses(maxMisses, o.Now), refusals: NewGuesses(maxRefusals, o.Now),
+		insecure: o.Insecure, metrics: o.Metrics, log: o.Logger, now: o.Now,
 	}
 	s.SetPolicy(o.Policy)
 	return s
 }
 
-// SetPolicy is the policy for what is asked from now on.
+// SetPolicy replaces the policy for later requests.
 func (s *Service) SetPolicy(p Policy) { s.policy.Store(&p) }
 
-// storage returns the storage of that name, or nil.
+// storage returns the storage with that name, or nil.
 func (s *Service) storage(name string) *Storage {
 	for _, storage := range s.storages {
 		if storage.Name == name {
@@ -130,8 +130,8 @@ func (s *Service) storage(name string) *Storage {
 	return nil
 }
 
-// storageFor returns the storage of an object that was shared, which the
-// configuration may have lost since.
+// storageFor returns the storage of a link's object. The configuration may have removed
+// the storage since the issue.
 func (s *Service) storageFor(ref ObjectRef) (*Storage, error) {
 	storage := s.storage(ref.Storage)
 	if storage == nil {
@@ -140,7 +140,7 @@ func (s *Service) storageFor(ref ObjectRef) (*Storage, error) {
 	return storage, nil
 }
 
-// Show returns one link. A link outside the actor's scope does not exist for it.
+// Show returns one link. A link outside the actor's scope is not found.
 func (s *Service) Show(ctx context.Context, actor *Actor, id ID) (Link, error) {
 	if err := actor.Allowed(ActionRead); err != nil {
 		return Link{}, err
@@ -148,7 +148,7 @@ func (s *Service) Show(ctx context.Context, actor *Actor, id ID) (Link, error) {
 	return s.find(ctx, actor, id)
 }
 
-// find returns the link if it lies in the actor's scope.
+// find returns the link if it is in the actor's scope.
 func (s *Service) find(ctx context.Context, actor *Actor, id ID) (Link, error) {
 	link, err := s.store.Get(ctx, id)
 	if err == nil && !actor.Sees(link.Ref) {
@@ -211,21 +211,30 @@ func (s *Service) Audit(ctx context.Context, actor *Actor, q AuditQuery) (AuditP
 	return page, nil
 }
 
-// storeError puts a store's error into words for the operator.
+// storeError returns the Error for the operator that describes an error of the store.
 func storeError(err error) error {
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return &Error{Code: CodeNotFound, Message: "there is no such link, or none that this key may see", Err: err}
 	case errors.Is(err, ErrCursor):
-		return &Error{Code: CodeBadRequest, Message: "the cursor was not made by this listing; start again without it", Err: err}
+		return &Error{Code: CodeBadRequest, Message: "the cursor does not belong to this listing; start again without it", Err: err}
 	case errors.Is(err, ErrEnded):
 		return &Error{Code: CodeNotActive, Message: "the link has ended; issue another", Err: err}
 	case errors.Is(err, ErrChanged):
-		return &Error{Code: CodePrecondition, Message: "the link has been changed since; look at it again, and at what is to be changed", Err: err}
+		return &Error{
+			Code:    CodePrecondition,
+			Message: "the link was changed since you read it; read it again and repeat the change if you still want it", Err: err,
+		}
 	case errors.Is(err, ErrNotConfirmed):
-		return &Error{Code: CodeNotConfirmed, Message: "it is done, but fewer replicas than redis.wait_replicas are known to have it, so that a failover may undo it; repeat it", Err: err}
+		return &Error{
+			Code: CodeNotConfirmed,
+			Message: "the change is made, but fewer replicas than redis.wait_replicas have confirmed it, " +
+				"so a failover may undo it; repeat the request", Err: err,
+		}
 	case errors.Is(err, ErrRecord):
-		return &Error{Code: CodeUnavailable, Message: "Redis holds a record that this version does not understand; ask the version that wrote it", Err: err}
+		return &Error{
+			Code: CodeUnavailable, Message: "Redis holds a record that this version cannot read; use the version that wrote it", Err: err,
+		}
 	}
-	return &Error{Code: CodeUnavailable, Message: "Redis cannot be asked now; try again", Err: err}
+	return &Error{Code: CodeUnavailable, Message: "Redis is unavailable; try again", Err: err}
 }

@@ -6,28 +6,31 @@ import (
 	"time"
 )
 
-// Store keeps links. Every method is one atomic change or read per link, by
-// Redis' clock; whatever could not be asked or understood is ErrUnavailable. A
-// change that too few replicas are known to have is ErrNotConfirmed.
+// Store keeps links. Every method makes one atomic change or read per link, by the
+// clock of Redis. It returns ErrUnavailable if Redis did not answer, or if the answer
+// could not be read. It returns ErrNotConfirmed if too few replicas have confirmed a
+// change.
 type Store interface {
-	// Create stores link, which lives for life from now, and its issued event.
-	// It returns the link with the times that Redis gave it, or ErrExists with
-	// the link that has the ID already, or ErrNeverValid.
+	// Create stores link, which lives for life from now on, and its issued event. It
+	// returns the link with the times of Redis. If the ID exists, it returns
+	// ErrExists with the link that has the ID. ErrNeverValid means that the link would
+	// end before its NotBefore.
 	Create(ctx context.Context, link Link, secrets Secrets, life time.Duration, by Origin) (Link, error)
-	// Get returns the link, ended ones within retention too, or ErrNotFound.
+	// Get returns the link, or ErrNotFound. It returns ended links too, within their
+	// retention.
 	Get(ctx context.Context, id ID) (Link, error)
 	// List returns one page of links, or ErrCursor.
 	List(ctx context.Context, q ListQuery) (ListPage, error)
-	// Change changes a live link, or says why not: ErrNotFound, ErrEnded,
+	// Change changes a live link. It refuses the change with ErrNotFound, ErrEnded,
 	// ErrChanged, ErrNeverValid or a ChangeError.
 	Change(ctx context.Context, id ID, c Change, by Origin) (Link, error)
-	// Revoke ends the link, and tells whether this call ended anything, if only
-	// the grants of a used-up link, also with ErrNotConfirmed. What has ended before
-	// is returned unchanged.
+	// Revoke ends the link. changed reports whether this call ended the link, or the
+	// grants of a used-up link; it is valid with ErrNotConfirmed too. Revoke returns a
+	// link that had ended before unchanged.
 	Revoke(ctx context.Context, id ID, reason string, by Origin) (link Link, changed bool, err error)
-	// RevokeAll ends every link with a permission that q selects, or answers
-	// ErrCursor. With an error the result says what was done before it. Without one
-	// all that the call has found ended is as certain to stay so as what it ended.
+	// RevokeAll ends every link with a permission that q selects, or returns ErrCursor.
+	// After an error the result says what was done before it. Without an error it also
+	// confirms the end of all links that it found ended.
 	RevokeAll(ctx context.Context, q ListQuery, o BulkOptions, by Origin) (BulkResult, error)
 	// Events returns the newest events of one link, newest first, or ErrCursor.
 	Events(ctx context.Context, id ID, cursor string, limit int) (EventList, error)
@@ -35,102 +38,102 @@ type Store interface {
 	Audit(ctx context.Context, q AuditQuery) (AuditPage, error)
 }
 
-// Retries keeps what makes an issue safe to repeat.
+// Retries keeps the reservations that make an issue safe to repeat.
 type Retries interface {
-	// Reserve keeps sealed under the name, for a day, and returns it; or returns what
-	// is kept there already, as certain to stay as if it were kept now.
+	// Reserve stores sealed under name for a day, and returns it. If the name has a
+	// reservation, Reserve returns that one, and confirms it like a new one.
 	Reserve(ctx context.Context, name string, sealed []byte) ([]byte, error)
-	// Reserved returns what is kept under the name, and for how long it has been, or
-	// ErrNotFound.
+	// Reserved returns the reservation of name and its age, or ErrNotFound.
 	Reserved(ctx context.Context, name string) (sealed []byte, age time.Duration, err error)
-	// Confirm is Get for who promises that the link is there: it is as certain to
-	// stay as after Create.
+	// Confirm is Get for a caller that acknowledges the link again: it waits for the
+	// replicas like Create.
 	Confirm(ctx context.Context, id ID) (Link, error)
 }
 
-// Origin says who changes a link, and from where.
+// Origin is the operator who changes a link, and the operator's address.
 type Origin struct {
 	Actor   string // name of the operator key
-	Address string // as far as it may be kept
+	Address string // in the form that audit.client_address allows
 }
 
-// ListQuery selects links. Empty fields select everything; all others are
-// joined by AND.
+// ListQuery selects links. Empty fields select everything. Fields that are not empty
+// are joined by AND.
 type ListQuery struct {
 	State      State
 	Bucket     string
-	Buckets    []string // the buckets that Prefix or Key is looked for in when Bucket is empty
-	Prefix     string   // of the key, literal bytes
+	Buckets    []string // to search for Prefix or Key if Bucket is empty
+	Prefix     string   // of the object key, literal bytes
 	Key        string
 	CreatedBy  string
 	LabelName  string
 	LabelValue string
-	// Match leaves out what the asking key may not see.
+	// Match selects the objects in the operator's scope.
 	Match  func(ObjectRef) bool
 	Cursor string
 	Limit  int
 }
 
-// ListPage is one page of links: newest first, or by key where Prefix or Key
-// was asked for.
+// ListPage is one page of links: newest first, or in the order of object keys if the
+// query has a Prefix or Key.
 type ListPage struct {
 	Links []Link
-	Next  string // cursor of the next page; empty: there is none
+	Next  string // cursor of the next page; empty: this is the last page
 }
 
 // EventList is one page of events, newest first.
 type EventList struct {
 	Events []Event
-	Next   string
+	Next   string // cursor of the next page; empty: this is the last page
 }
 
-// BulkOptions says how links are revoked in bulk.
+// BulkOptions are the options of a bulk revocation.
 type BulkOptions struct {
 	Reason string
 	DryRun bool // only counts
-	// Budget is the time after which the call ends though links may be left, once it
-	// has found any, or where it goes on from a Cursor.
+	// Budget is the time after which the call returns although links may be left, if it
+	// has found a link or continues from a Cursor.
 	Budget time.Duration
-	// LookBudget is the time after which it ends in any case; 0: there is no such
-	// time. A call without a cursor looks again at all that has ended, so it needs
-	// more of it than Budget to get on by repetition alone.
+	// LookBudget is the time after which the call returns in any case; 0: no limit. A
+	// call without a cursor reads all ended links again. So it needs more time than
+	// Budget to make progress when the caller repeats it without the cursor.
 	LookBudget time.Duration
-	Cursor     string // where the call goes on; empty: at the beginning
-	// Scope names what the asking key may see. A cursor holds only for the scope, and
-	// for the kind of call, that it was made in: what was only counted, or not seen,
-	// was not revoked.
+	Cursor     string // where the call continues; empty: at the start
+	// Scope is the operator's scope as text. A cursor is valid only for the scope and
+	// the DryRun that it was made with, because links that were only counted, or not
+	// seen, were not revoked.
 	Scope string
 }
 
-// BulkResult is what became of a bulk revocation.
+// BulkResult is the result of a bulk revocation.
 type BulkResult struct {
-	Matched int // links that were selected and had a permission
-	Revoked int // those of them that this call ended
-	// Unreadable is how many links with a permission have a record that this version
-	// does not understand: they may be selected, and were not ended.
+	Matched int // selected links that had a permission
+	Revoked int // links that this call ended
+	// Unreadable counts links with a permission whose record this version cannot read.
+	// They may be selected, and were not ended.
 	Unreadable int
-	// Done says that all links have been looked at, by this call and those whose
-	// cursors led to it, and that all of them could be read.
+	// Done reports that this call and the calls that led to its cursor have read all
+	// links.
 	Done bool
-	Next string // cursor of the next call; empty: all have been looked at
+	Next string // cursor of the next call; empty: the call has come to the end
 }
 
-// Change is what becomes of a live link. The zero value changes nothing.
+// Change is a change of a live link. The zero value changes nothing.
 type Change struct {
-	Life time.Duration // from now on; 0: as it is
-	// Longest is the longest life since the issue that Life may come to.
+	Life time.Duration // from now on; 0: unchanged
+	// Longest is the longest life of the link since its issue, which Life must not
+	// exceed.
 	Longest   time.Duration
-	MaxClicks int64 // 0: as it is
+	MaxClicks int64 // 0: unchanged
 	Note      *string
-	Labels    *map[string]string // replaced whole
+	Labels    *map[string]string // replaces all labels
 	Paused    *bool
-	// Window is how long grants live on where MaxClicks leaves nothing to spend.
+	// Window is how long grants stay valid if MaxClicks leaves no click.
 	Window time.Duration
-	// Revision is the one that the link must have; empty: any.
+	// Revision is the revision that the link must have; empty: any.
 	Revision string
 }
 
-// Apply makes the change in l, but for times and state, which are Redis'.
+// Apply makes the change in l, except for times and state, which Redis sets.
 func (c *Change) Apply(l *Link) {
 	if c.Life > 0 {
 		l.Preset = PresetCustom
@@ -146,114 +149,118 @@ func (c *Change) Apply(l *Link) {
 	}
 }
 
-// ClickStore is what a click needs of Redis.
+// ClickStore keeps what clicks need.
 type ClickStore interface {
-	// Admit judges the click in one atomic script and, where it admits a GET or
-	// POST, counts it and appends its event in the same script. A link that has
-	// ended, or never was, is an outcome, not an error. Nothing is counted of a
-	// link that needs confirmation. What is not admitted leaves no event: the caller
-	// notes what is worth one. ErrCounted says that the click was counted although
-	// there is an error.
+	// Admit decides the click in one atomic script. If it admits a GET or POST, the
+	// same script counts the click and appends its event. A link that has ended, or
+	// never existed, is an outcome and not an error. Admit does not count clicks of a
+	// link that needs confirmation. A refusal leaves no event: the caller decides
+	// which refusals to record. ErrCounted means that the click was counted although
+	// Admit returns an error.
 	Admit(ctx context.Context, a Attempt) (Admission, error)
-	// Spend judges the click again and spends it, in one atomic script, once for
-	// each nonce within its window. A refusal leaves no event, as with Admit.
+	// Spend decides the click again and spends it, in one atomic script, once for each
+	// nonce within its window. A refusal leaves no event, as with Admit.
 	Spend(ctx context.Context, a Attempt, s Spending) (Spent, error)
-	// Note appends the event of a click whose outcome was not known to Admit. For a
-	// redirect of a link that has ended meanwhile it is ErrEnded, and there is no event.
+	// Note appends the event of a click whose outcome Admit did not know. For a
+	// redirect of a link that has ended meanwhile it returns ErrEnded and appends no
+	// event.
 	Note(ctx context.Context, a Attempt, k EventKind, o Outcome) error
-	// Try reserves a try of the link's passphrase for whose it is.
+	// Try reserves an attempt at the passphrase of a link for a client.
 	Try(ctx context.Context, id ID, client string) (Try, error)
-	// Untry gives the try back.
-	Untry(ctx context.Context, id ID, try Try) error
+	// Untry releases the attempt, so that it does not count.
+	Untry(ctx context.Context, id ID, attempt Try) error
 }
 
-// Attempt is one click as it is put before the store.
+// Attempt is one click.
 type Attempt struct {
 	ID      ID
 	Method  string     // GET, HEAD or POST
-	Address string     // as far as it may be kept
-	Client  netip.Addr // as it is: for the addresses that a link allows, never kept
+	Address string     // of the client, in the form that audit.client_address allows
+	Client  netip.Addr // compared with the addresses that a link allows, never stored
 	Page    bool       // whether the answer may be a page
-	Grant   string     // that was handed in, empty: none
-	Form    *Form      // of a POST; nil: none that can be read
+	Grant   string     // that the client presented; empty: none
+	Form    *Form      // of a POST; nil: no form, or an unreadable one
 }
 
-// Form is what a confirmation page sends.
+// Form is the form of a confirmation page.
 type Form struct {
 	Confirm    bool
 	Passphrase string
 	Nonce      string
 }
 
-// Admission is the store's verdict on an Attempt.
+// Admission is the store's decision about an Attempt.
 type Admission struct {
-	// Outcome is OutcomeRedirected of a click that was counted, and any other but
-	// empty of one that ends here. It is empty where the link needs confirmation
-	// and what was handed in, a grant or a form, is still to be looked at.
+	// Outcome is OutcomeRedirected if the click was counted. It is empty if the link
+	// needs confirmation and the caller has to check the grant or form of the Attempt.
+	// Every other outcome refuses the click, or shows the page.
 	Outcome    Outcome
 	Permission Permission // unless the click was refused
-	Link       *Link      // of a link that needs confirmation
-	UsedUp     bool       // it lives for grants alone
-	Now        time.Time  // by Redis' clock, of a link that needs confirmation
+	Link       *Link      // if the link needs confirmation
+	UsedUp     bool       // only grants can use the link
+	Now        time.Time  // by the clock of Redis, if the link needs confirmation
 }
 
-// Spending says how a click is to be spent.
+// Spending are the options of a click that is spent.
 type Spending struct {
-	Nonce  string        // of the page that was filled in; empty: none
-	Window time.Duration // for which the nonce and a grant hold
-	// Last says that this is expected to be the link's last click. It only spares a
-	// round trip.
+	Nonce  string        // of the page; empty: none
+	Window time.Duration // in which the nonce and a grant are valid
+	// Last says that the caller expects this to be the last click of the link. It only
+	// saves a round trip.
 	Last bool
 }
 
-// Spent is the store's verdict on a click that is to be spent.
+// Spent is the store's decision about a click that is spent.
 type Spent struct {
-	Outcome Outcome // OutcomeRedirected, OutcomeResumed where the nonce had spent one, or a refusal
-	Now     time.Time
-	// GrantEnd is until when the click may be gone on with.
+	// Outcome is OutcomeRedirected, OutcomeResumed if the nonce had spent a click
+	// before, or a refusal.
+	Outcome Outcome
+	Now     time.Time // by the clock of Redis
+	// GrantEnd is when the grant of the click ends; zero: there is no grant.
 	GrantEnd time.Time
 }
 
-// Try is a try of a passphrase.
+// Try is a reserved attempt at a passphrase.
 type Try struct {
-	Reserved string        // empty: there was none left
-	Wait     time.Duration // how long until there is
+	Reserved string        // names the attempt; empty: the client has no attempt left
+	Wait     time.Duration // until the client has an attempt again
 }
 
-// Permission is what an admitted click may be redirected to.
+// Permission is what Keyhole signs for an admitted click.
 type Permission struct {
 	Ref         ObjectRef
 	Pin         string // as in Link
-	VersionID   string // where Pin is PinVersion
-	ETag        string // where Pin is PinETag
+	VersionID   string // if Pin is PinVersion
+	ETag        string // if Pin is PinETag
 	Filename    string // as in Link
 	Disposition string
-	ContentType string        // as the storage said at the issue
-	Remaining   time.Duration // of the link's life, by Redis' clock
+	ContentType string        // that the storage reported at the issue
+	Remaining   time.Duration // of the link's life, by the clock of Redis
 	Secrets     Secrets       // of a link with restrictions
 }
 
-// Objects asks one storage about its objects with the service's own credentials.
+// Objects reads about the objects of one storage, with the credentials of the service.
 type Objects interface {
-	// Prove shows that the object, or one version of it, exists and can be read,
-	// or says why not with one of the ErrObject errors or ErrUnavailable.
+	// Prove shows that the object, or a version of it, exists and can be read. Its
+	// errors are the ErrObject errors and ErrUnavailable.
 	Prove(ctx context.Context, bucket, key, version string) (ObjectInfo, error)
-	// Stat tells what the object, or one version of it, is now. Its errors are
-	// those of Prove; what has been deleted is ErrObjectNotFound. With
-	// ErrObjectArchived and ErrObjectKMS it also tells what the object is, if the
-	// storage says so.
+	// Stat returns the current state of the object, or of a version of it. Its errors
+	// are those of Prove; for a deleted object it returns ErrObjectNotFound. With
+	// ErrObjectArchived and ErrObjectKMS it also returns the ObjectInfo, if the
+	// storage reports it.
 	Stat(ctx context.Context, bucket, key, version string) (ObjectInfo, error)
-	// List returns one page of a bucket's keys. ErrObjectNotReadable says that
-	// the bucket may not be listed, ErrObjectNotFound that there is none.
+	// List returns one page of the keys of a bucket. ErrObjectNotReadable means that
+	// the credentials may not list the bucket, ErrObjectNotFound that the bucket does
+	// not exist.
 	List(ctx context.Context, q KeyQuery) (KeyPage, error)
 }
 
-// Cursors packs the positions of listings that are no listing of the store's, so
-// that nobody who is given one reads or forges it.
+// Cursors encrypts the positions of listings that do not come from the store, so that
+// no client can read or forge them.
 type Cursors interface {
-	// SealCursor packs a position of what query asks for.
+	// SealCursor encrypts a position of the listing that query names.
 	SealCursor(ctx context.Context, query, position string) (string, error)
-	// OpenCursor returns the position that was packed for the same query, or
+	// OpenCursor returns the position that was encrypted for the same query, or
 	// ErrCursor.
 	OpenCursor(ctx context.Context, query, cursor string) (string, error)
 }
