@@ -376,7 +376,7 @@ func TestRefusalsNameTheirRule(t *testing.T) {
 		"sensitive, at the service's limit":    {policy, "invoices/1", 0, long, nil, "(the object is sensitive)"},
 		"not sensitive, at the service's":      {policy, "a", 0, long, no, "(policy.caps.not_sensitive)"},
 		"not sensitive, under the service's":   {wide, "a", 0, long, no, "(policy.max_expiry)"},
-		"the preset extended, not stated":      {policy, "a", 0, extended, nil, "state it with \"sensitive\": false"},
+		"the preset extended, not stated":      {policy, "a", 0, extended, nil, "send \"sensitive\": false"},
 		"the preset extended, for a sensitive": {policy, "invoices/1", 0, extended, nil, "use another preset"},
 	} {
 		tt.request.Sensitive = tt.sensitive

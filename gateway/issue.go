@@ -13,9 +13,10 @@ import (
 	"unicode/utf8"
 )
 
-// IssueRequest asks for a link. Empty fields are left to the policy.
+// IssueRequest asks for a link. The policy decides about empty fields.
 type IssueRequest struct {
-	Storage     string // needed where several storages have the bucket
+	Action      LinkAction // empty: LinkDownload
+	Storage     string     // required if several storages have the bucket
 	Bucket      string
 	Key         string
 	Preset      string
@@ -24,7 +25,7 @@ type IssueRequest struct {
 	Filename    string
 	Disposition string
 	Pin         string
-	VersionID   string // of the object's versions this one
+	VersionID   string // the version of the object that the link delivers
 	Note        string
 	Labels      map[string]string
 	MaxClicks   *int64
@@ -33,18 +34,17 @@ type IssueRequest struct {
 	Reveal      string   // RevealAfter or RevealBefore; empty: after, if there is a passphrase
 	Allow       []string // CIDRs or addresses
 	NotBefore   *string  // RFC 3339
-	Retry       *Retry   // nil: to ask again makes another link
+	Retry       *Retry   // nil: a repeat issues another link
 }
 
-// Issued is a fresh link and the token that opens it, which exists nowhere else
-// from here on.
+// Issued is a new link and its token. The token exists nowhere else.
 type Issued struct {
 	Link  Link
 	Token string
 }
 
-// NotableSkew is the skew from which on operators are warned: below it, the margin of every
-// signature covers what a Date of whole seconds cannot tell.
+// NotableSkew is the clock skew from which operators are warned. Signatures have a margin
+// that covers less, because a Date header has whole seconds only.
 const NotableSkew = 5 * time.Second
 
 // The limits of a request.
@@ -62,8 +62,8 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if err := actor.Allowed(ActionIssue); err != nil {
 		return Issued{}, err
 	}
-	// All that is wrong with the request by itself is named at once.
-	policy := s.policy.Load() // one, whatever is reloaded meanwhile
+	// The answer names all errors in the request at once.
+	policy := s.policy.Load() // the same for the whole request, also during a reload
 	_, lives := policy.asked(req)
 	restricted, fields := readRestrictions(req)
 	fields = slices.Concat(checkIssue(req), lives, fields)
@@ -108,15 +108,15 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 		Preset: terms.Preset, Sensitive: terms.Sensitive, CreatedBy: actor.Name,
 		Passphrase: req.Passphrase != nil, Confirm: req.Confirm, Reveal: restricted.reveal,
 		Allow: restricted.allow, NotBefore: restricted.notBefore,
-		Action: LinkDownload, Filename: req.Filename, Disposition: cmp.Or(req.Disposition, DispositionAttachment), Pin: pin,
-		Note: req.Note, Labels: req.Labels,
+		Action: cmp.Or(req.Action, LinkDownload), Filename: req.Filename,
+		Disposition: cmp.Or(req.Disposition, DispositionAttachment), Pin: pin, Note: req.Note, Labels: req.Labels,
 	}
 	if req.MaxClicks != nil {
 		wanted.MaxClicks = *req.MaxClicks
 	}
 	link, err := s.store.Create(ctx, wanted, secrets, terms.Life, actor.origin())
 	switch {
-	case errors.Is(err, ErrExists) && req.Retry != nil: // another try came between
+	case errors.Is(err, ErrExists) && req.Retry != nil: // a concurrent request was faster
 		return s.issuedAs(ctx, token, storage)
 	case errors.Is(err, ErrNeverValid):
 		return Issued{}, invalidBecause(err, "not_before", "invalid", "the link would end before it begins")
@@ -128,23 +128,23 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	return Issued{Link: link, Token: token}, nil
 }
 
-// secretsFor makes the secrets of a new link.
+// secretsFor returns the secrets of a new link.
 func (s *Service) secretsFor(ctx context.Context, passphrase *string) (Secrets, error) {
 	secrets := drawSecrets()
 	if passphrase == nil {
 		return secrets, nil
 	}
-	kept, err := s.hasher.make(ctx, *passphrase)
+	stored, err := s.hasher.make(ctx, *passphrase)
 	if err != nil {
-		return Secrets{}, &Error{Code: CodeUnavailable, Message: "too much is asked of the service now; try again", Err: err}
+		return Secrets{}, &Error{Code: CodeUnavailable, Message: "the service is overloaded; try again later", Err: err}
 	}
-	secrets.Passphrase = kept
+	secrets.Passphrase = stored
 	return secrets, nil
 }
 
-// storageOf finds the storage that a request means. Only configured buckets are
-// known: a client's input never chooses a host. To a key that may see something of it
-// in none, all buckets and storages are alike, and it gets neither.
+// storageOf returns the storage that a request names. Only configured buckets exist, so a
+// client's input never chooses a host. An actor whose scope has no object in the bucket
+// gets neither a storage nor an error, so that it cannot learn which buckets exist.
 func (s *Service) storageOf(actor *Actor, name, bucket string) (*Storage, *Error) {
 	found := s.storagesWith(name, bucket, func(storage *Storage) bool {
 		return actor.seesBelow(ObjectRef{Storage: storage.Name, Bucket: bucket})
@@ -155,15 +155,15 @@ func (s *Service) storageOf(actor *Actor, name, bucket string) (*Storage, *Error
 	case len(found) > 1:
 		return nil, severalStorages()
 	case !actor.seesAll():
-		return nil, nil //nolint:nilnil // As said.
+		return nil, nil //nolint:nilnil // See the comment of the function.
 	case name != "" && s.storage(name) == nil:
-		return nil, Invalid("storage", "unknown_storage", "there is no storage of that name in the configuration")
+		return nil, Invalid("storage", "unknown_storage", "the configuration has no storage with this name")
 	}
-	return nil, Invalid("bucket", "unknown_bucket", "that bucket is not in the configuration")
+	return nil, Invalid("bucket", "unknown_bucket", "the configuration does not have this bucket")
 }
 
-// storagesWith returns the admitted storages that have the bucket, those of any
-// name where name is empty.
+// storagesWith returns the admitted storages that have the bucket. An empty name selects
+// storages of every name.
 func (s *Service) storagesWith(name, bucket string, admitted func(*Storage) bool) []*Storage {
 	var found []*Storage
 	for _, storage := range s.storages {
@@ -174,16 +174,16 @@ func (s *Service) storagesWith(name, bucket string, admitted func(*Storage) bool
 	return found
 }
 
-// severalStorages refuses a bucket's name that says too little.
+// severalStorages refuses a bucket name that several storages have.
 func severalStorages() *Error {
-	return Invalid("storage", "required", "several storages have a bucket of that name; say which")
+	return Invalid("storage", "required", "several storages have a bucket with this name; send storage")
 }
 
-// warnings tells the operator what is unwise about the link, and stops nothing.
+// warnings returns the risks of a link for the operator. They do not stop the issue.
 func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []Warning {
 	var found []Warning
 	if s.insecure {
-		found = append(found, Warning{WarnHTTPPublicURL, "the link is plain http: whoever listens on the way can use it"})
+		found = append(found, Warning{WarnHTTPPublicURL, "the link is plain http; anyone who can read the traffic can use it"})
 	}
 	if link.Object.VersionID == "" && link.Object.ETag == "" {
 		found = append(found, Warning{
@@ -192,16 +192,19 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 		})
 	}
 	if life > longExpiry {
-		found = append(found, Warning{WarnLongExpiry, fmt.Sprintf("the link lives for %s; revoke it when it has served", FormatLife(life))})
+		found = append(found, Warning{
+			WarnLongExpiry, fmt.Sprintf("the link lives for %s; revoke it when it is no longer needed", FormatLife(life)),
+		})
 	}
 	found = append(found, contentWarnings(link)...)
 	if skew, known := storage.skew(); known && skew.Abs() >= NotableSkew {
-		found = append(found, Warning{WarnClockSkew, fmt.Sprintf("the storage's clock is off by %s; links are signed by its time", skew.Round(time.Second))})
+		found = append(found, Warning{WarnClockSkew, fmt.Sprintf(
+			"the storage's clock is off by %s; URLs are signed with the storage's time", skew.Round(time.Second))})
 	}
 	return found
 }
 
-// notes tells the operator what the link will do without being asked.
+// notes returns what the operator should know about the behaviour of a link.
 func notes(link *Link) []Note {
 	var found []Note
 	switch link.Pin {
@@ -223,37 +226,42 @@ func notes(link *Link) []Note {
 	return found
 }
 
-// storageAway is what an operator reads of a storage that does not answer.
-const storageAway = "the storage cannot be asked now; try again"
+// storageAway is the message for the operator if a storage does not answer.
+const storageAway = "the storage is unavailable; try again"
 
-// proofError says why an object cannot be shared. The storage's own words go to
-// the log alone.
+// proofError returns the Error for an object that cannot be shared. The storage's own
+// text goes to the log only.
 func proofError(err error) error {
 	field := func(code, message string) *Error { return invalidBecause(err, "key", code, message) }
 	switch {
 	case errors.Is(err, ErrObjectNotFound):
 		return field("object_not_found", "there is no such object in the bucket")
 	case errors.Is(err, ErrObjectNotReadable):
-		return field("object_not_readable", "the service's credentials may not read that object, or may not list the bucket to see that it is missing")
+		return field("object_not_readable", "the service's credentials may not read this object, "+
+			"or the object does not exist and the credentials may not list the bucket")
 	case errors.Is(err, ErrObjectArchived):
 		return field("object_archived", "the object is archived; restore it first")
 	case errors.Is(err, ErrObjectEncrypted):
-		return field("object_encrypted", "the object is encrypted with a customer's own key (SSE-C), which no presigned URL can carry")
+		return field("object_encrypted",
+			"the object is encrypted with a customer-provided key (SSE-C), which a presigned URL cannot contain")
 	case errors.Is(err, ErrObjectKMS):
-		return field("object_kms_denied", "the object is encrypted with a key of KMS that the service's credentials may not use, or that is disabled; allow them kms:Decrypt on it")
+		return field("object_kms_denied", "the object is encrypted with a KMS key that is disabled "+
+			"or that the service's credentials may not use; allow kms:Decrypt on the key")
 	}
 	return &Error{Code: CodeUnavailable, Message: storageAway, Err: err}
 }
 
-// checkIssue names every field that cannot be, before anything is asked of the
-// storage or Redis.
+// checkIssue returns the errors in all fields that need neither the storage nor Redis.
 func checkIssue(req *IssueRequest) []FieldError {
 	var found []FieldError
 	refuse := func(field, code, format string, args ...any) {
 		found = append(found, FieldError{field, code, fmt.Sprintf(format, args...)})
 	}
+	if req.Action != "" && !slices.Contains(LinkActions(), req.Action) {
+		refuse("action", "invalid", "must be %s", LinkDownload)
+	}
 	if req.Bucket == "" {
-		refuse("bucket", "required", "say which bucket")
+		refuse("bucket", "required", "send the name of a bucket")
 	}
 	if code, why := keyProblem(req.Key); why != "" {
 		refuse("key", code, "%s", why)
@@ -264,44 +272,44 @@ func checkIssue(req *IssueRequest) []FieldError {
 	switch req.Disposition {
 	case "", DispositionAttachment, DispositionInline:
 	default:
-		refuse("disposition", "invalid", "attachment or inline")
+		refuse("disposition", "invalid", "must be attachment or inline")
 	}
 	found = append(found, checkPin(req)...)
 	found = append(found, checkText("note", req.Note)...)
 	return append(found, checkLabels(req.Labels)...)
 }
 
-// checkText names a note or reason that is too long.
+// checkText returns an error for a note or reason that is too long.
 func checkText(field, text string) []FieldError {
 	if utf8.RuneCountInString(text) > maxText {
-		return []FieldError{{field, "too_long", fmt.Sprintf("at most %d characters", maxText)}}
+		return []FieldError{{field, "too_long", fmt.Sprintf("must have at most %d characters", maxText)}}
 	}
 	return nil
 }
 
-// keyProblem says why a key cannot be shared, or nothing.
+// keyProblem returns why an object key cannot be shared, or empty strings.
 func keyProblem(key string) (code, why string) {
 	if key == "" {
-		return "required", "say which object"
+		return "required", "send the key of an object"
 	}
 	if code, why := textProblem(key); why != "" {
 		return code, why
 	}
 	for segment := range strings.SplitSeq(key, "/") {
 		if segment == "." || segment == ".." {
-			return "invalid", "clients collapse the segments . and .. and would fetch another object"
+			return "invalid", "the key has a segment . or .., which clients remove, so they would fetch another object"
 		}
 	}
 	return "", ""
 }
 
-// Shareable tells whether a link can point to an object of that key.
+// Shareable reports whether a link can point to an object with this key.
 func Shareable(key string) bool {
 	_, why := keyProblem(key)
 	return why == ""
 }
 
-// textProblem says why a text can be no key, and no part of one.
+// textProblem returns why a text cannot be a part of an object key, or empty strings.
 func textProblem(text string) (code, why string) {
 	switch {
 	case len(text) > maxKey:
@@ -312,21 +320,21 @@ func textProblem(text string) (code, why string) {
 	return "", ""
 }
 
-// filenameProblem says why a file name cannot be offered, or nothing.
+// filenameProblem returns why a file name cannot be offered, or an empty string.
 func filenameProblem(name string) string {
 	if len(name) > maxFilename {
-		return fmt.Sprintf("at most %d bytes", maxFilename)
+		return fmt.Sprintf("must have at most %d bytes", maxFilename)
 	}
 	if name != "" && blankName(name) {
-		return "a file name needs more than dots, spaces and invisible characters"
+		return "must not consist of dots, spaces and invisible characters only"
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return !fileNameRune(r) }) {
-		return "a file name has no path, no control characters and nothing that turns the reading direction"
+		return "must not have a path, control characters or characters that change the reading direction"
 	}
 	return ""
 }
 
-// checkLabels names what is wrong with labels.
+// checkLabels returns the errors in labels.
 func checkLabels(labels map[string]string) []FieldError {
 	var found []FieldError
 	if len(labels) > maxLabels {
@@ -335,16 +343,18 @@ func checkLabels(labels map[string]string) []FieldError {
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		value := labels[name]
 		if !validLabelName(name) {
-			found = append(found, FieldError{"labels", "invalid", fmt.Sprintf("%.64q: a label's name is 1 to 63 of a-z, 0-9, dot, underscore and hyphen", name)})
+			found = append(found, FieldError{"labels", "invalid", fmt.Sprintf(
+				"%.64q: a label's name has 1 to 63 of a-z, 0-9, dot, underscore and hyphen", name)})
 		}
 		if len(value) > maxLabelValue || strings.ContainsFunc(value, unicode.IsControl) {
-			found = append(found, FieldError{"labels", "invalid", fmt.Sprintf("%.64q: a label's value has at most %d bytes and no control characters", name, maxLabelValue)})
+			found = append(found, FieldError{"labels", "invalid", fmt.Sprintf(
+				"%.64q: a label's value has at most %d bytes and no control characters", name, maxLabelValue)})
 		}
 	}
 	return found
 }
 
-// validLabelName tells whether name is one to 63 of [a-z0-9._-].
+// validLabelName reports whether name has 1 to 63 characters of [a-z0-9._-].
 func validLabelName(name string) bool {
 	return name != "" && len(name) <= maxLabelName && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
 }

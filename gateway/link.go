@@ -10,11 +10,10 @@ import (
 	"unicode/utf8"
 )
 
-// State is what a link would answer now.
+// State is the state of a link now.
 type State string
 
-// The states of a link. The first end stays: what was revoked does not become
-// expired later.
+// The states of a link. The first end stays: a revoked link never becomes expired.
 const (
 	StateActive  State = "active"
 	StatePaused  State = "paused"
@@ -35,17 +34,20 @@ const (
 	DispositionInline     = "inline"
 )
 
-// When a page shows what the file of a link with a passphrase is.
+// When a link with a passphrase shows what its file is.
 const (
-	RevealAfter  = "after"  // the passphrase was right: not before the download
-	RevealBefore = "before" // the passphrase is asked for
+	RevealAfter  = "after"  // after the passphrase, with the download
+	RevealBefore = "before" // before the passphrase, on the page
 )
 
-// LinkAction is what a link is for.
+// LinkAction is what recipients can do with a link.
 type LinkAction string
 
-// LinkDownload is the only action so far.
+// LinkDownload lets recipients download the object. It is the only action.
 const LinkDownload LinkAction = "download"
+
+// LinkActions lists every LinkAction.
+func LinkActions() []LinkAction { return []LinkAction{LinkDownload} }
 
 // ObjectRef names one object of one storage.
 type ObjectRef struct {
@@ -54,22 +56,23 @@ type ObjectRef struct {
 	Key     string // the object's key, literal bytes
 }
 
-// String returns storage:bucket/key, the form that patterns match.
+// String returns storage:bucket/key, which is the form that a Pattern matches.
 func (r ObjectRef) String() string { return r.Storage + ":" + r.Bucket + "/" + r.Key }
 
-// ObjectInfo is what the storage said of the object when the link was issued.
+// ObjectInfo is what a storage reports about an object. In a Link it is what the storage
+// reported at the issue.
 type ObjectInfo struct {
 	Size         int64 // bytes, or UnknownSize
 	ETag         string
-	VersionID    string // empty where the bucket keeps no versions of it
+	VersionID    string // empty: the bucket keeps no versions of the object
 	ContentType  string
-	LastModified time.Time // zero: the storage does not say
+	LastModified time.Time // zero: not reported
 }
 
-// UnknownSize is the Size of an object whose storage does not say it.
+// UnknownSize is the Size of an object if the storage does not report one.
 const UnknownSize = math.MaxInt64
 
-// Link is everything that is known of a link but its token.
+// Link is everything that is known about a link, except its token.
 type Link struct {
 	ID     ID
 	State  State
@@ -84,20 +87,20 @@ type Link struct {
 	Clicks    int64
 
 	MaxClicks  int64          // 0: any number
-	Passphrase bool           // whether one is asked for
-	Confirm    bool           // as asked for; MaxClicks and Passphrase need confirmation too
-	Allow      []netip.Prefix // the addresses that may use it; empty: all
-	NotBefore  time.Time      // zero: from the issue on
+	Passphrase bool           // recipients need a passphrase
+	Confirm    bool           // requested; MaxClicks and Passphrase need confirmation too
+	Allow      []netip.Prefix // the addresses that may use the link; empty: all
+	NotBefore  time.Time      // zero: valid from the issue on
 
 	// Reveal says when the page of a link with a passphrase shows what the file is:
-	// RevealAfter or RevealBefore; empty without passphrase.
+	// RevealAfter or RevealBefore; empty without a passphrase.
 	Reveal string
 
 	Action      LinkAction
-	Filename    string // as asked for; empty: the key's last segment
-	Disposition string
-	Language    string // of the pages, a BCP 47 tag; empty: as the recipient's browser asks
-	Sender      string // shown name of who issued it, where that is not CreatedBy
+	Filename    string // that recipients are offered; empty: the last segment of the key
+	Disposition string // DispositionAttachment or DispositionInline
+	Language    string // of the pages, a BCP 47 tag; empty: that of the recipient's browser
+	Sender      string // the name of the sender on the page; empty: CreatedBy
 	Pin         string // PinVersion, PinETag or PinNone
 	Note        string
 	Labels      map[string]string
@@ -106,30 +109,31 @@ type Link struct {
 	RevokedBy    string
 	RevokeReason string
 
-	Warnings []Warning // of the issue alone, not kept
-	Notes    []Note    // of the issue alone, not kept
+	Warnings []Warning // only in the answer to the issue, not stored
+	Notes    []Note    // only in the answer to the issue, not stored
 
-	// Revision is another one after each change by an operator. Clicks and the
-	// passing of time leave it as it is.
+	// Revision changes with each change by an operator. Clicks and the passing of time
+	// do not change it.
 	Revision string
 }
 
-// NeedsConfirmation tells whether a recipient is shown a page first, and a click
-// is spent by its button alone.
+// NeedsConfirmation reports whether recipients see a page first. Then only the button on
+// the page spends a click.
 func (l *Link) NeedsConfirmation() bool { return l.MaxClicks > 0 || l.Passphrase || l.Confirm }
 
-// Ended tells whether the link opens nothing new any more, and never will again.
+// Ended reports whether the link has ended. A link that has ended never becomes active
+// again.
 func (l *Link) Ended() bool {
 	return l.State == StateExpired || l.State == StateRevoked || l.State == StateUsedUp
 }
 
-// Warning is something the operator should know, that stops nothing.
+// Warning is a risk of a link that the operator should know. It does not stop the issue.
 type Warning struct {
 	Code    string
 	Message string
 }
 
-// Note is what the link will do, as the operator should know. It needs no decision.
+// Note describes the behaviour of a link for the operator. It needs no decision.
 type Note struct {
 	Code    string
 	Message string
@@ -142,7 +146,7 @@ const (
 	NoteNoteHidden    = "note_hidden"
 )
 
-// NoteCodes lists every note's code.
+// NoteCodes lists the code of every Note.
 func NoteCodes() []string { return []string{NoteVersionPinned, NoteETagOnly, NoteNoteHidden} }
 
 // The warnings of an issue.
@@ -168,8 +172,8 @@ func WarningCodes() []string {
 // SaveAs returns the file name that a recipient is offered.
 func (l *Link) SaveAs() string { return SaveAs(l.Filename, l.Ref.Key) }
 
-// SaveAs returns filename, or what stands for it when it is empty: the last
-// segment of key, without what a file name must not contain.
+// SaveAs returns filename. If filename is empty, it returns the last segment of key,
+// without the characters that a file name must not contain.
 func SaveAs(filename, key string) string {
 	if filename != "" {
 		return filename
@@ -190,17 +194,16 @@ func SaveAs(filename, key string) string {
 }
 
 const (
-	// maxFilename is the longest file name in bytes, as common file systems have it.
+	// maxFilename is the longest file name of common file systems, in bytes.
 	maxFilename = 255
-	// maxOffered is the longest that is offered for a key: browsers need some of
-	// maxFilename for themselves, Firefox for "name.AbCdEfGh.part", and all of
-	// them for a second "name(1)".
+	// maxOffered is the longest file name that is made of a key. Browsers append to it:
+	// Firefox makes "name.AbCdEfGh.part", and all make "name(1)".
 	maxOffered = 230
-	// maxExtension is the longest ending that is kept for being an extension.
+	// maxExtension is the longest ending that counts as an extension.
 	maxExtension = 20
 )
 
-// shorten cuts a name to maxOffered, between characters and before its extension.
+// shorten cuts a name to maxOffered. It cuts between characters and keeps the extension.
 func shorten(name string) string {
 	if len(name) <= maxOffered {
 		return name
@@ -216,21 +219,22 @@ func shorten(name string) string {
 	return strings.TrimRight(base, joiners) + extension
 }
 
-// joiners are the zero-width non-joiner and the zero-width joiner. Persian and
-// Hindi are misspelled without them, and emoji fall apart.
+// joiners are the zero-width non-joiner and the zero-width joiner. Persian and Hindi
+// need them for correct spelling, and emoji to stay whole.
 const joiners = "\u200c\u200d"
 
-// blankName tells whether a file name shows nothing, or names a directory.
+// blankName reports whether a file name is invisible or names a directory.
 func blankName(name string) bool { return strings.Trim(name, ". "+joiners) == "" }
 
-// fileNameRune refuses controls, path separators and the characters that turn
-// the reading direction around, which can make a program look like a document.
-// Of the invisible characters of Unicode's class Cf it takes joiners only.
+// fileNameRune reports whether a file name may contain r. It refuses control characters,
+// path separators and characters that change the reading direction, which can make a
+// program look like a document. Of the invisible characters in Unicode's class Cf it
+// allows the joiners only.
 func fileNameRune(r rune) bool {
 	switch {
 	case r == '/', r == '\\', r == utf8.RuneError:
 		return false
-	case r < utf8.RuneSelf: // most of all names: no tables are needed
+	case r < utf8.RuneSelf: // most names need no Unicode table
 		return r >= ' ' && r != 0x7f
 	case strings.ContainsRune(joiners, r):
 		return true
