@@ -16,51 +16,51 @@ type Bucket struct {
 	Name    string
 }
 
-// ObjectsQuery says what of a bucket is looked for.
+// ObjectsQuery selects objects of a bucket.
 type ObjectsQuery struct {
-	Storage string // needed where several storages have the bucket
+	Storage string // required if several storages have the bucket
 	Bucket  string
-	Prefix  string // literal bytes that the key begins with
-	Search  string // text anywhere behind the prefix, in upper or lower case; empty: browse by folders
+	Prefix  string // of the object key, literal bytes
+	Search  string // text anywhere after the prefix, ignoring case; empty: browse by folders
 	Cursor  string
 	Limit   int
 }
 
-// ObjectsPage is one page of what a bucket holds, in the order of the keys'
-// bytes. Folders, which end in a slash, are there without a search alone.
+// ObjectsPage is one page of a bucket's objects, in the order of the bytes of their keys.
+// It has folders, which end in a slash, only without a search.
 type ObjectsPage struct {
 	Storage string
 	Folders []string
 	Objects []ObjectEntry
-	Next    string // cursor of the next page; empty: there is none
+	Next    string // cursor of the next page; empty: this is the last page
 }
 
-// browseBudget is how often one page asks the storage at most, each time for up
-// to maxKeys keys: a search through millions of keys comes in many short pages
-// instead of one that never ends.
+// browseBudget is the most requests to the storage for one page, each for up to maxKeys
+// keys. So a search through millions of keys returns many short pages instead of one that
+// takes too long.
 const browseBudget = 5
 
-// maxKeys is the most that S3 lists at once (AWS, "ListObjectsV2").
+// maxKeys is the most keys that S3 lists in one response (AWS, "ListObjectsV2").
 const maxKeys = 1000
 
-// Buckets returns the configured buckets in which the actor may see something.
+// Buckets returns the configured buckets in which the actor's scope has objects.
 func (s *Service) Buckets(actor *Actor) ([]Bucket, error) {
 	if err := actor.Allowed(ActionBrowse); err != nil {
 		return nil, err
 	}
-	var seen []Bucket
+	var visible []Bucket
 	for _, storage := range s.storages {
 		for _, bucket := range storage.Buckets {
 			if actor.seesBelow(ObjectRef{Storage: storage.Name, Bucket: bucket}) {
-				seen = append(seen, Bucket{Storage: storage.Name, Name: bucket})
+				visible = append(visible, Bucket{Storage: storage.Name, Name: bucket})
 			}
 		}
 	}
-	return seen, nil
+	return visible, nil
 }
 
-// Objects returns one page of a bucket's objects in the actor's scope. A page may
-// come back short, even empty, with a next one.
+// Objects returns one page of a bucket's objects in the actor's scope. A page can be
+// short, or empty, although there is a next page.
 func (s *Service) Objects(ctx context.Context, actor *Actor, q ObjectsQuery) (ObjectsPage, error) {
 	if err := actor.Allowed(ActionBrowse); err != nil {
 		return ObjectsPage{}, err
@@ -78,11 +78,14 @@ func (s *Service) Objects(ctx context.Context, actor *Actor, q ObjectsQuery) (Ob
 	if err != nil {
 		return ObjectsPage{}, err
 	}
-	b := browsing{actor: actor, storage: storage, query: q, sensitive: s.policy.Load().SensitiveObjects, page: ObjectsPage{Storage: storage.Name}}
+	b := browsing{
+		actor: actor, storage: storage, query: q,
+		sensitive: s.policy.Load().SensitiveObjects, page: ObjectsPage{Storage: storage.Name},
+	}
 	if !actor.seesBelow(b.ref(q.Prefix)) {
 		return b.page, nil
 	}
-	// What a cursor belongs to, so that no two queries share one.
+	// The query that a cursor belongs to. No two queries share a cursor.
 	bound := fmt.Sprintf("%q", []string{storage.Name, q.Bucket, q.Prefix, q.Search})
 	position := ""
 	if q.Cursor != "" {
@@ -101,8 +104,8 @@ func (s *Service) Objects(ctx context.Context, actor *Actor, q ObjectsQuery) (Ob
 	return b.page, nil
 }
 
-// browsable finds the storage with a bucket in which the actor may see something.
-// Others do not exist for it.
+// browsable returns the storage with a bucket in which the actor's scope has objects.
+// Other buckets are not found.
 func (s *Service) browsable(actor *Actor, name, bucket string) (*Storage, error) {
 	found := s.storagesWith(name, bucket, func(storage *Storage) bool {
 		return actor.seesBelow(ObjectRef{Storage: storage.Name, Bucket: bucket})
@@ -116,7 +119,7 @@ func (s *Service) browsable(actor *Actor, name, bucket string) (*Storage, error)
 	return nil, severalStorages()
 }
 
-// browsing is one page in the making.
+// browsing is a page that is being filled.
 type browsing struct {
 	actor     *Actor
 	storage   *Storage
@@ -125,17 +128,17 @@ type browsing struct {
 	page      ObjectsPage
 }
 
-// ref is the object of that key in the bucket.
+// ref returns the object with that key in the bucket.
 func (b *browsing) ref(key string) ObjectRef {
 	return ObjectRef{Storage: b.storage.Name, Bucket: b.query.Bucket, Key: key}
 }
 
-// full tells whether the page has as many entries as were asked for.
+// full reports whether the page has as many entries as the query asks for.
 func (b *browsing) full() bool { return len(b.page.Folders)+len(b.page.Objects) >= b.query.Limit }
 
-// fill takes entries from position on until the page is full or the budget is
-// spent. It returns the position to go on from, empty at the end: of folders the
-// storage's token, of a search see takeMatches.
+// fill adds entries from position on until the page is full or the budget is spent. It
+// returns the position of the next page, empty at the end. Without a search a position is
+// a token of the storage; with a search see takeMatches.
 func (b *browsing) fill(ctx context.Context, position string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, browseBudget*b.storage.Timeout)
 	defer cancel()
@@ -153,13 +156,13 @@ func (b *browsing) fill(ctx context.Context, position string) (string, error) {
 	return position, nil
 }
 
-// add puts an object on the page, with what the policy in force holds of it.
+// add adds an object to the page, and marks it as sensitive if the policy does.
 func (b *browsing) add(entry ObjectEntry) {
 	entry.Sensitive = matchAny(b.sensitive, b.ref(entry.Key))
 	b.page.Objects = append(b.page.Objects, entry)
 }
 
-// takeFolders asks for as many entries as are missing.
+// takeFolders lists as many entries as the page still needs.
 func (b *browsing) takeFolders(ctx context.Context, token string) (string, error) {
 	missing := b.query.Limit - len(b.page.Folders) - len(b.page.Objects)
 	listed, err := b.storage.Objects.List(ctx, KeyQuery{
@@ -181,13 +184,13 @@ func (b *browsing) takeFolders(ctx context.Context, token string) (string, error
 	return listed.Token, nil
 }
 
-// tokenMark begins the position of a search that is a storage's token. No key that a
-// listing returns begins with it, because it is not UTF-8.
+// tokenMark begins the position of a search if it is a token of the storage. No listed
+// key begins with it, because it is not UTF-8.
 const tokenMark = "\xff"
 
-// takeMatches looks through as many keys as S3 lists at once. The position is the last
-// key of a full page of matches, or else the storage's token: a page may end in keys
-// that are not UTF-8, or hold no others, and listings leave those out.
+// takeMatches searches the keys of one response. The position is the last key of a full
+// page of matches. Otherwise it is the token of the storage, because a response can end
+// with keys that are not UTF-8, or hold only such keys, and List leaves them out.
 func (b *browsing) takeMatches(ctx context.Context, position string) (string, error) {
 	q := KeyQuery{Bucket: b.query.Bucket, Prefix: b.query.Prefix, Limit: maxKeys}
 	if token, ok := strings.CutPrefix(position, tokenMark); ok {
@@ -216,29 +219,30 @@ func (b *browsing) takeMatches(ctx context.Context, position string) (string, er
 	return tokenMark + listed.Token, nil
 }
 
-// folded writes text so that a search finds it in upper and lower case, and with
-// its accents composed or not: some systems store é as one character, others as
-// two (Unicode Standard Annex 15).
+// folded returns text in the form that a search compares: in lower case, with composed
+// accents. Some systems store é as one character, others as two (Unicode Standard
+// Annex 15).
 func folded(text string) string { return strings.ToLower(norm.NFC.String(text)) }
 
-// browseError says why a bucket cannot be listed.
+// browseError returns the Error for a bucket that cannot be listed.
 func browseError(err error) error {
 	switch {
 	case errors.Is(err, ErrObjectNotFound):
 		return invalidBecause(err, "bucket", "bucket_not_found", "the storage has no such bucket")
 	case errors.Is(err, ErrObjectNotReadable):
-		return invalidBecause(err, "bucket", "bucket_not_listable", "the service's credentials may not list that bucket; allow them s3:ListBucket on it")
+		return invalidBecause(err, "bucket", "bucket_not_listable",
+			"the service's credentials may not list this bucket; allow s3:ListBucket on it")
 	}
 	return &Error{Code: CodeUnavailable, Message: storageAway, Err: err}
 }
 
-// KeyQuery asks for a page of a bucket's keys.
+// KeyQuery selects a page of a bucket's keys.
 type KeyQuery struct {
 	Bucket  string
 	Prefix  string
-	Folders bool   // fold what lies behind the next slash into one folder
+	Folders bool   // return keys with a slash after the prefix as one folder
 	Token   string // KeyPage.Token of the page before
-	After   string // in its place: keys that sort behind this one
+	After   string // instead of Token: keys that sort after this one
 	Limit   int    // 1 to 1000
 }
 
@@ -246,15 +250,15 @@ type KeyQuery struct {
 type KeyPage struct {
 	Folders []string
 	Objects []ObjectEntry
-	Token   string // where the next page begins; empty: there is none
+	Token   string // of the next page; empty: this is the last page
 }
 
-// ObjectEntry is what a listing tells of an object.
+// ObjectEntry is an object in a listing.
 type ObjectEntry struct {
 	Key          string
 	Size         int64 // bytes, or UnknownSize
 	ETag         string
-	LastModified time.Time // zero: the storage does not say
-	StorageClass string    // as the storage names it, such as GLACIER; often empty
-	Sensitive    bool      // the policy holds it sensitive, whatever who shares it says
+	LastModified time.Time // zero: not reported
+	StorageClass string    // the storage's name for it, such as GLACIER; often empty
+	Sensitive    bool      // the policy marks the object as sensitive
 }

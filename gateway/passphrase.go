@@ -11,37 +11,37 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Argon2id as OWASP's Password Storage Cheat Sheet asks for at least.
+// The parameters of Argon2id: the minimum of OWASP's Password Storage Cheat Sheet.
 const (
 	argonMemory  = 19 * 1024 // KiB
 	argonTime    = 2
 	argonThreads = 1
 	saltLength   = 16
 	hashLength   = 32
-	// argonScheme is the first byte of what is kept: these parameters. Others get
-	// another, because records outlive releases.
+	// argonScheme is the first byte of a stored passphrase and stands for these
+	// parameters. Other parameters get another byte, because records outlive releases.
 	argonScheme = "\x01"
 )
 
-// maxHashWait is how long a passphrase waits to be hashed.
+// maxHashWait is how long a passphrase waits for its turn to be hashed.
 const maxHashWait = 3 * time.Second
 
 // errBusy means that too many passphrases were waiting to be hashed.
 var errBusy = errors.New("too many passphrases are being hashed")
 
-// hasher hashes passphrases, a few at once: each takes 19 MiB.
+// hasher hashes a limited number of passphrases at once, because each needs 19 MiB.
 type hasher struct {
 	slots chan struct{}
-	// hash is argon2.IDKey, which tests count.
+	// hash is argon2.IDKey. Tests replace it to count the calls.
 	hash func(passphrase, salt []byte, time, memory uint32, threads uint8, length uint32) []byte
 }
 
-// newHasher makes a hasher that hashes up to parallel passphrases at once.
+// newHasher returns a hasher that hashes up to parallel passphrases at once.
 func newHasher(parallel int) *hasher {
 	return &hasher{slots: make(chan struct{}, parallel), hash: argon2.IDKey}
 }
 
-// sum hashes one passphrase, when it is its turn.
+// sum waits for its turn and hashes one passphrase.
 func (h *hasher) sum(ctx context.Context, passphrase string, salt []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxHashWait, errBusy)
 	defer cancel()
@@ -54,7 +54,7 @@ func (h *hasher) sum(ctx context.Context, passphrase string, salt []byte) ([]byt
 	return h.hash([]byte(passphrase), salt, argonTime, argonMemory, argonThreads, hashLength), nil
 }
 
-// make returns what a passphrase is later compared with: scheme, salt and hash.
+// make returns the scheme, salt and hash of a passphrase, for matches.
 func (h *hasher) make(ctx context.Context, passphrase string) (string, error) {
 	salt := make([]byte, saltLength)
 	_, _ = rand.Read(salt) // It never fails.
@@ -65,16 +65,16 @@ func (h *hasher) make(ctx context.Context, passphrase string) (string, error) {
 	return argonScheme + string(salt) + string(sum), nil
 }
 
-// matches tells whether passphrase is the one that kept was made of. What is kept
-// in a way that this version does not know is ErrRecord.
-func (h *hasher) matches(ctx context.Context, passphrase, kept string) (bool, error) {
-	kept, ok := strings.CutPrefix(kept, argonScheme)
-	if !ok || len(kept) != saltLength+hashLength {
+// matches reports whether make returned stored for the same passphrase. It returns
+// ErrRecord if stored has an unknown scheme.
+func (h *hasher) matches(ctx context.Context, passphrase, stored string) (bool, error) {
+	stored, ok := strings.CutPrefix(stored, argonScheme)
+	if !ok || len(stored) != saltLength+hashLength {
 		return false, ErrRecord
 	}
-	sum, err := h.sum(ctx, passphrase, []byte(kept[:saltLength]))
+	sum, err := h.sum(ctx, passphrase, []byte(stored[:saltLength]))
 	if err != nil {
 		return false, err
 	}
-	return subtle.ConstantTimeCompare(sum, []byte(kept[saltLength:])) == 1, nil
+	return subtle.ConstantTimeCompare(sum, []byte(stored[saltLength:])) == 1, nil
 }

@@ -7,42 +7,47 @@ import (
 	"strings"
 )
 
-// What a link is pinned to. PinAuto is a request's alone: a link is pinned to
-// what it came to.
+// What a link is pinned to. PinAuto is for requests only: it lets Keyhole choose one of
+// the others.
 const (
 	PinAuto    = "auto"
 	PinVersion = "version"
 	PinETag    = "etag"
-	// PinNone means that no click compares the object with the one approved.
+	// PinNone means that clicks do not compare the object with the approved one.
 	PinNone = "none"
 )
 
 // maxVersionID is the longest version ID in bytes (AWS, "Versioning workflows").
 const maxVersionID = 1024
 
-// checkPin names what is wrong with the pin that is asked for.
+// checkPin returns the error in the pin of a request.
 func checkPin(req *IssueRequest) []FieldError {
 	switch req.Pin {
 	case "", PinAuto, PinVersion:
 	case PinETag, PinNone:
 		if req.VersionID != "" {
-			return []FieldError{{"version_id", "conflict", "a version is what the pin " + PinVersion + " is for; leave out one of them"}}
+			return []FieldError{{
+				"version_id", "conflict", "version_id needs the pin " + PinVersion + "; change pin or remove version_id",
+			}}
 		}
 	default:
-		return []FieldError{{"pin", "invalid", "auto, version, etag or none"}}
+		return []FieldError{{"pin", "invalid", "must be auto, version, etag or none"}}
 	}
 	switch {
 	case req.VersionID == "null":
-		return []FieldError{{"version_id", "no_versions", `"null" is no version: the next object under this key would have it too`}}
-	case len(req.VersionID) > maxVersionID, strings.ContainsFunc(req.VersionID, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return []FieldError{{"version_id", "invalid", "that cannot be a version's ID"}}
+		return []FieldError{{
+			"version_id", "no_versions", `"null" does not name a version: the next object under this key has it too`,
+		}}
+	case len(req.VersionID) > maxVersionID,
+		strings.ContainsFunc(req.VersionID, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return []FieldError{{"version_id", "invalid", "must have at most 1024 printable ASCII characters and no space"}}
 	}
 	return nil
 }
 
-// prove lets the storage prove the object, or the version of it that is asked
-// for, and decides what the link is pinned to. What cannot be pinned is not
-// pinned, unless the object is sensitive: then the operator must ask for that.
+// prove lets the storage prove that the object, or the requested version of it, can be
+// read, and decides what the link is pinned to. A link to an object that cannot be pinned
+// is not pinned. If that object is sensitive, the operator must ask for the pin none.
 func prove(
 	ctx context.Context, storage *Storage, req *IssueRequest, sensitive bool,
 ) (object ObjectInfo, pin string, err error) {
@@ -62,24 +67,28 @@ func prove(
 	case object.VersionID != "":
 		pin = PinVersion
 	case req.Pin == PinVersion:
-		return ObjectInfo{}, "", Invalid("pin", "no_versions", "the bucket keeps no versions of this object, or none that the service may read (s3:GetObjectVersion)")
+		return ObjectInfo{}, "", Invalid("pin", "no_versions", noVersions)
 	case object.ETag == "" && sensitive:
 		return ObjectInfo{}, "", Invalid("pin", "not_pinnable", "the storage reports neither a version nor an ETag, "+
-			"so a link would deliver whatever replaces this object; "+
-			"the object is sensitive, so ask for the pin none if you accept that")
+			"so a link would deliver any object that replaces this one; "+
+			"the object is sensitive, so send the pin none if you accept that")
 	case object.ETag == "":
 		pin = PinNone
 	default:
 		pin = PinETag
 	}
 	if pin == PinETag && object.ETag == "" {
-		return ObjectInfo{}, "", Invalid("pin", "invalid", "the storage gives this object no ETag to compare; only the pin none is possible")
+		return ObjectInfo{}, "", Invalid("pin", "invalid", "the storage reports no ETag for this object; only the pin none is possible")
 	}
 	return object, pin, nil
 }
 
-// proveVersion judges the proof of a version that was asked for by its ID. The
-// current object must be there too: where it was deleted, so are its links.
+// noVersions is the message if a version is requested that the service cannot read.
+const noVersions = "the bucket keeps no versions of this object, " +
+	"or the service may not read them (s3:GetObjectVersion)"
+
+// proveVersion checks the proof of a requested version. The current object must exist
+// too, because deleting an object ends the links to all its versions.
 func proveVersion(ctx context.Context, storage *Storage, req *IssueRequest, version ObjectInfo, proof error) error {
 	missing := errors.Is(proof, ErrObjectNotFound)
 	if proof != nil && !missing {
@@ -88,20 +97,21 @@ func proveVersion(ctx context.Context, storage *Storage, req *IssueRequest, vers
 	current, err := storage.Objects.Stat(ctx, req.Bucket, req.Key, "")
 	switch {
 	case errors.Is(err, ErrObjectNotFound):
-		return invalidBecause(err, "key", "object_not_found", "there is no such object in the bucket now; what has been deleted cannot be shared by its versions")
-	case err != nil && !unreadable(err): // the current object need not be read
+		return invalidBecause(err, "key", "object_not_found",
+			"there is no such object in the bucket now; versions of a deleted object cannot be shared")
+	case err != nil && !unreadable(err): // nobody needs to read the current object
 		return proofError(err)
 	case missing && err == nil && current.VersionID == "", !missing && version.VersionID != req.VersionID:
-		return Invalid("version_id", "no_versions", "the bucket keeps no versions of this object, or none that the service may read (s3:GetObjectVersion)")
+		return Invalid("version_id", "no_versions", noVersions)
 	case missing:
 		return Invalid("version_id", "object_not_found", "the object has no such version")
 	}
 	return nil
 }
 
-// compare asks whether the object is still the one that the link is pinned to, and
-// can be read. The errors that say no are ErrObjectChanged, ErrObjectNotFound and
-// those of unreadable.
+// compare checks that the object is still the one that the link is pinned to, and that it
+// can be read. Otherwise it returns ErrObjectChanged, ErrObjectNotFound or an error of
+// unreadable.
 func (s *Service) compare(ctx context.Context, storage *Storage, p *Permission) error {
 	if p.Pin == PinNone {
 		return nil
@@ -122,8 +132,8 @@ func (s *Service) compare(ctx context.Context, storage *Storage, p *Permission) 
 	return nil
 }
 
-// unreadable tells whether a storage answered that an object exists, and that
-// nobody can read it with a presigned URL now.
+// unreadable reports whether an error means that an object exists and that no presigned
+// URL can read it now.
 func unreadable(err error) bool {
 	return errors.Is(err, ErrObjectArchived) || errors.Is(err, ErrObjectEncrypted) || errors.Is(err, ErrObjectKMS)
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Action is one thing that an operator key may be allowed to do.
+// Action is a right of an operator key.
 type Action string
 
-// The actions of a key's can.
+// The values of a key's can.
 const (
 	ActionIssue  Action = "issue"
 	ActionRead   Action = "read"
@@ -18,32 +18,32 @@ const (
 	ActionBrowse Action = "browse"
 )
 
-// Actor is the operator key that a request came with. Its scope is read at each
-// request, so what a key loses it loses for links made earlier too.
+// Actor is the operator who makes a request. The rights come from the configuration at
+// each request, so a right that a key loses is lost for earlier links too.
 type Actor struct {
 	Name      string
 	Can       []Action
-	Objects   []Pattern     // what it may touch; empty: nothing
-	MaxExpiry time.Duration // longest life it may give a link; 0: as the policy says
+	Objects   []Pattern     // the scope; empty: no objects
+	MaxExpiry time.Duration // longest life of a link; 0: the policy decides
 	// Token says that the actor presented a token of the identity provider instead of an
 	// operator key. Grant is the grant that the token matches; empty: none.
 	Token   bool
 	Grant   string
-	Address string // where the request came from, as far as it may be kept
+	Address string // of the operator, in the form that audit.client_address allows
 }
 
-// Allowed returns a CodeForbidden error unless the actor can do action.
+// Allowed returns a CodeForbidden error if the actor does not have the right.
 func (a *Actor) Allowed(action Action) error {
 	if slices.Contains(a.Can, action) {
 		return nil
 	}
 	if a.Token && a.Grant == "" {
-		return Errorf(CodeForbidden, "this token matches no grant of operator.oidc.grants, so it may do nothing")
+		return Errorf(CodeForbidden, "this token matches no grant of operator.oidc.grants, so it has no rights")
 	}
 	return Errorf(CodeForbidden, "%s may not %s; it needs %q in its can", a.what(), action, action)
 }
 
-// what names what the actor presented, for messages.
+// what returns a name for the actor's credential in messages.
 func (a *Actor) what() string {
 	if a.Token {
 		return "the grant " + a.Grant + " of this token"
@@ -51,13 +51,13 @@ func (a *Actor) what() string {
 	return "this key"
 }
 
-// Sees tells whether ref lies in the actor's scope.
+// Sees reports whether ref is in the actor's scope.
 func (a *Actor) Sees(ref ObjectRef) bool { return matchAny(a.Objects, ref) }
 
-// seesAll tells whether everything lies in the actor's scope, whatever it is.
+// seesAll reports whether every object is in the actor's scope.
 func (a *Actor) seesAll() bool { return slices.Contains(a.Objects, "*") }
 
-// scope writes down what the actor may see.
+// scope returns the actor's scope as text.
 func (a *Actor) scope() string {
 	var b strings.Builder
 	for _, p := range a.Objects {
@@ -66,20 +66,20 @@ func (a *Actor) scope() string {
 	return b.String()
 }
 
-// origin is how the store writes down who changed a link.
+// origin returns what the store records about the operator of a change.
 func (a *Actor) origin() Origin { return Origin{Actor: a.Name, Address: a.Address} }
 
-// Pattern selects objects: [storage:]bucket/key, in which * matches any run of
-// bytes, slashes included, and every other byte is itself. "team/a*" does match
-// "team/ab"; write "team/a/*" for what lies below a.
+// Pattern selects objects: [storage:]bucket/key, in which * matches any sequence of
+// bytes, including slashes. Every other byte matches itself. "team/a*" matches "team/ab"
+// too; "team/a/*" selects the objects below a.
 type Pattern string
 
-// Match tells whether the pattern selects ref. Without a storage it selects the
-// bucket of that name in every storage.
+// Match reports whether the pattern selects ref. A pattern without a storage selects the
+// bucket in every storage.
 func (p Pattern) Match(ref ObjectRef) bool { return glob(string(p), p.subject(ref)) }
 
-// subject is how ref is written for the pattern: with its storage where the
-// pattern has one.
+// subject returns the text of ref that the pattern is compared with. It has the storage
+// if the pattern has one.
 func (p Pattern) subject(ref ObjectRef) string {
 	subject := ref.String()
 	bucket, _, _ := strings.Cut(string(p), "/")
@@ -89,26 +89,27 @@ func (p Pattern) subject(ref ObjectRef) string {
 	return subject
 }
 
-// seesBelow tells whether a key that begins with ref's may lie in the actor's scope.
+// seesBelow reports whether an object whose key begins with ref's key can be in the
+// actor's scope.
 func (a *Actor) seesBelow(ref ObjectRef) bool {
 	return slices.ContainsFunc(a.Objects, func(p Pattern) bool { return p.mayMatchBelow(ref) })
 }
 
-// mayMatchBelow tells whether the pattern can select anything whose key begins
-// with ref's: what stands before its first star decides.
+// mayMatchBelow reports whether the pattern can select an object whose key begins with
+// ref's key. Only the part before the first star decides.
 func (p Pattern) mayMatchBelow(ref ObjectRef) bool {
 	subject := p.subject(ref)
 	head, _, starred := strings.Cut(string(p), "*")
 	return strings.HasPrefix(head, subject) || starred && strings.HasPrefix(subject, head)
 }
 
-// matchAny tells whether one of the patterns selects ref.
+// matchAny reports whether one of the patterns selects ref.
 func matchAny(patterns []Pattern, ref ObjectRef) bool {
 	return slices.ContainsFunc(patterns, func(p Pattern) bool { return p.Match(ref) })
 }
 
-// glob matches subject against pattern, in which only * is special. It goes back
-// to the last star alone, so its time is bounded by len(pattern) × len(subject).
+// glob matches subject against pattern, in which only * is special. It backtracks to the
+// last star only, so its time is bounded by len(pattern) × len(subject).
 func glob(pattern, subject string) bool {
 	star, mark := -1, 0
 	p, s := 0, 0

@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// Secrets is what a link with restrictions keeps in its permission and nowhere
-// else: it goes with it.
+// Secrets are the secrets of a link with restrictions. They exist only in the permission,
+// so they end with it.
 type Secrets struct {
-	// Key is what its nonces and grants are made with.
+	// Key authenticates the nonces and grants of the link.
 	Key [16]byte
-	// Passphrase is what a passphrase is compared with, as hashPassphrase made it;
-	// empty: none is asked for.
+	// Passphrase is the scheme, salt and hash of the passphrase, as hasher.make returns
+	// them; empty: the link has no passphrase.
 	Passphrase string
 }
 
-// drawSecrets makes the secrets of a new link but for its passphrase.
+// drawSecrets returns the secrets of a new link without a passphrase.
 func drawSecrets() Secrets {
 	var s Secrets
 	_, _ = rand.Read(s.Key[:]) // It never fails.
 	return s
 }
 
-// The lengths of what nonces and grants are made of, in bytes. A MAC is the first
-// half of an HMAC-SHA256, which RFC 2104 section 5 allows: 128 bits.
+// The lengths of the parts of nonces and grants, in bytes. A MAC is the first half of an
+// HMAC-SHA256 (128 bits), which RFC 2104 section 5 allows.
 const (
 	macLength   = 16
 	nonceLength = 12
@@ -43,13 +43,13 @@ func (s *Secrets) mac(purpose string, id ID, text []byte) []byte {
 	return h.Sum(nil)[:macLength]
 }
 
-// seal writes text with its MAC, in characters that a form and a cookie take.
+// seal returns text with its MAC, in characters that are valid in a form and a cookie.
 func (s *Secrets) seal(purpose string, id ID, text []byte) string {
 	return base64.RawURLEncoding.EncodeToString(append(text, s.mac(purpose, id, text)...))
 }
 
-// open returns the text that seal wrote for the same purpose and link, nil of
-// anything else.
+// open returns the text that seal wrote for the same purpose and link. It returns nil for
+// every other input.
 func (s *Secrets) open(purpose string, id ID, sealed string, length int) []byte {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
 	if err != nil || len(raw) != length+macLength {
@@ -62,39 +62,42 @@ func (s *Secrets) open(purpose string, id ID, sealed string, length int) []byte 
 	return text
 }
 
-// The purposes of a MAC, of one length so that none runs into what follows.
+// The purposes of a MAC. All have the same length, so that a purpose cannot run into the
+// ID after it. Links in Redis depend on the values.
 const (
 	purposeNonce  = "nonce"
 	purposeGrant  = "grant"
 	purposeClient = "whose"
 )
 
-// nonce makes one for a page: a form that is sent twice spends one click.
+// nonce returns a new nonce for a page. Because of it, a form that is sent twice spends
+// one click.
 func (s *Secrets) nonce(id ID) string {
 	drawn := make([]byte, nonceLength)
 	_, _ = rand.Read(drawn) // It never fails.
 	return s.seal(purposeNonce, id, drawn)
 }
 
-// readNonce returns what the store keeps of a nonce, empty where no gateway made
-// it for this link.
+// readNonce returns the part of a nonce that the store keeps. It is empty if no gateway
+// made the nonce for this link.
 func (s *Secrets) readNonce(id ID, nonce string) string {
 	return string(s.open(purposeNonce, id, nonce, nonceLength))
 }
 
-// grant makes one that is good until end.
+// grant returns a grant that is valid until end.
 func (s *Secrets) grant(id ID, end time.Time) string {
 	return s.seal(purposeGrant, id, binary.BigEndian.AppendUint64(nil, uint64(end.UnixMilli())))
 }
 
-// granted tells whether a grant is this link's and still good.
+// granted reports whether a grant belongs to this link and is still valid.
 func (s *Secrets) granted(id ID, grant string, now time.Time) bool {
 	text := s.open(purposeGrant, id, grant, endLength)
-	return text != nil && now.Before(time.UnixMilli(int64(binary.BigEndian.Uint64(text)))) //nolint:gosec // What grant wrote.
+	return text != nil && now.Before(time.UnixMilli(int64(binary.BigEndian.Uint64(text)))) //nolint:gosec // grant wrote it.
 }
 
-// whose names a client among the tries of this link's passphrase, by what misses
-// are counted by: the name says nothing of the address once the link has ended.
+// clientKey returns the name under which the store counts the attempts of a client at the
+// passphrase of this link. All addresses of a client network share one name. Nobody can
+// learn the address from it after the link has ended.
 func (s *Secrets) clientKey(id ID, a *Attempt) string {
 	text, _ := clientNetwork(a.Client).MarshalBinary() // It never fails.
 	return string(s.mac(purposeClient, id, text)[:8])

@@ -13,16 +13,16 @@ import (
 // (7.2.3, 11.5.1) asks of a capability.
 const TokenLength = 22
 
-// alphabet is Bitcoin's base58: no 0, O, I or l, so that a token read aloud or
-// copied from paper survives.
+// alphabet is Bitcoin's base58. It has no 0, O, I or l, so that people can read a token
+// aloud or copy it from paper.
 const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
-// NewToken draws a token uniformly from random, crypto/rand.Reader in
-// production. The token is the capability itself: it belongs in the URL that
-// is handed out and nowhere else.
+// NewToken draws a token uniformly from random, which is crypto/rand.Reader in production.
+// Everyone who has the token can use the link, so the token belongs in the URL and nowhere
+// else.
 func NewToken(random io.Reader) (string, error) {
-	// Bytes from 232 up are thrown away: 232 is 4 × 58, and taking them modulo
-	// 58 would favour the first letters.
+	// Bytes from 232 (4 × 58) on are dropped, because modulo 58 they would make the
+	// first letters more likely.
 	const fair = 4 * len(alphabet)
 	token := make([]byte, 0, TokenLength)
 	var drawn [2 * TokenLength]byte
@@ -39,11 +39,11 @@ func NewToken(random io.Reader) (string, error) {
 	return string(token), nil
 }
 
-// drawToken is NewToken over the operating system's generator.
+// drawToken is NewToken with the generator of the operating system.
 func drawToken() (string, error) { return NewToken(rand.Reader) }
 
-// ValidToken tells whether s has the shape of a token: length and alphabet,
-// nothing that would need to ask Redis.
+// ValidToken reports whether s has the length and the alphabet of a token. It makes no
+// call to Redis.
 func ValidToken(s string) bool {
 	if len(s) != TokenLength {
 		return false
@@ -64,9 +64,8 @@ var base58 = func() (set [256]bool) { //nolint:gochecknoglobals // a table that 
 	return set
 }()
 
-// ID names a link everywhere but in its URL: the first 16 bytes of the token's
-// SHA-256. It cannot be turned back into the token, so it may be logged, stored
-// and shown.
+// ID names a link everywhere except in its URL: the first 16 bytes of the SHA-256 of the
+// token. Nobody can compute the token from it, so it may be logged, stored and shown.
 type ID [16]byte
 
 // idLength is the length of an ID's text: 16 bytes in base32 without padding.
@@ -81,8 +80,8 @@ func IDOf(token string) ID {
 	return ID(sum[:16])
 }
 
-// ParseID reads the text form. It reports false for anything that String would
-// not have written, upper case and stray bits included.
+// ParseID reads the text of an ID. It returns false for every text that String does not
+// write, such as upper case or a last character with unused bits.
 func ParseID(s string) (ID, bool) {
 	var id ID
 	if len(s) != idLength {
@@ -94,7 +93,7 @@ func ParseID(s string) (ID, bool) {
 	return id, id.String() == s
 }
 
-// Append appends what String returns.
+// Append appends the text of the ID to b.
 func (id ID) Append(b []byte) []byte { return idEncoding.AppendEncode(b, id[:]) }
 
 // String returns the 26 characters of lower-case base32.
