@@ -171,7 +171,7 @@ func TestErrorTexts(t *testing.T) {
 	for want, err := range map[string]error{
 		"unavailable: away":                                &Error{Code: CodeUnavailable, Message: "away"},
 		"unavailable: away: no route":                      &Error{Code: CodeUnavailable, Message: "away", Err: route},
-		"the life is too long: at most 1h0m0s from now on": &ChangeError{Limit: LimitLife, Longest: time.Hour},
+		"the life is too long; the limit is 1h0m0s from now on": &ChangeError{Limit: LimitLife, Longest: time.Hour},
 		"2 clicks are spent already":                       &ChangeError{Limit: LimitClicks, Clicks: 2},
 	} {
 		if got := err.Error(); got != want {

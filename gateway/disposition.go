@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// contentDisposition writes the header of RFC 6266 that the storage is asked to
-// answer with. filename is quoted ASCII for every client; filename* (RFC 8187)
-// follows where that could not say it exactly. The value is always ASCII,
-// because AWS refuses anything else in response-content-disposition.
+// contentDisposition returns the header (RFC 6266) that the signed URL makes the storage
+// answer with. filename is quoted ASCII, for every client. If ASCII cannot express the
+// name, filename* (RFC 8187) follows. The value is always ASCII, because AWS refuses other
+// bytes in response-content-disposition.
 func contentDisposition(disposition, filename string) string {
 	var b strings.Builder
 	b.Grow(len(disposition) + 2*len(filename) + 32)
@@ -20,8 +20,8 @@ func contentDisposition(disposition, filename string) string {
 		return b.String()
 	}
 	for _, r := range filename {
-		// Quotes and backslashes could be escaped, but clients disagree on how;
-		// a percent sign is unescaped by some.
+		// Clients disagree on how to escape quotes and backslashes, and some unescape
+		// a percent sign.
 		if r >= utf8.RuneSelf || !quotableByte(byte(r)) { //nolint:gosec // Below RuneSelf.
 			r = '_'
 		}
@@ -34,7 +34,7 @@ func contentDisposition(disposition, filename string) string {
 	return b.String()
 }
 
-// quotable tells whether a file name can stand between quotes as it is.
+// quotable reports whether a file name needs no change between quotes.
 func quotable(filename string) bool {
 	for i := range len(filename) {
 		if !quotableByte(filename[i]) {
@@ -46,9 +46,9 @@ func quotable(filename string) bool {
 
 func quotableByte(c byte) bool { return c >= ' ' && c <= '~' && c != '"' && c != '\\' && c != '%' }
 
-// contentType returns the type that the storage is asked to answer with: the one
-// that the object had when the link was issued, so that what is shown inline is
-// what was approved. AWS refuses anything but ASCII in response-content-type.
+// contentType returns the type that the signed URL makes the storage answer with: the type
+// of the object at the issue, so that browsers show inline only the approved type. AWS
+// refuses bytes other than ASCII in response-content-type.
 func contentType(approved string) string {
 	if strings.ContainsFunc(approved, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return "application/octet-stream"
@@ -56,8 +56,8 @@ func contentType(approved string) string {
 	return approved
 }
 
-// writeAttrChar writes one byte as RFC 8187 section 3.2.1 has it: attr-char as
-// it is, everything else percent-encoded.
+// writeAttrChar writes one byte in the encoding of RFC 8187 section 3.2.1: an attr-char
+// unchanged, every other byte percent-encoded.
 func writeAttrChar(b *strings.Builder, c byte) {
 	switch {
 	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Code classifies an error for a machine. The set is closed; httpapi maps each
-// code to one HTTP status, and what has no code is an internal error, logged
-// and never shown.
+// Code classifies an error for programs. The set is closed. httpapi maps each code to one
+// HTTP status. An error without a code is an internal error, which is logged and never
+// shown.
 type Code string
 
-// The codes an operator's request can be answered with.
+// The codes of errors for operators.
 const (
 	CodeBadRequest          Code = "bad_request"
 	CodeUnauthorized        Code = "unauthorized"
@@ -30,23 +30,23 @@ const (
 	CodePrecondition        Code = "precondition_failed"
 )
 
-// Error is an answer that may be shown to the operator who asked.
+// Error is an error that may be shown to the operator.
 type Error struct {
 	Code    Code
-	Message string // one sentence: what is wrong and what would be right
+	Message string // one sentence: what happened, and what to do
 	Fields  []FieldError
-	Wait    time.Duration // of CodeRateLimited: how long to wait
-	Err     error         // the cause, for the log alone
+	Wait    time.Duration // before the next request, for CodeRateLimited
+	Err     error         // the cause, for the log only
 }
 
-// FieldError names one field of a request and what is wrong with it.
+// FieldError is the error in one field of a request.
 type FieldError struct {
-	Field   string // as it is written in the request
+	Field   string // its name in the request
 	Code    string // from a closed set, such as "object_not_found"
 	Message string
 }
 
-// Error returns the message and, for the log, the cause.
+// Error returns the message and the cause. It is for the log.
 func (e *Error) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.Err)
@@ -57,29 +57,29 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf makes an Error with a code and a message for the operator.
+// Errorf returns an Error with a code and a message for the operator.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// TokenReason says why a token of the identity provider admits nobody.
+// TokenReason is the reason why a token of the identity provider is refused.
 type TokenReason string
 
 // The reasons of a TokenError.
 const (
-	TokenMalformed TokenReason = "malformed"      // no token that is understood here
-	TokenKind      TokenReason = "other_kind"     // a token for something else, such as a logout
-	TokenIssuer    TokenReason = "other_issuer"   // another provider's
-	TokenSignature TokenReason = "bad_signature"  // no key of the provider has signed it
-	TokenExpired   TokenReason = "expired"        // its time is over
-	TokenNotYet    TokenReason = "not_yet_valid"  // its time has not begun
+	TokenMalformed TokenReason = "malformed"      // not a readable token
+	TokenKind      TokenReason = "other_kind"     // not an access token, but a logout token for example
+	TokenIssuer    TokenReason = "other_issuer"   // issued by another provider
+	TokenSignature TokenReason = "bad_signature"  // no key of the provider verifies the signature
+	TokenExpired   TokenReason = "expired"        // after its exp
+	TokenNotYet    TokenReason = "not_yet_valid"  // before its nbf
 	TokenAudience  TokenReason = "other_audience" // for another service
 	TokenClient    TokenReason = "other_client"   // issued to a client that is not accepted
-	TokenNoName    TokenReason = "no_name"        // it does not say whose it is
+	TokenNoName    TokenReason = "no_name"        // it has no name of the operator
 )
 
-// Signed tells whether a token with that reason is the provider's: only its signature
-// was found to be right before.
+// Signed reports whether a token that is refused for this reason has a valid signature of
+// the provider. The signature is checked before these reasons.
 func (r TokenReason) Signed() bool {
 	switch r {
 	case TokenExpired, TokenNotYet, TokenAudience, TokenClient, TokenNoName:
@@ -88,10 +88,10 @@ func (r TokenReason) Signed() bool {
 	return false
 }
 
-// TokenError says why a token admits nobody.
+// TokenError means that a token is refused.
 type TokenError struct {
 	Reason TokenReason
-	Err    error // the cause, for the log only: it never holds the token
+	Err    error // the cause, for the log only; it never contains the token
 }
 
 // Error returns the reason and the cause.
@@ -100,73 +100,80 @@ func (e *TokenError) Error() string { return fmt.Sprintf("%s: %v", e.Reason, e.E
 // Unwrap returns the cause.
 func (e *TokenError) Unwrap() error { return e.Err }
 
-// ErrIssuer comes with ErrUnavailable if the identity provider names itself otherwise
-// than the configuration does: to try again does not help.
+// ErrIssuer comes with ErrUnavailable if the identity provider has another name than the
+// configuration says. A repeat does not help.
 var ErrIssuer = errors.New("the identity provider has another issuer")
 
-// The errors that a Store answers with.
+// The errors of a Store.
 var (
-	// ErrNotFound means no record of that link, or none any more.
+	// ErrNotFound means that the store has no record of the link, or no longer has one.
 	ErrNotFound = errors.New("no such link")
-	// ErrUnavailable means that Redis or a storage could not be asked, or that
-	// its answer could not be trusted. Doubt is a refusal.
-	ErrUnavailable = errors.New("cannot be asked")
-	// ErrRecord comes with ErrUnavailable where Redis did answer, with a record
-	// that this version does not understand.
+	// ErrUnavailable means that Redis or a storage did not answer, or that its answer
+	// could not be trusted. In doubt Keyhole refuses the request.
+	ErrUnavailable = errors.New("unavailable")
+	// ErrRecord comes with ErrUnavailable if Redis did answer, but with a record that
+	// this version cannot read.
 	ErrRecord = errors.New("unknown record")
-	// ErrCounted comes with ErrUnavailable where a click was counted and cannot be
-	// delivered, because the rest of its link cannot be read.
+	// ErrCounted comes with ErrUnavailable if a click was counted but cannot be
+	// delivered, because the rest of the link cannot be read.
 	ErrCounted = errors.New("the click was counted")
-	// ErrCursor means that a cursor was not made by this listing.
+	// ErrCursor means that the cursor does not belong to this listing.
 	ErrCursor = errors.New("not a cursor of this listing")
-	// ErrNotConfirmed means that a change was made, but that fewer replicas than
-	// promised are known to have it: it may yet be forgotten.
+	// ErrNotConfirmed means that a change was made, but fewer replicas than required
+	// have confirmed it. A failover may undo the change.
 	ErrNotConfirmed = errors.New("not confirmed")
-	// ErrEnded means that a link cannot be changed any more.
+	// ErrEnded means that the link has ended, so it cannot be changed.
 	ErrEnded = errors.New("link has ended")
-	// ErrChanged means that a link is not of the revision that was to be changed.
-	ErrChanged = errors.New("link has been changed since")
-	// ErrNeverValid means that a link would end before it begins.
+	// ErrChanged means that the link has another revision than the change requires.
+	ErrChanged = errors.New("link was changed meanwhile")
+	// ErrNeverValid means that the link would end before it begins.
 	ErrNeverValid = errors.New("link would end before it begins")
-	// ErrExists means that a link of that ID has been issued before.
+	// ErrExists means that a link with this ID exists.
 	ErrExists = errors.New("link exists")
 )
 
-// ChangeLimit is the limit that a change exceeds.
+// ChangeLimit names the limit that a change exceeds.
 type ChangeLimit string
 
 // The limits of a ChangeError.
 const (
 	// LimitLife means that the link would live longer than the policy allows.
 	LimitLife ChangeLimit = "life"
-	// LimitClicks means that more clicks are spent than the change allows.
+	// LimitClicks means that more clicks are spent already than the change allows.
 	LimitClicks ChangeLimit = "clicks"
 )
 
-// ChangeError says which limit refuses a change. Longest and Clicks can be zero or,
-// for a link that outlives a shortened policy, negative: Limit tells which one counts.
+// ChangeError means that a change exceeds a limit. Limit says which of the other fields
+// is valid. Longest can be zero, or negative if a link outlives a shortened policy.
 type ChangeError struct {
 	Limit   ChangeLimit
-	Longest time.Duration // of LimitLife: the longest life that could be given from now on
-	Clicks  int64         // of LimitClicks: the clicks that were spent already
+	Longest time.Duration // for LimitLife: the longest life from now on
+	Clicks  int64         // for LimitClicks: the clicks that are spent already
 }
 
-// Error names the limit.
+// Error returns the limit as text.
 func (e *ChangeError) Error() string {
 	if e.Limit == LimitLife {
-		return fmt.Sprintf("the life is too long: at most %s from now on", e.Longest)
+		return fmt.Sprintf("the life is too long; the limit is %s from now on", e.Longest)
 	}
 	return fmt.Sprintf("%d clicks are spent already", e.Clicks)
 }
 
-// The errors that Objects answers with, beside ErrUnavailable.
+// The errors of Objects, besides ErrUnavailable.
 var (
-	ErrObjectNotFound    = errors.New("object not found")
+	// ErrObjectNotFound means that the object, or the bucket, does not exist.
+	ErrObjectNotFound = errors.New("object not found")
+	// ErrObjectNotReadable means that the credentials may not read the object.
 	ErrObjectNotReadable = errors.New("object not readable")
-	ErrObjectArchived    = errors.New("object archived")
-	ErrObjectEncrypted   = errors.New("object encrypted with a customer's key")
-	ErrObjectKMS         = errors.New("object's key in KMS refused")
+	// ErrObjectArchived means that the object must be restored before it can be read.
+	ErrObjectArchived = errors.New("object archived")
+	// ErrObjectEncrypted means that the object is encrypted with a customer-provided key
+	// (SSE-C), which a presigned URL cannot contain.
+	ErrObjectEncrypted = errors.New("object encrypted with a customer-provided key")
+	// ErrObjectKMS means that the credentials may not use the KMS key of the object, or
+	// that the key is disabled.
+	ErrObjectKMS = errors.New("KMS key of the object refused")
 )
 
-// ErrObjectChanged means that an object is not the one that was approved.
+// ErrObjectChanged means that an object is no longer the approved one.
 var ErrObjectChanged = errors.New("object changed")

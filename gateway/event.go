@@ -5,8 +5,8 @@ import "time"
 // EventKind is what happened to a link.
 type EventKind string
 
-// The kinds of events. The first five are operators' and are never dropped
-// within retention; the last four are clicks'.
+// The kinds of events. The first five are changes by operators, which are never dropped
+// within the retention. The last four are clicks.
 const (
 	EventIssued  EventKind = "issued"
 	EventChanged EventKind = "changed"
@@ -20,21 +20,20 @@ const (
 	EventFailed     EventKind = "failed"
 )
 
-// Event says who did what to a link, when, from where, and what came of it.
-// It holds no token, no signature and no URL.
+// Event is one thing that happened to a link. It holds no token, no signature and no URL.
 type Event struct {
 	// ID names the event. It is made of the stream that the store keeps the event in
 	// and of its position there, so every read by every gateway returns the same ID,
 	// and no two events share one. Callers must not read anything out of its text.
 	// It is empty if the feed does not keep the event any more.
 	ID      string
-	Time    time.Time // by Redis' clock, milliseconds
+	Time    time.Time // by the clock of Redis, in milliseconds
 	Kind    EventKind
 	Link    ID
-	Outcome Outcome // what the recipient was answered; empty for operators' events
+	Outcome Outcome // of a click; empty for events of operators
 	Method  string  // of a click: GET, HEAD or POST
-	Actor   string  // name of the operator key, for operators' events
-	Address string  // of the client, as far as audit.client_address keeps it
+	Actor   string  // name of the operator key, for events of operators
+	Address string  // of the client, in the form that audit.client_address allows
 	Reason  string  // of a revocation
 }
 
@@ -49,7 +48,7 @@ func EventKinds() []EventKind {
 // AuditEvent is an event of the feed over all links.
 type AuditEvent struct {
 	Event
-	// Ref is the link's object, empty once the link has been forgotten.
+	// Ref is the link's object; empty if the link has been forgotten.
 	Ref ObjectRef
 }
 
@@ -57,16 +56,16 @@ type AuditEvent struct {
 type AuditQuery struct {
 	Since time.Time // not before
 	Until time.Time // before
-	// FromNow begins where Redis' clock is: whoever asks may have another. It goes with
-	// Oldest, and without Since.
+	// FromNow begins at the current time of Redis, because the clock of the client may
+	// differ. It needs Oldest, and excludes Since.
 	FromNow bool
 	Kind    EventKind
 	Link    ID // zero: of all links
-	// Oldest asks for the oldest first. Such a feed has no end: its pages always
-	// have a Next, and one without More means that nothing else has happened since.
+	// Oldest returns the oldest events first. Such a feed has no end: every page has a
+	// Next, and a page without More means that it has all events so far.
 	Oldest bool
-	// Match leaves out what the asking key may not see, and events of links that
-	// have been forgotten; nil: nothing is left out.
+	// Match selects the objects in the operator's scope, and leaves out the events of
+	// forgotten links; nil: all events.
 	Match  func(ObjectRef) bool
 	Cursor string
 	Limit  int
@@ -75,14 +74,13 @@ type AuditQuery struct {
 // AuditPage is one page of the feed.
 type AuditPage struct {
 	Events []AuditEvent
-	Next   string
-	// More means that the page of a feed without end came before all that there is was
-	// looked at.
+	Next   string // cursor of the next page; empty: this is the last page
+	// More says that the feed has more events than this page, if the query has Oldest.
 	More bool
 }
 
-// Outcome is the last column of the table of public answers: a closed set, used
-// as the code of a problem, a label of metrics and a field of events.
+// Outcome is the result of a click. It is a closed set, which is used as the code of a
+// problem, as a label of metrics and as a field of events.
 type Outcome string
 
 // Every outcome of a click.

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// shownTypes are the media types that browsers show, or play, without running
-// anything in them. TestInlineTypesInChromium tries each of them.
+// shownTypes are the media types that browsers show or play without running code in
+// them. TestInlineTypesInChromium tries each of them.
 //
-//nolint:gochecknoglobals // A table that nothing writes to.
+//nolint:gochecknoglobals // A constant table.
 var shownTypes = []string{
 	"text/plain",
 	"text/markdown",
@@ -44,10 +44,10 @@ var shownTypes = []string{
 	"application/ogg",
 }
 
-// savedTypes are the media types that browsers, or some of them, save even if they
-// are told to show them. They run nothing in them.
+// savedTypes are the media types that some browsers save although the answer asks to show
+// them. Browsers run no code in them.
 //
-//nolint:gochecknoglobals // A table that nothing writes to.
+//nolint:gochecknoglobals // A constant table.
 var savedTypes = []string{
 	"application/octet-stream",
 	"binary/octet-stream",
@@ -94,16 +94,15 @@ var savedTypes = []string{
 	"video/quicktime",
 }
 
-// ShownTypes lists the media types that an inline link shows without a warning.
+// ShownTypes lists the media types that inline links show without a warning.
 func ShownTypes() []string { return slices.Clone(shownTypes) }
 
-// SavedTypes lists the media types that an inline link warns of as saved.
+// SavedTypes lists the media types for which an inline link has WarnInlineDownload.
 func SavedTypes() []string { return slices.Clone(savedTypes) }
 
-// mediaType returns the media type of a Content-Type, in lower case, empty if it
-// has none. It is strict: of what two parsers may read differently it returns
-// nothing. "text/plain; a=b, text/html" is HTML to a browser (Fetch, "extract a
-// MIME type").
+// mediaType returns the media type of a Content-Type in lower case, or an empty string. It
+// is strict and returns an empty string for a value that two parsers may read differently.
+// A browser reads "text/plain; a=b, text/html" as HTML (Fetch, "extract a MIME type").
 func mediaType(contentType string) string {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil || strings.Count(media, "/") != 1 {
@@ -112,9 +111,8 @@ func mediaType(contentType string) string {
 	return media
 }
 
-// inlineWarning tells what is unwise about showing a file of a type inline. A type
-// that is in no table counts as active: browsers guess at types that they do not
-// know, and may find HTML.
+// inlineWarning returns the risk of showing a file of a type inline. A type in no table
+// counts as active, because browsers guess unknown types and may find HTML.
 func inlineWarning(contentType string) (Warning, bool) {
 	switch media := mediaType(contentType); {
 	case slices.Contains(shownTypes, media):
@@ -133,15 +131,15 @@ func inlineWarning(contentType string) (Warning, bool) {
 	return Warning{WarnInlineActiveType, "browsers may run scripts in a file of this type when they show it"}, true
 }
 
-// readByRanges tells whether browsers read a file of a type piece by piece while
-// they show it, and so come back to the signed URL.
+// readByRanges reports whether browsers read a file of a type in ranges while they show
+// it, so that they use the signed URL several times.
 func readByRanges(contentType string) bool {
 	media := mediaType(contentType)
 	return strings.HasPrefix(media, "audio/") || strings.HasPrefix(media, "video/") ||
 		media == "application/ogg" || media == "application/pdf"
 }
 
-// contentWarnings tells what is unwise about a link to this object.
+// contentWarnings returns the risks that come from the type of a link's object.
 func contentWarnings(link *Link) []Warning {
 	var found []Warning
 	if link.Disposition == DispositionInline {
@@ -164,8 +162,8 @@ func contentWarnings(link *Link) []Warning {
 	return found
 }
 
-// folderMarker tells whether an object is what consoles and file systems keep in a
-// bucket for an empty folder.
+// folderMarker reports whether an object is the marker that consoles and file systems
+// write for an empty folder.
 func folderMarker(key string, object *ObjectInfo) bool {
 	if object.Size != 0 {
 		return false
@@ -175,7 +173,7 @@ func folderMarker(key string, object *ObjectInfo) bool {
 		media == "application/x-directory" || media == "httpd/unix-directory"
 }
 
-// playlist tells whether an object is a playlist of HLS or DASH.
+// playlist reports whether an object is an HLS or DASH playlist.
 func playlist(key string, object *ObjectInfo) bool {
 	switch strings.ToLower(path.Ext(key)) {
 	case ".m3u8", ".m3u", ".mpd":
