@@ -1,16 +1,14 @@
-// Package api holds the JSON of the operator API, one definition for the server,
-// the client and the test that holds both against the OpenAPI description.
 package api
 
 import "time"
 
-// MediaType is the content type of every JSON request and answer but problems.
+// MediaType is the content type of all JSON requests and answers except problems.
 const MediaType = "application/json"
 
 // ProblemType is the content type of errors, RFC 9457.
 const ProblemType = "application/problem+json"
 
-// MaxLimit is the most entries that one page has.
+// MaxLimit is the largest number of entries on one page.
 const MaxLimit = 500
 
 // IssueRequest is the body of POST /api/v1/links.
@@ -37,15 +35,14 @@ type IssueRequest struct {
 	IdempotencyKey string `json:"-"`
 }
 
-// ChangeRequest is the body of PATCH /api/v1/links/{id}. What is left out stays.
+// ChangeRequest is the body of PATCH /api/v1/links/{id}. Absent fields stay unchanged.
 type ChangeRequest struct {
 	ExpiresIn *string            `json:"expires_in,omitempty"`
 	MaxClicks *int64             `json:"max_clicks,omitempty"`
 	Note      *string            `json:"note,omitempty"`
 	Labels    *map[string]string `json:"labels,omitempty"`
 	Paused    *bool              `json:"paused,omitempty"`
-	// IfMatch is the ETag that the link must have, in the header of that name; empty:
-	// it may have any.
+	// IfMatch is the ETag that the link must have, in the header of that name; empty: any.
 	IfMatch string `json:"-"`
 }
 
@@ -66,15 +63,15 @@ type RevocationRequest struct {
 type Revocation struct {
 	Matched int `json:"matched"`
 	Revoked int `json:"revoked"`
-	// Unreadable counts links that may be selected and whose records only a newer
+	// Unreadable counts links that may be selected, but whose records only a newer
 	// version of the service can read. They were not revoked.
 	Unreadable int    `json:"unreadable,omitempty"`
 	Done       bool   `json:"done"`
 	Next       string `json:"next,omitempty"` // cursor of the next call
 }
 
-// Link is a link as every route shows it. URL holds the token and stands only in
-// the answer to the issue.
+// Link is a link in every answer. Only the answer to the issue has the URL, which contains
+// the token.
 type Link struct {
 	ID           string            `json:"id"`
 	URL          string            `json:"url,omitempty"`
@@ -105,27 +102,27 @@ type Link struct {
 	RevokeReason string            `json:"revoke_reason,omitempty"`
 	Warnings     []Warning         `json:"warnings"`
 	Notes        []Note            `json:"notes"`
-	// ETag stands in the header of that name, where one link is the answer: another
-	// one after each change by an operator.
+	// ETag is the header of that name in an answer with one link. It changes with each
+	// change by an operator.
 	ETag string `json:"-"`
 }
 
-// Object is what the storage said of the object when the link was issued.
+// Object is what the storage reported about the object at the issue.
 type Object struct {
-	Size         *int64     `json:"size"` // nil: the storage did not say
+	Size         *int64     `json:"size"` // nil: not reported
 	ETag         string     `json:"etag"`
 	VersionID    string     `json:"version_id"`
 	ContentType  string     `json:"content_type"`
-	LastModified *time.Time `json:"last_modified"` // nil: the storage did not say
+	LastModified *time.Time `json:"last_modified"` // nil: not reported
 }
 
-// Warning is something the operator should know, that stops nothing.
+// Warning is a risk of a link that the operator should know. It does not stop the issue.
 type Warning struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
 
-// Note is what the link will do, in the answer to the issue. It needs no decision.
+// Note describes the behaviour of a link, in the answer to the issue. It needs no decision.
 type Note struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
@@ -148,12 +145,12 @@ type BucketList struct {
 	Buckets []Bucket `json:"buckets"`
 }
 
-// ObjectEntry is what a listing tells of an object.
+// ObjectEntry is an object in a listing.
 type ObjectEntry struct {
 	Key          string     `json:"key"`
-	Size         *int64     `json:"size"` // nil: the storage did not say
+	Size         *int64     `json:"size"` // nil: not reported
 	ETag         string     `json:"etag"`
-	LastModified *time.Time `json:"last_modified"` // nil: the storage did not say
+	LastModified *time.Time `json:"last_modified"` // nil: not reported
 	StorageClass string     `json:"storage_class,omitempty"`
 	Sensitive    bool       `json:"sensitive,omitempty"` // by policy.sensitive_objects
 }
@@ -167,8 +164,7 @@ type ObjectPage struct {
 	Next    string        `json:"next,omitempty"`
 }
 
-// Event is one event of a link. The object stands in the audit alone, while the
-// link is known.
+// Event is one event of a link. Only the audit has the object, while the link is known.
 type Event struct {
 	// ID names the event: the same text on every page that shows the event, whichever
 	// gateway answers. It is empty if the audit does not keep the event any more.
@@ -186,15 +182,15 @@ type Event struct {
 	Key     string    `json:"key,omitempty"`
 }
 
-// EventPage is the answer of GET /api/v1/links/{id}/events and of GET /api/v1/audit,
-// whose pages in the order of time have More: there is more to look at already.
+// EventPage is the answer of GET /api/v1/links/{id}/events and of GET /api/v1/audit. More
+// says that the audit with order=oldest has more events than this page.
 type EventPage struct {
 	Events []Event `json:"events"`
 	Next   string  `json:"next,omitempty"`
 	More   bool    `json:"more,omitempty"`
 }
 
-// Problem is an error as RFC 9457 has it, with the members code and errors.
+// Problem is an error in the format of RFC 9457, with the extension members code and errors.
 type Problem struct {
 	Type   string       `json:"type"`
 	Title  string       `json:"title"`
@@ -204,7 +200,7 @@ type Problem struct {
 	Errors []FieldError `json:"errors,omitempty"`
 }
 
-// FieldError names one field of a request and what is wrong with it.
+// FieldError is the error in one field of a request.
 type FieldError struct {
 	Field   string `json:"field"`
 	Code    string `json:"code"`

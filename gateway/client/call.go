@@ -20,30 +20,30 @@ import (
 type call struct {
 	method, path string
 	query        url.Values
-	body         any         // as JSON; nil: none
-	header       http.Header // beside what every request has
+	body         any         // encoded as JSON; nil: no body
+	header       http.Header // in addition to the header of every request
 }
 
-// linkPath is where a link is.
+// linkPath returns the path of a link.
 func linkPath(id string) string { return "/api/v1/links/" + url.PathEscape(id) }
 
-// link asks for what is answered with one link.
-func (c *Client) link(ctx context.Context, asked call) (api.Link, error) {
-	link, header, err := ask[api.Link](ctx, c, asked)
+// link makes a call whose answer is one link.
+func (c *Client) link(ctx context.Context, request call) (api.Link, error) {
+	link, header, err := doWithHeader[api.Link](ctx, c, request)
 	link.ETag = header.Get("ETag")
 	return link, err
 }
 
-// do sends one request and reads the JSON of its answer.
-func do[T any](ctx context.Context, c *Client, asked call) (T, error) {
-	out, _, err := ask[T](ctx, c, asked)
+// do makes one call and decodes the JSON of the answer.
+func do[T any](ctx context.Context, c *Client, request call) (T, error) {
+	out, _, err := doWithHeader[T](ctx, c, request)
 	return out, err
 }
 
-// ask is do with the answer's header.
-func ask[T any](ctx context.Context, c *Client, asked call) (T, http.Header, error) {
+// doWithHeader is do that also returns the header of the answer.
+func doWithHeader[T any](ctx context.Context, c *Client, request call) (T, http.Header, error) {
 	var nothing T
-	answer, err := c.send(ctx, asked)
+	answer, err := c.send(ctx, request)
 	if err != nil {
 		return nothing, nil, err
 	}
@@ -61,11 +61,11 @@ func ask[T any](ctx context.Context, c *Client, asked call) (T, http.Header, err
 	}
 }
 
-// presentsToken tells whether the key is a token (JWT) of an identity provider: it has
-// the three parts of one, and no operator key has a dot.
+// presentsToken reports whether the key is a token (JWT) of an identity provider. A token
+// has two dots, and an operator key has none.
 func (c *Client) presentsToken() bool { return strings.Count(c.key, ".") == 2 }
 
-// notKeyhole is the error of an answer that no keyhole gives there.
+// notKeyhole returns the error for an answer that does not come from Keyhole.
 func (c *Client) notKeyhole(answer *http.Response) error {
 	reason := ErrNotKeyhole
 	if answer.StatusCode >= http.StatusInternalServerError {
@@ -78,24 +78,24 @@ func (c *Client) notKeyhole(answer *http.Response) error {
 }
 
 // send sends one request.
-func (c *Client) send(ctx context.Context, asked call) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, request call) (*http.Response, error) {
 	var body io.Reader
-	if asked.body != nil {
-		text, err := json.Marshal(asked.body)
+	if request.body != nil {
+		text, err := json.Marshal(request.body)
 		if err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 		body = bytes.NewReader(text)
 	}
-	address := c.base + asked.path
-	if len(asked.query) > 0 {
-		address += "?" + asked.query.Encode()
+	address := c.base + request.path
+	if len(request.query) > 0 {
+		address += "?" + request.query.Encode()
 	}
-	r, err := http.NewRequestWithContext(ctx, asked.method, address, body)
+	r, err := http.NewRequestWithContext(ctx, request.method, address, body)
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
-	maps.Copy(r.Header, asked.header)
+	maps.Copy(r.Header, request.header)
 	if body != nil {
 		r.Header.Set("Content-Type", api.MediaType)
 	}
@@ -106,7 +106,7 @@ func (c *Client) send(ctx context.Context, asked call) (*http.Response, error) {
 	if err != nil {
 		var failed *url.Error
 		if errors.As(err, &failed) {
-			err = failed.Err // without the URL, whose query the user knows already
+			err = failed.Err // without the URL: the query may be long, and the user knows it
 		}
 		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.base, err)
 	}

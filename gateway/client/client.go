@@ -1,5 +1,3 @@
-// Package client talks to the operator API. The commands use it, and a Go
-// program may.
 package client
 
 import (
@@ -19,23 +17,22 @@ import (
 	"keyhole/gateway/api"
 )
 
-// maxAnswer bounds what is read of an answer, in bytes: 500 links with the
-// longest notes there are.
+// maxAnswer bounds the response that is read, in bytes: 500 links with the longest notes.
 const maxAnswer = 32 << 20
 
-// timeout bounds one request: the longest a storage may take, and a margin.
+// timeout bounds one request: the longest time that the service takes, and a margin.
 const timeout = 90 * time.Second
 
-// Client asks one service. It is safe for concurrent use.
+// Client is a client of one service. It is safe for concurrent use.
 type Client struct {
 	base string
 	key  string
 	http *http.Client
 }
 
-// New returns a client for the service at base, which is scheme://host[:port],
-// with an operator key. The key may be empty for Alive and Ready. What is no such
-// address is ErrAddress.
+// New returns a client for the service at base, which is scheme://host[:port], with an
+// operator key or a token. The key may be empty for Alive and Ready. New returns
+// ErrAddress if base has another form.
 func New(base, key string) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
@@ -47,23 +44,23 @@ func New(base, key string) (*Client, error) {
 		key:  key,
 		http: &http.Client{
 			Timeout: timeout,
-			// The key goes to the service that was named and to no other.
+			// A redirect must not take the key to another service.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
 }
 
-// Error is the service's refusal.
+// Error is an error that the service returned.
 type Error struct {
 	api.Problem
 	// Token says that the client presented a token of an identity provider, not an
 	// operator key.
 	Token bool
-	// RetryAfter is how long the service asked to wait; 0: it named no time.
+	// RetryAfter is how long the service asks to wait; 0: it names no time.
 	RetryAfter time.Duration
 }
 
-// Error says what the service said, field by field.
+// Error returns the detail, or the errors of all fields.
 func (e *Error) Error() string {
 	if len(e.Errors) == 0 {
 		return e.Detail
@@ -76,28 +73,28 @@ func (e *Error) Error() string {
 }
 
 var (
-	// ErrAddress means that New was not given scheme://host[:port]. It does not
-	// repeat what was given, for that may hold a password or a token.
-	ErrAddress = errors.New("that is not the address of a service, such as http://127.0.0.1:8081")
-	// ErrUnreachable means that no answer came from the service at all.
+	// ErrAddress means that the address of New is not scheme://host[:port]. It does not
+	// repeat the address, which may contain a password or a token.
+	ErrAddress = errors.New("not the address of a service, such as http://127.0.0.1:8081")
+	// ErrUnreachable means that the service sent no answer.
 	ErrUnreachable = errors.New("the service cannot be reached")
-	// ErrNotKeyhole means that something answered which is not a keyhole's API: a
-	// proxy, another server, or the listener for recipients.
-	ErrNotKeyhole = errors.New("that is not an answer of keyhole's operator API")
-	// ErrProxy means that something between here and the service answered that it had no
-	// answer: what was asked for may have been done. It is an ErrNotKeyhole too.
-	ErrProxy = fmt.Errorf("%w, but of something on the way to it", ErrNotKeyhole)
-	// ErrBrokeOff means that an answer came, and not all of it: what was asked for may
-	// have been done.
+	// ErrNotKeyhole means that the answer does not come from Keyhole's operator API, but
+	// from a proxy, another server, or the listener for recipients.
+	ErrNotKeyhole = errors.New("the answer is not from Keyhole's operator API")
+	// ErrProxy means that a proxy answered that the service gave it no answer. The
+	// service may have carried out the request. ErrProxy is an ErrNotKeyhole too.
+	ErrProxy = fmt.Errorf("%w but from a proxy before it", ErrNotKeyhole)
+	// ErrBrokeOff means that only a part of the answer came. The service may have carried
+	// out the request.
 	ErrBrokeOff = errors.New("the answer broke off")
-	// ErrNotUTF8 means that a request holds bytes that JSON cannot.
-	ErrNotUTF8 = errors.New("what is asked for is not valid UTF-8")
+	// ErrNotUTF8 means that a request contains bytes that JSON cannot hold.
+	ErrNotUTF8 = errors.New("the request is not valid UTF-8")
 )
 
-// Issue asks for a link, and once more where no whole answer came: it is the same link
-// then. The answer alone holds its URL. A name, note or label that
-// is not UTF-8 is refused with ErrNotUTF8: JSON would put U+FFFD in its place, and
-// share another object.
+// Issue issues a link. If no complete answer comes, Issue repeats the request once with
+// the same Idempotency-Key, which returns the same link. Only this answer contains the URL
+// of the link. Issue returns ErrNotUTF8 if a text is not UTF-8, because JSON would replace
+// the bytes with U+FFFD and so share another object.
 func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error) {
 	texts := append([]string{r.Storage, r.Bucket, r.Key, r.Filename, r.Note}, labelTexts(r.Labels)...)
 	if err := allUTF8(texts); err != nil {
@@ -106,15 +103,18 @@ func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error
 	if r.IdempotencyKey == "" {
 		r.IdempotencyKey = rand.Text()
 	}
-	asked := call{method: http.MethodPost, path: "/api/v1/links", body: r, header: http.Header{"Idempotency-Key": {r.IdempotencyKey}}}
-	link, err := c.link(ctx, asked)
+	issue := call{
+		method: http.MethodPost, path: "/api/v1/links", body: r,
+		header: http.Header{"Idempotency-Key": {r.IdempotencyKey}},
+	}
+	link, err := c.link(ctx, issue)
 	if (errors.Is(err, ErrUnreachable) || errors.Is(err, ErrBrokeOff)) && ctx.Err() == nil {
-		return c.link(ctx, asked)
+		return c.link(ctx, issue)
 	}
 	return link, err
 }
 
-// labelTexts returns the names and values of labels, in the order of the names.
+// labelTexts returns the names and values of labels, sorted by name.
 func labelTexts(labels map[string]string) []string {
 	var texts []string
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
@@ -123,7 +123,7 @@ func labelTexts(labels map[string]string) []string {
 	return texts
 }
 
-// allUTF8 returns ErrNotUTF8 for the first text that is not.
+// allUTF8 returns ErrNotUTF8 for the first text that is not valid UTF-8.
 func allUTF8(texts []string) error {
 	for _, s := range texts {
 		if !utf8.ValidString(s) {
@@ -133,7 +133,7 @@ func allUTF8(texts []string) error {
 	return nil
 }
 
-// ListOptions selects links; empty fields select everything.
+// ListOptions selects links. Empty fields select everything.
 type ListOptions struct {
 	State, Bucket, Prefix, Key, CreatedBy, Label string
 
@@ -150,8 +150,8 @@ func (c *Client) List(ctx context.Context, o ListOptions) (api.LinkPage, error) 
 	return do[api.LinkPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/links", query: query})
 }
 
-// pageQuery is the query for one page: what is empty, and a limit of 0, is left to
-// the service.
+// pageQuery returns the query for one page. The service decides about empty filters and a
+// limit of 0.
 func pageQuery(limit int, filters map[string]string) url.Values {
 	query := url.Values{}
 	for name, value := range filters {
@@ -191,15 +191,15 @@ func (c *Client) Change(ctx context.Context, id string, r api.ChangeRequest) (ap
 	if err := allUTF8(texts); err != nil {
 		return api.Link{}, err
 	}
-	asked := call{method: http.MethodPatch, path: linkPath(id), body: r}
+	change := call{method: http.MethodPatch, path: linkPath(id), body: r}
 	if r.IfMatch != "" {
-		asked.header = http.Header{"If-Match": {r.IfMatch}}
+		change.header = http.Header{"If-Match": {r.IfMatch}}
 	}
-	return c.link(ctx, asked)
+	return c.link(ctx, change)
 }
 
-// RevokeAll ends the links that are selected, or as many as one call does: it is to
-// be repeated with the answer's Next as Cursor until there is none.
+// RevokeAll ends selected links, as many as one call can. The caller repeats it with the
+// Next of the answer as Cursor until the answer has no Next.
 func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Revocation, error) {
 	texts := []string{r.Reason, r.Cursor}
 	for _, text := range []*string{r.Bucket, r.Prefix, r.Key, r.CreatedBy, r.Label} {
@@ -213,22 +213,21 @@ func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Re
 	return do[api.Revocation](ctx, c, call{method: http.MethodPost, path: "/api/v1/revocations", body: r})
 }
 
-// AuditOptions selects events of the feed; empty fields select everything.
+// AuditOptions selects events of all links. Empty fields select everything.
 type AuditOptions struct {
 	Since, Until time.Time
-	FromNow      bool // with Oldest: what happens from now on, by the service's clock
+	FromNow      bool // with Oldest: events from now on, by the service's clock
 	Kind         string
 	Link         string // an id
-	// Oldest asks for the oldest first. Then every page has a Next, and one without
-	// More means that nothing else has happened since.
+	// Oldest returns the oldest events first. Then every page has a Next, and a page
+	// without More means that it has all events so far.
 	Oldest bool
 
 	Cursor string
 	Limit  int // entries on the page; 0: the service's default
 }
 
-// Audit returns one page of the events of all links, newest first unless asked for
-// otherwise.
+// Audit returns one page of the events of all links, newest first unless o.Oldest is set.
 func (c *Client) Audit(ctx context.Context, o AuditOptions) (api.EventPage, error) {
 	filters := map[string]string{"kind": o.Kind, "link": o.Link, "cursor": o.Cursor}
 	if o.Oldest {
@@ -242,7 +241,8 @@ func (c *Client) Audit(ctx context.Context, o AuditOptions) (api.EventPage, erro
 			filters[name] = t.UTC().Format(time.RFC3339Nano)
 		}
 	}
-	return do[api.EventPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/audit", query: pageQuery(o.Limit, filters)})
+	query := pageQuery(o.Limit, filters)
+	return do[api.EventPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/audit", query: query})
 }
 
 // Events returns one page of a link's events, newest first.
@@ -256,7 +256,7 @@ func (c *Client) Buckets(ctx context.Context) (api.BucketList, error) {
 	return do[api.BucketList](ctx, c, call{method: http.MethodGet, path: "/api/v1/buckets"})
 }
 
-// ObjectsOptions says what of a bucket is looked for; all but Bucket may be empty.
+// ObjectsOptions selects objects of a bucket. All fields but Bucket may be empty.
 type ObjectsOptions struct {
 	Storage, Bucket, Prefix, Search string
 
@@ -264,8 +264,8 @@ type ObjectsOptions struct {
 	Limit  int // entries on the page; 0: the service's default
 }
 
-// Objects returns one page of what a bucket holds. It may come back short, even
-// empty, with a Next.
+// Objects returns one page of a bucket's objects. A page with a Next can be short, or
+// empty.
 func (c *Client) Objects(ctx context.Context, o ObjectsOptions) (api.ObjectPage, error) {
 	query := pageQuery(o.Limit, map[string]string{
 		"storage": o.Storage, "bucket": o.Bucket, "prefix": o.Prefix, "search": o.Search, "cursor": o.Cursor,
@@ -273,7 +273,7 @@ func (c *Client) Objects(ctx context.Context, o ObjectsOptions) (api.ObjectPage,
 	return do[api.ObjectPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/objects", query: query})
 }
 
-// Alive asks whether the process serves.
+// Alive returns nil if the process serves.
 func (c *Client) Alive(ctx context.Context) error {
 	answer, err := c.send(ctx, call{method: http.MethodGet, path: "/livez"})
 	if err != nil {
@@ -286,8 +286,8 @@ func (c *Client) Alive(ctx context.Context) error {
 	return nil
 }
 
-// Ready asks whether the service can serve clicks now, and what it says of
-// Redis and the storages. A service that is not ready is no error.
+// Ready returns whether the service can serve clicks now, and the state of Redis and the
+// storages. A service that is not ready is not an error.
 func (c *Client) Ready(ctx context.Context) (api.Readiness, error) {
 	answer, err := c.send(ctx, call{method: http.MethodGet, path: "/readyz"})
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// maxRetryAfter bounds how long Retry makes a caller wait.
+// maxRetryAfter bounds the wait that Retry returns.
 const maxRetryAfter = 24 * time.Hour
 
-// Retry tells whether the same request may succeed later, and how long the service, or
-// a proxy before it, asked to wait (Retry-After; 0 if it named no time). That is so
-// after 429 and 5xx, and if no whole answer came. For a request that changes something
-// it does not say whether the change was made.
+// Retry reports whether the same request may succeed later: after 429 and 5xx, and if no
+// complete answer came. wait is how long the service, or a proxy before it, asks to wait
+// (Retry-After); 0: it names no time. For a request that changes something Retry does not
+// tell whether the change was made.
 func Retry(err error) (wait time.Duration, ok bool) {
 	var refused *Error
 	var unexpected *unexpectedAnswer
@@ -27,20 +27,20 @@ func Retry(err error) (wait time.Duration, ok bool) {
 	return 0, errors.Is(err, ErrUnreachable) || errors.Is(err, ErrBrokeOff)
 }
 
-// mayPass tells whether a status is about the time of the request, not the request.
+// mayPass reports whether a request with this status may succeed later.
 func mayPass(status int) bool {
 	return status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
 }
 
-// unexpectedAnswer is the error of an answer that no keyhole gives.
+// unexpectedAnswer is the error for an answer that does not come from Keyhole.
 type unexpectedAnswer struct {
-	from, text string // the service's address, and the status with its reason
+	from, text string // the address of the service, and the status line
 	status     int
 	retryAfter time.Duration
 	reason     error // ErrNotKeyhole or ErrProxy
 }
 
-// Error names the address and the status.
+// Error returns the address, the status and the reason.
 func (e *unexpectedAnswer) Error() string {
 	return fmt.Sprintf("%s answers %s: %v", e.from, e.text, e.reason)
 }
@@ -48,8 +48,9 @@ func (e *unexpectedAnswer) Error() string {
 // Unwrap returns the reason.
 func (e *unexpectedAnswer) Unwrap() error { return e.reason }
 
-// retryAfter reads the header of that name, RFC 9110 section 10.2.3: seconds or a date,
-// 0 if it has neither. A date counts from the answer's own Date, if there is one.
+// retryAfter reads Retry-After (RFC 9110 section 10.2.3), which is a number of seconds or a
+// date. It returns 0 for other values. A date counts from the Date of the answer, or else
+// from now.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
