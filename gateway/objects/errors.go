@@ -14,7 +14,7 @@ import (
 	"keyhole/gateway"
 )
 
-// The operations that Options.Observe is told of.
+// The operations of Options.Observe.
 const (
 	OpHeadObject  = "head_object"
 	OpGetObject   = "get_object"
@@ -22,7 +22,7 @@ const (
 	OpListObjects = "list_objects"
 )
 
-// The results that Options.Observe is told of.
+// The results of Options.Observe.
 const (
 	ResultOK       = "ok"
 	ResultNotFound = "not_found"
@@ -31,24 +31,24 @@ const (
 	ResultError    = "error"
 )
 
-// judge tells the observer how a request went and turns the SDK's error into one
-// of the gateway's. The storage's own text stays in the cause, for the log.
-func (s *Storage) judge(operation string, begun time.Time, err error) error {
+// finish reports the result of a request to the observer and returns the gateway's error
+// for an error of the SDK. The storage's own text stays in the cause, for the log.
+func (s *Storage) finish(operation string, start time.Time, err error) error {
 	result, kind := classify(err)
 	if !errors.Is(err, context.Canceled) {
-		s.observe(operation, result, time.Since(begun))
+		s.observe(operation, result, time.Since(start))
 	}
 	if err == nil {
 		return nil
 	}
 	if errors.Is(kind, gateway.ErrUnavailable) && !errors.Is(err, context.Canceled) {
-		s.health.Store(new(HealthUnavailable)) // until Check finds it better
+		s.health.Store(new(HealthUnavailable)) // until the next Check
 	}
 	return fmt.Errorf("%s: %w: %w", operation, kind, err)
 }
 
-// classify reads what an answer of S3 means. The codes are of AWS's list of S3
-// error responses; a HEAD has its status alone.
+// classify returns the result and the gateway's error for an error of S3. The codes are
+// from AWS's list of S3 error responses. The answer to a HEAD has only a status.
 func classify(err error) (result string, kind error) {
 	if err == nil {
 		return ResultOK, nil
@@ -57,17 +57,17 @@ func classify(err error) (result string, kind error) {
 	case code == "InvalidObjectState":
 		return ResultDenied, gateway.ErrObjectArchived
 	case code == "InvalidRequest", code == "InvalidArgument" && strings.Contains(messageOf(err), "Customer provided keys"):
-		// What S3 says of an object under SSE-C that is asked for without its key,
-		// and what Ceph RGW says.
+		// The answers of S3 and of Ceph RGW for an object under SSE-C if the request
+		// has no key.
 		return ResultDenied, gateway.ErrObjectEncrypted
-	case strings.HasPrefix(code, "KMS."): // handed through from AWS KMS
+	case strings.HasPrefix(code, "KMS."): // S3 passes on the error of AWS KMS
 		return ResultDenied, gateway.ErrObjectKMS
 	}
 	switch statusOf(err) {
 	case http.StatusNotFound:
 		return ResultNotFound, gateway.ErrObjectNotFound
 	case http.StatusMethodNotAllowed:
-		// What S3 says of a version that is a delete marker.
+		// The answer of S3 for a version that is a delete marker.
 		return ResultNotFound, gateway.ErrObjectNotFound
 	case http.StatusForbidden:
 		return ResultDenied, gateway.ErrObjectNotReadable
@@ -80,11 +80,11 @@ func classify(err error) (result string, kind error) {
 	return ResultError, gateway.ErrUnavailable
 }
 
-// refused tells whether the storage refused a question, as it does one that is
-// signed by a wrong time.
+// refused reports whether the storage refused a request with 403. It also does so if the
+// time of the signature is wrong.
 func refused(err error) bool { return err != nil && statusOf(err) == http.StatusForbidden }
 
-// codeOf returns the code of a storage's error, empty where it said none.
+// codeOf returns the code of a storage's error, or an empty string.
 func codeOf(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -93,7 +93,7 @@ func codeOf(err error) string {
 	return ""
 }
 
-// messageOf returns the text of a storage's error, for what no code tells apart.
+// messageOf returns the text of a storage's error, for errors that share a code.
 func messageOf(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -102,7 +102,7 @@ func messageOf(err error) string {
 	return ""
 }
 
-// statusOf returns the status of a storage's refusal, 0 where none came.
+// statusOf returns the HTTP status of a storage's error, or 0.
 func statusOf(err error) int {
 	var answer *awshttp.ResponseError
 	if errors.As(err, &answer) {

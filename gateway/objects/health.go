@@ -16,22 +16,21 @@ import (
 	"keyhole/gateway"
 )
 
-// Health is what a storage last answered, as a word for operators.
+// Health is the last known state of a storage, in words for operators.
 type Health string
 
-// The words of Health. They are a closed set: whoever asks needs no key.
+// The values of Health. They are a closed set, because anyone can read them without a key.
 const (
-	HealthUnknown     Health = "not asked yet"
+	HealthUnknown     Health = "not asked yet" // before the first Check
 	HealthOK          Health = "ok"
-	HealthDenied      Health = "denied"       // it answers, and refuses a bucket to the service's credentials
-	HealthMissing     Health = "missing"      // it answers, and has no such bucket
-	HealthRegion      Health = "wrong region" // it answers that the bucket is in another region
-	HealthUnavailable Health = "unavailable"  // it cannot be asked
+	HealthDenied      Health = "denied"       // the storage refuses a bucket to the credentials
+	HealthMissing     Health = "missing"      // the storage has no such bucket
+	HealthRegion      Health = "wrong region" // the bucket is in another region
+	HealthUnavailable Health = "unavailable"  // the storage does not answer
 )
 
-// Check asks for every bucket, notes the worst answer for Health, and returns
-// its cause. A refusal may be harmless, where the credentials are for objects
-// alone.
+// Check makes a request for every bucket, keeps the worst result for Health, and returns
+// its cause. HealthDenied may be harmless, if the credentials are for objects only.
 func (s *Storage) Check(ctx context.Context) error {
 	worst, cause := HealthOK, error(nil)
 	for _, bucket := range s.buckets {
@@ -46,17 +45,18 @@ func (s *Storage) Check(ctx context.Context) error {
 	return cause
 }
 
-// severity orders what can be wrong.
+// severity orders the values of Health from the best to the worst.
 func severity(h Health) int {
 	return slices.Index([]Health{HealthOK, HealthDenied, HealthMissing, HealthRegion, HealthUnavailable}, h)
 }
 
-// CheckBucket asks for one bucket, and says why it is not HealthOK.
+// CheckBucket makes a request for one bucket. The error is the cause if the result is not
+// HealthOK.
 func (s *Storage) CheckBucket(ctx context.Context, bucket string) (Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	in := &s3.HeadBucketInput{Bucket: &bucket}
-	_, err := ask(s, OpHeadBucket, func() (*s3.HeadBucketOutput, error) { return s.client.HeadBucket(ctx, in) })
+	_, err := request(s, OpHeadBucket, func() (*s3.HeadBucketOutput, error) { return s.client.HeadBucket(ctx, in) })
 	if err == nil {
 		return HealthOK, nil
 	}
@@ -75,20 +75,20 @@ func (s *Storage) CheckBucket(ctx context.Context, bucket string) (Health, error
 // RegionError says that a bucket is in another region than the configured one.
 type RegionError struct {
 	Region, Configured string
-	Err                error // the storage's refusal
+	Err                error // of the storage
 }
 
-// Error names both regions, and how the storage refused.
+// Error returns both regions and the error of the storage.
 func (e *RegionError) Error() string {
-	return fmt.Sprintf("it is in the region %s, and storage[].region says %s: %v", e.Region, e.Configured, e.Err)
+	return fmt.Sprintf("it is in the region %s, but storage[].region is %s: %v", e.Region, e.Configured, e.Err)
 }
 
-// Unwrap returns the storage's refusal.
+// Unwrap returns the error of the storage.
 func (e *RegionError) Unwrap() error { return e.Err }
 
-// regionOf returns the region that a bucket is in, where a refusal of HeadBucket
-// says that it is another than the configured one. A HEAD has no body to say so:
-// AWS names the region in a header, others only in the error of a listing.
+// regionOf returns the region of a bucket if it is not the configured one, or an empty
+// string. err is the error of HeadBucket. The answer to a HEAD has no body: AWS names the
+// region in a header, other storages name it only in the error of a listing.
 func (s *Storage) regionOf(ctx context.Context, bucket string, err error) string {
 	var answer *awshttp.ResponseError
 	if !errors.As(err, &answer) {
@@ -101,19 +101,21 @@ func (s *Storage) regionOf(ctx context.Context, bucket string, err error) string
 		return ""
 	}
 	in := &s3.ListObjectsV2Input{Bucket: &bucket, MaxKeys: aws.Int32(1), RequestPayer: s.payer}
-	_, err = ask(s, OpListObjects, func() (*s3.ListObjectsV2Output, error) { return s.client.ListObjectsV2(ctx, in) })
-	var said smithy.APIError
-	if errors.As(err, &said) && said.ErrorCode() == "AuthorizationHeaderMalformed" {
-		if found := expectedRegion.FindStringSubmatch(said.ErrorMessage()); found != nil && found[1] != s.region {
+	_, err = request(s, OpListObjects, func() (*s3.ListObjectsV2Output, error) {
+		return s.client.ListObjectsV2(ctx, in)
+	})
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "AuthorizationHeaderMalformed" {
+		if found := expectedRegion.FindStringSubmatch(api.ErrorMessage()); found != nil && found[1] != s.region {
 			return found[1]
 		}
 	}
 	return ""
 }
 
-// expectedRegion reads the message of AuthorizationHeaderMalformed: "the region
-// 'us-east-1' is wrong; expecting 'eu-west-1'", in quotes of either kind.
+// expectedRegion matches the message of AuthorizationHeaderMalformed: "the region
+// 'us-east-1' is wrong; expecting 'eu-west-1'", in single or double quotes.
 var expectedRegion = regexp.MustCompile(`expecting ['"]([a-z0-9-]+)['"]`)
 
-// Health returns what the storage last answered.
+// Health returns the last known state of the storage.
 func (s *Storage) Health() Health { return *s.health.Load() }

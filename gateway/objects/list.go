@@ -13,29 +13,31 @@ import (
 	"keyhole/gateway"
 )
 
-// List asks for one page of a bucket's keys (AWS, "ListObjectsV2"). Keys that are
-// not UTF-8, which no link can name, are left out.
+// List implements gateway.Objects (AWS, "ListObjectsV2"). It leaves out keys that are not
+// UTF-8, because no link can name them.
 func (s *Storage) List(ctx context.Context, q gateway.KeyQuery) (gateway.KeyPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	in := &s3.ListObjectsV2Input{
 		Bucket: &q.Bucket, Prefix: nonEmpty(q.Prefix), MaxKeys: aws.Int32(int32(q.Limit)), //nolint:gosec // At most 1000.
 		ContinuationToken: nonEmpty(q.Token), StartAfter: nonEmpty(q.After), RequestPayer: s.payer,
-		// XML 1.0 has no way to write a control character: one such key would
-		// make the whole page unreadable.
+		// XML 1.0 cannot express control characters, so one such key would make the
+		// whole page unreadable.
 		EncodingType: types.EncodingTypeUrl,
 	}
 	if q.Folders {
 		in.Delimiter = aws.String("/")
 	}
-	out, err := ask(s, OpListObjects, func() (*s3.ListObjectsV2Output, error) { return s.client.ListObjectsV2(ctx, in) })
+	out, err := request(s, OpListObjects, func() (*s3.ListObjectsV2Output, error) {
+		return s.client.ListObjectsV2(ctx, in)
+	})
 	if err != nil {
 		return gateway.KeyPage{}, err
 	}
-	if out.Name == nil { // to the SDK, what is no XML is an empty listing
-		return gateway.KeyPage{}, fmt.Errorf("%w: list: the answer is no listing", gateway.ErrUnavailable)
+	if out.Name == nil { // The SDK reads an answer that is not XML as an empty listing.
+		return gateway.KeyPage{}, fmt.Errorf("%w: list: the answer is not a listing", gateway.ErrUnavailable)
 	}
-	// A storage that does not know the encoding does not claim it.
+	// A storage that does not support the encoding does not name it in the answer.
 	decode := func(text *string) (string, error) { return aws.ToString(text), nil }
 	if out.EncodingType == types.EncodingTypeUrl {
 		decode = func(text *string) (string, error) { return url.QueryUnescape(aws.ToString(text)) }

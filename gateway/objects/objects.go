@@ -1,5 +1,3 @@
-// Package objects asks S3-compatible storages about their objects, over the AWS
-// SDK and with the service's own credentials.
 package objects
 
 import (
@@ -20,7 +18,7 @@ import (
 	"keyhole/signer"
 )
 
-// Options describes one storage as this service reaches it.
+// Options describes one storage as the service reaches it.
 type Options struct {
 	Endpoint      string // scheme://host[:port]; empty: AWS
 	Region        string
@@ -28,16 +26,17 @@ type Options struct {
 	Buckets       []string // at least one
 	RequesterPays bool
 	Credentials   aws.CredentialsProvider
-	RootCAs       *x509.CertPool // nil: the system's
-	Timeout       time.Duration  // of one question, retries included
-	// Clock is the storage's clock: it reads the Date of every answer, and signs
-	// every request. It may be nil.
+	RootCAs       *x509.CertPool // nil: those of the system
+	Timeout       time.Duration  // of one request with its retries
+	// Clock is the storage's clock. It learns from the Date of every answer, and its time
+	// signs every request; nil: this machine's clock.
 	Clock *signer.Clock
-	// Observe is told of every question, retries included, by operation and result.
+	// Observe is called after every request, with its operation and result. A request
+	// with its retries counts once.
 	Observe func(operation, result string, d time.Duration)
 }
 
-// Storage asks one storage. It is safe for concurrent use.
+// Storage is a client of one storage. It is safe for concurrent use.
 type Storage struct {
 	client  *s3.Client
 	clock   *signer.Clock
@@ -69,8 +68,8 @@ func New(o Options) *Storage {
 			Credentials:  o.Credentials,
 			HTTPClient: &http.Client{
 				Transport: o.Clock.Transport(transport),
-				// A redirect would send the credentials' signature to a host that
-				// the configuration does not name.
+				// A redirect would send a signature to a host that the
+				// configuration does not name.
 				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			},
 			HTTPSignerV4:               freshSigner{o.Clock},
@@ -90,14 +89,14 @@ func New(o Options) *Storage {
 	return s
 }
 
-// freshSigner derives the signing key anew for every request. The SDK's own
-// signer keeps one by access key ID and day: after a secret was rotated under
-// its ID, it would sign with the old one until midnight.
+// freshSigner derives a new signing key for every request. The signer of the SDK caches
+// the key by access key ID and day, so after a rotation of the secret under the same ID
+// it would use the old secret until midnight.
 type freshSigner struct{ clock *signer.Clock }
 
-// SignHTTP implements s3.HTTPSignerV4. It signs by the storage's clock instead of
-// the SDK's time, which is this machine's until one request after the other has
-// failed. S3 escapes paths once, other services twice.
+// SignHTTP implements s3.HTTPSignerV4. It signs with the time of the storage. The SDK would
+// sign with this machine's time until several requests have failed. S3 escapes paths
+// once, other services twice.
 func (f freshSigner) SignHTTP(
 	ctx context.Context, c aws.Credentials, r *http.Request, payloadHash, service, region string, _ time.Time,
 	options ...func(*v4.SignerOptions),

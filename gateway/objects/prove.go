@@ -18,10 +18,10 @@ import (
 	"keyhole/gateway"
 )
 
-// Prove shows that the object exists and that the service may read it: a HEAD
-// for what it is, and a GET of its first byte, because a permission to ask is
-// not one to read. To read by a version takes one more, s3:GetObjectVersion:
-// without it the object has no version that a link could be pinned to.
+// Prove implements gateway.Objects. It sends a HEAD for the properties of the object, and a
+// GET of its first byte, because the permission for HEAD does not include reading. Reading
+// a version also needs s3:GetObjectVersion. Without that permission, Prove returns the
+// object without a version, so that a link is not pinned to it.
 func (s *Storage) Prove(ctx context.Context, bucket, key, version string) (gateway.ObjectInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -36,7 +36,7 @@ func (s *Storage) Prove(ctx context.Context, bucket, key, version string) (gatew
 	if err == nil {
 		info = infoOfHead(head)
 	}
-	// A refused HEAD has no body to say why: the GET's error has.
+	// The answer to a HEAD has no body that says why it was refused. The GET has one.
 	empty := err == nil && info.Size == 0
 	read, readErr := s.readFirstByte(ctx, bucket, key, cmp.Or(version, info.VersionID), empty)
 	if version == "" && info.VersionID != "" && errors.Is(readErr, gateway.ErrObjectNotReadable) {
@@ -60,8 +60,8 @@ func (s *Storage) Prove(ctx context.Context, bucket, key, version string) (gatew
 	return info, nil
 }
 
-// Stat tells what the object is now, or one version of it: a HEAD, and a GET of
-// the first byte if the HEAD cannot tell whether the object can be read.
+// Stat implements gateway.Objects. It sends a HEAD, and a GET of the first byte if the HEAD
+// does not show whether the object can be read.
 func (s *Storage) Stat(ctx context.Context, bucket, key, version string) (gateway.ObjectInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -69,7 +69,7 @@ func (s *Storage) Stat(ctx context.Context, bucket, key, version string) (gatewa
 	switch {
 	case errors.Is(err, gateway.ErrObjectNotFound) && version != "":
 		return s.versionByGet(ctx, bucket, key, version, err)
-	case statusOf(err) == http.StatusBadRequest: // under SSE-C, for one; the GET's error says why
+	case statusOf(err) == http.StatusBadRequest: // under SSE-C for example; the error of a GET says why
 		if _, readErr := s.readFirstByte(ctx, bucket, key, version, false); readErr != nil {
 			err = readErr
 		}
@@ -88,10 +88,9 @@ func (s *Storage) Stat(ctx context.Context, bucket, key, version string) (gatewa
 	return info, err
 }
 
-// versionByGet asks for a version that a HEAD did not find by a GET of its first
-// byte. versitygw 1.8 answers 404 to the HEAD of every version, and delivers it,
-// once the object was overwritten while versioning was suspended. missing is the
-// HEAD's error.
+// versionByGet reads the first byte of a version that a HEAD did not find. After an object
+// was overwritten while versioning was suspended, versitygw 1.8 answers 404 to the HEAD of
+// every version, although it delivers the versions. missing is the error of the HEAD.
 func (s *Storage) versionByGet(
 	ctx context.Context, bucket, key, version string, missing error,
 ) (gateway.ObjectInfo, error) {
@@ -106,7 +105,7 @@ func (s *Storage) versionByGet(
 	return read, nil
 }
 
-// infoOfHead reads what a HEAD says of an object.
+// infoOfHead returns the properties of an object in the answer to a HEAD.
 func infoOfHead(head *s3.HeadObjectOutput) gateway.ObjectInfo {
 	return gateway.ObjectInfo{
 		Size:         sizeOf(head.ContentLength),
@@ -117,7 +116,7 @@ func infoOfHead(head *s3.HeadObjectOutput) gateway.ObjectInfo {
 	}
 }
 
-// infoOfGet reads what the answer to a GET of the first byte says of the object.
+// infoOfGet returns the properties of an object in the answer to a GET of the first byte.
 func infoOfGet(got *s3.GetObjectOutput, ranged bool) gateway.ObjectInfo {
 	info := gateway.ObjectInfo{
 		Size:         sizeOf(got.ContentLength),
@@ -138,53 +137,54 @@ func infoOfGet(got *s3.GetObjectOutput, ranged bool) gateway.ObjectInfo {
 	return info
 }
 
-// sizeOf returns the size that a storage said, if it did.
-func sizeOf(said *int64) int64 {
-	if said == nil || *said < 0 {
+// sizeOf returns the size that a storage reports, or gateway.UnknownSize.
+func sizeOf(reported *int64) int64 {
+	if reported == nil || *reported < 0 {
 		return gateway.UnknownSize
 	}
-	return *said
+	return *reported
 }
 
-// versionOf returns the ID of a version that names one content.
-func versionOf(said *string) string {
-	if version := aws.ToString(said); version != nullVersion {
+// versionOf returns the ID of a version, or an empty string if it is nullVersion.
+func versionOf(reported *string) string {
+	if version := aws.ToString(reported); version != nullVersion {
 		return version
 	}
 	return ""
 }
 
-// nullVersion is the version ID of what was stored while the bucket kept no
-// versions. It is the next object's too, so it names no content (AWS, "Managing
-// objects with versioning suspended").
+// nullVersion is the version ID of objects that were stored while the bucket kept no
+// versions. The next object under the key has it too, so it does not identify a content
+// (AWS, "Managing objects with versioning suspended").
 const nullVersion = "null"
 
-// underKMS tells whether reading the object takes a key of AWS KMS as well.
+// underKMS reports whether reading the object needs a key of AWS KMS.
 func underKMS(head *s3.HeadObjectOutput) bool {
 	return head.ServerSideEncryption == types.ServerSideEncryptionAwsKms ||
 		head.ServerSideEncryption == types.ServerSideEncryptionAwsKmsDsse
 }
 
-// deniedByKMS turns the refusal to read an object under KMS into one by KMS. Who
-// may ask and not read lacks the object or its key; S3 says AccessDenied of both.
+// deniedByKMS returns the error for an object under KMS that the credentials may not read
+// although they may send a HEAD. S3 answers AccessDenied if either the right to read or
+// the right to use the key is missing.
 func deniedByKMS(refusal error) error { return fmt.Errorf("%w: %w", gateway.ErrObjectKMS, refusal) }
 
-// archived tells whether an object may have to be restored before it can be read:
-// only a GET knows, because a restored object keeps its class, and a store may
-// give these names to classes that can be read at once.
+// archived reports whether an object may have to be restored before it can be read. Only a
+// GET shows it for certain, because a restored object keeps its class, and a storage may
+// use these names for classes that can be read at once.
 func archived(head *s3.HeadObjectOutput) bool {
 	return head.StorageClass == types.StorageClassGlacier || head.StorageClass == types.StorageClassDeepArchive ||
 		head.ArchiveStatus != ""
 }
 
-// head asks what the object is.
+// head sends a HEAD for the object.
 func (s *Storage) head(ctx context.Context, bucket, key, version string) (*s3.HeadObjectOutput, error) {
 	in := &s3.HeadObjectInput{Bucket: &bucket, Key: &key, VersionId: nonEmpty(version), RequestPayer: s.payer}
-	return ask(s, OpHeadObject, func() (*s3.HeadObjectOutput, error) { return s.client.HeadObject(ctx, in) })
+	return request(s, OpHeadObject, func() (*s3.HeadObjectOutput, error) { return s.client.HeadObject(ctx, in) })
 }
 
-// readFirstByte reads the first byte of the object, or the whole of an empty
-// one, of which no byte can be asked for, and returns what the answer says of it.
+// readFirstByte reads the first byte of the object and returns its properties. It reads the
+// whole object if it is empty, because an empty object has no range.
 func (s *Storage) readFirstByte(
 	ctx context.Context, bucket, key, version string, empty bool,
 ) (gateway.ObjectInfo, error) {
@@ -194,7 +194,7 @@ func (s *Storage) readFirstByte(
 	if empty {
 		in.Range = nil
 	}
-	info, err := ask(s, OpGetObject, func() (gateway.ObjectInfo, error) {
+	info, err := request(s, OpGetObject, func() (gateway.ObjectInfo, error) {
 		out, err := s.client.GetObject(ctx, in)
 		if err != nil {
 			return gateway.ObjectInfo{}, err
@@ -207,27 +207,28 @@ func (s *Storage) readFirstByte(
 		ranged := out.ContentRange != nil || aws.ToInt64(out.ContentLength) == 1
 		return infoOfGet(out, ranged), errors.Join(err, out.Body.Close())
 	})
-	if codeOf(err) == "InvalidRange" && !empty { // empty after all: nobody said so before
+	if codeOf(err) == "InvalidRange" && !empty { // The object is empty, which the HEAD did not show.
 		return s.readFirstByte(ctx, bucket, key, version, true)
 	}
-	if codeOf(err) == "InvalidArgument" && version != "" && !errors.Is(err, gateway.ErrObjectEncrypted) { // it cannot be the name of a version
+	if codeOf(err) == "InvalidArgument" && version != "" && !errors.Is(err, gateway.ErrObjectEncrypted) {
+		// The version ID has a form that the storage does not know.
 		return info, fmt.Errorf("%w: %w", gateway.ErrObjectNotFound, err)
 	}
 	return info, err
 }
 
-// skewMatters is the step of the storage's clock from which on a refusal may be
-// for the time that a request was signed by.
+// skewMatters is the change of the storage's clock from which a refusal may be due to the
+// time of the signature.
 const skewMatters = 5 * time.Second
 
-// ask asks the storage one question and judges the answer. The first refusal of
-// a storage whose clock is off tells what time it has: the question is then
-// asked once more, signed by that time.
-func ask[T any](s *Storage, operation string, question func() (T, error)) (T, error) {
-	begun, before := time.Now(), s.clock.Ahead()
-	out, err := question()
+// request sends one request to the storage. If the clock of the storage is off, the first
+// answer is a refusal that shows the time of the storage. Then request sends it once more,
+// signed with that time.
+func request[T any](s *Storage, operation string, send func() (T, error)) (T, error) {
+	start, before := time.Now(), s.clock.Ahead()
+	out, err := send()
 	if refused(err) && (s.clock.Ahead()-before).Abs() >= skewMatters {
-		out, err = question()
+		out, err = send()
 	}
-	return out, s.judge(operation, begun, err)
+	return out, s.finish(operation, start, err)
 }

@@ -60,7 +60,7 @@ func TestHealthOfAnotherServer(t *testing.T) {
 	t.Cleanup(another.Close)
 	var out bytes.Buffer
 	code := runCLI(t.Context(), []string{"health", "--url", another.URL}, command.Env{Stdout: &out, Stderr: &out})
-	if code != command.ExitFailed || !strings.Contains(out.String(), "not an answer of keyhole") ||
+	if code != command.ExitFailed || !strings.Contains(out.String(), "not from Keyhole's operator API") ||
 		!strings.Contains(out.String(), "\n  set --url to the operator address") {
 		t.Errorf("exit %d, %s", code, out.String())
 	}

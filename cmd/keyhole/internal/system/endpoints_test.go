@@ -186,7 +186,7 @@ func TestWrongRegionAtTheStart(t *testing.T) {
 		return err
 	})
 	if log := g.process.output.String(); !strings.Contains(log,
-		"bucket reports: it is in the region us-east-1, and storage[].region says eu-west-1") {
+		"bucket reports: it is in the region us-east-1, but storage[].region is eu-west-1") {
 		t.Errorf("the log does not name it: %s", log)
 	}
 }
