@@ -169,10 +169,10 @@ func TestErrorTexts(t *testing.T) {
 	t.Parallel()
 	route := errors.New("no route")
 	for want, err := range map[string]error{
-		"unavailable: away":                                &Error{Code: CodeUnavailable, Message: "away"},
-		"unavailable: away: no route":                      &Error{Code: CodeUnavailable, Message: "away", Err: route},
+		"unavailable: away":                                     &Error{Code: CodeUnavailable, Message: "away"},
+		"unavailable: away: no route":                           &Error{Code: CodeUnavailable, Message: "away", Err: route},
 		"the life is too long; the limit is 1h0m0s from now on": &ChangeError{Limit: LimitLife, Longest: time.Hour},
-		"2 clicks are spent already":                       &ChangeError{Limit: LimitClicks, Clicks: 2},
+		"2 clicks are spent already":                            &ChangeError{Limit: LimitClicks, Clicks: 2},
 	} {
 		if got := err.Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -305,7 +305,7 @@ func TestFullGuessCell(t *testing.T) {
 	}
 }
 
-func TestNewGuessesRefusesLimits(t *testing.T) {
+func TestNewFailureLimiterRefusesLimits(t *testing.T) {
 	t.Parallel()
 	for limit, refused := range map[int]bool{-1: true, 0: true, 1: false, 63: false, 64: true} {
 		func() {
@@ -314,7 +314,7 @@ func TestNewGuessesRefusesLimits(t *testing.T) {
 					t.Errorf("a limit of %d is refused: %v", limit, panicked)
 				}
 			}()
-			NewGuesses(limit, time.Now)
+			NewFailureLimiter(limit, time.Now)
 		}()
 	}
 }

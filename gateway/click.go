@@ -110,7 +110,7 @@ func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, s
 	}
 	// The event of a redirect is written before the answer.
 	if a.Method != http.MethodHead {
-		err := s.clicks.Note(ctx, a, EventRedirected, OutcomeResumed)
+		err := s.clicks.RecordEvent(ctx, a, EventRedirected, OutcomeResumed)
 		if errors.Is(err, ErrEnded) { // after Admit
 			_, err = s.recheck(ctx, a, admission.Outcome)
 			return s.refuse(ctx, a, outcomeOf(err)), err
@@ -180,7 +180,7 @@ func (s *Service) unlock(ctx context.Context, a *Attempt, p *Permission) (_ Outc
 	if a.Form.Passphrase == "" || len(a.Form.Passphrase) > maxPassphrase {
 		return OutcomeWrongPassphrase, 0, nil // No link can have this passphrase.
 	}
-	attempt, err := s.clicks.Try(ctx, a.ID, p.Secrets.clientKey(a.ID, a))
+	attempt, err := s.clicks.ReserveAttempt(ctx, a.ID, p.Secrets.clientKey(a.ID, a))
 	if err != nil {
 		return OutcomeUnavailable, 0, fmt.Errorf("reserve an attempt at the passphrase: %w", err)
 	}
@@ -191,7 +191,7 @@ func (s *Service) unlock(ctx context.Context, a *Attempt, p *Permission) (_ Outc
 	if err == nil && !right {
 		return OutcomeWrongPassphrase, 0, nil
 	}
-	if err := errors.Join(err, s.clicks.Untry(ctx, a.ID, attempt)); err != nil {
+	if err := errors.Join(err, s.clicks.ReleaseAttempt(ctx, a.ID, attempt)); err != nil {
 		return OutcomeUnavailable, 0, fmt.Errorf("compare the passphrase: %w", err)
 	}
 	return "", 0, nil
@@ -360,7 +360,7 @@ func usable(outcome Outcome) bool {
 // redis.timeout, so that the recipient does not wait for it.
 func (s *Service) recordEvent(ctx context.Context, a Attempt, k EventKind, o Outcome) {
 	s.recording.Go(func() {
-		if err := s.clicks.Note(context.WithoutCancel(ctx), a, k, o); err != nil {
+		if err := s.clicks.RecordEvent(context.WithoutCancel(ctx), a, k, o); err != nil {
 			s.log.Warn("event of a click not recorded",
 				"link", a.ID.String(), "kind", string(k), "outcome", string(o), "error", err)
 		}

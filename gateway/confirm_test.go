@@ -28,7 +28,7 @@ func confirmed(t *testing.T) (*fixture, Attempt) {
 	f.clicks.admission.Link = &Link{ID: id, Ref: f.clicks.admission.Permission.Ref, MaxClicks: 1}
 	f.clicks.admission.Permission.Secrets = drawSecrets()
 	f.clicks.spent = Spent{Outcome: OutcomeRedirected, Now: spentAt(), GrantEnd: spentAt().Add(10 * time.Minute)}
-	f.clicks.try = Try{Reserved: "try"}
+	f.clicks.try = PassphraseAttempt{Reserved: "try"}
 	return f, Attempt{
 		ID: id, Method: http.MethodPost, Client: netip.MustParseAddr("192.0.2.9"),
 		Form: &Form{Confirm: true, Nonce: f.clicks.admission.Permission.Secrets.nonce(id)},
@@ -160,7 +160,7 @@ func TestPassphrase(t *testing.T) {
 		{"with a space", "pä ss ", nil, OutcomeWrongPassphrase, 1, 0, "refused wrong_passphrase"},
 		{"none", "", nil, OutcomeWrongPassphrase, 0, 0, "refused wrong_passphrase"},
 		{"too long", strings.Repeat("x", 257), nil, OutcomeWrongPassphrase, 0, 0, "refused wrong_passphrase"},
-		{"no try left", "pä ss", func(f *fixture) { f.clicks.try = Try{Wait: time.Minute} }, OutcomeRateLimited, 1, 0, "refused rate_limited"},
+		{"no try left", "pä ss", func(f *fixture) { f.clicks.try = PassphraseAttempt{Wait: time.Minute} }, OutcomeRateLimited, 1, 0, "refused rate_limited"},
 		{"redis away", "pä ss", func(f *fixture) { f.clicks.tryErr = ErrUnavailable }, OutcomeUnavailable, 1, 0, "refused unavailable"},
 		{"kept by a later version", "pä ss", func(f *fixture) {
 			f.clicks.admission.Permission.Secrets.Passphrase = "\x02" + kept[1:]

@@ -158,7 +158,7 @@ type fakeClicks struct {
 	noteErr   error
 	spent     Spent
 	spendErr  error
-	try       Try
+	try       PassphraseAttempt
 	tryErr    error
 	// wait is called before a verdict is given.
 	wait func()
@@ -166,7 +166,7 @@ type fakeClicks struct {
 	admitted []Attempt
 	nonces   []string // that were to be spent
 	tried    []string // the clients whose attempts were reserved
-	returned []Try
+	returned []PassphraseAttempt
 
 	mu    sync.Mutex
 	noted []string // kind and outcome
@@ -187,19 +187,19 @@ func (c *fakeClicks) Spend(_ context.Context, _ Attempt, s Spending) (Spent, err
 	return c.spent, c.spendErr
 }
 
-func (c *fakeClicks) Note(_ context.Context, _ Attempt, k EventKind, o Outcome) error {
+func (c *fakeClicks) RecordEvent(_ context.Context, _ Attempt, k EventKind, o Outcome) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.noted = append(c.noted, string(k)+" "+string(o))
 	return c.noteErr
 }
 
-func (c *fakeClicks) Try(_ context.Context, _ ID, client string) (Try, error) {
+func (c *fakeClicks) ReserveAttempt(_ context.Context, _ ID, client string) (PassphraseAttempt, error) {
 	c.tried = append(c.tried, client)
 	return c.try, c.tryErr
 }
 
-func (c *fakeClicks) Untry(_ context.Context, _ ID, try Try) error {
+func (c *fakeClicks) ReleaseAttempt(_ context.Context, _ ID, try PassphraseAttempt) error {
 	c.returned = append(c.returned, try)
 	return nil
 }
@@ -311,7 +311,7 @@ func newFixture(t *testing.T, change func(*Options)) *fixture {
 		registry: prometheus.NewRegistry(), now: now,
 	}
 	o := Options{
-		Links: f.store, Retries: f.store, Clicks: f.clicks, Cursors: f.store,
+		Links: f.store, Reservations: f.store, Clicks: f.clicks, Cursors: f.store,
 		Storages: []*Storage{
 			{
 				Name: "main", Buckets: []string{"reports", "exports"}, Objects: f.objects, Presigner: f.signer,

@@ -17,19 +17,19 @@ import (
 // its token must stay invalid. No configuration forgets a link within an hour.
 const maxReissueAge = 30 * time.Minute
 
-// Retry makes an issue safe to repeat: a repeat with the same idempotency key returns
+// Idempotency makes an issue safe to repeat: a repeat with the same idempotency key returns
 // the link that the first request created or was about to create. The reservation in
 // the store holds the token, so the token is encrypted under a key that is derived
 // from the operator key. Only the client has that.
-type Retry struct {
+type Idempotency struct {
 	name   string            // of the reservation
 	seal   cipher.AEAD       // encrypts the token
 	digest [sha256.Size]byte // of the request
 }
 
-// NewRetry returns the Retry of a request. operatorKey is the key or token that the
+// NewIdempotency returns the Idempotency of a request. operatorKey is the key or token that the
 // client presented. request is any encoding of the request that is the same each time.
-func NewRetry(operatorKey, idempotencyKey string, request []byte) (*Retry, error) {
+func NewIdempotency(operatorKey, idempotencyKey string, request []byte) (*Idempotency, error) {
 	// RFC 5869: each purpose has an info of its own.
 	derive := func(purpose string, length int) ([]byte, error) {
 		return hkdf.Key(sha256.New, []byte(operatorKey), nil, "keyhole retry "+purpose+"\x00"+idempotencyKey, length)
@@ -50,19 +50,19 @@ func NewRetry(operatorKey, idempotencyKey string, request []byte) (*Retry, error
 	if err != nil {
 		return nil, fmt.Errorf("make the cipher of a reservation: %w", err)
 	}
-	return &Retry{
+	return &Idempotency{
 		name: base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(name),
 		seal: seal, digest: sha256.Sum256(request),
 	}, nil
 }
 
 // pack encrypts the token and the digest of the request.
-func (r *Retry) pack(token string) []byte {
+func (r *Idempotency) pack(token string) []byte {
 	return r.seal.Seal(nil, nil, append(r.digest[:], token...), []byte(r.name)) //nolint:gosec // This AEAD draws its own nonce.
 }
 
 // unpack returns the token of a reservation that pack made for the same request.
-func (r *Retry) unpack(sealed []byte) (string, error) {
+func (r *Idempotency) unpack(sealed []byte) (string, error) {
 	plain, err := r.seal.Open(nil, nil, sealed, []byte(r.name))
 	if err != nil || len(plain) < sha256.Size || !ValidToken(string(plain[sha256.Size:])) {
 		return "", storeError(fmt.Errorf("%w: reservation of a token: %w", ErrUnavailable, errors.Join(ErrRecord, err)))
@@ -76,7 +76,7 @@ func (r *Retry) unpack(sealed []byte) (string, error) {
 
 // reissue returns the link that an earlier request created. An empty token means that
 // the caller still has to create the link.
-func (s *Service) reissue(ctx context.Context, retry *Retry, storage *Storage) (Issued, error) {
+func (s *Service) reissue(ctx context.Context, retry *Idempotency, storage *Storage) (Issued, error) {
 	if retry == nil {
 		return Issued{}, nil
 	}
@@ -115,7 +115,7 @@ func (s *Service) issuedAs(ctx context.Context, token string, storage *Storage) 
 
 // tokenFor draws the token of a new link. With a retry it reserves the token first, so
 // that a repeat finds it. If another request has reserved a token, it returns that one.
-func (s *Service) tokenFor(ctx context.Context, retry *Retry) (string, error) {
+func (s *Service) tokenFor(ctx context.Context, retry *Idempotency) (string, error) {
 	token, err := drawToken()
 	if err != nil || retry == nil {
 		return token, err

@@ -10,9 +10,9 @@ import (
 )
 
 // retryOf returns what makes a request safe to repeat.
-func retryOf(t *testing.T, operatorKey, idempotencyKey, request string) *Retry {
+func retryOf(t *testing.T, operatorKey, idempotencyKey, request string) *Idempotency {
 	t.Helper()
-	r, err := NewRetry(operatorKey, idempotencyKey, []byte(request))
+	r, err := NewIdempotency(operatorKey, idempotencyKey, []byte(request))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,9 +20,9 @@ func retryOf(t *testing.T, operatorKey, idempotencyKey, request string) *Retry {
 }
 
 // issueAgain issues a link to exports/a under a retry.
-func issueAgain(t *testing.T, f *fixture, r *Retry) (Issued, error) {
+func issueAgain(t *testing.T, f *fixture, r *Idempotency) (Issued, error) {
 	t.Helper()
-	return f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: "a", Retry: r})
+	return f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: "a", Idempotency: r})
 }
 
 func TestRepeatedIssueIsTheSameLink(t *testing.T) {
@@ -53,7 +53,7 @@ func TestAnotherRequestIsNoRetry(t *testing.T) {
 	}
 	_, err = issueAgain(t, f, retryOf(t, "operator", "k", "another body"))
 	wantCode(t, err, CodeIdempotencyConflict)
-	for name, r := range map[string]*Retry{
+	for name, r := range map[string]*Idempotency{
 		"another key": retryOf(t, "operator", "l", "body"), "another operator": retryOf(t, "other", "k", "body"),
 		"the border between the two": retryOf(t, "operato", "rk", "body"), "none": nil,
 	} {
@@ -157,7 +157,7 @@ func TestTwoTriesAtOnceAreOneLink(t *testing.T) {
 	store := &racing{}
 	f := newFixture(t, func(o *Options) {
 		store.fakeStore = o.Links.(*fakeStore)
-		o.Retries = store
+		o.Reservations = store
 	})
 	var first Issued
 	store.between = func() {
@@ -204,11 +204,11 @@ func TestRetryIsRefusedWhatTheKeyMayNotDoAnyMore(t *testing.T) {
 	}
 	actor := everything()
 	actor.Objects = []Pattern{"reports/*"}
-	_, err := f.service.Issue(t.Context(), actor, &IssueRequest{Bucket: "exports", Key: "a", Retry: retryOf(t, "operator", "k", "body")})
+	_, err := f.service.Issue(t.Context(), actor, &IssueRequest{Bucket: "exports", Key: "a", Idempotency: retryOf(t, "operator", "k", "body")})
 	wantCode(t, err, CodeOutOfScope)
 	actor = everything()
 	actor.MaxExpiry = time.Minute // of links that are made now
-	if _, err := f.service.Issue(t.Context(), actor, &IssueRequest{Bucket: "exports", Key: "a", Retry: retryOf(t, "operator", "k", "body")}); err != nil {
+	if _, err := f.service.Issue(t.Context(), actor, &IssueRequest{Bucket: "exports", Key: "a", Idempotency: retryOf(t, "operator", "k", "body")}); err != nil {
 		t.Errorf("a link that was made before: %v", err)
 	}
 }

@@ -31,10 +31,10 @@ type IssueRequest struct {
 	MaxClicks   *int64
 	Passphrase  *string
 	Confirm     bool
-	Reveal      string   // RevealAfter or RevealBefore; empty: after, if there is a passphrase
-	Allow       []string // CIDRs or addresses
-	NotBefore   *string  // RFC 3339
-	Retry       *Retry   // nil: a repeat issues another link
+	Reveal      string       // RevealAfter or RevealBefore; empty: after, if there is a passphrase
+	Allow       []string     // CIDRs or addresses
+	NotBefore   *string      // RFC 3339
+	Idempotency *Idempotency // nil: a repeat issues another link
 }
 
 // Issued is a new link and its token. The token exists nowhere else.
@@ -84,7 +84,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 			Fields: []FieldError{{"key", string(CodeOutOfScope), "outside the objects of " + actor.what()}},
 		}
 	}
-	if issued, err := s.reissue(ctx, req.Retry, storage); err != nil || issued.Token != "" {
+	if issued, err := s.reissue(ctx, req.Idempotency, storage); err != nil || issued.Token != "" {
 		return issued, err
 	}
 	terms, err := policy.Decide(actor, ref, req)
@@ -99,7 +99,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if err != nil {
 		return Issued{}, err
 	}
-	token, err := s.tokenFor(ctx, req.Retry)
+	token, err := s.tokenFor(ctx, req.Idempotency)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -116,7 +116,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	}
 	link, err := s.store.Create(ctx, wanted, secrets, terms.Life, actor.origin())
 	switch {
-	case errors.Is(err, ErrExists) && req.Retry != nil: // a concurrent request was faster
+	case errors.Is(err, ErrExists) && req.Idempotency != nil: // a concurrent request was faster
 		return s.issuedAs(ctx, token, storage)
 	case errors.Is(err, ErrNeverValid):
 		return Issued{}, invalidBecause(err, "not_before", "invalid", "the link would end before it begins")

@@ -111,10 +111,10 @@ func (c failureCell) wait(limit uint64) time.Duration {
 	return time.Duration(windowSlots+1-age) * slotWidth
 }
 
-// Guesses limits failures by client network: it counts at most limit failures of one
+// FailureLimiter limits failures by client network: it counts at most limit failures of one
 // network within any minute, however many happen at the same time. It is safe for
 // concurrent use. Wait takes no lock and allocates nothing.
-type Guesses struct {
+type FailureLimiter struct {
 	limit uint64
 	now   func() time.Time
 	// start is when the slots begin. The limiter uses only durations since then, and
@@ -127,13 +127,13 @@ type Guesses struct {
 	mu sync.Mutex // held while cells change, because a subject has several
 }
 
-// NewGuesses returns a Guesses with a limit of 1 to 63 failures within a minute. It
+// NewFailureLimiter returns a FailureLimiter with a limit of 1 to 63 failures within a minute. It
 // panics if the limit is outside that range.
-func NewGuesses(limit int, now func() time.Time) *Guesses {
+func NewFailureLimiter(limit int, now func() time.Time) *FailureLimiter {
 	if limit < 1 || limit > maxCount {
 		panic("gateway: the limit of failures must be 1 to 63")
 	}
-	return &Guesses{limit: uint64(limit), now: now, start: now(), seed: maphash.MakeSeed()}
+	return &FailureLimiter{limit: uint64(limit), now: now, start: now(), seed: maphash.MakeSeed()}
 }
 
 // subject is what failures are counted for: a client network, or a link and a client
@@ -167,7 +167,7 @@ func linkSubject(id ID, addr netip.Addr, class refusalClass) subject {
 }
 
 // cellsOf returns the cell of a subject in each row.
-func (g *Guesses) cellsOf(s subject) (cells [limiterRows]*atomic.Uint64) {
+func (g *FailureLimiter) cellsOf(s subject) (cells [limiterRows]*atomic.Uint64) {
 	hash := maphash.Bytes(g.seed, s[:])
 	for row := range cells {
 		cells[row] = &g.cells[row][hash%limiterCells]
@@ -177,14 +177,14 @@ func (g *Guesses) cellsOf(s subject) (cells [limiterRows]*atomic.Uint64) {
 }
 
 // slot returns the number of the current slot and the time since its start.
-func (g *Guesses) slot() (uint64, time.Duration) {
+func (g *FailureLimiter) slot() (uint64, time.Duration) {
 	elapsed := max(g.now().Sub(g.start), 0)
 	return uint64(elapsed / slotWidth), elapsed % slotWidth
 }
 
 // Wait returns how long an address must wait because its network has reached the
 // limit. It returns 0 if the network has not reached the limit.
-func (g *Guesses) Wait(addr netip.Addr) time.Duration {
+func (g *FailureLimiter) Wait(addr netip.Addr) time.Duration {
 	cells := g.cellsOf(addressSubject(addr))
 	for _, cell := range cells {
 		if failureCell(cell.Load()).total() < g.limit {
@@ -196,7 +196,7 @@ func (g *Guesses) Wait(addr netip.Addr) time.Duration {
 }
 
 // waitAt is Wait at the time since the start of a slot.
-func (g *Guesses) waitAt(cells *[limiterRows]*atomic.Uint64, slot uint64, since time.Duration) time.Duration {
+func (g *FailureLimiter) waitAt(cells *[limiterRows]*atomic.Uint64, slot uint64, since time.Duration) time.Duration {
 	wait := failureWindow + slotWidth
 	for _, cell := range cells {
 		c := failureCell(cell.Load()).at(slot)
@@ -212,10 +212,10 @@ func (g *Guesses) waitAt(cells *[limiterRows]*atomic.Uint64, slot uint64, since 
 // has reached the limit, Failed counts nothing and returns how long the address must
 // wait. The caller tells the client about the failure only after 0. So clients learn
 // of no more failures than the limit, even if all of them happen at the same time.
-func (g *Guesses) Failed(addr netip.Addr) time.Duration { return g.failed(addressSubject(addr)) }
+func (g *FailureLimiter) Failed(addr netip.Addr) time.Duration { return g.failed(addressSubject(addr)) }
 
 // failed is Failed for any subject.
-func (g *Guesses) failed(s subject) time.Duration {
+func (g *FailureLimiter) failed(s subject) time.Duration {
 	cells := g.cellsOf(s)
 	g.mu.Lock()
 	defer g.mu.Unlock()

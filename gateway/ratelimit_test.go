@@ -16,7 +16,7 @@ import (
 func TestGuesses(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	g := NewGuesses(3, func() time.Time { return now })
+	g := NewFailureLimiter(3, func() time.Time { return now })
 	guesser := netip.MustParseAddr("192.0.2.1")
 	for range 3 {
 		if wait := g.Wait(guesser); wait != 0 {
@@ -68,7 +68,7 @@ func TestGuessesInAnyMinute(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	begun := now
-	g := NewGuesses(limit, func() time.Time { return now })
+	g := NewFailureLimiter(limit, func() time.Time { return now })
 	// other fills one cell of guesser's at times.
 	guesser, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	shared := g.cellsOf(addressSubject(guesser))[0]
@@ -112,7 +112,7 @@ func TestGuessesInAnyMinute(t *testing.T) {
 func TestGuessesAtOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	g := NewGuesses(MaxKeyFailures, func() time.Time { return now })
+	g := NewFailureLimiter(MaxKeyFailures, func() time.Time { return now })
 	var counted atomic.Int64
 	var running sync.WaitGroup
 	for range 50 {
@@ -152,7 +152,7 @@ func TestGuessesIgnoreTheWallClock(t *testing.T) {
 			t.Fatalf("%v became %v", now, moved)
 		}
 		var step int64
-		g := NewGuesses(1, func() time.Time { return stepped(now, step) })
+		g := NewFailureLimiter(1, func() time.Time { return stepped(now, step) })
 		guesser := netip.MustParseAddr("192.0.2.1")
 		g.Failed(guesser)
 		step = seconds
@@ -171,7 +171,7 @@ func TestGuessesIgnoreTheWallClock(t *testing.T) {
 func TestGuessCellLivesLong(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	g := NewGuesses(1, func() time.Time { return now })
+	g := NewFailureLimiter(1, func() time.Time { return now })
 	guesser := netip.MustParseAddr("192.0.2.1")
 	for _, quiet := range []time.Duration{slotMask / 2 * slotWidth, slotMask/2*slotWidth + slotWidth, (slotMask - windowSlots) * slotWidth} {
 		if wait := g.Failed(guesser); wait != 0 {
@@ -185,7 +185,7 @@ func TestGuessCellLivesLong(t *testing.T) {
 }
 
 func TestGuessesAllocateNothing(t *testing.T) {
-	g := NewGuesses(maxMisses, time.Now)
+	g := NewFailureLimiter(maxMisses, time.Now)
 	addr := netip.MustParseAddr("2001:db8::1")
 	if n := testing.AllocsPerRun(100, func() { g.Wait(addr); g.Failed(addr) }); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -195,7 +195,7 @@ func TestGuessesAllocateNothing(t *testing.T) {
 func TestGuessesOfOneNetwork(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	g := NewGuesses(3, func() time.Time { return now })
+	g := NewFailureLimiter(3, func() time.Time { return now })
 	for _, address := range []string{"2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff::"} {
 		g.Failed(netip.MustParseAddr(address))
 	}
@@ -210,7 +210,7 @@ func TestGuessesOfOneNetwork(t *testing.T) {
 // and hardly anybody else is.
 func TestGuessesShareCells(t *testing.T) {
 	now := time.Now()
-	g := NewGuesses(3, func() time.Time { return now })
+	g := NewFailureLimiter(3, func() time.Time { return now })
 	address := func(i uint32) netip.Addr {
 		return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, i)))
 	}

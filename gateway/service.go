@@ -51,12 +51,12 @@ func (s *Storage) skew() (time.Duration, bool) {
 // Options are the parts and settings of a Service. Every field is required unless its
 // comment says otherwise.
 type Options struct {
-	Links    Store
-	Retries  Retries
-	Clicks   ClickStore
-	Cursors  Cursors
-	Storages []*Storage
-	Policy   Policy
+	Links        Store
+	Reservations Reservations
+	Clicks       ClickStore
+	Cursors      Cursors
+	Storages     []*Storage
+	Policy       Policy
 	// Lifetime is how long a signed URL lives, at most.
 	Lifetime time.Duration
 	// MediaLifetime replaces Lifetime for links that show audio, video or PDF inline,
@@ -82,7 +82,7 @@ type Options struct {
 // may do it and how long a link lives. It is safe for concurrent use.
 type Service struct {
 	store         Store
-	retries       Retries
+	retries       Reservations
 	clicks        ClickStore
 	cursors       Cursors
 	storages      []*Storage
@@ -92,8 +92,8 @@ type Service struct {
 	checks        *checks
 	resumeWindow  time.Duration
 	hasher        *hasher
-	misses        *Guesses
-	refusals      *Guesses // by link and client network
+	misses        *FailureLimiter
+	refusals      *FailureLimiter // by link and client network
 	insecure      bool
 	metrics       *Metrics
 	log           *slog.Logger
@@ -107,10 +107,10 @@ func (s *Service) Wait() { s.recording.Wait() }
 // New returns a Service over o.
 func New(o Options) *Service {
 	s := &Service{
-		store: o.Links, retries: o.Retries, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages,
+		store: o.Links, retries: o.Reservations, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages,
 		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime,
 		checks: newChecks(o.ObjectCheck, o.Now), resumeWindow: o.ResumeWindow, hasher: newHasher(max(o.Hashes, 1)),
-		misses: NewGuesses(maxMisses, o.Now), refusals: NewGuesses(maxRefusals, o.Now),
+		misses: NewFailureLimiter(maxMisses, o.Now), refusals: NewFailureLimiter(maxRefusals, o.Now),
 		insecure: o.Insecure, metrics: o.Metrics, log: o.Logger, now: o.Now,
 	}
 	s.SetPolicy(o.Policy)

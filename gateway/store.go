@@ -38,8 +38,8 @@ type Store interface {
 	Audit(ctx context.Context, q AuditQuery) (AuditPage, error)
 }
 
-// Retries keeps the reservations that make an issue safe to repeat.
-type Retries interface {
+// Reservations keeps the reservations that make an issue safe to repeat.
+type Reservations interface {
 	// Reserve stores sealed under name for a day, and returns it. If the name has a
 	// reservation, Reserve returns that one, and confirms it like a new one.
 	Reserve(ctx context.Context, name string, sealed []byte) ([]byte, error)
@@ -161,14 +161,14 @@ type ClickStore interface {
 	// Spend decides the click again and spends it, in one atomic script, once for each
 	// nonce within its window. A refusal leaves no event, as with Admit.
 	Spend(ctx context.Context, a Attempt, s Spending) (Spent, error)
-	// Note appends the event of a click whose outcome Admit did not know. For a
+	// RecordEvent appends the event of a click whose outcome Admit did not know. For a
 	// redirect of a link that has ended meanwhile it returns ErrEnded and appends no
 	// event.
-	Note(ctx context.Context, a Attempt, k EventKind, o Outcome) error
-	// Try reserves an attempt at the passphrase of a link for a client.
-	Try(ctx context.Context, id ID, client string) (Try, error)
-	// Untry releases the attempt, so that it does not count.
-	Untry(ctx context.Context, id ID, attempt Try) error
+	RecordEvent(ctx context.Context, a Attempt, k EventKind, o Outcome) error
+	// ReserveAttempt reserves an attempt at the passphrase of a link for a client.
+	ReserveAttempt(ctx context.Context, id ID, client string) (PassphraseAttempt, error)
+	// ReleaseAttempt releases the attempt, so that it does not count.
+	ReleaseAttempt(ctx context.Context, id ID, attempt PassphraseAttempt) error
 }
 
 // Attempt is one click.
@@ -220,8 +220,8 @@ type Spent struct {
 	GrantEnd time.Time
 }
 
-// Try is a reserved attempt at a passphrase.
-type Try struct {
+// PassphraseAttempt is a reserved attempt at a passphrase.
+type PassphraseAttempt struct {
 	Reserved string        // names the attempt; empty: the client has no attempt left
 	Wait     time.Duration // until the client has an attempt again
 }

@@ -50,7 +50,7 @@ type Options struct {
 type Authenticator struct {
 	keys     atomic.Pointer[[]Key]
 	tokens   atomic.Pointer[TokenVerifier] // nil: tokens are refused
-	failures *gateway.Guesses              // wrong keys and tokens, by address
+	failures *gateway.FailureLimiter       // wrong keys and tokens, by address
 	rates    *rateLimiter
 	log      *slog.Logger
 }
@@ -58,7 +58,7 @@ type Authenticator struct {
 // New returns an Authenticator.
 func New(o Options) *Authenticator {
 	a := &Authenticator{
-		failures: gateway.NewGuesses(gateway.MaxKeyFailures, o.Now),
+		failures: gateway.NewFailureLimiter(gateway.MaxKeyFailures, o.Now),
 		rates:    &rateLimiter{limit: o.RequestsPerMinute, now: o.Now},
 		log:      o.Logger,
 	}

@@ -66,7 +66,7 @@ func newBench(tb testing.TB, change func(*Options)) *bench {
 	b.operators = admission.New(b.operatorOptions)
 	o := Options{
 		Service: gateway.New(gateway.Options{
-			Links: b.redis, Retries: b.redis, Clicks: b.redis, Cursors: b.redis, Lifetime: 30 * time.Second,
+			Links: b.redis, Reservations: b.redis, Clicks: b.redis, Cursors: b.redis, Lifetime: 30 * time.Second,
 			MediaLifetime: time.Minute,
 			ResumeWindow:  10 * time.Minute, Hashes: 1,
 			Storages: []*gateway.Storage{{

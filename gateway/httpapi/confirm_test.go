@@ -177,7 +177,7 @@ func TestPassphrasePage(t *testing.T) {
 	t.Parallel()
 	b := confirming(t)
 	b.redis.secrets.Passphrase = "\x01" + strings.Repeat("k", 48)
-	b.redis.try = gateway.Try{Reserved: "try"}
+	b.redis.try = gateway.PassphraseAttempt{Reserved: "try"}
 	page := ask(b.api.Public(), "GET", "/"+liveToken, "")
 	if !strings.Contains(page.body, `type="password" name="passphrase"`) {
 		t.Errorf("there is no field for the passphrase:\n%s", page.body)
@@ -191,7 +191,7 @@ func TestPassphrasePage(t *testing.T) {
 	if p := b.post(form, "Accept", "application/json").problem(t); p.Code != "wrong_passphrase" {
 		t.Errorf("got %s", p.Code)
 	}
-	b.redis.try = gateway.Try{Wait: 90*time.Second + time.Millisecond}
+	b.redis.try = gateway.PassphraseAttempt{Wait: 90*time.Second + time.Millisecond}
 	limited := b.post(form, "Accept", "application/json")
 	if p := limited.problem(t); p.Code != "rate_limited" || limited.status != 429 ||
 		limited.header.Get("Retry-After") != "91" {

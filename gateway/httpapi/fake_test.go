@@ -29,12 +29,12 @@ type fakeRedis struct {
 	err      error  // of every call
 	panic    string // what every call panics with, where it is not empty
 
-	outcome  gateway.Outcome // of every click
-	confirms bool            // whether the link needs confirmation: outcome is then what a GET gets
-	spent    gateway.Spent   // of every spend
-	try      gateway.Try     // of every passphrase
-	secrets  gateway.Secrets // of the link
-	pin      string          // of the link
+	outcome  gateway.Outcome           // of every click
+	confirms bool                      // whether the link needs confirmation: outcome is then what a GET gets
+	spent    gateway.Spent             // of every spend
+	try      gateway.PassphraseAttempt // of every passphrase
+	secrets  gateway.Secrets           // of the link
+	pin      string                    // of the link
 	attempts []gateway.Attempt
 	change   gateway.Change
 	bulk     gateway.BulkOptions
@@ -77,15 +77,17 @@ func (r *fakeRedis) Spend(context.Context, gateway.Attempt, gateway.Spending) (g
 	return r.spent, r.err
 }
 
-func (r *fakeRedis) Note(context.Context, gateway.Attempt, gateway.EventKind, gateway.Outcome) error {
+func (r *fakeRedis) RecordEvent(context.Context, gateway.Attempt, gateway.EventKind, gateway.Outcome) error {
 	return r.err
 }
 
-func (r *fakeRedis) Try(context.Context, gateway.ID, string) (gateway.Try, error) {
+func (r *fakeRedis) ReserveAttempt(context.Context, gateway.ID, string) (gateway.PassphraseAttempt, error) {
 	return r.try, r.err
 }
 
-func (r *fakeRedis) Untry(context.Context, gateway.ID, gateway.Try) error { return r.err }
+func (r *fakeRedis) ReleaseAttempt(context.Context, gateway.ID, gateway.PassphraseAttempt) error {
+	return r.err
+}
 
 func (r *fakeRedis) Create(_ context.Context, link gateway.Link, _ gateway.Secrets, life time.Duration,
 	_ gateway.Origin,

@@ -38,7 +38,7 @@ func (a *API) issueLink(c echo.Context) error {
 		Note: body.Note, Labels: body.Labels,
 		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Reveal: body.Reveal,
 		Allow: body.Allow, NotBefore: body.NotBefore,
-		Retry: retry,
+		Idempotency: retry,
 	})
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
 // idempotencyOf returns the domain's form of the Idempotency-Key, nil if the request has none. The
 // domain compares bodies after decoding: other white space or another order of fields makes
 // no other request.
-func idempotencyOf(r *http.Request, body *api.IssueRequest) (*gateway.Retry, error) {
+func idempotencyOf(r *http.Request, body *api.IssueRequest) (*gateway.Idempotency, error) {
 	values := r.Header["Idempotency-Key"]
 	if len(values) == 0 {
 		return nil, nil //nolint:nilnil // As gateway.IssueRequest has it.
@@ -70,7 +70,7 @@ func idempotencyOf(r *http.Request, body *api.IssueRequest) (*gateway.Retry, err
 		return nil, err
 	}
 	key, _ := admission.Bearer(r.Header["Authorization"])
-	return gateway.NewRetry(key, values[0], request)
+	return gateway.NewIdempotency(key, values[0], request)
 }
 
 // listLinks answers GET /api/v1/links.

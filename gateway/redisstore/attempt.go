@@ -25,39 +25,39 @@ const (
 	attemptRelease = "release"
 )
 
-// Try implements gateway.ClickStore: it reserves an attempt at a link's passphrase.
-func (s *Store) Try(ctx context.Context, id gateway.ID, clientKey string) (_ gateway.Try, err error) {
+// ReserveAttempt implements gateway.ClickStore: it reserves an attempt at a link's passphrase.
+func (s *Store) ReserveAttempt(ctx context.Context, id gateway.ID, clientKey string) (_ gateway.PassphraseAttempt, err error) {
 	defer s.observe(callReserveAttempt, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.clicks)
 	defer cancel()
 	if err != nil {
-		return gateway.Try{}, err
+		return gateway.PassphraseAttempt{}, err
 	}
 	v, err := run(ctx, s.client.clicks, s.scripts.attempt, false, []string{s.keys.attempts(id)},
 		attemptReserve, clientKey, attemptsWindow.Milliseconds(), attemptsPerLink, attemptsPerClient,
 		attemptsPause.Milliseconds())
 	if err != nil {
-		return gateway.Try{}, unavailable("reserve an attempt", err)
+		return gateway.PassphraseAttempt{}, unavailable("reserve an attempt", err)
 	}
 	r := replyOf(v)
-	attempt := gateway.Try{}
+	attempt := gateway.PassphraseAttempt{}
 	switch r.number() {
 	case 0:
 		attempt.Wait = time.Duration(r.number()) * time.Millisecond
 	case 1:
 		attempt.Reserved = r.text()
 	default:
-		return gateway.Try{}, unavailable("reserve an attempt", gateway.ErrRecord)
+		return gateway.PassphraseAttempt{}, unavailable("reserve an attempt", gateway.ErrRecord)
 	}
 	if r.err != nil {
-		return gateway.Try{}, unavailable("reserve an attempt", r.err)
+		return gateway.PassphraseAttempt{}, unavailable("reserve an attempt", r.err)
 	}
 	return attempt, nil
 }
 
-// Untry implements gateway.ClickStore: it releases an attempt whose passphrase was
+// ReleaseAttempt implements gateway.ClickStore: it releases an attempt whose passphrase was
 // right.
-func (s *Store) Untry(ctx context.Context, id gateway.ID, attempt gateway.Try) (err error) {
+func (s *Store) ReleaseAttempt(ctx context.Context, id gateway.ID, attempt gateway.PassphraseAttempt) (err error) {
 	defer s.observe(callReleaseAttempt, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.clicks)
 	defer cancel()

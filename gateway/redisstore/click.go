@@ -58,9 +58,9 @@ func (s *Store) admit(ctx context.Context, a *gateway.Attempt, begun time.Time) 
 	return admission, err
 }
 
-// Note implements gateway.ClickStore. A link that Redis has forgotten since gets no
+// RecordEvent implements gateway.ClickStore. A link that Redis has forgotten since gets no
 // event.
-func (s *Store) Note(ctx context.Context, a gateway.Attempt, k gateway.EventKind, o gateway.Outcome) (err error) {
+func (s *Store) RecordEvent(ctx context.Context, a gateway.Attempt, k gateway.EventKind, o gateway.Outcome) (err error) {
 	defer s.observe(callRecordEvent, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.clicks)
 	defer cancel()

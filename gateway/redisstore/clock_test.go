@@ -238,9 +238,9 @@ func TestTriesByClock(t *testing.T) {
 	link := newLink(t)
 	link.Passphrase = true
 	restrict(t, s, link, 48*time.Hour)
-	reserve := func(clientKey string) gateway.Try {
+	reserve := func(clientKey string) gateway.PassphraseAttempt {
 		t.Helper()
-		tried, err := s.Try(t.Context(), link.ID, clientKey)
+		tried, err := s.ReserveAttempt(t.Context(), link.ID, clientKey)
 		if err != nil {
 			t.Fatalf("try: %v", err)
 		}

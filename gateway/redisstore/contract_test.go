@@ -142,7 +142,7 @@ func testClick(t *testing.T, g target) {
 		gateway.ErrUnavailable) {
 		t.Errorf("PUT: %v, want ErrUnavailable", err)
 	}
-	if err := s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.EventFailed,
+	if err := s.RecordEvent(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.EventFailed,
 		gateway.OutcomeObjectGone); err != nil {
 		t.Errorf("fail: %v", err)
 	}

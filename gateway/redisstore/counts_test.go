@@ -113,7 +113,7 @@ func TestLastHundredDownloads(t *testing.T) {
 	downloads := 0
 	for n := range 600 {
 		if n%4 == 3 {
-			if err := s.Note(t.Context(), refused, gateway.EventRefused, gateway.OutcomeBadRequest); err != nil {
+			if err := s.RecordEvent(t.Context(), refused, gateway.EventRefused, gateway.OutcomeBadRequest); err != nil {
 				t.Fatalf("note: %v", err)
 			}
 		} else {
@@ -149,9 +149,9 @@ func TestTriesInTheirWindow(t *testing.T) {
 		link.Passphrase = true
 		restrict(t, s, link, 24*time.Hour)
 	}
-	reserve := func(clientKey string, want time.Duration) gateway.Try {
+	reserve := func(clientKey string, want time.Duration) gateway.PassphraseAttempt {
 		t.Helper()
-		tried, err := s.Try(t.Context(), link.ID, clientKey)
+		tried, err := s.ReserveAttempt(t.Context(), link.ID, clientKey)
 		if err != nil {
 			t.Fatalf("try: %v", err)
 		}
@@ -172,7 +172,7 @@ func TestTriesInTheirWindow(t *testing.T) {
 	fresh()
 	reserve("client-a", 0)
 	right := reserve("client-a", 0) // in the same millisecond
-	if err := s.Untry(t.Context(), link.ID, right); err != nil {
+	if err := s.ReleaseAttempt(t.Context(), link.ID, right); err != nil {
 		t.Fatalf("untry: %v", err)
 	}
 	kept(1)

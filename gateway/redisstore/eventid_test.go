@@ -26,7 +26,7 @@ func TestEventIDs(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused := gateway.Attempt{ID: link.ID, Method: "GET", Address: "192.0.2.3"}
-		if err := two.Note(t.Context(), refused, gateway.EventRefused, gateway.OutcomeRevoked); err != nil {
+		if err := two.RecordEvent(t.Context(), refused, gateway.EventRefused, gateway.OutcomeRevoked); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -57,7 +57,7 @@ func testEvents(t *testing.T, g target) {
 	click("GET", "192.0.2.0/24")
 	click("GET", "")
 	failed := gateway.Attempt{ID: link.ID, Method: "GET", Address: "::ffff:1.2.3.4"}
-	if err := s.Note(t.Context(), failed, gateway.EventFailed, gateway.OutcomeObjectGone); err != nil {
+	if err := s.RecordEvent(t.Context(), failed, gateway.EventFailed, gateway.OutcomeObjectGone); err != nil {
 		t.Fatalf("fail: %v", err)
 	}
 	reason := "no more\r\n\x00needed | x=1 é"
@@ -66,7 +66,7 @@ func testEvents(t *testing.T, g target) {
 	}
 	click("HEAD", "192.0.2.2")
 	refused := gateway.Attempt{ID: link.ID, Method: "GET", Address: "192.0.2.3"}
-	if err := s.Note(t.Context(), refused, gateway.EventRefused, gateway.OutcomeRevoked); err != nil {
+	if err := s.RecordEvent(t.Context(), refused, gateway.EventRefused, gateway.OutcomeRevoked); err != nil {
 		t.Fatalf("refuse: %v", err)
 	}
 	want := []string{

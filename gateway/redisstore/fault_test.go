@@ -35,7 +35,7 @@ func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 	for name, call := range map[string]func(ctx context.Context) error{
 		"admit": func(ctx context.Context) error { _, err := s.Admit(ctx, attempt); return err },
 		"note": func(ctx context.Context) error {
-			return s.Note(ctx, attempt, gateway.EventFailed, gateway.OutcomeUnavailable)
+			return s.RecordEvent(ctx, attempt, gateway.EventFailed, gateway.OutcomeUnavailable)
 		},
 		"create": func(ctx context.Context) error {
 			_, err := s.Create(ctx, newLink(t), gateway.Secrets{}, time.Hour, operator())
@@ -45,8 +45,10 @@ func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 			_, err := s.Spend(ctx, attempt, gateway.Spending{Window: window})
 			return err
 		},
-		"try":   func(ctx context.Context) error { _, err := s.Try(ctx, id, "somebody"); return err },
-		"untry": func(ctx context.Context) error { return s.Untry(ctx, id, gateway.Try{Reserved: "x"}) },
+		"try": func(ctx context.Context) error { _, err := s.ReserveAttempt(ctx, id, "somebody"); return err },
+		"untry": func(ctx context.Context) error {
+			return s.ReleaseAttempt(ctx, id, gateway.PassphraseAttempt{Reserved: "x"})
+		},
 		"change": func(ctx context.Context) error {
 			_, err := s.Change(ctx, id, gateway.Change{Note: new("n")}, operator())
 			return err
@@ -187,7 +189,7 @@ func TestLostReply(t *testing.T) {
 		return err
 	})
 	lose("a failure", func() error {
-		return s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.EventFailed,
+		return s.RecordEvent(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"}, gateway.EventFailed,
 			gateway.OutcomeObjectGone)
 	})
 	lost := newLink(t)
@@ -248,8 +250,10 @@ func TestScriptFlush(t *testing.T) {
 			_, err := s.Spend(t.Context(), gateway.Attempt{ID: confirmed.ID, Method: "POST"}, gateway.Spending{Window: window})
 			return err
 		},
-		"try":   func() error { _, err := s.Try(t.Context(), confirmed.ID, "somebody"); return err },
-		"untry": func() error { return s.Untry(t.Context(), confirmed.ID, gateway.Try{Reserved: "x"}) },
+		"try": func() error { _, err := s.ReserveAttempt(t.Context(), confirmed.ID, "somebody"); return err },
+		"untry": func() error {
+			return s.ReleaseAttempt(t.Context(), confirmed.ID, gateway.PassphraseAttempt{Reserved: "x"})
+		},
 		"change": func() error {
 			_, err := s.Change(t.Context(), confirmed.ID, gateway.Change{Note: new("n")}, operator())
 			return err

@@ -10,7 +10,7 @@ import (
 // reservedFor is how long Redis keeps a reservation.
 const reservedFor = 24 * time.Hour
 
-// Reserve implements gateway.Retries. The first value under a name stays.
+// Reserve implements gateway.Reservations. The first value under a name stays.
 func (s *Store) Reserve(ctx context.Context, name string, sealed []byte) (_ []byte, err error) {
 	defer s.observe(callReserve, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -30,7 +30,7 @@ func (s *Store) Reserve(ctx context.Context, name string, sealed []byte) (_ []by
 	return nil, unavailable("reserve", r.err)
 }
 
-// Reserved implements gateway.Retries. It returns the age of the reservation too.
+// Reserved implements gateway.Reservations. It returns the age of the reservation too.
 func (s *Store) Reserved(ctx context.Context, name string) (_ []byte, _ time.Duration, err error) {
 	defer s.observe(callReserved, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -57,7 +57,7 @@ func (s *Store) Reserved(ctx context.Context, name string) (_ []byte, _ time.Dur
 // replicas.
 const readAndWrite = "w"
 
-// Confirm implements gateway.Retries.
+// Confirm implements gateway.Reservations.
 func (s *Store) Confirm(ctx context.Context, id gateway.ID) (_ gateway.Link, err error) {
 	defer s.observe(callConfirm, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)

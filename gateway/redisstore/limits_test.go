@@ -160,7 +160,7 @@ func testConfirmation(t *testing.T, g target) {
 		gateway.OutcomeWrongPassphrase, gateway.OutcomeRateLimited,
 		gateway.OutcomeBadRequest,
 	} {
-		if err := s.Note(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.EventRefused, o); err != nil {
+		if err := s.RecordEvent(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.EventRefused, o); err != nil {
 			t.Errorf("note %s: %v", o, err)
 		}
 	}
@@ -288,9 +288,9 @@ func testTries(t *testing.T, g target) {
 	link := newLink(t)
 	link.Passphrase = true
 	restrict(t, s, link)
-	reserve := func(clientKey string) gateway.Try {
+	reserve := func(clientKey string) gateway.PassphraseAttempt {
 		t.Helper()
-		tried, err := s.Try(t.Context(), link.ID, clientKey)
+		tried, err := s.ReserveAttempt(t.Context(), link.ID, clientKey)
 		if err != nil {
 			t.Fatalf("try: %v", err)
 		}
@@ -311,7 +311,7 @@ func testTries(t *testing.T, g target) {
 	refused("client-a", 15*time.Minute)
 	right := reserve("client-b")
 	for range 3 { // A right passphrase releases its attempt.
-		if err := s.Untry(t.Context(), link.ID, right); err != nil {
+		if err := s.ReleaseAttempt(t.Context(), link.ID, right); err != nil {
 			t.Fatalf("untry: %v", err)
 		}
 		right = reserve("client-b")
@@ -323,7 +323,7 @@ func testTries(t *testing.T, g target) {
 	}
 	refused("client-c", 15*time.Minute)
 	refused("client-d", time.Minute) // This client has not failed yet.
-	if err := s.Untry(t.Context(), link.ID, right); err != nil {
+	if err := s.ReleaseAttempt(t.Context(), link.ID, right); err != nil {
 		t.Fatalf("untry: %v", err)
 	}
 	if reserve("client-d").Reserved == "" {

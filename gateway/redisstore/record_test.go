@@ -160,7 +160,7 @@ func TestRecords(t *testing.T) {
 		link.Passphrase = true
 		restrict(t, s, link)
 		node.MustDo(t, "DEL", key("t", link.ID))
-		_, err := s.Try(t.Context(), link.ID, "somebody")
+		_, err := s.ReserveAttempt(t.Context(), link.ID, "somebody")
 		unavailable(t, "try", err)
 		equal(t, "it is made by nobody else", node.MustDo(t, "EXISTS", key("t", link.ID)), "0")
 	})

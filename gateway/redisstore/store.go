@@ -71,10 +71,10 @@ type Store struct {
 }
 
 var (
-	_ gateway.Store      = (*Store)(nil)
-	_ gateway.Retries    = (*Store)(nil)
-	_ gateway.ClickStore = (*Store)(nil)
-	_ gateway.Cursors    = (*Store)(nil)
+	_ gateway.Store        = (*Store)(nil)
+	_ gateway.Reservations = (*Store)(nil)
+	_ gateway.ClickStore   = (*Store)(nil)
+	_ gateway.Cursors      = (*Store)(nil)
 )
 
 // New returns a Store over client. It does not connect: the first call does.

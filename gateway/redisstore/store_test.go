@@ -219,7 +219,7 @@ func recordRefusal(tb testing.TB, s *redisstore.Store, a gateway.Attempt, o gate
 	if a.Method == "HEAD" {
 		return
 	}
-	if err := s.Note(tb.Context(), a, kind, o); err != nil {
+	if err := s.RecordEvent(tb.Context(), a, kind, o); err != nil {
 		tb.Fatalf("note %s: %v", o, err)
 	}
 }

@@ -175,7 +175,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		return err
 	}
 	s.domain = gateway.New(gateway.Options{
-		Links: store, Retries: store, Clicks: store, Cursors: store, Storages: domainStorages(storages),
+		Links: store, Reservations: store, Clicks: store, Cursors: store, Storages: domainStorages(storages),
 		Policy:   policyOf(cfg),
 		Lifetime: cfg.Redirect.Lifetime, MediaLifetime: cfg.Redirect.MediaLifetime, ObjectCheck: cfg.Redirect.ObjectCheck,
 		ResumeWindow: cfg.Redirect.ResumeWindow, Hashes: runtime.GOMAXPROCS(0),
