@@ -2,8 +2,8 @@ package signer
 
 import "strings"
 
-// The bytes that SigV4 writes as they are, RFC 3986's unreserved characters
-// (section 2.3), as one bit per byte: below 64, and from 64 to 127.
+// The bytes that SigV4 does not escape, which are the unreserved characters of RFC 3986
+// (section 2.3). Each has one bit: the bytes below 64, and the bytes from 64 to 127.
 const (
 	unreservedLow  uint64 = 0x03ff600000000000 // - . 0-9
 	unreservedHigh uint64 = 0x47fffffe87fffffe // A-Z _ a-z ~
@@ -11,7 +11,7 @@ const (
 
 const upperHex = "0123456789ABCDEF"
 
-// unreserved reports whether SigV4 leaves c as it is.
+// unreserved reports whether SigV4 does not escape c.
 func unreserved(c byte) bool {
 	switch {
 	case c < 64:
@@ -22,11 +22,10 @@ func unreserved(c byte) bool {
 	return false
 }
 
-// appendEscaped appends s to b the way the canonical request needs it: every
-// byte that is not unreserved becomes %XX in upper case, a space %20 and never
-// a plus. With slash the '/' stays too, which is the path of S3, encoded once
-// where other services encode it twice (AWS, "Create a signed AWS API
-// request", step 1).
+// appendEscaped appends s to b in the encoding of the canonical request: every byte that is
+// not unreserved becomes %XX in upper case. A space becomes %20 and never a plus. With
+// slash, '/' is not escaped. This is the encoding of a path in S3, which escapes paths once
+// where other services escape them twice (AWS, "Create a signed AWS API request", step 1).
 func appendEscaped(b []byte, s string, slash bool) []byte {
 	start := 0
 	for i := 0; i < len(s); i++ {
@@ -41,8 +40,8 @@ func appendEscaped(b []byte, s string, slash bool) []byte {
 	return append(b, s[start:]...)
 }
 
-// appendParameter appends &name=value, the value escaped; nothing at all for
-// an empty value. The name must need no escaping.
+// appendParameter appends &name=value with the value escaped. It appends nothing if the
+// value is empty. The name must need no escaping.
 func appendParameter(b []byte, name, value string) []byte {
 	if value == "" {
 		return b
@@ -53,9 +52,9 @@ func appendParameter(b []byte, name, value string) []byte {
 	return appendEscaped(b, value, false)
 }
 
-// hasDotSegment reports whether a segment of the path is "." or "..". Clients
-// resolve those before they send (RFC 3986 section 5.2.4), so the request that
-// arrives would be for another path than the one signed.
+// hasDotSegment reports whether a segment of the path is "." or "..". Clients remove such
+// segments before they send (RFC 3986 section 5.2.4), so the storage would receive another
+// path than the signed one.
 func hasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "." || segment == ".." {
@@ -65,7 +64,7 @@ func hasDotSegment(path string) bool {
 	return false
 }
 
-// hasControl reports whether s holds a C0 control or DEL.
+// hasControl reports whether s contains a C0 control character or DEL.
 func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

@@ -8,33 +8,31 @@ import (
 )
 
 const (
-	// appliedSkew is the smallest skew that is corrected. Date tells the
-	// second and no more, so less than this may be no skew at all.
+	// appliedSkew is the smallest skew that is corrected. Date has whole seconds
+	// only, so a smaller value may not be a skew.
 	appliedSkew = time.Second
 
-	// credibleSkew bounds what is believed: a Date further off than this is
-	// a broken server or proxy, not a clock.
+	// credibleSkew is the largest skew that is believed. A Date that is further off
+	// comes from a broken server or proxy.
 	credibleSkew = 24 * time.Hour
 
-	// longestExchange is the longest time between request and answer that
-	// still tells a clock. The error is half of it, and stays below the
-	// seconds by which a signature is dated back.
+	// longestExchange is the longest time between request and answer from which the
+	// skew is computed. The error is half of it, which is less than backdate.
 	longestExchange = 5 * time.Second
 
 	unobserved = math.MinInt64
 )
 
-// Clock is a storage's clock: this machine's, corrected by the skew seen in
-// the storage's answers. Signatures and credentials are judged by it, because
-// the storage judges them by its own. It is safe for concurrent use and never
-// blocks.
+// Clock is a storage's clock: this machine's clock, corrected by the skew in the storage's
+// answers. Signatures and credentials use it, because the storage checks them with its own
+// clock. It is safe for concurrent use and never blocks.
 type Clock struct {
 	now  func() time.Time
 	skew atomic.Int64 // nanoseconds, storage minus machine
 }
 
-// NewClock returns a clock without a known skew over now, this machine's
-// clock; nil stands for [time.Now].
+// NewClock returns a clock with an unknown skew. now is this machine's clock; nil:
+// [time.Now].
 func NewClock(now func() time.Time) *Clock {
 	if now == nil {
 		now = time.Now
@@ -44,12 +42,12 @@ func NewClock(now func() time.Time) *Clock {
 	return c
 }
 
-// Now returns the storage's time: this machine's while the skew is unknown or
-// under a second.
+// Now returns the storage's time. It is this machine's time while the skew is unknown or
+// below a second.
 func (c *Clock) Now() time.Time { return c.now().Add(c.Ahead()) }
 
-// Ahead returns by how much Now differs from this machine's time: the skew from
-// a second on, otherwise 0.
+// Ahead returns the difference between Now and this machine's time: the skew if it is at
+// least a second, otherwise 0.
 func (c *Clock) Ahead() time.Duration {
 	skew, _ := c.Skew()
 	if skew.Abs() < appliedSkew {
@@ -58,8 +56,8 @@ func (c *Clock) Ahead() time.Duration {
 	return skew
 }
 
-// Skew returns the storage's time minus this machine's as last observed, to
-// about half a second, and whether any was observed.
+// Skew returns the last observed difference of the storage's time to this machine's time,
+// accurate to about half a second, and whether a difference was observed.
 func (c *Clock) Skew() (time.Duration, bool) {
 	skew := c.skew.Load()
 	if skew == unobserved {
@@ -68,12 +66,11 @@ func (c *Clock) Skew() (time.Duration, bool) {
 	return time.Duration(skew), true
 }
 
-// Observe learns the skew from an answer's Date and from this machine's times
-// of the request and of the answer. Both sides are rounded: Date is cut to its
-// second (RFC 9110 section 5.6.7), so it stands for its middle, and the
-// storage wrote it at some time between sent and received, so that too counts
-// as the middle. A skew beyond a day and an exchange of more than five seconds
-// are ignored.
+// Observe learns the skew from the Date of an answer and from this machine's times of the
+// request and the answer. Date has whole seconds (RFC 9110 section 5.6.7), so it stands
+// for the middle of its second. The storage wrote it between sent and received, so the
+// middle of these counts. Observe ignores a skew of more than a day, and an exchange of
+// more than five seconds.
 func (c *Clock) Observe(date, sent, received time.Time) {
 	exchange := received.Sub(sent)
 	if date.IsZero() || exchange < 0 || exchange > longestExchange {
@@ -86,9 +83,9 @@ func (c *Clock) Observe(date, sent, received time.Time) {
 	c.skew.Store(int64(skew))
 }
 
-// Transport returns next, or [http.DefaultTransport] for nil, with the clock
-// looking at every answer's Date; a refusal's too, because a storage that
-// refuses a request for its time says in that very answer what time it is.
+// Transport returns a transport that passes the Date of every answer to the clock. next is
+// the transport below; nil: [http.DefaultTransport]. Refusals count too: the answer of a
+// storage that refuses a request because of its time contains the right time.
 func (c *Clock) Transport(next http.RoundTripper) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport
@@ -108,8 +105,8 @@ func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return answer, err
 	}
-	// An Age says that a cache answered, with the Date of an earlier time
-	// (RFC 9111 section 5.1).
+	// An answer with Age comes from a cache and has an older Date (RFC 9111 section
+	// 5.1).
 	if answer.Header.Get("Age") == "" {
 		if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
 			o.clock.Observe(date, sent, o.clock.now())
@@ -118,8 +115,7 @@ func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// CloseIdleConnections lets [http.Client.CloseIdleConnections] reach the
-// transport beneath.
+// CloseIdleConnections lets [http.Client.CloseIdleConnections] reach the transport below.
 func (o *observer) CloseIdleConnections() {
 	if next, ok := o.next.(interface{ CloseIdleConnections() }); ok {
 		next.CloseIdleConnections()

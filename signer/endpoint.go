@@ -23,10 +23,9 @@ var (
 	hostLabel = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 	number    = regexp.MustCompile(`^([0-9]+|0x[0-9a-f]*)$`)
 
-	// bucketName is S3's rule for the names of general purpose buckets and
-	// for the aliases of access points (AWS, "General purpose bucket naming
-	// rules"). What is left out, old names in upper case above all, cannot
-	// stand in a host name.
+	// bucketName is S3's rule for the names of general purpose buckets and for the
+	// aliases of access points (AWS, "General purpose bucket naming rules"). Old names
+	// in upper case do not match, because they cannot be part of a host name.
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 	regionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
@@ -40,17 +39,17 @@ type bucketEndpoint struct {
 	region string // that signs
 }
 
-// publicEndpoint returns the endpoint in the one spelling that every client
-// gives it: the host in lower case and ASCII, no default port. The host is
-// signed, and a client that respells it breaks the signature; a host that some
-// clients spell in another way is refused. Errors do not repeat the endpoint,
-// which may hold a password.
+// publicEndpoint returns the endpoint in the spelling that all clients use: the host in
+// lower case and ASCII, without a default port. The host is signed, and a client that
+// spells it in another way breaks the signature. So publicEndpoint refuses a host that
+// clients spell in different ways. Errors do not repeat the endpoint, which may contain a
+// password.
 func publicEndpoint(endpoint string) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || strings.ContainsAny(endpoint, "?#@\\") {
 		return "", errEndpoint
 	}
-	// A lone "/" is no path: RFC 9110 section 4.2.3 takes it for an empty one.
+	// The path "/" is equivalent to an empty path (RFC 9110 section 4.2.3).
 	if u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" {
 		return "", errEndpoint
 	}
@@ -86,8 +85,8 @@ func publicHost(u *url.URL) (string, error) {
 		}
 		return "[" + a.String() + "]", nil
 	}
-	// Only names outside ASCII go through IDNA: its rules refuse the
-	// underscore, which private names such as Compose's do have.
+	// Only names outside ASCII are converted by IDNA, because its rules refuse the
+	// underscore, which private names such as those of Compose contain.
 	if host != strings.ToValidUTF8(host, "") {
 		return "", errors.New("endpoint: host is not UTF-8")
 	}
@@ -95,7 +94,7 @@ func publicHost(u *url.URL) (string, error) {
 		if host[i] >= 0x80 {
 			ascii, err := idna.Lookup.ToASCII(host)
 			if err != nil {
-				return "", errors.New("endpoint: host is no internationalised domain name")
+				return "", errors.New("endpoint: host is not an internationalised domain name")
 			}
 			host = ascii
 			break
@@ -106,11 +105,11 @@ func publicHost(u *url.URL) (string, error) {
 	labels := strings.Split(host, ".")
 	for _, label := range labels {
 		if len(host) > 253 || !hostLabel.MatchString(label) {
-			return "", errors.New("endpoint: host is empty or no host name")
+			return "", errors.New("endpoint: host is empty or not a host name")
 		}
 	}
-	// Browsers take any host that ends in a number for an IPv4 address and
-	// respell it, "127.1" as "127.0.0.1" (WHATWG URL, "ends in a number").
+	// Browsers read every host that ends in a number as an IPv4 address and spell
+	// "127.1" as "127.0.0.1" (WHATWG URL, "ends in a number").
 	if number.MatchString(labels[len(labels)-1]) {
 		if a, err := netip.ParseAddr(host); err != nil || !a.Is4() {
 			return "", errors.New("endpoint: an IPv4 address must be written as four decimal numbers")
@@ -119,10 +118,9 @@ func publicHost(u *url.URL) (string, error) {
 	return host, nil
 }
 
-// checkBucket refuses names that are no bucket's. The reserved suffixes belong
-// to what needs another service than S3 or another signature and is taken for
-// a plain name by the endpoint rules; those they know better are refused by
-// what they say, in plainRegion.
+// checkBucket refuses names that no bucket can have. The reserved suffixes belong to
+// resources that need another service than S3, or another signature, but that the endpoint
+// rules treat as plain names. plainRegion refuses the resources that the rules know.
 func checkBucket(bucket string) error {
 	if !bucketName.MatchString(bucket) || strings.Contains(bucket, "..") {
 		return errors.New("not a bucket name (3 to 63 lower-case letters, digits, hyphens and dots)")
@@ -142,10 +140,10 @@ func checkBucket(bucket string) error {
 	return nil
 }
 
-// resolve asks the AWS SDK's endpoint rules where recipients reach the bucket,
-// so that path style, virtual hosts, partitions and the exceptions (a dotted
-// name under https, an IP address) are decided as every AWS client decides
-// them. Anything but a plain SigV4 signature for "s3" is an error.
+// resolve returns where recipients reach the bucket, by the endpoint rules of the AWS SDK.
+// So path style, virtual hosts, partitions and the exceptions (a dotted name under https,
+// an IP address) are the same as in every AWS client. It returns an error if the bucket
+// needs another signature than a plain SigV4 signature for "s3".
 func resolve(ctx context.Context, o *Options, endpoint, bucket string) (bucketEndpoint, error) {
 	if err := checkBucket(bucket); err != nil {
 		return bucketEndpoint{}, err
@@ -179,11 +177,11 @@ func resolve(ctx context.Context, o *Options, endpoint, bucket string) (bucketEn
 	return e, nil
 }
 
-// plainRegion returns the region of the plain SigV4 signature for "s3" that
-// the endpoint rules ask for, and an error where they ask for another one.
+// plainRegion returns the region of the plain SigV4 signature for "s3" that the endpoint
+// rules require, or an error if they require another signature.
 func plainRegion(options []*smithyauth.Option, ok bool) (string, error) {
 	if !ok || len(options) != 1 {
-		return "", errors.New("the endpoint rules name no single signature")
+		return "", errors.New("the endpoint rules do not name exactly one signature")
 	}
 	name, _ := smithyhttp.GetSigV4SigningName(&options[0].SignerProperties)
 	if scheme := options[0].SchemeID; name != service || scheme != "sigv4" && scheme != smithyauth.SchemeIDSigV4 {

@@ -12,15 +12,14 @@ import (
 )
 
 const (
-	// backdate is by how much a signature is dated back, and lives longer for
-	// it. Storages judge a URL when its request arrives, by their own clock,
-	// and not all of them forgive one that lies ahead: what is left of the
-	// skew after the storage's own Date has been applied (half a second, and
-	// half of the exchange that told it) must not make a URL of the future.
+	// backdate is how far a signature is dated back; the URL lives longer by the same
+	// time. A storage checks a URL with its own clock, and some storages refuse a URL
+	// whose date is in the future. After the correction by the storage's Date an error
+	// of half a second and half of the exchange remains, which backdate covers.
 	backdate = 5 * time.Second
 
-	// maxExpires is the most that X-Amz-Expires may say, seven days (AWS,
-	// "Authenticating Requests: Using Query Parameters").
+	// maxExpires is the largest X-Amz-Expires, seven days (AWS, "Authenticating
+	// Requests: Using Query Parameters").
 	maxExpires = 7 * 24 * time.Hour
 
 	// maxKey is the longest key in bytes (AWS, "Naming Amazon S3 objects").
@@ -28,16 +27,16 @@ const (
 )
 
 var (
-	// ErrCredentials says that there is no credential to sign with: none
-	// could be had, it is empty or expired, or it has less than a second to
-	// live. Asking again later may succeed.
+	// ErrCredentials means that no credential can sign: the source failed, or the
+	// credential is empty, expired, or expires in less than a second. A repeat may
+	// succeed later.
 	ErrCredentials = errors.New("no valid credentials")
 
-	// ErrLifetime says that the lifetime asked for, or what a wait has left of
-	// it, is under one second.
+	// ErrLifetime means that the requested lifetime, or what remains of it after a
+	// wait, is less than one second.
 	ErrLifetime = errors.New("lifetime is under one second")
 
-	// ErrRequest says that the request itself cannot be signed, now or later.
+	// ErrRequest means that the request cannot be signed. A repeat does not help.
 	ErrRequest = errors.New("request cannot be signed")
 )
 
@@ -46,9 +45,8 @@ type Options struct {
 	// Name is the storage's name, for errors.
 	Name string
 
-	// Endpoint is the public endpoint, "scheme://host[:port]": the one that
-	// recipients reach, which need not be the one the service itself uses.
-	// Empty stands for AWS.
+	// Endpoint is the public endpoint, "scheme://host[:port]", which recipients use. The
+	// service itself may use another one; empty: AWS.
 	Endpoint string
 
 	// Region is the region that signs, such as "us-east-1".
@@ -63,40 +61,40 @@ type Options struct {
 	// RequesterPays signs that the requester pays for the download.
 	RequesterPays bool
 
-	// Credentials is asked at every signature, so it must hold what it has
-	// found, as [Credentials] and [aws.CredentialsCache] do.
+	// Credentials is called for every signature, so it must cache, as [Credentials]
+	// and [aws.CredentialsCache] do.
 	Credentials aws.CredentialsProvider
 
-	// Clock is the storage's clock; nil stands for this machine's.
+	// Clock is the storage's clock; nil: this machine's clock.
 	Clock *Clock
 }
 
 // Request is one object to sign for.
 type Request struct {
-	Method    string // GET or HEAD: a URL signed for one is refused for the other
-	Bucket    string // one of the storage's
-	Key       string // taken literally, byte for byte
+	Method    string // GET or HEAD; a URL for one is not valid for the other
+	Bucket    string // one of Options.Buckets
+	Key       string // literal bytes
 	VersionID string // optional
 
-	ContentDisposition string // optional, of the answer
-	ContentType        string // optional, of the answer
+	ContentDisposition string // of the answer, optional
+	ContentType        string // of the answer, optional
 
-	// Lifetime is how long the URL may live, from one second to seven days
-	// less five seconds. Fractions of a second are cut.
+	// Lifetime is how long the URL may live: one second to seven days less five
+	// seconds. Fractions of a second are dropped.
 	Lifetime time.Duration
 
-	// Within is the time from the call on by which the URL must be dead, a wait
-	// for credentials included; 0 sets no such end.
+	// Within is the time from the call on after which the URL must have expired. It
+	// includes the wait for credentials; 0: no such limit.
 	Within time.Duration
 }
 
-// Signed is a presigned URL. Whoever has it has the object: it belongs in no
-// log.
+// Signed is a presigned URL. Everyone who has the URL can read the object, so it must not
+// be logged.
 type Signed struct {
 	URL string
 
-	// Lifetime is how long the URL lives, in whole seconds: what was asked
-	// for, or what is left of it after a wait, or of the credential.
+	// Lifetime is how long the URL lives, in whole seconds: the requested lifetime, or
+	// what remains after a wait or until the credential expires.
 	Lifetime time.Duration
 }
 
@@ -109,9 +107,9 @@ type Signer struct {
 	clock       *Clock
 }
 
-// New returns a signer for the storage. It resolves the endpoint of every
-// bucket, and fails, naming the bucket, where one needs more than a plain
-// signature for S3. It asks for no credential and makes no request.
+// New returns a signer for the storage. It resolves the endpoint of every bucket. It
+// returns an error that names the bucket if a bucket needs another signature than a plain
+// one for S3. It retrieves no credential and makes no request.
 func New(ctx context.Context, o Options) (*Signer, error) {
 	fail := func(err error) (*Signer, error) {
 		return nil, fmt.Errorf("storage %q: %w", o.Name, err)
@@ -148,9 +146,9 @@ func New(ctx context.Context, o Options) (*Signer, error) {
 	return s, nil
 }
 
-// Origin returns the scheme and host of every URL signed for the bucket, such
-// as "https://reports.s3.eu-west-1.amazonaws.com", and false for a bucket that
-// is not the storage's.
+// Origin returns the scheme and host of the URLs of a bucket, such as
+// "https://reports.s3.eu-west-1.amazonaws.com". It returns false if the storage does not
+// have the bucket.
 func (s *Signer) Origin(bucket string) (string, bool) {
 	t, ok := s.targets[bucket]
 	if !ok {
@@ -159,9 +157,9 @@ func (s *Signer) Origin(bucket string) (string, bool) {
 	return t.origin, true
 }
 
-// Presign returns a URL for the object that lives as long as asked, or as
-// Within leaves or the credential lives where that is less. The errors are [ErrRequest],
-// [ErrLifetime] and [ErrCredentials]; none repeats the request or a secret.
+// Presign returns a URL for the object. It lives as long as requested, or shorter if Within
+// or the expiry of the credential requires it. The errors are [ErrRequest], [ErrLifetime]
+// and [ErrCredentials]. They contain neither the request nor a secret.
 func (s *Signer) Presign(ctx context.Context, r Request) (Signed, error) {
 	t, err := s.check(&r)
 	if err != nil {
@@ -194,7 +192,7 @@ func (s *Signer) Presign(ctx context.Context, r Request) (Signed, error) {
 	}, nil
 }
 
-// check judges the request by itself and returns its bucket's target.
+// check validates the request and returns the target of its bucket.
 func (s *Signer) check(r *Request) (*target, error) {
 	refuse := func(reason string) (*target, error) {
 		return nil, fmt.Errorf("%w: %s", ErrRequest, reason)
@@ -204,17 +202,17 @@ func (s *Signer) check(r *Request) (*target, error) {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return refuse("method is neither GET nor HEAD")
 	case !ok:
-		return refuse("bucket is none of the storage's")
+		return refuse("the storage does not have the bucket")
 	case r.Key == "":
 		return refuse("key is empty")
 	case len(r.Key) > maxKey:
 		return refuse("key is longer than 1024 bytes")
 	case strings.IndexByte(r.Key, 0) >= 0:
-		return refuse("key holds a NUL")
+		return refuse("key contains a NUL")
 	case hasDotSegment(r.Key):
-		return refuse(`key has the segment "." or "..", which clients resolve`)
+		return refuse(`key has the segment "." or "..", which clients remove`)
 	case hasControl(r.VersionID), hasControl(r.ContentDisposition), hasControl(r.ContentType):
-		return refuse("version, disposition or type holds a control character")
+		return refuse("version, disposition or type contains a control character")
 	case r.Lifetime > maxExpires-backdate:
 		return refuse("lifetime is more than seven days less five seconds")
 	case r.Lifetime < time.Second, r.Within != 0 && r.Within < time.Second:

@@ -13,9 +13,8 @@ const (
 	service   = "s3"
 )
 
-// signingKey is everything about a signature that holds for one credential,
-// one UTC day and one region: the derived key and the parts of the query and
-// of the string to sign that follow from them.
+// signingKey holds the parts of a signature that stay the same for one credential, one UTC
+// day and one region: the derived key, and parts of the query and of the string to sign.
 type signingKey struct {
 	accessKeyID string
 	secret      string
@@ -25,21 +24,21 @@ type signingKey struct {
 	derived []byte
 	scope   string // 20130524/us-east-1/s3/aws4_request
 	date    string // 20130524
-	query   string // the canonical query up to and with the date
-	tail    string // the token's parameter, with its '&'; empty without one
+	query   string // the canonical query up to the date, inclusive
+	tail    string // the parameter of the session token, with its '&'; empty: no token
 }
 
-// holds reports whether k may sign with c on that day. It compares the secret
-// and not only its id: an id may keep its name while its secret is rotated,
-// and the new secret must count from the next signature on.
+// holds reports whether k belongs to c and that day. It compares the secret too, because
+// the secret of an access key id can be rotated, and the new secret must be used from the
+// next signature on.
 func (k *signingKey) holds(c *aws.Credentials, day int64) bool {
 	return k != nil && k.day == day && k.accessKeyID == c.AccessKeyID &&
 		k.secret == c.SecretAccessKey && k.token == c.SessionToken
 }
 
-// newSigningKey derives the key of c for the day that begins at the Unix
-// second day (AWS, "Create a signed AWS API request", step 4: date, region,
-// service and a constant, each one HMAC under the key before it).
+// newSigningKey derives the key of c for the day that begins at the Unix second day (AWS,
+// "Create a signed AWS API request", step 4): an HMAC each of the date, the region, the
+// service and a constant, each with the result before as its key.
 func newSigningKey(c *aws.Credentials, day int64, region string) *signingKey {
 	date := time.Unix(day, 0).UTC().Format("20060102")
 	scope := date + "/" + region + "/" + service + "/aws4_request"

@@ -14,13 +14,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// maxKept bounds the buffer that is kept for the next signature.
+// maxKept is the largest buffer that is reused for the next signature, in bytes.
 const maxKept = 16 << 10
 
 // target signs for one bucket.
 type target struct {
 	origin string // scheme://host
-	path   string // what stands before the key
+	path   string // before the key
 	tail   string // the canonical request after its query
 	region string
 	payer  bool // the requester pays
@@ -39,14 +39,14 @@ func newTarget(e bucketEndpoint, payer bool) *target {
 	}
 }
 
-// scratch is what one signature works with and the next one uses again.
+// scratch is the working memory of a signature. The next signature reuses it.
 type scratch struct {
 	buf []byte
-	key *signingKey // that mac is keyed with
+	key *signingKey // the key of mac
 	mac hash.Hash
 }
 
-// timeOfDay is a time of day as X-Amz-Date has it, "T235959Z".
+// timeOfDay is a time of day in the format of X-Amz-Date, "T235959Z".
 type timeOfDay [8]byte
 
 func newTimeOfDay(hour, minute, second int) timeOfDay {
@@ -57,11 +57,11 @@ func newTimeOfDay(hour, minute, second int) timeOfDay {
 	}
 }
 
-// sign returns the URL for r, dated at and valid for expires from then on.
+// sign returns the URL for r with the date at, which is valid for expires from then on.
 //
-// The canonical request is built first, since its path and its query are the
-// URL's own, byte for byte; the string to sign follows it in the same buffer
-// (AWS, "Create a signed AWS API request", steps 1 to 5).
+// sign builds the canonical request first, because its path and query are also the path
+// and query of the URL. The string to sign follows in the same buffer (AWS, "Create a
+// signed AWS API request", steps 1 to 5).
 func (t *target) sign(c *aws.Credentials, r *Request, at time.Time, expires time.Duration) string {
 	hour, minute, second := at.UTC().Clock()
 	day := at.Unix() - int64(hour*3600+minute*60+second)
@@ -114,8 +114,8 @@ func (t *target) sign(c *aws.Credentials, r *Request, at time.Time, expires time
 	return u.String()
 }
 
-// appendQuery appends the canonical query: the parameters in the order of
-// their bytes, which puts upper case first. The signature is no part of it.
+// appendQuery appends the canonical query: all parameters except the signature, in the
+// order of their bytes, so upper case comes first.
 func (t *target) appendQuery(b []byte, r *Request, key *signingKey, clock timeOfDay, expires time.Duration) []byte {
 	b = append(b, key.query...)
 	b = append(b, clock[:]...)
@@ -132,8 +132,8 @@ func (t *target) appendQuery(b []byte, r *Request, key *signingKey, clock timeOf
 	return b
 }
 
-// keyFor returns the signing key of c for the day, derived anew only where the
-// last one is another's.
+// keyFor returns the signing key of c for the day. It derives a new key only if the last
+// one belongs to another credential or day.
 func (t *target) keyFor(c *aws.Credentials, day int64) *signingKey {
 	key := t.key.Load()
 	if !key.holds(c, day) {
@@ -143,7 +143,7 @@ func (t *target) keyFor(c *aws.Credentials, day int64) *signingKey {
 	return key
 }
 
-// scratchFor returns a scratch whose HMAC is keyed with key.
+// scratchFor returns a scratch whose HMAC has the key.
 func (t *target) scratchFor(key *signingKey) *scratch {
 	s, _ := t.pool.Get().(*scratch)
 	if s == nil {

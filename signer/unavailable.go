@@ -9,8 +9,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// credentialError is an [ErrCredentials] with its cause. Its text says only
-// what cannot hold a secret; the cause is there for errors.Is and errors.As.
+// credentialError is an [ErrCredentials] with its cause. Its text contains only what cannot
+// be a secret. The cause is for errors.Is and errors.As.
 type credentialError struct{ cause error }
 
 // Error implements error.
@@ -18,10 +18,10 @@ func (e *credentialError) Error() string {
 	return ErrCredentials.Error() + ": " + reason(e.cause)
 }
 
-// Unwrap makes the error both an [ErrCredentials] and its cause.
+// Unwrap returns [ErrCredentials] and the cause.
 func (e *credentialError) Unwrap() []error { return []error{ErrCredentials, e.cause} }
 
-// unavailable makes err, a provider's, an [ErrCredentials].
+// unavailable returns err, an error of a provider, as an [ErrCredentials].
 func unavailable(err error) error {
 	if errors.Is(err, ErrCredentials) {
 		return err
@@ -29,18 +29,17 @@ func unavailable(err error) error {
 	return &credentialError{cause: err}
 }
 
-// safeText marks the errors of the sources of this package, whose texts were
-// read and hold no secret but where reason knows better.
+// safeText marks the errors of the sources in this package. Their texts contain no secret,
+// except where reason knows better.
 type safeText struct{ error }
 
-// Unwrap returns the error that is marked.
+// Unwrap returns the marked error.
 func (e safeText) Unwrap() error { return e.error }
 
-// reason says what went wrong, without a word that may be secret: a provider's
-// own text is not repeated unless it is known. AWS answers a bad signature
-// with the string that was signed, session token included; the output of a
-// credential_process is the credential; a container's address may carry a
-// token in its query.
+// reason describes an error without anything that may be secret. It does not repeat the
+// text of a provider unless the text is known. AWS answers a bad signature with the string
+// that was signed, which contains the session token. The output of a credential_process is
+// the credential. The address of a container's provider may have a token in its query.
 func reason(err error) string {
 	var (
 		api     smithy.APIError
