@@ -370,7 +370,9 @@ func TestRefusalsNameTheirRule(t *testing.T) {
 		sensitive *bool
 		want      string
 	}{
-		"not stated":                           {policy, "a", 0, long, nil, "not stated; with \"sensitive\": false it may live for up to 7d)"},
+		"not stated": {
+			policy, "a", 0, long, nil, "not stated; with \"sensitive\": false it may live for up to 7d)",
+		},
 		"not stated, by a key of three days":   {policy, "a", 3 * day, long, nil, "it may live for up to 3d)"},
 		"not stated, by a key of one day":      {policy, "a", day, long, nil, "(sensitivity was not stated)"},
 		"sensitive, at the service's limit":    {policy, "invoices/1", 0, long, nil, "(the object is sensitive)"},

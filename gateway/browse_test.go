@@ -87,7 +87,8 @@ func TestObjects(t *testing.T) {
 	for i := range 3000 {
 		many = append(many, fmt.Sprintf("logs/%04d.txt", i))
 	}
-	all := append(many, "a/1", "a/2", "b/", "b/Q3 Invoice.pdf", "b/c/invoice.txt", "d//e", "top.txt", "invoices.zip", "d//caf\u00e9", "d//cafe\u0301")
+	all := append(many, "a/1", "a/2", "b/", "b/Q3 Invoice.pdf", "b/c/invoice.txt", "d//e", "top.txt", "invoices.zip",
+		"d//caf\u00e9", "d//cafe\u0301")
 	tests := []struct {
 		name  string
 		scope Pattern
@@ -101,14 +102,39 @@ func TestObjects(t *testing.T) {
 		{"doubled slashes", "*", ObjectsQuery{Prefix: "d/", Limit: 50}, []string{"d//"}, 1},
 		{"a prefix without a slash", "*", ObjectsQuery{Prefix: "top", Limit: 50}, []string{"top.txt"}, 1},
 		{"nothing", "*", ObjectsQuery{Prefix: "x/", Limit: 50}, []string{""}, 1},
-		{"searched", "*", ObjectsQuery{Search: "INVOICE", Limit: 50}, []string{"b/Q3 Invoice.pdf b/c/invoice.txt invoices.zip"}, 4},
-		{"searched, with accents of both kinds", "*", ObjectsQuery{Prefix: "d/", Search: "É", Limit: 50}, []string{"d//cafe\u0301 d//caf\u00e9"}, 1},
-		{"searched by pages", "*", ObjectsQuery{Search: "invoice", Limit: 2}, []string{"b/Q3 Invoice.pdf b/c/invoice.txt", "invoices.zip"}, 5},
-		{"searched in a folder, not in its name", "*", ObjectsQuery{Prefix: "logs/", Search: "logs", Limit: 50}, []string{""}, 3},
+		{
+			"searched", "*",
+			ObjectsQuery{Search: "INVOICE", Limit: 50},
+			[]string{"b/Q3 Invoice.pdf b/c/invoice.txt invoices.zip"},
+			4,
+		},
+		{
+			"searched, with accents of both kinds", "*",
+			ObjectsQuery{Prefix: "d/", Search: "É", Limit: 50},
+			[]string{"d//cafe\u0301 d//caf\u00e9"},
+			1,
+		},
+		{
+			"searched by pages", "*",
+			ObjectsQuery{Search: "invoice", Limit: 2},
+			[]string{"b/Q3 Invoice.pdf b/c/invoice.txt", "invoices.zip"},
+			5,
+		},
+		{
+			"searched in a folder, not in its name", "*",
+			ObjectsQuery{Prefix: "logs/", Search: "logs", Limit: 50},
+			[]string{""},
+			3,
+		},
 		{"scope: a folder alone", "exports/b/*", ObjectsQuery{Limit: 50}, []string{"b/"}, 1},
 		{"scope: within", "exports/b/*", ObjectsQuery{Prefix: "b/", Limit: 50}, []string{"b/c/ b/ b/Q3 Invoice.pdf"}, 1},
 		{"scope: outside", "exports/b/*", ObjectsQuery{Prefix: "a/", Limit: 50}, []string{""}, 0},
-		{"scope: searched", "exports/b/*", ObjectsQuery{Search: "invoice", Limit: 50}, []string{"b/Q3 Invoice.pdf b/c/invoice.txt"}, 4},
+		{
+			"scope: searched", "exports/b/*",
+			ObjectsQuery{Search: "invoice", Limit: 50},
+			[]string{"b/Q3 Invoice.pdf b/c/invoice.txt"},
+			4,
+		},
 		{"scope: one object", "exports/top.txt", ObjectsQuery{Limit: 50}, []string{"top.txt"}, 1},
 	}
 	for _, tt := range tests {
@@ -219,13 +245,43 @@ func TestObjectsRefused(t *testing.T) {
 		{"bucket outside the scope", ObjectsQuery{Bucket: "exports"}, "reports/*", nil, CodeNotFound, ""},
 		{"unknown storage", ObjectsQuery{Bucket: "reports", Storage: "nosuch"}, "*", nil, CodeNotFound, ""},
 		{"bucket of two storages", ObjectsQuery{Bucket: "reports"}, "*", nil, CodeInvalid, "storage required"},
-		{"long prefix", ObjectsQuery{Bucket: "exports", Prefix: strings.Repeat("x", 1025)}, "*", nil, CodeInvalid, "prefix too_long"},
-		{"long search", ObjectsQuery{Bucket: "exports", Search: strings.Repeat("x", 1025)}, "*", nil, CodeInvalid, "search too_long"},
-		{"prefix with a control character", ObjectsQuery{Bucket: "exports", Prefix: "a\x00"}, "*", nil, CodeInvalid, "prefix invalid"},
-		{"search with a control character", ObjectsQuery{Bucket: "exports", Search: "a\nb"}, "*", nil, CodeInvalid, "search invalid"},
+		{
+			"long prefix",
+			ObjectsQuery{Bucket: "exports", Prefix: strings.Repeat("x", 1025)},
+			"*", nil, CodeInvalid,
+			"prefix too_long",
+		},
+		{
+			"long search",
+			ObjectsQuery{Bucket: "exports", Search: strings.Repeat("x", 1025)},
+			"*", nil, CodeInvalid,
+			"search too_long",
+		},
+		{
+			"prefix with a control character",
+			ObjectsQuery{Bucket: "exports", Prefix: "a\x00"},
+			"*", nil, CodeInvalid,
+			"prefix invalid",
+		},
+		{
+			"search with a control character",
+			ObjectsQuery{Bucket: "exports", Search: "a\nb"},
+			"*", nil, CodeInvalid,
+			"search invalid",
+		},
 		{"foreign cursor", ObjectsQuery{Bucket: "exports", Cursor: "x"}, "*", nil, CodeBadRequest, ""},
-		{"not listable", ObjectsQuery{Bucket: "exports"}, "*", fmt.Errorf("%w: canary", ErrObjectNotReadable), CodeInvalid, "bucket bucket_not_listable"},
-		{"not there", ObjectsQuery{Bucket: "exports"}, "*", fmt.Errorf("%w: canary", ErrObjectNotFound), CodeInvalid, "bucket bucket_not_found"},
+		{
+			"not listable",
+			ObjectsQuery{Bucket: "exports"},
+			"*", fmt.Errorf("%w: canary", ErrObjectNotReadable), CodeInvalid,
+			"bucket bucket_not_listable",
+		},
+		{
+			"not there",
+			ObjectsQuery{Bucket: "exports"},
+			"*", fmt.Errorf("%w: canary", ErrObjectNotFound), CodeInvalid,
+			"bucket bucket_not_found",
+		},
 		{"away", ObjectsQuery{Bucket: "exports"}, "*", fmt.Errorf("%w: canary", ErrUnavailable), CodeUnavailable, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -261,7 +317,8 @@ func TestObjectsRefused(t *testing.T) {
 			q.Bucket = "exports"
 		}
 		q.Limit, q.Cursor = 1, first.Next
-		if _, err := f.service.Objects(t.Context(), everything(), q); !errors.As(err, &refused) || refused.Code != CodeBadRequest {
+		if _, err := f.service.Objects(t.Context(), everything(), q); !errors.As(err, &refused) ||
+			refused.Code != CodeBadRequest {
 			t.Errorf("%+v goes on from a cursor of another query: %v", q, err)
 		}
 	}

@@ -28,24 +28,87 @@ func TestChange(t *testing.T) {
 		{"a note with revoke alone", revoker(), Link{}, ChangeRequest{Paused: new(true), Note: &note}, nil, "forbidden"},
 		{"pause and a note with issue", issuer(), Link{}, ChangeRequest{Paused: new(true), Note: &note}, nil, ""},
 		{"nothing", everything(), Link{}, ChangeRequest{}, nil, "invalid expires_in:required"},
-		{"clicks of a plain link", everything(), Link{}, ChangeRequest{MaxClicks: new(int64(3))}, nil, "invalid max_clicks:not_limited"},
+		{
+			"clicks of a plain link", everything(),
+			Link{},
+			ChangeRequest{MaxClicks: new(int64(3))},
+			nil,
+			"invalid max_clicks:not_limited",
+		},
 		{"clicks of a confirmed one", everything(), Link{Confirm: true}, ChangeRequest{MaxClicks: new(int64(3))}, nil, ""},
-		{"no clicks", everything(), Link{MaxClicks: 2}, ChangeRequest{MaxClicks: new(int64(0))}, nil, "invalid max_clicks:invalid"},
-		{"below the clicks", everything(), Link{MaxClicks: 2}, ChangeRequest{MaxClicks: new(int64(1))}, &ChangeError{Limit: LimitClicks, Clicks: 2}, "invalid max_clicks:below_clicks"},
-		{"too long a note", everything(), Link{}, ChangeRequest{Note: new(strings.Repeat("é", 1001))}, nil, "invalid note:too_long"},
-		{"bad labels", everything(), Link{}, ChangeRequest{Labels: &map[string]string{"A": "b"}}, nil, "invalid labels:invalid"},
-		{"longer than the policy", everything(), Link{}, ChangeRequest{ExpiresIn: new("25h")}, nil, "invalid expires_in:over_policy"},
+		{
+			"no clicks", everything(),
+			Link{MaxClicks: 2},
+			ChangeRequest{MaxClicks: new(int64(0))},
+			nil,
+			"invalid max_clicks:invalid",
+		},
+		{
+			"below the clicks", everything(),
+			Link{MaxClicks: 2},
+			ChangeRequest{MaxClicks: new(int64(1))},
+			&ChangeError{Limit: LimitClicks, Clicks: 2}, "invalid max_clicks:below_clicks",
+		},
+		{
+			"too long a note", everything(),
+			Link{},
+			ChangeRequest{Note: new(strings.Repeat("é", 1001))},
+			nil,
+			"invalid note:too_long",
+		},
+		{
+			"bad labels", everything(),
+			Link{},
+			ChangeRequest{Labels: &map[string]string{"A": "b"}},
+			nil,
+			"invalid labels:invalid",
+		},
+		{
+			"longer than the policy", everything(),
+			Link{},
+			ChangeRequest{ExpiresIn: new("25h")},
+			nil,
+			"invalid expires_in:over_policy",
+		},
 		{"for long, not sensitive", everything(), Link{Sensitive: new(false)}, ChangeRequest{ExpiresIn: new("25h")}, nil, ""},
-		{"longer than the key gives", short(), Link{}, ChangeRequest{ExpiresIn: new("61m")}, nil, "out_of_scope expires_in:out_of_scope"},
-		{"nothing left to give", everything(), Link{}, ChangeRequest{ExpiresIn: new("23h")}, &ChangeError{Limit: LimitLife, Longest: 0}, "invalid expires_in:over_policy"},
-		{"longer in all", everything(), Link{}, ChangeRequest{ExpiresIn: new("23h")}, &ChangeError{Limit: LimitLife, Longest: time.Hour}, "invalid expires_in:over_policy"},
+		{
+			"longer than the key gives", short(),
+			Link{},
+			ChangeRequest{ExpiresIn: new("61m")},
+			nil,
+			"out_of_scope expires_in:out_of_scope",
+		},
+		{
+			"nothing left to give", everything(),
+			Link{},
+			ChangeRequest{ExpiresIn: new("23h")},
+			&ChangeError{Limit: LimitLife, Longest: 0}, "invalid expires_in:over_policy",
+		},
+		{
+			"longer in all", everything(),
+			Link{},
+			ChangeRequest{ExpiresIn: new("23h")},
+			&ChangeError{Limit: LimitLife, Longest: time.Hour}, "invalid expires_in:over_policy",
+		},
 		{"no life", everything(), Link{}, ChangeRequest{ExpiresIn: new("0s")}, nil, "invalid expires_in:invalid"},
-		{"an end before the start", everything(), Link{}, ChangeRequest{ExpiresIn: new("1h")}, ErrNeverValid, "invalid expires_in:invalid"},
+		{
+			"an end before the start", everything(),
+			Link{},
+			ChangeRequest{ExpiresIn: new("1h")},
+			ErrNeverValid,
+			"invalid expires_in:invalid",
+		},
 		{"revoked", everything(), Link{State: StateRevoked}, ChangeRequest{Note: &note}, nil, "not_active"},
 		{"used up", everything(), Link{State: StateUsedUp}, ChangeRequest{Paused: new(false)}, nil, "not_active"},
 		{"expired meanwhile", everything(), Link{}, ChangeRequest{Note: &note}, ErrEnded, "not_active"},
 		{"redis away", everything(), Link{}, ChangeRequest{Note: &note}, ErrUnavailable, "unavailable"},
-		{"not confirmed", everything(), Link{}, ChangeRequest{Note: &note}, errors.Join(ErrUnavailable, ErrNotConfirmed), "not_confirmed"},
+		{
+			"not confirmed", everything(),
+			Link{},
+			ChangeRequest{Note: &note},
+			errors.Join(ErrUnavailable, ErrNotConfirmed),
+			"not_confirmed",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -125,7 +188,8 @@ func TestRevokeAll(t *testing.T) {
 				}
 				return
 			}
-			if result != f.store.ended || f.store.bulk.Reason != tt.req.Reason || f.store.bulk.Budget != bulkBudget || f.store.query.Match == nil {
+			if result != f.store.ended || f.store.bulk.Reason != tt.req.Reason || f.store.bulk.Budget != bulkBudget ||
+				f.store.query.Match == nil {
 				t.Errorf("got %+v, asked %+v", result, f.store.bulk)
 			}
 			if n := f.series(t)["keyhole_links_revoked_total{how=bulk}"]; n != 4 {
@@ -202,7 +266,10 @@ func TestChangeMadeAlready(t *testing.T) {
 		req  ChangeRequest
 		made bool
 	}{
-		"the same":        {ChangeRequest{Note: new("n"), Labels: &map[string]string{"case": "7"}, MaxClicks: new(int64(3)), Paused: new(true)}, true},
+		"the same": {
+			ChangeRequest{Note: new("n"), Labels: &map[string]string{"case": "7"}, MaxClicks: new(int64(3)), Paused: new(true)},
+			true,
+		},
 		"paused already":  {ChangeRequest{Paused: new(true)}, true},
 		"not resumed yet": {ChangeRequest{Paused: new(false)}, false},
 		"another note":    {ChangeRequest{Note: new("m"), Paused: new(true)}, false},

@@ -25,9 +25,21 @@ func TestChecksAreRemembered(t *testing.T) {
 		waits []time.Duration // before each question
 		want  []int           // questions to the storage after each
 	}{
-		{"found", 5 * time.Second, nil, []time.Duration{0, 4 * time.Second, time.Second - 1, 1, time.Second}, []int{1, 1, 1, 2, 2}},
-		{"gone is an answer too", 5 * time.Second, ErrObjectNotFound, []time.Duration{0, 4 * time.Second, time.Second}, []int{1, 1, 2}},
-		{"archived is an answer too", 5 * time.Second, ErrObjectArchived, []time.Duration{0, 4 * time.Second, time.Second}, []int{1, 1, 2}},
+		{
+			"found", 5 * time.Second, nil,
+			[]time.Duration{0, 4 * time.Second, time.Second - 1, 1, time.Second},
+			[]int{1, 1, 1, 2, 2},
+		},
+		{
+			"gone is an answer too", 5 * time.Second, ErrObjectNotFound,
+			[]time.Duration{0, 4 * time.Second, time.Second},
+			[]int{1, 1, 2},
+		},
+		{
+			"archived is an answer too", 5 * time.Second, ErrObjectArchived,
+			[]time.Duration{0, 4 * time.Second, time.Second},
+			[]int{1, 1, 2},
+		},
 		{"a failure is none", 5 * time.Second, ErrUnavailable, []time.Duration{0, 0, 0}, []int{1, 2, 3}},
 		{"a refusal is none", 5 * time.Second, ErrObjectNotReadable, []time.Duration{0, 0}, []int{1, 2}},
 		{"never", 0, nil, []time.Duration{0, 0, 0}, []int{1, 2, 3}},

@@ -50,17 +50,42 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 		{"GET", "GET", Permission{}, signer.Request{Method: "GET", Lifetime: 30 * time.Second}},
 		{"HEAD is signed as HEAD", "HEAD", Permission{}, signer.Request{Method: "HEAD", Lifetime: 30 * time.Second}},
 		{"POST is followed with GET", "POST", Permission{}, signer.Request{Method: "GET", Lifetime: 30 * time.Second}},
-		{"never longer than the link", "GET", Permission{Remaining: 7 * time.Second}, signer.Request{Method: "GET", Lifetime: 30 * time.Second, Within: 7 * time.Second}},
+		{
+			"never longer than the link", "GET",
+			Permission{Remaining: 7 * time.Second},
+			signer.Request{Method: "GET", Lifetime: 30 * time.Second, Within: 7 * time.Second},
+		},
 		{"inline video", "GET", video, signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "video/mp4"}},
 		{"inline audio", "GET", audio, signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "audio/ogg"}},
-		{"inline video, in other case", "GET", typed("Video/MP4"), signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "Video/MP4"}},
-		{"inline video, with a parameter", "GET", typed(`video/mp4; codecs="a, b"`), signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: `video/mp4; codecs="a, b"`}},
-		{"inline PDF, which is read by ranges", "GET", typed("application/pdf"), signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "application/pdf"}},
-		{"inline Ogg", "GET", typed("application/ogg"), signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "application/ogg"}},
-		{"inline audio that no header can say", "GET", typed("audio/é"), signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "application/octet-stream"}},
-		{"inline text", "GET", typed("text/plain"), signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "text/plain"}},
+		{
+			"inline video, in other case", "GET", typed("Video/MP4"),
+			signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "Video/MP4"},
+		},
+		{
+			"inline video, with a parameter", "GET", typed(`video/mp4; codecs="a, b"`),
+			signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: `video/mp4; codecs="a, b"`},
+		},
+		{
+			"inline PDF, which is read by ranges", "GET", typed("application/pdf"),
+			signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "application/pdf"},
+		},
+		{
+			"inline Ogg", "GET", typed("application/ogg"),
+			signer.Request{Method: "GET", Lifetime: time.Hour, ContentType: "application/ogg"},
+		},
+		{
+			"inline audio that no header can say", "GET", typed("audio/é"),
+			signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "application/octet-stream"},
+		},
+		{
+			"inline text", "GET", typed("text/plain"),
+			signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "text/plain"},
+		},
 		{"inline image", "GET", image, signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "image/png"}},
-		{"a video that is saved", "GET", saved, signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "video/mp4"}},
+		{
+			"a video that is saved", "GET", saved,
+			signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentType: "video/mp4"},
+		},
 		{
 			"a type that no header can say", "GET",
 			Permission{ContentType: "text/plain\r\nX: é"},
@@ -71,11 +96,18 @@ func TestClickSignsWhatWasAdmitted(t *testing.T) {
 			Permission{Disposition: DispositionInline, ContentType: "video/mp4", Remaining: time.Minute},
 			signer.Request{Method: "GET", Lifetime: time.Hour, Within: time.Minute, ContentType: "video/mp4"},
 		},
-		{"a version", "GET", Permission{Pin: PinVersion, VersionID: "v1"}, signer.Request{Method: "GET", VersionID: "v1", Lifetime: 30 * time.Second}},
+		{
+			"a version", "GET",
+			Permission{Pin: PinVersion, VersionID: "v1"},
+			signer.Request{Method: "GET", VersionID: "v1", Lifetime: 30 * time.Second},
+		},
 		{
 			"a name of its own", "GET",
 			Permission{Filename: "größe.pdf"},
-			signer.Request{Method: "GET", Lifetime: 30 * time.Second, ContentDisposition: `attachment; filename="gr__e.pdf"; filename*=UTF-8''gr%C3%B6%C3%9Fe.pdf`},
+			signer.Request{
+				Method: "GET", Lifetime: 30 * time.Second,
+				ContentDisposition: `attachment; filename="gr__e.pdf"; filename*=UTF-8''gr%C3%B6%C3%9Fe.pdf`,
+			},
 		},
 	}
 	for _, tt := range tests {
@@ -324,7 +356,8 @@ func TestRepeatedFailures(t *testing.T) {
 		outcomes[answer.Outcome]++
 	}
 	f.service.Wait()
-	if outcomes[OutcomeObjectGone] != maxRefusals || outcomes[OutcomeRateLimited] != 10 || len(f.clicks.noted) != maxRefusals {
+	if outcomes[OutcomeObjectGone] != maxRefusals || outcomes[OutcomeRateLimited] != 10 ||
+		len(f.clicks.noted) != maxRefusals {
 		t.Errorf("answered %v, %d noted", outcomes, len(f.clicks.noted))
 	}
 }
@@ -354,7 +387,8 @@ func TestRefusalsAreCountedApart(t *testing.T) {
 	a.Form = &Form{Confirm: true, Passphrase: "wrong", Nonce: secret.nonce(a.ID)}
 	answer, _ := f.service.Click(t.Context(), a)
 	f.service.Wait()
-	if noted := strings.Join(f.clicks.noted, ","); answer.Outcome != OutcomeWrongPassphrase || noted != "refused wrong_passphrase" {
+	if noted := strings.Join(f.clicks.noted, ","); answer.Outcome != OutcomeWrongPassphrase ||
+		noted != "refused wrong_passphrase" {
 		t.Errorf("a wrong passphrase: %s, noted %q", answer.Outcome, noted)
 	}
 }

@@ -39,11 +39,13 @@ func TestConfirmSpends(t *testing.T) {
 	t.Parallel()
 	f, a := confirmed(t)
 	answer, err := f.service.Click(t.Context(), a)
-	if err != nil || answer.Outcome != OutcomeRedirected || answer.Location != f.signer.url || answer.GrantAge != 10*time.Minute {
+	if err != nil || answer.Outcome != OutcomeRedirected || answer.Location != f.signer.url ||
+		answer.GrantAge != 10*time.Minute {
 		t.Fatalf("got %+v, %v", answer, err)
 	}
 	secrets := &f.clicks.admission.Permission.Secrets
-	if len(f.clicks.nonces) != 1 || len(f.clicks.nonces[0]) != nonceLength || f.clicks.nonces[0] != secrets.readNonce(a.ID, a.Form.Nonce) {
+	if len(f.clicks.nonces) != 1 || len(f.clicks.nonces[0]) != nonceLength ||
+		f.clicks.nonces[0] != secrets.readNonce(a.ID, a.Form.Nonce) {
 		t.Errorf("spent by the nonces %q", f.clicks.nonces)
 	}
 	if f.signer.requests[0].Method != http.MethodGet {
@@ -83,7 +85,8 @@ func TestForgedSecrets(t *testing.T) {
 		}
 	}
 	now := spentAt().Add(-1)
-	if s.granted(IDOf("b"), grant, now) || other.granted(id, grant, now) || s.granted(id, nonce, now) || s.granted(id, "", now) {
+	if s.granted(IDOf("b"), grant, now) || other.granted(id, grant, now) || s.granted(id, nonce, now) ||
+		s.granted(id, "", now) {
 		t.Error("a grant that was made for something else is good")
 	}
 }
@@ -98,10 +101,22 @@ func TestConfirmRefuses(t *testing.T) {
 		noSpend bool
 	}{
 		{"no form", func(_ *fixture, a *Attempt) { a.Form = nil }, OutcomeBadRequest, "refused bad_request", true},
-		{"not confirmed", func(_ *fixture, a *Attempt) { a.Form.Confirm = false }, OutcomeBadRequest, "refused bad_request", true},
-		{"used up, no nonce", func(f *fixture, a *Attempt) { f.clicks.admission.UsedUp, a.Form.Nonce = true, "" }, OutcomeUsedUp, "refused used_up", true},
-		{"used up, forged nonce", func(f *fixture, a *Attempt) { f.clicks.admission.UsedUp, a.Form.Nonce = true, "x" }, OutcomeUsedUp, "refused used_up", true},
-		{"used up, no form", func(f *fixture, a *Attempt) { f.clicks.admission.UsedUp, a.Form = true, nil }, OutcomeUsedUp, "refused used_up", true},
+		{
+			"not confirmed", func(_ *fixture, a *Attempt) { a.Form.Confirm = false }, OutcomeBadRequest, "refused bad_request",
+			true,
+		},
+		{
+			"used up, no nonce", func(f *fixture, a *Attempt) { f.clicks.admission.UsedUp, a.Form.Nonce = true, "" },
+			OutcomeUsedUp, "refused used_up", true,
+		},
+		{
+			"used up, forged nonce", func(f *fixture, a *Attempt) { f.clicks.admission.UsedUp, a.Form.Nonce = true, "x" },
+			OutcomeUsedUp, "refused used_up", true,
+		},
+		{
+			"used up, no form", func(f *fixture, a *Attempt) { f.clicks.admission.UsedUp, a.Form = true, nil }, OutcomeUsedUp,
+			"refused used_up", true,
+		},
 		{"object gone", func(f *fixture, _ *Attempt) {
 			f.clicks.admission.Permission.Pin, f.objects.err = PinETag, ErrObjectNotFound
 		}, OutcomeObjectGone, "refused object_gone", true},
@@ -111,10 +126,22 @@ func TestConfirmRefuses(t *testing.T) {
 		{"object whose key is denied", func(f *fixture, _ *Attempt) {
 			f.clicks.admission.Permission.Pin, f.clicks.admission.Permission.ETag, f.objects.err = PinETag, `"e"`, ErrObjectKMS
 		}, OutcomeUnavailable, "refused unavailable", true},
-		{"no credential", func(f *fixture, _ *Attempt) { f.signer.err = signer.ErrCredentials }, OutcomeUnavailable, "refused unavailable", true},
-		{"the store says used up", func(f *fixture, _ *Attempt) { f.clicks.spent = Spent{Outcome: OutcomeUsedUp} }, OutcomeUsedUp, "refused used_up", false},
-		{"the store is away", func(f *fixture, _ *Attempt) { f.clicks.spendErr = ErrUnavailable }, OutcomeUnavailable, "", false},
-		{"not confirmed by replicas", func(f *fixture, _ *Attempt) { f.clicks.spendErr = ErrNotConfirmed }, OutcomeUnavailable, "", false},
+		{
+			"no credential", func(f *fixture, _ *Attempt) { f.signer.err = signer.ErrCredentials }, OutcomeUnavailable,
+			"refused unavailable", true,
+		},
+		{
+			"the store says used up", func(f *fixture, _ *Attempt) { f.clicks.spent = Spent{Outcome: OutcomeUsedUp} },
+			OutcomeUsedUp, "refused used_up", false,
+		},
+		{
+			"the store is away", func(f *fixture, _ *Attempt) { f.clicks.spendErr = ErrUnavailable }, OutcomeUnavailable, "",
+			false,
+		},
+		{
+			"not confirmed by replicas", func(f *fixture, _ *Attempt) { f.clicks.spendErr = ErrNotConfirmed },
+			OutcomeUnavailable, "", false,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -160,8 +187,14 @@ func TestPassphrase(t *testing.T) {
 		{"with a space", "pä ss ", nil, OutcomeWrongPassphrase, 1, 0, "refused wrong_passphrase"},
 		{"none", "", nil, OutcomeWrongPassphrase, 0, 0, "refused wrong_passphrase"},
 		{"too long", strings.Repeat("x", 257), nil, OutcomeWrongPassphrase, 0, 0, "refused wrong_passphrase"},
-		{"no try left", "pä ss", func(f *fixture) { f.clicks.try = PassphraseAttempt{Wait: time.Minute} }, OutcomeRateLimited, 1, 0, "refused rate_limited"},
-		{"redis away", "pä ss", func(f *fixture) { f.clicks.tryErr = ErrUnavailable }, OutcomeUnavailable, 1, 0, "refused unavailable"},
+		{
+			"no try left", "pä ss", func(f *fixture) { f.clicks.try = PassphraseAttempt{Wait: time.Minute} }, OutcomeRateLimited,
+			1, 0, "refused rate_limited",
+		},
+		{
+			"redis away", "pä ss", func(f *fixture) { f.clicks.tryErr = ErrUnavailable }, OutcomeUnavailable, 1, 0,
+			"refused unavailable",
+		},
 		{"kept by a later version", "pä ss", func(f *fixture) {
 			f.clicks.admission.Permission.Secrets.Passphrase = "\x02" + kept[1:]
 		}, OutcomeUnavailable, 1, 1, "refused unavailable"},
@@ -177,7 +210,8 @@ func TestPassphrase(t *testing.T) {
 			a.Form.Passphrase = tt.passphrase
 			answer, _ := f.service.Click(t.Context(), a)
 			f.service.Wait()
-			if answer.Outcome != tt.want || (answer.Page != nil) != (tt.want == OutcomeWrongPassphrase) || answer.Wait != f.clicks.try.Wait {
+			if answer.Outcome != tt.want || (answer.Page != nil) != (tt.want == OutcomeWrongPassphrase) ||
+				answer.Wait != f.clicks.try.Wait {
 				t.Errorf("got %+v, want %s", answer, tt.want)
 			}
 			if len(f.clicks.tried) != tt.tries || len(f.clicks.returned) != tt.returned {
@@ -252,7 +286,10 @@ func TestResume(t *testing.T) {
 		{"ended, no browser", "GET", false, false, 0, nil, OutcomeConfirmationRequired, "refused confirmation_required"},
 		{"ended, HEAD", "HEAD", true, false, 0, nil, OutcomePage, ""},
 		{"ended, used up", "GET", true, true, 0, nil, OutcomeUsedUp, "refused used_up"},
-		{"not noted", "GET", true, false, time.Minute, func(f *fixture) { f.clicks.noteErr = ErrUnavailable }, OutcomeUnavailable, "redirected resumed"},
+		{
+			"not noted", "GET", true, false, time.Minute, func(f *fixture) { f.clicks.noteErr = ErrUnavailable },
+			OutcomeUnavailable, "redirected resumed",
+		},
 		{"object changed", "GET", true, false, time.Minute, func(f *fixture) {
 			f.clicks.admission.Permission.Pin, f.clicks.admission.Permission.ETag = PinETag, `"other"`
 		}, OutcomeObjectChanged, "refused object_changed"},
@@ -269,7 +306,8 @@ func TestResume(t *testing.T) {
 			}
 			answer, _ := f.service.Click(t.Context(), a)
 			f.service.Wait()
-			if answer.Outcome != tt.want || (answer.Location != "") != (tt.want == OutcomeResumed) || (answer.Page != nil) != (tt.want == OutcomePage) {
+			if answer.Outcome != tt.want || (answer.Location != "") != (tt.want == OutcomeResumed) ||
+				(answer.Page != nil) != (tt.want == OutcomePage) {
 				t.Errorf("got %+v, want %s", answer, tt.want)
 			}
 			if noted := strings.Join(f.clicks.noted, ","); noted != tt.noted {
@@ -382,7 +420,8 @@ func TestIssueReveals(t *testing.T) {
 		})
 		if tt.refused != "" {
 			var refused *Error
-			if !errors.As(err, &refused) || len(refused.Fields) != 1 || refused.Fields[0].Field != "reveal" || refused.Fields[0].Code != tt.refused {
+			if !errors.As(err, &refused) || len(refused.Fields) != 1 || refused.Fields[0].Field != "reveal" ||
+				refused.Fields[0].Code != tt.refused {
 				t.Errorf("%q: %v, want reveal:%s", tt.reveal, err, tt.refused)
 			}
 			continue

@@ -15,12 +15,18 @@ func TestContentDisposition(t *testing.T) {
 		{"inline", "q3 (final).pdf", `inline; filename="q3 (final).pdf"`},
 		{"attachment", "größe.txt", `attachment; filename="gr__e.txt"; filename*=UTF-8''gr%C3%B6%C3%9Fe.txt`},
 		{"attachment", "📄.txt", `attachment; filename="_.txt"; filename*=UTF-8''%F0%9F%93%84.txt`},
-		{"attachment", `a"; filename=x.exe`, `attachment; filename="a_; filename=x.exe"; filename*=UTF-8''a%22%3B%20filename%3Dx.exe`},
+		{
+			"attachment", `a"; filename=x.exe`,
+			`attachment; filename="a_; filename=x.exe"; filename*=UTF-8''a%22%3B%20filename%3Dx.exe`,
+		},
 		{"attachment", `a\b`, `attachment; filename="a_b"; filename*=UTF-8''a%5Cb`},
 		{"attachment", "100%41.txt", `attachment; filename="100_41.txt"; filename*=UTF-8''100%2541.txt`},
 		{"attachment", "a'b;c.txt", `attachment; filename="a'b;c.txt"`},
 		{"attachment", "~ azAZ09!.txt", `attachment; filename="~ azAZ09!.txt"`},
-		{"attachment", "é`azAZ09!~{@[/:", "attachment; filename=\"_`azAZ09!~{@[/:\"; filename*=UTF-8''%C3%A9`azAZ09!~%7B%40%5B%2F%3A"},
+		{
+			"attachment", "é`azAZ09!~{@[/:",
+			"attachment; filename=\"_`azAZ09!~{@[/:\"; filename*=UTF-8''%C3%A9`azAZ09!~%7B%40%5B%2F%3A",
+		},
 		{"attachment", "é\u0080\u007f ", `attachment; filename="___ "; filename*=UTF-8''%C3%A9%C2%80%7F%20`},
 		{"inline", "", `inline; filename=""`},
 	}
@@ -78,7 +84,10 @@ func TestSaveAs(t *testing.T) {
 		{"", "a/" + strings.Repeat("n", 231), strings.Repeat("n", 230)},
 		{"", "a/" + strings.Repeat("ä", 200) + ".tar.gz", strings.Repeat("ä", 113) + ".gz"},
 		{"", "a/x" + strings.Repeat("ä", 200), "x" + strings.Repeat("ä", 114)},
-		{"", "a/" + strings.Repeat("n", 200) + "." + strings.Repeat("x", 100), strings.Repeat("n", 200) + "." + strings.Repeat("x", 29)},
+		{
+			"", "a/" + strings.Repeat("n", 200) + "." + strings.Repeat("x", 100),
+			strings.Repeat("n", 200) + "." + strings.Repeat("x", 29),
+		},
 		{strings.Repeat("n", 255), "a", strings.Repeat("n", 255)},
 	}
 	for _, tt := range tests {

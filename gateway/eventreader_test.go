@@ -110,7 +110,8 @@ func TestEventReaderAfterAnError(t *testing.T) {
 	}
 	before := reader.Cursor()
 	feed.err = ErrUnavailable
-	if batch, err := reader.Next(t.Context()); !errors.Is(err, ErrUnavailable) || batch != nil || reader.Cursor() != before {
+	if batch, err := reader.Next(t.Context()); !errors.Is(err, ErrUnavailable) || batch != nil ||
+		reader.Cursor() != before {
 		t.Errorf("got %q, %v, and the cursor %q", idsOf(batch), err, reader.Cursor())
 	}
 	feed.err = nil

@@ -317,7 +317,10 @@ func newFixture(t *testing.T, change func(*Options)) *fixture {
 				Name: "main", Buckets: []string{"reports", "exports"}, Objects: f.objects, Presigner: f.signer,
 				Skew: func() (time.Duration, bool) { return f.skew, true }, Timeout: time.Minute,
 			},
-			{Name: "other", Buckets: []string{"reports", "archive"}, Objects: f.objects, Presigner: f.signer, Timeout: time.Minute},
+			{
+				Name: "other", Buckets: []string{"reports", "archive"}, Objects: f.objects, Presigner: f.signer,
+				Timeout: time.Minute,
+			},
 		},
 		Policy: Policy{MaxExpiry: 168 * time.Hour, Caps: Caps{
 			Sensitive: 24 * time.Hour, NotStated: 24 * time.Hour, NotSensitive: 168 * time.Hour,

@@ -58,7 +58,8 @@ func NewIdempotency(operatorKey, idempotencyKey string, request []byte) (*Idempo
 
 // pack encrypts the token and the digest of the request.
 func (r *Idempotency) pack(token string) []byte {
-	return r.seal.Seal(nil, nil, append(r.digest[:], token...), []byte(r.name)) //nolint:gosec // This AEAD draws its own nonce.
+	//nolint:gosec // This AEAD draws its own nonce.
+	return r.seal.Seal(nil, nil, append(r.digest[:], token...), []byte(r.name))
 }
 
 // unpack returns the token of a reservation that pack made for the same request.

@@ -204,7 +204,8 @@ func TestRetryIsRefusedWhatTheKeyMayNotDoAnyMore(t *testing.T) {
 	}
 	actor := everything()
 	actor.Objects = []Pattern{"reports/*"}
-	_, err := f.service.Issue(t.Context(), actor, &IssueRequest{Bucket: "exports", Key: "a", Idempotency: retryOf(t, "operator", "k", "body")})
+	_, err := f.service.Issue(t.Context(), actor,
+		&IssueRequest{Bucket: "exports", Key: "a", Idempotency: retryOf(t, "operator", "k", "body")})
 	wantCode(t, err, CodeOutOfScope)
 	actor = everything()
 	actor.MaxExpiry = time.Minute // of links that are made now

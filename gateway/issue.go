@@ -183,7 +183,9 @@ func severalStorages() *Error {
 func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []Warning {
 	var found []Warning
 	if s.insecure {
-		found = append(found, Warning{WarnHTTPPublicURL, "the link is plain http; anyone who can read the traffic can use it"})
+		found = append(found, Warning{
+			WarnHTTPPublicURL, "the link is plain http; anyone who can read the traffic can use it",
+		})
 	}
 	if link.Object.VersionID == "" && link.Object.ETag == "" {
 		found = append(found, Warning{

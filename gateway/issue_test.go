@@ -30,7 +30,8 @@ func TestIssue(t *testing.T) {
 		link.Object.ETag != `"abc"` || link.Object.Size != 7 || link.Object.ContentType != "application/pdf" ||
 		link.Preset != PresetBusiness || link.Sensitive == nil || *link.Sensitive || link.CreatedBy != "ops" ||
 		link.Filename != "figures.pdf" || link.Disposition != DispositionAttachment || link.Pin != PinVersion ||
-		link.Note != "for the audit" || link.Labels["team"] != "a" || len(link.Notes) != 1 || link.Notes[0].Code != NoteVersionPinned {
+		link.Note != "for the audit" || link.Labels["team"] != "a" || len(link.Notes) != 1 ||
+		link.Notes[0].Code != NoteVersionPinned {
 		t.Errorf("the link is %+v", link)
 	}
 	if f.store.life != 24*time.Hour || f.store.by != (Origin{"ops", "192.0.2.1"}) {
@@ -137,7 +138,12 @@ func TestIssueRefusesByField(t *testing.T) {
 		{"an ARN", IssueRequest{Bucket: "arn:aws:s3:::exports", Key: "a"}, "bucket", "unknown_bucket"},
 		{"a directory bucket", IssueRequest{Bucket: "x--x-s3", Key: "a"}, "bucket", "unknown_bucket"},
 		{"unlisted", IssueRequest{Bucket: "secrets", Key: "a"}, "bucket", "unknown_bucket"},
-		{"a bucket of another storage", IssueRequest{Storage: "main", Bucket: "archive", Key: "a"}, "bucket", "unknown_bucket"},
+		{
+			"a bucket of another storage",
+			IssueRequest{Storage: "main", Bucket: "archive", Key: "a"},
+			"bucket",
+			"unknown_bucket",
+		},
 		{"an unknown storage", IssueRequest{Storage: "moon", Bucket: "exports", Key: "a"}, "storage", "unknown_storage"},
 		{"a bucket of two storages", IssueRequest{Bucket: "reports", Key: "a"}, "storage", "required"},
 		{"a bucket of two storages, which", IssueRequest{Storage: "other", Bucket: "reports", Key: "a"}, "", ""},
@@ -150,7 +156,9 @@ func TestIssueRefusesByField(t *testing.T) {
 		{"of joiners", IssueRequest{Bucket: "exports", Key: "a", Filename: "\u200c.\u200d"}, "filename", "invalid"},
 		{"with U+200F", IssueRequest{Bucket: "exports", Key: "a", Filename: "a\u200fb"}, "filename", "invalid"},
 		{"with U+2067", IssueRequest{Bucket: "exports", Key: "a", Filename: "a\u2067b"}, "filename", "invalid"},
-		{"of 256 bytes", IssueRequest{Bucket: "exports", Key: "a", Filename: strings.Repeat("f", 256)}, "filename", "invalid"},
+		{
+			"of 256 bytes", IssueRequest{Bucket: "exports", Key: "a", Filename: strings.Repeat("f", 256)}, "filename", "invalid",
+		},
 		{"of 255 bytes", IssueRequest{Bucket: "exports", Key: "a", Filename: strings.Repeat("f", 255)}, "", ""},
 		{"with quotes", IssueRequest{Bucket: "exports", Key: "a", Filename: `"; filename=x.exe`}, "", ""},
 		{"with markup", IssueRequest{Bucket: "exports", Key: "a", Filename: "<img onerror>"}, "", ""},
@@ -159,27 +167,68 @@ func TestIssueRefusesByField(t *testing.T) {
 		{"pin auto", IssueRequest{Bucket: "exports", Key: "a", Pin: "auto"}, "", ""},
 		{"pin etag", IssueRequest{Bucket: "exports", Key: "a", Pin: "etag"}, "", ""},
 		{"pin none", IssueRequest{Bucket: "exports", Key: "a", Pin: "none"}, "", ""},
-		{"a version and the pin etag", IssueRequest{Bucket: "exports", Key: "a", Pin: "etag", VersionID: "v1"}, "version_id", "conflict"},
-		{"a version and no pin", IssueRequest{Bucket: "exports", Key: "a", Pin: "none", VersionID: "v1"}, "version_id", "conflict"},
+		{
+			"a version and the pin etag",
+			IssueRequest{Bucket: "exports", Key: "a", Pin: "etag", VersionID: "v1"},
+			"version_id",
+			"conflict",
+		},
+		{
+			"a version and no pin",
+			IssueRequest{Bucket: "exports", Key: "a", Pin: "none", VersionID: "v1"},
+			"version_id",
+			"conflict",
+		},
 		{"the version null", IssueRequest{Bucket: "exports", Key: "a", VersionID: "null"}, "version_id", "no_versions"},
 		{"a version with CRLF", IssueRequest{Bucket: "exports", Key: "a", VersionID: "v\r\n1"}, "version_id", "invalid"},
-		{"a version of 1025 bytes", IssueRequest{Bucket: "exports", Key: "a", VersionID: strings.Repeat("v", 1025)}, "version_id", "invalid"},
+		{
+			"a version of 1025 bytes",
+			IssueRequest{Bucket: "exports", Key: "a", VersionID: strings.Repeat("v", 1025)},
+			"version_id", "invalid",
+		},
 		{"pin unknown", IssueRequest{Bucket: "exports", Key: "a", Pin: "x"}, "pin", "invalid"},
 		{"a note of 1001", IssueRequest{Bucket: "exports", Key: "a", Note: strings.Repeat("é", 1001)}, "note", "too_long"},
 		{"a note of 1000", IssueRequest{Bucket: "exports", Key: "a", Note: strings.Repeat("é", 1000)}, "", ""},
 		{"17 labels", IssueRequest{Bucket: "exports", Key: "a", Labels: labels(17)}, "labels", "too_many"},
 		{"16 labels", IssueRequest{Bucket: "exports", Key: "a", Labels: labels(16)}, "", ""},
 		{"a label without a name", IssueRequest{Bucket: "exports", Key: "a", Labels: one("", "v")}, "labels", "invalid"},
-		{"a label's name in upper case", IssueRequest{Bucket: "exports", Key: "a", Labels: one("Team", "v")}, "labels", "invalid"},
-		{"a label's name of 64", IssueRequest{Bucket: "exports", Key: "a", Labels: one(strings.Repeat("n", 64), "v")}, "labels", "invalid"},
+		{
+			"a label's name in upper case",
+			IssueRequest{Bucket: "exports", Key: "a", Labels: one("Team", "v")},
+			"labels",
+			"invalid",
+		},
+		{
+			"a label's name of 64",
+			IssueRequest{Bucket: "exports", Key: "a", Labels: one(strings.Repeat("n", 64), "v")},
+			"labels", "invalid",
+		},
 		{"a label's name with =", IssueRequest{Bucket: "exports", Key: "a", Labels: one("a=b", "v")}, "labels", "invalid"},
-		{"a label's value of 257 bytes", IssueRequest{Bucket: "exports", Key: "a", Labels: one("n", strings.Repeat("v", 257))}, "labels", "invalid"},
-		{"a label's value with CRLF", IssueRequest{Bucket: "exports", Key: "a", Labels: one("n", "a\r\nb")}, "labels", "invalid"},
-		{"a label's value with markup", IssueRequest{Bucket: "exports", Key: "a", Labels: one("n.a-b_1", "<img onerror>=cmd()")}, "", ""},
+		{
+			"a label's value of 257 bytes",
+			IssueRequest{Bucket: "exports", Key: "a", Labels: one("n", strings.Repeat("v", 257))},
+			"labels", "invalid",
+		},
+		{
+			"a label's value with CRLF",
+			IssueRequest{Bucket: "exports", Key: "a", Labels: one("n", "a\r\nb")},
+			"labels",
+			"invalid",
+		},
+		{
+			"a label's value with markup",
+			IssueRequest{Bucket: "exports", Key: "a", Labels: one("n.a-b_1", "<img onerror>=cmd()")},
+			"", "",
+		},
 		{"expiry 0", IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "0s"}, "expires_in", "invalid"},
 		{"expiry negative", IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "-1h"}, "expires_in", "invalid"},
 		{"expiry over policy", IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "8d"}, "expires_in", "over_policy"},
-		{"sensitive by policy", IssueRequest{Bucket: "exports", Key: "x/invoices/1", Sensitive: new(false)}, "sensitive", "sensitive_object"},
+		{
+			"sensitive by policy",
+			IssueRequest{Bucket: "exports", Key: "x/invoices/1", Sensitive: new(false)},
+			"sensitive",
+			"sensitive_object",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -232,7 +281,11 @@ func TestIssueAsksTheStorageOnlyForWhatTheKeyMay(t *testing.T) {
 		{"another bucket", Actor{Can: []Action{ActionIssue}, Objects: []Pattern{"reports/*"}}, CodeOutOfScope},
 		{"another storage", Actor{Can: []Action{ActionIssue}, Objects: []Pattern{"other:*"}}, CodeOutOfScope},
 		{"no objects", Actor{Can: []Action{ActionIssue}}, CodeOutOfScope},
-		{"longer than the key's", Actor{Can: []Action{ActionIssue}, Objects: []Pattern{"*"}, MaxExpiry: time.Minute}, CodeOutOfScope},
+		{
+			"longer than the key's",
+			Actor{Can: []Action{ActionIssue}, Objects: []Pattern{"*"}, MaxExpiry: time.Minute},
+			CodeOutOfScope,
+		},
 	}
 	for _, tt := range tests {
 		f := newFixture(t, nil)
@@ -309,20 +362,31 @@ func TestIssueWarns(t *testing.T) {
 	}{
 		{name: "nothing", content: "text/html", request: IssueRequest{Bucket: "exports", Key: "a"}},
 		{name: "pinned by ETag, which is a note", request: IssueRequest{Bucket: "exports", Key: "a", Pin: PinETag}},
-		{name: "plain http", insecure: true, request: IssueRequest{Bucket: "exports", Key: "a"}, want: []string{"http_public_url"}},
+		{
+			name: "plain http", insecure: true, request: IssueRequest{Bucket: "exports", Key: "a"},
+			want: []string{"http_public_url"},
+		},
 		{name: "a day", request: IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "24h"}},
-		{name: "two days", request: IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "2d", Sensitive: new(false)}, want: []string{"long_expiry"}},
+		{
+			name: "two days", request: IssueRequest{Bucket: "exports", Key: "a", ExpiresIn: "2d", Sensitive: new(false)},
+			want: []string{"long_expiry"},
+		},
 		{name: "inline text", content: "text/plain", request: inline},
 		{name: "inline HTML", content: "Text/HTML; charset=utf-8", request: inline, want: []string{"inline_active_type"}},
 		{name: "inline SVG", content: "image/svg+xml", request: inline, want: []string{"inline_active_type"}},
 		{name: "inline XML", content: "application/xml", request: inline, want: []string{"inline_active_type"}},
 		{name: "under five seconds", skew: -4999 * time.Millisecond, request: IssueRequest{Bucket: "exports", Key: "a"}},
-		{name: "behind", skew: -5 * time.Second, request: IssueRequest{Bucket: "exports", Key: "a"}, want: []string{"storage_clock_skew"}},
+		{
+			name: "behind", skew: -5 * time.Second, request: IssueRequest{Bucket: "exports", Key: "a"},
+			want: []string{"storage_clock_skew"},
+		},
 		{name: "a clock not known", skew: time.Hour, request: IssueRequest{Bucket: "archive", Key: "a"}},
 		{
 			name: "all", insecure: true, skew: time.Hour, content: "text/html",
-			request: IssueRequest{Bucket: "exports", Key: "a", Disposition: DispositionInline, ExpiresIn: "7d", Sensitive: new(false)},
-			want:    []string{"http_public_url", "long_expiry", "inline_active_type", "storage_clock_skew"},
+			request: IssueRequest{
+				Bucket: "exports", Key: "a", Disposition: DispositionInline, ExpiresIn: "7d", Sensitive: new(false),
+			},
+			want: []string{"http_public_url", "long_expiry", "inline_active_type", "storage_clock_skew"},
 		},
 	}
 	for _, tt := range tests {

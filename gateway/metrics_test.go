@@ -15,7 +15,8 @@ import (
 func TestEverySeriesOfAClosedSetIsThereFromTheStart(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	NewMetrics(registry, MetricsOptions{Storages: []string{"main", "other"}, Version: "v1", Revision: "abc", GoVersion: "go1.26"})
+	NewMetrics(registry,
+		MetricsOptions{Storages: []string{"main", "other"}, Version: "v1", Revision: "abc", GoVersion: "go1.26"})
 	got := seriesOf(t, registry)
 
 	want := map[string]float64{

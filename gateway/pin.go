@@ -78,7 +78,8 @@ func prove(
 		pin = PinETag
 	}
 	if pin == PinETag && object.ETag == "" {
-		return ObjectInfo{}, "", Invalid("pin", "invalid", "the storage reports no ETag for this object; only the pin none is possible")
+		return ObjectInfo{}, "", Invalid("pin", "invalid",
+			"the storage reports no ETag for this object; only the pin none is possible")
 	}
 	return object, pin, nil
 }

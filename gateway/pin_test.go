@@ -43,15 +43,36 @@ func TestIssuePins(t *testing.T) {
 		{name: "none without anything", pin: PinNone, want: PinNone},
 		{name: "none with versions", object: versioned, pin: PinNone, want: PinNone, wantVersion: "v2"},
 		{name: "an older version", object: versioned, versions: older, version: "v1", want: PinVersion, wantVersion: "v1"},
-		{name: "an older version, pin said", object: versioned, versions: older, version: "v1", pin: PinVersion, want: PinVersion, wantVersion: "v1"},
+		{
+			name: "an older version, pin said", object: versioned, versions: older, version: "v1", pin: PinVersion,
+			want: PinVersion, wantVersion: "v1",
+		},
 		{name: "the current version", object: versioned, versions: older, version: "v2", want: PinVersion, wantVersion: "v2"},
-		{name: "a version from before versions were suspended", object: plain, versions: older, version: "v1", want: PinVersion, wantVersion: "v1"},
-		{name: "a version that is not there", object: versioned, versions: older, version: "v3", field: "version_id", code: "object_not_found"},
-		{name: "an older version of an archived object", object: versioned, err: ErrObjectArchived, versions: older, version: "v1", want: PinVersion, wantVersion: "v1"},
-		{name: "an older version of an encrypted object", err: ErrObjectEncrypted, versions: older, version: "v1", want: PinVersion, wantVersion: "v1"},
-		{name: "a version of a deleted object", err: ErrObjectNotFound, versions: older, version: "v1", field: "key", code: "object_not_found"},
+		{
+			name: "a version from before versions were suspended", object: plain, versions: older, version: "v1",
+			want: PinVersion, wantVersion: "v1",
+		},
+		{
+			name: "a version that is not there", object: versioned, versions: older, version: "v3", field: "version_id",
+			code: "object_not_found",
+		},
+		{
+			name: "an older version of an archived object", object: versioned, err: ErrObjectArchived, versions: older,
+			version: "v1", want: PinVersion, wantVersion: "v1",
+		},
+		{
+			name: "an older version of an encrypted object", err: ErrObjectEncrypted, versions: older, version: "v1",
+			want: PinVersion, wantVersion: "v1",
+		},
+		{
+			name: "a version of a deleted object", err: ErrObjectNotFound, versions: older, version: "v1", field: "key",
+			code: "object_not_found",
+		},
 		{name: "a version in a bucket without", object: plain, version: "v1", field: "version_id", code: "no_versions"},
-		{name: "a storage that ignores versions", object: plain, versions: map[string]ObjectInfo{"v1": plain}, version: "v1", field: "version_id", code: "no_versions"},
+		{
+			name: "a storage that ignores versions", object: plain, versions: map[string]ObjectInfo{"v1": plain}, version: "v1",
+			field: "version_id", code: "no_versions",
+		},
 		{name: "a storage that fails in between", err: ErrUnavailable, versions: older, version: "v1"},
 	}
 	for _, tt := range tests {
@@ -59,7 +80,8 @@ func TestIssuePins(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, nil)
 			f.objects.info, f.objects.versions, f.objects.err = tt.object, tt.versions, tt.err
-			issued, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: "a", Pin: tt.pin, VersionID: tt.version})
+			issued, err := f.service.Issue(t.Context(), everything(),
+				&IssueRequest{Bucket: "exports", Key: "a", Pin: tt.pin, VersionID: tt.version})
 			if tt.want == "" {
 				if tt.code == "" {
 					wantCode(t, err, CodeUnavailable)
@@ -72,7 +94,8 @@ func TestIssuePins(t *testing.T) {
 				return
 			}
 			if err != nil || issued.Link.Pin != tt.want || issued.Link.Object.VersionID != tt.wantVersion {
-				t.Fatalf("got pin %q, version %q, %v; want %q, %q", issued.Link.Pin, issued.Link.Object.VersionID, err, tt.want, tt.wantVersion)
+				t.Fatalf("got pin %q, version %q, %v; want %q, %q", issued.Link.Pin, issued.Link.Object.VersionID, err, tt.want,
+					tt.wantVersion)
 			}
 			noted := slices.ContainsFunc(issued.Link.Notes, func(n Note) bool {
 				return n.Code == map[string]string{PinVersion: NoteVersionPinned, PinETag: NoteETagOnly}[tt.want]
@@ -112,7 +135,8 @@ func TestIssueOfWhatCannotBePinned(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, nil)
 			f.objects.info = tt.object
-			issued, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "exports", Key: tt.key, Pin: tt.pin, Sensitive: tt.sensitive})
+			issued, err := f.service.Issue(t.Context(), everything(),
+				&IssueRequest{Bucket: "exports", Key: tt.key, Pin: tt.pin, Sensitive: tt.sensitive})
 			if tt.refused {
 				wantField(t, err, "pin", "not_pinnable")
 				return
@@ -152,16 +176,52 @@ func TestClickComparesTheObject(t *testing.T) {
 		{"the current version", byVersion, ObjectInfo{VersionID: "v1"}, nil, v1, OutcomeRedirected, []string{object}},
 		{"a newer version", byVersion, ObjectInfo{VersionID: "v2"}, nil, v1, OutcomeRedirected, []string{object, version}},
 		{"a newer one without a version", byVersion, ObjectInfo{}, nil, v1, OutcomeRedirected, []string{object, version}},
-		{"a newer version, the pinned one deleted", byVersion, ObjectInfo{VersionID: "v2"}, nil, nil, OutcomeObjectGone, []string{object, version}},
+		{
+			"a newer version, the pinned one deleted", byVersion,
+			ObjectInfo{VersionID: "v2"},
+			nil, nil, OutcomeObjectGone,
+			[]string{object, version},
+		},
 		{"a delete marker", byVersion, ObjectInfo{}, ErrObjectNotFound, v1, OutcomeObjectGone, []string{object}},
 		{"may not ask", byETag, ObjectInfo{}, ErrObjectNotReadable, nil, OutcomeUnavailable, []string{object}},
 		{"archived", byETag, ObjectInfo{ETag: `"e"`}, ErrObjectArchived, nil, OutcomeObjectArchived, []string{object}},
-		{"archived, another ETag", byETag, ObjectInfo{ETag: `"f"`}, ErrObjectArchived, nil, OutcomeObjectChanged, []string{object}},
-		{"archived, the current version", byVersion, ObjectInfo{VersionID: "v1"}, ErrObjectArchived, v1, OutcomeObjectArchived, []string{object}},
-		{"archived, a newer version", byVersion, ObjectInfo{VersionID: "v2"}, ErrObjectArchived, v1, OutcomeRedirected, []string{object, version}},
-		{"overwritten under a customer's key", byETag, ObjectInfo{}, ErrObjectEncrypted, nil, OutcomeObjectChanged, []string{object}},
-		{"a newer version under a customer's key", byVersion, ObjectInfo{}, ErrObjectEncrypted, v1, OutcomeRedirected, []string{object, version}},
-		{"a key of KMS that is denied", byETag, ObjectInfo{ETag: `"e"`}, ErrObjectKMS, nil, OutcomeUnavailable, []string{object}},
+		{
+			"archived, another ETag", byETag,
+			ObjectInfo{ETag: `"f"`},
+			ErrObjectArchived, nil, OutcomeObjectChanged,
+			[]string{object},
+		},
+		{
+			"archived, the current version", byVersion,
+			ObjectInfo{VersionID: "v1"},
+			ErrObjectArchived, v1,
+			OutcomeObjectArchived,
+			[]string{object},
+		},
+		{
+			"archived, a newer version", byVersion,
+			ObjectInfo{VersionID: "v2"},
+			ErrObjectArchived, v1, OutcomeRedirected,
+			[]string{object, version},
+		},
+		{
+			"overwritten under a customer's key", byETag,
+			ObjectInfo{},
+			ErrObjectEncrypted, nil, OutcomeObjectChanged,
+			[]string{object},
+		},
+		{
+			"a newer version under a customer's key", byVersion,
+			ObjectInfo{},
+			ErrObjectEncrypted, v1, OutcomeRedirected,
+			[]string{object, version},
+		},
+		{
+			"a key of KMS that is denied", byETag,
+			ObjectInfo{ETag: `"e"`},
+			ErrObjectKMS, nil, OutcomeUnavailable,
+			[]string{object},
+		},
 		{"archived, no pin", Permission{}, ObjectInfo{}, ErrObjectArchived, nil, OutcomeRedirected, nil},
 		{"the storage is away", byVersion, ObjectInfo{}, ErrUnavailable, v1, OutcomeUnavailable, []string{object}},
 	}

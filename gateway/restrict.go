@@ -55,7 +55,8 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 		found = append(found, FieldError{"allow", "empty", "the list is empty; omit it to allow every address"})
 	}
 	if len(req.Allow) > maxAllow {
-		found = append(found, FieldError{"allow", "too_many", fmt.Sprintf("the list has %d networks; the limit is %d", len(req.Allow), maxAllow)})
+		found = append(found, FieldError{"allow", "too_many", fmt.Sprintf(
+			"the list has %d networks; the limit is %d", len(req.Allow), maxAllow)})
 		return r, found
 	}
 	for _, text := range req.Allow {

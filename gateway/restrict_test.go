@@ -22,9 +22,11 @@ func TestRestrictionBounds(t *testing.T) {
 		req  IssueRequest
 		want []string // field and code of each error
 	}{
-		"nothing":                  {IssueRequest{}, nil},
-		"the longest passphrase":   {IssueRequest{Passphrase: new(strings.Repeat("x", maxPassphrase))}, nil},
-		"a longer passphrase":      {IssueRequest{Passphrase: new(strings.Repeat("x", maxPassphrase+1))}, []string{"passphrase invalid"}},
+		"nothing":                {IssueRequest{}, nil},
+		"the longest passphrase": {IssueRequest{Passphrase: new(strings.Repeat("x", maxPassphrase))}, nil},
+		"a longer passphrase": {
+			IssueRequest{Passphrase: new(strings.Repeat("x", maxPassphrase+1))}, []string{"passphrase invalid"},
+		},
 		"an empty passphrase":      {IssueRequest{Passphrase: new("")}, []string{"passphrase invalid"}},
 		"the most networks":        {IssueRequest{Allow: networks(maxAllow)}, nil},
 		"more networks":            {IssueRequest{Allow: networks(maxAllow + 1)}, []string{"allow too_many"}},

@@ -104,32 +104,110 @@ func TestDecide(t *testing.T) {
 		code      string
 	}{
 		{name: "nothing stated", policy: policy, ref: plain, life: time.Hour, preset: PresetTroubleshooting},
-		{name: "sensitive", policy: policy, ref: plain, request: IssueRequest{Sensitive: yes}, life: 15 * time.Minute, preset: PresetHandoff, sensitive: yes},
-		{name: "not sensitive", policy: policy, ref: plain, request: IssueRequest{Sensitive: no}, life: day, preset: PresetBusiness, sensitive: no},
-		{name: "extended", policy: policy, ref: plain, request: IssueRequest{Sensitive: no, Preset: PresetExtended}, life: 7 * day, preset: PresetExtended, sensitive: no},
-		{name: "extended, not stated", policy: policy, ref: plain, request: IssueRequest{Preset: PresetExtended}, field: "preset", code: "over_policy"},
-		{name: "extended, sensitive", policy: policy, ref: plain, request: IssueRequest{Sensitive: yes, Preset: PresetExtended}, field: "preset", code: "over_policy"},
-		{name: "unknown preset", policy: policy, ref: plain, request: IssueRequest{Preset: "forever"}, field: "preset", code: "unknown_preset"},
-		{name: "preset and expiry", policy: policy, ref: plain, request: IssueRequest{Preset: PresetHandoff, ExpiresIn: "1h"}, field: "expires_in", code: "conflict"},
-		{name: "own expiry", policy: policy, ref: plain, request: IssueRequest{ExpiresIn: "90m"}, life: 90 * time.Minute, preset: PresetCustom},
-		{name: "own expiry at the cap", policy: policy, ref: plain, request: IssueRequest{ExpiresIn: "24h"}, life: day, preset: PresetCustom},
-		{name: "own expiry over the cap", policy: policy, ref: plain, request: IssueRequest{ExpiresIn: "24h1ms"}, field: "expires_in", code: "over_policy"},
-		{name: "own expiry in days", policy: policy, ref: plain, request: IssueRequest{Sensitive: no, ExpiresIn: "7d"}, life: 7 * day, preset: PresetCustom, sensitive: no},
-		{name: "sensitive over its cap", policy: policy, ref: plain, request: IssueRequest{Sensitive: yes, ExpiresIn: "25h"}, field: "expires_in", code: "over_policy"},
-		{name: "sensitive by policy", policy: policy, ref: invoice, life: 15 * time.Minute, preset: PresetHandoff, sensitive: yes},
-		{name: "sensitive by policy, stated too", policy: policy, ref: invoice, request: IssueRequest{Sensitive: yes}, life: 15 * time.Minute, preset: PresetHandoff, sensitive: yes},
-		{name: "sensitive by policy, denied", policy: policy, ref: invoice, request: IssueRequest{Sensitive: no}, field: "sensitive", code: "sensitive_object"},
-		{name: "default shortened to the service's cap", policy: short, ref: plain, life: 30 * time.Minute, preset: PresetTroubleshooting},
-		{name: "preset over the service's cap", policy: short, ref: plain, request: IssueRequest{Preset: PresetTroubleshooting}, field: "preset", code: "over_policy"},
-		{name: "default shortened to the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain, life: time.Minute, preset: PresetTroubleshooting},
-		{name: "asked over the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain, request: IssueRequest{ExpiresIn: "61s"}, field: "expires_in", code: "out_of_scope"},
-		{name: "asked at the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain, request: IssueRequest{ExpiresIn: "60s"}, life: time.Minute, preset: PresetCustom},
-		{name: "at a longer cap, sensitive", policy: long, ref: plain, request: IssueRequest{Sensitive: yes, ExpiresIn: "2d"}, life: 2 * day, preset: PresetCustom, sensitive: yes},
-		{name: "over a longer cap, sensitive", policy: long, ref: plain, request: IssueRequest{Sensitive: yes, ExpiresIn: "49h"}, field: "expires_in", code: "over_policy"},
-		{name: "at a longer cap, not stated", policy: long, ref: plain, request: IssueRequest{ExpiresIn: "3d"}, life: 3 * day, preset: PresetCustom},
-		{name: "over a longer cap, not stated", policy: long, ref: plain, request: IssueRequest{ExpiresIn: "73h"}, field: "expires_in", code: "over_policy"},
-		{name: "at a longer cap, not sensitive", policy: long, ref: plain, request: IssueRequest{Sensitive: no, ExpiresIn: "30d"}, life: 30 * day, preset: PresetCustom, sensitive: no},
-		{name: "preset over the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain, request: IssueRequest{Preset: PresetHandoff}, field: "preset", code: "out_of_scope"},
+		{
+			name: "sensitive", policy: policy, ref: plain, request: IssueRequest{Sensitive: yes}, life: 15 * time.Minute,
+			preset: PresetHandoff, sensitive: yes,
+		},
+		{
+			name: "not sensitive", policy: policy, ref: plain, request: IssueRequest{Sensitive: no}, life: day,
+			preset: PresetBusiness, sensitive: no,
+		},
+		{
+			name: "extended", policy: policy, ref: plain, request: IssueRequest{Sensitive: no, Preset: PresetExtended},
+			life: 7 * day, preset: PresetExtended, sensitive: no,
+		},
+		{
+			name: "extended, not stated", policy: policy, ref: plain, request: IssueRequest{Preset: PresetExtended},
+			field: "preset", code: "over_policy",
+		},
+		{
+			name: "extended, sensitive", policy: policy, ref: plain,
+			request: IssueRequest{Sensitive: yes, Preset: PresetExtended}, field: "preset", code: "over_policy",
+		},
+		{
+			name: "unknown preset", policy: policy, ref: plain, request: IssueRequest{Preset: "forever"}, field: "preset",
+			code: "unknown_preset",
+		},
+		{
+			name: "preset and expiry", policy: policy, ref: plain, request: IssueRequest{Preset: PresetHandoff, ExpiresIn: "1h"},
+			field: "expires_in", code: "conflict",
+		},
+		{
+			name: "own expiry", policy: policy, ref: plain, request: IssueRequest{ExpiresIn: "90m"}, life: 90 * time.Minute,
+			preset: PresetCustom,
+		},
+		{
+			name: "own expiry at the cap", policy: policy, ref: plain, request: IssueRequest{ExpiresIn: "24h"}, life: day,
+			preset: PresetCustom,
+		},
+		{
+			name: "own expiry over the cap", policy: policy, ref: plain, request: IssueRequest{ExpiresIn: "24h1ms"},
+			field: "expires_in", code: "over_policy",
+		},
+		{
+			name: "own expiry in days", policy: policy, ref: plain, request: IssueRequest{Sensitive: no, ExpiresIn: "7d"},
+			life: 7 * day, preset: PresetCustom, sensitive: no,
+		},
+		{
+			name: "sensitive over its cap", policy: policy, ref: plain, request: IssueRequest{Sensitive: yes, ExpiresIn: "25h"},
+			field: "expires_in", code: "over_policy",
+		},
+		{
+			name: "sensitive by policy", policy: policy, ref: invoice, life: 15 * time.Minute, preset: PresetHandoff,
+			sensitive: yes,
+		},
+		{
+			name: "sensitive by policy, stated too", policy: policy, ref: invoice, request: IssueRequest{Sensitive: yes},
+			life: 15 * time.Minute, preset: PresetHandoff, sensitive: yes,
+		},
+		{
+			name: "sensitive by policy, denied", policy: policy, ref: invoice, request: IssueRequest{Sensitive: no},
+			field: "sensitive", code: "sensitive_object",
+		},
+		{
+			name: "default shortened to the service's cap", policy: short, ref: plain, life: 30 * time.Minute,
+			preset: PresetTroubleshooting,
+		},
+		{
+			name: "preset over the service's cap", policy: short, ref: plain,
+			request: IssueRequest{Preset: PresetTroubleshooting}, field: "preset", code: "over_policy",
+		},
+		{
+			name: "default shortened to the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain,
+			life: time.Minute, preset: PresetTroubleshooting,
+		},
+		{
+			name: "asked over the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain,
+			request: IssueRequest{ExpiresIn: "61s"}, field: "expires_in", code: "out_of_scope",
+		},
+		{
+			name: "asked at the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain,
+			request: IssueRequest{ExpiresIn: "60s"}, life: time.Minute, preset: PresetCustom,
+		},
+		{
+			name: "at a longer cap, sensitive", policy: long, ref: plain, request: IssueRequest{Sensitive: yes, ExpiresIn: "2d"},
+			life: 2 * day, preset: PresetCustom, sensitive: yes,
+		},
+		{
+			name: "over a longer cap, sensitive", policy: long, ref: plain,
+			request: IssueRequest{Sensitive: yes, ExpiresIn: "49h"}, field: "expires_in", code: "over_policy",
+		},
+		{
+			name: "at a longer cap, not stated", policy: long, ref: plain, request: IssueRequest{ExpiresIn: "3d"}, life: 3 * day,
+			preset: PresetCustom,
+		},
+		{
+			name: "over a longer cap, not stated", policy: long, ref: plain, request: IssueRequest{ExpiresIn: "73h"},
+			field: "expires_in", code: "over_policy",
+		},
+		{
+			name: "at a longer cap, not sensitive", policy: long, ref: plain,
+			request: IssueRequest{Sensitive: no, ExpiresIn: "30d"}, life: 30 * day, preset: PresetCustom, sensitive: no,
+		},
+		{
+			name: "preset over the key's cap", policy: policy, actor: Actor{MaxExpiry: time.Minute}, ref: plain,
+			request: IssueRequest{Preset: PresetHandoff}, field: "preset", code: "out_of_scope",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -92,7 +92,11 @@ func (s *Secrets) grant(id ID, end time.Time) string {
 // granted reports whether a grant belongs to this link and is still valid.
 func (s *Secrets) granted(id ID, grant string, now time.Time) bool {
 	text := s.open(purposeGrant, id, grant, endLength)
-	return text != nil && now.Before(time.UnixMilli(int64(binary.BigEndian.Uint64(text)))) //nolint:gosec // grant wrote it.
+	if text == nil {
+		return false
+	}
+	end := int64(binary.BigEndian.Uint64(text)) //nolint:gosec // grant wrote it.
+	return now.Before(time.UnixMilli(end))
 }
 
 // clientKey returns the name under which the store counts the attempts of a client at the

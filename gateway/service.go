@@ -213,28 +213,23 @@ func (s *Service) Audit(ctx context.Context, actor *Actor, q AuditQuery) (AuditP
 
 // storeError returns the Error for the operator that describes an error of the store.
 func storeError(err error) error {
+	code, message := CodeUnavailable, "Redis is unavailable; try again"
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return &Error{Code: CodeNotFound, Message: "there is no such link, or none that this key may see", Err: err}
+		code, message = CodeNotFound, "there is no such link, or none that this key may see"
 	case errors.Is(err, ErrCursor):
-		return &Error{Code: CodeBadRequest, Message: "the cursor does not belong to this listing; start again without it", Err: err}
+		code, message = CodeBadRequest, "the cursor does not belong to this listing; start again without it"
 	case errors.Is(err, ErrEnded):
-		return &Error{Code: CodeNotActive, Message: "the link has ended; issue another", Err: err}
+		code, message = CodeNotActive, "the link has ended; issue another"
 	case errors.Is(err, ErrChanged):
-		return &Error{
-			Code:    CodePrecondition,
-			Message: "the link was changed since you read it; read it again and repeat the change if you still want it", Err: err,
-		}
+		code = CodePrecondition
+		message = "the link was changed since you read it; read it again and repeat the change if you still want it"
 	case errors.Is(err, ErrNotConfirmed):
-		return &Error{
-			Code: CodeNotConfirmed,
-			Message: "the change is made, but fewer replicas than redis.wait_replicas have confirmed it, " +
-				"so a failover may undo it; repeat the request", Err: err,
-		}
+		code = CodeNotConfirmed
+		message = "the change is made, but fewer replicas than redis.wait_replicas have confirmed it, " +
+			"so a failover may undo it; repeat the request"
 	case errors.Is(err, ErrRecord):
-		return &Error{
-			Code: CodeUnavailable, Message: "Redis holds a record that this version cannot read; use the version that wrote it", Err: err,
-		}
+		message = "Redis holds a record that this version cannot read; use the version that wrote it"
 	}
-	return &Error{Code: CodeUnavailable, Message: "Redis is unavailable; try again", Err: err}
+	return &Error{Code: code, Message: message, Err: err}
 }

@@ -24,7 +24,8 @@ func only(can ...Action) *Actor {
 func TestShow(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	mine, other := f.put(StateActive, ObjectRef{"main", "exports", "a"}), f.put(StateActive, ObjectRef{"main", "reports", "a"})
+	mine, other := f.put(StateActive, ObjectRef{"main", "exports", "a"}), f.put(StateActive,
+		ObjectRef{"main", "reports", "a"})
 	if link, err := f.service.Show(t.Context(), only(ActionRead), mine); err != nil || link.ID != mine {
 		t.Errorf("got %v, %v", link.ID, err)
 	}
@@ -52,7 +53,8 @@ func TestList(t *testing.T) {
 		t.Errorf("got %+v, %v", page, err)
 	}
 	q := f.store.query
-	if q.Prefix != "2026/" || q.Limit != 7 || q.Cursor != "c" || !slices.Equal(q.Buckets, []string{"archive", "exports", "reports"}) {
+	if q.Prefix != "2026/" || q.Limit != 7 || q.Cursor != "c" ||
+		!slices.Equal(q.Buckets, []string{"archive", "exports", "reports"}) {
 		t.Errorf("the store was asked for %+v", q)
 	}
 }
@@ -137,7 +139,8 @@ func TestRevokeOfWhatHasEndedChangesNothing(t *testing.T) {
 func TestRevokeIsRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	mine, other := f.put(StateActive, ObjectRef{"main", "exports", "a"}), f.put(StateActive, ObjectRef{"main", "reports", "a"})
+	mine, other := f.put(StateActive, ObjectRef{"main", "exports", "a"}), f.put(StateActive,
+		ObjectRef{"main", "reports", "a"})
 	tests := []struct {
 		name   string
 		actor  *Actor
@@ -167,7 +170,8 @@ func TestRevokeIsRefused(t *testing.T) {
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	mine, other := f.put(StateActive, ObjectRef{"main", "exports", "a"}), f.put(StateActive, ObjectRef{"main", "reports", "a"})
+	mine, other := f.put(StateActive, ObjectRef{"main", "exports", "a"}), f.put(StateActive,
+		ObjectRef{"main", "reports", "a"})
 	list, err := f.service.Events(t.Context(), only(ActionRead), mine, "c", 5)
 	if err != nil || len(list.Events) != 1 || list.Events[0].Link != mine || list.Events[0].Reason != "c" {
 		t.Errorf("got %+v, %v", list, err)

@@ -103,7 +103,8 @@ func TestBoto3Agrees(t *testing.T) {
 			t.Fatalf("%q: %v", c.Key, err)
 		}
 		// boto3 orders its parameters otherwise; the signature covers them sorted.
-		if got.Scheme != want.Scheme || got.Host != want.Host || got.EscapedPath() != want.EscapedPath() || !reflect.DeepEqual(got.Query(), want.Query()) {
+		if got.Scheme != want.Scheme || got.Host != want.Host || got.EscapedPath() != want.EscapedPath() ||
+			!reflect.DeepEqual(got.Query(), want.Query()) {
 			t.Errorf("%q %s:\ngot   %s\nboto3 %s", c.Key, c.Method, signed.URL, urls[i])
 		}
 	}

@@ -93,7 +93,12 @@ func TestDefaultChain(t *testing.T) {
 		id        string
 		canExpire bool
 	}{
-		{"environment", nil, map[string]string{"AWS_ACCESS_KEY_ID": "AKIAENV", "AWS_SECRET_ACCESS_KEY": "env"}, "AKIAENV", false},
+		{
+			"environment", nil,
+			map[string]string{"AWS_ACCESS_KEY_ID": "AKIAENV", "AWS_SECRET_ACCESS_KEY": "env"},
+			"AKIAENV",
+			false,
+		},
 		{
 			"profile",
 			map[string]string{"credentials": "[gateway]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = profile\n"},
@@ -117,7 +122,11 @@ func TestDefaultChain(t *testing.T) {
 			},
 			"ASIAWEB", true,
 		},
-		{"container", nil, map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": server.URL + "/container"}, "ASIACONTAINER", true},
+		{
+			"container", nil,
+			map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": server.URL + "/container"},
+			"ASIACONTAINER", true,
+		},
 		{
 			"instance", nil,
 			map[string]string{"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": server.URL},
@@ -193,17 +202,23 @@ func TestDefaultChainErrors(t *testing.T) {
 		{"nothing anywhere", nil, nil, "EC2 IMDS"},
 		{
 			"a process that prints no JSON",
-			map[string]string{"config": "[default]\ncredential_process = /bin/cat DIR/out\n", "out": `{"SecretAccessKey":"` + canary},
+			map[string]string{
+				"config": "[default]\ncredential_process = /bin/cat DIR/out\n", "out": `{"SecretAccessKey":"` + canary,
+			},
 			nil, "credential_process failed",
 		},
 		{
 			"a token file that is away", nil,
-			map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "DIR/jwt", "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/gateway"},
+			map[string]string{
+				"AWS_WEB_IDENTITY_TOKEN_FILE": "DIR/jwt", "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/gateway",
+			},
 			"no such file",
 		},
 		{
 			"a container's address with a secret in it", nil,
-			map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/?token=" + canary, "AWS_MAX_ATTEMPTS": "1"},
+			map[string]string{
+				"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/?token=" + canary, "AWS_MAX_ATTEMPTS": "1",
+			},
 			"the provider cannot be reached",
 		},
 	} {
@@ -213,7 +228,8 @@ func TestDefaultChainErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = credentials.Retrieve(t.Context())
-			if !errors.Is(err, ErrCredentials) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), canary) {
+			if !errors.Is(err, ErrCredentials) || !strings.Contains(err.Error(), c.want) ||
+				strings.Contains(err.Error(), canary) {
 				t.Errorf("got %v, want ErrCredentials with %q and no secret", err, c.want)
 			}
 		})
@@ -222,7 +238,8 @@ func TestDefaultChainErrors(t *testing.T) {
 
 func TestDefaultChainSetup(t *testing.T) {
 	_, err := chain(t, nil, map[string]string{"AWS_PROFILE": "missing"})
-	if err == nil || !strings.Contains(err.Error(), "set up the AWS default credentials") || !strings.Contains(err.Error(), "missing") {
+	if err == nil || !strings.Contains(err.Error(), "set up the AWS default credentials") ||
+		!strings.Contains(err.Error(), "missing") {
 		t.Errorf("got %v, want an error that names the profile", err)
 	}
 }

@@ -45,7 +45,10 @@ func TestClockObserve(t *testing.T) {
 	}{
 		{"same second, at its start", 0, 0, 0, second / 2, true, 0},
 		{"same second, at its end", 0, 999 * time.Millisecond, 999 * time.Millisecond, -499 * time.Millisecond, true, 0},
-		{"just below what is applied", second, 501 * time.Millisecond, 501 * time.Millisecond, 999 * time.Millisecond, true, 0},
+		{
+			"just below what is applied", second, 501 * time.Millisecond, 501 * time.Millisecond, 999 * time.Millisecond, true,
+			0,
+		},
 		{"just what is applied", second, 500 * time.Millisecond, 500 * time.Millisecond, second, true, second},
 		{"just what is applied, behind", -2 * second, -second / 2, -second / 2, -second, true, -second},
 		{"30 s ahead", 30 * second, second / 2, second / 2, 30 * second, true, 30 * second},

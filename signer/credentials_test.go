@@ -107,7 +107,8 @@ func TestCredentialsRenewal(t *testing.T) {
 			}
 			id, err := retrieve(t, c)
 			if err != nil || id != step.id || s.questions() != step.asked {
-				t.Fatalf("%v after noon: got %q, %v after %d questions; want %q after %d", step.at, id, err, s.questions(), step.id, step.asked)
+				t.Fatalf("%v after noon: got %q, %v after %d questions; want %q after %d", step.at, id, err, s.questions(), step.id,
+					step.asked)
 			}
 		}
 	})

@@ -18,7 +18,8 @@ import (
 )
 
 var (
-	errEndpoint = errors.New("endpoint must be scheme://host or scheme://host:port, with http or https and nothing after it")
+	errEndpoint = errors.New("endpoint must be scheme://host or scheme://host:port, " +
+		"with http or https and nothing after it")
 
 	hostLabel = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 	number    = regexp.MustCompile(`^([0-9]+|0x[0-9a-f]*)$`)

@@ -98,7 +98,10 @@ func TestResolve(t *testing.T) {
 		{"https://Storage.Example:443", "eu-west-1", false, "reports", "https://reports.storage.example/", ""},
 		{"http://storage.example:80", "eu-west-1", true, "reports", "http://storage.example/reports/", ""},
 		{"https://storage.example:8443", "eu-west-1", false, "reports", "https://reports.storage.example:8443/", ""},
-		{"https://storage.example:8443", "eu-west-1", false, "my.dotted.bucket", "https://storage.example:8443/my.dotted.bucket/", ""},
+		{
+			"https://storage.example:8443", "eu-west-1", false, "my.dotted.bucket",
+			"https://storage.example:8443/my.dotted.bucket/", "",
+		},
 		{"http://localhost:9000", "us-east-1", false, "reports", "http://reports.localhost:9000/", ""},
 		{"http://127.0.0.1:9000", "us-east-1", false, "reports", "http://127.0.0.1:9000/reports/", ""},
 		{"http://127.0.0.1:9000", "us-east-1", true, "reports", "http://127.0.0.1:9000/reports/", ""},

@@ -52,7 +52,8 @@ func FuzzKeyToURL(f *testing.F) {
 		if u.Scheme != "https" || u.Host != host || u.User != nil || u.Fragment != "" || u.Path != path {
 			t.Fatalf("%q leads to %q under %q", signed.URL, u.Path, u.Host)
 		}
-		if again := u.JoinPath().String(); !strings.Contains(key, "//") && !strings.HasPrefix(key, "/") && again != signed.URL {
+		if again := u.JoinPath().String(); !strings.Contains(key, "//") && !strings.HasPrefix(key, "/") &&
+			again != signed.URL {
 			t.Fatalf("a client that resolves dot segments asks for %q, signed is %q", again, signed.URL)
 		}
 		query, err := url.ParseQuery(u.RawQuery)

@@ -164,7 +164,8 @@ func (g generator) sdkCase() sdkCase {
 		token = g.letters(20+g.IntN(400), alphanumeric+"+/=")
 	}
 	now := time.Unix(g.Int64N(4_000_000_000), g.Int64N(int64(time.Second))).UTC()
-	bucket := g.pick("reports", "my.dotted.bucket", "a-1", "123", g.letters(3+g.IntN(60), "abcdefghijklmnopqrstuvwxyz0123456789"))
+	bucket := g.pick("reports", "my.dotted.bucket", "a-1", "123",
+		g.letters(3+g.IntN(60), "abcdefghijklmnopqrstuvwxyz0123456789"))
 	method := http.MethodGet
 	if g.IntN(3) == 0 {
 		method = http.MethodHead
@@ -218,10 +219,12 @@ func TestEqualToSDK(t *testing.T) {
 		if got.URL != want.URL {
 			t.Fatalf("case %d: %+v\n got %s\nwant %s", n, c.request, got.URL, want.URL)
 		}
-		if len(want.SignedHeader) != 1 || want.SignedHeader.Get("Host") == "" || !strings.Contains(got.URL, "&X-Amz-SignedHeaders=host&") {
+		if len(want.SignedHeader) != 1 || want.SignedHeader.Get("Host") == "" ||
+			!strings.Contains(got.URL, "&X-Amz-SignedHeaders=host&") {
 			t.Fatalf("case %d: more than the host is signed: %v", n, want.SignedHeader)
 		}
-		if origin, _ := s.Origin(c.request.Bucket); !strings.HasPrefix(got.URL, origin+"/") || origin != c.scheme()+"://"+want.SignedHeader.Get("Host") {
+		if origin, _ := s.Origin(c.request.Bucket); !strings.HasPrefix(got.URL, origin+"/") ||
+			origin != c.scheme()+"://"+want.SignedHeader.Get("Host") {
 			t.Fatalf("case %d: origin is %s, signed is %v", n, origin, want.SignedHeader)
 		}
 	}

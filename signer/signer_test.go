@@ -195,7 +195,8 @@ func TestPresignRefuses(t *testing.T) {
 			if asked {
 				t.Error("a credential was asked for")
 			}
-			if !strings.Contains(err.Error(), `storage "main"`) || r.Key != "" && strings.Contains(err.Error(), r.Key) && len(r.Key) > 2 {
+			if !strings.Contains(err.Error(), `storage "main"`) ||
+				r.Key != "" && strings.Contains(err.Error(), r.Key) && len(r.Key) > 2 {
 				t.Errorf("error must name the storage and not the key: %v", err)
 			}
 		})
@@ -301,7 +302,10 @@ func TestPresignCredentialErrors(t *testing.T) {
 		{"expires at no time", func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: exampleID, SecretAccessKey: canary, CanExpire: true}, nil
 		}, ErrCredentials},
-		{"the request ends", func(ctx context.Context) (aws.Credentials, error) { return aws.Credentials{}, ctx.Err() }, context.Canceled},
+		{
+			"the request ends", func(ctx context.Context) (aws.Credentials, error) { return aws.Credentials{}, ctx.Err() },
+			context.Canceled,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -339,7 +343,8 @@ func TestNewRefuses(t *testing.T) {
 			}
 			c.change(&o)
 			s, err := New(t.Context(), o)
-			if s != nil || err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), `storage "main"`) {
+			if s != nil || err == nil || !strings.Contains(err.Error(), c.want) ||
+				!strings.Contains(err.Error(), `storage "main"`) {
 				t.Errorf("got %v, want an error that names the storage and %s", err, c.want)
 			}
 		})

@@ -90,7 +90,10 @@ func TestEveryMethod(t *testing.T) {
 			func(ctx context.Context, c *Client) (any, error) {
 				return c.Issue(ctx, api.IssueRequest{Bucket: "reports", Key: "<a> & \u2028é", Sensitive: new(false)})
 			},
-			request{method: "POST", target: "/api/v1/links", contentType: "application/json", body: `{"bucket":"reports","key":"\u003ca\u003e \u0026 \u2028é","sensitive":false}`},
+			request{
+				method: "POST", target: "/api/v1/links", contentType: "application/json",
+				body: `{"bucket":"reports","key":"\u003ca\u003e \u0026 \u2028é","sensitive":false}`,
+			},
 			id,
 		},
 		{
@@ -160,9 +163,13 @@ func TestEveryMethod(t *testing.T) {
 		{
 			"objects", `{"folders":["a/"],"next":"n"}`,
 			func(ctx context.Context, c *Client) (any, error) {
-				return c.Objects(ctx, ObjectsOptions{Storage: "main", Bucket: "b", Prefix: "a b/&+%é", Search: "x y", Cursor: "c==", Limit: 7})
+				return c.Objects(ctx,
+					ObjectsOptions{Storage: "main", Bucket: "b", Prefix: "a b/&+%é", Search: "x y", Cursor: "c==", Limit: 7})
 			},
-			request{method: "GET", target: "/api/v1/objects?bucket=b&cursor=c%3D%3D&limit=7&prefix=a+b%2F%26%2B%25%C3%A9&search=x+y&storage=main"},
+			request{
+				method: "GET",
+				target: "/api/v1/objects?bucket=b&cursor=c%3D%3D&limit=7&prefix=a+b%2F%26%2B%25%C3%A9&search=x+y&storage=main",
+			},
 			`"next":"n"`,
 		},
 		{
@@ -216,7 +223,8 @@ func TestIssueOfWhatIsNoUTF8(t *testing.T) {
 		}
 	}
 	s, c := newServer(t, http.StatusCreated, api.MediaType, `{}`)
-	if _, err := c.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "\ufffd"}); err != nil || len(s.requests) != 1 {
+	if _, err := c.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "\ufffd"}); err != nil ||
+		len(s.requests) != 1 {
 		t.Errorf("a key that does hold U+FFFD: %v", err)
 	}
 }
@@ -268,7 +276,8 @@ func TestAnswersThatAreNotKeyholes(t *testing.T) {
 		_, c := newServer(t, tt.status, tt.contentType, tt.body)
 		_, err := c.Show(t.Context(), "x")
 		var refusal *Error
-		if err == nil || errors.As(err, &refusal) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNotKeyhole) != tt.notKeyhole {
+		if err == nil || errors.As(err, &refusal) || errors.Is(err, ErrUnreachable) ||
+			errors.Is(err, ErrNotKeyhole) != tt.notKeyhole {
 			t.Errorf("%s: got %v", tt.name, err)
 		}
 	}
@@ -307,7 +316,8 @@ func TestNoKeyNoHeader(t *testing.T) {
 
 func TestReadyAndAlive(t *testing.T) {
 	t.Parallel()
-	_, notReady := newServer(t, http.StatusServiceUnavailable, api.MediaType, `{"ready":false,"redis":"away","storages":{"main":"ok"}}`)
+	_, notReady := newServer(t, http.StatusServiceUnavailable, api.MediaType,
+		`{"ready":false,"redis":"away","storages":{"main":"ok"}}`)
 	if r, err := notReady.Ready(t.Context()); err != nil || r.Ready || r.Redis != "away" || r.Storages["main"] != "ok" {
 		t.Errorf("got %+v, %v", r, err)
 	}
@@ -346,7 +356,8 @@ func TestUnreachable(t *testing.T) {
 	_, list := c.List(t.Context(), ListOptions{Prefix: "prefix-canary"})
 	_, ready := c.Ready(t.Context())
 	for _, err := range []error{list, ready, c.Alive(t.Context())} {
-		if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), base) || strings.Contains(err.Error(), "canary") {
+		if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), base) ||
+			strings.Contains(err.Error(), "canary") {
 			t.Errorf("got %v", err)
 		}
 		var failed *url.Error

@@ -48,7 +48,8 @@ func TestAnswersOfProxies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Issue(t.Context(), api.IssueRequest{}); !errors.Is(err, ErrNotKeyhole) || errors.Is(err, ErrProxy) != proxy {
+		if _, err := c.Issue(t.Context(), api.IssueRequest{}); !errors.Is(err, ErrNotKeyhole) ||
+			errors.Is(err, ErrProxy) != proxy {
 			t.Errorf("%d: got %v", status, err)
 		}
 	}

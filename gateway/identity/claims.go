@@ -63,7 +63,8 @@ func clientOf(claims map[string]any, audiences []string) string {
 func (p *Provider) nameOf(claims map[string]any) (string, error) {
 	name, _ := claims[p.o.NameClaim].(string)
 	if name == "" || len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
-		return "", refuse(gateway.TokenNoName, "its claim %q is not a name of 1 to 200 bytes without control characters", p.o.NameClaim)
+		return "", refuse(gateway.TokenNoName,
+			"its claim %q is not a name of 1 to 200 bytes without control characters", p.o.NameClaim)
 	}
 	return namePrefix + name, nil
 }

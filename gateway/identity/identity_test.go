@@ -33,16 +33,25 @@ func TestVerify(t *testing.T) {
 		over map[string]any
 		can  []gateway.Action
 	}{
-		"of a group":               {nil, []gateway.Action{gateway.ActionIssue}},
-		"of one group":             {map[string]any{"groups": "sharers"}, []gateway.Action{gateway.ActionIssue}},
-		"for several":              {map[string]any{"aud": []string{"other", "keyhole"}}, []gateway.Action{gateway.ActionIssue}},
-		"of no group":              {map[string]any{"groups": nil}, nil},
-		"of another group":         {map[string]any{"groups": []string{"sharer", "sharers2", "SHARERS"}}, nil},
-		"groups of numbers":        {map[string]any{"groups": []any{1, true, nil, "staff"}}, nil},
-		"of a role":                {map[string]any{"groups": nil, "realm_access": map[string]any{"roles": []string{"auditor"}}}, []gateway.Action{gateway.ActionRead}},
+		"of a group":   {nil, []gateway.Action{gateway.ActionIssue}},
+		"of one group": {map[string]any{"groups": "sharers"}, []gateway.Action{gateway.ActionIssue}},
+		"for several": {
+			map[string]any{"aud": []string{"other", "keyhole"}}, []gateway.Action{gateway.ActionIssue},
+		},
+		"of no group":       {map[string]any{"groups": nil}, nil},
+		"of another group":  {map[string]any{"groups": []string{"sharer", "sharers2", "SHARERS"}}, nil},
+		"groups of numbers": {map[string]any{"groups": []any{1, true, nil, "staff"}}, nil},
+		"of a role": {
+			map[string]any{"groups": nil, "realm_access": map[string]any{"roles": []string{"auditor"}}},
+			[]gateway.Action{gateway.ActionRead},
+		},
 		"a role that is no object": {map[string]any{"groups": nil, "realm_access": "roles"}, nil},
-		"a claim with dots":        {map[string]any{"groups": nil, "https://example.com/role": "x"}, []gateway.Action{gateway.ActionBrowse}},
-		"both: the first":          {map[string]any{"realm_access": map[string]any{"roles": []string{"auditor"}}}, []gateway.Action{gateway.ActionIssue}},
+		"a claim with dots": {
+			map[string]any{"groups": nil, "https://example.com/role": "x"}, []gateway.Action{gateway.ActionBrowse},
+		},
+		"both: the first": {
+			map[string]any{"realm_access": map[string]any{"roles": []string{"auditor"}}}, []gateway.Action{gateway.ActionIssue},
+		},
 	} {
 		for _, token := range []string{
 			issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, tt.over)), issuertest.Sign(t, jose.ES256, curve, "e", i.Claims(now, tt.over)), issuertest.Sign(t, jose.PS384, key, "r", i.Claims(now, tt.over)),
@@ -135,7 +144,8 @@ func TestEmail(t *testing.T) {
 		"none":         {nil, ""},
 	} {
 		actor, err := p.Verify(t.Context(), f.token(t, tt.over))
-		if tt.want == "" && !errors.Is(err, ErrToken) || tt.want != "" && (err != nil || actor.Name != tt.want || len(actor.Can) != 1) {
+		if tt.want == "" && !errors.Is(err, ErrToken) ||
+			tt.want != "" && (err != nil || actor.Name != tt.want || len(actor.Can) != 1) {
 			t.Errorf("%s: got %+v, %v", name, actor, err)
 		}
 		p.o.NameClaim = "sub"

@@ -50,12 +50,16 @@ func TestReasons(t *testing.T) {
 		"another issuer":     {with(map[string]any{"iss": "https://evil.example"}), gateway.TokenIssuer},
 		"no issuer":          {with(map[string]any{"iss": nil}), gateway.TokenIssuer},
 		"the issuer, but /":  {with(map[string]any{"iss": f.issuer.URL + "/"}), gateway.TokenIssuer},
-		"a stranger's key":   {issuertest.Sign(t, jose.RS256, stranger, "r", f.issuer.Claims(now, nil)), gateway.TokenSignature},
+		"a stranger's key": {
+			issuertest.Sign(t, jose.RS256, stranger, "r", f.issuer.Claims(now, nil)), gateway.TokenSignature,
+		},
 		"an expired one of a stranger": {
 			issuertest.Sign(t, jose.RS256, stranger, "r", f.issuer.Claims(now, map[string]any{"exp": 1})),
 			gateway.TokenSignature,
 		},
-		"of a logout":      {issuertest.SignAs(t, "logout+jwt", jose.RS256, f.key, "r", f.issuer.Claims(now, nil)), gateway.TokenKind},
+		"of a logout": {
+			issuertest.SignAs(t, "logout+jwt", jose.RS256, f.key, "r", f.issuer.Claims(now, nil)), gateway.TokenKind,
+		},
 		"of nobody":        {with(map[string]any{"sub": nil}), gateway.TokenNoName},
 		"without an end":   {with(map[string]any{"exp": nil}), gateway.TokenMalformed},
 		"an end in words":  {with(map[string]any{"exp": "tomorrow"}), gateway.TokenMalformed},

@@ -54,7 +54,8 @@ func TestList(t *testing.T) {
 				// Behind any key, a listing goes on with the next.
 				for i, key := range keys {
 					page, err := service.List(t.Context(), gateway.KeyQuery{Bucket: "reports", After: key, Limit: limit})
-					if err != nil || len(page.Objects) != min(limit, len(keys)-i-1) || len(page.Objects) > 0 && page.Objects[0].Key != keys[i+1] {
+					if err != nil || len(page.Objects) != min(limit, len(keys)-i-1) ||
+						len(page.Objects) > 0 && page.Objects[0].Key != keys[i+1] {
 						t.Errorf("after %q: %+v, %v", key, page, err)
 					}
 				}
@@ -75,7 +76,8 @@ func TestList(t *testing.T) {
 				}
 			}
 			page, err := service.List(t.Context(), gateway.KeyQuery{Bucket: "reports", Prefix: "z", Limit: 10})
-			if err != nil || len(page.Objects) != 1 || page.Objects[0].Size != 5 || page.Objects[0].ETag == "" || page.Objects[0].LastModified.IsZero() {
+			if err != nil || len(page.Objects) != 1 || page.Objects[0].Size != 5 || page.Objects[0].ETag == "" ||
+				page.Objects[0].LastModified.IsZero() {
 				t.Errorf("got %+v, %v", page, err)
 			}
 			if _, err := service.List(t.Context(), gateway.KeyQuery{Bucket: "nowhere", Limit: 1}); !errors.Is(err, gateway.ErrObjectNotFound) {

@@ -30,7 +30,12 @@ func TestProve(t *testing.T) {
 	}{
 		{"readable", there, byte1, nil, []string{"head_object ok", "get_object ok"}},
 		{"empty", said{status: 200, length: "0"}, said{status: 200}, nil, []string{"head_object ok", "get_object ok"}},
-		{"a storage that ignores Range", there, said{status: 200, body: "abc"}, nil, []string{"head_object ok", "get_object ok"}},
+		{
+			"a storage that ignores Range", there,
+			said{status: 200, body: "abc"},
+			nil,
+			[]string{"head_object ok", "get_object ok"},
+		},
 		{"missing", said{status: 404}, byte1, gateway.ErrObjectNotFound, []string{"head_object not_found"}},
 		{
 			"missing, and may not list",
@@ -45,7 +50,12 @@ func TestProve(t *testing.T) {
 			gateway.ErrObjectNotReadable,
 			[]string{"head_object ok", "get_object denied", "get_object denied"},
 		},
-		{"may read and not ask", said{status: 403}, byte1, gateway.ErrObjectNotReadable, []string{"head_object denied", "get_object ok"}},
+		{
+			"may read and not ask",
+			said{status: 403},
+			byte1, gateway.ErrObjectNotReadable,
+			[]string{"head_object denied", "get_object ok"},
+		},
 		{
 			"a bad signature",
 			said{status: 403},
@@ -100,8 +110,18 @@ func TestProve(t *testing.T) {
 			[]string{"head_object error", "get_object error"},
 		},
 		{"broken", said{status: 500}, byte1, gateway.ErrUnavailable, []string{"head_object error"}},
-		{"busy", there, said{status: 503, code: "SlowDown"}, gateway.ErrUnavailable, []string{"head_object ok", "get_object error"}},
-		{"a body cut short", there, said{status: 206, length: "1"}, gateway.ErrUnavailable, []string{"head_object ok", "get_object error"}},
+		{
+			"busy", there,
+			said{status: 503, code: "SlowDown"},
+			gateway.ErrUnavailable,
+			[]string{"head_object ok", "get_object error"},
+		},
+		{
+			"a body cut short", there,
+			said{status: 206, length: "1"},
+			gateway.ErrUnavailable,
+			[]string{"head_object ok", "get_object error"},
+		},
 		{"in another region", said{status: 301}, byte1, gateway.ErrUnavailable, []string{"head_object error"}},
 	}
 	for _, tt := range tests {
@@ -225,7 +245,8 @@ func TestTimeoutBoundsTheWholeQuestion(t *testing.T) {
 	if storage.Health() != HealthUnavailable {
 		t.Errorf("after a request without an answer: %s", storage.Health())
 	}
-	if err := storage.Check(t.Context()); !errors.Is(err, gateway.ErrUnavailable) || storage.Health() != HealthUnavailable {
+	if err := storage.Check(t.Context()); !errors.Is(err, gateway.ErrUnavailable) ||
+		storage.Health() != HealthUnavailable {
 		t.Errorf("%v, health %s", err, storage.Health())
 	}
 }
@@ -284,10 +305,15 @@ func TestProveByTheErrorOfTheRead(t *testing.T) {
 		want                error
 		asked               []string
 	}{
-		{"empty, and may not ask", "InvalidRange", "", gateway.ErrObjectNotReadable, []string{"HEAD", "GET bytes=0-0", "GET"}},
+		{
+			"empty, and may not ask", "InvalidRange", "", gateway.ErrObjectNotReadable, []string{"HEAD", "GET bytes=0-0", "GET"},
+		},
 		{"no version", "InvalidArgument", "v1", gateway.ErrObjectNotFound, []string{"HEAD", "GET bytes=0-0"}},
 		{"no such version", "NoSuchVersion", "v1", gateway.ErrObjectNotFound, []string{"HEAD", "GET bytes=0-0"}},
-		{"a bad argument without a version", "InvalidArgument", "", gateway.ErrObjectNotReadable, []string{"HEAD", "GET bytes=0-0"}},
+		{
+			"a bad argument without a version", "InvalidArgument", "", gateway.ErrObjectNotReadable,
+			[]string{"HEAD", "GET bytes=0-0"},
+		},
 	} {
 		server := &scripted{head: said{status: 400}}
 		storage, _ := storageAt(serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -320,7 +346,8 @@ func TestCancellationIsNoFailureOfTheStorage(t *testing.T) {
 	storage, seen := storageAt(serve(t, server), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := storage.Prove(ctx, "reports", "a", ""); !errors.Is(err, gateway.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+	if _, err := storage.Prove(ctx, "reports", "a", ""); !errors.Is(err, gateway.ErrUnavailable) ||
+		!errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if len(seen.told) != 0 {

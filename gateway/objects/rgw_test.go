@@ -29,7 +29,8 @@ func TestProveOnRGW(t *testing.T) {
 	} {
 		stored := server.Put(t, "reports", key, "text/csv", []byte(content))
 		info, err := service.Prove(t.Context(), "reports", key, "")
-		if err != nil || info.Size != int64(len(content)) || info.ETag != aws.ToString(stored.ETag) || info.ContentType != "text/csv" {
+		if err != nil || info.Size != int64(len(content)) || info.ETag != aws.ToString(stored.ETag) ||
+			info.ContentType != "text/csv" {
 			t.Errorf("%q: got %+v, %v", key, info, err)
 		}
 	}
@@ -50,7 +51,8 @@ func TestProveOnRGW(t *testing.T) {
 	server.KeepVersions(t, "versions", true)
 	first := aws.ToString(server.Put(t, "versions", "a", "text/plain", []byte("first")).VersionId)
 	server.Put(t, "versions", "a", "text/plain", []byte("second"))
-	if info, err := service.Prove(t.Context(), "versions", "a", first); err != nil || info.VersionID != first || info.Size != 5 {
+	if info, err := service.Prove(t.Context(), "versions", "a", first); err != nil || info.VersionID != first ||
+		info.Size != 5 {
 		t.Errorf("the first version: %+v, %v", info, err)
 	}
 	server.Delete(t, "versions", "a", "")

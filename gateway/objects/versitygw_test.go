@@ -35,7 +35,8 @@ func TestRealStorage(t *testing.T) {
 		} {
 			stored := put("reports", key, content)
 			info, err := service.Prove(t.Context(), "reports", key, "")
-			if err != nil || info.Size != int64(len(content)) || info.ETag != aws.ToString(stored.ETag) || info.ETag == "" || info.VersionID != "" {
+			if err != nil || info.Size != int64(len(content)) || info.ETag != aws.ToString(stored.ETag) || info.ETag == "" ||
+				info.VersionID != "" {
 				t.Errorf("%q: got %+v, %v", key, info, err)
 			}
 			if age := time.Since(info.LastModified); age < -time.Minute || age > time.Minute {
@@ -114,13 +115,17 @@ func TestRealStorage(t *testing.T) {
 		}{
 			"there":        {as(s3test.RootKey, s3test.RootSecret), HealthOK},
 			"may not list": {as(s3test.UserKey, s3test.UserSecret), HealthDenied},
-			"not a bucket": {func(o *Options) { as(s3test.RootKey, s3test.RootSecret)(o); o.Buckets = []string{"nowhere"} }, HealthMissing},
+			"not a bucket": {
+				func(o *Options) { as(s3test.RootKey, s3test.RootSecret)(o); o.Buckets = []string{"nowhere"} }, HealthMissing,
+			},
 			"one of several gone": {func(o *Options) {
 				as(s3test.RootKey, s3test.RootSecret)(o)
 				o.Buckets = []string{"versions", "nowhere"}
 			}, HealthMissing},
 			"wrong secret": {as(s3test.RootKey, "wrong"), HealthDenied},
-			"wrong region": {func(o *Options) { as(s3test.RootKey, s3test.RootSecret)(o); o.Region = "eu-west-1" }, HealthRegion},
+			"wrong region": {
+				func(o *Options) { as(s3test.RootKey, s3test.RootSecret)(o); o.Region = "eu-west-1" }, HealthRegion,
+			},
 		} {
 			storage, _ := storageAt(endpoint, tt.change)
 			if err := storage.Check(t.Context()); (err == nil) != (tt.want == HealthOK) || storage.Health() != tt.want {

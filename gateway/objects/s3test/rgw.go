@@ -153,8 +153,10 @@ func StartRGWWith(tb testing.TB, o RGWOptions) *Server {
 	if o.STS {
 		s.addRole = func(tb testing.TB, policy string) {
 			tb.Helper()
-			must(tb, "radosgw-admin", "-c", conf, "role", "create", "--role-name", roleName, "--assume-role-policy-doc", trustRoot)
-			must(tb, "radosgw-admin", "-c", conf, "role", "policy", "put", "--role-name", roleName, "--policy-name", "policy", "--policy-doc", policy)
+			must(tb, "radosgw-admin", "-c", conf, "role", "create", "--role-name", roleName, "--assume-role-policy-doc",
+				trustRoot)
+			must(tb, "radosgw-admin", "-c", conf, "role", "policy", "put", "--role-name", roleName, "--policy-name", "policy",
+				"--policy-doc", policy)
 		}
 	}
 	s.addUser = func(tb testing.TB) {

@@ -23,7 +23,8 @@ func TestServers(t *testing.T) {
 			t.Parallel()
 			server := start(t, "reports", "versions")
 			server.Put(t, "reports", "a b+c", "text/csv", []byte("content"))
-			got, err := server.Root.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("reports"), Key: aws.String("a b+c")})
+			got, err := server.Root.GetObject(t.Context(),
+				&s3.GetObjectInput{Bucket: aws.String("reports"), Key: aws.String("a b+c")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -46,7 +47,8 @@ func TestServers(t *testing.T) {
 			server.KeepVersions(t, "versions", true)
 			one := server.Put(t, "versions", "a", "text/plain", []byte("one"))
 			two := server.Put(t, "versions", "a", "text/plain", []byte("two"))
-			if first, second := aws.ToString(one.VersionId), aws.ToString(two.VersionId); first == "" || second == "" || first == second {
+			if first, second := aws.ToString(one.VersionId), aws.ToString(two.VersionId); first == "" || second == "" ||
+				first == second {
 				t.Errorf("versions %q and %q", first, second)
 			}
 		})
