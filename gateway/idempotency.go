@@ -27,8 +27,8 @@ type Idempotency struct {
 	digest [sha256.Size]byte // of the request
 }
 
-// NewIdempotency returns the Idempotency of a request. operatorKey is the key or token that the
-// client presented. request is any encoding of the request that is the same each time.
+// NewIdempotency returns the Idempotency of a request. operatorKey is the key or token that
+// the client presented. request is any encoding of the request that is the same each time.
 func NewIdempotency(operatorKey, idempotencyKey string, request []byte) (*Idempotency, error) {
 	// RFC 5869: each purpose has an info of its own.
 	derive := func(purpose string, length int) ([]byte, error) {
@@ -77,18 +77,18 @@ func (r *Idempotency) unpack(sealed []byte) (string, error) {
 
 // reissue returns the link that an earlier request created. An empty token means that
 // the caller still has to create the link.
-func (s *Service) reissue(ctx context.Context, retry *Idempotency, storage *Storage) (Issued, error) {
-	if retry == nil {
+func (s *Service) reissue(ctx context.Context, idempotency *Idempotency, storage *Storage) (Issued, error) {
+	if idempotency == nil {
 		return Issued{}, nil
 	}
-	sealed, age, err := s.retries.Reserved(ctx, retry.name)
+	sealed, age, err := s.reservations.Reserved(ctx, idempotency.name)
 	if errors.Is(err, ErrNotFound) {
 		return Issued{}, nil
 	}
 	if err != nil {
 		return Issued{}, storeError(err)
 	}
-	token, err := retry.unpack(sealed)
+	token, err := idempotency.unpack(sealed)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -106,7 +106,7 @@ func (s *Service) reissue(ctx context.Context, retry *Idempotency, storage *Stor
 // issuedAs returns the link of a token that was issued before. The link is confirmed
 // like one that is issued now.
 func (s *Service) issuedAs(ctx context.Context, token string, storage *Storage) (Issued, error) {
-	link, err := s.retries.Confirm(ctx, IDOf(token))
+	link, err := s.reservations.Confirm(ctx, IDOf(token))
 	if err != nil {
 		return Issued{}, storeError(err)
 	}
@@ -114,16 +114,17 @@ func (s *Service) issuedAs(ctx context.Context, token string, storage *Storage) 
 	return Issued{Link: link, Token: token}, nil
 }
 
-// tokenFor draws the token of a new link. With a retry it reserves the token first, so
-// that a repeat finds it. If another request has reserved a token, it returns that one.
-func (s *Service) tokenFor(ctx context.Context, retry *Idempotency) (string, error) {
+// tokenFor draws the token of a new link. With an Idempotency-Key it reserves the token
+// first, so that a repeat finds it. If another request has reserved a token, it returns
+// that one.
+func (s *Service) tokenFor(ctx context.Context, idempotency *Idempotency) (string, error) {
 	token, err := drawToken()
-	if err != nil || retry == nil {
+	if err != nil || idempotency == nil {
 		return token, err
 	}
-	sealed, err := s.retries.Reserve(ctx, retry.name, retry.pack(token))
+	sealed, err := s.reservations.Reserve(ctx, idempotency.name, idempotency.pack(token))
 	if err != nil {
 		return "", storeError(err)
 	}
-	return retry.unpack(sealed)
+	return idempotency.unpack(sealed)
 }

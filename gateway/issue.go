@@ -64,7 +64,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	}
 	// The answer names all errors in the request at once.
 	policy := s.policy.Load() // the same for the whole request, also during a reload
-	_, lives := policy.asked(req)
+	_, lives := policy.requestedLife(req)
 	restricted, fields := readRestrictions(req)
 	fields = slices.Concat(checkIssue(req), lives, fields)
 	storage, unknown := s.storageOf(actor, req.Storage, req.Bucket)

@@ -51,7 +51,7 @@ type Terms struct {
 // Decide decides how long a link of actor lives. It refuses a requested life over a
 // limit, and shortens a default to the limit.
 func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, error) {
-	life, fields := p.asked(req)
+	life, fields := p.requestedLife(req)
 	if len(fields) > 0 {
 		return Terms{}, invalidFields(fields...)
 	}
@@ -85,9 +85,9 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 	return Terms{life, fallback, sensitive}, nil
 }
 
-// asked returns the requested life, 0 if the request has none, and the errors in it that
-// do not depend on the actor or the object.
-func (p *Policy) asked(req *IssueRequest) (life time.Duration, found []FieldError) {
+// requestedLife returns the requested life, 0 if the request has none, and the errors in it
+// that do not depend on the actor or the object.
+func (p *Policy) requestedLife(req *IssueRequest) (life time.Duration, found []FieldError) {
 	if req.Preset != "" && req.ExpiresIn != "" {
 		found = append(found, FieldError{"expires_in", "conflict", "send either preset or expires_in, not both"})
 	}

@@ -82,7 +82,7 @@ type Options struct {
 // may do it and how long a link lives. It is safe for concurrent use.
 type Service struct {
 	store         Store
-	retries       Reservations
+	reservations  Reservations
 	clicks        ClickStore
 	cursors       Cursors
 	storages      []*Storage
@@ -107,7 +107,7 @@ func (s *Service) Wait() { s.recording.Wait() }
 // New returns a Service over o.
 func New(o Options) *Service {
 	s := &Service{
-		store: o.Links, retries: o.Reservations, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages,
+		store: o.Links, reservations: o.Reservations, clicks: o.Clicks, cursors: o.Cursors, storages: o.Storages,
 		lifetime: o.Lifetime, mediaLifetime: o.MediaLifetime,
 		checks: newChecks(o.ObjectCheck, o.Now), resumeWindow: o.ResumeWindow, hasher: newHasher(max(o.Hashes, 1)),
 		misses: NewFailureLimiter(maxMisses, o.Now), refusals: NewFailureLimiter(maxRefusals, o.Now),

@@ -122,13 +122,20 @@ func (p *Provider) Verify(ctx context.Context, token string) (*gateway.Actor, er
 		return nil, err
 	}
 	actor := &gateway.Actor{Name: name, Token: true}
-	for _, g := range p.o.Grants {
-		if slices.Contains(valuesOf(claims, g.Claim), g.Value) {
-			actor.Grant, actor.Can, actor.Objects, actor.MaxExpiry = g.Name, g.Can, g.Objects, g.MaxExpiry
-			break
-		}
+	if g := p.grantOf(claims); g != nil {
+		actor.Grant, actor.Can, actor.Objects, actor.MaxExpiry = g.Name, g.Can, g.Objects, g.MaxExpiry
 	}
 	return actor, nil
+}
+
+// grantOf returns the first grant that matches the claims, or nil.
+func (p *Provider) grantOf(claims map[string]any) *Grant {
+	for i := range p.o.Grants {
+		if g := &p.o.Grants[i]; slices.Contains(valuesOf(claims, g.Claim), g.Value) {
+			return g
+		}
+	}
+	return nil
 }
 
 // check validates the claims of a token with a valid signature (OpenID Connect Core 1.0

@@ -80,19 +80,14 @@ func (k *keyCache) verify(ctx context.Context, token string) (payload []byte, is
 	if !sameIssuer(claimed.Issuer, k.issuer) && !isGoogle(strings.TrimSuffix(k.issuer, "/"), claimed.Issuer) {
 		return nil, "", refuse(gateway.TokenIssuer, "its iss is %.200q, not %q", claimed.Issuer, k.issuer)
 	}
-	cached, err := k.get(ctx, false)
-	if err != nil {
-		return nil, "", err
-	}
-	if payload, ok := verifiedBy(&cached.keys, signed); ok {
-		return payload, cached.issuer, nil
-	}
-	renewed, err := k.get(ctx, true)
-	if err != nil {
-		return nil, "", err
-	}
-	if payload, ok := verifiedBy(&renewed.keys, signed); ok {
-		return payload, renewed.issuer, nil
+	for _, missing := range []bool{false, true} {
+		set, err := k.get(ctx, missing)
+		if err != nil {
+			return nil, "", err
+		}
+		if payload, ok := verifiedBy(&set.keys, signed); ok {
+			return payload, set.issuer, nil
+		}
 	}
 	return nil, "", refuse(gateway.TokenSignature, "no key of the issuer verifies its signature")
 }
@@ -199,38 +194,47 @@ func (k *keyCache) renew(ctx context.Context) (keySet, error) {
 // fetch asks the issuer for its name and the address of its keys (OpenID Connect
 // Discovery 1.0), and then for the keys. Every error is an errAway.
 func (k *keyCache) fetch(ctx context.Context) (keySet, error) {
-	fetched, err := k.discover(ctx)
+	issuer, address, err := k.discover(ctx)
+	var set jose.JSONWebKeySet
+	if err == nil {
+		set, err = k.download(ctx, address)
+	}
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errAway, err)
 	}
-	return fetched, err
+	return keySet{issuer: issuer, keys: set}, err
 }
 
-// discover is fetch without errAway.
-func (k *keyCache) discover(ctx context.Context) (keySet, error) {
-	var none keySet
+// discover returns the name that the issuer gives itself and the address of its keys.
+func (k *keyCache) discover(ctx context.Context) (issuer, address string, _ error) {
 	// go-oidc refuses a name that differs only in a slash at the end, so the names are
 	// compared below.
 	ctx = oidc.InsecureIssuerURLContext(ctx, k.issuer)
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.http), k.issuer)
 	if err != nil {
-		return none, err
+		return "", "", err
 	}
 	var metadata struct {
 		Issuer string `json:"issuer"`
 		Keys   string `json:"jwks_uri"`
 	}
 	if err := provider.Claims(&metadata); err != nil {
-		return none, err
+		return "", "", err
 	}
 	if !sameIssuer(metadata.Issuer, k.issuer) {
-		return none, fmt.Errorf("%w: operator.oidc.issuer is %q, but the provider calls itself %.200q",
+		return "", "", fmt.Errorf("%w: operator.oidc.issuer is %q, but the provider calls itself %.200q",
 			gateway.ErrIssuer, k.issuer, metadata.Issuer)
 	}
 	if scheme(metadata.Keys) != "https" && scheme(metadata.Keys) != scheme(k.issuer) {
-		return none, errClearText
+		return "", "", errClearText
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, metadata.Keys, http.NoBody)
+	return metadata.Issuer, metadata.Keys, nil
+}
+
+// download fetches the keys of the issuer.
+func (k *keyCache) download(ctx context.Context, address string) (jose.JSONWebKeySet, error) {
+	var none jose.JSONWebKeySet
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return none, err
 	}
@@ -242,8 +246,7 @@ func (k *keyCache) discover(ctx context.Context) (keySet, error) {
 	if response.StatusCode != http.StatusOK {
 		return none, fmt.Errorf("the request for its keys returned %s", response.Status)
 	}
-	set, err := readKeys(response.Body)
-	return keySet{issuer: metadata.Issuer, keys: set}, err
+	return readKeys(response.Body)
 }
 
 // errClearText means that the issuer serves its keys over plain HTTP, where an attacker

@@ -37,19 +37,27 @@ func (s *Storage) List(ctx context.Context, q gateway.KeyQuery) (gateway.KeyPage
 	if out.Name == nil { // The SDK reads an answer that is not XML as an empty listing.
 		return gateway.KeyPage{}, fmt.Errorf("%w: list: the answer is not a listing", gateway.ErrUnavailable)
 	}
+	page, err := keyPage(out)
+	if err != nil {
+		return gateway.KeyPage{}, fmt.Errorf("%w: list: %w", gateway.ErrUnavailable, err)
+	}
+	return page, nil
+}
+
+// keyPage returns the keys of a listing that are UTF-8.
+func keyPage(out *s3.ListObjectsV2Output) (page gateway.KeyPage, err error) {
 	// A storage that does not support the encoding does not name it in the answer.
 	decode := func(text *string) (string, error) { return aws.ToString(text), nil }
 	if out.EncodingType == types.EncodingTypeUrl {
 		decode = func(text *string) (string, error) { return url.QueryUnescape(aws.ToString(text)) }
 	}
-	var page gateway.KeyPage
 	if aws.ToBool(out.IsTruncated) {
 		page.Token = aws.ToString(out.NextContinuationToken)
 	}
 	for _, folder := range out.CommonPrefixes {
 		name, err := decode(folder.Prefix)
 		if err != nil {
-			return gateway.KeyPage{}, fmt.Errorf("%w: list: %w", gateway.ErrUnavailable, err)
+			return gateway.KeyPage{}, err
 		}
 		if utf8.ValidString(name) {
 			page.Folders = append(page.Folders, name)
@@ -59,7 +67,7 @@ func (s *Storage) List(ctx context.Context, q gateway.KeyQuery) (gateway.KeyPage
 		listed := &out.Contents[i]
 		key, err := decode(listed.Key)
 		if err != nil {
-			return gateway.KeyPage{}, fmt.Errorf("%w: list: %w", gateway.ErrUnavailable, err)
+			return gateway.KeyPage{}, err
 		}
 		if utf8.ValidString(key) {
 			page.Objects = append(page.Objects, gateway.ObjectEntry{

@@ -52,26 +52,17 @@ var _ gateway.Objects = (*Storage)(nil)
 
 // New returns a Storage. It makes no request.
 func New(o Options) *Storage {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DialContext = (&net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second}).DialContext
-	transport.TLSClientConfig = &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}
-	transport.MaxIdleConnsPerHost = 32
 	if o.Clock == nil {
 		o.Clock = signer.NewClock(nil)
 	}
 	s := &Storage{
 		clock: o.Clock,
 		client: s3.New(s3.Options{
-			Region:       o.Region,
-			BaseEndpoint: nonEmpty(o.Endpoint),
-			UsePathStyle: o.PathStyle,
-			Credentials:  o.Credentials,
-			HTTPClient: &http.Client{
-				Transport: o.Clock.Transport(transport),
-				// A redirect would send a signature to a host that the
-				// configuration does not name.
-				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			},
+			Region:                     o.Region,
+			BaseEndpoint:               nonEmpty(o.Endpoint),
+			UsePathStyle:               o.PathStyle,
+			Credentials:                o.Credentials,
+			HTTPClient:                 httpClient(&o),
 			HTTPSignerV4:               freshSigner{o.Clock},
 			RetryMaxAttempts:           2,
 			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
@@ -87,6 +78,20 @@ func New(o Options) *Storage {
 		s.payer = types.RequestPayerRequester
 	}
 	return s
+}
+
+// httpClient returns the HTTP client for requests to the storage.
+func httpClient(o *Options) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second}).DialContext
+	transport.TLSClientConfig = &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}
+	transport.MaxIdleConnsPerHost = 32
+	return &http.Client{
+		Transport: o.Clock.Transport(transport),
+		// A redirect would send a signature to a host that the configuration does not
+		// name.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // freshSigner derives a new signing key for every request. The signer of the SDK caches

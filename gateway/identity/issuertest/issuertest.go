@@ -134,7 +134,8 @@ func (i *Issuer) Remove(kid string) {
 // them; nil takes one away.
 func (i *Issuer) Claims(now time.Time, over map[string]any) map[string]any {
 	all := map[string]any{
-		"iss": i.URL, "aud": Audience, "sub": "alice", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "groups": []string{"staff", "sharers"},
+		"iss": i.URL, "aud": Audience, "sub": "alice", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+		"groups": []string{"staff", "sharers"},
 	}
 	maps.Copy(all, over)
 	maps.DeleteFunc(all, func(_ string, value any) bool { return value == nil })
@@ -148,7 +149,9 @@ func Sign(tb testing.TB, alg jose.SignatureAlgorithm, key any, kid string, claim
 }
 
 // SignAs makes a token of a kind (RFC 7519 section 5.1).
-func SignAs(tb testing.TB, kind jose.ContentType, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any) string {
+func SignAs(
+	tb testing.TB, kind jose.ContentType, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any,
+) string {
 	tb.Helper()
 	o := &jose.SignerOptions{}
 	if kind != "" {

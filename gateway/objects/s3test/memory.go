@@ -12,7 +12,8 @@ import (
 // buckets. It has one user.
 func StartMemory(tb testing.TB, buckets ...string) *Server {
 	tb.Helper()
-	server := httptest.NewServer(gofakes3.New(s3mem.New(), gofakes3.WithV4Auth(map[string]string{RootKey: RootSecret})).Server())
+	users := gofakes3.WithV4Auth(map[string]string{RootKey: RootSecret})
+	server := httptest.NewServer(gofakes3.New(s3mem.New(), users).Server())
 	tb.Cleanup(server.Close)
 	s := newServer("in-process", "http", server.Listener.Addr().String(), Region, nil)
 	s.CreateBuckets(tb, buckets...)

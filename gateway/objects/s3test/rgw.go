@@ -66,7 +66,8 @@ rgw sts key = keyhole-tests-16
 // assume it.
 const (
 	roleName  = "keyhole"
-	trustRoot = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/root"]},"Action":["sts:AssumeRole"]}]}`
+	trustRoot = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` +
+		`"Principal":{"AWS":["arn:aws:iam:::user/root"]},"Action":["sts:AssumeRole"]}]}`
 )
 
 // AssumeRole gives a role the policy and returns credentials for a session as
@@ -88,8 +89,10 @@ func (s *Server) AssumeRole(tb testing.TB, policy string) aws.Credentials {
 		tb.Fatalf("assume the role: %v", err)
 	}
 	return aws.Credentials{
-		AccessKeyID: aws.ToString(out.Credentials.AccessKeyId), SecretAccessKey: aws.ToString(out.Credentials.SecretAccessKey),
-		SessionToken: aws.ToString(out.Credentials.SessionToken), CanExpire: true, Expires: aws.ToTime(out.Credentials.Expiration),
+		AccessKeyID:     aws.ToString(out.Credentials.AccessKeyId),
+		SecretAccessKey: aws.ToString(out.Credentials.SecretAccessKey),
+		SessionToken:    aws.ToString(out.Credentials.SessionToken),
+		CanExpire:       true, Expires: aws.ToTime(out.Credentials.Expiration),
 	}
 }
 

@@ -181,7 +181,8 @@ func (s *Server) AddUser(tb testing.TB) {
 // SetPolicy sets the policy of a bucket.
 func (s *Server) SetPolicy(tb testing.TB, bucket, policy string) {
 	tb.Helper()
-	if _, err := s.Root.PutBucketPolicy(tb.Context(), &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: &policy}); err != nil {
+	in := &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: &policy}
+	if _, err := s.Root.PutBucketPolicy(tb.Context(), in); err != nil {
 		tb.Fatalf("policy of %s: %v", bucket, err)
 	}
 }
