@@ -76,7 +76,8 @@ func TestBuckets(t *testing.T) {
 	if _, err := f.service.Buckets(actor); !errors.As(err, &refused) || refused.Code != CodeForbidden {
 		t.Errorf("without browse: %v", err)
 	}
-	if _, err := f.service.Objects(t.Context(), actor, ObjectsQuery{Bucket: "exports", Limit: 1}); !errors.As(err, &refused) || refused.Code != CodeForbidden {
+	if _, err := f.service.Objects(t.Context(), actor,
+		ObjectsQuery{Bucket: "exports", Limit: 1}); !errors.As(err, &refused) || refused.Code != CodeForbidden {
 		t.Errorf("without browse: %v", err)
 	}
 }
@@ -323,7 +324,8 @@ func TestObjectsRefused(t *testing.T) {
 		}
 	}
 	f.store.err = ErrUnavailable
-	if _, err := f.service.Objects(t.Context(), everything(), ObjectsQuery{Bucket: "exports", Limit: 1}); !errors.As(err, &refused) || refused.Code != CodeUnavailable {
+	if _, err := f.service.Objects(t.Context(), everything(),
+		ObjectsQuery{Bucket: "exports", Limit: 1}); !errors.As(err, &refused) || refused.Code != CodeUnavailable {
 		t.Errorf("without Redis: %v", err)
 	}
 }

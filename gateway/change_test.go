@@ -278,7 +278,10 @@ func TestChangeMadeAlready(t *testing.T) {
 		"a life from now": {ChangeRequest{Note: new("n"), ExpiresIn: new("1h")}, false},
 	} {
 		f := newFixture(t, nil)
-		link := Link{ID: IDOf("x"), State: StatePaused, Ref: ObjectRef{"main", "reports", "a"}, Note: "n", Labels: labels, MaxClicks: 3, Revision: "now"}
+		link := Link{
+			ID: IDOf("x"), State: StatePaused, Ref: ObjectRef{"main", "reports", "a"}, Note: "n", Labels: labels, MaxClicks: 3,
+			Revision: "now",
+		}
 		f.store.links[link.ID] = link
 		tt.req.IfMatch = []string{"before"}
 		_, err := f.service.Change(t.Context(), everything(), link.ID, &tt.req)

@@ -144,7 +144,9 @@ func TestChecksTellVersionsAndStoragesApart(t *testing.T) {
 	objects := &fakeObjects{versions: map[string]ObjectInfo{"v1": {}, "v2": {}}}
 	storage := &Storage{Objects: objects}
 	c := newChecks(time.Hour, time.Now)
-	for _, ref := range []ObjectRef{{"main", "reports", "a"}, {"other", "reports", "a"}, {"main", "reportsa", ""}, {"main", "reports", "b"}} {
+	for _, ref := range []ObjectRef{
+		{"main", "reports", "a"}, {"other", "reports", "a"}, {"main", "reportsa", ""}, {"main", "reports", "b"},
+	} {
 		for _, version := range []string{"", "v1", "v2"} {
 			for range 2 {
 				if _, err := c.stat(t.Context(), storage, &ref, version); err != nil {

@@ -52,7 +52,9 @@ func TestConfirmSpends(t *testing.T) {
 		t.Errorf("signed for %s: a 303 is followed by GET", f.signer.requests[0].Method)
 	}
 	end := spentAt().Add(10 * time.Minute)
-	for now, want := range map[time.Time]bool{spentAt(): true, end.Add(-time.Millisecond): true, end: false, end.Add(time.Hour): false} {
+	for now, want := range map[time.Time]bool{
+		spentAt(): true, end.Add(-time.Millisecond): true, end: false, end.Add(time.Hour): false,
+	} {
 		if secrets.granted(a.ID, answer.Grant, now) != want {
 			t.Errorf("at %v the grant is good: %v", now, !want)
 		}
@@ -71,7 +73,8 @@ func TestForgedSecrets(t *testing.T) {
 	for name, read := range map[string]string{
 		"of another link": s.readNonce(IDOf("b"), nonce), "by another key": other.readNonce(id, nonce),
 		"a grant": s.readNonce(id, grant), "nothing": s.readNonce(id, ""), "cut": s.readNonce(id, nonce[:len(nonce)-1]),
-		"longer": s.readNonce(id, nonce+"A"), "padded": s.readNonce(id, nonce+"=="), "made up": s.readNonce(id, strings.Repeat("A", len(nonce))),
+		"longer": s.readNonce(id, nonce+"A"), "padded": s.readNonce(id, nonce+"=="),
+		"made up": s.readNonce(id, strings.Repeat("A", len(nonce))),
 	} {
 		if read != "" {
 			t.Errorf("a nonce %s is taken", name)

@@ -39,7 +39,9 @@ func TestContentDisposition(t *testing.T) {
 
 // Go's own parser of RFC 2231 and 6266 must read back exactly the name.
 func FuzzContentDisposition(f *testing.F) {
-	for _, seed := range []string{"q3.pdf", "größe.txt", `a"b`, "a%41", "'", ";", "=?utf-8?q?x?=", "日本語.csv", "می\u200cخواهم.txt"} {
+	for _, seed := range []string{
+		"q3.pdf", "größe.txt", `a"b`, "a%41", "'", ";", "=?utf-8?q?x?=", "日本語.csv", "می\u200cخواهم.txt",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {

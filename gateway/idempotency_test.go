@@ -209,7 +209,8 @@ func TestRetryIsRefusedWhatTheKeyMayNotDoAnyMore(t *testing.T) {
 	wantCode(t, err, CodeOutOfScope)
 	actor = everything()
 	actor.MaxExpiry = time.Minute // of links that are made now
-	if _, err := f.service.Issue(t.Context(), actor, &IssueRequest{Bucket: "exports", Key: "a", Idempotency: retryOf(t, "operator", "k", "body")}); err != nil {
+	if _, err := f.service.Issue(t.Context(), actor,
+		&IssueRequest{Bucket: "exports", Key: "a", Idempotency: retryOf(t, "operator", "k", "body")}); err != nil {
 		t.Errorf("a link that was made before: %v", err)
 	}
 }

@@ -14,7 +14,9 @@ import (
 func TestIssue(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	f.objects.info = ObjectInfo{Size: 7, ETag: `"abc"`, VersionID: "v9", ContentType: "application/pdf", LastModified: f.now}
+	f.objects.info = ObjectInfo{
+		Size: 7, ETag: `"abc"`, VersionID: "v9", ContentType: "application/pdf", LastModified: f.now,
+	}
 	issued, err := f.service.Issue(t.Context(), everything(), &IssueRequest{
 		Storage: "main", Bucket: "reports", Key: "2026/q3.pdf", Sensitive: new(false),
 		Filename: "figures.pdf", Note: "for the audit", Labels: map[string]string{"team": "a"},
@@ -367,7 +369,10 @@ func TestIssueNamesEveryField(t *testing.T) {
 		name, _, _ := strings.Cut(field.Field, "[")
 		named[name] = true
 	}
-	want := []string{"allow", "bucket", "disposition", "expires_in", "filename", "key", "labels", "max_clicks", "not_before", "note", "passphrase", "pin", "preset"}
+	want := []string{
+		"allow", "bucket", "disposition", "expires_in", "filename", "key", "labels", "max_clicks", "not_before", "note",
+		"passphrase", "pin", "preset",
+	}
 	if got := slices.Sorted(maps.Keys(named)); !slices.Equal(got, want) {
 		t.Errorf("it names %v, want %v", got, want)
 	}

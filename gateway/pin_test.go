@@ -296,7 +296,9 @@ func BenchmarkCompare(b *testing.B) {
 			storage := &Storage{Name: "main", Objects: objects}
 			permissions := make([]Permission, 5000)
 			for i := range permissions {
-				permissions[i] = Permission{Pin: pin, ETag: `"e"`, VersionID: "v1", Ref: ObjectRef{"main", "reports", fmt.Sprintf("exports/2026/%060d", i)}}
+				permissions[i] = Permission{
+					Pin: pin, ETag: `"e"`, VersionID: "v1", Ref: ObjectRef{"main", "reports", fmt.Sprintf("exports/2026/%060d", i)},
+				}
 			}
 			i := 0
 			b.ReportAllocs()

@@ -173,7 +173,9 @@ func TestGuessCellLivesLong(t *testing.T) {
 	now := time.Now()
 	g := NewFailureLimiter(1, func() time.Time { return now })
 	guesser := netip.MustParseAddr("192.0.2.1")
-	for _, quiet := range []time.Duration{slotMask / 2 * slotWidth, slotMask/2*slotWidth + slotWidth, (slotMask - windowSlots) * slotWidth} {
+	for _, quiet := range []time.Duration{
+		slotMask / 2 * slotWidth, slotMask/2*slotWidth + slotWidth, (slotMask - windowSlots) * slotWidth,
+	} {
 		if wait := g.Failed(guesser); wait != 0 {
 			t.Errorf("held back for %v", wait)
 		}
@@ -199,7 +201,9 @@ func TestGuessesOfOneNetwork(t *testing.T) {
 	for _, address := range []string{"2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff::"} {
 		g.Failed(netip.MustParseAddr(address))
 	}
-	for address, held := range map[string]bool{"2001:db8:1:2::9": true, "2001:db8:1:3::1": false, "2001:db8:1:2::1%eth0": true} {
+	for address, held := range map[string]bool{
+		"2001:db8:1:2::9": true, "2001:db8:1:3::1": false, "2001:db8:1:2::1%eth0": true,
+	} {
 		if wait := g.Wait(netip.MustParseAddr(address)); (wait > 0) != held {
 			t.Errorf("%s is held back for %v", address, wait)
 		}

@@ -12,7 +12,8 @@ func TestPageOfAStorageThatWent(t *testing.T) {
 	f, _ := confirmed(t)
 	f.clicks.admission.Outcome = OutcomePage
 	f.clicks.admission.Link.Ref.Storage = "gone"
-	if answer, err := f.service.Click(t.Context(), Attempt{Method: "GET", Page: true}); answer.Outcome != OutcomeUnavailable || err == nil {
+	if answer, err := f.service.Click(t.Context(),
+		Attempt{Method: "GET", Page: true}); answer.Outcome != OutcomeUnavailable || err == nil {
 		t.Errorf("got %+v, %v", answer, err)
 	}
 }

@@ -63,7 +63,8 @@ func TestListOfMoreThanTheKeyMay(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	// Whatever a caller puts in, the scope is the actor's.
-	if _, err := f.service.List(t.Context(), only(ActionRead), ListQuery{Match: func(ObjectRef) bool { return true }}); err != nil {
+	if _, err := f.service.List(t.Context(), only(ActionRead),
+		ListQuery{Match: func(ObjectRef) bool { return true }}); err != nil {
 		t.Fatal(err)
 	}
 	if f.store.query.Match(ObjectRef{"main", "reports", "a"}) {

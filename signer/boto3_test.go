@@ -49,7 +49,9 @@ func TestBoto3Agrees(t *testing.T) {
 		c := boto3Case{
 			Style: []string{"path", "virtual"}[random.IntN(2)], Region: "eu-central-1", Endpoint: "https://storage.example:8443",
 			KeyID: "AKIDEXAMPLE", Secret: exampleSecret, Token: "to+k/en==", Bucket: "reports",
-			Key: randomKey(random), Method: []string{http.MethodGet, http.MethodHead}[random.IntN(2)], Expires: 10 + random.IntN(300),
+			Key: randomKey(random), Method: []string{
+				http.MethodGet, http.MethodHead,
+			}[random.IntN(2)], Expires: 10 + random.IntN(300),
 		}
 		if random.IntN(2) == 0 {
 			c.Version = "v+1/" + randomKey(random)

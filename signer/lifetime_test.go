@@ -135,7 +135,9 @@ func TestPresignNeverOutlives(t *testing.T) {
 	expires := noon().Add(9*time.Second + 300*time.Millisecond)
 	s := newSigner(t, func(o *Options) {
 		o.Clock = NewClock(machine.now)
-		o.Credentials = provide(aws.Credentials{AccessKeyID: exampleID, SecretAccessKey: exampleSecret, CanExpire: true, Expires: expires})
+		o.Credentials = provide(aws.Credentials{
+			AccessKeyID: exampleID, SecretAccessKey: exampleSecret, CanExpire: true, Expires: expires,
+		})
 	})
 	for range 80 {
 		_, query := presign(t, s, report())

@@ -77,7 +77,9 @@ func sdkClient(o *Options, at time.Time) *s3.PresignClient {
 }
 
 // sdkPresign signs the request with the SDK.
-func sdkPresign(ctx context.Context, client *s3.PresignClient, r *Request, payer bool) (*v4.PresignedHTTPRequest, error) {
+func sdkPresign(ctx context.Context, client *s3.PresignClient, r *Request,
+	payer bool,
+) (*v4.PresignedHTTPRequest, error) {
 	given := func(s string) *string {
 		if s == "" {
 			return nil
@@ -121,7 +123,8 @@ func (g generator) text(n int) string {
 	for range 1 + g.IntN(n) {
 		switch g.IntN(8) {
 		case 0:
-			b.WriteString(g.pick("/", "//", " ", "  ", "%", "%20", "%2e%2e/", "%2F", "+", "?", "#", "&", "=", ";", ":", "@", "'", `"`, `\`, "*", "~", "!", "(", ")", "$", ",", "[", "]", "{", "}", "|", "^", "`", "<", ">"))
+			b.WriteString(g.pick("/", "//", " ", "  ", "%", "%20", "%2e%2e/", "%2F", "+", "?", "#", "&", "=", ";", ":", "@", "'",
+				`"`, `\`, "*", "~", "!", "(", ")", "$", ",", "[", "]", "{", "}", "|", "^", "`", "<", ">"))
 		case 1:
 			b.WriteString(g.pick("é", "e\u0301", "ü", "日本", "🔑", "\u202e", "\u00a0", "\ufeff", "ß"))
 		case 2:

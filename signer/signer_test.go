@@ -88,7 +88,9 @@ func TestPublishedVector(t *testing.T) {
 		"&X-Amz-Signature=" + exampleSignature
 	at := time.Date(2013, 5, 24, 0, 0, 0, 0, time.UTC)
 
-	inner := newTarget(bucketEndpoint{scheme: "https", host: "examplebucket.s3.amazonaws.com", path: "/", region: "us-east-1"}, false)
+	inner := newTarget(bucketEndpoint{
+		scheme: "https", host: "examplebucket.s3.amazonaws.com", path: "/", region: "us-east-1",
+	}, false)
 	c := aws.Credentials{AccessKeyID: exampleID, SecretAccessKey: exampleSecret}
 	if got := inner.sign(&c, &Request{Method: http.MethodGet, Key: "test.txt"}, at, 24*time.Hour); got != want {
 		t.Errorf("sign:\n got %s\nwant %s", got, want)
@@ -249,7 +251,9 @@ func TestPresignConcurrently(t *testing.T) {
 		})
 	})
 	request := func(i int) Request {
-		return Request{Method: http.MethodGet, Bucket: buckets[i%len(buckets)], Key: "k" + strconv.Itoa(i%50), Lifetime: time.Minute}
+		return Request{
+			Method: http.MethodGet, Bucket: buckets[i%len(buckets)], Key: "k" + strconv.Itoa(i%50), Lifetime: time.Minute,
+		}
 	}
 	valid := map[string]bool{}
 	for _, secret := range secrets {

@@ -201,7 +201,8 @@ func TestSecretsAreOptional(t *testing.T) {
 func TestUnknownFields(t *testing.T) {
 	t.Parallel()
 	var link Link
-	if err := json.Unmarshal([]byte(`{"id":"i","action":"download","object":{"etag":"e","tier":"x"}}`), &link); err != nil {
+	if err := json.Unmarshal([]byte(`{"id":"i","action":"download","object":{"etag":"e","tier":"x"}}`),
+		&link); err != nil {
 		t.Fatal(err)
 	}
 	if link.ID != "i" || link.Object.ETag != "e" {

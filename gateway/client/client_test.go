@@ -64,7 +64,11 @@ func TestNew(t *testing.T) {
 			t.Errorf("%q: got %+v, %v", base, c, err)
 		}
 	}
-	for _, base := range []string{"", "127.0.0.1:8081", "localhost", "ftp://a.example", "http://", "http:///x", "http://a.example/api", "http://a b", ":", "file:///etc/passwd", "http://user:canary@a.example", "http://a.example?canary", "http://a.example#canary", "khk_canary"} {
+	for _, base := range []string{
+		"", "127.0.0.1:8081", "localhost", "ftp://a.example", "http://", "http:///x", "http://a.example/api", "http://a b",
+		":", "file:///etc/passwd", "http://user:canary@a.example", "http://a.example?canary", "http://a.example#canary",
+		"khk_canary",
+	} {
 		if _, err := New(base, key); !errors.Is(err, ErrAddress) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%q: got %v", base, err)
 		}

@@ -12,7 +12,8 @@ import (
 // from a link, and no id for an event that the audit has dropped.
 func TestEventIDs(t *testing.T) {
 	t.Parallel()
-	_, c := newServer(t, http.StatusOK, api.MediaType, `{"events":[{"id":"01a2","kind":"issued"},{"kind":"page"}],"next":"n"}`)
+	_, c := newServer(t, http.StatusOK, api.MediaType,
+		`{"events":[{"id":"01a2","kind":"issued"},{"kind":"page"}],"next":"n"}`)
 	audit, err := c.Audit(t.Context(), AuditOptions{Oldest: true, Cursor: "c"})
 	if err != nil {
 		t.Fatal(err)

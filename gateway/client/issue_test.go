@@ -38,7 +38,9 @@ func TestIssueIsRepeated(t *testing.T) {
 // none: what was asked for may have been done.
 func TestAnswersOfProxies(t *testing.T) {
 	t.Parallel()
-	for status, proxy := range map[int]bool{http.StatusBadGateway: true, http.StatusGatewayTimeout: true, http.StatusNotFound: false} {
+	for status, proxy := range map[int]bool{
+		http.StatusBadGateway: true, http.StatusGatewayTimeout: true, http.StatusNotFound: false,
+	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, "<html>no")

@@ -54,7 +54,9 @@ func TestVerify(t *testing.T) {
 		},
 	} {
 		for _, token := range []string{
-			issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, tt.over)), issuertest.Sign(t, jose.ES256, curve, "e", i.Claims(now, tt.over)), issuertest.Sign(t, jose.PS384, key, "r", i.Claims(now, tt.over)),
+			issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, tt.over)),
+			issuertest.Sign(t, jose.ES256, curve, "e", i.Claims(now, tt.over)),
+			issuertest.Sign(t, jose.PS384, key, "r", i.Claims(now, tt.over)),
 		} {
 			actor, err := p.Verify(t.Context(), token)
 			if err != nil || actor.Name != "oidc:alice" || !slices.Equal(actor.Can, tt.can) {
@@ -195,7 +197,10 @@ func TestKeysRotate(t *testing.T) {
 	if n := i.Asked.Load() - before; n > 1 {
 		t.Errorf("the issuer was asked %d times for a key that was made up", n)
 	}
-	for _, broken := range []string{"{", "[]", `{"keys":[{"kty":"RSA"}]}`, `{"keys":[]}`, "{}", "null", `{"error":"away"}`, "", strings.Repeat(" ", maxKeys) + `{"keys":[]}`} {
+	for _, broken := range []string{
+		"{", "[]", `{"keys":[{"kty":"RSA"}]}`, `{"keys":[]}`, "{}", "null", `{"error":"away"}`, "",
+		strings.Repeat(" ", maxKeys) + `{"keys":[]}`,
+	} {
 		i.Broken.Store(&broken)
 		c.advance(fetchPause)
 		if _, err := p.Verify(t.Context(), token(old, "old")); !errors.Is(err, gateway.ErrUnavailable) {
@@ -250,7 +255,8 @@ func TestKeysGrowOld(t *testing.T) {
 func TestUnknownKindsOfKeys(t *testing.T) {
 	t.Parallel()
 	set, err := readKeys(strings.NewReader(`{"keys":[
-		{"kty":"OKP","crv":"X448","kid":"x","x":"AA"}, {"kty":"EC","crv":"secp256k1","kid":"k","x":"AA","y":"AA"}, {"kty":"new"}, 7,
+		{"kty":"OKP","crv":"X448","kid":"x","x":"AA"}, {"kty":"EC","crv":"secp256k1","kid":"k","x":"AA","y":"AA"},
+		{"kty":"new"}, 7,
 		{"kty":"oct","kid":"secret","k":"c2VjcmV0"},
 		{"kty":"OKP","crv":"Ed25519","kid":"ours","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	if err != nil || len(set.Keys) != 1 || set.Keys[0].KeyID != "ours" {
@@ -276,7 +282,8 @@ func TestKeysOverClearText(t *testing.T) {
 	}
 	var server *httptest.Server
 	server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"issuer":"`+server.URL+`","jwks_uri":"http`+server.URL[len("https"):]+`/keys"}`) // Who asked may have hung up.
+		_, _ = io.WriteString(w,
+			`{"issuer":"`+server.URL+`","jwks_uri":"http`+server.URL[len("https"):]+`/keys"}`) // Who asked may have hung up.
 	}))
 	t.Cleanup(server.Close)
 	k := &keyCache{issuer: server.URL, http: server.Client(), now: time.Now}

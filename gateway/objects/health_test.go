@@ -73,7 +73,8 @@ func TestWrongRegion(t *testing.T) {
 			if err == nil || storage.Health() != tt.want {
 				t.Fatalf("%v, health %s; want %s", err, storage.Health(), tt.want)
 			}
-			if named := strings.Contains(err.Error(), "bucket reports: it is in the region eu-west-1, but storage[].region is us-east-1"); named != (tt.want == HealthRegion) {
+			if named := strings.Contains(err.Error(), "bucket reports: it is in the region eu-west-1, but storage[].region is "+
+				"us-east-1"); named != (tt.want == HealthRegion) {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -60,7 +60,9 @@ func TestList(t *testing.T) {
 					}
 				}
 			}
-			if got := all(t, service, gateway.KeyQuery{Bucket: "reports", Prefix: "d/", Folders: true, Limit: 10}); !slices.Equal(got, []string{"d/z/", "d/x", "d/y"}) {
+			if got := all(t, service, gateway.KeyQuery{
+				Bucket: "reports", Prefix: "d/", Folders: true, Limit: 10,
+			}); !slices.Equal(got, []string{"d/z/", "d/x", "d/y"}) {
 				t.Errorf("in a folder: %q", got)
 			}
 			if got := all(t, service, gateway.KeyQuery{Bucket: "empty", Limit: 10}); len(got) != 0 {
@@ -71,7 +73,8 @@ func TestList(t *testing.T) {
 			// not encode.
 			if name != "versitygw" {
 				server.Put(t, "control", "control\x01", "text/plain", []byte("12345"))
-				if got := all(t, service, gateway.KeyQuery{Bucket: "control", Limit: 10}); !slices.Equal(got, []string{"control\x01"}) {
+				if got := all(t, service,
+					gateway.KeyQuery{Bucket: "control", Limit: 10}); !slices.Equal(got, []string{"control\x01"}) {
 					t.Errorf("a control character: %q", got)
 				}
 			}
@@ -80,7 +83,8 @@ func TestList(t *testing.T) {
 				page.Objects[0].LastModified.IsZero() {
 				t.Errorf("got %+v, %v", page, err)
 			}
-			if _, err := service.List(t.Context(), gateway.KeyQuery{Bucket: "nowhere", Limit: 1}); !errors.Is(err, gateway.ErrObjectNotFound) {
+			if _, err := service.List(t.Context(),
+				gateway.KeyQuery{Bucket: "nowhere", Limit: 1}); !errors.Is(err, gateway.ErrObjectNotFound) {
 				t.Errorf("no such bucket: %v", err)
 			}
 			if !slices.Contains(seen.told, "list_objects ok") || !slices.Contains(seen.told, "list_objects not_found") {
@@ -89,7 +93,8 @@ func TestList(t *testing.T) {
 			denied, _ := storageAt(server.Endpoint(), func(o *Options) {
 				o.Credentials = credentials.NewStaticCredentialsProvider(s3test.RootKey, "wrong", "")
 			})
-			if _, err := denied.List(t.Context(), gateway.KeyQuery{Bucket: "reports", Limit: 1}); !errors.Is(err, gateway.ErrObjectNotReadable) {
+			if _, err := denied.List(t.Context(),
+				gateway.KeyQuery{Bucket: "reports", Limit: 1}); !errors.Is(err, gateway.ErrObjectNotReadable) {
 				t.Errorf("denied: %v", err)
 			}
 		})

@@ -136,7 +136,10 @@ func TestProve(t *testing.T) {
 				if info != (gateway.ObjectInfo{}) {
 					t.Errorf("beside the error it says %+v", info)
 				}
-				for _, other := range []error{gateway.ErrObjectNotFound, gateway.ErrObjectArchived, gateway.ErrObjectEncrypted, gateway.ErrObjectKMS, gateway.ErrUnavailable} {
+				for _, other := range []error{
+					gateway.ErrObjectNotFound, gateway.ErrObjectArchived, gateway.ErrObjectEncrypted, gateway.ErrObjectKMS,
+					gateway.ErrUnavailable,
+				} {
 					if !errors.Is(other, tt.want) && errors.Is(err, other) {
 						t.Errorf("%v is %v too", err, other)
 					}
@@ -270,7 +273,9 @@ func TestAStorageWhoseClockIsOff(t *testing.T) {
 				t.Errorf("%s off: got %+v, %v", off, info, err)
 			}
 		}
-		if want := []string{"head_object ok", "get_object ok", "head_object ok", "get_object ok"}; !slices.Equal(seen.told, want) {
+		if want := []string{
+			"head_object ok", "get_object ok", "head_object ok", "get_object ok",
+		}; !slices.Equal(seen.told, want) {
 			t.Errorf("%s off: observed %v, want %v", off, seen.told, want)
 		}
 		if skew, known := clock.Skew(); !known || (skew-off).Abs() > time.Second {

@@ -50,7 +50,13 @@ func TestRealStorage(t *testing.T) {
 
 	t.Run("what is not", func(t *testing.T) {
 		put("reports", "folder/file", "x")
-		for _, ref := range [][2]string{{"reports", "missing"}, {"reports", "folder"}, {"reports", "folder/"}, {"reports", "q3.csv/x"}, {"nowhere", "q3.csv"}} {
+		for _, ref := range [][2]string{
+			{"reports", "missing"},
+			{"reports", "folder"},
+			{"reports", "folder/"},
+			{"reports", "q3.csv/x"},
+			{"nowhere", "q3.csv"},
+		} {
 			if _, err := service.Prove(t.Context(), ref[0], ref[1], ""); !errors.Is(err, gateway.ErrObjectNotFound) {
 				t.Errorf("%v: got %v", ref, err)
 			}
