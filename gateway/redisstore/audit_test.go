@@ -178,7 +178,7 @@ func TestForgottenLinks(t *testing.T) {
 	prefix := newPrefix()
 	s := open(t, g.client, withPrefix(prefix))
 	link := create(t, s, newLink(t))
-	g.nodes[0].MustDo(t, "DEL", prefix+":"+partitionOf(link.ID)+":h:"+link.ID.String())
+	g.nodes[0].MustDo(t, "DEL", keyIn(prefix, "h", link.ID))
 	all, _ := feedOf(t, s, gateway.AuditQuery{Limit: 5})
 	if len(all) != 1 || all[0].Link != link.ID || all[0].Ref != (gateway.ObjectRef{}) {
 		t.Errorf("got %+v", all)

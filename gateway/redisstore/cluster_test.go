@@ -25,7 +25,7 @@ func TestMigration(t *testing.T) {
 	other := newLink(t)
 	other.ID[0] = link.ID[0]
 	create(t, s, other)
-	permission := prefix + ":" + partitionOf(link.ID) + ":l:" + link.ID.String()
+	permission := keyIn(prefix, "l", link.ID)
 	slot := g.Servers[0].MustDo(t, "CLUSTER", "KEYSLOT", permission)
 	from, to := g.Servers[0], g.Servers[1]
 	for _, node := range g.Servers[:3] {
@@ -106,7 +106,7 @@ func TestFailover(t *testing.T) {
 			s := open(t, o, withPrefix(prefix))
 			link := create(t, s, newLink(t))
 			admit(t, s, link.ID, "GET")
-			permission := prefix + ":" + partitionOf(link.ID) + ":l:" + link.ID.String()
+			permission := keyIn(prefix, "l", link.ID)
 			var master *redistest.Server
 			for i, node := range g.Servers[:len(g.Servers)/2] {
 				n, err := node.Do("EXISTS", permission)

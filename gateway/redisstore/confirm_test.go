@@ -23,44 +23,20 @@ func TestRepeatsAreConfirmed(t *testing.T) {
 			o.Timeout = time.Second
 			s := open(t, o, withReplica())
 			link, page, usedUp := create(t, s, newLink(t)), restrict(t, s, limited(t, 3)), restrict(t, s, limited(t, 1))
-			spendOnce := func(id gateway.ID) func() error {
-				return func() error {
-					_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{
-						Nonce:  "page",
-						Window: window,
-					})
-					return err
-				}
-			}
-			bulk := func(q gateway.ListQuery) func() error {
-				return func() error {
-					result, err := s.RevokeAll(t.Context(), q, gateway.BulkOptions{Budget: time.Minute}, operator())
-					if err == nil && !result.Done || err != nil && result.Done {
-						t.Errorf("revoke all: %+v, %v", result, err)
-					}
-					return err
-				}
-			}
-			note := "n"
+			change := changing{t, s}
 			for _, repeat := range []struct {
 				of   string
 				call func() error
 			}{
-				{"a reservation", func() error { _, err := s.Reserve(t.Context(), "name", []byte("sealed")); return err }},
-				{"an issue", func() error { _, err := s.Confirm(t.Context(), link.ID); return err }},
-				{"a change", func() error {
-					_, err := s.Change(t.Context(), link.ID, gateway.Change{Note: &note}, operator())
-					return err
-				}},
-				{"a page", spendOnce(page.ID)},
-				{"a last page", spendOnce(usedUp.ID)},
-				{"a revocation", func() error { _, _, err := s.Revoke(t.Context(), link.ID, "leak", operator()); return err }},
-				{"a revocation of a used-up link", func() error {
-					_, _, err := s.Revoke(t.Context(), usedUp.ID, "leak", operator())
-					return err
-				}},
-				{"a bulk revocation", bulk(gateway.ListQuery{CreatedBy: operator().Actor})},
-				{"a bulk revocation of nothing", bulk(gateway.ListQuery{CreatedBy: "nobody"})},
+				{"a reservation", change.reserve("sealed")},
+				{"an issue", change.confirm(link.ID)},
+				{"a change", change.note(link.ID)},
+				{"a page", change.spend(page.ID, "page")},
+				{"a last page", change.spend(usedUp.ID, "page")},
+				{"a revocation", change.revoke(link.ID)},
+				{"a revocation of a used-up link", change.revoke(usedUp.ID)},
+				{"a bulk revocation", change.revokeAll(gateway.ListQuery{CreatedBy: operator().Actor})},
+				{"a bulk revocation of nothing", change.revokeAll(gateway.ListQuery{CreatedBy: "nobody"})},
 			} {
 				redistest.Wait(t, repeat.of+" to be confirmed", repeat.call)
 				replicas := g.Servers[len(g.Servers)/2:]
@@ -87,34 +63,16 @@ func TestRepeatsWrite(t *testing.T) {
 	s := open(t, g.client)
 	link, page, usedUp := create(t, s, newLink(t)), restrict(t, s, limited(t, 3)), restrict(t, s, limited(t, 1))
 	revoked := create(t, s, newLink(t))
-	spendOnce := func(id gateway.ID) func() error {
-		return func() error {
-			_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{
-				Nonce:  "page",
-				Window: window,
-			})
-			return err
-		}
-	}
-	revoke := func(id gateway.ID) func() error {
-		return func() error { _, _, err := s.Revoke(t.Context(), id, "leak", operator()); return err }
-	}
-	bulk := func(q gateway.ListQuery) func() error {
-		return func() error { _, err := s.RevokeAll(t.Context(), q, gateway.BulkOptions{}, operator()); return err }
-	}
-	note := "n"
+	change := changing{t, s}
 	repeats := map[string]func() error{
-		"a reservation": func() error { _, err := s.Reserve(t.Context(), "name", []byte("sealed")); return err },
-		"an issue":      func() error { _, err := s.Confirm(t.Context(), link.ID); return err },
-		"a change": func() error {
-			_, err := s.Change(t.Context(), link.ID, gateway.Change{Note: &note}, operator())
-			return err
-		},
-		"a page":                          spendOnce(page.ID),
-		"a last page":                     spendOnce(usedUp.ID),
-		"a revocation":                    revoke(revoked.ID),
-		"a bulk revocation of nothing":    bulk(gateway.ListQuery{CreatedBy: "nobody"}),
-		"a bulk revocation of what ended": bulk(gateway.ListQuery{LabelName: "case", LabelValue: "4711"}),
+		"a reservation":                   change.reserve("sealed"),
+		"an issue":                        change.confirm(link.ID),
+		"a change":                        change.note(link.ID),
+		"a page":                          change.spend(page.ID, "page"),
+		"a last page":                     change.spend(usedUp.ID, "page"),
+		"a revocation":                    change.revoke(revoked.ID),
+		"a bulk revocation of nothing":    change.revokeAll(gateway.ListQuery{CreatedBy: "nobody"}),
+		"a bulk revocation of what ended": change.revokeAll(gateway.ListQuery{LabelName: "case", LabelValue: "4711"}),
 	}
 	for what, repeat := range repeats {
 		if err := repeat(); err != nil {
@@ -246,7 +204,7 @@ func TestBulkUnreadable(t *testing.T) {
 	prefix := newPrefix()
 	s := open(t, g.client, withPrefix(prefix))
 	key := func(letter string, id gateway.ID) string {
-		return prefix + ":" + partitionOf(id) + ":" + letter + ":" + id.String()
+		return keyIn(prefix, letter, id)
 	}
 	const links, unreadable = 1200, 3
 	for i := range links {

@@ -29,10 +29,7 @@ func TestUnknownEnd(t *testing.T) {
 		_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: method})
 		unavailable(t, method, err)
 	}
-	_, err = s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.Spending{
-		Nonce:  "page",
-		Window: window,
-	})
+	_, err = post(t, s, link.ID, "page")
 	unavailable(t, "spend", err)
 }
 
@@ -52,10 +49,7 @@ func TestUnknownFlags(t *testing.T) {
 	for name, bytes := range map[string]string{"version 1": "\x01\x02", "version 2": "\x02\x04"} {
 		id := restrict(t, s, limited(t, 3)).ID
 		kept := spoil(id, "0", bytes)
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{
-			Nonce:  "page",
-			Window: window,
-		})
+		_, err := post(t, s, id, "page")
 		unavailable(t, "a flag that "+name+" has not", err)
 		kept(name)
 	}

@@ -11,7 +11,7 @@ import (
 
 // keyOf returns a key of a link under the prefix "keyhole".
 func keyOf(letter string, id gateway.ID) string {
-	return "keyhole:" + partitionOf(id) + ":" + letter + ":" + id.String()
+	return keyIn("keyhole", letter, id)
 }
 
 // keep removes the TTLs of a link's keys, so that only the times inside the records end

@@ -200,16 +200,13 @@ func TestLostReply(t *testing.T) {
 	limitedLink := restrict(t, s, limited(t, 5))
 	spend(t, s, restrict(t, s, limited(t, 1)).ID, "") // Now Redis has the script.
 	lose("a spend", func() error {
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, gateway.Spending{
-			Nonce:  "page",
-			Window: window,
-		})
+		_, err := post(t, s, limitedLink.ID, "page")
 		return err
 	})
 	equal(t, "the same page again", spend(t, s, limitedLink.ID, "page").Outcome, gateway.OutcomeResumed)
 	equal(t, "clicks spent", get(t, s, limitedLink.ID).Clicks, 1)
 	lose("a spend without nonce", func() error {
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"}, gateway.Spending{Window: window})
+		_, err := post(t, s, limitedLink.ID, "")
 		return err
 	})
 	equal(t, "clicks spent", get(t, s, limitedLink.ID).Clicks, 2)
@@ -247,7 +244,7 @@ func TestScriptFlush(t *testing.T) {
 			return err
 		},
 		"spend": func() error {
-			_, err := s.Spend(t.Context(), gateway.Attempt{ID: confirmed.ID, Method: "POST"}, gateway.Spending{Window: window})
+			_, err := post(t, s, confirmed.ID, "")
 			return err
 		},
 		"try": func() error { _, err := s.ReserveAttempt(t.Context(), confirmed.ID, "somebody"); return err },

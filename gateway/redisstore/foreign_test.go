@@ -74,7 +74,7 @@ func TestBrokenRecordsBesideGood(t *testing.T) {
 	prefix := newPrefix()
 	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix(prefix))
 	key := func(letter string, id gateway.ID) string {
-		return prefix + ":" + partitionOf(id) + ":" + letter + ":" + id.String()
+		return keyIn(prefix, letter, id)
 	}
 	replace := func(key, value string) {
 		ttl := node.MustDo(t, "PTTL", key)

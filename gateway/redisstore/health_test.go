@@ -148,7 +148,7 @@ func TestNotMaster(t *testing.T) {
 	master := open(t, clientOptions(redisstore.ModeSingle, g.Servers[0].Addr), withPrefix("keyhole"))
 	link := create(t, master, newLink(t))
 	redistest.Wait(t, "the replica to have the link", func() error {
-		n, err := g.Servers[1].Do("EXISTS", "keyhole:"+partitionOf(link.ID)+":l:"+link.ID.String())
+		n, err := g.Servers[1].Do("EXISTS", keyOf("l", link.ID))
 		if err == nil && n != "1" {
 			err = fmt.Errorf("EXISTS %s", n)
 		}
@@ -203,10 +203,7 @@ func refusesConfirmed(t *testing.T, s *redisstore.Store, id gateway.ID) {
 		unavailable(t, what, err)
 	}
 	for what, nonce := range map[string]string{"a spend": "", "the page again": "page"} {
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: id, Method: "POST"}, gateway.Spending{
-			Nonce:  nonce,
-			Window: window,
-		})
+		_, err := post(t, s, id, nonce)
 		unavailable(t, what, err)
 	}
 	_, err := s.Change(t.Context(), id, gateway.Change{Note: new("n")}, operator())

@@ -38,7 +38,7 @@ func TestRecords(t *testing.T) {
 	prefix := newPrefix()
 	s := open(t, g.client, withPrefix(prefix))
 	key := func(letter string, id gateway.ID) string {
-		return prefix + ":" + partitionOf(id) + ":" + letter + ":" + id.String()
+		return keyIn(prefix, letter, id)
 	}
 	permission := func(id gateway.ID) string { return key("l", id) }
 	history := func(id gateway.ID) string { return key("h", id) }
@@ -167,10 +167,7 @@ func TestRecords(t *testing.T) {
 	t.Run("a limited link without its nonces", func(t *testing.T) {
 		link := restrict(t, s, limited(t, 3))
 		node.MustDo(t, "DEL", key("s", link.ID))
-		_, err := s.Spend(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.Spending{
-			Nonce:  "page",
-			Window: window,
-		})
+		_, err := post(t, s, link.ID, "page")
 		unavailable(t, "spend", err)
 		equal(t, "clicks", get(t, s, link.ID).Clicks, 0)
 	})

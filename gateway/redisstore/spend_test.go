@@ -67,7 +67,7 @@ func TestPageAfterItsWindowByClock(t *testing.T) {
 	link := restrict(t, s, limited(t, 4), 24*time.Hour)
 	nonces := func() int {
 		t.Helper()
-		key := "keyhole:" + partitionOf(link.ID) + ":s:" + link.ID.String()
+		key := keyOf("s", link.ID)
 		members, err := c.server.ZMembers(key)
 		if err != nil {
 			t.Fatalf("%s: %v", key, err)

@@ -41,7 +41,7 @@ func onOneMaster(
 		link.ID[0] = 7
 		ids = append(ids, create(t, s, link).ID)
 	}
-	permission := prefix + ":" + partitionOf(ids[0]) + ":l:" + ids[0].String()
+	permission := keyIn(prefix, "l", ids[0])
 	half := len(g.Servers) / 2
 	for i, node := range g.Servers[:half] {
 		if n, err := node.Do("EXISTS", permission); err == nil && n == "1" {
@@ -62,41 +62,21 @@ func TestWaitReplicas(t *testing.T) {
 			s := open(t, o, withReplica())
 			link, other, limitedLink := create(t, s, newLink(t)), create(t, s, newLink(t)), restrict(t, s, limited(t, 3))
 			equal(t, "spend", spend(t, s, limitedLink.ID, "page").Outcome, gateway.OutcomeRedirected)
-			note := "n"
+			change := changing{t, s}
 			calls := map[string]func() error{
 				"create": func() error {
 					_, err := s.Create(t.Context(), newLink(t), gateway.Secrets{}, time.Hour, operator())
 					return err
 				},
-				"reserve": func() error {
-					_, err := s.Reserve(t.Context(), "name", []byte("sealed"))
-					return err
-				},
-				"reserve again": func() error {
-					_, err := s.Reserve(t.Context(), "name", []byte("another"))
-					return err
-				},
-				"confirm": func() error { _, err := s.Confirm(t.Context(), other.ID); return err },
-				"change": func() error {
-					_, err := s.Change(t.Context(), other.ID, gateway.Change{Note: &note}, operator())
-					return err
-				},
-				"change again": func() error {
-					_, err := s.Change(t.Context(), other.ID, gateway.Change{Note: &note}, operator())
-					return err
-				},
-				"revoke":       func() error { _, _, err := s.Revoke(t.Context(), link.ID, "leak", operator()); return err },
-				"revoke again": func() error { _, _, err := s.Revoke(t.Context(), link.ID, "", operator()); return err },
-				"spend": func() error {
-					_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"},
-						gateway.Spending{Window: window})
-					return err
-				},
-				"the page again": func() error {
-					_, err := s.Spend(t.Context(), gateway.Attempt{ID: limitedLink.ID, Method: "POST"},
-						gateway.Spending{Nonce: "page", Window: window})
-					return err
-				},
+				"reserve":        change.reserve("sealed"),
+				"reserve again":  change.reserve("another"),
+				"confirm":        change.confirm(other.ID),
+				"change":         change.note(other.ID),
+				"change again":   change.note(other.ID),
+				"revoke":         change.revoke(link.ID),
+				"revoke again":   change.revoke(link.ID),
+				"spend":          change.spend(limitedLink.ID, ""),
+				"the page again": change.spend(limitedLink.ID, "page"),
 			}
 			for _, replica := range g.Servers[len(g.Servers)/2:] {
 				replica.Pause(t)
