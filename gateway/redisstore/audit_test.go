@@ -147,6 +147,11 @@ func TestAuditFromNow(t *testing.T) {
 		q.Cursor = page.Next
 		return page
 	}
+	// A feed from now on includes events of the current millisecond.
+	poll(t, timeout, func() bool {
+		now, err := s.Clock(t.Context())
+		return err == nil && now.After(other.CreatedAt)
+	})
 	if page := next(); len(page.Events) != 0 || page.More {
 		t.Fatalf("what happened before is in it: %+v", page)
 	}
