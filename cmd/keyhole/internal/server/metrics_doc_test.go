@@ -21,8 +21,8 @@ import (
 	"keyhole/gateway/redisstore"
 )
 
-var update = flag.Bool("update", false,
-	"write the tables of deploy/docs/run/metrics.md anew") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, //nolint:gochecknoglobals // a flag of the test binary
+	"write the tables of deploy/docs/run/metrics.md")
 
 // metricsDocument has its tables between two marks; the rest is written by hand.
 const (

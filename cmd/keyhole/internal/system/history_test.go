@@ -21,10 +21,10 @@ import (
 //
 //	deploy/history
 var (
-	historyFor = flag.Duration("history", 30*time.Second,
-		"how long TestHistory goes on") //nolint:gochecknoglobals // a flag
-	historyFull = flag.Bool("full", false,
-		"TestHistory goes on until there is enough of everything") //nolint:gochecknoglobals // a flag
+	historyFor = flag.Duration("history", 30*time.Second, //nolint:gochecknoglobals // a flag
+		"how long TestHistory goes on")
+	historyFull = flag.Bool("full", false, //nolint:gochecknoglobals // a flag
+		"TestHistory goes on until there is enough of everything")
 )
 
 // What a full history has.

@@ -15,8 +15,8 @@ import (
 )
 
 // commit is what the document says that it was made at.
-var commit = flag.String("commit", "",
-	"with -wide: the commit that is tried") //nolint:gochecknoglobals // a flag of the test binary
+var commit = flag.String("commit", "", //nolint:gochecknoglobals // a flag of the test binary
+	"with -wide: the commit that is tried")
 
 const compatibilityFile = "../../../../deploy/docs/use/compatibility.md"
 

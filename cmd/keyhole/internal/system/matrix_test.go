@@ -16,8 +16,8 @@ import (
 )
 
 // wide makes the matrix with every store and client and writes the document.
-var wide = flag.Bool("wide", false,
-	"try every store and client, and write deploy/docs/use/compatibility.md: deploy/matrix does") //nolint:gochecknoglobals // a flag of the test binary
+var wide = flag.Bool("wide", false, //nolint:gochecknoglobals // a flag of the test binary
+	"try every store and client, and write deploy/docs/use/compatibility.md: deploy/matrix does")
 
 // operation is what a client does with a link.
 type operation string
