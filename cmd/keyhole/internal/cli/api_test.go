@@ -131,7 +131,8 @@ func TestShare(t *testing.T) {
 func TestShareForScripts(t *testing.T) {
 	t.Parallel()
 	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links": testLink()}}
-	if got := runOver(t, f, "share", "s3://reports/q3.pdf", "--quiet"); got.stderr != "" || got.stdout != testLink().URL+"\n" {
+	if got := runOver(t, f, "share", "s3://reports/q3.pdf", "--quiet"); got.stderr != "" ||
+		got.stdout != testLink().URL+"\n" {
 		t.Errorf("--quiet: %+v", got)
 	}
 	got := runOver(t, f, "share", "s3://reports/q3.pdf", "--quiet", "--json")
@@ -230,7 +231,8 @@ func TestShareWritesQRFile(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
 	}
-	if got := runOver(t, f, "share", "s3://reports/a", "--qr-file", "/does/not/exist/a.png"); got.code != command.ExitUsage {
+	if got := runOver(t, f, "share", "s3://reports/a", "--qr-file",
+		"/does/not/exist/a.png"); got.code != command.ExitUsage {
 		t.Errorf("into a missing directory: %+v", got)
 	}
 }
@@ -250,12 +252,14 @@ func TestShowAndChange(t *testing.T) {
 	}
 	body := f.requests[1].body
 	labels, ok := body["labels"].(map[string]any)
-	if body["paused"] != true || body["note"] != "" || body["expires_in"] != "2h" || body["max_clicks"] != 9.0 || !ok || len(labels) > 0 {
+	if body["paused"] != true || body["note"] != "" || body["expires_in"] != "2h" || body["max_clicks"] != 9.0 || !ok ||
+		len(labels) > 0 {
 		t.Errorf("sent %v", body)
 	}
 	for args, want := range map[string]string{
-		"--pause --resume": "--pause and --resume cannot be combined", "--label a=1 --no-labels": "--label and --no-labels cannot be combined",
-		"": "no change was requested", "--label x": "is not a label",
+		"--pause --resume":        "--pause and --resume cannot be combined",
+		"--label a=1 --no-labels": "--label and --no-labels cannot be combined",
+		"":                        "no change was requested", "--label x": "is not a label",
 	} {
 		got := runOver(t, f, append([]string{"change", testID()}, strings.Fields(args)...)...)
 		if got.code != command.ExitUsage || !strings.Contains(got.stderr, want) {
@@ -287,8 +291,12 @@ func TestList(t *testing.T) {
 		t.Errorf("a mistyped bucket: %+v", got)
 	}
 	for args, want := range map[string]string{
-		"--limit -1": "--limit is -1; it must be 0 or more", "--state x": `--state is "x"`, "--bucket s3://b/k": "--bucket b --prefix k",
-		"--prefix a --key b": "--prefix and --key cannot be combined", "--prefix s3://a/b": "without its bucket", "--label x": "is not a label",
+		"--limit -1":         "--limit is -1; it must be 0 or more",
+		"--state x":          `--state is "x"`,
+		"--bucket s3://b/k":  "--bucket b --prefix k",
+		"--prefix a --key b": "--prefix and --key cannot be combined",
+		"--prefix s3://a/b":  "without its bucket",
+		"--label x":          "is not a label",
 	} {
 		got := runOver(t, empty, append([]string{"list"}, strings.Fields(args)...)...)
 		if got.code != command.ExitUsage || !strings.Contains(got.stderr, want) {
@@ -309,7 +317,9 @@ func TestObjects(t *testing.T) {
 	has(t, runOver(t, f, "objects").stdout, "STORAGE", "main", "s3://reports")
 	has(t, runOver(t, f, "objects", "s3://reports").stdout, "s3://reports/2026/", "2.0 KiB", "s3://reports/a.txt")
 	for args, want := range map[string]string{
-		"--search x": "--search and --storage need a bucket", "s3://a s3://b": "only one bucket at a time", "reports": "did you mean s3://reports?",
+		"--search x":    "--search and --storage need a bucket",
+		"s3://a s3://b": "only one bucket at a time",
+		"reports":       "did you mean s3://reports?",
 	} {
 		got := runOver(t, f, append([]string{"objects"}, strings.Fields(args)...)...)
 		if got.code != command.ExitUsage || !strings.Contains(got.stderr, want) {
@@ -330,7 +340,8 @@ func TestEventsAndAudit(t *testing.T) {
 	}}
 	has(t, runOver(t, f, "events", testID()).stdout, "TIME", "redirected", "GET")
 	has(t, runOver(t, f, "audit", "--since", "24h", "--kind", "redirected").stdout, "OBJECT", `s3://reports/a\u202e.txt`)
-	if got := runOver(t, f, "audit", "--json"); strings.Count(got.stdout, "\n") != 1 || strings.Contains(got.stdout, "\u202e") {
+	if got := runOver(t, f, "audit", "--json"); strings.Count(got.stdout, "\n") != 1 ||
+		strings.Contains(got.stdout, "\u202e") {
 		t.Errorf("--json: %q", got.stdout)
 	}
 	empty := &fakeAPI{answers: map[string]any{"GET /api/v1/audit": api.EventPage{}}}
@@ -362,8 +373,10 @@ func TestRevoke(t *testing.T) {
 	}
 	has(t, got.stderr, "cannot revoke "+other, "check the ID of the link")
 	for args, want := range map[string]string{
-		"": "no links were named", "x": "neither the ID nor the URL", "--all --bucket b": "--all cannot be combined with other filters",
-		"--prefix a": "--prefix and --key need a bucket", "--dry-run": "--dry-run and --yes need filters",
+		"":                 "no links were named",
+		"x":                "neither the ID nor the URL",
+		"--all --bucket b": "--all cannot be combined with other filters",
+		"--prefix a":       "--prefix and --key need a bucket", "--dry-run": "--dry-run and --yes need filters",
 		testID() + " --all": "links and filters cannot be combined", testID() + " x": "argument 2: ",
 	} {
 		got := runOver(t, f, append([]string{"revoke"}, strings.Fields(args)...)...)
@@ -410,7 +423,9 @@ func TestKeyFiles(t *testing.T) {
 		t.Errorf("%+v, %+v", got, f.requests)
 	}
 	has(t, got.stderr, "warning: everyone on this machine can read the key file: chmod 600 ")
-	for name, text := range map[string]string{"two": "khk_canary\nkhk_canary2\n", "url": "https://canary/", "empty": "", "binary": "canary\x00"} {
+	for name, text := range map[string]string{
+		"two": "khk_canary\nkhk_canary2\n", "url": "https://canary/", "empty": "", "binary": "canary\x00",
+	} {
 		f := &fakeAPI{answers: page}
 		got := runOver(t, f, "list", "--key-file", write(name, text, 0o600))
 		if got.code != command.ExitUsage || len(f.requests) > 0 || strings.Contains(got.stderr, "canary") {
@@ -423,7 +438,8 @@ func TestKeyFiles(t *testing.T) {
 func TestKeyNew(t *testing.T) {
 	t.Parallel()
 	got := runOver(t, &fakeAPI{}, "key", "new", "--name", "ci")
-	if got.code != command.ExitOK || !strings.HasPrefix(got.stdout, "khk_") || strings.Contains(got.stderr, strings.TrimSpace(got.stdout)) {
+	if got.code != command.ExitOK || !strings.HasPrefix(got.stdout, "khk_") ||
+		strings.Contains(got.stderr, strings.TrimSpace(got.stdout)) {
 		t.Errorf("%+v", got)
 	}
 	has(t, got.stderr, "# Add this to operator.keys", "- name: ci", "sha256:", "can: [issue, read, revoke, browse]")
@@ -436,7 +452,8 @@ func TestKeyNew(t *testing.T) {
 func TestCompletions(t *testing.T) {
 	t.Parallel()
 	for _, shell := range []string{"bash", "zsh", "fish"} {
-		if got := runOver(t, &fakeAPI{}, "completion", shell); got.code != command.ExitOK || !strings.Contains(got.stdout, completionVariable) {
+		if got := runOver(t, &fakeAPI{}, "completion", shell); got.code != command.ExitOK ||
+			!strings.Contains(got.stdout, completionVariable) {
 			t.Errorf("%s: exit %d, %s", shell, got.code, got.stderr)
 		}
 	}
@@ -462,7 +479,8 @@ func TestVersion(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	env := command.Env{Stdout: &out, Build: command.Build{Version: "v1", Revision: "abc", GoVersion: "go1"}}
-	if code := runCLI(t.Context(), []string{"version"}, env); code != command.ExitOK || out.String() != "keyhole v1\nrevision abc\ngo1\n" {
+	if code := runCLI(t.Context(), []string{"version"}, env); code != command.ExitOK ||
+		out.String() != "keyhole v1\nrevision abc\ngo1\n" {
 		t.Errorf("exit %d, %q", code, out.String())
 	}
 }

@@ -35,11 +35,21 @@ func TestNotS3(t *testing.T) {
 		"https://dl.example.com/gL7GirLNfjRUvzM7663PyG/": {"a link is not an object", link},
 		"":                            {`"" is not an object`, form},
 		"https://s3.test:9000/r/a%25": {"a URL is not an object", "did you mean s3://r/a%?"},
-		"https://reports.s3.eu-west-1.amazonaws.com/a%20b?X-Amz-Signature=canary":                              {"a URL is not an object", "did you mean 's3://reports/a b'?"},
-		"https://reports.s3.amazonaws.com/a":                                                                   {"a URL is not an object", "did you mean s3://reports/a?"},
-		"https://s3.eu-west-1.amazonaws.com/reports/a":                                                         {"a URL is not an object", "did you mean s3://reports/a?"},
-		"https://eu-central-1.console.aws.amazon.com/s3/object/reports?region=eu-central-1&prefix=2026/q3.csv": {"a URL is not an object", "did you mean s3://reports/2026/q3.csv?"},
-		"https://s3.console.aws.amazon.com/s3/buckets/reports":                                                 {"a URL is not an object", form},
+		"https://reports.s3.eu-west-1.amazonaws.com/a%20b?X-Amz-Signature=canary": {
+			"a URL is not an object", "did you mean 's3://reports/a b'?",
+		},
+		"https://reports.s3.amazonaws.com/a": {
+			"a URL is not an object", "did you mean s3://reports/a?",
+		},
+		"https://s3.eu-west-1.amazonaws.com/reports/a": {
+			"a URL is not an object", "did you mean s3://reports/a?",
+		},
+		"https://eu-central-1.console.aws.amazon.com/s3/object/reports?region=eu-central-1&prefix=2026/q3.csv": {
+			"a URL is not an object", "did you mean s3://reports/2026/q3.csv?",
+		},
+		"https://s3.console.aws.amazon.com/s3/buckets/reports": {
+			"a URL is not an object", form,
+		},
 		"./q3.pdf":               {`"./q3.pdf" is not an object`, local},
 		"../reports/q3.pdf":      {`"../reports/q3.pdf" is not an object`, local},
 		"~/q3.pdf":               {`"~/q3.pdf" is not an object`, local},

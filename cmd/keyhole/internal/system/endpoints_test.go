@@ -168,7 +168,8 @@ func TestHTTPS(t *testing.T) {
 
 	code, findings, printed := doctor(t,
 		at(in.s3.Endpoint(), "buckets: [reports]\nca_file: "+ca.caFile+as(t, s3test.RootKey, s3test.RootSecret)))
-	if code != command.ExitOK || !warns(findings, "public") || !strings.Contains(printed, "only ca_file makes the certificate of") {
+	if code != command.ExitOK || !warns(findings, "public") ||
+		!strings.Contains(printed, "only ca_file makes the certificate of") {
 		t.Errorf("the doctor: exit %d, %s", code, printed)
 	}
 }

@@ -174,7 +174,10 @@ func TestQuestionsBesideAPipe(t *testing.T) {
 		script string
 		want   []string
 	}{
-		{binary + " share s3://reports/file.txt | cat", []string{"note      sensitivity was not asked", "sensitive not stated"}},
+		{
+			binary + " share s3://reports/file.txt | cat",
+			[]string{"note      sensitivity was not asked", "sensitive not stated"},
+		},
 		{binary + " share s3://reports/file.txt --sensitive | cat", []string{"sensitive yes"}},
 		{binary + " revoke --all 2>/dev/null; echo ended with $?", []string{"ended with 2"}},
 		{binary + " revoke --all | cat", []string{"Revoke 2 links? [y/N] "}},
@@ -343,7 +346,8 @@ func TestShareMayBeIssued(t *testing.T) {
 		t.Errorf("again it ends with %d:\n%s", code, shown)
 	}
 	if code, shown := share("--make-passphrase"); code != command.ExitFailed ||
-		strings.Contains(shown, "--idempotency-key") || !strings.Contains(shown, "keyhole list shows whether the link was issued") {
+		strings.Contains(shown, "--idempotency-key") ||
+		!strings.Contains(shown, "keyhole list shows whether the link was issued") {
 		t.Errorf("with a passphrase that it makes up it ends with %d:\n%s", code, shown)
 	}
 	if n := in.redis.MustDo(t, "EVAL", `return #redis.call('KEYS', 'keyhole:{p*}:l:*')`, "0"); n != "0" {
