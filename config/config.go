@@ -7,7 +7,7 @@ package config
 import "time"
 
 // The comments of the fields below are the manual: TestReferenceDocument writes them into
-// deploy/docs/configuration.md and compares both. Each comment gives the meaning of the
+// deploy/docs/run/configuration.md and compares both. Each comment gives the meaning of the
 // key, its unit and limits, what it excludes, and last its default.
 
 // Config is the whole configuration of the service. After Load or Prepare it is checked, its defaults

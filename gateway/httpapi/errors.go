@@ -40,7 +40,7 @@ func (a *API) errorWriter(to audience) echo.HTTPErrorHandler {
 		}
 		var f failure
 		if to == recipients {
-			clear(c.Response().Header()) // Nothing is sent of an answer that failed.
+			discardHeaders(c.Response().Header())
 			setHeaders(c, a.public)
 			f = a.failureOfClick(err, accepted(c.Request().Header["Accept"]))
 		} else {
@@ -50,6 +50,16 @@ func (a *API) errorWriter(to audience) echo.HTTPErrorHandler {
 		if err := writeFailure(c, &f); err != nil && to != recipients {
 			a.o.Logger.Warn("error response not delivered", "error", err)
 		}
+	}
+}
+
+// discardHeaders removes the headers of an answer that failed. A listener that drains has
+// decided before that the connection closes, so that header stays.
+func discardHeaders(h http.Header) {
+	connection := h["Connection"]
+	clear(h)
+	if connection != nil {
+		h["Connection"] = connection
 	}
 }
 

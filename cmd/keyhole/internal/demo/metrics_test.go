@@ -19,7 +19,7 @@ import (
 // beside those of Go and of the process.
 func TestMetricsDocumentIsComplete(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../../../deploy/docs/metrics.md")
+	text, err := os.ReadFile("../../../../deploy/docs/run/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
