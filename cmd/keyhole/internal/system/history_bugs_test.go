@@ -27,7 +27,7 @@ func bugs() map[string]bug {
 	return map[string]bug{
 		"a spend that is not atomic": {
 			file:   "gateway/redisstore/spend.go",
-			before: "	generation := int64(noGeneration)\n",
+			before: "	indexBucket := int64(noIndexBucket)\n",
 			after: `	if link, err := s.Get(ctx, a.ID); err == nil && link.State == gateway.StateActive && link.Clicks < link.MaxClicks {
 		err := s.client.clicks.SetRange(ctx, s.keys.permission(a.ID), 14, "\x00\x00\x00\x00"+string(rune(link.Clicks+1))).Err()
 		return gateway.Spent{Outcome: gateway.OutcomeRedirected, Now: time.Now(), GrantEnd: time.Now().Add(spending.Window)}, err
@@ -56,19 +56,19 @@ func bugs() map[string]bug {
 		},
 		"validity cached for a second": {
 			file: "gateway/click.go",
-			before: `	begun := s.now()
+			before: `	start := s.now()
 	admission, err := s.clicks.Admit(ctx, a)
 `,
-			after: `	begun := s.now()
+			after: `	start := s.now()
 	type cached struct {
 		admission Admission
 		until     time.Time
 	}
 	admission, err := Admission{}, error(nil)
-	if known, ok := s.checks.planted.Load(a.ID); ok && begun.Before(known.(cached).until) {
+	if known, ok := s.checks.planted.Load(a.ID); ok && start.Before(known.(cached).until) {
 		admission = known.(cached).admission
 	} else if admission, err = s.clicks.Admit(ctx, a); err == nil && admission.Outcome == OutcomeRedirected {
-		s.checks.planted.Store(a.ID, cached{admission, begun.Add(time.Second)})
+		s.checks.planted.Store(a.ID, cached{admission, start.Add(time.Second)})
 	}
 `,
 			want: "after an acknowledged revocation",
