@@ -41,7 +41,7 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 	{"deploy/docs/dev/performance.md", "deploy/bench/run -rounds 1 -only 'pin none' -profile DIRECTORY", runsTests},
 	{"deploy/docs/dev/performance.md", "deploy/bench/run -env GOGC=400 -only 'pin none'", runsTests},
 	{"deploy/docs/dev/performance.md", "deploy/bench/run -rounds 9 -only 'pin none, in memory' -env …", runsTests},
-	{"deploy/docs/dev/testing.md", "FUZZTIME=1m deploy/test", runsTests},
+	{"deploy/docs/dev/testing.md", "deploy/test --all", runsTests},
 	{"deploy/docs/dev/performance.md", "deploy/bench/run --before HEAD~1 -only 'pin none, in memory'", runsTests},
 	{"deploy/docs/dev/testing.md", "deploy/corpus", runsTests},
 	{"deploy/docs/dev/testing.md", "deploy/mutants/run", runsTests},
