@@ -80,7 +80,7 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 	},
 
 	{
-		source: "deploy/docs/use/receive.md", command: "curl -L -d confirm=1",
+		source: "deploy/docs/use/receive.md", command: "curl -fL -d confirm=1",
 		link: "5nXcUyqpV8oKWj3sRtE1Mh", flags: "--passphrase-file ~/passphrase",
 		before: `(umask 077; printf k7pm-2xqe-w4tn-h6vd >~/passphrase); cd "$(mktemp -d)"`,
 		after:  "test -s q3.pdf && cd ~/keyhole-first",
