@@ -107,7 +107,7 @@ func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, now time.
 	}
 	row("id", link.ID)
 	warnings(w, link)
-	row("then", "after that the link stops working; the object stays private")
+	row("then", "the link stops working; the object stays private")
 	row("undo", "keyhole revoke "+link.ID)
 }
 

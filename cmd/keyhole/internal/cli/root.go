@@ -12,6 +12,7 @@ import (
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/cmd/keyhole/internal/operatorkey"
 	"keyhole/gateway/client"
 )
 
@@ -76,8 +77,14 @@ Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 // unreachableHint is the hint if no service answers.
 const unreachableHint = "is the service running, and is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address?"
 
+// misplacedKeyHint is the hint if a user typed an operator key where another argument
+// belongs.
+const misplacedKeyHint = "pass an operator key in KEYHOLE_KEY or a file only; " +
+	"replace this key if others can read this terminal or its history"
+
 // report prints an error and its hint, mostly one line each, and returns the exit code.
-// Errors contain text of other people and are escaped like it.
+// Errors contain text of other people and are escaped like it. They may repeat an
+// argument, so operator keys are redacted.
 func report(stderr io.Writer, err error) int {
 	code, hint := command.ExitFailed, "correct it and try again"
 	var known *command.Error
@@ -101,14 +108,18 @@ func report(stderr io.Writer, err error) int {
 	if errors.As(err, new(*command.Unprinted)) {
 		return code
 	}
+	text := operatorkey.Redact(err.Error())
+	if text != err.Error() {
+		hint = misplacedKeyHint
+	}
 	// A joined error has a line for each part.
 	prefix := "keyhole: "
-	for line := range strings.SplitSeq(err.Error(), "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		fmt.Fprintf(stderr, "%s%s\n", prefix, term.Plain(line))
 		prefix = ""
 	}
 	for line := range strings.SplitSeq(hint, "\n") {
-		fmt.Fprintf(stderr, "  %s\n", term.Plain(strings.TrimSpace(line)))
+		fmt.Fprintf(stderr, "  %s\n", term.Plain(strings.TrimSpace(operatorkey.Redact(line))))
 	}
 	return code
 }

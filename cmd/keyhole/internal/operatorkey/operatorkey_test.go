@@ -25,3 +25,18 @@ func TestHash(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`"` + New() + `" is not an object`:             `"khk_…" is not an object`,
+		"eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln, x": "eyJ…, x",
+		"s3://reports/khk_2026.pdf":                    "s3://reports/khk_…",
+		"keys begin with khk_":                         "keys begin with khk_",
+		"":                                             "",
+	} {
+		if got := Redact(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
