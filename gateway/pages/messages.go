@@ -183,7 +183,7 @@ func englishRefusalsOfRequests() map[gateway.Outcome]Message {
 			Title: "Confirmation needed",
 			Text:  "This link needs a confirmation before the download starts.",
 			Help:  "Open it in a browser and press the button there.",
-			Programs: "A program sends a POST: curl -L -d confirm=1 with the link's address, " +
+			Programs: "A program sends a POST: curl -fL -d confirm=1 with the link's address, " +
 				"and --data-urlencode passphrase=... if the link has a passphrase.",
 		},
 		gateway.OutcomeRateLimited: {
@@ -207,7 +207,7 @@ func englishRefusalsOfRequests() map[gateway.Outcome]Message {
 			Text:  "The confirmation did not arrive in the expected form.",
 			Help:  "Open the link in a browser and press the button there.",
 			Programs: "A program sends confirm=1 as application/x-www-form-urlencoded: " +
-				"curl -L -d confirm=1 with the link's address.",
+				"curl -fL -d confirm=1 with the link's address.",
 		},
 	}
 }
