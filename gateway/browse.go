@@ -36,8 +36,8 @@ type ObjectsPage struct {
 }
 
 // browseBudget is the most requests to the storage for one page, each for up to maxKeys
-// keys. So a search through millions of keys returns many short pages instead of one that
-// takes too long.
+// keys. Because of it, a search through millions of keys returns many short pages and not
+// one slow page.
 const browseBudget = 5
 
 // maxKeys is the most keys that S3 lists in one response (AWS, "ListObjectsV2").
@@ -59,8 +59,9 @@ func (s *Service) Buckets(actor *Actor) ([]Bucket, error) {
 	return visible, nil
 }
 
-// Objects returns one page of a bucket's objects in the actor's scope. A page can be
-// short, or empty, although there is a next page.
+// Objects returns one page of a bucket's objects in the actor's scope. A page with a Next
+// can be short or empty. An invalid cursor gets CodeBadRequest, an unknown bucket
+// CodeNotFound, and a bucket that cannot be listed CodeInvalid.
 func (s *Service) Objects(ctx context.Context, actor *Actor, q ObjectsQuery) (ObjectsPage, error) {
 	if err := actor.Allowed(ActionBrowse); err != nil {
 		return ObjectsPage{}, err
@@ -85,7 +86,7 @@ func (s *Service) Objects(ctx context.Context, actor *Actor, q ObjectsQuery) (Ob
 	if !actor.seesBelow(b.ref(q.Prefix)) {
 		return b.page, nil
 	}
-	// The query that a cursor belongs to. No two queries share a cursor.
+	// The cursor is valid only for this query.
 	bound := fmt.Sprintf("%q", []string{storage.Name, q.Bucket, q.Prefix, q.Search})
 	position := ""
 	if q.Cursor != "" {
@@ -105,14 +106,14 @@ func (s *Service) Objects(ctx context.Context, actor *Actor, q ObjectsQuery) (Ob
 }
 
 // browsable returns the storage with a bucket in which the actor's scope has objects.
-// Other buckets are not found.
+// Other buckets get CodeNotFound.
 func (s *Service) browsable(actor *Actor, name, bucket string) (*Storage, error) {
 	found := s.storagesWith(name, bucket, func(storage *Storage) bool {
 		return actor.seesBelow(ObjectRef{Storage: storage.Name, Bucket: bucket})
 	})
 	switch len(found) {
 	case 0:
-		return nil, Errorf(CodeNotFound, "there is no such bucket, or none that this key may see")
+		return nil, Errorf(CodeNotFound, "no bucket with this name exists in the scope of this key")
 	case 1:
 		return found[0], nil
 	}
@@ -189,8 +190,8 @@ func (b *browsing) takeFolders(ctx context.Context, token string) (string, error
 const tokenMark = "\xff"
 
 // takeMatches searches the keys of one response. The position is the last key of a full
-// page of matches. Otherwise it is the token of the storage, because a response can end
-// with keys that are not UTF-8, or hold only such keys, and List leaves them out.
+// page of matches. Otherwise the position is the token of the storage: List omits keys
+// that are not UTF-8, so the last key of a response may be missing.
 func (b *browsing) takeMatches(ctx context.Context, position string) (string, error) {
 	q := KeyQuery{Bucket: b.query.Bucket, Prefix: b.query.Prefix, Limit: maxKeys}
 	if token, ok := strings.CutPrefix(position, tokenMark); ok {
@@ -219,9 +220,9 @@ func (b *browsing) takeMatches(ctx context.Context, position string) (string, er
 	return tokenMark + listed.Token, nil
 }
 
-// folded returns text in the form that a search compares: in lower case, with composed
-// accents. Some systems store é as one character, others as two (Unicode Standard
-// Annex 15).
+// folded returns the form of text that a search compares: lower case, with composed
+// accents. Some systems store é as one character, others as two (Unicode Standard Annex
+// 15).
 func folded(text string) string { return strings.ToLower(norm.NFC.String(text)) }
 
 // browseError returns the Error for a bucket that cannot be listed.

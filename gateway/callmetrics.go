@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// callMetrics counts what the adapters do. An adapter that may not import this
-// package's metrics reports through a function that the wiring gives it.
+// callMetrics counts the calls of the adapters. Adapters do not know this type: the
+// server's wiring gives each adapter a function to report to.
 type callMetrics struct {
 	redis   *callHistogram
 	storage *prometheus.HistogramVec
@@ -29,9 +29,9 @@ func newCallMetrics(registerer prometheus.Registerer) *callMetrics {
 	return m
 }
 
-// callHistogram is a histogram of calls by name and result. It keeps the observers,
-// because every click makes a call and a look-up of labels would cost too much. A
-// series exists from its first call.
+// callHistogram is a histogram of calls by name and result. Every click makes a call, and
+// looking up labels each time would cost too much, so callHistogram caches the observers.
+// A series exists from its first call.
 type callHistogram struct {
 	vec   *prometheus.HistogramVec
 	known atomic.Pointer[map[[2]string]prometheus.Observer]

@@ -15,14 +15,14 @@ type ChangeRequest struct {
 	Note      *string
 	Labels    *map[string]string // replaces all labels
 	Paused    *bool
-	// IfMatch lists revisions. The link must have one of them, or be already as the
-	// request wants it; nil: any revision.
+	// IfMatch lists revisions. The link must have one of them, or already have the
+	// requested values; nil: any revision.
 	IfMatch []string
 }
 
-// madeAlready reports whether the link is already as the request wants it. This happens
-// if an earlier request got no answer or was not confirmed. A life counts from now on, so
-// it is never made already.
+// madeAlready reports whether the link already has all requested values. It does if an
+// earlier request made the change but got no answer or was not confirmed. A requested
+// life counts from now on, so such a request is never made already.
 func (r *ChangeRequest) madeAlready(link *Link) bool {
 	return r.ExpiresIn == nil &&
 		(r.MaxClicks == nil || *r.MaxClicks == link.MaxClicks) &&
@@ -32,7 +32,8 @@ func (r *ChangeRequest) madeAlready(link *Link) bool {
 }
 
 // Change changes a live link. Pausing and resuming need the right to revoke, all other
-// changes the right to issue. The current policy decides about a new life.
+// changes the right to issue. The current policy limits a new life. A link that has ended
+// gets CodeNotActive, another revision CodePrecondition.
 func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRequest) (Link, error) {
 	if err := allowedToChange(actor, req); err != nil {
 		return Link{}, err
@@ -47,8 +48,8 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 	case link.Ended():
 		return Link{}, storeError(ErrEnded)
 	case req.IfMatch != nil && !slices.Contains(req.IfMatch, link.Revision) && !req.madeAlready(&link):
-		// RFC 9110 section 13.1.1 allows the answer of the first request if the change
-		// is made already. It is written again, so that the repeat is confirmed.
+		// RFC 9110 section 13.1.1 allows answering the repeat like the first request. The
+		// change is written again, so that the repeat is confirmed too.
 		return Link{}, storeError(ErrChanged)
 	case req.MaxClicks != nil && !link.NeedsConfirmation():
 		return Link{}, Invalid("max_clicks", "not_limited",
@@ -83,7 +84,7 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 	return changed, nil
 }
 
-// extensionOf says how long the link can still live from now on.
+// extensionOf returns a text that states the longest possible life from now on.
 func extensionOf(refused *ChangeError) string {
 	if refused.Longest < minLife {
 		return "it cannot be extended"

@@ -11,9 +11,9 @@ import (
 const maxChecks = 1 << 14
 
 // checks caches what storages report about objects, and lets clicks that need the same
-// check at the same time share it. A check is valid for keep, counted from its start.
-// checks caches that an object exists, with its properties, that it cannot be read, and
-// that it does not exist. It caches no other failure.
+// check at the same time share it. A check is valid for keep, counted from its start. The
+// cached results are: the object exists, with its properties; it does not exist; it
+// cannot be read. Other failures are not cached.
 //
 // This is not a singleflight.Group: a click must not join a check that started longer
 // than keep ago, and the cached path must not allocate a key.
@@ -22,8 +22,8 @@ type checks struct {
 	now  func() time.Time
 
 	mu sync.Mutex
-	// Every keep, or at maxChecks, the young checks become the old ones and the old
-	// ones are dropped. So nothing has to search for expired checks.
+	// Every keep, or at maxChecks, the young checks become the old ones and the old ones
+	// are dropped. No code has to search for expired checks.
 	young, old map[checkKey]*check
 	turned     time.Time
 }

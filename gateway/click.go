@@ -37,9 +37,9 @@ type Page struct {
 	ResumeWindow time.Duration
 }
 
-// Click answers one request for a link. The error is the cause of an
-// OutcomeUnavailable, or of a failure after the click was admitted. It is for the log
-// only: the Outcome says everything that the recipient may know.
+// Click answers one request for a link. The error is the cause of an OutcomeUnavailable,
+// or of a failure after the click was admitted. Write the error to the log only: the
+// recipient may learn the Outcome, and nothing else.
 func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	if wait := s.misses.Wait(a.Client); wait > 0 {
 		return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}, nil
@@ -63,8 +63,8 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 		return s.page(ctx, a, &admission)
 	case OutcomeNotFound:
 		s.metrics.clicks.missed()
-		// Many guesses can pass the check above at the same time. Only those within
-		// the limit learn that the link does not exist.
+		// Many guesses can pass the check above at the same time. Failed counts them:
+		// only guesses within the limit get OutcomeNotFound.
 		if wait := s.misses.Failed(a.Client); wait > 0 {
 			return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}, nil
 		}
@@ -78,8 +78,8 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	return s.refuse(ctx, a, admission.Outcome), nil
 }
 
-// page answers with the confirmation page. It records no event of a HEAD, and no more
-// events within a minute than refuse does.
+// page answers with the confirmation page. It records an event within the limit of
+// refuse, and no event of a HEAD.
 func (s *Service) page(ctx context.Context, a Attempt, admission *Admission) (Answer, error) {
 	if a.Method != http.MethodHead && s.repeated(a, OutcomePage) == 0 {
 		s.recordEvent(ctx, a, EventPage, OutcomePage)
@@ -92,7 +92,7 @@ func (s *Service) page(ctx context.Context, a Attempt, admission *Admission) (An
 }
 
 // resume answers a GET or HEAD with a grant. A valid grant resumes the download without
-// another click. An invalid one is ignored.
+// another click. resume ignores an invalid grant.
 func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, start time.Time) (Answer, error) {
 	p := &admission.Permission
 	if !p.Secrets.granted(a.ID, a.Grant, admission.Now) {
@@ -108,7 +108,7 @@ func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, s
 	if err != nil {
 		return s.refuse(ctx, a, outcomeOf(err)), err
 	}
-	// The event of a redirect is written before the answer.
+	// The audit must have every redirect, so the event is written before the answer.
 	if a.Method != http.MethodHead {
 		err := s.clicks.RecordEvent(ctx, a, EventRedirected, OutcomeResumed)
 		if errors.Is(err, ErrEnded) { // after Admit
@@ -122,9 +122,9 @@ func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, s
 	return Answer{Outcome: OutcomeResumed, Location: location}, nil
 }
 
-// confirm answers the form of a confirmation page. It makes all checks and signs the URL
-// before it spends the click, so that every click that is spent is delivered. Spending
-// checks the link again, however slow the storage was.
+// confirm answers the form of a confirmation page. confirm makes all checks and signs the
+// URL before it spends the click, so that no click is spent without a URL. The storage
+// may have been slow meanwhile, so Spend decides the link again.
 func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, start time.Time) (Answer, error) {
 	p := &admission.Permission
 	nonce := ""
@@ -169,9 +169,9 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 	}, nil
 }
 
-// unlock checks the passphrase of a form, if the link has one. It reserves an attempt
-// before it hashes anything. It releases the attempt if the passphrase is right or could
-// not be compared. An empty outcome admits the click.
+// unlock checks the passphrase of a form, if the link has a passphrase. It reserves an
+// attempt before it hashes the passphrase. It releases the attempt if the passphrase is
+// right or the comparison failed. An empty outcome admits the click.
 func (s *Service) unlock(ctx context.Context, a *Attempt, p *Permission) (_ Outcome, wait time.Duration, _ error) {
 	stored := p.Secrets.Passphrase
 	if stored == "" {
@@ -230,8 +230,8 @@ func revealed(link *Link) Link {
 }
 
 // deliver returns the URL for an admitted click, or an error if the object is no longer
-// the approved one. The check of the object and the credentials together wait for the
-// storage's timeout at most. start is when the click came.
+// the approved one. The check of the object and the renewal of credentials share the
+// storage's timeout. start is the time at which the click arrived.
 func (s *Service) deliver(ctx context.Context, method string, p *Permission, start time.Time) (string, error) {
 	storage, err := s.storageFor(p.Ref)
 	if err != nil {
@@ -245,8 +245,9 @@ func (s *Service) deliver(ctx context.Context, method string, p *Permission, sta
 	return s.presign(lazy, storage, method, p, start)
 }
 
-// presign signs for the method that the recipient follows with. The URL never outlives
-// the link: presign subtracts the time since start, when p.Remaining was measured.
+// presign signs the URL for the method with which the recipient follows the redirect. The
+// URL never outlives the link: p.Remaining was measured at start, and presign subtracts
+// the time since then.
 func (s *Service) presign(
 	ctx context.Context, storage *Storage, method string, p *Permission, start time.Time,
 ) (string, error) {
@@ -300,7 +301,7 @@ func outcomeOf(cause error) Outcome {
 }
 
 // fail answers a click that was admitted and then failed. It records a failed event
-// beside the counted click, but no more within a minute than refuse does.
+// beside the event of the counted click, within the limit of refuse.
 func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
 	outcome := outcomeOf(cause)
 	if wait := s.repeated(a, outcome); wait > 0 {
@@ -310,8 +311,8 @@ func (s *Service) fail(ctx context.Context, a Attempt, cause error) Answer {
 	return Answer{Outcome: outcome}
 }
 
-// repeated counts a refusal for one link and client network. It returns 0 if the
-// refusal is to be recorded, otherwise the time until the next one is.
+// repeated counts a refusal for one link and client network. It returns 0 if the limit
+// allows recording the refusal, otherwise the time until the limit allows the next one.
 func (s *Service) repeated(a Attempt, outcome Outcome) time.Duration {
 	class := refusalOfRequest
 	switch {
@@ -346,8 +347,8 @@ func (s *Service) refuse(ctx context.Context, a Attempt, outcome Outcome) Answer
 	return Answer{Outcome: outcome}
 }
 
-// usable reports whether another request could use the link that was refused, because
-// the cause was the request or the service.
+// usable reports whether another request may still succeed, because the request or the
+// service caused the refusal, and not the link.
 func usable(outcome Outcome) bool {
 	switch outcome {
 	case OutcomeConfirmationRequired, OutcomeWrongPassphrase, OutcomeBadRequest, OutcomeRateLimited, OutcomeUnavailable:
@@ -356,8 +357,8 @@ func usable(outcome Outcome) bool {
 	return false
 }
 
-// recordEvent appends an event of a click. It does so in the background, within
-// redis.timeout, so that the recipient does not wait for it.
+// recordEvent appends an event of a click. It returns at once: a goroutine writes the
+// event within redis.timeout, so that the recipient does not wait.
 func (s *Service) recordEvent(ctx context.Context, a Attempt, k EventKind, o Outcome) {
 	s.recording.Go(func() {
 		if err := s.clicks.RecordEvent(context.WithoutCancel(ctx), a, k, o); err != nil {

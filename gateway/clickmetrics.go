@@ -6,7 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// clickMetrics counts what Service.Click does. The public handler counts the outcomes.
+// clickMetrics counts misses and signatures of Service.Click. The public handler counts
+// the outcomes.
 type clickMetrics struct {
 	misses  prometheus.Counter
 	signing map[string]prometheus.Observer // by storage

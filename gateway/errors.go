@@ -30,7 +30,7 @@ const (
 	CodePrecondition        Code = "precondition_failed"
 )
 
-// Error is an error that may be shown to the operator.
+// Error is an error whose Code, Message and Fields the operator may read.
 type Error struct {
 	Code    Code
 	Message string // one sentence: what happened, and what to do
@@ -75,7 +75,7 @@ const (
 	TokenNotYet    TokenReason = "not_yet_valid"  // before its nbf
 	TokenAudience  TokenReason = "other_audience" // for another service
 	TokenClient    TokenReason = "other_client"   // issued to a client that is not accepted
-	TokenNoName    TokenReason = "no_name"        // it has no name of the operator
+	TokenNoName    TokenReason = "no_name"        // does not name the operator
 )
 
 // Signed reports whether a token that is refused for this reason has a valid signature of
@@ -100,27 +100,28 @@ func (e *TokenError) Error() string { return fmt.Sprintf("%s: %v", e.Reason, e.E
 // Unwrap returns the cause.
 func (e *TokenError) Unwrap() error { return e.Err }
 
-// ErrIssuer comes with ErrUnavailable if the identity provider has another name than the
-// configuration says. A repeat does not help.
-var ErrIssuer = errors.New("the identity provider has another issuer")
+// ErrIssuer comes with ErrUnavailable if the identity provider states another issuer than
+// the configuration. Repeating the request does not help.
+var ErrIssuer = errors.New("the identity provider states another issuer than the configuration")
 
 // The errors of a Store.
 var (
-	// ErrNotFound means that the store has no record of the link, or no longer has one.
+	// ErrNotFound means that the store has no record of the link: it never existed, or
+	// its retention is over.
 	ErrNotFound = errors.New("no such link")
-	// ErrUnavailable means that Redis or a storage did not answer, or that its answer
-	// could not be trusted. In doubt Keyhole refuses the request.
+	// ErrUnavailable means that Redis or a storage did not answer, or that Keyhole cannot
+	// trust the answer. In doubt Keyhole refuses the request.
 	ErrUnavailable = errors.New("unavailable")
-	// ErrRecord comes with ErrUnavailable if Redis did answer, but with a record that
-	// this version cannot read.
+	// ErrRecord comes with ErrUnavailable if Redis returned a record that this version
+	// cannot read.
 	ErrRecord = errors.New("unknown record")
-	// ErrCounted comes with ErrUnavailable if a click was counted but cannot be
-	// delivered, because the rest of the link cannot be read.
+	// ErrCounted comes with ErrUnavailable if Redis counted a click but Keyhole cannot
+	// redirect it, because it cannot read the rest of the link.
 	ErrCounted = errors.New("the click was counted")
 	// ErrCursor means that the cursor does not belong to this listing.
 	ErrCursor = errors.New("not a cursor of this listing")
-	// ErrNotConfirmed means that a change was made, but fewer replicas than required
-	// have confirmed it. A failover may undo the change.
+	// ErrNotConfirmed means that the change is made, but that fewer replicas than
+	// redis.wait_replicas have confirmed it. A failover may undo the change.
 	ErrNotConfirmed = errors.New("not confirmed")
 	// ErrEnded means that the link has ended, so it cannot be changed.
 	ErrEnded = errors.New("link has ended")

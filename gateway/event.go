@@ -2,11 +2,12 @@ package gateway
 
 import "time"
 
-// EventKind is what happened to a link.
+// EventKind names the kind of an event.
 type EventKind string
 
-// The kinds of events. The first five are changes by operators, which are never dropped
-// within the retention. The last four are clicks.
+// The kinds of events. The first five are changes by operators; the store keeps them for
+// the whole retention. The last four are clicks; the store keeps a limited number of
+// them.
 const (
 	EventIssued  EventKind = "issued"
 	EventChanged EventKind = "changed"
@@ -20,12 +21,13 @@ const (
 	EventFailed     EventKind = "failed"
 )
 
-// Event is one thing that happened to a link. It holds no token, no signature and no URL.
+// Event records one change of a link or one click on it. It holds no token, no signature
+// and no URL.
 type Event struct {
-	// ID names the event. It is made of the stream that the store keeps the event in
-	// and of its position there, so every read by every gateway returns the same ID,
-	// and no two events share one. Callers must not read anything out of its text.
-	// It is empty if the feed does not keep the event any more.
+	// ID names the event. The store makes the ID from the event's stream and the position
+	// in it, so every gateway always returns the same ID, and no two events share an ID.
+	// Callers must not interpret the text. ID is empty if the feed no longer holds the
+	// event.
 	ID      string
 	Time    time.Time // by the clock of Redis, in milliseconds
 	Kind    EventKind
@@ -48,24 +50,24 @@ func EventKinds() []EventKind {
 // AuditEvent is an event of the feed over all links.
 type AuditEvent struct {
 	Event
-	// Ref is the link's object; empty if the link has been forgotten.
+	// Ref is the link's object; empty if the retention of the link is over.
 	Ref ObjectRef
 }
 
 // AuditQuery selects events of the feed. Empty fields select everything.
 type AuditQuery struct {
-	Since time.Time // not before
-	Until time.Time // before
+	Since time.Time // only events at or after this time
+	Until time.Time // only events before this time
 	// FromNow begins at the current time of Redis, because the clock of the client may
 	// differ. It needs Oldest, and excludes Since.
 	FromNow bool
 	Kind    EventKind
 	Link    ID // zero: of all links
 	// Oldest returns the oldest events first. Such a feed has no end: every page has a
-	// Next, and a page without More means that it has all events so far.
+	// Next. A page without More contains the latest event.
 	Oldest bool
-	// Match selects the objects in the operator's scope, and leaves out the events of
-	// forgotten links; nil: all events.
+	// Match selects the objects in the operator's scope. It excludes events of links
+	// whose retention is over, because their objects are unknown; nil: all events.
 	Match  func(ObjectRef) bool
 	Cursor string
 	Limit  int
@@ -79,8 +81,8 @@ type AuditPage struct {
 	More bool
 }
 
-// Outcome is the result of a click. It is a closed set, which is used as the code of a
-// problem, as a label of metrics and as a field of events.
+// Outcome is the result of a click. The set is closed. Outcomes are the codes of
+// problems, a label of metrics and a field of events.
 type Outcome string
 
 // Every outcome of a click.

@@ -14,8 +14,8 @@ type Gauge struct {
 	Labels prometheus.Labels
 	// Type is prometheus.GaugeValue or prometheus.CounterValue.
 	Type prometheus.ValueType
-	// Read returns the value. After an error the series is absent, because an unknown
-	// number is not 0.
+	// Read returns the value. After an error the scrape has no such series, because an
+	// unknown value is not 0.
 	Read func(context.Context) (float64, error)
 }
 

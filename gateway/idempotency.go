@@ -12,25 +12,27 @@ import (
 	"time"
 )
 
-// maxReissueAge is how long after the first request a repeat still creates a link that
-// does not exist. Later the link may have been created, revoked and forgotten, and then
-// its token must stay invalid. No configuration forgets a link within an hour.
+// maxReissueAge is the age of a reservation up to which a repeat creates the link if the
+// link does not exist. After a longer time, the link may have been created and revoked,
+// and its retention may be over; then its token must stay invalid. Every configuration
+// keeps the record of a link for more than an hour.
 const maxReissueAge = 30 * time.Minute
 
-// Idempotency makes an issue safe to repeat: a repeat with the same idempotency key returns
-// the link that the first request created or was about to create. The reservation in
-// the store holds the token, so the token is encrypted under a key that is derived
-// from the operator key. Only the client has that.
+// Idempotency makes an issue safe to repeat: a repeat with the same idempotency key
+// returns the link that the first request created or was about to create. The reservation
+// in the store holds the token. The token is encrypted under a key that is derived from
+// the operator key, which only the client has.
 type Idempotency struct {
 	name   string            // of the reservation
 	seal   cipher.AEAD       // encrypts the token
 	digest [sha256.Size]byte // of the request
 }
 
-// NewIdempotency returns the Idempotency of a request. operatorKey is the key or token that
-// the client presented. request is any encoding of the request that is the same each time.
+// NewIdempotency returns the Idempotency of a request. operatorKey is the key or token
+// that the client presented. request is an encoding of the request in which equal
+// requests have equal bytes.
 func NewIdempotency(operatorKey, idempotencyKey string, request []byte) (*Idempotency, error) {
-	// RFC 5869: each purpose has an info of its own.
+	// The info of HKDF (RFC 5869) separates the keys by purpose.
 	derive := func(purpose string, length int) ([]byte, error) {
 		return hkdf.Key(sha256.New, []byte(operatorKey), nil, "keyhole retry "+purpose+"\x00"+idempotencyKey, length)
 	}
@@ -75,8 +77,8 @@ func (r *Idempotency) unpack(sealed []byte) (string, error) {
 	return string(plain[sha256.Size:]), nil
 }
 
-// reissue returns the link that an earlier request created. An empty token means that
-// the caller still has to create the link.
+// reissue returns the link that an earlier request created. An empty token means that the
+// caller must create the link.
 func (s *Service) reissue(ctx context.Context, idempotency *Idempotency, storage *Storage) (Issued, error) {
 	if idempotency == nil {
 		return Issued{}, nil
@@ -115,8 +117,8 @@ func (s *Service) issuedAs(ctx context.Context, token string, storage *Storage) 
 }
 
 // tokenFor draws the token of a new link. With an Idempotency-Key it reserves the token
-// first, so that a repeat finds it. If another request has reserved a token, it returns
-// that one.
+// first, so that a repeat finds the token. If another request with the key has reserved a
+// token, tokenFor returns that token.
 func (s *Service) tokenFor(ctx context.Context, idempotency *Idempotency) (string, error) {
 	token, err := drawToken()
 	if err != nil || idempotency == nil {

@@ -20,7 +20,7 @@ type IssueRequest struct {
 	Bucket      string
 	Key         string
 	Preset      string
-	ExpiresIn   string // Go duration, or days
+	ExpiresIn   string // a Go duration such as 90m, or days such as 7d
 	Sensitive   *bool
 	Filename    string
 	Disposition string
@@ -43,8 +43,8 @@ type Issued struct {
 	Token string
 }
 
-// NotableSkew is the clock skew from which operators are warned. Signatures have a margin
-// that covers less, because a Date header has whole seconds only.
+// NotableSkew is the clock skew from which Keyhole warns operators. The signer's margin
+// covers less than this skew, because a Date header gives whole seconds only.
 const NotableSkew = 5 * time.Second
 
 // The limits of a request.
@@ -56,8 +56,9 @@ const (
 	maxLabelValue = 256 // bytes
 )
 
-// Issue makes a link for one object, after the storage has shown that the object
-// exists and can be read with the service's own credentials.
+// Issue makes a link for one object. Before it stores the link, it reads the object with
+// the service's own credentials. CodeInvalid and CodeOutOfScope name the wrong fields;
+// CodeUnavailable means that Redis or the storage did not answer.
 func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (Issued, error) {
 	if err := actor.Allowed(ActionIssue); err != nil {
 		return Issued{}, err
@@ -179,7 +180,8 @@ func severalStorages() *Error {
 	return Invalid("storage", "required", "several storages have a bucket with this name; send storage")
 }
 
-// warnings returns the risks of a link for the operator. They do not stop the issue.
+// warnings returns the risks of a link for the operator. A warning does not stop the
+// issue.
 func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []Warning {
 	var found []Warning
 	if s.insecure {
@@ -221,8 +223,8 @@ func notes(link *Link) []Note {
 	}
 	if link.Note != "" && link.Reveal == RevealAfter {
 		found = append(found, Note{
-			NoteNoteHidden, `recipients will not see the note: before the passphrase the page shows nothing about ` +
-				`the file, and after it comes the download; set "reveal" to "before" to show it`,
+			NoteNoteHidden, `recipients will not see the note: the page hides everything about the file until ` +
+				`the passphrase is entered, and then the download starts; set "reveal" to "before" to show the note`,
 		})
 	}
 	return found
@@ -299,7 +301,8 @@ func keyProblem(key string) (code, why string) {
 	}
 	for segment := range strings.SplitSeq(key, "/") {
 		if segment == "." || segment == ".." {
-			return "invalid", "the key has a segment . or .., which clients remove, so they would fetch another object"
+			return "invalid", "the key has a segment . or ..; clients remove such a segment, " +
+				"so the link would lead to another object"
 		}
 	}
 	return "", ""
@@ -340,7 +343,8 @@ func filenameProblem(name string) string {
 func checkLabels(labels map[string]string) []FieldError {
 	var found []FieldError
 	if len(labels) > maxLabels {
-		found = append(found, FieldError{"labels", "too_many", fmt.Sprintf("at most %d labels", maxLabels)})
+		found = append(found, FieldError{"labels", "too_many", fmt.Sprintf(
+			"there are %d labels; the limit is %d", len(labels), maxLabels)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		value := labels[name]

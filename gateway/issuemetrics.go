@@ -2,7 +2,7 @@ package gateway
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// issueMetrics counts what Service.Issue does.
+// issueMetrics counts the links that Service.Issue makes.
 type issueMetrics struct{ links *prometheus.CounterVec }
 
 // newIssueMetrics registers the metric of issues.

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// lazyTimeout is a context whose timeout starts when a caller first waits for it. A
-// click that finds everything cached waits for nothing, so it sets no timer. A
-// lazyTimeout is for one goroutine at a time.
+// lazyTimeout is a context whose timeout starts when a caller first waits for it. A click
+// whose data is all cached does not wait, so it sets no timer. Only one goroutine at a
+// time may use a lazyTimeout.
 type lazyTimeout struct {
 	context.Context //nolint:containedctx // It is a context.
 

@@ -10,10 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// State is the state of a link now.
+// State is the current state of a link.
 type State string
 
-// The states of a link. The first end stays: a revoked link never becomes expired.
+// The states of a link. The first end of a link is final: a revoked link never becomes
+// expired.
 const (
 	StateActive  State = "active"
 	StatePaused  State = "paused"
@@ -34,13 +35,14 @@ const (
 	DispositionInline     = "inline"
 )
 
-// When a link with a passphrase shows what its file is.
+// The values of Link.Reveal: when the page of a link with a passphrase shows facts about
+// the file.
 const (
 	RevealAfter  = "after"  // after the passphrase, with the download
 	RevealBefore = "before" // before the passphrase, on the page
 )
 
-// LinkAction is what recipients can do with a link.
+// LinkAction names the operation that a link lets recipients perform.
 type LinkAction string
 
 // LinkDownload lets recipients download the object. It is the only action.
@@ -59,8 +61,8 @@ type ObjectRef struct {
 // String returns storage:bucket/key, which is the form that a Pattern matches.
 func (r ObjectRef) String() string { return r.Storage + ":" + r.Bucket + "/" + r.Key }
 
-// ObjectInfo is what a storage reports about an object. In a Link it is what the storage
-// reported at the issue.
+// ObjectInfo holds the properties of an object that its storage reports. A Link holds the
+// properties as of its issue.
 type ObjectInfo struct {
 	Size         int64 // bytes, or UnknownSize
 	ETag         string
@@ -72,7 +74,8 @@ type ObjectInfo struct {
 // UnknownSize is the Size of an object if the storage does not report one.
 const UnknownSize = math.MaxInt64
 
-// Link is everything that is known about a link, except its token.
+// Link holds all properties of a link except its token, which no gateway knows after the
+// issue.
 type Link struct {
 	ID     ID
 	State  State
@@ -88,18 +91,18 @@ type Link struct {
 
 	MaxClicks  int64          // 0: any number
 	Passphrase bool           // recipients need a passphrase
-	Confirm    bool           // requested; MaxClicks and Passphrase need confirmation too
+	Confirm    bool           // the operator requested it; MaxClicks and Passphrase imply it
 	Allow      []netip.Prefix // the addresses that may use the link; empty: all
 	NotBefore  time.Time      // zero: valid from the issue on
 
-	// Reveal says when the page of a link with a passphrase shows what the file is:
+	// Reveal says when the page of a link with a passphrase shows facts about the file:
 	// RevealAfter or RevealBefore; empty without a passphrase.
 	Reveal string
 
 	Action      LinkAction
-	Filename    string // that recipients are offered; empty: the last segment of the key
+	Filename    string // of the download; empty: the last segment of the key
 	Disposition string // DispositionAttachment or DispositionInline
-	Language    string // of the pages, a BCP 47 tag; empty: that of the recipient's browser
+	Language    string // of the pages, a BCP 47 tag; empty: the browser decides
 	Sender      string // the name of the sender on the page; empty: CreatedBy
 	Pin         string // PinVersion, PinETag or PinNone
 	Note        string
@@ -169,7 +172,7 @@ func WarningCodes() []string {
 	}
 }
 
-// SaveAs returns the file name that a recipient is offered.
+// SaveAs returns the file name of the download.
 func (l *Link) SaveAs() string { return SaveAs(l.Filename, l.Ref.Key) }
 
 // SaveAs returns filename. If filename is empty, it returns the last segment of key,
@@ -196,10 +199,11 @@ func SaveAs(filename, key string) string {
 const (
 	// maxFilename is the longest file name of common file systems, in bytes.
 	maxFilename = 255
-	// maxOffered is the longest file name that is made of a key. Browsers append to it:
-	// Firefox makes "name.AbCdEfGh.part", and all make "name(1)".
+	// maxOffered is the longest file name that SaveAs makes from a key, in bytes. It
+	// leaves room, because browsers append to a name: Firefox makes "name.AbCdEfGh.part",
+	// and all browsers make "name(1)".
 	maxOffered = 230
-	// maxExtension is the longest ending that counts as an extension.
+	// maxExtension is the longest ending that counts as an extension, in bytes.
 	maxExtension = 20
 )
 

@@ -44,8 +44,8 @@ var shownTypes = []string{
 	"application/ogg",
 }
 
-// savedTypes are the media types that some browsers save although the answer asks to show
-// them. Browsers run no code in them.
+// savedTypes are the media types that some browsers save even if the answer says inline.
+// Browsers run no code in them.
 //
 //nolint:gochecknoglobals // A constant table.
 var savedTypes = []string{
@@ -100,9 +100,10 @@ func ShownTypes() []string { return slices.Clone(shownTypes) }
 // SavedTypes lists the media types for which an inline link has WarnInlineDownload.
 func SavedTypes() []string { return slices.Clone(savedTypes) }
 
-// mediaType returns the media type of a Content-Type in lower case, or an empty string. It
-// is strict and returns an empty string for a value that two parsers may read differently.
-// A browser reads "text/plain; a=b, text/html" as HTML (Fetch, "extract a MIME type").
+// mediaType returns the media type of a Content-Type in lower case, or an empty string.
+// mediaType is strict: it returns an empty string for a value that two parsers may read
+// differently. A browser reads "text/plain; a=b, text/html" as HTML (Fetch, "extract a
+// MIME type").
 func mediaType(contentType string) string {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil || strings.Count(media, "/") != 1 {
@@ -120,7 +121,7 @@ func inlineWarning(contentType string) (Warning, bool) {
 	case slices.Contains(savedTypes, media):
 		return Warning{
 			WarnInlineDownload,
-			"many browsers save a file of this type although the link asks to show it",
+			"many browsers save a file of this type even if the disposition is inline",
 		}, true
 	case media == "":
 		return Warning{
@@ -131,8 +132,8 @@ func inlineWarning(contentType string) (Warning, bool) {
 	return Warning{WarnInlineActiveType, "browsers may run scripts in a file of this type when they show it"}, true
 }
 
-// readByRanges reports whether browsers read a file of a type in ranges while they show
-// it, so that they use the signed URL several times.
+// readByRanges reports whether browsers show a file of this type while they read it in
+// ranges. Each range is a request with the same signed URL.
 func readByRanges(contentType string) bool {
 	media := mediaType(contentType)
 	return strings.HasPrefix(media, "audio/") || strings.HasPrefix(media, "video/") ||

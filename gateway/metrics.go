@@ -12,7 +12,7 @@ type Metrics struct {
 	calls   *callMetrics
 }
 
-// MetricsOptions names the values of labels that the configuration and the build set.
+// MetricsOptions holds the label values that come from the configuration and the build.
 type MetricsOptions struct {
 	Storages []string
 	// Version, Revision and GoVersion describe the build, for build_info.
@@ -20,7 +20,7 @@ type MetricsOptions struct {
 }
 
 // NewMetrics registers the collectors of the gateway with registerer. It panics if
-// they are registered there already.
+// registerer already has them.
 func NewMetrics(registerer prometheus.Registerer, o MetricsOptions) *Metrics {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: "keyhole", Name: "build_info", Help: "Always 1; the labels say what is running.",
@@ -47,19 +47,19 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 	}, labels)
 }
 
-// fastBuckets covers a round trip to a near Redis up to redis.timeout and its margin,
-// in seconds.
+// fastBuckets are for calls to Redis, in seconds: from a round trip to a near Redis up to
+// redis.timeout and its margin.
 func fastBuckets() []float64 {
 	return []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, .75, 1, 2.5}
 }
 
-// slowBuckets covers a request to a near or far storage, in seconds.
+// slowBuckets are for requests to a near or far storage, in seconds.
 func slowBuckets() []float64 {
 	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 }
 
-// signBuckets covers a signature with a cached key up to one that first fetches
-// credentials, in seconds.
+// signBuckets are for signatures, in seconds: from one with a cached key up to one that
+// first fetches credentials.
 func signBuckets() []float64 {
 	return []float64{.000001, .0000025, .000005, .00001, .000025, .0001, .001, .01, .1, 1}
 }

@@ -23,10 +23,10 @@ const (
 	argonScheme = "\x01"
 )
 
-// maxHashWait is how long a passphrase waits for its turn to be hashed.
+// maxHashWait is the maximum time that a passphrase waits before it is hashed.
 const maxHashWait = 3 * time.Second
 
-// errBusy means that too many passphrases were waiting to be hashed.
+// errBusy means that a passphrase has waited for maxHashWait.
 var errBusy = errors.New("too many passphrases are being hashed")
 
 // hasher hashes a limited number of passphrases at once, because each needs 19 MiB.

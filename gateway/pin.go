@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// What a link is pinned to. PinAuto is for requests only: it lets Keyhole choose one of
-// the others.
+// The values of a pin: the property of the object that clicks compare with the approved
+// object. PinAuto is for requests only: Keyhole then chooses one of the other values.
 const (
 	PinAuto    = "auto"
 	PinVersion = "version"
@@ -36,18 +36,19 @@ func checkPin(req *IssueRequest) []FieldError {
 	switch {
 	case req.VersionID == "null":
 		return []FieldError{{
-			"version_id", "no_versions", `"null" does not name a version: the next object under this key has it too`,
+			"version_id", "no_versions",
+			`the version "null" is not unique: the next object under this key has the same version; remove version_id`,
 		}}
 	case len(req.VersionID) > maxVersionID,
 		strings.ContainsFunc(req.VersionID, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return []FieldError{{"version_id", "invalid", "must have at most 1024 printable ASCII characters and no space"}}
+		return []FieldError{{"version_id", "invalid", "must have at most 1024 printable ASCII characters, without spaces"}}
 	}
 	return nil
 }
 
-// prove lets the storage prove that the object, or the requested version of it, can be
-// read, and decides what the link is pinned to. A link to an object that cannot be pinned
-// is not pinned. If that object is sensitive, the operator must ask for the pin none.
+// prove reads the object, or the requested version of it, and chooses the pin of the
+// link. If the storage reports neither a version nor an ETag, the pin is none. For a
+// sensitive object the operator must request the pin none explicitly.
 func prove(
 	ctx context.Context, storage *Storage, req *IssueRequest, sensitive bool,
 ) (object ObjectInfo, pin string, err error) {
@@ -100,7 +101,7 @@ func proveVersion(ctx context.Context, storage *Storage, req *IssueRequest, vers
 	case errors.Is(err, ErrObjectNotFound):
 		return invalidBecause(err, "key", "object_not_found",
 			"there is no such object in the bucket now; versions of a deleted object cannot be shared")
-	case err != nil && !unreadable(err): // nobody needs to read the current object
+	case err != nil && !unreadable(err): // the link does not deliver the current object
 		return proofError(err)
 	case missing && err == nil && current.VersionID == "", !missing && version.VersionID != req.VersionID:
 		return Invalid("version_id", "no_versions", noVersions)
@@ -133,7 +134,7 @@ func (s *Service) compare(ctx context.Context, storage *Storage, p *Permission) 
 	return nil
 }
 
-// unreadable reports whether an error means that an object exists and that no presigned
+// unreadable reports whether an error means that the object exists but that no presigned
 // URL can read it now.
 func unreadable(err error) bool {
 	return errors.Is(err, ErrObjectArchived) || errors.Is(err, ErrObjectEncrypted) || errors.Is(err, ErrObjectKMS)

@@ -18,7 +18,8 @@ const (
 	PresetCustom          = "custom"
 )
 
-// Presets lists the preset names, shortest first.
+// Presets lists the names of the presets, in the order of their default lives, the
+// shortest first.
 func Presets() []string {
 	return []string{PresetHandoff, PresetTroubleshooting, PresetBusiness, PresetExtended}
 }
@@ -41,15 +42,16 @@ type Policy struct {
 	SensitiveObjects []Pattern                // always sensitive, whatever a request says
 }
 
-// Terms are the decision of a Policy about one link.
+// Terms are the decision of a Policy on one link.
 type Terms struct {
 	Life      time.Duration
 	Preset    string
 	Sensitive *bool
 }
 
-// Decide decides how long a link of actor lives. It refuses a requested life over a
-// limit, and shortens a default to the limit.
+// Decide returns the life, preset and sensitivity of a new link. A requested life over a
+// limit is an Error, CodeInvalid or CodeOutOfScope. Without a requested life, Decide
+// shortens the default to the limit.
 func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, error) {
 	life, fields := p.requestedLife(req)
 	if len(fields) > 0 {
@@ -131,8 +133,8 @@ func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longe
 }
 
 // limitFor returns the longest life that the policy allows for a sensitivity, the rule
-// that sets this limit, and the preset for a request without a life. If the sensitivity
-// was not stated, other names the link that could live longer.
+// that sets this limit, and the preset for a request without a life. other is a text for
+// the rule if the sensitivity was not stated: it names the link that may live longer.
 func (p *Policy) limitFor(actor *Actor, sensitive *bool, other string) (limit time.Duration, rule, fallback string) {
 	switch {
 	case sensitive == nil:
@@ -149,8 +151,8 @@ func (p *Policy) limitFor(actor *Actor, sensitive *bool, other string) (limit ti
 	return limit, rule, fallback
 }
 
-// notStated describes the rule for objects whose sensitivity was not stated. It mentions
-// the longer life of objects that are not sensitive, if the actor may give it.
+// notStated describes the rule for objects whose sensitivity was not stated. If the actor
+// may issue longer links for objects that are not sensitive, the text says so.
 func (p *Policy) notStated(actor *Actor, other string) string {
 	const rule = "sensitivity was not stated"
 	longest := min(p.Caps.NotSensitive, p.MaxExpiry)
@@ -203,7 +205,8 @@ func invalidFields(fields ...FieldError) *Error {
 // invalidMessage is the message of every CodeInvalid error.
 const invalidMessage = "the request is invalid; see errors"
 
-// minLife is the shortest life of a link, because signed URLs count whole seconds.
+// minLife is the shortest life of a link, because a signed URL states its lifetime in
+// whole seconds.
 const minLife = time.Second
 
 // ParseLife reads the life of a link: a Go duration such as 90m, or days such as 7d. The
@@ -224,7 +227,7 @@ func ParseLife(s string) (time.Duration, error) {
 	case life < minLife:
 		return 0, fmt.Errorf("%.40q is too short: a link lives for at least one second", s)
 	case life%time.Millisecond != 0, fineFraction(s):
-		return 0, fmt.Errorf("%.40q is finer than a millisecond", s)
+		return 0, fmt.Errorf("%.40q is finer than a millisecond; round it to milliseconds", s)
 	}
 	return life, nil
 }

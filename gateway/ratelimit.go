@@ -11,17 +11,17 @@ import (
 // The limits of failures within failureWindow, for each client network.
 const (
 	failureWindow = time.Minute
-	// maxMisses is for tokens of links that do not exist.
+	// maxMisses limits tokens of links that do not exist.
 	maxMisses = 60
-	// maxRefusals is for refusals of one link.
+	// maxRefusals limits the recorded refusals of one link.
 	maxRefusals = 60
-	// MaxKeyFailures is how many wrong operator keys one client network may present
+	// MaxKeyFailures limits the wrong operator keys that one client network may present
 	// within a minute.
 	MaxKeyFailures = 30
 )
 
-// clientNetwork returns what counts as one client: an IPv4 address, or the /64 of an
-// IPv6 address, because a provider gives a /64 to each customer. It drops the zone.
+// clientNetwork returns the network that counts as one client: an IPv4 address, or the
+// /64 of an IPv6 address, because providers give each customer a /64. It drops the zone.
 func clientNetwork(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is6() {
@@ -111,15 +111,15 @@ func (c failureCell) wait(limit uint64) time.Duration {
 	return time.Duration(windowSlots+1-age) * slotWidth
 }
 
-// FailureLimiter limits failures by client network: it counts at most limit failures of one
-// network within any minute, however many happen at the same time. It is safe for
+// FailureLimiter limits failures by client network: it counts at most limit failures of
+// one network within any minute, even if more happen at the same time. It is safe for
 // concurrent use. Wait takes no lock and allocates nothing.
 type FailureLimiter struct {
 	limit uint64
 	now   func() time.Time
-	// start is when the slots begin. The limiter uses only durations since then, and
-	// time.Now measures those by the monotonic clock, so setting the wall clock changes
-	// nothing.
+	// start is when the slots begin. The limiter uses only durations since start.
+	// time.Now measures durations by the monotonic clock, so a change of the wall clock
+	// has no effect.
 	start time.Time
 	seed  maphash.Seed
 	cells [limiterRows][limiterCells]atomic.Uint64 // of failureCell
@@ -136,8 +136,8 @@ func NewFailureLimiter(limit int, now func() time.Time) *FailureLimiter {
 	return &FailureLimiter{limit: uint64(limit), now: now, start: now(), seed: maphash.MakeSeed()}
 }
 
-// subject is what failures are counted for: a client network, or a link and a client
-// network.
+// subject identifies a counter of failures: of a client network, or of a link and a
+// client network.
 type subject [32]byte
 
 // addressSubject returns the subject for a client address.
@@ -148,8 +148,8 @@ func addressSubject(addr netip.Addr) (s subject) {
 }
 
 // refusalClass separates the refusals of one link and client network. A HEAD leaves no
-// event, so HEADs must not use up the events of other requests. Wrong passphrases must
-// be recorded whatever else was refused.
+// event, so HEADs must not use up the events of other requests. Wrong passphrases have
+// their own class, so that other refusals cannot keep them out of the audit.
 type refusalClass byte
 
 const (
@@ -182,8 +182,8 @@ func (g *FailureLimiter) slot() (uint64, time.Duration) {
 	return uint64(elapsed / slotWidth), elapsed % slotWidth
 }
 
-// Wait returns how long an address must wait because its network has reached the
-// limit. It returns 0 if the network has not reached the limit.
+// Wait returns the time until the network of an address is below the limit again, and 0
+// if the network is below the limit now.
 func (g *FailureLimiter) Wait(addr netip.Addr) time.Duration {
 	cells := g.cellsOf(addressSubject(addr))
 	for _, cell := range cells {
@@ -209,9 +209,9 @@ func (g *FailureLimiter) waitAt(cells *[limiterRows]*atomic.Uint64, slot uint64,
 }
 
 // Failed counts one failure of an address and returns 0. If the network of the address
-// has reached the limit, Failed counts nothing and returns how long the address must
-// wait. The caller tells the client about the failure only after 0. So clients learn
-// of no more failures than the limit, even if all of them happen at the same time.
+// has reached the limit, Failed counts nothing and returns the time to wait. Report a
+// failure to the client only if Failed returns 0. Then clients learn of no more failures
+// than the limit, even if all happen at the same time.
 func (g *FailureLimiter) Failed(addr netip.Addr) time.Duration { return g.failed(addressSubject(addr)) }
 
 // failed is Failed for any subject.

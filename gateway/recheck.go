@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// recheckAfter is how long a click may wait for the storage and its credentials before
-// Keyhole asks the store again whether the link is valid. A revocation that was
-// acknowledged meanwhile must stop the redirect.
+// recheckAfter is the time that a click may wait for the storage and its credentials.
+// After a longer wait, Keyhole asks the store again whether the link is valid. A
+// revocation that was acknowledged meanwhile must stop the redirect.
 const recheckAfter = 100 * time.Millisecond
 
-// refusedError means that the store admitted a click at first and refused it at the
-// second check.
+// refusedError means that the store first admitted a click and refused it at the second
+// check.
 type refusedError struct{ outcome Outcome }
 
 // Error names the outcome.

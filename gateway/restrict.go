@@ -51,7 +51,7 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 			"reveal", "conflict", "reveal is after, but the link has no passphrase: add a passphrase or remove reveal",
 		})
 	}
-	if req.Allow != nil && len(req.Allow) == 0 { // It could mean no address or every address.
+	if req.Allow != nil && len(req.Allow) == 0 { // An empty list could mean no address or every address.
 		found = append(found, FieldError{"allow", "empty", "the list is empty; omit it to allow every address"})
 	}
 	if len(req.Allow) > maxAllow {

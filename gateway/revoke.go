@@ -7,15 +7,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// bulkBudget is about how long one call of a bulk revocation takes if it finds links, and
-// bulkLookBudget if it finds only links that have ended. Both are shorter than the write
-// timeout of the operator listener.
+// bulkBudget is the approximate duration of one call of a bulk revocation that finds
+// links, and bulkLookBudget of a call that finds only ended links. Both are shorter than
+// the write timeout of the operator listener.
 const (
 	bulkBudget     = 2 * time.Second
 	bulkLookBudget = 15 * time.Second
 )
 
-// How a link was revoked, the label of links_revoked_total.
+// The values of the label how of links_revoked_total.
 const (
 	revokedSingle = "single"
 	revokedBulk   = "bulk"
@@ -38,9 +38,10 @@ func newRevokeMetrics(registerer prometheus.Registerer) revokeMetrics {
 // revoked counts links.
 func (m revokeMetrics) revoked(how string, links int) { m[how].Add(float64(links)) }
 
-// Revoke ends a link. It is idempotent: it returns a link that has ended unchanged, with
-// the first reason. After Revoke has returned without an error, no click on the link gets
-// a redirect.
+// Revoke ends a link. It is idempotent: a link that has ended stays unchanged, with its
+// first reason. After Revoke has returned without an error, no click on the link gets a
+// redirect. CodeNotConfirmed means that the link has ended but that a failover may undo
+// it.
 func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string) (Link, error) {
 	if err := actor.Allowed(ActionRevoke); err != nil {
 		return Link{}, err
@@ -71,10 +72,11 @@ type BulkRequest struct {
 	Cursor                         string
 }
 
-// RevokeAll ends the selected links in the actor's scope, and used-up links whose grants
-// are valid. One call takes about bulkBudget. The caller repeats it with the cursor of the
-// result until the result has no cursor. After it has returned, no click on a link that it
-// ended gets a redirect. After an error, the result says what was ended before it.
+// RevokeAll ends the selected links in the actor's scope, and the grants of used-up
+// links. One call takes about two seconds. Repeat the call with the cursor of the result
+// until the result has no cursor. After RevokeAll has returned, no click on a link that
+// it ended gets a redirect. After an error, the result counts the links that were ended
+// before the error.
 func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest) (BulkResult, error) {
 	if err := actor.Allowed(ActionRevoke); err != nil {
 		return BulkResult{}, err
@@ -96,8 +98,8 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 	return result, nil
 }
 
-// checkBulk returns the errors in a selection. An empty selection is an error, unless the
-// request says all.
+// checkBulk returns the errors in a selection. An empty selection without all is an
+// error.
 func checkBulk(req *BulkRequest) error {
 	filtered := req.Bucket != "" || req.Prefix != "" || req.Key != "" || req.CreatedBy != "" || req.LabelName != ""
 	var found []FieldError

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Action is a right of an operator key.
+// Action is a right of an operator key or grant.
 type Action string
 
-// The values of a key's can.
+// The values of the configuration key can.
 const (
 	ActionIssue  Action = "issue"
 	ActionRead   Action = "read"
@@ -18,8 +18,8 @@ const (
 	ActionBrowse Action = "browse"
 )
 
-// Actor is the operator who makes a request. The rights come from the configuration at
-// each request, so a right that a key loses is lost for earlier links too.
+// Actor is the operator who makes a request. Keyhole reads the rights from the
+// configuration at each request. A key that loses a right loses it for earlier links too.
 type Actor struct {
 	Name      string
 	Can       []Action
@@ -78,8 +78,8 @@ type Pattern string
 // bucket in every storage.
 func (p Pattern) Match(ref ObjectRef) bool { return glob(string(p), p.subject(ref)) }
 
-// subject returns the text of ref that the pattern is compared with. It has the storage
-// if the pattern has one.
+// subject returns the text of ref to compare with the pattern. It names the storage if
+// the pattern names one.
 func (p Pattern) subject(ref ObjectRef) string {
 	subject := ref.String()
 	bucket, _, _ := strings.Cut(string(p), "/")

@@ -10,7 +10,7 @@ import (
 )
 
 // Secrets are the secrets of a link with restrictions. They exist only in the permission,
-// so they end with it.
+// so they are deleted with it.
 type Secrets struct {
 	// Key authenticates the nonces and grants of the link.
 	Key [16]byte
@@ -70,16 +70,16 @@ const (
 	purposeClient = "whose"
 )
 
-// nonce returns a new nonce for a page. Because of it, a form that is sent twice spends
-// one click.
+// nonce returns a new nonce for a page. The store spends one click per nonce, so a form
+// that is sent twice spends one click.
 func (s *Secrets) nonce(id ID) string {
 	drawn := make([]byte, nonceLength)
 	_, _ = rand.Read(drawn) // It never fails.
 	return s.seal(purposeNonce, id, drawn)
 }
 
-// readNonce returns the part of a nonce that the store keeps. It is empty if no gateway
-// made the nonce for this link.
+// readNonce returns the part of a nonce that the store keeps, or an empty string if no
+// gateway made the nonce for this link.
 func (s *Secrets) readNonce(id ID, nonce string) string {
 	return string(s.open(purposeNonce, id, nonce, nonceLength))
 }
@@ -99,9 +99,10 @@ func (s *Secrets) granted(id ID, grant string, now time.Time) bool {
 	return now.Before(time.UnixMilli(end))
 }
 
-// clientKey returns the name under which the store counts the attempts of a client at the
-// passphrase of this link. All addresses of a client network share one name. Nobody can
-// learn the address from it after the link has ended.
+// clientKey returns the name under which the store counts a client's attempts at the
+// passphrase of this link. All addresses of a client network share one name. The name is
+// a MAC under the key of the link, so nobody can compute the address from the name after
+// the link has ended.
 func (s *Secrets) clientKey(id ID, a *Attempt) string {
 	text, _ := clientNetwork(a.Client).MarshalBinary() // It never fails.
 	return string(s.mac(purposeClient, id, text)[:8])

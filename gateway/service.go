@@ -29,11 +29,11 @@ type Storage struct {
 	Buckets   []string
 	Objects   Objects
 	Presigner Presigner
-	// Timeout bounds how long a click waits for this storage: for its credentials and
-	// for the check of a pinned object together.
+	// Timeout is the maximum time that a click waits for this storage: for the
+	// credentials and for the check of a pinned object together.
 	Timeout time.Duration
-	// Skew returns how far the storage's clock is ahead of this machine's clock, and
-	// whether that is known. It may be nil.
+	// Skew returns the time by which the storage's clock is ahead of this machine's
+	// clock, and whether it is known. The field may be nil.
 	Skew func() (time.Duration, bool)
 }
 
@@ -57,20 +57,22 @@ type Options struct {
 	Cursors      Cursors
 	Storages     []*Storage
 	Policy       Policy
-	// Lifetime is how long a signed URL lives, at most.
+	// Lifetime is the maximum lifetime of a signed URL.
 	Lifetime time.Duration
 	// MediaLifetime replaces Lifetime for links that show audio, video or PDF inline,
 	// because browsers read these in ranges, from the signed URL itself.
 	MediaLifetime time.Duration
-	// ObjectCheck is how long the check of a pinned object is cached; 0: every click
-	// asks the storage.
+	// ObjectCheck is the time for which the check of a pinned object is cached; 0: every
+	// click asks the storage.
 	ObjectCheck time.Duration
-	// ResumeWindow is how long a grant lets a recipient resume a confirmed download.
+	// ResumeWindow is the time in which a recipient with a grant can resume a confirmed
+	// download.
 	ResumeWindow time.Duration
-	// Hashes is how many passphrases are hashed at once. Each needs 19 MiB.
+	// Hashes is the maximum number of passphrases that are hashed at the same time. Each
+	// needs 19 MiB of memory.
 	Hashes int
-	// Insecure means that the public URL is plain http and not on loopback. Every
-	// issue then has a warning.
+	// Insecure means that the public URL is plain http and not on loopback. Then every
+	// new link has a warning.
 	Insecure bool
 	Metrics  *Metrics
 	Logger   *slog.Logger
@@ -78,8 +80,9 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Service is the gateway: what operators and recipients can do, and the rules for who
-// may do it and how long a link lives. It is safe for concurrent use.
+// Service serves the requests of operators and recipients. It decides who may do what,
+// and how long a link lives. A method for operators returns an [Error] if the operator
+// may read the message; other errors are internal. A Service is safe for concurrent use.
 type Service struct {
 	store         Store
 	reservations  Reservations
@@ -98,10 +101,10 @@ type Service struct {
 	metrics       *Metrics
 	log           *slog.Logger
 	now           func() time.Time
-	recording     sync.WaitGroup // of events, in the background
+	recording     sync.WaitGroup // goroutines that record events
 }
 
-// Wait returns when no event of a click is being recorded any more.
+// Wait blocks until the events of all answered clicks are recorded.
 func (s *Service) Wait() { s.recording.Wait() }
 
 // New returns a Service over o.
@@ -140,7 +143,8 @@ func (s *Service) storageFor(ref ObjectRef) (*Storage, error) {
 	return storage, nil
 }
 
-// Show returns one link. A link outside the actor's scope is not found.
+// Show returns one link. A link outside the actor's scope gets CodeNotFound, like a link
+// that does not exist.
 func (s *Service) Show(ctx context.Context, actor *Actor, id ID) (Link, error) {
 	if err := actor.Allowed(ActionRead); err != nil {
 		return Link{}, err
@@ -160,7 +164,8 @@ func (s *Service) find(ctx context.Context, actor *Actor, id ID) (Link, error) {
 	return link, nil
 }
 
-// List returns one page of the links in the actor's scope.
+// List returns one page of the links in the actor's scope. An invalid cursor gets
+// CodeBadRequest.
 func (s *Service) List(ctx context.Context, actor *Actor, q ListQuery) (ListPage, error) {
 	if err := actor.Allowed(ActionRead); err != nil {
 		return ListPage{}, err
@@ -184,7 +189,8 @@ func (s *Service) buckets() []string {
 	return slices.Compact(names)
 }
 
-// Events returns the newest events of one link.
+// Events returns one page of the events of one link, newest first. Its errors are those
+// of Show; an invalid cursor gets CodeBadRequest.
 func (s *Service) Events(ctx context.Context, actor *Actor, id ID, cursor string, limit int) (EventList, error) {
 	if _, err := s.Show(ctx, actor, id); err != nil {
 		return EventList{}, err
@@ -196,7 +202,8 @@ func (s *Service) Events(ctx context.Context, actor *Actor, id ID, cursor string
 	return list, nil
 }
 
-// Audit returns one page of the events of all links in the actor's scope.
+// Audit returns one page of the events of all links in the actor's scope. An invalid
+// cursor gets CodeBadRequest.
 func (s *Service) Audit(ctx context.Context, actor *Actor, q AuditQuery) (AuditPage, error) {
 	if err := actor.Allowed(ActionRead); err != nil {
 		return AuditPage{}, err
@@ -211,12 +218,12 @@ func (s *Service) Audit(ctx context.Context, actor *Actor, q AuditQuery) (AuditP
 	return page, nil
 }
 
-// storeError returns the Error for the operator that describes an error of the store.
+// storeError converts an error of the store to the Error for the operator.
 func storeError(err error) error {
 	code, message := CodeUnavailable, "Redis is unavailable; try again"
 	switch {
 	case errors.Is(err, ErrNotFound):
-		code, message = CodeNotFound, "there is no such link, or none that this key may see"
+		code, message = CodeNotFound, "no link with this id exists in the scope of this key"
 	case errors.Is(err, ErrCursor):
 		code, message = CodeBadRequest, "the cursor does not belong to this listing; start again without it"
 	case errors.Is(err, ErrEnded):

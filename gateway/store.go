@@ -11,10 +11,10 @@ import (
 // could not be read. It returns ErrNotConfirmed if too few replicas have confirmed a
 // change.
 type Store interface {
-	// Create stores link, which lives for life from now on, and its issued event. It
-	// returns the link with the times of Redis. If the ID exists, it returns
-	// ErrExists with the link that has the ID. ErrNeverValid means that the link would
-	// end before its NotBefore.
+	// Create stores link and its issued event. The link expires when life has passed. It
+	// returns the link with the times of Redis. If the ID exists, it returns ErrExists
+	// with the link that has the ID. ErrNeverValid means that the link would end before
+	// its NotBefore.
 	Create(ctx context.Context, link Link, secrets Secrets, life time.Duration, by Origin) (Link, error)
 	// Get returns the link, or ErrNotFound. It returns ended links too, within their
 	// retention.
@@ -28,9 +28,10 @@ type Store interface {
 	// grants of a used-up link; it is valid with ErrNotConfirmed too. Revoke returns a
 	// link that had ended before unchanged.
 	Revoke(ctx context.Context, id ID, reason string, by Origin) (link Link, changed bool, err error)
-	// RevokeAll ends every link with a permission that q selects, or returns ErrCursor.
-	// After an error the result says what was done before it. Without an error it also
-	// confirms the end of all links that it found ended.
+	// RevokeAll ends every link that q selects and that has a permission, or returns
+	// ErrCursor. After an error, the result counts the links that RevokeAll ended before
+	// the error. Without an error, RevokeAll has also confirmed the end of the links that
+	// it found ended.
 	RevokeAll(ctx context.Context, q ListQuery, o BulkOptions, by Origin) (BulkResult, error)
 	// Events returns the newest events of one link, newest first, or ErrCursor.
 	Events(ctx context.Context, id ID, cursor string, limit int) (EventList, error)
@@ -38,10 +39,11 @@ type Store interface {
 	Audit(ctx context.Context, q AuditQuery) (AuditPage, error)
 }
 
-// Reservations keeps the reservations that make an issue safe to repeat.
+// Reservations keeps one encrypted token for each Idempotency-Key, so that an issue is
+// safe to repeat.
 type Reservations interface {
 	// Reserve stores sealed under name for a day, and returns it. If the name has a
-	// reservation, Reserve returns that one, and confirms it like a new one.
+	// reservation, Reserve returns that reservation, and confirms it like a new one.
 	Reserve(ctx context.Context, name string, sealed []byte) ([]byte, error)
 	// Reserved returns the reservation of name and its age, or ErrNotFound.
 	Reserved(ctx context.Context, name string) (sealed []byte, age time.Duration, err error)
@@ -90,17 +92,17 @@ type EventList struct {
 type BulkOptions struct {
 	Reason string
 	DryRun bool // only counts
-	// Budget is the time after which the call returns although links may be left, if it
-	// has found a link or continues from a Cursor.
+	// Budget is the time after which the call returns even if links are left. It applies
+	// if the call has found a link or continues from a Cursor.
 	Budget time.Duration
-	// LookBudget is the time after which the call returns in any case; 0: no limit. A
-	// call without a cursor reads all ended links again. So it needs more time than
-	// Budget to make progress when the caller repeats it without the cursor.
+	// LookBudget is the time after which the call returns in any case; 0: no limit. It
+	// must be longer than Budget. A caller may repeat the call without a cursor. Such a
+	// call reads all ended links again before it finds new ones.
 	LookBudget time.Duration
 	Cursor     string // where the call continues; empty: at the start
-	// Scope is the operator's scope as text. A cursor is valid only for the scope and
-	// the DryRun that it was made with, because links that were only counted, or not
-	// seen, were not revoked.
+	// Scope is the operator's scope as text. A cursor is valid only for the Scope and
+	// DryRun of the call that returned it. A call with another Scope or DryRun has not
+	// revoked the links before the cursor.
 	Scope string
 }
 
@@ -109,7 +111,7 @@ type BulkResult struct {
 	Matched int // selected links that had a permission
 	Revoked int // links that this call ended
 	// Unreadable counts links with a permission whose record this version cannot read.
-	// They may be selected, and were not ended.
+	// The query may select them. The call has not ended them.
 	Unreadable int
 	// Done reports that this call and the calls that led to its cursor have read all
 	// links.
@@ -120,14 +122,14 @@ type BulkResult struct {
 // Change is a change of a live link. The zero value changes nothing.
 type Change struct {
 	Life time.Duration // from now on; 0: unchanged
-	// Longest is the longest life of the link since its issue, which Life must not
-	// exceed.
+	// Longest is the maximum life of the link, counted from its issue. Life must not
+	// extend the link beyond it.
 	Longest   time.Duration
 	MaxClicks int64 // 0: unchanged
 	Note      *string
 	Labels    *map[string]string // replaces all labels
 	Paused    *bool
-	// Window is how long grants stay valid if MaxClicks leaves no click.
+	// Window is the time for which grants stay valid if MaxClicks leaves no click.
 	Window time.Duration
 	// Revision is the revision that the link must have; empty: any.
 	Revision string
@@ -149,7 +151,7 @@ func (c *Change) Apply(l *Link) {
 	}
 }
 
-// ClickStore keeps what clicks need.
+// ClickStore decides, counts and records clicks.
 type ClickStore interface {
 	// Admit decides the click in one atomic script. If it admits a GET or POST, the
 	// same script counts the click and appends its event. A link that has ended, or
@@ -189,7 +191,7 @@ type Form struct {
 	Nonce      string
 }
 
-// Admission is the store's decision about an Attempt.
+// Admission is the store's decision on an Attempt.
 type Admission struct {
 	// Outcome is OutcomeRedirected if the click was counted. It is empty if the link
 	// needs confirmation and the caller has to check the grant or form of the Attempt.
@@ -197,7 +199,7 @@ type Admission struct {
 	Outcome    Outcome
 	Permission Permission // unless the click was refused
 	Link       *Link      // if the link needs confirmation
-	UsedUp     bool       // only grants can use the link
+	UsedUp     bool       // no click is left, and only grants can use the link
 	Now        time.Time  // by the clock of Redis, if the link needs confirmation
 }
 
@@ -205,12 +207,12 @@ type Admission struct {
 type Spending struct {
 	Nonce  string        // of the page; empty: none
 	Window time.Duration // in which the nonce and a grant are valid
-	// Last says that the caller expects this to be the last click of the link. It only
-	// saves a round trip.
+	// Last says that the caller expects this to be the last click of the link. A wrong
+	// value costs one round trip more.
 	Last bool
 }
 
-// Spent is the store's decision about a click that is spent.
+// Spent is the store's decision on a Spending.
 type Spent struct {
 	// Outcome is OutcomeRedirected, OutcomeResumed if the nonce had spent a click
 	// before, or a refusal.
@@ -226,7 +228,7 @@ type PassphraseAttempt struct {
 	Wait     time.Duration // until the client has an attempt again
 }
 
-// Permission is what Keyhole signs for an admitted click.
+// Permission holds the parameters of the URL that Keyhole signs for an admitted click.
 type Permission struct {
 	Ref         ObjectRef
 	Pin         string // as in Link
@@ -239,10 +241,11 @@ type Permission struct {
 	Secrets     Secrets       // of a link with restrictions
 }
 
-// Objects reads about the objects of one storage, with the credentials of the service.
+// Objects reads the properties and keys of the objects in one storage, with the
+// credentials of the service.
 type Objects interface {
-	// Prove shows that the object, or a version of it, exists and can be read. Its
-	// errors are the ErrObject errors and ErrUnavailable.
+	// Prove reads the object, or a version of it, to show that the object exists and is
+	// readable. Its errors are the ErrObject errors and ErrUnavailable.
 	Prove(ctx context.Context, bucket, key, version string) (ObjectInfo, error)
 	// Stat returns the current state of the object, or of a version of it. Its errors
 	// are those of Prove; for a deleted object it returns ErrObjectNotFound. With
