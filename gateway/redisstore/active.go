@@ -9,8 +9,8 @@ import (
 	"keyhole/gateway"
 )
 
-// Active returns the number of live permissions. The number follows an expiry within 60 s
-// and is the same from every gateway.
+// Active returns the number of live permissions. An expired link leaves the count within
+// 60 s. Every gateway returns the same number. The error is gateway.ErrUnavailable.
 func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	defer s.observe(callActive, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -36,8 +36,9 @@ func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	return total, nil
 }
 
-// Dropped returns how many downloads have been trimmed from the streams since Redis was
-// set up. Redis itself counts the entries of each stream, so the number outlives gateways.
+// Dropped returns the number of downloads that were trimmed from the streams since Redis
+// was set up. Redis itself counts the entries of each stream, so a restart of the
+// gateways does not reset the number. The error is gateway.ErrUnavailable.
 func (s *Store) Dropped(ctx context.Context) (_ int64, err error) {
 	defer s.observe(callDropped, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)

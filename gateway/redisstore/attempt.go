@@ -7,11 +7,11 @@ import (
 	"keyhole/gateway"
 )
 
-// The limits of wrong passphrases within attemptsWindow, for one link and for one
-// client of that link. Beyond attemptsPerLink, a client that has not failed yet still
-// gets an attempt, but all such clients together only one per attemptsPause: otherwise
-// two clients could lock the link for everybody. So a link takes at most 25 attempts in
-// 15 minutes, from any number of clients.
+// The limits of wrong passphrases within attemptsWindow, for one link and for one client
+// of that link. Above attemptsPerLink, a client without a failed attempt still gets one,
+// but all such clients together get only one attempt per attemptsPause. Otherwise two
+// clients could lock the link for all others. A link therefore takes at most 25 attempts
+// in 15 minutes, from any number of clients.
 const (
 	attemptsWindow    = 15 * time.Minute
 	attemptsPerLink   = 10
@@ -55,8 +55,8 @@ func (s *Store) ReserveAttempt(ctx context.Context, id gateway.ID, clientKey str
 	return attempt, nil
 }
 
-// ReleaseAttempt implements gateway.ClickStore: it releases an attempt whose passphrase was
-// right.
+// ReleaseAttempt implements gateway.ClickStore: it releases an attempt that must not
+// count.
 func (s *Store) ReleaseAttempt(ctx context.Context, id gateway.ID, attempt gateway.PassphraseAttempt) (err error) {
 	defer s.observe(callReleaseAttempt, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.clicks)

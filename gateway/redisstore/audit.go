@@ -18,13 +18,13 @@ import (
 )
 
 // streams is the number of event streams: one of operations, one of downloads and one of
-// refusals per partition. A cursor keeps their places in this order.
+// refusals per partition. A cursor holds the places of the streams in this order.
 const streams = 3 * partitions
 
-// feed tells where a page of the audit feed begins: with a place of its own in each stream.
-// One place for all streams would miss events: a stream may receive an event a moment
-// later with the time of one that was already read from another stream. The cursor holds
-// until in 6 bytes and each place in 10.
+// feed is the position of a page of the audit feed: one place in each stream. A single
+// place for all streams would miss events. One stream may get an event with a time up to
+// which another stream was read already: in the same millisecond, or by the clock of
+// another master. The cursor holds until in 6 bytes and each place in 10 bytes.
 type feed struct {
 	query  *gateway.AuditQuery
 	since  int64           // Unix milliseconds
@@ -32,8 +32,8 @@ type feed struct {
 	places [streams]string // each a record.Place; empty: from since or until
 }
 
-// Audit implements gateway.Store: the streams of all partitions, merged by time. A page
-// scans scanBudget events at most.
+// Audit implements gateway.Store: it merges the streams of all partitions by time. A page
+// examines at most scanBudget events.
 func (s *Store) Audit(ctx context.Context, q gateway.AuditQuery) (_ gateway.AuditPage, err error) {
 	defer s.observe(callAudit, time.Now(), &err)
 	q.Limit = max(q.Limit, 1)
@@ -66,7 +66,7 @@ func auditFilter(q *gateway.AuditQuery) string {
 	return string(strconv.AppendBool(b, q.Oldest))
 }
 
-// newFeed reads a position; the position of the first page is empty.
+// newFeed returns the feed at a position; an empty position is the first page.
 func newFeed(q *gateway.AuditQuery, position string, now int64) (*feed, error) {
 	f := &feed{query: q}
 	if !q.Since.IsZero() {
@@ -99,7 +99,7 @@ func newFeed(q *gateway.AuditQuery, position string, now int64) (*feed, error) {
 	return f, nil
 }
 
-// position packs where the next page begins.
+// position packs the position of the next page.
 func (f *feed) position() string {
 	var b strings.Builder
 	b.Write(binary.BigEndian.AppendUint64(nil, uint64(f.until)<<16)[:6]) //nolint:gosec // 48 bits of milliseconds.
@@ -113,7 +113,7 @@ func (f *feed) position() string {
 }
 
 // auditPage takes events until the page is full, the budget is spent or no event is left.
-// It moves the places of the feed behind the events that it scanned.
+// It moves the places of the feed after the events that it examined.
 func (s *Store) auditPage(ctx context.Context, f *feed) (page gateway.AuditPage, more bool, err error) {
 	w := s.walkStreams(f)
 	q := f.query
@@ -150,8 +150,8 @@ func (f *feed) ofLink(events []entry) []entry {
 	return slices.DeleteFunc(slices.Clone(events), func(e entry) bool { return e.id != f.query.Link })
 }
 
-// linksOf reads the link of each event, and each link once. A link that Redis has forgotten
-// is nil.
+// linksOf reads the links of events, each link once. A link that Redis no longer has is
+// nil.
 func (s *Store) linksOf(ctx context.Context, events []entry) (map[gateway.ID]*gateway.Link, error) {
 	links := make(map[gateway.ID]*gateway.Link, len(events))
 	var distinct []entry
@@ -172,7 +172,7 @@ func (s *Store) linksOf(ctx context.Context, events []entry) (map[gateway.ID]*ga
 }
 
 // selects reports whether an event belongs on the page, and returns it with its link's
-// object. link is nil if Redis has forgotten it.
+// object. link is nil if Redis no longer has the link.
 func (f *feed) selects(e gateway.Event, link *gateway.Link) (gateway.AuditEvent, bool) {
 	event := gateway.AuditEvent{Event: e}
 	if link != nil {

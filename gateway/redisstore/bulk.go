@@ -13,9 +13,10 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// A bulk revocation reads bulkChunk links at once, ends endTogether of them in one round
-// trip, and revokeTogether in one execution of the script: clicks wait while Redis works
-// through a pipeline. If executions wait for replicas, bulkParallel run at the same time.
+// The sizes of a bulk revocation: it reads bulkChunk links at once, ends endTogether of
+// them in one round trip, and revokeTogether in one execution of the script. They are
+// small because clicks wait while Redis executes a pipeline. If executions wait for
+// replicas, bulkParallel of them run at the same time.
 const (
 	bulkChunk      = 500
 	endTogether    = 100
@@ -24,10 +25,10 @@ const (
 )
 
 // RevokeAll implements gateway.Store. It walks through the index that lists the fewest
-// links and revokes each chunk before it reads the next one, so a later call finds what a
-// failure left undone. An answer without error is confirmed: every master has written, and
-// with Options.WaitReplicas its replicas have the end of every link that this call ended
-// or found ended.
+// links, and revokes each chunk before it reads the next one. After a failure, a later
+// call finds the links that are left. An answer without error is confirmed: every master
+// has written, and with Options.WaitReplicas its replicas have the end of every link that
+// this call ended or found ended.
 func (s *Store) RevokeAll(
 	ctx context.Context, q gateway.ListQuery, o gateway.BulkOptions, by gateway.Origin,
 ) (result gateway.BulkResult, err error) {
@@ -59,13 +60,14 @@ type bulkRun struct {
 	options gateway.BulkOptions
 	begun   time.Time
 	walk    walk
-	// skipped is the number of links that earlier calls could not read, from the cursor.
+	// skipped is the number of links that earlier calls could not read; the cursor holds
+	// it.
 	skipped int
 	before  replicationIDs
 	result  gateway.BulkResult
 }
 
-// newBulkRun begins a call where the cursor says that the previous one ended.
+// newBulkRun returns a run that begins at the cursor, or at the start without one.
 func (s *Store) newBulkRun(ctx context.Context, q gateway.ListQuery, o gateway.BulkOptions) (*bulkRun, error) {
 	run := &bulkRun{query: q, options: o, begun: time.Now()}
 	position, now, retentionHorizon, err := s.span(ctx, cursorBulk, bulkFilter(q, o), o.Cursor)
@@ -90,8 +92,8 @@ func bulkFilter(q gateway.ListQuery, o gateway.BulkOptions) string {
 	return string(strconv.AppendBool(b, o.DryRun))
 }
 
-// revoke ends links until none is left or the budget is spent. Then the cursor tells where
-// the next call continues, and how many links could not be read so far.
+// revoke ends links until none is left or the budget is spent. Then the cursor holds the
+// position of the next call and the number of links that could not be read so far.
 func (run *bulkRun) revoke(ctx context.Context, s *Store, by gateway.Origin) error {
 	for {
 		entries, err := run.walk.take(ctx, bulkChunk)
@@ -131,7 +133,7 @@ func (run *bulkRun) revoke(ctx context.Context, s *Store, by gateway.Origin) err
 	}
 }
 
-// spent reports whether the call has used up its time.
+// spent reports whether the call has used up its budget of time.
 func (run *bulkRun) spent() bool {
 	took := time.Since(run.begun)
 	if run.result.Matched > 0 || run.options.Cursor != "" {
@@ -140,8 +142,8 @@ func (run *bulkRun) spent() bool {
 	return run.options.LookBudget > 0 && took >= run.options.LookBudget
 }
 
-// stillOpen returns the entries that the run selects and that have a permission. It counts
-// links with a permission that this version cannot read, because they may be selected.
+// stillOpen returns the entries that the query selects and that have a permission. It
+// counts links with an unreadable permission, because the query may select them.
 func (s *Store) stillOpen(ctx context.Context, run *bulkRun, entries []entry) ([]entry, error) {
 	all, err := s.fetch(ctx, entries)
 	if err != nil {
@@ -159,7 +161,7 @@ func (s *Store) stillOpen(ctx context.Context, run *bulkRun, entries []entry) ([
 	return open, nil
 }
 
-// endAll ends links and counts those that it ended, even if another execution failed.
+// endAll ends links. It counts the links that it ended, even if another execution failed.
 func (s *Store) endAll(ctx context.Context, run *bulkRun, links []entry, by gateway.Origin) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
@@ -192,9 +194,9 @@ func (s *Store) endAll(ctx context.Context, run *bulkRun, links []entry, by gate
 	return err
 }
 
-// writeAll runs the script that revokes for each execution, and keeps the replies
-// even if one execution failed. It never repeats one: the links that the first run ended
-// would not be counted.
+// writeAll executes lua/revoke.lua for each execution, and keeps the replies even if an
+// execution failed. It never repeats an execution: a repeat would not count the links
+// that the first attempt ended.
 func (s *Store) writeAll(ctx context.Context, executions []execution) error {
 	if s.options.WaitReplicas == 0 {
 		return runAll(ctx, s.client.rest, s.scripts.revoke, false, executions)

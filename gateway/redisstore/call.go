@@ -51,9 +51,9 @@ const (
 	resultOK          = "ok"
 	resultTimeout     = "timeout"
 	resultUnavailable = "unavailable"   // Redis refused the call, or there is no connection
-	resultUnconfirmed = "not_confirmed" // done, but too few replicas are known to have it
+	resultUnconfirmed = "not_confirmed" // the change is made, but too few replicas have confirmed it
 	resultRecord      = "record"        // a record that this version does not understand
-	resultCanceled    = "canceled"      // the caller gave up, which is no failure
+	resultCanceled    = "canceled"      // the caller cancelled the call, which is no failure
 )
 
 // Results returns every result that Options.Observe receives.
@@ -61,8 +61,8 @@ func Results() []string {
 	return []string{resultOK, resultTimeout, resultUnavailable, resultUnconfirmed, resultRecord, resultCanceled}
 }
 
-// isAnswer reports whether an error is an answer of the domain, such as a link that
-// does not exist or a change that is not allowed: Redis did its part.
+// isAnswer reports whether an error is an answer of the domain, such as a link that does
+// not exist or a change over a limit. Then the call to Redis itself succeeded.
 func isAnswer(err error) bool {
 	for _, answer := range []error{
 		gateway.ErrNotFound, gateway.ErrExists, gateway.ErrCursor, gateway.ErrEnded, gateway.ErrChanged,
@@ -102,7 +102,7 @@ func (s *Store) observe(call string, start time.Time, err *error) {
 	}
 }
 
-// unavailable wraps the reason why an operation failed in gateway.ErrUnavailable.
+// unavailable wraps the cause of a failed operation in gateway.ErrUnavailable.
 func unavailable(operation string, err error) error {
 	return fmt.Errorf("%s: redis %w: %w", operation, gateway.ErrUnavailable, err)
 }

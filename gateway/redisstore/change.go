@@ -9,12 +9,12 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// maxChangeAttempts bounds how often a change is repeated because another change came
-// between its read and its write.
+// maxChangeAttempts limits the repeats of a change. Each repeat is necessary if another
+// change came between the read and the write.
 const maxChangeAttempts = 8
 
-// Change implements gateway.Store. It replaces the record only if the record is still the
-// one that Change read.
+// Change implements gateway.Store. It replaces the record only if nobody changed the
+// record since Change read it.
 func (s *Store) Change(
 	ctx context.Context, id gateway.ID, change gateway.Change, by gateway.Origin,
 ) (_ gateway.Link, err error) {
@@ -41,18 +41,18 @@ func (s *Store) Change(
 			return changed, err
 		}
 	}
-	err = fmt.Errorf("%d attempts were overtaken by other changes of the link", maxChangeAttempts)
+	err = fmt.Errorf("other changes of the link came first in %d attempts", maxChangeAttempts)
 	return gateway.Link{}, unavailable("change", err)
 }
 
-// changeUnlessChanged changes a link whose history was read. conflict means that another
-// change came since, so that nothing was written.
+// changeUnlessChanged changes a link if its history is still the given one. conflict
+// means that another change came first, so nothing was written.
 func (s *Store) changeUnlessChanged(
 	ctx context.Context, link *gateway.Link, history string, change *gateway.Change, by gateway.Origin,
 ) (_ gateway.Link, conflict bool, err error) {
 	changed := *link
 	change.Apply(&changed)
-	// A repeat of a change with a revision would no longer find that revision.
+	// The first execution changes the revision, so a repeat with a revision would fail.
 	again := repeatable(change.Revision == "")
 	v, err := s.write(ctx, s.client.rest, s.scripts.change, again, s.changeKeys(link),
 		s.changeArgs(link, &changed, change, history, by)...)
@@ -83,7 +83,7 @@ func (s *Store) changeUnlessChanged(
 	return gateway.Link{}, false, unavailable("change", gateway.ErrRecord)
 }
 
-// changeKeys returns the keys that a change writes to.
+// changeKeys returns the KEYS of lua/change.lua.
 func (s *Store) changeKeys(link *gateway.Link) []string {
 	p := partition(link.ID)
 	indexBucket := link.CreatedAt.UnixMilli() / indexBucketWidth
@@ -94,7 +94,7 @@ func (s *Store) changeKeys(link *gateway.Link) []string {
 	return append(keys, s.confirmationKeys(link)...)
 }
 
-// changeArgs packs a change.
+// changeArgs packs a change into the ARGV of lua/change.lua.
 func (s *Store) changeArgs(
 	link, changed *gateway.Link, change *gateway.Change, history string, by gateway.Origin,
 ) []any {

@@ -9,9 +9,9 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// Admit implements gateway.ClickStore: one script, one round trip, shared with the
-// clicks that arrive at the same time and never repeated. It continues after ctx
-// ends, so the click may have been counted even then.
+// Admit implements gateway.ClickStore. Clicks that arrive at the same time share one
+// execution of lua/admit.lua, which is never repeated. The call to Redis continues after
+// ctx ends, so the click may be counted even then.
 func (s *Store) Admit(ctx context.Context, a gateway.Attempt) (gateway.Admission, error) {
 	begun := time.Now()
 	admission, err := s.admit(ctx, &a, begun)
@@ -22,9 +22,9 @@ func (s *Store) Admit(ctx context.Context, a gateway.Attempt) (gateway.Admission
 	return admission, err
 }
 
-// probeExtra is how much longer than redis.timeout a click may take if it waited for
-// the first probe of Redis. Together with batch.MaxAgeSpread it stays within the
-// 200 ms that the manual promises.
+// probeExtra is the time by which a click may exceed redis.timeout if it waited for the
+// first probe of Redis. Together with batch.MaxAgeSpread it is below the 200 ms that the
+// manual promises.
 const probeExtra = 100 * time.Millisecond
 
 func (s *Store) admit(ctx context.Context, a *gateway.Attempt, begun time.Time) (gateway.Admission, error) {
@@ -32,8 +32,8 @@ func (s *Store) admit(ctx context.Context, a *gateway.Attempt, begun time.Time) 
 		if err := s.ensureProbed(ctx, s.client.clicks); err != nil {
 			return gateway.Admission{}, err
 		}
-		// The probe had a timeout of its own. The call gets what is left of the time
-		// that a refusal may take, so that both together stay within it.
+		// The probe had its own timeout. Probe and call together must stay within
+		// redis.timeout plus probeExtra, so the call gets the rest of that time.
 		begun = begun.Add(min(time.Since(begun), probeExtra))
 	}
 	if reason := s.unhealthy.Load(); reason != nil {
@@ -58,8 +58,8 @@ func (s *Store) admit(ctx context.Context, a *gateway.Attempt, begun time.Time) 
 	return admission, err
 }
 
-// RecordEvent implements gateway.ClickStore. A link that Redis has forgotten since gets no
-// event.
+// RecordEvent implements gateway.ClickStore. If Redis no longer has the link, RecordEvent
+// records nothing.
 func (s *Store) RecordEvent(ctx context.Context, a gateway.Attempt, k gateway.EventKind, o gateway.Outcome) (err error) {
 	defer s.observe(callRecordEvent, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.clicks)
@@ -90,15 +90,15 @@ func (s *Store) RecordEvent(ctx context.Context, a gateway.Attempt, k gateway.Ev
 	return unavailable("record event", gateway.ErrRecord)
 }
 
-// maxDownloads is the largest number of downloads in the stream of one partition.
+// maxDownloads returns the largest number of downloads in the stream of one partition.
 func (s *Store) maxDownloads() int {
 	return (s.options.MaxClickEvents + partitions - 1) / partitions
 }
 
-// refusalsShare is the number of downloads that are kept for each other event.
+// refusalsShare is the ratio of kept downloads to other kept events.
 const refusalsShare = 4
 
-// maxRefusals is the largest number of other events in the stream of one partition.
+// maxRefusals returns the largest number of other events in the stream of one partition.
 func (s *Store) maxRefusals() int {
 	return (s.maxDownloads() + refusalsShare - 1) / refusalsShare
 }

@@ -16,23 +16,24 @@ import (
 // Clicks that arrive at the same time share one call of the script: most of the cost
 // of a click is the round trip to Redis and the start of a script.
 
-// click is what lua/admit.lua needs to know of one click, and its answer. Keys and
-// arguments are parts of one string, so that packing a click allocates once.
+// click holds the keys and arguments of one click for lua/admit.lua, and the answer of
+// the script. Keys and arguments are parts of one string, so that packing a click
+// allocates once.
 type click struct {
 	partition           int
 	permission, history string // keys
 	attempt, event      string // arguments, as lua/admit.lua describes them
-	callID              string // of the call, if the click is the first of its call
+	callID              string // the identifier of the call, in its first click only
 	answer              string // of the script
 }
 
 // pendingClick is a click on its way to Redis.
 type pendingClick = batch.Pending[click]
 
-// errPanicked is the error of a call that panicked.
+// errPanicked means that a call panicked.
 var errPanicked = errors.New("the call to redis panicked; see the log")
 
-// packClick packs what the script needs to know of an attempt, in one allocation.
+// packClick packs an attempt for the script, in one allocation.
 func (s *Store) packClick(c *click, a *gateway.Attempt) error {
 	method, err := record.MethodLetter(a.Method)
 	if err != nil {
@@ -97,9 +98,9 @@ func (s *Store) process(ctx context.Context, c redis.UniversalClient, call *redi
 	}
 }
 
-// recoverPanic turns a panic of call into an error. No handler of a request recovers
-// panics here, so one would end the process and the requests of everyone. The panic's
-// value may hold a secret: only the stack is logged.
+// recoverPanic turns a panic of call into an error. The goroutines of batches are outside
+// every handler, so a panic here would end the process. The value of the panic may hold a
+// secret, so recoverPanic logs only the stack.
 func (s *Store) recoverPanic(call func()) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -111,8 +112,7 @@ func (s *Store) recoverPanic(call func()) (err error) {
 	return nil
 }
 
-// sendTogether sends clicks in one call. All of them must be in one slot, or the
-// server must be no cluster.
+// sendTogether sends clicks in one call. In a cluster, all of them must be in one slot.
 func (s *Store) sendTogether(ctx context.Context, clicks []*pendingClick) {
 	call := s.admitCall(ctx, "evalsha", s.scripts.admit.digest, clicks)
 	s.process(ctx, s.client.clicks, call)
@@ -121,10 +121,10 @@ func (s *Store) sendTogether(ctx context.Context, clicks []*pendingClick) {
 	}
 }
 
-// completeCall completes the clicks of one call and reports whether it did.
-// NOSCRIPT, and TRYAGAIN from a slot in migration, mean that Redis executed nothing.
-// A slot in migration may have some of the links and not yet the others, so each
-// click must be sent on its own.
+// completeCall completes the clicks of one call. After NOSCRIPT or TRYAGAIN, Redis has
+// executed nothing. completeCall repeats the call after NOSCRIPT. It returns false after
+// TRYAGAIN: a slot in migration has only some of the links, so the caller must send each
+// click separately.
 func (s *Store) completeCall(ctx context.Context, call *redis.StringSliceCmd, clicks []*pendingClick) bool {
 	answers, err := call.Result()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -147,7 +147,7 @@ func (s *Store) completeCall(ctx context.Context, call *redis.StringSliceCmd, cl
 	return true
 }
 
-// sendEach sends each click in a call of its own.
+// sendEach sends each click in a separate call.
 func (s *Store) sendEach(ctx context.Context, clicks []*pendingClick) {
 	var sending sync.WaitGroup
 	for _, p := range clicks {

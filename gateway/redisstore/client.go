@@ -13,14 +13,14 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// The ways that Redis can be deployed.
+// The deployments of Redis: the values of ClientOptions.Mode.
 const (
 	ModeSingle   = "single"
 	ModeSentinel = "sentinel"
 	ModeCluster  = "cluster"
 )
 
-// ClientOptions tell where Redis is and how to connect.
+// ClientOptions hold the addresses of Redis and the parameters of the connections.
 type ClientOptions struct {
 	Mode      string   // ModeSingle, ModeSentinel or ModeCluster
 	Addresses []string // host:port of the server, of the sentinels, or of some nodes of the cluster
@@ -36,9 +36,9 @@ type ClientOptions struct {
 	Timeout time.Duration // of one call, including its connection
 }
 
-// Client holds three pools of connections to Redis: one for clicks, one for the
-// calls of operators, so that a long listing delays no click, and one for writes that
-// wait for replicas. It connects on first use.
+// Client holds three pools of connections to Redis: one for clicks, one for the calls of
+// operators, and one for writes that wait for replicas. With separate pools, a long
+// listing delays no click. A Client connects on first use.
 type Client struct {
 	mode    string
 	timeout time.Duration
@@ -49,7 +49,8 @@ type Client struct {
 	maxClickConnections int
 }
 
-// Connect returns a Client. It opens no connection: Redis need not be running.
+// Connect returns a Client. It opens no connection, so Redis need not be running. The
+// error is an invalid option.
 func Connect(o ClientOptions) (*Client, error) {
 	if len(o.Addresses) == 0 || o.Timeout <= 0 {
 		return nil, errors.New("redis needs an address and a timeout")
@@ -60,8 +61,8 @@ func Connect(o ClientOptions) (*Client, error) {
 	if !ok {
 		return nil, fmt.Errorf("redis mode is %q; it must be single, sentinel or cluster", o.Mode)
 	}
-	// The number of connections bounds how many calls wait during an outage: a click
-	// that finds no free connection waits for the timeout at most.
+	// The number of connections limits the calls that wait during an outage. A click that
+	// finds no free connection waits at most for the timeout.
 	processors := runtime.GOMAXPROCS(0)
 	maxClickConnections := 32 * processors
 	return &Client{
@@ -79,9 +80,9 @@ func (c *Client) Close() error {
 	return errors.Join(c.clicks.Close(), c.rest.Close(), c.waiting.Close())
 }
 
-// The settings below appear three times, because go-redis has three types for them.
-// They keep every call within the timeout: the context's deadline applies to the
-// socket, one dial is one attempt (by default go-redis makes 20 attempts, in 1.75 s,
+// The settings below appear three times, because go-redis has a type of options for each
+// deployment. They keep every call within the timeout: the context's deadline applies to
+// the socket, one dial is one attempt (by default go-redis makes 20 attempts, in 1.75 s,
 // if a connection is refused), and a retry waits for a few milliseconds. Only commands
 // that were never sent, or are safe to repeat, are retried; see once. RESP2 avoids the
 // notifications of RESP3.
@@ -125,8 +126,8 @@ func cluster(o ClientOptions, connections int) redis.UniversalClient {
 		Dialer: dialer(o), DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
 		ContextTimeoutEnabled: true, DialerRetries: 1,
 		PoolSize: connections, MaxActiveConns: connections, PipelinePoolSize: -1,
-		// go-redis need not read COMMAND: every command here has its keys in the usual
-		// place.
+		// go-redis need not read COMMAND, because every command here has its keys at the
+		// usual position.
 		DisableRoutingPolicies:   true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
@@ -136,8 +137,8 @@ func cluster(o ClientOptions, connections int) redis.UniversalClient {
 }
 
 // reloadOnFailure is a hook that reads the cluster's topology again when a node did not
-// answer. go-redis does so only if a node redirects, and a dead node does not: go-redis
-// would use it for a minute after the failover.
+// answer. go-redis does so only if a node redirects. A dead node does not redirect, so
+// go-redis would send calls to it for a minute after the failover.
 type reloadOnFailure struct{ client *redis.ClusterClient }
 
 // DialHook implements redis.Hook.
@@ -161,8 +162,8 @@ func (r reloadOnFailure) ProcessPipelineHook(next redis.ProcessPipelineHook) red
 	}
 }
 
-// after reloads the topology if err is no answer of Redis. It does not wait, and
-// go-redis limits it to a few times a second.
+// after reloads the topology if err is not an answer of Redis. It does not wait. go-redis
+// limits the reloads to a few per second.
 func (r reloadOnFailure) after(ctx context.Context, err error) {
 	var answer redis.Error
 	if err != nil && !errors.As(err, &answer) {
@@ -171,8 +172,8 @@ func (r reloadOnFailure) after(ctx context.Context, err error) {
 }
 
 // topologyDeadline is a hook of every node. To learn the masters, go-redis asks one node
-// after the other until one answers. A node that hangs may use half of the remaining
-// time, so that another node can answer and the call itself be made.
+// after the other until one answers. The hook gives each node half of the remaining time.
+// If a node hangs, time is left for another node and for the call itself.
 type topologyDeadline struct{}
 
 // DialHook implements redis.Hook.

@@ -13,21 +13,21 @@ import (
 )
 
 // A bulk operation confirms its result with an additional write on every master, even if
-// it found nothing to do: links that it found ended may have been ended by a call that
-// no replica has received. WAIT covers everything that the master wrote before, for any
-// client.
+// it ended no link. The links that it found ended may have been ended by an earlier call
+// whose write no replica has. WAIT on the additional write covers every earlier write of
+// that master, by any client.
 //
 // The links must have been read from the same masters. After a failover between the read
 // and the write, the new master would confirm a state that only the old one had. A
 // master's replication ID identifies the history of its writes and changes with every
-// failover (Redis documentation, "Replication"). So the IDs are compared before and
+// failover (Redis documentation, "Replication"). So the store compares the IDs before and
 // after, in the pool that reads links and in the pool that waits.
 //
 // While a slot moves, its links are on two masters, and the target is not yet known as
 // the master of the partition. The store confirms nothing until the slot has moved.
 
-// replicationIDs are the replication IDs of the masters, by partition. They are empty
-// if the store waits for no replicas.
+// replicationIDs are the replication IDs of the masters, by partition. They are empty if
+// the store does not wait for replicas.
 type replicationIDs [partitions]string
 
 // replicationIDs reads the replication ID of every master. If the pools still use
@@ -62,13 +62,14 @@ func (s *Store) replicationIDsOver(ctx context.Context, c redis.UniversalClient)
 	return ids, err
 }
 
-// confirmationLife is how long a master keeps the key of a confirmation. To extend it
-// is a write that needs no memory.
+// confirmationLife is the TTL of the key of a confirmation. Extending the TTL is a write
+// that needs no memory.
 const confirmationLife = 365 * 24 * time.Hour
 
 // confirmAll returns without error only if every master has written and, with
-// Options.WaitReplicas, that many of its replicas have everything that it wrote until
-// then. Each partition must still have the master whose ID is in before.
+// Options.WaitReplicas, that many of its replicas have all its earlier writes. Each
+// partition must still have the master whose ID is in before. Otherwise the error is
+// gateway.ErrNotConfirmed.
 func (s *Store) confirmAll(ctx context.Context, before replicationIDs) error {
 	if s.options.WaitReplicas == 0 {
 		return s.writeEverywhere(ctx)
@@ -118,9 +119,9 @@ func (s *Store) serves(ctx context.Context, c redis.Cmdable, served []int) error
 	return err
 }
 
-// writeEverywhere writes in every partition. So a master that has lost its replicas
-// (min-replicas-to-write) refuses the operation, although it would still answer reads. A
-// master that is out of memory gets a write that needs none.
+// writeEverywhere writes in every partition. A master that has lost its replicas answers
+// reads but refuses this write (min-replicas-to-write), so the operation fails. A master
+// that is out of memory gets a write that needs no memory.
 func (s *Store) writeEverywhere(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
@@ -142,7 +143,8 @@ func (s *Store) writeEverywhere(ctx context.Context) error {
 	return nil
 }
 
-// touch writes to the keys of confirmations. A key that exists needs no memory for it.
+// touch writes to the keys of confirmations. It extends the TTL of an existing key, which
+// needs no memory.
 func touch(ctx context.Context, c redis.Cmdable, keys []string) error {
 	pipe := c.Pipeline()
 	extended := make([]*redis.BoolCmd, len(keys))

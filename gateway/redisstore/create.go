@@ -9,8 +9,8 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// Create implements gateway.Store. The store never repeats it: if the reply was lost,
-// the link may exist, but nobody has its URL.
+// Create implements gateway.Store. The store never repeats the script. If the reply was
+// lost, the link may exist, but nobody has its URL.
 func (s *Store) Create(
 	ctx context.Context, link gateway.Link, secrets gateway.Secrets, life time.Duration, by gateway.Origin,
 ) (_ gateway.Link, err error) {
@@ -52,7 +52,7 @@ func (s *Store) Create(
 			return gateway.Link{}, unavailable("create", gateway.ErrRecord)
 		}
 	}
-	return gateway.Link{}, unavailable("create", errors.New("redis' clock moved to another index bucket twice"))
+	return gateway.Link{}, unavailable("create", errors.New("the clock of redis entered another index bucket twice during the call"))
 }
 
 // created completes a new link from the script's reply.
@@ -69,7 +69,7 @@ func created(link *gateway.Link, r *reply) (gateway.Link, error) {
 	return *link, nil
 }
 
-// createKeys returns the keys that a new link is written to.
+// createKeys returns the KEYS of lua/create.lua.
 func (s *Store) createKeys(link *gateway.Link, indexBucket int64) []string {
 	id, p := link.ID, partition(link.ID)
 	keys := []string{
@@ -90,7 +90,7 @@ func (s *Store) confirmationKeys(link *gateway.Link) []string {
 	return nil
 }
 
-// createArgs packs a new link.
+// createArgs packs a new link into the ARGV of lua/create.lua.
 func (s *Store) createArgs(
 	link *gateway.Link, secrets *gateway.Secrets, life time.Duration, by gateway.Origin, indexBucket int64,
 ) []any {

@@ -14,21 +14,21 @@ import (
 )
 
 // A cursor is base64url of its version (1 byte) and the sealed position. The position
-// names the last link that a listing read, which the caller may not be allowed to see.
-// So it is encrypted with AES-256-GCM (NIST SP 800-38D) under a key that only Redis and
-// the gateways have. The additional data is the kind of listing and the digest of its
-// filters: a forged, damaged or foreign cursor does not open.
+// names the last link that a listing read, and that link may be outside the caller's
+// scope. So the position is encrypted with AES-256-GCM (NIST SP 800-38D) under a key that
+// only Redis and the gateways have. The additional data is the kind of listing and the
+// digest of its filters: a forged, damaged or foreign cursor does not open.
 const (
 	cursorAttribute = 't' // position: an entry of the secondary index
 	cursorPrefix    = 'n' // position: a member of the prefix index
 	cursorEvents    = 'e' // position: see eventPosition
 	cursorAudit     = 'a' // position: see feed
-	cursorBulk      = 'r' // position: the number of unreadable links, and that of a listing
+	cursorBulk      = 'r' // position: the number of unreadable links, then the position of a listing
 	cursorOther     = 'o' // position: defined by the caller
 
 	cursorKeyLength = 32
-	// cursorPadding hides the length of a position, which would reveal the length of an
-	// object key: positions are padded to a multiple of it.
+	// cursorPadding is the multiple in bytes to which positions are padded. The padding
+	// hides the length of object keys.
 	cursorPadding = 64
 
 	cursorVersion = 1

@@ -11,13 +11,14 @@ import (
 
 const (
 	dailyLength = 32
-	// dailyLife is how long the key of a day lives. It may be drawn a day ahead, and its
-	// own day ends up to 48 hours after that.
+	// dailyLife is the TTL of the key of a day. A gateway may draw the key a day ahead,
+	// up to 48 hours before the day of the key ends.
 	dailyLife = 49 * time.Hour
 )
 
-// DailyKey returns the 32 bytes that hash client addresses on a day. The first gateway
-// that asks draws them.
+// DailyKey returns the 32-byte key that hashes the client addresses of a day. day names
+// the day and is part of the key in Redis. The first gateway that asks draws the key. The
+// error is gateway.ErrUnavailable.
 func (s *Store) DailyKey(ctx context.Context, day string) (_ []byte, err error) {
 	defer s.observe(callDaily, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)

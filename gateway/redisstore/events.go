@@ -12,15 +12,16 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// A link shows its last keptDownloads downloads and its last keptOthers refusals, pages
-// and failures. lua/event.lua keeps a few more before it trims the list.
+// Events returns the last keptDownloads downloads of a link and its last keptOthers
+// refusals, pages and failures. The list may hold a few more, because lua/event.lua trims
+// it only at times.
 const (
 	keptDownloads = 100
 	keptOthers    = 32
 )
 
-// Events implements gateway.Store: all operators' events within the retention and the last
-// clicks, merged by time.
+// Events implements gateway.Store: it merges all operators' events within the retention
+// and the last clicks by time.
 func (s *Store) Events(
 	ctx context.Context, id gateway.ID, cursor string, limit int,
 ) (_ gateway.EventList, err error) {
@@ -66,13 +67,13 @@ func (s *Store) Events(
 	return page, nil
 }
 
-// eventPosition tells where a page of events ended. The next page continues with the
-// clicks at time and earlier; of those at time, with the oldest ones, which no new click
-// changes. And it continues with the operators' event operation and earlier ones. If old
-// clicks of that millisecond are trimmed meanwhile, some events appear twice.
+// eventPosition is the end of a page of events. The next page has the earlier clicks, and
+// of the clicks at time the oldest ones; new clicks do not change which those are. The
+// next page also has the operators' event operation and earlier ones. If clicks at time
+// are trimmed between the two pages, some events appear twice.
 type eventPosition struct {
 	time      int64  // Unix milliseconds
-	clicks    int    // how many clicks of that millisecond are left; -1: no position
+	clicks    int    // number of clicks at time that are left; -1: no position
 	operation string // a record.Place
 }
 
@@ -96,8 +97,8 @@ func (p eventPosition) cursor(cursors *sealer, id gateway.ID) string {
 	return cursors.seal(cursorEvents, string(id[:]), string(raw)+p.operation)
 }
 
-// clicksOf reads the clicks of a link's list, with the sequence number of each in its
-// stream, and returns those that the position has not shown yet, newest first.
+// clicksOf reads the clicks of a link's list, and the sequence number of each click in
+// its stream. It returns the clicks after the position, newest first.
 func clicksOf(id gateway.ID, list, sequences []any, from eventPosition) ([]gateway.Event, error) {
 	if len(sequences) != len(list) {
 		return nil, gateway.ErrRecord
@@ -141,8 +142,8 @@ func clicksOf(id gateway.ID, list, sequences []any, from eventPosition) ([]gatew
 	}), nil
 }
 
-// clickID returns the ID of a click's event by its sequence in its stream, empty if
-// the stream does not keep the event.
+// clickID returns the ID of a click's event with a sequence number, or an empty string if
+// the stream no longer has the event.
 func clickID(e *gateway.Event, sequence any) string {
 	text, _ := sequence.(string)
 	seq, err := strconv.ParseInt(text, 10, 64)
@@ -175,8 +176,8 @@ func operationsOf(list []any) ([]record.Operation, error) {
 	return operations, r.err
 }
 
-// eventList merges clicks and operations, newest first. It returns the position to
-// continue from, and nil at the end.
+// eventList merges clicks and operations, newest first. It returns the position of the
+// next page, or nil at the end.
 func eventList(
 	clicks []gateway.Event, operations []record.Operation, limit int,
 ) (page gateway.EventList, _ *eventPosition) {

@@ -10,25 +10,26 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// go-redis allocates the size that a length field of a reply announces before the data
-// arrives: 20 bytes from a broken server, or from one that is no Redis, would allocate
-// gigabytes. The replies of the scripts are far below these limits.
+// go-redis reads the length field of a reply and allocates that size before the data
+// arrives. So 20 bytes from a broken server, or from a server that is not Redis, would
+// allocate gigabytes. The replies of the scripts are far below these limits.
 const (
 	maxBulk     = 1 << 20 // bytes of a string
 	maxElements = 1 << 16 // elements of an array
 	maxDepth    = 8       // nested arrays
-	// maxLine is the longest line, in bytes, that is no string with a length: a number, a
-	// status or an error.
+	// maxLine is the longest line in bytes. A line is a number, a status, an error or a
+	// length; strings with a length are not lines.
 	maxLine = 64 << 10
 )
 
-// errReply means that a reply cannot come from a Redis in order.
+// errReply means that a working Redis cannot have sent the reply.
 var errReply = errors.New("invalid reply from redis")
 
 // dialFunc opens a connection for go-redis.
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// guardReplies returns a dialer whose connections close at a reply that is too large.
+// guardReplies returns a dialer whose connections close themselves at a reply that is too
+// large.
 func guardReplies(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
@@ -36,8 +37,9 @@ func guardReplies(dial dialFunc) dialFunc {
 			return nil, err
 		}
 		guarded := &guardedConn{Conn: conn}
-		// go-redis checks the socket for unexpected data before it reuses a connection.
-		// With TLS it cannot.
+		// go-redis checks the socket for unexpected data before it reuses a connection,
+		// so the guarded connection must offer syscall.Conn. A TLS connection has no such
+		// check.
 		if raw, ok := conn.(syscall.Conn); ok {
 			return struct {
 				*guardedConn
@@ -64,15 +66,14 @@ type guardedConn struct {
 func (c *guardedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if wrong := c.replies.follow(p[:n]); wrong != nil {
-		_ = c.Close() // The error below is the one to report.
+		_ = c.Close() // The caller gets the error below.
 		return 0, wrong
 	}
 	return n, err
 }
 
-// replyGuard parses the replies on a connection, in pieces of any size (Redis
-// documentation, "Redis serialization protocol specification"). go-redis uses RESP3 with
-// Sentinels.
+// replyGuard parses the bytes of replies, in pieces of any size (Redis documentation,
+// "Redis serialization protocol specification"). go-redis uses RESP3 with Sentinels.
 type replyGuard struct {
 	skip   int64 // remaining bytes of a string and its line end
 	line   int   // bytes of the line so far; 0: a new line begins
@@ -80,7 +81,8 @@ type replyGuard struct {
 	minus  bool  // the number in the line is negative
 	number int64 // the number in the line so far
 
-	// open holds the number of missing elements of each open array, the innermost last.
+	// open holds for each open array the number of elements that are still missing, the
+	// innermost array last.
 	open  [maxDepth]int64
 	depth int
 }
@@ -121,7 +123,7 @@ func (g *replyGuard) next(c byte) error {
 	case g.line == 2 && c == '-':
 		g.minus = true
 	case c < '0' || c > '9' || g.number > maxBulk:
-		return fmt.Errorf("%w: a length is no number or too large", errReply)
+		return fmt.Errorf("%w: a length is not a number or too large", errReply)
 	default:
 		g.number = 10*g.number + int64(c-'0')
 	}

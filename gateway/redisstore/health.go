@@ -13,12 +13,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The reasons why a Redis that answers is not ready.
+// The errors of a Redis that answers but is not ready.
 var (
-	// ErrEvicting means that maxmemory is set with a policy that evicts keys, which may
-	// be links or revocations.
+	// ErrEvicting means that maxmemory is set with a policy that evicts keys. Redis may
+	// then delete links and revocations.
 	ErrEvicting = errors.New("redis evicts keys: set maxmemory-policy noeviction")
-	// ErrNotMaster means that the server is a replica or a sentinel, and read-only.
+	// ErrNotMaster means that the server is a replica or a sentinel, which accepts no
+	// writes.
 	ErrNotMaster = errors.New("redis is not a master")
 	// ErrVersion means that the server is older than Redis 7.0 or Valkey 7.2.
 	ErrVersion = errors.New("redis is too old")
@@ -26,8 +27,8 @@ var (
 	ErrClusterDown = errors.New("redis cluster is down")
 )
 
-// ServerInfo is what a server reports about itself. For a cluster, each field is the
-// worst value of all masters.
+// ServerInfo holds the properties that a server reports in ROLE and INFO. For a cluster,
+// each field is the worst value of all masters.
 type ServerInfo struct {
 	Version   string // such as "7.0.15"
 	Valkey    bool   // the server is Valkey, not Redis
@@ -47,10 +48,10 @@ func (i ServerInfo) Evicting() bool {
 	return i.MaxMemory > 0 && i.Policy != "noeviction"
 }
 
-// Ready checks now whether Redis can serve links: every master answers, is writable, is
-// of a supported version, evicts nothing, and has as many partitions as this version
-// uses. The error is gateway.ErrUnavailable. If Redis did answer, it is also one of the
-// errors above or ErrPartitions.
+// Ready checks whether Redis can serve links now: every master answers, accepts writes,
+// has a supported version and evicts no keys, and the number of partitions is right. The
+// error is gateway.ErrUnavailable. If Redis answered, the error is also ErrEvicting,
+// ErrNotMaster, ErrVersion, ErrClusterDown or ErrPartitions.
 func (s *Store) Ready(ctx context.Context) (err error) {
 	defer s.observe(callReady, time.Now(), &err)
 	if err := s.probe(ctx, s.client.rest); err != nil {
@@ -59,8 +60,8 @@ func (s *Store) Ready(ctx context.Context) (err error) {
 	return nil
 }
 
-// Check returns the gravest fault of the server: ErrEvicting, ErrNotMaster or
-// ErrVersion, in this order.
+// Check returns the gravest fault of the server: ErrEvicting, ErrNotMaster or ErrVersion,
+// the gravest first; nil: no fault.
 func (i ServerInfo) Check() error {
 	major, minor := i.release()
 	switch {
@@ -74,7 +75,7 @@ func (i ServerInfo) Check() error {
 	return nil
 }
 
-// gravity orders servers by the fault that Check returns; 0 is none.
+// gravity returns the rank of the fault that Check returns; 0: no fault.
 func (i ServerInfo) gravity() int {
 	err := i.Check()
 	switch {
@@ -98,7 +99,8 @@ func (i ServerInfo) release() (major, minor int) {
 	return major, minor
 }
 
-// Inspect returns what Redis reports about itself.
+// Inspect reads the properties of the server, or of all masters of a cluster. The error
+// is gateway.ErrUnavailable.
 func (s *Store) Inspect(ctx context.Context) (_ ServerInfo, err error) {
 	defer s.observe(callInspect, time.Now(), &err)
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
@@ -110,9 +112,9 @@ func (s *Store) Inspect(ctx context.Context) (_ ServerInfo, err error) {
 	return info, nil
 }
 
-// Watch calls Ready at every tick until ctx ends. So a server that starts to evict, after
-// a failover or CONFIG SET, stops the clicks within one tick. Watch logs every change of
-// readiness.
+// Watch calls Ready at every tick until ctx ends, and logs every change of readiness. If
+// a server starts to evict keys, after a failover or CONFIG SET, Keyhole refuses clicks
+// from the next tick on.
 func (s *Store) Watch(ctx context.Context, ticks <-chan time.Time) {
 	ready := true
 	for {
@@ -145,7 +147,7 @@ func (c *Client) inspect(ctx context.Context) (ServerInfo, error) {
 }
 
 // inspectMasters reads the state of all masters of a cluster at the same time. With an
-// error it still returns the state of those that answered.
+// error it also returns the state of the masters that answered.
 func inspectMasters(ctx context.Context, cluster *redis.ClusterClient) (ServerInfo, error) {
 	var mu sync.Mutex
 	var worst *ServerInfo
@@ -210,7 +212,7 @@ func inspectNode(ctx context.Context, node redis.UniversalClient) (ServerInfo, e
 	return inspection.read(err)
 }
 
-// inspection is the commands that read the state of a server.
+// inspection holds the commands that read the state of a server.
 type inspection struct {
 	role, info *redis.Cmd
 }
@@ -220,9 +222,10 @@ func queueInspection(ctx context.Context, pipe redis.Pipeliner) inspection {
 	return inspection{role: pipe.Do(ctx, "role"), info: pipe.Do(ctx, "info")}
 }
 
-// read reads the replies of a pipeline that ended with pipelineErr or nil. A connection
-// that Redis refused, by AUTH for example, sets no error in the commands. But pipelineErr
-// may also be that of another command.
+// read reads the replies of a pipeline that ended with pipelineErr or nil. If Redis
+// refused the connection, by AUTH for example, the commands hold no error, and read
+// returns pipelineErr. Otherwise pipelineErr may belong to another command, so read
+// ignores it.
 func (i inspection) read(pipelineErr error) (ServerInfo, error) {
 	if pipelineErr != nil && i.role.Err() == nil && i.role.Val() == nil {
 		return ServerInfo{}, pipelineErr
@@ -243,7 +246,7 @@ func (i inspection) read(pipelineErr error) (ServerInfo, error) {
 		AOF:     fields["aof_enabled"] == "1",
 	}
 	info.Unsaved = fields["aof_last_write_status"] == "err" || fields["rdb_last_bgsave_status"] == "err"
-	_, info.Guarded = fields["min_slaves_good_slaves"] // Redis reports it only if it is set.
+	_, info.Guarded = fields["min_slaves_good_slaves"] // Redis reports this field only if min-replicas-to-write is set.
 	if len(role) > 0 {
 		info.Role, _ = role[0].(string)
 	}

@@ -7,10 +7,10 @@ import (
 	"keyhole/gateway"
 )
 
-// reservedFor is how long Redis keeps a reservation.
+// reservedFor is the TTL of a reservation.
 const reservedFor = 24 * time.Hour
 
-// Reserve implements gateway.Reservations. The first value under a name stays.
+// Reserve implements gateway.Reservations. The first value under a name is kept.
 func (s *Store) Reserve(ctx context.Context, name string, sealed []byte) (_ []byte, err error) {
 	defer s.observe(callReserve, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
@@ -53,8 +53,8 @@ func (s *Store) Reserved(ctx context.Context, name string) (_ []byte, _ time.Dur
 	return []byte(kept), reservedFor - time.Duration(left)*time.Millisecond, nil
 }
 
-// readAndWrite lets lua/read.lua write what it read, so that the caller can wait for
-// replicas.
+// readAndWrite makes lua/read.lua write the history back unchanged, so that the caller
+// can wait for replicas.
 const readAndWrite = "w"
 
 // Confirm implements gateway.Reservations.

@@ -13,8 +13,8 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// clockSlack is how far the clocks of a cluster's masters may differ without a listing
-// missing an index bucket, in milliseconds.
+// clockSlack is the largest difference between the clocks of a cluster's masters, in
+// milliseconds, at which listings still find every index bucket.
 const clockSlack = int64(time.Hour / time.Millisecond)
 
 // newWalk returns a walk through the index that lists the fewest links for q. It begins
@@ -35,8 +35,8 @@ func (s *Store) newWalk(q gateway.ListQuery, after string, now, retentionHorizon
 	return s.walkAttribute(attributeAll, after, newest, oldest)
 }
 
-// The lengths in bytes of a position, in microseconds, and of an entry of the secondary
-// index: a position and an id.
+// The lengths in bytes of a position (microseconds) and of an entry of the secondary
+// index (a position and an id).
 const (
 	positionWidth = 7
 	entryWidth    = positionWidth + 16
@@ -68,7 +68,7 @@ func (s *Store) walkAttribute(attribute, after string, newest, oldest int64) (wa
 	return w, nil
 }
 
-// entryTime returns the microseconds that an entry of the secondary index begins with.
+// entryTime returns the microseconds at the start of an entry of the secondary index.
 func entryTime(position string) int64 {
 	d := record.Decoder{Rest: position}
 	return d.Fixed(positionWidth)
@@ -84,7 +84,8 @@ func (s *Store) fetchAttribute(ctx context.Context, attribute string, sources []
 		if src.after != "" {
 			newest = entryTime(src.after)
 		}
-		// One more, because the last entry of the previous page comes again.
+		// It reads one more, because the reply begins with the last entry of the previous
+		// page.
 		executions[i] = execution{
 			keys: []string{s.keys.secondaryIndex(src.partition, src.indexBucket)},
 			args: []any{attribute, newest, n + 1},
@@ -164,7 +165,7 @@ func successor(s string) string {
 	return s[:last] + string([]byte{s[last] + 1})
 }
 
-// fetchPrefix reads the next n members of each source, from first to before end.
+// fetchPrefix reads the next n members of each source, from first up to and without end.
 func (s *Store) fetchPrefix(ctx context.Context, first, end string, sources []*source, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
@@ -193,7 +194,7 @@ func (s *Store) fetchPrefix(ctx context.Context, first, end string, sources []*s
 			id := gateway.ID([]byte(member[len(member)-16:]))
 			entries[j] = entry{id: id, indexBucket: sources[i].indexBucket, position: member}
 			if partition(entries[j].id) != sources[i].partition || member < first || member >= end {
-				return errOtherReply // It is not of the index that was read.
+				return errOtherReply // The member belongs to another index.
 			}
 		}
 		sources[i].read(entries)

@@ -6,8 +6,8 @@ import (
 	"keyhole/gateway"
 )
 
-// partitions is the number of hash tags that links are spread over. Redis stores the
-// number, so that a gateway with another number cannot work on the same links.
+// partitions is the number of partitions, each with its own hash tag. Redis stores the
+// number, and a gateway with another number refuses to use that Redis.
 const partitions = 64
 
 // keys builds every Redis key. All keys begin with the prefix, because the shipped ACL
@@ -19,8 +19,8 @@ type keys struct {
 // partition returns the partition of a link.
 func partition(id gateway.ID) int { return int(id[0]) & (partitions - 1) }
 
-// in returns a key of partition p. Only this function makes the hash tag, by which a
-// cluster puts all keys of a partition into one slot.
+// in returns a key of partition p. No other function makes the hash tag. A cluster puts
+// all keys with the same hash tag into one slot.
 func (k keys) in(p int, rest string) string { return string(k.appendIn(nil, p, rest)) }
 
 // appendIn appends the key that in returns.
@@ -30,8 +30,9 @@ func (k keys) appendIn(b []byte, p int, rest string) []byte {
 	return append(b, rest...)
 }
 
-// permission is a string with the layout of lua/codec.lua. TTL: the link's end. The two
-// keys of a link have one letter: a second one would cost 16 bytes of memory per key.
+// permission is a string with the layout of lua/codec.lua. TTL: the link's end. The names
+// of a link's two keys have one letter, because a second letter would cost 16 bytes of
+// memory per key.
 func (k keys) permission(id gateway.ID) string { return string(k.appendPermission(nil, id)) }
 
 // appendPermission appends the key that permission returns.
@@ -56,8 +57,8 @@ func (k keys) spent(id gateway.ID) string { return k.in(partition(id), "s:"+id.S
 // of lua/attempt.lua. TTL: the link's end.
 func (k keys) attempts(id gateway.ID) string { return k.in(partition(id), "t:"+id.String()) }
 
-// reservation is a string: what makes an issue safe to repeat, encrypted by the caller.
-// TTL: reservedFor.
+// reservation is a string: the token and digest of an issue with an Idempotency-Key,
+// encrypted by the caller. TTL: reservedFor.
 func (k keys) reservation(name string) string { return k.prefix + ":retry:" + name }
 
 // operations is a stream: the operators' events of a partition. No TTL; every write
@@ -67,12 +68,12 @@ func (k keys) operations(p int) string { return k.in(p, "ops") }
 // clicks is a stream: the downloads of a partition. No TTL; writes trim it by number.
 func (k keys) clicks(p int) string { return k.in(p, "clicks") }
 
-// refusals is a stream: the refusals, pages and failures of a partition. A stream of
-// their own keeps them from displacing downloads. No TTL; writes trim it by number.
+// refusals is a stream: the refusals, pages and failures of a partition. They have their
+// own stream so that they cannot displace downloads. No TTL; writes trim it by number.
 func (k keys) refusals(p int) string { return k.in(p, "refusals") }
 
-// liveCounter is a hash: how many links live, and how many of them end in which minute,
-// with the layout of lua/live.lua. No TTL; reading it removes the past.
+// liveCounter is a hash: the number of live links, and the number that expire in each
+// minute, with the layout of lua/live.lua. No TTL; lua/active.lua removes past minutes.
 func (k keys) liveCounter(p int) string { return k.in(p, "active") }
 
 // secondaryIndex is a hash: for each attribute the links of one index bucket in order of
@@ -91,18 +92,20 @@ func (k keys) prefixIndex(p int, indexBucket int64) string {
 // its replicas. TTL: confirmationLife.
 func (k keys) confirmation(p int) string { return k.in(p, "confirmation") }
 
-// absent never exists: a node redirects a read of it if the slot of its partition is
-// moving.
+// absent never exists. If the slot of its partition is moving, the node answers a read of
+// this key with a redirection.
 func (k keys) absent(p int) string { return k.in(p, "absent") }
 
 // partitions is a string: the number of partitions. The first gateway writes it. No TTL.
 func (k keys) partitions() string { return k.prefix + ":partitions" }
 
-// cursors is a string: the 32 bytes that seal cursors. The first gateway draws them, and
-// all others use the same, so that any gateway can open a cursor. No TTL.
+// cursors is a string: the 32-byte key that encrypts cursors. The first gateway draws the
+// key. All gateways use the same key, so that each can open the cursors of the others. No
+// TTL.
 func (k keys) cursors() string { return k.prefix + ":cursors" }
 
-// daily is a string: the 32 bytes that hash the addresses of one day. TTL: dailyLife.
+// daily is a string: the 32-byte key that hashes the client addresses of one day. TTL:
+// dailyLife.
 func (k keys) daily(day string) string { return k.prefix + ":daily:" + day }
 
 // retentionHorizon is a string: the longest time in milliseconds, over all gateways so
@@ -113,8 +116,8 @@ func (k keys) retentionHorizon() string { return k.prefix + ":horizon" }
 // 32 days. With the default retention, a listing reads two or three index buckets.
 const indexBucketWidth = int64(32 * 24 * 60 * 60 * 1000)
 
-// The attributes that the secondary index lists links by. The first byte tells them
-// apart. NUL, which no label name contains, ends the name of a label.
+// The attributes of the secondary index. The first byte is the kind of attribute. A NUL
+// ends the name of a label, because no label name contains a NUL.
 const attributeAll = "a"
 
 func attributeBucket(bucket string) string     { return "b" + bucket }

@@ -9,8 +9,8 @@ import (
 	"keyhole/gateway"
 )
 
-// A page scans scanBudget entries at most. It fetches scanChunk links at most in one round
-// trip, and readTogether of them in one execution of the script.
+// The sizes of a page: it examines at most scanBudget entries, reads at most scanChunk
+// links in one round trip, and readTogether of them in one execution of the script.
 const (
 	scanBudget   = 5000
 	scanChunk    = 500
@@ -64,7 +64,7 @@ func (s *Store) span(
 }
 
 // page takes links until the page is full, the budget is spent or no entry is left. It
-// returns the position to continue from, which is empty at the end.
+// returns the position of the next page, or an empty string at the end.
 func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gateway.ListPage, last string, err error) {
 	scanned, chunk := 0, min(q.Limit, scanChunk)
 	for scanned < scanBudget && len(page.Links) < q.Limit {
@@ -120,10 +120,10 @@ func byPartition(entries []entry, size int) [][]entry {
 
 // found is a link that an index listed.
 type found struct {
-	link *gateway.Link // nil: Redis has forgotten the link since, or it is unreadable
+	link *gateway.Link // nil: Redis no longer has the link, or the record is unreadable
 	open bool          // the link still has a permission, perhaps only for grants
-	// unreadable means that the link has a permission and a record which this version
-	// does not understand.
+	// unreadable means that the link has a permission, and a record that this version
+	// cannot read.
 	unreadable bool
 }
 

@@ -10,7 +10,7 @@ import (
 type entry struct {
 	id          gateway.ID
 	indexBucket int64         // of the index that listed it
-	position    string        // orders entries; a listing can continue after it
+	position    string        // the order of entries; a cursor holds the last one
 	event       gateway.Event // only of a stream
 }
 
@@ -20,7 +20,7 @@ type source struct {
 	indexBucket int64   // only of an index
 	stream      string  // the key, only of a stream
 	after       string  // position of the last entry that was read; empty: none
-	ahead       []entry // read and not yet taken
+	ahead       []entry // entries that were read and not yet taken
 	done        bool    // the source has no more entries to read
 }
 
@@ -62,8 +62,9 @@ func (m *merge) next(ctx context.Context) (*source, error) {
 	return first, nil
 }
 
-// fill reads more entries if a source has none ahead: the first entry is unknown until
-// every source has one. It also reads sources that are about to run out.
+// fill reads more entries if a source has none ahead, because the first entry is known
+// only when every source has one. In the same round trip it also reads sources that have
+// few entries ahead.
 func (m *merge) fill(ctx context.Context) error {
 	for {
 		var short []*source

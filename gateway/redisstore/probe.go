@@ -13,13 +13,14 @@ import (
 	"keyhole/gateway"
 )
 
-// The health gate. No click is served, and no link issued, before every master has
-// been probed and found healthy. Revocations pass it in any case.
+// The health gate: Keyhole redirects no click and issues no link until it has probed
+// every master and found all of them healthy. Revocations pass the gate in any case.
 
 // errNotProbed is the reason for refusing clicks until every master has been probed.
 var errNotProbed = errors.New("not every redis master has been probed yet")
 
-// begin starts a call: it makes sure that Redis was probed and sets the deadline.
+// begin starts a call: it makes sure that Redis has been probed, and sets the deadline.
+// Call the returned function at the end, also after an error.
 func (s *Store) begin(ctx context.Context, c redis.UniversalClient) (context.Context, context.CancelFunc, error) {
 	if err := s.ensureProbed(ctx, c); err != nil {
 		return ctx, func() {}, unavailable("probe", err)
@@ -29,14 +30,14 @@ func (s *Store) begin(ctx context.Context, c redis.UniversalClient) (context.Con
 }
 
 // ensureProbed makes sure that Redis has been probed before the first call. Calls that
-// arrive during a probe share it, so that not every click probes Redis at a start or
-// during an outage. They wait for redis.timeout at most.
+// arrive during a probe share the probe. Otherwise every click would probe Redis at the
+// start and during an outage. Calls wait at most for redis.timeout.
 func (s *Store) ensureProbed(ctx context.Context, c redis.UniversalClient) error {
 	if s.probed() {
 		return nil
 	}
-	// A probe uses the connections that its callers use next. All of them wait for
-	// it, so it does not end when the first caller gives up.
+	// A probe uses the pool that its callers use next. Several callers may wait for a
+	// probe, so the probe continues if the first caller cancels.
 	pool := "rest"
 	if c == s.client.clicks {
 		pool = "clicks"
@@ -51,9 +52,10 @@ func (s *Store) ensureProbed(ctx context.Context, c redis.UniversalClient) error
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-wait.C:
-		err = fmt.Errorf("the first probe of redis has not ended: %w", context.DeadlineExceeded)
+		err = fmt.Errorf("the first probe of redis did not finish in time: %w", context.DeadlineExceeded)
 	}
-	// An unhealthy server stops clicks, but not revocations.
+	// An unhealthy server stops clicks but not revocations, so a prepared store returns
+	// no error here.
 	if s.cursors.Load() == nil {
 		return err
 	}
@@ -63,9 +65,9 @@ func (s *Store) ensureProbed(ctx context.Context, c redis.UniversalClient) error
 // probed reports whether every master has been probed.
 func (s *Store) probed() bool { return s.cursors.Load() != nil && s.unhealthy.Load() != &errNotProbed }
 
-// ensureHealthy returns the reason why links must not be served or issued. A server
-// that evicts keys may have evicted live links or the traces of a revocation, so
-// nothing that it says can be trusted. Neither can a server that was never probed.
+// ensureHealthy returns the reason for refusing clicks and issues. A server that evicts
+// keys may have evicted live links or the traces of a revocation, so Keyhole cannot trust
+// its answers. Keyhole does not trust a server that was never probed either.
 func (s *Store) ensureHealthy(operation string) error {
 	if reason := s.unhealthy.Load(); reason != nil {
 		return unavailable(operation, *reason)
@@ -73,8 +75,8 @@ func (s *Store) ensureHealthy(operation string) error {
 	return nil
 }
 
-// probe reads everything that Ready checks and prepares the store, in one round trip.
-// In a cluster it first reads which nodes are masters.
+// probe makes all checks of Ready and prepares the store, in one round trip. In a cluster
+// it first reads the list of masters.
 func (s *Store) probe(ctx context.Context, c redis.UniversalClient) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
@@ -88,8 +90,8 @@ func (s *Store) probe(ctx context.Context, c redis.UniversalClient) error {
 	} else {
 		pipe := c.Pipeline()
 		inspection, p := queueInspection(ctx, pipe), s.queuePreparation(ctx, pipe)
-		// Without keys the script of clicks does nothing. The server caches it, so that
-		// the first click does not take one round trip more than the others.
+		// Without keys lua/admit.lua does nothing. The server caches the script, so the
+		// first click needs no additional round trip.
 		pipe.Do(ctx, s.scripts.admit.call("eval", s.scripts.admit.source, "", nil, nil)...)
 		_, err := pipe.Exec(ctx)
 		info, inspectErr = inspection.read(err)
@@ -101,9 +103,9 @@ func (s *Store) probe(ctx context.Context, c redis.UniversalClient) error {
 	return prepareErr
 }
 
-// updateHealth stores what an inspection found, and returns the fault. One master that
-// evicts stops the clicks, even if others did not answer. Clicks continue only after
-// every master was found healthy.
+// updateHealth stores the result of an inspection and returns the fault. One master that
+// evicts keys stops the clicks, even if other masters did not answer. Clicks continue
+// only when every master is healthy.
 func (s *Store) updateHealth(info ServerInfo, err error) error {
 	fault := info.Check()
 	switch {
@@ -117,10 +119,10 @@ func (s *Store) updateHealth(info ServerInfo, err error) error {
 	return fault
 }
 
-// prepare compares the number of partitions with the one in Redis, or writes it there,
-// does the same with the key that seals cursors, and raises the retention horizon, all
-// in one round trip. Every call does so until it has succeeded once. A repeat learns a
-// horizon that another gateway raised.
+// prepare works in one round trip. It writes the number of partitions and the key of
+// cursors, unless Redis has them, and compares the number. It raises the retention
+// horizon. Every call runs prepare until it has succeeded once. A repeat reads the
+// horizon again, which another gateway may have raised.
 func (s *Store) prepare(ctx context.Context, c redis.UniversalClient) error {
 	pipe := c.Pipeline()
 	p := s.queuePreparation(ctx, pipe)
@@ -128,7 +130,7 @@ func (s *Store) prepare(ctx context.Context, c redis.UniversalClient) error {
 	return s.readPreparation(p, err)
 }
 
-// preparation is the commands that prepare a store.
+// preparation holds the commands that prepare a store.
 type preparation struct {
 	all                []redis.Cmder
 	partitions         *redis.StringCmd
@@ -137,9 +139,9 @@ type preparation struct {
 	retentionHorizonID string
 }
 
-// queuePreparation adds the commands to a pipeline. They write, so that a server which
-// cannot write is not ready, and they may be repeated. The script is sent as source: to
-// ask first whether the server has it would take another round trip.
+// queuePreparation adds the commands to a pipeline. The commands write, so a server that
+// cannot write is not ready. They may be repeated. The script is sent as source, because
+// asking first whether the server has it would take another round trip.
 func (s *Store) queuePreparation(ctx context.Context, pipe redis.Pipeliner) *preparation {
 	key := make([]byte, cursorKeyLength)
 	_, _ = rand.Read(key) // It never fails.
@@ -157,7 +159,7 @@ func (s *Store) queuePreparation(ctx context.Context, pipe redis.Pipeliner) *pre
 		retentionHorizon:   pipe.Do(ctx, raise...),
 	}
 	if s.options.WaitReplicas > 0 && s.cursors.Load() == nil {
-		// With these keys in place, confirming a bulk revocation needs no memory; see
+		// If these keys exist, confirming a bulk revocation needs no memory; see
 		// confirm.go.
 		for partition := range partitions {
 			written = append(written, pipe.SetNX(ctx, s.keys.confirmation(partition), "", confirmationLife))
@@ -167,9 +169,9 @@ func (s *Store) queuePreparation(ctx context.Context, pipe redis.Pipeliner) *pre
 	return p
 }
 
-// failure returns the first error of a command. A connection that Redis refused, by
-// AUTH for example, sets no error in the commands. Then failure returns pipelineErr,
-// the error of the pipeline, which may also be that of another command.
+// failure returns the first error of a command. If Redis refused the connection, by AUTH
+// for example, the commands hold no error, and failure returns pipelineErr, the error of
+// the whole pipeline.
 func (p *preparation) failure(pipelineErr error) error {
 	for _, cmd := range p.all {
 		if err := cmd.Err(); err != nil {
@@ -189,7 +191,7 @@ func (s *Store) readPreparation(p *preparation, pipelineErr error) error {
 	}
 	found, err := p.partitions.Int()
 	if err != nil {
-		return fmt.Errorf("%w: the number of partitions is no number", gateway.ErrRecord)
+		return fmt.Errorf("%w: the number of partitions is not a number", gateway.ErrRecord)
 	}
 	if found != partitions {
 		return fmt.Errorf("%w: %d; this version uses %d", ErrPartitions, found, partitions)

@@ -8,9 +8,9 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// reply reads the array of strings and numbers that a script returned. The first
-// element of another type than expected sets err, and later reads return zero values:
-// check err once after the last read.
+// reply reads the array of strings and numbers that a script returned. If an element has
+// an unexpected type, err is set, and later reads return zero values. Check err once,
+// after the last read.
 type reply struct {
 	rest []any
 	err  error
@@ -54,7 +54,7 @@ func (r *reply) view(now int64) record.View {
 func element[T any](r *reply) T {
 	v, ok := r.next().(T)
 	if !ok && r.err == nil {
-		r.err = fmt.Errorf("%w: an element of the reply is no %T", gateway.ErrRecord, v)
+		r.err = fmt.Errorf("%w: an element of the reply is not a %T", gateway.ErrRecord, v)
 	}
 	return v
 }

@@ -9,9 +9,9 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// Revoke implements gateway.Store. It may be repeated: the first reason stays, and a repeat
-// reports that it changed nothing, also one that go-redis makes after a lost reply. Revoke
-// works even while Redis evicts keys.
+// Revoke implements gateway.Store. It is repeatable: the first reason is kept, and a
+// repeat reports that it changed nothing. go-redis repeats a call after a lost reply, and
+// then Revoke reports the same. Revoke works even while Redis evicts keys.
 func (s *Store) Revoke(
 	ctx context.Context, id gateway.ID, reason string, by gateway.Origin,
 ) (_ gateway.Link, changed bool, err error) {
@@ -49,7 +49,7 @@ func (s *Store) Revoke(
 	return gateway.Link{}, false, unavailable("revoke", gateway.ErrRecord)
 }
 
-// revocation returns the first keys and arguments of a script that revokes links of one
+// revocation returns the common KEYS and ARGV of lua/revoke.lua for links of one
 // partition and index bucket.
 func (s *Store) revocation(p int, indexBucket int64, reason string, by gateway.Origin) (keys []string, args []any) {
 	keys = []string{

@@ -8,8 +8,8 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// neededCommands returns the commands that a gateway's Redis user needs, for the scripts
-// and for the gateway itself. Each one has example arguments; KEY stands for a key.
+// neededCommands returns the commands that the gateway's Redis user needs, in scripts and
+// outside. Each command has example arguments; KEY stands for a key.
 func (c *Client) neededCommands() []string {
 	commands := []string{
 		"TIME", "GET KEY", "SET KEY v", "GETRANGE KEY 0 1", "SETRANGE KEY 0 v", "EXISTS KEY", "DEL KEY",
@@ -30,8 +30,8 @@ func (c *Client) neededCommands() []string {
 	return commands
 }
 
-// Refused returns the commands that the gateway's Redis user needs and may not run, in
-// alphabetical order. It runs none of them.
+// Refused returns the commands that the gateway needs and that its Redis user may not
+// run, in alphabetical order. It runs none of them. The error is gateway.ErrUnavailable.
 func (s *Store) Refused(ctx context.Context) (_ []string, err error) {
 	defer s.observe(callInspect, time.Now(), &err)
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
@@ -53,7 +53,8 @@ func (s *Store) Refused(ctx context.Context) (_ []string, err error) {
 	return slices.Compact(refused), r.err
 }
 
-// Clock returns Redis' time in UTC.
+// Clock returns the time of Redis in UTC, in milliseconds. The error is
+// gateway.ErrUnavailable.
 func (s *Store) Clock(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()

@@ -13,18 +13,19 @@ import (
 	"keyhole/gateway"
 )
 
-// once is a command that go-redis never sends twice: if the reply was lost, the click
-// may have been counted. go-redis still follows the redirections of a cluster, because
-// a node that redirects has executed nothing.
+// once is a command that go-redis never sends twice. If the reply of the first one was
+// lost, Redis may have counted the click. go-redis still follows the redirections of a
+// cluster, because a node that redirects has executed nothing.
 type once struct{ redis.Cmder }
 
 // NoRetry tells go-redis not to send the command again.
 func (once) NoRetry() bool { return true }
 
-// repeatable says whether a script may run again after its reply was lost.
+// repeatable says whether go-redis may send a script again after the reply was lost.
 type repeatable bool
 
-// prepare returns the command that go-redis sends again only if it may.
+// prepare returns the command to pass to go-redis: a once, unless the script is
+// repeatable.
 func (again repeatable) prepare(cmd redis.Cmder) redis.Cmder {
 	if again {
 		return cmd
@@ -35,9 +36,9 @@ func (again repeatable) prepare(cmd redis.Cmder) redis.Cmder {
 // tryAgainPause is the pause before a slot in migration is tried again.
 const tryAgainPause = 5 * time.Millisecond
 
-// errOtherReply means that a connection returned the reply of another call. Only their
-// order matches replies to calls. So a reply that was duplicated or lost would give one
-// link's object to the recipient of another link.
+// errOtherReply means that a connection returned the reply of another call. In the
+// protocol of Redis only the order assigns replies to calls. Without this check, a
+// duplicated or lost reply would give one link's object to the recipient of another link.
 var errOtherReply = fmt.Errorf("%w: the reply belongs to another call", gateway.ErrUnavailable)
 
 // newCallID draws an identifier that distinguishes a call from others. It is no secret.
@@ -95,7 +96,7 @@ func (sc script) execute(keys []string, args []any, send func(command []any) (an
 }
 
 // call builds the arguments of EVAL or EVALSHA; script is the source or the digest. The
-// identifier of the call comes last, and the script returns it with its reply.
+// identifier of the call is the last argument, and the script returns it with its reply.
 func (sc script) call(verb, script, id string, keys []string, args []any) []any {
 	all := make([]any, 0, 4+len(keys)+len(args))
 	all = append(all, verb, script, len(keys))
@@ -135,9 +136,10 @@ type execution struct {
 	err        error
 }
 
-// runAll executes a script several times, in one round trip to every node concerned. Each
-// execution keeps its reply or error. runAll repeats those that a node refused without
-// executing them: NOSCRIPT, and TRYAGAIN until ctx ends. It returns the first error.
+// runAll executes a script several times, in one round trip to each node that has the
+// keys. Each execution holds its reply or error. runAll repeats the executions that a
+// node refused without executing them: NOSCRIPT, and TRYAGAIN until ctx ends. It returns
+// the first error.
 func runAll(
 	ctx context.Context, c redis.UniversalClient, sc script, again repeatable, executions []execution,
 ) error {
@@ -188,7 +190,7 @@ func pipeline(ctx context.Context, c redis.UniversalClient, sc script, again rep
 		}
 		ids[i] = newCallID()
 		commands[i] = redis.NewCmd(ctx, sc.call(verb, script, ids[i], e.keys, e.args)...)
-		_ = pipe.Process(ctx, again.prepare(commands[i])) // This only queues it.
+		_ = pipe.Process(ctx, again.prepare(commands[i])) // This only queues the command.
 	}
 	_, pipelineErr := pipe.Exec(ctx)
 	for i, e := range executions {

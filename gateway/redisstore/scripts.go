@@ -14,14 +14,14 @@ var sources embed.FS
 type script struct {
 	source string
 	digest string
-	// flat means that the script itself puts the identifier of its call before its
-	// reply. The scripts of clicks do: a function and a table per call would be a tenth
-	// of their cost.
+	// flat means that the script itself puts the identifier of the call before its reply.
+	// The scripts of clicks are flat: a function and a table per call would be a tenth of
+	// their cost.
 	flat bool
 }
 
-// scripts are all scripts of a Store. The head of each file documents its keys,
-// arguments and returns.
+// scripts are all scripts of a Store. The head of each Lua file documents KEYS, ARGV and
+// the reply.
 type scripts struct {
 	admit, spend, recordEvent, attempt script
 	reservation, create, change        script
@@ -29,9 +29,9 @@ type scripts struct {
 	active, retentionHorizon, rights   script
 }
 
-// Every script that is not flat becomes the body of a function. Its caller takes the
-// identifier of the call off the arguments and returns it with the script's reply. The
-// gateway compares it to make sure that the reply belongs to its call.
+// Every script that is not flat becomes the body of the function main. The code around
+// main removes the identifier of the call from ARGV and returns it with the reply. The
+// gateway compares the identifier to make sure that the reply belongs to the call.
 const (
 	scriptHead = "local CALL = table.remove(ARGV)\nlocal function main()\n"
 	scriptFoot = "end\nreturn {CALL, main()}\n"

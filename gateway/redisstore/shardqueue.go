@@ -12,8 +12,8 @@ import (
 	"keyhole/gateway/redisstore/batch"
 )
 
-// In a cluster each master has a queue of its own, so that a silent master delays no
-// click for another one.
+// In a cluster each master has its own queue, so that a master that does not answer
+// delays no click for another master.
 
 // masterQueue is the queue of one master.
 type masterQueue struct {
@@ -22,18 +22,18 @@ type masterQueue struct {
 	node *redis.Client
 }
 
-// shardQueue is the queue of a partition.
+// shardQueue is the queue of a partition's master.
 type shardQueue struct {
 	*masterQueue
 
 	until time.Time // when the partition's master is looked up again
 }
 
-// shardQueueLife is how long a partition uses a queue before its master is looked up
-// again. Until then, the clicks of a partition that has moved are redirected.
+// shardQueueLife is the time after which the master of a partition is looked up again.
+// Until then, the old master redirects the clicks of a partition that has moved.
 const shardQueueLife = time.Second
 
-// queue returns the queue that the clicks of partition p join.
+// queue returns the queue for the clicks of partition p.
 func (s *Store) queue(ctx context.Context, p int, now time.Time) (*batch.Batcher[click], error) {
 	cluster, ok := s.client.clicks.(*redis.ClusterClient)
 	if !ok {
@@ -54,7 +54,8 @@ func (s *Store) queue(ctx context.Context, p int, now time.Time) (*batch.Batcher
 }
 
 // queueFor returns the queue of a master. go-redis closes the client of a node that left
-// the cluster, and makes another one if the node comes back. Then the queue is replaced.
+// the cluster, and makes a new client if the node comes back. Then queueFor replaces the
+// queue.
 func (s *Store) queueFor(master *redis.Client) *masterQueue {
 	address := master.Options().Addr
 	q := &masterQueue{node: master}
@@ -67,10 +68,10 @@ func (s *Store) queueFor(master *redis.Client) *masterQueue {
 	return q
 }
 
-// sendToMaster sends clicks to one master: one call per partition, because a script's keys
-// must be in one slot, and all calls in one pipeline. It uses the node's own client: the
-// cluster's client would look up the node of every call again. Calls that the node did not
-// execute are sent by the cluster's client, which follows redirections.
+// sendToMaster sends clicks to one master in one pipeline, with one call per partition,
+// because the keys of a script must be in one slot. It uses the client of the node,
+// because the client of the cluster would look up the node for every call. If the node
+// did not execute a call, the client of the cluster sends it and follows redirections.
 func (s *Store) sendToMaster(ctx context.Context, master *redis.Client, clicks []*pendingClick) {
 	groups := groupByPartition(clicks)
 	calls := make([]*redis.StringSliceCmd, len(groups))
@@ -102,7 +103,7 @@ func (s *Store) sendToMaster(ctx context.Context, master *redis.Client, clicks [
 	s.sendEach(ctx, each)
 }
 
-// groupByPartition sorts clicks by partition and returns those of each partition.
+// groupByPartition sorts clicks by partition, and returns one group for each partition.
 func groupByPartition(clicks []*pendingClick) [][]*pendingClick {
 	slices.SortStableFunc(clicks, func(a, b *pendingClick) int { return a.Item.partition - b.Item.partition })
 	groups := make([][]*pendingClick, 0, min(len(clicks), partitions))
@@ -116,7 +117,7 @@ func groupByPartition(clicks []*pendingClick) [][]*pendingClick {
 	return groups
 }
 
-// pipelineCalls makes calls in one pipeline. Each call holds its error.
+// pipelineCalls sends calls in one pipeline. Each call holds its error.
 func (s *Store) pipelineCalls(ctx context.Context, c redis.UniversalClient, calls []*redis.StringSliceCmd) {
 	if len(calls) == 1 {
 		s.process(ctx, c, calls[0])
@@ -125,7 +126,7 @@ func (s *Store) pipelineCalls(ctx context.Context, c redis.UniversalClient, call
 	pipe := c.Pipeline()
 	for _, call := range calls {
 		call.SetErr(nil)
-		_ = pipe.Process(ctx, once{call}) // This only queues it.
+		_ = pipe.Process(ctx, once{call}) // This only queues the command.
 	}
 	var pipelineErr error
 	panicked := s.recoverPanic(func() { _, pipelineErr = pipe.Exec(ctx) })
@@ -141,8 +142,9 @@ func (s *Store) pipelineCalls(ctx context.Context, c redis.UniversalClient, call
 	}
 }
 
-// notExecuted reports whether a node has not executed a call, so that another node may:
-// it redirected the call, go-redis had closed its client, or it could not be reached.
+// notExecuted reports whether the node did not execute a call, so that another node may
+// execute it: the node redirected the call, go-redis had closed the client of the node,
+// or the node was unreachable.
 func notExecuted(err error) bool {
 	if err == nil {
 		return false

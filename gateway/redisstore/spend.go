@@ -8,8 +8,8 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// Spend implements gateway.ClickStore: one script, which the store never repeats. With
-// Options.WaitReplicas it returns when that many replicas have the click.
+// Spend implements gateway.ClickStore with one script, which the store never repeats.
+// With Options.WaitReplicas, Spend returns when that many replicas have the click.
 func (s *Store) Spend(ctx context.Context, a gateway.Attempt, spending gateway.Spending) (_ gateway.Spent, err error) {
 	defer s.observe(callSpend, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.clicks)
@@ -49,11 +49,11 @@ func (s *Store) Spend(ctx context.Context, a gateway.Attempt, spending gateway.S
 	return spent, nil
 }
 
-// otherIndexBucket is the letter that lua/spend.lua returns in place of an outcome if
-// it needs the indexes that list the link and was given none, or others.
+// otherIndexBucket is the letter that lua/spend.lua returns instead of an outcome if its
+// KEYS lack the indexes that list the link.
 const otherIndexBucket = "G"
 
-// noIndexBucket is passed for a click that is not expected to be the link's last one.
+// noIndexBucket means that the click is not expected to be the link's last one.
 const noIndexBucket = -1
 
 // runSpend executes the script that spends a click. For a click that may be the last one

@@ -17,28 +17,29 @@ import (
 	"keyhole/gateway/redisstore/record"
 )
 
-// ErrPartitions means that another version spread the links under this prefix over
-// another number of partitions, so this version would not find them.
+// ErrPartitions means that a gateway of another version has set up this prefix with
+// another number of partitions, so this version would not find the links.
 var ErrPartitions = errors.New("the redis prefix was set up with another number of partitions")
 
 // Options configure a Store.
 type Options struct {
 	Prefix         string // of every key, such as "keyhole"; no braces
 	Retention      Retention
-	MaxClickEvents int // how many downloads are kept over all links
+	MaxClickEvents int // largest number of downloads in the feed, over all links
 	// WaitReplicas is the number of replicas that must have a change before the store
-	// acknowledges it; 0 waits for none.
+	// acknowledges the change; 0: the store does not wait.
 	WaitReplicas int
 	Logger       *slog.Logger
-	// Observe is called after every call with its name, one of Calls, its result, one
-	// of Results, and its duration. It may be nil.
+	// Observe receives the name of each finished call (one of Calls), its result (one of
+	// Results) and its duration. It may be nil.
 	Observe func(call, result string, took time.Duration)
 }
 
-// Retention is how long Redis knows a link: while it lives, and after its end.
+// Retention limits the time for which Redis has the records of a link. The retention of a
+// link ends AfterEnd after the link has ended.
 type Retention struct {
 	MaxLife  time.Duration // the longest life that the policy allows a link
-	AfterEnd time.Duration // how long a link is known after its end
+	AfterEnd time.Duration // the time for which a link's history is kept after its end
 }
 
 // valid reports whether both durations are set.
@@ -48,7 +49,7 @@ func (r Retention) valid() bool { return r.MaxLife > 0 && r.AfterEnd > 0 }
 // it.
 func (r Retention) retentionHorizon() int64 { return (r.MaxLife + r.AfterEnd).Milliseconds() }
 
-// Store keeps links in Redis. It may be used concurrently.
+// Store keeps links in Redis. It is safe for concurrent use.
 type Store struct {
 	client    *Client
 	keys      keys
@@ -62,8 +63,8 @@ type Store struct {
 	masterQueues  sync.Map              // in a cluster: *masterQueue by the master's address
 	shardQueues   [partitions]atomic.Pointer[shardQueue]
 
-	probes    singleflight.Group     // probes under way, by the pool that they use
-	unhealthy atomic.Pointer[error]  // why clicks are refused; nil: Redis is healthy
+	probes    singleflight.Group     // probes in progress, by the pool that they use
+	unhealthy atomic.Pointer[error]  // the reason for refusing clicks; nil: Redis is healthy
 	cursors   atomic.Pointer[sealer] // nil until the store is prepared
 
 	retentionHorizon atomic.Int64 // in milliseconds, as Redis returned it last
@@ -77,13 +78,14 @@ var (
 	_ gateway.Cursors      = (*Store)(nil)
 )
 
-// New returns a Store over client. It does not connect: the first call does.
+// New returns a Store over client. It opens no connection; the first call does. The error
+// is an invalid option.
 func New(client *Client, o Options) (*Store, error) {
 	if o.Prefix == "" || strings.ContainsAny(o.Prefix, "{}") {
 		return nil, fmt.Errorf("redis prefix %q is empty or contains a brace, which would change the hash tag", o.Prefix)
 	}
 	if !o.Retention.valid() || o.MaxClickEvents <= 0 || o.Logger == nil {
-		return nil, errors.New("the redis store needs a retention, a number of click events and a logger")
+		return nil, errors.New("the redis store needs a retention, a largest number of click events and a logger")
 	}
 	compiled, err := compile()
 	if err != nil {
@@ -100,12 +102,12 @@ func New(client *Client, o Options) (*Store, error) {
 	return s, nil
 }
 
-// SetRetention changes the retention of links that are issued or end from now on.
-// Redis learns of it first: events and indexes must not expire while a longer
-// retention still needs them. If it returns an error, nothing has changed.
+// SetRetention changes the retention of links that are issued or end from now on. It
+// writes a longer retention to Redis first, because events and indexes must not expire
+// too early. After an error the previous retention applies.
 func (s *Store) SetRetention(ctx context.Context, r Retention) error {
 	if !r.valid() {
-		return errors.New("links need a longest life and a retention")
+		return errors.New("the longest life and the retention must be greater than 0")
 	}
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
@@ -124,7 +126,7 @@ func (s *Store) SetRetention(ctx context.Context, r Retention) error {
 	return nil
 }
 
-// afterEnd is how long a link that ends now stays known, in milliseconds.
+// afterEnd returns the retention of a link that ends now, in milliseconds.
 func (s *Store) afterEnd() int64 { return s.retention.Load().AfterEnd.Milliseconds() }
 
 // Get implements gateway.Store.
@@ -142,7 +144,7 @@ func (s *Store) Get(ctx context.Context, id gateway.ID) (_ gateway.Link, err err
 	return readLink("get", replyOf(v), id)
 }
 
-// read executes the script that reads one link.
+// read executes lua/read.lua for one link.
 func (s *Store) read(ctx context.Context, id gateway.ID) (any, error) {
 	keys := []string{s.keys.permission(id), s.keys.history(id)}
 	return run(ctx, s.client.rest, s.scripts.read, true, keys, "")

@@ -11,12 +11,12 @@ import (
 	"keyhole/gateway"
 )
 
-// waitMargin is the part of a call's time that is reserved for the reply of WAIT to arrive.
+// waitMargin is the part of a call's time that WAIT must leave for its reply.
 const waitMargin = 20 * time.Millisecond
 
-// write executes a script that changes links, over c. With WaitReplicas it uses the
-// pool for waiting instead, and returns without error only when that many replicas have
-// the change.
+// write executes a script that changes links, over c. With Options.WaitReplicas it uses
+// the waiting pool instead of c, and returns without error only if that many replicas
+// have the change. Otherwise the error is gateway.ErrNotConfirmed.
 func (s *Store) write(
 	ctx context.Context, c redis.UniversalClient, sc script, again repeatable, keys []string, args ...any,
 ) (any, error) {
@@ -49,10 +49,10 @@ func (s *Store) write(
 	return nil, err
 }
 
-// writeTo executes a script on one node and waits for its replicas. WAIT covers the
-// writes of its own connection only, and returns at once if there were none. So both use
-// one connection. With gateway.ErrNotConfirmed the script was executed, and writeTo
-// returns its reply too.
+// writeTo executes a script on one node and waits for its replicas. WAIT covers only the
+// writes of its own connection, and returns at once if that connection wrote nothing. So
+// the script and WAIT use one connection. With gateway.ErrNotConfirmed, Redis has
+// executed the script, and writeTo returns the reply too.
 func (s *Store) writeTo(
 	ctx context.Context, node *redis.Client, asking bool, sc script, keys []string, args []any,
 ) (any, error) {
@@ -75,8 +75,8 @@ func (s *Store) writeTo(
 	return reply, s.wait(ctx, conn)
 }
 
-// wait returns without error when Options.WaitReplicas replicas have the writes of conn,
-// and gateway.ErrNotConfirmed otherwise.
+// wait waits until Options.WaitReplicas replicas have the writes of conn. If they do not
+// in time, the error is gateway.ErrNotConfirmed.
 func (s *Store) wait(ctx context.Context, conn *redis.Conn) error {
 	limit := time.Millisecond
 	if deadline, ok := ctx.Deadline(); ok {
@@ -133,7 +133,7 @@ func (c *Client) nodeAt(ctx context.Context, addr, key string) (*redis.Client, e
 	}
 }
 
-// reloadTopology reads a cluster's topology again if err is no answer of Redis.
+// reloadTopology reads a cluster's topology again if err is not an answer of Redis.
 func (c *Client) reloadTopology(ctx context.Context, err error) {
 	if cluster, ok := c.waiting.(*redis.ClusterClient); ok {
 		reloadOnFailure{cluster}.after(ctx, err)

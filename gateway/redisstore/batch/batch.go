@@ -11,24 +11,25 @@ import (
 const (
 	// MaxItems is the largest number of items in a batch.
 	MaxItems = 256
-	// MaxAgeSpread is the largest difference in age between two items of a batch. A
-	// batch must end Timeout after its oldest item started, plus this spread, so that
-	// its youngest item has its full time too.
+	// MaxAgeSpread is the largest difference in age between two items of a batch. A batch
+	// may take Timeout plus this spread, counted from the start of its oldest item, so
+	// that its youngest item also has its full time.
 	MaxAgeSpread = 50 * time.Millisecond
-	// fastSenders is how many batches are sent at the same time while sending is fast:
-	// items gather for one while the other is on its way. With a single processor a
-	// second one would only make batches smaller.
+	// fastSenders is the number of batches that are sent at the same time while the
+	// server is fast: items gather for one batch while the other is on its way. On a
+	// single processor, a second sender would only make batches smaller.
 	fastSenders = 2
-	// slowAfter is how long an item waits before another batch is sent beside the
-	// current ones: then the server is far away, or slow.
+	// slowAfter is the time that an item waits before another sender starts. After this
+	// time the server counts as slow or far away.
 	slowAfter = 5 * time.Millisecond
 )
 
-// ErrNotSent means that an item waited for its whole time and was never sent,
-// because no earlier batch ended. It wraps context.DeadlineExceeded.
+// ErrNotSent means that an item was never sent, because earlier batches took all of its
+// time. It wraps context.DeadlineExceeded.
 var ErrNotSent = fmt.Errorf("no earlier batch ended in time: %w", context.DeadlineExceeded)
 
-// Pending is one item on its way. Reuse it for another item after Submit returned.
+// Pending is one item and its result. Reuse a Pending for another item after Submit has
+// returned.
 type Pending[T any] struct {
 	Item T
 
@@ -43,14 +44,15 @@ func NewPending[T any]() *Pending[T] {
 	return &Pending[T]{done: make(chan struct{}, 1)}
 }
 
-// Complete lets Submit return err. A sender calls it exactly once per item and must not
-// use the item afterwards.
+// Complete lets Submit return err. Options.Send calls Complete exactly once per item, and
+// must not use the item afterwards.
 func (p *Pending[T]) Complete(err error) {
 	p.err = err
 	p.done <- struct{}{}
 }
 
-// Wait returns the error of Complete. Submit calls it, so only tests of a sender do.
+// Wait waits for Complete and returns its error. Submit calls Wait; only tests of a
+// sender call it themselves.
 func (p *Pending[T]) Wait() error {
 	<-p.done
 	return p.err
@@ -60,15 +62,15 @@ func (p *Pending[T]) Wait() error {
 type Options[T any] struct {
 	// Timeout bounds the time of an item, from its start until it is complete.
 	Timeout time.Duration
-	// MaxSenders is how many batches may be sent at the same time while the server
-	// is slow.
+	// MaxSenders is the largest number of batches that are sent at the same time while
+	// the server is slow.
 	MaxSenders int
 	// Send sends at least one item and completes each before it returns, at the latest
 	// when ctx ends. The slice belongs to the Batcher.
 	Send func(ctx context.Context, batch []*Pending[T])
 }
 
-// Batcher is a queue of items for one server. It may be used concurrently.
+// Batcher is a queue of items for one server. It is safe for concurrent use.
 type Batcher[T any] struct {
 	options     Options[T]
 	fastSenders int
@@ -85,11 +87,11 @@ func New[T any](o Options[T]) *Batcher[T] {
 	return &Batcher[T]{options: o, fastSenders: min(fastSenders, runtime.GOMAXPROCS(0))}
 }
 
-// Submit sends the item, together with others, and returns the error that it was
-// completed with. It returns within Timeout and MaxAgeSpread from started: every
-// batch ends by then, and its sender continues with the oldest waiting items.
+// Submit sends the item, together with others, and returns the error of its Complete. It
+// returns within Timeout plus MaxAgeSpread, counted from started: every batch ends by
+// then, and its sender continues with the oldest waiting items.
 //
-// If another sender may run, the calling goroutine is that sender for one batch.
+// If the limits allow another sender, the calling goroutine sends one batch itself.
 func (b *Batcher[T]) Submit(p *Pending[T], started time.Time) error {
 	p.started = started
 	b.mu.Lock()
@@ -108,8 +110,8 @@ func (b *Batcher[T]) Submit(p *Pending[T], started time.Time) error {
 	return p.Wait()
 }
 
-// armTimer starts the timer that adds a sender if sending is slow: no later item may come
-// that would notice. The caller holds mu.
+// armTimer starts the timer that adds a sender if the server is slow. Without the timer,
+// only the next Submit would notice a slow server. The caller holds mu.
 func (b *Batcher[T]) armTimer() {
 	if b.timerArmed {
 		return
@@ -138,8 +140,8 @@ func (b *Batcher[T]) addSender() {
 	b.armTimer()
 }
 
-// sendOnce sends one batch for the goroutine of p, and hands later items over to a
-// goroutine of their own: p is complete by then, so its caller must not wait longer.
+// sendOnce sends one batch in the goroutine of p. Then p is complete, and its caller must
+// not wait longer, so a new goroutine sends later items.
 func (b *Batcher[T]) sendOnce(p *Pending[T]) {
 	p.batch = b.next(p.batch[:0])
 	if len(p.batch) == 0 {
@@ -163,7 +165,7 @@ func (b *Batcher[T]) run() {
 	}
 }
 
-// stopIfIdle reports whether no item waits. If so, it has removed a sender.
+// stopIfIdle removes the calling sender if no item waits, and reports whether it did.
 func (b *Batcher[T]) stopIfIdle() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -174,8 +176,8 @@ func (b *Batcher[T]) stopIfIdle() bool {
 	return true
 }
 
-// next moves the items of the next batch out of the queue. If there are none, it has
-// removed the calling sender.
+// next moves the items of the next batch out of the queue. If no item waits, it returns
+// none and removes the calling sender.
 func (b *Batcher[T]) next(batch []*Pending[T]) []*Pending[T] {
 	// Goroutines that are ready to submit an item run first, and join this batch.
 	runtime.Gosched()
@@ -195,8 +197,7 @@ func (b *Batcher[T]) next(batch []*Pending[T]) []*Pending[T] {
 	return batch
 }
 
-// send sends a batch. It completes items whose whole time has passed with ErrNotSent
-// instead.
+// send sends a batch. An item whose time is over is not sent, and gets ErrNotSent.
 func (b *Batcher[T]) send(batch []*Pending[T]) {
 	now, late := time.Now(), 0
 	for late < len(batch) && now.Sub(batch[late].started) >= b.options.Timeout {

@@ -1,7 +1,7 @@
--- Counts the live links of a partition and removes expired ones from the counter.
+-- Counts the live links of a partition, and removes expired links from the counter.
 -- KEYS  1 live counter, with the layout of live.lua
 -- ARGV  none
--- Returns the number of live links, at most a minute late.
+-- Returns the number of live links; an expired link is counted for up to a minute.
 local total = tonumber(redis.call('HGET', KEYS[1], 'n') or 0)
 if total == 0 then
   return 0
@@ -33,7 +33,8 @@ if gone > 0 then
   redis.call('HINCRBY', KEYS[1], 'n', -gone)
 end
 if this > first then
-  -- This only saves the next count some reads, so it may fail without memory.
+  -- This write only saves the next count some reads, so it may fail if Redis is out of
+  -- memory.
   redis.pcall('HSET', KEYS[1], 'h', this)
 end
 return total - gone

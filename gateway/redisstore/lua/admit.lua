@@ -1,20 +1,25 @@
--- Decides clicks that came at the same time, one after the other. A GET or POST of a plain
--- link is counted. A link that needs confirmation is shown, or left to the caller, and
--- never counted. A refusal writes no event: the caller decides which refusals get one.
--- KEYS  1 permission, 2 history, 3 stream of downloads, and so on for each click
--- ARGV  1 largest number of events in a stream, and 2 for each click: the attempt (method:
---       g, h or p; the answer for a link that needs confirmation: g page, c confirmation
---       required, or k if the caller must check a grant or a form; client address as in
---       judge.lua), and the event for the stream if the click is admitted
--- Returns the identifier of the call and 1 string for each click: the letter of a refusal;
--- d, now, permission for an admitted click; g or c or k, now, u if the link is used up and
--- - if not, length of the permission (3 bytes), permission, history for a link that needs
--- confirmation. now has 6 bytes. A record of another type, or a truncated one, is ? like one
--- of another version.
--- Every click is decided before the first write, so that no record can stop the others
--- after some were counted. If the server cannot write, it refuses the first write, and the
--- error belongs to all clicks.
--- This runs for every click, and everything that it creates costs, strings above all.
+-- Decides clicks that arrived at the same time, one after the other. It counts a GET or POST
+-- of a plain link. For a link that needs confirmation it counts nothing: it answers with the
+-- page, or leaves the decision to the caller. A refusal writes no event, because the caller
+-- decides which refusals get one.
+-- KEYS  1 permission
+--       2 history
+--       3 stream of downloads, and so on: three keys for each click
+-- ARGV  1 largest number of events in a stream, then two arguments for each click:
+--       2 attempt: method (g, h or p), answer for a link that needs confirmation (g page, c
+--         confirmation required, k the caller checks a grant or form), client address as in
+--         judge.lua
+--       3 event for the stream if the click is admitted
+-- Returns the identifier of the call, and for each click one of these strings:
+--       letter of a refusal; ? for a record that this version cannot read, also a truncated
+--         one or one of another type
+--       d, now (6 bytes), permission: the click is admitted
+--       g, c or k, now (6 bytes), u (used up) or -, length of the permission (3 bytes),
+--         permission, history: the link needs confirmation
+-- The script decides every click before its first write, so that a broken record cannot stop
+-- it after some clicks are counted. If the server cannot write, it refuses the first write,
+-- and all clicks get the error.
+-- The script runs for every click, so each string and table that it creates has a cost.
 local KEYS, ARGV, answers = KEYS, ARGV, {ARGV[#ARGV]}
 local HEAD, UNDECIDED = byte('hk', 1, 2)
 

@@ -1,13 +1,21 @@
--- Reserves an attempt at a link's passphrase before anything is hashed, or releases one
--- whose passphrase was right.
--- KEYS  1 attempts: after a first element that keeps the list alive, each attempt within
---       the window, oldest first: time (6 bytes) and client key
--- ARGV  1 reserve, 2 client key, 3 window in ms, 4 limit per link, 5 limit per client,
---       6 pause in ms between attempts beyond the limit of the link; or 1 release, 2 the
---       attempt
--- Returns {1, the attempt}, or {0, ms until another attempt is possible}, or {2} if the list
--- is missing, so that the number of attempts is unknown; after a release how many
--- attempts were removed.
+-- Reserves an attempt at a link's passphrase before the passphrase is hashed, or releases an
+-- attempt, so that it does not count.
+-- KEYS  1 attempts. The first element keeps the list alive. The others are the attempts
+--         within the window, oldest first: time (6 bytes) and client key
+-- ARGV  1 reserve
+--       2 client key
+--       3 window in ms
+--       4 limit per link
+--       5 limit per client
+--       6 pause in ms between attempts above the limit of the link
+--       or
+--       1 release
+--       2 attempt
+-- Returns one of
+--       {1, attempt}: reserved
+--       {0, ms}: refused, with the time until another attempt is possible
+--       {2}: the list is missing, so the number of attempts is unknown
+--       the number of released attempts, after release
 if ARGV[1] == 'release' then
   return redis.call('LREM', KEYS[1], -1, ARGV[2])
 end

@@ -1,19 +1,34 @@
 -- Changes a live link. It writes even if nothing changes, so that a repeat can wait for
 -- replicas.
--- KEYS  1 permission, 2 history, 3 stream of operators' events, 4 live counter, 5 secondary
---       index and 6 prefix index of the index bucket, 7- other keys that live as long as
---       the permission
--- ARGV  1 id (16 bytes), 2 retention in ms, 3 age in ms at which operators' events are
---       removed, 4 fields of the events, 5 body of the history as the caller has read it,
---       6 new body, 7 life from now on in ms, '' for unchanged, 8 longest life since the
---       issue in ms, 9 largest number of clicks, '' for unchanged, 10 p (pause), w (resume)
---       or '', 11 resume window in ms, 12 the operators' event that must be the newest, ''
---       for any, 13- attributes to add
--- Returns {c, now, history, permission, newest event}, or, with nothing written, {e} for a
--- link that has ended, {n} for an unknown link, {r} if another event is the newest, {b} if
--- the history has changed since the caller read it, {o, ms} if the link would live too
--- long, with the longest life from now on, {y} if it would end before it begins, {m, clicks}
--- if more clicks are spent already, {?} for a record that this version does not understand.
+-- KEYS  1 permission
+--       2 history
+--       3 stream of operators' events
+--       4 live counter
+--       5 secondary index of the index bucket
+--       6 prefix index of the index bucket
+--       7 and more: other keys that expire with the permission
+-- ARGV  1 id (16 bytes)
+--       2 retention in ms
+--       3 age in ms at which operators' events are removed
+--       4 fields of the events
+--       5 body of the history as the caller has read it
+--       6 new body of the history
+--       7 life from now on in ms, '' for unchanged
+--       8 longest life since the issue in ms
+--       9 largest number of clicks, '' for unchanged
+--       10 p (pause), w (resume) or '' (unchanged)
+--       11 resume window in ms
+--       12 place of the operators' event that must be the newest, '' for any
+--       13 and more: attributes to add
+-- Returns {c, now, history, permission, newest event}: changed; or, with nothing written,
+--       {e}: the link has ended
+--       {n}: the link is unknown
+--       {r}: another operators' event is the newest
+--       {b}: the history has changed since the caller read it
+--       {o, ms}: the link would live too long, with the longest life from now on
+--       {y}: the link would end before it begins
+--       {m, clicks}: more clicks are spent already
+--       {?}: this version cannot read a record
 local head, link = record('LINDEX', KEYS[2], 0), record('GET', KEYS[1])
 if link and not known(link, PERMISSION) or head and not known(head, HISTORY) then
   return {'?'}

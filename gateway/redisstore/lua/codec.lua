@@ -6,18 +6,16 @@
 -- before, 15-19 clicks, 20- body, written by Go. In version 2 the body follows: 20-24
 -- largest number of clicks (0: unlimited), 25-26 length of the allowed address prefixes
 -- (0: every address), and the prefixes, each a letter (4 or 6), the number of significant
--- bits (1 byte) and the address (4 or 16 bytes).
--- History: 1 version, 2 end (0 none, 1 revoked, 2 used up), 3-8 created, 9-14 expires,
--- 15-20 ended, 21-26 forgotten, 27-31 clicks at the end, 32-41 place of the newest
--- operators' event, 42- body, written by Go, and after a revocation who and why.
--- Version 2 is for links with restrictions. Version 3 adds later fields to the history; a
--- permission of version 3 has the layout of version 2. A link is written in the oldest
--- version that can express it: a gateway that does not know a version refuses the link and
--- serves all others. A link for anything but downloads will have flag 4, which this
--- version refuses.
--- Event of a click in the link's list: 1 version, 2 kind, 3 method, 4 outcome, 5-10 time,
--- 11-15 clicks so far, 16- client address.
--- Times are Unix milliseconds by this server's clock.
+-- bits (1 byte) and the address (4 or 16 bytes). History: 1 version, 2 end (0 none, 1
+-- revoked, 2 used up), 3-8 created, 9-14 expires, 15-20 ended, 21-26 forgotten, 27-31
+-- clicks at the end, 32-41 place of the newest operators' event, 42- body, written by Go,
+-- and after a revocation the operator and the reason. Version 2 is for links with
+-- restrictions. Version 3 adds later fields to the history; a permission of version 3 has
+-- the layout of version 2. A link is written in the oldest version that can express it. A
+-- gateway refuses a link of an unknown version and serves all others. A link for anything
+-- but downloads will have flag 4, which this version refuses. Event of a click in the
+-- link's list: 1 version, 2 kind, 3 method, 4 outcome, 5-10 time, 11-15 clicks so far,
+-- 16- client address. Times are Unix milliseconds by this server's clock.
 local VERSION = 1
 local call, attempt = redis.call, redis.pcall
 local byte, char, sub = string.byte, string.char, string.sub
@@ -27,8 +25,8 @@ local byte, char, sub = string.byte, string.char, string.sub
 local PERMISSION, HISTORY, RESTRICTED = 19, 41, 26
 
 -- Reports whether a record has a known version and at least its fixed part. A truncated
--- record is refused like one of another version: to read behind its end would be an error,
--- which fails all links of the call.
+-- record is refused like one of another version, because reading after its end would be
+-- an error that fails all links of the call.
 local function known(record, least)
   local version = byte(record, 1)
   return #record >= least and version >= 1 and version <= 3 and

@@ -1,16 +1,32 @@
 -- Stores a new link: permission, history, issued event, indexes, live counter.
--- KEYS  1 permission, 2 history, 3 stream of downloads, 4 stream of operators' events,
---       5 live counter, 6 secondary index and 7 prefix index of the index bucket, 8 stream
---       of refusals, if the link needs confirmation 9 spent nonces, if it has a passphrase
---       10 attempts
--- ARGV  1 id (16 bytes), 2 index bucket, 3 its width in ms, 4 life in ms, 5 retention in ms,
---       6 age in ms at which operators' events are removed, 7 version of the records,
---       8 flags, 9 not before, 10 body of the permission, 11 body of the history, 12 fields
---       of the event, 13 member of the prefix index without id (bucket, NUL, key, NUL),
---       14- attributes
--- Returns {c, created, expires, issued event}, or, with nothing written, {g, index bucket}
--- if the clock is in another index bucket, {y} if the link would end before it begins, or
--- {x, now, history, permission, newest event} if the id exists.
+-- KEYS  1 permission
+--       2 history
+--       3 stream of downloads
+--       4 stream of operators' events
+--       5 live counter
+--       6 secondary index of the index bucket
+--       7 prefix index of the index bucket
+--       8 stream of refusals
+--       9 spent nonces, if the link needs confirmation
+--       10 attempts, if the link has a passphrase
+-- ARGV  1 id (16 bytes)
+--       2 index bucket
+--       3 width of an index bucket in ms
+--       4 life in ms
+--       5 retention in ms
+--       6 age in ms at which operators' events are removed
+--       7 version of the records
+--       8 flags
+--       9 not before, in ms
+--       10 body of the permission
+--       11 body of the history
+--       12 fields of the event
+--       13 member of the prefix index without id: bucket, NUL, key, NUL
+--       14 and more: attributes
+-- Returns {c, created, expires, place of the issued event}: stored; or, with nothing written,
+--       {g, index bucket}: the clock is in another index bucket
+--       {y}: the link would end before it begins
+--       {x, now, history, permission, newest event}: the id exists
 local id = ARGV[1]
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then
   return {'x', now, view(KEYS[1], KEYS[2])}
@@ -27,7 +43,7 @@ if tonumber(ARGV[9]) >= expires then
 end
 
 -- All keys that a click writes exist from the issue on, so that a slot in migration
--- refuses a click as a whole. To create an empty stream takes a consumer group.
+-- refuses a click as a whole. Creating an empty stream needs a consumer group.
 for _, stream in ipairs({KEYS[3], KEYS[8]}) do
   if redis.call('EXISTS', stream) == 0 then
     redis.call('XGROUP', 'CREATE', stream, 'made', '$', 'MKSTREAM')

@@ -1,14 +1,14 @@
--- Part of the scripts that append the event of a click: to the link's own list, behind the
--- history, and to a stream of the partition. An event in a stream is: id (16 bytes), kind,
--- method and outcome (a letter each), and the client address as it is kept. clicks is
--- packed as in a permission (5 bytes). The list keeps the last KEEP events, of which at
--- most OTHERS are no downloads, so it always has the last 100 downloads. recordevent.lua
--- enforces OTHERS.
+-- Part of the scripts that append the event of a click: to the link's own list, behind
+-- the history, and to a stream of the partition. An event in a stream is: id (16 bytes),
+-- kind, method and outcome (a letter each), and the client address as
+-- audit.client_address allows it. clicks is packed as in a permission (5 bytes). The list
+-- keeps the last KEEP events. At most OTHERS of them are not downloads, so the list
+-- always has the last 100 downloads. recordevent.lua enforces OTHERS.
 local KEEP, OTHERS, SLACK = 132, 32, 32
 local RECORD, FIELD = char(VERSION), tostring(VERSION) -- numbers are slow arguments
 local stamp, trims = pack(now, 6), time[2] % 64 == 0
--- In the stream the event has the same milliseconds as in the list, by which
--- events.lua finds it there. '*' would take the time at which XADD runs.
+-- In the stream the event has the same milliseconds as in the list, because events.lua
+-- searches the stream by them. '*' would take the time at which XADD runs.
 local entry = string.format('%.0f-*', now)
 
 local written = false
@@ -31,8 +31,8 @@ local function append(history, stream, event, clicks, most)
   written = true
   local length = call('RPUSHX', history, RECORD .. sub(event, 17, 19) .. stamp .. clicks .. sub(event, 20))
   if length > 1 + KEEP + SLACK then
-    -- The history is the head of its list, so it is removed for the trim. To trim a few
-    -- dozen events at a time keeps this off most clicks.
+    -- The history is the head of the list, so the script removes it before the trim and
+    -- puts it back. It trims a few dozen events at a time, so most clicks need no trim.
     local head = call('LPOP', history)
     call('LTRIM', history, -KEEP, -1)
     call('LPUSH', history, head)

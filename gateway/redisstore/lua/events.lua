@@ -1,13 +1,18 @@
--- Reads the events of one link.
--- KEYS  1 history, 2 stream of operators' events, 3 stream of downloads' events, 4 stream
---       of the other events of clicks
--- ARGV  1 place of the operators' event to begin with (10 bytes), '' for the newest,
---       2 largest number of operators' events, 3 id (16 bytes)
--- Returns {l, clicks' events oldest first, operators' events newest first, each as time,
--- sequence number and value, for each click's event its sequence number in its stream, ''
--- if the stream does not keep it}, {n} for an unknown link, or {?} for a record that this
--- version does not understand. An operators' event names the previous one of its link, so
--- that reading them needs no search.
+-- Reads the events of one link. An operators' event names the previous one of its link, so
+-- reading them needs no search.
+-- KEYS  1 history
+--       2 stream of operators' events
+--       3 stream of downloads
+--       4 stream of refusals
+-- ARGV  1 place of the first operators' event to read (10 bytes), '' for the newest
+--       2 largest number of operators' events
+--       3 id (16 bytes)
+-- Returns one of
+--       {l, clicks, operators' events, sequence numbers}: the events of clicks, oldest first;
+--         the operators' events, newest first, each as time, sequence number and value; for
+--         each click the sequence number in its stream, '' if the stream has no such entry
+--       {n}: the link is unknown
+--       {?}: this version cannot read a record
 local list = redis.call('LRANGE', KEYS[1], 0, -1)
 local head = table.remove(list, 1)
 if not head then
@@ -40,9 +45,8 @@ for _ = 1, tonumber(ARGV[2]) do
   at = string.sub(value, 18, 27)
 end
 
--- Events of one millisecond that are alike stand in the same order in the list and
--- in the stream, and both drop the oldest first. So they are compared from the
--- newest on.
+-- Equal events of one millisecond have the same order in the list and in the stream, and
+-- both drop the oldest first. So the loop compares them from the newest on.
 local sequences, alike = {}, {}
 for i = #list, 1, -1 do
   local event = list[i]

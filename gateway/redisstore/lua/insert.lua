@@ -8,8 +8,8 @@ local function insert(key, attribute, at, id)
     redis.call('HSET', key, 'o' .. attribute, string.char(0, 0, 0) .. pack(at, 7) .. id)
     return
   end
-  -- An existing entry of the link may have a later position: its time of issue lost less
-  -- than a millisecond, and field s tells the largest shift.
+  -- An existing entry of the link may have a later position than at: at is cut to
+  -- milliseconds, and field s holds the largest shift.
   local n = seek(last, chunk, at)
   local latest = at + 1000 + (redis.call('HGET', key, SHIFT) or 0)
   for m = n, last do

@@ -1,11 +1,12 @@
 -- Part of the scripts that decide a click.
 
--- Decides whether a click is refused, by the rules in the documented order. client holds
+-- Decides whether to refuse a click, by the rules in the documented order. client holds
 -- the client's address, a letter (4 or 6) and its bytes, at position from. Returns the
 -- letter of the refusal (n not found, ? a record that this version does not understand)
 -- and the number of clicks (5 bytes, packed); or nil, the clicks, whether the link needs
--- confirmation, and whether it is used up, in which case only grants may use it. Rare
--- cases are no functions of their own: every call of the script would create them.
+-- confirmation, and whether the link is used up, so that only grants may use it. Rare
+-- cases are not separate functions, because every call of the script would create the
+-- functions.
 local NEVER = '\0\0\0\0\0\0'
 local FOUR, SIX = byte('46', 1, 2)
 
@@ -17,8 +18,8 @@ local function judge(link, head, history, client, from)
   if not head then
     return 'n'
   end
-  -- The end is also checked in the record and the history: a key that was restored, or has
-  -- lost its TTL, must not open a link that has ended.
+  -- The script also checks the end in the record and the history, because a key that was
+  -- restored or has lost its TTL must not open a link that has ended.
   local ended = byte(head, 2)
   if ended > 2 then
     return '?'

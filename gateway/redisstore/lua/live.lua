@@ -1,7 +1,7 @@
--- Part of the scripts that change how many links live. Each partition has one counter, a
--- hash. Field n: the links that are neither revoked nor removed by a count. Field h: the
--- first hour that may hold expired links. Field <hour>: for each minute of the hour in
--- which links expire, the minute (1 byte) and the number of links (4 bytes).
+-- Part of the scripts that change the number of live links. Each partition has one
+-- counter, a hash. Field n: the links that are neither revoked nor removed by a count.
+-- Field h: the first hour that may hold expired links. Field <hour>: for each minute of
+-- the hour in which links expire, the minute (1 byte) and the number of links (4 bytes).
 
 -- Adds by links that end at expires, in milliseconds.
 local function count_live(key, expires, by)
@@ -36,8 +36,8 @@ local function count_live(key, expires, by)
   end
 end
 
--- Marks a link used up, after its last click was spent. The permission stays for window
--- milliseconds, only for grants.
+-- Marks a link as used up, after its last click was spent. The permission stays for
+-- window milliseconds, only for grants.
 local function use_up(permission, history, counter, index, prefix_index, head, clicks, window, retention)
   local till = now + window
   local forgotten = math.max(now + retention, till)
@@ -46,7 +46,7 @@ local function use_up(permission, history, counter, index, prefix_index, head, c
   redis.call('LSET', history, 0, string.char(string.byte(head, 1), 2) .. string.sub(head, 3, 14) ..
     pack(now, 6) .. pack(forgotten, 6) .. pack(clicks, 5) .. string.sub(head, 32))
   redis.call('PEXPIREAT', history, forgotten)
-  -- Like keep in operation.lua, which would be one more function for every spent click.
+  -- This repeats keep of operation.lua, so that a spent click creates one function less.
   for _, key in ipairs({index, prefix_index}) do
     if redis.call('PEXPIRETIME', key) < forgotten then
       redis.call('PEXPIREAT', key, forgotten)

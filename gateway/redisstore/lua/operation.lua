@@ -1,4 +1,4 @@
--- Part of the scripts by which operators issue, change and revoke links.
+-- Part of the scripts that issue, change and revoke links for operators.
 
 -- Appends an operators' event. Each event names its link's previous one (10 bytes), so
 -- that reading them needs no search. Removes events that are older than age milliseconds.
@@ -10,8 +10,9 @@ local function operation(stream, id, kind, previous, fields, age)
   return pack(tonumber(ms), 6) .. pack(tonumber(seq), 4)
 end
 
--- Keeps an index at least as long as a history that it lists: it expires with the last
--- history of its index bucket. The retention may be longer than when the link was issued.
+-- Extends the TTL of an index to the end of a history that it lists. An index expires
+-- with the last history of its index bucket. The retention may be longer now than at the
+-- issue of the link.
 local function keep(index, forgotten)
   if redis.call('PEXPIRETIME', index) < forgotten then
     redis.call('PEXPIREAT', index, forgotten)

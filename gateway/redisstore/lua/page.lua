@@ -1,7 +1,9 @@
 -- Reads links with one attribute from one index bucket of a partition, newest first.
 -- KEYS  1 secondary index
--- ARGV  1 attribute, 2 newest position wanted, in microseconds, 3 number of entries
--- Returns the entries (position in 7 bytes, id in 16), newest first, in one string.
+-- ARGV  1 attribute
+--       2 newest position to return, in microseconds
+--       3 largest number of entries
+-- Returns one string of entries, newest first: position (7 bytes) and id (16 bytes) each.
 local newest, want = tonumber(ARGV[2]), tonumber(ARGV[3])
 local last, chunk = chunks(KEYS[1], ARGV[1])
 if not last then

@@ -1,9 +1,10 @@
 -- Reads links of one partition.
--- KEYS  1, 2 permission and history of a link, 3, 4 of another link …
+-- KEYS  1 permission
+--       2 history, and so on: two keys for each link
 -- ARGV  1 w to also write each history unchanged, so that the caller can wait for the
---       replicas that the issue waited for, otherwise ''
--- Returns {now, history, permission, newest event, history …}; the three are '' for an
--- unknown link.
+--         replicas; otherwise ''
+-- Returns {now}, and for each link history, permission, newest event; all three are '' for
+--       an unknown link.
 local found = {now}
 for i = 1, #KEYS, 2 do
   local head, permission, newest = view(KEYS[i], KEYS[i + 1])

@@ -1,11 +1,17 @@
--- Appends the event of a click that the script of clicks left to the caller: a refusal, a
--- page, a failure, or a download by a grant.
--- KEYS  1 permission, 2 history, 3 stream for the kind of event
--- ARGV  1 id (16 bytes), 2 client address as it is kept, 3 largest number of events in the
---       stream, 4 kind, method and outcome (3 bytes)
--- Returns 1, or 0 for a link that is not known any more, or ? for a record that this
--- version does not understand, or 2, with nothing written, for a download of a link that
--- has ended.
+-- Appends the event of a click that admit.lua left to the caller: a refusal, a page, a
+-- failure, or a download by a grant.
+-- KEYS  1 permission
+--       2 history
+--       3 stream for the kind of event
+-- ARGV  1 id (16 bytes)
+--       2 client address, as the event stores it
+--       3 largest number of events in the stream
+--       4 kind, method and outcome (3 bytes)
+-- Returns one of
+--       1: appended
+--       0: the link is unknown
+--       2: nothing written, because the event is a download and the link has ended
+--       ?: this version cannot read a record
 local head = call('LINDEX', KEYS[2], '0')
 if not head then
   return 0
@@ -19,8 +25,8 @@ if download and (byte(head, 2) == 1 or not link or int(link, 3, 6) <= now) then
   return 2
 end
 if not download and call('LINDEX', KEYS[2], OTHERS) then
-  -- An event that is no download replaces one of its own kind, so that it displaces no
-  -- download.
+  -- An event other than a download replaces the oldest such event, so that it displaces
+  -- no download.
   local oldest, others = nil, 0
   for _, event in ipairs(call('LRANGE', KEYS[2], 1, -1)) do
     if sub(event, 2, 2) ~= 'd' then

@@ -1,10 +1,13 @@
--- Reads a reservation, which makes an issue safe to repeat, or makes one unless it exists.
+-- Reads a reservation, which makes an issue safe to repeat, or makes one if none exists.
 -- KEYS  1 reservation
--- ARGV  none to read, or 1 what to keep, 2 for how many milliseconds
--- Returns {what is kept, remaining ms}, or {'', 0} if nothing is kept.
+-- ARGV  none to read, or
+--       1 value to keep
+--       2 time to keep it in ms
+-- Returns {value, remaining ms}; {'', 0} if there is no reservation.
 local kept = redis.call('GET', KEYS[1])
 if ARGV[1] and kept then
-  -- It is written although it exists, so that a repeat waits for replicas like the first.
+  -- The script writes an existing value again, so that a repeat waits for replicas like
+  -- the first request.
   redis.call('SET', KEYS[1], kept, 'KEEPTTL')
 elseif ARGV[1] then
   kept = ARGV[1]

@@ -1,17 +1,30 @@
 -- Revokes links of one partition and one index bucket.
--- KEYS  1 stream of operators' events, 2 live counter, 3 secondary index and 4 prefix index
---       of the index bucket, 5, 6 permission and history of a link, 7, 8 of another link …
--- ARGV  1 retention in ms, 2 age in ms at which operators' events are removed, 3 who and
---       why, for the history, 4 fields of the event, 5 index bucket, 6 its width in ms for
---       a single link, '' for a bulk revocation, 7- ids (16 bytes)
--- Returns for a bulk revocation a string with one letter per link, otherwise {letter, now,
--- history, permission, newest event}, or {letter} if that is n or ?, or, with nothing
--- written, {g, index bucket} if the link is in another index bucket.
+-- KEYS  1 stream of operators' events
+--       2 live counter
+--       3 secondary index of the index bucket
+--       4 prefix index of the index bucket, and for each link:
+--       5 permission
+--       6 history
+-- ARGV  1 retention in ms
+--       2 age in ms at which operators' events are removed
+--       3 operator and reason, for the history
+--       4 fields of the event
+--       5 index bucket
+--       6 width of an index bucket in ms for a single link, '' for a bulk revocation
+--       7 and more: ids (16 bytes)
+-- Returns for a bulk revocation a string with one letter per link; for a single link one of
+--       {letter, now, history, permission, newest event}
+--       {n} or {?}: the letter only
+--       {g, index bucket}: nothing written, the link is in another index bucket
+-- The letters:
+--       r: this call ended the link
+--       u: the link was used up, and this call ended its grants
+--       l: the link had ended before
+--       n: the link is unknown
+--       ?: this version cannot read a record
 
--- Ends a link. Returns r if this call ended it, u if the link was used up and this call
--- ended its grants, l if it had ended before, n if it is unknown, ? for a record that
--- this version does not understand. A link that had ended is written to nevertheless: so
--- a repeat can wait for replicas, and a master that has lost them refuses it.
+-- Ends a link and returns its letter. It also writes to a link that had ended: a repeat
+-- can then wait for replicas, and a master that has lost its replicas refuses the repeat.
 local function revoke(permission, history, id)
   local operations, counter, index, prefix_index = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
   local retention, age, why, fields = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

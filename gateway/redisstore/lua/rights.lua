@@ -1,6 +1,7 @@
 -- Checks which commands this user may not run. It runs none of them.
 -- KEYS  1 any key
--- ARGV  1- a command each, with its arguments after the key, separated by spaces
+-- ARGV  1 and more: a command each, with its arguments, separated by spaces; KEY stands for
+--         the key
 -- Returns the refused commands.
 local refused = {}
 for _, command in ipairs(ARGV) do

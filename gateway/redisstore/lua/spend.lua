@@ -1,23 +1,35 @@
--- Spends one click of a link that needs confirmation: once for each nonce.
--- KEYS  1 permission, 2 history, 3 stream of downloads, 4 spent nonces, 5 live counter, and
---       if it may be the last click 6 secondary index and 7 prefix index of the link's
---       index bucket
--- ARGV  1 id (16 bytes), 2 method (p), 3 client address as it is kept, 4 largest number of
---       events in the stream, 5 client address as in judge.lua, 6 nonce, '' for none,
---       7 resume window in ms, 8 retention in ms, with KEYS 6 and 7 9 the index bucket and
---       10 its width in ms
--- Returns the identifier of the call and: the letter of a refusal; d, now, end of the grant
--- for a spent click; w instead of d if the nonce has spent one within the window; or, with
--- nothing written, G and the time of issue if this is the last click and the indexes are
--- missing or of another index bucket.
--- The last click marks the link used up and leaves its permission for grants. A refusal
--- writes no event: the caller decides which refusals get one.
+-- Spends one click of a link that needs confirmation: once for each nonce. The last click
+-- marks the link as used up, and its permission stays for grants. A refusal writes no event,
+-- because the caller decides which refusals get one.
+-- KEYS  1 permission
+--       2 history
+--       3 stream of downloads
+--       4 spent nonces
+--       5 live counter, and if this may be the last click:
+--       6 secondary index of the link's index bucket
+--       7 prefix index of the link's index bucket
+-- ARGV  1 id (16 bytes)
+--       2 method (p)
+--       3 client address, as the event stores it
+--       4 largest number of events in the stream
+--       5 client address, as in judge.lua
+--       6 nonce, '' for none
+--       7 resume window in ms
+--       8 retention in ms, and with KEYS 6 and 7:
+--       9 index bucket
+--       10 width of an index bucket in ms
+-- Returns the identifier of the call, and one of
+--       letter of a refusal
+--       d, now, end of the grant: the click is spent
+--       w, now, end of the grant: the nonce has spent a click within the window
+--       G, time of issue: nothing written; this is the last click, and KEYS 6 and 7 are
+--         missing or belong to another index bucket
 local CALL = ARGV[#ARGV]
 local id, address, most, nonce, window = ARGV[1], ARGV[3], ARGV[4], ARGV[6], tonumber(ARGV[7])
 
 local link, head = call('GET', KEYS[1]), call('LINDEX', KEYS[2], '0')
 local refused, clicks, limited, used = judge(link, head, KEYS[2], ARGV[5], 1)
--- Without the list of spent nonces one page could spend two clicks.
+-- Without the list of spent nonces, one page could spend two clicks.
 if not refused and (not limited or call('EXISTS', KEYS[4]) == 0) then
   refused = '?'
 end

@@ -1,8 +1,8 @@
 -- Part of the scripts that read whole links.
 
--- Runs a command that reads a record. A key of another type is returned as '?', which is
--- no known version: it must not fail the other links of the call. Any other error ends
--- the script.
+-- Runs a command that reads a record. For a key of another type it returns '?', which is
+-- not a known version, because one such key must not fail the other links of the call.
+-- Any other error ends the script.
 local function record(...)
   local value = attempt(...)
   if type(value) ~= 'table' then

@@ -57,8 +57,8 @@ func AppendClient(b []byte, addr netip.Addr) []byte {
 	return b
 }
 
-// PackAddress packs the address of an event: an IP address as its bytes, anything
-// else (a prefix or a hash) as text. The first letter tells which.
+// PackAddress packs the address of an event: an IP address as its bytes, anything else (a
+// prefix or a hash) as text. The first letter is the kind: 4, 6 or t.
 func PackAddress(s string) string { return string(AppendAddress(nil, s)) }
 
 // AppendAddress appends the bytes that PackAddress returns.

@@ -6,12 +6,12 @@ import (
 	"keyhole/gateway"
 )
 
-// Undecided is the letter that stands in place of an outcome if the caller must
-// check a grant or a form before the click is decided.
+// Undecided is the letter that replaces an outcome if the caller must check a grant or a
+// form before the click is decided.
 const Undecided = 'k'
 
-// ParseAdmission reads the string that lua/admit.lua returns for one click. An
-// admission without error and without outcome is Undecided.
+// ParseAdmission reads the string that lua/admit.lua returns for one click. If the letter
+// is Undecided, the outcome is empty. The error is gateway.ErrRecord.
 func ParseAdmission(answer string, id gateway.ID) (admission gateway.Admission, err error) {
 	d := Decoder{Rest: answer}
 	letter := byte(d.Fixed(1)) //nolint:gosec // One byte.

@@ -13,8 +13,7 @@ import (
 	"keyhole/gateway"
 )
 
-// The versions of records, their first byte. The scripts know the first one as
-// VERSION.
+// The versions of records, their first byte. VERSION in the scripts is Plain.
 const (
 	Plain      = 1 // every event, and links without restrictions
 	Restricted = 2 // links with restrictions
@@ -39,9 +38,9 @@ func AppendTime(b []byte, t time.Time) []byte {
 	return binary.AppendUvarint(b, uint64(max(t.UnixMilli(), 0)))
 }
 
-// Decoder reads the fields of a record one after the other. The first field that
-// is cut short or invalid sets Err, and every later read returns a zero value:
-// check Err, or End, once after the last field.
+// Decoder reads the fields of a record one after the other. The first field that is
+// truncated or invalid sets Err, and every later read returns a zero value. Check Err, or
+// End, once after the last field.
 type Decoder struct {
 	Rest string // the bytes that have not been read yet
 	Err  error  // a gateway.ErrRecord
@@ -90,8 +89,8 @@ func (d *Decoder) Text() string {
 	return d.Take(uint64(d.Number())) //nolint:gosec // Never negative.
 }
 
-// End returns the first error. Bytes that are left over are an error too: a field
-// that this version does not know may be a restriction.
+// End returns the first error. Remaining bytes are an error too, because a field that
+// this version does not know may be a restriction.
 func (d *Decoder) End() error {
 	if d.Err == nil && d.Rest != "" {
 		return fmt.Errorf("%w: %d bytes follow the last field", gateway.ErrRecord, len(d.Rest))
@@ -102,10 +101,9 @@ func (d *Decoder) End() error {
 // time reads a time that AppendTime wrote.
 func (d *Decoder) time() time.Time { return Time(d.Number()) }
 
-// Time converts Unix milliseconds to a time in UTC; 0 is the zero time. A time
-// after the year 9999, which JSON cannot express, becomes the last millisecond of
-// that year: one such record must neither break a listing nor make a revocation
-// look as if it had failed.
+// Time converts Unix milliseconds to a time in UTC; 0 is the zero time. A time after the
+// year 9999, which JSON cannot express, becomes the last millisecond of that year: one
+// such record must not break a listing or the answer to a revocation.
 func Time(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}

@@ -8,8 +8,8 @@ import (
 	"keyhole/gateway"
 )
 
-// Click is the event of a click, with the number of clicks that the link had
-// counted by then.
+// Click is the event of a click, with the number of counted clicks of the link after the
+// event.
 type Click struct {
 	gateway.Event
 	Clicks int64
@@ -57,15 +57,15 @@ func parseLetters(e *gateway.Event, letters, address string) error {
 	return errors.Join(errs[:]...)
 }
 
-// Operation is an operators' event. Place is its own place in the operators'
-// stream, Previous that of the same link's previous operation.
+// Operation is an operators' event. Place is the place of the event in the operators'
+// stream. Previous is the place of the link's previous operation, or NoPlace.
 type Operation struct {
 	gateway.Event
 	Place    string
 	Previous string
 }
 
-// NoPlace stands where a link has no previous operation.
+// NoPlace means that a link has no previous operation.
 const NoPlace = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // PlaceWidth is the length of a place in a stream.
@@ -80,7 +80,8 @@ func Place(ms, seq int64) string {
 	return string(b[:PlaceWidth])
 }
 
-// OperationFields packs the fields of an operators' event that the caller knows.
+// OperationFields packs the fields of an operators' event: operator, address and reason.
+// The script adds the others.
 func OperationFields(by gateway.Origin, reason string) []byte {
 	b := AppendString(nil, by.Actor)
 	b = AppendString(b, PackAddress(by.Address))

@@ -11,29 +11,29 @@ import (
 	"keyhole/gateway"
 )
 
-// The byte that keeps Link.Sensitive.
+// The values of the byte that holds Link.Sensitive.
 const (
 	sensitiveUnstated = 0
 	sensitiveNo       = 1
 	sensitiveYes      = 2
 )
 
-// The bits of the byte that keeps how a recipient must open a link.
+// The bits of the byte that holds Link.Confirm and Link.Passphrase.
 const (
 	opensConfirmed  = 1
 	opensPassphrase = 2
 )
 
-// The byte that keeps Link.Reveal.
+// The values of the byte that holds Link.Reveal.
 const (
 	revealUnstated = 0
 	revealAfter    = 1
 	revealBefore   = 2
 )
 
-// actionDownload is the letter of the only known Link.Action. A release that adds
-// an action defines its letter and the fields after it; this one refuses other
-// letters, and refuses such a link by a flag of its permission too.
+// actionDownload is the letter of the only known Link.Action. A later release that adds
+// an action defines its letter and the fields after the letter. This release refuses
+// other letters. It also refuses such a link by a flag of its permission.
 const actionDownload = 'd'
 
 // HistoryHeadWidth is the length in bytes of the fixed part of a history, which the
@@ -145,13 +145,13 @@ func (d *Decoder) restrictions(l *gateway.Link) {
 	prefixes, err := unpackPrefixes(d.Text())
 	l.Allow, l.NotBefore = prefixes, d.time()
 	if d.Err == nil && opens > opensConfirmed|opensPassphrase {
-		err = fmt.Errorf("%w: unknown ways to open the link: %d", gateway.ErrRecord, opens)
+		err = fmt.Errorf("%w: unknown flags of confirmation and passphrase: %d", gateway.ErrRecord, opens)
 	}
 	d.Err = errors.Join(d.Err, err)
 }
 
-// appendExtension appends the fields that Extended adds to Restricted: the action
-// and its fields, when the file is revealed, the language and the sender's name.
+// appendExtension appends the fields that Extended adds to Restricted: the action and its
+// fields, Reveal, the language and the sender's name.
 func appendExtension(b []byte, l *gateway.Link) []byte {
 	reveal := byte(revealUnstated)
 	switch l.Reveal {
@@ -179,9 +179,8 @@ func (d *Decoder) extension(l *gateway.Link) {
 	}
 }
 
-// FillDefaults sets the fields that a record may leave out: the only action, and
-// when a link with a passphrase reveals its file. Links from before Link.Reveal
-// existed get the default too.
+// FillDefaults sets Action and Reveal, which older records do not hold: the only action,
+// and RevealAfter for a link with a passphrase.
 func FillDefaults(l *gateway.Link) {
 	l.Action = gateway.LinkDownload
 	if l.Passphrase && l.Reveal == "" {
@@ -189,14 +188,14 @@ func FillDefaults(l *gateway.Link) {
 	}
 }
 
-// RevocationFields packs who revoked a link and why. The script appends it to the
-// history.
+// RevocationFields packs the operator and the reason of a revocation. The script appends
+// them to the history.
 func RevocationFields(actor, reason string) []byte {
 	return AppendString(AppendString(nil, actor), reason)
 }
 
-// CheckLink returns an error for a link that the records and indexes cannot store
-// without ambiguity: they use NUL as a separator.
+// CheckLink returns an error for a link that records and indexes cannot store: the
+// disposition is unknown, or a name contains NUL, which the indexes use as a separator.
 func CheckLink(l *gateway.Link) error {
 	if _, err := letterFor(dispositionLetters, parseDisposition, l.Disposition); err != nil {
 		return fmt.Errorf("unknown disposition: %w", err)

@@ -7,10 +7,10 @@ import (
 	"keyhole/gateway"
 )
 
-// The letters that stand for the words of an event and of a disposition. Never
-// give a letter another meaning: records outlive releases. The scripts write d, g,
-// x, i, c, s, w and v of the kinds, and d, w, g, c, e, r, u, s, y and a of the
-// outcomes; callers of the scripts pass d, g, c, w, u and f.
+// The letters for the words of an event and of a disposition. Never give a letter another
+// meaning, because records outlive releases. The scripts write d, g, x, i, c, s, w and v
+// of the kinds, and d, w, g, c, e, r, u, s, y and a of the outcomes; callers of the
+// scripts pass d, g, c, w, u and f.
 const (
 	kindLetters        = "icswvdgxf"
 	outcomeLetters     = "dgcwnerusyapoxhl0mb"

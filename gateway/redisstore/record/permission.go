@@ -8,8 +8,7 @@ import (
 	"keyhole/gateway"
 )
 
-// The flags of a permission. A flag that this version does not know is refused: it
-// may be a restriction.
+// The flags of a permission. An unknown flag is refused, because it may be a restriction.
 const (
 	flagPaused       = 1
 	flagConfirmation = 2 // the link needs confirmation; from Restricted on
@@ -23,8 +22,7 @@ func PermissionFlags(l *gateway.Link) int {
 	return 0
 }
 
-// PermissionBody packs everything that a click needs to be answered and that the
-// scripts do not change.
+// PermissionBody packs the fields that a click needs and that the scripts do not change.
 func PermissionBody(l *gateway.Link, secrets *gateway.Secrets) []byte {
 	var b []byte
 	if VersionOf(l) >= Restricted {
@@ -40,7 +38,7 @@ func PermissionBody(l *gateway.Link, secrets *gateway.Secrets) []byte {
 	b = AppendString(b, l.Ref.Bucket)
 	b = AppendString(b, l.Ref.Key)
 	pinned := ""
-	if l.Pin == gateway.PinVersion { // Without it a click gets the current version.
+	if l.Pin == gateway.PinVersion { // Without a version, a click gets the current one.
 		pinned = l.Object.VersionID
 	}
 	b = AppendString(b, pinned)

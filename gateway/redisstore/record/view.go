@@ -6,24 +6,25 @@ import (
 	"keyhole/gateway"
 )
 
-// How a link ended, in its history's head.
+// The values of the end in a history's head.
 const (
 	endNone    = 0
 	endRevoked = 1
 	endUsedUp  = 2
 )
 
-// View is everything that Redis knows about a link at one moment, as the function
-// view of lua/view.lua returns it.
+// View holds the records of a link at one moment, as the function view of lua/view.lua
+// returns them.
 type View struct {
 	Now         int64  // Unix milliseconds of Redis' clock
-	History     string // empty: Redis knows no such link
+	History     string // empty: Redis has no such link
 	Permission  string // its head; empty: the link has no permission
 	NewestClick string // the newest click's event, if the link has no permission
 }
 
-// Link reads the view. The error is gateway.ErrNotFound if there is no such link or
-// its retention is over.
+// Link returns the link of the view. The error is gateway.ErrNotFound if Redis has no
+// such link or its retention is over, and gateway.ErrRecord if this version cannot read a
+// record.
 func (v View) Link(id gateway.ID) (gateway.Link, error) {
 	if v.History == "" {
 		return gateway.Link{}, gateway.ErrNotFound
