@@ -14,7 +14,7 @@ import (
 	"keyhole/gateway"
 )
 
-// Key admits everyone who presents the operator key with this hash.
+// Key is an operator key: its hash, its operator's name and rights.
 type Key struct {
 	Name      string // the operator's name in events and logs
 	SHA256    [sha256.Size]byte
@@ -25,10 +25,10 @@ type Key struct {
 
 // TokenVerifier verifies the tokens of an identity provider.
 type TokenVerifier interface {
-	// Verify returns the holder of a token with the holder's rights. If the provider
-	// is unreachable, the error is gateway.ErrUnavailable; if the provider names
-	// another issuer than the configuration, it is gateway.ErrIssuer as well. Every
-	// other error refuses the token, and a gateway.TokenError gives the reason.
+	// Verify returns the holder of a token with the holder's rights. If the provider is
+	// unreachable, the error is gateway.ErrUnavailable; if the provider states another
+	// issuer than the configuration, the error is also gateway.ErrIssuer. Every other
+	// error refuses the token; a gateway.TokenError gives the reason.
 	Verify(ctx context.Context, token string) (*gateway.Actor, error)
 }
 
@@ -67,8 +67,8 @@ func New(o Options) *Authenticator {
 	return a
 }
 
-// SetKeys replaces all operator keys from the next request on. A right that a key loses is
-// lost for the links that were issued with the key, too.
+// SetKeys replaces all operator keys from the next request on. A key that loses a right
+// loses it for earlier links too.
 func (a *Authenticator) SetKeys(keys []Key) { a.keys.Store(&keys) }
 
 // SetTokens replaces the verifier of tokens from the next request on; nil refuses all
@@ -89,9 +89,9 @@ type Request struct {
 }
 
 // Admit returns the operator who sent a request, and counts the request. The error is an
-// UnauthorizedError, or a gateway.Error with CodeUnavailable or CodeRateLimited. If the
-// operator has sent too many requests, Admit returns the operator and the quota together
-// with the error.
+// UnauthorizedError, or a gateway.Error with CodeUnavailable or CodeRateLimited. If a
+// known operator has sent too many requests, Admit returns the operator and the quota
+// together with the error.
 func (a *Authenticator) Admit(ctx context.Context, r Request) (*gateway.Actor, Quota, error) {
 	credential, ok := Bearer(r.Authorization)
 	if !ok {
@@ -110,7 +110,7 @@ func (a *Authenticator) Admit(ctx context.Context, r Request) (*gateway.Actor, Q
 }
 
 // keyHolder returns the operator of a key, nil if the key is unknown. It compares every
-// key in constant time, so that its duration does not tell which key matched.
+// key in constant time, so that the duration does not reveal which key matched.
 func (a *Authenticator) keyHolder(key string) *gateway.Actor {
 	sum := sha256.Sum256([]byte(key))
 	var found *Key
@@ -126,8 +126,8 @@ func (a *Authenticator) keyHolder(key string) *gateway.Actor {
 	return &gateway.Actor{Name: found.Name, Can: found.Can, Objects: found.Objects, MaxExpiry: found.MaxExpiry}
 }
 
-// tokenHolder returns the operator of a token. It passes only text with the three parts of
-// a JWT to the verifier. The caller learns a fixed reason; the log also gets the cause.
+// tokenHolder returns the operator of a token. It passes only text with the three parts
+// of a JWT to the verifier. The client gets a fixed reason; the log also has the cause.
 func (a *Authenticator) tokenHolder(ctx context.Context, peer netip.Addr, token string) (*gateway.Actor, error) {
 	if strings.Count(token, ".") != 2 {
 		return nil, a.failed(peer, "unknown operator key")
@@ -142,7 +142,7 @@ func (a *Authenticator) tokenHolder(ctx context.Context, peer netip.Addr, token 
 	case err == nil:
 		return actor, nil
 	case errors.Is(err, gateway.ErrIssuer):
-		const detail = "the identity provider names another issuer than operator.oidc.issuer; " +
+		const detail = "the identity provider states another issuer than operator.oidc.issuer; " +
 			"correct the configuration, and use an operator key until then"
 		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Message: detail, Err: err}
 	case errors.Is(err, gateway.ErrUnavailable):
@@ -150,7 +150,7 @@ func (a *Authenticator) tokenHolder(ctx context.Context, peer netip.Addr, token 
 		return nil, &gateway.Error{Code: gateway.CodeUnavailable, Message: detail, Err: err}
 	case errors.As(err, &refused):
 		a.log.Info("token refused", "reason", string(refused.Reason), "error", refused.Err)
-		if refused.Reason.Signed() { // The provider signed it, so nobody guessed it.
+		if refused.Reason.Signed() { // The provider signed the token, so it is not a guess.
 			return nil, wrongCredential(tokenDetail(refused.Reason))
 		}
 		return nil, a.failed(peer, tokenDetail(refused.Reason))
@@ -160,8 +160,8 @@ func (a *Authenticator) tokenHolder(ctx context.Context, peer netip.Addr, token 
 }
 
 // failed counts a credential that may be a guess, and returns its refusal. After too many
-// failures from one address, the refusal no longer tells whether the credential was wrong.
-// A right credential from that address is still admitted.
+// failures from one address, the refusal does not reveal whether the credential was
+// wrong. A right credential from that address is still admitted.
 func (a *Authenticator) failed(peer netip.Addr, detail string) error {
 	if wait := a.failures.Failed(peer); wait > 0 {
 		return &gateway.Error{

@@ -18,7 +18,8 @@ func Bearer(headers []string) (string, bool) {
 	return credential, ok && strings.EqualFold(scheme, "Bearer") && credential != ""
 }
 
-// challenge tells clients how to authenticate, RFC 9110 section 11.6.1.
+// challenge is the WWW-Authenticate header that asks for a credential, RFC 9110 section
+// 11.6.1.
 const challenge = `Bearer realm="keyhole"`
 
 // UnauthorizedError refuses a request whose credential is missing or wrong.
@@ -35,8 +36,8 @@ func (e *UnauthorizedError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *UnauthorizedError) Unwrap() error { return e.Err }
 
-// missingCredential refuses a request without a credential. The challenge then has no
-// error, RFC 6750 section 3.1.
+// missingCredential refuses a request without a credential. Without a credential the
+// challenge has no error, RFC 6750 section 3.1.
 func missingCredential(detail string) error {
 	return &UnauthorizedError{challenge, gateway.Errorf(gateway.CodeUnauthorized, "%s", detail)}
 }
@@ -51,7 +52,7 @@ func wrongCredential(detail string) error {
 	}
 }
 
-// tokenDetail tells the holder of a token why the token is refused.
+// tokenDetail returns the text for the holder of a refused token.
 func tokenDetail(reason gateway.TokenReason) string {
 	switch reason {
 	case gateway.TokenExpired:

@@ -1,7 +1,8 @@
-// Package admission decides which operator sent a request: the holder of an operator key,
-// or of a token that the identity provider issued.
+// Package admission identifies the operator who sent a request: the holder of an operator
+// key, or of a token of the identity provider.
 //
-// [Authenticator.Admit] reads the Authorization header. It limits wrong credentials by
-// address and requests by operator. Callers turn its errors into responses; the package
-// knows no HTTP handler.
+// Read [Authenticator.Admit] first: it reads the Authorization header, limits wrong
+// credentials by address and requests by operator, and returns the operator with the
+// rights of the credential. The caller turns errors into responses; the package knows no
+// HTTP handler.
 package admission

@@ -11,7 +11,7 @@ import (
 // rateWindow is the time in which the requests of an operator are counted.
 const rateWindow = time.Minute
 
-// Quota is what an operator may still send in the current window.
+// Quota is the number of requests that an operator may still send in the current window.
 type Quota struct {
 	Limit     int           // requests in one window; 0: no limit, and the other fields are 0
 	Remaining int           // requests that are left in this window
@@ -20,8 +20,8 @@ type Quota struct {
 }
 
 // rateLimiter counts the requests of each operator in the current window. All operators
-// share one window, so that nothing has to be remembered about operators who stopped
-// asking.
+// share one window, so the limiter stores nothing about operators who are no longer
+// active.
 type rateLimiter struct {
 	limit int // in one window; 0: no limit
 	now   func() time.Time

@@ -10,16 +10,16 @@ import (
 // form is one of the forms of an answer to recipients.
 type form int
 
-// The forms, in no order of preference. Programs that name none get formText.
+// The forms of an answer. A client that names no form gets formText.
 const (
 	formText form = iota // one line of plain text
 	formHTML             // a page
 	formJSON             // problem+json, RFC 9457
 )
 
-// accepted returns the form that a client asks for by name; */* names none. If a client
-// names both HTML and JSON, the greater weight wins, and HTML wins a tie (RFC 9110
-// section 12.5.1).
+// accepted returns the form that the Accept headers name; */* names no form. If the
+// headers name both HTML and JSON, the form with the greater weight wins, or HTML at
+// equal weights (RFC 9110 section 12.5.1).
 func accepted(headers []string) form {
 	var html, problem float64
 	for _, header := range headers {
@@ -42,8 +42,8 @@ func accepted(headers []string) form {
 	return formText
 }
 
-// mediaRange splits one item of an Accept header into its media type in lower case and its
-// weight. The weight is 1 if the item has none, and 0 if it is not a valid weight.
+// mediaRange splits one item of an Accept header into its media type in lower case and
+// its weight. A missing weight is 1, an invalid weight is 0.
 func mediaRange(item string) (media string, weight float64) {
 	media, params, _ := strings.Cut(item, ";")
 	weight = 1
@@ -53,7 +53,7 @@ func mediaRange(item string) (media string, weight float64) {
 			continue
 		}
 		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		if err != nil || !(q >= 0 && q <= 1) { // NaN is no weight either
+		if err != nil || !(q >= 0 && q <= 1) { // also refuses NaN
 			q = 0
 		}
 		weight = q

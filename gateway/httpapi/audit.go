@@ -17,7 +17,8 @@ const (
 	orderOldest = "oldest"
 )
 
-// sinceNow is the value of since for a feed that starts with the next event.
+// sinceNow is the value of the parameter since for a feed that starts with the next
+// event.
 const sinceNow = "now"
 
 // audit answers GET /api/v1/audit.

@@ -16,15 +16,15 @@ import (
 	"keyhole/gateway/pages"
 )
 
-// robotsPath is the path of the file for crawlers, and robots its content: it keeps all of
-// them out, because a link is only for the people whom it was sent to.
+// robotsPath is the path of the file for crawlers, and robots its content. The file
+// excludes all crawlers, because a link is only for the people who received it.
 const (
 	robotsPath = "/robots.txt"
 	robots     = "User-agent: *\nDisallow: /\n"
 )
 
-// recipientRequest answers every request of the public listener. It compares the raw path:
-// a router would decode and clean it first.
+// recipientRequest answers every request of the public listener. It compares the raw
+// path, which a router would decode and clean first.
 func (a *API) recipientRequest(c echo.Context) error {
 	r := c.Request()
 	path := rawPath(r)
@@ -40,8 +40,8 @@ func (a *API) robots(c echo.Context) error {
 	return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte(robots))
 }
 
-// click answers a request for a link. It measures and logs the request after the answer,
-// so it writes errors itself and always returns nil.
+// click answers a request for a link, and measures and logs the request after the answer.
+// Therefore it writes errors itself and always returns nil.
 func (a *API) click(c echo.Context, path string) error {
 	begun := time.Now()
 	r := c.Request()
@@ -62,7 +62,7 @@ func (a *API) click(c echo.Context, path string) error {
 	return nil
 }
 
-// deliver sends what recipients come for, or returns the error to answer with.
+// deliver sends the redirect or the page, or returns the error to answer with.
 func (a *API) deliver(c echo.Context, path string, answer *gateway.Answer) (err error) {
 	defer a.recovered(&err)
 	switch answer.Outcome {
@@ -85,10 +85,10 @@ func (a *API) deliver(c echo.Context, path string, answer *gateway.Answer) (err 
 	return a.refusalOf(answer)
 }
 
-// decide makes the checks of a click in the order that the documentation promises, and
-// fills in attempt and answer. It returns a cause for the log only.
+// decide makes the checks of a click in the documented order, and fills in attempt and
+// answer. The returned error is the cause, for the log only.
 func (a *API) decide(c echo.Context, path string, attempt *gateway.Attempt, answer *gateway.Answer) (err error) {
-	// A panic must not end the connection without an answer: if in doubt, Keyhole refuses.
+	// After a panic the answer is OutcomeUnavailable, because in doubt Keyhole refuses.
 	*answer = gateway.Answer{Outcome: gateway.OutcomeUnavailable}
 	defer a.recovered(&err)
 	r := c.Request()
@@ -104,8 +104,8 @@ func (a *API) decide(c echo.Context, path string, attempt *gateway.Attempt, answ
 		return nil
 	}
 	attempt.ID = gateway.IDOf(token)
-	// The next two refusals do not ask the store, and anybody can cause any number of them:
-	// Repeated keeps each of them out of the log.
+	// The next two refusals do not ask the store, so no limit counts them, and clients
+	// can cause any number of them. Repeated keeps them out of the log at level info.
 	if prefetched(r) {
 		*answer = gateway.Answer{Outcome: gateway.OutcomeBadRequest, Repeated: true}
 		return nil
@@ -115,7 +115,8 @@ func (a *API) decide(c echo.Context, path string, attempt *gateway.Attempt, answ
 		return err
 	}
 	attempt.Page, attempt.Grant = wantsPage(r), grantOf(r)
-	// A recipient who hangs up does not undo a click that Redis is counting.
+	// Redis may already be counting the click, so the call continues if the recipient
+	// closes the connection.
 	clicked, err := a.o.Service.Click(context.WithoutCancel(r.Context()), *attempt)
 	if _, known := a.refusals[clicked.Outcome]; !known && !delivers(clicked.Outcome) {
 		return fmt.Errorf("outcome %q has no answer", clicked.Outcome)
@@ -124,7 +125,8 @@ func (a *API) decide(c echo.Context, path string, attempt *gateway.Attempt, answ
 	return err
 }
 
-// delivers tells whether an outcome gives recipients what they came for.
+// delivers reports whether the answer to an outcome is a redirect or a page, and not a
+// refusal.
 func delivers(outcome gateway.Outcome) bool {
 	switch outcome {
 	case gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomePage:
@@ -133,15 +135,16 @@ func delivers(outcome gateway.Outcome) bool {
 	return false
 }
 
-// wantsPage tells whether a client gets the page of a link that needs confirmation: it asks
-// for HTML, or does not say what it accepts.
+// wantsPage reports whether a client gets the page of a link that needs confirmation: the
+// Accept header names HTML, or there is no Accept header.
 func wantsPage(r *http.Request) bool {
 	accept := r.Header["Accept"]
 	return len(accept) == 0 || accepted(accept) == formHTML
 }
 
-// rawPath returns the path of a request as the client sent it, neither decoded nor cleaned:
-// an attacker can use a path that a proxy and this service read differently.
+// rawPath returns the path of a request as the client sent it. Keyhole neither decodes
+// nor cleans the path, because an attacker can exploit a path that a proxy and Keyhole
+// read differently.
 func rawPath(r *http.Request) string {
 	if strings.HasPrefix(r.RequestURI, "/") {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
@@ -150,16 +153,16 @@ func rawPath(r *http.Request) string {
 	return r.URL.EscapedPath() // the absolute form, RFC 9112 section 3.2.2
 }
 
-// prefetched tells whether a browser loads a link before its user opens it. The browser
-// says so in Sec-Purpose of the Fetch standard, or in one of the headers that Chromium,
-// Safari and Firefox sent before that standard.
+// prefetched reports whether a browser loads a link before the user opens it. The browser
+// then sends Sec-Purpose (Fetch standard), or one of the headers that Chromium, Safari
+// and Firefox used before that standard.
 func prefetched(r *http.Request) bool {
 	h := r.Header
 	return purposeIs(h["Sec-Purpose"], "prefetch") || purposeIs(h["X-Moz"], "prefetch") ||
 		purposeIs(h["Purpose"], "prefetch", "preview") || purposeIs(h["X-Purpose"], "prefetch", "preview")
 }
 
-// purposeIs tells whether one line of a header names one of the purposes.
+// purposeIs reports whether one line of a header names one of the purposes.
 func purposeIs(lines []string, purposes ...string) bool {
 	for _, line := range lines {
 		named, _, _ := strings.Cut(line, ";")
@@ -172,9 +175,9 @@ func purposeIs(lines []string, purposes ...string) bool {
 }
 
 // redirect sends the recipient to the presigned URL, with 302 after GET and HEAD and 303
-// after POST. 307 and 308 would repeat the POST, but the URL is signed for GET. The answer
-// is not cacheable, because the URL expires in seconds. The header is set by hand so that
-// nothing rewrites the signed URL.
+// after POST. 307 and 308 would repeat the POST, but the URL is signed for GET. The
+// answer is not cacheable, because the URL expires in seconds. redirect sets Location
+// itself, so that no helper can change the signed URL.
 func (a *API) redirect(c echo.Context, location string) {
 	status := http.StatusFound
 	if c.Request().Method == http.MethodPost {
@@ -185,9 +188,10 @@ func (a *API) redirect(c echo.Context, location string) {
 	c.Response().WriteHeader(status)
 }
 
-// logClick writes one line for one request of a recipient. Downloads are in the audit, so
-// their level is debug, and so is the level of refusals that would fill the log. The line
-// never has the path, because a part of it may be a token.
+// logClick writes one line for one request of a recipient. Downloads have level debug,
+// because the audit has them. Repeated refusals have level debug too, so that they do not
+// fill the log. The line never contains the path, because a part of the path may be a
+// token.
 func (a *API) logClick(
 	r *http.Request, attempt *gateway.Attempt, answer *gateway.Answer, begun time.Time, d time.Duration, cause error,
 ) {
@@ -198,8 +202,8 @@ func (a *API) logClick(
 	if !a.o.Logger.Enabled(r.Context(), level) {
 		return
 	}
-	// LogAttrs would look up the source line, which no line shows, and read the clock
-	// again.
+	// LogAttrs would look up the source line, which the log does not show, and read the
+	// clock again.
 	line := slog.NewRecord(begun.Add(d), level, "click", 0)
 	line.AddAttrs(
 		slog.String("outcome", string(answer.Outcome)),
@@ -213,5 +217,5 @@ func (a *API) logClick(
 	if cause != nil {
 		line.AddAttrs(slog.String("error", cause.Error()))
 	}
-	_ = a.o.Logger.Handler().Handle(r.Context(), line) // A log that fails has nowhere to say so.
+	_ = a.o.Logger.Handler().Handle(r.Context(), line) // There is no other place to report a failing log.
 }

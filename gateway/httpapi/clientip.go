@@ -9,11 +9,11 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// clientOf returns the address of the client. It is the peer's address, unless the peer is
-// one of the trusted proxies. Then clientOf reads X-Forwarded-For from the right end, which
-// the proxies wrote, to the first address that is not a proxy's. The client can forge
-// everything to the left of that. Text that is not an address ends the search too, and
-// then the proxy that added it counts as the client.
+// clientOf returns the address of the client. It is the peer's address, unless the peer
+// is one of the trusted proxies. Then clientOf reads X-Forwarded-For from right to left,
+// up to the first address that is not a trusted proxy. The proxies wrote that part; the
+// client can forge everything to the left of it. Text that is not an address also ends
+// the search: the proxy that added the text then counts as the client.
 func clientOf(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	client := peerOf(r)
 	if !containedIn(proxies, client) {
@@ -49,8 +49,8 @@ func peerOf(r *http.Request) netip.Addr {
 }
 
 // forwarded parses one entry of X-Forwarded-For: an address, or an address with a port,
-// which some proxies add; IPv6 then stands in brackets. It refuses zones, which have a
-// meaning on another machine only.
+// which some proxies add. With a port, IPv6 is in brackets. It refuses zones, because a
+// zone is valid only on the machine that wrote it.
 func forwarded(entry string) (netip.Addr, bool) {
 	if len(entry) > 64 {
 		return netip.Addr{}, false
@@ -66,7 +66,7 @@ func forwarded(entry string) (netip.Addr, bool) {
 	return addr.Unmap(), addr.Zone() == ""
 }
 
-// containedIn tells whether one of the prefixes contains the address.
+// containedIn reports whether one of the prefixes contains the address.
 func containedIn(prefixes []netip.Prefix, addr netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
@@ -75,15 +75,15 @@ func containedIn(prefixes []netip.Prefix, addr netip.Addr) bool {
 // the load balancers of some cloud providers use it too.
 var sharedAddresses = netip.MustParsePrefix("100.64.0.0/10") //nolint:gochecknoglobals // a constant
 
-// isLocal tells whether an address is on this host or in a private network. A peer there
-// that forwards requests is probably the operator's own proxy.
+// isLocal reports whether an address is on this host or in a private network. A peer with
+// such an address that forwards requests is probably the operator's own proxy.
 func isLocal(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || sharedAddresses.Contains(a)
 }
 
-// recipient returns the address of a recipient. It warns once of a proxy that the
-// configuration probably lacks: all recipients behind such a proxy have its address, which
-// soon reaches the limit of failed attempts.
+// recipient returns the address of a recipient. It warns once about a proxy that
+// public.trusted_proxies probably lacks. All recipients behind such a proxy share the
+// proxy's address, which soon reaches the limit of failed attempts.
 func (a *API) recipient(r *http.Request) netip.Addr {
 	if len(r.Header["X-Forwarded-For"]) > 0 {
 		if peer := peerOf(r); isLocal(peer) && !containedIn(a.o.TrustedProxies, peer) {

@@ -19,13 +19,13 @@ import (
 // another click.
 const grantCookie = "keyhole_grant"
 
-// maxForm is the maximum size of a confirmation form in bytes. A passphrase of 256 bytes has
-// 768 when all of it is escaped.
+// maxForm is the maximum size of a confirmation form in bytes. A passphrase of 256 bytes
+// takes 768 bytes if all of it is escaped.
 const maxForm = 4096
 
-// formOf returns the form of a POST, nil if there is no valid one. It keeps bytes as they
-// are, because a passphrase need not be UTF-8. An error means that only a part of the form
-// arrived.
+// formOf returns the form of a POST, or nil if the POST has no valid form. It keeps bytes
+// unchanged, because a passphrase need not be UTF-8. An error means that only a part of
+// the form arrived.
 func formOf(c echo.Context) (*gateway.Form, error) {
 	r := c.Request()
 	if r.Method != http.MethodPost {
@@ -68,7 +68,7 @@ func grantOf(r *http.Request) string {
 	return cookie.Value
 }
 
-// setGrant gives the browser the grant of an answer, for this link only.
+// setGrant sends the grant of an answer as a cookie for this link only.
 func (a *API) setGrant(c echo.Context, path string, answer *gateway.Answer) {
 	if answer.Grant == "" {
 		return
@@ -80,9 +80,9 @@ func (a *API) setGrant(c echo.Context, path string, answer *gateway.Answer) {
 	})
 }
 
-// showConfirmation answers with a confirmation page. Its Content-Security-Policy lets the
-// form go to this link and be redirected to the link's own bucket: Chrome checks where the
-// answer to a form leads.
+// showConfirmation answers with a confirmation page. The Content-Security-Policy allows
+// the form to be sent to this link and to be redirected to the link's bucket, because
+// Chrome applies form-action to redirects too.
 func (a *API) showConfirmation(c echo.Context, status int, view pages.Confirmation) error {
 	html, err := a.pages.Confirmation(view)
 	if err != nil {

@@ -20,9 +20,10 @@ import (
 // maxBody is the maximum size of a body in bytes.
 const maxBody = 1 << 20
 
-// decode decodes the JSON object in a request's body into v. It refuses unknown and repeated
-// fields, fields in another case, a second value, invalid UTF-8 and lone surrogates: a
-// decoder that silently replaces a byte of a key would share another object.
+// decode decodes the JSON object in a request's body into v. It refuses unknown and
+// repeated fields, fields in another case, a second value, invalid UTF-8 and lone
+// surrogates. A decoder that silently replaces a byte of a key would share another
+// object.
 func decode(c echo.Context, v any) error {
 	r := c.Request()
 	if err := checkMediaType(r); err != nil {
@@ -34,14 +35,14 @@ func decode(c echo.Context, v any) error {
 	case errors.As(err, &tooLarge):
 		return gateway.Errorf(gateway.CodeTooLarge, "the body is larger than 1 MiB")
 	case err != nil:
-		return &gateway.Error{Code: gateway.CodeBadRequest, Message: "the body could not be read", Err: err}
+		return &gateway.Error{Code: gateway.CodeBadRequest, Message: "the body is incomplete; send it again", Err: err}
 	case hasByteOrderMark(body):
 		return gateway.Errorf(gateway.CodeBadRequest, "the body starts with a byte order mark; send UTF-8 without one")
 	case !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")):
 		return gateway.Errorf(gateway.CodeBadRequest, "the body must be one JSON object")
 	}
-	// The decoder's error can quote the body, which may have a passphrase. So the answer has
-	// a text of its own.
+	// The decoder's error can quote the body, which may contain a passphrase. So the
+	// answer has a fixed text.
 	var isNull *gateway.Error
 	err = json.Unmarshal(body, v, json.RejectUnknownMembers(true),
 		json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
@@ -54,16 +55,17 @@ func decode(c echo.Context, v any) error {
 	return nil
 }
 
-// hasByteOrderMark tells whether a body starts with the mark of UTF-8 or UTF-16. Some editors
-// and PowerShell write it, and JSON does not allow it (RFC 8259 section 8.1).
+// hasByteOrderMark reports whether a body starts with the byte order mark of UTF-8 or
+// UTF-16. Some editors and PowerShell write one, and JSON does not allow it (RFC 8259
+// section 8.1).
 func hasByteOrderMark(body []byte) bool {
 	return bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(body, []byte("\xff\xfe")) ||
 		bytes.HasPrefix(body, []byte("\xfe\xff"))
 }
 
-// refuseNull refuses null for every field except sensitive, where null means "not stated".
-// A script sends null if its variable is not set; Keyhole would then drop a filter or a
-// restriction that the script's author wanted.
+// refuseNull refuses null for every field except sensitive, where null means "not
+// stated". A script sends null if a variable is not set. If Keyhole accepted null, it
+// would drop a filter or a restriction that the author wanted.
 func refuseNull(d *jsontext.Decoder, _ any) error {
 	field := knownField(string(d.StackPointer()))
 	if d.PeekKind() != 'n' || field == "" || field == "sensitive" {
@@ -83,7 +85,7 @@ func badJSON(err error, v any) error {
 		}
 	}
 	if errors.Is(err, json.ErrUnknownName) {
-		return gateway.Errorf(gateway.CodeBadRequest, "unknown field in the body; the known ones are: %s",
+		return gateway.Errorf(gateway.CodeBadRequest, "unknown field in the body; the known fields are: %s",
 			strings.Join(fieldsOf(v), ", "))
 	}
 	return gateway.Errorf(gateway.CodeBadRequest,

@@ -16,7 +16,7 @@ import (
 // enough for a person to wait.
 const retryAfter = "5"
 
-// codeInternal is the code of an error that only the service can cause.
+// codeInternal is the code of an error that is a defect of the service.
 const codeInternal gateway.Code = "internal"
 
 // failure is the response to an error: a body that was rendered in advance, or a problem.
@@ -31,8 +31,8 @@ type failure struct {
 }
 
 // errorWriter returns the function that answers an audience with an error. No other
-// function turns an error into a response. Recipients get a page, problem+json or a line of
-// text, as their Accept header asks for. All others get problem+json.
+// function turns an error into a response. Recipients get a page, problem+json or a line
+// of text, according to their Accept header. Operators and probes get problem+json.
 func (a *API) errorWriter(to audience) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		if c.Response().Committed {
@@ -46,7 +46,7 @@ func (a *API) errorWriter(to audience) echo.HTTPErrorHandler {
 		} else {
 			f = failureOfRequest(err, c)
 		}
-		// Recipients hang up all the time: that is not worth a line.
+		// Recipients often close the connection early, so that is not logged.
 		if err := writeFailure(c, &f); err != nil && to != recipients {
 			a.o.Logger.Warn("error response not delivered", "error", err)
 		}
@@ -83,9 +83,9 @@ func writeFailure(c echo.Context, f *failure) error {
 	return writeOut(c, f.status, f.body.content)
 }
 
-// failureOfClick returns the response to a click that gets no file, in the form that the
-// client accepts. An error without a refusal is answered as OutcomeUnavailable: if in
-// doubt, Keyhole refuses.
+// failureOfClick returns the response to a refused click, in the form that the client
+// accepts. An error that is not a refusal becomes OutcomeUnavailable, because in doubt
+// Keyhole refuses.
 func (a *API) failureOfClick(err error, accepts form) failure {
 	refused, ok := errors.AsType[*refusal](err)
 	if !ok {
@@ -98,8 +98,7 @@ func (a *API) failureOfClick(err error, accepts form) failure {
 	return f
 }
 
-// failureOfRequest returns the response to a request that has failed at another listener
-// than the recipients'.
+// failureOfRequest returns the response to a failed request of an operator or probe.
 func failureOfRequest(err error, c echo.Context) failure {
 	problem := problemOf(err)
 	status := statusOf(problem.Code)
@@ -112,7 +111,7 @@ func failureOfRequest(err error, c echo.Context) failure {
 		f.challenge = refused.Challenge
 	}
 	if allow, ok := c.Get(echo.ContextKeyHeaderAllow).(string); ok {
-		// The router lists OPTIONS first, which no path here answers.
+		// The router lists OPTIONS first, but no path here answers OPTIONS.
 		f.allow = strings.TrimPrefix(allow, "OPTIONS, ")
 	}
 	return f
@@ -159,7 +158,7 @@ func problemOf(err error) *gateway.Error {
 	if routing, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch routing.Code {
 		case http.StatusNotFound:
-			return gateway.Errorf(gateway.CodeNotFound, "nothing exists at this path")
+			return gateway.Errorf(gateway.CodeNotFound, "nothing exists at this path; GET /api/v1/openapi.yaml lists the paths")
 		case http.StatusMethodNotAllowed:
 			return gateway.Errorf(gateway.CodeMethod, "this path does not support this method")
 		}
@@ -167,7 +166,8 @@ func problemOf(err error) *gateway.Error {
 	return gateway.Errorf(codeInternal, "internal error; the log of the service has the cause")
 }
 
-// newProblem makes the document of RFC 9457. Its type is a name, not an address.
+// newProblem returns the document of RFC 9457. Its type is a URN, which names the problem
+// and is not an address.
 func newProblem(status int, code, detail string) api.Problem {
 	return api.Problem{
 		Type: "urn:keyhole:problem:" + code, Title: http.StatusText(status),

@@ -12,7 +12,7 @@ import (
 	"keyhole/gateway/api"
 )
 
-// writeLink answers with a link and its ETag, which a change may require.
+// writeLink answers with a link and its ETag. A change can require the ETag in If-Match.
 func writeLink(c echo.Context, status int, link *gateway.Link, body any) error {
 	c.Response().Header().Set("ETag", etagOf(link))
 	return writeJSON(c, status, api.MediaType, body)
@@ -25,10 +25,11 @@ func etagOf(link *gateway.Link) string { return `"` + hex.EncodeToString([]byte(
 // entityTag matches a strong or weak tag without commas. The tags of etagOf have none.
 var entityTag = regexp.MustCompile(`^(?:W/)?"([^",]*)"$`)
 
-// ifMatch returns the revisions that a change requires, RFC 9110 section 13.1.1, nil for any
-// revision. A tag that etagOf did not make becomes a revision that no link has. A proxy that
-// compresses answers makes their ETags weak or appends a suffix. Such a tag still names the
-// same revision of the link, so ifMatch accepts it, unlike the strong comparison of the RFC.
+// ifMatch returns the revisions in If-Match (RFC 9110 section 13.1.1), or nil for any
+// revision. A tag that etagOf did not make becomes a revision that no link has. A proxy
+// that compresses an answer makes its ETag weak or appends a suffix. Such a tag still
+// names the same revision, so ifMatch accepts it, although the strong comparison of the
+// RFC would not.
 func ifMatch(r *http.Request) ([]string, error) {
 	values := r.Header["If-Match"]
 	if len(values) == 0 {

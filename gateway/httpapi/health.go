@@ -9,14 +9,15 @@ import (
 	"keyhole/gateway/api"
 )
 
-// alive answers GET /livez: the process serves requests, also while Redis is unreachable.
+// alive answers GET /livez with 200 while the process serves requests, also if Redis is
+// unreachable.
 func (a *API) alive(c echo.Context) error {
 	return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
 }
 
-// ready answers GET /readyz: 200 if Redis responds now as a writable master. Failing
-// storages are listed but do not change the status, because a restart of this service
-// does not repair a storage.
+// ready answers GET /readyz: 200 if Redis responds now as a writable master. The answer
+// lists failing storages, but they do not change the status, because a restart of this
+// service does not repair a storage.
 func (a *API) ready(c echo.Context) error {
 	readiness := a.o.Ready(c.Request().Context())
 	status := http.StatusOK

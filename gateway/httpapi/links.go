@@ -53,13 +53,13 @@ func (a *API) issueLink(c echo.Context) error {
 // idempotencyKey matches the allowed values of the header Idempotency-Key.
 var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
 
-// idempotencyOf returns the domain's form of the Idempotency-Key, nil if the request has none. The
-// domain compares bodies after decoding: other white space or another order of fields makes
-// no other request.
+// idempotencyOf returns the gateway.Idempotency of a request, or nil without an
+// Idempotency-Key. It encodes the decoded body again, so that bodies with different white
+// space or order of fields count as equal.
 func idempotencyOf(r *http.Request, body *api.IssueRequest) (*gateway.Idempotency, error) {
 	values := r.Header["Idempotency-Key"]
 	if len(values) == 0 {
-		return nil, nil //nolint:nilnil // As gateway.IssueRequest has it.
+		return nil, nil //nolint:nilnil // nil means that there is no key.
 	}
 	if len(values) > 1 || !idempotencyKey.MatchString(values[0]) {
 		return nil, gateway.Invalid("Idempotency-Key", "invalid",
@@ -141,7 +141,7 @@ func (a *API) revokeLink(c echo.Context) error {
 		return err
 	}
 	if len(c.Request().Header["If-Match"]) > 0 {
-		return gateway.Errorf(gateway.CodeBadRequest, "a revocation cannot be conditional; remove If-Match")
+		return gateway.Errorf(gateway.CodeBadRequest, "a revocation cannot be conditional; remove the header If-Match")
 	}
 	if n, _ := c.Request().Body.Read(make([]byte, 1)); n > 0 {
 		return gateway.Errorf(gateway.CodeBadRequest, "a revocation has no body; send its reason in the query")
@@ -202,8 +202,8 @@ func (a *API) linkEvents(c echo.Context) error {
 	return writeJSON(c, http.StatusOK, api.MediaType, answer)
 }
 
-// linkID returns the id in the path. Text that cannot be an id gets the answer of an unknown
-// link.
+// linkID returns the id in the path. Text that is not an id gets the same answer as an
+// unknown link.
 func linkID(c echo.Context) (gateway.ID, error) {
 	id, ok := gateway.ParseID(c.Param("id"))
 	if !ok {
@@ -213,22 +213,22 @@ func linkID(c echo.Context) (gateway.ID, error) {
 	return id, nil
 }
 
-// queryOf returns the parameters of the query. It refuses unknown parameters, because a
-// mistyped filter that is ignored selects every link, and repeated ones. Of several mistakes
-// it reports the first by the name of the parameter.
+// queryOf returns the parameters of the query. It refuses repeated and unknown
+// parameters: if it ignored a mistyped filter, the request would select every link. It
+// reports the first error, in the order of the parameters' names.
 func queryOf(c echo.Context, known ...string) (map[string]string, error) {
 	values, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return nil, gateway.Errorf(gateway.CodeBadRequest, "the query is not well-formed")
+		return nil, gateway.Errorf(gateway.CodeBadRequest, "the query is not well-formed; percent-encode its values")
 	}
 	if len(known) == 0 && len(values) > 0 {
-		return nil, gateway.Errorf(gateway.CodeBadRequest, "this request takes no parameters in the query")
+		return nil, gateway.Errorf(gateway.CodeBadRequest, "this request takes no parameters in the query; remove them")
 	}
 	query := make(map[string]string, len(values))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		value := values[name]
 		if !slices.Contains(known, name) {
-			return nil, gateway.Errorf(gateway.CodeBadRequest, "unknown parameter in the query; the known ones are: %s",
+			return nil, gateway.Errorf(gateway.CodeBadRequest, "unknown parameter in the query; the known parameters are: %s",
 				strings.Join(known, ", "))
 		}
 		if value[0] == "" && name != "reason" { // an empty filter would select everything

@@ -9,7 +9,7 @@ import (
 	"keyhole/gateway"
 )
 
-// methodOther is the label of every method that is not worth a series of its own.
+// methodOther is the label of all methods without their own series.
 const methodOther = "other"
 
 // Metrics counts the requests of recipients and operators. Every label comes from a closed
@@ -25,8 +25,8 @@ type clickMetrics struct {
 	duration prometheus.Observer
 }
 
-// NewMetrics registers the collectors with registerer. It panics if they are registered
-// there already.
+// NewMetrics registers the collectors with registerer. It panics if registerer already
+// has them.
 func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		clicks: map[gateway.Outcome]*clickMetrics{},
@@ -44,8 +44,8 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, .75, 1, 2.5},
 	}, []string{"outcome"})
 	registerer.MustRegister(m.requests, clicks, durations)
-	// Every series of a closed set exists from the start, at 0: rate() over a counter that
-	// appears with its first event misses that event.
+	// Every series of a closed set starts at 0, because rate() misses the first event of
+	// a counter that appears with that event.
 	for _, outcome := range gateway.Outcomes() {
 		of := &clickMetrics{byMethod: map[string]prometheus.Counter{}, duration: durations.WithLabelValues(string(outcome))}
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, methodOther} {
@@ -70,8 +70,8 @@ func (m *Metrics) APIRequest(route, method, code string) {
 	m.requests.WithLabelValues(route, metricMethod(method), code).Inc()
 }
 
-// metricMethod returns GET, HEAD and POST as they are and "other" for the rest, because
-// clients can invent any number of methods.
+// metricMethod returns GET, HEAD or POST unchanged and "other" for all other methods,
+// because clients can invent any number of methods.
 func metricMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:

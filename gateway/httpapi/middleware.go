@@ -17,7 +17,7 @@ import (
 	"keyhole/gateway/admission"
 )
 
-// The keys of values that earlier steps leave in a request's context for later ones.
+// The keys of the values that handlers store in a request's context.
 const (
 	contextActor = "actor"
 	contextLink  = "link"
@@ -32,8 +32,8 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// logRequest answers errors, and then logs and counts the request. It skips health checks
-// and scrapes.
+// logRequest writes the answer to an error, and then logs and counts the request. It does
+// not log or count health checks and scrapes.
 func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begun := time.Now()
@@ -68,7 +68,7 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			attrs = append(attrs, slog.String("link", id.String()))
 		}
 		level := slog.LevelInfo
-		if status == http.StatusInternalServerError { // a mistake in this service; outages have other codes
+		if status == http.StatusInternalServerError { // a defect of this service; outages have other codes
 			level = slog.LevelError
 		}
 		if err != nil && status >= http.StatusBadRequest {
@@ -80,9 +80,9 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // boundTime gives an operator's request the deadline of RequestTimeout. The timeouts of
-// Redis and the storages bound one call each, and one request makes several calls. If the
-// deadline passes or the service stops, the request gets 503 while its connection can still
-// be written to.
+// Redis and of the storages limit single calls, and one request makes several calls. If
+// the deadline passes or the service stops, the request gets 503 before the write timeout
+// of its connection.
 func (a *API) boundTime(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()
@@ -100,18 +100,19 @@ func (a *API) boundTime(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// statusClientGone is the status in log and metrics if the client hung up before the answer.
-// That is no failure of the service. nginx uses the same number.
+// statusClientGone is the status in log and metrics if the client closed the connection
+// before the answer, which is not a failure of the service. nginx uses the same number.
 const statusClientGone = 499
 
-// microseconds returns the duration of a request for the log, as an integer: to format a
-// fraction would cost as much as the rest of the line.
+// microseconds returns the duration of a request for the log, as an integer, because
+// formatting a fraction would cost as much as the rest of the line.
 func microseconds(d time.Duration) slog.Attr {
 	return slog.Int64("duration_us", d.Microseconds())
 }
 
-// refuseOptions answers OPTIONS like every other method that a path does not support. Without
-// it the router would answer OPTIONS itself, before the key is checked.
+// refuseOptions answers OPTIONS like every other method that a path does not support.
+// Without refuseOptions, the router would answer OPTIONS itself, before it checks the
+// key.
 func refuseOptions(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Request().Method == http.MethodOptions && c.Get(echo.ContextKeyHeaderAllow) != nil {
@@ -121,8 +122,8 @@ func refuseOptions(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// foldMethod returns a known method as it is and "other" for the rest, because clients can
-// invent any number of methods.
+// foldMethod returns a known method unchanged and "other" for all other methods, because
+// clients can invent any number of methods.
 func foldMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete:
@@ -140,8 +141,8 @@ func (a *API) recoverPanic(next echo.HandlerFunc, c echo.Context) (err error) {
 	return next(c)
 }
 
-// recovered turns a panic of the function that defers it into an error. It logs the place
-// and not the value: the value may hold anything, also a key or a signature.
+// recovered turns a panic of the function that defers it into an error. It logs the stack
+// and not the value, because the value may contain a key or a signature.
 func (a *API) recovered(err *error) {
 	if recover() != nil {
 		a.o.Logger.Error("handler panicked", "stack", string(debug.Stack()))
@@ -149,7 +150,8 @@ func (a *API) recovered(err *error) {
 	}
 }
 
-// authenticate admits the operator who sent the request, and tells the operator's quota.
+// authenticate admits the operator who sent the request, and adds the headers of the
+// quota.
 func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -167,8 +169,8 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// setQuota tells an operator what the quota leaves,
-// draft-ietf-httpapi-ratelimit-headers-10.
+// setQuota sets the headers of the operator's quota
+// (draft-ietf-httpapi-ratelimit-headers-10).
 func setQuota(header http.Header, q admission.Quota) {
 	if q.Limit == 0 {
 		return

@@ -21,9 +21,9 @@ type pageRenderer interface {
 
 var _ pageRenderer = (*pages.Renderer)(nil)
 
-// refusal is the error of a click that gets no file, with its answer in all forms. All
-// refusals are made once: an answer to a flood of requests costs a copy, and a link that
-// does not exist gets the same bytes as a malformed one.
+// refusal is the error of a refused click, with its answer in all forms. Every refusal is
+// rendered once, at the start. An answer then costs only a copy, also in a flood of
+// requests, and unknown and malformed tokens get the same bytes.
 type refusal struct {
 	outcome gateway.Outcome
 	status  int
@@ -37,16 +37,16 @@ func (r *refusal) Error() string { return string(r.outcome) }
 type limitedRefusal struct {
 	*refusal
 
-	// retryAfter is the value of the header, in seconds. It is a part of the error so that
-	// a request of a flood costs one allocation and not two.
+	// retryAfter is the value of the header, in seconds. It is an array in the error, so
+	// that an answer costs one allocation and not two.
 	retryAfter [1]string
 }
 
 // Unwrap returns the refusal.
 func (l *limitedRefusal) Unwrap() error { return l.refusal }
 
-// newRefusals returns every refusal that the renderer has a page for, and the one of a link
-// that a browser loaded before its user opened it.
+// newRefusals returns all refusals that the renderer has a page for, and the refusal of a
+// link that a browser loaded before the user opened it.
 func newRefusals(renderer *pages.Renderer) (map[gateway.Outcome]*refusal, *refusal, error) {
 	refusals := map[gateway.Outcome]*refusal{}
 	for _, outcome := range gateway.Outcomes() {
@@ -83,7 +83,7 @@ func newRefusal(outcome gateway.Outcome, rendered pages.Rendered) (*refusal, err
 	return r, nil
 }
 
-// refusalOf returns the error of a click that gets no file.
+// refusalOf returns the error of a refused click.
 func (a *API) refusalOf(answer *gateway.Answer) error {
 	refused, ok := a.refusals[answer.Outcome]
 	switch {
@@ -95,7 +95,7 @@ func (a *API) refusalOf(answer *gateway.Answer) error {
 	return refused
 }
 
-// statusOfOutcome returns the HTTP status of a click that gets no file.
+// statusOfOutcome returns the HTTP status of a refused click.
 func statusOfOutcome(outcome gateway.Outcome) int {
 	switch outcome {
 	case gateway.OutcomeNotFound:

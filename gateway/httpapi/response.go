@@ -10,8 +10,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// fixedHeader is a header that many answers share. Its value is made once, because net/http
-// only reads it.
+// fixedHeader is a header that many answers share. They share the slice of its value,
+// which net/http does not change.
 type fixedHeader struct {
 	name  string // in canonical form
 	value []string
@@ -50,11 +50,11 @@ func setHeaders(c echo.Context, headers []fixedHeader) {
 	closeIfAmbiguous(c)
 }
 
-// closeIfAmbiguous closes the connection after a request whose end a proxy may find at
-// another place, because the proxy could read the following bytes as another request. Such
-// are requests in chunks, which may state a length too (RFC 9112 section 6.1), and all
-// requests of HTTP/1.0, which may state chunks too: net/http removes both headers before a
-// handler can read them.
+// closeIfAmbiguous closes the connection after a request whose end is ambiguous: a proxy
+// may find another end, and read the following bytes as another request. Chunked requests
+// are ambiguous, because they may also state a length (RFC 9112 section 6.1). Requests of
+// HTTP/1.0 are ambiguous, because they may also be chunked. net/http removes both headers
+// before a handler can read them, so the connection is closed in all these cases.
 func closeIfAmbiguous(c echo.Context) {
 	if r := c.Request(); len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
 		c.Response().Header().Set("Connection", "close")

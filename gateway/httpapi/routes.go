@@ -8,8 +8,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// audience is a group of clients. It decides which listener has a route, how clients are
-// admitted, and in which form they get errors.
+// audience is a group of clients. The audience of a route decides which listener serves
+// the route, how clients are admitted, and in which form they get errors.
 type audience int
 
 const (
@@ -28,8 +28,9 @@ type route struct {
 	method   string
 	path     string // echo's pattern; also the label of metrics and the path in openapi.yaml
 	audience audience
-	// changesState says that the client asks for a change. A GET of a link does not,
-	// although Keyhole counts it: RFC 9110 section 9.2.1 calls such a method safe.
+	// changesState says that the client requests a change of state. A GET of a link is
+	// not such a request although Keyhole counts it: RFC 9110 section 9.2.1 calls GET
+	// safe.
 	changesState bool
 	handler      func(*API, echo.Context) error
 }
@@ -68,7 +69,7 @@ func routes() []route {
 		read(operators, "/api/v1/objects", (*API).listObjects),
 		read(operators, "/api/v1/openapi.yaml", (*API).openAPI),
 
-		// On the operator listener, or on their own if metrics.listen is set.
+		// On the operator listener, or on a separate listener if metrics.listen is set.
 		read(probes, "/metrics", (*API).metrics),
 		read(probes, "/livez", (*API).alive),
 		read(probes, "/readyz", (*API).ready),
@@ -103,8 +104,8 @@ func (a *API) Public() http.Handler {
 	return e
 }
 
-// Operator returns the handler for operators, and for probes unless these have their own
-// listener.
+// Operator returns the handler for operators. It also serves probes, unless MetricsApart
+// is set.
 func (a *API) Operator() http.Handler {
 	e := a.newEcho(operators)
 	a.register(e, operators, a.authenticate)

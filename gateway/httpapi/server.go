@@ -23,23 +23,24 @@ type Options struct {
 	Service *gateway.Service
 	// PublicURL is the address of the public listener for recipients, without a path.
 	PublicURL string
-	// TrustedProxies are the networks of peers whose X-Forwarded-For is believed. It may
-	// be empty.
+	// TrustedProxies are the networks of the proxies whose X-Forwarded-For Keyhole
+	// trusts. It may be empty.
 	TrustedProxies []netip.Prefix
 	// Operators admits operators by key or token.
 	Operators *admission.Authenticator
-	// RequestTimeout bounds the whole of an operator's request; 0 means no bound. It must
+	// RequestTimeout is the time limit of a whole operator request; 0: no limit. It must
 	// leave time to send the answer within the server's write timeout.
 	RequestTimeout time.Duration
-	// FormatAddress returns the part of a client's address that may be recorded in events
-	// and in the log; "" for none of it.
+	// FormatAddress returns the form of a client's address that events and the log may
+	// contain; "" to omit the address.
 	FormatAddress func(netip.Addr) string
-	// Ready checks whether the service can serve clicks now.
+	// Ready reports whether the service can serve clicks now, and the faults of Redis and
+	// the storages.
 	Ready       func(context.Context) api.Readiness
 	Metrics     *Metrics
 	MetricsPage http.Handler // answers GET /metrics
-	// MetricsApart keeps the routes of probes off the handler for operators, because
-	// they have their own listener.
+	// MetricsApart means that probes have a separate listener, so the handler for
+	// operators does not serve their routes.
 	MetricsApart bool
 	Logger       *slog.Logger
 }
@@ -56,7 +57,7 @@ type API struct {
 	empty      []fixedHeader // of an answer without content
 	// clickMethods are the methods of a link, for the Allow header.
 	clickMethods string
-	proxyWarning sync.Once // of a proxy that is missing in the configuration
+	proxyWarning sync.Once // about a proxy that public.trusted_proxies lacks
 }
 
 // New returns an API. It fails only if an embedded page cannot be parsed.
@@ -72,19 +73,19 @@ func New(o Options) (*API, error) {
 	a := &API{
 		o: o, pages: renderer, refusals: refusals, prefetched: prefetched, secure: strings.HasPrefix(o.PublicURL, "https://"),
 		empty: []fixedHeader{{"Content-Length", []string{"0"}}}, clickMethods: allowedMethods(recipients, clickPath),
-		// no-transform: Cloudflare, for one, otherwise rewrites addresses in pages.
+		// no-transform: without it Cloudflare, for example, rewrites addresses in pages.
 		public: fixedHeaders("no-store, no-transform", renderer.Policy(""),
 			fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
 	}
 	return a, nil
 }
 
-// newEcho returns an echo for one audience. It has none of echo's defaults that print or
-// trust headers.
+// newEcho returns an echo for one audience. newEcho turns off the defaults of echo that
+// print to the terminal or trust headers.
 func (a *API) newEcho(to audience) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.Logger.SetOutput(io.Discard) // The request log has everything.
+	e.Logger.SetOutput(io.Discard) // logRequest writes the log.
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = a.errorWriter(to)
 	if to != recipients {

@@ -10,10 +10,10 @@ import (
 	"keyhole/gateway"
 )
 
-// Confirmation is the view of the page before a download: it shows what the link may tell
-// about the file, and a form whose button starts the download.
+// Confirmation is the view of the page before a download. The page shows the facts about
+// the file that the link reveals, and a form whose button starts the download.
 type Confirmation struct {
-	// Page is what the domain lets recipients see, and the nonce of the form.
+	// Page holds the facts that recipients may see, and the nonce of the form.
 	Page *gateway.Page
 	// WrongPassphrase says that the form was sent with a wrong passphrase.
 	WrongPassphrase bool
@@ -28,14 +28,15 @@ type confirmationValues struct {
 	ExpiresMachine string // Expires for programs
 	Note           string
 	Nonce          string
-	Uses           string // how often the link can still be used; "" if that is not limited
+	Uses           string // a sentence with the remaining uses; "" for a link without a limit
 	Help           string
 	Passphrase     bool // the link has one
-	Hidden         bool // nothing about the file is shown before the passphrase
+	Hidden         bool // the page shows nothing about the file before the passphrase
 	Wrong          bool
 }
 
-// Confirmation renders a confirmation page in HTML.
+// Confirmation renders a confirmation page in HTML. It fails only if a template is
+// broken.
 func (r *Renderer) Confirmation(view Confirmation) ([]byte, error) {
 	link, m := &view.Page.Link, &r.messages.Confirmation
 	values := confirmationValues{
@@ -57,8 +58,8 @@ func (r *Renderer) Confirmation(view Confirmation) ([]byte, error) {
 }
 
 // confirmationTemplate fills the messages into the template of confirmation pages. The
-// result has only the actions that depend on the view: to fill in the messages for each
-// page would double the cost of a page.
+// result has only the actions that depend on the view, because filling in the messages
+// for each page would double its cost.
 func confirmationTemplate(page *template.Template, m *Messages) (*template.Template, error) {
 	var source bytes.Buffer
 	values := struct {

@@ -1,7 +1,7 @@
 // Package pages renders the pages for recipients: refusals and confirmation pages.
 //
-// The package is pure. A [Renderer] turns a view, a struct for each kind of page, into
-// bytes, and uses the [Messages] of its options as texts. It knows no HTTP handler and no
-// store. Pages load nothing, run no script and link nowhere; [Renderer.Policy] is the
-// Content-Security-Policy that holds browsers to that.
+// A [Renderer] turns a view ([Refusal] or [Confirmation]) into bytes, with the texts of
+// [Messages]. The package does no I/O and knows no HTTP handler and no store. Pages load
+// no resources, run no scripts and have no links; [Renderer.Policy] returns the
+// Content-Security-Policy that enforces this in browsers.
 package pages

@@ -8,27 +8,27 @@ import (
 	"keyhole/gateway"
 )
 
-// Messages are all texts for recipients in one language. No text names the file, its
-// bucket, or anything else about a link, unless the page has it from its view.
+// Messages are all texts for recipients in one language. A text contains no facts about a
+// link or its file, except the values that a page gets from its view.
 type Messages struct {
 	Language string // BCP 47 tag, for the lang attribute of pages
-	// PageTitle is the title of every page: the same for every link, because browsers
-	// and previews in chats keep titles.
+	// PageTitle is the title of every page. It is the same for every link, because
+	// browsers and chat previews store titles.
 	PageTitle string
-	// Refusals has a message for each outcome that gives recipients no file.
+	// Refusals has a message for each outcome that refuses a click.
 	Refusals map[gateway.Outcome]Message
 	// Prefetched replaces the message of gateway.OutcomeBadRequest if a browser loaded
-	// the link before its user opened it.
+	// the link before the user opened it.
 	Prefetched   Message
 	Confirmation ConfirmationMessages
 }
 
-// Message tells a recipient why there is no download.
+// Message explains a refusal to a recipient.
 type Message struct {
 	Title    string // what happened, in a few words
 	Text     string // what happened, in a sentence
 	Help     string // what to do
-	Programs string // what a program can do; "" for nothing. Pages do not show it.
+	Programs string // what a program can do; "" if nothing. Pages do not show it.
 }
 
 // Detail returns the message without its title, for programs and people who read their
@@ -44,11 +44,11 @@ func (m *Message) Detail() string {
 // ConfirmationMessages are the texts of confirmation pages. They must not contain "{{".
 type ConfirmationMessages struct {
 	Heading, WrongPassphrase      string
-	File, Size, Type, Until, Note string                  // labels of what is known about the file
+	File, Size, Type, Until, Note string                  // labels of the facts about the file
 	Passphrase, Download          string                  // labels of the form
 	TimeLayout                    string                  // of the expiry, for time.Time.Format
 	Bytes                         string                  // the unit of sizes below 1000
-	Uses                          func(left int64) string // how often the link can still be used
+	Uses                          func(left int64) string // a sentence with the remaining uses
 	Help                          func(limited bool, resume time.Duration) string
 }
 
@@ -73,7 +73,7 @@ func English() Messages {
 	}
 }
 
-// englishUses tells how often a link can still be used.
+// englishUses returns a sentence with the remaining uses of a link.
 func englishUses(left int64) string {
 	if left <= 1 {
 		return "This link can be used once."
@@ -81,7 +81,7 @@ func englishUses(left int64) string {
 	return "This link can be used " + strconv.FormatInt(left, 10) + " times."
 }
 
-// englishHelp tells what viewing and downloading do to the link.
+// englishHelp explains the effect of viewing and downloading on the link.
 func englishHelp(limited bool, resume time.Duration) string {
 	later := "the download starts again from this page."
 	if limited {
@@ -113,7 +113,7 @@ func englishRefusals() map[gateway.Outcome]Message {
 	return messages
 }
 
-// englishRefusalsOfLinks returns the messages that tell about the link or its file.
+// englishRefusalsOfLinks returns the messages about the link or its file.
 func englishRefusalsOfLinks() map[gateway.Outcome]Message {
 	return map[gateway.Outcome]Message{
 		gateway.OutcomeNotFound: {
@@ -165,8 +165,8 @@ func englishRefusalsOfLinks() map[gateway.Outcome]Message {
 	}
 }
 
-// englishRefusalsOfRequests returns the messages that tell about the request, the client or
-// the service.
+// englishRefusalsOfRequests returns the messages about the request, the client or the
+// service.
 func englishRefusalsOfRequests() map[gateway.Outcome]Message {
 	return map[gateway.Outcome]Message{
 		gateway.OutcomeAddressNotAllowed: {

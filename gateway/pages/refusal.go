@@ -11,20 +11,20 @@ import (
 // Refusal is the view of an answer without a file.
 type Refusal struct {
 	Outcome gateway.Outcome
-	// Prefetched says that a browser loaded the link before its user opened it. It goes
-	// with gateway.OutcomeBadRequest only.
+	// Prefetched says that a browser loaded the link before the user opened it. It is
+	// valid only with gateway.OutcomeBadRequest.
 	Prefetched bool
 }
 
-// Rendered is a refusal in the forms that clients ask for. Callers must not change the
-// bytes: all answers share them.
+// Rendered is a refusal in all forms. All answers share the bytes, so callers must not
+// change them.
 type Rendered struct {
 	HTML   []byte // a page for people
 	Text   []byte // one line for programs
 	Detail string // the sentences of Text without its title, for problem+json
 }
 
-// Refusal returns a refusal, and whether there is one for the view.
+// Refusal returns the refusal for a view, and whether the renderer has one.
 func (r *Renderer) Refusal(view Refusal) (Rendered, bool) {
 	rendered, ok := r.refusals[view]
 	return rendered, ok

@@ -8,8 +8,8 @@ import (
 	"html/template"
 )
 
-// Actions in [[ ]] are executed once, with the messages. Actions in {{ }} are left and
-// executed for each page, with its view.
+// The templates have two kinds of actions. New executes the actions in [[ ]] once, with
+// the messages. Each page executes the actions in {{ }}, with its view.
 //
 //go:embed templates/head.html templates/refusal.html templates/confirm.html
 var pageFiles embed.FS
@@ -31,9 +31,9 @@ type Renderer struct {
 	styleSource  string // of the Content-Security-Policy
 }
 
-// New returns a Renderer. It renders all refusals in advance, so that an answer to a flood
-// of requests costs a copy, and a link that does not exist cannot be told from a malformed
-// one by its bytes. New fails only if an embedded template is broken.
+// New returns a Renderer. It renders all refusals in advance. An answer then costs only a
+// copy, also in a flood of requests, and unknown and malformed tokens get the same bytes.
+// New fails only if an embedded template is broken.
 func New(o Options) (*Renderer, error) {
 	templates, err := template.New("pages").Delims("[[", "]]").ParseFS(pageFiles, "templates/*.html")
 	if err != nil {
@@ -53,9 +53,9 @@ func New(o Options) (*Renderer, error) {
 	return r, nil
 }
 
-// Policy returns the Content-Security-Policy of a page. It allows the page's one style by
-// its hash, and neither scripts nor any other source. Forms go to the link itself and may
-// be redirected to formTarget, an origin; "" allows no redirect.
+// Policy returns the Content-Security-Policy of a page. It allows the style of the page
+// by its hash, and no scripts or other sources. The browser may send forms to the link
+// itself and follow a redirect to formTarget, an origin; "" allows no redirect.
 func (r *Renderer) Policy(formTarget string) string {
 	forms := "'self'"
 	if formTarget != "" {
