@@ -8,16 +8,17 @@ import (
 )
 
 const (
-	// appliedSkew is the smallest skew that is corrected. Date has whole seconds
-	// only, so a smaller value may not be a skew.
+	// appliedSkew is the smallest skew that Clock corrects. A Date header has whole
+	// seconds only, so a smaller value may not be a skew.
 	appliedSkew = time.Second
 
-	// credibleSkew is the largest skew that is believed. A Date that is further off
-	// comes from a broken server or proxy.
+	// credibleSkew is the largest skew that Clock accepts. A larger one comes from a
+	// broken server or proxy.
 	credibleSkew = 24 * time.Hour
 
-	// longestExchange is the longest time between request and answer from which the
-	// skew is computed. The error is half of it, which is less than backdate.
+	// longestExchange is the longest time between request and answer from which Clock
+	// computes the skew. The error is at most half of this time, which is less than
+	// backdate.
 	longestExchange = 5 * time.Second
 
 	unobserved = math.MinInt64
@@ -66,11 +67,11 @@ func (c *Clock) Skew() (time.Duration, bool) {
 	return time.Duration(skew), true
 }
 
-// Observe learns the skew from the Date of an answer and from this machine's times of the
-// request and the answer. Date has whole seconds (RFC 9110 section 5.6.7), so it stands
-// for the middle of its second. The storage wrote it between sent and received, so the
-// middle of these counts. Observe ignores a skew of more than a day, and an exchange of
-// more than five seconds.
+// Observe computes the skew from the Date of an answer and from this machine's times of
+// the request and the answer. A Date has whole seconds (RFC 9110 section 5.6.7), so
+// Observe adds half a second. The storage wrote the Date between sent and received, so
+// Observe compares the Date with the middle of the two. It ignores a skew of more than a
+// day, and an exchange of more than five seconds.
 func (c *Clock) Observe(date, sent, received time.Time) {
 	exchange := received.Sub(sent)
 	if date.IsZero() || exchange < 0 || exchange > longestExchange {
@@ -83,9 +84,9 @@ func (c *Clock) Observe(date, sent, received time.Time) {
 	c.skew.Store(int64(skew))
 }
 
-// Transport returns a transport that passes the Date of every answer to the clock. next is
-// the transport below; nil: [http.DefaultTransport]. Refusals count too: the answer of a
-// storage that refuses a request because of its time contains the right time.
+// Transport returns a transport that passes the Date of every answer to the clock. next
+// is the transport below; nil: [http.DefaultTransport]. Refusals count too: if a storage
+// refuses a request because of its time, the answer has the right time.
 func (c *Clock) Transport(next http.RoundTripper) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport

@@ -17,20 +17,20 @@ import (
 )
 
 const (
-	// refreshAhead is how long before its expiry a credential is renewed. One that
-	// lives shorter is renewed at half of its remaining life. AWS provides the next
-	// credential of an instance or a container five minutes ahead.
+	// refreshAhead is the time before the expiry at which a credential is renewed. A
+	// credential with a shorter life is renewed at half of its remaining life. AWS
+	// provides the next credential of an instance or a container five minutes ahead.
 	refreshAhead = 5 * time.Minute
 
-	// fetchPause is the least time between two requests to the source, so a source
-	// that is down gets one request per second.
+	// fetchPause is the shortest time between two requests to the source. A source that
+	// is down gets one request per second.
 	fetchPause = time.Second
 
-	// fileCheckLife is how long the result of checking the files is reused.
+	// fileCheckLife is the time for which the result of a check of the files is reused.
 	fileCheckLife = 2 * time.Millisecond
 
-	// fetchTimeout bounds one request to the source. All waiting callers share the
-	// request, so it does not end when one of them gives up.
+	// fetchTimeout limits one request to the source. All waiting callers share the
+	// request, so the request continues if one of them cancels.
 	fetchTimeout = 10 * time.Second
 )
 
@@ -44,10 +44,9 @@ type CredentialOptions struct {
 	// White space around the key is removed.
 	Secret func() (string, error)
 
-	// SecretFile is the file that Secret reads, if it reads one. The file is checked
-	// for changes before every signature, or with the signatures of the two
-	// milliseconds before. So a rotated or removed secret applies from the next
-	// signature on.
+	// SecretFile is the file that Secret reads, if it reads one. Before every signature,
+	// Credentials checks the file for changes; one check serves the signatures of two
+	// milliseconds. So a rotated or removed secret applies from the next signature on.
 	SecretFile string
 
 	// Region is the AWS region where the default chain calls AWS services.
@@ -62,11 +61,11 @@ type CredentialOptions struct {
 // expiry, while the old one still signs. It implements [aws.CredentialsProvider], for
 // the clients of the AWS SDK too, and is safe for concurrent use.
 //
-// It replaces [aws.CredentialsCache], which refuses a valid credential if an early
-// renewal fails, makes the caller wait for the renewal, reports an expiry that is
-// moved by the window, and uses this machine's clock. For instance credentials it
-// also invents a later expiry if AWS does not respond; the storage refuses
-// signatures after the real one.
+// It replaces [aws.CredentialsCache], which has these faults: it refuses a valid
+// credential if an early renewal fails, it makes the caller wait for the renewal, it
+// reports an expiry that is moved by its window, and it uses this machine's clock. For
+// instance credentials it also invents a later expiry if AWS does not respond, but the
+// storage refuses signatures after the real expiry.
 type Credentials struct {
 	source aws.CredentialsProvider
 	files  []string // that the source reads: a change of one invalidates the cache
@@ -84,10 +83,10 @@ type cached struct {
 	err         error // an ErrCredentials
 	fetched     time.Time
 	renewAfter  time.Duration // since fetched
-	files       []fileState   // before the source was asked
+	files       []fileState   // before the request to the source
 
-	// unchanged is when the files were last found unchanged, by Credentials.elapsed
-	// in nanoseconds; 0: never.
+	// unchanged is the time of the last check that found the files unchanged, by
+	// Credentials.elapsed in nanoseconds; 0: never.
 	unchanged atomic.Int64
 }
 
@@ -105,15 +104,15 @@ func (c *cached) usable(now time.Time) bool {
 	return c != nil && c.err == nil && checkCredentials(&c.credentials, now) == nil
 }
 
-// filesChanged reports whether one of the files may have changed since the source
-// was asked.
+// filesChanged reports whether one of the files may have changed since the request to the
+// source.
 func (c *cached) filesChanged(files []string) bool { return c == nil || changed(files, c.files) }
 
 // NewCredentials returns the credentials that the options choose. It reads a static
-// secret at once, and returns an error if that fails. It also sets up the default
-// chain once, to report errors in its configuration. Only the first Retrieve asks the
-// chain for a credential. The chain is set up again whenever the shared files of the
-// AWS tools have changed.
+// secret at once, and returns an error if the secret cannot be read. It sets up the
+// default chain once, to report errors in the configuration of the chain; only the first
+// Retrieve asks the chain for a credential. Credentials sets up the chain again if the
+// shared files of the AWS tools have changed.
 func NewCredentials(ctx context.Context, o CredentialOptions) (*Credentials, error) {
 	if o.AccessKeyID == "" {
 		chain := chainSource{region: o.Region}
@@ -124,7 +123,7 @@ func NewCredentials(ctx context.Context, o CredentialOptions) (*Credentials, err
 	}
 
 	if o.Secret == nil {
-		return nil, errors.New("an access key id without its secret access key")
+		return nil, errors.New("the access key id has no secret access key")
 	}
 	var files []string
 	if o.SecretFile != "" {
@@ -148,11 +147,11 @@ func newCredentials(source aws.CredentialsProvider, clock *Clock, files ...strin
 	}
 }
 
-// Retrieve returns the cached credential without waiting, unless it must be renewed.
-// Ahead of its expiry Retrieve returns the old credential while the next one is
-// fetched. Without a valid credential, or after a change of a file that it came from,
-// all callers wait for one request to the source, each until its ctx ends. A failure
-// is cached for a second. Every error is an [ErrCredentials].
+// Retrieve returns the cached credential without waiting, unless the credential must be
+// renewed. Shortly before the expiry, Retrieve starts a request for the next credential
+// and returns the old one. Without a valid credential, or after a change of one of its
+// files, all callers wait for one request to the source, each until its ctx ends. A
+// failure is cached for a second. Every error is an [ErrCredentials].
 func (c *Credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	now := c.clock.Now()
 	current := c.cached.Load()
@@ -181,9 +180,9 @@ func (c *Credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 }
 
-// stale reports whether a file that the cached credential came from may have changed.
-// The result serves the signatures of two milliseconds, because checking the files
-// costs more than a signature.
+// stale reports whether a file that the cached credential came from may have changed. One
+// result serves the signatures of two milliseconds, because checking the files costs more
+// than a signature.
 func (c *Credentials) stale(current *cached) bool {
 	if len(c.files) == 0 {
 		return false
@@ -201,9 +200,9 @@ func (c *Credentials) stale(current *cached) bool {
 	return false
 }
 
-// fetch asks the source for a credential and caches the result. It runs for all
-// waiting callers, so it does not end when one of them gives up. A failure does not
-// replace a credential that is still valid and whose files have not changed.
+// fetch asks the source for a credential and caches the result. It runs for all waiting
+// callers, so it continues if one of them cancels. A failure does not replace a
+// credential that is still valid and whose files have not changed.
 func (c *Credentials) fetch(ctx context.Context) *cached {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
@@ -229,9 +228,9 @@ func (c *Credentials) fetch(ctx context.Context) *cached {
 	return next
 }
 
-// renewAfter returns how long a credential is used before the source is asked for the
-// next one. Near the expiry it is half of the remaining life, which spaces the
-// requests while the source fails or returns the old credential.
+// renewAfter returns the time after which the source is asked for the next credential.
+// Near the expiry it is half of the remaining life, so the requests are spaced while the
+// source fails or returns the old credential.
 func renewAfter(credentials *aws.Credentials, now time.Time) time.Duration {
 	if !credentials.CanExpire {
 		return math.MaxInt64
@@ -263,12 +262,12 @@ func (s staticSource) Retrieve(context.Context) (aws.Credentials, error) {
 // the SDK caches the contents of the shared files and the credentials.
 type chainSource struct{ region string }
 
-// load sets the chain up.
+// load sets up the chain.
 func (s chainSource) load(ctx context.Context) (aws.CredentialsProvider, error) {
 	c, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(s.region),
 		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) {
-			o.ExpiryWindow = 0 // the expiry must be the credential's own
+			o.ExpiryWindow = 0 // report the real expiry
 		}))
 	return c.Credentials, err
 }

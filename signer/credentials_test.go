@@ -313,7 +313,7 @@ func TestNewCredentialsRefuses(t *testing.T) {
 		secret func() (string, error)
 		want   string
 	}{
-		{"no secret", nil, "an access key id without its secret access key"},
+		{"no secret", nil, "the access key id has no secret access key"},
 		{"an empty one", secret("", nil), "no valid credentials: access key id or secret is empty"},
 		{"a blank one", secret(" \n", nil), "no valid credentials: access key id or secret is empty"},
 		{"an unreadable one", secret("", broken), "no valid credentials: open /run/secrets/s3: permission denied"},

@@ -32,17 +32,17 @@ var (
 	regionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 )
 
-// bucketEndpoint is where recipients reach one bucket.
+// bucketEndpoint is the address of one bucket for recipients.
 type bucketEndpoint struct {
 	scheme string
-	host   string // as it is signed: lower case, without a default port
-	path   string // what stands before the key: "/", or "/bucket/"
-	region string // that signs
+	host   string // the signed host: lower case, without a default port
+	path   string // the path before the key: "/", or "/bucket/"
+	region string // of the signature
 }
 
 // publicEndpoint returns the endpoint in the spelling that all clients use: the host in
-// lower case and ASCII, without a default port. The host is signed, and a client that
-// spells it in another way breaks the signature. So publicEndpoint refuses a host that
+// lower case and ASCII, without a default port. The host is signed, so a client that
+// spells the host in another way breaks the signature. publicEndpoint refuses hosts that
 // clients spell in different ways. Errors do not repeat the endpoint, which may contain a
 // password.
 func publicEndpoint(endpoint string) (string, error) {
@@ -120,8 +120,8 @@ func publicHost(u *url.URL) (string, error) {
 }
 
 // checkBucket refuses names that no bucket can have. The reserved suffixes belong to
-// resources that need another service than S3, or another signature, but that the endpoint
-// rules treat as plain names. plainRegion refuses the resources that the rules know.
+// resources that need another service or signature, but the endpoint rules treat them as
+// plain names. plainRegion refuses the resources that the rules know.
 func checkBucket(bucket string) error {
 	if !bucketName.MatchString(bucket) || strings.Contains(bucket, "..") {
 		return errors.New("not a bucket name (3 to 63 lower-case letters, digits, hyphens and dots)")
@@ -141,10 +141,10 @@ func checkBucket(bucket string) error {
 	return nil
 }
 
-// resolve returns where recipients reach the bucket, by the endpoint rules of the AWS SDK.
-// So path style, virtual hosts, partitions and the exceptions (a dotted name under https,
-// an IP address) are the same as in every AWS client. It returns an error if the bucket
-// needs another signature than a plain SigV4 signature for "s3".
+// resolve returns the address of the bucket for recipients, by the endpoint rules of the
+// AWS SDK. So path style, virtual hosts, partitions and the exceptions (a dotted name
+// under https, an IP address) are the same as in every AWS client. It returns an error if
+// the bucket needs another signature than a plain SigV4 signature for "s3".
 func resolve(ctx context.Context, o *Options, endpoint, bucket string) (bucketEndpoint, error) {
 	if err := checkBucket(bucket); err != nil {
 		return bucketEndpoint{}, err

@@ -6,7 +6,7 @@ import (
 )
 
 // settleTime is the age from which the modification time of a file identifies its
-// content. Within one tick of the kernel's clock a file can change twice and keep the
+// content: within one tick of the kernel's clock, a file can change twice and keep the
 // same time.
 const settleTime = 50 * time.Millisecond
 
@@ -28,8 +28,8 @@ func statFiles(files []string) []fileState {
 	return states
 }
 
-// changed reports whether one of the files may have another content than in before:
-// it was written, replaced, created or removed.
+// changed reports whether the content of one of the files may differ from before: the
+// file was written, replaced, created or removed.
 func changed(files []string, before []fileState) bool {
 	for i, name := range files {
 		if before[i].recent {
@@ -46,10 +46,10 @@ func changed(files []string, before []fileState) bool {
 	return false
 }
 
-// SameFile reports whether two results of [os.Stat] describe the same file with the
-// same content, as far as device, inode, time and size tell. nil stands for a missing
-// file. It cannot see a second change within the same tick of the kernel's clock, so
-// a caller has to compare a file again that changed less than 50 ms before.
+// SameFile reports whether two results of [os.Stat] describe the same file with the same
+// content, judged by device, inode, modification time and size. nil is a missing file.
+// SameFile cannot notice a second change within the same tick of the kernel's clock. If a
+// file changed less than 50 ms before, compare it again later.
 func SameFile(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil

@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// backdate is how far a signature is dated back; the URL lives longer by the same
-	// time. A storage checks a URL with its own clock, and some storages refuse a URL
-	// whose date is in the future. After the correction by the storage's Date an error
-	// of half a second and half of the exchange remains, which backdate covers.
+	// backdate is the time by which a signature is dated back; X-Amz-Expires is longer by
+	// the same time. A storage checks a URL with its own clock, and some storages refuse
+	// a URL whose date is in the future. After the correction by Clock, an error of half
+	// a second plus half of the exchange remains, which backdate covers.
 	backdate = 5 * time.Second
 
 	// maxExpires is the largest X-Amz-Expires, seven days (AWS, "Authenticating
@@ -28,41 +28,41 @@ const (
 
 var (
 	// ErrCredentials means that no credential can sign: the source failed, or the
-	// credential is empty, expired, or expires in less than a second. A repeat may
-	// succeed later.
+	// credential is empty, expired, or expires in less than a second. A later call may
+	// succeed.
 	ErrCredentials = errors.New("no valid credentials")
 
-	// ErrLifetime means that the requested lifetime, or what remains of it after a
-	// wait, is less than one second.
+	// ErrLifetime means that the requested lifetime, or the rest of it after a wait, is
+	// less than one second.
 	ErrLifetime = errors.New("lifetime is under one second")
 
-	// ErrRequest means that the request cannot be signed. A repeat does not help.
+	// ErrRequest means that the request is invalid. Repeating it does not help.
 	ErrRequest = errors.New("request cannot be signed")
 )
 
-// Options describes one storage as recipients reach it.
+// Options describes one storage from the view of recipients.
 type Options struct {
 	// Name is the storage's name, for errors.
 	Name string
 
-	// Endpoint is the public endpoint, "scheme://host[:port]", which recipients use. The
-	// service itself may use another one; empty: AWS.
+	// Endpoint is the endpoint for recipients, "scheme://host[:port]"; empty: AWS. The
+	// service itself may use another endpoint.
 	Endpoint string
 
-	// Region is the region that signs, such as "us-east-1".
+	// Region is the region of the signature, such as "us-east-1".
 	Region string
 
 	// PathStyle puts the bucket in the path instead of the host.
 	PathStyle bool
 
-	// Buckets is the closed set of buckets that may be signed for.
+	// Buckets are the buckets that the signer signs for; it refuses all others.
 	Buckets []string
 
-	// RequesterPays signs that the requester pays for the download.
+	// RequesterPays adds to each URL that the requester pays for the download.
 	RequesterPays bool
 
-	// Credentials is called for every signature, so it must cache, as [Credentials]
-	// and [aws.CredentialsCache] do.
+	// Credentials provides the credential of each signature. It must cache, as
+	// [Credentials] and [aws.CredentialsCache] do.
 	Credentials aws.CredentialsProvider
 
 	// Clock is the storage's clock; nil: this machine's clock.
@@ -79,12 +79,12 @@ type Request struct {
 	ContentDisposition string // of the answer, optional
 	ContentType        string // of the answer, optional
 
-	// Lifetime is how long the URL may live: one second to seven days less five
-	// seconds. Fractions of a second are dropped.
+	// Lifetime is the maximum lifetime of the URL, from one second to seven days less
+	// five seconds. Presign drops fractions of a second.
 	Lifetime time.Duration
 
-	// Within is the time from the call on after which the URL must have expired. It
-	// includes the wait for credentials; 0: no such limit.
+	// Within is the time, counted from the call of Presign, after which the URL must have
+	// expired. It includes the wait for credentials; 0: no such limit.
 	Within time.Duration
 }
 
@@ -93,8 +93,8 @@ type Request struct {
 type Signed struct {
 	URL string
 
-	// Lifetime is how long the URL lives, in whole seconds: the requested lifetime, or
-	// what remains after a wait or until the credential expires.
+	// Lifetime is the lifetime of the URL in whole seconds: the requested lifetime, or a
+	// shorter one after a wait or if the credential expires earlier.
 	Lifetime time.Duration
 }
 
@@ -157,9 +157,10 @@ func (s *Signer) Origin(bucket string) (string, bool) {
 	return t.origin, true
 }
 
-// Presign returns a URL for the object. It lives as long as requested, or shorter if Within
-// or the expiry of the credential requires it. The errors are [ErrRequest], [ErrLifetime]
-// and [ErrCredentials]. They contain neither the request nor a secret.
+// Presign returns a URL for the object. The URL lives as long as requested, or shorter if
+// Within or the expiry of the credential requires it. The errors are [ErrRequest],
+// [ErrLifetime] and [ErrCredentials]. Their texts contain neither the request nor a
+// secret.
 func (s *Signer) Presign(ctx context.Context, r Request) (Signed, error) {
 	t, err := s.check(&r)
 	if err != nil {
@@ -228,7 +229,7 @@ func checkCredentials(c *aws.Credentials, now time.Time) error {
 	case c.AccessKeyID == "" || c.SecretAccessKey == "":
 		return fmt.Errorf("%w: access key id or secret is empty", ErrCredentials)
 	case c.CanExpire && c.Expires.Sub(now) < time.Second:
-		return fmt.Errorf("%w: expired, or less than a second to live", ErrCredentials)
+		return fmt.Errorf("%w: the credential has expired, or expires in less than a second", ErrCredentials)
 	}
 	return nil
 }

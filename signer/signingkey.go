@@ -29,16 +29,16 @@ type signingKey struct {
 }
 
 // holds reports whether k belongs to c and that day. It compares the secret too, because
-// the secret of an access key id can be rotated, and the new secret must be used from the
-// next signature on.
+// an operator can rotate the secret of an access key id, and the next signature must use
+// the new secret.
 func (k *signingKey) holds(c *aws.Credentials, day int64) bool {
 	return k != nil && k.day == day && k.accessKeyID == c.AccessKeyID &&
 		k.secret == c.SecretAccessKey && k.token == c.SessionToken
 }
 
 // newSigningKey derives the key of c for the day that begins at the Unix second day (AWS,
-// "Create a signed AWS API request", step 4): an HMAC each of the date, the region, the
-// service and a constant, each with the result before as its key.
+// "Create a signed AWS API request", step 4): HMACs of the date, the region, the service
+// and a constant, each with the previous result as its key.
 func newSigningKey(c *aws.Credentials, day int64, region string) *signingKey {
 	date := time.Unix(day, 0).UTC().Format("20060102")
 	scope := date + "/" + region + "/" + service + "/aws4_request"

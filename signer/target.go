@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// maxKept is the largest buffer that is reused for the next signature, in bytes.
+// maxKept is the size in bytes of the largest buffer that the next signature reuses.
 const maxKept = 16 << 10
 
 // target signs for one bucket.
@@ -57,7 +57,8 @@ func newTimeOfDay(hour, minute, second int) timeOfDay {
 	}
 }
 
-// sign returns the URL for r with the date at, which is valid for expires from then on.
+// sign returns the URL for r. The date of the signature is at, and the URL is valid for
+// expires from that date on.
 //
 // sign builds the canonical request first, because its path and query are also the path
 // and query of the URL. The string to sign follows in the same buffer (AWS, "Create a

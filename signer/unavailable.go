@@ -9,8 +9,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// credentialError is an [ErrCredentials] with its cause. Its text contains only what cannot
-// be a secret. The cause is for errors.Is and errors.As.
+// credentialError is an [ErrCredentials] with its cause. Its text contains no secret. The
+// cause is for errors.Is and errors.As.
 type credentialError struct{ cause error }
 
 // Error implements error.
@@ -29,17 +29,17 @@ func unavailable(err error) error {
 	return &credentialError{cause: err}
 }
 
-// safeText marks the errors of the sources in this package. Their texts contain no secret,
-// except where reason knows better.
+// safeText marks the errors of the sources in this package. reason shows their texts,
+// unless it knows that the text may contain a secret.
 type safeText struct{ error }
 
 // Unwrap returns the marked error.
 func (e safeText) Unwrap() error { return e.error }
 
-// reason describes an error without anything that may be secret. It does not repeat the
-// text of a provider unless the text is known. AWS answers a bad signature with the string
-// that was signed, which contains the session token. The output of a credential_process is
-// the credential. The address of a container's provider may have a token in its query.
+// reason describes an error without secrets. It does not repeat the text of a provider
+// unless the text is known. AWS answers a bad signature with the string that was signed,
+// which contains the session token. The output of a credential_process is the credential.
+// The URL of a container's provider may have a token in its query.
 func reason(err error) string {
 	var (
 		api     smithy.APIError
