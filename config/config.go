@@ -1,7 +1,3 @@
-// Package config reads the configuration of `keyhole serve`: a YAML file, then
-// KEYHOLE_ environment variables, then the caller's overrides; the later source counts.
-// Reading is strict. It reports all problems at once, because an operator who sees one
-// problem at a time has to restart the service for each.
 package config
 
 import "time"
@@ -10,8 +6,8 @@ import "time"
 // deploy/docs/run/configuration.md and compares both. Each comment gives the meaning of the
 // key, its unit and limits, what it excludes, and last its default.
 
-// Config is the whole configuration of the service. After Load or Prepare it is checked, its defaults
-// are filled in and its URLs are in normal form.
+// Config is the whole configuration of the service. Load and Prepare check it, fill in the defaults and bring
+// the URLs into normal form.
 type Config struct {
 	// The listener for recipients. It serves links and nothing else.
 	Public Public `yaml:"public"`
@@ -46,10 +42,9 @@ type Public struct {
 	// host other than loopback is a warning, because anyone who can read the traffic can use the link.
 	// Required.
 	URL string `yaml:"url"`
-	// Addresses or networks (CIDR) of the proxies whose X-Forwarded-For header the service believes. A
-	// network wider than /8 (IPv6: /7) is refused. So are networks that together cover more than a /8
-	// (IPv6: a /16) outside of private networks. In such networks, recipients could choose their own
-	// address. Default: none.
+	// Addresses or networks (CIDR) of the proxies whose X-Forwarded-For header the service trusts. A network
+	// wider than /8 (IPv6: /7) is refused. So are networks that together cover more than a /8 (IPv6: a /16)
+	// outside of private networks. Recipients in such networks could forge their address. Default: none.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// TLS of the listener for recipients.
 	TLS TLS `yaml:"tls"`
@@ -76,8 +71,8 @@ type Operator struct {
 	TLS TLS `yaml:"tls"`
 	// The keys that may use the API and the console.
 	Keys []OperatorKey `yaml:"keys"`
-	// How many requests each key, or each holder of a token, may send to one gateway in a minute, 1 to
-	// 1000000; 0 means no limit. Further requests get 429. Default: 120000.
+	// The largest number of requests that each key, or each holder of a token, may send to one gateway in a
+	// minute, 1 to 1000000; 0 means no limit. Further requests get 429. Default: 120000.
 	RequestsPerMinute int `yaml:"requests_per_minute"`
 	// An OpenID Connect provider whose tokens may use the API too.
 	OIDC OIDC `yaml:"oidc"`
@@ -98,21 +93,22 @@ type OperatorKey struct {
 	// matches team/ab. Default: *.
 	Objects []string `yaml:"objects"`
 	// The longest life of a link that this key issues, at least 1s; 0s means no limit besides
-	// policy.max_expiry and policy.caps. A value above the limit that these two give has no effect, which
-	// is a warning. Default: 0s.
+	// policy.max_expiry and policy.caps. A value above these limits has no effect, and the service warns.
+	// Default: 0s.
 	MaxExpiry time.Duration `yaml:"max_expiry"`
 }
 
 // OIDC accepts bearer tokens that an OpenID Connect provider has signed.
 type OIDC struct {
-	// The provider, exactly as the claim iss of its tokens: https, or http on loopback. A slash at the end
-	// makes no difference. Default: empty, which means no tokens.
+	// The URL of the provider, exactly as in the claim iss of its tokens: https, or http on loopback. A slash
+	// at the end makes no difference. Default: empty, which means no tokens.
 	Issuer string `yaml:"issuer"`
-	// The name that the provider has for this service: the claim aud of a token must contain it. Required
-	// if issuer is set. Default: empty.
+	// The provider's name for this service. The claim aud of a token must contain this name. Required if
+	// issuer is set. Default: empty.
 	Audience string `yaml:"audience"`
-	// The clients that a token may be issued to: the claim azp, else client_id, else the only audience.
-	// Default: none, which means any client to which the provider gives tokens for that audience.
+	// The clients whose tokens the service accepts. The client of a token is the claim azp, else client_id,
+	// else the only audience. Default: none, which means any client to which the provider gives tokens for
+	// that audience.
 	AuthorizedParties []string `yaml:"authorized_parties"`
 	// The claim with the operator's name. Links and audit show it after "oidc:". Here and in grants, the
 	// claim email counts only if email_verified is true. Default: sub.
@@ -120,8 +116,8 @@ type OIDC struct {
 	// PEM file with the certificate authorities to trust for the provider. Default: empty, which means
 	// those of the system.
 	CAFile string `yaml:"ca_file"`
-	// What a token may do, by its claims. Only the first grant that matches a token counts; a token that
-	// matches none may do nothing. At least one is required if issuer is set.
+	// The rights of tokens, by their claims. Only the first grant that matches a token counts. A token that
+	// matches no grant has no rights. At least one is required if issuer is set.
 	Grants []OIDCGrant `yaml:"grants"`
 }
 
@@ -165,8 +161,8 @@ type Redis struct {
 	PasswordFile string `yaml:"password_file"`
 	// The password itself, instead of password_file.
 	Password Secret `yaml:"-" env:"password"`
-	// The name that the Sentinels have for the master. Required in mode sentinel, refused in the other
-	// modes. Default: empty.
+	// The Sentinels' name for the master. Required in mode sentinel, refused in the other modes. Default:
+	// empty.
 	MasterName string `yaml:"master_name"`
 	// The ACL user at the Sentinels, only in mode sentinel. Default: empty.
 	SentinelUsername string `yaml:"sentinel_username"`
@@ -181,12 +177,13 @@ type Redis struct {
 	// The beginning of every key in Redis: 1 to 64 letters, digits, colons, dots, underscores or hyphens.
 	// Several installations can share a Redis if their prefixes differ. Default: keyhole.
 	Prefix string `yaml:"prefix"`
-	// How long the service waits for an answer of Redis, 1ms to 60s; after that a click gets 503. Default:
-	// 500ms.
+	// The time that the service waits for an answer of Redis, 1ms to 60s. After this time a click gets 503.
+	// Default: 500ms.
 	Timeout time.Duration `yaml:"timeout"`
-	// How many replicas must have received an issue, a change, a revocation or a limited click before the
-	// service confirms it, 0 to 16, at most the number of replicas. With 0, a failover may lose the last
-	// moments; with the number of replicas it loses nothing. Default: 0.
+	// The number of replicas that must have received an issue, a change, a revocation or
+	// a limited click before the service confirms it: 0 to 16, and at most the number of
+	// existing replicas. With 0, a failover may lose the changes of the last moments.
+	// With the number of all replicas, a failover loses nothing. Default: 0.
 	WaitReplicas int `yaml:"wait_replicas"`
 }
 
@@ -239,24 +236,24 @@ type Storage struct {
 	CAFile string `yaml:"ca_file"`
 	// Whether requests and presigned URLs state that the requester pays. Default: false.
 	RequesterPays bool `yaml:"requester_pays"`
-	// How long the service waits for an answer of the store, 1ms to 60s. Default: 3s.
+	// The time that the service waits for an answer of the store, 1ms to 60s. Default: 3s.
 	Timeout time.Duration `yaml:"timeout"`
 }
 
 // Redirect is the answer to a click.
 type Redirect struct {
-	// How long a presigned URL is valid, 5s to 300s, in whole seconds. A revocation refuses the next
-	// click; a URL that was given out before stays valid this long. Default: 30s.
+	// The lifetime of a presigned URL, 5s to 300s, in whole seconds. After a revocation the service refuses
+	// clicks, but a URL that a recipient has already received stays valid for this time. Default: 30s.
 	Lifetime time.Duration `yaml:"lifetime"`
-	// The same for inline audio, video and PDF, 5s to 1h, in whole seconds: browsers fetch them in parts
-	// from the presigned URL. Default: 30s.
+	// The lifetime for inline audio, video and PDF, 5s to 1h, in whole seconds. It can be longer, because
+	// browsers fetch these files in parts from one presigned URL. Default: 30s.
 	MediaLifetime time.Duration `yaml:"media_lifetime"`
-	// How long a download through a limited link can be resumed without using up another click, 1s to 24h.
-	// Within the same time a confirmation page that is sent twice uses up one click. Default: 10m.
+	// The time in which a recipient can resume a download through a limited link without another click, 1s to
+	// 24h. Within this time, sending the same confirmation page twice uses up one click. Default: 10m.
 	ResumeWindow time.Duration `yaml:"resume_window"`
-	// How long the service relies on its last check of a pinned object, 0s to 60s; with 0s it checks at
-	// every click. The service notices at most this much later that the object was replaced or deleted.
-	// Default: 5s.
+	// The time for which the service caches the check of a pinned object, 0s to 60s; with 0s it checks at
+	// every click. The service notices a replaced or deleted object at the latest after this time. Default:
+	// 5s.
 	ObjectCheck time.Duration `yaml:"object_check"`
 }
 
@@ -266,14 +263,14 @@ type Policy struct {
 	MaxExpiry time.Duration `yaml:"max_expiry"`
 	// The longest life of a link by the sensitivity of its object, at most max_expiry.
 	Caps Caps `yaml:"caps"`
-	// How long pages and audit still know a link after its end, 1h to 17520h. After that the link is
+	// The time for which pages and audit show a link after its end, 1h to 17520h. After this time the link is
 	// unknown (404). Default: 720h.
 	Retention time.Duration `yaml:"retention"`
 	// Lifetimes with names. Each is at least 1s, and at most max_expiry and the longest cap that can apply
 	// to it. A preset that is not set is shortened to these limits.
 	Presets Presets `yaml:"presets"`
-	// Patterns [storage:]bucket/key, in which * matches any characters, including /. An object that
-	// matches is sensitive, whatever the request says. [] means none. Default: */invoices/*.
+	// Patterns [storage:]bucket/key, in which * matches any characters, including /. An object that matches
+	// is always sensitive, even if the request says otherwise. [] means none. Default: */invoices/*.
 	SensitiveObjects []string `yaml:"sensitive_objects"`
 }
 
@@ -303,13 +300,13 @@ type Presets struct {
 
 // Audit decides what is recorded.
 type Audit struct {
-	// How the service records the address of a recipient: full, truncated (to /24, IPv6 /48), hashed or
-	// off. The key of the hash changes daily, so clicks of one address are recognisable as such within one
-	// day only. Default: full.
+	// How the service records the address of a recipient: full, truncated (to /24, IPv6 /48), hashed or off.
+	// The key of the hash changes daily, so two clicks from one address can be matched only within one day.
+	// Default: full.
 	ClientAddress string `yaml:"client_address"`
-	// How many downloads the audit feed keeps, at least 1000; new ones replace the oldest. It also keeps a
-	// quarter as many refusals, pages and failures. Operators' events are kept for policy.retention,
-	// independently of this number. Default: 1000000.
+	// The number of downloads that the audit feed keeps, at least 1000; new downloads replace the oldest. The
+	// feed also keeps a quarter as many refusals, pages and failures. Operators' events are kept for
+	// policy.retention, independently of this number. Default: 1000000.
 	MaxEntries int `yaml:"max_entries"`
 }
 

@@ -14,12 +14,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The library gives the line of a syntax error only as part of the text.
+// yamlLine finds the line of a syntax error, which the library gives only in the text of
+// the error.
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
 // decode reads the YAML of the file into c. It walks the nodes itself, because the
-// library's strict mode stops at the first problem of some kinds and knows no paths.
-// It returns a Problem if the file is not YAML; then there are no other problems.
+// library's strict mode stops at the first problem of some kinds and does not report
+// paths. If the file is not YAML, decode returns that as the only problem.
 func (f *findings) decode(data []byte, c *Config) *Problem {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, next yaml.Node
@@ -55,8 +56,8 @@ func syntaxProblem(err error) *Problem {
 	return p
 }
 
-// value reads n into v by the type of v. line is the line of its key, because readers
-// search there first.
+// value reads n into v by the type of v. line is the line of the key, which problems
+// report.
 func (f *findings) value(n *yaml.Node, v reflect.Value, path string, line int) {
 	f.sources[path] = source{line: line}
 	if n.Kind == yaml.AliasNode {
@@ -77,14 +78,14 @@ func (f *findings) value(n *yaml.Node, v reflect.Value, path string, line int) {
 	}
 }
 
-// section reads a mapping. An empty one keeps the defaults; that happens if all its keys
-// are commented out.
+// section reads a mapping. An empty mapping keeps the defaults: the operator may have
+// commented out all its keys.
 func (f *findings) section(n *yaml.Node, v reflect.Value, path string) {
 	if isNull(n) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		// The file as a whole has no key, so the line is that of the node.
+		// The file as a whole has no key, so the problem has the line of the node.
 		f.spoil(path, source{line: cmp.Or(f.locate(path).line, n.Line)}, "must be keys and values, not %s", describe(n))
 		return
 	}
@@ -120,7 +121,7 @@ func (f *findings) section(n *yaml.Node, v reflect.Value, path string) {
 func (f *findings) unknown(fields fieldNames, t reflect.Type, path, name string, at source) {
 	full := join(path, shown(name))
 	if isSecretKey(t, name) {
-		// The operator meant the file or the variable, so neither is missing.
+		// The operator meant the file or the variable, so do not report them as missing.
 		f.meant[full+"_file"] = true
 		f.add(full, at, "secrets are not allowed in this file: set %s_file to the path of a file with the secret, or "+
 			"set the variable", name)
@@ -134,8 +135,8 @@ func (f *findings) unknown(fields fieldNames, t reflect.Type, path, name string,
 	f.add(full, at, "unknown key; the keys here are %s", strings.Join(fields.names, ", "))
 }
 
-// list reads a sequence of texts or of sections. Nothing where a list should be
-// is refused: operator.keys[].objects without items would mean all objects.
+// list reads a sequence of texts or of sections. It refuses a key without a value,
+// because operator.keys[].objects without items would mean all objects.
 func (f *findings) list(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.SequenceNode {
 		hint := ""
@@ -171,7 +172,7 @@ func newEntry(t reflect.Type) reflect.Value {
 }
 
 // setScalar reads one value. Its YAML type must be the type of the key: "5" is not a
-// number and 5 is not a duration. A number is accepted as text, as it is written.
+// number and 5 is not a duration. A number is accepted as text and keeps its spelling.
 func setScalar(n *yaml.Node, v reflect.Value) error {
 	if n.Kind != yaml.ScalarNode {
 		return fmt.Errorf("must be %s, not %s", typeText(v.Type()), describe(n))
@@ -186,7 +187,7 @@ func setScalar(n *yaml.Node, v reflect.Value) error {
 		text, allowed = strings.ToLower(text), tag == "!!bool"
 	case reflect.Int:
 		allowed = tag == "!!int"
-	default: // setText requires a unit of a duration
+	default: // setText checks that a duration has a unit
 		allowed = tag == "!!str" || tag == "!!int" || tag == "!!float"
 	}
 	if !allowed {

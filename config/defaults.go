@@ -58,9 +58,9 @@ func DefaultOIDCGrant() OIDCGrant {
 }
 
 // BaseURL returns the address of the service for operators: url if it is set, otherwise
-// one made from listening, the actual address of the listener, which has the real port if
-// the configured one is 0. An unspecified address becomes loopback, because clients
-// cannot connect to it.
+// an address made from listening, the actual address of the listener. listening has the
+// real port if the configured port is 0. An unspecified address becomes loopback, because
+// clients cannot connect to it.
 func (o Operator) BaseURL(listening string) string {
 	if o.URL != "" {
 		return o.URL
@@ -90,7 +90,7 @@ func (s *Storage) ClearText() bool { return clearText(s.RecipientEndpoint()) }
 
 // ProxyPrefixes returns the trusted proxies as networks; a single address is a network of
 // one. Networks of IPv4-mapped addresses are returned as IPv4, so compare them with
-// unmapped addresses. Load refuses invalid networks; ProxyPrefixes leaves them out.
+// unmapped addresses. Load refuses invalid networks; ProxyPrefixes omits them.
 func (p Public) ProxyPrefixes() []netip.Prefix {
 	var out []netip.Prefix
 	for _, s := range p.TrustedProxies {

@@ -9,8 +9,8 @@ import (
 
 const variablePrefix = "KEYHOLE_"
 
-// serviceLink matches variables that Kubernetes injects for every service of the
-// namespace (enableServiceLinks, on by default), here for one named "keyhole…":
+// serviceLink matches the variables that Kubernetes injects for a service named
+// "keyhole…" in the namespace (enableServiceLinks, on by default):
 // https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP)(_[A-Z]+)?)$`)
 
@@ -21,7 +21,7 @@ func clientVariables() []string {
 }
 
 // environment applies the KEYHOLE_ variables of environ to c. environ has the form of
-// os.Environ; if it contains a variable twice, the last one counts.
+// os.Environ; of two variables with the same name, the last one counts.
 func (f *findings) environment(c *Config, all settingsIndex, environ []string) {
 	set := map[string]string{}
 	for _, e := range environ {
@@ -48,8 +48,8 @@ func (f *findings) environment(c *Config, all settingsIndex, environ []string) {
 	}
 }
 
-// overrides applies values of flags. The keys are paths with names of entries instead of
-// their index: storage.main.endpoint.
+// overrides applies values of flags. A path has the names of entries instead of their
+// indexes: storage.main.endpoint.
 func (f *findings) overrides(all settingsIndex, values map[string]string) {
 	for _, path := range slices.Sorted(maps.Keys(values)) {
 		found := all.byVariable["KEYHOLE_"+variablePart(path)]
@@ -64,12 +64,12 @@ func (f *findings) overrides(all settingsIndex, values map[string]string) {
 // settingsIndex finds the keys of a configuration.
 type settingsIndex struct {
 	list       []setting            // in the order of Config
-	byVariable map[string][]setting // several if their names become the same variable
+	byVariable map[string][]setting // several if their names become the same name of a variable
 	byPath     map[string]setting
 }
 
-// index lists the keys of c after its file was read: variables and overrides change no
-// names and no lengths of lists, so that the index stays right.
+// index lists the keys of c. Call it after decode: variables and overrides change neither
+// names nor lengths of lists, so the index stays valid.
 func index(c *Config) settingsIndex {
 	all := settingsIndex{list: settings(c), byVariable: map[string][]setting{}, byPath: map[string]setting{}}
 	for _, s := range all.list {
@@ -81,11 +81,11 @@ func index(c *Config) settingsIndex {
 	return all
 }
 
-// apply sets a key from text. Of a secret and its file the later source counts, so it
-// clears the other one.
+// apply sets a key from text. A secret and its file exclude each other, so the later
+// source clears the other key.
 func (f *findings) apply(s, twin setting, text string, at source) {
 	f.set(s.path, at)
-	// A mistake of the file in this key stays reported, but the key has a value now.
+	// A problem of the file with this key stays reported, but the key has a value now.
 	delete(f.spoiled, s.path)
 	if twin.path != "" && text != "" {
 		twin.value.SetZero()
@@ -143,7 +143,7 @@ func (f *findings) unknownVariable(c *Config, byVariable map[string][]setting, n
 	f.add("", at, "names no key of the configuration; did you mean %s?", variablePrefix+meant)
 }
 
-// namesOf returns the names of a list's entries that have one.
+// namesOf returns the names of the entries of a list, without empty ones.
 func namesOf[E any](entries []E, name func(*E) string) []string {
 	var out []string
 	for i := range entries {

@@ -38,8 +38,8 @@ type setting struct {
 	path     string // redis.password_file; of a secret redis.password
 	variable string // KEYHOLE_REDIS_PASSWORD_FILE; "" for the names of entries
 	value    reflect.Value
-	// twin is the path of the key for the file of a secret, and for such a key the path
-	// of the secret. Only one of the two is set.
+	// twin links a secret and the key of its file: each has the path of the other. At
+	// most one of the two has a value.
 	twin string
 }
 
@@ -86,7 +86,7 @@ func appendSettings(out []setting, v reflect.Value, path, variable string) []set
 	return out
 }
 
-// variablePart returns a key or the name of an entry as variables spell it.
+// variablePart returns the spelling of a key or of an entry's name in variables.
 func variablePart(name string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(strings.ToUpper(name), "-", "_"), ".", "_")
 }

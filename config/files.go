@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// files reads the secrets and checks that the certificates can be used. validate does
-// not do this, so that it needs no disk.
+// files reads the secrets and checks the certificates. It is separate from validate,
+// because validate reads no files.
 func (f *findings) files(c *Config, all settingsIndex, read fileReader) []Warning {
 	r := &filesRead{findings: f, read: read}
 	for _, s := range all.list {
@@ -39,7 +39,7 @@ type filesRead struct {
 	warnings []Warning
 }
 
-// contents reads the file that the key at path names and reports whether it could.
+// contents reads the file that the key at path names, and reports whether that succeeded.
 func (r *filesRead) contents(path, file string, limit int64) ([]byte, fs.FileMode, bool) {
 	data, mode, err := r.read(file, limit)
 	if err != nil {
@@ -49,8 +49,8 @@ func (r *filesRead) contents(path, file string, limit int64) ([]byte, fs.FileMod
 	return data, mode, true
 }
 
-// unreadable reports a file that cannot be read. It does not show the name of a file that
-// does not exist, because operators sometimes write the secret instead of the name.
+// unreadable reports a file that cannot be read. It does not show the name of a missing
+// file, because operators sometimes write the secret instead of the file name.
 func (r *filesRead) unreadable(path, file string, err error) {
 	for _, nowhere := range []error{fs.ErrNotExist, syscall.ENAMETOOLONG, syscall.ENOTDIR, fs.ErrInvalid} {
 		if errors.Is(err, nowhere) {
@@ -69,8 +69,8 @@ func (r *filesRead) secret(path, file string, into setting) {
 		return
 	}
 	r.private(path, file, mode)
-	// Editors and echo end a file with one line break. Only that one is not part of the
-	// secret.
+	// Editors and echo end a file with a line break. Only this last line break is not
+	// part of the secret.
 	text := string(data)
 	if line, ok := strings.CutSuffix(text, "\n"); ok {
 		text = strings.TrimSuffix(line, "\r")

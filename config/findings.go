@@ -5,23 +5,22 @@ import (
 	"strings"
 )
 
-// source says where the value of a key came from: a line of the file, a variable or, with
-// neither of them, an override.
+// source is the origin of a key's value: a line of the file, a variable, or an override
+// if both fields are empty.
 type source struct {
 	line     int
 	variable string
 }
 
-// findings collects the problems of reading, so that one list can contain them and the
-// problems that validation finds later.
+// findings collects the problems of reading. merge adds the problems of validation.
 type findings struct {
 	problems Problems
 	sources  map[string]source
-	// spoiled has the keys whose value could not be read. Validation would only report
-	// their zero value as a second problem.
+	// spoiled has the keys whose values could not be read. merge ignores problems of
+	// validation with their zero values.
 	spoiled map[string]bool
-	// meant has the keys that an unknown key was probably meant to be. Their absence is
-	// the same mistake and not reported again.
+	// meant has the keys that the operator probably meant with an unknown key. merge does
+	// not report them as missing.
 	meant map[string]bool
 }
 
@@ -62,7 +61,8 @@ func (f *findings) spoil(path string, s source, format string, args ...any) {
 	f.add(path, s, format, args...)
 }
 
-// locate returns the source of a key, or of the nearest section around it that has one.
+// locate returns the source of a key, or of the nearest surrounding section that has a
+// source.
 func (f *findings) locate(path string) source {
 	for p := path; p != ""; p = parent(p) {
 		if s, ok := f.sources[p]; ok {
@@ -73,7 +73,7 @@ func (f *findings) locate(path string) source {
 }
 
 // merge adds the problems of validation to those of reading and returns all of them in
-// order. It leaves out a problem that only repeats one of reading.
+// order. It omits a problem of validation that follows from a problem of reading.
 func (f *findings) merge(found Problems) Problems {
 	all := f.problems
 	for _, p := range found {
@@ -88,7 +88,7 @@ func (f *findings) merge(found Problems) Problems {
 	return all
 }
 
-// repeats reports whether a problem of a key follows from one that reading found.
+// repeats reports whether a problem of a key follows from a problem of reading.
 func (f *findings) repeats(path string) bool {
 	if f.spoiled[""] || f.meant[path] && !f.stated(path) {
 		return true
@@ -115,7 +115,7 @@ func under(path, section string) bool {
 	return ok && rest != "" && (rest[0] == '.' || rest[0] == '[')
 }
 
-// join returns the path of a key in a section; "" is the file as a whole.
+// join returns the path of a key in a section; the section "" is the whole file.
 func join(section, key string) string {
 	if section == "" {
 		return key

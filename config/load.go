@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// The largest files that are read, in bytes. Without a limit, the path of a device or of
-// a log would fill the memory.
+// The sizes in bytes of the largest files that are read. Without a limit, a path to a
+// device or a log would fill the memory.
 const (
 	maxFile   = 1 << 20
 	maxSecret = 64 << 10
@@ -31,17 +31,17 @@ type LoadOptions struct {
 }
 
 // Load reads and checks the configuration: the defaults, then the file, then variables,
-// then overrides; the later source counts. The error is a Problems value that contains
-// all problems. If the file cannot be read or is not YAML, that is the only problem.
-// Load returns warnings with and without an error and prints nothing.
+// then overrides; the later source wins. The error is a Problems value that contains all
+// problems. If the file cannot be read or is not YAML, that is the only problem. Load
+// returns warnings even with an error, and prints nothing.
 func Load(o LoadOptions) (*Config, []Warning, error) {
 	return load(o, readFile)
 }
 
-// Prepare checks a configuration that was made in code and brings it into its final form,
-// as Load does with one that it reads. It shortens presets to policy.max_expiry, brings
-// URLs into normal form and sets defaults that depend on other keys. It reads no files,
-// so secrets must be given by value. The error is a Problems value.
+// Prepare checks a configuration that was made in code and completes it like Load. It
+// shortens caps and presets to policy.max_expiry, brings URLs into normal form and sets
+// defaults that depend on other keys. It reads no files, so set secrets by value. The
+// error is a Problems value.
 func (c *Config) Prepare() ([]Warning, error) {
 	c.normalise(func(string) bool { return false })
 	problems, warnings := c.validate()

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// hostName allows underscores. RFC 1123 does not, but names in container networks have
-// them.
+// hostName matches host names. Unlike RFC 1123 it allows underscores, because names in
+// container networks have them.
 var hostName = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 
 // normalise sets defaults that depend on other keys and brings values into one form. It
-// leaves invalid values as they are, and validate refuses them.
+// leaves invalid values unchanged, and validate refuses them.
 func (c *Config) normalise(stated func(path string) bool) {
 	c.Public.URL = normalOr(c.Public.URL)
 	c.Operator.URL = normalOr(c.Operator.URL)
@@ -38,7 +38,7 @@ func (c *Config) normalise(stated func(path string) bool) {
 	if !within(c.Policy.MaxExpiry, minMaxExpiry, maxMaxExpiry) {
 		return
 	}
-	// A default is shortened to the limit; only a value that was set is refused.
+	// Defaults are shortened to the limit; validate refuses only values that were set.
 	for _, limited := range c.Policy.caps() {
 		if !stated(limited.path) {
 			*limited.value = min(*limited.value, c.Policy.MaxExpiry)
@@ -59,11 +59,11 @@ func normalOr(raw string) string {
 	return raw
 }
 
-// normalURL returns the normal form of a base URL, in which it is compared, shown and
-// signed: scheme and host in lower case, an international name in ASCII, no slash at the
-// end, and no port that the scheme implies, because S3 clients leave that port out of the
-// signed host. The error does not contain the URL, which may have a password. An empty
-// URL stays empty.
+// normalURL returns the normal form of a base URL: scheme and host in lower case, an
+// international name in ASCII, no slash at the end, and no port that the scheme implies,
+// because S3 clients omit such a port from the signed host. Keyhole compares, shows and
+// signs this form. The error does not contain the URL, which may have a password. An
+// empty URL stays empty.
 func normalURL(raw string) (string, error) {
 	if raw == "" {
 		return "", nil
@@ -126,7 +126,7 @@ func normalHost(host string) (string, error) {
 }
 
 // validHost reports whether host is an address or a name. A name that ends in a number is
-// neither, because some resolvers read it as an address (127.1).
+// invalid, because some resolvers read it as an address (127.1).
 func validHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true

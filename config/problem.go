@@ -10,10 +10,10 @@ import (
 // Problem is one mistake in the configuration. It never contains the value of a secret.
 type Problem struct {
 	// Path is the key, such as redis.timeout or storage[0].buckets[1]; "" if the problem
-	// concerns no single key.
+	// is not about a single key.
 	Path string
-	// Line is the line of the key in the file, or of the section where it is missing. It is
-	// 0 if the file contains neither.
+	// Line is the line of the key in the file, or of the section that lacks the key. It
+	// is 0 if the file has neither.
 	Line int
 	// Variable is the environment variable that set the key, or "".
 	Variable string
@@ -21,7 +21,7 @@ type Problem struct {
 	Message string
 }
 
-// String returns one line: the place, the key and the message.
+// String returns one line: the variable or the line of the file, the key and the message.
 func (p Problem) String() string {
 	var parts []string
 	switch {
@@ -37,7 +37,7 @@ func (p Problem) String() string {
 }
 
 // Problems is the error of Load and Prepare. It contains all problems: first those with a
-// line of the file, in its order, then the others.
+// line of the file, in the order of the lines, then the others.
 type Problems []Problem
 
 // Error returns one line for each problem.

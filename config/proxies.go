@@ -9,15 +9,15 @@ import (
 )
 
 // The largest share of all addresses that the trusted proxies may cover together, as the
-// bits of one network; private networks do not count. A client that connects from a
-// trusted address can choose the address that Keyhole limits, accepts and records. The
+// bits of one network. Private networks do not count. A client that connects from a
+// trusted address can forge the address that Keyhole limits, accepts and records. The
 // largest content networks and clouds use less than a /8 (IPv6: a /16) for their proxies.
 const (
 	maxProxyBits4 = 8
 	maxProxyBits6 = 16
 )
 
-// tooManyProxies is the message for proxies that cover more.
+// tooManyProxies is the message for a larger share.
 const tooManyProxies = "the networks together cover %s%% of all %s addresses, private networks not counted; " +
 	"the limit is a /%d (%s%%): list only your proxies, because recipients there could choose their own address"
 
@@ -56,8 +56,8 @@ func (k *checker) proxyCoverage(proxies []netip.Prefix) {
 // publicShare returns the share of all addresses that are in one of the networks and not
 // in a private network. The networks must be of one family.
 func publicShare(networks []netip.Prefix) float64 {
-	// If two networks overlap, one contains the other. In this order the larger one
-	// comes first.
+	// If two networks overlap, one contains the other. The sort puts the larger one
+	// first.
 	slices.SortFunc(networks, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})

@@ -13,7 +13,7 @@ import (
 
 var (
 	bareNumber = regexp.MustCompile(`^[+-]?[0-9]{1,12}(\.[0-9]{1,12})?$`)
-	// Up to four digits, days cannot overflow a time.Duration.
+	// With at most four digits, days cannot overflow a time.Duration.
 	wholeDays = regexp.MustCompile(`^[0-9]{1,4}$`)
 	plainName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 )
@@ -69,7 +69,7 @@ func setText(v reflect.Value, text string) error {
 // parseDuration reads a duration with its unit. Unlike time.ParseDuration it accepts whole
 // days.
 func parseDuration(text string) (time.Duration, error) {
-	// First, because ParseDuration accepts 0 without a unit.
+	// This check is first, because ParseDuration accepts 0 without a unit.
 	if bareNumber.MatchString(text) {
 		return 0, fmt.Errorf("needs a unit: write %ss, %sm or %sh", text, text, text)
 	}
@@ -84,7 +84,7 @@ func parseDuration(text string) (time.Duration, error) {
 }
 
 // splitList splits text at commas; "" is the empty list. It never returns a nil list,
-// because an empty list that was set differs from one that was not.
+// because an empty list that was set differs from a list that was not set.
 func splitList(text string) ([]string, error) {
 	items := []string{}
 	if strings.TrimSpace(text) == "" {
@@ -103,8 +103,8 @@ func splitList(text string) ([]string, error) {
 	return items, nil
 }
 
-// checkText refuses text that no key may have. A line break in an address or a name could
-// become part of a header, a log line or a Redis command.
+// checkText refuses text that is invalid for every key. A line break in an address or a
+// name could become part of a header, a log line or a Redis command.
 func checkText(text string) error {
 	if !utf8.ValidString(text) {
 		return errors.New("is not valid UTF-8")
@@ -115,7 +115,7 @@ func checkText(text string) error {
 	return nil
 }
 
-// checkSecret refuses what checkText refuses, and empty text.
+// checkSecret refuses empty text, and all text that checkText refuses.
 func checkSecret(text string) error {
 	if text == "" {
 		return errors.New("is empty: set it to the secret, or unset it")
@@ -137,7 +137,7 @@ func quote(s string) string {
 }
 
 // shown returns the name of an unknown key or variable for a message. It hides text that
-// is not a name, because that may be a value whose key is missing.
+// is not a name, because such text may be a value without its key.
 func shown(name string) string {
 	if plainName.MatchString(name) {
 		return name

@@ -8,10 +8,10 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a value that no form of printing shows, so that it is safe to log a whole
-// configuration. The pointer protects it a second time: fmt calls no method of a value in
-// an unexported field of another package. It would print the text, but of a pointer it
-// prints the address.
+// Secret is a value that prints as "[redacted]" in every format, so that it is safe to
+// log a whole configuration. The pointer is a second protection: fmt does not call the
+// methods of a value in an unexported field of another package. It would print the text
+// itself, but for a pointer it prints the address.
 type Secret struct {
 	value *string
 }
@@ -21,8 +21,8 @@ func NewSecret(s string) Secret {
 	return Secret{value: &s}
 }
 
-// Reveal returns the secret itself, or "" if it was not set. Never pass it to code that
-// logs.
+// Reveal returns the text of the secret, or "" if the secret was not set. Never pass it
+// to code that logs.
 func (s Secret) Reveal() string {
 	if s.value == nil {
 		return ""
@@ -30,8 +30,8 @@ func (s Secret) Reveal() string {
 	return *s.value
 }
 
-// Format writes "[redacted]" for every verb of fmt. String is not enough: a verb that does
-// not fit, such as %d, prints the value itself.
+// Format writes "[redacted]" for every verb of fmt. String is not enough, because a wrong
+// verb, such as %d, prints the value itself.
 func (s Secret) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, redacted)
 }

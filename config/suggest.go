@@ -2,9 +2,9 @@ package config
 
 import "strings"
 
-// Nearest returns the candidate that name was probably meant to be: one that differs in a
-// single letter, else one that begins with name, else the one with the fewest letters to
-// change, up to a third of them. It returns "" if no candidate is similar.
+// Nearest returns the candidate that is most similar to name: one that differs in a
+// single letter, else one that begins with name, else the one with the fewest different
+// letters, at most a third of the letters. It returns "" if no candidate is similar.
 func Nearest(name string, candidates []string) string {
 	// No key is that long, and comparing would be slow.
 	if len(name) > 100 {

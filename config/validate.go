@@ -30,7 +30,8 @@ func (k *checker) warn(code, path, format string, args ...any) {
 }
 
 // validate returns all problems of a configuration in normal form. It changes nothing and
-// does not depend on the machine, so that the result for a file is the same everywhere.
+// reads neither files nor the environment, so the result for a file is the same on every
+// machine.
 func (c *Config) validate() (Problems, []Warning) {
 	k := &checker{}
 	k.public(c.Public)
@@ -60,7 +61,7 @@ func (k *checker) audit(a Audit) {
 	}
 }
 
-// oneOf refuses a value that is not allowed, and reports whether it is.
+// oneOf refuses a value that is not in allowed, and reports whether the value is allowed.
 func (k *checker) oneOf(path, value string, allowed ...string) bool {
 	if slices.Contains(allowed, value) {
 		return true
@@ -85,8 +86,7 @@ func within(d, least, most time.Duration) bool {
 	return d >= least && d <= most
 }
 
-// seconds refuses what between refuses, and parts of a second: X-Amz-Expires counts whole
-// seconds.
+// seconds is between for whole seconds: X-Amz-Expires has no fractions of a second.
 func (k *checker) seconds(path string, d, least, most time.Duration) {
 	if within(d, least, most) && d%time.Second != 0 {
 		k.problem(path, "must be whole seconds, not %s", durationText(d))
@@ -95,8 +95,8 @@ func (k *checker) seconds(path string, d, least, most time.Duration) {
 	k.between(path, d, least, most)
 }
 
-// together refuses one key of a pair without the other. The problem is at the key that is
-// missing.
+// together refuses one key of a pair without the other. The problem has the path of the
+// missing key.
 func (k *checker) together(section, first, second string, hasFirst, hasSecond bool) {
 	switch {
 	case hasFirst && !hasSecond:

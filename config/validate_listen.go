@@ -17,8 +17,8 @@ var (
 	sha256Hex = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 )
 
-// sha256OfNothing is the hash of an empty text. A script prints it if it hashes a variable
-// that is not set.
+// sha256OfNothing is the hash of an empty text. A script that hashes an unset variable
+// prints it.
 const sha256OfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 // ValidKeyName reports whether name is allowed for an operator key: 1 to 63 letters,
@@ -55,8 +55,8 @@ func (k *checker) public(p Public) {
 }
 
 // parseProxy reads an address or a network of proxies. It refuses networks that are wider
-// than every private network: recipients there could choose the address that Keyhole
-// limits, accepts and records.
+// than every private network, because recipients in such a network could forge the
+// address that Keyhole limits, accepts and records.
 func parseProxy(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		if a.Zone() != "" {
@@ -89,7 +89,7 @@ func parseProxy(s string) (netip.Prefix, error) {
 	return n, nil
 }
 
-// maxRequestsPerMinute is more than one gateway can answer.
+// maxRequestsPerMinute is above the number of requests that one gateway can answer.
 const maxRequestsPerMinute = 1_000_000
 
 func (k *checker) operator(c *Config) {
@@ -133,7 +133,8 @@ func (k *checker) operatorKey(path string, key OperatorKey) {
 	case key.SHA256 == "":
 		k.problem(path+".sha256", "is missing: `keyhole key new` prints it")
 	case !sha256Hex.MatchString(key.SHA256):
-		// The message does not show it: it may be the key itself, by mistake.
+		// The message does not show the value, because it may be the key itself by
+		// mistake.
 		k.problem(path+".sha256", "must be 64 hexadecimal digits, the SHA-256 of the key, as `keyhole key new` prints it")
 	case strings.EqualFold(key.SHA256, sha256OfNothing):
 		k.problem(path+".sha256", "is the SHA-256 of an empty key")
@@ -190,8 +191,8 @@ func (k *checker) listeners(c *Config) {
 	}
 }
 
-// splitAddress splits host:port. The returned port is a number of at least least, without
-// leading zeros, so that two ports can be compared.
+// splitAddress splits host:port. It returns the port without leading zeros, so that two
+// ports can be compared, and refuses a port below least.
 func splitAddress(address string, least int) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(address)
 	if err != nil {
@@ -205,7 +206,7 @@ func splitAddress(address string, least int) (host, port string, err error) {
 }
 
 // sameHost reports whether two listeners on one port would conflict: they have the same
-// address, or one listens on every address of the other's family.
+// address, or one of them listens on every address, including the address of the other.
 func sameHost(a, b string) bool {
 	x, errX := listenAddr(a)
 	y, errY := listenAddr(b)

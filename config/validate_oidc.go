@@ -113,8 +113,8 @@ func claimName(path string) (name, rest string, err error) {
 	return "", "", errors.New("has an opening quote (\") without a closing one")
 }
 
-// issuerProblem returns why a text cannot be an issuer, or "". The issuer has no normal
-// form, because it is compared with the text in tokens.
+// issuerProblem returns a message about a text that cannot be an issuer, or "". An issuer
+// has no normal form, because Keyhole compares it with the text in tokens.
 func issuerProblem(issuer string) string {
 	u, err := url.Parse(issuer)
 	switch {

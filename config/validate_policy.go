@@ -10,7 +10,7 @@ import (
 // minLife is the shortest life of a link.
 const minLife = time.Second
 
-// lifeCap is one of Caps with its key and its default.
+// lifeCap is one of Caps, with its path and its default.
 type lifeCap struct {
 	path     string
 	value    *time.Duration
@@ -26,12 +26,12 @@ func (p *Policy) caps() []lifeCap {
 	}
 }
 
-// longestCap returns the longest life that a link can have, apart from policy.max_expiry.
+// longestCap returns the longest of the caps.
 func (p *Policy) longestCap() time.Duration {
 	return max(p.Caps.Sensitive, p.Caps.NotStated, p.Caps.NotSensitive)
 }
 
-// preset is one of Presets with its key and the longest cap that can apply to it.
+// preset is one of Presets, with its path and the longest cap that can apply to it.
 type preset struct {
 	path  string
 	value *time.Duration
@@ -131,8 +131,8 @@ func (k *checker) unusedLimits(c *Config) {
 }
 
 // patterns checks patterns [storage:]bucket/key. A pattern that matches no configured
-// bucket is a warning and not an error: the bucket may be added later, but it may also be
-// mistyped.
+// bucket is a warning and not an error, because an operator may add the bucket later; but
+// the name may also be mistyped.
 func (k *checker) patterns(c *Config, path string, patterns []string) {
 	for i, p := range patterns {
 		at := fmt.Sprintf("%s[%d]", path, i)

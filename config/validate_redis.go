@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// redisPrefix allows no braces: Redis Cluster would take them as the hash tag that decides
-// the slot of every key.
+// redisPrefix allows no braces, because Redis Cluster would read them as the hash tag of
+// every key.
 var redisPrefix = regexp.MustCompile(`^[A-Za-z0-9:._-]{1,64}$`)
 
-// maxWaitReplicas is more than the number of replicas in any known installation.
+// maxWaitReplicas is above the number of replicas in any known installation.
 const maxWaitReplicas = 16
 
 func (k *checker) redis(r Redis) {
@@ -60,8 +60,8 @@ func (k *checker) redisMode(r Redis) {
 	}
 }
 
-// sentinelPasswordPath returns the key that set the password, so that the problem names
-// the variable if the password came from one.
+// sentinelPasswordPath returns the path of the key that set the password, so that the
+// problem names the right source.
 func sentinelPasswordPath(r Redis) string {
 	if r.SentinelPasswordFile == "" {
 		return "redis.sentinel_password"
@@ -76,7 +76,7 @@ func (k *checker) redisAddresses(addresses []string) {
 	for i, a := range addresses {
 		path := fmt.Sprintf("redis.addresses[%d]", i)
 		if strings.Contains(a, "://") {
-			// The message does not show it: such a URL often contains a password.
+			// The message does not show the URL, which often contains a password.
 			k.problem(path, "must be host:port, not a URL: user, password, database and TLS have their own keys")
 			continue
 		}
@@ -108,7 +108,8 @@ func (k *checker) redisTLS(t RedisTLS) {
 		{"server_name", t.ServerName},
 	} {
 		if s.value != "" {
-			// Otherwise passwords would be sent unencrypted although TLS was intended.
+			// The operator intended TLS; without this problem, passwords would be sent
+			// unencrypted.
 			k.problem("redis.tls.enabled", "must be true if redis.tls.%s is set", s.key)
 			return
 		}

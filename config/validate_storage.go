@@ -13,7 +13,8 @@ var (
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	regionName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	// accessKeyID allows no slash, because X-Amz-Credential has the ID between slashes.
+	// accessKeyID allows no slash, because slashes separate the parts of
+	// X-Amz-Credential.
 	accessKeyID = regexp.MustCompile(`^[!-.0-~]{1,256}$`)
 )
 
@@ -93,9 +94,9 @@ func (k *checker) buckets(path string, s Storage) {
 	}
 }
 
-// bucketProblem returns what is wrong with the name of a bucket, or "". It refuses names of
-// resources that look like buckets but need another kind of signature or cannot be
-// presigned.
+// bucketProblem returns a message about an invalid name of a bucket, or "". It also
+// refuses names of resources that look like buckets but need another kind of signature or
+// cannot be presigned.
 func bucketProblem(name string) string {
 	for _, suffix := range []struct{ text, what string }{
 		{"--x-s3", "a directory bucket (S3 Express), which signs with session credentials"},

@@ -1,4 +1,3 @@
-// Package pagetest reads rendered pages in tests, by element and not by substring.
 package pagetest
 
 import (
