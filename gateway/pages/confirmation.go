@@ -10,8 +10,7 @@ import (
 	"keyhole/gateway"
 )
 
-// Confirmation is the view of the page before a download. The page shows the facts about
-// the file that the link reveals, and a form whose button starts the download.
+// Confirmation is the view of the page with the button that starts a download.
 type Confirmation struct {
 	// Page holds the facts that recipients may see, and the nonce of the form.
 	Page *gateway.Page
@@ -35,8 +34,7 @@ type confirmationValues struct {
 	Wrong          bool
 }
 
-// Confirmation renders a confirmation page in HTML. It fails only if a template is
-// broken.
+// Confirmation renders a page in HTML. It fails only if a template is broken.
 func (r *Renderer) Confirmation(view Confirmation) ([]byte, error) {
 	link, m := &view.Page.Link, &r.messages.Confirmation
 	values := confirmationValues{

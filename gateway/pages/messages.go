@@ -8,8 +8,7 @@ import (
 	"keyhole/gateway"
 )
 
-// Messages are all texts for recipients in one language. A text contains no facts about a
-// link or its file, except the values that a page gets from its view.
+// Messages are the texts of pages in one language. No text has facts about a link.
 type Messages struct {
 	Language string // BCP 47 tag, for the lang attribute of pages
 	// PageTitle is the title of every page. It is the same for every link, because

@@ -32,8 +32,8 @@ type Renderer struct {
 }
 
 // New returns a Renderer. It renders all refusals in advance. An answer then costs only a
-// copy, also in a flood of requests, and unknown and malformed tokens get the same bytes.
-// New fails only if an embedded template is broken.
+// copy, and unknown and malformed tokens get the same bytes. New fails only if an
+// embedded template is broken.
 func New(o Options) (*Renderer, error) {
 	templates, err := template.New("pages").Delims("[[", "]]").ParseFS(pageFiles, "templates/*.html")
 	if err != nil {

@@ -11,16 +11,13 @@ import (
 const (
 	// MaxItems is the largest number of items in a batch.
 	MaxItems = 256
-	// MaxAgeSpread is the largest difference in age between two items of a batch. A batch
-	// may take Timeout plus this spread, counted from the start of its oldest item, so
-	// that its youngest item also has its full time.
+	// MaxAgeSpread is the largest difference in age of two items of a batch. A batch may
+	// exceed Timeout by it, so that its youngest item has its full time.
 	MaxAgeSpread = 50 * time.Millisecond
-	// fastSenders is the number of batches that are sent at the same time while the
-	// server is fast: items gather for one batch while the other is on its way. On a
-	// single processor, a second sender would only make batches smaller.
+	// fastSenders limits the concurrent batches while the server is fast: items gather
+	// for one batch while the other is on its way. One processor uses only one.
 	fastSenders = 2
-	// slowAfter is the time that an item waits before another sender starts. After this
-	// time the server counts as slow or far away.
+	// slowAfter is the waiting time of an item from which the server counts as slow.
 	slowAfter = 5 * time.Millisecond
 )
 
@@ -28,8 +25,7 @@ const (
 // time. It wraps context.DeadlineExceeded.
 var ErrNotSent = fmt.Errorf("no earlier batch ended in time: %w", context.DeadlineExceeded)
 
-// Pending is one item and its result. Reuse a Pending for another item after Submit has
-// returned.
+// Pending is one item and its result. After Submit it can hold another item.
 type Pending[T any] struct {
 	Item T
 
@@ -51,8 +47,7 @@ func (p *Pending[T]) Complete(err error) {
 	p.done <- struct{}{}
 }
 
-// Wait waits for Complete and returns its error. Submit calls Wait; only tests of a
-// sender call it themselves.
+// Wait returns the error of Complete. Besides Submit, only tests call it.
 func (p *Pending[T]) Wait() error {
 	<-p.done
 	return p.err
@@ -62,8 +57,7 @@ func (p *Pending[T]) Wait() error {
 type Options[T any] struct {
 	// Timeout bounds the time of an item, from its start until it is complete.
 	Timeout time.Duration
-	// MaxSenders is the largest number of batches that are sent at the same time while
-	// the server is slow.
+	// MaxSenders limits the concurrent batches while the server is slow.
 	MaxSenders int
 	// Send sends at least one item and completes each before it returns, at the latest
 	// when ctx ends. The slice belongs to the Batcher.
@@ -90,7 +84,6 @@ func New[T any](o Options[T]) *Batcher[T] {
 // Submit sends the item, together with others, and returns the error of its Complete. It
 // returns within Timeout plus MaxAgeSpread, counted from started: every batch ends by
 // then, and its sender continues with the oldest waiting items.
-//
 // If the limits allow another sender, the calling goroutine sends one batch itself.
 func (b *Batcher[T]) Submit(p *Pending[T], started time.Time) error {
 	p.started = started
