@@ -35,12 +35,13 @@ type ObjectsPage struct {
 	Next    string // cursor of the next page; empty: this is the last page
 }
 
-// browseBudget is the most requests to the storage for one page, each for up to maxKeys
-// keys. Because of it, a search through millions of keys returns many short pages and not
-// one slow page.
+// browseBudget is the largest number of requests to the storage for one page, each for up
+// to maxKeys keys. Because of it, a search through millions of keys returns many short
+// pages and not one slow page.
 const browseBudget = 5
 
-// maxKeys is the most keys that S3 lists in one response (AWS, "ListObjectsV2").
+// maxKeys is the largest number of keys that S3 lists in one response (AWS,
+// "ListObjectsV2").
 const maxKeys = 1000
 
 // Buckets returns the configured buckets in which the actor's scope has objects.

@@ -23,17 +23,18 @@ type Answer struct {
 	GrantAge time.Duration
 	Wait     time.Duration // until the client may try again, if Outcome is OutcomeRateLimited
 	// Repeated says that the client has caused the same refusal too often within a
-	// minute, so it is neither recorded nor logged.
+	// minute. Such a refusal leaves no event and must not fill the log.
 	Repeated bool
 }
 
 // Page is the content of a confirmation page.
 type Page struct {
-	// Link says nothing about the file if the file is shown only after the passphrase.
+	// Link has no facts about the file if the link reveals the file after the passphrase.
 	Link   Link
 	Nonce  string
 	Origin string // of the URL that the form is redirected to
-	// ResumeWindow is how long a grant lets the recipient resume a confirmed download.
+	// ResumeWindow is the time in which a recipient with a grant can resume a confirmed
+	// download.
 	ResumeWindow time.Duration
 }
 
@@ -122,9 +123,9 @@ func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, s
 	return Answer{Outcome: OutcomeResumed, Location: location}, nil
 }
 
-// confirm answers the form of a confirmation page. confirm makes all checks and signs the
-// URL before it spends the click, so that no click is spent without a URL. The storage
-// may have been slow meanwhile, so Spend decides the link again.
+// confirm answers the form of a confirmation page. It makes all checks and signs the URL
+// before it spends the click, so that no click is spent without a URL. The storage may
+// have been slow meanwhile, so Spend decides the link again.
 func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, start time.Time) (Answer, error) {
 	p := &admission.Permission
 	nonce := ""
@@ -214,9 +215,9 @@ func (s *Service) pageOf(admission *Admission) (*Page, error) {
 	}, nil
 }
 
-// revealed returns the part of a link that its page may show before the passphrase. It
-// leaves out everything about the file if the link reveals the file after the
-// passphrase.
+// revealed returns the part of a link that its page may show before the passphrase. If
+// the link reveals the file after the passphrase, revealed omits all facts about the
+// file.
 func revealed(link *Link) Link {
 	if link.Reveal != RevealAfter {
 		return *link

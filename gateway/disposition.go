@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// contentDisposition returns the header (RFC 6266) that the signed URL makes the storage
-// answer with. filename is quoted ASCII, for every client. If ASCII cannot express the
-// name, filename* (RFC 8187) follows. The value is always ASCII, because AWS refuses other
-// bytes in response-content-disposition.
+// contentDisposition returns the Content-Disposition (RFC 6266) of the storage's answer,
+// which the signed URL sets. filename is quoted ASCII, for every client. If ASCII cannot
+// express the name, filename* (RFC 8187) follows. The value is always ASCII, because AWS
+// refuses other bytes in response-content-disposition.
 func contentDisposition(disposition, filename string) string {
 	var b strings.Builder
 	b.Grow(len(disposition) + 2*len(filename) + 32)
@@ -46,9 +46,9 @@ func quotable(filename string) bool {
 
 func quotableByte(c byte) bool { return c >= ' ' && c <= '~' && c != '"' && c != '\\' && c != '%' }
 
-// contentType returns the type that the signed URL makes the storage answer with: the type
-// of the object at the issue, so that browsers show inline only the approved type. AWS
-// refuses bytes other than ASCII in response-content-type.
+// contentType returns the Content-Type of the storage's answer, which the signed URL
+// sets: the type of the object at the issue, so that browsers show inline only the
+// approved type. AWS refuses bytes other than ASCII in response-content-type.
 func contentType(approved string) string {
 	if strings.ContainsFunc(approved, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return "application/octet-stream"

@@ -2,7 +2,7 @@ package gateway
 
 import "context"
 
-// EventFeed is what an EventReader reads: the Audit method of Store.
+// EventFeed is the source of an EventReader: the Audit method of Store.
 type EventFeed interface {
 	// Audit returns one page of the events of all links, or ErrCursor.
 	Audit(ctx context.Context, q AuditQuery) (AuditPage, error)

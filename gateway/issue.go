@@ -208,7 +208,7 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 	return found
 }
 
-// notes returns what the operator should know about the behaviour of a link.
+// notes returns the notes for the operator about the behaviour of a link.
 func notes(link *Link) []Note {
 	var found []Note
 	switch link.Pin {
@@ -285,13 +285,14 @@ func checkIssue(req *IssueRequest) []FieldError {
 
 // checkText returns an error for a note or reason that is too long.
 func checkText(field, text string) []FieldError {
-	if utf8.RuneCountInString(text) > maxText {
-		return []FieldError{{field, "too_long", fmt.Sprintf("must have at most %d characters", maxText)}}
+	if n := utf8.RuneCountInString(text); n > maxText {
+		return []FieldError{{field, "too_long", fmt.Sprintf("has %d characters; the limit is %d", n, maxText)}}
 	}
 	return nil
 }
 
-// keyProblem returns why an object key cannot be shared, or empty strings.
+// keyProblem returns the code and message for an object key that cannot be shared, or
+// empty strings.
 func keyProblem(key string) (code, why string) {
 	if key == "" {
 		return "required", "send the key of an object"
@@ -314,21 +315,22 @@ func Shareable(key string) bool {
 	return why == ""
 }
 
-// textProblem returns why a text cannot be a part of an object key, or empty strings.
+// textProblem returns the code and message for a text that cannot be part of an object
+// key, or empty strings.
 func textProblem(text string) (code, why string) {
 	switch {
 	case len(text) > maxKey:
-		return "too_long", fmt.Sprintf("a key has at most %d bytes", maxKey)
+		return "too_long", fmt.Sprintf("has %d bytes; the limit of object keys is %d", len(text), maxKey)
 	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }):
 		return "invalid", "a key with control characters cannot be shared"
 	}
 	return "", ""
 }
 
-// filenameProblem returns why a file name cannot be offered, or an empty string.
+// filenameProblem returns the message for an invalid file name, or an empty string.
 func filenameProblem(name string) string {
 	if len(name) > maxFilename {
-		return fmt.Sprintf("must have at most %d bytes", maxFilename)
+		return fmt.Sprintf("has %d bytes; the limit is %d", len(name), maxFilename)
 	}
 	if name != "" && blankName(name) {
 		return "must not consist of dots, spaces and invisible characters only"

@@ -29,7 +29,7 @@ func States() []State {
 	return []State{StateActive, StatePaused, StateNotYet, StateExpired, StateRevoked, StateUsedUp}
 }
 
-// The dispositions of RFC 6266 that a link can ask the storage for.
+// The values of Link.Disposition (RFC 6266).
 const (
 	DispositionAttachment = "attachment"
 	DispositionInline     = "inline"

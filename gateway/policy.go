@@ -39,7 +39,7 @@ type Policy struct {
 	MaxExpiry        time.Duration            // limit for every link
 	Caps             Caps                     // limits below MaxExpiry
 	Presets          map[string]time.Duration // life by preset name
-	SensitiveObjects []Pattern                // always sensitive, whatever a request says
+	SensitiveObjects []Pattern                // always sensitive, even if a request says otherwise
 }
 
 // Terms are the decision of a Policy on one link.

@@ -117,14 +117,14 @@ func (c failureCell) wait(limit uint64) time.Duration {
 type FailureLimiter struct {
 	limit uint64
 	now   func() time.Time
-	// start is when the slots begin. The limiter uses only durations since start.
-	// time.Now measures durations by the monotonic clock, so a change of the wall clock
-	// has no effect.
+	// start is the beginning of the first slot. The limiter uses only durations since
+	// start. time.Now measures durations by the monotonic clock, so a change of the wall
+	// clock has no effect.
 	start time.Time
 	seed  maphash.Seed
 	cells [limiterRows][limiterCells]atomic.Uint64 // of failureCell
 
-	mu sync.Mutex // held while cells change, because a subject has several
+	mu sync.Mutex // held while cells change, because each subject has several cells
 }
 
 // NewFailureLimiter returns a FailureLimiter with a limit of 1 to 63 failures within a minute. It

@@ -6,15 +6,14 @@ import (
 	"time"
 )
 
-// Store keeps links. Every method makes one atomic change or read per link, by the
-// clock of Redis. It returns ErrUnavailable if Redis did not answer, or if the answer
-// could not be read. It returns ErrNotConfirmed if too few replicas have confirmed a
-// change.
+// Store keeps links. Every method makes one atomic change or read per link, by the clock
+// of Redis. The error is ErrUnavailable if Redis did not answer or the answer is
+// unreadable, and ErrNotConfirmed if too few replicas have confirmed a change.
 type Store interface {
-	// Create stores link and its issued event. The link expires when life has passed. It
-	// returns the link with the times of Redis. If the ID exists, it returns ErrExists
-	// with the link that has the ID. ErrNeverValid means that the link would end before
-	// its NotBefore.
+	// Create stores link and its issued event. The link expires when life has passed.
+	// Create returns the link with the times of Redis. If the ID exists, Create returns
+	// ErrExists with the link that has the ID. ErrNeverValid means that the link would
+	// end before its NotBefore.
 	Create(ctx context.Context, link Link, secrets Secrets, life time.Duration, by Origin) (Link, error)
 	// Get returns the link, or ErrNotFound. It returns ended links too, within their
 	// retention.
@@ -99,7 +98,7 @@ type BulkOptions struct {
 	// must be longer than Budget. A caller may repeat the call without a cursor. Such a
 	// call reads all ended links again before it finds new ones.
 	LookBudget time.Duration
-	Cursor     string // where the call continues; empty: at the start
+	Cursor     string // position at which the call continues; empty: the start
 	// Scope is the operator's scope as text. A cursor is valid only for the Scope and
 	// DryRun of the call that returned it. A call with another Scope or DryRun has not
 	// revoked the links before the cursor.
@@ -116,7 +115,7 @@ type BulkResult struct {
 	// Done reports that this call and the calls that led to its cursor have read all
 	// links.
 	Done bool
-	Next string // cursor of the next call; empty: the call has come to the end
+	Next string // cursor of the next call; empty: no link is left to read
 }
 
 // Change is a change of a live link. The zero value changes nothing.
@@ -218,7 +217,7 @@ type Spent struct {
 	// before, or a refusal.
 	Outcome Outcome
 	Now     time.Time // by the clock of Redis
-	// GrantEnd is when the grant of the click ends; zero: there is no grant.
+	// GrantEnd is the end of the click's grant; zero: there is no grant.
 	GrantEnd time.Time
 }
 

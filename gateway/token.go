@@ -65,7 +65,7 @@ var base58 = func() (set [256]bool) { //nolint:gochecknoglobals // a table that 
 }()
 
 // ID names a link everywhere except in its URL: the first 16 bytes of the SHA-256 of the
-// token. Nobody can compute the token from it, so it may be logged, stored and shown.
+// token. Nobody can compute the token from the ID, so Keyhole logs, stores and shows IDs.
 type ID [16]byte
 
 // idLength is the length of an ID's text: 16 bytes in base32 without padding.

@@ -40,8 +40,8 @@ func (a *API) robots(c echo.Context) error {
 	return writeBody(c, http.StatusOK, "text/plain; charset=utf-8", []byte(robots))
 }
 
-// click answers a request for a link, and measures and logs the request after the answer.
-// Therefore it writes errors itself and always returns nil.
+// click answers a request for a link. It measures and logs the request after the answer,
+// so it writes errors itself and always returns nil.
 func (a *API) click(c echo.Context, path string) error {
 	begun := time.Now()
 	r := c.Request()

@@ -50,7 +50,7 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			route = "none"
 		}
 		status := c.Response().Status
-		if errors.Is(context.Cause(ctx), context.Canceled) { // the client hung up; a shutdown has another cause
+		if errors.Is(context.Cause(ctx), context.Canceled) { // the client closed the connection; a shutdown has another cause
 			status = statusClientGone
 		}
 		a.o.Metrics.APIRequest(route, c.Request().Method, strconv.Itoa(status))

@@ -54,7 +54,7 @@ func setHeaders(c echo.Context, headers []fixedHeader) {
 // may find another end, and read the following bytes as another request. Chunked requests
 // are ambiguous, because they may also state a length (RFC 9112 section 6.1). Requests of
 // HTTP/1.0 are ambiguous, because they may also be chunked. net/http removes both headers
-// before a handler can read them, so the connection is closed in all these cases.
+// before a handler can read them, so the function cannot distinguish harmless requests.
 func closeIfAmbiguous(c echo.Context) {
 	if r := c.Request(); len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
 		c.Response().Header().Set("Connection", "close")
@@ -88,8 +88,8 @@ func writeOut(c echo.Context, status int, content []byte) error {
 	return err
 }
 
-// secondsOf returns a duration as Retry-After has it, RFC 9110 section 10.2.3: in whole
-// seconds, rounded up, and at least 1.
+// secondsOf returns a duration in the format of Retry-After (RFC 9110 section 10.2.3):
+// whole seconds, rounded up, and at least 1.
 func secondsOf(d time.Duration) string {
 	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
 }

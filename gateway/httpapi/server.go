@@ -50,7 +50,8 @@ type API struct {
 	o        Options
 	pages    pageRenderer
 	refusals map[gateway.Outcome]*refusal
-	// prefetched refuses a link that a browser loaded before its user opened it.
+	// prefetched is the refusal of a link that a browser loaded before the user opened
+	// it.
 	prefetched *refusal
 	secure     bool          // recipients come over https
 	public     []fixedHeader // of every answer to recipients
@@ -80,8 +81,8 @@ func New(o Options) (*API, error) {
 	return a, nil
 }
 
-// newEcho returns an echo for one audience. newEcho turns off the defaults of echo that
-// print to the terminal or trust headers.
+// newEcho returns an echo for one audience. It turns off the defaults of echo that print
+// to the terminal or trust headers.
 func (a *API) newEcho(to audience) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true

@@ -172,8 +172,9 @@ func (r reloadOnFailure) after(ctx context.Context, err error) {
 }
 
 // topologyDeadline is a hook of every node. To learn the masters, go-redis asks one node
-// after the other until one answers. The hook gives each node half of the remaining time.
-// If a node hangs, time is left for another node and for the call itself.
+// after the other until one answers. The hook limits each question to half of the
+// remaining time. If a node does not answer, time is left for another node and for the
+// call itself.
 type topologyDeadline struct{}
 
 // DialHook implements redis.Hook.

@@ -13,8 +13,8 @@ import (
 )
 
 // A bulk operation confirms its result with an additional write on every master, even if
-// it ended no link. The links that it found ended may have been ended by an earlier call
-// whose write no replica has. WAIT on the additional write covers every earlier write of
+// it ended no link. An earlier call may have ended the links that it found ended, and no
+// replica may have that write. WAIT on the additional write covers every earlier write of
 // that master, by any client.
 //
 // The links must have been read from the same masters. After a failover between the read

@@ -84,8 +84,8 @@ func (s *Store) fetchAttribute(ctx context.Context, attribute string, sources []
 		if src.after != "" {
 			newest = entryTime(src.after)
 		}
-		// It reads one more, because the reply begins with the last entry of the previous
-		// page.
+		// The reply begins with the last entry of the previous page, so it needs n + 1
+		// entries.
 		executions[i] = execution{
 			keys: []string{s.keys.secondaryIndex(src.partition, src.indexBucket)},
 			args: []any{attribute, newest, n + 1},

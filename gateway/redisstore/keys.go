@@ -109,7 +109,7 @@ func (k keys) cursors() string { return k.prefix + ":cursors" }
 func (k keys) daily(day string) string { return k.prefix + ":daily:" + day }
 
 // retentionHorizon is a string: the longest time in milliseconds, over all gateways so
-// far, from a link's issue until Redis forgets it. No TTL.
+// far, from a link's issue until its history expires. No TTL.
 func (k keys) retentionHorizon() string { return k.prefix + ":horizon" }
 
 // indexBucketWidth is the time of issue that one index bucket covers, in milliseconds:

@@ -44,8 +44,9 @@ func (s *Store) List(ctx context.Context, q gateway.ListQuery) (_ gateway.ListPa
 	return page, nil
 }
 
-// span returns the position in a cursor, which is empty without a cursor, Redis' time and
-// the retention horizon. Links can exist only between these two.
+// span returns the position in a cursor (empty without a cursor), Redis' time and the
+// retention horizon. Redis has only links that were issued within the horizon before its
+// time.
 func (s *Store) span(
 	ctx context.Context, kind byte, filter, cursor string,
 ) (after string, now, retentionHorizon int64, err error) {

@@ -119,10 +119,10 @@ func (s *Store) updateHealth(info ServerInfo, err error) error {
 	return fault
 }
 
-// prepare works in one round trip. It writes the number of partitions and the key of
-// cursors, unless Redis has them, and compares the number. It raises the retention
-// horizon. Every call runs prepare until it has succeeded once. A repeat reads the
-// horizon again, which another gateway may have raised.
+// prepare makes one round trip. It writes the number of partitions and the key of cursors
+// if Redis lacks them, checks the number, and raises the retention horizon. Every call
+// runs prepare until it has succeeded once. A repeat reads the horizon again, which
+// another gateway may have raised.
 func (s *Store) prepare(ctx context.Context, c redis.UniversalClient) error {
 	pipe := c.Pipeline()
 	p := s.queuePreparation(ctx, pipe)

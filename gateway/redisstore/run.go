@@ -169,7 +169,7 @@ func runAll(
 	return firstError(executions)
 }
 
-// firstError returns the error of the first execution that has one.
+// firstError returns the first error of the executions, in their order.
 func firstError(executions []execution) error {
 	for i := range executions {
 		if executions[i].err != nil {

@@ -15,8 +15,8 @@ type script struct {
 	source string
 	digest string
 	// flat means that the script itself puts the identifier of the call before its reply.
-	// The scripts of clicks are flat: a function and a table per call would be a tenth of
-	// their cost.
+	// The scripts of clicks are flat, because a function and a table per call would be a
+	// tenth of their cost.
 	flat bool
 }
 

@@ -26,7 +26,7 @@ type masterQueue struct {
 type shardQueue struct {
 	*masterQueue
 
-	until time.Time // when the partition's master is looked up again
+	until time.Time // the time of the next lookup of the partition's master
 }
 
 // shardQueueLife is the time after which the master of a partition is looked up again.

@@ -45,8 +45,8 @@ type Retention struct {
 // valid reports whether both durations are set.
 func (r Retention) valid() bool { return r.MaxLife > 0 && r.AfterEnd > 0 }
 
-// retentionHorizon is the longest time in milliseconds from a link's issue until Redis forgets
-// it.
+// retentionHorizon returns the longest time from a link's issue until its history
+// expires, in milliseconds.
 func (r Retention) retentionHorizon() int64 { return (r.MaxLife + r.AfterEnd).Milliseconds() }
 
 // Store keeps links in Redis. It is safe for concurrent use.
