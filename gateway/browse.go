@@ -114,7 +114,7 @@ func (s *Service) browsable(actor *Actor, name, bucket string) (*Storage, error)
 	})
 	switch len(found) {
 	case 0:
-		return nil, Errorf(CodeNotFound, "no bucket with this name exists in the scope of this key")
+		return nil, Errorf(CodeNotFound, "there is no such bucket in the scope of this key")
 	case 1:
 		return found[0], nil
 	}

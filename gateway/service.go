@@ -223,7 +223,7 @@ func storeError(err error) error {
 	code, message := CodeUnavailable, "Redis is unavailable; try again"
 	switch {
 	case errors.Is(err, ErrNotFound):
-		code, message = CodeNotFound, "no link with this id exists in the scope of this key"
+		code, message = CodeNotFound, "there is no such link in the scope of this key"
 	case errors.Is(err, ErrCursor):
 		code, message = CodeBadRequest, "the cursor does not belong to this listing; start again without it"
 	case errors.Is(err, ErrEnded):

@@ -207,7 +207,7 @@ func (a *API) linkEvents(c echo.Context) error {
 func linkID(c echo.Context) (gateway.ID, error) {
 	id, ok := gateway.ParseID(c.Param("id"))
 	if !ok {
-		return id, gateway.Errorf(gateway.CodeNotFound, "no link with this id exists in the scope of this key")
+		return id, gateway.Errorf(gateway.CodeNotFound, "there is no such link in the scope of this key")
 	}
 	c.Set(contextLink, id)
 	return id, nil
