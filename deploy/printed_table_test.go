@@ -43,6 +43,7 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 	{"deploy/docs/dev/performance.md", "deploy/bench/run -rounds 9 -only 'pin none, in memory' -env …", runsTests},
 	{"deploy/docs/dev/testing.md", "deploy/test --all", runsTests},
 	{"deploy/docs/dev/performance.md", "deploy/bench/run --before HEAD~1 -only 'pin none, in memory'", runsTests},
+	{"deploy/docs/dev/performance.md", "deploy/bench/run --variant NAME -rounds 7 -duration 1s -only ROW", runsTests},
 	{"deploy/docs/dev/testing.md", "deploy/corpus", runsTests},
 	{"deploy/docs/dev/testing.md", "deploy/mutants/run", runsTests},
 	{"deploy/docs/dev/testing.md", "deploy/mutants/run signer", runsTests},
