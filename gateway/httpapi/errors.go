@@ -158,7 +158,7 @@ func problemOf(err error) *gateway.Error {
 	if routing, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch routing.Code {
 		case http.StatusNotFound:
-			return gateway.Errorf(gateway.CodeNotFound, "nothing exists at this path; GET /api/v1/openapi.yaml lists the paths")
+			return gateway.Errorf(gateway.CodeNotFound, "nothing exists at this path; check the path")
 		case http.StatusMethodNotAllowed:
 			return gateway.Errorf(gateway.CodeMethod, "this path does not support this method")
 		}
