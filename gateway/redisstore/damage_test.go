@@ -60,6 +60,48 @@ func TestUnknownFlags(t *testing.T) {
 	kept("a click")
 }
 
+// TestOtherAction gives links of the newest version of records another action, as a later
+// release will write it: the flag in the permission and the letter in the history. Such
+// links open nothing and count nothing. Create writes no such link.
+func TestOtherAction(t *testing.T) {
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions("single", node.Addr), withPrefix("keyhole"))
+	upload := newLink(t)
+	upload.Action = "upload"
+	if _, err := s.Create(t.Context(), upload, gateway.Secrets{}, time.Hour, operator()); err == nil {
+		t.Error("a link with an unknown action was created")
+	}
+	equal(t, "the permission of the refused link", node.MustDo(t, "EXISTS", keyOf("l", upload.ID)), "0")
+	for name, link := range map[string]gateway.Link{"plain": newLink(t), "limited": limited(t, 3)} {
+		link.Language = "de"
+		id := create(t, s, link).ID
+		history := node.MustDo(t, "LINDEX", keyOf("h", id), "0")
+		const download, other = "d\x00\x02de\x00", "u\x00\x02de\x00"
+		if !strings.HasSuffix(history, download) {
+			t.Fatalf("%s: the history ends with %q", name, history[len(history)-len(download):])
+		}
+		node.MustDo(t, "LSET", keyOf("h", id), "0", strings.TrimSuffix(history, download)+other)
+		flags := map[bool]string{false: "\x04", true: "\x06"}[link.NeedsConfirmation()]
+		node.MustDo(t, "SETRANGE", keyOf("l", id), "1", flags)
+		before := node.MustDo(t, "GET", keyOf("l", id))
+		for _, a := range []gateway.Attempt{
+			{ID: id, Method: "GET", Page: true},
+			{ID: id, Method: "GET", Grant: "g"},
+			{ID: id, Method: "HEAD"},
+			{ID: id, Method: "POST"},
+		} {
+			_, err := s.Admit(t.Context(), a)
+			unavailable(t, name+": "+a.Method, err)
+		}
+		_, err := post(t, s, id, "page")
+		unavailable(t, name+": spend", err)
+		_, err = s.Get(t.Context(), id)
+		unavailable(t, name+": get", err)
+		equal(t, name+": the permission", node.MustDo(t, "GET", keyOf("l", id)), before)
+		equal(t, name+": the events", node.MustDo(t, "LLEN", keyOf("h", id)), "1")
+	}
+}
+
 // TestRestoredPermission restores permissions as they were before their links ended, like
 // a backup of Redis: they open nothing, and a revocation removes them.
 func TestRestoredPermission(t *testing.T) {

@@ -195,8 +195,12 @@ func RevocationFields(actor, reason string) []byte {
 }
 
 // CheckLink returns an error for a link that records and indexes cannot store: the
-// disposition is unknown, or a name contains NUL, which the indexes use as a separator.
+// disposition is unknown, the action is not download (a record of this version would turn
+// it into a download), or a name contains NUL, which the indexes use as a separator.
 func CheckLink(l *gateway.Link) error {
+	if l.Action != "" && l.Action != gateway.LinkDownload {
+		return fmt.Errorf("unknown action %q; the only action is %s", l.Action, gateway.LinkDownload)
+	}
 	if _, err := letterFor(dispositionLetters, parseDisposition, l.Disposition); err != nil {
 		return fmt.Errorf("unknown disposition: %w", err)
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -201,6 +202,7 @@ func TestCheckLink(t *testing.T) {
 		"key":         {func(l *gateway.Link) { l.Ref.Key = "\x00a" }, "NUL"},
 		"label name":  {func(l *gateway.Link) { l.Labels = map[string]string{"a\x00b": ""} }, "label"},
 		"disposition": {func(l *gateway.Link) { l.Disposition = "form-data" }, "form-data"},
+		"action":      {func(l *gateway.Link) { l.Action = "upload" }, "upload"},
 	} {
 		link := fullLink()
 		tt.change(&link)
@@ -212,6 +214,20 @@ func TestCheckLink(t *testing.T) {
 	value.Labels = map[string]string{"a": "\x00"}
 	if err := CheckLink(&value); err != nil {
 		t.Errorf("NUL in the value of a label: %v", err)
+	}
+}
+
+// TestOtherActionIsFlagged gives the permission of a link that is not for downloads a
+// flag that no reader of this version accepts, beside the flag for confirmation.
+func TestOtherActionIsFlagged(t *testing.T) {
+	for _, link := range []gateway.Link{golden(), fullLink()} {
+		for action, ok := range map[gateway.LinkAction]bool{"": true, gateway.LinkDownload: true, "upload": false} {
+			link.Action = action
+			_, err := parseHead(headOf(Extended, PermissionFlags(&link), now+1000, 0, 0))
+			if (err == nil) != ok || err != nil && !errors.Is(err, gateway.ErrRecord) {
+				t.Errorf("action %q, confirmation %v: %v", action, link.NeedsConfirmation(), err)
+			}
+		}
 	}
 }
 

@@ -12,14 +12,21 @@ import (
 const (
 	flagPaused       = 1
 	flagConfirmation = 2 // the link needs confirmation; from Restricted on
+	flagOtherAction  = 4 // the link is not for downloads; this version refuses it
 )
 
-// PermissionFlags returns the flags of a new link's permission.
+// PermissionFlags returns the flags of a new link's permission. A link with an action
+// other than download gets a flag that lua/judge.lua and parseHead refuse: a click reads
+// the permission only, which has no other field for the action.
 func PermissionFlags(l *gateway.Link) int {
+	flags := 0
 	if l.NeedsConfirmation() {
-		return flagConfirmation
+		flags |= flagConfirmation
 	}
-	return 0
+	if l.Action != "" && l.Action != gateway.LinkDownload {
+		flags |= flagOtherAction
+	}
+	return flags
 }
 
 // PermissionBody packs the fields that a click needs and that the scripts do not change.
