@@ -64,9 +64,9 @@ func TestChecksAreRemembered(t *testing.T) {
 	}
 }
 
-// What is asked for at the same time is asked once, and one who leaves takes
-// nobody along.
-func TestChecksAreJoined(t *testing.T) {
+// TestChecksShareOneRequest asks about one object a hundred times at once: the storage
+// gets one request, and a caller who leaves ends it for nobody else.
+func TestChecksShareOneRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -98,8 +98,8 @@ func TestChecksAreJoined(t *testing.T) {
 	})
 }
 
-// A question that has hung for longer than an answer is remembered is joined by
-// nobody: what it brings may be older.
+// TestChecksDoNotJoinTheOld lets a request hang for longer than its answer is remembered:
+// later checks do not wait for it, because its answer may be outdated.
 func TestChecksDoNotJoinTheOld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

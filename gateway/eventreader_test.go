@@ -29,7 +29,7 @@ func (f *fakeFeed) Audit(_ context.Context, q AuditQuery) (AuditPage, error) {
 		}
 	}
 	var page AuditPage
-	for looked := 0; next < f.length && looked < f.budget && len(page.Events) < q.Limit; looked++ {
+	for scanned := 0; next < f.length && scanned < f.budget && len(page.Events) < q.Limit; scanned++ {
 		if next%2 == 0 {
 			page.Events = append(page.Events, AuditEvent{Event: Event{ID: strconv.Itoa(next)}})
 		}

@@ -13,7 +13,7 @@ import (
 	"unsafe"
 )
 
-func TestGuesses(t *testing.T) {
+func TestFailureLimiter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	g := NewFailureLimiter(3, func() time.Time { return now })
@@ -59,10 +59,10 @@ func TestGuesses(t *testing.T) {
 	}
 }
 
-// TestGuessesInAnyMinute lets addresses fail in bursts and at random for an hour, two
+// TestFailuresInAnyMinute lets addresses fail in bursts and at random for an hour, two
 // of them at a time so that cells are shared, and slides a window of a minute over the
 // failures that were counted.
-func TestGuessesInAnyMinute(t *testing.T) {
+func TestFailuresInAnyMinute(t *testing.T) {
 	t.Parallel()
 	const limit = 60
 	random := rand.New(rand.NewPCG(1, 2))
@@ -108,8 +108,8 @@ func TestGuessesInAnyMinute(t *testing.T) {
 	}
 }
 
-// TestGuessesAtOnce lets many goroutines fail from one address.
-func TestGuessesAtOnce(t *testing.T) {
+// TestFailuresAtOnce lets many goroutines fail from one address.
+func TestFailuresAtOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	g := NewFailureLimiter(MaxKeyFailures, func() time.Time { return now })
@@ -143,8 +143,8 @@ func stepped(t time.Time, seconds int64) time.Time {
 	return t
 }
 
-// TestGuessesIgnoreTheWallClock sets the wall clock while an address is held back.
-func TestGuessesIgnoreTheWallClock(t *testing.T) {
+// TestFailuresIgnoreTheWallClock sets the wall clock while an address is held back.
+func TestFailuresIgnoreTheWallClock(t *testing.T) {
 	t.Parallel()
 	for _, seconds := range []int64{-3600, 3600} {
 		now := time.Now()
@@ -186,7 +186,7 @@ func TestGuessCellLivesLong(t *testing.T) {
 	}
 }
 
-func TestGuessesAllocateNothing(t *testing.T) {
+func TestFailuresAllocateNothing(t *testing.T) {
 	g := NewFailureLimiter(maxMisses, time.Now)
 	addr := netip.MustParseAddr("2001:db8::1")
 	if n := testing.AllocsPerRun(100, func() { g.Wait(addr); g.Failed(addr) }); n != 0 {
@@ -194,7 +194,7 @@ func TestGuessesAllocateNothing(t *testing.T) {
 	}
 }
 
-func TestGuessesOfOneNetwork(t *testing.T) {
+func TestFailuresOfOneNetwork(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	g := NewFailureLimiter(3, func() time.Time { return now })
@@ -210,9 +210,9 @@ func TestGuessesOfOneNetwork(t *testing.T) {
 	}
 }
 
-// TestGuessesShareCells lets very many addresses guess: all of them are held back,
+// TestFailuresShareCells lets very many addresses guess: all of them are held back,
 // and hardly anybody else is.
-func TestGuessesShareCells(t *testing.T) {
+func TestFailuresShareCells(t *testing.T) {
 	now := time.Now()
 	g := NewFailureLimiter(3, func() time.Time { return now })
 	address := func(i uint32) netip.Addr {

@@ -8,11 +8,11 @@ import (
 )
 
 // bulkBudget is the approximate duration of one call of a bulk revocation that finds
-// links, and bulkLookBudget of a call that finds only ended links. Both are shorter than
+// links, and bulkSearchBudget of a call that finds only ended links. Both are shorter than
 // the write timeout of the operator listener.
 const (
-	bulkBudget     = 2 * time.Second
-	bulkLookBudget = 15 * time.Second
+	bulkBudget       = 2 * time.Second
+	bulkSearchBudget = 15 * time.Second
 )
 
 // The values of the label how of links_revoked_total.
@@ -88,7 +88,7 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 		Bucket: req.Bucket, Prefix: req.Prefix, Key: req.Key, CreatedBy: req.CreatedBy,
 		LabelName: req.LabelName, LabelValue: req.LabelValue, Match: actor.Sees,
 	}, BulkOptions{
-		Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget, LookBudget: bulkLookBudget,
+		Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget, SearchBudget: bulkSearchBudget,
 		Cursor: req.Cursor, Scope: actor.scope(),
 	}, actor.origin())
 	s.metrics.revokes.revoked(revokedBulk, result.Revoked)

@@ -15,7 +15,7 @@ func TestBulkTime(t *testing.T) {
 	if _, err := f.service.RevokeAll(t.Context(), everything(), &BulkRequest{All: true}); err != nil {
 		t.Fatal(err)
 	}
-	if f.store.bulk.Budget != 2*time.Second || f.store.bulk.LookBudget != 15*time.Second {
+	if f.store.bulk.Budget != 2*time.Second || f.store.bulk.SearchBudget != 15*time.Second {
 		t.Errorf("asked with %+v", f.store.bulk)
 	}
 }

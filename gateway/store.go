@@ -94,11 +94,11 @@ type BulkOptions struct {
 	// Budget is the time after which the call returns even if links are left. It applies
 	// if the call has found a link or continues from a Cursor.
 	Budget time.Duration
-	// LookBudget is the time after which the call returns in any case; 0: no limit. It
+	// SearchBudget is the time after which the call returns in any case; 0: no limit. It
 	// must be longer than Budget. A caller may repeat the call without a cursor. Such a
 	// call reads all ended links again before it finds new ones.
-	LookBudget time.Duration
-	Cursor     string // position at which the call continues; empty: the start
+	SearchBudget time.Duration
+	Cursor       string // position at which the call continues; empty: the start
 	// Scope is the operator's scope as text. A cursor is valid only for the Scope and
 	// DryRun of the call that returned it. A call with another Scope or DryRun has not
 	// revoked the links before the cursor.

@@ -30,8 +30,8 @@ func TestCredentialsFileAtRest(t *testing.T) {
 	}
 }
 
-// TestCredentialsLook shows for how long a look at the file serves, and no longer.
-func TestCredentialsLook(t *testing.T) {
+// TestCredentialsFileChecks shows how long one check of the file serves.
+func TestCredentialsFileChecks(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	old := time.Now().Add(-time.Hour)
 	if err := errors.Join(os.WriteFile(file, []byte("x"), 0o600), os.Chtimes(file, old, old)); err != nil {

@@ -179,9 +179,9 @@ func TestCredentialsStorageClock(t *testing.T) {
 	})
 }
 
-// TestCredentialsJoined shows that many who wait are one question, that one of
-// them who leaves takes no other along, and that a question has an end.
-func TestCredentialsJoined(t *testing.T) {
+// TestCredentialsShareOneRequest shows that callers who wait share one request, that a
+// caller who leaves does not end it for the others, and that a request has a time limit.
+func TestCredentialsShareOneRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{block: make(chan struct{})}
 		s.set("first", time.Time{}, nil)

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// settleTime is the age from which the modification time of a file identifies its
+// recentChange is the age from which the modification time of a file identifies its
 // content: within one tick of the kernel's clock, a file can change twice and keep the
 // same time.
-const settleTime = 50 * time.Millisecond
+const recentChange = 50 * time.Millisecond
 
 // fileState identifies the content of a file without reading it. The zero value is a
 // missing file.
 type fileState struct {
 	info   os.FileInfo
-	recent bool // the file changed less than settleTime before
+	recent bool // the file changed less than recentChange before
 }
 
 // statFiles returns the current states of the files.
@@ -22,7 +22,7 @@ func statFiles(files []string) []fileState {
 	states := make([]fileState, len(files))
 	for i, name := range files {
 		if info, err := os.Stat(name); err == nil {
-			states[i] = fileState{info, time.Since(info.ModTime()) < settleTime}
+			states[i] = fileState{info, time.Since(info.ModTime()) < recentChange}
 		}
 	}
 	return states

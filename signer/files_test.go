@@ -49,9 +49,10 @@ func TestFilesChanged(t *testing.T) {
 	}
 }
 
-// TestFreshFile looks at a file that has just changed: another change could bear the same
-// time, so it counts as changed. The look is repeated where this machine was too slow.
-func TestFreshFile(t *testing.T) {
+// TestRecentlyChangedFile checks a file that has just changed: another change could have
+// the same time, so the file counts as changed. The check is repeated if this machine was
+// too slow.
+func TestRecentlyChangedFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	for range 1000 {
 		if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {

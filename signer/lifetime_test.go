@@ -179,9 +179,9 @@ func TestPresignDay(t *testing.T) {
 			t.Errorf("at %s: dated %s under %s", c.at, query.Get("X-Amz-Date"), query.Get("X-Amz-Credential"))
 		}
 		// A signer without a past agrees.
-		fresh, _ := presign(t, newSigner(t, func(o *Options) { o.Clock = NewClock(machine.now) }), report())
-		if signed.URL != fresh.URL {
-			t.Errorf("at %s: a signer with a past signs otherwise:\n%s\n%s", c.at, signed.URL, fresh.URL)
+		other, _ := presign(t, newSigner(t, func(o *Options) { o.Clock = NewClock(machine.now) }), report())
+		if signed.URL != other.URL {
+			t.Errorf("at %s: a signer with a past signs otherwise:\n%s\n%s", c.at, signed.URL, other.URL)
 		}
 	}
 }

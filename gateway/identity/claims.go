@@ -72,9 +72,9 @@ func (p *Provider) nameOf(claims map[string]any) (string, error) {
 // valuesOf returns the values of the claim at a path. A claim whose name is the whole
 // path, joined by dots, comes before a claim inside an object.
 func valuesOf(claims map[string]any, path []string) []string {
-	joined := strings.Join(path, ".")
-	if value, ok := claims[joined]; ok {
-		return append(scopes(joined, value), textsOf(value)...)
+	dotted := strings.Join(path, ".")
+	if value, ok := claims[dotted]; ok {
+		return append(scopes(dotted, value), textsOf(value)...)
 	}
 	if len(path) < 2 {
 		return nil

@@ -139,7 +139,7 @@ func (run *bulkRun) spent() bool {
 	if run.result.Matched > 0 || run.options.Cursor != "" {
 		return took >= run.options.Budget
 	}
-	return run.options.LookBudget > 0 && took >= run.options.LookBudget
+	return run.options.SearchBudget > 0 && took >= run.options.SearchBudget
 }
 
 // stillOpen returns the entries that the query selects and that have a permission. It

@@ -42,7 +42,7 @@ func BenchmarkRevokeAll(b *testing.B) {
 			}
 			revoked += result.Revoked
 			done = result.Done
-			looked := time.Now()
+			clicked := time.Now()
 			var ended atomic.Int64
 			each(leaked, func(i int) {
 				if admit(b, s, ids[i], "HEAD") == gateway.OutcomeRevoked {
@@ -52,7 +52,7 @@ func BenchmarkRevokeAll(b *testing.B) {
 			if int(ended.Load()) != revoked {
 				b.Errorf("after call %d %d clicks are refused, and %d links are said to be revoked", calls+1, ended.Load(), revoked)
 			}
-			clicking += time.Since(looked)
+			clicking += time.Since(clicked)
 		}
 		b.ReportMetric((time.Since(begun) - clicking).Seconds(), "s/10000")
 		b.ReportMetric(float64(calls), "calls")

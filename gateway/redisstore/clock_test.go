@@ -42,9 +42,9 @@ func (c *clock) step(by time.Duration) {
 func TestActiveByClock(t *testing.T) {
 	c := startClock(t)
 	s := open(t, c.client)
-	lives := []time.Duration{90 * time.Second, 90 * time.Second, 10 * time.Minute, 61 * time.Minute, 30 * time.Hour}
+	lifetimes := []time.Duration{90 * time.Second, 90 * time.Second, 10 * time.Minute, 61 * time.Minute, 30 * time.Hour}
 	var links []gateway.Link
-	for _, life := range lives {
+	for _, life := range lifetimes {
 		link := newLink(t)
 		link.ID[0] = 5 // All are in one partition.
 		links = append(links, create(t, s, link, life))

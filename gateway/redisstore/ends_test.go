@@ -190,7 +190,7 @@ func TestChangeMovesEveryEnd(t *testing.T) {
 	link := limited(t, 3)
 	link.Passphrase = true
 	restrict(t, s, link)
-	lives := func(what string, want time.Duration) {
+	expiresIn := func(what string, want time.Duration) {
 		t.Helper()
 		for _, letter := range []string{"l", "s", "t"} {
 			equal(t, what+" "+letter, c.server.TTL(keyOf(letter, link.ID)), want)
@@ -203,13 +203,13 @@ func TestChangeMovesEveryEnd(t *testing.T) {
 			t.Errorf("%s %d links are live, %v; want %d", what, n, err, want)
 		}
 	}
-	lives("after the issue", time.Hour)
+	expiresIn("after the issue", time.Hour)
 	active("after the issue", 1)
 	longer := gateway.Change{Life: 3 * time.Hour, Longest: 24 * time.Hour}
 	if _, err := s.Change(t.Context(), link.ID, longer, operator()); err != nil {
 		t.Fatalf("change: %v", err)
 	}
-	lives("after the change", 3*time.Hour)
+	expiresIn("after the change", 3*time.Hour)
 	active("after the change", 1)
 	c.step(2 * time.Hour)
 	active("after the first end", 1)

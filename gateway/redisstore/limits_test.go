@@ -31,11 +31,11 @@ func secrets() gateway.Secrets {
 // restrict stores a link with restrictions.
 func restrict(tb testing.TB, s *redisstore.Store, link gateway.Link, life ...time.Duration) gateway.Link {
 	tb.Helper()
-	lives := time.Hour
+	lifetime := time.Hour
 	if len(life) > 0 {
-		lives = life[0]
+		lifetime = life[0]
 	}
-	created, err := s.Create(tb.Context(), link, secrets(), lives, operator())
+	created, err := s.Create(tb.Context(), link, secrets(), lifetime, operator())
 	if err != nil {
 		tb.Fatalf("create: %v", err)
 	}

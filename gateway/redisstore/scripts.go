@@ -53,7 +53,7 @@ func compile() (scripts, error) {
 		&s.events:           {"codec", "events"},
 		&s.page:             {"codec", "index", "page"},
 		&s.active:           {"codec", "active"},
-		&s.retentionHorizon: {"codec", "horizon"},
+		&s.retentionHorizon: {"codec", "retention"},
 		&s.rights:           {"rights"},
 	} {
 		for _, file := range files {

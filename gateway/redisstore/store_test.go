@@ -177,11 +177,11 @@ func newLink(tb testing.TB) gateway.Link {
 // create stores link for an hour, or for life.
 func create(tb testing.TB, s *redisstore.Store, link gateway.Link, life ...time.Duration) gateway.Link {
 	tb.Helper()
-	lives := time.Hour
+	lifetime := time.Hour
 	if len(life) > 0 {
-		lives = life[0]
+		lifetime = life[0]
 	}
-	created, err := s.Create(tb.Context(), link, gateway.Secrets{}, lives, gateway.Origin{
+	created, err := s.Create(tb.Context(), link, gateway.Secrets{}, lifetime, gateway.Origin{
 		Actor:   link.CreatedBy,
 		Address: operator().Address,
 	})
