@@ -124,7 +124,8 @@ func TestConfirmRefuses(t *testing.T) {
 			f.clicks.admission.Permission.Pin, f.objects.err = PinETag, ErrObjectNotFound
 		}, OutcomeObjectGone, "refused object_gone", true},
 		{"object archived", func(f *fixture, _ *Attempt) {
-			f.clicks.admission.Permission.Pin, f.clicks.admission.Permission.ETag, f.objects.err = PinETag, `"e"`, ErrObjectArchived
+			f.clicks.admission.Permission.Pin, f.clicks.admission.Permission.ETag = PinETag, `"e"`
+			f.objects.err = ErrObjectArchived
 		}, OutcomeObjectArchived, "refused object_archived", true},
 		{"object whose key is denied", func(f *fixture, _ *Attempt) {
 			f.clicks.admission.Permission.Pin, f.clicks.admission.Permission.ETag, f.objects.err = PinETag, `"e"`, ErrObjectKMS
@@ -327,7 +328,8 @@ func TestReadRestrictions(t *testing.T) {
 	t.Parallel()
 	r, problems := readRestrictions(&IssueRequest{
 		Allow:     []string{"192.0.2.77/24", "192.0.2.1", "2001:db8::1", "::ffff:198.51.100.0/120", "192.0.2.1", "0.0.0.0/0"},
-		NotBefore: new("2026-11-01T13:00:00.0001+01:00"), MaxClicks: new(int64(1_000_000)), Passphrase: new(strings.Repeat("p", 256)),
+		NotBefore: new("2026-11-01T13:00:00.0001+01:00"), MaxClicks: new(int64(1_000_000)),
+		Passphrase: new(strings.Repeat("p", 256)),
 	})
 	var allow []string
 	for _, p := range r.allow {

@@ -105,7 +105,8 @@ func TestIssueTakesKeysLiterally(t *testing.T) {
 	bad := map[string]string{
 		"": "required", strings.Repeat("k", 1025): "too_long", strings.Repeat("é", 513): "too_long",
 		"a\x00b": "invalid", "a\nb": "invalid", "\x1f": "invalid", "\t": "invalid", "a\r": "invalid",
-		".": "invalid", "..": "invalid", "../x": "invalid", "a/..": "invalid", "a/../b": "invalid", "a/./b": "invalid", "./a": "invalid", "a//..//b": "invalid",
+		".": "invalid", "..": "invalid", "../x": "invalid", "a/..": "invalid", "a/../b": "invalid",
+		"a/./b": "invalid", "./a": "invalid", "a//..//b": "invalid",
 	}
 	for key, code := range bad {
 		f := newFixture(t, nil)

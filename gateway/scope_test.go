@@ -248,7 +248,9 @@ func wantField(t *testing.T, err error, field, code string) {
 func TestParseLife(t *testing.T) {
 	t.Parallel()
 	good := map[string]time.Duration{
-		"1s": time.Second, "90m": 90 * time.Minute, "1h30m": 90 * time.Minute, "7d": 168 * time.Hour, "1d": 24 * time.Hour, "1500ms": 1500 * time.Millisecond, "1.5h": 90 * time.Minute, "1.125s": 1125 * time.Millisecond,
+		"1s": time.Second, "90m": 90 * time.Minute, "1h30m": 90 * time.Minute, "7d": 168 * time.Hour,
+		"1d": 24 * time.Hour, "1500ms": 1500 * time.Millisecond, "1.5h": 90 * time.Minute,
+		"1.125s":  1125 * time.Millisecond,
 		"106751d": 106751 * 24 * time.Hour,
 	}
 	for text, want := range good {
@@ -258,7 +260,8 @@ func TestParseLife(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", "0", "0s", "0d", "-1h", "-1d", "999ms", "1", "1.5d", "d", "1h1d", "1000000001ns", "1s1ns", "0.5s",
-		"1.0000000001s", "1000.0000001ms", "1.0001h", "106752d", "9223372036854775807d", "99999999999h", "1e3s", "forever", "7D", " 1h",
+		"1.0000000001s", "1000.0000001ms", "1.0001h", "106752d", "9223372036854775807d", "99999999999h", "1e3s",
+		"forever", "7D", " 1h",
 	} {
 		if got, err := ParseLife(bad); err == nil {
 			t.Errorf("%q is taken for %s", bad, got)

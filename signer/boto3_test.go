@@ -94,8 +94,9 @@ func TestBoto3Agrees(t *testing.T) {
 			t.Fatal(err)
 		}
 		signed, err := s.Presign(t.Context(), Request{
-			Method: c.Method, Bucket: c.Bucket, Key: c.Key, VersionID: c.Version, ContentDisposition: c.Disposition, ContentType: c.Type,
-			Lifetime: time.Duration(c.Expires)*time.Second - backdate,
+			Method: c.Method, Bucket: c.Bucket, Key: c.Key, VersionID: c.Version, ContentDisposition: c.Disposition,
+			ContentType: c.Type,
+			Lifetime:    time.Duration(c.Expires)*time.Second - backdate,
 		})
 		if err != nil {
 			t.Fatalf("%q: %v", c.Key, err)

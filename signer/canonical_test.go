@@ -69,8 +69,10 @@ func TestAppendParameter(t *testing.T) {
 
 func TestHasDotSegment(t *testing.T) {
 	for path, want := range map[string]bool{
-		".": true, "..": true, "a/.": true, "a/..": true, "./a": true, "../a": true, "a/./b": true, "a/../b": true, "/..": true, "../": true,
-		"": false, "/": false, "...": false, "a..": false, "..a": false, "a/..b/c": false, ".a": false, "a//b": false, "%2e%2e/x": false, `..\a`: false,
+		".": true, "..": true, "a/.": true, "a/..": true, "./a": true, "../a": true, "a/./b": true, "a/../b": true,
+		"/..": true, "../": true,
+		"": false, "/": false, "...": false, "a..": false, "..a": false, "a/..b/c": false, ".a": false, "a//b": false,
+		"%2e%2e/x": false, `..\a`: false,
 	} {
 		if got := hasDotSegment(path); got != want {
 			t.Errorf("hasDotSegment(%q) = %v, want %v", path, got, want)

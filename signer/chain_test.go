@@ -56,7 +56,8 @@ func metadata(t *testing.T, expires time.Time) *httptest.Server {
 			return
 		}
 		_, _ = fmt.Fprintf(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">`+
-			`<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAWEB</AccessKeyId><SecretAccessKey>web</SecretAccessKey>`+
+			`<AssumeRoleWithWebIdentityResult><Credentials>`+
+			`<AccessKeyId>ASIAWEB</AccessKeyId><SecretAccessKey>web</SecretAccessKey>`+
 			`<SessionToken>token</SessionToken><Expiration>%s</Expiration></Credentials>`+
 			`</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`, stamp)
 	})
@@ -109,7 +110,8 @@ func TestDefaultChain(t *testing.T) {
 			"credential process",
 			map[string]string{
 				"config": "[default]\ncredential_process = /bin/cat DIR/out\n",
-				"out":    `{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"s","Expiration":"` + expires.Format(time.RFC3339) + `"}`,
+				"out": `{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"s",` +
+					`"Expiration":"` + expires.Format(time.RFC3339) + `"}`,
 			},
 			nil, "ASIAPROCESS", true,
 		},

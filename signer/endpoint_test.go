@@ -45,7 +45,8 @@ func TestPublicEndpoint(t *testing.T) {
 
 func TestPublicEndpointRefuses(t *testing.T) {
 	for _, in := range []string{
-		"storage.example", "storage.example:9000", "//storage.example", "https:", "https://", "https:///x", "https:storage.example",
+		"storage.example", "storage.example:9000", "//storage.example", "https:", "https://", "https:///x",
+		"https:storage.example",
 		"ftp://storage.example", "s3://reports", "javascript:alert(1)",
 		"https://storage.example/s3", "https://storage.example//", "https://storage.example/%2e",
 		"https://storage.example?", "https://storage.example?x=1", "https://storage.example#", "https://storage.example#x",
@@ -53,13 +54,17 @@ func TestPublicEndpointRefuses(t *testing.T) {
 		"https://user:canary@storage.example:x", `https://storage.example\x`,
 		"https://storage.example\r\nHost: x",
 		" https://storage.example", "https://storage.example ", "https://storage .example",
-		"https://storage.example:", "https://storage.example:0", "https://storage.example:65536", "https://storage.example:0443",
+		"https://storage.example:", "https://storage.example:0", "https://storage.example:65536",
+		"https://storage.example:0443",
 		"https://storage.example:x", "https://storage.example:-1", "https://:9000",
-		"https://storage..example", "https://.example", "https://storage.example.", "https://-storage.example", "https://storage-.example",
+		"https://storage..example", "https://.example", "https://storage.example.", "https://-storage.example",
+		"https://storage-.example",
 		"https://storage*.example", "https://storage%41.example", "https://a,b", "https://" + strings.Repeat("a", 64),
 		"https://" + strings.Repeat("a.", 127) + "aa",
-		"https://127.1", "https://2130706433", "https://0x7f.0.0.1", "https://0x7f000001", "https://1.2.3.256", "https://1.2.3.04", "https://storage.1",
-		"https://[::1", "https://[127.0.0.1]", "https://[::ffff:127.0.0.1]", "https://[fe80::1%25eth0]", "https://[fe80::1%eth0]", "https://[x]",
+		"https://127.1", "https://2130706433", "https://0x7f.0.0.1", "https://0x7f000001", "https://1.2.3.256",
+		"https://1.2.3.04", "https://storage.1",
+		"https://[::1", "https://[127.0.0.1]", "https://[::ffff:127.0.0.1]", "https://[fe80::1%25eth0]",
+		"https://[fe80::1%eth0]", "https://[x]",
 		"https://\xff.example", "https://a\u202eb.example", "https://%ff.example",
 	} {
 		got, err := publicEndpoint(in)

@@ -15,8 +15,10 @@ import (
 // the values again, exactly, under the host that was configured.
 func FuzzKeyToURL(f *testing.F) {
 	for _, key := range []string{
-		"q1.pdf", "a//b", "/lead", "//lead", "dir/", "%2e%2e/x", "%", "a b", "?x=1&y#z", ";", `'"\`, "+", "🔑", "é", "e\u0301", "\xff", "\x01",
-		"..", "a/./b", "\x00", "", "@evil.example/", "//evil.example/x", ":80", "...", "~", "\u202e", "a\nb", "%00", "%zz", strings.Repeat("k", 1025),
+		"q1.pdf", "a//b", "/lead", "//lead", "dir/", "%2e%2e/x", "%", "a b", "?x=1&y#z", ";", `'"\`, "+", "🔑", "é",
+		"e\u0301", "\xff", "\x01",
+		"..", "a/./b", "\x00", "", "@evil.example/", "//evil.example/x", ":80", "...", "~", "\u202e", "a\nb", "%00",
+		"%zz", strings.Repeat("k", 1025),
 	} {
 		f.Add(key, "", "", "", false)
 		f.Add(key, `attachment; filename="a b.pdf"; filename*=UTF-8''%C3%A9`, "text/html; charset=utf-8", "null", true)

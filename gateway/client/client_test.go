@@ -110,7 +110,8 @@ func TestEveryMethod(t *testing.T) {
 					State: "active", Bucket: "b", Prefix: "a b/&=+%é", CreatedBy: "ci", Label: "team=a", Cursor: "c==", Limit: 7,
 				})
 			},
-			request{method: "GET", target: "/api/v1/links?bucket=b&created_by=ci&cursor=c%3D%3D&label=team%3Da&limit=7&prefix=a+b%2F%26%3D%2B%25%C3%A9&state=active"},
+			request{method: "GET", target: "/api/v1/links?bucket=b&created_by=ci&cursor=c%3D%3D&label=team%3Da&limit=7" +
+				"&prefix=a+b%2F%26%3D%2B%25%C3%A9&state=active"},
 			`"links":[]`,
 		},
 		{
@@ -236,9 +237,13 @@ func TestProblems(t *testing.T) {
 		body, want string
 		fields     int
 	}{
-		{`{"type":"urn:keyhole:problem:not_found","title":"Not Found","status":404,"code":"not_found","detail":"there is no such link"}`, "there is no such link", 0},
 		{
-			`{"code":"invalid","detail":"see errors","errors":[{"field":"key","code":"required","message":"say which object"},{"field":"note","code":"too_long","message":"too long"}]}`,
+			`{"type":"urn:keyhole:problem:not_found","title":"Not Found","status":404,"code":"not_found",` +
+				`"detail":"there is no such link"}`, "there is no such link", 0,
+		},
+		{
+			`{"code":"invalid","detail":"see errors","errors":[` +
+				`{"field":"key","code":"required","message":"say which object"},{"field":"note","code":"too_long","message":"too long"}]}`,
 			"key: say which object; note: too long", 2,
 		},
 	}

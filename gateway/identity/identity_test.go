@@ -112,10 +112,11 @@ func TestVerifyRefuses(t *testing.T) {
 		"HS256 by the public key": issuertest.Sign(t, jose.HS256, public, "r", f.issuer.Claims(now, nil)),
 		"no algorithm":            encode([]byte(`{"alg":"none","kid":"r"}`)) + "." + parts[1] + ".",
 		"no signature":            parts[0] + "." + parts[1] + ".",
-		"other claims":            parts[0] + "." + encode([]byte(`{"iss":"`+f.issuer.URL+`","aud":"keyhole","sub":"eve","exp":99999999999}`)) + "." + parts[2],
-		"of a logout":             issuertest.SignAs(t, "logout+jwt", jose.RS256, f.key, "r", f.issuer.Claims(now, nil)),
-		"no token":                "a.b.c",
-		"nothing":                 "..",
+		"other claims": parts[0] + "." + encode(
+			[]byte(`{"iss":"`+f.issuer.URL+`","aud":"keyhole","sub":"eve","exp":99999999999}`)) + "." + parts[2],
+		"of a logout": issuertest.SignAs(t, "logout+jwt", jose.RS256, f.key, "r", f.issuer.Claims(now, nil)),
+		"no token":    "a.b.c",
+		"nothing":     "..",
 	} {
 		if actor, err := p.Verify(t.Context(), token); !errors.Is(err, ErrToken) {
 			t.Errorf("%s: got %+v, %v; want ErrToken", name, actor, err)

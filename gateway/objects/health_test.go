@@ -42,7 +42,8 @@ func TestCheckAndHealth(t *testing.T) {
 // A bucket in another region is named, however the storage says so.
 func TestWrongRegion(t *testing.T) {
 	t.Parallel()
-	malformed := `<Error><Code>AuthorizationHeaderMalformed</Code><Message>The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-west-1'</Message></Error>`
+	malformed := `<Error><Code>AuthorizationHeaderMalformed</Code>` +
+		`<Message>The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-west-1'</Message></Error>`
 	for name, tt := range map[string]struct {
 		status int
 		header string

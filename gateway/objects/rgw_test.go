@@ -25,7 +25,8 @@ func TestProveOnRGW(t *testing.T) {
 	})
 
 	for key, content := range map[string]string{
-		"empty": "", "dir/": "", "dir/with content/": "x", "a//b": "x", "/leading": "x", "dir": "x", "trailing//": "", "q3.csv": "a,b\n",
+		"empty": "", "dir/": "", "dir/with content/": "x", "a//b": "x", "/leading": "x", "dir": "x", "trailing//": "",
+		"q3.csv": "a,b\n",
 	} {
 		stored := server.Put(t, "reports", key, "text/csv", []byte(content))
 		info, err := service.Prove(t.Context(), "reports", key, "")

@@ -214,7 +214,8 @@ func TestConfirmationInAnotherLanguage(t *testing.T) {
 	if lang := pagetest.Attribute(pagetest.One(t, page, "html"), "lang"); lang != "de" {
 		t.Errorf("the language is %q", lang)
 	}
-	const want = "Titel|Kopf|Falsch|Datei|q3 <draft>.pdf|Umfang|7 Byte|Art|application/pdf|Bis|1.11.2026|Notiz|n|Kennwort|" +
+	const want = "Titel|Kopf|Falsch|Datei|q3 <draft>.pdf|Umfang|7 Byte|Art|application/pdf|Bis|1.11.2026|Notiz|n|" +
+		"Kennwort|" +
 		"Laden|noch 2 true 10m0s"
 	var texts []string
 	for n := range page.Descendants() {

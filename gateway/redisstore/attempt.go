@@ -26,7 +26,9 @@ const (
 )
 
 // ReserveAttempt implements gateway.ClickStore: it reserves an attempt at a link's passphrase.
-func (s *Store) ReserveAttempt(ctx context.Context, id gateway.ID, clientKey string) (_ gateway.PassphraseAttempt, err error) {
+func (s *Store) ReserveAttempt(
+	ctx context.Context, id gateway.ID, clientKey string,
+) (_ gateway.PassphraseAttempt, err error) {
 	defer s.observe(callReserveAttempt, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.clicks)
 	defer cancel()

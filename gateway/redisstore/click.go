@@ -60,7 +60,9 @@ func (s *Store) admit(ctx context.Context, a *gateway.Attempt, begun time.Time) 
 
 // RecordEvent implements gateway.ClickStore. If Redis no longer has the link, RecordEvent
 // records nothing.
-func (s *Store) RecordEvent(ctx context.Context, a gateway.Attempt, k gateway.EventKind, o gateway.Outcome) (err error) {
+func (s *Store) RecordEvent(
+	ctx context.Context, a gateway.Attempt, k gateway.EventKind, o gateway.Outcome,
+) (err error) {
 	defer s.observe(callRecordEvent, time.Now(), &err)
 	ctx, cancel, err := s.begin(ctx, s.client.clicks)
 	defer cancel()

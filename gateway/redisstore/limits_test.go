@@ -160,7 +160,8 @@ func testConfirmation(t *testing.T, g target) {
 		gateway.OutcomeWrongPassphrase, gateway.OutcomeRateLimited,
 		gateway.OutcomeBadRequest,
 	} {
-		if err := s.RecordEvent(t.Context(), gateway.Attempt{ID: link.ID, Method: "POST"}, gateway.EventRefused, o); err != nil {
+		refused := gateway.Attempt{ID: link.ID, Method: "POST"}
+		if err := s.RecordEvent(t.Context(), refused, gateway.EventRefused, o); err != nil {
 			t.Errorf("note %s: %v", o, err)
 		}
 	}
