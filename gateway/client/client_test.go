@@ -243,7 +243,8 @@ func TestProblems(t *testing.T) {
 		},
 		{
 			`{"code":"invalid","detail":"see errors","errors":[` +
-				`{"field":"key","code":"required","message":"say which object"},{"field":"note","code":"too_long","message":"too long"}]}`,
+				`{"field":"key","code":"required","message":"say which object"},` +
+				`{"field":"note","code":"too_long","message":"too long"}]}`,
 			"key: say which object; note: too long", 2,
 		},
 	}

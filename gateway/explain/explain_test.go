@@ -89,6 +89,31 @@ func TestExpiryReason(t *testing.T) {
 	}
 }
 
+// TestSensitivityReasonOfIssues covers what an operator stated and what the policy made of
+// it: the policy is named only if the request did not state the sensitivity.
+func TestSensitivityReasonOfIssues(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ stated, decided *bool }{
+		{new(true), new(true)}, {new(false), new(false)}, {new(false), new(true)}, {nil, nil},
+	} {
+		request, link := &api.IssueRequest{Sensitive: tt.stated}, &api.Link{Sensitive: tt.decided}
+		if got := SensitivityReason(request, link); got != Sensitivity(tt.decided) {
+			t.Errorf("got %q, want no reason", got)
+		}
+	}
+}
+
+// TestPinOfUnknown says the most careful text for a pin that this version does not know.
+func TestPinOfUnknown(t *testing.T) {
+	t.Parallel()
+	none := Pin(&api.Link{Pin: gateway.PinNone})
+	for _, pin := range []string{"", "checksum"} {
+		if got := Pin(&api.Link{Pin: pin, Object: api.Object{VersionID: "v7", ETag: `"e"`}}); got != none {
+			t.Errorf("%q: got %q", pin, got)
+		}
+	}
+}
+
 func TestAudienceAndUsable(t *testing.T) {
 	t.Parallel()
 	if got := Audience(&api.Link{}); got != "anyone with the link" {
@@ -129,6 +154,32 @@ func TestRestrictions(t *testing.T) {
 	}
 	if got := Restrictions(&api.Link{Confirm: true}); len(got) != 1 || got[0][1] != "a page first" {
 		t.Errorf("with confirmation: %q", got)
+	}
+}
+
+// TestRestrictionsOneByOne covers each restriction without the others.
+func TestRestrictionsOneByOne(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		link api.Link
+		want [][]string
+	}{
+		"passphrase, revealed before": {
+			api.Link{Passphrase: true, Reveal: gateway.RevealBefore},
+			[][]string{{"asks for", "a passphrase"}, {"shows", "a page first"}},
+		},
+		"one use": {
+			api.Link{MaxClicks: new(int64(1))},
+			[][]string{{"uses", "at most 1"}, {"shows", "a page first; only its button uses up the link"}},
+		},
+		"one network": {
+			api.Link{Allow: []string{"192.0.2.1/32"}}, [][]string{{"only from", "192.0.2.1/32"}},
+		},
+		"a label": {api.Link{Labels: map[string]string{"team": "audit"}}, nil},
+	} {
+		if got := Restrictions(&tt.link); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
 	}
 }
 

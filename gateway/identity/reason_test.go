@@ -157,6 +157,23 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// TestValuesOf finds the values of a claim: by its whole name before a path into objects.
+func TestValuesOf(t *testing.T) {
+	t.Parallel()
+	claims := map[string]any{
+		"a.b": "whole", "a": map[string]any{"b": "inside", "c": []any{"x", 7, "y"}, "d.e": "dotted"},
+		"scope": "read write", "n": 7,
+	}
+	for path, want := range map[string]string{
+		"a.b": "whole", "a.c": "x y", "a.d.e": "dotted", "scope": "read write read write", "n": "", "a.z": "", "z.b": "",
+		"a": "", "n.b": "",
+	} {
+		if got := strings.Join(valuesOf(claims, strings.Split(path, ".")), " "); got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
 // A token may have been issued to any client, unless the configuration names some.
 func TestAuthorizedParties(t *testing.T) {
 	t.Parallel()

@@ -43,7 +43,8 @@ func TestCheckAndHealth(t *testing.T) {
 func TestWrongRegion(t *testing.T) {
 	t.Parallel()
 	malformed := `<Error><Code>AuthorizationHeaderMalformed</Code>` +
-		`<Message>The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-west-1'</Message></Error>`
+		`<Message>The authorization header is malformed; the region 'us-east-1' is wrong; ` +
+		`expecting 'eu-west-1'</Message></Error>`
 	for name, tt := range map[string]struct {
 		status int
 		header string

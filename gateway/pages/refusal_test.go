@@ -159,6 +159,17 @@ func TestPrefetchedRefusal(t *testing.T) {
 	}
 }
 
+// TestNoRefusal returns no page for outcomes that redirect and for unknown outcomes.
+func TestNoRefusal(t *testing.T) {
+	t.Parallel()
+	r := newEnglish(t)
+	for _, outcome := range []gateway.Outcome{gateway.OutcomeRedirected, gateway.OutcomeResumed, "", "unheard_of"} {
+		if rendered, ok := r.Refusal(Refusal{Outcome: outcome}); ok || rendered.HTML != nil {
+			t.Errorf("%q: %s", outcome, rendered.HTML)
+		}
+	}
+}
+
 // Refusals are rendered once: every caller gets the same bytes.
 func TestRefusalsAreRenderedInAdvance(t *testing.T) { // not parallel: it counts allocations
 	r := newEnglish(t)

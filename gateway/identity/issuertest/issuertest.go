@@ -21,18 +21,19 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Audience is whom the tokens are for.
+// Audience is the audience of the tokens: the value of their claim aud.
 const Audience = "keyhole"
 
-// Issuer serves its keys and signs with them.
+// Issuer is a provider that serves its public keys and signs tokens. Tests may change its
+// behaviour while it serves.
 type Issuer struct {
 	URL   string
-	Name  atomic.Pointer[string] // what it calls itself; nil: by its URL
-	Away  atomic.Bool            // answers nothing but 503
-	Asked atomic.Int64           // how often for the keys
-	// Broken is what it answers where its keys are asked for, Silent what it waits for
-	// before it answers anything; nil: nothing.
+	Name  atomic.Pointer[string] // its name in the discovery document; nil: its URL
+	Away  atomic.Bool            // every answer is 503
+	Asked atomic.Int64           // number of requests for the keys
+	// Broken replaces the answer to a request for the keys; nil: the keys.
 	Broken atomic.Pointer[string]
+	// Silent delays every answer until the channel is closed; nil: no delay.
 	Silent atomic.Pointer[chan struct{}]
 
 	mu   sync.Mutex
@@ -65,14 +66,15 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 		if own := i.Name.Load(); own != nil {
 			name = *own
 		}
-		// What it says of algorithms is not to be followed.
+		// A verifier must ignore these algorithms: a token must not choose HS256, because
+		// anyone knows the public key, or none.
 		answer = map[string]any{
 			"issuer": name, "jwks_uri": i.URL + "/keys", "id_token_signing_alg_values_supported": []string{"HS256", "none"},
 		}
 	case "/keys":
 		i.Asked.Add(1)
 		if broken := i.Broken.Load(); broken != nil {
-			_, _ = io.WriteString(w, *broken) // Who asked may have hung up.
+			_, _ = io.WriteString(w, *broken) // The client may have hung up.
 			return
 		}
 		answer = i.public()
@@ -80,10 +82,11 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	_ = json.NewEncoder(w).Encode(answer) // Who asked may have hung up.
+	_ = json.NewEncoder(w).Encode(answer) // The client may have hung up.
 }
 
-// public returns the public halves of the keys.
+// public returns the public halves of all keys, in no order: a verifier must find the key
+// by the kid of the token.
 func (i *Issuer) public() jose.JSONWebKeySet {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -95,7 +98,7 @@ func (i *Issuer) public() jose.JSONWebKeySet {
 	return set
 }
 
-// AddRSA makes a key of RSA and serves it.
+// AddRSA makes an RSA key of 2048 bits, the least that RFC 7518 allows, and serves it.
 func (i *Issuer) AddRSA(tb testing.TB, kid string) *rsa.PrivateKey {
 	tb.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -117,21 +120,22 @@ func (i *Issuer) AddECDSA(tb testing.TB, kid string) *ecdsa.PrivateKey {
 	return key
 }
 
+// add serves the public half of a key. A key with the same kid is replaced.
 func (i *Issuer) add(kid string, key crypto.Signer) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.keys[kid] = key
 }
 
-// Remove serves a key no more.
+// Remove stops serving a key. Tokens that it signed keep their signatures.
 func (i *Issuer) Remove(kid string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	delete(i.keys, kid)
 }
 
-// Claims are those of a right token, of an hour's life from now on, with others over
-// them; nil takes one away.
+// Claims returns the claims of a valid token that lives for an hour from now. over
+// replaces and adds claims; a nil value removes one.
 func (i *Issuer) Claims(now time.Time, over map[string]any) map[string]any {
 	all := map[string]any{
 		"iss": i.URL, "aud": Audience, "sub": "alice", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
@@ -142,13 +146,14 @@ func (i *Issuer) Claims(now time.Time, over map[string]any) map[string]any {
 	return all
 }
 
-// Sign makes a token that does not say what it is.
+// Sign makes a token without the header typ, which says what kind of token it is.
 func Sign(tb testing.TB, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any) string {
 	tb.Helper()
 	return SignAs(tb, "", alg, key, kid, claims)
 }
 
-// SignAs makes a token of a kind (RFC 7519 section 5.1).
+// SignAs makes a token whose header typ is kind (RFC 7519 section 5.1). The key may be of
+// any type that alg accepts, also one that the issuer does not serve.
 func SignAs(
 	tb testing.TB, kind jose.ContentType, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any,
 ) string {

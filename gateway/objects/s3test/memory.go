@@ -8,8 +8,9 @@ import (
 	"github.com/rclone/gofakes3/s3mem"
 )
 
-// StartMemory starts the S3 server in the process that the demo has, with the
-// buckets. It has one user.
+// StartMemory starts the S3 server that the demo runs inside its process, with the
+// buckets. It keeps objects in memory, has only the root user and knows no bucket
+// policies.
 func StartMemory(tb testing.TB, buckets ...string) *Server {
 	tb.Helper()
 	users := gofakes3.WithV4Auth(map[string]string{RootKey: RootSecret})

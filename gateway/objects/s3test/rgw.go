@@ -14,10 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// cephConf is a Ceph of one monitor and one object store in memory, without
-// authentication between its parts and without encryption, which would hang
-// radosgw, and an RGW before it. Everything that decides for speed decides for
-// a quick start.
+// cephConf configures a Ceph of one monitor and one object store in memory, and an RGW.
+// Its parts use no authentication and no encryption: with encryption, radosgw hangs. All
+// other settings are chosen for a quick start. The arguments are the ID of the cluster,
+// the address of the monitor, the address of RGW and the directory.
 const cephConf = `[global]
 fsid = %[1]s
 mon host = v2:%[2]s
@@ -56,22 +56,22 @@ rgw frontends = beast endpoint=%[3]s tcp_nodelay=1
 rgw crypt require ssl = false
 `
 
-// stsConf makes it an STS too. A wrong secret is then AccessDenied and not
-// SignatureDoesNotMatch, because the STS is asked whose it is.
+// stsConf adds an STS. RGW then answers a wrong secret with AccessDenied instead of
+// SignatureDoesNotMatch, because it asks the STS for the owner of the key.
 const stsConf = `rgw s3 auth use sts = true
 rgw sts key = keyhole-tests-16
 `
 
-// roleName is the role of [Server.AssumeRole], and trustRoot lets the root user
-// assume it.
+// roleName is the role of [Server.AssumeRole]. trustRoot is its trust policy, which lets
+// the root user assume it.
 const (
 	roleName  = "keyhole"
 	trustRoot = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` +
 		`"Principal":{"AWS":["arn:aws:iam:::user/root"]},"Action":["sts:AssumeRole"]}]}`
 )
 
-// AssumeRole gives a role the policy and returns credentials for a session as
-// that role, with a session token, from the server's own STS.
+// AssumeRole gives the role a policy and returns credentials for a session with that
+// role, with a session token, from the server's own STS. They expire after an hour.
 func (s *Server) AssumeRole(tb testing.TB, policy string) aws.Credentials {
 	tb.Helper()
 	if s.addRole == nil {
@@ -96,25 +96,25 @@ func (s *Server) AssumeRole(tb testing.TB, policy string) aws.Credentials {
 	}
 }
 
-// fakeTime is what makes radosgw see another time. Debian's packages put it
-// where the machine's architecture says.
+// fakeTime matches the library that gives radosgw another clock. Debian installs it in a
+// directory that is named after the architecture.
 const fakeTime = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 
-// RGWOptions says how a Ceph RGW is started. Every field may be left out.
+// RGWOptions configures a Ceph RGW. Every field may be left out.
 type RGWOptions struct {
 	Buckets  []string
-	ClockOff time.Duration // how far its clock is ahead of this machine's
-	STS      bool          // whether [Server.AssumeRole] is to work
+	ClockOff time.Duration // by how much its clock is ahead of the clock of this machine
+	STS      bool          // enables [Server.AssumeRole]
 }
 
-// StartRGW starts a Ceph RGW with the buckets: an S3 server that shares no code
-// with versitygw.
+// StartRGW starts a Ceph RGW with the buckets. It shares no code with versitygw, so both
+// together show that Keyhole does not depend on the habits of one server.
 func StartRGW(tb testing.TB, buckets ...string) *Server {
 	tb.Helper()
 	return StartRGWWith(tb, RGWOptions{Buckets: buckets})
 }
 
-// StartRGWWith starts a Ceph RGW.
+// StartRGWWith starts a Ceph RGW. It takes about 3 s.
 func StartRGWWith(tb testing.TB, o RGWOptions) *Server {
 	tb.Helper()
 	for _, program := range []string{"ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"} {
@@ -171,8 +171,8 @@ func StartRGWWith(tb testing.TB, o RGWOptions) *Server {
 	return s
 }
 
-// clockOff returns the variables under which a program sees another time. Its
-// waits go by a clock that stays as it is.
+// clockOff returns the environment variables that change the wall clock of a program. The
+// monotonic clock, which its timeouts use, stays as it is.
 func clockOff(tb testing.TB, off time.Duration) []string {
 	tb.Helper()
 	if off == 0 {

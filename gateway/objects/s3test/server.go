@@ -1,7 +1,6 @@
-// Package s3test starts S3 servers for tests: two real ones, versitygw and Ceph
-// RGW, and the one in the process that the demo has. Each verifies every
-// signature and keeps versions, listens on loopback at a free port and ends with
-// the test.
+// Package s3test starts S3 servers for tests: two real ones, versitygw and Ceph RGW, and
+// the server that the demo runs inside its process. Each of them verifies every signature,
+// can keep versions, listens on a free port of loopback and ends with the test.
 package s3test
 
 import (
@@ -22,8 +21,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// Every server's root user, and the one of [Server.AddUser], who may do only what
-// a bucket's policy says.
+// The root user of every server, and the user of [Server.AddUser], who may do only what
+// the policy of a bucket allows.
 const (
 	RootKey    = "KEYHOLETESTACCESS"
 	RootSecret = "keyhole-test-secret-access-key"
@@ -31,7 +30,7 @@ const (
 	UserSecret = "keyhole-test-user-secret-key"
 )
 
-// Region is where the servers say that their buckets are.
+// Region is the region of the servers, unless the options name another.
 const Region = "us-east-1"
 
 // startTimeout bounds the wait for a server: versitygw needs 0.2 s, Ceph 3 s.
@@ -40,31 +39,33 @@ const startTimeout = 40 * time.Second
 // Starter starts a server with buckets.
 type Starter = func(tb testing.TB, buckets ...string) *Server
 
-// Real returns the two real servers by name.
+// Real returns the two real servers by name. A test of what a storage does runs over both,
+// because each has its own habits.
 func Real() map[string]Starter {
 	return map[string]Starter{"versitygw": Start, "Ceph RGW": StartRGW}
 }
 
-// All returns the real servers and the one in the process.
+// All returns the real servers and the one inside the process. Only tests that need no
+// other user and no roles can use all of them.
 func All() map[string]Starter {
 	all := Real()
 	all["in-process"] = StartMemory
 	return all
 }
 
-// Server is one S3 server.
+// Server is one running S3 server.
 type Server struct {
-	Name string     // as operators know it, "versitygw" for instance
+	Name string     // as operators know it, such as "versitygw"
 	Addr string     // host:port, on loopback
-	Root *s3.Client // asks as the root user, path style
+	Root *s3.Client // of the root user, in path style
 	// Directory holds a directory for each bucket, with a file for each object;
 	// empty for servers that keep objects elsewhere.
 	Directory string
 
 	scheme string
-	// addUser adds UserKey; nil where a server has no users.
+	// addUser adds UserKey; nil if the server has only the root user.
 	addUser func(testing.TB)
-	// addRole makes a role with a policy; nil where a server has no roles.
+	// addRole makes a role with a policy; nil if the server has no roles.
 	addRole func(tb testing.TB, policy string)
 }
 
@@ -75,7 +76,7 @@ func newServer(name, scheme, addr, region string, transport http.RoundTripper) *
 		Region: region, BaseEndpoint: aws.String(s.Endpoint()), UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(RootKey, RootSecret, ""),
 		HTTPClient:  &http.Client{Transport: transport},
-		// What every store understands.
+		// Not every store understands the newer checksums of the SDK.
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	})
@@ -95,7 +96,8 @@ func (s *Server) CreateBuckets(tb testing.TB, buckets ...string) {
 	}
 }
 
-// KeepVersions makes a bucket keep versions, or no more where not on.
+// KeepVersions makes a bucket keep versions, or stop keeping them. A bucket that has kept
+// versions cannot return to its first state: it can only be suspended.
 func (s *Server) KeepVersions(tb testing.TB, bucket string, on bool) {
 	tb.Helper()
 	status := types.BucketVersioningStatusEnabled
@@ -109,7 +111,8 @@ func (s *Server) KeepVersions(tb testing.TB, bucket string, on bool) {
 	}
 }
 
-// Put stores an object and says how the server answered.
+// Put stores an object and returns the answer of the server, which has the ETag and the
+// version ID.
 func (s *Server) Put(tb testing.TB, bucket, key, contentType string, content []byte) *s3.PutObjectOutput {
 	tb.Helper()
 	out, err := s.Root.PutObject(tb.Context(), &s3.PutObjectInput{
@@ -121,13 +124,13 @@ func (s *Server) Put(tb testing.TB, bucket, key, contentType string, content []b
 	return out
 }
 
-// TryPut stores an object whose key the server may not be able to hold.
+// TryPut stores an object whose key the server may refuse. It returns the refusal.
 func (s *Server) TryPut(ctx context.Context, bucket, key string, content []byte) error {
 	_, err := s.Root.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(content)})
 	return err
 }
 
-// Keys lists the first keys with a prefix.
+// Keys lists the first page of keys with a prefix, at most 1,000.
 func (s *Server) Keys(ctx context.Context, bucket, prefix string) ([]string, error) {
 	out, err := s.Root.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
 	if err != nil {
@@ -152,8 +155,8 @@ func (s *Server) Delete(tb testing.TB, bucket, key, version string) {
 	}
 }
 
-// DeleteMarker returns the version ID of the delete marker that is the latest
-// version of an object.
+// DeleteMarker returns the version ID of an object's delete marker. The test fails if the
+// latest version of the object is no delete marker.
 func (s *Server) DeleteMarker(tb testing.TB, bucket, key string) string {
 	tb.Helper()
 	out, err := s.Root.ListObjectVersions(tb.Context(), &s3.ListObjectVersionsInput{Bucket: &bucket, Prefix: &key})
@@ -169,7 +172,7 @@ func (s *Server) DeleteMarker(tb testing.TB, bucket, key string) string {
 	return ""
 }
 
-// AddUser adds the user UserKey, who may do nothing yet.
+// AddUser adds the user UserKey. Without SetPolicy this user may do nothing.
 func (s *Server) AddUser(tb testing.TB) {
 	tb.Helper()
 	if s.addUser == nil {
@@ -187,7 +190,8 @@ func (s *Server) SetPolicy(tb testing.TB, bucket, policy string) {
 	}
 }
 
-// waitReady waits until the server answers, or ended is closed.
+// waitReady waits until the server answers a signed request. The test fails if ended is
+// closed first, or after startTimeout.
 func (s *Server) waitReady(tb testing.TB, ended <-chan struct{}) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
@@ -209,15 +213,15 @@ func (s *Server) waitReady(tb testing.TB, ended <-chan struct{}) {
 	}
 }
 
-// spawn runs a program until the end of the test, with variables of its own. The
-// channel is closed when it has ended.
+// spawn runs a program until the end of the test, with additional environment variables.
+// ended is closed when the program has ended. The output is logged if the test failed.
 func spawn(tb testing.TB, program string, env []string, args ...string) (ended <-chan struct{}) {
 	tb.Helper()
 	var output bytes.Buffer
 	command := exec.Command(program, args...) //nolint:gosec // Tests say which.
 	command.Env = append(os.Environ(), env...)
 	command.Stdout, command.Stderr = &output, &output
-	// It must not outlive a test that is killed.
+	// The kernel ends the program if the test process is killed.
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
 		tb.Fatalf("start %s: %v", filepath.Base(program), err)
@@ -237,7 +241,7 @@ func spawn(tb testing.TB, program string, env []string, args ...string) (ended <
 	return done
 }
 
-// must runs a program that ends by itself.
+// must runs a program to its end. The test fails if the program does.
 func must(tb testing.TB, program string, args ...string) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), startTimeout)
@@ -248,7 +252,7 @@ func must(tb testing.TB, program string, args ...string) {
 	}
 }
 
-// freeAddress returns an address of host that nobody listens on.
+// freeAddress returns an address of host with a free port.
 func freeAddress(tb testing.TB, host string) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))

@@ -10,17 +10,18 @@ import (
 	"testing"
 )
 
-// Options says how a versitygw is started. Every field may be left out.
+// Options configures a versitygw. Every field may be left out.
 type Options struct {
 	Buckets []string
 	Region  string // default Region
-	Host    string // to listen on, default 127.0.0.1
+	Host    string // the address to listen on, default 127.0.0.1
 
-	// CertFile and KeyFile make it speak https; RootCAs is what trusts it.
+	// CertFile and KeyFile enable https. RootCAs has the authority of the certificate,
+	// for the client of the root user.
 	CertFile, KeyFile string
 	RootCAs           *x509.CertPool
 
-	// Domain makes it answer virtual hosts too, BUCKET.Domain.
+	// Domain enables virtual hosts, BUCKET.Domain, beside path style.
 	Domain string
 }
 
@@ -30,7 +31,7 @@ func Start(tb testing.TB, buckets ...string) *Server {
 	return StartWith(tb, Options{Buckets: buckets})
 }
 
-// StartWith starts a versitygw.
+// StartWith starts the versitygw that deploy/test builds. It takes about 0.2 s.
 func StartWith(tb testing.TB, o Options) *Server {
 	tb.Helper()
 	program := filepath.Join(os.Getenv("TEST_TOOLS"), "versitygw")

@@ -31,7 +31,8 @@ func Elements(page *html.Node, name string) []*html.Node {
 	return found
 }
 
-// Text returns the text below a node.
+// Text returns the text below a node, as the source has it: white space is not collapsed,
+// and hidden elements are included.
 func Text(n *html.Node) string {
 	var b strings.Builder
 	for c := range n.Descendants() {
@@ -74,7 +75,8 @@ func WantStatic(tb testing.TB, page *html.Node, policy string) {
 			tb.Errorf("the page has %d elements %s", len(found), name)
 		}
 	}
-	// Attributes that do: event handlers, addresses, and styles that the policy blocks.
+	// These attributes run or load something: event handlers, addresses, and styles that
+	// the policy blocks.
 	for n := range page.Descendants() {
 		for _, a := range n.Attr {
 			if strings.HasPrefix(a.Key, "on") || slices.Contains([]string{"style", "src", "href", "action", "srcset"}, a.Key) {

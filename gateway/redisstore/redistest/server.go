@@ -38,7 +38,8 @@ const startTimeout = 60 * time.Second
 // doTimeout bounds one command of a test.
 const doTimeout = 10 * time.Second
 
-// Server is a process of redis-server or redis-sentinel.
+// Server is a process of redis-server or redis-sentinel. It keeps its address and its files
+// when it is killed and started again.
 type Server struct {
 	Addr string // 127.0.0.1:port
 
@@ -111,7 +112,8 @@ func ACL(tb testing.TB) string {
 	return acl + fmt.Sprintf("user %s on >%s ~* &* +@all\n", AdminUsername, AdminPassword)
 }
 
-// shipped returns the path of a file in deploy/redis.
+// shipped returns the path of a file in deploy/redis, relative to this source file, so that
+// tests of every package find it.
 func shipped(name string) string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "..", "..", "..", "deploy", "redis", name)
@@ -244,7 +246,7 @@ func command(conn net.Conn, in *bufio.Reader, args ...string) (string, error) {
 	return readReply(in)
 }
 
-// readReply reads one reply of RESP2.
+// readReply reads one reply of RESP2. It returns an error reply as an error.
 func readReply(in *bufio.Reader) (string, error) {
 	line, err := in.ReadString('\n')
 	if err != nil {
@@ -268,8 +270,15 @@ func readReply(in *bufio.Reader) (string, error) {
 		}
 		return string(text[:n]), nil
 	}
+	return readElements(in, n)
+}
+
+// readElements reads the elements of an array and returns one line per element. An element
+// that is an array itself becomes several lines.
+func readElements(in *bufio.Reader, n int) (string, error) {
 	elements := make([]string, n)
 	for i := range elements {
+		var err error
 		if elements[i], err = readReply(in); err != nil {
 			return "", err
 		}
