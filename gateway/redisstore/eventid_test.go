@@ -136,6 +136,43 @@ func TestEventIDsOfTheSameMillisecond(t *testing.T) {
 	equal(t, "IDs of what the feed still keeps", known(), newest(60))
 }
 
+// TestEventIDsOfLinksAtOnce clicks two links of one partition within one millisecond, from
+// the same addresses: each event has the ID of its own entry in the stream.
+func TestEventIDsOfLinksAtOnce(t *testing.T) {
+	s := open(t, startClock(t).client)
+	var links []gateway.ID
+	for range 2 {
+		link := newLink(t)
+		link.ID[0] = 5
+		links = append(links, create(t, s, link).ID)
+	}
+	addresses := []string{"192.0.2.1", "192.0.2.2", "192.0.2.1"}
+	for _, address := range addresses {
+		for _, id := range links {
+			click := gateway.Attempt{ID: id, Method: "GET", Address: address}
+			equal(t, "a click", attempt(t, s, click).Outcome, gateway.OutcomeRedirected)
+		}
+	}
+	feed, _ := feedOf(t, s, gateway.AuditQuery{Limit: 50, Kind: gateway.EventRedirected})
+	equal(t, "events of the feed", len(feed), len(links)*len(addresses))
+	for _, id := range links {
+		var want, got []string
+		for _, e := range feed {
+			if e.Link == id {
+				want = append(want, e.ID+" "+e.Address)
+			}
+		}
+		for _, e := range events(t, s, id, 50) {
+			if e.Kind == gateway.EventRedirected {
+				got = append(got, e.ID+" "+e.Address)
+			}
+		}
+		slices.Sort(want) // Events of one millisecond have no order.
+		slices.Sort(got)
+		equal(t, "the events of the link", got, want)
+	}
+}
+
 // TestEventIDsAfterTheClockWentBack keeps counting clicks when the stream has entries
 // of a later time. Such a click has an ID in the feed and none at its link.
 func TestEventIDsAfterTheClockWentBack(t *testing.T) {
