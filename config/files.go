@@ -62,6 +62,9 @@ func (r *filesRead) unreadable(path, file string, err error) {
 	r.spoil(path, r.locate(path), "%s cannot be read: %s", quote(file), reason(err))
 }
 
+// secret reads a secret into its setting, at the start and at each reload. Two other readers
+// have other rules: the signer reads the storage's secret again whenever its file changes,
+// and the operator's commands read files that users name, without a setting for the error.
 func (r *filesRead) secret(path, file string, into setting) {
 	data, mode, err := r.read(file, maxSecret)
 	if err != nil {

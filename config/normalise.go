@@ -59,11 +59,15 @@ func normalOr(raw string) string {
 	return raw
 }
 
-// normalURL returns the normal form of a base URL: scheme and host in lower case, an
-// international name in ASCII, no slash at the end, and no port that the scheme implies,
-// because S3 clients omit such a port from the signed host. Keyhole compares, shows and
-// signs this form. The error does not contain the URL, which may have a password. An
-// empty URL stays empty.
+// normalURL returns the normal form of a base URL, in which it is compared, shown and
+// signed: scheme and host in lower case, an international name in ASCII, no slash at the
+// end, and no port that the scheme implies, because S3 clients leave that port out of the
+// signed host. The error does not contain the URL, which may have a password. An empty
+// URL stays empty.
+//
+// The signer checks the endpoint again with stricter rules, because other programs may use
+// it without this package. This package repairs what has one meaning, such as port 0443,
+// and each of its errors is about one mistake of the operator.
 func normalURL(raw string) (string, error) {
 	if raw == "" {
 		return "", nil

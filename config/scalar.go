@@ -67,7 +67,8 @@ func setText(v reflect.Value, text string) error {
 }
 
 // parseDuration reads a duration with its unit. Unlike time.ParseDuration it accepts whole
-// days.
+// days. gateway.ParseLife accepts the same notations and then checks the rules for lives of
+// links; here every key has limits of its own, and some durations may be 0.
 func parseDuration(text string) (time.Duration, error) {
 	// This check is first, because ParseDuration accepts 0 without a unit.
 	if bareNumber.MatchString(text) {
@@ -145,7 +146,8 @@ func shown(name string) string {
 	return "(not a name)"
 }
 
-// durationText returns a duration as people write it: 168h, not 168h0m0s.
+// durationText returns a duration as people write it: 168h, not 168h0m0s. It writes no
+// days, unlike gateway.FormatLife, so that limits and values in a message have one unit.
 func durationText(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

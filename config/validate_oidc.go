@@ -113,8 +113,9 @@ func claimName(path string) (name, rest string, err error) {
 	return "", "", errors.New("has an opening quote (\") without a closing one")
 }
 
-// issuerProblem returns a message about a text that cannot be an issuer, or "". An issuer
-// has no normal form, because Keyhole compares it with the text in tokens.
+// issuerProblem returns why a text cannot be an issuer, or "". The issuer has no normal
+// form as normalURL gives it, because it is compared with the text in tokens, byte for byte
+// (OpenID Connect Core section 3.1.3.7). It may have a path.
 func issuerProblem(issuer string) string {
 	u, err := url.Parse(issuer)
 	switch {

@@ -239,7 +239,7 @@ func fineFraction(s string) bool {
 	return len(fraction)-len(strings.TrimLeft(fraction, "0123456789")) > 3
 }
 
-// FormatLife writes a life as people write it: 15m, 24h or 7d.
+// FormatLife writes a life as people write it: 15m, 24h or 7d. ParseLife reads it back.
 func FormatLife(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d >= 2*day && d%day == 0 {

@@ -45,6 +45,10 @@ type bucketEndpoint struct {
 // spells the host in another way breaks the signature. publicEndpoint refuses hosts that
 // clients spell in different ways. Errors do not repeat the endpoint, which may contain a
 // password.
+//
+// The configuration normalises its URLs with its own rules, because it is a leaf like this
+// package: it names the setting and accepts every spelling of a port and an IPv4-mapped
+// address, which here would hide a difference between the signed host and the sent one.
 func publicEndpoint(endpoint string) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || strings.ContainsAny(endpoint, "?#@\\") {

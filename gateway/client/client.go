@@ -32,7 +32,8 @@ type Client struct {
 
 // New returns a client for the service at base, which is scheme://host[:port], with an
 // operator key or a token. The key may be empty for Alive and Ready. New returns
-// ErrAddress if base has another form.
+// ErrAddress if base has another form. It does not normalise the host as config does: the
+// address is neither compared nor signed, and other programs can use this package alone.
 func New(base, key string) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||

@@ -14,8 +14,9 @@ func Plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// Size writes a number of bytes in binary units (IEC 80000-13) with one digit behind the
-// point, and the exact number. It returns "" for nil: some storages do not tell the size.
+// Size writes a number of bytes in binary units (IEC 80000-13), as tools of operators do,
+// with one digit behind the point, and the exact number. It returns "" for nil: some
+// storages do not tell the size. Pages for recipients use decimal units, like browsers.
 func Size(known *int64) string {
 	const unit = 1024
 	if known == nil {

@@ -74,8 +74,9 @@ func confirmationTemplate(page *template.Template, m *Messages) (*template.Templ
 	return filled, nil
 }
 
-// readableSize returns a size in the decimal units that browsers show, "" for an unknown
-// size.
+// readableSize returns a size in the decimal units that browsers show for downloads, so that
+// recipients see the same number twice; "" for an unknown size. Operators see binary units
+// and the exact number: explain.Size.
 func readableSize(n int64, bytesUnit string) string {
 	if n == gateway.UnknownSize {
 		return ""

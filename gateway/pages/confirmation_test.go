@@ -130,6 +130,8 @@ func TestHelpOfConfirmation(t *testing.T) {
 			"59 seconds to resume it. " + later + " counts as another use."},
 		{3, 3, 89 * time.Second, "This link can be used once. " + begin +
 			"a minute to resume it. " + later + " counts as another use."},
+		{3, 1, time.Second, "This link can be used 2 times. " + begin +
+			"a second to resume it. " + later + " counts as another use."},
 		{0, 7, 90 * time.Second, begin + "2 minutes to resume it. " + later + " starts again from this page."},
 	} {
 		view := aPage()

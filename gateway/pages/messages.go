@@ -95,6 +95,8 @@ func englishHelp(limited bool, resume time.Duration) string {
 // from a minute on.
 func englishWindow(d time.Duration) string {
 	switch minutes := int(d.Round(time.Minute) / time.Minute); {
+	case d/time.Second == 1:
+		return "a second"
 	case d < time.Minute:
 		return strconv.Itoa(int(d/time.Second)) + " seconds"
 	case minutes == 1:
