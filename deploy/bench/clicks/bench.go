@@ -110,12 +110,7 @@ func (b *bench) startGateway(ctx context.Context, s *store, program, check strin
 		return nil, "", err
 	}
 	config, secret := filepath.Join(dir, "keyhole.yaml"), filepath.Join(dir, "secret")
-	mode := "single"
-	if len(s.addresses) > 1 {
-		mode = "cluster"
-	}
-	text := fmt.Sprintf(configuration, address, address, operator, hashOf(b.key), mode, strings.Join(s.addresses,
-		`", "`), b.endpoint, region, bucket, accessKey, secret, check)
+	text := b.configurationFor(s, address, operator, secret, check)
 	err = errors.Join(os.WriteFile(config, []byte(text), 0o600), os.WriteFile(secret, []byte(secretKey), 0o600))
 	if err != nil {
 		return nil, "", err
@@ -128,7 +123,19 @@ func (b *bench) startGateway(ctx context.Context, s *store, program, check strin
 	return p, address, p.await(ctx, ready(operator))
 }
 
-// configuration is the smallest configuration of the gateway.
+// configurationFor returns the configuration of a gateway that listens at two addresses and
+// reads the secret of the storage from a file. Several addresses of Redis are a cluster.
+func (b *bench) configurationFor(s *store, address, operator, secretFile, check string) string {
+	mode := "single"
+	if len(s.addresses) > 1 {
+		mode = "cluster"
+	}
+	return fmt.Sprintf(configuration, address, address, operator, hashOf(b.key), mode,
+		strings.Join(s.addresses, `", "`), b.endpoint, region, bucket, accessKey, secretFile, check)
+}
+
+// configuration is the smallest configuration of the gateway. The load is its trusted proxy,
+// so that requests can state addresses of clients.
 const configuration = `
 public: { listen: %q, url: "http://%s", trusted_proxies: ["127.0.0.0/8"] }
 operator:
@@ -159,19 +166,9 @@ func (b *bench) askEach(ctx context.Context, r *row, address string, tokens []st
 	}
 	defer client.CloseIdleConnections()
 	return each(tokens, func(i int, token string) error {
-		var body strings.Reader
-		if r.method == http.MethodPost {
-			body.Reset("confirm=1")
-		}
-		request, err := http.NewRequestWithContext(ctx, r.method, "http://"+address+"/"+token, &body)
+		request, err := r.firstRequest(ctx, address, token, i)
 		if err != nil {
 			return err
-		}
-		if body.Len() > 0 {
-			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		}
-		if r.forwarded {
-			request.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255))
 		}
 		answer, err := client.Do(request)
 		if err != nil {
@@ -180,15 +177,41 @@ func (b *bench) askEach(ctx context.Context, r *row, address string, tokens []st
 		if err := answer.Body.Close(); err != nil {
 			return err
 		}
-		if answer.StatusCode != r.status {
-			return fmt.Errorf("answered %s, not %d", answer.Status, r.status)
-		}
-		location := answer.Header.Get("Location")
-		if r.floor == "" && r.status != http.StatusNotFound && !strings.Contains(location, objectKey(i)+"?X-Amz-") {
-			return errors.New("redirected elsewhere")
-		}
-		return nil
+		return r.checkAnswer(answer, i)
 	})
+}
+
+// firstRequest returns the request for link i. Rows with forwarded get an address for each
+// link, because the gateway limits the failed attempts from one address.
+func (r *row) firstRequest(ctx context.Context, address, token string, i int) (*http.Request, error) {
+	var body strings.Reader
+	if r.method == http.MethodPost {
+		body.Reset("confirm=1")
+	}
+	request, err := http.NewRequestWithContext(ctx, r.method, "http://"+address+"/"+token, &body)
+	if err != nil {
+		return nil, err
+	}
+	if body.Len() > 0 {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if r.forwarded {
+		request.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255))
+	}
+	return request, nil
+}
+
+// checkAnswer returns an error unless the answer has the row's status and, if Keyhole
+// redirects, leads to the object of link i. Floors redirect to a stored URL.
+func (r *row) checkAnswer(answer *http.Response, i int) error {
+	if answer.StatusCode != r.status {
+		return fmt.Errorf("answered %s, not %d", answer.Status, r.status)
+	}
+	location := answer.Header.Get("Location")
+	if r.floor == "" && r.status != http.StatusNotFound && !strings.Contains(location, objectKey(i)+"?X-Amz-") {
+		return errors.New("redirected elsewhere")
+	}
+	return nil
 }
 
 // each calls do for every token, several at once, and returns the first error.

@@ -12,6 +12,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"regexp"
@@ -80,48 +81,68 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	defer b.close()
-	var subjects []*subject
+	subjects, err := b.prepareAll(ctx)
+	if err != nil {
+		return err
+	}
+	for round := range o.rounds {
+		if err := b.measureAll(ctx, subjects, round); err != nil {
+			return err
+		}
+	}
+	compare(os.Stderr, subjects)
+	return report(o, subjects)
+}
+
+// prepareAll starts the servers of all rows that were chosen. A row of Keyhole is followed
+// by the same row of the earlier commit, if there is one.
+func (b *bench) prepareAll(ctx context.Context) (subjects []*subject, _ error) {
 	for _, r := range rows() {
-		if !r.reference && !o.only.MatchString(r.title()) {
+		if !r.reference && !b.o.only.MatchString(r.title()) {
 			continue
 		}
 		pair := []row{r}
-		if o.before != "" && r.floor == "" {
+		if b.o.before != "" && r.floor == "" {
 			r.name, r.before = r.name+", before", true
 			pair = append(pair, r)
 		}
 		for _, r := range pair {
 			s, err := b.prepare(ctx, &r)
 			if err != nil {
-				return fmt.Errorf("%s: %w", r.title(), err)
+				return nil, fmt.Errorf("%s: %w", r.title(), err)
 			}
 			subjects = append(subjects, s)
 		}
 	}
-	for round := range o.rounds {
-		rate := 0.0
-		for _, s := range subjects {
-			m, err := b.measure(ctx, s, rate)
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.title(), err)
-			}
-			if s.reference {
-				rate = m.Rate
-			}
-			s.rounds = append(s.rounds, m)
-			fmt.Fprintf(os.Stderr, "round %d  %-52s %6.1f µs a click (Redis %.1f, %.1f a call), %6.0f a second, p99 %v; at "+
-				"%5.0f a second %.1f µs (Redis %.1f, %.1f a call), p50 %v, p99 %v\n",
-				round+1, s.title(), m.CPU, m.RedisCPU, m.ClicksPerCall, m.Throughput, m.P99, m.Rate, m.RateCPU, m.RateRedis,
-				m.RateClicksPerCall, m.RateP50, m.RateP99)
-		}
-	}
-	compare(subjects)
-	return report(o, subjects)
+	return subjects, nil
 }
 
-// compare prints the processor time of each row divided by that of the same row at an
-// earlier commit, as the median of the rounds.
-func compare(subjects []*subject) {
+// measureAll measures every subject once and prints a line for each, so that a person who
+// waits sees whether the machine is quiet. The reference comes first, because it gives the
+// rate for the others.
+func (b *bench) measureAll(ctx context.Context, subjects []*subject, round int) error {
+	rate := 0.0
+	for _, s := range subjects {
+		m, err := b.measure(ctx, s, rate)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.title(), err)
+		}
+		if s.reference {
+			rate = m.Rate
+		}
+		s.rounds = append(s.rounds, m)
+		fmt.Fprintf(os.Stderr, "round %d  %-52s %6.1f µs a click (Redis %.1f, %.1f a call), %6.0f a second, p99 %v; at "+
+			"%5.0f a second %.1f µs (Redis %.1f, %.1f a call), p50 %v, p99 %v\n",
+			round+1, s.title(), m.CPU, m.RedisCPU, m.ClicksPerCall, m.Throughput, m.P99, m.Rate, m.RateCPU, m.RateRedis,
+			m.RateClicksPerCall, m.RateP50, m.RateP99)
+	}
+	return nil
+}
+
+// compare prints the processor time of each row divided by the time of the same row at an
+// earlier commit. It prints the median of the ratios of the rounds, and their range at full
+// load: rounds of one machine differ by more than the two commits do.
+func compare(w io.Writer, subjects []*subject) {
 	for i, s := range subjects {
 		if !s.before {
 			continue
@@ -134,7 +155,7 @@ func compare(subjects []*subject) {
 		}
 		slices.Sort(load)
 		slices.Sort(rate)
-		fmt.Fprintf(os.Stderr, "%-52s %.3f of before at full load (%.2f to %.2f), %.3f at a rate\n",
+		fmt.Fprintf(w, "%-52s %.3f of before at full load (%.2f to %.2f), %.3f at a rate\n",
 			now.title(), load[len(load)/2], load[0], load[len(load)-1], rate[len(rate)/2])
 	}
 }

@@ -23,8 +23,8 @@ import (
 //
 // It polls without sleeping on one thread that has a core alone, because timers and the
 // scheduler would add to the highest latencies.
-func openLoop(ctx context.Context, addresses []string, r *row, tokens []string, connections int, rate float64,
-	d time.Duration,
+func openLoop(
+	ctx context.Context, addresses []string, r *row, tokens []string, connections int, rate float64, d time.Duration,
 ) ([]time.Duration, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -37,30 +37,49 @@ func openLoop(ctx context.Context, addresses []string, r *row, tokens []string, 
 	for i, token := range tokens {
 		requests[i] = requestFor(r, addresses[0], token, i)
 	}
+	if err := p.sendAtRate(ctx, requests, rate, d); err != nil {
+		return nil, err
+	}
+	if err := p.drain(); err != nil {
+		return nil, err
+	}
+	slices.Sort(p.took)
+	return p.took, ctx.Err()
+}
+
+// sendAtRate sends random requests until d has passed. A request that is due while every
+// connection waits for an answer is sent later, and its time counts from when it was due:
+// otherwise a slow server would hide its own delays (coordinated omission).
+func (p *poller) sendAtRate(ctx context.Context, requests [][]byte, rate float64, d time.Duration) error {
 	begun := time.Now()
 	due := begun
 	for due.Sub(begun) < d && ctx.Err() == nil {
 		if now := time.Now(); !now.Before(due) && len(p.idle) > 0 {
 			if err := p.send(requests[rand.IntN(len(requests))], due); err != nil { //nolint:gosec // Chance, not a secret.
-				return nil, err
+				return err
 			}
 			due = due.Add(time.Duration(rand.ExpFloat64() / rate * float64(time.Second))) //nolint:gosec // Chance, not a secret.
 			continue
 		}
 		if err := p.poll(); err != nil {
-			return nil, err
+			return err
 		}
 	}
+	return nil
+}
+
+// drain waits for the answers to all requests, for a second at most. A request without an
+// answer is an error, because leaving it out would improve the highest latencies.
+func (p *poller) drain() error {
 	for limit := time.Now().Add(time.Second); len(p.idle) < len(p.asked) && time.Now().Before(limit); {
 		if err := p.poll(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if len(p.took) == 0 || len(p.idle) < len(p.asked) {
-		return nil, errors.New("some requests were not answered within a second of the end")
+		return errors.New("some requests were not answered within a second of the end")
 	}
-	slices.Sort(p.took)
-	return p.took, ctx.Err()
+	return nil
 }
 
 // requestFor writes a row's request for one link.
@@ -103,30 +122,35 @@ func (p *poller) dial(addresses []string, connections int) (err error) {
 		return err
 	}
 	for i := range connections {
-		to, err := netip.ParseAddrPort(addresses[i%len(addresses)])
-		if err != nil {
-			return err
-		}
-		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-		if err != nil {
-			return err
-		}
-		p.asked[fd] = &exchange{}
-		p.idle = append(p.idle, fd)
-		if err := syscall.Connect(fd, &syscall.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}); err != nil {
-			return err
-		}
-		event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)} //nolint:gosec // Descriptors are small.
-		err = errors.Join(
-			syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1),
-			syscall.SetNonblock(fd, true),
-			syscall.EpollCtl(p.epoll, syscall.EPOLL_CTL_ADD, fd, &event),
-		)
-		if err != nil {
+		if err := p.connect(addresses[i%len(addresses)]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// connect opens one connection. It stays in blocking mode until it is open, because only
+// later calls are measured. Keyhole writes answers at once, and so must the client.
+func (p *poller) connect(address string) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	p.asked[fd] = &exchange{} // From here on, close closes it.
+	p.idle = append(p.idle, fd)
+	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}); err != nil {
+		return err
+	}
+	event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)} //nolint:gosec // Descriptors are small.
+	return errors.Join(
+		syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1),
+		syscall.SetNonblock(fd, true),
+		syscall.EpollCtl(p.epoll, syscall.EPOLL_CTL_ADD, fd, &event),
+	)
 }
 
 // close closes every descriptor.
@@ -161,26 +185,34 @@ func (p *poller) poll() error {
 		return err
 	}
 	for _, event := range p.events[:n] {
-		fd := int(event.Fd)
-		n, err := syscall.Read(fd, p.buffer[:])
-		if err != nil {
+		if err := p.read(int(event.Fd)); err != nil {
 			return err
 		}
-		if n == 0 {
-			return errors.New("the server closed a connection")
-		}
-		e := p.asked[fd]
-		e.answer = append(e.answer, p.buffer[:n]...)
-		if !whole(e.answer) {
-			continue
-		}
-		if !bytes.HasPrefix(e.answer, p.status) {
-			return fmt.Errorf("an answer at a rate began with %.20q", e.answer)
-		}
-		p.took = append(p.took, time.Since(e.due))
-		e.answer = e.answer[:0]
-		p.idle = append(p.idle, fd)
 	}
+	return nil
+}
+
+// read reads what has arrived on a connection. A complete answer makes the connection idle
+// again. The time ends with the read, so it includes the wait for earlier connections.
+func (p *poller) read(fd int) error {
+	n, err := syscall.Read(fd, p.buffer[:])
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return errors.New("the server closed a connection")
+	}
+	e := p.asked[fd]
+	e.answer = append(e.answer, p.buffer[:n]...)
+	if !whole(e.answer) {
+		return nil
+	}
+	if !bytes.HasPrefix(e.answer, p.status) {
+		return fmt.Errorf("an answer at a rate began with %.20q", e.answer)
+	}
+	p.took = append(p.took, time.Since(e.due))
+	e.answer = e.answer[:0]
+	p.idle = append(p.idle, fd)
 	return nil
 }
 

@@ -124,18 +124,7 @@ func report(o *options, measured []*subject) error {
 		Version: resultsVersion, Commit: o.commit, Date: time.Now().UTC().Format(time.DateOnly), Machine: thisMachine(),
 		Rounds: o.rounds, Seconds: o.duration.Seconds(), Links: o.links, Open: o.connections,
 	}
-	gets, redirects := floorsOf(measured, floorGet), floorsOf(measured, floorRedirect)
-	obvious := floorsOf(measured, floorObvious)
-	cpu := func(m *measurement) float64 { return m.CPU }
-	for _, s := range measured {
-		all.Rows = append(all.Rows, jsonRow{
-			Name: s.name, Redis: s.redis, Median: medianOf(s.rounds), Rounds: s.rounds,
-			Ratio: ratios{
-				CPU: s.to(gets, cpu), ToRedirect: s.to(redirects, cpu), ToObvious: s.to(obvious, cpu),
-				RateP99: s.to(gets, func(m *measurement) float64 { return m.RateP99.Seconds() }),
-			},
-		})
-	}
+	all.Rows = jsonRows(measured)
 	var table strings.Builder
 	all.write(&table)
 	fmt.Print(table.String())
@@ -154,7 +143,25 @@ func report(o *options, measured []*subject) error {
 	return os.WriteFile(o.json, append(text, '\n'), 0o600)
 }
 
-// write writes the table.
+// jsonRows returns the medians and ratios of every row.
+func jsonRows(measured []*subject) (rows []jsonRow) {
+	gets, redirects := floorsOf(measured, floorGet), floorsOf(measured, floorRedirect)
+	obvious := floorsOf(measured, floorObvious)
+	cpu := func(m *measurement) float64 { return m.CPU }
+	for _, s := range measured {
+		rows = append(rows, jsonRow{
+			Name: s.name, Redis: s.redis, Median: medianOf(s.rounds), Rounds: s.rounds,
+			Ratio: ratios{
+				CPU: s.to(gets, cpu), ToRedirect: s.to(redirects, cpu), ToObvious: s.to(obvious, cpu),
+				RateP99: s.to(gets, func(m *measurement) float64 { return m.RateP99.Seconds() }),
+			},
+		})
+	}
+	return rows
+}
+
+// write writes the table in Markdown, as deploy/docs/dev/performance.md has it. Times of the
+// processor are in microseconds, latencies in milliseconds, memory in MiB.
 func (all *results) write(w io.Writer) {
 	fmt.Fprintf(w, "Commit %s, %s. %s, %d cores, Linux %s, %s, %s.\n", all.Commit, all.Date,
 		all.Machine.Processor, all.Machine.Cores, all.Machine.Kernel, all.Machine.Go, all.Machine.Redis)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -72,29 +74,39 @@ func rows() []row {
 		{name: "Keyhole, 404 of an unknown token", links: linksUnknown, status: http.StatusNotFound, forwarded: true},
 	}
 	for i := range all {
-		r := &all[i]
-		r.redis = inMemory
-		if r.floor != "" {
-			r.links = linksOfFloors
-		}
-		if r.method == "" {
-			r.method = http.MethodGet
-		}
-		if r.status == 0 {
-			r.status = http.StatusFound
-		}
-		if r.check == "" {
-			r.check = defaultCheck
-		}
+		all[i].setDefaults()
 	}
-	single := all
+	return slices.Concat(all, onAppendOnly(all), onCluster(all))
+}
+
+// setDefaults sets the fields that most rows leave out.
+func (r *row) setDefaults() {
+	r.redis = inMemory
+	if r.floor != "" {
+		r.links = linksOfFloors
+	}
+	r.method = cmp.Or(r.method, http.MethodGet)
+	r.status = cmp.Or(r.status, http.StatusFound)
+	r.check = cmp.Or(r.check, defaultCheck)
+}
+
+// onAppendOnly returns the rows again, on a Redis with an append-only file. It leaves out
+// rows that do not ask Redis.
+func onAppendOnly(single []row) (all []row) {
 	for _, r := range single {
 		if r.floor == floorRedirect || r.links == linksMalformed {
-			continue // they do not ask Redis
+			continue
 		}
 		r.redis, r.reference = appendOnly, false
 		all = append(all, r)
 	}
+	return all
+}
+
+// onCluster returns the rows of plain links and their floor again, on a cluster. Keyhole
+// is also measured with several gateways that share the load: each of them sends its own
+// batches of clicks to the masters.
+func onCluster(single []row) (all []row) {
 	for _, r := range single {
 		if r.floor != floorGet && r.links != linksPlain {
 			continue

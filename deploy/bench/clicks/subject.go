@@ -85,13 +85,30 @@ func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measur
 			return m, err
 		}
 	}
+	if err := b.measureLoad(ctx, s, &m); err != nil {
+		return m, err
+	}
+	m.Rate = m.Throughput / 2
+	if rate > 0 {
+		m.Rate = min(rate, m.Rate)
+	}
+	if err := b.measureRate(ctx, s, &m); err != nil {
+		return m, err
+	}
+	m.Memory, err = peakMemory(s.servers)
+	return m, err
+}
+
+// measureLoad measures a subject at full load: each connection sends the next request at
+// once after an answer.
+func (b *bench) measureLoad(ctx context.Context, s *subject, m *measurement) error {
 	var done wrkResult
 	gateways, redis, calls, err := b.spent(ctx, s, s.title(), func() (err error) {
 		done, err = s.load.run(ctx, b.o.duration)
 		return err
 	})
 	if err != nil {
-		return m, err
+		return err
 	}
 	m.ClicksPerCall = clicksPerCall(done.Requests, calls)
 	m.GatewayCPU = microsecondsEach(gateways, done.Requests)
@@ -99,38 +116,44 @@ func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measur
 	m.CPU = m.GatewayCPU + m.RedisCPU
 	m.Throughput = float64(done.Requests) / (float64(done.Microseconds) / 1e6)
 	m.P50, m.P99 = done.p50(), done.p99()
+	return nil
+}
 
-	m.Rate = m.Throughput / 2
-	if rate > 0 {
-		m.Rate = min(rate, m.Rate)
-	}
+// measureRate measures a subject at m.Rate requests a second, the load of a service that is
+// busy but not overloaded.
+func (b *bench) measureRate(ctx context.Context, s *subject, m *measurement) error {
 	var took []time.Duration
-	gateways, redis, calls, err = b.spent(ctx, s, s.title()+", at a rate", func() (err error) {
+	gateways, redis, calls, err := b.spent(ctx, s, s.title()+", at a rate", func() (err error) {
 		took, err = openLoop(ctx, s.load.addresses, &s.row, s.tokens, b.o.connections, m.Rate, b.o.duration)
 		return err
 	})
 	if err != nil {
-		return m, err
+		return err
 	}
 	m.RateClicksPerCall = clicksPerCall(int64(len(took)), calls)
 	m.RateCPU = microsecondsEach(gateways+redis, int64(len(took)))
 	m.RateRedis = microsecondsEach(redis, int64(len(took)))
 	m.RateP50, m.RateP99 = took[len(took)/2], took[len(took)*99/100]
-	for _, p := range s.servers {
+	return nil
+}
+
+// peakMemory returns the largest peak memory of several servers, in MiB.
+func peakMemory(servers []*process) (peak float64, _ error) {
+	for _, p := range servers {
 		had, err := p.memory()
 		if err != nil {
-			return m, err
+			return 0, err
 		}
-		m.Memory = max(m.Memory, had)
+		peak = max(peak, had)
 	}
-	return m, nil
+	return peak, nil
 }
 
 // spent returns the processor time of a subject's servers and of its Redis during a call,
 // and the number of script calls.
-func (b *bench) spent(ctx context.Context, s *subject, title string, call func() error) (ofServers,
-	ofRedis time.Duration, calls int64, err error,
-) {
+func (b *bench) spent(
+	ctx context.Context, s *subject, title string, call func() error,
+) (ofServers, ofRedis time.Duration, calls int64, err error) {
 	of := [2][]*process{s.servers, s.store.nodes}
 	var had, have [len(of)]time.Duration
 	called, err := scriptCalls(ctx, s.store.addresses)
