@@ -30,14 +30,15 @@ type store struct {
 	files    map[string]string   // the same, as wrk reads them
 }
 
-// close ends every server.
+// close ends every server, also after an error in the middle.
 func (b *bench) close() {
 	for _, p := range b.processes {
 		p.stop()
 	}
 }
 
-// setUp starts the storage and stores the objects.
+// setUp starts the storage and stores the objects. The caller must close the benchmark. After
+// an error, setUp has closed it.
 func setUp(ctx context.Context, o *options) (_ *bench, err error) {
 	b := &bench{o: o, redis: map[string]*store{}, key: "an-operator-of-the-benchmark"}
 	defer func() {
@@ -70,7 +71,8 @@ func (b *bench) storeOf(ctx context.Context, kind string) (*store, error) {
 	return b.redis[kind], nil
 }
 
-// startFloor starts a floor.
+// startFloor starts a floor on the core of the gateway: a program that does only a part of a
+// click, so that its cost is a lower bound.
 func (b *bench) startFloor(ctx context.Context, s *store, kind string) (_ *process, address string, _ error) {
 	address, err := freeAddress()
 	if err != nil {
@@ -154,7 +156,8 @@ storage:
 redirect: { object_check: %s }
 `
 
-// askers is the number of concurrent requests before the measurements.
+// askers is the number of concurrent requests before the measurements. More would find no
+// processor time: the gateway has one core.
 const askers = 16
 
 // askEach requests every link once and compares the answers. It checks that the service
@@ -214,7 +217,8 @@ func (r *row) checkAnswer(answer *http.Response, i int) error {
 	return nil
 }
 
-// each calls do for every token, several at once, and returns the first error.
+// each calls do for every token, several at once, and returns the first error. After an
+// error, other calls may still run, but each asker stops at its own error only.
 func each(tokens []string, do func(i int, token string) error) error {
 	var (
 		asking sync.WaitGroup

@@ -23,7 +23,8 @@ import (
 	"keyhole/gateway/client"
 )
 
-// The storage of the benchmark.
+// The storage of the benchmark. The secret protects nothing: the storage listens on loopback
+// and ends with the benchmark.
 const (
 	region    = "us-east-1"
 	bucket    = "reports"
@@ -36,7 +37,8 @@ func objectKey(i int) string {
 	return fmt.Sprintf("exports/2026/11/team-%02d/quarterly-report-%06d.pdf", i%40, i)
 }
 
-// storage returns a client of the storage.
+// storage returns a client of the storage, to store the objects and to presign the URLs of
+// the floors.
 func (b *bench) storage() *s3.Client {
 	return s3.New(s3.Options{
 		Region: region, BaseEndpoint: aws.String(b.endpoint), UsePathStyle: true,
@@ -44,7 +46,8 @@ func (b *bench) storage() *s3.Client {
 	})
 }
 
-// putObjects stores an object for each link.
+// putObjects stores an object for each link. They are small, because no measurement
+// downloads one: a click ends with the redirect.
 func (b *bench) putObjects(ctx context.Context) error {
 	storage := b.storage()
 	if _, err := storage.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
@@ -60,7 +63,8 @@ func (b *bench) putObjects(ctx context.Context) error {
 }
 
 // fill writes the links of a kind, or the records of the floors, into a Redis that does
-// not have them yet.
+// not have them yet. Tokens of malformed and unknown links are in no Redis; only wrk and
+// the open loop need them.
 func (b *bench) fill(ctx context.Context, s *store, kind string) (err error) {
 	if s.tokens[kind] != nil {
 		return nil
@@ -93,7 +97,9 @@ func (b *bench) fill(ctx context.Context, s *store, kind string) (err error) {
 	return errors.Join(err, file.Close())
 }
 
-// issue issues one link of a kind for every object, valid for a day.
+// issue issues one link of a kind for every object, valid for a day, through the API of a
+// gateway of its own. The links of two commits are the same, because the newest program
+// issues all of them. A limit of a million clicks is never reached.
 func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, error) {
 	gateway, _, err := b.startGateway(ctx, s, b.o.keyhole, defaultCheck)
 	if err != nil {
@@ -151,7 +157,8 @@ func (b *bench) fillFloors(ctx context.Context, s *store, tokens []string) error
 	})
 }
 
-// madeUp returns 22 letters that have the form of a token.
+// madeUp returns 22 letters that have the form of a token: the alphabet has no letters that
+// people confuse. The letters are not distributed evenly, which no measurement needs.
 func madeUp() string {
 	const letters = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 	drawn := make([]byte, 22)

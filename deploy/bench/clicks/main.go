@@ -150,8 +150,8 @@ func compare(w io.Writer, subjects []*subject) {
 		now := subjects[i-1]
 		var load, rate []float64
 		for round := range s.rounds {
-			load = append(load, now.rounds[round].CPU/s.rounds[round].CPU)
-			rate = append(rate, now.rounds[round].RateCPU/s.rounds[round].RateCPU)
+			load = append(load, ratio(now.rounds[round].CPU, s.rounds[round].CPU))
+			rate = append(rate, ratio(now.rounds[round].RateCPU, s.rounds[round].RateCPU))
 		}
 		slices.Sort(load)
 		slices.Sort(rate)

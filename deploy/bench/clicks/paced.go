@@ -153,7 +153,8 @@ func (p *poller) connect(address string) error {
 	)
 }
 
-// close closes every descriptor.
+// close closes every descriptor. The connections need no orderly end: the measurement is
+// over.
 func (p *poller) close() {
 	for fd := range p.asked {
 		_ = syscall.Close(fd)
@@ -163,7 +164,8 @@ func (p *poller) close() {
 	}
 }
 
-// send sends a request that was due at a time over an idle connection.
+// send sends a request that was due at a time over an idle connection. A request fits into
+// the buffer of the socket, so a short write is an error.
 func (p *poller) send(request []byte, due time.Time) error {
 	fd := p.idle[len(p.idle)-1]
 	p.idle = p.idle[:len(p.idle)-1]
@@ -175,7 +177,8 @@ func (p *poller) send(request []byte, due time.Time) error {
 	return err
 }
 
-// poll reads the answers that have arrived.
+// poll reads the answers that have arrived, without waiting for one. The signals of Go's
+// scheduler interrupt it (EINTR).
 func (p *poller) poll() error {
 	n, err := syscall.EpollWait(p.epoll, p.events[:], 0)
 	if errors.Is(err, syscall.EINTR) {
@@ -216,7 +219,8 @@ func (p *poller) read(fd int) error {
 	return nil
 }
 
-// whole reports whether an answer is complete.
+// whole reports whether an answer is complete. An answer without Content-Length is a redirect
+// without a body: neither Keyhole nor a floor sends chunks on these routes.
 func whole(answer []byte) bool {
 	head, body, ended := bytes.Cut(answer, []byte("\r\n\r\n"))
 	if !ended {

@@ -27,6 +27,7 @@ func (b *bench) profiled(ctx context.Context, title string, call func() error) e
 		return '-'
 	}, strings.ToLower(title))
 	data := filepath.Join(b.o.profile, name+".data")
+	// 999 times a second, not 1000, so that the samples do not follow a timer of the kernel.
 	//nolint:gosec // Our own arguments.
 	perf := exec.CommandContext(ctx, "perf", "record", "--quiet", "--freq", "999", "--event", "cpu-clock",
 		"--cpu", b.o.core, "--call-graph", "fp", "--output", data)

@@ -36,7 +36,8 @@ func startRedis(ctx context.Context, o *options, kind string) (nodes []*process,
 	return nodes, addresses, err
 }
 
-// startNode starts one redis-server.
+// startNode starts one redis-server on the gateway's core, with a directory of its own. It
+// has no password, because it listens on loopback and holds made-up links.
 func startNode(ctx context.Context, o *options, args []string) (_ *process, address string, _ error) {
 	address, err := freeAddress()
 	if err != nil {
@@ -61,7 +62,7 @@ func startNode(ctx context.Context, o *options, args []string) (_ *process, addr
 	return p, address, p.await(ctx, listening(address))
 }
 
-// slots is the number of hash slots of a cluster.
+// slots is the number of hash slots of a cluster (Redis Cluster specification).
 const slots = 16384
 
 // joinCluster makes separate nodes a cluster of masters and waits until each node reports

@@ -16,7 +16,8 @@ import (
 // resultsVersion is the version of the layout of the JSON.
 const resultsVersion = 2
 
-// results is the JSON.
+// results is the JSON that -json writes. Other tools read it: a change of a field's meaning
+// needs another resultsVersion.
 type results struct {
 	Version int       `json:"version"`
 	Commit  string    `json:"commit"`
@@ -29,6 +30,7 @@ type results struct {
 	Rows    []jsonRow `json:"rows"`
 }
 
+// machine describes the computer. Figures of two machines cannot be compared, ratios can.
 type machine struct {
 	Processor string `json:"processor"`
 	Cores     int    `json:"cores"`
@@ -37,6 +39,7 @@ type machine struct {
 	Redis     string `json:"redis"`
 }
 
+// jsonRow is one row with its medians, and with its rounds for a closer look at their spread.
 type jsonRow struct {
 	Name   string        `json:"name"`
 	Redis  string        `json:"redis"`
@@ -78,18 +81,30 @@ func (s *subject) to(floors map[string][]measurement, of func(*measurement) floa
 	}
 	all := make([]float64, len(s.rounds))
 	for i := range s.rounds {
-		all[i] = of(&s.rounds[i]) / of(&others[i])
+		all[i] = ratio(of(&s.rounds[i]), of(&others[i]))
 	}
 	return middle(all)
 }
 
-// middle returns the median of values, which it sorts.
+// ratio divides two measured figures. It returns 0, for not measured, if the second is 0:
+// the kernel counts processor time in steps of 10 ms, so a short turn may have used none,
+// and JSON has no number for the quotient.
+func ratio(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// middle returns the median of values, which it sorts. Of an even number of values it is the
+// higher of the two in the middle, so that it is a value that was measured.
 func middle[T cmp.Ordered](values []T) T {
 	slices.Sort(values)
 	return values[len(values)/2]
 }
 
-// medianOf returns the median of each figure separately.
+// medianOf returns the median of each figure separately, so the figures of a row may come
+// from different rounds.
 func medianOf(rounds []measurement) measurement {
 	return measurement{
 		CPU:               median(rounds, func(m *measurement) float64 { return m.CPU }),
@@ -109,7 +124,8 @@ func medianOf(rounds []measurement) measurement {
 	}
 }
 
-// median returns the median of one figure.
+// median returns the median of one figure. One slow round, for example while another
+// program used the core, does not move it.
 func median[T cmp.Ordered](rounds []measurement, of func(*measurement) T) T {
 	values := make([]T, len(rounds))
 	for i := range rounds {
@@ -183,9 +199,11 @@ func (all *results) write(w io.Writer) {
 	}
 }
 
+// ms writes a latency in milliseconds.
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()*1000) }
 
-// thisMachine describes the machine of the measurements.
+// thisMachine describes the machine of the measurements. What it cannot find out is unknown
+// and no error: the figures are valid without it.
 func thisMachine() machine {
 	m := machine{Processor: "unknown processor", Go: runtime.Version(), Redis: "unknown Redis"}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {

@@ -24,6 +24,15 @@ func TestMiddle(t *testing.T) {
 	}
 }
 
+// TestRatio has no quotient that JSON could not hold.
+func TestRatio(t *testing.T) {
+	for _, tt := range [][3]float64{{6, 4, 1.5}, {0, 4, 0}, {6, 0, 0}, {0, 0, 0}} {
+		if got := ratio(tt[0], tt[1]); got != tt[2] {
+			t.Errorf("%g to %g is %g, want %g", tt[0], tt[1], got, tt[2])
+		}
+	}
+}
+
 // The figures of a median may come from different rounds.
 func TestMedianOf(t *testing.T) {
 	got := medianOf([]measurement{

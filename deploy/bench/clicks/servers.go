@@ -52,7 +52,8 @@ func launch(o *options, core, program string, env []string, args ...string) (*pr
 	return p, nil
 }
 
-// stop ends the process.
+// stop kills the process and waits for its end. It may have ended before. No server of the
+// benchmark has anything to save.
 func (p *process) stop() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
@@ -146,7 +147,8 @@ func (p *process) memory() (float64, error) {
 	return float64(kib) / 1024, err
 }
 
-// scriptCalls returns how often scripts were called on the nodes of a Redis.
+// scriptCalls returns how often scripts were called by their digest on the nodes of a Redis.
+// Keyhole loads its scripts once and uses EVALSHA for every click.
 func scriptCalls(ctx context.Context, addresses []string) (total int64, _ error) {
 	for _, address := range addresses {
 		client := redis.NewClient(&redis.Options{Addr: address})
@@ -168,7 +170,8 @@ func scriptCalls(ctx context.Context, addresses []string) (total int64, _ error)
 	return total, nil
 }
 
-// freeAddress returns a loopback address that nobody listens on.
+// freeAddress returns a loopback address that nobody listens on. Another process could take
+// it before the server starts; then the server ends, and await says so.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // Loopback.
 	if err != nil {
@@ -207,7 +210,8 @@ func ready(operator string) func(context.Context) error {
 	}
 }
 
-// startStorage starts an S3 server that verifies signatures, on the load's core.
+// startStorage starts an S3 server that verifies signatures, on the load's core: its work is
+// no part of a click's cost, but it answers the HEAD requests that check a pinned object.
 func startStorage(ctx context.Context, o *options) (_ *process, endpoint string, _ error) {
 	address, err := freeAddress()
 	if err != nil {

@@ -78,7 +78,8 @@ func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
 }
 
 // measure measures a subject once at full load, and once at a rate, or at half of its
-// throughput if that is less. Rate 0 means half of its throughput.
+// throughput if that is less. Rate 0 means half of its throughput. A subject with warm is
+// asked for each link first, so that the gateway knows each object.
 func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measurement, err error) {
 	if s.warm {
 		if err := b.askEach(ctx, &s.row, s.load.addresses[0], s.tokens); err != nil {
@@ -177,7 +178,8 @@ func (b *bench) spent(
 	return have[0] - had[0], have[1] - had[1], calls - called, err
 }
 
-// clicksPerCall returns the average number of clicks in a call, 0 without calls.
+// clicksPerCall returns the average number of clicks in a call, 0 without calls. Floors call
+// no script; Keyhole puts clicks that arrive at the same time into one call.
 func clicksPerCall(clicks, calls int64) float64 {
 	if calls == 0 {
 		return 0
@@ -185,7 +187,7 @@ func clicksPerCall(clicks, calls int64) float64 {
 	return float64(clicks) / float64(calls)
 }
 
-// microsecondsEach divides a time among so many.
+// microsecondsEach divides a processor time by the number of clicks, in microseconds.
 func microsecondsEach(d time.Duration, among int64) float64 {
 	return float64(d.Nanoseconds()) / 1000 / float64(max(among, 1))
 }

@@ -52,7 +52,8 @@ func (w *wrk) run(ctx context.Context, d time.Duration) (all wrkResult, _ error)
 	return all, errors.Join(errs...)
 }
 
-// ask is one call of the load generator.
+// ask is one call of the load generator, with one thread, as it has one core. wrk prints its
+// own report first; the last line is the result of wrk.lua.
 func (w *wrk) ask(ctx context.Context, address string, d time.Duration) (r wrkResult, err error) {
 	args := []string{
 		"--threads", "1", "--connections", strconv.Itoa(w.connections / len(w.addresses)), "--duration",
