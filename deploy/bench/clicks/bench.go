@@ -57,7 +57,8 @@ func setUp(ctx context.Context, o *options) (_ *bench, err error) {
 	return b, nil
 }
 
-// storeOf returns the Redis of a kind and starts it for the first row.
+// storeOf returns the Redis of a kind and starts it for the first row. Rows share a Redis, so
+// that a machine with two cores needs only one of each kind; only one row runs at a time.
 func (b *bench) storeOf(ctx context.Context, kind string) (*store, error) {
 	if s := b.redis[kind]; s != nil {
 		return s, nil
@@ -86,7 +87,8 @@ func (b *bench) startFloor(ctx context.Context, s *store, kind string) (_ *proce
 	return p, address, p.await(ctx, listening(address))
 }
 
-// programOf returns the program of a row that measures Keyhole.
+// programOf returns the program of a row that measures Keyhole. Rows of both commits run in
+// the same rounds, because a machine changes its speed within minutes.
 func (b *bench) programOf(r *row) string {
 	if r.before {
 		return b.o.before
@@ -217,8 +219,8 @@ func (r *row) checkAnswer(answer *http.Response, i int) error {
 	return nil
 }
 
-// each calls do for every token, several at once, and returns the first error. After an
-// error, other calls may still run, but each asker stops at its own error only.
+// each calls do for every token, several at once, and returns the first error. An asker stops
+// at an error; the others finish their tokens.
 func each(tokens []string, do func(i int, token string) error) error {
 	var (
 		asking sync.WaitGroup

@@ -169,7 +169,8 @@ func madeUp() string {
 	return string(drawn)
 }
 
-// hashOf returns the SHA-256 of an operator key for the configuration.
+// hashOf returns the SHA-256 of an operator key for the configuration, which has only hashes
+// of keys.
 func hashOf(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])

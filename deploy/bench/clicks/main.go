@@ -6,6 +6,10 @@
 // the whole benchmark. Every round measures each row for a short time: at full load from
 // 64 connections (wrk), for processor time, throughput and latency; and in an open loop
 // at half the rate that the floor reaches, for the latency that a recipient sees.
+//
+// It prints a Markdown table of medians, and with -json all rounds. Compare ratios to a floor,
+// not times: the same program needs other times on another machine, and even on the same one
+// an hour later. With -before it measures the program of an earlier commit in the same rounds.
 package main
 
 import (
@@ -21,7 +25,8 @@ import (
 	"time"
 )
 
-// options are the flags.
+// options are the flags, as deploy/bench/run sets them. The defaults are for a machine with
+// two cores.
 type options struct {
 	keyhole, floor, versitygw string // programs
 	before                    string // keyhole of an earlier commit; empty: none
@@ -40,6 +45,8 @@ type options struct {
 	profile                   string // a directory for profiles; empty: none are made
 }
 
+// main reads the flags and runs the benchmark until it ends or is interrupted. An interrupt
+// ends every server too.
 func main() {
 	var o options
 	flag.StringVar(&o.keyhole, "keyhole", "", "the keyhole program")
@@ -74,7 +81,8 @@ func main() {
 	}
 }
 
-// run sets everything up, measures every row in every round, and reports.
+// run sets everything up, measures every row in every round, and reports. Rounds are short
+// and many, and each has all rows, so that a change of the machine's speed hits all of them.
 func run(ctx context.Context, o *options) error {
 	b, err := setUp(ctx, o)
 	if err != nil {

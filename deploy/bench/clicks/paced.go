@@ -61,12 +61,19 @@ func (p *poller) sendAtRate(ctx context.Context, requests [][]byte, rate float64
 			due = due.Add(time.Duration(rand.ExpFloat64() / rate * float64(time.Second))) //nolint:gosec // Chance, not a secret.
 			continue
 		}
+		if time.Since(due) > maxBehind {
+			return fmt.Errorf("the server is more than %v behind the rate", maxBehind)
+		}
 		if err := p.poll(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// maxBehind is how late a request may be sent. A server that does not answer would otherwise
+// never let the open loop end, because the next request is due only after this one.
+const maxBehind = 3 * time.Second
 
 // drain waits for the answers to all requests, for a second at most. A request without an
 // answer is an error, because leaving it out would improve the highest latencies.
@@ -82,7 +89,8 @@ func (p *poller) drain() error {
 	return nil
 }
 
-// requestFor writes a row's request for one link.
+// requestFor writes a row's request for one link, as short as a request can be: the time to
+// write and read it is a part of every measured time.
 func requestFor(r *row, address, token string, i int) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s /%s HTTP/1.1\r\nHost: %s\r\n", r.method, token, address)

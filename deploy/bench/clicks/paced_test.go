@@ -92,3 +92,65 @@ func TestOpenLoopRefusesWrongAnswers(t *testing.T) {
 		t.Error("an address that is none is accepted")
 	}
 }
+
+// TestOpenLoopCountsTheWait includes the time for which a request waited for a connection:
+// a server that stalls must not hide its own delay.
+func TestOpenLoopCountsTheWait(t *testing.T) {
+	const stall = 150 * time.Millisecond
+	var first atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if first.CompareAndSwap(false, true) {
+			<-time.After(stall)
+		}
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+	r := &row{method: http.MethodGet, status: http.StatusFound}
+	took, err := openLoop(t.Context(), []string{address}, r, []string{"a"}, 1, 400, 400*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := 0
+	for _, d := range took {
+		if d > stall/3 {
+			slow++
+		}
+	}
+	// One connection: about 40 requests come due in the first two thirds of the stall.
+	if slow < 10 {
+		t.Errorf("%d of %d requests show the stall", slow, len(took))
+	}
+}
+
+// TestOpenLoopOfASilentServer is an error, because times of unanswered requests are missing.
+func TestOpenLoopOfASilentServer(t *testing.T) {
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer server.Close()
+	defer close(release)
+	address := strings.TrimPrefix(server.URL, "http://")
+	r := &row{method: http.MethodGet, status: http.StatusOK}
+	_, err := openLoop(t.Context(), []string{address}, r, []string{"a"}, 2, 200, 100*time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "behind the rate") {
+		t.Errorf("without a free connection: %v", err)
+	}
+	_, err = openLoop(t.Context(), []string{address}, r, []string{"a"}, 64, 200, 100*time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "not answered") {
+		t.Errorf("with free connections: %v", err)
+	}
+}
+
+// TestOpenLoopOfAClosingServer is an error, because each new connection would cost time.
+func TestOpenLoopOfAClosingServer(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+	r := &row{method: http.MethodGet, status: http.StatusFound}
+	if _, err := openLoop(t.Context(), []string{address}, r, []string{"a"}, 2, 200, 300*time.Millisecond); err == nil {
+		t.Error("a connection that the server closed is no error")
+	}
+}

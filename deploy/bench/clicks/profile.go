@@ -12,7 +12,9 @@ import (
 )
 
 // profiled makes a call. If the options ask for it, it records a profile of the core of
-// the gateway and Redis meanwhile, including the kernel.
+// the gateway and Redis meanwhile, including the kernel: much of a click's time is in
+// the calls that read and write its connections. A profile costs time, so a run that makes
+// profiles is not for comparisons.
 func (b *bench) profiled(ctx context.Context, title string, call func() error) error {
 	if b.o.profile == "" {
 		return call()

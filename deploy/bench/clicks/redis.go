@@ -96,7 +96,8 @@ func joinCluster(ctx context.Context, nodes []*process, addresses []string) erro
 	return nil
 }
 
-// wholeCluster reports whether a node knows that many nodes and every slot is served.
+// wholeCluster reports whether a node knows that many nodes and every slot is served. Until
+// then, a node can refuse keys that are not its own.
 func wholeCluster(client *redis.Client, nodes int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		info, err := client.ClusterInfo(ctx).Result()

@@ -59,7 +59,8 @@ type ratios struct {
 	RateP99    float64 `json:"rate_p99_to_get"`
 }
 
-// floorsOf returns the rows of a floor by the kind of Redis.
+// floorsOf returns the rounds of a floor by the kind of Redis. It is empty if the floor was
+// not chosen.
 func floorsOf(measured []*subject, floor string) map[string][]measurement {
 	found := map[string][]measurement{}
 	for _, s := range measured {
@@ -70,7 +71,8 @@ func floorsOf(measured []*subject, floor string) map[string][]measurement {
 	return found
 }
 
-// to returns the median of the ratios of one figure, round by round.
+// to returns the median of the ratios of one figure, round by round. Both figures of a ratio
+// are seconds apart, so a change of the machine's speed cancels out.
 func (s *subject) to(floors map[string][]measurement, of func(*measurement) float64) float64 {
 	others, ok := floors[s.redis]
 	if !ok {
@@ -134,7 +136,8 @@ func median[T cmp.Ordered](rounds []measurement, of func(*measurement) T) T {
 	return middle(values)
 }
 
-// report prints the table, and writes it and the JSON to the files of the options.
+// report prints the table, and writes it and the JSON to the files of the options. The
+// directories must exist.
 func report(o *options, measured []*subject) error {
 	all := results{
 		Version: resultsVersion, Commit: o.commit, Date: time.Now().UTC().Format(time.DateOnly), Machine: thisMachine(),

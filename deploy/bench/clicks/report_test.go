@@ -161,3 +161,18 @@ func TestClicksPerCall(t *testing.T) {
 		t.Errorf("1 ms for none: %g µs", got)
 	}
 }
+
+// TestThisMachine knows the machine of the tests, and names what it cannot find out.
+func TestThisMachine(t *testing.T) {
+	m := thisMachine()
+	if m.Cores < 1 || m.Kernel == "" || !strings.HasPrefix(m.Go, "go1.") || !strings.HasPrefix(m.Redis, "Redis ") {
+		t.Errorf("got %+v", m)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if m := thisMachine(); m.Redis != "unknown Redis" {
+		t.Errorf("without Redis: %q", m.Redis)
+	}
+	if got := ms(1234567 * time.Nanosecond); got != "1.23" {
+		t.Errorf("1,234,567 ns are %s ms", got)
+	}
+}

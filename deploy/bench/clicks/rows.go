@@ -15,7 +15,8 @@ const (
 	clusterNodes = 3
 )
 
-// The floors, as the floor program calls them.
+// The floors, as the floor program calls them: a redirect without Redis, a GET before it,
+// GETs of several requests in one round trip, and a record with a signature for each click.
 const (
 	floorRedirect  = "redirect"
 	floorGet       = "get"
@@ -23,7 +24,8 @@ const (
 	floorObvious   = "obvious"
 )
 
-// The kinds of links that a gateway is asked for.
+// The kinds of links that a gateway is asked for. Refused links have rows too, because
+// scanners ask for far more of them than recipients do.
 const (
 	linksPlain     = "plain"     // pin none
 	linksPinned    = "pinned"    // pin auto, in a bucket without versions: the ETag
@@ -49,12 +51,13 @@ type row struct {
 	reference bool   // the floor by which the others' rate and ratio are taken
 }
 
-// title names the row with its Redis.
+// title names the row with its Redis, as -only matches it and as errors name it.
 func (r *row) title() string {
 	return r.name + ", " + r.redis
 }
 
-// defaultCheck is redirect.object_check of rows that do not vary it.
+// defaultCheck is redirect.object_check of rows that do not vary it: the default of the
+// configuration.
 const defaultCheck = "5s"
 
 // rows lists the lines of the table: the reference first, then each on a Redis
@@ -79,7 +82,8 @@ func rows() []row {
 	return slices.Concat(all, onAppendOnly(all), onCluster(all))
 }
 
-// setDefaults sets the fields that most rows leave out.
+// setDefaults sets the fields that most rows leave out. A link of Keyhole answers a GET with
+// 302 and the form of a confirmation with 303.
 func (r *row) setDefaults() {
 	r.redis = inMemory
 	if r.floor != "" {

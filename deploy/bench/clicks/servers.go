@@ -19,7 +19,8 @@ import (
 // startTimeout bounds the wait for a server's first answer.
 const startTimeout = 20 * time.Second
 
-// process is one server, on one core.
+// process is one server, on one core: the measured cost is then the throughput, and the load
+// takes no time from it.
 type process struct {
 	name  string
 	cmd   *exec.Cmd
@@ -60,7 +61,8 @@ func (p *process) stop() {
 }
 
 // await calls ready until it returns no error. It stops the process if that takes longer
-// than startTimeout.
+// than startTimeout. Errors have what the process printed, because its log is removed with
+// the scratch directory.
 func (p *process) await(ctx context.Context, ready func(context.Context) error) (err error) {
 	defer func() {
 		if err != nil {
@@ -85,7 +87,7 @@ func (p *process) await(ctx context.Context, ready func(context.Context) error) 
 	}
 }
 
-// printed returns what the process has printed.
+// printed returns what the process has printed, or why that cannot be read. It is for errors.
 func (p *process) printed() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
@@ -180,7 +182,8 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// listening reports whether a server listens at an address.
+// listening reports whether a server listens at an address. That is enough for servers that
+// listen when they can answer.
 func listening(address string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
@@ -191,7 +194,8 @@ func listening(address string) func(context.Context) error {
 	}
 }
 
-// ready reports whether a gateway's /readyz says that it is ready.
+// ready reports whether a gateway's /readyz says that it is ready: it listens earlier, while
+// it still connects to Redis and checks its storage.
 func ready(operator string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+operator+"/readyz", http.NoBody)

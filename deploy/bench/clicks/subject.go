@@ -73,6 +73,7 @@ func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
 			return nil, err
 		}
 	}
+	// Connections, caches and the heap of the servers reach their usual state.
 	_, err = s.load.run(ctx, b.o.duration)
 	return s, err
 }
@@ -151,7 +152,8 @@ func peakMemory(servers []*process) (peak float64, _ error) {
 }
 
 // spent returns the processor time of a subject's servers and of its Redis during a call,
-// and the number of script calls.
+// and the number of script calls. The time of Redis counts like that of the gateway, because
+// a script only moves work from one to the other.
 func (b *bench) spent(
 	ctx context.Context, s *subject, title string, call func() error,
 ) (ofServers, ofRedis time.Duration, calls int64, err error) {

@@ -22,7 +22,8 @@ type wrk struct {
 	refused              bool // every answer is to be of 400 and above
 }
 
-// wrkResult is what wrk.lua prints; times in microseconds.
+// wrkResult is what wrk.lua prints; times in microseconds. Refused counts answers of 400 and
+// above, Failed counts connections that broke and answers that took too long.
 type wrkResult struct {
 	Requests     int64 `json:"requests"`
 	Refused      int64 `json:"refused"`
