@@ -135,7 +135,7 @@ func TestWordsList(t *testing.T) {
 		{store, "untry", true},
 		{"gateway", "Untry", true},
 		{"gateway", "Try", true},
-		{"gateway", "NewFailureLimiter", true},
+		{"gateway", "NewGuesses", true},
 		{"gateway", "judgePolicy", true},
 		{"gateway/addresses", "Keeper", true},
 		{"gateway/addresses", "KeepAddress", true},
