@@ -149,7 +149,6 @@ func testOptions(tb testing.TB) *options {
 func install(t *testing.T, name, script string) {
 	t.Helper()
 	dir := t.TempDir()
-	//nolint:gosec // A script must be executable.
 	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}

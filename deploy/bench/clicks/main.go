@@ -155,7 +155,7 @@ func compare(w io.Writer, subjects []*subject) {
 		if !s.before {
 			continue
 		}
-		now := subjects[i-1]
+		now := subjects[i-1] //nolint:gosec // prepareAll puts it behind the same row of now.
 		var load, rate []float64
 		for round := range s.rounds {
 			load = append(load, ratio(now.rounds[round].CPU, s.rounds[round].CPU))

@@ -48,20 +48,22 @@ func TestStartCluster(t *testing.T) {
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: s.addresses})
 	t.Cleanup(func() { _ = cluster.Close() })
 	owners := map[string]int{}
-	all, err := cluster.ClusterSlots(t.Context()).Result()
+	all, err := cluster.ClusterShards(t.Context()).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range all {
-		owners[part.Nodes[0].Addr] += part.End - part.Start + 1
+	for _, shard := range all {
+		for _, part := range shard.Slots {
+			owners[shard.Nodes[0].ID] += int(part.End - part.Start + 1)
+		}
 	}
 	if len(owners) != clusterNodes {
 		t.Errorf("the slots belong to %v", owners)
 	}
 	total := 0
-	for address, n := range owners {
+	for id, n := range owners {
 		if n < slots/clusterNodes {
-			t.Errorf("%s has %d slots, fewer than a third", address, n)
+			t.Errorf("node %s has %d slots, fewer than a third", id, n)
 		}
 		total += n
 	}
