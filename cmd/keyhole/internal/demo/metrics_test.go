@@ -24,7 +24,8 @@ func TestMetricsDocumentIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	var documented []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `(keyhole_\\w+)` \\| (counter|gauge|histogram) \\|").FindAllStringSubmatch(string(text), -1) {
+	rows := regexp.MustCompile("(?m)^\\| `(keyhole_\\w+)` \\| (counter|gauge|histogram) \\|")
+	for _, row := range rows.FindAllStringSubmatch(string(text), -1) {
 		documented = append(documented, row[2]+" "+row[1])
 	}
 	d := startDemo(t)

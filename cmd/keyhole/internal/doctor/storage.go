@@ -276,8 +276,8 @@ func lastReason(err error) string {
 	}
 	for {
 		inner := errors.Unwrap(err)
-		if joined, ok := err.(interface{ Unwrap() []error }); ok && inner == nil {
-			all := joined.Unwrap()
+		if several, ok := err.(interface{ Unwrap() []error }); ok && inner == nil {
+			all := several.Unwrap()
 			inner = all[len(all)-1]
 		}
 		if inner == nil {

@@ -19,7 +19,7 @@ import (
 	"keyhole/gateway/client"
 )
 
-// recorder drives links through their lives, and records and judges what happens.
+// recorder drives links through their lives, and records and checks what happens.
 type recorder struct {
 	gateways []*instance
 	http     *http.Client
@@ -204,7 +204,7 @@ func (r *recorder) work(ctx context.Context, worker int) {
 				late.Go(func() {
 					l.clickedLater(ctx, worker)
 					<-r.late
-					r.judge(ctx, l)
+					r.checkHistory(ctx, l)
 				})
 				continue
 			default: // enough are
@@ -214,7 +214,7 @@ func (r *recorder) work(ctx context.Context, worker int) {
 		default:
 			l.changedAndExpired(ctx, worker)
 		}
-		r.judge(ctx, l)
+		r.checkHistory(ctx, l)
 	}
 }
 
@@ -227,15 +227,16 @@ func (r *recorder) drive(ctx context.Context) (wait func()) {
 	return working.Wait
 }
 
-// judge judges a link's history. What was cut off in the middle says nothing.
-func (r *recorder) judge(ctx context.Context, l *life) {
+// checkHistory checks a link's history. A history that was cut off in the middle proves
+// nothing.
+func (r *recorder) checkHistory(ctx context.Context, l *life) {
 	if ctx.Err() != nil {
 		return
 	}
-	if err := l.history.judge(); err != nil {
+	if err := l.history.check(); err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		violation := fmt.Sprintf("%v, judged %s after the beginning\n%s", err, time.Since(r.begun), &l.history)
+		violation := fmt.Sprintf("%v, checked %s after the beginning\n%s", err, time.Since(r.begun), &l.history)
 		r.violations = append(r.violations, violation)
 		if r.tell != nil {
 			r.tell(violation)

@@ -64,7 +64,7 @@ type linkState struct {
 	maybeExpired bool // its end has been brought near
 }
 
-// linkModel judges a link's history: every answer must be one that a link could
+// linkModel checks a link's history: every answer must be one that a link could
 // give which does everything at one moment between its call and its return.
 func linkModel(max int64) porcupine.Model {
 	return porcupine.Model{
@@ -131,7 +131,7 @@ func step(s linkState, max int64, e event, answer string) (bool, linkState) {
 	case "paused":
 		return s.paused || s.maybePaused, s
 	case "expired":
-		return true, s // judged by the clock
+		return true, s // decided by the clock
 	case "rate_limited": // in place of a refusal, of which there were too many
 		return maybeEnded || s.paused || s.maybePaused || s.maybeExpired, s
 	case answerUnknown:
@@ -156,9 +156,9 @@ func (s linkState) hasNonce(nonce string) bool {
 	return nonce != "" && slices.Contains(strings.Split(s.nonces, ","), nonce)
 }
 
-// judge returns what is wrong with a link's history: by three laws that need no
+// check returns what is wrong with a link's history: by three laws that need no
 // model, and by porcupine. early is how far Redis' clock and this one may differ.
-func (h *linkHistory) judge() error {
+func (h *linkHistory) check() error {
 	const early = 2 * time.Millisecond
 	spent, pages := int64(0), map[string]bool{}
 	revokedAt, expires := time.Duration(math.MaxInt64), time.Duration(0)
@@ -217,7 +217,7 @@ func (e *event) revokes() bool { return e.kind == opRevoke || e.kind == opBulk }
 
 // firstUnknownRevocation returns the index of the revocation of an unknown answer that
 // was called first, -1 for none. A client repeats one until it is acknowledged, dozens of
-// times in an outage: in any order of them there would be too many to judge.
+// times in an outage: in any order of them there would be too many to check.
 func (h *linkHistory) firstUnknownRevocation() int {
 	first := -1
 	for i := range h.events {

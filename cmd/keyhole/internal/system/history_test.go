@@ -74,7 +74,7 @@ func (h *historyInstallation) nemesis(t *testing.T) *nemesis {
 }
 
 // TestHistory lets clients issue, click, change and revoke over three gateways
-// while a nemesis injects faults, and judges what they were answered. By default it
+// while a nemesis injects faults, and checks the answers. By default it
 // goes on for 30 s.
 func TestHistory(t *testing.T) {
 	h := installHistory(t, "")

@@ -28,8 +28,8 @@ func callFetchPart(op operation, link string, content []byte) (call, byteRange s
 	return "(" + fetchPart + ")(..." + string(args) + ")", byteRange, want, err
 }
 
-// judgeFetchPart reads what it told.
-func judgeFetchPart(told string, op operation, byteRange string, want []byte) error {
+// checkFetchPart checks what fetchPart returned.
+func checkFetchPart(told string, op operation, byteRange string, want []byte) error {
 	var got fetchedPart
 	if err := json.Unmarshal([]byte(told), &got); err != nil {
 		return fmt.Errorf("%w in %.200s", err, told)

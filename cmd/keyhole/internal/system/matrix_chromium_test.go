@@ -166,7 +166,7 @@ func (c *chromium) open(op operation, link string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	return judgeFetchPart(told, op, byteRange, want)
+	return checkFetchPart(told, op, byteRange, want)
 }
 
 // evaluate runs JavaScript in the page, as its reader would have done, and returns

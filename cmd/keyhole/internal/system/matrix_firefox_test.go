@@ -159,7 +159,7 @@ func (f *firefox) open(op operation, link string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	return judgeFetchPart(told, op, byteRange, want)
+	return checkFetchPart(told, op, byteRange, want)
 }
 
 // click opens the link as a page, and reads the download that it becomes.

@@ -43,19 +43,19 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 // unknown.
 func hintForFlag(cmd *cobra.Command, what string) string {
 	// Only an unknown flag can be mistyped; other errors name their flag.
-	see := "see: " + cmd.CommandPath() + " --help"
+	help := "see: " + cmd.CommandPath() + " --help"
 	mistyped, unknown := strings.CutPrefix(what, "unknown flag: --")
 	if !unknown {
-		return see
+		return help
 	}
 	var names []string
 	for _, f := range collect(cmd.Flags().VisitAll) {
 		names = append(names, f.Name)
 	}
 	if near := config.Nearest(mistyped, names); near != "" {
-		return "did you mean --" + near + "? " + see
+		return "did you mean --" + near + "? " + help
 	}
-	return see
+	return help
 }
 
 // unwrapped removes spaces, quotes and brackets around an argument. Some shells pass

@@ -50,15 +50,15 @@ func TestMissesOverTheWire(t *testing.T) {
 		ended.Wait()
 		return statuses
 	}
-	guesses := atOnce(800, func() (*http.Request, error) {
+	unknown := atOnce(800, func() (*http.Request, error) {
 		token, err := gateway.NewToken(rand.Reader)
 		if err != nil {
 			return nil, err
 		}
 		return http.NewRequestWithContext(t.Context(), http.MethodGet, g.public+"/"+token, nil)
 	})
-	if guesses[404] != 60 || guesses[404]+guesses[429] != 800 {
-		t.Errorf("guesses were answered %v, want 60 of 404 and 429 for the rest", guesses)
+	if unknown[404] != 60 || unknown[404]+unknown[429] != 800 {
+		t.Errorf("unknown tokens were answered %v, want 60 of 404 and 429 for the rest", unknown)
 	}
 	keys := atOnce(200, func() (*http.Request, error) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.operator+"/api/v1/links", nil)
