@@ -59,7 +59,7 @@ stopped.`,
 	flags.BoolVar(&f.follow, "follow", false, "show new events until stopped")
 	flags.IntVar(&f.limit, "limit", 50, "show at most this many events; 0 means all")
 	flags.BoolVar(&f.json, "json", false, "print JSON, one line for each event")
-	completeNames(cmd, "kind", textsOf(gateway.EventKinds()))
+	completeNames(cmd, "kind", command.Convert[string](gateway.EventKinds()))
 	return cmd
 }
 

@@ -156,12 +156,3 @@ func rename(err error, flags map[string]string) error {
 	}
 	return &client.Error{Problem: problem, Token: refused.Token}
 }
-
-// textsOf returns the texts of a closed set.
-func textsOf[S ~string](set []S) []string {
-	texts := make([]string, len(set))
-	for i, s := range set {
-		texts[i] = string(s)
-	}
-	return texts
-}

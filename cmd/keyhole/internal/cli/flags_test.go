@@ -24,7 +24,8 @@ func TestInFlags(t *testing.T) {
 			{Field: "sensitive", Message: `ask without "sensitive": false`},
 		}}}
 	}
-	const rest = `--max-clicks: m; --label.team: m; --allow[1]: m; key: m; --expires: give either a preset or --expires, not both; `
+	const rest = "--max-clicks: m; --label.team: m; --allow[1]: m; key: m; " +
+		"--expires: give either a preset or --expires, not both; "
 	for sensitive, flag := range map[bool]string{true: "--sensitive", false: "--not-sensitive"} {
 		if got := inFlags(refused(), sensitive, "").Error(); got != rest+flag+": ask without --not-sensitive" {
 			t.Errorf("got %s", got)

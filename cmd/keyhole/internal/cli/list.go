@@ -38,7 +38,7 @@ func newList(env *command.Env) *cobra.Command {
 			if err := checkLimit(limit); err != nil {
 				return err
 			}
-			if err := errors.Join(oneOf("state", filter.State, textsOf(gateway.States())),
+			if err := errors.Join(oneOf("state", filter.State, command.Convert[string](gateway.States())),
 				checkFilters(filter.Bucket, filter.Prefix, filter.Key, filter.Label, false)); err != nil {
 				return err
 			}
@@ -79,7 +79,7 @@ func newList(env *command.Env) *cobra.Command {
 	flags.IntVar(&limit, "limit", 50, "show at most this many links; 0 means all")
 	flags.BoolVar(&quiet, "quiet", false, "print only IDs, for other commands")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
-	completeNames(cmd, "state", textsOf(gateway.States()))
+	completeNames(cmd, "state", command.Convert[string](gateway.States()))
 	completeFlag(cmd, "bucket", asking(env, &operator, completeBuckets))
 	return cmd
 }

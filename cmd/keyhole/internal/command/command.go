@@ -78,3 +78,13 @@ func ExactArgs(n int, description string) cobra.PositionalArgs {
 			"usage: "+cmd.UseLine())
 	}
 }
+
+// Convert converts strings of one type into another: those of a configuration into a
+// type of the domain, or a closed set of the domain into the values of a flag.
+func Convert[T, S ~string](in []S) []T {
+	out := make([]T, len(in))
+	for i, s := range in {
+		out[i] = T(s)
+	}
+	return out
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/config"
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
@@ -16,7 +17,7 @@ func operatorKeys(cfg *config.Config) ([]admission.Key, error) {
 	keys := make([]admission.Key, 0, len(cfg.Operator.Keys))
 	for _, k := range cfg.Operator.Keys {
 		key := admission.Key{
-			Name: k.Name, Can: convert[gateway.Action](k.Can), Objects: convert[gateway.Pattern](k.Objects),
+			Name: k.Name, Can: command.Convert[gateway.Action](k.Can), Objects: command.Convert[gateway.Pattern](k.Objects),
 			MaxExpiry: k.MaxExpiry,
 		}
 		sum, err := hex.DecodeString(k.SHA256)
@@ -44,15 +45,6 @@ func policyOf(cfg *config.Config) gateway.Policy {
 			gateway.PresetBusiness:        cfg.Policy.Presets.Business,
 			gateway.PresetExtended:        cfg.Policy.Presets.Extended,
 		},
-		SensitiveObjects: convert[gateway.Pattern](cfg.Policy.SensitiveObjects),
+		SensitiveObjects: command.Convert[gateway.Pattern](cfg.Policy.SensitiveObjects),
 	}
-}
-
-// convert turns strings of the configuration into a type of the domain.
-func convert[T, S ~string](in []S) []T {
-	out := make([]T, len(in))
-	for i, s := range in {
-		out[i] = T(s)
-	}
-	return out
 }

@@ -40,7 +40,8 @@ func IdentityProvider(o *config.OIDC) (*identity.Provider, error) {
 		}
 		grants[i] = identity.Grant{
 			Name: g.Name, Claim: claim, Value: g.Value,
-			Can: convert[gateway.Action](g.Can), Objects: convert[gateway.Pattern](g.Objects), MaxExpiry: g.MaxExpiry,
+			Can: command.Convert[gateway.Action](g.Can), Objects: command.Convert[gateway.Pattern](g.Objects),
+			MaxExpiry: g.MaxExpiry,
 		}
 	}
 	return identity.New(identity.Options{

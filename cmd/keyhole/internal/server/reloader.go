@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keyhole/config"
+	"keyhole/signer"
 )
 
 // reloadInterval is how often the reloader checks whether a file has changed. It
@@ -49,7 +50,7 @@ func (now snapshot) changedSince(earlier snapshot) bool {
 		if !known {
 			earlier[path] = info
 		}
-		changed = changed || known && !sameFile(info, before)
+		changed = changed || known && !signer.SameFile(info, before)
 	}
 	return changed
 }
@@ -123,15 +124,6 @@ func stat(path string) os.FileInfo {
 		return nil
 	}
 	return info
-}
-
-// sameFile tells whether a and b are the same file with the same content, as far as
-// that is known without reading it.
-func sameFile(a, b os.FileInfo) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
-	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // keptConfiguration is the log message of a reload that changed nothing.

@@ -203,7 +203,8 @@ func TestOddKeys(t *testing.T) {
 		"plain.txt", "sp ace", "plus+plus", "percent%", "%20", "%2e%2e/x", "question?mark", "hash#tag", "amp&ersand",
 		"semi;colon", "quote'", `double"quote`, `back\slash`, "comma,", "equals=", "at@", "colon:", "dollar$", "star*",
 		"paren(s)", "bracket[s]", "brace{s}", "pipe|", "caret^", "tilde~", "back`tick", "excl!", "less<greater>",
-		"emoji/📄.txt", "nfc/\u00e9", "nfd/e\u0301", "日本語/テスト.csv", "dots...", ".hidden", "a/b/c/d/e", "UPPER/lower",
+		"emoji/📄.txt", "nfc/\u00e9", "nfd/e\u0301", "日本語/テスト.csv", "dots...", ".hidden", "a/b/c/d/e",
+		"UPPER/lower",
 		strings.Repeat("long/", 40) + "end", "trailing.", "a=b&c=d", "tab-less",
 	}
 	contents := map[string][]byte{}

@@ -169,7 +169,8 @@ storage:
     path_style: true
     buckets: [reports, exports]
 %s%slog: { level: debug }
-`, public, public, operator, operatorkey.Hash(in.key), operatorkey.Hash(in.key+"reader"), operatorkey.Hash(in.key+"exporter"),
+`, public, public, operator, operatorkey.Hash(in.key), operatorkey.Hash(in.key+"reader"),
+		operatorkey.Hash(in.key+"exporter"),
 		in.redis.Addr, redistest.Username, write("redis-password", redistest.Password+"\n"),
 		in.s3.Endpoint(), credentials, in.storages)
 	return write("keyhole-"+strings.ReplaceAll(public, ":", "-")+".yaml", text)

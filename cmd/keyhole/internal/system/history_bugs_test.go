@@ -28,9 +28,12 @@ func bugs() map[string]bug {
 		"a spend that is not atomic": {
 			file:   "gateway/redisstore/spend.go",
 			before: "	indexBucket := int64(noIndexBucket)\n",
-			after: `	if link, err := s.Get(ctx, a.ID); err == nil && link.State == gateway.StateActive && link.Clicks < link.MaxClicks {
-		err := s.client.clicks.SetRange(ctx, s.keys.permission(a.ID), 14, "\x00\x00\x00\x00"+string(rune(link.Clicks+1))).Err()
-		return gateway.Spent{Outcome: gateway.OutcomeRedirected, Now: time.Now(), GrantEnd: time.Now().Add(spending.Window)}, err
+			after: `	link, err := s.Get(ctx, a.ID)
+	if err == nil && link.State == gateway.StateActive && link.Clicks < link.MaxClicks {
+		clicks := "\x00\x00\x00\x00" + string(rune(link.Clicks+1))
+		err := s.client.clicks.SetRange(ctx, s.keys.permission(a.ID), 14, clicks).Err()
+		now := time.Now()
+		return gateway.Spent{Outcome: gateway.OutcomeRedirected, Now: now, GrantEnd: now.Add(spending.Window)}, err
 	}
 	indexBucket := int64(noIndexBucket)
 `,

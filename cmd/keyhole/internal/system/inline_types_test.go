@@ -16,7 +16,8 @@ import (
 
 // scripted is a page whose script changes the title.
 const scripted = "<!DOCTYPE html><html " +
-	"xmlns=\"http://www.w3.org/1999/xhtml\"><head><title>still</title><script>document.title='ran'</script></head><body>x</body></html>"
+	"xmlns=\"http://www.w3.org/1999/xhtml\"><head><title>still</title><script>document.title='ran'</script>" +
+	"</head><body>x</body></html>"
 
 // shown tells what Chromium did with an inline link.
 type shown string

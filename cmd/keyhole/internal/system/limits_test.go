@@ -179,7 +179,9 @@ func TestChromiumSpendsNothing(t *testing.T) {
 	if err := c.event("Emulation.virtualTimeBudgetExpired"); err != nil {
 		t.Fatal(err)
 	}
-	targets, err := c.evaluate(`[...document.querySelectorAll("*")].flatMap(e => ["href", "src", "action", "data"].map(a => e[a])).filter(u => typeof u === "string" && u.startsWith("http")).join("\n")`)
+	targets, err := c.evaluate(`[...document.querySelectorAll("*")].
+		flatMap(e => ["href", "src", "action", "data"].map(a => e[a])).
+		filter(u => typeof u === "string" && u.startsWith("http")).join("\n")`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +203,8 @@ func TestChromiumSpendsNothing(t *testing.T) {
 	// A person types the passphrase wrong, then right, and presses the button.
 	press := func(passphrase string) {
 		t.Helper()
-		if _, err := person.evaluate(fmt.Sprintf(`document.querySelector("[name=passphrase]").value = %q; document.querySelector("button").click()`, passphrase)); err != nil {
+		if _, err := person.evaluate(fmt.Sprintf(`document.querySelector("[name=passphrase]").value = %q;
+			document.querySelector("button").click()`, passphrase)); err != nil {
 			t.Fatal(err)
 		}
 	}

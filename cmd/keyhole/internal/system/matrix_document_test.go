@@ -3,6 +3,7 @@
 package system
 
 import (
+	_ "embed"
 	"flag"
 	"fmt"
 	"os"
@@ -22,28 +23,12 @@ const compatibilityFile = "../../../../deploy/docs/use/compatibility.md"
 
 // What stands in the document around the tables. Each of the two takes what is
 // measured.
-const (
-	compatibilityHead = `# Compatibility
-
-This page shows which object keys arrive with which client and store. Made by ` + "`deploy/matrix`" + ` on %s at commit %s; no part is written by hand.
-
-Each object was stored under a key that often causes problems, shared by a link, opened with each program and compared byte for byte. A cell says how many keys arrived, of the keys that the store can hold. If one had not arrived, ` + "`deploy/matrix`" + ` would not have written this page.
-
-- **GET**: the whole object. With browsers, a click that becomes a download.
-- **HEAD**: the size is right.
-- **Range**: a thousand bytes in the middle. With wget, everything from there to the end. With aria2, the whole object in four parts at once.
-- **resume**: half of the object exists, and the client requests the rest. Empty objects have neither Range nor resume.
-
-A dash means that the program does not support the operation. In browsers, HEAD, Range and resume use ` + "`fetch`" + ` without CORS, because CORS concerns pages of other sites and not recipients.
-
-GNU wget runs in a UTF-8 locale. In other locales it needs ` + "`--no-iri`" + ` for such keys ([receive.md](receive.md#gnu-wget-and-file-names)).
-`
-	compatibilityKeys = `
-## Keys
-
-%d keys. Keyhole refuses the segments ` + "`.` and `..`" + `, which clients resolve, and control characters when a link is issued.
-
-` + "```text\n%s```\n"
+// The beginning of the document and its list of keys, as formats.
+var (
+	//go:embed testdata/compatibility/head.txt
+	compatibilityHead string
+	//go:embed testdata/compatibility/keys.txt
+	compatibilityKeys string
 )
 
 // write writes the document.
@@ -109,7 +94,8 @@ func TestCompatibilityDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(raw)
-	if !regexp.MustCompile("Made by `deploy/matrix` on 20\\d\\d-\\d\\d-\\d\\d at commit [0-9a-f]{7,40};").MatchString(text) {
+	made := regexp.MustCompile("Made by `deploy/matrix` on 20\\d\\d-\\d\\d-\\d\\d at commit [0-9a-f]{7,40};")
+	if !made.MatchString(text) {
 		t.Error("it does not say when it was made, and at which commit")
 	}
 	if !strings.Contains(text, fmt.Sprintf(compatibilityKeys, len(matrixKeys()), quotedKeys())) {

@@ -179,7 +179,9 @@ func (f *firefox) click(link string, want []byte) error {
 				if (d.succeeded) resolve(d.target.path);
 			},
 		}));
-		gBrowser.loadURI(Services.io.newURI(` + string(quoted) + `), {triggeringPrincipal: Services.scriptSecurityManager.createNullPrincipal({})});
+		gBrowser.loadURI(Services.io.newURI(` + string(quoted) + `), {
+			triggeringPrincipal: Services.scriptSecurityManager.createNullPrincipal({}),
+		});
 		return JSON.stringify({path: await ended});`)
 	if err != nil {
 		return err

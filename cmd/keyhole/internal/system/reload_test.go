@@ -237,7 +237,8 @@ func TestReloadOfPolicy(t *testing.T) {
 	if refused == nil || !strings.Contains(refused.Errors[0].Message, "policy.caps.not_sensitive") {
 		t.Errorf("got %+v, want a refusal by the cap", refused)
 	}
-	if retentionHorizon := in.redis.MustDo(t, "GET", "keyhole:horizon"); retentionHorizon != fmt.Sprint((200+720)*3600*1000) {
+	retentionHorizon := in.redis.MustDo(t, "GET", "keyhole:horizon")
+	if retentionHorizon != fmt.Sprint((200+720)*3600*1000) {
 		t.Errorf("the retention horizon is %s ms", retentionHorizon)
 	}
 	g.edit(t, "policy: { max_expiry: 200h }", "policy: { max_expiry: 30d, caps: { not_sensitive: 30d } }")

@@ -338,7 +338,8 @@ func TestShareMayBeIssued(t *testing.T) {
 		return code, stderr.String()
 	}
 	code, shown := share()
-	again := regexp.MustCompile(`(?m)^  repeat the command with (--idempotency-key) (\S+): this issues no second link$`).FindStringSubmatch(shown)
+	again := regexp.MustCompile(
+		`(?m)^  repeat the command with (--idempotency-key) (\S+): this issues no second link$`).FindStringSubmatch(shown)
 	if code != command.ExitFailed || again == nil {
 		t.Fatalf("it ends with %d:\n%s", code, shown)
 	}

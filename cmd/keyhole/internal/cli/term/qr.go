@@ -30,7 +30,8 @@ func QRSVG(code *qr.Code) []byte {
 	var b bytes.Buffer
 	width := code.Size + 2*QuietZone
 	fmt.Fprintf(&b,
-		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[1]d" width="%[2]d" height="%[2]d" shape-rendering="crispEdges">`+
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[1]d" width="%[2]d" height="%[2]d" `+
+			`shape-rendering="crispEdges">`+
 			`<path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path d="`, width, width*QRPixels)
 	for y := range code.Size {
 		for x := range code.Size {
