@@ -18,7 +18,9 @@ const checkIssuer = "issuer"
 const providerSubject = "oidc"
 
 // examineProvider requests the keys of the identity provider as the service does, if one
-// is configured. It returns an error only for a mistake in the configuration.
+// is configured. It returns an error only for a mistake in the configuration. A provider
+// that names itself differently from the configured issuer would make the service refuse
+// every token, so the names are compared here too.
 func (x *examination) examineProvider(ctx context.Context, cfg *config.Config) error {
 	o := &cfg.Operator.OIDC
 	if o.Issuer == "" {

@@ -66,3 +66,15 @@ func TestDoctorOfTheProvider(t *testing.T) {
 		})
 	}
 }
+
+// A mistake in the configuration of the provider ends the command, as it ends serve.
+func TestDoctorOfAMisconfiguredProvider(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Operator.OIDC.Issuer, cfg.Operator.OIDC.CAFile = "https://id.test", "/does/not/exist"
+	x := &examination{}
+	if err := x.examineProvider(t.Context(), cfg); err == nil || len(x.findings) > 0 ||
+		!strings.Contains(err.Error(), "operator.oidc: read ca_file") {
+		t.Errorf("got %v and %+v", err, x.findings)
+	}
+}

@@ -25,6 +25,9 @@ const (
 	checkReplicas    = "replicas"
 )
 
+// noteFunc adds a finding about Redis.
+type noteFunc = func(check, level, message, do string)
+
 // redisSubject is the subject of findings about Redis.
 const redisSubject = "redis"
 
@@ -45,6 +48,17 @@ func (x *examination) examineRedis(ctx context.Context, cfg *config.Config, metr
 		return nil
 	}
 	note(checkReachable, levelOK, strings.Join(cfg.Redis.Addresses, ", ")+" responds", "")
+	examineRedisServer(&info, note)
+	examineRedisRights(ctx, store, note)
+	examineRedisClock(ctx, store, note)
+	examinePersistence(&info, note)
+	examineReplicas(&info, cfg.Redis.WaitReplicas, note)
+	return nil
+}
+
+// examineRedisServer checks the kind of server, as the service does before its first
+// click: its version, its role, and that it evicts nothing.
+func examineRedisServer(info *redisstore.ServerInfo, note noteFunc) {
 	name := "Redis"
 	if info.Valkey {
 		name = "Valkey"
@@ -66,15 +80,11 @@ func (x *examination) examineRedis(ctx context.Context, cfg *config.Config, metr
 	} else {
 		note(checkEviction, levelOK, "evicts nothing", "")
 	}
-	examineRedisRights(ctx, store, note)
-	examineRedisClock(ctx, store, note)
-	examinePersistence(&info, note)
-	examineReplicas(&info, cfg.Redis.WaitReplicas, note)
-	return nil
 }
 
-// examineRedisRights checks that the user may run the commands of the service.
-func examineRedisRights(ctx context.Context, store *redisstore.Store, note func(check, level, message, do string)) {
+// examineRedisRights checks that the user may run the commands of the service. The script
+// asks Redis itself about each command (ACL DRYRUN), so nothing is written.
+func examineRedisRights(ctx context.Context, store *redisstore.Store, note noteFunc) {
 	refused, err := store.Refused(ctx)
 	switch {
 	case err != nil:
@@ -90,10 +100,10 @@ func examineRedisRights(ctx context.Context, store *redisstore.Store, note func(
 
 // examineRedisClock compares the clock of Redis, by which links expire, with the clock of
 // this machine.
-func examineRedisClock(ctx context.Context, store *redisstore.Store, note func(check, level, message, do string)) {
+func examineRedisClock(ctx context.Context, store *redisstore.Store, note noteFunc) {
 	now, err := store.Clock(ctx)
 	if err != nil {
-		return // the check of the rights reports it
+		return // the check of the rights has failed for the same reason
 	}
 	if skew := time.Until(now); skew.Abs() >= gateway.NotableSkew {
 		note(checkClock, levelWarning, fmt.Sprintf("its clock differs from this machine's by %s, and links expire by it",
@@ -103,8 +113,9 @@ func examineRedisClock(ctx context.Context, store *redisstore.Store, note func(c
 	note(checkClock, levelOK, fmt.Sprintf("within %s of this machine's", gateway.NotableSkew), "")
 }
 
-// examinePersistence reports what a crash of Redis loses.
-func examinePersistence(info *redisstore.ServerInfo, note func(check, level, message, do string)) {
+// examinePersistence reports what a crash of Redis loses. A lost revocation makes its link
+// work again, so this matters more than lost clicks.
+func examinePersistence(info *redisstore.ServerInfo, note noteFunc) {
 	switch {
 	case info.Unsaved:
 		note(checkPersistence, levelFailure, "the last write to its disk failed", "see the log of Redis; is its disk full?")
@@ -115,8 +126,10 @@ func examinePersistence(info *redisstore.ServerInfo, note func(check, level, mes
 	}
 }
 
-// examineReplicas reports what a failover loses.
-func examineReplicas(info *redisstore.ServerInfo, wait int, note func(check, level, message, do string)) {
+// examineReplicas reports what a failover loses. wait is redis.wait_replicas: the number of
+// replicas that have to confirm each issue and revocation. The first case that applies is
+// reported, because the others follow from it.
+func examineReplicas(info *redisstore.ServerInfo, wait int, note noteFunc) {
 	has := fmt.Sprintf("%d connected", info.Replicas)
 	switch {
 	case info.Replicas < wait:
@@ -144,7 +157,9 @@ func reasonOf(err error) string {
 	return text
 }
 
-// doAbout returns what to do if Redis does not respond.
+// doAbout returns what to do if Redis does not respond. A TLS handshake with a server that
+// does not speak TLS, and the reverse, end in silence or a closed connection, so these are
+// taken for a mistake in redis.tls.
 func doAbout(err error, c *config.Redis) string {
 	// Redis reports its reasons only as text.
 	text := err.Error()

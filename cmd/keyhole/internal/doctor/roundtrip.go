@@ -30,7 +30,7 @@ const (
 	maxErrorBody = 64 << 10
 )
 
-// reply is a storage's answer to a recipient.
+// reply is a storage's answer to a recipient. The doctor never keeps the object itself.
 type reply struct {
 	status int
 	code   string // of an S3 error; empty if the body is not an S3 error
@@ -141,7 +141,9 @@ func (e *storageExam) reach(ctx context.Context, origin, signed string) (*http.C
 	return nil, nil
 }
 
-// deliver checks the answer to a GET, and repeats the request with HEAD.
+// deliver checks the answer to a GET, and repeats the request with HEAD: download managers
+// send a HEAD first, and a signature covers the method. It returns whether the checks
+// after it make sense.
 func (e *storageExam) deliver(ctx context.Context, client *http.Client, origin string, request signer.Request,
 	found *sample, got *reply,
 ) bool {
@@ -201,7 +203,8 @@ func (e *storageExam) headers(origin string, got *reply) {
 	}
 }
 
-// whyNotDelivered explains the refusal of a valid URL.
+// whyNotDelivered explains the refusal of a valid URL. Most refusals come from a proxy in
+// front of the storage, because the service's own requests to endpoint have succeeded.
 func whyNotDelivered(got *reply) (message, do string) {
 	switch {
 	case got.code == "SignatureDoesNotMatch":
@@ -250,7 +253,8 @@ func (e *storageExam) tamper(ctx context.Context, client *http.Client, signed st
 	}
 }
 
-// outlive checks that URLs expire: it signs one by a clock of ten minutes ago.
+// outlive checks that URLs expire: it signs one by a clock of ten minutes ago. Waiting for
+// the end of a URL would take longer, and would not exceed a storage's margin.
 func (e *storageExam) outlive(ctx context.Context, client *http.Client, request signer.Request) {
 	past := signer.NewClock(func() time.Time { return e.storage.Clock.Now().Add(-longExpired) })
 	old, err := server.NewSigner(ctx, e.config, e.storage.Credentials, past)
@@ -282,6 +286,7 @@ func (e *storageExam) anonymous(ctx context.Context, client *http.Client, signed
 		return
 	}
 	// Both requests have no signature: one for the object, one for the list of the bucket.
+	// A public bucket may allow either.
 	u.RawQuery = ""
 	object := u.String()
 	u.RawPath, u.Path = "", strings.TrimSuffix(u.Path, key) // the bucket remains

@@ -16,15 +16,16 @@ import (
 	"keyhole/gateway/objects"
 )
 
-// The checks of a storage and of its buckets.
+// The checks of a storage and of its buckets, in their order. They are part of the output
+// of --json.
 const (
 	checkCredentials = "credentials"
 	checkClock       = "clock"
-	checkBucket      = "bucket"
-	checkList        = "list"
-	checkRead        = "read"
-	checkVersions    = "versions"
-	checkETags       = "etags"
+	checkBucket      = "bucket"    // exists, in the configured region
+	checkList        = "list"      // without this right S3 hides that an object is missing
+	checkRead        = "read"      // an object, as the issue of a link does
+	checkVersions    = "versions"  // of a bucket that keeps them
+	checkETags       = "etags"     // to which links are pinned in other buckets
 	checkPublic      = "public"    // the way through the public endpoint
 	checkDelivery    = "delivery"  // a presigned GET and HEAD
 	checkHeaders     = "headers"   // what a presigned URL asks the storage to answer with
@@ -40,7 +41,8 @@ const (
 	sampled = 100
 )
 
-// storageExam is the examination of one storage.
+// storageExam is the examination of one storage. It uses the clients of the server, so it
+// fails where the server would fail.
 type storageExam struct {
 	*examination
 	config  *config.Storage
@@ -87,7 +89,8 @@ func (e *storageExam) fail(check, message, do string) {
 	e.note(finding{e.subject, check, levelFailure, message, do})
 }
 
-// credentials checks that there are credentials, and how long they live.
+// credentials checks that there are credentials, and how long they live. It returns
+// whether requests can be signed at all.
 func (e *storageExam) credentials(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, e.config.Timeout)
 	defer cancel()
@@ -114,7 +117,8 @@ func (e *storageExam) credentials(ctx context.Context) bool {
 	return true
 }
 
-// clock compares the storage's clock with this machine's.
+// clock compares the storage's clock with this machine's. URLs are signed by the storage's
+// clock, so a difference breaks no link, but it confuses people who compare logs.
 func (e *storageExam) clock() {
 	skew, known := e.storage.Clock.Skew()
 	switch {
@@ -166,7 +170,8 @@ type sample struct {
 	info gateway.ObjectInfo
 }
 
-// contents checks that the bucket may be listed and its objects read.
+// contents checks that the bucket may be listed and its objects read. Without the right
+// to list, the examination goes on without a sample.
 func (e *storageExam) contents(ctx context.Context, bucket string) (*sample, bool) {
 	// Wrong credentials show here: the check of the bucket gets 403 without a reason.
 	page, err := e.storage.Objects.List(ctx, gateway.KeyQuery{Bucket: bucket, Limit: sampled})
@@ -193,7 +198,8 @@ func (e *storageExam) contents(ctx context.Context, bucket string) (*sample, boo
 	return e.readable(ctx, bucket, page.Objects), true
 }
 
-// readable checks that the first object that can be shared can be read.
+// readable checks that the first object that can be shared can be read. It proves the object
+// as an issue does: by a HEAD and by one byte.
 func (e *storageExam) readable(ctx context.Context, bucket string, listed []gateway.ObjectEntry) *sample {
 	// Folders and keys that no link can name are left out.
 	for _, entry := range listed {
@@ -226,7 +232,8 @@ func (e *storageExam) readable(ctx context.Context, bucket string, listed []gate
 	return nil
 }
 
-// versions checks that versions may be read, if the bucket keeps versions.
+// versions checks that versions may be read, if the bucket keeps versions. S3 has a right
+// of its own for reading a version by its ID, which policies often forget.
 func (e *storageExam) versions(ctx context.Context, bucket, key string, proven gateway.ObjectInfo) {
 	current, err := e.storage.Objects.Stat(ctx, bucket, key, "")
 	switch {
@@ -241,7 +248,8 @@ func (e *storageExam) versions(ctx context.Context, bucket, key string, proven g
 	}
 }
 
-// etags checks that links can be pinned to the listed objects. proven is one of them.
+// etags checks that links can be pinned to the listed objects. proven is one of them. Some
+// S3 servers over a directory have no ETag for files that were not stored through S3.
 func (e *storageExam) etags(
 	ctx context.Context, bucket string, listed []gateway.ObjectEntry, proven gateway.ObjectInfo,
 ) {
