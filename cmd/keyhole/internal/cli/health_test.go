@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway/api"
 )
 
 // The image's check names no address: it asks where the configuration says.
@@ -85,5 +86,20 @@ func TestShareOfWhatIsNoUTF8(t *testing.T) {
 	if code != command.ExitUsage || !strings.Contains(out.String(), "not valid UTF-8") ||
 		!strings.Contains(out.String(), "\n  write it in UTF-8") {
 		t.Errorf("exit %d, %q", code, out.String())
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	ready := api.Readiness{Ready: true, Redis: "ok", Storages: map[string]string{"main": "ok", "other": "denied"}}
+	f := &fakeAPI{answers: map[string]any{"GET /readyz": ready, "GET /livez": map[string]bool{"alive": true}}}
+	got := runOver(t, f, "health")
+	if got.code != command.ExitOK || got.stdout != "redis    ok\nstorage  main: ok\nstorage  other: denied\nready\n" {
+		t.Errorf("%+v", got)
+	}
+	has(t, got.stderr, "warning: while a storage fails")
+	got = runOver(t, &fakeAPI{answers: map[string]any{"GET /readyz": api.Readiness{Redis: "unavailable"}}}, "health")
+	if got.code != command.ExitFailed || !strings.Contains(got.stderr, "the service is not ready: Redis is unavailable") {
+		t.Errorf("%+v", got)
 	}
 }

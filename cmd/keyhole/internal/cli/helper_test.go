@@ -2,9 +2,102 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
 
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
+	"keyhole/gateway/api"
 )
+
+// fakeAPI is an operator API that answers each request by its method and path, and
+// records the requests.
+type fakeAPI struct {
+	answers map[string]any // "GET /api/v1/links": a value, or a status as an int
+
+	mu       sync.Mutex
+	requests []fakeRequest
+}
+
+// fakeRequest is one request.
+type fakeRequest struct {
+	line  string // method, path and query
+	key   string
+	body  map[string]any
+	retry string // Idempotency-Key
+}
+
+func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	request := fakeRequest{
+		line: r.Method + " " + r.URL.RequestURI(), key: r.Header.Get("Authorization"),
+		retry: r.Header.Get("Idempotency-Key"),
+	}
+	_ = json.NewDecoder(r.Body).Decode(&request.body) // a GET has no body
+	f.mu.Lock()
+	f.requests = append(f.requests, request)
+	f.mu.Unlock()
+	w.Header().Set("Content-Type", api.MediaType)
+	switch answer := f.answers[r.Method+" "+r.URL.Path].(type) {
+	case nil:
+		w.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(w).Encode(api.Problem{Status: 404, Code: "not_found", Detail: "there is no such link"})
+	case api.Problem:
+		w.WriteHeader(answer.Status)
+		_ = json.NewEncoder(w).Encode(answer)
+	default:
+		_ = json.NewEncoder(w).Encode(answer)
+	}
+}
+
+// result is what a command printed and how it ended.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// runOver runs a command against an operator API.
+func runOver(t *testing.T, f *fakeAPI, args ...string) result {
+	t.Helper()
+	server := httptest.NewServer(f)
+	defer server.Close()
+	var stdout, stderr strings.Builder
+	code := runCLI(t.Context(), args, command.Env{
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+		Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL},
+	})
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// testID is the ID of testLink.
+func testID() string { return gateway.ID{}.String() }
+
+// testLink is a link as the API describes it, with a key that a terminal must not obey.
+func testLink() api.Link {
+	size, modified := int64(1536), time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	return api.Link{
+		ID: testID(), State: "active", Bucket: "reports", Key: "q3\x1b.pdf", Storage: "main", Preset: "business",
+		URL: "https://dl.example.com/gL7GirLNfjRUvzM7663PyG", Filename: "q3.pdf", Disposition: "attachment",
+		CreatedBy: "ci", CreatedAt: modified, ExpiresAt: time.Now().Add(time.Hour), Clicks: 2, Pin: gateway.PinETag,
+		Object: api.Object{Size: &size, ContentType: "application/pdf", LastModified: &modified, ETag: `"e"`},
+		Note:   "a note", Labels: map[string]string{"team": "a", "case": "7"}, MaxClicks: new(int64(3)),
+		Warnings: []api.Warning{{Code: "long", Message: "the link lives long"}},
+	}
+}
+
+// has fails unless a text contains each of the parts.
+func has(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not in:\n%s", part, text)
+		}
+	}
+}
 
 // runCLI runs one command of package cli and returns its exit code.
 func runCLI(ctx context.Context, args []string, env command.Env) int {
