@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"keyhole/gateway"
+
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway/api"
 )
@@ -33,4 +35,95 @@ func TestCompletions(t *testing.T) {
 	}
 	has(t, runOver(t, f, "__complete", "revoke", "").stdout, testID())
 	has(t, runOver(t, f, "__complete", "list", "--bucket", "").stdout, "reports")
+}
+
+// Scripts of earlier versions do not escape, so they get only names that no shell
+// interprets. This version's scripts get everything that a terminal can show.
+func TestUnfitForPrompt(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ unescaped, escaped bool }{
+		"s3://reports/a b.pdf":       {true, true},
+		"s3://reports/größe,+=%@-_.": {true, true},
+		"s3://reports/日本語":           {true, true},
+		"s3://reports/$(id)":         {false, true},
+		"s3://reports/`id`":          {false, true},
+		"s3://reports/a;b":           {false, true},
+		"s3://reports/it's":          {false, true},
+		"s3://reports/a\x1b[2J":      {false, false},
+		"s3://reports/a\nb":          {false, false},
+		"s3://reports/\u202ea":       {false, false},
+		"s3://reports/\xff":          {false, false},
+		// Only the part before the tab is inserted.
+		"id\ts3://reports/$(id)": {true, true},
+	} {
+		if got := !unfitForPrompt(false)(name); got != tt.unescaped {
+			t.Errorf("%q, unescaped: offered %v", name, got)
+		}
+		if got := !unfitForPrompt(true)(name); got != tt.escaped {
+			t.Errorf("%q, escaped: offered %v", name, got)
+		}
+	}
+}
+
+// A failure offers nothing and prints nothing: a prompt is no place for errors.
+func TestCompletionsOfAServiceThatFails(t *testing.T) {
+	t.Parallel()
+	f := &fakeAPI{} // answers 404
+	for _, args := range [][]string{
+		{"share", ""}, {"share", "s3://reports/"}, {"revoke", ""}, {"show", ""}, {"list", "--bucket", ""},
+	} {
+		got := runOver(t, f, append([]string{"__complete"}, args...)...)
+		if got.code != command.ExitOK || !strings.HasPrefix(got.stdout, ":") {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+	var stdout, stderr strings.Builder
+	code := runCLI(t.Context(), []string{"__complete", "show", ""}, command.Env{Stdout: &stdout, Stderr: &stderr})
+	if code != command.ExitOK || strings.Contains(stdout.String()+stderr.String(), "no operator key") {
+		t.Errorf("without a key: exit %d, %s%s", code, stdout.String(), stderr.String())
+	}
+}
+
+// Only links that can still be changed are offered to change and revoke; show offers all.
+func TestCompletionsOfLinks(t *testing.T) {
+	t.Parallel()
+	var links []api.Link
+	for i, state := range []gateway.State{
+		gateway.StateActive, gateway.StatePaused, gateway.StateNotYet, gateway.StateExpired, gateway.StateRevoked,
+	} {
+		links = append(links, api.Link{ID: gateway.ID{byte(i + 1)}.String(), State: string(state), Bucket: "b", Key: "k\x1b"})
+	}
+	f := &fakeAPI{answers: map[string]any{"GET /api/v1/links": api.LinkPage{Links: links}}}
+	for name, want := range map[string]int{"show": 5, "events": 5, "revoke": 3, "change": 3} {
+		got := runOver(t, f, "__complete", name, "")
+		if n := strings.Count(got.stdout, `s3://b/k\x1b`); n != want {
+			t.Errorf("%s offers %d links, want %d:\n%s", name, n, want, got.stdout)
+		}
+	}
+	got := runOver(t, f, "__complete", "show", links[3].ID[:2])
+	has(t, got.stdout, links[3].ID)
+}
+
+// Buckets are offered until one is complete; folders keep the cursor behind the slash.
+func TestCompletionsOfObjects(t *testing.T) {
+	t.Parallel()
+	f := &fakeAPI{answers: map[string]any{
+		"GET /api/v1/buckets": api.BucketList{Buckets: []api.Bucket{{Bucket: "b"}, {Bucket: "a"}, {Bucket: "a"}}},
+		"GET /api/v1/objects": api.ObjectPage{Bucket: "a", Folders: []string{"2026/"}, Objects: []api.ObjectEntry{{Key: "x"}}},
+	}}
+	for typed, want := range map[string]string{
+		"":        "s3://a/\ns3://b/\n:6\n",
+		"s3:":     "s3://a/\ns3://b/\n:6\n",
+		"s3://a":  "s3://a/\ns3://b/\n:6\n",
+		"s3://a/": "s3://a/2026/\ns3://a/x\n:6\n",
+	} {
+		got := runOver(t, f, "__complete", "objects", typed)
+		if got.stdout != want {
+			t.Errorf("%q: got %q, want %q", typed, got.stdout, want)
+		}
+	}
+	got := runOver(t, f, "__complete", "list", "--state", "")
+	for _, state := range gateway.States() {
+		has(t, got.stdout, string(state))
+	}
 }
