@@ -215,3 +215,49 @@ func TestRefusal(t *testing.T) {
 		t.Errorf("an unknown code: %q", text)
 	}
 }
+
+// A page comes first if a click has to be confirmed, and says what its button uses up.
+func TestRestrictionsOfPages(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		link api.Link
+		want [][]string
+	}{
+		"a limit": {
+			api.Link{MaxClicks: new(int64(1))},
+			[][]string{{"uses", "at most 1"}, {"shows", "a page first; only its button uses up the link"}},
+		},
+		"a passphrase": {
+			api.Link{Passphrase: true, Reveal: gateway.RevealBefore},
+			[][]string{{"asks for", "a passphrase"}, {"shows", "a page first"}},
+		},
+		"one network": {api.Link{Allow: []string{"192.0.2.7/32"}}, [][]string{{"only from", "192.0.2.7/32"}}},
+	} {
+		if got := Restrictions(&tt.link); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// Only a refusal of the expiry is about the longest life; other fields keep their code.
+func TestRefusalCode(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		problem api.Problem
+		want    string
+	}{
+		"no fields":     {api.Problem{Code: "forbidden"}, "forbidden"},
+		"the bucket":    {problemOf("out_of_scope", "bucket"), "out_of_scope"},
+		"the preset":    {problemOf("out_of_scope", "preset"), TooLong},
+		"a wrong value": {problemOf("invalid", "expires_in"), "invalid"},
+	} {
+		if got := RefusalCode(&tt.problem, "expires_in", "preset"); got != tt.want {
+			t.Errorf("%s: got %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// problemOf returns a refusal with one field.
+func problemOf(code, field string) api.Problem {
+	return api.Problem{Code: code, Errors: []api.FieldError{{Field: field, Code: code}}}
+}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -62,5 +63,59 @@ func TestCurrentBuild(t *testing.T) {
 	}
 	if b := CurrentBuild("", ""); b.Version == "" || b.Revision == "" {
 		t.Errorf("got %+v", b)
+	}
+}
+
+// Strings of one type become those of another, in their order. The result is a copy.
+func TestConvert(t *testing.T) {
+	t.Parallel()
+	type action string
+	in := []string{"issue", "read"}
+	out := Convert[action](in)
+	if len(out) != 2 || out[0] != "issue" || out[1] != "read" {
+		t.Errorf("got %q", out)
+	}
+	in[0] = "changed"
+	if out[0] != "issue" {
+		t.Error("the result shares its memory with the argument")
+	}
+	if back := Convert[string](out); strings.Join(back, " ") != "issue read" {
+		t.Errorf("got %q", back)
+	}
+	if none := Convert[action]([]string(nil)); none == nil || len(none) != 0 {
+		t.Errorf("of nothing: got %#v", none)
+	}
+}
+
+// A hint belongs to its error however often the error is wrapped, also among others.
+func TestWrappedErrors(t *testing.T) {
+	t.Parallel()
+	usage := Usage("--limit is -1; it must be 0 or more", "omit it for 50")
+	for name, err := range map[string]error{
+		"itself": usage, "wrapped": fmt.Errorf("argument 2: %w", usage),
+		"joined":    errors.Join(errors.New("other"), usage),
+		"unprinted": &Unprinted{Err: usage},
+	} {
+		var known *Error
+		if !errors.As(err, &known) || known.Hint != "omit it for 50" || known.Code != ExitUsage {
+			t.Errorf("%s: got %+v", name, known)
+		}
+	}
+	if ExitOK != 0 || ExitFailed != 1 || ExitUsage != 2 {
+		t.Error("the exit codes have changed; scripts depend on them")
+	}
+}
+
+// The usage line of the hint has the command's arguments and flags.
+func TestExactArgsHint(t *testing.T) {
+	t.Parallel()
+	root := &cobra.Command{Use: "keyhole"}
+	cmd := &cobra.Command{Use: "show ID|URL", Run: func(*cobra.Command, []string) {}}
+	cmd.Flags().Bool("json", false, "")
+	root.AddCommand(cmd)
+	var known *Error
+	if err := ExactArgs(1, "one link")(cmd, nil); !errors.As(err, &known) ||
+		known.Hint != "usage: keyhole show ID|URL [flags]" {
+		t.Errorf("got %+v", known)
 	}
 }

@@ -87,3 +87,35 @@ func TestContentType(t *testing.T) {
 		}
 	}
 }
+
+// The Redis in this process runs what the service needs of a real one: scripts, and keys
+// that expire by the clock.
+func TestRedisRunsScripts(t *testing.T) {
+	t.Parallel()
+	redis, err := StartRedis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer redis.Close()
+	c, err := net.Dial("tcp", redis.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(c)
+	const script = `return redis.call("SET",KEYS[1],1)`
+	for command, want := range map[string]string{
+		fmt.Sprintf("*4\r\n$4\r\nEVAL\r\n$%d\r\n%s\r\n$1\r\n1\r\n$1\r\nk\r\n", len(script), script): "+OK",
+		"*1\r\n$4\r\nPING\r\n": "+PONG",
+	} {
+		if _, err := fmt.Fprint(c, command); err != nil {
+			t.Fatal(err)
+		}
+		if !lines.Scan() || lines.Text() != want {
+			t.Errorf("%q: got %q", command, lines.Text())
+		}
+	}
+}

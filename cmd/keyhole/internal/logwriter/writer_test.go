@@ -2,6 +2,7 @@ package logwriter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -72,4 +73,63 @@ func TestLines(t *testing.T) {
 	if n := l.Dropped(); n != 0 {
 		t.Errorf("%d lines are counted as dropped", n)
 	}
+}
+
+// A write that fails in the middle loses only the lines behind it. The notice of the loss
+// comes with the next line that can be written, and only once.
+func TestPartialWrites(t *testing.T) {
+	t.Parallel()
+	out := &partialWriter{left: len("one\nt"), failing: true}
+	l := New(out, func(lost uint64) []byte { return fmt.Appendf(nil, "lost %d\n", lost) })
+	if _, err := l.Write([]byte("one\ntwo\nthree\n")); err != nil {
+		t.Fatal(err)
+	}
+	closeSoon(t, l)
+	if n := l.Dropped(); n != 2 {
+		t.Errorf("%d lines are counted as dropped, want 2", n)
+	}
+	out.recover()
+	for _, line := range []string{"four\n", "five\n"} {
+		if _, err := l.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+		closeSoon(t, l)
+	}
+	if got := out.text(); got != "one\ntfour\nlost 2\nfive\n" {
+		t.Errorf("wrote %q", got)
+	}
+}
+
+// partialWriter fails after some bytes, until it has recovered.
+type partialWriter struct {
+	mu      sync.Mutex
+	left    int
+	failing bool
+	written strings.Builder
+}
+
+func (w *partialWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.failing {
+		return w.written.Write(p)
+	}
+	n := min(w.left, len(p))
+	w.left -= n
+	w.written.Write(p[:n])
+	return n, errors.New("no space left on device")
+}
+
+// recover lets all further writes succeed.
+func (w *partialWriter) recover() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failing = false
+}
+
+// text returns everything that was written.
+func (w *partialWriter) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.written.String()
 }

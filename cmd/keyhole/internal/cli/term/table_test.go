@@ -1,6 +1,7 @@
 package term
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -70,5 +71,51 @@ func TestCut(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%q in %d columns: got %q, want %q", tt.text, tt.columns, got, tt.want)
 		}
+	}
+}
+
+// A terminal shows East Asian letters in two columns, and accents in none.
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"": 0, "abc": 3, "é": 1, "e\u0301": 1, "日本": 4, "ｆｕｌｌ": 8, "ﾊﾝ": 2, "a\u20dd": 1,
+	} {
+		if got := Columns(text); got != want {
+			t.Errorf("%q: got %d, want %d", text, got, want)
+		}
+	}
+}
+
+// A column that does not fit begins an indented line; the last one wraps in each row.
+func TestBeginnings(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		widths []int
+		width  int
+		begins []int
+		wraps  []bool
+	}{
+		"unlimited":       {[]int{10, 5, 90}, 0, []int{0, 12, 19}, []bool{false, false, false}},
+		"everything fits": {[]int{10, 5, 20}, 40, []int{0, 12, 19}, []bool{false, false, false}},
+		"the last wraps":  {[]int{10, 5, 90}, 30, []int{0, 12, 4}, []bool{false, false, true}},
+		"all wrap":        {[]int{10, 15, 90}, 12, []int{0, 4, 4}, []bool{false, true, true}},
+		"one column":      {[]int{90}, 10, []int{0}, []bool{false}},
+	} {
+		begins, wraps := beginnings(tt.widths, tt.width)
+		if !slices.Equal(begins, tt.begins) || !slices.Equal(wraps, tt.wraps) {
+			t.Errorf("%s: got %v %v, want %v %v", name, begins, wraps, tt.begins, tt.wraps)
+		}
+	}
+}
+
+// The states that links can have are coloured by whether they still work.
+func TestPrintTable(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	if err := PrintTable(&out, [][]string{{"ID", "STATE"}, {"a", "active"}, {"b"}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "ID  STATE\na   active\nb\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
