@@ -109,7 +109,9 @@ func TestCompletionsOfObjects(t *testing.T) {
 	t.Parallel()
 	f := &fakeAPI{answers: map[string]any{
 		"GET /api/v1/buckets": api.BucketList{Buckets: []api.Bucket{{Bucket: "b"}, {Bucket: "a"}, {Bucket: "a"}}},
-		"GET /api/v1/objects": api.ObjectPage{Bucket: "a", Folders: []string{"2026/"}, Objects: []api.ObjectEntry{{Key: "x"}}},
+		"GET /api/v1/objects": api.ObjectPage{
+			Bucket: "a", Folders: []string{"2026/"}, Objects: []api.ObjectEntry{{Key: "x"}},
+		},
 	}}
 	for typed, want := range map[string]string{
 		"":        "s3://a/\ns3://b/\n:6\n",

@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -181,7 +182,9 @@ func TestEndReads(t *testing.T) {
 	}
 	<-running
 	l.endReads()
-	if got, err := io.ReadAll(cut); err != nil || strings.Contains(string(got), "200") {
+	// The kernel resets a connection that is closed with unread bytes.
+	if got, err := io.ReadAll(cut); err != nil && !errors.Is(err, syscall.ECONNRESET) ||
+		strings.Contains(string(got), "200") {
 		t.Errorf("half of a request: %q, %v", got, err)
 	}
 	close(finish)

@@ -98,7 +98,8 @@ func TestQRSVG(t *testing.T) {
 		t.Fatal(err)
 	}
 	side := code.Size + 2*QuietZone
-	if picture.ViewBox != fmt.Sprintf("0 0 %d %d", side, side) || picture.Width != side*QRPixels || len(picture.Paths) != 2 {
+	if picture.ViewBox != fmt.Sprintf("0 0 %d %d", side, side) || picture.Width != side*QRPixels ||
+		len(picture.Paths) != 2 {
 		t.Fatalf("got %+v", picture)
 	}
 	drawn := picture.Paths[1].D
