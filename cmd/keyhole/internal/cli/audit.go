@@ -24,8 +24,10 @@ const followInterval = time.Second
 type auditFlags struct {
 	operator operatorFlags
 	// filter is what the service is asked for, with its cursor and page size.
-	filter       client.AuditOptions
+	filter client.AuditOptions
+	// since and until are as typed: a time or an age. run parses them into filter.
 	since, until string
+	// limit is the number of events over all pages; 0 means all.
 	limit        int
 	follow, json bool
 }
@@ -63,7 +65,8 @@ stopped.`,
 	return cmd
 }
 
-// run prints the feed.
+// run prints the feed. It refuses flags that contradict each other before it sends
+// anything, so that a script fails at its first use and not when there are events.
 func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 	now := time.Now()
 	var err error
@@ -94,13 +97,15 @@ func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 	return f.print(cmd.Context(), env, c)
 }
 
-// print prints up to limit events.
+// print prints up to limit events. JSON is printed page by page, because an export can be
+// larger than memory. A table needs all rows first, for the widths of its columns.
 func (f *auditFlags) print(ctx context.Context, env *command.Env, c *client.Client) error {
 	rows := [][]string{auditHeader()}
 	left := f.limit
 	p := term.NewProgress(env.Stderr)
 	defer p.Clear()
 	for {
+		// The last page is requested no larger than needed, so that no event is thrown away.
 		f.filter.Limit = nextLimit(f.limit, f.limit-left)
 		page, err := c.Audit(ctx, f.filter)
 		if err != nil {
@@ -139,7 +144,8 @@ func (f *auditFlags) print(ctx context.Context, env *command.Env, c *client.Clie
 	return term.PrintTable(env.Stdout, rows)
 }
 
-// followFeed prints new events until ctx ends.
+// followFeed prints new events until ctx ends, oldest first. It asks once a second if there
+// are no more events; while there are, it asks again at once, to catch up.
 func (f *auditFlags) followFeed(ctx context.Context, env *command.Env, c *client.Client) error {
 	f.filter.Oldest, f.filter.Limit = true, api.MaxLimit
 	if !f.json {
@@ -218,7 +224,8 @@ func printLine(env *command.Env, e *api.Event) error {
 	return err
 }
 
-// momentOf parses a time or an age before now. It returns zero for an empty text.
+// momentOf parses a time or an age before now. It returns zero for an empty text. An age
+// is converted here, by the clock of this machine, because the API takes only times.
 func momentOf(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -54,7 +54,7 @@ all labels.`,
 	return cmd
 }
 
-// run changes the link.
+// run changes the link, and prints it as it is afterwards.
 func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) error {
 	request, err := f.request(cmd)
 	if err != nil {
@@ -74,7 +74,9 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	return printLink(env.Stdout, &link)
 }
 
-// request builds the request from the flags.
+// request builds the request from the flags. A field that is nil stays as it is, so only
+// the flags that were given set one. A request without any change is refused, because the
+// service would record it as an event.
 func (f *changeFlags) request(cmd *cobra.Command) (api.ChangeRequest, error) {
 	var r api.ChangeRequest
 	switch {

@@ -23,6 +23,7 @@ import (
 // returns nil if the answer is unknown. It does not ask if the object does not exist, or
 // if the policy decides.
 func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *api.IssueRequest) (*bool, error) {
+	// The search for the whole key returns the object first, if it exists.
 	// A key may allow issuing and not browsing. Then the object's properties are unknown, and
 	// the question is asked without them.
 	page, err := c.Objects(ctx, client.ObjectsOptions{Storage: r.Storage, Bucket: r.Bucket, Prefix: r.Key, Limit: 1})
@@ -111,7 +112,8 @@ func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, now time.
 	row("undo", "keyhole revoke "+link.ID)
 }
 
-// warnings prints the warnings and notes of a link.
+// warnings prints the warnings and notes of a link. The code comes last: scripts and the
+// manual name it, and people read the sentence.
 func warnings(w io.Writer, link *api.Link) {
 	for _, warning := range link.Warnings {
 		fmt.Fprintf(w, "  warning   %s (%s)\n", term.Plain(warning.Message), term.Plain(warning.Code))

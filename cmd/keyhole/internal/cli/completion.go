@@ -18,10 +18,12 @@ import (
 	"keyhole/gateway/client"
 )
 
-// completionTimeout bounds a request while a person waits at a prompt.
+// completionTimeout bounds a request while a person waits at a prompt. A shell shows
+// nothing until the completion ends.
 const completionTimeout = 2 * time.Second
 
-// completions is the largest number of objects or links that are offered.
+// completions is the largest number of objects or links that are offered. A longer list
+// would fill the terminal, and one page of the API is fast.
 const completions = 100
 
 // newCompletion builds keyhole completion.
@@ -46,12 +48,13 @@ the service, buckets, keys and links. It uses the same key and address as the co
 	}
 }
 
-// completeNames offers a closed set of values for a flag.
+// completeNames offers a closed set of values for a flag. It asks no service.
 func completeNames(cmd *cobra.Command, flag string, values []string) {
 	completeFlag(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// completeFlag sets the completion of a flag.
+// completeFlag sets the completion of a flag. A flag that does not exist is a mistake in
+// this package, which every test of a command finds.
 func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
 		panic(err) // there is no such flag
@@ -86,7 +89,8 @@ func asking(env *command.Env, operator *operatorFlags,
 	}
 }
 
-// completeObjects offers buckets and, behind a bucket, its folders and objects.
+// completeObjects offers buckets and, behind a bucket, its folders and objects. Errors offer
+// nothing, as everywhere in completions.
 func completeObjects(ctx context.Context, c *client.Client, typed string) ([]string, cobra.ShellCompDirective) {
 	const more = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	bucket, prefix := splitS3(typed)
@@ -161,7 +165,8 @@ func liveStates() []gateway.State {
 	return []gateway.State{gateway.StateActive, gateway.StatePaused, gateway.StateNotYet}
 }
 
-// completeBuckets offers the names of buckets.
+// completeBuckets offers the names of buckets that the key may see, each once: several
+// storages may have buckets of one name.
 func completeBuckets(ctx context.Context, c *client.Client, _ string) ([]string, cobra.ShellCompDirective) {
 	list, err := c.Buckets(ctx)
 	if err != nil {

@@ -20,10 +20,11 @@ import (
 // default.
 const defaultOperatorURL = "http://127.0.0.1:8081"
 
-// operatorFlags are the address of the service and the operator key.
+// operatorFlags are the address of the service and the operator key. The key itself is
+// never a flag: other users of the machine can read the arguments of a process.
 type operatorFlags struct {
-	url     string
-	keyFile string
+	url     string // empty: KEYHOLE_OPERATOR_URL or the default
+	keyFile string // empty: KEYHOLE_KEY
 }
 
 // add adds the flags to a command.
@@ -33,7 +34,8 @@ func (f *operatorFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.keyFile, "key-file", "", "file with the operator key (default: the key in $KEYHOLE_KEY)")
 }
 
-// client returns a client with the key of the flags or the environment.
+// client returns a client with the key of the flags or the environment. It sends no
+// request, so a wrong key is found by the first command that needs it.
 func (f *operatorFlags) client(env *command.Env) (*client.Client, error) {
 	text, from := env.Getenv("KEYHOLE_KEY"), "KEYHOLE_KEY"
 	if f.keyFile != "" {
@@ -64,7 +66,8 @@ const maxKey = 16 << 10
 // visibleASCII matches a key: one word. Keys that other programs have made are allowed.
 var visibleASCII = regexp.MustCompile(`^[!-~]+$`)
 
-// open returns a client, and the id of the link that arg names.
+// open returns a client, and the id of the link that arg names. The argument is checked
+// first, so that a mistyped one is reported without a key.
 func (f *operatorFlags) open(env *command.Env, arg string) (*client.Client, string, error) {
 	id, err := parseLinkID(arg)
 	if err != nil {

@@ -21,7 +21,8 @@ import (
 	"keyhole/gateway/explain"
 )
 
-// unknownCommand returns the error of a mistyped command, with the nearest command.
+// unknownCommand returns the error of a mistyped command, with the nearest command. The
+// hint proposes only one command: a list would repeat --help.
 func unknownCommand(cmd *cobra.Command, name string) error {
 	var names []string
 	for _, sub := range cmd.Commands() {
@@ -72,7 +73,8 @@ func unwrapped(arg string) string {
 	return arg
 }
 
-// localFile tells whether an argument looks like a file on this machine.
+// localFile tells whether an argument looks like a file on this machine. People expect
+// share to upload a file, so the hint says that the object must be in a bucket first.
 func localFile(arg string) bool {
 	for _, prefix := range []string{"./", "../", "~", "file:"} {
 		if strings.HasPrefix(arg, prefix) {
@@ -162,6 +164,7 @@ func refusalCode(refused *client.Error) string {
 }
 
 // hintFor returns what to do about the service's refusal, and by which command or flag.
+// It is empty for a code of a newer service.
 func hintFor(refused *client.Error) string {
 	code := refusalCode(refused)
 	hint := explain.Refusal(code, refused.Token)
@@ -180,6 +183,7 @@ func hintFor(refused *client.Error) string {
 }
 
 // nearObject adds a hint to a refusal of an unknown object: how to list those that exist.
+// The listing begins at the folder of the key, where the right object probably is.
 func nearObject(ctx context.Context, c *client.Client, bucket, key string, err error) error {
 	var refused *client.Error
 	if errors.As(err, &refused) &&
@@ -190,7 +194,8 @@ func nearObject(ctx context.Context, c *client.Client, bucket, key string, err e
 	return nearBucket(ctx, c, bucket, err)
 }
 
-// nearBucket adds a hint to a refusal of an unknown bucket: the nearest one.
+// nearBucket adds a hint to a refusal of an unknown bucket: the nearest one that the key
+// may see. Other refusals pass unchanged.
 func nearBucket(ctx context.Context, c *client.Client, bucket string, err error) error {
 	var refused *client.Error
 	if !errors.As(err, &refused) || refusalCode(refused) == explain.TooLong {

@@ -12,7 +12,8 @@ import (
 	"keyhole/gateway/client"
 )
 
-// newEvents builds keyhole events.
+// newEvents builds keyhole events. --follow uses the feed of all links, filtered to this
+// one, because only the feed has a cursor behind which new events appear.
 func newEvents(env *command.Env) *cobra.Command {
 	var (
 		operator operatorFlags
@@ -36,6 +37,7 @@ func newEvents(env *command.Env) *cobra.Command {
 				return err
 			}
 			if follow {
+				// An unknown link ends the command now; its feed would stay empty for ever.
 				err := retryUntilDone(cmd.Context(), env, func() error {
 					_, err := c.Show(cmd.Context(), id)
 					return err
@@ -74,7 +76,8 @@ func newEvents(env *command.Env) *cobra.Command {
 // eventHeader returns the names of eventRow's columns.
 func eventHeader() []string { return []string{"TIME", "EVENT", "OUTCOME", "METHOD", "WHO", "FROM"} }
 
-// eventRow returns one event as a row of a table.
+// eventRow returns one event as a row of a table. Operators' events have no outcome, method
+// or address; clicks have no actor.
 func eventRow(e *api.Event) []string {
 	return []string{
 		e.Time.Format(time.RFC3339), e.Kind, term.OrDash(e.Outcome), term.OrDash(e.Method), term.OrDash(e.Actor),

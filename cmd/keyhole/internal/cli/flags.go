@@ -35,7 +35,7 @@ func noEmptyFlag(cmd *cobra.Command) error {
 // mayBeEmpty is the annotation of a flag for which an empty value has a meaning.
 const mayBeEmpty = "may-be-empty"
 
-// checkLimit refuses a negative --limit.
+// checkLimit refuses a negative --limit, which would otherwise mean all, like 0.
 func checkLimit(limit int) error {
 	if limit < 0 {
 		return command.Usage(fmt.Sprintf("--limit is %d; it must be 0 or more", limit), "omit it for 50; 0 means all")
@@ -52,7 +52,8 @@ func nextLimit(limit, have int) int {
 	return min(limit-have, api.MaxLimit)
 }
 
-// oneOf refuses a value of a flag outside of a closed set. An empty value means that the
+// oneOf refuses a value of a flag outside of a closed set, with the nearest value as the
+// hint. A service of a newer version may know more values than this command. An empty value means that the
 // flag was omitted.
 func oneOf(flag, value string, set []string) error {
 	if value == "" || slices.Contains(set, value) {
@@ -65,7 +66,7 @@ func oneOf(flag, value string, set []string) error {
 	return command.Usage(fmt.Sprintf("--%s is %q, which is not a valid value", flag, value), hint)
 }
 
-// collect returns the values that visit passes to its function.
+// collect returns the values that visit passes to its function. pflag has no iterators.
 func collect[F any](visit func(func(F))) []F {
 	var all []F
 	visit(func(f F) { all = append(all, f) })
@@ -92,7 +93,8 @@ func inFlags(err error, sensitive bool, object string) error {
 	return rename(err, flags)
 }
 
-// inFilters replaces the API's field names in a refusal by the flags that select links.
+// inFilters replaces the API's field names in a refusal by the flags of list and revoke
+// that select links.
 func inFilters(err error) error {
 	return rename(err, map[string]string{
 		"bucket": "--bucket", "prefix": "--prefix", "key": "--key", "created_by": "--created-by", "label": "--label",
@@ -129,7 +131,8 @@ func checkFilters(bucket, prefix, key, label string, mustHaveBucket bool) error 
 	return nil
 }
 
-// rename replaces the API's field names in a refusal by flags.
+// rename replaces the API's field names in a refusal by flags: the user typed flags and has
+// never seen the fields. Errors that are no refusals pass unchanged.
 func rename(err error, flags map[string]string) error {
 	var refused *client.Error
 	if !errors.As(err, &refused) {

@@ -20,7 +20,8 @@ import (
 // healthTimeout bounds the request, because a container's health check must end.
 const healthTimeout = 5 * time.Second
 
-// newHealth builds keyhole health.
+// newHealth builds keyhole health. Only Redis decides its exit code: while one storage
+// fails, clicks on the objects of the others still work.
 func newHealth(env *command.Env) *cobra.Command {
 	var (
 		operator operatorFlags
@@ -108,7 +109,8 @@ func healthURL(env *command.Env) string {
 	return cfg.Operator.BaseURL(cfg.Operator.Listen)
 }
 
-// whereHealthIs adds a hint to an error of a health check.
+// whereHealthIs adds a hint to an error of a health check. The general hints name
+// --operator-url, and this command has --url, which may be another listener.
 func whereHealthIs(err error) error {
 	hint, code := "try again; if it fails again, see the service's log", command.ExitFailed
 	switch {

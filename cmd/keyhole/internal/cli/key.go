@@ -28,7 +28,8 @@ func newKey(env *command.Env) *cobra.Command {
 	return cmd
 }
 
-// newKeyNew builds keyhole key new.
+// newKeyNew builds keyhole key new. The secret and its configuration go to different
+// streams, so that one can be piped into a password store and the other into the file.
 func newKeyNew(env *command.Env) *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
@@ -53,7 +54,8 @@ func newKeyNew(env *command.Env) *cobra.Command {
 	return cmd
 }
 
-// writeKeyStanza writes the configuration that admits a key.
+// writeKeyStanza writes the configuration that admits a key, indented as in the file that
+// the manual shows. It contains only the hash.
 func writeKeyStanza(w io.Writer, name, secret string) error {
 	_, err := fmt.Fprintf(w, `    - name: %s
       sha256: "%s"

@@ -84,7 +84,8 @@ func newList(env *command.Env) *cobra.Command {
 	return cmd
 }
 
-// listLinks requests pages until it has limit links (0 for any number) or all.
+// listLinks requests pages until it has limit links (0 for any number) or all. The cursor
+// of the last page stays in the result, for scripts that go on by themselves.
 func listLinks(ctx context.Context, p *term.Progress, c *client.Client, filter client.ListOptions,
 	limit int,
 ) (api.LinkPage, error) {
@@ -107,7 +108,7 @@ func listLinks(ctx context.Context, p *term.Progress, c *client.Client, filter c
 	}
 }
 
-// printIDs prints IDs, one on each line.
+// printIDs prints IDs, one on each line, in the form that revoke and change take.
 func printIDs(env *command.Env, links []api.Link) error {
 	// One write: a reader such as head may close the pipe between two.
 	var b strings.Builder
@@ -118,7 +119,8 @@ func printIDs(env *command.Env, links []api.Link) error {
 	return err
 }
 
-// printLinks prints links as a table.
+// printLinks prints links as a table. The object comes last, because only it can be longer
+// than a terminal is wide.
 func printLinks(env *command.Env, links []api.Link) error {
 	rows := [][]string{{"ID", "STATE", "EXPIRES", "CLICKS", "BY", "OBJECT"}}
 	for i := range links {

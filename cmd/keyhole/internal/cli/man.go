@@ -11,7 +11,8 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 )
 
-// newMan builds keyhole man.
+// newMan builds keyhole man. Packages call it when they are built, so the pages depend only
+// on the version.
 func newMan(env *command.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:     "man DIRECTORY",

@@ -14,7 +14,8 @@ import (
 	"keyhole/gateway/explain"
 )
 
-// newObjects builds keyhole objects.
+// newObjects builds keyhole objects. Its output has the form that share takes, so that a
+// line can be copied.
 func newObjects(env *command.Env) *cobra.Command {
 	var (
 		operator operatorFlags
@@ -88,7 +89,8 @@ func parseBucket(arg string) (bucket, prefix string, err error) {
 	return bucket, prefix, nil
 }
 
-// listBuckets prints the buckets.
+// listBuckets prints the buckets whose objects the key may share. They come from the
+// configuration of the service, so no storage is asked.
 func listBuckets(cmd *cobra.Command, env *command.Env, operator *operatorFlags, asJSON bool) error {
 	c, err := operator.client(env)
 	if err != nil {

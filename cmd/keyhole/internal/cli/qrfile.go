@@ -45,7 +45,7 @@ func createQRFile(path string) (*qrFile, error) {
 	return &qrFile{path: path, file: file}, nil
 }
 
-// write writes a code, then gives the file its name.
+// write writes a code, then gives the file its name. A file of that name is replaced as a whole.
 func (f *qrFile) write(code *qr.Code) error {
 	// The rename comes last, so that nobody reads half a file.
 	_, err := f.file.Write(qrWriters()[strings.ToLower(filepath.Ext(f.path))](code))

@@ -29,7 +29,8 @@ type revokeFlags struct {
 	all, dryRun, yes bool
 }
 
-// newRevoke builds keyhole revoke.
+// newRevoke builds keyhole revoke. Named links and filters cannot be combined, because it
+// would be unclear whether a link has to be both named and selected.
 func newRevoke(env *command.Env) *cobra.Command {
 	f := &revokeFlags{}
 	cmd := &cobra.Command{
@@ -84,7 +85,8 @@ func (f *revokeFlags) bulk() bool {
 	return f.all || f.bucket+f.prefix+f.key+f.createdBy+f.label != ""
 }
 
-// revokeEach revokes the named links.
+// revokeEach revokes the named links, one request for each. In an incident it matters that
+// one link that cannot be revoked does not protect the others.
 func (f *revokeFlags) revokeEach(cmd *cobra.Command, env *command.Env, args []string) error {
 	// All arguments are checked before the first link is revoked.
 	ids := make([]string, len(args))
@@ -121,7 +123,8 @@ func (f *revokeFlags) revokeEach(cmd *cobra.Command, env *command.Env, args []st
 	return failed
 }
 
-// request builds the request from the filters.
+// request builds the request from the filters. A filter that was omitted is nil, because an
+// empty text would select the links in which the property is empty.
 func (f *revokeFlags) request() api.RevocationRequest {
 	r := api.RevocationRequest{All: f.all, Reason: f.reason, DryRun: f.dryRun}
 	for text, into := range map[*string]**string{
@@ -134,7 +137,9 @@ func (f *revokeFlags) request() api.RevocationRequest {
 	return r
 }
 
-// revokeAll revokes the selected links.
+// revokeAll revokes the selected links. It repeats the request until the service has walked
+// over all links. An error in between loses nothing: what was revoked stays revoked, and
+// the same command continues.
 func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 	if err := checkFilters(f.bucket, f.prefix, f.key, f.label, true); err != nil {
 		return err
@@ -203,7 +208,8 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 	return f.print(env, &total)
 }
 
-// print prints the result of a bulk revocation.
+// print prints the result of a bulk revocation. Numbers go to standard output, because
+// scripts read them.
 func (f *revokeFlags) print(env *command.Env, total *api.Revocation) error {
 	var err error
 	switch {
@@ -275,7 +281,8 @@ func unreadable(n int) error {
 	}
 }
 
-// selected describes the filters.
+// selected describes the filters for the question. The values are escaped like all text
+// that may come from elsewhere.
 func (f *revokeFlags) selected() string {
 	var text strings.Builder
 	for _, filter := range []struct{ says, value string }{

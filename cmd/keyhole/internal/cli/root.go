@@ -29,7 +29,8 @@ func Run(ctx context.Context, root *cobra.Command, args []string, env *command.E
 	return report(env.Stderr, err)
 }
 
-// NewRoot builds keyhole with the operator's commands. The caller adds those that run
+// NewRoot builds keyhole with the operator's commands. Errors are printed by report and not
+// by cobra, which would print the usage before every error of the service. The caller adds those that run
 // or examine a service.
 func NewRoot(env *command.Env) *cobra.Command {
 	root := &cobra.Command{
@@ -86,6 +87,8 @@ const misplacedKeyHint = "pass an operator key in KEYHOLE_KEY or a file only; " 
 // Errors contain text of other people and are escaped like it. They may repeat an
 // argument, so operator keys are redacted.
 func report(stderr io.Writer, err error) int {
+	// The order matters: an error of a command may wrap one of the client, and knows better
+	// what to do.
 	code, hint := command.ExitFailed, "correct it and try again"
 	var known *command.Error
 	var refused *client.Error
@@ -105,6 +108,7 @@ func report(stderr io.Writer, err error) int {
 	case errors.Is(err, client.ErrNotUTF8):
 		code, hint = command.ExitUsage, "write it in UTF-8; objects with keys in another encoding cannot be shared"
 	}
+	// Nobody reads standard error any more, and writing to it could block for ever.
 	if errors.As(err, new(*command.Unprinted)) {
 		return code
 	}

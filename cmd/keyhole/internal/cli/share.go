@@ -104,7 +104,8 @@ KEY is taken literally: nothing in it is unescaped.`,
 	return cmd
 }
 
-// run issues the link.
+// run issues the link. Everything that can fail on this machine is done before the request,
+// because a link that was issued and not printed is lost: nobody can read its URL again.
 func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) error {
 	if err := f.complete(cmd, env, object); err != nil {
 		return err
@@ -263,7 +264,8 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object strin
 	return nil
 }
 
-// check refuses flags that every service would refuse, whatever its policy.
+// check refuses flags that every service would refuse, whatever its policy. Everything that
+// depends on the policy, such as the longest life, is left to the service.
 func (f *shareFlags) check() error {
 	r := &f.request
 	if r.Preset != "" && r.ExpiresIn != "" {
@@ -337,7 +339,8 @@ func splitS3(arg string) (bucket, rest string) {
 	return bucket, rest
 }
 
-// parseLabels parses name=value pairs.
+// parseLabels parses name=value pairs. It returns nil for none. A value may be empty and may
+// contain an equals sign; the service checks length and letters.
 func parseLabels(pairs []string) (map[string]string, error) {
 	if len(pairs) == 0 {
 		return nil, nil

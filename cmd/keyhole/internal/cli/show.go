@@ -15,7 +15,7 @@ import (
 	"keyhole/gateway/explain"
 )
 
-// newShow builds keyhole show.
+// newShow builds keyhole show. It never prints the URL: the service stores only its hash.
 func newShow(env *command.Env) *cobra.Command {
 	var (
 		operator operatorFlags
@@ -47,7 +47,8 @@ func newShow(env *command.Env) *cobra.Command {
 	return cmd
 }
 
-// printLink prints one link, one property on each line.
+// printLink prints one link, one property on each line. Properties that most links do not
+// have are left out, so that the others are seen.
 func printLink(w io.Writer, l *api.Link) error {
 	rows := [][]string{
 		{"id", l.ID},

@@ -16,7 +16,7 @@ type flagAddress struct {
 	address *string
 }
 
-// addresses returns every address of the demo.
+// addresses returns every address of the demo, in the order of the flags in --help.
 func (f *demoFlags) addresses() []flagAddress {
 	return []flagAddress{{"--public", &f.public}, {"--operator", &f.operator}, {"--s3", &f.s3}}
 }

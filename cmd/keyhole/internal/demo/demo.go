@@ -48,7 +48,9 @@ Everything is random and in memory, and is gone when the command ends (Ctrl-C).`
 	return cmd
 }
 
-// run starts the three servers, shares the files and waits for the end of ctx.
+// run starts the three servers, shares the files and waits for the end of ctx. The order
+// matters: the storage comes first, because the service checks it when it starts, and the
+// addresses are opened before the service starts, because its URL contains the port.
 func (f *demoFlags) run(ctx context.Context, env *command.Env, log *server.Log, files []string) error {
 	if err := f.checkAddresses(); err != nil {
 		return err
@@ -112,7 +114,8 @@ func (f *demoFlags) config(redis string, s3 *inprocess.S3, key string) *config.C
 	return cfg
 }
 
-// demoLog returns the log configuration of the demo.
+// demoLog returns the log configuration of the demo. Only errors are logged, so that the
+// printed links stay in view.
 func demoLog() config.Log { return config.Log{Level: "error", Format: "text"} }
 
 // printDemo issues the links through the operator API, as every operator does, and

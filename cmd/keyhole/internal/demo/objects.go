@@ -19,7 +19,8 @@ const (
 // welcomeKey is the object for which the demo prints a link if no FILE is named.
 const welcomeKey = "2026/welcome to keyhole.txt"
 
-// samples returns the objects that are always there.
+// samples returns the objects that are always there. One is sensitive by the default policy,
+// so that its effect can be tried.
 func samples(now time.Time) []inprocess.Object {
 	return []inprocess.Object{
 		{Bucket: reportsBucket, Key: welcomeKey, Modified: now, Content: []byte(
@@ -41,6 +42,7 @@ func objectsOf(files []string) (objects, shared []inprocess.Object, err error) {
 	if len(files) == 0 {
 		return objects, objects[:1], nil
 	}
+	// Files lose their directory: the key is what recipients see as the name.
 	seen := map[string]bool{}
 	for _, path := range files {
 		info, err := os.Stat(path)

@@ -17,6 +17,8 @@ func StartRedis() (*miniredis.Miniredis, error) {
 	}
 	m.ClockTTL(true) // keys expire by the clock, as in Redis
 	m.Server().SetPreHook(func(c *server.Peer, cmd string, _ ...string) bool {
+		// The reply of ROLE is that of a master without replicas; INFO has the fields that
+		// the service reads.
 		switch cmd {
 		case "ROLE":
 			c.WriteLen(3)

@@ -30,7 +30,8 @@ type S3 struct {
 	server *http.Server
 }
 
-// StartS3 starts a server on an address, with buckets and the objects in them.
+// StartS3 starts a server on an address, with buckets and the objects in them. Port 0 chooses
+// a free one. The keys are drawn anew at each start.
 func StartS3(ctx context.Context, address string, buckets []string, objects []Object) (*S3, error) {
 	s := &S3{AccessKey: "DEMO" + rand.Text()[:16], Secret: rand.Text()}
 	backend := s3mem.New()
@@ -64,7 +65,8 @@ func StartS3(ctx context.Context, address string, buckets []string, objects []Ob
 // Close stops the server at once.
 func (s *S3) Close() error { return s.server.Close() }
 
-// contentType guesses the type of a file from its name.
+// contentType guesses the type of a file from its name, as upload tools do. Browsers decide
+// by it whether they show a file.
 func contentType(name string) string {
 	if t := mime.TypeByExtension(filepath.Ext(name)); t != "" {
 		return t

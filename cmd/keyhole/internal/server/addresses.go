@@ -9,7 +9,8 @@ import (
 	"keyhole/gateway/addresses"
 )
 
-// hashKeyInterval is how often the daily key is fetched by which addresses are hashed.
+// hashKeyInterval is how often the daily key is fetched by which addresses are hashed. It is
+// short because a service that starts without Redis records no addresses until then.
 const hashKeyInterval = 5 * time.Second
 
 // recordAddresses returns the policy by which client addresses are recorded. Until

@@ -7,7 +7,8 @@ import (
 	"log/slog"
 )
 
-// cleanups stop what was started: last in, first out.
+// cleanups stop what was started: last in, first out, so that no part stops before those
+// that use it.
 type cleanups struct {
 	log   *slog.Logger
 	steps []cleanup
@@ -43,7 +44,8 @@ func (c *cleanups) run(ctx context.Context) error {
 	return failed
 }
 
-// waitFor calls wait, and tells whether it returned before ctx ended.
+// waitFor calls wait, and tells whether it returned before ctx ended. After that, wait goes
+// on in its goroutine until the process ends.
 func waitFor(ctx context.Context, wait func()) bool {
 	done := make(chan struct{})
 	go func() {

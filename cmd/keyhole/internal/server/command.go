@@ -20,7 +20,8 @@ import (
 // reloadTimeout is how long a running reload may take after the drain.
 const reloadTimeout = 100 * time.Millisecond
 
-// NewCommand builds keyhole serve.
+// NewCommand builds keyhole serve. The signals are handled here and not by the server,
+// because several servers fit into one process.
 func NewCommand(env *command.Env) *cobra.Command {
 	var (
 		path  string

@@ -12,7 +12,9 @@ import (
 	"keyhole/gateway/admission"
 )
 
-// operatorKeys returns the keys that admit operators.
+// operatorKeys returns the keys that admit operators. The configuration has checked the
+// hashes; they are checked again,
+// because a hash that is cut short must never admit anyone.
 func operatorKeys(cfg *config.Config) ([]admission.Key, error) {
 	keys := make([]admission.Key, 0, len(cfg.Operator.Keys))
 	for _, k := range cfg.Operator.Keys {
@@ -30,7 +32,7 @@ func operatorKeys(cfg *config.Config) ([]admission.Key, error) {
 	return keys, nil
 }
 
-// policyOf returns the policy for links of the configuration.
+// policyOf returns the policy for links of the configuration. The domain knows no configuration.
 func policyOf(cfg *config.Config) gateway.Policy {
 	return gateway.Policy{
 		MaxExpiry: cfg.Policy.MaxExpiry,

@@ -14,7 +14,8 @@ import (
 	"keyhole/config"
 )
 
-// logTimeout is how long the last lines of the log may take.
+// logTimeout is how long the last lines of the log may take. A reader that hangs must not
+// keep the process from ending.
 const logTimeout = 500 * time.Millisecond
 
 // Log is the log of a server. A slow reader of the log delays no request.
@@ -55,7 +56,8 @@ func (l *Log) Close(err error) error {
 	return err
 }
 
-// newLogger returns a logger that writes each line at once.
+// newLogger returns a logger that writes each line at once. The keys and messages of the lines
+// are constants, so that they can be searched for.
 func newLogger(c config.Log, w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {

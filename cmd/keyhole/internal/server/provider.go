@@ -25,7 +25,8 @@ func operatorTokens(cfg *config.Config) (admission.TokenVerifier, error) {
 	return provider, nil
 }
 
-// IdentityProvider returns the OpenID Connect provider of the configuration.
+// IdentityProvider returns the OpenID Connect provider of the configuration. It sends no
+// request: keys are fetched when the first token arrives.
 func IdentityProvider(o *config.OIDC) (*identity.Provider, error) {
 	roots, err := rootCAs(o.CAFile)
 	if err != nil {

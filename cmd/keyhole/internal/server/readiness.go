@@ -55,6 +55,7 @@ func (h *health) readiness(ctx context.Context) api.Readiness {
 	case before != "":
 		h.log.Info("readiness probe passes again", "redis", r.Redis)
 	}
+	// A drain is not logged as a failure of Redis: the log has the line "stopping".
 	if h.draining.Load() {
 		r.Ready = false
 	}

@@ -48,7 +48,8 @@ func OpenStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (
 	return client, store, nil
 }
 
-// retentionOf returns how long links and their records live by the configuration.
+// retentionOf returns how long links and their records live by the configuration. Both are
+// durations; AfterEnd is counted from the end of a link.
 func retentionOf(cfg *config.Config) redisstore.Retention {
 	return redisstore.Retention{MaxLife: cfg.Policy.MaxExpiry, AfterEnd: cfg.Policy.Retention}
 }
@@ -126,7 +127,8 @@ func warnOfLoss(info *redisstore.ServerInfo, wait int, log *slog.Logger) {
 	}
 }
 
-// watchRedis checks Redis regularly until ctx ends.
+// watchRedis checks Redis regularly until ctx ends. Without clicks, nothing else would notice
+// that Redis has begun to evict keys.
 func watchRedis(ctx context.Context, store *redisstore.Store) {
 	ticker := time.NewTicker(redisCheck)
 	defer ticker.Stop()

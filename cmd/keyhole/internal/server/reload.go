@@ -83,7 +83,8 @@ func (s *Server) reloadCredentials(ctx context.Context, cfg *config.Config) erro
 	return failed
 }
 
-// reloadPolicy applies a changed policy.
+// reloadPolicy applies a changed policy. Redis is told first how long links may live: a link
+// must not live longer than the indexes that a revocation searches.
 func (s *Server) reloadPolicy(ctx context.Context, cfg *config.Config) error {
 	if reflect.DeepEqual(s.current.Policy, cfg.Policy) {
 		return nil
@@ -96,7 +97,8 @@ func (s *Server) reloadPolicy(ctx context.Context, cfg *config.Config) error {
 	return nil
 }
 
-// storageNamed returns the storage of that name, or nil.
+// storageNamed returns the storage of that name, or nil. Storages are compared by name,
+// because their order in the file has no meaning.
 func storageNamed(cfg *config.Config, name string) *config.Storage {
 	for i := range cfg.Storage {
 		if cfg.Storage[i].Name == name {

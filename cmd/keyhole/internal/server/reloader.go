@@ -117,7 +117,8 @@ func (r *reloader) run(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// stat returns the state of a file, nil if it does not exist.
+// stat returns the state of a file, nil if it does not exist. Another error counts as a
+// missing file too: reading the file then reports it.
 func stat(path string) os.FileInfo {
 	info, err := os.Stat(path)
 	if err != nil {

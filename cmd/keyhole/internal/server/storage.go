@@ -36,7 +36,8 @@ type Storage struct {
 	logged      lastState      // the health that was logged last
 }
 
-// openStorages makes the storages of the configuration. It sends no request.
+// openStorages makes the storages of the configuration. It sends no request, so a storage
+// that does not respond does not keep the service from starting.
 func openStorages(ctx context.Context, cfg *config.Config, metrics *gateway.Metrics,
 	registry prometheus.Registerer,
 ) ([]*Storage, error) {
@@ -206,7 +207,8 @@ func (s *Storage) register(registry prometheus.Registerer, timeout time.Duration
 	})
 }
 
-// domainStorages returns the storages as the gateway knows them.
+// domainStorages returns the storages as the gateway knows them: by the interfaces that it
+// declares, without the AWS SDK.
 func domainStorages(storages []*Storage) []*gateway.Storage {
 	out := make([]*gateway.Storage, len(storages))
 	for i, s := range storages {
@@ -218,7 +220,8 @@ func domainStorages(storages []*Storage) []*gateway.Storage {
 	return out
 }
 
-// StorageNames returns the names of the configured storages.
+// StorageNames returns the names of the configured storages. They are values of a label of
+// metrics, which needs a closed set.
 func StorageNames(cfg *config.Config) []string {
 	names := make([]string, len(cfg.Storage))
 	for i := range cfg.Storage {

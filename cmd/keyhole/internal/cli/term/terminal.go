@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// IsTerminal tells whether stream is a terminal.
+// IsTerminal tells whether stream is a terminal. Tests hand in buffers, which are none.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
@@ -45,7 +45,8 @@ type Progress struct {
 	shown bool
 }
 
-// NewProgress returns a progress line on w.
+// NewProgress returns a progress line on w. In a log or a pipe, lines that overwrite each
+// other would be unreadable.
 func NewProgress(w io.Writer) *Progress {
 	if !IsTerminal(w) {
 		w = io.Discard
