@@ -75,6 +75,7 @@ func startDemo(t *testing.T, files ...string) *runningDemo {
 	select {
 	case <-out.seen:
 	case err := <-done:
+		done <- nil // for stop
 		t.Fatalf("the demo ended with %v: %s", err, out.String())
 	}
 	d.printed = out.String()
