@@ -247,7 +247,7 @@ func (e *storageExam) tamper(ctx context.Context, client *http.Client, signed st
 			"close this access to the bucket: while it is open, links neither expire nor can be revoked")
 	case got.code == untouched.code:
 		e.warn(checkSignature, "right and wrong signatures get the same answer, so the credentials may be wrong",
-			"see that key ID and secret belong together, to this storage, and are still in force")
+			"check that key ID and secret belong together and to this storage, and are still valid")
 	default:
 		e.ok(checkSignature, "a URL with a wrong signature is refused")
 	}
