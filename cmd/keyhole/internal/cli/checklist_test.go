@@ -115,7 +115,7 @@ func TestChecklist(t *testing.T) {
 			[]string{
 				`Shared    s3://reports/q3\x1b.pdf`, "  saved as  q3.pdf\n", "(business, because sensitivity was not stated)",
 				"  for       anyone with the link\n", "  label     case=7\n  label     team=a\n", "  note      a note\n",
-				"  then      after that the link stops working; the object stays private\n",
+				"  then      the link stops working; the object stays private\n",
 			},
 			"state",
 		},
