@@ -261,3 +261,11 @@ func TestRefusalCode(t *testing.T) {
 func problemOf(code, field string) api.Problem {
 	return api.Problem{Code: code, Errors: []api.FieldError{{Field: field, Code: code}}}
 }
+
+// Numbers below zero do not occur; one is the only singular.
+func TestPluralOfMany(t *testing.T) {
+	t.Parallel()
+	if got := Plural(1000, "object"); got != "1000 objects" {
+		t.Errorf("got %s", got)
+	}
+}

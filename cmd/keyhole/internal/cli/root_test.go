@@ -87,14 +87,16 @@ func TestHintsOfErrors(t *testing.T) {
 		hint string
 	}{
 		"a command's own": {command.Usage("p", "do this"), command.ExitUsage, "do this"},
-		"around another":  {&command.Error{Err: refusal, Hint: "do that", Code: command.ExitFailed}, command.ExitFailed, "do that"},
-		"a refusal":       {fmt.Errorf("cannot revoke a: %w", refusal), command.ExitFailed, "check the ID of the link"},
-		"interrupted":     {context.Canceled, command.ExitFailed, "the command was interrupted"},
-		"unreachable":     {client.ErrUnreachable, command.ExitFailed, "is the service running"},
-		"another server":  {client.ErrNotKeyhole, command.ExitFailed, "not the address for recipients?"},
-		"broken off":      {client.ErrBrokeOff, command.ExitFailed, "the request may have succeeded"},
-		"not UTF-8":       {client.ErrNotUTF8, command.ExitUsage, "write it in UTF-8"},
-		"any other":       {errors.New("disk full"), command.ExitFailed, "correct it and try again"},
+		"around another": {
+			&command.Error{Err: refusal, Hint: "do that", Code: command.ExitFailed}, command.ExitFailed, "do that",
+		},
+		"a refusal":      {fmt.Errorf("cannot revoke a: %w", refusal), command.ExitFailed, "check the ID of the link"},
+		"interrupted":    {context.Canceled, command.ExitFailed, "the command was interrupted"},
+		"unreachable":    {client.ErrUnreachable, command.ExitFailed, "is the service running"},
+		"another server": {client.ErrNotKeyhole, command.ExitFailed, "not the address for recipients?"},
+		"broken off":     {client.ErrBrokeOff, command.ExitFailed, "the request may have succeeded"},
+		"not UTF-8":      {client.ErrNotUTF8, command.ExitUsage, "write it in UTF-8"},
+		"any other":      {errors.New("disk full"), command.ExitFailed, "correct it and try again"},
 	} {
 		var stderr strings.Builder
 		code := report(&stderr, tt.err)

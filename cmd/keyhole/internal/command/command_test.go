@@ -119,3 +119,11 @@ func TestExactArgsHint(t *testing.T) {
 		t.Errorf("got %+v", known)
 	}
 }
+
+// An environment without variables, as tests hand it in, has only empty ones.
+func TestGetenvOfNothing(t *testing.T) {
+	t.Parallel()
+	if got := (&Env{}).Getenv("KEYHOLE_KEY"); got != "" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -10,7 +10,8 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 )
 
-// flagAddress is one address of the demo and its flag.
+// flagAddress is one address of the demo and its flag. Errors name the flag, because all
+// addresses look alike.
 type flagAddress struct {
 	flag    string
 	address *string

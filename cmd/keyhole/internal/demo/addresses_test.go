@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"errors"
+	"net"
 	"strings"
 	"testing"
 )
@@ -26,6 +28,20 @@ func TestDemoAddresses(t *testing.T) {
 		}
 		if tt.public == "localhost:28080" && f.public != "127.0.0.1:28080" {
 			t.Errorf("localhost is %s", f.public)
+		}
+	}
+}
+
+// An error that is not about an address of the demo passes unchanged.
+func TestNameFlag(t *testing.T) {
+	t.Parallel()
+	f := &demoFlags{public: "127.0.0.1:1", operator: "127.0.0.1:2", s3: "127.0.0.1:3"}
+	for _, err := range []error{
+		errors.New("other"), &net.OpError{Op: "listen", Err: errors.New("in use")},
+		&net.OpError{Op: "listen", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9}, Err: errors.New("in use")},
+	} {
+		if got := f.nameFlag(err); !errors.Is(got, err) || got.Error() != err.Error() {
+			t.Errorf("%v became %v", err, got)
 		}
 	}
 }

@@ -25,7 +25,7 @@ type demoFlags struct {
 	public, operator, s3 string
 }
 
-// NewCommand builds keyhole demo.
+// NewCommand builds keyhole demo. It starts no other program and writes no file.
 func NewCommand(env *command.Env) *cobra.Command {
 	f := &demoFlags{}
 	cmd := &cobra.Command{
@@ -95,7 +95,8 @@ func (f *demoFlags) run(ctx context.Context, env *command.Env, log *server.Log, 
 }
 
 // config returns the configuration that serve would read from a file, without the
-// public URL.
+// public URL, which contains a port that is known only after listening. The operator key
+// may do everything, because the demo has only one operator.
 func (f *demoFlags) config(redis string, s3 *inprocess.S3, key string) *config.Config {
 	cfg := config.Default()
 	cfg.Public.Listen, cfg.Operator.Listen = f.public, f.operator

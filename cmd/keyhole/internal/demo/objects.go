@@ -10,7 +10,7 @@ import (
 	"keyhole/cmd/keyhole/internal/inprocess"
 )
 
-// The demo's private buckets.
+// The demo's private buckets: one for the files of the user, one with samples.
 const (
 	filesBucket   = "files"
 	reportsBucket = "reports"

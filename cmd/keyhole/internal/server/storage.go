@@ -20,10 +20,12 @@ import (
 	"keyhole/signer"
 )
 
-// storageCheck is how often each storage is checked and its clock is read.
+// storageCheck is how often each storage is checked and its clock is read. Clicks and issues
+// read the clock too, so the check matters for a service without traffic.
 const storageCheck = time.Minute
 
-// Storage is one storage with its clients, signer, clock and credentials.
+// Storage is one storage with its clients, signer, clock and credentials. The doctor opens
+// storages by the same function, so that it examines what the service uses.
 type Storage struct {
 	Name        string
 	Buckets     []string

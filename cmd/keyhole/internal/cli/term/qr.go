@@ -15,7 +15,8 @@ const QuietZone = 4
 // QRPixels is the width of a module in a picture, in pixels.
 const QRPixels = 8
 
-// EncodeQR makes the code of a URL. The error does not contain the URL. The code stays readable if a seventh of it is damaged.
+// EncodeQR makes the code of a URL. The error does not contain the URL, which opens the
+// link. The code stays readable if a seventh of it is damaged.
 func EncodeQR(url string) (*qr.Code, error) {
 	code, err := qr.Encode(url, qr.M)
 	if err != nil {
