@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"keyhole/gateway"
-
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway/api"
 )
@@ -63,7 +61,7 @@ func pagedAPI(t *testing.T, total int) http.Handler {
 		}
 		page := api.LinkPage{Links: []api.Link{}}
 		for i := from; i < min(from+min(limit, 2), total); i++ {
-			page.Links = append(page.Links, api.Link{ID: gateway.ID{byte(i % 256)}.String(), State: "active"})
+			page.Links = append(page.Links, api.Link{ID: strconv.Itoa(i), State: "active"})
 		}
 		if end := from + len(page.Links); end < total {
 			page.Next = strconv.Itoa(end)

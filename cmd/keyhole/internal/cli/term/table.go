@@ -55,7 +55,8 @@ func PrintTable(w io.Writer, rows [][]string) error {
 	return err
 }
 
-// tableText lays rows out.
+// tableText lays rows out. It is apart from PrintTable so that tests choose the screen.
+// Cells are escaped before they are measured.
 func tableText(rows [][]string, s screen) string {
 	cells := make([][]string, len(rows))
 	var widths []int
