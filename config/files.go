@@ -64,7 +64,8 @@ func (r *filesRead) unreadable(path, file string, err error) {
 
 // secret reads a secret into its setting, at the start and at each reload. Two other readers
 // have other rules: the signer reads the storage's secret again whenever its file changes,
-// and the operator's commands read files that users name, without a setting for the error.
+// by ReadSecretFile, and the operator's commands read files that users name, without a
+// setting for the error.
 func (r *filesRead) secret(path, file string, into setting) {
 	data, mode, err := r.read(file, maxSecret)
 	if err != nil {

@@ -99,9 +99,17 @@ func readFile(path string, limit int64) ([]byte, fs.FileMode, error) {
 		return nil, 0, err
 	}
 	if int64(len(data)) > limit {
-		return nil, 0, fmt.Errorf("it is larger than %d KiB", limit>>10)
+		return nil, 0, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("it is larger than %d KiB", limit>>10)}
 	}
 	return data, info.Mode(), nil
+}
+
+// ReadSecretFile returns the whole content of a secret's file, or an error if the file is
+// larger than Load accepts. The caller removes white space. It is for secrets that are read
+// again after Load, because a file can change, or grow without end, while a service runs.
+func ReadSecretFile(path string) (string, error) {
+	data, _, err := readFile(path, maxSecret)
+	return string(data), err
 }
 
 // reason returns the text of an error without the path, which the message already has.

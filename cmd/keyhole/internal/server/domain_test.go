@@ -102,6 +102,12 @@ func TestSecretOf(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	}
+	if err := os.Truncate(path, 1<<30); err != nil { // as a log that is written to the wrong path
+		t.Fatal(err)
+	}
+	if got, err := read(); got != "" || err == nil || !strings.Contains(err.Error(), path+": it is larger than") {
+		t.Errorf("of 1 GiB: %d bytes, %v", len(got), err)
+	}
 	inline := secretOf(&config.Storage{SecretAccessKey: config.NewSecret("inline")})
 	if got, err := inline(); got != "inline" || err != nil {
 		t.Errorf("got %q, %v", got, err)

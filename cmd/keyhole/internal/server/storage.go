@@ -121,15 +121,15 @@ func NewSigner(ctx context.Context, c *config.Storage, credentials aws.Credentia
 	})
 }
 
-// secretOf returns a function that reads the secret.
+// secretOf returns a function that reads the secret: from the file if the configuration
+// names one, each time that it is called. The signer calls it whenever the file has changed,
+// and removes all white space around the secret, because the keys of S3 contain none. The
+// configuration, which checks the file at the start, removes only one line break.
 func secretOf(c *config.Storage) func() (string, error) {
 	if c.SecretAccessKeyFile == "" {
 		return func() (string, error) { return c.SecretAccessKey.Reveal(), nil }
 	}
-	return func() (string, error) {
-		text, err := os.ReadFile(c.SecretAccessKeyFile)
-		return string(text), err
-	}
+	return func() (string, error) { return config.ReadSecretFile(c.SecretAccessKeyFile) }
 }
 
 // rootCAs reads authorities from a file. Without a file it returns nil: the system's.
