@@ -45,3 +45,16 @@ func TestNameFlag(t *testing.T) {
 		}
 	}
 }
+
+// An error that is not about one of the three addresses stays as it is, because no flag
+// would help.
+func TestNameFlagOfOtherErrors(t *testing.T) {
+	t.Parallel()
+	f := &demoFlags{public: "127.0.0.1:1", operator: "127.0.0.1:2", s3: "127.0.0.1:3"}
+	elsewhere := &net.OpError{Op: "listen", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4}}
+	for _, err := range []error{errors.New("out of memory"), &net.OpError{Op: "listen"}, elsewhere} {
+		if got := f.nameFlag(err); got != err { //nolint:errorlint // the same error, not one that wraps it
+			t.Errorf("%v became %v", err, got)
+		}
+	}
+}

@@ -63,6 +63,8 @@ func (f *demoFlags) run(ctx context.Context, env *command.Env, log *server.Log, 
 	if err != nil {
 		return err
 	}
+	// Redis and the storage close after the service has stopped, because the service still
+	// writes the events of the last clicks.
 	defer redis.Close()
 	storage, err := inprocess.StartS3(ctx, f.s3, []string{filesBucket, reportsBucket}, objects)
 	if err != nil {
@@ -88,7 +90,7 @@ func (f *demoFlags) run(ctx context.Context, env *command.Env, log *server.Log, 
 		select {
 		case <-ctx.Done():
 			fmt.Fprintln(env.Stderr, "\nStopped; everything is gone.")
-		case err = <-s.Failed():
+		case err = <-s.Failed(): // a listener ended, so the printed links may not work
 		}
 	}
 	return errors.Join(err, s.Stop())
@@ -139,6 +141,8 @@ func printDemo(ctx context.Context, env *command.Env, operatorURL, key string, s
 	if err != nil {
 		return err
 	}
+	// The variables are on the line of each command, so that it works in any terminal and
+	// leaves nothing in the shell of the user.
 	operator := fmt.Sprintf("KEYHOLE_OPERATOR_URL=%s KEYHOLE_KEY=%s %s", operatorURL, key, program)
 	_, err = fmt.Fprintf(env.Stdout, `
 Operator API  %s
@@ -157,6 +161,7 @@ Ctrl-C stops it.
 // programName returns how a shell can call this program: by its name if it is
 // installed, otherwise by its quoted path, also under go run.
 func programName() (string, error) {
+	// The printed commands are copied and read, so the short name is better where it works.
 	const name = "keyhole"
 	if _, err := exec.LookPath(name); err == nil {
 		return name, nil

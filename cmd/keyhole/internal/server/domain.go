@@ -13,8 +13,7 @@ import (
 )
 
 // operatorKeys returns the keys that admit operators. The configuration has checked the
-// hashes; they are checked again,
-// because a hash that is cut short must never admit anyone.
+// hashes; they are checked again, because a hash that is cut short must never admit anyone.
 func operatorKeys(cfg *config.Config) ([]admission.Key, error) {
 	keys := make([]admission.Key, 0, len(cfg.Operator.Keys))
 	for _, k := range cfg.Operator.Keys {

@@ -20,7 +20,9 @@ func operatorTokens(cfg *config.Config) (admission.TokenVerifier, error) {
 	}
 	provider, err := IdentityProvider(&cfg.Operator.OIDC)
 	if err != nil {
-		return nil, err // without an interface around a nil pointer
+		// Returning provider here would make an interface that contains a nil pointer. It
+		// would not equal nil, and the first token would be verified by it.
+		return nil, err
 	}
 	return provider, nil
 }

@@ -135,7 +135,8 @@ func watchRedis(ctx context.Context, store *redisstore.Store) {
 	store.Watch(ctx, ticker.C)
 }
 
-// registerStoreMetrics registers the metrics that are read from Redis at a scrape.
+// registerStoreMetrics registers the metrics that are read from Redis at a scrape. A scrape
+// waits for Redis at most timeout and then omits them, so that it still returns the others.
 func registerStoreMetrics(registry prometheus.Registerer, store *redisstore.Store, timeout time.Duration) {
 	read := func(ask func(context.Context) (int64, error)) func(context.Context) (float64, error) {
 		return func(ctx context.Context) (float64, error) {

@@ -19,6 +19,7 @@ func (s *Server) Reload(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	// Keys come first: if a key was withdrawn, no failure below must delay that.
 	s.operators.SetKeys(keys)
 	s.current.Operator.Keys = cfg.Operator.Keys
 	failed := errors.Join(s.reloadTokens(cfg), s.reloadCertificates(cfg), s.reloadCredentials(ctx, cfg))

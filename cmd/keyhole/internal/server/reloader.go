@@ -108,7 +108,7 @@ func (r *reloader) run(ctx context.Context, signals <-chan os.Signal) {
 			stable, edited := !now.changedSince(r.previous), now.changedSince(r.loaded)
 			r.previous = now
 			if stable && edited {
-				r.reported = ""
+				r.reported = "" // after an edit, the same failure is logged again
 			}
 			if stable && (edited || r.pending) {
 				r.reload(ctx)

@@ -122,6 +122,9 @@ func (s *Server) Failed() <-chan error { return s.failed }
 // handlers on the listeners. When it returns, the server answers; Redis may be
 // unreachable. It is long because it is a list: each line makes one part out of those
 // above it. After an error everything is stopped.
+//
+// Cleanups run last in, first out: the listeners finish their requests, then the events of
+// the last clicks are written, because clicks are answered before that, and Redis closes last.
 func (s *Server) Start(ctx context.Context) (err error) {
 	cfg, log := s.configured, s.log.Logger
 	defer func() {
@@ -143,6 +146,8 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	}
 	closeRedis := sync.OnceValue(redis.Close)
 	s.cleanups.add("redis", func(context.Context) error { return closeRedis() })
+	// The end of ctx begins a shutdown, during which clicks are still answered and the
+	// checks in the background must go on. Only the cleanup ends them.
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cleanups.add("background", func(context.Context) error { cancel(); return nil })
 	if err := admitRedis(ctx, store, cfg.Redis.WaitReplicas, log); err != nil {
@@ -202,7 +207,8 @@ func (s *Server) Start(ctx context.Context) (err error) {
 }
 
 // serve answers on the listeners. They open after the first check of Redis, so that
-// no client waits for it.
+// no client waits for it. closeRedis is called twice if requests still wait for Redis when
+// the listeners stop.
 func (s *Server) serve(ctx context.Context, closeRedis func() error) error {
 	if s.public == nil {
 		if err := s.Listen(ctx); err != nil {
@@ -216,6 +222,8 @@ func (s *Server) serve(ctx context.Context, closeRedis func() error) error {
 		return listen.StopAll(ctx, s.listeners())
 	})
 	cfg, log := s.configured, s.log.Logger
+	// The public listener is last: a server that answers clicks can already be probed, and
+	// its links can be revoked.
 	if s.metrics != nil {
 		if err := s.metrics.Serve(s.api.Health(), listen.TLS{}, s.failed); err != nil {
 			return err

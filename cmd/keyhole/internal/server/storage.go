@@ -166,7 +166,7 @@ func (s *Storage) watch(ctx context.Context, log *slog.Logger) {
 // permanent and harmless, if the credentials are only for objects.
 func (s *Storage) check(ctx context.Context, log *slog.Logger) {
 	err := s.Objects.Check(ctx)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil { // the service stops: the error says nothing about the storage
 		return
 	}
 	health := s.Objects.Health()
