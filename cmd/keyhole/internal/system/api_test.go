@@ -22,103 +22,7 @@ func TestBadRequests(t *testing.T) {
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
-
-	object := func(fields string) string { return `{"bucket":"reports","key":"file.txt"` + fields + `}` }
-	key := func(key string) string {
-		quoted, err := json.Marshal(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprintf(`{"bucket":"reports","key":%s}`, quoted)
-	}
-	tests := []struct {
-		name   string
-		body   string
-		status int
-		field  string // that must be named
-		code   string // of the field, or of the problem where there is none
-	}{
-		// JSON
-		{"empty", "", 400, "", "bad_request"},
-		{"null", "null", 400, "", "bad_request"},
-		{"array", "[]", 400, "", "bad_request"},
-		{"string", `"x"`, 400, "", "bad_request"},
-		{"second value", object("") + "{}", 400, "", "bad_request"},
-		{"trailing data", object("") + "x", 400, "", "bad_request"},
-		{"unknown field", object(`,"expiry":"1h"`), 400, "", "bad_request"},
-		{"field in another case", `{"bucket":"a","BUCKET":"b"}`, 400, "", "bad_request"},
-		{"repeated field", object(`,"key":"other.txt"`), 400, "", "bad_request"},
-		{"wrong type", `{"bucket":"reports","key":7}`, 400, "", "bad_request"},
-		{"invalid UTF-8 in the key", "{\"bucket\":\"reports\",\"key\":\"a\xff\"}", 400, "", "bad_request"},
-		{"lone surrogate in the key", `{"bucket":"reports","key":"a\ud800"}`, 400, "", "bad_request"},
-		{
-			"nested 20,000 levels", `{"bucket":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, 400, "",
-			"bad_request",
-		},
-		{"unclosed", `{"bucket":"reports"`, 400, "", "bad_request"},
-		{"over 1 MiB", object(`,"note":"` + strings.Repeat("x", 1<<20) + `"`), 413, "", "too_large"},
-
-		// Keys and buckets
-		{"no key", `{"bucket":"reports"}`, 422, "key", "required"},
-		{"empty key", key(""), 422, "key", "required"},
-		{"key of 1025 bytes", key(strings.Repeat("k", 1025)), 422, "key", "too_long"},
-		{"NUL in the key", key("a\x00b"), 422, "key", "invalid"},
-		{"control in the key", key("a\nb"), 422, "key", "invalid"},
-		{"segment .", key("a/./b"), 422, "key", "invalid"},
-		{"segment ..", key("../a"), 422, "key", "invalid"},
-		{"last segment ..", key("a/.."), 422, "key", "invalid"},
-		{"missing object", key("missing.txt"), 422, "key", "object_not_found"},
-		{"encoded dots are another object", key("%2e%2e/file.txt"), 422, "key", "object_not_found"},
-		{"no bucket", `{"key":"file.txt"}`, 422, "bucket", "required"},
-		{"empty bucket", `{"bucket":"","key":"file.txt"}`, 422, "bucket", "required"},
-		{"bucket ..", `{"bucket":"..","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
-		{"bucket with a path", `{"bucket":"reports/../exports","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
-		{"bucket that is a host", `{"bucket":"evil.com/","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
-		{"bucket in upper case", `{"bucket":"REPORTS","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
-		{"bucket that is an ARN", `{"bucket":"arn:aws:s3:::reports","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
-		{"directory bucket", `{"bucket":"reports--use1-az4--x-s3","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
-		{"bucket that is not listed", `{"bucket":"private","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
-		{"unknown storage", object(`,"storage":"other"`), 422, "storage", "unknown_storage"},
-
-		// How long
-		{"expiry 0", object(`,"expires_in":"0s"`), 422, "expires_in", "invalid"},
-		{"negative expiry", object(`,"expires_in":"-1h"`), 422, "expires_in", "invalid"},
-		{"expiry in fractions of a nanosecond", object(`,"expires_in":"1.0000000001s"`), 422, "expires_in", "invalid"},
-		{"expiry that overflows", object(`,"expires_in":"9999999999999h"`), 422, "expires_in", "invalid"},
-		{"days that overflow", object(`,"expires_in":"106752d"`), 422, "expires_in", "invalid"},
-		{"expiry over policy", object(`,"expires_in":"8d"`), 422, "expires_in", "over_policy"},
-		{"expiry that is a number", object(`,"expires_in":3600`), 400, "", "bad_request"},
-		{"unknown preset", object(`,"preset":"forever"`), 422, "preset", "unknown_preset"},
-		{"preset and expiry", object(`,"preset":"handoff","expires_in":"1h"`), 422, "expires_in", "conflict"},
-
-		// Restrictions that cannot be
-		{"max_clicks 0", object(`,"max_clicks":0`), 422, "max_clicks", "invalid"},
-		{"max_clicks 2^53+1", object(`,"max_clicks":9007199254740993`), 422, "max_clicks", "invalid"},
-		{"empty passphrase", object(`,"passphrase":""`), 422, "passphrase", "invalid"},
-		{"allow that is no network", object(`,"allow":["192.0.2.0/33"]`), 422, "allow", "invalid"},
-		{"not_before behind the end", object(`,"not_before":"2130-01-01T00:00:00Z"`), 422, "not_before", "invalid"},
-
-		// Pins
-		{"unknown pin", object(`,"pin":"hard"`), 422, "pin", "invalid"},
-		{"version without versions", object(`,"pin":"version"`), 422, "pin", "no_versions"},
-		{"version_id without versions", object(`,"version_id":"x"`), 422, "version_id", "no_versions"},
-		{"version_id null", object(`,"version_id":"null"`), 422, "version_id", "no_versions"},
-		{"version_id and the pin etag", object(`,"version_id":"x","pin":"etag"`), 422, "version_id", "conflict"},
-		{"version_id with CRLF", object(`,"version_id":"x\r\ny"`), 422, "version_id", "invalid"},
-
-		// Text that is shown elsewhere
-		{"label name", object(`,"labels":{"Team":"a"}`), 422, "labels", "invalid"},
-		{"label value with CRLF", object(`,"labels":{"team":"a\r\nb"}`), 422, "labels", "invalid"},
-		{"17 labels", object(`,"labels":{` + manyLabels(17) + `}`), 422, "labels", "too_many"},
-		{"label given twice", object(`,"labels":{"team":"a","team":"b"}`), 400, "", "bad_request"},
-		{"note of 1001 characters", object(`,"note":"` + strings.Repeat("ä", 1001) + `"`), 422, "note", "too_long"},
-		{"file name with CRLF", object(`,"filename":"a\r\nSet-Cookie: x"`), 422, "filename", "invalid"},
-		{"file name with a path", object(`,"filename":"../../etc/passwd"`), 422, "filename", "invalid"},
-		{"file name that turns around", object(`,"filename":"exe.\u202efdp"`), 422, "filename", "invalid"},
-		{"file name of 256 bytes", object(`,"filename":"` + strings.Repeat("n", 256) + `"`), 422, "filename", "invalid"},
-		{"disposition", object(`,"disposition":"form-data"`), 422, "disposition", "invalid"},
-	}
-	for _, tt := range tests {
+	for _, tt := range slices.Concat(malformedRequests(), badObjects(t), badRestrictions(), badTexts()) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := in.issue(t, g, strings.NewReader(tt.body), "Content-Type", "application/json")
 			wantProblem(t, a, tt.status, tt.field, tt.code)
@@ -138,7 +42,7 @@ func TestBadRequests(t *testing.T) {
 		{"Content-Type", "application/json", "Content-Type", "application/json"},
 	} {
 		t.Run(strings.Join(headers, " "), func(t *testing.T) {
-			a := in.issue(t, g, strings.NewReader(object("")), headers...)
+			a := in.issue(t, g, strings.NewReader(withFields("")), headers...)
 			wantProblem(t, a, http.StatusUnsupportedMediaType, "", "unsupported_media_type")
 		})
 	}
@@ -148,6 +52,127 @@ func TestBadRequests(t *testing.T) {
 			t.Errorf("%d links, %v", len(page.Links), err)
 		}
 	})
+}
+
+// badRequest is the body of a request and the refusal that it must get.
+type badRequest struct {
+	name   string
+	body   string
+	status int
+	field  string // that must be named
+	code   string // of the field, or of the problem where there is none
+}
+
+// withFields returns a request for an object that exists, with more members.
+func withFields(fields string) string { return `{"bucket":"reports","key":"file.txt"` + fields + `}` }
+
+// withKey returns a request for a key.
+func withKey(t *testing.T, key string) string {
+	t.Helper()
+	quoted, err := json.Marshal(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`{"bucket":"reports","key":%s}`, quoted)
+}
+
+// malformedRequests are bodies that are not the JSON of a request.
+func malformedRequests() []badRequest {
+	return []badRequest{
+		{"empty", "", 400, "", "bad_request"},
+		{"null", "null", 400, "", "bad_request"},
+		{"array", "[]", 400, "", "bad_request"},
+		{"string", `"x"`, 400, "", "bad_request"},
+		{"second value", withFields("") + "{}", 400, "", "bad_request"},
+		{"trailing data", withFields("") + "x", 400, "", "bad_request"},
+		{"unknown field", withFields(`,"expiry":"1h"`), 400, "", "bad_request"},
+		{"field in another case", `{"bucket":"a","BUCKET":"b"}`, 400, "", "bad_request"},
+		{"repeated field", withFields(`,"key":"other.txt"`), 400, "", "bad_request"},
+		{"wrong type", `{"bucket":"reports","key":7}`, 400, "", "bad_request"},
+		{"invalid UTF-8 in the key", "{\"bucket\":\"reports\",\"key\":\"a\xff\"}", 400, "", "bad_request"},
+		{"lone surrogate in the key", `{"bucket":"reports","key":"a\ud800"}`, 400, "", "bad_request"},
+		{
+			"nested 20,000 levels", `{"bucket":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, 400, "",
+			"bad_request",
+		},
+		{"unclosed", `{"bucket":"reports"`, 400, "", "bad_request"},
+		{"over 1 MiB", withFields(`,"note":"` + strings.Repeat("x", 1<<20) + `"`), 413, "", "too_large"},
+	}
+}
+
+// badObjects name objects, buckets and storages that are invalid or do not exist.
+func badObjects(t *testing.T) []badRequest {
+	t.Helper()
+	key := func(key string) string { return withKey(t, key) }
+	return []badRequest{
+		{"no key", `{"bucket":"reports"}`, 422, "key", "required"},
+		{"empty key", key(""), 422, "key", "required"},
+		{"key of 1025 bytes", key(strings.Repeat("k", 1025)), 422, "key", "too_long"},
+		{"NUL in the key", key("a\x00b"), 422, "key", "invalid"},
+		{"control in the key", key("a\nb"), 422, "key", "invalid"},
+		{"segment .", key("a/./b"), 422, "key", "invalid"},
+		{"segment ..", key("../a"), 422, "key", "invalid"},
+		{"last segment ..", key("a/.."), 422, "key", "invalid"},
+		{"missing object", key("missing.txt"), 422, "key", "object_not_found"},
+		{"encoded dots are another object", key("%2e%2e/file.txt"), 422, "key", "object_not_found"},
+		{"no bucket", `{"key":"file.txt"}`, 422, "bucket", "required"},
+		{"empty bucket", `{"bucket":"","key":"file.txt"}`, 422, "bucket", "required"},
+		{"bucket ..", `{"bucket":"..","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
+		{"bucket with a path", `{"bucket":"reports/../exports","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
+		{"bucket that is a host", `{"bucket":"evil.com/","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
+		{"bucket in upper case", `{"bucket":"REPORTS","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
+		{"bucket that is an ARN", `{"bucket":"arn:aws:s3:::reports","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
+		{"directory bucket", `{"bucket":"reports--use1-az4--x-s3","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
+		{"bucket that is not listed", `{"bucket":"private","key":"file.txt"}`, 422, "bucket", "unknown_bucket"},
+		{"unknown storage", withFields(`,"storage":"other"`), 422, "storage", "unknown_storage"},
+	}
+}
+
+// badRestrictions ask for expiries, restrictions and pins that the service refuses.
+func badRestrictions() []badRequest {
+	return []badRequest{
+		// How long
+		{"expiry 0", withFields(`,"expires_in":"0s"`), 422, "expires_in", "invalid"},
+		{"negative expiry", withFields(`,"expires_in":"-1h"`), 422, "expires_in", "invalid"},
+		{"expiry in fractions of a nanosecond", withFields(`,"expires_in":"1.0000000001s"`), 422, "expires_in", "invalid"},
+		{"expiry that overflows", withFields(`,"expires_in":"9999999999999h"`), 422, "expires_in", "invalid"},
+		{"days that overflow", withFields(`,"expires_in":"106752d"`), 422, "expires_in", "invalid"},
+		{"expiry over policy", withFields(`,"expires_in":"8d"`), 422, "expires_in", "over_policy"},
+		{"expiry that is a number", withFields(`,"expires_in":3600`), 400, "", "bad_request"},
+		{"unknown preset", withFields(`,"preset":"forever"`), 422, "preset", "unknown_preset"},
+		{"preset and expiry", withFields(`,"preset":"handoff","expires_in":"1h"`), 422, "expires_in", "conflict"},
+
+		// Restrictions that cannot be
+		{"max_clicks 0", withFields(`,"max_clicks":0`), 422, "max_clicks", "invalid"},
+		{"max_clicks 2^53+1", withFields(`,"max_clicks":9007199254740993`), 422, "max_clicks", "invalid"},
+		{"empty passphrase", withFields(`,"passphrase":""`), 422, "passphrase", "invalid"},
+		{"allow that is no network", withFields(`,"allow":["192.0.2.0/33"]`), 422, "allow", "invalid"},
+		{"not_before behind the end", withFields(`,"not_before":"2130-01-01T00:00:00Z"`), 422, "not_before", "invalid"},
+
+		// Pins
+		{"unknown pin", withFields(`,"pin":"hard"`), 422, "pin", "invalid"},
+		{"version without versions", withFields(`,"pin":"version"`), 422, "pin", "no_versions"},
+		{"version_id without versions", withFields(`,"version_id":"x"`), 422, "version_id", "no_versions"},
+		{"version_id null", withFields(`,"version_id":"null"`), 422, "version_id", "no_versions"},
+		{"version_id and the pin etag", withFields(`,"version_id":"x","pin":"etag"`), 422, "version_id", "conflict"},
+		{"version_id with CRLF", withFields(`,"version_id":"x\r\ny"`), 422, "version_id", "invalid"},
+	}
+}
+
+// badTexts have text that would do harm where it is shown.
+func badTexts() []badRequest {
+	return []badRequest{
+		{"label name", withFields(`,"labels":{"Team":"a"}`), 422, "labels", "invalid"},
+		{"label value with CRLF", withFields(`,"labels":{"team":"a\r\nb"}`), 422, "labels", "invalid"},
+		{"17 labels", withFields(`,"labels":{` + manyLabels(17) + `}`), 422, "labels", "too_many"},
+		{"label given twice", withFields(`,"labels":{"team":"a","team":"b"}`), 400, "", "bad_request"},
+		{"note of 1001 characters", withFields(`,"note":"` + strings.Repeat("ä", 1001) + `"`), 422, "note", "too_long"},
+		{"file name with CRLF", withFields(`,"filename":"a\r\nSet-Cookie: x"`), 422, "filename", "invalid"},
+		{"file name with a path", withFields(`,"filename":"../../etc/passwd"`), 422, "filename", "invalid"},
+		{"file name that turns around", withFields(`,"filename":"exe.\u202efdp"`), 422, "filename", "invalid"},
+		{"file name of 256 bytes", withFields(`,"filename":"` + strings.Repeat("n", 256) + `"`), 422, "filename", "invalid"},
+		{"disposition", withFields(`,"disposition":"form-data"`), 422, "disposition", "invalid"},
+	}
 }
 
 // manyLabels returns n labels as members of a JSON object.
