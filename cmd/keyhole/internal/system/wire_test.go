@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,19 +25,47 @@ func TestRawRequests(t *testing.T) {
 	g := in.start()
 	link := share(t, g)
 	token := link.URL[strings.LastIndexByte(link.URL, '/')+1:]
-	flipped := []byte(token)
-	for i, c := range flipped {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
-			flipped[i] = c ^ 0x20
-			break
-		}
+	for _, tt := range slices.Concat(rawClicks(), rawMisses(link.ID, token), rawRefusals()) {
+		tt.send(t, g, token, in.s3.Endpoint()+"/reports/file.txt?")
 	}
+	// GET, POST, two with a query, the absolute form and four with odd headers.
+	if shown, err := g.client.Show(t.Context(), link.ID); err != nil || shown.Clicks != 8 {
+		t.Errorf("%d clicks, %v; want 8", shown.Clicks, err)
+	}
+}
 
-	tests := []struct {
-		line    string // of the request, without HTTP/1.1
-		headers string
-		want    int
-	}{
+// rawRequest is a request as it is sent, and the status of its answer.
+type rawRequest struct {
+	line    string // of the request, without HTTP/1.1
+	headers string
+	want    int
+}
+
+// send sends the request and checks its answer. Only the answer to a click redirects, to a
+// URL that begins with object.
+func (tt *rawRequest) send(t *testing.T, g *instance, token, object string) {
+	t.Helper()
+	line := strings.ReplaceAll(tt.line, "TOK", token)
+	a := raw(t, g.public, line+" HTTP/1.1\r\nHost: evil.example\r\n"+tt.headers+"Connection: close\r\n\r\n")
+	name := fmt.Sprintf("%.60s %.40s", tt.line, tt.headers)
+	if a.status != tt.want {
+		t.Errorf("%s: %d, want %d", name, a.status, tt.want)
+	}
+	redirects := a.status == http.StatusFound || a.status == http.StatusSeeOther
+	if strings.HasPrefix(a.location, object) != redirects {
+		t.Errorf("%s: %d with Location %q", name, a.status, a.location)
+	}
+	if a.status == http.StatusMethodNotAllowed && a.header.Get("Allow") != "GET, HEAD, POST" {
+		t.Errorf("%s: Allow %q", name, a.header.Get("Allow"))
+	}
+	if a.status != 431 && !strings.Contains(line, "%zz") && a.header.Get("Cache-Control") != "no-store, no-transform" {
+		t.Errorf("%s: Cache-Control %q", name, a.header.Get("Cache-Control"))
+	}
+}
+
+// rawClicks are requests that open the link.
+func rawClicks() []rawRequest {
+	return []rawRequest{
 		{"GET /TOK", "", 302},
 		{"HEAD /TOK", "", 302},
 		{"POST /TOK", "Content-Length: 0\r\n", 303},
@@ -46,7 +75,13 @@ func TestRawRequests(t *testing.T) {
 		{"GET /TOK", "X-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: gopher\r\nForwarded: host=evil.example\r\n", 302},
 		{"GET /TOK", "X-HTTP-Method-Override: DELETE\r\n", 302},
 		{"GET /TOK", "X-Forwarded-For: <script>, ::1%eth0, 10.0.0.1\r\n", 302},
+	}
+}
 
+// rawMisses are requests for other paths than the link's, and clicks that a browser makes
+// ahead of its user.
+func rawMisses(id, token string) []rawRequest {
+	return []rawRequest{
 		{"GET /", "", 404},
 		{"GET /x", "", 404},
 		{"GET /TOK/", "", 404},
@@ -64,8 +99,8 @@ func TestRawRequests(t *testing.T) {
 		{"GET /TOK;x=1", "", 404},
 		{"GET /TOK%3Fa", "", 404},
 		{"GET /TOK#a", "", 404},
-		{"GET /" + link.ID, "", 404},
-		{"GET /" + string(flipped), "", 404},
+		{"GET /" + id, "", 404},
+		{"GET /" + otherCase(token), "", 404},
 		{"GET /%" + strconv.FormatInt(int64(token[0]), 16) + token[1:], "", 404}, // the token, its first letter escaped
 		{"GET /*", "", 404},
 		{"GET /[a]", "", 404},
@@ -76,7 +111,24 @@ func TestRawRequests(t *testing.T) {
 		{"GET /%zz", "", 400},
 		{"GET /TOK", "Sec-Purpose: prefetch\r\n", 400},
 		{"GET /TOK", "Sec-Purpose: prefetch;prerender\r\n", 400},
+	}
+}
 
+// otherCase returns a token whose first letter has the other case.
+func otherCase(token string) string {
+	flipped := []byte(token)
+	for i, c := range flipped {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			flipped[i] = c ^ 0x20
+			break
+		}
+	}
+	return string(flipped)
+}
+
+// rawRefusals are methods that the listener does not have, and requests that are too large.
+func rawRefusals() []rawRequest {
+	return []rawRequest{
 		{"OPTIONS /TOK", "", 405},
 		{"OPTIONS /x", "", 405},
 		{"OPTIONS *", "", 405},
@@ -89,28 +141,6 @@ func TestRawRequests(t *testing.T) {
 
 		{"GET /" + strings.Repeat("1", 70<<10), "", 431},
 		{"GET /TOK", "X-Large: " + strings.Repeat("x", 33<<10) + "\r\n", 431},
-	}
-	for _, tt := range tests {
-		line := strings.ReplaceAll(tt.line, "TOK", token)
-		a := raw(t, g.public, line+" HTTP/1.1\r\nHost: evil.example\r\n"+tt.headers+"Connection: close\r\n\r\n")
-		name := fmt.Sprintf("%.60s %.40s", tt.line, tt.headers)
-		if a.status != tt.want {
-			t.Errorf("%s: %d, want %d", name, a.status, tt.want)
-		}
-		redirects := a.status == http.StatusFound || a.status == http.StatusSeeOther
-		if strings.HasPrefix(a.location, in.s3.Endpoint()+"/reports/file.txt?") != redirects {
-			t.Errorf("%s: %d with Location %q", name, a.status, a.location)
-		}
-		if a.status == http.StatusMethodNotAllowed && a.header.Get("Allow") != "GET, HEAD, POST" {
-			t.Errorf("%s: Allow %q", name, a.header.Get("Allow"))
-		}
-		if a.status != 431 && !strings.Contains(line, "%zz") && a.header.Get("Cache-Control") != "no-store, no-transform" {
-			t.Errorf("%s: Cache-Control %q", name, a.header.Get("Cache-Control"))
-		}
-	}
-	// GET, POST, two with a query, the absolute form and four with odd headers.
-	if shown, err := g.client.Show(t.Context(), link.ID); err != nil || shown.Clicks != 8 {
-		t.Errorf("%d clicks, %v; want 8", shown.Clicks, err)
 	}
 }
 
