@@ -28,29 +28,69 @@ func redisFindings(t *testing.T, redis string) (code int, found []string, printe
 	return code, found, printed
 }
 
+// redisFault is a Redis with at most one fault.
+type redisFault struct {
+	redis func(t *testing.T) string
+	want  []string // parts of the one finding that is not ok; none: all is
+}
+
 // TestDoctorOfRedis plants faults in Redis, one at a time, and wants each found,
 // named with what to do, and nothing else.
 func TestDoctorOfRedis(t *testing.T) {
-	single := func(directives ...string) func(t *testing.T) string {
-		return func(t *testing.T) string {
-			t.Helper()
-			return redisAt(t, "", redistest.StartSingle(t, directives...).Addr)
+	for _, faults := range []map[string]redisFault{connectionFaults(), settingFaults(), replicaFaults()} {
+		for name, tt := range faults {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				tt.find(t)
+			})
 		}
 	}
-	allowed := func(change func(acl string) string) func(t *testing.T) string {
-		return func(t *testing.T) string {
-			t.Helper()
-			node := redistest.StartSingle(t)
-			fields := strings.Fields(change(strings.Split(redistest.ACL(t), "\n")[1]))
-			node.MustDo(t, append([]string{"ACL", "SETUSER", fields[1], "reset"}, fields[2:]...)...)
-			return redisAt(t, "", node.Addr)
+}
+
+// find runs the doctor over the Redis and compares its findings.
+func (tt *redisFault) find(t *testing.T) {
+	t.Helper()
+	code, found, printed := redisFindings(t, tt.redis(t))
+	bad := slices.DeleteFunc(slices.Clone(found), func(f string) bool { return strings.HasPrefix(f, "ok") })
+	if code != command.ExitFailed { // the storage is not there
+		t.Errorf("exit %d", code)
+	}
+	if len(bad) != min(len(tt.want), 1) {
+		t.Fatalf("it finds\n%s\nwant one finding with %q", strings.Join(found, "\n"), tt.want)
+	}
+	for _, part := range tt.want {
+		if !strings.Contains(bad[0], part) {
+			t.Errorf("it says %s, want %q", bad[0], part)
 		}
 	}
-	for name, tt := range map[string]struct {
-		redis func(t *testing.T) string
-		want  []string // parts of the one finding that is not ok; none: all is
-	}{
-		"sound": {single(), nil},
+	if strings.Contains(printed, redistest.Password) {
+		t.Errorf("it prints the password: %s", printed)
+	}
+}
+
+// redisWith returns a function that starts a Redis with these directives.
+func redisWith(directives ...string) func(t *testing.T) string {
+	return func(t *testing.T) string {
+		t.Helper()
+		return redisAt(t, "", redistest.StartSingle(t, directives...).Addr)
+	}
+}
+
+// redisAllowing returns a function that starts a Redis whose user has changed rights.
+func redisAllowing(change func(acl string) string) func(t *testing.T) string {
+	return func(t *testing.T) string {
+		t.Helper()
+		node := redistest.StartSingle(t)
+		fields := strings.Fields(change(strings.Split(redistest.ACL(t), "\n")[1]))
+		node.MustDo(t, append([]string{"ACL", "SETUSER", fields[1], "reset"}, fields[2:]...)...)
+		return redisAt(t, "", node.Addr)
+	}
+}
+
+// connectionFaults are faults that keep the service from using Redis at all, and a sound Redis.
+func connectionFaults() map[string]redisFault {
+	return map[string]redisFault{
+		"sound": {redisWith(), nil},
 		"not there": {
 			func(t *testing.T) string {
 				t.Helper()
@@ -71,26 +111,50 @@ func TestDoctorOfRedis(t *testing.T) {
 			node.MustDo(t, "ACL", "SETUSER", redistest.Username, "resetpass", ">another")
 			return redisAt(t, "", node.Addr)
 		}, []string{"failure|reachable", "WRONGPASS", "redis.password_file"}},
+		"TLS where there is none": {
+			func(t *testing.T) string {
+				t.Helper()
+				return redisAt(t, ", tls: { enabled: true }", redistest.StartSingle(t).Addr)
+			},
+			[]string{"failure|reachable", "redis.tls.enabled"},
+		},
+		"TLS by an authority that is not trusted": {func(t *testing.T) string {
+			t.Helper()
+			address, _ := redisOverTLS(t)
+			return redisAt(t, ", tls: { enabled: true }", address)
+		}, []string{"failure|reachable", "certificate", "ca_file"}},
+	}
+}
+
+// settingFaults are faults in the settings of Redis and the rights of its user.
+func settingFaults() map[string]redisFault {
+	return map[string]redisFault{
 		"evicting": {
-			single("maxmemory 100mb", "maxmemory-policy volatile-ttl"),
+			redisWith("maxmemory 100mb", "maxmemory-policy volatile-ttl"),
 			[]string{"failure|eviction", "volatile-ttl", "noeviction"},
 		},
 		"snapshots alone": {
-			single("appendonly no", `save "3600 1"`),
+			redisWith("appendonly no", `save "3600 1"`),
 			[]string{"warning|persistence", "everything since the last snapshot", "appendonly yes"},
 		},
 		"a command is missing": {
-			allowed(func(acl string) string { return strings.Replace(acl, " +zscore", "", 1) }),
+			redisAllowing(func(acl string) string { return strings.Replace(acl, " +zscore", "", 1) }),
 			[]string{"failure|rights", "may not run zscore", "users.acl of this version"},
 		},
 		"no scripts": {
-			allowed(func(acl string) string { return strings.Replace(acl, " +eval +evalsha", "", 1) }),
+			redisAllowing(func(acl string) string { return strings.Replace(acl, " +eval +evalsha", "", 1) }),
 			[]string{"failure|rights", "may not run scripts", "users.acl"},
 		},
 		"keys of another prefix": {
-			allowed(func(acl string) string { return strings.Replace(acl, "~keyhole:*", "~other:*", 1) }),
+			redisAllowing(func(acl string) string { return strings.Replace(acl, "~keyhole:*", "~other:*", 1) }),
 			[]string{"failure|rights", "may not run", "users.acl"},
 		},
+	}
+}
+
+// replicaFaults are faults in the replication of Redis.
+func replicaFaults() map[string]redisFault {
+	return map[string]redisFault{
 		"a replica": {func(t *testing.T) string {
 			t.Helper()
 			return redisAt(t, "", redistest.StartSentinel(t).Servers[1].Addr)
@@ -113,38 +177,6 @@ func TestDoctorOfRedis(t *testing.T) {
 			},
 			[]string{"failure|replicas", "0 connected", "lower redis.wait_replicas"},
 		},
-		"TLS where there is none": {
-			func(t *testing.T) string {
-				t.Helper()
-				return redisAt(t, ", tls: { enabled: true }", redistest.StartSingle(t).Addr)
-			},
-			[]string{"failure|reachable", "redis.tls.enabled"},
-		},
-		"TLS by an authority that is not trusted": {func(t *testing.T) string {
-			t.Helper()
-			address, _ := redisOverTLS(t)
-			return redisAt(t, ", tls: { enabled: true }", address)
-		}, []string{"failure|reachable", "certificate", "ca_file"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			code, found, printed := redisFindings(t, tt.redis(t))
-			bad := slices.DeleteFunc(slices.Clone(found), func(f string) bool { return strings.HasPrefix(f, "ok") })
-			if code != command.ExitFailed { // the storage is not there
-				t.Errorf("exit %d", code)
-			}
-			if len(bad) != min(len(tt.want), 1) {
-				t.Fatalf("it finds\n%s\nwant one finding with %q", strings.Join(found, "\n"), tt.want)
-			}
-			for _, part := range tt.want {
-				if !strings.Contains(bad[0], part) {
-					t.Errorf("it says %s, want %q", bad[0], part)
-				}
-			}
-			if strings.Contains(printed, redistest.Password) {
-				t.Errorf("it prints the password: %s", printed)
-			}
-		})
 	}
 }
 
