@@ -117,7 +117,28 @@ func TestCredentialSources(t *testing.T) {
 	session := in.s3.AssumeRole(t, string(policy))
 	in.s3KeyID = ""
 	in.put(t, "file.txt", []byte("content"))
-	sources := map[string]func(t *testing.T, p *provider, address string) []string{
+	for name, source := range credentialSources() {
+		t.Run(name, func(t *testing.T) {
+			p := &provider{session: session, dir: t.TempDir()}
+			server := httptest.NewServer(p)
+			t.Cleanup(server.Close)
+			none := filepath.Join(p.dir, "none")
+			env := append([]string{
+				"AWS_EC2_METADATA_DISABLED=true", "AWS_SHARED_CREDENTIALS_FILE=" + none, "AWS_CONFIG_FILE=" + none,
+				"AWS_REGION=us-east-1", "KEYHOLE_REDIRECT_OBJECT_CHECK=0s",
+			}, source(t, p, server.URL)...)
+			for _, trouble := range []string{"empty", "expired", "down"} {
+				p.testTrouble(t, in, env, trouble)
+			}
+			p.testRenewal(t, in, env)
+		})
+	}
+}
+
+// credentialSources are the sources of the SDK's chain. Each returns the variables with which
+// the gateway asks the provider at an address.
+func credentialSources() map[string]func(t *testing.T, p *provider, address string) []string {
+	return map[string]func(t *testing.T, p *provider, address string) []string{
 		"container": func(_ *testing.T, _ *provider, address string) []string {
 			return []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=" + address + "/credentials"}
 		},
@@ -135,80 +156,73 @@ func TestCredentialSources(t *testing.T) {
 			return []string{"AWS_CONFIG_FILE=" + p.file(t, "config", "[default]\ncredential_process = "+program+"\n", 0o600)}
 		},
 	}
-	for name, source := range sources {
-		t.Run(name, func(t *testing.T) {
-			p := &provider{session: session, dir: t.TempDir()}
-			server := httptest.NewServer(p)
-			t.Cleanup(server.Close)
-			none := filepath.Join(p.dir, "none")
-			env := append([]string{
-				"AWS_EC2_METADATA_DISABLED=true", "AWS_SHARED_CREDENTIALS_FILE=" + none, "AWS_CONFIG_FILE=" + none,
-				"AWS_REGION=us-east-1", "KEYHOLE_REDIRECT_OBJECT_CHECK=0s",
-			}, source(t, p, server.URL)...)
+}
 
-			// Short-lived, and then each kind of trouble: what is held dies, and
-			// the recipient is told to come back.
-			for _, trouble := range []string{"empty", "expired", "down"} {
-				p.set("shortest")
-				g := in.start(env...)
-				link, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				p.set(trouble)
-				eventually(t, "the credentials to end", func() error {
-					a := get(t, http.MethodGet, link.URL, "Accept", "application/json")
-					switch {
-					case a.status == http.StatusServiceUnavailable && strings.Contains(a.body, `"code":"unavailable"`) &&
-						a.header.Get("Retry-After") != "":
-						return nil
-					case a.status != http.StatusFound:
-						return fatal{fmt.Errorf("%s: the recipient sees %d %s", trouble, a.status, a.body)}
-					}
-					return fmt.Errorf("%s: the recipient still sees %d", trouble, a.status)
-				})
-				p.set("well")
-				eventually(t, "the credentials to come back", func() error {
-					if got := fetched(t, link.URL); got != "content" {
-						return fmt.Errorf("after %s: the recipient sees %q", trouble, got)
-					}
-					return nil
-				})
-				if log := g.process.output.String(); strings.Contains(log, "canary") ||
-					strings.Contains(log, session.SecretAccessKey) || strings.Contains(log, session.SessionToken) {
-					t.Errorf("%s: a secret is in the log", trouble)
-				}
-			}
-
-			// No URL outlives its credential, and one is asked for before the end.
-			p.set("short")
-			g := in.start(env...)
-			link, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			u, err := url.Parse(get(t, http.MethodGet, link.URL).location)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if u.Query().Get("X-Amz-Security-Token") != session.SessionToken {
-				t.Error("the URL has not the session's token")
-			}
-			if life, err := strconv.Atoi(u.Query().Get("X-Amz-Expires")); err != nil || life < 6 || life > 13 {
-				t.Errorf("a URL lives for %d s (5 of them back), %v; its credential for 8", life, err)
-			}
-			before := p.asked()
-			eventually(t, "the credential to be renewed ahead of its end", func() error {
-				if got := fetched(t, link.URL); got != "content" {
-					return fatal{fmt.Errorf("the recipient sees %q", got)}
-				}
-				if p.asked() == before {
-					return fmt.Errorf("asked %d times", before)
-				}
-				return nil
-			})
-		})
+// testTrouble starts a gateway on credentials that expire soon, and then causes one kind of
+// trouble: the gateway's credentials expire, and the recipient is told to come back.
+func (p *provider) testTrouble(t *testing.T, in *installation, env []string, trouble string) {
+	t.Helper()
+	p.set("shortest")
+	g := in.start(env...)
+	link, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt"})
+	if err != nil {
+		t.Fatal(err)
 	}
+	p.set(trouble)
+	eventually(t, "the credentials to end", func() error {
+		a := get(t, http.MethodGet, link.URL, "Accept", "application/json")
+		switch {
+		case a.status == http.StatusServiceUnavailable && strings.Contains(a.body, `"code":"unavailable"`) &&
+			a.header.Get("Retry-After") != "":
+			return nil
+		case a.status != http.StatusFound:
+			return fatal{fmt.Errorf("%s: the recipient sees %d %s", trouble, a.status, a.body)}
+		}
+		return fmt.Errorf("%s: the recipient still sees %d", trouble, a.status)
+	})
+	p.set("well")
+	eventually(t, "the credentials to come back", func() error {
+		if got := fetched(t, link.URL); got != "content" {
+			return fmt.Errorf("after %s: the recipient sees %q", trouble, got)
+		}
+		return nil
+	})
+	if log := g.process.output.String(); strings.Contains(log, "canary") ||
+		strings.Contains(log, p.session.SecretAccessKey) || strings.Contains(log, p.session.SessionToken) {
+		t.Errorf("%s: a secret is in the log", trouble)
+	}
+}
+
+// testRenewal checks that no URL outlives its credential, and that the gateway asks for the
+// next credential before the end of this one.
+func (p *provider) testRenewal(t *testing.T, in *installation, env []string) {
+	t.Helper()
+	p.set("short")
+	g := in.start(env...)
+	link, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(get(t, http.MethodGet, link.URL).location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.Query().Get("X-Amz-Security-Token") != p.session.SessionToken {
+		t.Error("the URL has not the session's token")
+	}
+	if life, err := strconv.Atoi(u.Query().Get("X-Amz-Expires")); err != nil || life < 6 || life > 13 {
+		t.Errorf("a URL lives for %d s (5 of them back), %v; its credential for 8", life, err)
+	}
+	before := p.asked()
+	eventually(t, "the credential to be renewed ahead of its end", func() error {
+		if got := fetched(t, link.URL); got != "content" {
+			return fatal{fmt.Errorf("the recipient sees %q", got)}
+		}
+		if p.asked() == before {
+			return fmt.Errorf("asked %d times", before)
+		}
+		return nil
+	})
 }
 
 // TestRotatedSecrets rotates secrets in files under a running service: the next
