@@ -54,26 +54,7 @@ func TestOperatorsByToken(t *testing.T) {
 	}
 	bob, stranger := g.withKey(t, token("bob", "staff")),
 		g.withKey(t, strings.Replace(token("alice", "sharers"), ".", ".e", 1))
-	for name, tt := range map[string]struct {
-		ask  func() error
-		want string
-	}{
-		"outside its objects": {func() error {
-			_, err := alice.Issue(t.Context(), api.IssueRequest{Bucket: "exports", Key: "a.csv"})
-			return err
-		}, "out_of_scope"},
-		"longer than it may": {func() error {
-			_, err := alice.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt", ExpiresIn: "1h"})
-			return err
-		}, "out_of_scope"},
-		"what it cannot do": {func() error { _, err := alice.Revoke(t.Context(), link.ID, ""); return err }, "forbidden"},
-		"without a grant":   {func() error { _, err := bob.Show(t.Context(), link.ID); return err }, "forbidden"},
-		"a broken token":    {func() error { _, err := stranger.Show(t.Context(), link.ID); return err }, "unauthorized"},
-	} {
-		if refused := refusalOf(tt.ask()); refused == nil || refused.Code != tt.want {
-			t.Errorf("%s: got %+v, want %s", name, refused, tt.want)
-		}
-	}
+	refusedByGrants(t, alice, bob, stranger, link.ID)
 	if _, err := g.client.Show(t.Context(), link.ID); err != nil {
 		t.Errorf("a key beside tokens: %v", err)
 	}
@@ -104,6 +85,32 @@ func TestOperatorsByToken(t *testing.T) {
 	if refused := refusalOf(func() error { _, err := alice.Show(t.Context(), link.ID); return err }()); refused == nil ||
 		refused.Code != "unauthorized" {
 		t.Errorf("without the provider: got %+v, want unauthorized", refused)
+	}
+}
+
+// refusedByGrants asks for what alice's grant does not include, and without a grant or a
+// sound token.
+func refusedByGrants(t *testing.T, alice, bob, stranger *client.Client, link string) {
+	t.Helper()
+	for name, tt := range map[string]struct {
+		ask  func() error
+		want string
+	}{
+		"outside its objects": {func() error {
+			_, err := alice.Issue(t.Context(), api.IssueRequest{Bucket: "exports", Key: "a.csv"})
+			return err
+		}, "out_of_scope"},
+		"longer than it may": {func() error {
+			_, err := alice.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "file.txt", ExpiresIn: "1h"})
+			return err
+		}, "out_of_scope"},
+		"what it cannot do": {func() error { _, err := alice.Revoke(t.Context(), link, ""); return err }, "forbidden"},
+		"without a grant":   {func() error { _, err := bob.Show(t.Context(), link); return err }, "forbidden"},
+		"a broken token":    {func() error { _, err := stranger.Show(t.Context(), link); return err }, "unauthorized"},
+	} {
+		if refused := refusalOf(tt.ask()); refused == nil || refused.Code != tt.want {
+			t.Errorf("%s: got %+v, want %s", name, refused, tt.want)
+		}
 	}
 }
 
