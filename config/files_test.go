@@ -7,8 +7,11 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io/fs"
 	"math/big"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +226,30 @@ func TestSecretForAFile(t *testing.T) {
 		_, _, err := loadText(minimal+"    access_key_id: AKID\n", nil, variable+"=hunter2/canary+x")
 		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "Its name is not shown") {
 			t.Errorf("%s: %v", variable, err)
+		}
+	}
+}
+
+// A file of the largest size is read whole and unchanged; the error of a larger one names
+// the file and the limit.
+func TestReadSecretFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "secret")
+	if _, err := ReadSecretFile(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: %v", err)
+	}
+	text := " secret \r\n" + strings.Repeat("a", maxSecret-10)
+	for _, tt := range []struct{ text, want, message string }{
+		{text, text, ""},
+		{text + "a", "", "read " + path + ": it is larger than 64 KiB"},
+		{"", "", ""},
+	} {
+		if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadSecretFile(path)
+		if got != tt.want || err == nil && tt.message != "" || err != nil && err.Error() != tt.message {
+			t.Errorf("%d bytes: got %d, %v", len(tt.text), len(got), err)
 		}
 	}
 }
