@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -12,65 +13,82 @@ import (
 	"keyhole/gateway/client"
 )
 
-// newEvents builds keyhole events. --follow uses the feed of all links, filtered to this
-// one, because only the feed has a cursor behind which new events appear.
+// eventsFlags are the flags of events.
+type eventsFlags struct {
+	operator     operatorFlags
+	limit        int // of one page; the command requests no second one
+	follow, json bool
+}
+
+// newEvents builds keyhole events.
 func newEvents(env *command.Env) *cobra.Command {
-	var (
-		operator operatorFlags
-		limit    int
-		follow   bool
-		asJSON   bool
-	)
+	f := &eventsFlags{}
 	cmd := &cobra.Command{
 		Use:   "events ID|URL",
 		Short: "Show the events of one link, newest first, or follow them",
 		Args:  command.ExactArgs(1, "one link, by id or URL"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if limit < 1 || limit > api.MaxLimit {
-				return command.Usage(fmt.Sprintf("--limit is %d; it must be 1 to %d", limit, api.MaxLimit), "omit it for 100")
-			}
-			if follow && cmd.Flags().Changed("limit") {
-				return command.Usage("--follow and --limit cannot be combined, because --follow has no end", "omit one of them")
-			}
-			c, id, err := operator.open(env, args[0])
-			if err != nil {
-				return err
-			}
-			if follow {
-				// An unknown link ends the command now; its feed would stay empty for ever.
-				err := retryUntilDone(cmd.Context(), env, func() error {
-					_, err := c.Show(cmd.Context(), id)
-					return err
-				})
-				if err != nil {
-					return err
-				}
-				feed := auditFlags{filter: client.AuditOptions{Link: id, FromNow: true}, json: asJSON}
-				return feed.followFeed(cmd.Context(), env, c)
-			}
-			page, err := c.Events(cmd.Context(), id, "", limit)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return term.PrintJSON(env.Stdout, page)
-			}
-			rows := [][]string{eventHeader()}
-			for i := range page.Events {
-				rows = append(rows, eventRow(&page.Events[i]))
-			}
-			if page.Next != "" && limit < api.MaxLimit {
-				defer fmt.Fprintf(env.Stderr, "There are more events: use --limit %d.\n", api.MaxLimit)
-			}
-			return term.PrintTable(env.Stdout, rows)
-		},
+		RunE:  func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args[0]) },
 	}
-	operator.add(cmd)
-	cmd.Flags().IntVar(&limit, "limit", 100, fmt.Sprintf("show at most this many events, up to %d", api.MaxLimit))
-	cmd.Flags().BoolVar(&follow, "follow", false, "show new events until stopped; with --json one line for each")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.ValidArgsFunction = asking(env, &operator, completeLinks())
+	f.operator.add(cmd)
+	cmd.Flags().IntVar(&f.limit, "limit", 100, fmt.Sprintf("show at most this many events, up to %d", api.MaxLimit))
+	cmd.Flags().BoolVar(&f.follow, "follow", false, "show new events until stopped; with --json one line for each")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks())
 	return cmd
+}
+
+// run prints or follows the events of the link that arg names.
+func (f *eventsFlags) run(cmd *cobra.Command, env *command.Env, arg string) error {
+	if f.limit < 1 || f.limit > api.MaxLimit {
+		return command.Usage(fmt.Sprintf("--limit is %d; it must be 1 to %d", f.limit, api.MaxLimit), "omit it for 100")
+	}
+	// Only a flag that was given is refused: the default limit has no meaning with --follow.
+	if f.follow && cmd.Flags().Changed("limit") {
+		return command.Usage("--follow and --limit cannot be combined, because --follow has no end", "omit one of them")
+	}
+	c, id, err := f.operator.open(env, arg)
+	if err != nil {
+		return err
+	}
+	if f.follow {
+		return f.followLink(cmd.Context(), env, c, id)
+	}
+	return f.print(cmd.Context(), env, c, id)
+}
+
+// print prints the newest events of a link, as the service orders them.
+func (f *eventsFlags) print(ctx context.Context, env *command.Env, c *client.Client, id string) error {
+	page, err := c.Events(ctx, id, "", f.limit)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return term.PrintJSON(env.Stdout, page)
+	}
+	rows := [][]string{eventHeader()}
+	for i := range page.Events {
+		rows = append(rows, eventRow(&page.Events[i]))
+	}
+	// The largest limit cannot be raised, so there is no advice for it.
+	if page.Next != "" && f.limit < api.MaxLimit {
+		defer fmt.Fprintf(env.Stderr, "There are more events: use --limit %d.\n", api.MaxLimit)
+	}
+	return term.PrintTable(env.Stdout, rows)
+}
+
+// followLink prints new events of a link until ctx ends. It uses the feed of all links,
+// filtered to this one, because only the feed has a cursor behind which new events appear.
+func (f *eventsFlags) followLink(ctx context.Context, env *command.Env, c *client.Client, id string) error {
+	// An unknown link ends the command now; its feed would stay empty for ever.
+	err := retryUntilDone(ctx, env, func() error {
+		_, err := c.Show(ctx, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	feed := auditFlags{filter: client.AuditOptions{Link: id, FromNow: true}, json: f.json}
+	return feed.followFeed(ctx, env, c)
 }
 
 // eventHeader returns the names of eventRow's columns.

@@ -14,19 +14,22 @@ import (
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/config"
+	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
 
 // healthTimeout bounds the request, because a container's health check must end.
 const healthTimeout = 5 * time.Second
 
-// newHealth builds keyhole health. Only Redis decides its exit code: while one storage
-// fails, clicks on the objects of the others still work.
+// healthFlags are the flags of health.
+type healthFlags struct {
+	operator operatorFlags // without its flags: --url names another listener, and there is no key
+	live     bool
+}
+
+// newHealth builds keyhole health.
 func newHealth(env *command.Env) *cobra.Command {
-	var (
-		operator operatorFlags
-		live     bool
-	)
+	f := &healthFlags{}
 	cmd := &cobra.Command{
 		Use:   "health",
 		Short: "Exit with 0 if the service is ready (with --live: alive)",
@@ -37,51 +40,61 @@ that an outage of Redis restarts no container.
 If KEYHOLE_CONFIG names a configuration, as in the image, the command finds the address
 of the service there.`,
 		Args: command.ExactArgs(0, "only flags"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			operator.url = cmp.Or(operator.url, healthURL(env))
-			c, err := operator.connect(env, "")
-			if err != nil {
-				return whereHealthIs(err)
-			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), healthTimeout)
-			defer cancel()
-			if live {
-				if err := c.Alive(ctx); err != nil {
-					return whereHealthIs(err)
-				}
-				_, err = fmt.Fprintln(env.Stdout, "alive")
-				return err
-			}
-			readiness, err := c.Ready(ctx)
-			if err != nil {
-				return whereHealthIs(err)
-			}
-			fmt.Fprintf(env.Stdout, "redis    %s\n", term.Plain(readiness.Redis))
-			for _, name := range slices.Sorted(maps.Keys(readiness.Storages)) {
-				fmt.Fprintf(env.Stdout, "storage  %s: %s\n", term.Plain(name), term.Plain(readiness.Storages[name]))
-			}
-			for _, state := range readiness.Storages {
-				if state != "ok" {
-					fmt.Fprintln(env.Stderr,
-						"warning: while a storage fails, clicks that have to check its objects get 503; see keyhole doctor")
-					break
-				}
-			}
-			if !readiness.Ready {
-				return &command.Error{
-					Err:  fmt.Errorf("the service is not ready: Redis is %s", term.Plain(readiness.Redis)),
-					Hint: "see the service's log; the service recovers when Redis responds", Code: command.ExitFailed,
-				}
-			}
-			_, err = fmt.Fprintln(env.Stdout, "ready")
-			return err
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), env) },
 	}
-	cmd.Flags().StringVar(&operator.url, "url", "",
+	cmd.Flags().StringVar(&f.operator.url, "url", "",
 		"URL of the listener with /livez and /readyz: metrics.listen or the operator address\n"+
 			"(default from $KEYHOLE_CONFIG, otherwise $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
-	cmd.Flags().BoolVar(&live, "live", false, "check only whether the process responds")
+	cmd.Flags().BoolVar(&f.live, "live", false, "check only whether the process responds")
 	return cmd
+}
+
+// run checks the service once. It does not retry, because a container's health check has
+// its own interval and number of retries.
+func (f *healthFlags) run(ctx context.Context, env *command.Env) error {
+	f.operator.url = cmp.Or(f.operator.url, healthURL(env))
+	c, err := f.operator.connect(env, "")
+	if err != nil {
+		return whereHealthIs(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	if f.live {
+		if err := c.Alive(ctx); err != nil {
+			return whereHealthIs(err)
+		}
+		_, err = fmt.Fprintln(env.Stdout, "alive")
+		return err
+	}
+	readiness, err := c.Ready(ctx)
+	if err != nil {
+		return whereHealthIs(err)
+	}
+	return printReadiness(env, readiness)
+}
+
+// printReadiness prints the state of each part. Only Redis decides the exit code: while
+// one storage fails, clicks on the objects of the others still work.
+func printReadiness(env *command.Env, readiness api.Readiness) error {
+	fmt.Fprintf(env.Stdout, "redis    %s\n", term.Plain(readiness.Redis))
+	failing := false
+	for _, name := range slices.Sorted(maps.Keys(readiness.Storages)) {
+		state := readiness.Storages[name]
+		fmt.Fprintf(env.Stdout, "storage  %s: %s\n", term.Plain(name), term.Plain(state))
+		failing = failing || state != "ok"
+	}
+	if failing {
+		fmt.Fprintln(env.Stderr,
+			"warning: while a storage fails, clicks that have to check its objects get 503; see keyhole doctor")
+	}
+	if !readiness.Ready {
+		return &command.Error{
+			Err:  fmt.Errorf("the service is not ready: Redis is %s", term.Plain(readiness.Redis)),
+			Hint: "see the service's log; the service recovers when Redis responds", Code: command.ExitFailed,
+		}
+	}
+	_, err := fmt.Fprintln(env.Stdout, "ready")
+	return err
 }
 
 // healthURL returns the URL of the health listener of the service that KEYHOLE_CONFIG

@@ -18,15 +18,20 @@ import (
 	"keyhole/gateway/client"
 )
 
-// newList builds keyhole list.
+// listFlags are the flags of list.
+type listFlags struct {
+	operator operatorFlags
+	// filter is what the service is asked for, with its cursor and page size.
+	filter client.ListOptions
+	// limit is the number of links over all pages; 0 means all.
+	limit       int
+	quiet, json bool
+}
+
+// newList builds keyhole list. Its filters are those of revoke, so that a person can list
+// the links before revoking them.
 func newList(env *command.Env) *cobra.Command {
-	var (
-		operator operatorFlags
-		filter   client.ListOptions
-		limit    int
-		quiet    bool
-		asJSON   bool
-	)
+	f := &listFlags{}
 	cmd := &cobra.Command{
 		Use:        "list",
 		SuggestFor: []string{"ls", "links"},
@@ -34,54 +39,69 @@ func newList(env *command.Env) *cobra.Command {
 		Example: `  keyhole list --state active
   keyhole list --bucket reports --prefix exports/ --json`,
 		Args: command.ExactArgs(0, "only flags"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkLimit(limit); err != nil {
-				return err
-			}
-			if err := errors.Join(oneOf("state", filter.State, command.Convert[string](gateway.States())),
-				checkFilters(filter.Bucket, filter.Prefix, filter.Key, filter.Label, false)); err != nil {
-				return err
-			}
-			c, err := operator.client(env)
-			if err != nil {
-				return err
-			}
-			page, err := listLinks(cmd.Context(), term.NewProgress(env.Stderr), c, filter, limit)
-			if err != nil {
-				return err
-			}
-			if len(page.Links) == 0 {
-				if err := noSuchBucket(cmd.Context(), c, filter.Bucket); err != nil {
-					return err
-				}
-				if !quiet && !asJSON {
-					fmt.Fprintln(env.Stderr, "No links found.")
-				}
-			}
-			return printPage(env, page, asJSON, page.Next != "", limit, func() error {
-				if quiet {
-					return printIDs(env, page.Links)
-				}
-				return printLinks(env, page.Links)
-			})
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), env) },
 	}
-	operator.add(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&filter.State, "state", "",
-		"only links in this state: active, paused, not_yet, expired, revoked or used_up")
-	flags.StringVar(&filter.Bucket, "bucket", "", "only links to objects in this bucket")
-	flags.StringVar(&filter.Prefix, "prefix", "",
-		"only links to objects whose key begins with this text, byte for byte: end a folder with a slash")
-	flags.StringVar(&filter.Key, "key", "", "only links to the object with this key")
-	flags.StringVar(&filter.CreatedBy, "created-by", "", "only links that the operator with this name issued")
-	flags.StringVar(&filter.Label, "label", "", "only links with this label, name=value")
-	flags.IntVar(&limit, "limit", 50, "show at most this many links; 0 means all")
-	flags.BoolVar(&quiet, "quiet", false, "print only IDs, for other commands")
-	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	f.operator.add(cmd)
+	f.add(cmd)
+	// A closed set is completed without the service, so it also works without a key.
 	completeNames(cmd, "state", command.Convert[string](gateway.States()))
-	completeFlag(cmd, "bucket", asking(env, &operator, completeBuckets))
+	completeFlag(cmd, "bucket", asking(env, &f.operator, completeBuckets))
 	return cmd
+}
+
+// add adds the flags other than those of operatorFlags to a command.
+func (f *listFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.filter.State, "state", "",
+		"only links in this state: active, paused, not_yet, expired, revoked or used_up")
+	flags.StringVar(&f.filter.Bucket, "bucket", "", "only links to objects in this bucket")
+	flags.StringVar(&f.filter.Prefix, "prefix", "",
+		"only links to objects whose key begins with this text, byte for byte: end a folder with a slash")
+	flags.StringVar(&f.filter.Key, "key", "", "only links to the object with this key")
+	flags.StringVar(&f.filter.CreatedBy, "created-by", "", "only links that the operator with this name issued")
+	flags.StringVar(&f.filter.Label, "label", "", "only links with this label, name=value")
+	flags.IntVar(&f.limit, "limit", 50, "show at most this many links; 0 means all")
+	flags.BoolVar(&f.quiet, "quiet", false, "print only IDs, for other commands")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+}
+
+// run prints the links that match the filters. It checks the flags before it needs a key,
+// so that a mistyped flag is reported first.
+func (f *listFlags) run(ctx context.Context, env *command.Env) error {
+	if err := checkLimit(f.limit); err != nil {
+		return err
+	}
+	q := f.filter
+	if err := errors.Join(oneOf("state", q.State, command.Convert[string](gateway.States())),
+		checkFilters(q.Bucket, q.Prefix, q.Key, q.Label, false)); err != nil {
+		return err
+	}
+	c, err := f.operator.client(env)
+	if err != nil {
+		return err
+	}
+	page, err := listLinks(ctx, term.NewProgress(env.Stderr), c, q, f.limit)
+	if err != nil {
+		return err
+	}
+	if len(page.Links) == 0 {
+		// The service returns an empty list for a bucket that does not exist, too.
+		if err := noSuchBucket(ctx, c, q.Bucket); err != nil {
+			return err
+		}
+		if !f.quiet && !f.json {
+			fmt.Fprintln(env.Stderr, "No links found.")
+		}
+	}
+	return printPage(env, page, f.json, page.Next != "", f.limit, func() error { return f.print(env, page.Links) })
+}
+
+// print prints the links as IDs or as a table.
+func (f *listFlags) print(env *command.Env, links []api.Link) error {
+	if f.quiet {
+		return printIDs(env, links)
+	}
+	return printLinks(env, links)
 }
 
 // listLinks requests pages until it has limit links (0 for any number) or all. The cursor

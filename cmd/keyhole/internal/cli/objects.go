@@ -14,15 +14,20 @@ import (
 	"keyhole/gateway/explain"
 )
 
+// objectsFlags are the flags of objects.
+type objectsFlags struct {
+	operator operatorFlags
+	// filter is what the service is asked for, with its cursor and page size.
+	filter client.ObjectsOptions
+	// limit is the number of folders and objects over all pages; 0 means all.
+	limit int
+	json  bool
+}
+
 // newObjects builds keyhole objects. Its output has the form that share takes, so that a
 // line can be copied.
 func newObjects(env *command.Env) *cobra.Command {
-	var (
-		operator operatorFlags
-		asked    client.ObjectsOptions
-		limit    int
-		asJSON   bool
-	)
+	f := &objectsFlags{}
 	cmd := &cobra.Command{
 		Use:        "objects [s3://BUCKET[/PREFIX]]",
 		SuggestFor: []string{"browse", "search", "buckets", "find"},
@@ -44,40 +49,43 @@ that begin with 2026, also 2026-plan.pdf.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				if asked.Search != "" || asked.Storage != "" {
-					return command.Usage("--search and --storage need a bucket", "name it: keyhole objects s3://BUCKET")
-				}
-				return listBuckets(cmd, env, &operator, asJSON)
+				return f.listBuckets(cmd.Context(), env)
 			}
-			if err := checkLimit(limit); err != nil {
-				return err
-			}
-			var err error
-			if asked.Bucket, asked.Prefix, err = parseBucket(args[0]); err != nil {
-				return err
-			}
-			c, err := operator.client(env)
-			if err != nil {
-				return err
-			}
-			page, err := listObjects(cmd.Context(), term.NewProgress(env.Stderr), c, asked, limit)
-			if err != nil {
-				return nearBucket(cmd.Context(), c, asked.Bucket, err)
-			}
-			if len(page.Folders)+len(page.Objects) == 0 && !asJSON {
-				fmt.Fprintln(env.Stderr, "No objects found.")
-			}
-			return printPage(env, page, asJSON, page.Next != "", limit, func() error { return printObjects(env, &page) })
+			return f.run(cmd.Context(), env, args[0])
 		},
 	}
-	operator.add(cmd)
+	f.operator.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&asked.Storage, "storage", "", "the storage, if several have this bucket")
-	flags.StringVar(&asked.Search, "search", "", "a text in the key behind the prefix; case is ignored")
-	flags.IntVar(&limit, "limit", 50, "show at most this many entries; 0 means all")
-	flags.BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.ValidArgsFunction = asking(env, &operator, completeObjects)
+	flags.StringVar(&f.filter.Storage, "storage", "", "the storage, if several have this bucket")
+	flags.StringVar(&f.filter.Search, "search", "", "a text in the key behind the prefix; case is ignored")
+	flags.IntVar(&f.limit, "limit", 50, "show at most this many entries; 0 means all")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	cmd.ValidArgsFunction = asking(env, &f.operator, completeObjects)
 	return cmd
+}
+
+// run prints the folders and objects of one bucket.
+func (f *objectsFlags) run(ctx context.Context, env *command.Env, arg string) error {
+	if err := checkLimit(f.limit); err != nil {
+		return err
+	}
+	var err error
+	if f.filter.Bucket, f.filter.Prefix, err = parseBucket(arg); err != nil {
+		return err
+	}
+	c, err := f.operator.client(env)
+	if err != nil {
+		return err
+	}
+	page, err := listObjects(ctx, term.NewProgress(env.Stderr), c, f.filter, f.limit)
+	if err != nil {
+		return nearBucket(ctx, c, f.filter.Bucket, err)
+	}
+	// Standard output stays empty, so that a script reads no entry.
+	if len(page.Folders)+len(page.Objects) == 0 && !f.json {
+		fmt.Fprintln(env.Stderr, "No objects found.")
+	}
+	return printPage(env, page, f.json, page.Next != "", f.limit, func() error { return printObjects(env, &page) })
 }
 
 // parseBucket splits s3://BUCKET[/PREFIX]. The prefix is everything behind the
@@ -91,16 +99,20 @@ func parseBucket(arg string) (bucket, prefix string, err error) {
 
 // listBuckets prints the buckets whose objects the key may share. They come from the
 // configuration of the service, so no storage is asked.
-func listBuckets(cmd *cobra.Command, env *command.Env, operator *operatorFlags, asJSON bool) error {
-	c, err := operator.client(env)
+func (f *objectsFlags) listBuckets(ctx context.Context, env *command.Env) error {
+	// Without a bucket these flags would be ignored, and the list would look complete.
+	if f.filter.Search != "" || f.filter.Storage != "" {
+		return command.Usage("--search and --storage need a bucket", "name it: keyhole objects s3://BUCKET")
+	}
+	c, err := f.operator.client(env)
 	if err != nil {
 		return err
 	}
-	list, err := c.Buckets(cmd.Context())
+	list, err := c.Buckets(ctx)
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if f.json {
 		return term.PrintJSON(env.Stdout, list)
 	}
 	rows := [][]string{{"STORAGE", "BUCKET"}}
