@@ -2,16 +2,16 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"rsc.io/qr"
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
@@ -20,28 +20,6 @@ import (
 	"keyhole/gateway/client"
 	"keyhole/gateway/explain"
 )
-
-// shareFlags are the flags of share.
-type shareFlags struct {
-	operator operatorFlags
-	// request is what the service is asked for. Flags that fit into it are parsed into it;
-	// complete fills in those below.
-	request        api.IssueRequest
-	sensitive      bool // --sensitive and --not-sensitive: neither means "not stated"
-	notSensitive   bool
-	inline         bool
-	maxClicks      int64 // 0 is an error if the flag was given
-	passphraseFile string
-	notBefore      string
-	labels         []string // name=value
-	makePassphrase bool
-	// How the command asks and prints.
-	yes    bool
-	qr     bool
-	qrFile string
-	quiet  bool
-	json   bool
-}
 
 // newShare builds keyhole share.
 func newShare(env *command.Env) *cobra.Command {
@@ -62,41 +40,10 @@ KEY is taken literally: nothing in it is unescaped.`,
 		Args: command.ExactArgs(1, "one object, s3://BUCKET/KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args[0]) },
 	}
-	flags := cmd.Flags()
 	f.operator.add(cmd)
-	flags.StringVar(&f.request.Storage, "storage", "", "the storage, if several have this bucket")
-	flags.StringVar(&f.request.Preset, "preset", "",
-		"how long the link lives, by a preset: handoff, troubleshooting, business or extended")
-	flags.StringVar(&f.request.ExpiresIn, "expires", "", "how long the link lives, such as 15m, 24h or 7d")
-	flags.BoolVar(&f.sensitive, "sensitive", false,
-		"the object is sensitive: the link lives at most 24h, unless policy.caps says otherwise")
-	flags.BoolVar(&f.notSensitive, "not-sensitive", false,
-		"the object is not sensitive: the link lives at most 7d, unless policy.caps says otherwise")
-	flags.Int64Var(&f.maxClicks, "max-clicks", 0,
-		"how often the link can be used; recipients see a page first, and only its button counts")
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients have to enter")
-	flags.BoolVar(&f.makePassphrase, "make-passphrase", false,
-		"generate a passphrase and print it separately from the URL")
-	flags.StringVar(&f.request.Reveal, "reveal", "",
-		"when the page shows the file name: after the passphrase (default) or before")
-	flags.StringVar(&f.request.Filename, "filename", "",
-		"the file name for recipients (default: the last part of the key)")
-	flags.BoolVar(&f.inline, "inline", false, "let browsers show the file instead of saving it")
-	flags.BoolVar(&f.request.Confirm, "confirm", false, "show recipients a page before the download")
-	flags.StringArrayVar(&f.request.Allow, "allow", nil,
-		"a network or address that may use the link, such as 192.0.2.0/24; may be repeated")
-	flags.StringVar(&f.notBefore, "not-before", "", "when the link begins to work, such as 2026-12-01T08:00:00Z")
-	flags.StringVar(&f.request.Pin, "pin", "", "what the link is pinned to: auto (default), version, etag or none")
-	flags.StringVar(&f.request.VersionID, "version-id", "", "share this version of the object instead of the current one")
-	flags.StringVar(&f.request.Note, "note", "", "a note, which recipients see on pages")
-	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value; may be repeated")
-	flags.StringVar(&f.request.IdempotencyKey, "idempotency-key", "",
-		"a text that identifies this request: repeating it returns the same link")
-	flags.BoolVar(&f.yes, "yes", false, "do not ask whether the object is sensitive")
-	flags.BoolVar(&f.qr, "qr", false, "also draw the URL as a QR code on standard error")
-	flags.StringVar(&f.qrFile, "qr-file", "", "also write the URL as a QR code into this file, .png or .svg")
-	flags.BoolVar(&f.quiet, "quiet", false, "print only the URL, and a generated passphrase")
-	flags.BoolVar(&f.json, "json", false, "print the whole response as JSON instead of the URL")
+	f.addLimits(cmd)
+	f.addProperties(cmd)
+	f.addOutput(cmd)
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeObjects)
 	completeNames(cmd, "preset", gateway.Presets())
 	completeNames(cmd, "pin", pins())
@@ -114,10 +61,7 @@ func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) er
 	if err != nil {
 		return err
 	}
-	// A question needs a person who reads it and can answer. If the URL goes into a pipe,
-	// another program waits for it, so the command does not ask and says so afterwards.
-	asks := f.request.Sensitive == nil && !f.yes && term.IsTerminal(env.Stdin) && term.IsTerminal(env.Stderr)
-	if asks && term.IsTerminal(env.Stdout) {
+	if f.mayAsk(env) && term.IsTerminal(env.Stdout) {
 		if f.request.Sensitive, err = askSensitivity(cmd.Context(), env, c, &f.request); err != nil {
 			return err
 		}
@@ -134,19 +78,7 @@ func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) er
 	if err != nil {
 		return f.mayBeIssued(nearObject(cmd.Context(), c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive, object)))
 	}
-	switch {
-	case !f.quiet:
-		checklist(env.Stderr, &f.request, &link, time.Now())
-		if asks && !term.IsTerminal(env.Stdout) && link.Sensitive == nil {
-			fmt.Fprintln(env.Stderr,
-				"  note      sensitivity was not asked because output is not a terminal: use --sensitive or --not-sensitive")
-		}
-	case !explain.Usable(&link):
-		fmt.Fprintf(env.Stderr, "warning: an earlier request issued this link, and it is %s\n", term.Plain(link.State))
-	}
-	if f.makePassphrase {
-		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
-	}
+	f.describe(env, &link)
 	if err := f.print(env, &link, picture); err != nil {
 		return &command.Error{
 			Err:  fmt.Errorf("the link %s was issued, but its URL cannot be written: %w", link.ID, err),
@@ -154,6 +86,33 @@ func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) er
 		}
 	}
 	return nil
+}
+
+// mayAsk tells whether sensitivity was not stated and a person can be asked for it. A
+// question needs a person who reads it and can answer. If the URL goes into a pipe, another
+// program waits for it, so the command does not ask and says so afterwards.
+func (f *shareFlags) mayAsk(env *command.Env) bool {
+	return f.request.Sensitive == nil && !f.yes && term.IsTerminal(env.Stdin) && term.IsTerminal(env.Stderr)
+}
+
+// describe prints to standard error what was shared. It does so before the URL is printed,
+// so that on a terminal the URL is the last line and easy to copy.
+func (f *shareFlags) describe(env *command.Env, link *api.Link) {
+	switch {
+	case !f.quiet:
+		checklist(env.Stderr, &f.request, link, time.Now())
+		// The policy may have decided, and then the answer would have changed nothing.
+		if f.mayAsk(env) && !term.IsTerminal(env.Stdout) && link.Sensitive == nil {
+			fmt.Fprintln(env.Stderr,
+				"  note      sensitivity was not asked because output is not a terminal: use --sensitive or --not-sensitive")
+		}
+	case !explain.Usable(link):
+		// Even --quiet warns of a URL that does not work: it is about to be sent to someone.
+		fmt.Fprintf(env.Stderr, "warning: an earlier request issued this link, and it is %s\n", term.Plain(link.State))
+	}
+	if f.makePassphrase {
+		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
+	}
 }
 
 // mayBeIssued adds a hint to an error after which the link may exist: how to repeat the
@@ -201,12 +160,7 @@ func (f *shareFlags) print(env *command.Env, link *api.Link, picture *qrFile) er
 		return err
 	}
 	if f.qr {
-		columns := code.Size + 2*term.QuietZone
-		if width := term.ScreenOf(env.Stderr).Width; width > 0 && width < columns {
-			fmt.Fprintf(env.Stderr, "warning: the QR code needs %d columns; use --qr-file\n", columns)
-		} else {
-			fmt.Fprint(env.Stderr, term.QRText(code, term.IsTerminal(env.Stderr)))
-		}
+		drawQR(env.Stderr, code)
 	}
 	if picture != nil {
 		return picture.write(code)
@@ -214,111 +168,16 @@ func (f *shareFlags) print(env *command.Env, link *api.Link, picture *qrFile) er
 	return nil
 }
 
-// complete builds the request from the flags and the argument. It finds mistakes in them
-// before anything is asked or sent.
-func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object string) error {
-	var err error
-	if f.request.Bucket, f.request.Key, err = parseObject(object); err != nil {
-		return err
+// drawQR draws a code, unless the terminal is too narrow: a phone cannot read a code with
+// wrapped lines.
+func drawQR(stderr io.Writer, code *qr.Code) {
+	columns := code.Size + 2*term.QuietZone
+	if width := term.ScreenOf(stderr).Width; width > 0 && width < columns {
+		fmt.Fprintf(stderr, "warning: the QR code needs %d columns; use --qr-file\n", columns)
+		return
 	}
-	switch {
-	case f.sensitive && f.notSensitive:
-		return command.Usage("--sensitive and --not-sensitive cannot be combined", "use one of them, or neither")
-	case f.sensitive, f.notSensitive:
-		f.request.Sensitive = &f.sensitive
-	}
-	if f.inline {
-		f.request.Disposition = gateway.DispositionInline
-	}
-	if cmd.Flags().Changed("max-clicks") {
-		f.request.MaxClicks = &f.maxClicks
-	}
-	if f.notBefore != "" {
-		f.request.NotBefore = &f.notBefore
-	}
-	if f.request.Labels, err = parseLabels(f.labels); err != nil {
-		return err
-	}
-	if err := f.check(); err != nil {
-		return err
-	}
-	switch {
-	case f.makePassphrase && f.passphraseFile != "":
-		return command.Usage("--make-passphrase and --passphrase-file cannot be combined", "use one of them")
-	case f.makePassphrase && f.request.IdempotencyKey != "":
-		return command.Usage("--make-passphrase and --idempotency-key cannot be combined, because each passphrase is "+
-			"another request", "write the passphrase into a file and use --passphrase-file")
-	case f.makePassphrase:
-		f.request.Passphrase = new(makePassphrase())
-	case f.passphraseFile != "":
-		passphrase, err := readPassphrase(env.Stderr, f.passphraseFile)
-		if err != nil {
-			return err
-		}
-		f.request.Passphrase = &passphrase
-	}
-	// Each request has a key, so that a failed one can be repeated without a second link.
-	if f.request.IdempotencyKey == "" {
-		f.request.IdempotencyKey = rand.Text()
-	}
-	return nil
+	fmt.Fprint(stderr, term.QRText(code, term.IsTerminal(stderr)))
 }
-
-// check refuses flags that every service would refuse, whatever its policy. Everything that
-// depends on the policy, such as the longest life, is left to the service.
-func (f *shareFlags) check() error {
-	r := &f.request
-	if r.Preset != "" && r.ExpiresIn != "" {
-		return command.Usage("--preset and --expires cannot be combined", "use one of them, or neither")
-	}
-	if r.ExpiresIn != "" {
-		if _, err := gateway.ParseLife(r.ExpiresIn); err != nil {
-			return command.Usage("--expires: "+err.Error(), "write it as 15m, 24h or 7d")
-		}
-	}
-	if err := oneOf("preset", r.Preset, gateway.Presets()); err != nil {
-		return err
-	}
-	if err := oneOf("pin", r.Pin, pins()); err != nil {
-		return err
-	}
-	if err := oneOf("reveal", r.Reveal, reveals()); err != nil {
-		return err
-	}
-	if r.Reveal == gateway.RevealAfter && f.passphraseFile == "" && !f.makePassphrase {
-		return command.Usage("--reveal after needs a passphrase", "add --make-passphrase or --passphrase-file")
-	}
-	if r.MaxClicks != nil && *r.MaxClicks < 1 {
-		return command.Usage("--max-clicks must be at least 1", "omit it for a link without a limit")
-	}
-	for _, text := range r.Allow {
-		if _, err := gateway.ParsePrefix(text); err != nil {
-			return command.Usage(fmt.Sprintf("--allow: %q is neither an address nor a network", text),
-				"write it as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
-		}
-	}
-	if r.NotBefore != nil {
-		if _, err := time.Parse(time.RFC3339, *r.NotBefore); err != nil {
-			return command.Usage(fmt.Sprintf("--not-before: %q is not a time", *r.NotBefore),
-				"write it as 2026-12-01T08:00:00Z, with the time zone")
-		}
-	}
-	if r.IdempotencyKey != "" && !idempotencyKey.MatchString(r.IdempotencyKey) {
-		return command.Usage("--idempotency-key must have 1 to 128 printable ASCII characters", "use another text")
-	}
-	return checkQRFile(f.qrFile)
-}
-
-// idempotencyKey matches valid values of the header Idempotency-Key.
-var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
-
-// pins returns the values of --pin.
-func pins() []string {
-	return []string{gateway.PinAuto, gateway.PinVersion, gateway.PinETag, gateway.PinNone}
-}
-
-// reveals returns the values of --reveal.
-func reveals() []string { return []string{gateway.RevealAfter, gateway.RevealBefore} }
 
 // parseObject splits s3://BUCKET/KEY. The key is everything behind the bucket, without
 // unescaping.

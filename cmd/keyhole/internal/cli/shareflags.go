@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"crypto/rand"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// shareFlags are the flags of share.
+type shareFlags struct {
+	operator operatorFlags
+	// request is what the service is asked for. Flags that fit into it are parsed into it;
+	// complete fills in those below.
+	request        api.IssueRequest
+	sensitive      bool // --sensitive and --not-sensitive: neither means "not stated"
+	notSensitive   bool
+	inline         bool
+	maxClicks      int64 // 0 is an error if the flag was given
+	passphraseFile string
+	notBefore      string
+	labels         []string // name=value
+	makePassphrase bool
+	// How the command asks and prints.
+	yes    bool
+	qr     bool
+	qrFile string
+	quiet  bool
+	json   bool
+}
+
+// addLimits adds the flags that limit the link: how long, how often, and by whom it can be
+// used.
+func (f *shareFlags) addLimits(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.request.Preset, "preset", "",
+		"how long the link lives, by a preset: handoff, troubleshooting, business or extended")
+	flags.StringVar(&f.request.ExpiresIn, "expires", "", "how long the link lives, such as 15m, 24h or 7d")
+	flags.BoolVar(&f.sensitive, "sensitive", false,
+		"the object is sensitive: the link lives at most 24h, unless policy.caps says otherwise")
+	flags.BoolVar(&f.notSensitive, "not-sensitive", false,
+		"the object is not sensitive: the link lives at most 7d, unless policy.caps says otherwise")
+	flags.StringVar(&f.notBefore, "not-before", "", "when the link begins to work, such as 2026-12-01T08:00:00Z")
+	flags.Int64Var(&f.maxClicks, "max-clicks", 0,
+		"how often the link can be used; recipients see a page first, and only its button counts")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients have to enter")
+	flags.BoolVar(&f.makePassphrase, "make-passphrase", false,
+		"generate a passphrase and print it separately from the URL")
+	flags.StringArrayVar(&f.request.Allow, "allow", nil,
+		"a network or address that may use the link, such as 192.0.2.0/24; may be repeated")
+}
+
+// addProperties adds the flags for what is shared, and for what recipients see of it.
+func (f *shareFlags) addProperties(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.request.Storage, "storage", "", "the storage, if several have this bucket")
+	flags.StringVar(&f.request.Reveal, "reveal", "",
+		"when the page shows the file name: after the passphrase (default) or before")
+	flags.StringVar(&f.request.Filename, "filename", "",
+		"the file name for recipients (default: the last part of the key)")
+	flags.BoolVar(&f.inline, "inline", false, "let browsers show the file instead of saving it")
+	flags.BoolVar(&f.request.Confirm, "confirm", false, "show recipients a page before the download")
+	flags.StringVar(&f.request.Pin, "pin", "", "what the link is pinned to: auto (default), version, etag or none")
+	flags.StringVar(&f.request.VersionID, "version-id", "", "share this version of the object instead of the current one")
+	flags.StringVar(&f.request.Note, "note", "", "a note, which recipients see on pages")
+	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value; may be repeated")
+	flags.StringVar(&f.request.IdempotencyKey, "idempotency-key", "",
+		"a text that identifies this request: repeating it returns the same link")
+}
+
+// addOutput adds the flags for how the command asks and prints. The service never sees them.
+func (f *shareFlags) addOutput(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.yes, "yes", false, "do not ask whether the object is sensitive")
+	flags.BoolVar(&f.qr, "qr", false, "also draw the URL as a QR code on standard error")
+	flags.StringVar(&f.qrFile, "qr-file", "", "also write the URL as a QR code into this file, .png or .svg")
+	flags.BoolVar(&f.quiet, "quiet", false, "print only the URL, and a generated passphrase")
+	flags.BoolVar(&f.json, "json", false, "print the whole response as JSON instead of the URL")
+}
+
+// complete builds the request from the flags and the argument. It finds mistakes in them
+// before anything is asked or sent.
+func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object string) error {
+	var err error
+	if f.request.Bucket, f.request.Key, err = parseObject(object); err != nil {
+		return err
+	}
+	switch {
+	case f.sensitive && f.notSensitive:
+		return command.Usage("--sensitive and --not-sensitive cannot be combined", "use one of them, or neither")
+	case f.sensitive, f.notSensitive:
+		f.request.Sensitive = &f.sensitive
+	}
+	if f.inline {
+		f.request.Disposition = gateway.DispositionInline
+	}
+	// Zero is a mistake that check refuses, so the value alone does not tell an omitted flag.
+	if cmd.Flags().Changed("max-clicks") {
+		f.request.MaxClicks = &f.maxClicks
+	}
+	if f.notBefore != "" {
+		f.request.NotBefore = &f.notBefore
+	}
+	if f.request.Labels, err = parseLabels(f.labels); err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	if err := f.readPassphrase(env); err != nil {
+		return err
+	}
+	// Each request has a key, so that a failed one can be repeated without a second link.
+	if f.request.IdempotencyKey == "" {
+		f.request.IdempotencyKey = rand.Text()
+	}
+	return nil
+}
+
+// readPassphrase sets the passphrase of the request, if one is wanted. It runs after check,
+// so that a mistake in another flag is reported before a file is read.
+func (f *shareFlags) readPassphrase(env *command.Env) error {
+	switch {
+	case f.makePassphrase && f.passphraseFile != "":
+		return command.Usage("--make-passphrase and --passphrase-file cannot be combined", "use one of them")
+	case f.makePassphrase && f.request.IdempotencyKey != "":
+		return command.Usage("--make-passphrase and --idempotency-key cannot be combined, because each passphrase is "+
+			"another request", "write the passphrase into a file and use --passphrase-file")
+	case f.makePassphrase:
+		f.request.Passphrase = new(makePassphrase())
+	case f.passphraseFile != "":
+		passphrase, err := readPassphrase(env.Stderr, f.passphraseFile)
+		if err != nil {
+			return err
+		}
+		f.request.Passphrase = &passphrase
+	}
+	return nil
+}
+
+// check refuses flags that every service would refuse, whatever its policy. Everything that
+// depends on the policy, such as the longest life, is left to the service.
+func (f *shareFlags) check() error {
+	r := &f.request
+	if r.Preset != "" && r.ExpiresIn != "" {
+		return command.Usage("--preset and --expires cannot be combined", "use one of them, or neither")
+	}
+	if r.ExpiresIn != "" {
+		if _, err := gateway.ParseLife(r.ExpiresIn); err != nil {
+			return command.Usage("--expires: "+err.Error(), "write it as 15m, 24h or 7d")
+		}
+	}
+	if err := oneOf("preset", r.Preset, gateway.Presets()); err != nil {
+		return err
+	}
+	if err := oneOf("pin", r.Pin, pins()); err != nil {
+		return err
+	}
+	if err := oneOf("reveal", r.Reveal, reveals()); err != nil {
+		return err
+	}
+	if r.Reveal == gateway.RevealAfter && f.passphraseFile == "" && !f.makePassphrase {
+		return command.Usage("--reveal after needs a passphrase", "add --make-passphrase or --passphrase-file")
+	}
+	if err := checkUse(r); err != nil {
+		return err
+	}
+	if r.IdempotencyKey != "" && !idempotencyKey.MatchString(r.IdempotencyKey) {
+		return command.Usage("--idempotency-key must have 1 to 128 printable ASCII characters", "use another text")
+	}
+	return checkQRFile(f.qrFile)
+}
+
+// checkUse refuses limits of use that no link can have. The hints show the form, because
+// most of these mistakes are in the form.
+func checkUse(r *api.IssueRequest) error {
+	if r.MaxClicks != nil && *r.MaxClicks < 1 {
+		return command.Usage("--max-clicks must be at least 1", "omit it for a link without a limit")
+	}
+	for _, text := range r.Allow {
+		if _, err := gateway.ParsePrefix(text); err != nil {
+			return command.Usage(fmt.Sprintf("--allow: %q is neither an address nor a network", text),
+				"write it as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
+		}
+	}
+	if r.NotBefore != nil {
+		if _, err := time.Parse(time.RFC3339, *r.NotBefore); err != nil {
+			return command.Usage(fmt.Sprintf("--not-before: %q is not a time", *r.NotBefore),
+				"write it as 2026-12-01T08:00:00Z, with the time zone")
+		}
+	}
+	return nil
+}
+
+// idempotencyKey matches valid values of the header Idempotency-Key.
+var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
+
+// pins returns the values of --pin.
+func pins() []string {
+	return []string{gateway.PinAuto, gateway.PinVersion, gateway.PinETag, gateway.PinNone}
+}
+
+// reveals returns the values of --reveal.
+func reveals() []string { return []string{gateway.RevealAfter, gateway.RevealBefore} }
+
