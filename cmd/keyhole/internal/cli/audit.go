@@ -101,47 +101,58 @@ func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 // larger than memory. A table needs all rows first, for the widths of its columns.
 func (f *auditFlags) print(ctx context.Context, env *command.Env, c *client.Client) error {
 	rows := [][]string{auditHeader()}
-	left := f.limit
 	p := term.NewProgress(env.Stderr)
 	defer p.Clear()
-	for {
-		// The last page is requested no larger than needed, so that no event is thrown away.
-		f.filter.Limit = nextLimit(f.limit, f.limit-left)
-		page, err := c.Audit(ctx, f.filter)
-		if err != nil {
-			return err
-		}
-		for i := range page.Events {
-			if f.json {
-				if err := printLine(env, &page.Events[i]); err != nil {
-					return err
-				}
-				continue
+	cut, err := f.eachPage(ctx, c, func(events []api.Event) error {
+		for i := range events {
+			if !f.json {
+				rows = append(rows, auditRow(&events[i]))
+			} else if err := printLine(env, &events[i]); err != nil {
+				return err
 			}
-			rows = append(rows, auditRow(&page.Events[i]))
 		}
-		left -= len(page.Events)
-		// With the oldest first the cursor never ends, because new events may follow.
-		atEnd := page.Next == "" || f.filter.Oldest && !page.More
-		if atEnd || f.limit > 0 && left <= 0 {
-			if !atEnd && !f.json {
-				defer fmt.Fprintf(env.Stderr, "There may be more events: use --limit %d, or --limit 0 for all.\n", 2*f.limit)
-			}
-			break
-		}
+		return nil
+	}, func() {
 		if !f.json {
 			p.Say("%d found, searching", len(rows)-1)
 		}
-		f.filter.Cursor = page.Next
+	})
+	if err != nil || f.json {
+		return err
 	}
 	p.Clear()
-	if len(rows) == 1 && !f.json {
+	if len(rows) == 1 {
 		fmt.Fprintln(env.Stderr, "No events found.")
 	}
-	if f.json {
-		return nil
+	if cut {
+		// After the table, where a person who reads to its end sees it.
+		defer fmt.Fprintf(env.Stderr, "There may be more events: use --limit %d, or --limit 0 for all.\n", 2*f.limit)
 	}
 	return term.PrintTable(env.Stdout, rows)
+}
+
+// eachPage calls page with the events of each page until it has limit events or all, and
+// next before each further request. It tells whether limit has cut the feed.
+func (f *auditFlags) eachPage(ctx context.Context, c *client.Client, page func([]api.Event) error, next func(),
+) (cut bool, err error) {
+	for left := f.limit; ; next() {
+		// The last page is requested no larger than needed, so that no event is thrown away.
+		f.filter.Limit = nextLimit(f.limit, f.limit-left)
+		got, err := c.Audit(ctx, f.filter)
+		if err != nil {
+			return false, err
+		}
+		if err := page(got.Events); err != nil {
+			return false, err
+		}
+		left -= len(got.Events)
+		// With the oldest first the cursor never ends, because new events may follow.
+		atEnd := got.Next == "" || f.filter.Oldest && !got.More
+		if atEnd || f.limit > 0 && left <= 0 {
+			return !atEnd, nil
+		}
+		f.filter.Cursor = got.Next
+	}
 }
 
 // followFeed prints new events until ctx ends, oldest first. It asks once a second if there

@@ -47,21 +47,17 @@ terminal the command says how many there are and asks first. In a pipe or a scri
 does not ask: use --dry-run before.`,
 		Example: `  keyhole revoke 7kq… --reason "wrong file"
   keyhole revoke --bucket reports --prefix exports/2026/ --dry-run`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case len(args) > 0 && f.bulk():
-				return command.Usage("links and filters cannot be combined", "usage: "+cmd.UseLine())
-			case f.bulk():
-				return f.revokeAll(cmd, env)
-			case f.dryRun || f.yes:
-				return command.Usage("--dry-run and --yes need filters", "usage: "+cmd.UseLine())
-			case len(args) == 0:
-				return command.Usage("no links were named", "usage: "+cmd.UseLine())
-			}
-			return f.revokeEach(cmd, env, args)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args) },
 	}
 	f.operator.add(cmd)
+	f.add(cmd)
+	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks(liveStates()...))
+	completeFlag(cmd, "bucket", asking(env, &f.operator, completeBuckets))
+	return cmd
+}
+
+// add adds the flags other than those of operatorFlags to a command.
+func (f *revokeFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.reason, "reason", "", "the reason, for the audit")
 	flags.StringVar(&f.bucket, "bucket", "", "links to objects in this bucket")
@@ -75,9 +71,22 @@ does not ask: use --dry-run before.`,
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.quiet, "quiet", false, "print only errors")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
-	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks(liveStates()...))
-	completeFlag(cmd, "bucket", asking(env, &f.operator, completeBuckets))
-	return cmd
+}
+
+// run revokes links by their names or by filters. --dry-run and --yes need filters, because
+// a person who adds them to names expects something that does not happen.
+func (f *revokeFlags) run(cmd *cobra.Command, env *command.Env, args []string) error {
+	switch {
+	case len(args) > 0 && f.bulk():
+		return command.Usage("links and filters cannot be combined", "usage: "+cmd.UseLine())
+	case f.bulk():
+		return f.revokeAll(cmd.Context(), env)
+	case f.dryRun || f.yes:
+		return command.Usage("--dry-run and --yes need filters", "usage: "+cmd.UseLine())
+	case len(args) == 0:
+		return command.Usage("no links were named", "usage: "+cmd.UseLine())
+	}
+	return f.revokeEach(cmd.Context(), env, args)
 }
 
 // bulk tells whether filters select the links.
@@ -87,17 +96,10 @@ func (f *revokeFlags) bulk() bool {
 
 // revokeEach revokes the named links, one request for each. In an incident it matters that
 // one link that cannot be revoked does not protect the others.
-func (f *revokeFlags) revokeEach(cmd *cobra.Command, env *command.Env, args []string) error {
-	// All arguments are checked before the first link is revoked.
-	ids := make([]string, len(args))
-	for i, arg := range args {
-		var err error
-		if ids[i], err = parseLinkID(arg); err != nil {
-			if len(args) > 1 {
-				err = fmt.Errorf("argument %d: %w", i+1, err)
-			}
-			return err
-		}
+func (f *revokeFlags) revokeEach(ctx context.Context, env *command.Env, args []string) error {
+	ids, err := parseLinkIDs(args)
+	if err != nil {
+		return err
 	}
 	c, err := f.operator.client(env)
 	if err != nil {
@@ -107,7 +109,7 @@ func (f *revokeFlags) revokeEach(cmd *cobra.Command, env *command.Env, args []st
 	var failed error
 	links := make([]api.Link, 0, len(ids))
 	for _, id := range ids {
-		link, err := c.Revoke(cmd.Context(), id, f.reason)
+		link, err := c.Revoke(ctx, id, f.reason)
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("cannot revoke %s: %w", id, err))
 			continue
@@ -121,6 +123,23 @@ func (f *revokeFlags) revokeEach(cmd *cobra.Command, env *command.Env, args []st
 		failed = errors.Join(failed, term.PrintJSON(env.Stdout, links))
 	}
 	return failed
+}
+
+// parseLinkIDs parses all arguments before the first link is revoked, so that a mistyped
+// one changes nothing.
+func parseLinkIDs(args []string) ([]string, error) {
+	ids := make([]string, len(args))
+	for i, arg := range args {
+		var err error
+		if ids[i], err = parseLinkID(arg); err != nil {
+			// The number tells which one: the message does not repeat the argument.
+			if len(args) > 1 {
+				err = fmt.Errorf("argument %d: %w", i+1, err)
+			}
+			return nil, err
+		}
+	}
+	return ids, nil
 }
 
 // request builds the request from the filters. A filter that was omitted is nil, because an
@@ -137,10 +156,8 @@ func (f *revokeFlags) request() api.RevocationRequest {
 	return r
 }
 
-// revokeAll revokes the selected links. It repeats the request until the service has walked
-// over all links. An error in between loses nothing: what was revoked stays revoked, and
-// the same command continues.
-func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
+// revokeAll revokes the selected links, after a question on a terminal.
+func (f *revokeFlags) revokeAll(ctx context.Context, env *command.Env) error {
 	if err := checkFilters(f.bucket, f.prefix, f.key, f.label, true); err != nil {
 		return err
 	}
@@ -151,7 +168,6 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 	if err != nil {
 		return err
 	}
-	request := f.request()
 	// A script has no one to answer, so only a terminal is asked. The question goes to
 	// standard error, because standard output may be a pipe.
 	if !f.dryRun && !f.yes && term.IsTerminal(env.Stdin) {
@@ -159,20 +175,31 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 			return command.Usage("cannot ask for confirmation, because standard error is not a terminal",
 				"add --yes, or leave standard error on the terminal")
 		}
-		found, err := f.ask(cmd, env, c, request)
+		found, err := f.ask(ctx, env, c)
 		if err != nil {
 			return err
 		}
 		if found == 0 { // links that are issued later are not part of the answer
-			return f.nothing(cmd.Context(), env, c)
+			return f.nothing(ctx, env, c)
 		}
 	}
-	// The service revokes for a few seconds in each call. Its cursor leads to the rest.
-	total := api.Revocation{}
+	total, err := f.walk(ctx, env, c)
+	if err != nil {
+		return err
+	}
+	return f.finish(ctx, env, c, &total)
+}
+
+// walk repeats the request until the service has walked over all links, and adds up the
+// answers. The service revokes for a few seconds in each call; its cursor leads to the rest.
+// An error in between loses nothing: what was revoked stays revoked, and the same command
+// continues.
+func (f *revokeFlags) walk(ctx context.Context, env *command.Env, c *client.Client) (api.Revocation, error) {
+	request, total := f.request(), api.Revocation{}
 	p := term.NewProgress(env.Stderr)
 	defer p.Clear()
 	for {
-		answer, err := c.RevokeAll(cmd.Context(), request)
+		answer, err := c.RevokeAll(ctx, request)
 		total.Matched += answer.Matched
 		total.Revoked += answer.Revoked
 		total.Unreadable += answer.Unreadable
@@ -183,29 +210,32 @@ func (f *revokeFlags) revokeAll(cmd *cobra.Command, env *command.Env) error {
 			if total.Revoked > 0 {
 				err = fmt.Errorf("after %s: %w", links(total.Revoked)+" revoked", err)
 			}
-			return err
+			return total, err
 		}
 		// A service of an earlier version gives no cursor: it is asked again until done.
 		if answer.Done || f.dryRun && (total.Matched > 0 || answer.Next == "") || answer.Next == "" && total.Unreadable > 0 {
-			break
+			return total, nil
 		}
 		if !f.quiet {
 			p.Say("%s revoked, continuing", links(total.Revoked))
 		}
 	}
-	p.Clear()
-	// Records of a newer version cannot be revoked by this one and may still be live. That
-	// is a failure, although the other links are revoked.
+}
+
+// finish prints the total. Records of a newer version cannot be revoked by this one and may
+// still be live. That is a failure, although the other links are revoked.
+func (f *revokeFlags) finish(ctx context.Context, env *command.Env, c *client.Client, total *api.Revocation) error {
 	if total.Unreadable > 0 {
+		var err error
 		if !f.dryRun {
-			err = f.print(env, &total)
+			err = f.print(env, total)
 		}
 		return errors.Join(err, unreadable(total.Unreadable))
 	}
 	if total.Matched == 0 {
-		return f.nothing(cmd.Context(), env, c)
+		return f.nothing(ctx, env, c)
 	}
-	return f.print(env, &total)
+	return f.print(env, total)
 }
 
 // print prints the result of a bulk revocation. Numbers go to standard output, because
@@ -235,31 +265,21 @@ func (f *revokeFlags) nothing(ctx context.Context, env *command.Env, c *client.C
 
 // ask asks whether to revoke the selected links, and returns how many there are. It does
 // not ask if there are none. It returns an error unless the answer is yes.
-func (f *revokeFlags) ask(cmd *cobra.Command, env *command.Env, c *client.Client, request api.RevocationRequest) (int,
-	error,
-) {
-	// One call may have searched only a part of the links and found none in it.
-	request.DryRun = true
-	var found api.Revocation
-	for first := true; first || found.Matched == 0 && found.Next != ""; first = false {
-		request.Cursor = found.Next
-		skipped := found.Unreadable
-		var err error
-		if found, err = c.RevokeAll(cmd.Context(), request); err != nil {
-			return 0, inFilters(err)
-		}
-		found.Unreadable += skipped
-	}
+func (f *revokeFlags) ask(ctx context.Context, env *command.Env, c *client.Client) (int, error) {
+	found, err := f.count(ctx, c)
 	switch {
+	case err != nil:
+		return 0, err
 	case found.Matched == 0 && found.Unreadable > 0:
 		return 0, unreadable(found.Unreadable)
 	case found.Matched == 0:
 		return 0, nil
 	}
 	fmt.Fprintf(env.Stderr, "Revoke %s%s%s? [y/N] ", atLeast(&found), links(found.Matched), f.selected())
-	answer, err := term.ReadLine(cmd.Context(), bufio.NewReader(env.Stdin))
+	answer, err := term.ReadLine(ctx, bufio.NewReader(env.Stdin))
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
+		// A "y" at the end of the input, without Enter, is no answer.
 		if err == nil {
 			return found.Matched, nil
 		}
@@ -271,6 +291,24 @@ func (f *revokeFlags) ask(cmd *cobra.Command, env *command.Env, c *client.Client
 		Err: errors.New("nothing was revoked"), Hint: "answer y to revoke the links, or use --yes",
 		Code: command.ExitFailed,
 	}
+}
+
+// count asks the service how many links are selected. One call may have searched only a part
+// of the links and found none in it, so it goes on until one is found.
+func (f *revokeFlags) count(ctx context.Context, c *client.Client) (api.Revocation, error) {
+	request := f.request()
+	request.DryRun = true
+	var found api.Revocation
+	for first := true; first || found.Matched == 0 && found.Next != ""; first = false {
+		request.Cursor = found.Next
+		skipped := found.Unreadable
+		var err error
+		if found, err = c.RevokeAll(ctx, request); err != nil {
+			return found, inFilters(err)
+		}
+		found.Unreadable += skipped
+	}
+	return found, nil
 }
 
 // unreadable returns the error of links that a bulk revocation could not read.

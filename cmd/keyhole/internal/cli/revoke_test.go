@@ -138,10 +138,8 @@ func TestRevokeAsks(t *testing.T) {
 			f := &fakeAPI{answers: map[string]any{"POST /api/v1/revocations": tt.found}}
 			var stderr strings.Builder
 			env := &command.Env{Stdin: strings.NewReader(tt.typed), Stderr: &stderr}
-			cmd := newRevoke(env)
-			cmd.SetContext(t.Context())
 			flags := &revokeFlags{bucket: "reports"}
-			got, err := flags.ask(cmd, env, serve(t, f), flags.request())
+			got, err := flags.ask(t.Context(), env, serve(t, f))
 			if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("got %d, %v", got, err)
 			}
