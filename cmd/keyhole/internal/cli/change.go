@@ -66,6 +66,7 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	}
 	link, err := c.Change(cmd.Context(), id, request)
 	if err != nil {
+		// No object was named and --sensitive is no flag of change.
 		return inFlags(err, false, "")
 	}
 	if f.json {

@@ -39,12 +39,19 @@ func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *
 	case found && page.Objects[0].Sensitive:
 		return nil, nil //nolint:nilnil // The policy has decided.
 	}
+	// The person sees which object the question is about before answering it.
 	fmt.Fprintf(env.Stderr, "Share     %s\n", term.Plain("s3://"+r.Bucket+"/"+r.Key))
 	if found {
 		fmt.Fprintf(env.Stderr, "  size      %s\n", term.OrDash(explain.Size(page.Objects[0].Size)))
 		fmt.Fprintf(env.Stderr, "  modified  %s\n", term.OrDash(explain.Timestamp(page.Objects[0].LastModified)))
 	}
-	// Anything but a clear answer repeats the question; Enter means "not known".
+	return readSensitivity(ctx, env)
+}
+
+// readSensitivity asks until the answer is clear. Enter means "not known". The end of the
+// input is no answer, because a guess could make the link live too long.
+func readSensitivity(ctx context.Context, env *command.Env) (*bool, error) {
+	// One reader for all tries: another would lose what this one has buffered.
 	lines := bufio.NewReader(env.Stdin)
 	for {
 		fmt.Fprint(env.Stderr,
@@ -86,6 +93,7 @@ func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, now time.
 		row("saved as", link.Filename)
 	}
 	row("pinned to", explain.Pin(link))
+	// The reasons stand beside the values, so that a surprising value needs no manual.
 	row("sensitive", explain.SensitivityReason(request, link))
 	// The remaining time by this machine's clock is only for orientation. The link expires by
 	// the clock of Redis.
@@ -103,6 +111,7 @@ func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, now time.
 	if link.Note != "" {
 		row("note", link.Note)
 	}
+	// Labels are sorted, so that two links can be compared line by line.
 	for _, name := range slices.Sorted(maps.Keys(link.Labels)) {
 		row("label", name+"="+link.Labels[name])
 	}

@@ -43,6 +43,7 @@ the service, buckets, keys and links. It uses the same key and address as the co
 			if !ok {
 				return command.Usage("there is no completion for this shell", "use bash, zsh or fish")
 			}
+			// The whole tree is needed, also the commands that the caller of NewRoot adds.
 			return shell.writeCompletion(cmd.Root(), env.Stdout)
 		},
 	}
@@ -176,6 +177,7 @@ func completeBuckets(ctx context.Context, c *client.Client, _ string) ([]string,
 	for _, b := range list.Buckets {
 		offered = append(offered, b.Bucket)
 	}
+	// Several storages may have a bucket of the same name; it is offered once.
 	slices.Sort(offered)
 	return slices.Compact(offered), cobra.ShellCompDirectiveNoFileComp
 }

@@ -44,8 +44,10 @@ func (f *operatorFlags) client(env *command.Env) (*client.Client, error) {
 			return nil, command.Usage(fmt.Sprintf("cannot read the key file: %v", err),
 				"name a readable file with one operator key in --key-file")
 		}
+		// Messages name the source of a wrong key, never its text.
 		from = "the key file " + f.keyFile
 	}
+	// Files end with a line break, and shells may add one.
 	key := strings.TrimSpace(text)
 	if key == "" && f.keyFile == "" {
 		return nil, command.Usage("no operator key",
@@ -79,6 +81,7 @@ func (f *operatorFlags) open(env *command.Env, arg string) (*client.Client, stri
 
 // connect returns a client with the address of the flags or the environment.
 func (f *operatorFlags) connect(env *command.Env, key string) (*client.Client, error) {
+	// The flag goes first, so that one command can use another service than the shell.
 	c, err := client.New(cmp.Or(f.url, env.Getenv("KEYHOLE_OPERATOR_URL"), defaultOperatorURL), key)
 	if err != nil {
 		return nil, &command.Error{

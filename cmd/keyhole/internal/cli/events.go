@@ -65,6 +65,7 @@ func (f *eventsFlags) print(ctx context.Context, env *command.Env, c *client.Cli
 	if f.json {
 		return term.PrintJSON(env.Stdout, page)
 	}
+	// The rows name no link or object, because the argument did.
 	rows := [][]string{eventHeader()}
 	for i := range page.Events {
 		rows = append(rows, eventRow(&page.Events[i]))

@@ -84,6 +84,7 @@ func inFlags(err error, sensitive bool, object string) error {
 		"Idempotency-Key": "--idempotency-key", "pin": "--pin", "version_id": "--version-id", "note": "--note",
 		"labels": "--label",
 	}
+	// The service cannot know which of the two flags set its field.
 	if sensitive {
 		flags["sensitive"] = "--sensitive"
 	}

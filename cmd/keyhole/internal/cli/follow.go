@@ -24,6 +24,7 @@ func retryUntilDone(ctx context.Context, env *command.Env, request func() error)
 		if !transient {
 			return err
 		}
+		// Later failures are not printed: during an outage they would fill the terminal.
 		if !reported {
 			fmt.Fprintf(env.Stderr, "keyhole: %s\n  still following: retrying until the service responds\n",
 				term.Plain(err.Error()))

@@ -41,6 +41,7 @@ func newKeyNew(env *command.Env) *cobra.Command {
 				return command.Usage("the name of a key has 1 to 63 letters, digits, dots, underscores and hyphens",
 					"name the key, such as --name ci")
 			}
+			// No service is asked: the key is valid once the configuration contains its hash.
 			secret := operatorkey.New()
 			fmt.Fprint(env.Stderr, "# Add this to operator.keys in the service's configuration; it is applied within seconds:\n")
 			if err := writeKeyStanza(env.Stderr, name, secret); err != nil {
@@ -50,6 +51,7 @@ func newKeyNew(env *command.Env) *cobra.Command {
 			return err
 		},
 	}
+	// The flag has no default, because the audit needs a name that tells operators apart.
 	cmd.Flags().StringVar(&name, "name", "", "name of the key; links and the audit show it")
 	return cmd
 }

@@ -23,6 +23,7 @@ func newMan(env *command.Env) *cobra.Command {
 			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // Everyone may read the manual.
 				return unwritable(err)
 			}
+			// cobra writes a page for each command below the one it is given.
 			root := cmd.Root()
 			root.DisableAutoGenTag = true                         // no date in the pages, so that they do not change
 			released, _, _ := strings.Cut(env.Build.Version, "-") // a footer is short

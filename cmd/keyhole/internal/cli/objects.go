@@ -134,6 +134,7 @@ func listObjects(ctx context.Context, p *term.Progress, c *client.Client, asked 
 		if err != nil {
 			return all, err
 		}
+		// The service says which storage it has found for the bucket.
 		all.Storage, all.Bucket, all.Next = page.Storage, page.Bucket, page.Next
 		all.Folders = append(all.Folders, page.Folders...)
 		all.Objects = append(all.Objects, page.Objects...)
@@ -154,6 +155,7 @@ func printObjects(env *command.Env, page *api.ObjectPage) error {
 	}
 	for i := range page.Objects {
 		o := &page.Objects[i]
+		// A column has no room for the exact number of bytes, which stands in brackets.
 		short, _, _ := strings.Cut(explain.Size(o.Size), " (")
 		modified := term.OrDash(explain.Timestamp(o.LastModified))
 		rows = append(rows, []string{term.OrDash(short), modified, "s3://" + page.Bucket + "/" + o.Key})

@@ -12,6 +12,8 @@ func printPage(env *command.Env, page any, asJSON, cut bool, limit int, table fu
 	if asJSON {
 		return term.PrintJSON(env.Stdout, page)
 	}
+	// The hint comes after the table, where a person who reads to its end sees it. JSON has
+	// the cursor instead.
 	if cut {
 		defer fmt.Fprintf(env.Stderr, "There are more: use --limit %d, or --limit 0 for all.\n", 2*limit)
 	}

@@ -23,6 +23,7 @@ func readPassphrase(stderr io.Writer, path string) (string, error) {
 		return "", command.Usage(fmt.Sprintf("cannot read the passphrase file: %v", err),
 			"name a readable file in --passphrase-file")
 	}
+	// Editors end the line with a break. Spaces stay, because they may be meant.
 	passphrase := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	switch {
 	case !utf8.ValidString(passphrase):
@@ -39,6 +40,7 @@ func readPassphrase(stderr io.Writer, path string) (string, error) {
 // makePassphrase draws a passphrase of 80 random bits that is easy to read out: lower-case
 // letters and digits in four groups, without 0 and 1, which look like letters.
 func makePassphrase() string {
+	// Each character of rand.Text is one of 32 and has 5 random bits.
 	text := strings.ToLower(rand.Text()[:16])
 	return strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")
 }

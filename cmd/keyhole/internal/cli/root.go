@@ -63,6 +63,7 @@ Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 	root.Version = env.Build.Version
 	// cobra's own completion command inserts completions without escaping them.
 	root.CompletionOptions.DisableDefaultCmd = true // ours is newCompletion
+	// A larger distance proposes commands that have nothing in common with the mistyped one.
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		what, _, _ := strings.Cut(err.Error(), ": strconv.") // the rest is for programmers
@@ -87,27 +88,7 @@ const misplacedKeyHint = "pass an operator key in KEYHOLE_KEY or a file only; " 
 // Errors contain text of other people and are escaped like it. They may repeat an
 // argument, so operator keys are redacted.
 func report(stderr io.Writer, err error) int {
-	// The order matters: an error of a command may wrap one of the client, and knows better
-	// what to do.
-	code, hint := command.ExitFailed, "correct it and try again"
-	var known *command.Error
-	var refused *client.Error
-	switch {
-	case errors.As(err, &known):
-		code, hint = known.Code, known.Hint
-	case errors.As(err, &refused):
-		hint = cmp.Or(hintFor(refused), "try again; if it fails again, see the service's log")
-	case errors.Is(err, context.Canceled):
-		hint = "the command was interrupted"
-	case errors.Is(err, client.ErrUnreachable):
-		hint = unreachableHint
-	case errors.Is(err, client.ErrNotKeyhole):
-		hint = "is --operator-url (or KEYHOLE_OPERATOR_URL) the operator address, not the address for recipients?"
-	case errors.Is(err, client.ErrBrokeOff):
-		hint = "the request may have succeeded: check before you repeat it"
-	case errors.Is(err, client.ErrNotUTF8):
-		code, hint = command.ExitUsage, "write it in UTF-8; objects with keys in another encoding cannot be shared"
-	}
+	code, hint := exitCodeAndHint(err)
 	// Nobody reads standard error any more, and writing to it could block for ever.
 	if errors.As(err, new(*command.Unprinted)) {
 		return code
@@ -126,4 +107,31 @@ func report(stderr io.Writer, err error) int {
 		fmt.Fprintf(stderr, "  %s\n", term.Plain(strings.TrimSpace(operatorkey.Redact(line))))
 	}
 	return code
+}
+
+// exitCodeAndHint returns the exit code of an error and what to do about it. Wrong usage
+// has a code of its own, because repeating the command cannot help.
+func exitCodeAndHint(err error) (code int, hint string) {
+	// The order matters: an error of a command may wrap one of the client, and knows better
+	// what to do.
+	code, hint = command.ExitFailed, "correct it and try again"
+	var known *command.Error
+	var refused *client.Error
+	switch {
+	case errors.As(err, &known):
+		code, hint = known.Code, known.Hint
+	case errors.As(err, &refused):
+		hint = cmp.Or(hintFor(refused), "try again; if it fails again, see the service's log")
+	case errors.Is(err, context.Canceled):
+		hint = "the command was interrupted"
+	case errors.Is(err, client.ErrUnreachable):
+		hint = unreachableHint
+	case errors.Is(err, client.ErrNotKeyhole):
+		hint = "is --operator-url (or KEYHOLE_OPERATOR_URL) the operator address, not the address for recipients?"
+	case errors.Is(err, client.ErrBrokeOff):
+		hint = "the request may have succeeded: check before you repeat it"
+	case errors.Is(err, client.ErrNotUTF8):
+		code, hint = command.ExitUsage, "write it in UTF-8; objects with keys in another encoding cannot be shared"
+	}
+	return code, hint
 }

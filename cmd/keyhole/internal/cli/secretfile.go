@@ -27,6 +27,7 @@ func readSecretFile(stderr io.Writer, what, path string, limit int64) (string, e
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
 		fmt.Fprintf(stderr, "warning: everyone on this machine can read the %s: chmod 600 %s\n", what, term.Plain(path))
 	}
+	// One byte more than allowed tells a file that is too large from one that just fits.
 	text, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err == nil && int64(len(text)) > limit {
 		err = fmt.Errorf("it is larger than %d bytes", limit)

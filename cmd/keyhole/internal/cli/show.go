@@ -65,6 +65,7 @@ func printLink(w io.Writer, l *api.Link) error {
 		{"sensitive", explain.Sensitivity(l.Sensitive)},
 		{"clicks", strconv.FormatInt(l.Clicks, 10)},
 	}
+	// The same words as in the checklist of share, because both come from explain.
 	rows = append(rows, explain.Restrictions(l)...)
 	if l.Note != "" {
 		rows = append(rows, []string{"note", l.Note})
@@ -72,6 +73,7 @@ func printLink(w io.Writer, l *api.Link) error {
 	for _, name := range slices.Sorted(maps.Keys(l.Labels)) {
 		rows = append(rows, []string{"label", name + "=" + l.Labels[name]})
 	}
+	// After a revocation the first questions are who did it, when and why.
 	if l.RevokedAt != nil {
 		rows = append(rows, []string{"revoked", l.RevokedAt.Format(time.RFC3339) + " by " + l.RevokedBy})
 		if l.RevokeReason != "" {
