@@ -52,7 +52,8 @@ func (s *Store) Create(
 			return gateway.Link{}, unavailable("create", gateway.ErrRecord)
 		}
 	}
-	return gateway.Link{}, unavailable("create", errors.New("the clock of redis entered another index bucket twice during the call"))
+	err = errors.New("the clock of redis entered another index bucket twice during the call")
+	return gateway.Link{}, unavailable("create", err)
 }
 
 // created completes a new link from the script's reply.
