@@ -103,3 +103,36 @@ func TestHealth(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// --live asks only whether the process responds, so an outage of Redis restarts nothing.
+func TestHealthLive(t *testing.T) {
+	t.Parallel()
+	f := &fakeAPI{answers: map[string]any{"GET /livez": map[string]bool{"alive": true}}}
+	got := runOver(t, f, "health", "--live")
+	if got.code != command.ExitOK || got.stdout != "alive\n" || got.stderr != "" || len(f.requests) != 1 {
+		t.Errorf("%+v after %d requests", got, len(f.requests))
+	}
+	// The check needs no key, so it sends none.
+	if f.requests[0].line != "GET /livez" || f.requests[0].key != "" {
+		t.Errorf("sent %+v", f.requests[0])
+	}
+	if got := runOver(t, f, "health"); got.code != command.ExitFailed || got.stdout != "" {
+		t.Errorf("not ready: %+v", got)
+	}
+}
+
+// If nothing listens, the hint names --url, because health has no --operator-url.
+func TestHealthOfNothing(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	address := server.URL
+	server.Close()
+	for _, args := range [][]string{{"health"}, {"health", "--live"}} {
+		var stdout, stderr strings.Builder
+		code := runCLI(t.Context(), append(args, "--url", address), command.Env{Stdout: &stdout, Stderr: &stderr})
+		if code != command.ExitFailed || stdout.Len() > 0 ||
+			!strings.Contains(stderr.String(), "\n  is the service running, and is --url its metrics.listen") {
+			t.Errorf("%q: exit %d, %s%s", args, code, stdout.String(), stderr.String())
+		}
+	}
+}
