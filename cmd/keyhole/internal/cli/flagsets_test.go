@@ -144,8 +144,8 @@ func TestAuditFilters(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got.Get(name), want)
 		}
 	}
-	if since := query(t, api.EventPage{}, "/api/v1/audit", "audit", "--since", "7d").Get("since"); !strings.HasSuffix(since,
-		"Z") {
+	since := query(t, api.EventPage{}, "/api/v1/audit", "audit", "--since", "7d").Get("since")
+	if !strings.HasSuffix(since, "Z") {
 		t.Errorf("an age is sent as %q", since)
 	}
 }
@@ -153,8 +153,8 @@ func TestAuditFilters(t *testing.T) {
 // Every flag of objects reaches the service, and the prefix as it was typed.
 func TestObjectsFilters(t *testing.T) {
 	t.Parallel()
-	got := query(t, api.ObjectPage{}, "/api/v1/objects", "objects", "s3://reports/2026/a%2F b", "--search", "Q3", "--storage",
-		"main", "--limit", "7")
+	got := query(t, api.ObjectPage{}, "/api/v1/objects", "objects", "s3://reports/2026/a%2F b", "--search", "Q3",
+		"--storage", "main", "--limit", "7")
 	for name, want := range map[string]string{
 		"bucket": "reports", "prefix": "2026/a%2F b", "search": "Q3", "storage": "main", "limit": "7", "cursor": "",
 	} {

@@ -143,3 +143,46 @@ func TestFollowEndsOnRefusals(t *testing.T) {
 		}
 	}
 }
+
+// Following asks for new events only, oldest first, unless --since names a time, and goes on
+// behind the cursor of the last page. The header comes first, before there are any events.
+func TestFollowPrintsRows(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"audit", "--follow"}, {"audit", "--follow", "--since", "2026-11-01"}} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var asked []string // the service is asked by one command, one request after another
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			q := r.URL.Query()
+			asked = append(asked, q.Get("since")+" "+q.Get("order")+" "+q.Get("cursor"))
+			page := api.EventPage{Events: []api.Event{testEvent("issued")}, Next: "c1", More: true}
+			if q.Get("cursor") == "c1" {
+				page = api.EventPage{Events: []api.Event{testEvent("revoked")}, Next: "c2", More: true}
+			}
+			if q.Get("cursor") == "c2" {
+				cancel()
+			}
+			w.Header().Set("Content-Type", api.MediaType)
+			_ = json.NewEncoder(w).Encode(page) // the command may have ended
+		}))
+		var out, diagnosis strings.Builder
+		code := runCLI(ctx, args, command.Env{
+			Stdout: &out, Stderr: &diagnosis, Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL},
+		})
+		server.Close() // waits for the last request, so asked is complete
+		lines := strings.Split(out.String(), "\n")
+		if code != command.ExitOK || diagnosis.Len() > 0 || len(lines) < 4 {
+			t.Fatalf("%q: exit %d, %s%s", args, code, &out, &diagnosis)
+		}
+		for i, want := range []string{"TIME ", " issued ", " revoked "} {
+			has(t, lines[i], want)
+		}
+		since := "now"
+		if len(args) > 2 {
+			since = "2026-11-01T00:00:00Z"
+		}
+		if len(asked) != 3 || asked[0] != since+" oldest " || !strings.HasSuffix(asked[1], " oldest c1") {
+			t.Errorf("%q: asked %q", args, asked)
+		}
+	}
+}

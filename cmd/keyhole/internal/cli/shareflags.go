@@ -208,4 +208,3 @@ func pins() []string {
 
 // reveals returns the values of --reveal.
 func reveals() []string { return []string{gateway.RevealAfter, gateway.RevealBefore} }
-

@@ -217,7 +217,8 @@ func TestShareDrawsQROnTerminals(t *testing.T) {
 		if code != command.ExitOK || stdout.String() != testLink().URL+"\n" {
 			t.Errorf("%d columns: exit %d, %s", columns, code, stdout.String())
 		}
-		if warns := strings.Contains(screen, "columns; use --qr-file"); warns == fits || strings.Contains(screen, "█") != fits {
+		warns := strings.Contains(screen, "columns; use --qr-file")
+		if warns == fits || strings.Contains(screen, "█") != fits {
 			t.Errorf("%d columns:\n%s", columns, screen)
 		}
 	}
