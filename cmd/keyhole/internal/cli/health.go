@@ -83,6 +83,7 @@ func printReadiness(env *command.Env, readiness api.Readiness) error {
 		fmt.Fprintf(env.Stdout, "storage  %s: %s\n", term.Plain(name), term.Plain(state))
 		failing = failing || state != "ok"
 	}
+	// A warning goes to standard error; scripts read the states on standard output.
 	if failing {
 		fmt.Fprintln(env.Stderr,
 			"warning: while a storage fails, clicks that have to check its objects get 503; see keyhole doctor")

@@ -52,6 +52,7 @@ func (f *qrFile) write(code *qr.Code) error {
 	if err = errors.Join(err, f.file.Close()); err == nil {
 		err = os.Rename(f.file.Name(), f.path)
 	}
+	// The caller adds the ID of the link, which was issued before.
 	if err != nil {
 		return fmt.Errorf("cannot write the QR code: %w", err)
 	}

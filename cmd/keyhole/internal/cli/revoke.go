@@ -115,6 +115,7 @@ func (f *revokeFlags) revokeEach(ctx context.Context, env *command.Env, args []s
 			continue
 		}
 		links = append(links, link)
+		// Each line is printed at once, so that an interrupted command shows what it has done.
 		if !f.json && !f.quiet {
 			fmt.Fprintf(env.Stdout, "%s %s %s\n", link.ID, link.State, term.Plain("s3://"+link.Bucket+"/"+link.Key))
 		}
@@ -161,6 +162,7 @@ func (f *revokeFlags) revokeAll(ctx context.Context, env *command.Env) error {
 	if err := checkFilters(f.bucket, f.prefix, f.key, f.label, true); err != nil {
 		return err
 	}
+	// With --all and a filter it would be unclear which of them counts.
 	if f.all && f.bucket+f.prefix+f.key+f.createdBy+f.label != "" {
 		return command.Usage("--all cannot be combined with other filters", "omit --all or the others")
 	}

@@ -96,7 +96,7 @@ func (f *shareFlags) mayAsk(env *command.Env) bool {
 }
 
 // describe prints to standard error what was shared. It does so before the URL is printed,
-// so that on a terminal the URL is the last line and easy to copy.
+// so that on a terminal the URL stands below the text and is easy to find.
 func (f *shareFlags) describe(env *command.Env, link *api.Link) {
 	switch {
 	case !f.quiet:

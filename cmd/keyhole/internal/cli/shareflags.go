@@ -165,6 +165,7 @@ func (f *shareFlags) check() error {
 	if err := oneOf("reveal", r.Reveal, reveals()); err != nil {
 		return err
 	}
+	// Without a passphrase the page would hide the file name for ever.
 	if r.Reveal == gateway.RevealAfter && f.passphraseFile == "" && !f.makePassphrase {
 		return command.Usage("--reveal after needs a passphrase", "add --make-passphrase or --passphrase-file")
 	}

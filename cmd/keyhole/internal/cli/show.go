@@ -42,6 +42,7 @@ func newShow(env *command.Env) *cobra.Command {
 		},
 	}
 	operator.add(cmd)
+	// Ended links are offered too: people ask why a link has stopped working.
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.ValidArgsFunction = asking(env, &operator, completeLinks())
 	return cmd
