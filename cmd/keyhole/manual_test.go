@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"keyhole/cmd/keyhole/internal/command"
 )
@@ -36,15 +35,22 @@ func TestManualPages(t *testing.T) {
 			t.Fatal(err)
 		}
 		pages = append(pages, page)
-		c.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) {
+		for _, flag := range collect(c.LocalNonPersistentFlags().VisitAll) {
 			if name := "--" + flag.Name; flag.Name != "help" && !strings.Contains(string(text), name) {
 				t.Errorf("%s has no %s", page, name)
 			}
-		})
+		}
 	}
 	check(newRoot(&command.Env{}))
 	if out, err := exec.CommandContext(t.Context(), "mandoc",
 		append([]string{"-Tlint", "-Werror"}, pages...)...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// collect returns the values that visit passes. Its type parameter stands for the flag of
+// pflag, which this module does not import.
+func collect[F any](visit func(func(F))) (all []F) {
+	visit(func(f F) { all = append(all, f) })
+	return all
 }
