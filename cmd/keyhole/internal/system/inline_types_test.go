@@ -30,7 +30,7 @@ const (
 
 // openInline opens a link to the object of a key and tells what Chromium does with the
 // file. A load event may still be that of the page before: the address tells them
-// apart.
+// apart. Then the new page may be at its beginning, so its state must be complete.
 func (c *chromium) openInline(link, key string) (shown, error) {
 	if _, err := c.send("Page.navigate", map[string]any{"url": link}); err != nil {
 		return "", err
@@ -52,12 +52,13 @@ func (c *chromium) openInline(link, key string) (shown, error) {
 		if saved {
 			return savedInstead, nil
 		}
-		page, err := c.evaluate("location.pathname + ' ' + document.title")
-		address, title, _ := strings.Cut(page, " ")
+		page, err := c.evaluate("location.pathname + ' ' + document.readyState + ' ' + document.title")
+		address, state, _ := strings.Cut(page, " ")
+		state, title, _ := strings.Cut(state, " ")
 		switch {
 		case err != nil:
 			return "", err
-		case !strings.HasSuffix(address, "/"+key):
+		case !strings.HasSuffix(address, "/"+key), state != "complete":
 			continue
 		case title == "ran":
 			return ranScript, nil
