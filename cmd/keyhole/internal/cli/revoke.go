@@ -266,7 +266,7 @@ func (f *revokeFlags) nothing(ctx context.Context, env *command.Env, c *client.C
 }
 
 // ask asks whether to revoke the selected links, and returns how many there are. It does
-// not ask if there are none. It returns an error unless the answer is yes.
+// not ask if no link is selected. It returns an error unless the answer is yes.
 func (f *revokeFlags) ask(ctx context.Context, env *command.Env, c *client.Client) (int, error) {
 	found, err := f.count(ctx, c)
 	switch {

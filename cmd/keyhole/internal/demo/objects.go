@@ -36,7 +36,7 @@ func samples(now time.Time) []inprocess.Object {
 }
 
 // objectsOf returns the samples and the named files, and the keys that are to be
-// shared: those of the files, or the welcome file if there are none.
+// shared: the named files, or the welcome file if no file was named.
 func objectsOf(files []string) (objects, shared []inprocess.Object, err error) {
 	objects = samples(time.Now())
 	if len(files) == 0 {

@@ -10,22 +10,29 @@ import (
 	"time"
 )
 
-// Redis answers PING, and INFO and ROLE as a master that evicts nothing.
-func TestStartRedis(t *testing.T) {
-	t.Parallel()
+// dialRedis starts Redis and connects to it. Both end with the test.
+func dialRedis(t *testing.T) net.Conn {
+	t.Helper()
 	redis, err := StartRedis()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer redis.Close()
+	t.Cleanup(redis.Close)
 	c, err := net.Dial("tcp", redis.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	t.Cleanup(func() { _ = c.Close() }) // the test is over
 	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// Redis answers PING, and INFO and ROLE as a master that evicts nothing.
+func TestStartRedis(t *testing.T) {
+	t.Parallel()
+	c := dialRedis(t)
 	if _, err := fmt.Fprint(c, "*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nROLE\r\n*1\r\n$4\r\nINFO\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -92,19 +99,7 @@ func TestContentType(t *testing.T) {
 // that expire by the clock.
 func TestRedisRunsScripts(t *testing.T) {
 	t.Parallel()
-	redis, err := StartRedis()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer redis.Close()
-	c, err := net.Dial("tcp", redis.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	c := dialRedis(t)
 	lines := bufio.NewScanner(c)
 	const script = `return redis.call("SET",KEYS[1],1)`
 	for command, want := range map[string]string{

@@ -94,8 +94,8 @@ func (a *acceptor) room() (full bool, longest *conn) {
 }
 
 // findVictims returns the connections that have waited longest for their clients, the
-// longest first, or if there are none, those whose answers stall. The caller holds the
-// lock. One scan reads all connections, so it returns many.
+// longest first. If no connection waits, it returns those whose answers stall. The caller
+// holds the lock. One scan reads all connections, so it returns many.
 func (a *acceptor) findVictims() []victim {
 	var waiting, stalled []victim
 	overdue := a.age() - int64(stalledAfter)

@@ -35,12 +35,11 @@ func open(t *testing.T, log io.Writer) *Listener {
 	return l
 }
 
-// A request that runs when the listener stops is answered, on a connection that closes
-// then. No connection is accepted afterwards.
-func TestStopFinishesRequests(t *testing.T) {
-	t.Parallel()
-	l := open(t, io.Discard)
-	running, finish := make(chan struct{}), make(chan struct{})
+// serveOne serves one request, which closes running when it begins, and is answered with
+// "done" when the test closes finish.
+func serveOne(t *testing.T, l *Listener) (running, finish chan struct{}) {
+	t.Helper()
+	running, finish = make(chan struct{}), make(chan struct{})
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(running)
 		<-finish
@@ -49,6 +48,15 @@ func TestStopFinishesRequests(t *testing.T) {
 	if err := l.Serve(handler, TLS{}, make(chan error, 1)); err != nil {
 		t.Fatal(err)
 	}
+	return running, finish
+}
+
+// A request that runs when the listener stops is answered, on a connection that closes
+// then. No connection is accepted afterwards.
+func TestStopFinishesRequests(t *testing.T) {
+	t.Parallel()
+	l := open(t, io.Discard)
+	running, finish := serveOne(t, l)
 	c, r := dial(t, l.Addr())
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
@@ -164,15 +172,7 @@ func TestDrainingAnswersClose(t *testing.T) {
 func TestEndReads(t *testing.T) {
 	t.Parallel()
 	l := open(t, io.Discard)
-	running, finish := make(chan struct{}), make(chan struct{})
-	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		close(running)
-		<-finish
-		_, _ = io.WriteString(w, "done")
-	})
-	if err := l.Serve(handler, TLS{}, make(chan error, 1)); err != nil {
-		t.Fatal(err)
-	}
+	running, finish := serveOne(t, l)
 	whole, answer := dial(t, l.Addr())
 	half, cut := dial(t, l.Addr())
 	for text, c := range map[string]net.Conn{"GET / HTTP/1.1\r\nHost: x\r\n\r\n": whole, "GET / HTTP/1.1\r\nHo": half} {

@@ -135,7 +135,7 @@ func TestPins(t *testing.T) {
 				t.Run(tt.name, func(t *testing.T) { tt.follow(t, in, g, fmt.Sprintf("pins/%d.txt", i)) })
 			}
 			t.Run("an older version by its ID", func(t *testing.T) { testOlderVersion(t, in, g) })
-			t.Run("what cannot be pinned", func(t *testing.T) { testUnpinnable(t, in, g) })
+			t.Run("an object that cannot be pinned", func(t *testing.T) { testUnpinnable(t, in, g) })
 			t.Run("versions suspended", func(t *testing.T) { testVersionsSuspended(t, in, g) })
 		})
 	}

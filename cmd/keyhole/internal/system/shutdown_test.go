@@ -219,17 +219,7 @@ func TestSIGTERMBesideStalledHTTP2(t *testing.T) {
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	ca := newAuthority(t)
-	apart := freeAddress(t)
-	g := in.launch("KEYHOLE_METRICS_LISTEN="+apart,
-		"KEYHOLE_PUBLIC_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+ca.keyFile,
-		"KEYHOLE_OPERATOR_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_OPERATOR_TLS_KEY_FILE="+ca.keyFile)
-	eventually(t, "the service to be ready", func() error {
-		a, err := ask(t.Context(), unfollowed(), http.MethodGet, "http://"+apart+"/readyz", nil)
-		if err == nil && a.status != http.StatusOK {
-			err = fmt.Errorf("%d", a.status)
-		}
-		return err
-	})
+	g, _ := in.startWithTLS(ca)
 	c := unfollowed()
 	c.Transport = &http.Transport{
 		ForceAttemptHTTP2: true,

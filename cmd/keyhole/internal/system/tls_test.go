@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
@@ -85,4 +86,25 @@ func (a *authority) client() *http.Client {
 		RootCAs:    a.roots,
 		MinVersion: tls.VersionTLS12,
 	}}}
+}
+
+// startWithTLS starts a gateway whose listeners for recipients and operators speak TLS with
+// the certificate of ca, and waits until it is ready. apart is the address of its metrics
+// and probes, which have no TLS.
+func (in *installation) startWithTLS(ca *authority) (g *instance, apart string) {
+	in.t.Helper()
+	apart = freeAddress(in.t)
+	g = in.launch("KEYHOLE_METRICS_LISTEN="+apart,
+		"KEYHOLE_PUBLIC_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+ca.keyFile,
+		"KEYHOLE_OPERATOR_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_OPERATOR_TLS_KEY_FILE="+ca.keyFile)
+	c := unfollowed()
+	defer c.CloseIdleConnections()
+	eventually(in.t, "the service to be ready", func() error {
+		a, err := ask(in.t.Context(), c, http.MethodGet, "http://"+apart+"/readyz", nil)
+		if err == nil && a.status != http.StatusOK {
+			err = fmt.Errorf("%d", a.status)
+		}
+		return err
+	})
+	return g, apart
 }

@@ -207,14 +207,7 @@ func TestListeners(t *testing.T) {
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	ca := newAuthority(t)
-	apart := freeAddress(t)
-	g := in.launch("KEYHOLE_METRICS_LISTEN="+apart,
-		"KEYHOLE_PUBLIC_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+ca.keyFile,
-		"KEYHOLE_OPERATOR_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_OPERATOR_TLS_KEY_FILE="+ca.keyFile)
-	eventually(t, "the service to be ready", func() error {
-		_, err := ask(t.Context(), unfollowed(), http.MethodGet, "http://"+apart+"/readyz", nil)
-		return err
-	})
+	g, apart := in.startWithTLS(ca)
 	c := unfollowed()
 	c.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.roots, MinVersion: tls.VersionTLS12}}
 	for url, want := range map[string]int{
