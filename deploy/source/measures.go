@@ -19,6 +19,9 @@ const (
 	maxColumns       = 120 // a tab counts as one column
 	minComments      = 12  // percent of the lines
 	maxComments      = 20
+	// smallPackage is the number of lines below which maxComments does not hold: the
+	// package comment and one line for each exported name exceed it there.
+	smallPackage = 60
 )
 
 // measures are the numbers of one package. Code is everything but tests; it includes Lua.
@@ -238,7 +241,7 @@ func (m *measures) excesses() []string {
 	if p90 := m.percentile(90); p90 > maxFunctionP90 {
 		add("90 %% of the functions have up to %d lines; the limit is %d", p90, maxFunctionP90)
 	}
-	if share := m.share(); share < minComments || share > maxComments {
+	if share := m.share(); share < minComments || share > maxComments && m.lines >= smallPackage {
 		add("comments are %.1f %% of the lines; the range is %d to %d", share, minComments, maxComments)
 	}
 	if m.tests < m.lines && !testSupport(m.dir) {

@@ -150,6 +150,15 @@ func TestExcesses(t *testing.T) {
 			func(m *measures) { m.comments = 21 },
 			"comments are 21.0 % of the lines; the range is 12 to 20",
 		},
+		"many comments in a small package": {func(m *measures) { m.lines, m.comments = 59, 30 }, ""},
+		"many comments in a package that is not small": {
+			func(m *measures) { m.lines, m.comments = 60, 30 },
+			"comments are 50.0 % of the lines; the range is 12 to 20",
+		},
+		"few comments in a small package": {
+			func(m *measures) { m.lines, m.comments = 59, 0 },
+			"comments are 0.0 % of the lines; the range is 12 to 20",
+		},
 		"few tests":        {func(m *measures) { m.tests = 99 }, "99 lines of tests for 100 lines of code"},
 		"tests of helpers": {func(m *measures) { m.tests, m.dir = 0, "objects/s3test" }, ""},
 		"wide lines":       {func(m *measures) { m.wide = 2 }, "2 lines have more than 120 columns"},
