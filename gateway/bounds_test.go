@@ -13,14 +13,14 @@ import (
 
 // timedObjects is a storage that keeps how much time each listing was given.
 type timedObjects struct {
-	*fakeObjects
+	*stubObjects
 	given []time.Duration
 }
 
 func (o *timedObjects) List(ctx context.Context, q KeyQuery) (KeyPage, error) {
 	end, _ := ctx.Deadline()
 	o.given = append(o.given, time.Until(end))
-	return o.fakeObjects.List(ctx, q)
+	return o.stubObjects.List(ctx, q)
 }
 
 // TestObjectsTime gives a listing the storage's timeout for each question that it may
@@ -29,7 +29,7 @@ func TestObjectsTime(t *testing.T) {
 	t.Parallel()
 	timed := &timedObjects{}
 	f := newFixture(t, func(o *Options) {
-		timed.fakeObjects = o.Storages[0].Objects.(*fakeObjects)
+		timed.stubObjects = o.Storages[0].Objects.(*stubObjects)
 		o.Storages[0].Objects, o.Storages[0].Timeout = timed, time.Hour
 	})
 	f.objects.list = keys("a")
@@ -132,7 +132,7 @@ func TestLeftOf(t *testing.T) {
 // TestChecksOfSeveralObjects asks for some objects in turn: each is remembered.
 func TestChecksOfSeveralObjects(t *testing.T) {
 	t.Parallel()
-	objects := &fakeObjects{}
+	objects := &stubObjects{}
 	storage := &Storage{Objects: objects}
 	c := newChecks(time.Hour, time.Now)
 	for range 3 {

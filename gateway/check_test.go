@@ -47,7 +47,7 @@ func TestChecksAreRemembered(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-			objects := &fakeObjects{info: ObjectInfo{ETag: `"e"`}, err: tt.err}
+			objects := &stubObjects{info: ObjectInfo{ETag: `"e"`}, err: tt.err}
 			storage := &Storage{Objects: objects}
 			c := newChecks(tt.keep, func() time.Time { return now })
 			for i, wait := range tt.waits {
@@ -70,7 +70,7 @@ func TestChecksShareOneRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		objects := &fakeObjects{info: ObjectInfo{ETag: `"e"`}, wait: func() { <-release }}
+		objects := &stubObjects{info: ObjectInfo{ETag: `"e"`}, wait: func() { <-release }}
 		storage := &Storage{Objects: objects}
 		c := newChecks(5*time.Second, time.Now)
 		hasty, leave := context.WithCancel(t.Context())
@@ -105,7 +105,7 @@ func TestChecksDoNotJoinTheOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var asked atomic.Int32
-		objects := &fakeObjects{info: ObjectInfo{ETag: `"e"`}}
+		objects := &stubObjects{info: ObjectInfo{ETag: `"e"`}}
 		objects.wait = func() {
 			if asked.Add(1) == 1 {
 				<-release
@@ -128,7 +128,7 @@ func TestChecksDoNotJoinTheOld(t *testing.T) {
 func TestChecksAreBounded(t *testing.T) {
 	t.Parallel()
 	c := newChecks(time.Hour, func() time.Time { return time.Time{} })
-	storage := &Storage{Objects: &fakeObjects{}}
+	storage := &Storage{Objects: &stubObjects{}}
 	for i := range 5 * maxChecks {
 		if _, err := statOf(t, c, storage, fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
@@ -141,7 +141,7 @@ func TestChecksAreBounded(t *testing.T) {
 
 func TestChecksTellVersionsAndStoragesApart(t *testing.T) {
 	t.Parallel()
-	objects := &fakeObjects{versions: map[string]ObjectInfo{"v1": {}, "v2": {}}}
+	objects := &stubObjects{versions: map[string]ObjectInfo{"v1": {}, "v2": {}}}
 	storage := &Storage{Objects: objects}
 	c := newChecks(time.Hour, time.Now)
 	for _, ref := range []ObjectRef{

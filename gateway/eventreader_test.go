@@ -8,15 +8,16 @@ import (
 	"testing"
 )
 
-// fakeFeed is a feed of events that are numbered by their ID. A page looks at
+// numberedFeed answers like a feed of length events that are numbered by their ID. It holds
+// no event; the feed of a real store is tested in gateway/redisstore. A page looks at
 // budget events at most, of which those with an odd number are not selected.
-type fakeFeed struct {
+type numberedFeed struct {
 	length, budget int
 	err            error
 	queries        []AuditQuery
 }
 
-func (f *fakeFeed) Audit(_ context.Context, q AuditQuery) (AuditPage, error) {
+func (f *numberedFeed) Audit(_ context.Context, q AuditQuery) (AuditPage, error) {
 	f.queries = append(f.queries, q)
 	if f.err != nil {
 		return AuditPage{}, f.err
@@ -50,7 +51,7 @@ func idsOf(events []AuditEvent) []string {
 
 func TestEventReader(t *testing.T) {
 	t.Parallel()
-	feed := &fakeFeed{length: 6, budget: 2}
+	feed := &numberedFeed{length: 6, budget: 2}
 	reader := NewEventReader(feed, AuditQuery{Kind: EventIssued, Limit: 10})
 	read := func(want ...string) {
 		t.Helper()
@@ -88,7 +89,7 @@ func TestEventReader(t *testing.T) {
 // and selected none of them: an empty batch means that there is nothing left.
 func TestEventReaderSkipsEmptyPages(t *testing.T) {
 	t.Parallel()
-	feed := &fakeFeed{length: 4, budget: 1}
+	feed := &numberedFeed{length: 4, budget: 1}
 	reader := NewEventReader(feed, AuditQuery{Limit: 10, Cursor: "1"})
 	batch, err := reader.Next(t.Context())
 	if got := idsOf(batch); err != nil || !slices.Equal(got, []string{"2"}) || reader.Cursor() != "3" {
@@ -103,7 +104,7 @@ func TestEventReaderSkipsEmptyPages(t *testing.T) {
 // TestEventReaderAfterAnError stays where it was, so that no event is lost.
 func TestEventReaderAfterAnError(t *testing.T) {
 	t.Parallel()
-	feed := &fakeFeed{length: 3, budget: 9}
+	feed := &numberedFeed{length: 3, budget: 9}
 	reader := NewEventReader(feed, AuditQuery{Limit: 1})
 	if _, err := reader.Next(t.Context()); err != nil {
 		t.Fatal(err)

@@ -32,6 +32,7 @@ func TestRepeatedIssueIsTheSameLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.store.repeat()
 	// Whatever has become of the object: what was made is what is answered.
 	f.objects.err = ErrObjectNotFound
 	second, err := issueAgain(t, f, retryOf(t, "operator", "k", "body"))
@@ -51,6 +52,7 @@ func TestAnotherRequestIsNoRetry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.store.repeat()
 	_, err = issueAgain(t, f, retryOf(t, "operator", "k", "another body"))
 	wantCode(t, err, CodeIdempotencyConflict)
 	for name, r := range map[string]*Idempotency{
@@ -72,11 +74,12 @@ func TestRetryFinishesWhatWasLeftUndone(t *testing.T) {
 	f.store.err = ErrUnavailable
 	_, err := issueAgain(t, f, retryOf(t, "operator", "k", "body"))
 	wantCode(t, err, CodeUnavailable)
-	if len(f.store.reserved) != 1 || len(f.store.links) != 0 {
-		t.Fatalf("%d reservations, %d links", len(f.store.reserved), len(f.store.links))
+	if len(f.store.sealed) != 1 || len(f.store.created) != 0 {
+		t.Fatalf("%d reservations, %d links", len(f.store.sealed), len(f.store.created))
 	}
+	f.store.repeat()
 	f.store.err = nil
-	sealed := slices.Collect(maps.Values(f.store.reserved))[0]
+	sealed := slices.Collect(maps.Values(f.store.sealed))[0]
 	want, err := retryOf(t, "operator", "k", "body").unpack(sealed)
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +98,7 @@ func TestLateRetryBringsNothingBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.store.repeat()
 	f.store.age = 23 * time.Hour
 	if again, err := issueAgain(t, f, retryOf(t, "operator", "k", "body")); err != nil || again.Token != first.Token {
 		t.Errorf("while it is known: %v", err)
@@ -103,7 +107,7 @@ func TestLateRetryBringsNothingBack(t *testing.T) {
 	f.store.age = maxReissueAge + 1
 	_, err = issueAgain(t, f, retryOf(t, "operator", "k", "body"))
 	wantCode(t, err, CodeIdempotencyConflict)
-	if len(f.store.links) != 0 {
+	if len(f.store.created) != 1 {
 		t.Error("the token lives again")
 	}
 }
@@ -117,6 +121,7 @@ func TestRetryWithinHalfAnHour(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		f.store.repeat()
 		delete(f.store.links, first.Link.ID)
 		f.store.age = age
 		if _, err := issueAgain(t, f, retryOf(t, "operator", "k", "body")); (err == nil) != made {
@@ -139,7 +144,7 @@ func TestShortReservation(t *testing.T) {
 
 // racing is a store in which another try comes between the look and the reservation.
 type racing struct {
-	*fakeStore
+	*stubStore
 
 	between func()
 }
@@ -149,14 +154,14 @@ func (r *racing) Reserve(ctx context.Context, name string, sealed []byte) ([]byt
 		r.between = nil
 		between()
 	}
-	return r.fakeStore.Reserve(ctx, name, sealed)
+	return r.stubStore.Reserve(ctx, name, sealed)
 }
 
 func TestTwoTriesAtOnceAreOneLink(t *testing.T) {
 	t.Parallel()
 	store := &racing{}
 	f := newFixture(t, func(o *Options) {
-		store.fakeStore = o.Links.(*fakeStore)
+		store.stubStore = o.Links.(*stubStore)
 		o.Reservations = store
 	})
 	var first Issued
@@ -165,6 +170,7 @@ func TestTwoTriesAtOnceAreOneLink(t *testing.T) {
 		if first, err = issueAgain(t, f, retryOf(t, "operator", "k", "body")); err != nil {
 			t.Error(err)
 		}
+		store.repeat()
 	}
 	second, err := issueAgain(t, f, retryOf(t, "operator", "k", "body"))
 	if err != nil || second.Token != first.Token || len(f.store.created) != 1 {
@@ -202,6 +208,7 @@ func TestRetryIsRefusedWhatTheKeyMayNotDoAnyMore(t *testing.T) {
 	if _, err := issueAgain(t, f, retryOf(t, "operator", "k", "body")); err != nil {
 		t.Fatal(err)
 	}
+	f.store.repeat()
 	actor := everything()
 	actor.Objects = []Pattern{"reports/*"}
 	_, err := f.service.Issue(t.Context(), actor,

@@ -291,7 +291,7 @@ func (presignerFunc) Origin(string) (string, bool) { return "", false }
 func BenchmarkCompare(b *testing.B) {
 	for _, pin := range []string{PinNone, PinETag, PinVersion} {
 		b.Run(pin, func(b *testing.B) {
-			objects := &fakeObjects{info: ObjectInfo{ETag: `"e"`, VersionID: "v1"}}
+			objects := &stubObjects{info: ObjectInfo{ETag: `"e"`, VersionID: "v1"}}
 			s := &Service{checks: newChecks(time.Hour, time.Now)}
 			storage := &Storage{Name: "main", Objects: objects}
 			permissions := make([]Permission, 5000)

@@ -228,12 +228,12 @@ func TestConfirmIsSignedAgainAfterASlowStorage(t *testing.T) {
 
 // slowPresigner waits before it signs.
 type slowPresigner struct {
-	*fakePresigner
+	*stubPresigner
 
 	wait func()
 }
 
 func (p slowPresigner) Presign(ctx context.Context, r signer.Request) (signer.Signed, error) {
 	p.wait()
-	return p.fakePresigner.Presign(ctx, r)
+	return p.stubPresigner.Presign(ctx, r)
 }

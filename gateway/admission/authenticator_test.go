@@ -77,7 +77,7 @@ func TestUnauthorized(t *testing.T) {
 // decides.
 func TestTokenHolders(t *testing.T) {
 	t.Parallel()
-	verifier := &fakeVerifier{actor: gateway.Actor{Name: "oidc:ann", Token: true, Grant: "auditors"}}
+	verifier := &stubVerifier{actor: gateway.Actor{Name: "oidc:ann", Token: true, Grant: "auditors"}}
 	b := newBench(t, verifier, 0)
 	for _, credential := range []string{"ops-key", "a.b", "a.b.c.d", "plain"} {
 		if actor, _, err := b.admit(t, credential, "192.0.2.1"); (err == nil) != (credential == "ops-key") {
@@ -117,7 +117,7 @@ func TestVerifierErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, &fakeVerifier{err: tt.err}, 0)
+			b := newBench(t, &stubVerifier{err: tt.err}, 0)
 			_, _, err := b.admit(t, aToken, "192.0.2.1")
 			known, ok := errors.AsType[*gateway.Error](err)
 			if !ok || known.Code != tt.code || !strings.Contains(known.Message, tt.detail) ||
@@ -165,7 +165,7 @@ func TestSignedTokensAreNoFailures(t *testing.T) {
 		gateway.TokenExpired: gateway.CodeUnauthorized, gateway.TokenAudience: gateway.CodeUnauthorized,
 		gateway.TokenSignature: gateway.CodeRateLimited, gateway.TokenMalformed: gateway.CodeRateLimited,
 	} {
-		b := newBench(t, &fakeVerifier{err: &gateway.TokenError{Reason: reason, Err: errors.New("x")}}, 0)
+		b := newBench(t, &stubVerifier{err: &gateway.TokenError{Reason: reason, Err: errors.New("x")}}, 0)
 		var last error
 		for range gateway.MaxKeyFailures + 1 {
 			_, _, last = b.admit(t, aToken, "192.0.2.1")
@@ -183,7 +183,7 @@ func TestReload(t *testing.T) {
 	if _, _, err := b.admit(t, aToken, "192.0.2.1"); !strings.Contains(fmt.Sprint(err), "accepts no tokens") {
 		t.Errorf("without a provider: %v", err)
 	}
-	b.SetTokens(&fakeVerifier{actor: gateway.Actor{Name: "oidc:ann"}})
+	b.SetTokens(&stubVerifier{actor: gateway.Actor{Name: "oidc:ann"}})
 	if _, _, err := b.admit(t, aToken, "192.0.2.1"); err != nil {
 		t.Errorf("with a provider: %v", err)
 	}

@@ -33,13 +33,13 @@ func TestClickAllocations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			//nolint:sloglint // The line is made, and counted.
 			b := newBench(t, func(o *Options) { o.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) })
-			b.redis.pin = gateway.PinNone
+			b.store.pin = gateway.PinNone
 			handler := b.api.Public()
 			r := httptest.NewRequest(http.MethodGet, test.path, http.NoBody)
 			w := &discarded{header: http.Header{}}
 			n := testing.AllocsPerRun(500, func() {
 				clear(w.header)
-				b.redis.attempts = b.redis.attempts[:0]
+				b.store.attempts = b.store.attempts[:0]
 				handler.ServeHTTP(w, r)
 			})
 			if w.status != test.status {

@@ -23,28 +23,41 @@ import (
 	"keyhole/gateway/api"
 )
 
-// bench is an API whose store and storage are fakes.
+// bench is an API over a stub of the stores, or over a real one, and a stub of a storage.
 type bench struct {
 	api       *API
 	operators *admission.Authenticator
 	// operatorOptions are those of operators, for tests that need another one.
 	operatorOptions admission.Options
-	redis           *fakeRedis
-	storage         *fakeStorage
+	store           *stubStore // not asked if the bench is over a real store
+	storage         *stubStorage
 	log             *logBuffer
 	registry        *prometheus.Registry
 	readiness       api.Readiness
 }
 
-// newBench makes a bench. change may change its options; it may be nil.
+// newBench makes a bench over a stubStore. change may change its options; it may be nil.
 func newBench(tb testing.TB, change func(*Options)) *bench {
 	tb.Helper()
+	store := &stubStore{links: map[gateway.ID]gateway.Link{}, outcome: gateway.OutcomeRedirected}
+	b := newBenchOver(tb, store, change)
+	b.store = store
+	return b
+}
+
+// stores are all stores of a service.
+type stores interface {
+	gateway.Store
+	gateway.Reservations
+	gateway.ClickStore
+	gateway.Cursors
+}
+
+// newBenchOver makes a bench over a store, such as that of storetest, which holds links.
+func newBenchOver(tb testing.TB, store stores, change func(*Options)) *bench {
+	tb.Helper()
 	b := &bench{
-		redis: &fakeRedis{
-			links: map[gateway.ID]gateway.Link{}, reserved: map[string][]byte{},
-			outcome: gateway.OutcomeRedirected,
-		},
-		storage: &fakeStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(),
+		storage: &stubStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(),
 		readiness: api.Readiness{Ready: true, Redis: "ok", Storages: map[string]string{"main": "ok"}},
 	}
 	started := time.Now()
@@ -67,9 +80,9 @@ func newBench(tb testing.TB, change func(*Options)) *bench {
 	b.operators = admission.New(b.operatorOptions)
 	o := Options{
 		Service: gateway.New(gateway.Options{
-			Links: b.redis, Reservations: b.redis, Clicks: b.redis, Cursors: b.redis, Lifetime: 30 * time.Second,
-			MediaLifetime: time.Minute,
-			ResumeWindow:  10 * time.Minute, Hashes: 1,
+			Links: store, Reservations: store, Clicks: store, Cursors: store,
+			Lifetime: 30 * time.Second, MediaLifetime: time.Minute,
+			ResumeWindow: 10 * time.Minute, Hashes: 1,
 			Storages: []*gateway.Storage{{
 				Name: "main", Buckets: []string{"reports", "exports"}, Objects: b.storage,
 				Presigner: b.storage, Timeout: time.Minute,
@@ -105,10 +118,10 @@ func newBench(tb testing.TB, change func(*Options)) *bench {
 	return b
 }
 
-// put stores an active link and returns its id.
+// put scripts the answers about an active link and returns its ID.
 func (b *bench) put(bucket, key string) string {
 	id := gateway.IDOf(bucket + key)
-	b.redis.links[id] = gateway.Link{
+	b.store.links[id] = gateway.Link{
 		ID: id, State: gateway.StateActive, Ref: gateway.ObjectRef{Storage: "main", Bucket: bucket, Key: key},
 		CreatedAt: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), Disposition: "attachment", Pin: "none",
 	}

@@ -140,7 +140,7 @@ func TestIssueBodies(t *testing.T) {
 			if tt.field != "" && !slices.Contains(fields, tt.field) || tt.field == "" && len(fields) != 0 {
 				t.Errorf("the fields are %v, want %s", fields, tt.field)
 			}
-			if len(b.redis.links) != 0 || len(b.storage.proved) != 0 {
+			if len(b.store.created) != 0 || len(b.storage.proved) != 0 {
 				t.Error("a link was made, or the storage was asked")
 			}
 			if strings.Contains(a.body+b.log.String(), "canary") {
@@ -179,7 +179,7 @@ func TestBodiesThatAreNoPlainJSON(t *testing.T) {
 		if a.status != tt.status {
 			t.Errorf("%s: got %d, want %d", tt.name, a.status, tt.status)
 		}
-		if tt.status == 415 && (a.problem(t).Code != "unsupported_media_type" || len(b.redis.links) != 0) {
+		if tt.status == 415 && (a.problem(t).Code != "unsupported_media_type" || len(b.store.created) != 0) {
 			t.Errorf("%s: %s", tt.name, a.body)
 		}
 	}
@@ -276,8 +276,8 @@ func TestNullFields(t *testing.T) {
 			}
 		}
 	}
-	if fields < 25 || b.redis.bulk.Budget != 0 || b.redis.change.Note != nil {
-		t.Errorf("%d fields were tried; the store was asked for %+v and %+v", fields, b.redis.bulk, b.redis.change)
+	if fields < 25 || b.store.bulk.Budget != 0 || b.store.change.Note != nil {
+		t.Errorf("%d fields were tried; the store was asked for %+v and %+v", fields, b.store.bulk, b.store.change)
 	}
 }
 

@@ -52,7 +52,7 @@ func (goneWriter) Write([]byte) (int, error) { return 0, errors.New("broken pipe
 func TestClientGoesAmidAnAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	b.redis.outcome = gateway.OutcomeRevoked
+	b.store.outcome = gateway.OutcomeRevoked
 	w := httptest.NewRecorder()
 	b.api.Public().ServeHTTP(goneWriter{w}, httptest.NewRequest(http.MethodGet, "/"+liveToken, nil))
 	if w.Code != http.StatusGone {

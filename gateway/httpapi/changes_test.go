@@ -22,7 +22,7 @@ func TestChangeAnswersWithTheLink(t *testing.T) {
 		link.Labels["case"] != "7" {
 		t.Fatalf("got %d, %v: %s", a.status, err, a.body)
 	}
-	if c := b.redis.change; c.Life != 2*time.Hour || c.Longest != 24*time.Hour || c.Paused == nil || !*c.Paused ||
+	if c := b.store.change; c.Life != 2*time.Hour || c.Longest != 24*time.Hour || c.Paused == nil || !*c.Paused ||
 		c.Window != 10*time.Minute {
 		t.Errorf("the store was asked %+v", c)
 	}
@@ -43,7 +43,7 @@ func TestChangeAnswersWithTheLink(t *testing.T) {
 		"application/json").problem(t); p.Code != "not_found" {
 		t.Errorf("a link out of scope: %s", p.Code)
 	}
-	b.redis.err = gateway.ErrEnded
+	b.store.err = gateway.ErrEnded
 	if a := b.operator(opsKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type",
 		"application/json"); a.status != 503 && a.status != 409 {
 		t.Errorf("what has ended: %d", a.status)
@@ -89,10 +89,10 @@ func TestRevocations(t *testing.T) {
 	b := newBench(t, nil)
 	b.operator(opsKey, "POST", "/api/v1/revocations", `{"label":"case=a=b","dry_run":true}`, "Content-Type",
 		"application/json")
-	if q := b.redis.query; q.LabelName != "case" || q.LabelValue != "a=b" || !b.redis.bulk.DryRun {
-		t.Errorf("the store was asked %+v, %+v", q, b.redis.bulk)
+	if q := b.store.query; q.LabelName != "case" || q.LabelValue != "a=b" || !b.store.bulk.DryRun {
+		t.Errorf("the store was asked %+v, %+v", q, b.store.bulk)
 	}
-	b.redis.err = fmt.Errorf("%w: %w", gateway.ErrUnavailable, gateway.ErrNotConfirmed)
+	b.store.err = fmt.Errorf("%w: %w", gateway.ErrUnavailable, gateway.ErrNotConfirmed)
 	a := b.operator(opsKey, "POST", "/api/v1/revocations", `{"all":true}`, "Content-Type", "application/json")
 	if p := a.problem(t); a.status != 503 || p.Code != "not_confirmed" || a.header.Get("Retry-After") == "" {
 		t.Errorf("not confirmed: got %d %s", a.status, p.Code)
@@ -110,7 +110,7 @@ func TestAuditRoute(t *testing.T) {
 		Since: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC),
 		Kind: gateway.EventRevoked, Oldest: true, Cursor: "x", Limit: 7,
 	}
-	if got := b.redis.audit; fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+	if got := b.store.audit; fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
 		t.Errorf("the store was asked %+v, want %+v", got, want)
 	}
 	if a.status != 200 || strings.Count(a.body, "\n") != 1 || strings.Contains(a.body, "\r") {
@@ -134,10 +134,10 @@ func TestAuditRoute(t *testing.T) {
 		}
 	}
 	if a := b.operator(readKey, "GET", "/api/v1/audit?since=now&order=oldest", ""); a.status != 200 ||
-		!b.redis.audit.FromNow || !b.redis.audit.Since.IsZero() {
-		t.Errorf("from now on: got %d, the store was asked %+v", a.status, b.redis.audit)
+		!b.store.audit.FromNow || !b.store.audit.Since.IsZero() {
+		t.Errorf("from now on: got %d, the store was asked %+v", a.status, b.store.audit)
 	}
-	b.redis.err = gateway.ErrCursor
+	b.store.err = gateway.ErrCursor
 	if a := b.operator(readKey, "GET", "/api/v1/audit?cursor=forged", ""); a.status != 400 {
 		t.Errorf("a forged cursor: %d", a.status)
 	}
@@ -148,9 +148,9 @@ func TestIfMatch(t *testing.T) {
 	b := newBench(t, nil)
 	text := b.put("reports", "a")
 	id, _ := gateway.ParseID(text)
-	link := b.redis.links[id]
+	link := b.store.links[id]
 	link.Revision = "\x00\xff"
-	b.redis.links[id] = link
+	b.store.links[id] = link
 	path := "/api/v1/links/" + text
 	if a := b.operator(opsKey, "GET", path, ""); a.header.Get("ETag") != `"00ff"` {
 		t.Fatalf("the ETag is %q", a.header.Get("ETag"))

@@ -19,10 +19,10 @@ import (
 func confirming(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t, nil)
-	b.redis.confirms, b.redis.outcome = true, gateway.OutcomePage
-	b.redis.secrets.Key = [16]byte([]byte("0123456789abcdef"))
+	b.store.confirms, b.store.outcome = true, gateway.OutcomePage
+	b.store.secrets.Key = [16]byte([]byte("0123456789abcdef"))
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	b.redis.spent = gateway.Spent{Outcome: gateway.OutcomeRedirected, Now: now, GrantEnd: now.Add(10 * time.Minute)}
+	b.store.spent = gateway.Spent{Outcome: gateway.OutcomeRedirected, Now: now, GrantEnd: now.Add(10 * time.Minute)}
 	return b
 }
 
@@ -128,7 +128,7 @@ func TestConfirm(t *testing.T) {
 		}
 	}
 	insecure := newBench(t, func(o *Options) { o.PublicURL = "http://127.0.0.1:8080" })
-	insecure.redis.confirms, insecure.redis.outcome, insecure.redis.spent = true, gateway.OutcomePage, b.redis.spent
+	insecure.store.confirms, insecure.store.outcome, insecure.store.spent = true, gateway.OutcomePage, b.store.spent
 	if a := insecure.post(url.Values{"confirm": {"1"}}); a.status != 303 ||
 		strings.Contains(a.header.Get("Set-Cookie"), "Secure") {
 		t.Errorf("over http: got %d and %s", a.status, a.header.Get("Set-Cookie"))
@@ -176,8 +176,8 @@ func TestFormsThatConfirmNothing(t *testing.T) {
 func TestPassphrasePage(t *testing.T) {
 	t.Parallel()
 	b := confirming(t)
-	b.redis.secrets.Passphrase = "\x01" + strings.Repeat("k", 48)
-	b.redis.try = gateway.PassphraseAttempt{Reserved: "try"}
+	b.store.secrets.Passphrase = "\x01" + strings.Repeat("k", 48)
+	b.store.try = gateway.PassphraseAttempt{Reserved: "try"}
 	page := ask(b.api.Public(), "GET", "/"+liveToken, "")
 	if !strings.Contains(page.body, `type="password" name="passphrase"`) {
 		t.Errorf("there is no field for the passphrase:\n%s", page.body)
@@ -191,7 +191,7 @@ func TestPassphrasePage(t *testing.T) {
 	if p := b.post(form, "Accept", "application/json").problem(t); p.Code != "wrong_passphrase" {
 		t.Errorf("got %s", p.Code)
 	}
-	b.redis.try = gateway.PassphraseAttempt{Wait: 90*time.Second + time.Millisecond}
+	b.store.try = gateway.PassphraseAttempt{Wait: 90*time.Second + time.Millisecond}
 	limited := b.post(form, "Accept", "application/json")
 	if p := limited.problem(t); p.Code != "rate_limited" || limited.status != 429 ||
 		limited.header.Get("Retry-After") != "91" {
@@ -205,7 +205,7 @@ func TestPassphrasePage(t *testing.T) {
 func TestMissLimit(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	b.redis.outcome = gateway.OutcomeNotFound
+	b.store.outcome = gateway.OutcomeNotFound
 	handler := b.api.Public()
 	for range 100 {
 		if a := ask(handler, "GET", "/favicon.ico", ""); a.status != 404 {
@@ -217,13 +217,13 @@ func TestMissLimit(t *testing.T) {
 			t.Fatalf("miss %d: got %d", i+1, a.status)
 		}
 	}
-	b.redis.outcome = gateway.OutcomeRedirected
+	b.store.outcome = gateway.OutcomeRedirected
 	a := ask(handler, "GET", "/"+liveToken, "", "Accept", "application/json")
 	if p := a.problem(t); a.status != 429 || p.Code != "rate_limited" || a.header.Get("Retry-After") == "" {
 		t.Errorf("a link after 60 misses: got %d", a.status)
 	}
-	if len(b.redis.attempts) != 60 {
-		t.Errorf("the store was asked %d times", len(b.redis.attempts))
+	if len(b.store.attempts) != 60 {
+		t.Errorf("the store was asked %d times", len(b.store.attempts))
 	}
 	if n := b.count(t, "keyhole_misses_total{}"); n != 60 {
 		t.Errorf("counted %v misses", n)

@@ -40,8 +40,8 @@ func TestHTTP10EndsTheConnection(t *testing.T) {
 			t.Errorf("%s: %d answers, want 1:\n%s", name, n, answers)
 		}
 	}
-	if len(b.redis.attempts) != 0 {
-		t.Errorf("the hidden request was a click: %+v", b.redis.attempts)
+	if len(b.store.attempts) != 0 {
+		t.Errorf("the hidden request was a click: %+v", b.store.attempts)
 	}
 }
 
@@ -72,7 +72,7 @@ func TestUnfinishedFormCountsNothing(t *testing.T) {
 	t.Parallel()
 	for _, confirms := range []bool{false, true} {
 		b := newBench(t, nil)
-		b.redis.confirms = confirms
+		b.store.confirms = confirms
 		conn, err := net.Dial("tcp", serve(t, b.api.Public()))
 		if err != nil {
 			t.Fatal(err)
@@ -91,15 +91,15 @@ func TestUnfinishedFormCountsNothing(t *testing.T) {
 		if err != nil || !strings.HasPrefix(string(answers), "HTTP/1.1 400 ") {
 			t.Errorf("confirmation %v: %v, answered %.80q, want 400", confirms, err, answers)
 		}
-		if len(b.redis.attempts) != 0 {
-			t.Errorf("confirmation %v: the store was asked %+v", confirms, b.redis.attempts)
+		if len(b.store.attempts) != 0 {
+			t.Errorf("confirmation %v: the store was asked %+v", confirms, b.store.attempts)
 		}
 	}
 }
 
 // patientStorage answers when the context of the request ends, with an error made of its error.
 type patientStorage struct {
-	fakeStorage
+	stubStorage
 
 	answer func(error) error
 }

@@ -34,7 +34,7 @@ func FuzzTarget(f *testing.F) {
 			return
 		}
 		r.RemoteAddr = "192.0.2.1:1234"
-		b.redis.attempts = nil
+		b.store.attempts = nil
 		w := httptest.NewRecorder()
 		public.ServeHTTP(w, r)
 		path, _, _ := strings.Cut(strings.TrimPrefix(r.RequestURI, "http://"+r.Host), "?")
@@ -45,11 +45,11 @@ func FuzzTarget(f *testing.F) {
 			t.Errorf("%q: %d", text, w.Code)
 		case location != "" && location != presigned:
 			t.Errorf("%q redirects to %q", text, location)
-		case !isToken && r.URL.Host == "" && (location != "" || len(b.redis.attempts) > 0):
+		case !isToken && r.URL.Host == "" && (location != "" || len(b.store.attempts) > 0):
 			t.Errorf("%q is asked of Redis, or redirected", text)
 		}
-		if len(b.redis.attempts) > 0 && b.redis.attempts[0].Address != "192.0.2.1" {
-			t.Errorf("%q comes from %q", text, b.redis.attempts[0].Address)
+		if len(b.store.attempts) > 0 && b.store.attempts[0].Address != "192.0.2.1" {
+			t.Errorf("%q comes from %q", text, b.store.attempts[0].Address)
 		}
 	})
 }
@@ -68,7 +68,7 @@ func FuzzIssueBody(f *testing.F) {
 	b := newBench(f, nil)
 	operator := b.api.Operator()
 	f.Fuzz(func(t *testing.T, body []byte) {
-		clear(b.redis.links)
+		b.store.created = nil
 		b.storage.proved = nil
 		r := httptest.NewRequest(http.MethodPost, "/api/v1/links", bytes.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+opsKey)
@@ -77,8 +77,8 @@ func FuzzIssueBody(f *testing.F) {
 		operator.ServeHTTP(w, r)
 		switch w.Code {
 		case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
-			if len(b.redis.links) > 0 || !json.Valid(w.Body.Bytes()) {
-				t.Errorf("%q: %d with %d links: %s", body, w.Code, len(b.redis.links), w.Body)
+			if len(b.store.created) > 0 || !json.Valid(w.Body.Bytes()) {
+				t.Errorf("%q: %d with %d links: %s", body, w.Code, len(b.store.created), w.Body)
 			}
 			return
 		case http.StatusCreated:

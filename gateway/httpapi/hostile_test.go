@@ -51,8 +51,8 @@ func TestHostilePaths(t *testing.T) {
 		}
 		wantPublicHeaders(t, fmt.Sprintf("%.60q", target), a.header)
 	}
-	if len(b.redis.attempts) != 0 {
-		t.Errorf("the store was asked %d times for what cannot be a token", len(b.redis.attempts))
+	if len(b.store.attempts) != 0 {
+		t.Errorf("the store was asked %d times for what cannot be a token", len(b.store.attempts))
 	}
 	// What cannot be read as a request target at all ends before any handler.
 	for _, target := range []string{"/%zz", "/%", "/%4", tok + "%", "/%zz" + tok} {
@@ -74,18 +74,18 @@ func TestTargetsThatAreTheLink(t *testing.T) {
 		if a.status != 302 || !slices.Equal(a.header["Location"], []string{presigned}) {
 			t.Errorf("%.60q: got %d to %q", target, a.status, a.header["Location"])
 		}
-		if len(b.redis.attempts) != 1 || b.redis.attempts[0].ID != gateway.IDOf(liveToken) {
-			t.Errorf("%.60q: the store was asked %+v", target, b.redis.attempts)
+		if len(b.store.attempts) != 1 || b.store.attempts[0].ID != gateway.IDOf(liveToken) {
+			t.Errorf("%.60q: the store was asked %+v", target, b.store.attempts)
 		}
 	}
 	// A token in another case has the shape of one, so the store is asked for it
 	// and not for the other.
 	b := newBench(t, nil)
-	b.redis.outcome = gateway.OutcomeNotFound
+	b.store.outcome = gateway.OutcomeNotFound
 	other := strings.ReplaceAll(liveToken, "Q", "q")
 	if a := wire(t, serve(t, b.api.Public()), line("GET", "/"+other)); a.status != 404 ||
-		b.redis.attempts[0].ID == gateway.IDOf(liveToken) {
-		t.Errorf("got %d, %+v", a.status, b.redis.attempts)
+		b.store.attempts[0].ID == gateway.IDOf(liveToken) {
+		t.Errorf("got %d, %+v", a.status, b.store.attempts)
 	}
 }
 
@@ -115,8 +115,8 @@ func TestMethods(t *testing.T) {
 		}
 		wantPublicHeaders(t, fmt.Sprintf("%.40q", request), a.header)
 	}
-	if len(b.redis.attempts) != 0 {
-		t.Errorf("the store was asked %+v", b.redis.attempts)
+	if len(b.store.attempts) != 0 {
+		t.Errorf("the store was asked %+v", b.store.attempts)
 	}
 	if n := b.count(t, "keyhole_clicks_total{method=other,outcome=method_not_allowed}"); n != float64(len(requests)) {
 		t.Errorf("counted %v, want %d", n, len(requests))
@@ -126,7 +126,7 @@ func TestMethods(t *testing.T) {
 			t.Errorf("%s: got %d", header, a.status)
 		}
 	}
-	for _, attempt := range b.redis.attempts {
+	for _, attempt := range b.store.attempts {
 		if attempt.Method != "GET" {
 			t.Errorf("a GET was judged as %s", attempt.Method)
 		}
@@ -159,8 +159,8 @@ func TestRequestsThatMeanTwoThings(t *testing.T) {
 			t.Errorf("%s: got %d", name, a.status)
 		}
 	}
-	if len(b.redis.attempts) != 0 {
-		t.Errorf("the store was asked %+v", b.redis.attempts)
+	if len(b.store.attempts) != 0 {
+		t.Errorf("the store was asked %+v", b.store.attempts)
 	}
 	// Length and chunks at once: answered, and the connection ends with it.
 	both := "POST /" + liveToken + " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n" +
@@ -190,7 +190,7 @@ func TestPrefetchNeverCounts(t *testing.T) {
 			if a.status != status {
 				t.Errorf("%q, %s: got %d, want %d", header, method, a.status, status)
 			}
-			if asked := len(b.redis.attempts); (asked == 1) != (status == 302) {
+			if asked := len(b.store.attempts); (asked == 1) != (status == 302) {
 				t.Errorf("%q, %s: the store was asked %d times", header, method, asked)
 			}
 		}
@@ -317,8 +317,8 @@ func TestForwardedAddress(t *testing.T) {
 				}
 			})
 			askFrom(b, tt.peer, tt.forwarded)
-			if len(b.redis.attempts) != 1 || b.redis.attempts[0].Address != tt.want {
-				t.Errorf("got %+v, want %s", b.redis.attempts, tt.want)
+			if len(b.store.attempts) != 1 || b.store.attempts[0].Address != tt.want {
+				t.Errorf("got %+v, want %s", b.store.attempts, tt.want)
 			}
 			if strings.Contains(b.log.String(), "script") || strings.Contains(b.log.String(), "eth0") {
 				t.Errorf("the log holds what was forged: %s", b.log)

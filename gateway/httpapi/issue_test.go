@@ -9,11 +9,12 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/storetest"
 )
 
 func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nil)
+	b := newBenchOver(t, storetest.Open(t), nil)
 	issue := func(body string, keys ...string) answer {
 		headers := []string{"Content-Type", "application/json"}
 		for _, key := range keys {
@@ -28,17 +29,25 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Errorf("%q: got %d %+v", keys, a.status, p)
 		}
 	}
-	if len(b.redis.links) != 0 {
-		t.Fatalf("%d links were issued", len(b.redis.links))
+	links := func() int {
+		t.Helper()
+		var page api.LinkPage
+		if err := json.Unmarshal([]byte(b.operator(readKey, "GET", "/api/v1/links", "").body), &page); err != nil {
+			t.Fatal(err)
+		}
+		return len(page.Links)
+	}
+	if n := links(); n != 0 {
+		t.Fatalf("%d links were issued", n)
 	}
 	longest := "~ " + strings.Repeat("k", 126)
 	first := issue(`{"bucket":"exports","key":"a","labels":{"x":"1","y":"2"}}`, longest)
 	// Another order and other blanks are no other request.
 	second := issue(`{ "labels": {"y":"2","x":"1"}, "key":"a", "bucket":"exports" }`, longest)
 	if first.status != 201 || second.status != 201 || first.body != second.body ||
-		first.header.Get("Location") != second.header.Get("Location") || len(b.redis.links) != 1 {
+		first.header.Get("Location") != second.header.Get("Location") || links() != 1 {
 		t.Errorf("got %d %s, then %d %s, with %d links", first.status, first.body, second.status, second.body,
-			len(b.redis.links))
+			links())
 	}
 	other := issue(`{"bucket":"exports","key":"b"}`, longest)
 	if p := other.problem(t); other.status != 409 || p.Code != "idempotency_conflict" {
@@ -48,7 +57,7 @@ func TestIdempotencyKey(t *testing.T) {
 
 func TestIssueAnswersWithTheLink(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nil)
+	b := newBenchOver(t, storetest.Open(t), nil)
 	a := b.operator(opsKey, "POST", "/api/v1/links", bodyWith(
 		`"storage":"main","preset":"handoff","sensitive":true,"filename":"<b>.txt","disposition":"inline",`+
 			`"pin":"none","note":"n","labels":{"team":"x"}`))

@@ -66,15 +66,15 @@ func TestListQuery(t *testing.T) {
 				t.Fatalf("got %d, want %d: %s", a.status, tt.status, a.body)
 			}
 			if tt.status == 400 {
-				if p := a.problem(t); p.Code != "bad_request" || b.redis.query.Match != nil {
-					t.Errorf("got %s, and the store was asked: %v", p.Code, b.redis.query.Match != nil)
+				if p := a.problem(t); p.Code != "bad_request" || b.store.query.Match != nil {
+					t.Errorf("got %s, and the store was asked: %v", p.Code, b.store.query.Match != nil)
 				}
 				if strings.Contains(b.log.String(), liveToken) {
 					t.Errorf("the log repeats what was asked: %s", b.log)
 				}
 				return
 			}
-			got := b.redis.query
+			got := b.store.query
 			if got.State != tt.want.State || got.Bucket != tt.want.Bucket || got.Prefix != tt.want.Prefix ||
 				got.Key != tt.want.Key ||
 				got.CreatedBy != tt.want.CreatedBy || got.LabelName != tt.want.LabelName || got.LabelValue != tt.want.LabelValue ||
@@ -107,7 +107,7 @@ func TestForgedCursor(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	id := b.put("reports", "a")
-	b.redis.err = gateway.ErrCursor
+	b.store.err = gateway.ErrCursor
 	if a := b.operator(opsKey, "GET", "/api/v1/links?cursor=forged", ""); a.status != 400 ||
 		a.problem(t).Code != "bad_request" || strings.Contains(a.body, "forged") {
 		t.Errorf("links: got %d %s", a.status, a.body)
@@ -153,11 +153,11 @@ func TestEventsAnswer(t *testing.T) {
 	if a.status != 200 || a.body != want {
 		t.Errorf("got %d %s\nwant %s", a.status, a.body, want)
 	}
-	if b.redis.limit != 7 || b.redis.cursor != "c" {
-		t.Errorf("the store was asked for %d from %q", b.redis.limit, b.redis.cursor)
+	if b.store.limit != 7 || b.store.cursor != "c" {
+		t.Errorf("the store was asked for %d from %q", b.store.limit, b.store.cursor)
 	}
-	if b.operator(opsKey, "GET", "/api/v1/links/"+id+"/events", ""); b.redis.limit != 50 {
-		t.Errorf("the default is %d", b.redis.limit)
+	if b.operator(opsKey, "GET", "/api/v1/links/"+id+"/events", ""); b.store.limit != 50 {
+		t.Errorf("the default is %d", b.store.limit)
 	}
 }
 

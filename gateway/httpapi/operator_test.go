@@ -115,7 +115,7 @@ func TestErrorsBecomeResponses(t *testing.T) {
 func TestUnavailableSaysWhenToComeBack(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	b.redis.err = gateway.ErrUnavailable
+	b.store.err = gateway.ErrUnavailable
 	id := b.put("reports", "a")
 	for _, r := range [][2]string{
 		{"GET", "/api/v1/links"},
@@ -132,7 +132,7 @@ func TestUnavailableSaysWhenToComeBack(t *testing.T) {
 func TestPanicOfAnOperatorsRequest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	b.redis.panic = "panic-canary"
+	b.store.panic = "panic-canary"
 	a := b.operator(opsKey, "GET", "/api/v1/links", "")
 	if p := a.problem(t); a.status != 500 || p.Code != "internal" {
 		t.Errorf("got %d, %s", a.status, a.body)
@@ -345,7 +345,7 @@ func TestLabelsOfOperatorsRequestsAreBounded(t *testing.T) {
 func TestOperatorWhoHungUp(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	b.redis.err = context.Canceled
+	b.store.err = context.Canceled
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/links", nil)

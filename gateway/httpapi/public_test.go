@@ -99,8 +99,8 @@ func TestRedirect(t *testing.T) {
 				ID: gateway.IDOf(liveToken), Method: method, Address: "192.0.2.1",
 				Client: netip.MustParseAddr("192.0.2.1"), Page: accept == "text/html",
 			}
-			if !slices.Equal(b.redis.attempts, []gateway.Attempt{want}) {
-				t.Errorf("%s: the store was asked %+v", method, b.redis.attempts)
+			if !slices.Equal(b.store.attempts, []gateway.Attempt{want}) {
+				t.Errorf("%s: the store was asked %+v", method, b.store.attempts)
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func TestEveryRefusalInItsThreeForms(t *testing.T) {
 		t.Run(string(outcome), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, nil)
-			b.redis.outcome = outcome
+			b.store.outcome = outcome
 			public := b.api.Public()
 			message := pages.English().Refusals[outcome]
 
@@ -170,7 +170,7 @@ func TestHeadHasTheHeadersOfGetAndNoBody(t *testing.T) {
 func TestUnknownAndMalformedAreTheSameBytes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	b.redis.outcome = gateway.OutcomeNotFound
+	b.store.outcome = gateway.OutcomeNotFound
 	public := b.api.Public()
 	for _, accept := range []string{"", "text/html", "application/json"} {
 		unknown := ask(public, "GET", "/"+liveToken, "", "Accept", accept)
@@ -185,8 +185,8 @@ func TestUnknownAndMalformedAreTheSameBytes(t *testing.T) {
 			}
 		}
 	}
-	if len(b.redis.attempts) != 3 {
-		t.Errorf("the store was asked %d times, want for the three tokens alone", len(b.redis.attempts))
+	if len(b.store.attempts) != 3 {
+		t.Errorf("the store was asked %d times, want for the three tokens alone", len(b.store.attempts))
 	}
 }
 
@@ -212,14 +212,14 @@ func TestDoubtIsUnavailable(t *testing.T) {
 		change  func(*bench)
 		outcome gateway.Outcome
 	}{
-		{"redis is away", func(b *bench) { b.redis.err = gateway.ErrUnavailable }, gateway.OutcomeUnavailable},
-		{"redis says something unknown", func(b *bench) { b.redis.err = errors.New(canary) }, gateway.OutcomeUnavailable},
+		{"redis is away", func(b *bench) { b.store.err = gateway.ErrUnavailable }, gateway.OutcomeUnavailable},
+		{"redis says something unknown", func(b *bench) { b.store.err = errors.New(canary) }, gateway.OutcomeUnavailable},
 		{"no credentials", func(b *bench) { b.storage.signErr = signer.ErrCredentials }, gateway.OutcomeUnavailable},
 		{"under a second left", func(b *bench) { b.storage.signErr = signer.ErrLifetime }, gateway.OutcomeExpired},
-		{"a panic", func(b *bench) { b.redis.panic = canary }, gateway.OutcomeUnavailable},
-		{"an outcome that there is not", func(b *bench) { b.redis.outcome = "open sesame" }, gateway.OutcomeUnavailable},
+		{"a panic", func(b *bench) { b.store.panic = canary }, gateway.OutcomeUnavailable},
+		{"an outcome that there is not", func(b *bench) { b.store.outcome = "open sesame" }, gateway.OutcomeUnavailable},
 		{
-			"an outcome without an answer", func(b *bench) { b.redis.outcome = gateway.OutcomePage },
+			"an outcome without an answer", func(b *bench) { b.store.outcome = gateway.OutcomePage },
 			gateway.OutcomeUnavailable,
 		},
 	}
@@ -244,7 +244,7 @@ func TestDoubtIsUnavailable(t *testing.T) {
 func TestPanicIsLoggedWithoutItsValue(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	b.redis.panic = "panic-canary " + liveToken
+	b.store.panic = "panic-canary " + liveToken
 	ask(b.api.Public(), "GET", "/"+liveToken, "")
 	text := b.log.String()
 	if !strings.Contains(text, "handler panicked") || !strings.Contains(text, "Admit") {
@@ -270,11 +270,11 @@ func TestClickIsLoggedOnceWithoutTheToken(t *testing.T) {
 	}{
 		{"delivered", "GET", "/" + liveToken, nil, "DEBUG", "redirected", id},
 		{
-			"refused", "HEAD", "/" + liveToken, func(b *bench) { b.redis.outcome = gateway.OutcomeRevoked }, "INFO", "revoked",
+			"refused", "HEAD", "/" + liveToken, func(b *bench) { b.store.outcome = gateway.OutcomeRevoked }, "INFO", "revoked",
 			id,
 		},
 		{
-			"failed", "POST", "/" + liveToken, func(b *bench) { b.redis.err = gateway.ErrUnavailable }, "INFO", "unavailable",
+			"failed", "POST", "/" + liveToken, func(b *bench) { b.store.err = gateway.ErrUnavailable }, "INFO", "unavailable",
 			id,
 		},
 		{"malformed", "GET", "/" + liveToken + "x", nil, "INFO", "not_found", nil},

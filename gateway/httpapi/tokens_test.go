@@ -10,14 +10,14 @@ import (
 	"keyhole/gateway"
 )
 
-// fakeTokens gives every token the same answer.
-type fakeTokens struct {
+// stubTokens gives every token the same answer.
+type stubTokens struct {
 	actor gateway.Actor
 	err   error
 }
 
 // Verify implements admission.TokenVerifier.
-func (f fakeTokens) Verify(context.Context, string) (*gateway.Actor, error) {
+func (f stubTokens) Verify(context.Context, string) (*gateway.Actor, error) {
 	actor := f.actor
 	return &actor, f.err
 }
@@ -52,7 +52,7 @@ func TestRefusedTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, nil)
-			b.operators.SetTokens(fakeTokens{err: tt.err})
+			b.operators.SetTokens(stubTokens{err: tt.err})
 			a := ask(b.api.Operator(), "GET", "/api/v1/links", "", "Authorization", "Bearer "+aToken)
 			if a.status != tt.status || !strings.Contains(a.problem(t).Detail, tt.detail) {
 				t.Errorf("got %d %s, want %d with %q", a.status, a.body, tt.status, tt.detail)
@@ -77,7 +77,7 @@ func TestExpiredTokensAreNoFailures(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[gateway.TokenReason]int{gateway.TokenExpired: 401, gateway.TokenSignature: 429} {
 		b := newBench(t, nil)
-		b.operators.SetTokens(fakeTokens{err: &gateway.TokenError{Reason: reason, Err: errors.New("x")}})
+		b.operators.SetTokens(stubTokens{err: &gateway.TokenError{Reason: reason, Err: errors.New("x")}})
 		operator := b.api.Operator()
 		var last answer
 		for range gateway.MaxKeyFailures + 1 {
@@ -110,7 +110,7 @@ func TestForbiddenTokens(t *testing.T) {
 		"another grant": {auditor, `the grant auditors of this token may not read; it needs "read" in its can`},
 	} {
 		b := newBench(t, nil)
-		b.operators.SetTokens(fakeTokens{actor: tt.actor})
+		b.operators.SetTokens(stubTokens{actor: tt.actor})
 		a := ask(b.api.Operator(), "GET", "/api/v1/links", "", "Authorization", "Bearer "+aToken)
 		if p := a.problem(t); a.status != 403 || p.Code != "forbidden" || !strings.Contains(p.Detail, tt.text) {
 			t.Errorf("%s: got %d %s", name, a.status, a.body)

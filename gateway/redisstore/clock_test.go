@@ -10,6 +10,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
 )
 
 // clock is a miniredis whose time the test sets.
@@ -22,7 +23,7 @@ type clock struct {
 // startClock starts miniredis with a time other than that of this machine.
 func startClock(t *testing.T) *clock {
 	t.Helper()
-	m := miniServer(t)
+	m := redistest.StartMini(t)
 	c := &clock{
 		target: target{client: clientOptions(redisstore.ModeSingle, m.Addr())},
 		server: m, now: time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC),

@@ -66,7 +66,7 @@ func TestNotProbed(t *testing.T) {
 		"too old":  {"6.2.0", "noeviction", redisstore.ErrVersion},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := miniServer(t)
+			m := redistest.StartMini(t)
 			o := clientOptions(redisstore.ModeSingle, m.Addr())
 			prefix := newPrefix()
 			link := create(t, open(t, o, withPrefix(prefix)), newLink(t))
@@ -84,7 +84,7 @@ func TestNotProbed(t *testing.T) {
 			m.SetError("LOADING Redis is loading the dataset in memory")
 			is("click while away", click(), gateway.ErrUnavailable)
 			m.SetError("")
-			describe(m, test.version, test.policy)
+			redistest.Describe(m, test.version, test.policy)
 			// A prepared store is not probed yet.
 			is("prepare", s.Prepare(t.Context()), nil)
 			is("click", click(), test.want)
@@ -93,7 +93,7 @@ func TestNotProbed(t *testing.T) {
 			is("create", err, test.want)
 			_, _, err = s.Revoke(t.Context(), link.ID, "", operator())
 			is("revoke", err, nil)
-			describe(m, "7.0.0", "noeviction")
+			redistest.Describe(m, "7.0.0", "noeviction")
 			is("ready", s.Ready(t.Context()), nil)
 			is("click when ready", click(), nil)
 		})

@@ -11,9 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-	"github.com/alicebob/miniredis/v2/server"
-
 	"keyhole/gateway"
 	"keyhole/gateway/redisstore"
 	"keyhole/gateway/redisstore/redistest"
@@ -65,39 +62,7 @@ func startCluster(t *testing.T) target {
 // startMini starts miniredis.
 func startMini(t *testing.T) target {
 	t.Helper()
-	return target{client: clientOptions(redisstore.ModeSingle, miniServer(t).Addr())}
-}
-
-// miniServer starts miniredis and adds the commands that it lacks.
-func miniServer(t *testing.T) *miniredis.Miniredis {
-	t.Helper()
-	m := miniredis.NewMiniRedis()
-	m.RequireUserAuth(redistest.Username, redistest.Password)
-	if err := m.Start(); err != nil {
-		t.Fatalf("start miniredis: %v", err)
-	}
-	t.Cleanup(m.Close)
-	m.ClockTTL(true)
-	describe(m, "7.0.0", "noeviction")
-	return m
-}
-
-// describe makes miniredis answer ROLE and INFO.
-func describe(m *miniredis.Miniredis, version, policy string) {
-	m.Server().SetPreHook(func(c *server.Peer, command string, _ ...string) bool {
-		switch command {
-		case "ROLE":
-			c.WriteLen(3)
-			c.WriteBulk("master")
-			c.WriteInt(0)
-			c.WriteLen(0)
-		case "INFO":
-			c.WriteBulk("redis_version:" + version + "\r\nmaxmemory:1\r\nmaxmemory_policy:" + policy + "\r\n")
-		default:
-			return false
-		}
-		return true
-	})
+	return target{client: clientOptions(redisstore.ModeSingle, redistest.StartMini(t).Addr())}
 }
 
 // timeout is the redis.timeout of the tests: long enough for two cores that also run the

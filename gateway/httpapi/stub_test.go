@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"keyhole/gateway"
-	"keyhole/signer" //nolint:depguard // gateway.Presigner is written in its types, and a fake implements it
+	"keyhole/signer" //nolint:depguard // gateway.Presigner is written in its types, and a stub implements it
 )
 
 const (
-	// liveToken opens the link that the fake store admits.
+	// liveToken opens the link that the stub admits.
 	liveToken = "4uQeVj5tqViQh7yWWGStvk"
 	// presigned is what every admitted click is redirected to.
 	presigned = "https://s3.example.com/reports/q3.pdf?X-Amz-Expires=35&X-Amz-Signature=signature-canary"
@@ -21,13 +21,15 @@ const (
 	opsKey, readKey, exportsKey = "ops-key-canary", "read-key-canary", "exports-key-canary"
 )
 
-// fakeRedis implements all stores. It has links in memory and one outcome for every click.
-type fakeRedis struct {
-	mu       sync.Mutex
-	links    map[gateway.ID]gateway.Link
-	reserved map[string][]byte
-	err      error  // of every call
-	panic    string // what every call panics with, where it is not empty
+// stubStore implements all stores with scripted answers, and records what it was asked. It
+// holds nothing: Get does not find a link that Create was given, and no click is counted.
+// For a store that holds links, see newBenchOver.
+type stubStore struct {
+	mu      sync.Mutex
+	links   map[gateway.ID]gateway.Link // the answers about links, by ID
+	created []gateway.Link
+	err     error  // of every call
+	panic   string // what every call panics with, where it is not empty
 
 	outcome  gateway.Outcome           // of every click
 	confirms bool                      // whether the link needs confirmation: outcome is then what a GET gets
@@ -45,14 +47,14 @@ type fakeRedis struct {
 }
 
 // begin fails or panics if the test wants that. Every call ends with it.
-func (r *fakeRedis) begin() error {
+func (r *stubStore) begin() error {
 	if r.panic != "" {
 		panic(r.panic)
 	}
 	return r.err
 }
 
-func (r *fakeRedis) Admit(_ context.Context, a gateway.Attempt) (gateway.Admission, error) {
+func (r *stubStore) Admit(_ context.Context, a gateway.Attempt) (gateway.Admission, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.attempts = append(r.attempts, a)
@@ -73,23 +75,23 @@ func (r *fakeRedis) Admit(_ context.Context, a gateway.Attempt) (gateway.Admissi
 	return admission, r.begin()
 }
 
-func (r *fakeRedis) Spend(context.Context, gateway.Attempt, gateway.Spending) (gateway.Spent, error) {
+func (r *stubStore) Spend(context.Context, gateway.Attempt, gateway.Spending) (gateway.Spent, error) {
 	return r.spent, r.err
 }
 
-func (r *fakeRedis) RecordEvent(context.Context, gateway.Attempt, gateway.EventKind, gateway.Outcome) error {
+func (r *stubStore) RecordEvent(context.Context, gateway.Attempt, gateway.EventKind, gateway.Outcome) error {
 	return r.err
 }
 
-func (r *fakeRedis) ReserveAttempt(context.Context, gateway.ID, string) (gateway.PassphraseAttempt, error) {
+func (r *stubStore) ReserveAttempt(context.Context, gateway.ID, string) (gateway.PassphraseAttempt, error) {
 	return r.try, r.err
 }
 
-func (r *fakeRedis) ReleaseAttempt(context.Context, gateway.ID, gateway.PassphraseAttempt) error {
+func (r *stubStore) ReleaseAttempt(context.Context, gateway.ID, gateway.PassphraseAttempt) error {
 	return r.err
 }
 
-func (r *fakeRedis) Create(_ context.Context, link gateway.Link, _ gateway.Secrets, life time.Duration,
+func (r *stubStore) Create(_ context.Context, link gateway.Link, _ gateway.Secrets, life time.Duration,
 	_ gateway.Origin,
 ) (gateway.Link, error) {
 	if err := r.begin(); err != nil {
@@ -97,11 +99,11 @@ func (r *fakeRedis) Create(_ context.Context, link gateway.Link, _ gateway.Secre
 	}
 	link.CreatedAt = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	link.ExpiresAt = link.CreatedAt.Add(life)
-	r.links[link.ID] = link
+	r.created = append(r.created, link)
 	return link, nil
 }
 
-func (r *fakeRedis) Get(_ context.Context, id gateway.ID) (gateway.Link, error) {
+func (r *stubStore) Get(_ context.Context, id gateway.ID) (gateway.Link, error) {
 	if err := r.begin(); err != nil {
 		return gateway.Link{}, err
 	}
@@ -112,23 +114,19 @@ func (r *fakeRedis) Get(_ context.Context, id gateway.ID) (gateway.Link, error) 
 	return link, nil
 }
 
-func (r *fakeRedis) Reserve(_ context.Context, name string, sealed []byte) ([]byte, error) {
-	r.reserved[name] = sealed
+func (r *stubStore) Reserve(_ context.Context, _ string, sealed []byte) ([]byte, error) {
 	return sealed, r.begin()
 }
 
-func (r *fakeRedis) Reserved(_ context.Context, name string) ([]byte, time.Duration, error) {
-	if had, ok := r.reserved[name]; ok {
-		return had, 0, r.begin()
-	}
+func (r *stubStore) Reserved(context.Context, string) ([]byte, time.Duration, error) {
 	return nil, 0, gateway.ErrNotFound
 }
 
-func (r *fakeRedis) Confirm(ctx context.Context, id gateway.ID) (gateway.Link, error) {
+func (r *stubStore) Confirm(ctx context.Context, id gateway.ID) (gateway.Link, error) {
 	return r.Get(ctx, id)
 }
 
-func (r *fakeRedis) List(_ context.Context, q gateway.ListQuery) (gateway.ListPage, error) {
+func (r *stubStore) List(_ context.Context, q gateway.ListQuery) (gateway.ListPage, error) {
 	r.query = q
 	page := gateway.ListPage{Next: "next-page"}
 	for _, link := range r.links {
@@ -137,7 +135,7 @@ func (r *fakeRedis) List(_ context.Context, q gateway.ListQuery) (gateway.ListPa
 	return page, r.begin()
 }
 
-func (r *fakeRedis) Revoke(_ context.Context, id gateway.ID, reason string, by gateway.Origin) (gateway.Link, bool,
+func (r *stubStore) Revoke(_ context.Context, id gateway.ID, reason string, by gateway.Origin) (gateway.Link, bool,
 	error,
 ) {
 	link := r.links[id]
@@ -146,21 +144,21 @@ func (r *fakeRedis) Revoke(_ context.Context, id gateway.ID, reason string, by g
 	return link, true, r.begin()
 }
 
-func (r *fakeRedis) Change(_ context.Context, id gateway.ID, c gateway.Change, _ gateway.Origin) (gateway.Link, error) {
+func (r *stubStore) Change(_ context.Context, id gateway.ID, c gateway.Change, _ gateway.Origin) (gateway.Link, error) {
 	r.change = c
 	link := r.links[id]
 	c.Apply(&link)
 	return link, r.begin()
 }
 
-func (r *fakeRedis) RevokeAll(_ context.Context, q gateway.ListQuery, o gateway.BulkOptions,
+func (r *stubStore) RevokeAll(_ context.Context, q gateway.ListQuery, o gateway.BulkOptions,
 	_ gateway.Origin,
 ) (gateway.BulkResult, error) {
 	r.query, r.bulk = q, o
 	return gateway.BulkResult{Matched: 3, Revoked: 2, Done: true}, r.begin()
 }
 
-func (r *fakeRedis) Events(_ context.Context, id gateway.ID, cursor string, limit int) (gateway.EventList, error) {
+func (r *stubStore) Events(_ context.Context, id gateway.ID, cursor string, limit int) (gateway.EventList, error) {
 	r.cursor, r.limit = cursor, limit
 	return gateway.EventList{Next: "older", Events: []gateway.Event{{
 		Time: time.Date(2026, 11, 1, 13, 0, 0, 0, time.FixedZone("CET", 3600)), Kind: gateway.EventRedirected, Link: id,
@@ -168,7 +166,7 @@ func (r *fakeRedis) Events(_ context.Context, id gateway.ID, cursor string, limi
 	}}}, r.begin()
 }
 
-func (r *fakeRedis) Audit(_ context.Context, q gateway.AuditQuery) (gateway.AuditPage, error) {
+func (r *stubStore) Audit(_ context.Context, q gateway.AuditQuery) (gateway.AuditPage, error) {
 	r.audit = q
 	return gateway.AuditPage{Next: "older", Events: []gateway.AuditEvent{{
 		Event: gateway.Event{
@@ -179,11 +177,11 @@ func (r *fakeRedis) Audit(_ context.Context, q gateway.AuditQuery) (gateway.Audi
 	}}}, r.begin()
 }
 
-func (r *fakeRedis) SealCursor(_ context.Context, query, position string) (string, error) {
+func (r *stubStore) SealCursor(_ context.Context, query, position string) (string, error) {
 	return query + position, r.begin()
 }
 
-func (r *fakeRedis) OpenCursor(_ context.Context, query, cursor string) (string, error) {
+func (r *stubStore) OpenCursor(_ context.Context, query, cursor string) (string, error) {
 	position, ok := strings.CutPrefix(cursor, query)
 	if !ok {
 		return "", gateway.ErrCursor
@@ -191,33 +189,34 @@ func (r *fakeRedis) OpenCursor(_ context.Context, query, cursor string) (string,
 	return position, r.begin()
 }
 
-// fakeStorage implements Objects and Presigner.
-type fakeStorage struct {
+// stubStorage implements Objects and Presigner with one answer for every object. It holds
+// no object.
+type stubStorage struct {
 	proofErr, signErr error
 	proved            []string
 	keys              gateway.KeyPage
 	listed            []gateway.KeyQuery
 }
 
-func (s *fakeStorage) Prove(_ context.Context, bucket, key, _ string) (gateway.ObjectInfo, error) {
+func (s *stubStorage) Prove(_ context.Context, bucket, key, _ string) (gateway.ObjectInfo, error) {
 	s.proved = append(s.proved, bucket+"/"+key)
 	return gateway.ObjectInfo{Size: 3, ETag: `"e"`, ContentType: "text/plain"}, s.proofErr
 }
 
-func (s *fakeStorage) Stat(context.Context, string, string, string) (gateway.ObjectInfo, error) {
+func (s *stubStorage) Stat(context.Context, string, string, string) (gateway.ObjectInfo, error) {
 	return gateway.ObjectInfo{Size: 3, ETag: `"e"`, ContentType: "text/plain"}, s.proofErr
 }
 
-func (s *fakeStorage) List(_ context.Context, q gateway.KeyQuery) (gateway.KeyPage, error) {
+func (s *stubStorage) List(_ context.Context, q gateway.KeyQuery) (gateway.KeyPage, error) {
 	s.listed = append(s.listed, q)
 	return s.keys, s.proofErr
 }
 
-func (s *fakeStorage) Presign(context.Context, signer.Request) (signer.Signed, error) {
+func (s *stubStorage) Presign(context.Context, signer.Request) (signer.Signed, error) {
 	return signer.Signed{URL: presigned}, s.signErr
 }
 
-func (s *fakeStorage) Origin(string) (string, bool) { return "https://s3.example.com", true }
+func (s *stubStorage) Origin(string) (string, bool) { return "https://s3.example.com", true }
 
 // logBuffer collects the log. Handlers may write to it while a test reads it.
 type logBuffer struct {

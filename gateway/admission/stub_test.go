@@ -15,15 +15,15 @@ import (
 // aToken has the three parts of a JWT.
 const aToken = "canary-header.canary-claims.canary-signature"
 
-// fakeVerifier returns the same answer for every token, and records the tokens.
-type fakeVerifier struct {
+// stubVerifier returns the same answer for every token, and records the tokens.
+type stubVerifier struct {
 	actor gateway.Actor
 	err   error
 	asked []string
 }
 
 // Verify implements TokenVerifier.
-func (f *fakeVerifier) Verify(_ context.Context, token string) (*gateway.Actor, error) {
+func (f *stubVerifier) Verify(_ context.Context, token string) (*gateway.Actor, error) {
 	f.asked = append(f.asked, token)
 	if f.err != nil {
 		return nil, f.err

@@ -1,0 +1,35 @@
+package storetest
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// timeout is the redis.timeout of the store: long enough for a slow machine.
+const timeout = 10 * time.Second
+
+// Open returns a store over an empty miniredis, which ends with the test. Its clock is that
+// of this machine.
+func Open(tb testing.TB) *redisstore.Store {
+	tb.Helper()
+	client, err := redisstore.Connect(redisstore.ClientOptions{
+		Mode: redisstore.ModeSingle, Addresses: []string{redistest.StartMini(tb).Addr()}, Timeout: timeout,
+		Username: redistest.Username, Password: redistest.Password,
+	})
+	if err != nil {
+		tb.Fatalf("connect: %v", err)
+	}
+	tb.Cleanup(func() { _ = client.Close() })
+	store, err := redisstore.New(client, redisstore.Options{
+		Prefix: "keyhole", Retention: redisstore.Retention{MaxLife: 7 * 24 * time.Hour, AfterEnd: 30 * 24 * time.Hour},
+		MaxClickEvents: 10_000, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		tb.Fatalf("make the store: %v", err)
+	}
+	return store
+}
