@@ -22,6 +22,9 @@ type Answer struct {
 	Grant    string
 	GrantAge time.Duration
 	Wait     time.Duration // until the client may try again, if Outcome is OutcomeRateLimited
+	// Facts are the facts about the link for the page of a refusal. They are nil unless
+	// Attempt.Page is set and a check has found that the link exists or existed.
+	Facts *Facts
 	// Repeated says that the client has caused the same refusal too often within a
 	// minute. Such a refusal leaves no event and must not fill the log.
 	Repeated bool
@@ -47,34 +50,52 @@ func (s *Service) Click(ctx context.Context, a Attempt) (Answer, error) {
 	}
 	start := s.now()
 	admission, err := s.clicks.Admit(ctx, a)
-	if errors.Is(err, ErrCounted) {
-		return s.fail(ctx, a, err), fmt.Errorf("admit: %w", err)
-	}
-	if err != nil {
+	var answer Answer
+	switch {
+	case errors.Is(err, ErrCounted):
+		err = fmt.Errorf("admit: %w", err)
+		answer = s.fail(ctx, a, err)
+	case err != nil:
 		return Answer{Outcome: OutcomeUnavailable}, fmt.Errorf("admit: %w", err)
+	case admission.Outcome == OutcomeNotFound:
+		return s.miss(a), nil
+	default:
+		answer, err = s.decide(ctx, a, &admission, start)
 	}
+	if a.Page && showsFacts(answer.Outcome) {
+		facts, unread := s.facts(ctx, a.ID, &admission, err)
+		answer.Facts, err = facts, errors.Join(err, unread)
+	}
+	return answer, err
+}
+
+// miss answers a click on a link that does not exist. Many guesses can pass the check in
+// Click at the same time. Failed counts them: only guesses within the limit get
+// OutcomeNotFound.
+func (s *Service) miss(a Attempt) Answer {
+	s.metrics.clicks.missed()
+	if wait := s.misses.Failed(a.Client); wait > 0 {
+		return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}
+	}
+	return Answer{Outcome: OutcomeNotFound}
+}
+
+// decide answers a click on a link that exists or existed.
+func (s *Service) decide(ctx context.Context, a Attempt, admission *Admission, start time.Time) (Answer, error) {
 	switch admission.Outcome {
 	case OutcomeRedirected:
-		location, err := s.redirect(ctx, a, &admission, start)
+		location, err := s.redirect(ctx, a, admission, start)
 		if err != nil {
 			return s.fail(ctx, a, err), err
 		}
 		return Answer{Outcome: OutcomeRedirected, Location: location}, nil
 	case OutcomePage:
-		return s.page(ctx, a, &admission)
-	case OutcomeNotFound:
-		s.metrics.clicks.missed()
-		// Many guesses can pass the check above at the same time. Failed counts them:
-		// only guesses within the limit get OutcomeNotFound.
-		if wait := s.misses.Failed(a.Client); wait > 0 {
-			return Answer{Outcome: OutcomeRateLimited, Wait: wait, Repeated: true}, nil
-		}
-		return Answer{Outcome: OutcomeNotFound}, nil
+		return s.page(ctx, a, admission)
 	case "":
 		if a.Method == http.MethodPost {
-			return s.confirm(ctx, a, &admission, start)
+			return s.confirm(ctx, a, admission, start)
 		}
-		return s.resume(ctx, a, &admission, start)
+		return s.resume(ctx, a, admission, start)
 	}
 	return s.refuse(ctx, a, admission.Outcome), nil
 }

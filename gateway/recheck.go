@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -11,6 +12,9 @@ import (
 // After a longer wait, Keyhole asks the store again whether the link is valid. A
 // revocation that was acknowledged meanwhile must stop the redirect.
 const recheckAfter = 100 * time.Millisecond
+
+// errRecheck means that the store did not answer the second check.
+var errRecheck = errors.New("check the link again")
 
 // refusedError means that the store first admitted a click and refused it at the second
 // check.
@@ -52,7 +56,7 @@ func (s *Service) recheck(ctx context.Context, a Attempt, admitted Outcome) (*Pe
 	again, err := s.clicks.Admit(ctx, a)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("check the link again: %w", err)
+		return nil, fmt.Errorf("%w: %w", errRecheck, err)
 	case again.Outcome == admitted && admitted == OutcomeRedirected:
 		return &again.Permission, nil
 	case again.Outcome == admitted && again.Permission.Secrets.granted(a.ID, a.Grant, again.Now):

@@ -198,8 +198,12 @@ type Admission struct {
 	Outcome    Outcome
 	Permission Permission // unless the click was refused
 	Link       *Link      // if the link needs confirmation
-	UsedUp     bool       // no click is left, and only grants can use the link
-	Now        time.Time  // by the clock of Redis, if the link needs confirmation
+	// Facts are the facts about the link if the click was refused and the Attempt wants a
+	// page; nil if the link does not exist or its history is unreadable.
+	Facts  *Facts
+	UsedUp bool // no click is left, and only grants can use the link
+	// Now is the time by the clock of Redis, if the link needs confirmation.
+	Now time.Time
 }
 
 // Spending are the options of a click that is spent.

@@ -13,6 +13,8 @@
 -- Returns the identifier of the call, and for each click one of these strings:
 --       letter of a refusal; ? for a record that this version cannot read, also a truncated
 --         one or one of another type
+--       letter of a refusal, now (6 bytes), history: the link exists or existed, and the
+--         answer may be a page (g or k), which shows facts about the link
 --       d, now (6 bytes), permission: the click is admitted
 --       g, c or k, now (6 bytes), u (used up) or -, length of the permission (3 bytes),
 --         permission, history: the link needs confirmation
@@ -21,7 +23,7 @@
 -- and all clicks get the error.
 -- The script runs for every click, so each string and table that it creates has a cost.
 local KEYS, ARGV, answers = KEYS, ARGV, {ARGV[#ARGV]}
-local HEAD, UNDECIDED = byte('hk', 1, 2)
+local HEAD, UNDECIDED, PROGRAM = byte('hkc', 1, 3)
 
 -- The writes to do. By number of the click: the head of its history, to be written back, or
 -- true, to count the click. By key of the permission: the clicks of that link so far.
@@ -46,7 +48,8 @@ for i = 1, #KEYS / 3 do
     end
   end
   if refused then
-    answers[i + 1] = refused
+    local plain = ask == PROGRAM or refused == 'n' or refused == '?'
+    answers[i + 1] = plain and refused or refused .. stamp .. head
   elseif limited then
     answers[i + 1] = char(ask) .. stamp .. (used and 'u' or '-') .. pack(#link, 3) .. link .. head
     todo[i] = head

@@ -65,6 +65,7 @@ func TestCutRecords(t *testing.T) {
 func FuzzRecords(f *testing.F) {
 	f.Add("\x01\x00" + strings.Repeat("\xff", 60))
 	f.Add("\x01dgd" + strings.Repeat("\x80", 30))
+	f.Add("r\x00\x00\x00\x00\x00\x01\x01\x01" + strings.Repeat("\xff", 60))
 	f.Fuzz(func(_ *testing.T, s string) {
 		_, _ = (View{History: s, Permission: s}).Link(gateway.ID{})
 		_, _ = (View{History: s, NewestClick: s}).Link(gateway.ID{})

@@ -148,6 +148,37 @@ func TestAdmissions(t *testing.T) {
 	}
 }
 
+// TestRefusalsWithFacts reads refusals with the history behind them. The refusal does not
+// depend on the history.
+func TestRefusalsWithFacts(t *testing.T) {
+	link := fullLink()
+	history := historyOf(&link, endRevoked, now-1000, now+1000, now-1, now+9000, 0) +
+		string(RevocationFields("bob", "leak"))
+	want := gateway.Facts{
+		Reference: link.ID.String()[:8], Language: link.Language, NotBefore: link.NotBefore,
+		ExpiresAt: time.UnixMilli(now + 1000).UTC(), RevokedAt: time.UnixMilli(now - 1).UTC(),
+	}
+	for letter, outcome := range map[string]gateway.Outcome{
+		"r": gateway.OutcomeRevoked, "e": gateway.OutcomeExpired, "u": gateway.OutcomeUsedUp, "s": gateway.OutcomePaused,
+		"y": gateway.OutcomeNotYet, "a": gateway.OutcomeAddressNotAllowed,
+	} {
+		answer := letter + bigEndian(now, 6) + history
+		got, err := ParseAdmission(answer, link.ID)
+		if err != nil || got.Outcome != outcome || got.Facts == nil || *got.Facts != want || got.Link != nil {
+			t.Errorf("%s: %+v, facts %+v, %v", outcome, got, got.Facts, err)
+		}
+		for n := 1; n < len(answer); n++ {
+			got, err := ParseAdmission(answer[:n], link.ID)
+			if err != nil || got.Outcome != outcome || got.Facts != nil {
+				t.Errorf("%s after %d of %d bytes: %+v, %v", outcome, n, len(answer), got, err)
+			}
+		}
+		if got, err := ParseAdmission(answer+"x", link.ID); err != nil || got.Facts != nil {
+			t.Errorf("%s with another field: %+v, %v", outcome, got, err)
+		}
+	}
+}
+
 // TestCutAdmissions cuts answers everywhere: an error in place of a link or a permission
 // that is not whole.
 func TestCutAdmissions(t *testing.T) {
