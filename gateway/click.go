@@ -21,7 +21,14 @@ type Answer struct {
 	// empty: no grant.
 	Grant    string
 	GrantAge time.Duration
-	Wait     time.Duration // until the client may try again, if Outcome is OutcomeRateLimited
+	// Limited says that the page of a link with MaxClicks has spent its click, now or with
+	// an earlier request that had the same nonce.
+	Limited bool
+	Wait    time.Duration // until the client may try again, if Outcome is OutcomeRateLimited
+	// AttemptsLeft is the number of passphrases that the client may still try now, if
+	// Outcome is OutcomeWrongPassphrase. With 0 the client has to wait. AttemptsUnknown
+	// means that the form had no possible passphrase, so no attempt was counted.
+	AttemptsLeft int
 	// Facts are the facts about the link for the page of a refusal. They are nil unless
 	// Attempt.Page is set and a check has found that the link exists or existed.
 	Facts *Facts
@@ -29,6 +36,9 @@ type Answer struct {
 	// minute. Such a refusal leaves no event and must not fill the log.
 	Repeated bool
 }
+
+// AttemptsUnknown is the Answer.AttemptsLeft of a form whose passphrase no link can have.
+const AttemptsUnknown = -1
 
 // Page is the content of a confirmation page.
 type Page struct {
@@ -159,10 +169,10 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 	case a.Form == nil || !a.Form.Confirm:
 		return s.refuse(ctx, a, OutcomeBadRequest), nil
 	}
-	if outcome, wait, err := s.unlock(ctx, &a, p); outcome != "" {
-		answer := s.refuse(ctx, a, outcome)
-		answer.Wait = wait
-		if outcome == OutcomeWrongPassphrase {
+	if locked, err := s.unlock(ctx, &a, p); locked.Outcome != "" {
+		answer := s.refuse(ctx, a, locked.Outcome)
+		answer.Wait, answer.AttemptsLeft = locked.Wait, locked.AttemptsLeft
+		if locked.Outcome == OutcomeWrongPassphrase {
 			page, err := s.pageOf(admission)
 			if err != nil {
 				return Answer{Outcome: OutcomeUnavailable}, err
@@ -186,37 +196,38 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 		return s.refuse(ctx, a, spent.Outcome), nil
 	}
 	return Answer{
-		Outcome: spent.Outcome, Location: location,
+		Outcome: spent.Outcome, Location: location, Limited: link.MaxClicks > 0,
 		Grant: p.Secrets.grant(a.ID, spent.GrantEnd), GrantAge: spent.GrantEnd.Sub(spent.Now),
 	}, nil
 }
 
 // unlock checks the passphrase of a form, if the link has a passphrase. It reserves an
 // attempt before it hashes the passphrase. It releases the attempt if the passphrase is
-// right or the comparison failed. An empty outcome admits the click.
-func (s *Service) unlock(ctx context.Context, a *Attempt, p *Permission) (_ Outcome, wait time.Duration, _ error) {
-	stored := p.Secrets.Passphrase
+// right or the comparison failed. It returns the Outcome, Wait and AttemptsLeft of a
+// refusal. An empty Outcome admits the click.
+func (s *Service) unlock(ctx context.Context, a *Attempt, p *Permission) (Answer, error) {
+	stored, unavailable := p.Secrets.Passphrase, Answer{Outcome: OutcomeUnavailable}
 	if stored == "" {
-		return "", 0, nil
+		return Answer{}, nil
 	}
-	if a.Form.Passphrase == "" || len(a.Form.Passphrase) > maxPassphrase {
-		return OutcomeWrongPassphrase, 0, nil // No link can have this passphrase.
+	if a.Form.Passphrase == "" || len(a.Form.Passphrase) > maxPassphrase { // No link can have this passphrase.
+		return Answer{Outcome: OutcomeWrongPassphrase, AttemptsLeft: AttemptsUnknown}, nil
 	}
 	attempt, err := s.clicks.ReserveAttempt(ctx, a.ID, p.Secrets.clientKey(a.ID, a))
 	if err != nil {
-		return OutcomeUnavailable, 0, fmt.Errorf("reserve an attempt at the passphrase: %w", err)
+		return unavailable, fmt.Errorf("reserve an attempt at the passphrase: %w", err)
 	}
 	if attempt.Reserved == "" {
-		return OutcomeRateLimited, attempt.Wait, nil
+		return Answer{Outcome: OutcomeRateLimited, Wait: attempt.Wait}, nil
 	}
 	right, err := s.hasher.matches(ctx, a.Form.Passphrase, stored)
 	if err == nil && !right {
-		return OutcomeWrongPassphrase, 0, nil
+		return Answer{Outcome: OutcomeWrongPassphrase, AttemptsLeft: attempt.Left}, nil
 	}
 	if err := errors.Join(err, s.clicks.ReleaseAttempt(ctx, a.ID, attempt)); err != nil {
-		return OutcomeUnavailable, 0, fmt.Errorf("compare the passphrase: %w", err)
+		return unavailable, fmt.Errorf("compare the passphrase: %w", err)
 	}
-	return "", 0, nil
+	return Answer{}, nil
 }
 
 // pageOf returns the confirmation page of a link, with a new nonce.

@@ -228,6 +228,7 @@ type Spent struct {
 // PassphraseAttempt is a reserved attempt at a passphrase.
 type PassphraseAttempt struct {
 	Reserved string        // names the attempt; empty: the client has no attempt left
+	Left     int           // attempts that the client has left after this one, now
 	Wait     time.Duration // until the client has an attempt again
 }
 

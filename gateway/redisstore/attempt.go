@@ -47,7 +47,7 @@ func (s *Store) ReserveAttempt(
 	case 0:
 		attempt.Wait = time.Duration(r.number()) * time.Millisecond
 	case 1:
-		attempt.Reserved = r.text()
+		attempt.Reserved, attempt.Left = r.text(), int(r.number())
 	default:
 		return gateway.PassphraseAttempt{}, unavailable("reserve an attempt", gateway.ErrRecord)
 	}

@@ -202,7 +202,7 @@ func TestTriesInTheirWindow(t *testing.T) {
 	reserve("client-c", 15*minute-9*time.Second)
 	reserve("newcomer", minute) // has not failed yet
 	c.step(minute)
-	reserve("newcomer", 0)
+	equal(t, "tries above the limit of the link", reserve("newcomer", 0).Left, 0)
 
 	nine()
 	c.step(14 * minute)

@@ -304,10 +304,12 @@ func testTries(t *testing.T, g target) {
 			t.Errorf("%s: reserved %q, wait %v; want to wait for %v", clientKey, tried.Reserved, tried.Wait, about)
 		}
 	}
-	for range 5 {
-		if reserve("client-a").Reserved == "" {
+	for i := range 5 {
+		tried := reserve("client-a")
+		if tried.Reserved == "" {
 			t.Fatal("one of the first five tries was refused")
 		}
+		equal(t, "tries that are left", tried.Left, 4-i)
 	}
 	refused("client-a", 15*time.Minute)
 	right := reserve("client-b")
@@ -316,19 +318,22 @@ func testTries(t *testing.T, g target) {
 			t.Fatalf("untry: %v", err)
 		}
 		right = reserve("client-b")
+		equal(t, "tries that are left after a release", right.Left, 4)
 	}
-	for range 4 {
-		if reserve("client-c").Reserved == "" {
+	for i := range 4 { // Here the limit of the link leaves fewer tries than that of the client.
+		tried := reserve("client-c")
+		if tried.Reserved == "" {
 			t.Fatal("a try within ten was refused")
 		}
+		equal(t, "tries that the link has left", tried.Left, 3-i)
 	}
 	refused("client-c", 15*time.Minute)
 	refused("client-d", time.Minute) // This client has not failed yet.
 	if err := s.ReleaseAttempt(t.Context(), link.ID, right); err != nil {
 		t.Fatalf("untry: %v", err)
 	}
-	if reserve("client-d").Reserved == "" {
-		t.Error("no try for a client that has made none")
+	if tried := reserve("client-d"); tried.Reserved == "" || tried.Left != 0 {
+		t.Errorf("a client that has made no try: reserved %q, %d left", tried.Reserved, tried.Left)
 	}
 	refused("client-d", 15*time.Minute)
 }

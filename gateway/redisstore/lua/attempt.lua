@@ -12,7 +12,9 @@
 --       1 release
 --       2 attempt
 -- Returns one of
---       {1, attempt}: reserved
+--       {1, attempt, left}: reserved, with the number of further attempts that the client has
+--         now. Every further attempt needs room in both limits: only a client that has not
+--         failed yet may exceed the limit of the link.
 --       {0, ms}: refused, with the time until another attempt is possible
 --       {2}: the list is missing, so the number of attempts is unknown
 --       the number of released attempts, after release
@@ -22,7 +24,7 @@ end
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return {2}
 end
-local window, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
+local window, limit, limit_client = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local times, mine, first_mine = {}, 0, nil
 for _, attempt in ipairs(redis.call('LRANGE', KEYS[1], 1, -1)) do
   local at = int(attempt, 1, 6)
@@ -35,7 +37,7 @@ for _, attempt in ipairs(redis.call('LRANGE', KEYS[1], 1, -1)) do
     end
   end
 end
-if mine >= tonumber(ARGV[5]) then
+if mine >= limit_client then
   return {0, first_mine + window - now}
 end
 if #times >= limit then
@@ -51,4 +53,4 @@ if #times >= limit then
 end
 local attempt = pack(now, 6) .. ARGV[2]
 redis.call('RPUSH', KEYS[1], attempt)
-return {1, attempt}
+return {1, attempt, math.max(math.min(limit_client - mine, limit - #times) - 1, 0)}
