@@ -28,6 +28,8 @@ type Config struct {
 	Policy Policy `yaml:"policy"`
 	// What the service records about operators' actions and recipients' clicks.
 	Audit Audit `yaml:"audit"`
+	// What recipients see of the organization on their pages. Changes apply without a restart.
+	Pages Pages `yaml:"pages"`
 	// The log of the service. Delivered clicks are logged at level debug, because the audit feed has them.
 	// Refused and failed clicks and operators' requests are logged at level info.
 	Log Log `yaml:"log"`
@@ -308,6 +310,44 @@ type Audit struct {
 	// feed also keeps a quarter as many refusals, pages and failures. Operators' events are kept for
 	// policy.retention, independently of this number. Default: 1000000.
 	MaxEntries int `yaml:"max_entries"`
+}
+
+// Pages is the appearance of the recipients' pages.
+type Pages struct {
+	// The name of the organization whose files the links deliver: at most 80 characters, without control,
+	// direction-changing or invisible characters. Without it recipients do not learn whose files these
+	// are, and the service warns. Default: empty.
+	Organization string `yaml:"organization"`
+	// Who the pages name as the sender: none, organization, or operator (the operator who issued the link).
+	// Default: organization.
+	Sender string `yaml:"sender"`
+	// File with the logo: a PNG of at most 2048x2048 pixels, or an SVG that consists only of allowed elements
+	// and attributes and has no DOCTYPE; at most 32 KiB. Default: empty, which means no logo.
+	LogoFile string `yaml:"logo_file"`
+	// The colour of buttons and links, as #rrggbb. The text on it is black or white, whichever has the better
+	// contrast. A colour with a contrast below 3:1 against the page is refused, in light and in dark mode.
+	// Default: empty, which means the built-in colour.
+	AccentColor string `yaml:"accent_color"`
+	// Where recipients ask for help: a mailto: URL with one address, a tel: URL, or an https: URL without
+	// fragment. Pages about ended links add the reference of the link. Default: empty, which means the
+	// person who sent the link.
+	Contact string `yaml:"contact"`
+	// Links in the footer, such as imprint and privacy, at most 8.
+	Links []PageLink `yaml:"links"`
+	// The languages of the pages: any of en, de, fr, es, pt, it, nl, pl, ja, zh, ar. The first one is the
+	// fallback. Default: none, which means all of them, in that order.
+	Languages []string `yaml:"languages"`
+}
+
+// PageLink is a link in the footer of the recipients' pages.
+type PageLink struct {
+	// The text of the link: 1 to 40 characters, as for organization. Two links may have the same name, for
+	// two languages. Required.
+	Name string `yaml:"name" env:"-"`
+	// An https: URL, or a mailto: URL with one address. Required.
+	URL string `yaml:"url"`
+	// The language of the pages that show this link. Default: empty, which means the pages in all languages.
+	Language string `yaml:"language"`
 }
 
 // Log is the log of the service.

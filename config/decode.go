@@ -167,6 +167,8 @@ func newEntry(t reflect.Type) reflect.Value {
 		return reflect.ValueOf(DefaultStorage())
 	case reflect.TypeFor[OIDCGrant]():
 		return reflect.ValueOf(DefaultOIDCGrant())
+	case reflect.TypeFor[PageLink]():
+		return reflect.ValueOf(PageLink{})
 	}
 	return reflect.ValueOf(DefaultOperatorKey())
 }

@@ -21,7 +21,7 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: log.colour: unknown key; the keys here are level, format",
 			"line 12: log.lvel: unknown key; did you mean level?",
 			"line 13: hooks: unknown key; the keys here are public, operator, metrics, redis, storage, redirect, policy, " +
-				"audit, log",
+				"audit, pages, log",
 		}},
 		"unknown key that begins a known one": {"redis: {addr: [a:1]}\n", []string{
 			"line 12: redis.addr: unknown key; did you mean addresses?",
@@ -37,7 +37,7 @@ func TestStrictYAML(t *testing.T) {
 		}},
 		"unknown key with odd letters": {"\"a\\nb\": 1\n", []string{
 			"line 12: (not a name): unknown key; the keys here are public, operator, metrics, redis, storage, redirect, " +
-				"policy, audit, log",
+				"policy, audit, pages, log",
 		}},
 		"a number as key": {"log: {5: x}\n", []string{
 			"line 12: log.5: unknown key; the keys here are level, format",
@@ -49,7 +49,7 @@ func TestStrictYAML(t *testing.T) {
 			"line 14: log.level: is given twice, first in line 13",
 		}},
 		"duplicate section": {"public: {url: https://b.example.com}\n", []string{
-			"line 12: public: is given twice, first in line 1",
+			"line 12: public: is given twice, first in line 2",
 		}},
 		"duplicate and wrong": {"log:\n  level: loud\n  level: debug\n", []string{
 			`line 13: log.level: must be debug, info, warn or error`,

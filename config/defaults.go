@@ -38,6 +38,7 @@ func Default() *Config {
 			SensitiveObjects: []string{"*/invoices/*"},
 		},
 		Audit: Audit{ClientAddress: "full", MaxEntries: 1_000_000},
+		Pages: Pages{Sender: SenderOrganization},
 		Log:   Log{Level: "info", Format: "json"},
 	}
 }

@@ -110,6 +110,7 @@ func (f *findings) unknownVariable(c *Config, byVariable map[string][]setting, n
 		{"KEYHOLE_OPERATOR_KEYS_", "operator key", namesOf(c.Operator.Keys, func(k *OperatorKey) string { return k.Name })},
 		{"KEYHOLE_OPERATOR_OIDC_GRANTS_", "grant", namesOf(c.Operator.OIDC.Grants,
 			func(g *OIDCGrant) string { return g.Name })},
+		{"KEYHOLE_PAGES_LINKS_", "footer link", namesOf(c.Pages.Links, func(l *PageLink) string { return l.Name })},
 	} {
 		rest, ok := strings.CutPrefix(name, list.prefix)
 		if ok && !slices.ContainsFunc(list.names, func(n string) bool {

@@ -30,6 +30,7 @@ func (f *findings) files(c *Config, all settingsIndex, read fileReader) []Warnin
 	for i, s := range c.Storage {
 		r.authorities(fmt.Sprintf("storage[%d].ca_file", i), s.CAFile)
 	}
+	r.logo("pages.logo_file", c.Pages.LogoFile)
 	return r.warnings
 }
 
@@ -130,5 +131,20 @@ func (r *filesRead) authorities(path, file string) {
 	data, _, ok := r.contents(path, file, maxFile)
 	if ok && !x509.NewCertPool().AppendCertsFromPEM(data) {
 		r.spoil(path, r.locate(path), "%s contains no PEM certificate", quote(file))
+	}
+}
+
+// logo checks the logo of the recipients' pages. The server reads the file again with
+// ReadLogo, which has the same rules.
+func (r *filesRead) logo(path, file string) {
+	if file == "" {
+		return
+	}
+	data, _, ok := r.contents(path, file, maxLogo)
+	if !ok {
+		return
+	}
+	if _, err := parseLogo(data); err != nil {
+		r.spoil(path, r.locate(path), "%s %s", quote(file), err)
 	}
 }

@@ -88,7 +88,7 @@ redis:
 		text, nil, "KEYHOLE_OPERATOR_OIDC_CA_FILE=/gone/12",
 		"KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE=/gone/7", "KEYHOLE_PUBLIC_TLS_CERT_FILE=/gone/8",
 		"KEYHOLE_PUBLIC_TLS_KEY_FILE=/gone/9", "KEYHOLE_OPERATOR_TLS_CERT_FILE=/gone/10",
-		"KEYHOLE_OPERATOR_TLS_KEY_FILE=/gone/11",
+		"KEYHOLE_OPERATOR_TLS_KEY_FILE=/gone/11", "KEYHOLE_PAGES_LOGO_FILE=/gone/13",
 	)
 	wantLines(
 		t, err,
@@ -111,6 +111,8 @@ redis:
 			`is not shown, because it may be a secret`,
 		`KEYHOLE_OPERATOR_TLS_KEY_FILE: operator.tls.key_file: the file cannot be read: file does not exist. Its name `+
 			`is not shown, because it may be a secret`,
+		`KEYHOLE_PAGES_LOGO_FILE: pages.logo_file: the file cannot be read: file does not exist. Its name is not shown, `+
+			`because it may be a secret`,
 		`KEYHOLE_PUBLIC_TLS_CERT_FILE: public.tls.cert_file: the file cannot be read: file does not exist. Its name is `+
 			`not shown, because it may be a secret`,
 		`KEYHOLE_PUBLIC_TLS_KEY_FILE: public.tls.key_file: the file cannot be read: file does not exist. Its name is `+

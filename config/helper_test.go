@@ -11,8 +11,8 @@ import (
 )
 
 // minimal is the least that is valid and warns of nothing.
-const minimal = `public:
-  url: https://dl.example.com
+const minimal = `pages: {organization: Example}
+public: {url: https://dl.example.com}
 operator:
   keys:
     - name: ci

@@ -58,6 +58,7 @@ func TestDefaults(t *testing.T) {
 			SensitiveObjects: []string{"*/invoices/*"},
 		},
 		Audit: Audit{ClientAddress: "full", MaxEntries: 1000000},
+		Pages: Pages{Organization: "Example", Sender: "organization"},
 		Log:   Log{Level: "info", Format: "json"},
 	}
 	if got := valid(t); !reflect.DeepEqual(*got, want) {
@@ -167,12 +168,12 @@ func TestAllSourcesInOneList(t *testing.T) {
 func TestOneMistakeIsOneProblem(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"mistyped required key": {
-			strings.Replace(minimal, "  url:", "  ulr:", 1),
+			strings.Replace(minimal, "{url:", "{ulr:", 1),
 			"line 2: public.ulr: unknown key; did you mean url?",
 		},
 		"required section of the wrong type": {
-			strings.Replace(minimal, "public:\n  url: https://dl.example.com\n", "public: 5\n", 1),
-			"line 1: public: must be keys and values, not a number",
+			strings.Replace(minimal, "public: {url: https://dl.example.com}\n", "public: 5\n", 1),
+			"line 2: public: must be keys and values, not a number",
 		},
 		"list without items": {
 			strings.Replace(minimal, "buckets: [reports, exports]", "buckets:", 1),
@@ -241,7 +242,7 @@ func TestWithoutFile(t *testing.T) {
 func TestPrepare(t *testing.T) {
 	c := Default()
 	c.Public.URL = "HTTP://LocalHost:80/"
-	c.Policy.MaxExpiry = 2 * time.Hour
+	c.Policy.MaxExpiry, c.Pages.Organization = 2*time.Hour, "Example"
 	c.Storage = []Storage{DefaultStorage()}
 	c.Storage[0].Name, c.Storage[0].Endpoint, c.Storage[0].PathStyle = "demo", "http://127.0.0.1:9000", true
 	c.Storage[0].Buckets = []string{"samples"}

@@ -35,6 +35,7 @@ func (c *Config) normalise(stated func(path string) bool) {
 	for i := range c.Operator.Keys {
 		c.Operator.Keys[i].SHA256 = strings.ToLower(c.Operator.Keys[i].SHA256)
 	}
+	c.Pages.AccentColor = strings.ToLower(c.Pages.AccentColor)
 	if !within(c.Policy.MaxExpiry, minMaxExpiry, maxMaxExpiry) {
 		return
 	}

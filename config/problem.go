@@ -73,6 +73,7 @@ const (
 	WarnUnknownBucket   = "unknown_bucket"    // a pattern that matches no configured bucket
 	WarnLongCap         = "long_cap"          // a leaked link can be used for a long time
 	WarnUnusedLimit     = "unused_limit"      // a limit that never applies, because other limits are shorter
+	WarnNoOrganization  = "no_organization"   // recipients do not learn whose files these are
 )
 
 // Warning is a setting that works but has a risk that an operator should know.

@@ -109,6 +109,8 @@ func TestExampleLoads(t *testing.T) {
 	want := Default()
 	want.Public.URL, want.Storage, want.Operator.Keys = c.Public.URL, c.Storage, c.Operator.Keys
 	want.Operator.OIDC.AuthorizedParties = []string{}
+	want.Pages.Organization, want.Pages.Languages = c.Pages.Organization, []string{}
+	want.Pages.Links = []PageLink{}
 	want.Public.TrustedProxies, want.Operator.OIDC.Grants = []string{}, []OIDCGrant{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("the example says\n%+v\nthe defaults are\n%+v", c, want)

@@ -34,6 +34,7 @@ func referenceText() (string, error) {
 	sample.Operator.Keys[0].Name = "<name>"
 	sample.Operator.OIDC.Grants = []OIDCGrant{DefaultOIDCGrant()}
 	sample.Operator.OIDC.Grants[0].Name = "<name>"
+	sample.Pages.Links = []PageLink{{Name: "<name>"}}
 
 	r := &reference{comments: comments, variables: map[string]string{}}
 	for _, s := range settings(sample) {

@@ -42,6 +42,7 @@ func (c *Config) validate() (Problems, []Warning) {
 	k.redirect(c.Redirect)
 	k.policy(c)
 	k.audit(c.Audit)
+	k.pages(c.Pages)
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "json", "text")
 	return k.problems, k.warnings
