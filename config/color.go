@@ -17,7 +17,7 @@ func ParseColor(text string) (Color, error) {
 			return c, nil
 		}
 	}
-	return Color{}, errors.New("must be # and six hexadecimal digits, such as #1a66c2")
+	return Color{}, errors.New("must be # and six hexadecimal digits, such as #1976d2")
 }
 
 // String returns the colour as #rrggbb in lower case.
