@@ -113,6 +113,7 @@ func (f *demoFlags) config(redis string, s3 *inprocess.S3, key string) *config.C
 	storage.Buckets = []string{filesBucket, reportsBucket}
 	storage.AccessKeyID, storage.SecretAccessKey = s3.AccessKey, config.NewSecret(s3.Secret)
 	cfg.Storage = []config.Storage{storage}
+	cfg.Pages.Organization = "Keyhole demo"
 	cfg.Log = demoLog()
 	return cfg
 }

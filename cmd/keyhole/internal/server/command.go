@@ -35,9 +35,9 @@ func NewCommand(env *command.Env) *cobra.Command {
 and is not ready.
 
 The service reads the configuration again on SIGHUP and when the file changes. It
-applies operator keys, the policy, the storages' credentials and the listeners'
-certificates at once, and logs which changes need a restart. A configuration with
-mistakes changes nothing.`,
+applies operator keys, the policy, the storages' credentials, the listeners'
+certificates and the recipients' pages at once, and logs which changes need a restart.
+A configuration with mistakes changes nothing.`,
 		Args: command.ExactArgs(0, "only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// By default SIGHUP ends a program, also while it reads its configuration.

@@ -11,9 +11,9 @@ import (
 )
 
 // Reload applies a changed configuration to the running server: operator keys,
-// tokens, certificates, the storages' credentials and the policy. Requests go on;
-// each is decided by what is in force when it arrives. Other changes need a restart
-// and are left out. After an error, the part that is named keeps its previous state.
+// tokens, certificates, the storages' credentials, the recipients' pages and the
+// policy. Requests go on; each is decided by what is in force when it arrives. Other
+// changes need a restart and are left out. After an error, the part that is named keeps its previous state.
 func (s *Server) Reload(ctx context.Context, cfg *config.Config) error {
 	keys, err := operatorKeys(cfg)
 	if err != nil {
@@ -22,7 +22,8 @@ func (s *Server) Reload(ctx context.Context, cfg *config.Config) error {
 	// Keys come first: if a key was withdrawn, no failure below must delay that.
 	s.operators.SetKeys(keys)
 	s.current.Operator.Keys = cfg.Operator.Keys
-	failed := errors.Join(s.reloadTokens(cfg), s.reloadCertificates(cfg), s.reloadCredentials(ctx, cfg))
+	failed := errors.Join(s.reloadTokens(cfg), s.reloadCertificates(cfg), s.reloadCredentials(ctx, cfg),
+		s.reloadPages(cfg))
 	// The policy comes last, because it needs Redis.
 	return errors.Join(failed, s.reloadPolicy(ctx, cfg))
 }
@@ -82,6 +83,16 @@ func (s *Server) reloadCredentials(ctx context.Context, cfg *config.Config) erro
 		*current = *next
 	}
 	return failed
+}
+
+// reloadPages applies changed pages of recipients. It reads the logo also if no key has
+// changed, because the file may have another content.
+func (s *Server) reloadPages(cfg *config.Config) error {
+	if _, err := config.ReadLogo(cfg.Pages.LogoFile); err != nil {
+		return fmt.Errorf("the recipients' pages keep their previous appearance: %w", err)
+	}
+	s.current.Pages = cfg.Pages
+	return nil
 }
 
 // reloadPolicy applies a changed policy. Redis is told first how long links may live: a link

@@ -288,3 +288,46 @@ func TestConfigError(t *testing.T) {
 		}
 	}
 }
+
+// Changed pages of recipients need no restart, and a logo is read again if its file has
+// changed under the same name. A logo that is refused keeps the previous pages.
+func TestReloadPages(t *testing.T) {
+	t.Parallel()
+	cfg, _ := testConfig(t)
+	logo := filepath.Join(t.TempDir(), "logo.svg")
+	write := func(text string) {
+		if err := os.WriteFile(logo, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(`<svg xmlns="http://www.w3.org/2000/svg"/>`)
+	next := *cfg
+	next.Pages.Organization, next.Pages.LogoFile = "Another", logo
+	next.Pages.Links = []config.PageLink{{Name: "Privacy", URL: "https://example.com/privacy"}}
+	r, logged := startReloader(t, cfg, func() (*config.Config, []config.Warning, error) { return &next, nil, nil })
+	logged()
+	r.reload(t.Context())
+	text := logged()
+	if !strings.Contains(text, "pages.links[0].url pages.logo_file pages.organization") ||
+		strings.Contains(text, "restart") {
+		t.Errorf("got %s", text)
+	}
+	before := r.snapshot()
+	write(`<svg xmlns="http://www.w3.org/2000/svg"><g/></svg>`)
+	if !r.snapshot().changedSince(before) {
+		t.Error("a changed logo is not noticed")
+	}
+	write(`<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>`)
+	next.Pages.Organization = "A third"
+	r.reload(t.Context())
+	if text := logged(); !r.pending || r.server.current.Pages.Organization != "Another" ||
+		!strings.Contains(text, "the recipients' pages keep their previous appearance") ||
+		!strings.Contains(text, "the element <script> in line 1") {
+		t.Errorf("pending %v: %s", r.pending, text)
+	}
+	write(`<svg xmlns="http://www.w3.org/2000/svg"/>`)
+	r.reload(t.Context())
+	if logged(); r.pending || r.server.current.Pages.Organization != "A third" {
+		t.Errorf("pending %v, pages %+v", r.pending, r.server.current.Pages)
+	}
+}

@@ -68,7 +68,8 @@ func newReloader(path string, load loader, read os.FileInfo, s *Server) *reloade
 }
 
 // snapshot returns the state of the files that are read again when they change: the
-// configuration and the listeners' certificates. Secrets are read where they are used.
+// configuration, the listeners' certificates and the logo of the recipients' pages. Secrets
+// are read where they are used.
 func (r *reloader) snapshot() snapshot {
 	now := snapshot{}
 	if r.regular {
@@ -78,6 +79,9 @@ func (r *reloader) snapshot() snapshot {
 		if t.CertFile != "" {
 			now[t.CertFile], now[t.KeyFile] = stat(t.CertFile), stat(t.KeyFile)
 		}
+	}
+	if logo := r.server.current.Pages.LogoFile; logo != "" {
+		now[logo] = stat(logo)
 	}
 	return now
 }
