@@ -28,8 +28,13 @@ const (
 func (a *API) recipientRequest(c echo.Context) error {
 	r := c.Request()
 	path := rawPath(r)
-	if path == robotsPath && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		return a.robots(c)
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		if path == robotsPath {
+			return a.robots(c)
+		}
+		if asset, current, found := a.pages.Load().renderer.Asset(path); found {
+			return a.asset(c, asset, current)
+		}
 	}
 	return a.click(c, path)
 }
@@ -49,7 +54,7 @@ func (a *API) click(c echo.Context, path string) error {
 	attempt := gateway.Attempt{Method: r.Method, Client: client, Address: a.o.FormatAddress(client)}
 	var answer gateway.Answer
 	cause := a.decide(c, path, &attempt, &answer)
-	if err := a.deliver(c, path, &answer); err != nil && !c.Response().Committed {
+	if err := a.deliver(c, path, &attempt, &answer); err != nil && !c.Response().Committed {
 		if _, refused := errors.AsType[*refusal](err); !refused {
 			cause = errors.Join(cause, err)
 			answer = gateway.Answer{Outcome: gateway.OutcomeUnavailable}
@@ -63,26 +68,28 @@ func (a *API) click(c echo.Context, path string) error {
 }
 
 // deliver sends the redirect or the page, or returns the error to answer with.
-func (a *API) deliver(c echo.Context, path string, answer *gateway.Answer) (err error) {
+func (a *API) deliver(c echo.Context, path string, attempt *gateway.Attempt, answer *gateway.Answer) (err error) {
 	defer a.recovered(&err)
 	switch answer.Outcome {
 	case gateway.OutcomeRedirected, gateway.OutcomeResumed:
 		setHeaders(c, a.public)
-		a.setGrant(c, path, answer)
+		a.setCookies(c, path, answer)
 		a.redirect(c, answer.Location)
 		return nil
 	case gateway.OutcomePage:
 		return a.showConfirmation(c, http.StatusOK, pages.Confirmation{Page: answer.Page})
 	case gateway.OutcomeWrongPassphrase:
 		if answer.Page != nil && accepted(c.Request().Header["Accept"]) == formHTML {
-			return a.showConfirmation(c, http.StatusForbidden, pages.Confirmation{Page: answer.Page, WrongPassphrase: true})
+			return a.showConfirmation(c, http.StatusForbidden, pages.Confirmation{
+				Page: answer.Page, WrongPassphrase: true, AttemptsLeft: answer.AttemptsLeft,
+			})
 		}
 	case gateway.OutcomeBadRequest:
 		if prefetched(c.Request()) {
-			return a.prefetched
+			return a.pages.Load().prefetched
 		}
 	}
-	return a.refusalOf(answer)
+	return a.refusalOf(c.Request(), attempt, answer)
 }
 
 // decide makes the checks of a click in the documented order, and fills in attempt and
@@ -118,7 +125,7 @@ func (a *API) decide(c echo.Context, path string, attempt *gateway.Attempt, answ
 	// Redis may already be counting the click, so the call continues if the recipient
 	// closes the connection.
 	clicked, err := a.o.Service.Click(context.WithoutCancel(r.Context()), *attempt)
-	if _, known := a.refusals[clicked.Outcome]; !known && !delivers(clicked.Outcome) {
+	if _, known := a.pages.Load().refusals[clicked.Outcome]; !known && !delivers(clicked.Outcome) {
 		return fmt.Errorf("outcome %q has no answer", clicked.Outcome)
 	}
 	*answer = clicked

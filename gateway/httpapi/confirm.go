@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -18,6 +19,14 @@ import (
 // grantCookie is the name of the cookie that lets a recipient resume a download without
 // another click.
 const grantCookie = "keyhole_grant"
+
+// downloadedCookie is the name of the cookie that marks a browser which has downloaded the
+// file of a link with a limit, so that the page of the used-up link can say so. It gives
+// no rights. downloadedAge is its life in seconds.
+const (
+	downloadedCookie = "keyhole_downloaded"
+	downloadedAge    = 30 * 24 * 3600
+)
 
 // maxForm is the maximum size of a confirmation form in bytes. A passphrase of 256 bytes
 // takes 768 bytes if all of it is escaped.
@@ -68,29 +77,43 @@ func grantOf(r *http.Request) string {
 	return cookie.Value
 }
 
-// setGrant sends the grant of an answer as a cookie for this link only.
-func (a *API) setGrant(c echo.Context, path string, answer *gateway.Answer) {
-	if answer.Grant == "" {
-		return
+// setCookies sends the cookies of a delivered click, for this link only: the grant, and the
+// mark of a download that used up a part of the link.
+func (a *API) setCookies(c echo.Context, path string, answer *gateway.Answer) {
+	set := func(name, value string, seconds int) {
+		c.SetCookie(&http.Cookie{ //nolint:gosec // Secure if recipients come over https.
+			Name: name, Value: value, Path: path, MaxAge: seconds,
+			HttpOnly: true, Secure: a.secure, SameSite: http.SameSiteLaxMode,
+		})
 	}
-	c.SetCookie(&http.Cookie{ //nolint:gosec // Secure if recipients come over https.
-		Name: grantCookie, Value: answer.Grant, Path: path,
-		MaxAge:   int(math.Ceil(answer.GrantAge.Seconds())),
-		HttpOnly: true, Secure: a.secure, SameSite: http.SameSiteLaxMode,
-	})
+	if answer.Grant != "" {
+		set(grantCookie, answer.Grant, int(math.Ceil(answer.GrantAge.Seconds())))
+	}
+	if answer.Limited {
+		set(downloadedCookie, "1", downloadedAge)
+	}
+}
+
+// hasDownloaded reports whether this browser has downloaded the file of a link with a
+// limit. Anybody can send the cookie; it only changes the words of the refusal.
+func hasDownloaded(r *http.Request) bool {
+	_, err := r.Cookie(downloadedCookie)
+	return err == nil
 }
 
 // showConfirmation answers with a confirmation page. The Content-Security-Policy allows
 // the form to be sent to this link and to be redirected to the link's bucket, because
 // Chrome applies form-action to redirects too.
 func (a *API) showConfirmation(c echo.Context, status int, view pages.Confirmation) error {
-	html, err := a.pages.Confirmation(view)
+	view.Now = time.Now()
+	locale := a.pages.Load().locale(c.Request(), view.Page.Link.Language)
+	html, err := a.renderConfirmation(locale, view)
 	if err != nil {
 		return err
 	}
 	setHeaders(c, a.public)
-	h := c.Response().Header()
-	h.Set("Vary", "Accept")
-	h.Set("Content-Security-Policy", a.pages.Policy(view.Page.Origin))
-	return writeBody(c, status, "text/html; charset=utf-8", html)
+	page := newPage(locale, html)
+	setHeaders(c, page.headers)
+	c.Response().Header().Set("Content-Security-Policy", pages.Policy(view.Page.Origin))
+	return writeOut(c, status, page.content)
 }

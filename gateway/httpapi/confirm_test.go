@@ -68,14 +68,14 @@ func TestConfirmationPage(t *testing.T) {
 		for _, dd := range pagetest.Elements(page, "dd") {
 			told = append(told, pagetest.Text(dd))
 		}
-		const want = "q3.pdf|1.2 MB|application/pdf|1 November 2026, 13:00 UTC|for <you>"
-		if got := strings.Join(told, "|"); got != want {
-			t.Errorf("it says %q, want %q", got, want)
+		const want = "q3.pdf|PDF document|1.2 MB|s3.example.com|1 November 2026, 13:00 UTC"
+		if got := strings.Join(told, "|"); !strings.HasPrefix(got, want) || !strings.Contains(got, "|for <you>|") {
+			t.Errorf("it says %q, want %q, the distance from now, the note and the reference", got, want)
 		}
-		if !strings.Contains(a.body, "can be used 2 times") || !strings.Contains(a.body, "10 minutes") {
+		if !strings.Contains(a.body, "2 downloads were left") || !strings.Contains(a.body, "Within 10 minutes") {
 			t.Errorf("it does not say how often, and how long a download can be resumed:\n%s", a.body)
 		}
-		pagetest.WantStatic(t, page, policy)
+		pagetest.WantConfined(t, page)
 		if n := b.count(t, "keyhole_clicks_total{method=GET,outcome=page}"); n != 1 {
 			t.Errorf("counted %v pages", n)
 		}
@@ -104,8 +104,12 @@ func TestConfirm(t *testing.T) {
 	}
 	wantPublicHeaders(t, "the spending answer", a.header)
 	cookies := (&http.Response{Header: a.header}).Cookies()
-	if len(cookies) != 1 {
+	if len(cookies) != 2 {
 		t.Fatalf("got the cookies %v", cookies)
+	}
+	if mark := cookies[1]; mark.Name != "keyhole_downloaded" || mark.Value != "1" || mark.Path != "/"+liveToken ||
+		!mark.HttpOnly || !mark.Secure || mark.SameSite != http.SameSiteLaxMode {
+		t.Errorf("the mark of a download is %+v", mark)
 	}
 	c := cookies[0]
 	if c.Name != "keyhole_grant" || c.Path != "/"+liveToken || c.MaxAge != 600 || !c.HttpOnly || !c.Secure ||
@@ -248,16 +252,6 @@ func TestKeyFailures(t *testing.T) {
 	}
 }
 
-// brokenPages renders no confirmation page: render returns an error or panics.
-type brokenPages struct {
-	pageRenderer
-
-	render func() ([]byte, error)
-}
-
-// Confirmation implements pageRenderer.
-func (b brokenPages) Confirmation(pages.Confirmation) ([]byte, error) { return b.render() }
-
 // If the confirmation page cannot be rendered, the recipient gets 503 with all its headers,
 // and the log has the cause.
 func TestUnwritableAnswer(t *testing.T) {
@@ -267,13 +261,13 @@ func TestUnwritableAnswer(t *testing.T) {
 		"a panic":  func() ([]byte, error) { panic("broken template") },
 	} {
 		b := confirming(t)
-		b.api.pages = brokenPages{b.api.pages, render}
+		b.api.renderConfirmation = func(*pages.Locale, pages.Confirmation) ([]byte, error) { return render() }
 		a := ask(b.api.Public(), "GET", "/"+liveToken, "", "Accept", "text/html, application/json;q=0.9")
 		if a.status != 503 || a.header.Get("Retry-After") != "5" || a.header.Get("Set-Cookie") != "" ||
 			!strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(a.body, "Not available now") {
 			t.Errorf("%s: got %d %s: %.200s", name, a.status, a.header, a.body)
 		}
-		if policy := a.header.Get("Content-Security-Policy"); policy != b.api.pages.Policy("") {
+		if policy := a.header.Get("Content-Security-Policy"); policy != pages.Policy("") {
 			t.Errorf("%s: the policy is %q", name, policy)
 		}
 		if n := b.count(t, "keyhole_clicks_total{method=GET,outcome=unavailable}"); n != 1 {

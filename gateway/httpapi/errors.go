@@ -42,7 +42,7 @@ func (a *API) errorWriter(to audience) echo.HTTPErrorHandler {
 		if to == recipients {
 			discardHeaders(c.Response().Header())
 			setHeaders(c, a.public)
-			f = a.failureOfClick(err, accepted(c.Request().Header["Accept"]))
+			f = a.failureOfClick(err, c.Request())
 		} else {
 			f = failureOfRequest(err, c)
 		}
@@ -86,14 +86,24 @@ func writeFailure(c echo.Context, f *failure) error {
 // failureOfClick returns the response to a refused click, in the form that the client
 // accepts. An error that is not a refusal becomes OutcomeUnavailable, because in doubt
 // Keyhole refuses.
-func (a *API) failureOfClick(err error, accepts form) failure {
+func (a *API) failureOfClick(err error, r *http.Request) failure {
+	set := a.pages.Load()
 	refused, ok := errors.AsType[*refusal](err)
 	if !ok {
-		refused = a.refusals[gateway.OutcomeUnavailable]
+		refused = set.refusals[gateway.OutcomeUnavailable]
 	}
-	f := failure{status: refused.status, body: &refused.forms[accepts], allow: a.clickMethods}
-	if limited, ok := errors.AsType[*limitedRefusal](err); ok {
-		f.retryAfter = limited.retryAfter[:]
+	f := failure{status: refused.status, allow: a.clickMethods}
+	details, detailed := errors.AsType[*detailedRefusal](err)
+	if detailed && details.retryAfter[0] != "" {
+		f.retryAfter = details.retryAfter[:]
+	}
+	switch accepted(r.Header["Accept"]) {
+	case formHTML:
+		f.body = set.page(r, refused, details)
+	case formJSON:
+		f.body = &refused.json
+	default:
+		f.body = &refused.text
 	}
 	return f
 }

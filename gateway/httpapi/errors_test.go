@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -32,7 +33,8 @@ func fail(b *bench, to audience, err error, accept string) answer {
 func TestErrorsOfRecipients(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	refused := b.api.refusals[gateway.OutcomeRevoked]
+	request := httptest.NewRequest(http.MethodGet, "/x", nil)
+	refused := b.api.pages.Load().refusals[gateway.OutcomeRevoked]
 	for name, tt := range map[string]struct {
 		err    error
 		status int
@@ -42,11 +44,11 @@ func TestErrorsOfRecipients(t *testing.T) {
 		"a refusal":         {refused, 410, "", "revoked"},
 		"a wrapped refusal": {fmt.Errorf("outer: %w", refused), 410, "", "revoked"},
 		"a limited refusal": {
-			&limitedRefusal{b.api.refusals[gateway.OutcomeRateLimited], [1]string{"2"}}, 429,
+			b.api.refusalOf(request, &gateway.Attempt{}, &gateway.Answer{Outcome: gateway.OutcomeRateLimited, Wait: 1500 * time.Millisecond}), 429,
 			"2", "rate_limited",
 		},
 		"limited, unknown for how long": {
-			b.api.refusalOf(&gateway.Answer{Outcome: gateway.OutcomeRateLimited}), 429, "1",
+			b.api.refusalOf(request, &gateway.Attempt{}, &gateway.Answer{Outcome: gateway.OutcomeRateLimited}), 429, "1",
 			"rate_limited",
 		},
 		"an unexpected error": {errors.New("canary"), 503, "5", "unavailable"},
@@ -80,7 +82,7 @@ func TestErrorsOfOperatorsAndProbes(t *testing.T) {
 		for _, accept := range []string{"text/html", "application/json", "*/*", ""} {
 			for err, code := range map[error]string{
 				gateway.Errorf(gateway.CodeForbidden, "m"): "forbidden", errors.New("canary"): "internal",
-				b.api.refusals[gateway.OutcomeRevoked]: "internal", // no operator asks for a link's file
+				b.api.pages.Load().refusals[gateway.OutcomeRevoked]: "internal", // no operator asks for a link's file
 			} {
 				a := fail(b, to, err, accept)
 				if p := a.problem(t); p.Code != code || strings.Contains(a.body, "canary") {

@@ -216,12 +216,12 @@ func TestBadRequestSaysWhatIsWrong(t *testing.T) {
 		"Accept", "application/json")
 	p := form.problem(t)
 	if form.status != 400 || p.Code != "bad_request" ||
-		!strings.Contains(p.Detail, "application/x-www-form-urlencoded") || strings.Contains(p.Detail, "ahead of time") {
+		!strings.Contains(p.Detail, "application/x-www-form-urlencoded") || strings.Contains(p.Detail, "in advance") {
 		t.Errorf("a multipart form: %d %s %q", form.status, p.Code, p.Detail)
 	}
 	ahead := ask(b.api.Public(), "GET", "/"+liveToken, "", "Sec-Purpose", "prefetch", "Accept", "application/json")
 	p = ahead.problem(t)
-	if ahead.status != 400 || p.Code != "bad_request" || !strings.Contains(p.Detail, "ahead of time") ||
+	if ahead.status != 400 || p.Code != "bad_request" || !strings.Contains(p.Detail, "in advance") ||
 		strings.Contains(p.Detail, "confirm") {
 		t.Errorf("a prefetch: %d %s %q", ahead.status, p.Code, p.Detail)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -23,6 +24,9 @@ type Options struct {
 	Service *gateway.Service
 	// PublicURL is the address of the public listener for recipients, without a path.
 	PublicURL string
+	// Pages are the languages and the branding of the pages for recipients until SetPages
+	// replaces them. The zero value is valid.
+	Pages pages.Options
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For Keyhole
 	// trusts. It may be empty.
 	TrustedProxies []netip.Prefix
@@ -47,38 +51,29 @@ type Options struct {
 
 // API makes the handlers of the listeners. It is safe for concurrent use.
 type API struct {
-	o        Options
-	pages    pageRenderer
-	refusals map[gateway.Outcome]*refusal
-	// prefetched is the refusal of a link that a browser loaded before the user opened
-	// it.
-	prefetched *refusal
-	secure     bool          // recipients come over https
-	public     []fixedHeader // of every answer to recipients
-	empty      []fixedHeader // of an answer without content
+	o      Options
+	pages  atomic.Pointer[pageSet]
+	secure bool          // recipients come over https
+	public []fixedHeader // of every answer to recipients
+	empty  []fixedHeader // of an answer without content
+	// renderConfirmation renders the pages that cannot be rendered in advance.
+	renderConfirmation func(*pages.Locale, pages.Confirmation) ([]byte, error)
 	// clickMethods are the methods of a link, for the Allow header.
 	clickMethods string
 	proxyWarning sync.Once // about a proxy that public.trusted_proxies lacks
 }
 
-// New returns an API. It fails only if an embedded page cannot be parsed.
+// New returns an API. It fails if Options.Pages has an unknown language, or if an embedded
+// page cannot be parsed.
 func New(o Options) (*API, error) {
-	renderer, err := pages.New(pages.Options{Messages: pages.English()})
-	if err != nil {
-		return nil, err
-	}
-	refusals, prefetched, err := newRefusals(renderer)
-	if err != nil {
-		return nil, err
-	}
 	a := &API{
-		o: o, pages: renderer, refusals: refusals, prefetched: prefetched, secure: strings.HasPrefix(o.PublicURL, "https://"),
+		o: o, secure: strings.HasPrefix(o.PublicURL, "https://"), renderConfirmation: (*pages.Locale).Confirmation,
 		empty: []fixedHeader{{"Content-Length", []string{"0"}}}, clickMethods: allowedMethods(recipients, clickPath),
 		// no-transform: without it Cloudflare, for example, rewrites addresses in pages.
-		public: fixedHeaders("no-store, no-transform", renderer.Policy(""),
+		public: fixedHeaders("no-store, no-transform", pages.Policy(""),
 			fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}),
 	}
-	return a, nil
+	return a, a.SetPages(o.Pages)
 }
 
 // newEcho returns an echo for one audience. It turns off the defaults of echo that print

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
-	"strconv"
+	"strings"
 	"time"
 
 	"keyhole/gateway"
@@ -14,79 +14,116 @@ import (
 type Confirmation struct {
 	// Page holds the facts that recipients may see, and the nonce of the form.
 	Page *gateway.Page
-	// WrongPassphrase says that the form was sent with a wrong passphrase.
+	// WrongPassphrase says that the form was sent with a wrong passphrase, and AttemptsLeft
+	// how many attempts the client has left.
 	WrongPassphrase bool
+	AttemptsLeft    int       // or gateway.AttemptsUnknown
+	Now             time.Time // from which the page counts
 }
 
-// confirmationValues are the values of the actions in {{ }} of templates/confirm.html.
+// confirmationValues are the values of templates/confirmation.html.
 type confirmationValues struct {
-	Filename       string
-	Size           string
-	Type           string
-	Expires        string
-	ExpiresMachine string // Expires for programs
-	Note           string
-	Nonce          string
-	Uses           string // a sentence with the remaining uses; "" for a link without a limit
-	Help           string
-	Passphrase     bool // the link has one
-	Hidden         bool // the page shows nothing about the file before the passphrase
-	Wrong          bool
+	catalogue    *catalogue
+	Heading      template.HTML
+	Wrong        bool
+	AttemptsLeft string
+	Hidden       bool // the page shows nothing about the file before the passphrase
+	Filename     string
+	Type, Size   string
+	Host         string // from which the file comes
+	Expires      template.HTML
+	Note, Nonce  string
+	Passphrase   bool // the link has one
+	Button       string
+	Explanation  string // what the button does
+	Uses         string // a sentence with the remaining downloads; "" for a link without a limit
+	Resume       string // what to do if the download stops
+	Contact      template.HTML
+	Reference    string
 }
+
+// Text returns a text of the catalogue.
+func (v *confirmationValues) Text(key string) string { return v.catalogue.text(key) }
 
 // Confirmation renders a page in HTML. It fails only if a template is broken.
-func (r *Renderer) Confirmation(view Confirmation) ([]byte, error) {
-	link, m := &view.Page.Link, &r.messages.Confirmation
-	values := confirmationValues{
-		Filename: link.SaveAs(), Size: readableSize(link.Object.Size, m.Bytes), Type: link.Object.ContentType,
-		Expires:        link.ExpiresAt.UTC().Format(m.TimeLayout),
-		ExpiresMachine: link.ExpiresAt.UTC().Format(time.RFC3339),
-		Note:           link.Note, Nonce: view.Page.Nonce,
-		Help:       m.Help(link.MaxClicks > 0, view.Page.ResumeWindow),
-		Passphrase: link.Passphrase, Hidden: link.Reveal == gateway.RevealAfter, Wrong: view.WrongPassphrase,
+func (l *Locale) Confirmation(view Confirmation) ([]byte, error) {
+	link, c := &view.Page.Link, &l.catalogue
+	reference := link.ID.Reference()
+	values := &confirmationValues{
+		catalogue: c,
+		Heading:   l.heading(link),
+		Wrong:     view.WrongPassphrase, AttemptsLeft: c.attemptsLeft(view.AttemptsLeft),
+		Hidden:   link.Reveal == gateway.RevealAfter,
+		Filename: link.SaveAs(), Type: c.fileType(link.SaveAs(), link.Object.ContentType), Size: c.size(link.Object.Size),
+		Host:    hostOf(view.Page.Origin),
+		Expires: template.HTML(c.timeMarkup(link.ExpiresAt, view.Now)), //nolint:gosec // timeMarkup escapes.
+		Note:    link.Note, Nonce: view.Page.Nonce, Passphrase: link.Passphrase,
+		Button: c.text("button_download"), Explanation: c.text("explain_download"),
+		Uses: c.uses(link), Resume: c.resume(link.MaxClicks > 0, view.Page.ResumeWindow),
+		Contact: template.HTML(l.contact("contact", reference)), Reference: reference, //nolint:gosec // contact escapes.
 	}
-	if link.MaxClicks > 0 {
-		values.Uses = m.Uses(link.MaxClicks - link.Clicks)
+	switch {
+	case values.Hidden:
+		values.Button, values.Explanation = c.text("button_protected"), c.text("explain_protected")
+	case link.Disposition == gateway.DispositionInline:
+		values.Button, values.Explanation = c.text("button_open"), c.text("explain_open")
 	}
 	var html bytes.Buffer
-	if err := r.confirmation.Execute(&html, values); err != nil {
+	if err := l.confirmation.Execute(&html, values); err != nil {
 		return nil, fmt.Errorf("render the confirmation page: %w", err)
 	}
-	return html.Bytes(), nil
+	return l.page(html.Bytes()), nil
 }
 
-// confirmationTemplate fills the messages into the template of confirmation pages. The
-// result has only the actions that depend on the view, because filling in the messages
-// for each page would double its cost.
-func confirmationTemplate(page *template.Template, m *Messages) (*template.Template, error) {
-	var source bytes.Buffer
-	values := struct {
-		head
-		Text *ConfirmationMessages
-	}{headOf(m), &m.Confirmation}
-	if err := page.Execute(&source, values); err != nil {
-		return nil, fmt.Errorf("fill the messages into the confirmation page: %w", err)
+// heading returns the heading, which names the sender.
+func (l *Locale) heading(link *gateway.Link) template.HTML {
+	key, sender := "shared", l.sender(link)
+	if sender != "" {
+		key = "shared_by"
 	}
-	filled, err := template.New("confirmation").Parse(source.String())
-	if err != nil {
-		return nil, fmt.Errorf("parse the confirmation page with its messages: %w", err)
-	}
-	return filled, nil
+	return template.HTML(l.catalogue.markup(key, map[string]string{ //nolint:gosec // markup escapes the text.
+		"sender": "<bdi>" + template.HTMLEscapeString(sender) + "</bdi>",
+	}))
 }
 
-// readableSize returns a size in the decimal units that browsers show for downloads, so that
-// recipients see the same number twice; "" for an unknown size. Operators see binary units
-// and the exact number: explain.Size.
-func readableSize(n int64, bytesUnit string) string {
-	if n == gateway.UnknownSize {
+// hostOf returns the host of an origin.
+func hostOf(origin string) string {
+	_, host, _ := strings.Cut(origin, "://")
+	return host
+}
+
+// attemptsLeft returns a sentence with the attempts that are left.
+func (c *catalogue) attemptsLeft(left int) string {
+	switch left {
+	case gateway.AttemptsUnknown:
 		return ""
+	case 0:
+		return c.text("no_attempts_left")
 	}
-	if n < 1000 {
-		return strconv.FormatInt(n, 10) + " " + bytesUnit
+	return c.count("attempts_left", int64(left))
+}
+
+// uses returns a sentence with the remaining downloads of a link.
+func (c *catalogue) uses(link *gateway.Link) string {
+	switch {
+	case link.MaxClicks == 0:
+		return ""
+	case link.MaxClicks == 1:
+		return c.text("single_use")
 	}
-	size, unit := float64(n)/1000, 0
-	for ; size >= 999.95 && unit < 4; unit++ {
-		size /= 1000
+	return c.count("downloads_left", max(link.MaxClicks-link.Clicks, 1))
+}
+
+// resume returns what the recipient can do if the download stops. A page of a limited link
+// spends one click within the window, however often its button is pressed.
+func (c *catalogue) resume(limited bool, window time.Duration) string {
+	switch {
+	case !limited:
+		return c.text("resume_always")
+	case window < time.Minute:
+		return c.count("resume_seconds", int64(window/time.Second))
+	case window < 2*time.Hour:
+		return c.count("resume_minutes", int64(window/time.Minute))
 	}
-	return strconv.FormatFloat(size, 'f', 1, 64) + " " + []string{"kB", "MB", "GB", "TB", "PB"}[unit]
+	return c.count("resume_hours", int64(window/time.Hour))
 }

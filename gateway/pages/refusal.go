@@ -2,64 +2,144 @@ package pages
 
 import (
 	"bytes"
-	"fmt"
 	"html/template"
+	"time"
 
 	"keyhole/gateway"
 )
 
-// Refusal is the view of an answer without a file.
+// Refusal is the view of a page without a file.
 type Refusal struct {
 	Outcome gateway.Outcome
 	// Prefetched says that a browser loaded the link before the user opened it. It is
 	// valid only with gateway.OutcomeBadRequest.
 	Prefetched bool
+	// Downloaded says that this browser has used up the link. It is valid only with
+	// gateway.OutcomeUsedUp.
+	Downloaded bool
+	// Facts are the facts about the link that the recipient may know; nil: none.
+	Facts *gateway.Facts
+	// Address is the client's address, which the page of OutcomeAddressNotAllowed shows.
+	Address string
+	// Retry is the time at which the client may try again, if the outcome is
+	// OutcomeRateLimited; zero: unknown.
+	Retry time.Time
+	// Now is the time from which the page counts. It is required with Facts or Retry.
+	Now time.Time
 }
 
-// Rendered is a refusal in all forms. All answers share the bytes, so callers must not
-// change them.
-type Rendered struct {
-	HTML   []byte // a page for people
-	Text   []byte // one line for programs
-	Detail string // the sentences of Text without its title, for problem+json
+// refusalKind selects the texts of a refusal: the beginning of their keys in the
+// catalogues. It is the outcome, or one of the constants below.
+type refusalKind string
+
+// The kinds of refusals that are not outcomes.
+const (
+	kindPrefetched refusalKind = "prefetched"
+	kindDownloaded refusalKind = "downloaded"
+)
+
+// kind returns the kind of a refusal.
+func (v *Refusal) kind() refusalKind {
+	switch {
+	case v.Prefetched && v.Outcome == gateway.OutcomeBadRequest:
+		return kindPrefetched
+	case v.Downloaded && v.Outcome == gateway.OutcomeUsedUp:
+		return kindDownloaded
+	}
+	return refusalKind(v.Outcome)
 }
 
-// Refusal returns the refusal for a view, and whether the renderer has one.
-func (r *Renderer) Refusal(view Refusal) (Rendered, bool) {
-	rendered, ok := r.refusals[view]
-	return rendered, ok
-}
-
-// renderRefusals renders every refusal in one language.
-func renderRefusals(page *template.Template, m *Messages) (map[Refusal]Rendered, error) {
-	refusals := map[Refusal]Rendered{}
-	render := func(view Refusal, message Message) error {
-		rendered, err := renderRefusal(page, m, message)
-		if err != nil {
-			return fmt.Errorf("render the page for %s: %w", view.Outcome, err)
+// refusalKinds returns every kind of refusal.
+func refusalKinds() []refusalKind {
+	kinds := []refusalKind{kindPrefetched, kindDownloaded}
+	for _, outcome := range gateway.Outcomes() {
+		switch outcome {
+		case gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomePage:
+		default:
+			kinds = append(kinds, refusalKind(outcome))
 		}
-		refusals[view] = rendered
-		return nil
 	}
-	for outcome, message := range m.Refusals {
-		if err := render(Refusal{Outcome: outcome}, message); err != nil {
-			return nil, err
-		}
-	}
-	err := render(Refusal{Outcome: gateway.OutcomeBadRequest, Prefetched: true}, m.Prefetched)
-	return refusals, err
+	return kinds
 }
 
-// renderRefusal renders one message in all forms.
-func renderRefusal(page *template.Template, m *Messages, message Message) (Rendered, error) {
-	var html bytes.Buffer
-	values := struct {
-		head
-		Message
-	}{headOf(m), message}
-	if err := page.Execute(&html, values); err != nil {
-		return Rendered{}, err
+// preparedRefusal is a refusal that was rendered in advance.
+type preparedRefusal struct {
+	body  []byte // the heading and the paragraphs
+	whole []byte // the page without facts
+}
+
+// prepareRefusals renders every kind of refusal.
+func (l *Locale) prepareRefusals(body *template.Template) error {
+	for _, kind := range refusalKinds() {
+		text := func(part string) string { return l.catalogue.text(string(kind) + "." + part) }
+		var html bytes.Buffer
+		values := struct{ Title, Text, Help string }{text("title"), text("text"), text("help")}
+		if err := body.Execute(&html, values); err != nil {
+			return err
+		}
+		l.refusals[kind] = preparedRefusal{
+			body: html.Bytes(), whole: l.page(html.Bytes(), []byte(l.contact("contact_plain", ""))),
+		}
 	}
-	detail := message.Detail()
-	return Rendered{HTML: html.Bytes(), Text: []byte(message.Title + ": " + detail + "\n"), Detail: detail}, nil
+	return nil
+}
+
+// Refusal returns the page of a refusal, and whether there is one. Without facts all pages
+// of one kind share the bytes, so callers must not change them.
+func (l *Locale) Refusal(view *Refusal) ([]byte, bool) {
+	prepared, ok := l.refusals[view.kind()]
+	if !ok {
+		return nil, false
+	}
+	if view.Facts == nil && view.Retry.IsZero() && view.Address == "" {
+		return prepared.whole, true
+	}
+	key, reference := "contact_plain", ""
+	if view.Facts != nil {
+		key, reference = "contact_reference", view.Facts.Reference
+	}
+	return l.page(prepared.body, []byte(l.facts(view)), []byte(l.contact(key, reference))), true
+}
+
+// facts returns the HTML of the facts that a refusal shows.
+func (l *Locale) facts(view *Refusal) string {
+	rows := ""
+	row := func(label, value string) {
+		rows += "<div><dt>" + template.HTMLEscapeString(l.catalogue.text(label)) + "</dt><dd>" + value + "</dd></div>\n"
+	}
+	times := func(label string, t time.Time) {
+		if !t.IsZero() {
+			row(label, l.catalogue.timeMarkup(t, view.Now))
+		}
+	}
+	facts := view.Facts
+	if facts == nil {
+		facts = &gateway.Facts{}
+	}
+	switch view.Outcome {
+	case gateway.OutcomeExpired:
+		times("label_expired", facts.ExpiresAt)
+	case gateway.OutcomeRevoked:
+		times("label_revoked", facts.RevokedAt)
+	case gateway.OutcomeNotYet:
+		times("label_starts", facts.NotBefore)
+	case gateway.OutcomeRateLimited:
+		times("label_retry", view.Retry)
+	case gateway.OutcomeAddressNotAllowed:
+		if view.Address != "" {
+			row("label_address", "<bdi>"+template.HTMLEscapeString(view.Address)+"</bdi>")
+		}
+	}
+	if facts.Reference != "" {
+		row("label_reference", referenceMarkup(facts.Reference))
+	}
+	if rows == "" {
+		return ""
+	}
+	return "<dl>\n" + rows + "</dl>\n"
+}
+
+// referenceMarkup returns the HTML of a reference, which recipients read aloud.
+func referenceMarkup(reference string) string {
+	return `<bdi class="reference">` + template.HTMLEscapeString(reference) + "</bdi>"
 }

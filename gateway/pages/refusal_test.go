@@ -1,220 +1,353 @@
 package pages
 
 import (
-	"errors"
 	"html/template"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/net/html"
 
 	"keyhole/gateway"
 	"keyhole/gateway/pages/pagetest"
 )
 
-// newEnglish returns a Renderer with the English messages.
-func newEnglish(t *testing.T) *Renderer {
+// newRenderer returns a renderer for all languages without branding.
+func newRenderer(t *testing.T) *Renderer {
 	t.Helper()
-	r, err := New(Options{Messages: English()})
+	r, err := New(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func TestRefusalPages(t *testing.T) {
-	t.Parallel()
-	r := newEnglish(t)
-	for outcome, message := range English().Refusals {
-		t.Run(string(outcome), func(t *testing.T) {
-			t.Parallel()
-			rendered, ok := r.Refusal(Refusal{Outcome: outcome})
-			if !ok {
-				t.Fatal("the refusal is not rendered")
-			}
-			page := pagetest.Parse(t, rendered.HTML)
-			if lang := pagetest.Attribute(pagetest.One(t, page, "html"), "lang"); lang != "en" {
-				t.Errorf("the language is %q", lang)
-			}
-			// What a chat shows as a preview says nothing about the link.
-			if title := pagetest.Text(pagetest.One(t, page, "title")); title != "File link" {
-				t.Errorf("the title is %q", title)
-			}
-			if h1 := pagetest.Text(pagetest.One(t, page, "h1")); h1 != message.Title {
-				t.Errorf("the heading is %q, want %q", h1, message.Title)
-			}
-			paragraphs := pagetest.Elements(page, "p")
-			if len(paragraphs) != 2 || pagetest.Text(paragraphs[0]) != message.Text ||
-				pagetest.Text(paragraphs[1]) != message.Help {
-				t.Errorf("%d paragraphs", len(paragraphs))
-			}
-			for _, meta := range pagetest.Elements(page, "meta") {
-				name := pagetest.Attribute(meta, "name")
-				if strings.HasPrefix(pagetest.Attribute(meta, "property"), "og:") || pagetest.Attribute(meta, "http-equiv") != "" ||
-					!slices.Contains([]string{"", "viewport", "robots", "color-scheme"}, name) {
-					t.Errorf("there is a meta %v", meta.Attr)
-				}
-			}
-			pagetest.WantStatic(t, page, r.Policy(""))
-		})
+// branded returns a renderer with everything that a configuration can add.
+func branded(t *testing.T, change func(*Branding)) *Renderer {
+	t.Helper()
+	b := Branding{
+		Organization: "Example & Sons", Contact: "mailto:help@example.com", AccentColor: "#205030", AccentText: "#ffffff",
+		Logo: Logo{Content: []byte("\x89PNG"), MediaType: "image/png"},
+		Links: []FooterLink{
+			{Name: "Privacy", URL: "https://example.com/privacy"},
+			{Name: "Impressum", URL: "https://example.com/impressum", Language: "de"},
+		},
+	}
+	if change != nil {
+		change(&b)
+	}
+	r, err := New(Options{Branding: b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// now is the time at which the pages of tests are rendered.
+func now() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) }
+
+// someFacts are the facts about a link.
+func someFacts() *gateway.Facts {
+	return &gateway.Facts{
+		Reference: "abcd2345", ExpiresAt: now().Add(-2 * time.Hour), RevokedAt: now().Add(-3 * time.Minute),
+		NotBefore: now().Add(72 * time.Hour),
 	}
 }
 
-func TestPolicyOfPublicAnswers(t *testing.T) {
+// refusalPage renders and parses a refusal.
+func refusalPage(t *testing.T, locale *Locale, view Refusal, links ...string) *html.Node {
+	t.Helper()
+	rendered, ok := locale.Refusal(&view)
+	if !ok {
+		t.Fatalf("there is no page for %+v", view)
+	}
+	page := pagetest.Parse(t, rendered)
+	pagetest.WantConfined(t, page, links...)
+	return page
+}
+
+// Every kind of refusal is a page in every language: the heading, what happened, what to
+// do, and a preview that says nothing about the link.
+func TestRefusalPages(t *testing.T) {
 	t.Parallel()
-	r := newEnglish(t)
+	for _, locale := range newRenderer(t).Locales() {
+		for _, kind := range refusalKinds() {
+			view := viewOf(kind)
+			page := refusalPage(t, locale, view)
+			root := pagetest.One(t, page, "html")
+			if pagetest.Attribute(root, "lang") != locale.Tag || (pagetest.Attribute(root, "dir") == "rtl") != (locale.Tag == "ar") {
+				t.Errorf("%s %s: the page is %v", locale.Tag, kind, root.Attr)
+			}
+			if title := pagetest.Text(pagetest.One(t, page, "title")); title != locale.catalogue.text("page_title") {
+				t.Errorf("%s %s: the title is %q", locale.Tag, kind, title)
+			}
+			h1 := pagetest.Text(pagetest.One(t, page, "h1"))
+			paragraphs := pagetest.Elements(pagetest.One(t, page, "main"), "p")
+			texts := []string{h1, pagetest.Text(paragraphs[0]), pagetest.Text(paragraphs[1])}
+			want := []string{
+				locale.catalogue.text(string(kind) + ".title"), locale.catalogue.text(string(kind) + ".text"),
+				locale.catalogue.text(string(kind) + ".help"),
+			}
+			if !slices.Equal(texts, want) || len(paragraphs) != 2 || slices.Contains(texts, "") {
+				t.Errorf("%s %s: the page says %q, want %q", locale.Tag, kind, texts, want)
+			}
+			for _, meta := range pagetest.Elements(page, "meta") {
+				if !slices.Contains([]string{"", "viewport", "robots", "color-scheme"}, pagetest.Attribute(meta, "name")) ||
+					pagetest.Attribute(meta, "property") != "" {
+					t.Errorf("%s %s: there is a meta %v", locale.Tag, kind, meta.Attr)
+				}
+			}
+			if len(pagetest.Elements(page, "dl")) != 0 {
+				t.Errorf("%s %s: a page without facts has a list of facts", locale.Tag, kind)
+			}
+		}
+	}
+}
+
+// viewOf returns a view of a kind, without facts.
+func viewOf(kind refusalKind) Refusal {
+	switch kind {
+	case kindPrefetched:
+		return Refusal{Outcome: gateway.OutcomeBadRequest, Prefetched: true}
+	case kindDownloaded:
+		return Refusal{Outcome: gateway.OutcomeUsedUp, Downloaded: true}
+	}
+	return Refusal{Outcome: gateway.Outcome(kind)}
+}
+
+// rows returns the labels and values of the page's lists.
+func rows(page *html.Node) string {
+	var lines []string
+	values := pagetest.Elements(page, "dd")
+	for i, label := range pagetest.Elements(page, "dt") {
+		lines = append(lines, pagetest.Text(label)+"="+pagetest.Text(values[i]))
+	}
+	return strings.Join(lines, "|")
+}
+
+// Each state shows its facts and the reference, and no other state's.
+func TestFactsOfRefusals(t *testing.T) {
+	t.Parallel()
+	locale := newRenderer(t).Locales()[0]
+	const reference = "Reference=abcd2345"
+	for kind, want := range map[refusalKind]string{
+		"expired": "Expired=1 November 2026, 10:00 UTC 2 hours ago|" + reference,
+		"revoked": "Withdrawn=1 November 2026, 11:57 UTC 3 minutes ago|" + reference,
+		"not_yet": "Available from=4 November 2026, 12:00 UTC in 3 days|" + reference,
+		"rate_limited": "Try again from=1 November 2026, 12:15 UTC in 15 minutes|" +
+			reference,
+		"address_not_allowed": "Your IP address=2001:db8::1|" + reference,
+		"used_up":             reference, kindDownloaded: reference, "paused": reference, "object_changed": reference,
+		"object_gone": reference, "object_archived": reference, "unavailable": reference, "bad_request": reference,
+	} {
+		view := viewOf(kind)
+		view.Facts, view.Now = someFacts(), now()
+		switch view.Outcome {
+		case gateway.OutcomeRateLimited:
+			view.Retry = now().Add(15 * time.Minute)
+		case gateway.OutcomeAddressNotAllowed:
+			view.Address = "2001:db8::1"
+		}
+		page := refusalPage(t, locale, view)
+		if got := rows(page); got != want {
+			t.Errorf("%s: the page shows %q, want %q", kind, got, want)
+		}
+		for _, element := range pagetest.Elements(page, "time") {
+			if _, err := time.Parse(time.RFC3339, pagetest.Attribute(element, "datetime")); err != nil {
+				t.Errorf("%s: %v", kind, err)
+			}
+		}
+	}
+	// Unknown facts have no row.
+	if got := rows(refusalPage(t, locale, Refusal{Outcome: gateway.OutcomeExpired, Facts: &gateway.Facts{}, Now: now()})); got != "" {
+		t.Errorf("without facts: %q", got)
+	}
+	limited := Refusal{Outcome: gateway.OutcomeRateLimited, Retry: now().Add(time.Minute), Now: now()}
+	if got := rows(refusalPage(t, locale, limited)); got != "Try again from=1 November 2026, 12:01 UTC in 1 minute" {
+		t.Errorf("a limit without a link: %q", got)
+	}
+}
+
+// The contact link of a page about a link carries the reference. A tel: link cannot, so
+// the sentence has the reference.
+func TestContactCarriesTheReference(t *testing.T) {
+	t.Parallel()
+	for contact, want := range map[string]struct{ href, name string }{
+		"mailto:help@example.com":            {"mailto:help@example.com?subject=Reference%20abcd2345", "help@example.com"},
+		"tel:+49-30-123":                     {"tel:+49-30-123", "+49-30-123"},
+		"https://example.com/help/":          {"https://example.com/help/?reference=abcd2345", "example.com/help"},
+		"https://example.com/help?team=east": {"https://example.com/help?team=east&reference=abcd2345", "example.com/help?team=east"},
+	} {
+		r := branded(t, func(b *Branding) { b.Contact, b.Links = contact, nil })
+		view := Refusal{Outcome: gateway.OutcomeExpired, Facts: someFacts(), Now: now()}
+		page := refusalPage(t, r.Locales()[0], view, want.href)
+		paragraphs := pagetest.Elements(pagetest.One(t, page, "main"), "p")
+		text := pagetest.Text(paragraphs[len(paragraphs)-1])
+		if sentence := "If you need help, please ask here and give the reference abcd2345: " + want.name; text != sentence {
+			t.Errorf("%s: the page says %q, want %q", contact, text, sentence)
+		}
+		link := pagetest.One(t, pagetest.One(t, page, "main"), "a")
+		if href := pagetest.Attribute(link, "href"); href != want.href {
+			t.Errorf("%s: the link is %q, want %q", contact, href, want.href)
+		}
+		// The page of an unknown link names the contact, and no reference.
+		unknown := refusalPage(t, r.Locales()[0], Refusal{Outcome: gateway.OutcomeNotFound}, contact)
+		if strings.Contains(pagetest.Text(unknown), "abcd2345") || !strings.Contains(pagetest.Text(unknown), want.name) {
+			t.Errorf("%s: the page of an unknown link is %q", contact, pagetest.Text(unknown))
+		}
+	}
+}
+
+// Branding is on every page, and a footer link with a language only on pages in it.
+func TestBrandingOfRefusals(t *testing.T) {
+	t.Parallel()
+	r := branded(t, nil)
+	for _, locale := range r.Locales() {
+		page := refusalPage(t, locale, Refusal{Outcome: gateway.OutcomeNotFound}, "mailto:help@example.com",
+			"https://example.com/privacy", "https://example.com/impressum")
+		header := pagetest.One(t, page, "header")
+		if pagetest.Text(pagetest.One(t, header, "bdi")) != "Example & Sons" {
+			t.Errorf("%s: the header is %q", locale.Tag, pagetest.Text(header))
+		}
+		if src := pagetest.Attribute(pagetest.One(t, header, "img"), "src"); src != r.assets["logo"].Path {
+			t.Errorf("%s: the logo is %s", locale.Tag, src)
+		}
+		footer := pagetest.Text(pagetest.One(t, page, "footer"))
+		if !strings.Contains(footer, "Privacy") || strings.Contains(footer, "Impressum") != (locale.Tag == "de") {
+			t.Errorf("%s: the footer is %q", locale.Tag, footer)
+		}
+	}
+	hidden := branded(t, func(b *Branding) { b.Sender = SenderNone })
+	for _, locale := range hidden.Locales() {
+		rendered, _ := locale.Refusal(&Refusal{Outcome: gateway.OutcomeNotFound})
+		if strings.Contains(string(rendered), "Example") {
+			t.Errorf("%s: the page names the organization", locale.Tag)
+		}
+	}
+}
+
+// Every page offers the other languages by relative links, and none if only one is offered.
+func TestLanguagesOfPages(t *testing.T) {
+	t.Parallel()
+	for _, locale := range newRenderer(t).Locales() {
+		page := refusalPage(t, locale, Refusal{Outcome: gateway.OutcomeNotFound})
+		var offered []string
+		for _, link := range pagetest.Elements(pagetest.One(t, page, "nav"), "a") {
+			tag := pagetest.Attribute(link, "hreflang")
+			if pagetest.Attribute(link, "href") != "?lang="+tag || pagetest.Attribute(link.Parent, "lang") != tag {
+				t.Errorf("%s: the link is %v", locale.Tag, link.Attr)
+			}
+			offered = append(offered, tag)
+		}
+		want := slices.DeleteFunc(gateway.Languages(), func(tag string) bool { return tag == locale.Tag })
+		if !slices.Equal(offered, want) {
+			t.Errorf("%s: offered are %v, want %v", locale.Tag, offered, want)
+		}
+	}
+	single, err := New(Options{Languages: []string{"de"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := refusalPage(t, single.Locales()[0], Refusal{Outcome: gateway.OutcomeNotFound})
+	if len(pagetest.Elements(page, "nav")) != 0 {
+		t.Error("one language is offered")
+	}
+}
+
+// Programs get the sentences of the English page in one line, and what a program can do.
+// Pages never show the latter.
+func TestPlainRefusals(t *testing.T) {
+	t.Parallel()
+	r := newRenderer(t)
+	english := r.Locales()[0]
+	for _, kind := range refusalKinds() {
+		if kind == kindDownloaded {
+			continue
+		}
+		view := viewOf(kind)
+		plain, ok := r.Plain(&view)
+		if !ok {
+			t.Fatalf("%s has no text", kind)
+		}
+		title, text := english.catalogue.text(string(kind)+".title"), english.catalogue.text(string(kind)+".text")
+		if line := string(plain.Text); !strings.HasPrefix(line, title+": "+text) || strings.Index(line, "\n") != len(line)-1 ||
+			line != title+": "+plain.Detail+"\n" {
+			t.Errorf("%s: the line is %q, the detail %q", kind, line, plain.Detail)
+		}
+		hint := programHint(kind)
+		page, _ := english.Refusal(&view)
+		if !strings.Contains(plain.Detail, hint) || hint != "" && strings.Contains(string(page), template.HTMLEscapeString(hint)) {
+			t.Errorf("%s: the hint %q is missing in %q, or the page has it", kind, hint, plain.Detail)
+		}
+	}
+	downloaded := Refusal{Outcome: gateway.OutcomeUsedUp, Downloaded: true, Now: now(), Facts: someFacts()}
+	if _, ok := r.Plain(&downloaded); !ok {
+		t.Error("a used-up link has no text for a browser that used it up")
+	}
+}
+
+// Outcomes that redirect and unknown outcomes have neither page nor text.
+func TestNoRefusal(t *testing.T) {
+	t.Parallel()
+	r := newRenderer(t)
+	for _, outcome := range []gateway.Outcome{gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomePage, "", "x"} {
+		view := Refusal{Outcome: outcome, Facts: someFacts()}
+		if page, ok := r.Locales()[0].Refusal(&view); ok || page != nil {
+			t.Errorf("%q: %s", outcome, page)
+		}
+		if plain, ok := r.Plain(&view); ok {
+			t.Errorf("%q: %s", outcome, plain.Text)
+		}
+	}
+}
+
+// Pages without facts are rendered once: every caller gets the same bytes.
+func TestRefusalsAreRenderedInAdvance(t *testing.T) { // not parallel: it counts allocations
+	locale := newRenderer(t).Locales()[3]
+	view := Refusal{Outcome: gateway.OutcomeNotFound}
+	first, _ := locale.Refusal(&view)
+	second, _ := locale.Refusal(&view)
+	if &first[0] != &second[0] {
+		t.Error("the refusal was rendered twice")
+	}
+	if n := testing.AllocsPerRun(10, func() { locale.Refusal(&view) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// A template that fails is an error, and no page.
+func TestBrokenTemplate(t *testing.T) {
+	t.Parallel()
+	broken := template.Must(template.New("page").Parse("{{.NoSuchField}}"))
+	locale := newRenderer(t).Locales()[0]
+	if err := locale.prepareRefusals(broken); err == nil {
+		t.Error("a broken refusal is no error")
+	}
+	locale.confirmation = broken
+	if page, err := locale.Confirmation(Confirmation{Page: &gateway.Page{}}); err == nil || page != nil {
+		t.Errorf("confirmation: %q, %v", page, err)
+	}
+}
+
+func TestPolicyOfPages(t *testing.T) {
+	t.Parallel()
 	for target, forms := range map[string]string{"": "'self'", "https://s3.example.com": "'self' https://s3.example.com"} {
 		directives := map[string]string{}
-		for directive := range strings.SplitSeq(r.Policy(target), ";") {
+		for directive := range strings.SplitSeq(Policy(target), ";") {
 			name, value, _ := strings.Cut(strings.TrimSpace(directive), " ")
 			directives[name] = value
 		}
 		for name, want := range map[string]string{
-			"default-src": "'none'", "form-action": forms, "base-uri": "'none'", "frame-ancestors": "'none'",
+			"default-src": "'none'", "img-src": "'self'", "script-src": "'self'", "style-src": "'self'",
+			"form-action": forms, "base-uri": "'none'", "frame-ancestors": "'none'",
 		} {
 			if directives[name] != want {
 				t.Errorf("%s is %q, want %q", name, directives[name], want)
 			}
 		}
-		if len(directives) != 5 {
+		if len(directives) != 7 {
 			t.Errorf("the directives are %v", directives)
 		}
-	}
-}
-
-// Each outcome that gives recipients no file has a message, and no other outcome has one.
-func TestMessagesCoverEveryOutcome(t *testing.T) {
-	t.Parallel()
-	answered := []gateway.Outcome{gateway.OutcomeRedirected, gateway.OutcomePage, gateway.OutcomeResumed}
-	messages := English().Refusals
-	for _, outcome := range gateway.Outcomes() {
-		m, ok := messages[outcome]
-		if ok == slices.Contains(answered, outcome) {
-			t.Errorf("%s: has a message: %v", outcome, ok)
-		}
-		delete(messages, outcome)
-		if !ok {
-			continue
-		}
-		for _, sentence := range []string{m.Title, m.Text, m.Help} {
-			if sentence == "" || strings.ContainsAny(sentence, "\n<>%") || strings.TrimSpace(sentence) != sentence {
-				t.Errorf("%s: the sentence is %q", outcome, sentence)
-			}
-		}
-		if !strings.HasSuffix(m.Text, ".") || strings.HasSuffix(m.Title, ".") {
-			t.Errorf("%s: %q, %q", outcome, m.Title, m.Text)
-		}
-	}
-	if len(messages) != 0 {
-		t.Errorf("there are messages for %v, which are no outcomes", messages)
-	}
-}
-
-// Recipients are laymen: what pages show has no word of HTTP or of Keyhole's own.
-func TestPagesUseWordsOfLaymen(t *testing.T) {
-	t.Parallel()
-	m := English()
-	texts := []string{m.Prefetched.Text, m.Prefetched.Help, m.Confirmation.Help(true, 0), m.Confirmation.Help(false, 0)}
-	for _, message := range m.Refusals {
-		texts = append(texts, message.Text, message.Help)
-	}
-	for _, text := range texts {
-		lower := strings.ToLower(text)
-		for _, word := range []string{"outcome", "issue", "object", "token", "presigned", "post", "curl", "http"} {
-			if slices.Contains(strings.FieldsFunc(lower, func(r rune) bool { return r < 'a' || r > 'z' }), word) {
-				t.Errorf("%q has the word %q", text, word)
-			}
-		}
-	}
-}
-
-// Text and detail hold the sentences of the page. Only they tell programs what to do.
-func TestFormsOfARefusalAgree(t *testing.T) {
-	t.Parallel()
-	r := newEnglish(t)
-	for outcome, m := range English().Refusals {
-		rendered, _ := r.Refusal(Refusal{Outcome: outcome})
-		for form, text := range map[string]string{"detail": rendered.Detail, "text": string(rendered.Text)} {
-			if !strings.Contains(text, m.Text) || !strings.Contains(text, m.Help) || !strings.Contains(text, m.Programs) {
-				t.Errorf("%s as %s is %s", outcome, form, text)
-			}
-		}
-		if text := string(rendered.Text); !strings.HasPrefix(text, m.Title+": ") || strings.Index(text, "\n") != len(text)-1 {
-			t.Errorf("%s: the line is %q", outcome, text)
-		}
-		if m.Programs != "" && strings.Contains(string(rendered.HTML), template.HTMLEscapeString(m.Programs)) {
-			t.Errorf("%s: the page tells people what programs do", outcome)
-		}
-	}
-}
-
-// A link that a browser loaded ahead of its user has its own text; other outcomes have none.
-func TestPrefetchedRefusal(t *testing.T) {
-	t.Parallel()
-	r := newEnglish(t)
-	for _, outcome := range gateway.Outcomes() {
-		rendered, ok := r.Refusal(Refusal{Outcome: outcome, Prefetched: true})
-		if ok != (outcome == gateway.OutcomeBadRequest) || ok && !strings.Contains(string(rendered.HTML), "ahead of time") {
-			t.Errorf("%s: rendered: %v", outcome, ok)
-		}
-	}
-}
-
-// TestNoRefusal returns no page for outcomes that redirect and for unknown outcomes.
-func TestNoRefusal(t *testing.T) {
-	t.Parallel()
-	r := newEnglish(t)
-	for _, outcome := range []gateway.Outcome{gateway.OutcomeRedirected, gateway.OutcomeResumed, "", "unheard_of"} {
-		if rendered, ok := r.Refusal(Refusal{Outcome: outcome}); ok || rendered.HTML != nil {
-			t.Errorf("%q: %s", outcome, rendered.HTML)
-		}
-	}
-}
-
-// Refusals are rendered once: every caller gets the same bytes.
-func TestRefusalsAreRenderedInAdvance(t *testing.T) { // not parallel: it counts allocations
-	r := newEnglish(t)
-	first, _ := r.Refusal(Refusal{Outcome: gateway.OutcomeNotFound})
-	second, _ := r.Refusal(Refusal{Outcome: gateway.OutcomeNotFound})
-	if &first.HTML[0] != &second.HTML[0] || &first.Text[0] != &second.Text[0] {
-		t.Error("the refusal was rendered twice")
-	}
-	if n := testing.AllocsPerRun(10, func() { r.Refusal(Refusal{Outcome: gateway.OutcomeNotFound}) }); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-// Messages are text: what looks like markup is shown as it stands.
-func TestMessagesAreEscaped(t *testing.T) {
-	t.Parallel()
-	m := English()
-	m.Language = `e"n`
-	m.Refusals[gateway.OutcomeExpired] = Message{Title: "<b>", Text: "a & b", Help: "</p><script>"}
-	r, err := New(Options{Messages: m})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rendered, _ := r.Refusal(Refusal{Outcome: gateway.OutcomeExpired})
-	page := pagetest.Parse(t, rendered.HTML)
-	if h1 := pagetest.Text(pagetest.One(t, page, "h1")); h1 != "<b>" {
-		t.Errorf("the heading is %q", h1)
-	}
-	if lang := pagetest.Attribute(pagetest.One(t, page, "html"), "lang"); lang != `e"n` {
-		t.Errorf("the language is %q", lang)
-	}
-	pagetest.WantStatic(t, page, r.Policy(""))
-}
-
-// A template that fails is an error with the outcome, and no page.
-func TestBrokenTemplate(t *testing.T) {
-	t.Parallel()
-	broken := template.Must(template.New("page").Parse("{{.NoSuchField}}"))
-	m := English()
-	if _, err := renderRefusals(broken, &m); err == nil || errors.Unwrap(err) == nil {
-		t.Errorf("refusals: %v", err)
-	}
-	r := newEnglish(t)
-	r.confirmation = broken
-	if html, err := r.Confirmation(Confirmation{Page: &gateway.Page{}}); err == nil || html != nil {
-		t.Errorf("confirmation: %q, %v", html, err)
 	}
 }

@@ -13,7 +13,8 @@ import (
 // Reload applies a changed configuration to the running server: operator keys,
 // tokens, certificates, the storages' credentials, the recipients' pages and the
 // policy. Requests go on; each is decided by what is in force when it arrives. Other
-// changes need a restart and are left out. After an error, the part that is named keeps its previous state.
+// changes need a restart and are left out. After an error, the part that is named keeps
+// its previous state.
 func (s *Server) Reload(ctx context.Context, cfg *config.Config) error {
 	keys, err := operatorKeys(cfg)
 	if err != nil {
@@ -88,7 +89,11 @@ func (s *Server) reloadCredentials(ctx context.Context, cfg *config.Config) erro
 // reloadPages applies changed pages of recipients. It reads the logo also if no key has
 // changed, because the file may have another content.
 func (s *Server) reloadPages(cfg *config.Config) error {
-	if _, err := config.ReadLogo(cfg.Pages.LogoFile); err != nil {
+	options, err := PageOptions(cfg)
+	if err == nil {
+		err = s.api.SetPages(options)
+	}
+	if err != nil {
 		return fmt.Errorf("the recipients' pages keep their previous appearance: %w", err)
 	}
 	s.current.Pages = cfg.Pages

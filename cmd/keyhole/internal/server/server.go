@@ -190,9 +190,13 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	s.operators = admission.New(admission.Options{
 		Keys: keys, Tokens: tokens, RequestsPerMinute: cfg.Operator.RequestsPerMinute, Logger: log, Now: time.Now,
 	})
+	pageOptions, err := PageOptions(cfg)
+	if err != nil {
+		return err
+	}
 	s.api, err = httpapi.New(httpapi.Options{
 		Service:   s.domain,
-		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(),
+		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Pages: pageOptions,
 		Operators: s.operators, RequestTimeout: operatorTimeout,
 		FormatAddress: clientAddresses.Format,
 		Ready:         s.health.readiness, Metrics: httpapi.NewMetrics(registry),

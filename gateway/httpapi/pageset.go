@@ -1,0 +1,93 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/pages"
+)
+
+// pageSet holds the pages for recipients, in all languages and with the branding of one
+// configuration.
+type pageSet struct {
+	renderer *pages.Renderer
+	refusals map[gateway.Outcome]*refusal
+	// prefetched is the refusal of a link that a browser loaded before the user opened
+	// it.
+	prefetched *refusal
+}
+
+// newPageSet renders all pages that are the same for every link.
+func newPageSet(o pages.Options) (*pageSet, error) {
+	renderer, err := pages.New(o)
+	if err != nil {
+		return nil, err
+	}
+	set := &pageSet{renderer: renderer, refusals: map[gateway.Outcome]*refusal{}}
+	for _, outcome := range gateway.Outcomes() {
+		if delivers(outcome) {
+			continue
+		}
+		if set.refusals[outcome], err = newRefusal(renderer, pages.Refusal{Outcome: outcome}); err != nil {
+			return nil, err
+		}
+	}
+	set.prefetched, err = newRefusal(renderer, pages.Refusal{Outcome: gateway.OutcomeBadRequest, Prefetched: true})
+	return set, err
+}
+
+// SetPages replaces the languages and the branding of the pages for recipients, from the
+// next request on. After an error the previous pages stay.
+func (a *API) SetPages(o pages.Options) error {
+	set, err := newPageSet(o)
+	if err != nil {
+		return err
+	}
+	a.pages.Store(set)
+	return nil
+}
+
+// locale returns the locale of an answer about a link. link is the language of the link;
+// empty: unknown.
+func (s *pageSet) locale(r *http.Request, link string) *pages.Locale {
+	return s.renderer.Locale(queryLanguage(r), link, r.Header["Accept-Language"])
+}
+
+// queryLanguage returns the value of the query parameter lang, "" without one. Keyhole
+// ignores every other parameter, and a query that cannot be parsed.
+func queryLanguage(r *http.Request) string {
+	if !strings.Contains(r.URL.RawQuery, "lang=") { // most requests have no query
+		return ""
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return ""
+	}
+	return query.Get("lang")
+}
+
+// assetPolicy is the Content-Security-Policy of assets: a logo that somebody opens as a
+// page must do nothing.
+const assetPolicy = "default-src 'none'; sandbox"
+
+// The values of Cache-Control for assets. A year is the longest useful time (RFC 9111
+// section 1.2.2). A path with another hash belongs to another gateway or an earlier
+// configuration, so its content must not be kept.
+const (
+	cacheForever = "public, max-age=31536000, immutable"
+	cacheNever   = "no-store"
+)
+
+// asset answers a request for an asset of the pages.
+func (a *API) asset(c echo.Context, asset *pages.Asset, current bool) error {
+	cache := cacheNever
+	if current {
+		cache = cacheForever
+	}
+	setHeaders(c, fixedHeaders(cache, assetPolicy, fixedHeader{"X-Robots-Tag", []string{"noindex, nofollow"}}))
+	return writeBody(c, http.StatusOK, asset.MediaType, asset.Content)
+}

@@ -1,0 +1,129 @@
+package pages
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+
+	"keyhole/gateway"
+)
+
+//go:embed catalogues/*.json
+var catalogueFiles embed.FS
+
+// catalogue holds the texts of one language by key. Words in braces are placeholders. A
+// text that depends on a number has a key for each plural category, such as
+// hours_ago.few. TestCatalogues compares the catalogues.
+type catalogue struct {
+	texts  map[string]string
+	plural pluralRule
+}
+
+// loadCatalogue reads the catalogue of a language.
+func loadCatalogue(l *language) (catalogue, error) {
+	c := catalogue{plural: l.plural}
+	content, err := catalogueFiles.ReadFile("catalogues/" + l.tag + ".json")
+	if err != nil {
+		return c, fmt.Errorf("read the catalogue: %w", err)
+	}
+	if err := json.Unmarshal(content, &c.texts); err != nil {
+		return c, fmt.Errorf("parse the catalogue: %w", err)
+	}
+	return c, nil
+}
+
+// text returns a text without placeholders, or with its placeholders unfilled.
+func (c *catalogue) text(key string) string { return c.texts[key] }
+
+// count returns the text of a number, in the plural form that the number needs.
+func (c *catalogue) count(key string, n int64) string {
+	return strings.ReplaceAll(c.texts[key+"."+c.plural(n)], "{n}", c.number(n))
+}
+
+// markup returns a text as HTML. values are HTML, by placeholder.
+func (c *catalogue) markup(key string, values map[string]string) string {
+	text := template.HTMLEscapeString(c.texts[key])
+	for placeholder, value := range values {
+		text = strings.ReplaceAll(text, "{"+placeholder+"}", value)
+	}
+	return text
+}
+
+// number returns a whole number with the separators of the language. Numbers below 10000
+// have none, as the style guides of most of these languages want it.
+func (c *catalogue) number(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	if len(digits) <= 4 {
+		return digits
+	}
+	var b strings.Builder
+	for i, digit := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteString(c.text("group_separator"))
+		}
+		b.WriteRune(digit)
+	}
+	return b.String()
+}
+
+// size returns the size of a file in the decimal units that browsers show for downloads,
+// so that recipients see the same number twice; "" for an unknown size. Operators see
+// binary units and the exact number: explain.Size.
+func (c *catalogue) size(n int64) string {
+	if n == gateway.UnknownSize {
+		return ""
+	}
+	if n < 1000 {
+		return c.count("bytes", n)
+	}
+	units := []string{"kilobytes", "megabytes", "gigabytes", "terabytes"}
+	size, unit := float64(n)/1000, 0
+	for ; size >= 999.95 && unit < len(units)-1; unit++ {
+		size /= 1000
+	}
+	whole, tenth, _ := strings.Cut(strconv.FormatFloat(size, 'f', 1, 64), ".")
+	number := whole + c.text("decimal_separator") + tenth
+	return strings.ReplaceAll(c.text(units[unit]), "{n}", number)
+}
+
+// date returns a time in UTC.
+func (c *catalogue) date(t time.Time) string {
+	t = t.UTC()
+	day := strconv.Itoa(t.Day())
+	if t.Day() == 1 {
+		day = c.text("first_day") // French: 1er
+	}
+	return strings.NewReplacer(
+		"{day}", day, "{month}", c.text("month_"+strconv.Itoa(int(t.Month()))),
+		"{year}", strconv.Itoa(t.Year()), "{time}", t.Format("15:04"),
+	).Replace(c.text("date_time"))
+}
+
+// relative returns a time as its distance from now, such as "in 3 hours". It rounds towards
+// now, so that no link seems to live longer than it does.
+func (c *catalogue) relative(t, now time.Time) string {
+	distance, units := t.Sub(now), [...]string{"in_moments", "in_minutes", "in_hours", "in_days"}
+	if distance < 0 {
+		distance, units = -distance, [...]string{"moments_ago", "minutes_ago", "hours_ago", "days_ago"}
+	}
+	switch {
+	case distance < time.Minute:
+		return c.text(units[0])
+	case distance < time.Hour:
+		return c.count(units[1], int64(distance/time.Minute))
+	case distance < 48*time.Hour:
+		return c.count(units[2], int64(distance/time.Hour))
+	}
+	return c.count(units[3], int64(distance/(24*time.Hour)))
+}
+
+// timeMarkup returns the HTML of a time: an absolute time, which the script rewrites into
+// the reader's time zone, and its distance from now.
+func (c *catalogue) timeMarkup(t, now time.Time) string {
+	return `<time datetime="` + t.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(c.date(t)) +
+		`</time> <span class="relative">` + template.HTMLEscapeString(c.relative(t, now)) + `</span>`
+}
