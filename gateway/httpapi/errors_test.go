@@ -44,8 +44,9 @@ func TestErrorsOfRecipients(t *testing.T) {
 		"a refusal":         {refused, 410, "", "revoked"},
 		"a wrapped refusal": {fmt.Errorf("outer: %w", refused), 410, "", "revoked"},
 		"a limited refusal": {
-			b.api.refusalOf(request, &gateway.Attempt{}, &gateway.Answer{Outcome: gateway.OutcomeRateLimited, Wait: 1500 * time.Millisecond}), 429,
-			"2", "rate_limited",
+			b.api.refusalOf(request, &gateway.Attempt{}, &gateway.Answer{
+				Outcome: gateway.OutcomeRateLimited, Wait: 1500 * time.Millisecond,
+			}), 429, "2", "rate_limited",
 		},
 		"limited, unknown for how long": {
 			b.api.refusalOf(request, &gateway.Attempt{}, &gateway.Answer{Outcome: gateway.OutcomeRateLimited}), 429, "1",

@@ -16,7 +16,8 @@ func TestAssetsByPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, mediaType := range map[string]string{
-		"style": "text/css; charset=utf-8", "script": "text/javascript; charset=utf-8", "icon": "image/svg+xml", "logo": "image/png",
+		"style": "text/css; charset=utf-8", "script": "text/javascript; charset=utf-8",
+		"icon": "image/svg+xml", "logo": "image/png",
 	} {
 		want := r.assets[name]
 		if want.MediaType != mediaType || len(want.Content) == 0 || !strings.HasPrefix(want.Path, "/-/"+name+".") {
@@ -37,10 +38,11 @@ func TestAssetsByPath(t *testing.T) {
 	}
 	hash := strings.Split(r.assets["style"].Path, ".")[1]
 	for _, path := range []string{
-		"", "/", "/-/", "/-/style", "/-/style.css", "/-/style." + hash, "/-/style." + hash + ".js", "/-/style." + hash + ".css.map",
-		"/-/style." + hash + ".css?x", "/-/STYLE." + hash + ".css", "/-/style." + strings.ToUpper("abcdefabcdefabcd") + "0.css",
-		"/-/style.0123456789abcde.css", "/-/style.0123456789abcdeg.css", "/-/other." + hash + ".css", "//-/style." + hash + ".css",
-		"/-/../-/style." + hash + ".css", "/style." + hash + ".css", "/-/style.0123456789abcdef.css/",
+		"", "/", "/-/", "/-/style", "/-/style.css", "/-/style." + hash, "/-/style." + hash + ".js",
+		"/-/style." + hash + ".css.map", "/-/style." + hash + ".css?x", "/-/STYLE." + hash + ".css",
+		"/-/style.ABCDEFABCDEFABCD0.css", "/-/style.0123456789abcde.css", "/-/style.0123456789abcdeg.css",
+		"/-/other." + hash + ".css", "//-/style." + hash + ".css", "/-/../-/style." + hash + ".css",
+		"/style." + hash + ".css", "/-/style.0123456789abcdef.css/",
 	} {
 		if asset, _, found := r.Asset(path); found || asset != nil {
 			t.Errorf("%s finds an asset", path)

@@ -111,7 +111,8 @@ func TestConfirmationLeavesOutWhatIsUnknown(t *testing.T) {
 	view := aPage()
 	view.Link.Note, view.Link.Object, view.Origin = "", gateway.ObjectInfo{Size: gateway.UnknownSize}, ""
 	view.Link.Ref.Key = "q3"
-	if got := rows(english(t, view)); got != "File name=q3|Available until=1 November 2026, 13:00 UTC in 1 hour|Reference=aaaaaaaa" {
+	const want = "File name=q3|Available until=1 November 2026, 13:00 UTC in 1 hour|Reference=aaaaaaaa"
+	if got := rows(english(t, view)); got != want {
 		t.Errorf("the page tells %q", got)
 	}
 }
@@ -140,7 +141,8 @@ func TestConfirmationAfterAWrongPassphrase(t *testing.T) {
 	t.Parallel()
 	locale := newRenderer(t).Locales()[0]
 	for left, want := range map[int]string{
-		3: "You have 3 attempts left.", 1: "You have 1 attempt left.", 0: "You have no attempts left for now. Try again later.",
+		3: "You have 3 attempts left.", 1: "You have 1 attempt left.",
+		0:                       "You have no attempts left for now. Try again later.",
 		gateway.AttemptsUnknown: "not correct",
 	} {
 		page := confirm(t, locale, Confirmation{Page: aPage(), WrongPassphrase: true, AttemptsLeft: left})
@@ -190,7 +192,9 @@ func TestTextsBesideTheButton(t *testing.T) {
 			t.Errorf("%d of %d, %s: %q is not in %q", tt.clicks, tt.maxClicks, tt.resume, tt.want, text)
 		}
 	}
-	for disposition, want := range map[string]string{"": "Download file", "attachment": "Download file", "inline": "Open file"} {
+	for disposition, want := range map[string]string{
+		"": "Download file", "attachment": "Download file", "inline": "Open file",
+	} {
 		view := aPage()
 		view.Link.Disposition = disposition
 		if button := pagetest.Text(pagetest.One(t, english(t, view), "button")); button != want {
@@ -215,7 +219,9 @@ func TestSenderOfConfirmation(t *testing.T) {
 		{SenderOperator, "Example & Sons", "Alice Ames", "Alice Ames shared a file with you"},
 		{SenderOperator, "Example & Sons", "", "alice shared a file with you"},
 	} {
-		r := branded(t, func(b *Branding) { b.Sender, b.Organization, b.Contact, b.Links = tt.sender, tt.organization, "", nil })
+		r := branded(t, func(b *Branding) {
+			b.Sender, b.Organization, b.Contact, b.Links = tt.sender, tt.organization, "", nil
+		})
 		view := aPage()
 		view.Link.Sender = tt.display
 		page := confirm(t, r.Locales()[0], Confirmation{Page: view})
@@ -223,7 +229,8 @@ func TestSenderOfConfirmation(t *testing.T) {
 			t.Errorf("%+v: the heading is %q", tt, got)
 		}
 		text := pagetest.Text(page)
-		if shown := strings.Contains(text, "Alice") || strings.Contains(text, "alice"); shown != (tt.sender == SenderOperator) {
+		shown := strings.Contains(text, "Alice") || strings.Contains(text, "alice")
+		if shown != (tt.sender == SenderOperator) {
 			t.Errorf("%+v: the operator is shown: %v", tt, shown)
 		}
 	}

@@ -14,9 +14,9 @@ func (l *Locale) contact(key, reference string) string {
 		return ""
 	}
 	href, name := contactLink(l.branding.Contact, l.catalogue.text("label_reference"), reference)
+	link := `<a href="` + template.HTMLEscapeString(href) + `"><bdi>` + template.HTMLEscapeString(name) + "</bdi></a>"
 	return "<p>" + l.catalogue.markup(key, map[string]string{
-		"contact":   `<a href="` + template.HTMLEscapeString(href) + `"><bdi>` + template.HTMLEscapeString(name) + "</bdi></a>",
-		"reference": referenceMarkup(reference),
+		"contact": link, "reference": referenceMarkup(reference),
 	}) + "</p>\n"
 }
 

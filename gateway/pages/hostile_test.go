@@ -15,8 +15,10 @@ import (
 func hostileTexts() []string {
 	return []string{
 		"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "</dd></dl><form action=//evil>", "{{.Nonce}}",
-		"{sender}{n}{contact}", "</title><script>", "</style><style>p{background:url(x)}", "&lt;b&gt;", "&amp;", "&#60;b&#62;",
-		"\u202egnp.exe", "\u2066a\u2069", "‏עברית", "👩‍👩‍👧‍👦 file", strings.Repeat("a", 255), strings.Repeat("ä", 127),
+		"{sender}{n}{contact}",
+		"</title><script>", "</style><style>p{background:url(x)}", "&lt;b&gt;", "&amp;", "&#60;b&#62;",
+		"\u202egnp.exe", "\u2066a\u2069", "‏עברית", "👩‍👩‍👧‍👦 file",
+		strings.Repeat("a", 255), strings.Repeat("ä", 127),
 		"javascript:alert(1)", "' onmouseover='x", "`x`", "%3Cscript%3E", "\x00", "a\nb\tc", "<!--", "]]>", "${x}",
 	}
 }
@@ -82,7 +84,8 @@ func TestHostileBranding(t *testing.T) {
 				}
 				for _, link := range pagetest.Elements(page, "a") {
 					href := pagetest.Attribute(link, "href")
-					if !strings.HasPrefix(href, "mailto:") && !strings.HasPrefix(href, "?lang=") && href != "https://example.com/imprint" {
+					if !strings.HasPrefix(href, "mailto:") && !strings.HasPrefix(href, "?lang=") &&
+						href != "https://example.com/imprint" {
 						t.Errorf("%s: a link leads to %q", locale.Tag, href)
 					}
 				}
@@ -97,8 +100,8 @@ func wantElements(t *testing.T, locale *Locale, page *html.Node) {
 	t.Helper()
 	for n := range page.Descendants() {
 		if n.Type == html.ElementNode && !slices.Contains([]string{
-			"html", "head", "meta", "title", "link", "script", "body", "header", "img", "p", "bdi", "main", "h1", "dl", "div", "dt",
-			"dd", "time", "span", "a", "footer", "nav", "ul", "li",
+			"html", "head", "meta", "title", "link", "script", "body", "header", "img", "p", "bdi", "main", "h1", "dl",
+			"div", "dt", "dd", "time", "span", "a", "footer", "nav", "ul", "li",
 		}, n.Data) {
 			t.Errorf("%s: the page has an element %s", locale.Tag, n.Data)
 		}

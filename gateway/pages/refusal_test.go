@@ -76,7 +76,8 @@ func TestRefusalPages(t *testing.T) {
 			view := viewOf(kind)
 			page := refusalPage(t, locale, view)
 			root := pagetest.One(t, page, "html")
-			if pagetest.Attribute(root, "lang") != locale.Tag || (pagetest.Attribute(root, "dir") == "rtl") != (locale.Tag == "ar") {
+			if pagetest.Attribute(root, "lang") != locale.Tag ||
+				(pagetest.Attribute(root, "dir") == "rtl") != (locale.Tag == "ar") {
 				t.Errorf("%s %s: the page is %v", locale.Tag, kind, root.Attr)
 			}
 			if title := pagetest.Text(pagetest.One(t, page, "title")); title != locale.catalogue.text("page_title") {
@@ -160,7 +161,8 @@ func TestFactsOfRefusals(t *testing.T) {
 		}
 	}
 	// Unknown facts have no row.
-	if got := rows(refusalPage(t, locale, Refusal{Outcome: gateway.OutcomeExpired, Facts: &gateway.Facts{}, Now: now()})); got != "" {
+	unknown := Refusal{Outcome: gateway.OutcomeExpired, Facts: &gateway.Facts{}, Now: now()}
+	if got := rows(refusalPage(t, locale, unknown)); got != "" {
 		t.Errorf("without facts: %q", got)
 	}
 	limited := Refusal{Outcome: gateway.OutcomeRateLimited, Retry: now().Add(time.Minute), Now: now()}
@@ -174,10 +176,10 @@ func TestFactsOfRefusals(t *testing.T) {
 func TestContactCarriesTheReference(t *testing.T) {
 	t.Parallel()
 	for contact, want := range map[string]struct{ href, name string }{
-		"mailto:help@example.com":            {"mailto:help@example.com?subject=Reference%20abcd2345", "help@example.com"},
-		"tel:+49-30-123":                     {"tel:+49-30-123", "+49-30-123"},
-		"https://example.com/help/":          {"https://example.com/help/?reference=abcd2345", "example.com/help"},
-		"https://example.com/help?team=east": {"https://example.com/help?team=east&reference=abcd2345", "example.com/help?team=east"},
+		"mailto:help@example.com":   {"mailto:help@example.com?subject=Reference%20abcd2345", "help@example.com"},
+		"tel:+49-30-123":            {"tel:+49-30-123", "+49-30-123"},
+		"https://example.com/help/": {"https://example.com/help/?reference=abcd2345", "example.com/help"},
+		"https://example.com/?a=b":  {"https://example.com/?a=b&reference=abcd2345", "example.com/?a=b"},
 	} {
 		r := branded(t, func(b *Branding) { b.Contact, b.Links = contact, nil })
 		view := Refusal{Outcome: gateway.OutcomeExpired, Facts: someFacts(), Now: now()}
@@ -271,13 +273,15 @@ func TestPlainRefusals(t *testing.T) {
 			t.Fatalf("%s has no text", kind)
 		}
 		title, text := english.catalogue.text(string(kind)+".title"), english.catalogue.text(string(kind)+".text")
-		if line := string(plain.Text); !strings.HasPrefix(line, title+": "+text) || strings.Index(line, "\n") != len(line)-1 ||
+		line := string(plain.Text)
+		if !strings.HasPrefix(line, title+": "+text) || strings.Index(line, "\n") != len(line)-1 ||
 			line != title+": "+plain.Detail+"\n" {
 			t.Errorf("%s: the line is %q, the detail %q", kind, line, plain.Detail)
 		}
 		hint := programHint(kind)
 		page, _ := english.Refusal(&view)
-		if !strings.Contains(plain.Detail, hint) || hint != "" && strings.Contains(string(page), template.HTMLEscapeString(hint)) {
+		if !strings.Contains(plain.Detail, hint) ||
+			hint != "" && strings.Contains(string(page), template.HTMLEscapeString(hint)) {
 			t.Errorf("%s: the hint %q is missing in %q, or the page has it", kind, hint, plain.Detail)
 		}
 	}
@@ -291,7 +295,9 @@ func TestPlainRefusals(t *testing.T) {
 func TestNoRefusal(t *testing.T) {
 	t.Parallel()
 	r := newRenderer(t)
-	for _, outcome := range []gateway.Outcome{gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomePage, "", "x"} {
+	for _, outcome := range []gateway.Outcome{
+		gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomePage, "", "x",
+	} {
 		view := Refusal{Outcome: outcome, Facts: someFacts()}
 		if page, ok := r.Locales()[0].Refusal(&view); ok || page != nil {
 			t.Errorf("%q: %s", outcome, page)

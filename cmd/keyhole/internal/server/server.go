@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"slices"
 	"sync"
@@ -190,24 +191,30 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	s.operators = admission.New(admission.Options{
 		Keys: keys, Tokens: tokens, RequestsPerMinute: cfg.Operator.RequestsPerMinute, Logger: log, Now: time.Now,
 	})
-	pageOptions, err := PageOptions(cfg)
-	if err != nil {
+	if s.api, err = s.newAPI(clientAddresses.Format, registry); err != nil {
 		return err
 	}
-	s.api, err = httpapi.New(httpapi.Options{
+	return s.serve(ctx, closeRedis)
+}
+
+// newAPI returns the handlers of the listeners, over the parts that Start has made.
+// format returns what events and the log may contain of a client's address.
+func (s *Server) newAPI(format func(netip.Addr) string, registry *prometheus.Registry) (*httpapi.API, error) {
+	cfg, log := s.configured, s.log.Logger
+	pageOptions, err := PageOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.New(httpapi.Options{
 		Service:   s.domain,
 		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Pages: pageOptions,
 		Operators: s.operators, RequestTimeout: operatorTimeout,
-		FormatAddress: clientAddresses.Format,
+		FormatAddress: format,
 		Ready:         s.health.readiness, Metrics: httpapi.NewMetrics(registry),
 		MetricsPage: promhttp.HandlerFor(registry,
 			promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),
 		MetricsApart: cfg.Metrics.Listen != "", Logger: log,
 	})
-	if err != nil {
-		return err
-	}
-	return s.serve(ctx, closeRedis)
 }
 
 // serve answers on the listeners. They open after the first check of Redis, so that
