@@ -12,6 +12,7 @@ import (
 type ChangeRequest struct {
 	ExpiresIn *string // from now on: Go duration, or days
 	MaxClicks *int64
+	Language  *string // one of Languages; empty: the browser decides
 	Note      *string
 	Labels    *map[string]string // replaces all labels
 	Paused    *bool
@@ -26,6 +27,7 @@ type ChangeRequest struct {
 func (r *ChangeRequest) madeAlready(link *Link) bool {
 	return r.ExpiresIn == nil &&
 		(r.MaxClicks == nil || *r.MaxClicks == link.MaxClicks) &&
+		(r.Language == nil || *r.Language == link.Language) &&
 		(r.Note == nil || *r.Note == link.Note) &&
 		(r.Labels == nil || maps.Equal(*r.Labels, link.Labels)) &&
 		(r.Paused == nil || *r.Paused == (link.State == StatePaused))
@@ -55,7 +57,9 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 		return Link{}, Invalid("max_clicks", "not_limited",
 			"this link was issued without confirmation, so its clicks cannot be limited; issue another link")
 	}
-	change := Change{Note: req.Note, Labels: req.Labels, Paused: req.Paused, Window: s.resumeWindow}
+	change := Change{
+		Language: req.Language, Note: req.Note, Labels: req.Labels, Paused: req.Paused, Window: s.resumeWindow,
+	}
 	if req.MaxClicks != nil {
 		change.MaxClicks = *req.MaxClicks
 	}
@@ -95,23 +99,33 @@ func extensionOf(refused *ChangeError) string {
 // allowedToChange returns a CodeForbidden error if the actor lacks a right that the
 // request needs. A request without a change needs the right to issue.
 func allowedToChange(actor *Actor, req *ChangeRequest) error {
-	rest := req.ExpiresIn != nil || req.MaxClicks != nil || req.Note != nil || req.Labels != nil
-	if req.Paused != nil && !rest {
+	rest := *req
+	rest.Paused, rest.IfMatch = nil, nil
+	if req.Paused != nil && rest.empty() {
 		return actor.Allowed(ActionRevoke)
 	}
 	return actor.Allowed(ActionIssue)
 }
 
+// empty reports whether the request changes nothing.
+func (r *ChangeRequest) empty() bool {
+	return r.ExpiresIn == nil && r.MaxClicks == nil && r.Language == nil && r.Note == nil && r.Labels == nil &&
+		r.Paused == nil
+}
+
 // checkChange returns the errors in all fields.
 func checkChange(req *ChangeRequest) []FieldError {
 	var found []FieldError
-	if req.ExpiresIn == nil && req.MaxClicks == nil && req.Note == nil && req.Labels == nil && req.Paused == nil {
+	if req.empty() {
 		found = append(found, FieldError{
-			"expires_in", "required", "send at least one of expires_in, max_clicks, note, labels and paused",
+			"expires_in", "required", "send at least one of expires_in, max_clicks, language, note, labels and paused",
 		})
 	}
 	if req.MaxClicks != nil {
 		found = append(found, checkMaxClicks(*req.MaxClicks)...)
+	}
+	if req.Language != nil {
+		found = append(found, checkLanguage(*req.Language)...)
 	}
 	if req.Note != nil {
 		found = append(found, checkText("note", *req.Note)...)

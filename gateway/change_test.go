@@ -23,6 +23,16 @@ func TestChange(t *testing.T) {
 		want  string // code, and field:code where it is invalid; empty: changed
 	}{
 		{"a note", issuer(), Link{}, ChangeRequest{Note: &note}, nil, ""},
+		{"a language", issuer(), Link{}, ChangeRequest{Language: new("de")}, nil, ""},
+		{"no language", issuer(), Link{Language: "de"}, ChangeRequest{Language: new("")}, nil, ""},
+		{
+			"a language with revoke alone", revoker(),
+			Link{},
+			ChangeRequest{Paused: new(true), Language: new("de")},
+			nil,
+			"forbidden",
+		},
+		{"an unknown language", issuer(), Link{}, ChangeRequest{Language: new("de-AT")}, nil, "invalid language:invalid"},
 		{"pause with revoke", revoker(), Link{}, ChangeRequest{Paused: new(true)}, nil, ""},
 		{"pause with issue alone", issuer(), Link{}, ChangeRequest{Paused: new(true)}, nil, "forbidden"},
 		{"a note with revoke alone", revoker(), Link{}, ChangeRequest{Paused: new(true), Note: &note}, nil, "forbidden"},
@@ -270,17 +280,20 @@ func TestChangeMadeAlready(t *testing.T) {
 			ChangeRequest{Note: new("n"), Labels: &map[string]string{"case": "7"}, MaxClicks: new(int64(3)), Paused: new(true)},
 			true,
 		},
-		"paused already":  {ChangeRequest{Paused: new(true)}, true},
-		"not resumed yet": {ChangeRequest{Paused: new(false)}, false},
-		"another note":    {ChangeRequest{Note: new("m"), Paused: new(true)}, false},
-		"other labels":    {ChangeRequest{Labels: &map[string]string{}}, false},
-		"more clicks":     {ChangeRequest{MaxClicks: new(int64(4))}, false},
-		"a life from now": {ChangeRequest{Note: new("n"), ExpiresIn: new("1h")}, false},
+		"paused already":    {ChangeRequest{Paused: new(true)}, true},
+		"the same language": {ChangeRequest{Language: new("pl")}, true},
+		"another language":  {ChangeRequest{Language: new("de")}, false},
+		"no language":       {ChangeRequest{Language: new("")}, false},
+		"not resumed yet":   {ChangeRequest{Paused: new(false)}, false},
+		"another note":      {ChangeRequest{Note: new("m"), Paused: new(true)}, false},
+		"other labels":      {ChangeRequest{Labels: &map[string]string{}}, false},
+		"more clicks":       {ChangeRequest{MaxClicks: new(int64(4))}, false},
+		"a life from now":   {ChangeRequest{Note: new("n"), ExpiresIn: new("1h")}, false},
 	} {
 		f := newFixture(t, nil)
 		link := Link{
 			ID: IDOf("x"), State: StatePaused, Ref: ObjectRef{"main", "reports", "a"}, Note: "n", Labels: labels, MaxClicks: 3,
-			Revision: "now",
+			Language: "pl", Revision: "now",
 		}
 		f.store.links[link.ID] = link
 		tt.req.IfMatch = []string{"before"}

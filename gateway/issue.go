@@ -26,6 +26,7 @@ type IssueRequest struct {
 	Disposition string
 	Pin         string
 	VersionID   string // the version of the object that the link delivers
+	Language    string // of the link's pages, one of Languages; empty: the browser decides
 	Note        string
 	Labels      map[string]string
 	MaxClicks   *int64
@@ -111,6 +112,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 		Allow: restricted.allow, NotBefore: restricted.notBefore,
 		Action: cmp.Or(req.Action, LinkDownload), Filename: req.Filename,
 		Disposition: cmp.Or(req.Disposition, DispositionAttachment), Pin: pin, Note: req.Note, Labels: req.Labels,
+		Language: req.Language,
 	}
 	if req.MaxClicks != nil {
 		wanted.MaxClicks = *req.MaxClicks
@@ -279,6 +281,7 @@ func checkIssue(req *IssueRequest) []FieldError {
 		refuse("disposition", "invalid", "must be attachment or inline")
 	}
 	found = append(found, checkPin(req)...)
+	found = append(found, checkLanguage(req.Language)...)
 	found = append(found, checkText("note", req.Note)...)
 	return append(found, checkLabels(req.Labels)...)
 }

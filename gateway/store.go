@@ -125,6 +125,7 @@ type Change struct {
 	// extend the link beyond it.
 	Longest   time.Duration
 	MaxClicks int64 // 0: unchanged
+	Language  *string
 	Note      *string
 	Labels    *map[string]string // replaces all labels
 	Paused    *bool
@@ -141,6 +142,9 @@ func (c *Change) Apply(l *Link) {
 	}
 	if c.MaxClicks > 0 {
 		l.MaxClicks = c.MaxClicks
+	}
+	if c.Language != nil {
+		l.Language = *c.Language
 	}
 	if c.Note != nil {
 		l.Note = *c.Note

@@ -29,6 +29,7 @@ type IssueRequest struct {
 	NotBefore   *string           `json:"not_before,omitempty"`
 	Pin         string            `json:"pin,omitempty"`
 	VersionID   string            `json:"version_id,omitempty"`
+	Language    string            `json:"language,omitempty"`
 	Note        string            `json:"note,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
 	// IdempotencyKey makes the request safe to repeat, in the header of that name.
@@ -39,6 +40,7 @@ type IssueRequest struct {
 type ChangeRequest struct {
 	ExpiresIn *string            `json:"expires_in,omitempty"`
 	MaxClicks *int64             `json:"max_clicks,omitempty"`
+	Language  *string            `json:"language,omitempty"`
 	Note      *string            `json:"note,omitempty"`
 	Labels    *map[string]string `json:"labels,omitempty"`
 	Paused    *bool              `json:"paused,omitempty"`
@@ -95,6 +97,7 @@ type Link struct {
 	Allow        []string          `json:"allow"`
 	NotBefore    *time.Time        `json:"not_before"`
 	Pin          string            `json:"pin"`
+	Language     string            `json:"language"`
 	Note         string            `json:"note"`
 	Labels       map[string]string `json:"labels"`
 	RevokedAt    *time.Time        `json:"revoked_at,omitempty"`

@@ -97,7 +97,7 @@ var (
 // of the link. Issue returns ErrNotUTF8 if a text is not UTF-8, because JSON would replace
 // the bytes with U+FFFD and so share another object.
 func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error) {
-	texts := append([]string{r.Storage, r.Bucket, r.Key, r.Filename, r.Note}, labelTexts(r.Labels)...)
+	texts := append([]string{r.Storage, r.Bucket, r.Key, r.Filename, r.Language, r.Note}, labelTexts(r.Labels)...)
 	if err := allUTF8(texts); err != nil {
 		return api.Link{}, err
 	}
@@ -183,6 +183,9 @@ func (c *Client) Revoke(ctx context.Context, id, reason string) (api.Link, error
 // Change changes one live link.
 func (c *Client) Change(ctx context.Context, id string, r api.ChangeRequest) (api.Link, error) {
 	var texts []string
+	if r.Language != nil {
+		texts = append(texts, *r.Language)
+	}
 	if r.Note != nil {
 		texts = append(texts, *r.Note)
 	}

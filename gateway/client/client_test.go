@@ -214,6 +214,7 @@ func TestIssueOfWhatIsNoUTF8(t *testing.T) {
 		"bucket":   {Bucket: "\xc0\xaf", Key: "a"},
 		"filename": {Bucket: "reports", Key: "a", Filename: "\xed\xa0\x80"},
 		"note":     {Bucket: "reports", Key: "a", Note: "\x80"},
+		"language": {Bucket: "reports", Key: "a", Language: "\x80"},
 		"label":    {Bucket: "reports", Key: "a", Labels: map[string]string{"a": "\xff"}},
 	} {
 		s, c := newServer(t, http.StatusCreated, api.MediaType, `{}`)

@@ -40,6 +40,25 @@ func TestTimestampAndPlural(t *testing.T) {
 	}
 }
 
+// TestLanguage names every language that a link can have, and passes on others.
+func TestLanguage(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, tag := range gateway.Languages() {
+		names[Language(tag)] = true
+	}
+	if len(names) != len(gateway.Languages()) || len(languageNames()) != len(names) {
+		t.Errorf("the languages are %v", names)
+	}
+	for tag, want := range map[string]string{
+		"en": "English (en)", "de": "German (de)", "ar": "Arabic (ar)", "xx": "xx", "": "",
+	} {
+		if got := Language(tag); got != want {
+			t.Errorf("%s: got %q, want %q", tag, got, want)
+		}
+	}
+}
+
 func TestPin(t *testing.T) {
 	t.Parallel()
 	for pin, want := range map[string]string{

@@ -3,6 +3,8 @@ package explain
 import (
 	"fmt"
 	"time"
+
+	"keyhole/gateway"
 )
 
 // Plural writes a number with a noun, which gets an s unless the number is 1. The nouns of
@@ -41,4 +43,23 @@ func Timestamp(known *time.Time) string {
 		return ""
 	}
 	return known.Format(time.RFC3339)
+}
+
+// Language writes the language of a link's pages: its English name and its tag. It returns
+// the tag alone for a language that this version does not know.
+func Language(tag string) string {
+	for i, known := range gateway.Languages() {
+		if known == tag {
+			return languageNames()[i] + " (" + tag + ")"
+		}
+	}
+	return tag
+}
+
+// languageNames returns the English names of gateway.Languages, in the same order.
+func languageNames() []string {
+	return []string{
+		"English", "German", "French", "Spanish", "Portuguese", "Italian", "Dutch", "Polish", "Japanese", "Chinese",
+		"Arabic",
+	}
 }

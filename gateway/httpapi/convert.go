@@ -21,7 +21,7 @@ func linkJSON(l *gateway.Link) api.Link {
 		ExpiresAt: l.ExpiresAt.UTC(), CreatedAt: l.CreatedAt.UTC(), CreatedBy: l.CreatedBy,
 		Clicks: l.Clicks, Confirm: l.Confirm, Passphrase: l.Passphrase, NotBefore: timeOrNil(l.NotBefore),
 		Filename: l.SaveAs(), Disposition: l.Disposition,
-		Allow: []string{}, Pin: l.Pin, Note: l.Note, Labels: l.Labels,
+		Allow: []string{}, Pin: l.Pin, Language: l.Language, Note: l.Note, Labels: l.Labels,
 		RevokedAt: timeOrNil(l.RevokedAt), RevokedBy: l.RevokedBy, RevokeReason: l.RevokeReason,
 		Reveal: cmp.Or(l.Reveal, gateway.RevealBefore), Warnings: []api.Warning{}, Notes: []api.Note{},
 	}

@@ -35,7 +35,7 @@ func (a *API) issueLink(c echo.Context) error {
 		Storage: body.Storage, Bucket: body.Bucket, Key: body.Key,
 		Preset: body.Preset, ExpiresIn: body.ExpiresIn, Sensitive: body.Sensitive,
 		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin, VersionID: body.VersionID,
-		Note: body.Note, Labels: body.Labels,
+		Language: body.Language, Note: body.Note, Labels: body.Labels,
 		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Reveal: body.Reveal,
 		Allow: body.Allow, NotBefore: body.NotBefore,
 		Idempotency: retry,
@@ -168,8 +168,8 @@ func (a *API) changeLink(c echo.Context) error {
 		return err
 	}
 	link, err := a.o.Service.Change(c.Request().Context(), actorOf(c), id, &gateway.ChangeRequest{
-		ExpiresIn: body.ExpiresIn, MaxClicks: body.MaxClicks, Note: body.Note, Labels: body.Labels, Paused: body.Paused,
-		IfMatch: revisions,
+		ExpiresIn: body.ExpiresIn, MaxClicks: body.MaxClicks, Language: body.Language, Note: body.Note,
+		Labels: body.Labels, Paused: body.Paused, IfMatch: revisions,
 	})
 	if err != nil {
 		return err

@@ -111,10 +111,13 @@ func (s *Store) changeArgs(
 			paused = "p"
 		}
 	}
+	// Only the history gets a newer version. Its permission has no field that a change adds,
+	// and gateways refuse a click if either of the two has a version that they do not know.
+	version := max(history[0], record.VersionOf(changed))
 	args := []any{
 		link.ID[:], s.afterEnd(), s.retentionHorizon.Load(), record.OperationFields(by, ""),
-		history[record.HistoryHeadWidth:], record.HistoryBody(changed, history[0]),
-		life, change.Longest.Milliseconds(), most, paused, change.Window.Milliseconds(), change.Revision,
+		history[record.HistoryHeadWidth:], record.HistoryBody(changed, version),
+		life, change.Longest.Milliseconds(), most, paused, change.Window.Milliseconds(), change.Revision, int(version),
 	}
 	for name, value := range changed.Labels {
 		if had, ok := link.Labels[name]; !ok || had != value {

@@ -33,6 +33,7 @@ func testStore(t *testing.T, g target) {
 		"use up":         testUseUp,
 		"tries":          testTries,
 		"change":         testChange,
+		"language":       testLanguage,
 		"revision":       testRevision,
 		"reserve":        testReserve,
 		"confirm":        testConfirm,

@@ -19,7 +19,8 @@
 --       10 p (pause), w (resume) or '' (unchanged)
 --       11 resume window in ms
 --       12 place of the operators' event that must be the newest, '' for any
---       13 and more: attributes to add
+--       13 version of the new history
+--       14 and more: attributes to add
 -- Returns {c, now, history, permission, newest event}: changed; or, with nothing written,
 --       {e}: the link has ended
 --       {n}: the link is unknown
@@ -83,7 +84,7 @@ if paused ~= (flags % 2 == 1) then
   newest = operation(KEYS[3], id, paused and 's' or 'w', newest, fields, age)
 end
 local forgotten = expires + retention
-head = string.sub(head, 1, 8) .. pack(expires, 6) .. pack(0, 6) .. pack(forgotten, 6) ..
+head = string.char(tonumber(ARGV[13])) .. string.sub(head, 2, 8) .. pack(expires, 6) .. pack(0, 6) .. pack(forgotten, 6) ..
   pack(0, 5) .. newest .. ARGV[6]
 redis.call('LSET', KEYS[2], 0, head)
 redis.call('PEXPIREAT', KEYS[2], forgotten)
@@ -97,7 +98,7 @@ if expires ~= before then
   count_live(KEYS[4], before, -1)
   count_live(KEYS[4], expires, 1)
 end
-for i = 13, #ARGV do
+for i = 14, #ARGV do
   insert(KEYS[5], ARGV[i], created * 1000, id)
 end
 if max > 0 and clicks == max then

@@ -7,6 +7,7 @@ import (
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
 	"keyhole/gateway/api"
 )
 
@@ -16,6 +17,7 @@ type changeFlags struct {
 	// A property is changed only if its flag was given: empty texts and zero have a meaning.
 	expires   string
 	maxClicks int64
+	language  string
 	note      string
 	labels    []string
 	noLabels  bool
@@ -30,7 +32,7 @@ func newChange(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "change ID|URL",
 		SuggestFor: []string{"edit", "update", "pause", "resume", "extend"},
-		Short:      "Change the expiry, uses, note or labels of a link; pause or resume it",
+		Short:      "Change the expiry, uses, language, note or labels of a link; pause or resume it",
 		Long: `Changes a live link. Properties without a flag stay as they are. --expires counts from
 now; the whole life of a link cannot exceed the limit of the policy. --label replaces
 all labels.`,
@@ -43,6 +45,8 @@ all labels.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.expires, "expires", "", "how long the link lives from now on, such as 15m, 24h or 7d")
 	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often the link can be used, including past uses")
+	flags.StringVar(&f.language, "language", "", "a new language of the link's pages, such as de; \"\" removes it")
+	flags.Lookup("language").Annotations = map[string][]string{mayBeEmpty: {}}
 	flags.StringVar(&f.note, "note", "", "a new note; \"\" removes it")
 	flags.Lookup("note").Annotations = map[string][]string{mayBeEmpty: {}}
 	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value, that replaces all labels; may be repeated")
@@ -51,6 +55,7 @@ all labels.`,
 	flags.BoolVar(&f.resume, "resume", false, "allow clicks again")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks(liveStates()...))
+	completeNames(cmd, "language", gateway.Languages())
 	return cmd
 }
 
@@ -94,6 +99,12 @@ func (f *changeFlags) request(cmd *cobra.Command) (api.ChangeRequest, error) {
 	}
 	if changed("max-clicks") {
 		r.MaxClicks = &f.maxClicks
+	}
+	if changed("language") {
+		if err := oneOf("language", f.language, gateway.Languages()); err != nil {
+			return r, err
+		}
+		r.Language = &f.language
 	}
 	if changed("note") {
 		r.Note = &f.note

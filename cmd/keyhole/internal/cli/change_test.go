@@ -15,10 +15,12 @@ func TestShowAndChange(t *testing.T) {
 	revoked := testLink()
 	at := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 	revoked.State, revoked.RevokedAt, revoked.RevokedBy, revoked.RevokeReason = "revoked", &at, "ops", "wrong file"
+	revoked.Language = "pl"
 	path := "/api/v1/links/" + testID()
 	f := &fakeAPI{answers: map[string]any{"GET " + path: revoked, "PATCH " + path: testLink()}}
 	got := runOver(t, f, "show", testID())
-	has(t, got.stdout, "2026-11-02T00:00:00Z by ops", "wrong file", `s3://reports/q3\x1b.pdf`, "at most 3")
+	has(t, got.stdout, "2026-11-02T00:00:00Z by ops", "wrong file", `s3://reports/q3\x1b.pdf`, "at most 3",
+		"language   Polish (pl)")
 	got = runOver(t, f, "change", testID(), "--pause", "--note", "", "--expires", "2h", "--max-clicks", "9", "--no-labels")
 	if got.code != command.ExitOK {
 		t.Fatalf("%+v", got)
@@ -32,6 +34,7 @@ func TestShowAndChange(t *testing.T) {
 	for args, want := range map[string]string{
 		"--pause --resume":        "--pause and --resume cannot be combined",
 		"--label a=1 --no-labels": "--label and --no-labels cannot be combined",
+		"--language DE":           "use one of en, de, fr, es, pt, it, nl, pl, ja, zh, ar",
 		"":                        "no change was requested", "--label x": "is not a label",
 	} {
 		got := runOver(t, f, append([]string{"change", testID()}, strings.Fields(args)...)...)
@@ -51,6 +54,8 @@ func TestChangeRequest(t *testing.T) {
 	}{
 		"the expiry":       {[]string{"--expires", "2h"}, `{"expires_in":"2h"}`},
 		"the uses":         {[]string{"--max-clicks", "5"}, `{"max_clicks":5}`},
+		"a language":       {[]string{"--language", "ar"}, `{"language":"ar"}`},
+		"no language":      {[]string{"--language", ""}, `{"language":""}`},
 		"no note":          {[]string{"--note", ""}, `{"note":""}`},
 		"a note":           {[]string{"--note", "a b"}, `{"note":"a b"}`},
 		"labels":           {[]string{"--label", "a=1", "--label", "b="}, `{"labels":{"a":"1","b":""}}`},

@@ -108,6 +108,9 @@ func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, now time.
 	for _, line := range explain.Restrictions(link) {
 		row(line[0], line[1])
 	}
+	if link.Language != "" {
+		row("language", explain.Language(link.Language))
+	}
 	if link.Note != "" {
 		row("note", link.Note)
 	}

@@ -143,6 +143,12 @@ func TestChecklist(t *testing.T) {
 			[]string{"  size      -\n", "  type      -\n", "  modified  -\n"},
 			"label",
 		},
+		"a language": {
+			api.IssueRequest{Language: "de"},
+			func(l *api.Link) { l.Language = "de" },
+			[]string{"  language  German (de)\n"},
+			"",
+		},
 		"a notice": {
 			api.IssueRequest{},
 			func(l *api.Link) {

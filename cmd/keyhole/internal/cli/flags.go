@@ -82,7 +82,8 @@ func inFlags(err error, sensitive bool, object string) error {
 		"max_clicks": "--max-clicks", "passphrase": "--passphrase-file", "filename": "--filename",
 		"disposition": "--inline", "confirm": "--confirm", "allow": "--allow", "not_before": "--not-before",
 		"Idempotency-Key": "--idempotency-key", "pin": "--pin", "version_id": "--version-id", "note": "--note",
-		"labels": "--label",
+		"language": "--language",
+		"labels":   "--label",
 	}
 	// The service cannot know which of the two flags set its field.
 	if sensitive {

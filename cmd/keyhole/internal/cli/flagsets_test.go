@@ -21,15 +21,15 @@ func TestFlagsOfCommands(t *testing.T) {
 	const operator = "key-file operator-url "
 	want := map[string]string{
 		"audit":   operator + "follow json kind limit oldest since until",
-		"change":  operator + "expires json label max-clicks no-labels note pause resume",
+		"change":  operator + "expires json label language max-clicks no-labels note pause resume",
 		"events":  operator + "follow json limit",
 		"health":  "live url",
 		"key new": "name",
 		"list":    operator + "bucket created-by json key label limit prefix quiet state",
 		"objects": operator + "json limit search storage",
 		"revoke":  operator + "all bucket created-by dry-run json key label prefix quiet reason yes",
-		"share": operator + "allow confirm expires filename idempotency-key inline json label make-passphrase max-clicks " +
-			"not-before not-sensitive note passphrase-file pin preset qr qr-file quiet reveal sensitive storage version-id yes",
+		"share": operator + "allow confirm expires filename idempotency-key inline json label language make-passphrase " +
+			"max-clicks not-before not-sensitive note passphrase-file pin preset qr qr-file quiet reveal sensitive storage version-id yes",
 		"show":       operator + "json",
 		"completion": "", "key": "", "man": "", "version": "",
 	}
@@ -78,6 +78,7 @@ func TestShareRequest(t *testing.T) {
 		"--filename größe.pdf":              {"filename": "größe.pdf"},
 		"--reveal before":                   {"reveal": "before"},
 		"--pin version --version-id v1":     {"pin": "version", "version_id": "v1"},
+		"--language pl":                     {"language": "pl"},
 		"--note hello":                      {"note": "hello"},
 		"--not-before 2026-12-01T08:00:00Z": {"not_before": "2026-12-01T08:00:00Z"},
 		"--allow 192.0.2.7 --allow 2001:db8::/32": {

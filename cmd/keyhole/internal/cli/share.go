@@ -48,6 +48,7 @@ KEY is taken literally: nothing in it is unescaped.`,
 	completeNames(cmd, "preset", gateway.Presets())
 	completeNames(cmd, "pin", pins())
 	completeNames(cmd, "reveal", reveals())
+	completeNames(cmd, "language", gateway.Languages())
 	return cmd
 }
 

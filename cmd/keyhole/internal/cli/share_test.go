@@ -102,6 +102,7 @@ func TestShareRefusesFlags(t *testing.T) {
 		"--expires soon":                        `--expires: "soon" is not a duration`,
 		"--preset handof":                       "did you mean handoff?",
 		"--pin x":                               `--pin is "x", which is not a valid value`,
+		"--language de-AT":                      "--language is \"de-AT\", which is not a valid value",
 		"--reveal never":                        `--reveal is "never"`,
 		"--reveal after":                        "--reveal after needs a passphrase",
 		"--max-clicks 0":                        "--max-clicks must be at least 1",

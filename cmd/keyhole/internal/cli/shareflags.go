@@ -68,6 +68,8 @@ func (f *shareFlags) addProperties(cmd *cobra.Command) {
 	flags.BoolVar(&f.request.Confirm, "confirm", false, "show recipients a page before the download")
 	flags.StringVar(&f.request.Pin, "pin", "", "what the link is pinned to: auto (default), version, etag or none")
 	flags.StringVar(&f.request.VersionID, "version-id", "", "share this version of the object instead of the current one")
+	flags.StringVar(&f.request.Language, "language", "",
+		"the language of the link's pages, such as de (default: the browser's)")
 	flags.StringVar(&f.request.Note, "note", "", "a note, which recipients see on pages")
 	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value; may be repeated")
 	flags.StringVar(&f.request.IdempotencyKey, "idempotency-key", "",
@@ -163,6 +165,9 @@ func (f *shareFlags) check() error {
 		return err
 	}
 	if err := oneOf("reveal", r.Reveal, reveals()); err != nil {
+		return err
+	}
+	if err := oneOf("language", r.Language, gateway.Languages()); err != nil {
 		return err
 	}
 	// Without a passphrase the page would hide the file name for ever.

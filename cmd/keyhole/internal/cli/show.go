@@ -68,6 +68,9 @@ func printLink(w io.Writer, l *api.Link) error {
 	}
 	// The same words as in the checklist of share, because both come from explain.
 	rows = append(rows, explain.Restrictions(l)...)
+	if l.Language != "" {
+		rows = append(rows, []string{"language", explain.Language(l.Language)})
+	}
 	if l.Note != "" {
 		rows = append(rows, []string{"note", l.Note})
 	}
