@@ -17,11 +17,11 @@ import (
 )
 
 // pngOf returns a PNG of one colour.
-func pngOf(t testing.TB, width, height int) []byte {
-	t.Helper()
+func pngOf(tb testing.TB, width, height int) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewPaletted(image.Rect(0, 0, width, height), color.Palette{color.Black})); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }
