@@ -28,7 +28,7 @@ type Config struct {
 	Policy Policy `yaml:"policy"`
 	// What the service records about operators' actions and recipients' clicks.
 	Audit Audit `yaml:"audit"`
-	// What recipients see of the organization on their pages. Changes apply without a restart.
+	// The recipients' pages: who sends the files, and how the pages look. pages.md explains this section.
 	Pages Pages `yaml:"pages"`
 	// The log of the service. Delivered clicks are logged at level debug, because the audit feed has them.
 	// Refused and failed clicks and operators' requests are logged at level info.

@@ -35,6 +35,7 @@ storage:
 redirect:
   lifetime: 8d
 audit: { client_address: none }
+pages: { organization: Example Ltd }
 END`
 
 // preparations has the states of single commands. TestPrintedCommands fails for a row that

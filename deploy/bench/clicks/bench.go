@@ -146,6 +146,7 @@ operator:
   listen: %q
   requests_per_minute: 0 # thousands of links are issued first
   keys: [{ name: bench, sha256: %q, can: [issue] }]
+pages: { organization: Benchmark }
 redis: { mode: %s, addresses: ["%s"] }
 storage:
   - name: bench

@@ -24,6 +24,7 @@ func writeConfig(t *testing.T, redis string, c *config.Storage) string {
 	path, secret := filepath.Join(dir, "keyhole.yaml"), filepath.Join(dir, "secret")
 	text := fmt.Sprintf(`
 public: { url: "http://127.0.0.1:8080" }
+pages: { organization: Example Ltd }
 operator: { keys: [{ name: ops, sha256: %s, can: [issue] }] }
 redis: { addresses: [%q] }
 storage:

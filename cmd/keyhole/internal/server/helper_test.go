@@ -32,6 +32,7 @@ func testConfig(t *testing.T) (cfg *config.Config, key string) {
 	cfg, key = config.Default(), operatorkey.New()
 	cfg.Public.Listen, cfg.Operator.Listen, cfg.Public.URL = "127.0.0.1:0", "127.0.0.1:0", "http://127.0.0.1"
 	cfg.Operator.Keys = []config.OperatorKey{testKey("ops", key)}
+	cfg.Pages.Organization = "Example Ltd"
 	cfg.Redis.Addresses = []string{redis.Addr()}
 	storage := config.DefaultStorage()
 	storage.Name, storage.Endpoint, storage.PathStyle, storage.Buckets = "main", "http://"+s3.Address, true,

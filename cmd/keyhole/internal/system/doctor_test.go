@@ -53,6 +53,7 @@ func doctorOver(t *testing.T, redis, storage string) (code int, findings []docto
 	path := filepath.Join(t.TempDir(), "keyhole.yaml")
 	text := fmt.Sprintf(`
 public: { url: "http://127.0.0.1:8080" }
+pages: { organization: Example Ltd }
 operator: { keys: [{ name: ops, sha256: %s, can: [issue] }] }
 redis: { %s }
 storage:

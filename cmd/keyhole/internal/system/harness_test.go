@@ -168,7 +168,8 @@ storage:
     region: us-east-1
     path_style: true
     buckets: [reports, exports]
-%s%slog: { level: debug }
+%s%spages: { organization: Example Ltd }
+log: { level: debug }
 `, public, public, operator, operatorkey.Hash(in.key), operatorkey.Hash(in.key+"reader"),
 		operatorkey.Hash(in.key+"exporter"),
 		in.redis.Addr, redistest.Username, write("redis-password", redistest.Password+"\n"),
