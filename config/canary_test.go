@@ -45,6 +45,9 @@ func tree(t *testing.T) map[string]any {
 		}},
 	}
 	all["public"].(map[string]any)["trusted_proxies"] = []any{"10.0.0.0/8"}
+	pages := all["pages"].(map[string]any)
+	pages["languages"] = []any{"de", "en"}
+	pages["links"] = []any{map[string]any{"name": "Privacy", "url": "https://www.example.com/privacy", "language": "en"}}
 	return all
 }
 

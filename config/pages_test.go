@@ -47,28 +47,31 @@ func TestPagesRules(t *testing.T) {
 				},
 			}
 		}, nil},
-		"no sender":       {func(p *Pages) { p.Sender = "" }, []string{"pages.sender"}},
-		"another sender":  {func(p *Pages) { p.Sender = "me" }, []string{"pages.sender"}},
-		"80 characters":   {func(p *Pages) { p.Organization = strings.Repeat("ü", 80) }, nil},
-		"81 characters":   {func(p *Pages) { p.Organization = strings.Repeat("ü", 81) }, []string{"pages.organization"}},
-		"colour":          {func(p *Pages) { p.AccentColor = "blue" }, []string{"pages.accent_color"}},
-		"contact":         {func(p *Pages) { p.Contact = "http://example.com" }, []string{"pages.contact"}},
-		"empty link":      {link("", "", ""), []string{"pages.links[0].name", "pages.links[0].url"}},
-		"name of 40":      {link(strings.Repeat("é", 40), "https://a.test", ""), nil},
-		"name of 41":      {link(strings.Repeat("é", 41), "https://a.test", ""), []string{"pages.links[0].name"}},
-		"hidden name":     {link("a\u200bb", "https://a.test", ""), []string{"pages.links[0].name"}},
-		"link by http":    {link("A", "http://a.test", ""), []string{"pages.links[0].url"}},
-		"link by tel":     {link("A", "tel:+4930901820", ""), []string{"pages.links[0].url"}},
-		"link to a path":  {link("A", "/privacy", ""), []string{"pages.links[0].url"}},
-		"other language":  {link("A", "https://a.test", "en-GB"), []string{"pages.links[0].language"}},
-		"8 links":         {links(8), nil},
-		"9 links":         {links(9), []string{"pages.links"}},
-		"all languages":   {func(p *Pages) { p.Languages = PageLanguages() }, nil},
-		"language twice":  {func(p *Pages) { p.Languages = []string{"de", "en", "de"} }, []string{"pages.languages[2]"}},
-		"no language":     {func(p *Pages) { p.Languages = []string{"de", ""} }, []string{"pages.languages[1]"}},
-		"capitals":        {func(p *Pages) { p.Languages = []string{"DE"} }, []string{"pages.languages[0]"}},
-		"two mistakes":    {func(p *Pages) { p.Contact, p.Sender = "x", "y" }, []string{"pages.sender", "pages.contact"}},
-		"unknown, twice":  {func(p *Pages) { p.Languages = []string{"xx", "xx"} }, []string{"pages.languages[0]", "pages.languages[1]"}},
+		"no sender":      {func(p *Pages) { p.Sender = "" }, []string{"pages.sender"}},
+		"another sender": {func(p *Pages) { p.Sender = "me" }, []string{"pages.sender"}},
+		"80 characters":  {func(p *Pages) { p.Organization = strings.Repeat("ü", 80) }, nil},
+		"81 characters":  {func(p *Pages) { p.Organization = strings.Repeat("ü", 81) }, []string{"pages.organization"}},
+		"colour":         {func(p *Pages) { p.AccentColor = "blue" }, []string{"pages.accent_color"}},
+		"contact":        {func(p *Pages) { p.Contact = "http://example.com" }, []string{"pages.contact"}},
+		"empty link":     {link("", "", ""), []string{"pages.links[0].name", "pages.links[0].url"}},
+		"name of 40":     {link(strings.Repeat("é", 40), "https://a.test", ""), nil},
+		"name of 41":     {link(strings.Repeat("é", 41), "https://a.test", ""), []string{"pages.links[0].name"}},
+		"hidden name":    {link("a\u200bb", "https://a.test", ""), []string{"pages.links[0].name"}},
+		"link by http":   {link("A", "http://a.test", ""), []string{"pages.links[0].url"}},
+		"link by tel":    {link("A", "tel:+4930901820", ""), []string{"pages.links[0].url"}},
+		"link to a path": {link("A", "/privacy", ""), []string{"pages.links[0].url"}},
+		"other language": {link("A", "https://a.test", "en-GB"), []string{"pages.links[0].language"}},
+		"8 links":        {links(8), nil},
+		"9 links":        {links(9), []string{"pages.links"}},
+		"all languages":  {func(p *Pages) { p.Languages = PageLanguages() }, nil},
+		"language twice": {func(p *Pages) { p.Languages = []string{"de", "en", "de"} }, []string{"pages.languages[2]"}},
+		"no language":    {func(p *Pages) { p.Languages = []string{"de", ""} }, []string{"pages.languages[1]"}},
+		"capitals":       {func(p *Pages) { p.Languages = []string{"DE"} }, []string{"pages.languages[0]"}},
+		"two mistakes":   {func(p *Pages) { p.Contact, p.Sender = "x", "y" }, []string{"pages.sender", "pages.contact"}},
+		"unknown, twice": {
+			func(p *Pages) { p.Languages = []string{"xx", "xx"} },
+			[]string{"pages.languages[0]", "pages.languages[1]"},
+		},
 		"organization ''": {func(p *Pages) { p.Organization = "" }, nil},
 	} {
 		if got := withPages(t, tt.change); !slices.Equal(got, tt.want) {
@@ -81,16 +84,21 @@ func TestPagesRules(t *testing.T) {
 func TestVisibleNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"Example Ltd", "A", "東京 株式会社", "شركة المثال", "Ünïcode™ & Co. №1", "a\u00a0b", "e\u0301", "全角\u3000空白", "☂",
+		"Example Ltd", "A",
+		"東京 株式会社", "شركة المثال", "Ünïcode™ & Co. №1", "a\u00a0b", "e\u0301", "全角\u3000空白", "☂",
 	} {
 		if got := withPages(t, func(p *Pages) { p.Organization = name }); got != nil {
 			t.Errorf("%q is refused", name)
 		}
 	}
 	for _, name := range []string{
-		" ", "\u00a0", "\u3000", " a", "a ", "a\nb", "a\x00", "a\x7f", "a\u0085b", "a\u2028b", "a\u2029b", "\xff", "a\xc0\xaf",
-		"a\u200bb", "a\u200db", "a\u200cb", "a\u200eb", "a\u200fb", "a\u061cb", "a\u202ab", "a\u202eb", "a\u2066b", "a\u2069b",
-		"a\u2060b", "a\ufeffb", "a\u00adb", "a\u034fb", "a\u115fb", "\u3164", "\uffa0", "\u2800", "a\ufe0fb", "a\U000e0041b",
+		" ", "\u00a0", "\u3000", " a", "a ", "a\nb", "a\x00", "a\x7f", "a\u0085b", "a\u2028b",
+		"a\u2029b", "\xff", "a\xc0\xaf",
+		"a\u200bb",
+		"a\u200db", "a\u200cb", "a\u200eb", "a\u200fb", "a\u061cb", "a\u202ab", "a\u202eb",
+		"a\u2066b", "a\u2069b",
+		"a\u2060b", "a\ufeffb", "a\u00adb", "a\u034fb", "a\u115fb", "\u3164", "\uffa0", "\u2800", "a\ufe0fb",
+		"a\U000e0041b",
 		"a\U000e0100b", "a\ue000b", "a\U0010fffeb", "\u0301", "a\ufff9b", "a\u180eb", "a\u206ab",
 	} {
 		if got := withPages(t, func(p *Pages) { p.Organization = name }); len(got) != 1 {

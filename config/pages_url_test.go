@@ -22,11 +22,13 @@ func allowedContacts() []string {
 // refusedContacts returns values that are no contact. Some are misread by browsers.
 func refusedContacts() []string {
 	return []string{
-		"help@example.com", "example.com", "//example.com", "/help", "?", "#", " ", "http://example.com", "ftp://example.com",
+		"help@example.com", "example.com", "//example.com", "/help", "?", "#", " ", "http://example.com",
+		"ftp://example.com",
 		"javascript:alert(1)", "JavaScript:alert(1)", " javascript:alert(1)", "java\tscript:alert(1)", "data:text/html,x",
 		"vbscript:x", "file:///etc/passwd", "blob:https://example.com/x", "sms:+4930901820", "MAILTO:help@example.com",
 		"HTTPS://example.com", "view-source:https://example.com",
-		"mailto:", "mailto:help", "mailto:@example.com", "mailto:help@", "mailto:a@b@example.com", "mailto:a@b.test,c@d.test",
+		"mailto:", "mailto:help", "mailto:@example.com", "mailto:help@", "mailto:a@b@example.com",
+		"mailto:a@b.test,c@d.test",
 		"mailto:help@example.com?subject=x", "mailto:?to=help@example.com", "mailto:help@example.com&cc=x@y.test",
 		"mailto:he%0d%0alp@example.com", "mailto:he lp@example.com", "mailto:.a@example.com", "mailto:a..b@example.com",
 		"mailto:Help <help@example.com>", "mailto://help@example.com", "mailto:help@exa mple.com", "mailto:help@example.com/",
@@ -35,7 +37,8 @@ func refusedContacts() []string {
 		"tel:", "tel:+", "tel:12", "tel:abc", "tel:+49 30 901820", "tel:++4930", "tel:49+30", "tel:+49--30", "tel:+49-",
 		"tel:*#06#", "tel:+4930;ext=1", "tel:123456789012345678901", "tel:+49(30)901820", "tel:٠١٢٣",
 		"https:", "https://", "https:///help", "https:example.com", "https:/example.com", "https:\\\\example.com",
-		"https://example.com\\@evil.test", "https://user@example.com", "https://user:pass@example.com", "https://@example.com",
+		"https://example.com\\@evil.test", "https://user@example.com", "https://user:pass@example.com",
+		"https://@example.com",
 		"https://example.com#x", "https://example.com/#", "https://exa mple.com", "https://example.com/a b", "https://127.1",
 		"https://example.com/\x00", "https://example.com/\n", "https://example.com/é", "https://bücher.example",
 		"https://example.com/%", "https://example.com/%zz", "https://example.com:0", "https://example.com:99999",

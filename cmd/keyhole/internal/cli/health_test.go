@@ -25,7 +25,8 @@ func TestHealthURL(t *testing.T) {
 		}
 		return path
 	}
-	const common = "public: { url: https://dl.example.com }\npages: { organization: Example }\nstorage: [{ name: main, region: eu-west-1, buckets: " +
+	const common = "public: { url: https://dl.example.com }\npages: { organization: Example }\n" +
+		"storage: [{ name: main, region: eu-west-1, buckets: " +
 		"[reports] }]\n" +
 		"operator: { listen: \":28081\", url: https://ops.example.com, keys: [{ name: ci, sha256: " +
 		"486d346dbf49ef3f213b827d7b7b56b704cb6de88bd9675c75abf63066e819a8, can: [read] }] }\n"
