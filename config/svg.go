@@ -33,9 +33,9 @@ func checkSVG(data []byte) error {
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
 		return errors.New("is not an SVG in UTF-8: save it in UTF-8")
 	}
-	c := &svgChecker{ids: map[string]*svgNode{}, decoder: xml.NewDecoder(bytes.NewReader(data))}
+	c := &svgChecker{data: data, decoder: xml.NewDecoder(bytes.NewReader(data)), ids: map[string]*svgNode{}}
 	for {
-		start := c.decoder.InputOffset()
+		c.start = c.decoder.InputOffset()
 		c.line, _ = c.decoder.InputPos()
 		token, err := c.decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -44,7 +44,7 @@ func checkSVG(data []byte) error {
 		if err != nil {
 			return c.syntaxError(err)
 		}
-		if err := c.token(token, start); err != nil {
+		if err := c.token(token); err != nil {
 			return err
 		}
 	}
@@ -56,7 +56,9 @@ func checkSVG(data []byte) error {
 
 // svgChecker is the state of checking one SVG.
 type svgChecker struct {
+	data    []byte
 	decoder *xml.Decoder
+	start   int64      // of the current token, as an offset in data
 	line    int        // of the beginning of the current token
 	open    []*svgNode // the elements around the current token
 	root    *svgNode
@@ -81,7 +83,7 @@ func (c *svgChecker) syntaxError(err error) error {
 	return fmt.Errorf("is not valid XML in UTF-8 (line %d): export it again as plain SVG", line)
 }
 
-func (c *svgChecker) token(token xml.Token, offset int64) error {
+func (c *svgChecker) token(token xml.Token) error {
 	switch t := token.(type) {
 	case xml.StartElement:
 		return c.element(t)
@@ -90,7 +92,7 @@ func (c *svgChecker) token(token xml.Token, offset int64) error {
 	case xml.Directive:
 		return c.refuse("a DOCTYPE or another <! declaration")
 	case xml.ProcInst:
-		if t.Target != "xml" || offset != 0 {
+		if t.Target != "xml" || c.start != 0 {
 			return c.refuse("the processing instruction <?%s", clip(t.Target))
 		}
 	case xml.CharData:
@@ -154,6 +156,7 @@ var (
 func (c *svgChecker) attribute(node *svgNode, element string, a xml.Attr) error {
 	name, value := a.Name.Local, a.Value
 	bad := func(why string) error {
+		c.line = c.attributeLine(name)
 		return c.refuse("the attribute %s of <%s>%s", clip(name), element, why)
 	}
 	switch {
@@ -185,6 +188,17 @@ func (c *svgChecker) attribute(node *svgNode, element string, a xml.Attr) error 
 		return c.value(node, value, bad)
 	}
 	return nil
+}
+
+// attributeLine returns the line of an attribute of the current token. Drawing programs
+// write one attribute a line.
+func (c *svgChecker) attributeLine(name string) int {
+	tag := c.data[c.start:c.decoder.InputOffset()]
+	at := regexp.MustCompile(`[ \t\r\n:]` + regexp.QuoteMeta(name) + `[ \t\r\n]*=`).FindIndex(tag)
+	if at == nil {
+		return c.line
+	}
+	return c.line + bytes.Count(tag[:at[0]+1], []byte("\n"))
 }
 
 // value checks an attribute that browsers may parse as CSS. It refuses escapes, comments,

@@ -86,7 +86,10 @@ func TestSVGHostile(t *testing.T) {
 		},
 		"onload": {
 			strings.Replace(svgOf(""), "<svg", "<svg\n\tonload=\"alert(1)\"", 1),
-			"the attribute onload of <svg> in line 1",
+			"the attribute onload of <svg> in line 2",
+		},
+		"a late attribute": {
+			svgOf("\n<path\n  d=\"M0\n0\"\n  x:href\n=\"#a\"/>"), "the attribute href of <path> with a prefix in line 5",
 		},
 		"ONLOAD":             {svgOf(`<g ONLOAD="alert(1)"/>`), "the attribute ONLOAD of <g>"},
 		"onclick":            {svgOf("\n\n<path onclick='alert(1)'/>"), "the attribute onclick of <path> in line 3"},
