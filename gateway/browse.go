@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +60,46 @@ func (s *Service) Buckets(actor *Actor) ([]Bucket, error) {
 		}
 	}
 	return visible, nil
+}
+
+// maxNamed is the largest number of buckets that noSuchBucket names.
+const maxNamed = 10
+
+// bucketName matches the names of S3 buckets.
+var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$`)
+
+// noSuchBucket returns the message about a bucket that no storage has, or that the named
+// storage does not have. If the actor may list buckets, it names those that there are.
+func (s *Service) noSuchBucket(actor *Actor, storage, bucket string) string {
+	where, which := "the configuration", "this bucket"
+	if storage != "" {
+		where = "the storage " + storage
+	}
+	// Other text may be a URL with a secret, or a token.
+	if bucketName.MatchString(bucket) && !ValidToken(bucket) {
+		which = "the bucket " + bucket
+	}
+	message := where + " does not have " + which
+	visible, err := s.Buckets(actor)
+	if err != nil {
+		return message
+	}
+	var names []string
+	for _, b := range visible {
+		if storage == "" || b.Storage == storage {
+			names = append(names, b.Name)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) == 0 {
+		return message
+	}
+	message += "; it has " + strings.Join(names[:min(len(names), maxNamed)], ", ")
+	if more := len(names) - maxNamed; more > 0 {
+		message += fmt.Sprintf(" and %d more", more)
+	}
+	return message
 }
 
 // Objects returns one page of a bucket's objects in the actor's scope. A page with a Next

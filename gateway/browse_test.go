@@ -49,6 +49,49 @@ func (p *ObjectsPage) names() []string {
 	return names
 }
 
+// The message about an unknown bucket names that bucket and, to a key that may list them,
+// the buckets that there are. It repeats no text that may be secret.
+func TestUnknownBucketIsNamed(t *testing.T) {
+	t.Parallel()
+	noBrowse := everything()
+	noBrowse.Can = []Action{ActionIssue}
+	const token = "4uQeVj5tqViQh7yWWGStvk"
+	for _, tt := range []struct {
+		actor           *Actor
+		storage, bucket string
+		want            string
+	}{
+		{everything(), "", "report", "the configuration does not have the bucket report; it has archive, exports, reports"},
+		{everything(), "main", "archive", "the storage main does not have the bucket archive; it has exports, reports"},
+		{noBrowse, "", "report", "the configuration does not have the bucket report"},
+		{
+			everything(), "", "https://s3.test/?X-Amz-Signature=canary",
+			"the configuration does not have this bucket; it has archive, exports, reports",
+		},
+		{noBrowse, "", "khk_CANARY", "the configuration does not have this bucket"},
+		{noBrowse, "", token, "the configuration does not have this bucket"},
+		{noBrowse, "", strings.Repeat("b", 64), "the configuration does not have this bucket"},
+	} {
+		f := newFixture(t, nil)
+		_, err := f.service.Issue(t.Context(), tt.actor, &IssueRequest{Storage: tt.storage, Bucket: tt.bucket, Key: "a"})
+		var refused *Error
+		if !errors.As(err, &refused) || len(refused.Fields) != 1 || refused.Fields[0].Message != tt.want {
+			t.Errorf("%q: got %+v, want %q", tt.bucket, refused, tt.want)
+		}
+	}
+	f := newFixture(t, func(o *Options) {
+		for i := range 12 {
+			o.Storages[0].Buckets = append(o.Storages[0].Buckets, fmt.Sprintf("b%02d", i))
+		}
+	})
+	_, err := f.service.Issue(t.Context(), everything(), &IssueRequest{Bucket: "report", Key: "a"})
+	var refused *Error
+	if !errors.As(err, &refused) || !strings.HasSuffix(refused.Fields[0].Message,
+		"it has archive, b00, b01, b02, b03, b04, b05, b06, b07, b08 and 5 more") {
+		t.Errorf("of 15 buckets: %+v", refused)
+	}
+}
+
 func TestBuckets(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)

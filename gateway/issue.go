@@ -162,7 +162,7 @@ func (s *Service) storageOf(actor *Actor, name, bucket string) (*Storage, *Error
 	case name != "" && s.storage(name) == nil:
 		return nil, Invalid("storage", "unknown_storage", "the configuration has no storage with this name")
 	}
-	return nil, Invalid("bucket", "unknown_bucket", "the configuration does not have this bucket")
+	return nil, Invalid("bucket", "unknown_bucket", s.noSuchBucket(actor, name, bucket))
 }
 
 // storagesWith returns the admitted storages that have the bucket. An empty name selects
