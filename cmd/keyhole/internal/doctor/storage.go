@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"keyhole/cmd/keyhole/internal/server"
 	"keyhole/config"
@@ -191,7 +192,8 @@ func (e *storageExam) contents(ctx context.Context, bucket string) (*sample, boo
 			"allow them s3:ListBucket on the bucket (deploy/iam)")
 		return nil, true
 	case err != nil:
-		e.fail(checkList, "listing the bucket failed: "+lastReason(err), "ask the operator of the storage")
+		e.fail(checkList, "listing the bucket failed: "+strings.TrimPrefix(lastReason(err), "list: "),
+			"ask the operator of the storage")
 		return nil, true
 	}
 	e.ok(checkList, "may be listed")
@@ -274,10 +276,16 @@ func (e *storageExam) etags(
 }
 
 // lastReason returns the innermost cause of an error, from the network or the storage.
+// Outer errors are left out, because they may contain a signed URL.
 func lastReason(err error) string {
 	var said smithy.APIError
-	if errors.As(err, &said) {
+	if errors.As(err, &said) && !slices.Contains([]string{"", "UnknownError"}, said.ErrorCode()) {
 		return said.ErrorCode()
+	}
+	// A proxy in front of the storage answers without the storage's code.
+	var answered *smithyhttp.ResponseError
+	if errors.As(err, &answered) && said != nil {
+		return fmt.Sprintf("HTTP status %d", answered.HTTPStatusCode())
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no response in time"
@@ -287,6 +295,9 @@ func lastReason(err error) string {
 		if several, ok := err.(interface{ Unwrap() []error }); ok && inner == nil {
 			all := several.Unwrap()
 			inner = all[len(all)-1]
+		}
+		if inner == gateway.ErrUnavailable { //nolint:errorlint // Its own text is no cause, the text around it is.
+			return strings.TrimPrefix(err.Error(), gateway.ErrUnavailable.Error()+": ")
 		}
 		if inner == nil {
 			return err.Error()

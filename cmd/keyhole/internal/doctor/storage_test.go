@@ -2,9 +2,12 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -173,6 +176,36 @@ func TestRightsInABucket(t *testing.T) {
 			},
 			"failure list", "listing the bucket failed: SlowDown", "ask the operator of the storage",
 		},
+		"the listing is a page of a proxy": {
+			func(w http.ResponseWriter, r *http.Request) bool {
+				if !bySDK(r) || !r.URL.Query().Has("list-type") {
+					return false
+				}
+				_, _ = io.WriteString(w, "<html>Please log in</html>")
+				return true
+			},
+			"failure list", "listing the bucket failed: the answer is not a listing", "ask the operator of the storage",
+		},
+		"the listing is refused by a proxy": {
+			func(w http.ResponseWriter, r *http.Request) bool {
+				if !bySDK(r) || !r.URL.Query().Has("list-type") {
+					return false
+				}
+				w.WriteHeader(520) // has no name, which would be the code
+				_, _ = io.WriteString(w, "<html>Unknown error</html>")
+				return true
+			},
+			"failure list", "listing the bucket failed: HTTP status 520", "ask the operator of the storage",
+		},
+		"the listing breaks off": {
+			func(_ http.ResponseWriter, r *http.Request) bool {
+				if bySDK(r) && r.URL.Query().Has("list-type") {
+					panic(http.ErrAbortHandler)
+				}
+				return false
+			},
+			"failure list", "listing the bucket failed: EOF", "ask the operator of the storage",
+		},
 		"another region": {
 			func(w http.ResponseWriter, r *http.Request) bool {
 				if !bySDK(r) || r.Method != http.MethodHead {
@@ -274,6 +307,25 @@ func TestLastReason(t *testing.T) {
 	} {
 		if got := lastReason(err); got != cause.Error() {
 			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	// If the innermost error says only that the storage is unavailable, the text around it
+	// is the cause.
+	for want, err := range map[string]error{
+		"list: the answer is not a listing": fmt.Errorf("doctor: %w",
+			fmt.Errorf("%w: list: the answer is not a listing", gateway.ErrUnavailable)),
+		"lookup s3.test: no such host": fmt.Errorf("%w: %w", gateway.ErrUnavailable, &url.Error{
+			Op: "Get", URL: "https://s3.test/?X-Amz-Signature=canary",
+			Err: &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "s3.test"}},
+		}),
+		"x509: certificate signed by unknown authority": fmt.Errorf("%w: %w", gateway.ErrUnavailable, &url.Error{
+			Op: "Get", URL: "https://s3.test/?X-Amz-Signature=canary",
+			Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
+		}),
+		"unavailable": gateway.ErrUnavailable,
+	} {
+		if got := lastReason(err); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	if got := lastReason(fmt.Errorf("%w: %w", gateway.ErrUnavailable, context.DeadlineExceeded)); got !=
