@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"sync"
@@ -36,8 +37,8 @@ and is not ready.
 
 The service reads the configuration again on SIGHUP and when the file changes. It
 applies operator keys, the policy, the storages' credentials, the listeners'
-certificates and the recipients' pages at once, and logs which changes need a restart.
-A configuration with mistakes changes nothing.`,
+certificates and the recipients' pages at once. Other changes need a restart; the log
+names them. A configuration with mistakes changes nothing.`,
 		Args: command.ExactArgs(0, "only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// By default SIGHUP ends a program, also while it reads its configuration.
@@ -91,7 +92,9 @@ func ConfigError(path string, err error) error {
 		err = fmt.Errorf("%s: %d %s in the configuration\n%w", path, len(problems), noun, problems)
 	}
 	hint := "correct the named keys; keyhole serve --check checks the file without starting the service"
-	if stat(path) == nil {
+	// A file that does not exist has no problems to count.
+	if _, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) {
+		err = fmt.Errorf("the configuration file %s does not exist", path)
 		hint = "name the file with --config or in KEYHOLE_CONFIG"
 	}
 	return &command.Error{Err: err, Hint: hint, Code: command.ExitUsage}

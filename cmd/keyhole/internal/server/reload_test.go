@@ -278,7 +278,12 @@ func TestConfigError(t *testing.T) {
 			path, append(one, config.Problem{Path: "public.url", Message: "is empty"}),
 			path + ": 2 problems in the configuration\n", "correct the named keys",
 		},
-		"no file": {path + ".missing", errors.New("no such file"), "no such file", "--config or in KEYHOLE_CONFIG"},
+		"no file": {
+			path + ".missing",
+			config.Problems{{Message: path + ".missing cannot be read: no such file or directory"}},
+			"the configuration file " + path + ".missing does not exist", "--config or in KEYHOLE_CONFIG",
+		},
+		"unreadable": {path, errors.New("permission denied"), "permission denied", "keyhole serve --check"},
 	} {
 		var known *command.Error
 		err := ConfigError(tt.path, tt.err)
