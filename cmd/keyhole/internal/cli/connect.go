@@ -25,6 +25,7 @@ const defaultOperatorURL = "http://127.0.0.1:8081"
 type operatorFlags struct {
 	url     string // empty: KEYHOLE_OPERATOR_URL or the default
 	keyFile string // empty: KEYHOLE_KEY
+	urlFlag string // the flag that sets url; empty: --operator-url
 }
 
 // add adds the flags to a command.
@@ -82,14 +83,47 @@ func (f *operatorFlags) open(env *command.Env, arg string) (*client.Client, stri
 // connect returns a client with the address of the flags or the environment.
 func (f *operatorFlags) connect(env *command.Env, key string) (*client.Client, error) {
 	// The flag goes first, so that one command can use another service than the shell.
-	c, err := client.New(cmp.Or(f.url, env.Getenv("KEYHOLE_OPERATOR_URL"), defaultOperatorURL), key)
+	from, base := cmp.Or(f.urlFlag, "--operator-url"), f.url
+	if base == "" {
+		from, base = "KEYHOLE_OPERATOR_URL", cmp.Or(env.Getenv("KEYHOLE_OPERATOR_URL"), defaultOperatorURL)
+	}
+	c, err := client.New(base, key)
 	if err != nil {
-		return nil, &command.Error{
-			Err:  err,
-			Hint: "set --operator-url or KEYHOLE_OPERATOR_URL to the address of the operator API", Code: command.ExitUsage,
-		}
+		return nil, wrongAddress(err, from, base)
 	}
 	return c, nil
+}
+
+// wrongAddress returns the error of an address that from has set and client.New refuses.
+func wrongAddress(err error, from, base string) error {
+	hint := "set --operator-url or KEYHOLE_OPERATOR_URL to scheme, host and port of the operator API"
+	shown := hostOnly(base)
+	_, wrong := client.New("http://"+base, "")
+	if wrong == nil && shown == base && !strings.Contains(base, "://") {
+		hint = "did you mean http://" + base + "? " + hint
+	}
+	return &command.Error{Err: fmt.Errorf("%s is %q: %w", from, shown, err), Hint: hint, Code: command.ExitUsage}
+}
+
+// hostOnly returns a mistyped address for a message. User, path, query and a token of a
+// link are replaced by "…", because they may be secret.
+func hostOnly(base string) string {
+	scheme, rest, found := strings.Cut(base, "://")
+	if !found {
+		scheme, rest = "", base
+	} else {
+		scheme += "://"
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 && rest != rest[:end]+"/" {
+		rest = rest[:end] + rest[end:end+1] + "…"
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		rest = "…" + rest[at:]
+	}
+	if gateway.ValidToken(strings.TrimSuffix(rest, "/")) {
+		rest = "…"
+	}
+	return scheme + rest
 }
 
 // aroundLinks are characters that people paste together with a link. No ID or URL

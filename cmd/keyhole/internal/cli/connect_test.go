@@ -68,6 +68,43 @@ func TestOperatorAddress(t *testing.T) {
 	}
 }
 
+// The message names the flag or variable and its value, but nothing that may be secret.
+func TestWrongOperatorAddressIsNamed(t *testing.T) {
+	t.Parallel()
+	const token = "4uQeVj5tqViQh7yWWGStvk"
+	for value, want := range map[string]string{
+		"127.0.0.1:8081":                "127.0.0.1:8081",
+		"keyhole.example.com":           "keyhole.example.com",
+		"ftp://127.0.0.1":               "ftp://127.0.0.1",
+		"http://":                       "http://",
+		"http://host/canary/b":          "http://host/…",
+		"http://host?key=canary":        "http://host?…",
+		"http://host/#canary":           "http://host/…",
+		"http://user:canary@host":       "http://…@host",
+		"user:canary@host/canary":       "…@host/…",
+		"https://dl.example.com/canary": "https://dl.example.com/…",
+		token:                           "…",
+		"https://" + token + "/canary":  "https://" + token + "/…",
+	} {
+		for _, from := range []string{"--operator-url", "KEYHOLE_OPERATOR_URL"} {
+			f, env := &operatorFlags{url: value}, &command.Env{}
+			if from == "KEYHOLE_OPERATOR_URL" {
+				f, env = &operatorFlags{}, &command.Env{Environ: []string{from + "=" + value}}
+			}
+			_, err := f.connect(env, "")
+			var known *command.Error
+			if !errors.As(err, &known) || !strings.HasPrefix(err.Error(), from+` is "`+want+`": not the address`) ||
+				!strings.Contains(known.Hint, "scheme, host and port") || strings.Contains(err.Error()+known.Hint, "canary") {
+				t.Errorf("%s %s: got %v, %+v", from, value, err, known)
+			}
+			meant := want == value && !strings.Contains(value, "://")
+			if strings.HasPrefix(known.Hint, "did you mean http://"+value+"? ") != meant {
+				t.Errorf("%s: the hint is %s", value, known.Hint)
+			}
+		}
+	}
+}
+
 // An object in place of a link is answered by the filters that select its links.
 func TestParseLinkIDOfAnObject(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,7 @@ type healthFlags struct {
 
 // newHealth builds keyhole health.
 func newHealth(env *command.Env) *cobra.Command {
-	f := &healthFlags{}
+	f := &healthFlags{operator: operatorFlags{urlFlag: "--url"}}
 	cmd := &cobra.Command{
 		Use:   "health",
 		Short: "Exit with 0 if the service is ready (with --live: alive)",

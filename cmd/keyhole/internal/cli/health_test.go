@@ -73,7 +73,8 @@ func TestHealthOfNoAddress(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	code := runCLI(t.Context(), []string{"health", "--url", "127.0.0.1:8081"}, command.Env{Stdout: &out, Stderr: &out})
-	if code != command.ExitUsage || !strings.Contains(out.String(), "\n  set --url or KEYHOLE_OPERATOR_URL to a URL") {
+	if code != command.ExitUsage || !strings.Contains(out.String(), "\n  set --url or KEYHOLE_OPERATOR_URL to a URL") ||
+		!strings.HasPrefix(out.String(), `keyhole: --url is "127.0.0.1:8081": not the address`) {
 		t.Errorf("exit %d, %s", code, out.String())
 	}
 }
