@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -65,22 +67,26 @@ func TestFlagsOfCommands(t *testing.T) {
 // leaves its field out.
 func TestShareRequest(t *testing.T) {
 	t.Parallel()
+	passphrase := filepath.Join(t.TempDir(), "passphrase")
+	if err := os.WriteFile(passphrase, []byte("open sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for args, want := range map[string]map[string]any{
-		"":                                  {},
-		"--storage main":                    {"storage": "main"},
-		"--preset handoff":                  {"preset": "handoff"},
-		"--expires 15m":                     {"expires_in": "15m"},
-		"--sensitive":                       {"sensitive": true},
-		"--not-sensitive":                   {"sensitive": false},
-		"--inline":                          {"disposition": "inline"},
-		"--confirm":                         {"confirm": true},
-		"--max-clicks 1":                    {"max_clicks": 1.0},
-		"--filename größe.pdf":              {"filename": "größe.pdf"},
-		"--reveal before":                   {"reveal": "before"},
-		"--pin version --version-id v1":     {"pin": "version", "version_id": "v1"},
-		"--language pl":                     {"language": "pl"},
-		"--note hello":                      {"note": "hello"},
-		"--not-before 2026-12-01T08:00:00Z": {"not_before": "2026-12-01T08:00:00Z"},
+		"":                     {},
+		"--storage main":       {"storage": "main"},
+		"--preset handoff":     {"preset": "handoff"},
+		"--expires 15m":        {"expires_in": "15m"},
+		"--sensitive":          {"sensitive": true},
+		"--not-sensitive":      {"sensitive": false},
+		"--inline":             {"disposition": "inline"},
+		"--confirm":            {"confirm": true},
+		"--max-clicks 1":       {"max_clicks": 1.0},
+		"--filename größe.pdf": {"filename": "größe.pdf"},
+		"--reveal before --passphrase-file " + passphrase: {"reveal": "before", "passphrase": "open sesame"},
+		"--pin version --version-id v1":                   {"pin": "version", "version_id": "v1"},
+		"--language pl":                                   {"language": "pl"},
+		"--note hello":                                    {"note": "hello"},
+		"--not-before 2026-12-01T08:00:00Z":               {"not_before": "2026-12-01T08:00:00Z"},
 		"--allow 192.0.2.7 --allow 2001:db8::/32": {
 			"allow": []any{"192.0.2.7", "2001:db8::/32"},
 		},

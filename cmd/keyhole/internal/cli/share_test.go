@@ -105,6 +105,7 @@ func TestShareRefusesFlags(t *testing.T) {
 		"--language de-AT":                      "--language is \"de-AT\", which is not a valid value",
 		"--reveal never":                        `--reveal is "never"`,
 		"--reveal after":                        "--reveal after needs a passphrase",
+		"--reveal before":                       "--reveal before needs a passphrase",
 		"--max-clicks 0":                        "--max-clicks must be at least 1",
 		"--allow 10.0.0.0/33":                   "neither an address nor a network",
 		"--not-before tomorrow":                 `"tomorrow" is not a time`,

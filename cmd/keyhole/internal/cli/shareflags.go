@@ -170,9 +170,11 @@ func (f *shareFlags) check() error {
 	if err := oneOf("language", r.Language, gateway.Languages()); err != nil {
 		return err
 	}
-	// Without a passphrase the page would hide the file name for ever.
-	if r.Reveal == gateway.RevealAfter && f.passphraseFile == "" && !f.makePassphrase {
-		return command.Usage("--reveal after needs a passphrase", "add --make-passphrase or --passphrase-file")
+	// Without a passphrase the page would hide the file name for ever (after), or the flag
+	// would have no effect (before), which the service accepts.
+	if r.Reveal != "" && f.passphraseFile == "" && !f.makePassphrase {
+		return command.Usage("--reveal "+r.Reveal+" needs a passphrase",
+			"add --make-passphrase or --passphrase-file, or omit --reveal")
 	}
 	if err := checkUse(r); err != nil {
 		return err
