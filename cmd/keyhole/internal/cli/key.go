@@ -37,6 +37,9 @@ func newKeyNew(env *command.Env) *cobra.Command {
 		Short: "Create an operator key: print the secret to standard output and its configuration to standard error",
 		Args:  command.ExactArgs(0, "only --name"),
 		RunE: func(*cobra.Command, []string) error {
+			if name == "" {
+				return command.Usage("--name is missing", "name the key, such as --name ci; links and the audit show the name")
+			}
 			if !config.ValidKeyName(name) {
 				return command.Usage("the name of a key has 1 to 63 letters, digits, dots, underscores and hyphens",
 					"name the key, such as --name ci")

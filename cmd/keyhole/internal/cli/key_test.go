@@ -19,6 +19,11 @@ func TestKeyNew(t *testing.T) {
 	if got := runOver(t, &fakeAPI{}, "key", "new", "--name", "a b"); got.code != command.ExitUsage {
 		t.Errorf("a name with a space: %+v", got)
 	}
+	got = runOver(t, &fakeAPI{}, "key", "new")
+	if got.code != command.ExitUsage || got.stdout != "" ||
+		!strings.HasPrefix(got.stderr, "keyhole: --name is missing\n  ") {
+		t.Errorf("without a name: %+v", got)
+	}
 }
 
 func TestVersion(t *testing.T) {
