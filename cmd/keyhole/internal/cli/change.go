@@ -34,11 +34,11 @@ func newChange(env *command.Env) *cobra.Command {
 		SuggestFor: []string{"edit", "update", "pause", "resume", "extend"},
 		Short:      "Change the expiry, uses, language, note or labels of a link; pause or resume it",
 		Long: `Changes a live link. Properties without a flag stay as they are. --expires counts from
-now; the whole life of a link cannot exceed the limit of the policy. --label replaces
-all labels.`,
+now; a link cannot live longer than the policy allows, counted from its issue.
+--label replaces all labels.`,
 		Example: `  keyhole change 7kq… --expires 2h
   keyhole change 7kq… --pause`,
-		Args: command.ExactArgs(1, "one link, by id or URL"),
+		Args: command.ExactArgs(1, "one link, by ID or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args[0]) },
 	}
 	f.operator.add(cmd)

@@ -40,6 +40,30 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	return command.Usage(fmt.Sprintf("unknown command %q", name), hint)
 }
 
+// wrongValue matches what pflag says of a value that is not of the flag's type, such as:
+// invalid argument "x" for "-n, --limit" flag: strconv.ParseInt: parsing "x": invalid syntax.
+var wrongValue = regexp.MustCompile(`^invalid argument (".*") for "(?:-., )?(--[^"]+)" flag: strconv\.(\w+): (.*)$`)
+
+// flagProblem returns the text of an error of pflag, which has no type for it. It replaces
+// the error of strconv, which is for programmers, by the values that the flag takes.
+func flagProblem(err error) string {
+	match := wrongValue.FindStringSubmatch(err.Error())
+	if match == nil {
+		return err.Error()
+	}
+	value, flag, parser, cause := match[1], match[2], match[3], match[4]
+	must := "it must be a whole number"
+	switch {
+	case parser == "ParseBool":
+		must = "it must be true or false"
+	case strings.HasSuffix(cause, "out of range") && strings.HasPrefix(value, `"-`):
+		must = "the number is too small"
+	case strings.HasSuffix(cause, "out of range"):
+		must = "the number is too large"
+	}
+	return fmt.Sprintf("%s is %s; %s", flag, value, must)
+}
+
 // hintForFlag returns the hint of an error in a flag: the nearest flag, if the flag is
 // unknown.
 func hintForFlag(cmd *cobra.Command, what string) string {

@@ -66,7 +66,7 @@ Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 	// A larger distance proposes commands that have nothing in common with the mistyped one.
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		what, _, _ := strings.Cut(err.Error(), ": strconv.") // the rest is for programmers
+		what := flagProblem(err)
 		return command.Usage(what, hintForFlag(cmd, what))
 	})
 	root.AddCommand(

@@ -25,7 +25,7 @@ func newShow(env *command.Env) *cobra.Command {
 		Use:        "show ID|URL",
 		SuggestFor: []string{"get", "info", "describe"},
 		Short:      "Show one link",
-		Args:       command.ExactArgs(1, "one link, by id or URL"),
+		Args:       command.ExactArgs(1, "one link, by ID or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, id, err := operator.open(env, args[0])
 			if err != nil {

@@ -64,11 +64,14 @@ func (u *Unprinted) Error() string { return u.Err.Error() }
 func (u *Unprinted) Unwrap() error { return u.Err }
 
 // ExactArgs returns a check that a command has n arguments. description names them
-// in the error.
+// in the error, such as "one link" or, for n = 0, "only flags".
 func ExactArgs(n int, description string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == n {
 			return nil
+		}
+		if len(args) == 0 {
+			return Usage(fmt.Sprintf("%s needs %s", cmd.CommandPath(), description), "usage: "+cmd.UseLine())
 		}
 		noun := "arguments"
 		if len(args) == 1 {

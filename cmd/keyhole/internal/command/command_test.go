@@ -42,12 +42,16 @@ func TestExactArgs(t *testing.T) {
 	cmd := &cobra.Command{Use: "show ID"}
 	check := ExactArgs(1, "one link")
 	for args, want := range map[string]string{
-		"a": "", "": "show takes one link, not 0 arguments", "a b": "show takes one link, not 2 arguments",
+		"a": "", "": "show needs one link", "a b": "show takes one link, not 2 arguments",
 	} {
 		err := check(cmd, strings.Fields(args))
 		if (err == nil) != (want == "") || err != nil && err.Error() != want {
 			t.Errorf("%q: got %v, want %q", args, err, want)
 		}
+	}
+	var known *Error
+	if err := check(cmd, nil); !errors.As(err, &known) || known.Hint != "usage: show ID" || known.Code != ExitUsage {
+		t.Errorf("without arguments: %+v", known)
 	}
 	if err := ExactArgs(0, "no arguments")(cmd, []string{"a"}); err == nil ||
 		err.Error() != "show takes no arguments, not 1 argument" {
