@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -79,12 +78,11 @@ func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 	if err := checkLimit(f.limit); err != nil {
 		return err
 	}
-	switch {
-	case f.follow && (f.until != "" || cmd.Flags().Changed("limit")):
+	if f.follow && (f.until != "" || cmd.Flags().Changed("limit")) {
 		return command.Usage("--follow cannot be combined with --until or --limit, because --follow has no end", "omit them")
-	case f.filter.Kind != "" && !slices.Contains(gateway.EventKinds(), gateway.EventKind(f.filter.Kind)):
-		return command.Usage(fmt.Sprintf("--kind is %q, which is not a kind of event", f.filter.Kind),
-			"see: keyhole audit --help")
+	}
+	if err := oneOf("kind", f.filter.Kind, command.Convert[string](gateway.EventKinds())); err != nil {
+		return err
 	}
 	c, err := f.operator.client(env)
 	if err != nil {
@@ -121,14 +119,11 @@ func (f *auditFlags) print(ctx context.Context, env *command.Env, c *client.Clie
 		return err
 	}
 	p.Clear()
-	if len(rows) == 1 {
-		fmt.Fprintln(env.Stderr, "No events found.")
-	}
 	if cut {
 		// After the table, where a person who reads to its end sees it.
 		defer fmt.Fprintf(env.Stderr, "There may be more events: use --limit %d, or --limit 0 for all.\n", 2*f.limit)
 	}
-	return term.PrintTable(env.Stdout, rows)
+	return printRows(env, rows, "No events found.")
 }
 
 // eachPage calls page with the events of each page until it has limit events or all, and

@@ -28,12 +28,17 @@ func TestEventsAndAudit(t *testing.T) {
 		strings.Contains(got.stdout, "\u202e") {
 		t.Errorf("--json: %q", got.stdout)
 	}
-	empty := &fakeAPI{answers: map[string]any{"GET /api/v1/audit": api.EventPage{}}}
-	if got := runOver(t, empty, "audit"); got.stderr != "No events found.\n" {
-		t.Errorf("an empty feed: %+v", got)
+	empty := &fakeAPI{answers: map[string]any{
+		"GET /api/v1/audit": api.EventPage{}, "GET /api/v1/links/" + testID() + "/events": api.EventPage{},
+	}}
+	for _, args := range [][]string{{"audit"}, {"events", testID()}} {
+		if got := runOver(t, empty, args...); got.stderr != "No events found.\n" || got.stdout != "" {
+			t.Errorf("%s without events: %+v", args, got)
+		}
 	}
 	for args, want := range map[string]string{
-		"audit --kind click": `--kind is "click"`, "audit --since never": "neither a time nor an age",
+		"audit --kind click":  `--kind is "click", which is not a valid value` + "\n  use one of issued, changed, paused,",
+		"audit --kind refusd": "did you mean refused?", "audit --since never": "neither a time nor an age",
 		"audit --follow --limit 1": "--follow cannot be combined", "events x": "neither the ID nor the URL",
 		"events --limit 0 " + testID(): "--limit is 0; it must be 1 to", "events --follow --limit 1 " + testID(): "no end",
 	} {

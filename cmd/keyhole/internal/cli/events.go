@@ -26,7 +26,7 @@ func newEvents(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events ID|URL",
 		Short: "Show the events of one link, newest first, or follow them",
-		Args:  command.ExactArgs(1, "one link, by id or URL"),
+		Args:  command.ExactArgs(1, "one link, by ID or URL"),
 		RunE:  func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args[0]) },
 	}
 	f.operator.add(cmd)
@@ -74,7 +74,7 @@ func (f *eventsFlags) print(ctx context.Context, env *command.Env, c *client.Cli
 	if page.Next != "" && f.limit < api.MaxLimit {
 		defer fmt.Fprintf(env.Stderr, "There are more events: use --limit %d.\n", api.MaxLimit)
 	}
-	return term.PrintTable(env.Stdout, rows)
+	return printRows(env, rows, "No events found.")
 }
 
 // followLink prints new events of a link until ctx ends. It uses the feed of all links,

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -89,9 +88,6 @@ func (f *listFlags) run(ctx context.Context, env *command.Env) error {
 		if err := noSuchBucket(ctx, c, q.Bucket); err != nil {
 			return err
 		}
-		if !f.quiet && !f.json {
-			fmt.Fprintln(env.Stderr, "No links found.")
-		}
 	}
 	return printPage(env, page, f.json, page.Next != "", f.limit, func() error { return f.print(env, page.Links) })
 }
@@ -150,5 +146,5 @@ func printLinks(env *command.Env, links []api.Link) error {
 			l.CreatedBy, "s3://" + l.Bucket + "/" + l.Key,
 		})
 	}
-	return term.PrintTable(env.Stdout, rows)
+	return printRows(env, rows, "No links found.")
 }

@@ -28,7 +28,8 @@ func TestList(t *testing.T) {
 	empty := &fakeAPI{answers: map[string]any{
 		path: api.LinkPage{}, "GET /api/v1/buckets": api.BucketList{Buckets: []api.Bucket{{Bucket: "reports"}}},
 	}}
-	if got := runOver(t, empty, "list"); got.code != command.ExitOK || got.stderr != "No links found.\n" {
+	if got := runOver(t, empty, "list"); got.code != command.ExitOK || got.stderr != "No links found.\n" ||
+		got.stdout != "" {
 		t.Errorf("an empty list: %+v", got)
 	}
 	got = runOver(t, empty, "list", "--bucket", "report")

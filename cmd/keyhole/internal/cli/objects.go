@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,10 +80,6 @@ func (f *objectsFlags) run(ctx context.Context, env *command.Env, arg string) er
 	if err != nil {
 		return nearBucket(ctx, c, f.filter.Bucket, err)
 	}
-	// Standard output stays empty, so that a script reads no entry.
-	if len(page.Folders)+len(page.Objects) == 0 && !f.json {
-		fmt.Fprintln(env.Stderr, "No objects found.")
-	}
 	return printPage(env, page, f.json, page.Next != "", f.limit, func() error { return printObjects(env, &page) })
 }
 
@@ -119,7 +114,7 @@ func (f *objectsFlags) listBuckets(ctx context.Context, env *command.Env) error 
 	for _, b := range list.Buckets {
 		rows = append(rows, []string{b.Storage, "s3://" + b.Bucket})
 	}
-	return term.PrintTable(env.Stdout, rows)
+	return printRows(env, rows, "No buckets found.")
 }
 
 // listObjects requests pages until it has limit entries (0 for any number) or all.
@@ -160,5 +155,5 @@ func printObjects(env *command.Env, page *api.ObjectPage) error {
 		modified := term.OrDash(explain.Timestamp(o.LastModified))
 		rows = append(rows, []string{term.OrDash(short), modified, "s3://" + page.Bucket + "/" + o.Key})
 	}
-	return term.PrintTable(env.Stdout, rows)
+	return printRows(env, rows, "No objects found.")
 }

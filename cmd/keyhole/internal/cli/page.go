@@ -7,6 +7,17 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 )
 
+// printRows prints a table whose first row has the names of the columns. Without other
+// rows it prints only nothing, such as "No links found.", to standard error: standard
+// output stays empty, so that a script reads no row.
+func printRows(env *command.Env, rows [][]string, nothing string) error {
+	if len(rows) == 1 {
+		_, err := fmt.Fprintln(env.Stderr, nothing)
+		return err
+	}
+	return term.PrintTable(env.Stdout, rows)
+}
+
 // printPage prints a listing as JSON or as a table. If it was cut at limit, it says so.
 func printPage(env *command.Env, page any, asJSON, cut bool, limit int, table func() error) error {
 	if asJSON {
