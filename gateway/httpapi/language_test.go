@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"keyhole/gateway/api"
+	"keyhole/gateway/storetest"
 )
 
 // TestLanguageOfALink issues, shows and changes a link in a language.
 func TestLanguageOfALink(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nil)
+	b := newBenchOver(t, storetest.Open(t), nil)
 	link := func(a answer, status int) (link api.Link) {
 		t.Helper()
 		if err := json.Unmarshal([]byte(a.body), &link); err != nil || a.status != status {
@@ -24,12 +25,12 @@ func TestLanguageOfALink(t *testing.T) {
 	if shown := link(b.operator(opsKey, "GET", path, ""), 200); issued.Language != "pl" || shown.Language != "pl" {
 		t.Errorf("issued in %q, shown in %q", issued.Language, shown.Language)
 	}
-	for body, want := range map[string]string{
-		`{"language":"ja"}`: "ja", `{"language":""}`: "", `{"note":"n"}`: "pl",
+	for _, change := range [][2]string{
+		{`{"note":"n"}`, "pl"}, {`{"language":"ja"}`, "ja"}, {`{"note":"m"}`, "ja"}, {`{"language":""}`, ""},
 	} {
-		changed := link(b.operator(opsKey, "PATCH", path, body, "Content-Type", "application/json"), 200)
-		if changed.Language != want {
-			t.Errorf("%s: changed to %q, want %q", body, changed.Language, want)
+		changed := link(b.operator(opsKey, "PATCH", path, change[0], "Content-Type", "application/json"), 200)
+		if changed.Language != change[1] {
+			t.Errorf("%s: changed to %q, want %q", change[0], changed.Language, change[1])
 		}
 	}
 	none := b.operator(opsKey, "POST", "/api/v1/links", bodyWith(`"note":"n"`))
