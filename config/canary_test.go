@@ -40,7 +40,7 @@ func tree(t *testing.T) map[string]any {
 	operator["oidc"] = map[string]any{
 		"issuer": "https://login.example.com", "audience": "keyhole", "name_claim": "sub", "ca_file": "",
 		"grants": []any{map[string]any{
-			"name": "g", "claim": "groups", "value": "v",
+			"name": "g", "display_name": "G", "claim": "groups", "value": "v",
 			"can": []any{"read"}, "objects": []any{"*"}, "max_expiry": "1h",
 		}},
 	}

@@ -85,6 +85,10 @@ type OperatorKey struct {
 	// The owner of the key, as links and audit show it: 1 to 63 letters, digits, dots, underscores or
 	// hyphens. Two keys may have the same name, so that one can replace the other without a gap. Required.
 	Name string `yaml:"name" env:"-"`
+	// The name of the owner for recipients, who see it as the sender of links: 1 to 80 characters, without
+	// control characters and characters that change the reading direction. A link keeps the name that its
+	// key has at the issue. Default: empty, which means the value of name.
+	DisplayName string `yaml:"display_name"`
 	// SHA-256 of the key, 64 hexadecimal digits. `keyhole key new` prints a key and its entry for this
 	// file. Required.
 	SHA256 string `yaml:"sha256"`
@@ -128,6 +132,9 @@ type OIDCGrant struct {
 	// The name of this grant in variables: 1 to 63 letters, digits, dots, underscores or hyphens.
 	// Required.
 	Name string `yaml:"name" env:"-"`
+	// The same as display_name of a key, for everyone with this grant. Default: empty, which means the name
+	// in the token.
+	DisplayName string `yaml:"display_name"`
 	// The claim, such as groups. Use dots for a claim inside an object, such as realm_access.roles. Put a
 	// name that contains dots into double quotes: resource_access."my.app".roles. The claims scope and scp
 	// are texts with spaces; each of their words counts. Required.

@@ -55,7 +55,7 @@ func TestDiff(t *testing.T) {
 // keyPaths are the paths of one operator key.
 func keyPaths(i int) []string {
 	var paths []string
-	for _, field := range []string{"can", "max_expiry", "name", "objects", "sha256"} {
+	for _, field := range []string{"can", "display_name", "max_expiry", "name", "objects", "sha256"} {
 		paths = append(paths, fmt.Sprintf("operator.keys[%d].%s", i, field))
 	}
 	return paths

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 var (
@@ -139,7 +141,31 @@ func (k *checker) operatorKey(path string, key OperatorKey) {
 	case strings.EqualFold(key.SHA256, sha256OfNothing):
 		k.problem(path+".sha256", "is the SHA-256 of an empty key")
 	}
+	k.displayName(path, key.DisplayName)
 	k.scope(path, key.Can, key.Objects, key.MaxExpiry)
+}
+
+// maxDisplayName is the longest display name in characters.
+const maxDisplayName = 80
+
+// displayName checks the name of a key's or grant's holder for recipients. A name that
+// changes the reading direction could make one sender look like another. Of the invisible
+// characters in Unicode's class Cf, only the two joiners are allowed, which Persian and
+// Hindi need.
+func (k *checker) displayName(path, name string) {
+	at := path + ".display_name"
+	refused := func(r rune) bool {
+		return r == utf8.RuneError || unicode.IsControl(r) ||
+			r != '\u200c' && r != '\u200d' && unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+	}
+	switch n := utf8.RuneCountInString(name); {
+	case n > maxDisplayName:
+		k.problem(at, "has %d characters; the limit is %d", n, maxDisplayName)
+	case strings.ContainsFunc(name, refused):
+		k.problem(at, "must not have control characters or characters that change the reading direction")
+	case name != "" && strings.Trim(name, " \u00a0\u200c\u200d") == "":
+		k.problem(at, "must have a visible character; omit it for no display name")
+	}
 }
 
 // scope checks the permissions of a key or a grant.

@@ -220,6 +220,30 @@ func TestOperatorRules(t *testing.T) {
 			change:   key(func(k *OperatorKey) { k.Name = "c i" }),
 			problems: []string{`operator.keys[0].name: must be 1 to 63 letters, digits, dots, underscores or hyphens`},
 		},
+		"display names": {change: second(func(k *OperatorKey) {
+			k.DisplayName, k.SHA256 = strings.Repeat("é", 80), strings.Repeat("b", 64)
+		})},
+		"display name in another script": {change: key(func(k *OperatorKey) { k.DisplayName = "می\u200cخواهم / Müller & Co." })},
+		"display name of 81 characters": {
+			change:   key(func(k *OperatorKey) { k.DisplayName = strings.Repeat("é", 81) }),
+			problems: []string{"operator.keys[0].display_name: has 81 characters; the limit is 80"},
+		},
+		"display name that turns the text round": {
+			change: key(func(k *OperatorKey) { k.DisplayName = "a\u202eb" }),
+			problems: []string{"operator.keys[0].display_name: must not have control characters or characters that change " +
+				"the reading direction"},
+		},
+		"display name with a line break": {
+			change: key(func(k *OperatorKey) { k.DisplayName = "a\nb" }),
+			problems: []string{"operator.keys[0].display_name: must not have control characters or characters that change " +
+				"the reading direction"},
+		},
+		"display name of spaces": {
+			change: key(func(k *OperatorKey) { k.DisplayName = " \u200d\u00a0" }),
+			problems: []string{
+				"operator.keys[0].display_name: must have a visible character; omit it for no display name",
+			},
+		},
 		"hash in capitals": {change: key(func(k *OperatorKey) { k.SHA256 = strings.ToUpper(hashA) })},
 		"hash too short": {
 			change: key(func(k *OperatorKey) { k.SHA256 = hashA[1:] }),

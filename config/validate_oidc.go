@@ -57,6 +57,7 @@ func (k *checker) oidc(c *Config) {
 		if g.Value == "" {
 			k.problem(path+".value", "is missing: set the text that the claim must be equal to or contain")
 		}
+		k.displayName(path, g.DisplayName)
 		k.scope(path, g.Can, g.Objects, g.MaxExpiry)
 		k.patterns(c, path+".objects", g.Objects)
 	}

@@ -65,6 +65,10 @@ func TestOIDCRules(t *testing.T) {
 			func(o *OIDC) { o.Grants = append(o.Grants, o.Grants[0]) },
 			[]string{"operator.oidc.grants[1].name"},
 		},
+		"a display name": {func(o *OIDC) { o.Grants[0].DisplayName = "Finance" }, nil},
+		"a display name that is turned round": {
+			func(o *OIDC) { o.Grants[0].DisplayName = "\u202eecnaniF" }, []string{"operator.oidc.grants[0].display_name"},
+		},
 		"an unknown action": {
 			func(o *OIDC) { o.Grants[0].Can = []string{"administer"} }, []string{"operator.oidc.grants[0].can[0]"},
 		},

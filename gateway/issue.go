@@ -112,7 +112,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 		Allow: restricted.allow, NotBefore: restricted.notBefore,
 		Action: cmp.Or(req.Action, LinkDownload), Filename: req.Filename,
 		Disposition: cmp.Or(req.Disposition, DispositionAttachment), Pin: pin, Note: req.Note, Labels: req.Labels,
-		Language: req.Language,
+		Language: req.Language, Sender: actor.DisplayName,
 	}
 	if req.MaxClicks != nil {
 		wanted.MaxClicks = *req.MaxClicks

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"math"
 	"net/netip"
 	"path"
@@ -103,7 +104,7 @@ type Link struct {
 	Filename    string // of the download; empty: the last segment of the key
 	Disposition string // DispositionAttachment or DispositionInline
 	Language    string // of the pages, a BCP 47 tag; empty: the browser decides
-	Sender      string // the name of the sender on the page; empty: CreatedBy
+	Sender      string // the display name of the operator at the issue; empty: see SenderName
 	Pin         string // PinVersion, PinETag or PinNone
 	Note        string
 	Labels      map[string]string
@@ -118,6 +119,12 @@ type Link struct {
 	// Revision changes with each change by an operator. Clicks and the passing of time
 	// do not change it.
 	Revision string
+}
+
+// SenderName returns the operator's name for recipients: Sender, or the name of the
+// operator key or token without the prefix of tokens.
+func (l *Link) SenderName() string {
+	return cmp.Or(l.Sender, strings.TrimPrefix(l.CreatedBy, TokenNamePrefix))
 }
 
 // NeedsConfirmation reports whether recipients see a page first. Then only the button on

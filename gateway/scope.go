@@ -18,13 +18,20 @@ const (
 	ActionBrowse Action = "browse"
 )
 
+// TokenNamePrefix is the beginning of the names of operators with a token. No operator key
+// can have such a name.
+const TokenNamePrefix = "oidc:"
+
 // Actor is the operator who makes a request. Keyhole reads the rights from the
 // configuration at each request. A key that loses a right loses it for earlier links too.
 type Actor struct {
-	Name      string
-	Can       []Action
-	Objects   []Pattern     // the scope; empty: no objects
-	MaxExpiry time.Duration // longest life of a link; 0: the policy decides
+	Name string
+	// DisplayName is the sender of links for recipients, from the key or the grant; empty:
+	// the Name.
+	DisplayName string
+	Can         []Action
+	Objects     []Pattern     // the scope; empty: no objects
+	MaxExpiry   time.Duration // longest life of a link; 0: the policy decides
 	// Token says that the actor presented a token of the identity provider instead of an
 	// operator key. Grant is the grant that the token matches; empty: none.
 	Token   bool

@@ -16,11 +16,13 @@ import (
 
 // Key is an operator key: its hash, its operator's name and rights.
 type Key struct {
-	Name      string // the operator's name in events and logs
-	SHA256    [sha256.Size]byte
-	Can       []gateway.Action
-	Objects   []gateway.Pattern
-	MaxExpiry time.Duration // the longest life of its links; 0: only the policy limits it
+	Name string // the operator's name in events and logs
+	// DisplayName is the sender of links for recipients; empty: Name.
+	DisplayName string
+	SHA256      [sha256.Size]byte
+	Can         []gateway.Action
+	Objects     []gateway.Pattern
+	MaxExpiry   time.Duration // the longest life of its links; 0: only the policy limits it
 }
 
 // TokenVerifier verifies the tokens of an identity provider.
@@ -123,7 +125,10 @@ func (a *Authenticator) keyHolder(key string) *gateway.Actor {
 	if found == nil {
 		return nil
 	}
-	return &gateway.Actor{Name: found.Name, Can: found.Can, Objects: found.Objects, MaxExpiry: found.MaxExpiry}
+	return &gateway.Actor{
+		Name: found.Name, DisplayName: found.DisplayName, Can: found.Can, Objects: found.Objects,
+		MaxExpiry: found.MaxExpiry,
+	}
 }
 
 // tokenHolder returns the operator of a token. It passes only text with the three parts

@@ -27,7 +27,8 @@ func TestKeyHolders(t *testing.T) {
 	b := newBench(t, nil, 0)
 	for credential, want := range map[string]gateway.Actor{
 		"ops-key": {
-			Name: "ops", Can: []gateway.Action{gateway.ActionIssue}, Objects: []gateway.Pattern{"*"}, Address: "recorded",
+			Name: "ops", DisplayName: "Operations", Can: []gateway.Action{gateway.ActionIssue},
+			Objects: []gateway.Pattern{"*"}, Address: "recorded",
 		},
 		"reader-key": {Name: "reader", MaxExpiry: time.Hour, Address: "recorded"},
 	} {

@@ -48,7 +48,7 @@ func newBench(t *testing.T, tokens TokenVerifier, perMinute int) *bench {
 		Keys: []Key{
 			{
 				Name: "ops", SHA256: sha256.Sum256([]byte("ops-key")), Can: []gateway.Action{gateway.ActionIssue},
-				Objects: []gateway.Pattern{"*"},
+				Objects: []gateway.Pattern{"*"}, DisplayName: "Operations",
 			},
 			{Name: "reader", SHA256: sha256.Sum256([]byte("reader-key")), MaxExpiry: time.Hour},
 		},

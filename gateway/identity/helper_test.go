@@ -29,7 +29,7 @@ func newProviderOf(name string) (*Provider, *clock) {
 		Issuer: name, Audience: issuertest.Audience, NameClaim: "sub", Now: c.now,
 		Grants: []Grant{
 			{
-				Name: "sharers", Claim: []string{"groups"}, Value: "sharers",
+				Name: "sharers", DisplayName: "Finance", Claim: []string{"groups"}, Value: "sharers",
 				Can: []gateway.Action{gateway.ActionIssue}, Objects: []gateway.Pattern{"reports/*"}, MaxExpiry: time.Hour,
 			},
 			{

@@ -22,7 +22,7 @@ const nbfLeeway = 5 * time.Minute
 
 // namePrefix begins the name of every operator that a token admits. Names of operator
 // keys have no colon, so no claim can imitate one.
-const namePrefix = "oidc:"
+const namePrefix = gateway.TokenNamePrefix
 
 // ErrToken means that a token is refused. It is the cause of a gateway.TokenError,
 // which has the reason.
@@ -30,12 +30,14 @@ var ErrToken = errors.New("the token is refused")
 
 // Grant is what a value of a claim allows.
 type Grant struct {
-	Name      string   // in the configuration
-	Claim     []string // the path to the claim, from the outermost object
-	Value     string   // of the claim, or one of its values
-	Can       []gateway.Action
-	Objects   []gateway.Pattern
-	MaxExpiry time.Duration // the longest life of a link; 0: the policy decides
+	Name string // in the configuration
+	// DisplayName is the sender of links for recipients; empty: the name of the actor.
+	DisplayName string
+	Claim       []string // the path to the claim, from the outermost object
+	Value       string   // of the claim, or one of its values
+	Can         []gateway.Action
+	Objects     []gateway.Pattern
+	MaxExpiry   time.Duration // the longest life of a link; 0: the policy decides
 }
 
 // Options chooses the tokens that are admitted.
@@ -124,6 +126,7 @@ func (p *Provider) Verify(ctx context.Context, token string) (*gateway.Actor, er
 	actor := &gateway.Actor{Name: name, Token: true}
 	if g := p.grantOf(claims); g != nil {
 		actor.Grant, actor.Can, actor.Objects, actor.MaxExpiry = g.Name, g.Can, g.Objects, g.MaxExpiry
+		actor.DisplayName = g.DisplayName
 	}
 	return actor, nil
 }

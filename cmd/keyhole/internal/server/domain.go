@@ -18,8 +18,8 @@ func operatorKeys(cfg *config.Config) ([]admission.Key, error) {
 	keys := make([]admission.Key, 0, len(cfg.Operator.Keys))
 	for _, k := range cfg.Operator.Keys {
 		key := admission.Key{
-			Name: k.Name, Can: command.Convert[gateway.Action](k.Can), Objects: command.Convert[gateway.Pattern](k.Objects),
-			MaxExpiry: k.MaxExpiry,
+			Name: k.Name, DisplayName: k.DisplayName, Can: command.Convert[gateway.Action](k.Can),
+			Objects: command.Convert[gateway.Pattern](k.Objects), MaxExpiry: k.MaxExpiry,
 		}
 		sum, err := hex.DecodeString(k.SHA256)
 		if err != nil || len(sum) != sha256.Size {

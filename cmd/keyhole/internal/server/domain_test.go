@@ -23,13 +23,14 @@ func TestOperatorKeys(t *testing.T) {
 	cfg := config.Default()
 	key := testKey("ci", "secret")
 	key.Can, key.Objects, key.MaxExpiry = []string{"issue"}, []string{"reports/*"}, time.Hour
+	key.DisplayName = "Export service"
 	cfg.Operator.Keys = []config.OperatorKey{key, testKey("ops", "other")}
 	keys, err := operatorKeys(cfg)
 	if err != nil || len(keys) != 2 {
 		t.Fatalf("got %+v, %v", keys, err)
 	}
 	if k := keys[0]; k.Name != "ci" || !slices.Equal(k.Can, []gateway.Action{"issue"}) || k.MaxExpiry != time.Hour ||
-		!slices.Equal(k.Objects, []gateway.Pattern{"reports/*"}) {
+		!slices.Equal(k.Objects, []gateway.Pattern{"reports/*"}) || k.DisplayName != "Export service" {
 		t.Errorf("got %+v", k)
 	}
 	if keys[0].SHA256 == keys[1].SHA256 || keys[0].SHA256 == [32]byte{} {

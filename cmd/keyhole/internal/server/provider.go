@@ -42,7 +42,7 @@ func IdentityProvider(o *config.OIDC) (*identity.Provider, error) {
 			return nil, fmt.Errorf("operator.oidc.grants[%d].claim: %w", i, err)
 		}
 		grants[i] = identity.Grant{
-			Name: g.Name, Claim: claim, Value: g.Value,
+			Name: g.Name, DisplayName: g.DisplayName, Claim: claim, Value: g.Value,
 			Can: command.Convert[gateway.Action](g.Can), Objects: command.Convert[gateway.Pattern](g.Objects),
 			MaxExpiry: g.MaxExpiry,
 		}
