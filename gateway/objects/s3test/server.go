@@ -198,8 +198,10 @@ func (s *Server) waitReady(tb testing.TB, ended <-chan struct{}) {
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+	// The SDK would wait for up to seconds before it repeats a refused request.
+	once := func(o *s3.Options) { o.Retryer = aws.NopRetryer{} }
 	for {
-		_, err := s.Root.ListBuckets(ctx, nil)
+		_, err := s.Root.ListBuckets(ctx, nil, once)
 		if err == nil {
 			return
 		}
