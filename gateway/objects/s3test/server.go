@@ -33,7 +33,7 @@ const (
 // Region is the region of the servers, unless the options name another.
 const Region = "us-east-1"
 
-// startTimeout bounds the wait for a server: versitygw needs 0.2 s, Ceph 3 s.
+// startTimeout bounds the wait for a server: versitygw needs 25 ms, Ceph 1 to 3 s.
 const startTimeout = 40 * time.Second
 
 // Starter starts a server with buckets.

@@ -31,7 +31,7 @@ func Start(tb testing.TB, buckets ...string) *Server {
 	return StartWith(tb, Options{Buckets: buckets})
 }
 
-// StartWith starts the versitygw that deploy/test builds. It takes about 0.2 s.
+// StartWith starts the versitygw that deploy/test builds. It takes about 25 ms.
 func StartWith(tb testing.TB, o Options) *Server {
 	tb.Helper()
 	program := filepath.Join(os.Getenv("TEST_TOOLS"), "versitygw")
