@@ -238,13 +238,18 @@ const (
 // failoverBehind keeps from a replica what its master sends it under load, kills the
 // master, and lets the replica take over.
 func (n *nemesis) failoverBehind(ctx context.Context, master, replica int) {
+	n.killBehind(ctx, master)
+	n.takesOver(replica)
+	n.node(master).Start(n.t)
+}
+
+// killBehind kills a master whose replica is behind.
+func (n *nemesis) killBehind(ctx context.Context, master int) {
 	n.proxies[master].Behind.Store(true)
 	pauseFor(ctx, behindFor+rand.N(behindMore))
 	n.node(master).Kill(n.t)
 	n.proxies[master].HangUp()
 	n.proxies[master].Behind.Store(false)
-	n.takesOver(replica)
-	n.node(master).Start(n.t)
 }
 
 // takesOver waits until the cluster has made a master of a replica. ROLE would not
