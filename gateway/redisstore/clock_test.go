@@ -234,6 +234,7 @@ func TestSetRetention(t *testing.T) {
 // has not failed yet gets an attempt within a minute, and all addresses together get at
 // most 25 in any 15 minutes.
 func TestTriesByClock(t *testing.T) {
+	t.Parallel()
 	c := startClock(t)
 	s := open(t, c.client)
 	link := newLink(t)

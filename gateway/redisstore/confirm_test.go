@@ -16,6 +16,7 @@ import (
 // write is on its way to the replicas, because WAIT returns at once for a connection
 // without new writes.
 func TestRepeatsAreConfirmed(t *testing.T) {
+	t.Parallel()
 	for name, start := range replicated() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,6 +102,7 @@ func TestRepeatsWrite(t *testing.T) {
 // TestBulkAfterFailover lets a bulk revocation fail because no replica has it, and a
 // replica take over. Links that a later call acknowledges stay revoked.
 func TestBulkAfterFailover(t *testing.T) {
+	t.Parallel()
 	for name, start := range replicated() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,6 +146,7 @@ func TestBulkAfterFailover(t *testing.T) {
 // TestBulkCountsWhatItEnds removes the scripts from one master of a cluster: each link is
 // counted once.
 func TestBulkCountsWhatItEnds(t *testing.T) {
+	t.Parallel()
 	g := startCluster(t)
 	prefix := newPrefix()
 	s := open(t, g.client, withPrefix(prefix))
@@ -168,6 +171,7 @@ func TestBulkCountsWhatItEnds(t *testing.T) {
 // TestBulkCountsBesideAFailure stops one master of a cluster from writing: links on the
 // other masters are counted, and the next call counts the rest.
 func TestBulkCountsBesideAFailure(t *testing.T) {
+	t.Parallel()
 	g := startCluster(t)
 	s := open(t, g.client)
 	const links = 300

@@ -11,17 +11,29 @@ import (
 
 // TestContract tests the same contract with every kind of Redis.
 func TestContract(t *testing.T) {
+	t.Parallel()
 	for name, start := range targets() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name == "miniredis" {
+				// It runs one script at a time, slowly under the race detector, which made this
+				// the longest test. With a server for each part, the parts use all processors.
+				testStore(t, func(t *testing.T) target {
+					t.Helper()
+					t.Parallel()
+					return start(t)
+				})
+				return
+			}
 			g := start(t)
-			testStore(t, g)
+			testStore(t, func(*testing.T) target { return g })
 		})
 	}
 }
 
-// testStore is the contract of gateway.Store and gateway.ClickStore.
-func testStore(t *testing.T, g target) {
+// testStore is the contract of gateway.Store and gateway.ClickStore. Each part of it asks
+// for the Redis that it tests.
+func testStore(t *testing.T, of func(*testing.T) target) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, target){
 		"create and get": testCreate,
@@ -47,7 +59,7 @@ func testStore(t *testing.T, g target) {
 		"active":         testActive,
 		"ready":          testReady,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, g) })
+		t.Run(name, func(t *testing.T) { test(t, of(t)) })
 	}
 }
 

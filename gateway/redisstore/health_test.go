@@ -138,6 +138,7 @@ func TestEvicting(t *testing.T) {
 
 // TestNotMaster connects to a replica.
 func TestNotMaster(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartSentinel(t)
 	s := open(t, clientOptions(redisstore.ModeSingle, g.Servers[1].Addr))
 	if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrNotMaster) {

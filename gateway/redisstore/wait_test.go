@@ -124,6 +124,7 @@ func TestWaitReplicas(t *testing.T) {
 // revocation. For a store that does not wait, the link lives again, which is the reason
 // to wait.
 func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
+	t.Parallel()
 	for name, start := range replicated() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
