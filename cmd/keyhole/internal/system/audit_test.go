@@ -85,6 +85,7 @@ func TestAuditFollow(t *testing.T) {
 
 // TestEventsFollow follows one link: what happens to it, and to no other.
 func TestEventsFollow(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()

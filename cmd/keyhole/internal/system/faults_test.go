@@ -109,6 +109,7 @@ func TestStartWithoutRedis(t *testing.T) {
 // Redis that would evict links is refused at the start, and stops the clicks
 // where it is found later.
 func TestEvictingRedis(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()

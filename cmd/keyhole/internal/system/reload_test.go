@@ -251,6 +251,7 @@ func TestReloadOfPolicy(t *testing.T) {
 // What a reload failed by is tried again: a file that was missing for a moment, as
 // secrets are while they are exchanged, needs no other edit. It is said once.
 func TestReloadIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
@@ -294,6 +295,7 @@ func reloadFailed(t *testing.T, g *instance, value int) error {
 
 // A file that is replaced by a pipe is not waited for: what comes after it is taken up.
 func TestReloadOfNoFile(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	g := in.start()
 	right := g.config + ".right"
