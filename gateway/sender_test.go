@@ -24,7 +24,8 @@ func TestSender(t *testing.T) {
 		if err != nil || link.Sender != test.displayName || link.CreatedBy != test.name || link.SenderName() != test.sender {
 			t.Errorf("%s: sender %q by %q, named %q, %v", name, link.Sender, link.CreatedBy, link.SenderName(), err)
 		}
-		actor.DisplayName = "Other"
+		f.store.links[link.ID] = *link
+		actor.DisplayName = "Other" // a change must not rename the sender
 		changed, err := f.service.Change(t.Context(), actor, link.ID, &ChangeRequest{Note: new("n")})
 		if err != nil || changed.Sender != test.displayName {
 			t.Errorf("%s: after a change the sender is %q, %v", name, changed.Sender, err)
