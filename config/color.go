@@ -61,16 +61,16 @@ func TextOn(c Color) Color {
 // the interface: https://www.w3.org/TR/WCAG22/#non-text-contrast
 const minAccentContrast = 3
 
-// pageBackground is a colour of the recipients' pages that the accent colour appears on.
-type pageBackground struct {
-	name  string
-	color Color
+// PageBackground is a colour of the recipients' pages that the accent colour appears on.
+type PageBackground struct {
+	Name  string
+	Color Color
 }
 
-// pageBackgrounds returns the backgrounds in gateway/pages: a card on paper, in light and
-// in dark mode.
-func pageBackgrounds() []pageBackground {
-	return []pageBackground{
+// PageBackgrounds returns the backgrounds in the style sheet of gateway/pages: a card on
+// paper, in light and in dark mode.
+func PageBackgrounds() []PageBackground {
+	return []PageBackground{
 		{"the card in light mode", Color{0xff, 0xff, 0xff}},
 		{"the page in light mode", Color{0xf4, 0xf5, 0xf7}},
 		{"the card in dark mode", Color{0x1d, 0x22, 0x2b}},

@@ -113,9 +113,9 @@ func TestAccentColorFailsInOneMode(t *testing.T) {
 			for b := 0; b < 256; b += 15 {
 				c := Color{uint8(r), uint8(g), uint8(b)}
 				low := map[string]bool{}
-				for _, background := range pageBackgrounds() {
-					if Contrast(c, background.color) < minAccentContrast {
-						low[background.name[strings.LastIndex(background.name, " in "):]] = true
+				for _, background := range PageBackgrounds() {
+					if Contrast(c, background.Color) < minAccentContrast {
+						low[background.Name[strings.LastIndex(background.Name, " in "):]] = true
 					}
 				}
 				if len(low) > 1 {

@@ -331,7 +331,7 @@ type Pages struct {
 	// File with the logo: a PNG of at most 2048x2048 pixels, or an SVG that consists only of allowed elements
 	// and attributes and has no DOCTYPE; at most 32 KiB. Default: empty, which means no logo.
 	LogoFile string `yaml:"logo_file"`
-	// The colour of buttons and links, as #rrggbb. The text on it is black or white, whichever has the better
+	// The colour of buttons, as #rrggbb. The text on it is black or white, whichever has the better
 	// contrast. A colour with a contrast below 3:1 against the page is refused, in light and in dark mode.
 	// Default: empty, which means the built-in colour.
 	AccentColor string `yaml:"accent_color"`

@@ -103,8 +103,8 @@ func (k *checker) accent(text string) {
 	}
 	var low []string
 	advice := "a darker"
-	for _, background := range pageBackgrounds() {
-		ratio := Contrast(c, background.color)
+	for _, background := range PageBackgrounds() {
+		ratio := Contrast(c, background.Color)
 		if ratio >= minAccentContrast {
 			continue
 		}
@@ -112,8 +112,8 @@ func (k *checker) accent(text string) {
 			advice = "a lighter"
 		}
 		// Rounding down never shows 3.00:1 for a colour that is refused.
-		low = append(low, fmt.Sprintf("%.2f:1 against %s (%s)", math.Floor(ratio*100)/100, background.name,
-			background.color))
+		low = append(low, fmt.Sprintf("%.2f:1 against %s (%s)", math.Floor(ratio*100)/100, background.Name,
+			background.Color))
 	}
 	if len(low) > 0 {
 		k.problem(path, "has a contrast of %s; at least %d:1 is needed: choose %s colour", strings.Join(low, " and "),
