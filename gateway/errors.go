@@ -18,6 +18,7 @@ const (
 	CodeForbidden           Code = "forbidden"
 	CodeOutOfScope          Code = "out_of_scope"
 	CodeNotFound            Code = "not_found"
+	CodeAmbiguous           Code = "ambiguous"
 	CodeNotActive           Code = "not_active"
 	CodeIdempotencyConflict Code = "idempotency_conflict"
 	CodeInvalid             Code = "invalid"

@@ -152,6 +152,28 @@ func (s *Service) Show(ctx context.Context, actor *Actor, id ID) (Link, error) {
 	return s.find(ctx, actor, id)
 }
 
+// ShowPrefix returns the only link in the actor's scope whose ID begins with the prefix.
+// Several such links get CodeAmbiguous. Links outside the scope do not count, so that
+// nobody learns of them.
+func (s *Service) ShowPrefix(ctx context.Context, actor *Actor, prefix IDPrefix) (Link, error) {
+	if err := actor.Allowed(ActionRead); err != nil {
+		return Link{}, err
+	}
+	links, err := s.store.Find(ctx, prefix)
+	if err != nil {
+		return Link{}, storeError(err)
+	}
+	links = slices.DeleteFunc(links, func(l Link) bool { return !actor.Sees(l.Ref) })
+	switch len(links) {
+	case 0:
+		return Link{}, storeError(ErrNotFound)
+	case 1:
+		return links[0], nil
+	}
+	return Link{}, Errorf(CodeAmbiguous, "%d links have IDs that begin with %s; send more characters of the ID",
+		len(links), prefix)
+}
+
 // find returns the link if it is in the actor's scope.
 func (s *Service) find(ctx context.Context, actor *Actor, id ID) (Link, error) {
 	link, err := s.store.Get(ctx, id)

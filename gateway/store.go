@@ -18,6 +18,10 @@ type Store interface {
 	// Get returns the link, or ErrNotFound. It returns ended links too, within their
 	// retention.
 	Get(ctx context.Context, id ID) (Link, error)
+	// Find returns the links whose IDs begin with the prefix, also ended ones within their
+	// retention. It returns a few at most: so many are never expected. An unreadable link
+	// among them is an error, because the caller must know whether there is only one.
+	Find(ctx context.Context, prefix IDPrefix) ([]Link, error)
 	// List returns one page of links, or ErrCursor.
 	List(ctx context.Context, q ListQuery) (ListPage, error)
 	// Change changes a live link. It refuses the change with ErrNotFound, ErrEnded,

@@ -70,6 +70,16 @@ func (s *stubStore) Get(_ context.Context, id ID) (Link, error) {
 	return link, nil
 }
 
+func (s *stubStore) Find(_ context.Context, prefix IDPrefix) (found []Link, err error) {
+	s.calls++
+	for id, link := range s.links {
+		if prefix.Matches(id) {
+			found = append(found, link)
+		}
+	}
+	return found, s.err
+}
+
 func (s *stubStore) Reserve(_ context.Context, name string, sealed []byte) ([]byte, error) {
 	if had, ok := s.reserved[name]; ok {
 		return had, nil

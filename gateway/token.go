@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // TokenLength is the number of characters of a token. 22 characters of a
@@ -74,7 +75,10 @@ const idLength = 26
 // idEncoding is RFC 4648 base32 in lower case, without padding.
 //
 //nolint:gochecknoglobals // A constant.
-var idEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+var idEncoding = base32.NewEncoding(idAlphabet).WithPadding(base32.NoPadding)
+
+// idAlphabet are the characters of an ID's text.
+const idAlphabet = "abcdefghijklmnopqrstuvwxyz234567"
 
 // IDOf returns the ID of the link that token opens.
 func IDOf(token string) ID {
@@ -94,6 +98,29 @@ func ParseID(s string) (ID, bool) {
 	}
 	return id, id.String() == s
 }
+
+// IDPrefix is the beginning of an ID's text: at least as long as a reference, and shorter
+// than the whole text.
+type IDPrefix string
+
+// ParseIDPrefix reads the beginning of an ID's text. It returns false for a whole ID.
+func ParseIDPrefix(s string) (IDPrefix, bool) {
+	if len(s) < referenceLength || len(s) >= idLength {
+		return "", false
+	}
+	return IDPrefix(s), strings.Trim(s, idAlphabet) == ""
+}
+
+// Bytes returns the bytes of the ID that the prefix determines completely.
+func (p IDPrefix) Bytes() []byte {
+	whole := string(p) + strings.Repeat(idAlphabet[:1], idLength-len(p))
+	var id ID
+	_, _ = idEncoding.Decode(id[:], []byte(whole)) // Only letters of the alphabet.
+	return id[:len(p)*5/8]
+}
+
+// Matches reports whether the text of the ID begins with the prefix.
+func (p IDPrefix) Matches(id ID) bool { return strings.HasPrefix(id.String(), string(p)) }
 
 // Append appends the text of the ID to b.
 func (id ID) Append(b []byte) []byte { return idEncoding.AppendEncode(b, id[:]) }

@@ -51,6 +51,8 @@ func Refusal(code string, token bool) string {
 		return "use another idempotency key for this request"
 	case "precondition_failed":
 		return "the link has changed: read it again"
+	case "ambiguous":
+		return "give more characters of the ID"
 	case "not_active":
 		return "issue another link"
 	case "rate_limited":

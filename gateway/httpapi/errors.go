@@ -140,7 +140,7 @@ func statusOf(code gateway.Code) int {
 		return http.StatusNotFound
 	case gateway.CodeMethod:
 		return http.StatusMethodNotAllowed
-	case gateway.CodeNotActive, gateway.CodeIdempotencyConflict:
+	case gateway.CodeNotActive, gateway.CodeIdempotencyConflict, gateway.CodeAmbiguous:
 		return http.StatusConflict
 	case gateway.CodePrecondition:
 		return http.StatusPreconditionFailed

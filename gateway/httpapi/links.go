@@ -114,10 +114,19 @@ func splitLabel(label string) (name, value string, ok bool) {
 	return name, value, ok && name != ""
 }
 
-// showLink answers GET /api/v1/links/{id}.
+// showLink answers GET /api/v1/links/{id}. It also accepts the beginning of an id, because
+// recipients see only the reference of their link.
 func (a *API) showLink(c echo.Context) error {
 	if _, err := queryOf(c); err != nil {
 		return err
+	}
+	if prefix, ok := gateway.ParseIDPrefix(c.Param("id")); ok {
+		link, err := a.o.Service.ShowPrefix(c.Request().Context(), actorOf(c), prefix)
+		if err != nil {
+			return err
+		}
+		c.Set(contextLink, link.ID)
+		return writeLink(c, http.StatusOK, &link, linkJSON(&link))
 	}
 	id, err := linkID(c)
 	if err != nil {

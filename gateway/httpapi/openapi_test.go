@@ -156,12 +156,20 @@ func TestDescriptionHasEveryValueOfClosedSets(t *testing.T) {
 		{"State", schemas["State"].Enum, states},
 		{"EventKind", schemas["EventKind"].Enum, kinds},
 		{"IssueRequest.preset", schemas["IssueRequest"].Properties["preset"].Enum, gateway.Presets()},
+		{
+			"IssueRequest.language", schemas["IssueRequest"].Properties["language"].Enum,
+			append([]string{""}, gateway.Languages()...),
+		},
+		{
+			"ChangeRequest.language", schemas["ChangeRequest"].Properties["language"].Enum,
+			append([]string{""}, gateway.Languages()...),
+		},
 		{"Link.preset", schemas["Link"].Properties["preset"].Enum, append(gateway.Presets(), gateway.PresetCustom)},
 		{"Warning.code", schemas["Warning"].Properties["code"].Enum, gateway.WarningCodes()},
 		{"Note.code", schemas["Note"].Properties["code"].Enum, gateway.NoteCodes()},
 		{"Problem.code", schemas["Problem"].Properties["code"].Enum, []string{
-			"bad_request", "unauthorized", "forbidden", "out_of_scope", "not_found", "method_not_allowed", "not_active",
-			"idempotency_conflict", "precondition_failed",
+			"bad_request", "unauthorized", "forbidden", "out_of_scope", "not_found", "method_not_allowed", "ambiguous",
+			"not_active", "idempotency_conflict", "precondition_failed",
 			"invalid", "too_large", "unsupported_media_type", "rate_limited", "unavailable", "not_confirmed", "internal",
 		}},
 	}

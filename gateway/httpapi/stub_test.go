@@ -114,6 +114,15 @@ func (r *stubStore) Get(_ context.Context, id gateway.ID) (gateway.Link, error) 
 	return link, nil
 }
 
+func (r *stubStore) Find(_ context.Context, prefix gateway.IDPrefix) (found []gateway.Link, err error) {
+	for id, link := range r.links {
+		if prefix.Matches(id) {
+			found = append(found, link)
+		}
+	}
+	return found, r.begin()
+}
+
 func (r *stubStore) Reserve(_ context.Context, _ string, sealed []byte) ([]byte, error) {
 	return sealed, r.begin()
 }

@@ -24,6 +24,7 @@ const (
 	callConfirm        = "confirm"
 	callCreate         = "create"
 	callGet            = "get"
+	callFind           = "find"
 	callList           = "list"
 	callChange         = "change"
 	callRevoke         = "revoke"
@@ -41,7 +42,7 @@ const (
 func Calls() []string {
 	return []string{
 		callAdmit, callSpend, callReserveAttempt, callReleaseAttempt, callRecordEvent,
-		callReserve, callReserved, callConfirm, callCreate, callGet, callList, callChange, callRevoke, callBulk,
+		callReserve, callReserved, callConfirm, callCreate, callGet, callFind, callList, callChange, callRevoke, callBulk,
 		callEvents, callAudit, callDaily, callActive, callDropped, callReady, callInspect,
 	}
 }

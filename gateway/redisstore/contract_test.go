@@ -39,6 +39,7 @@ func testStore(t *testing.T, of func(*testing.T) target) {
 		"use up":         testUseUp,
 		"tries":          testTries,
 		"change":         testChange,
+		"find":           testFind,
 		"language":       testLanguage,
 		"revision":       testRevision,
 		"reserve":        testReserve,

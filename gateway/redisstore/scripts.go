@@ -25,7 +25,7 @@ type script struct {
 type scripts struct {
 	admit, spend, recordEvent, attempt script
 	reservation, create, change        script
-	revoke, read, events, page         script
+	revoke, read, events, page, find   script
 	active, retentionHorizon, rights   script
 }
 
@@ -52,6 +52,7 @@ func compile() (scripts, error) {
 		&s.read:             {"codec", "view", "read"},
 		&s.events:           {"codec", "events"},
 		&s.page:             {"codec", "index", "page"},
+		&s.find:             {"codec", "index", "find"},
 		&s.active:           {"codec", "active"},
 		&s.retentionHorizon: {"codec", "retention"},
 		&s.rights:           {"rights"},

@@ -130,13 +130,32 @@ func hostOnly(base string) string {
 // begins or ends with one of them.
 const aroundLinks = "<>()[]{}\"'`.,:;!?*/…“”„‘’‚«»‹›「」『』【】"
 
+// parseLinkOrPrefix is parseLinkID for a command that also accepts the first characters of
+// an ID, such as the reference that recipients see. A text that can be both a token and
+// the beginning of an ID is a token.
+func parseLinkOrPrefix(arg string) (string, error) {
+	id, err := parseLinkID(arg)
+	if err == nil {
+		return id, nil
+	}
+	if prefix, ok := gateway.ParseIDPrefix(trimLink(arg)); ok {
+		return string(prefix), nil
+	}
+	return "", err
+}
+
+// trimLink removes what people paste together with a link.
+func trimLink(arg string) string {
+	return strings.TrimFunc(arg, func(r rune) bool {
+		return unicode.IsSpace(r) || term.Unprintable(r) || strings.ContainsRune(aroundLinks, r)
+	})
+}
+
 // parseLinkID returns the ID of a link that is named by its ID or its URL. It hashes the
 // token of a URL, so the token does not leave this process.
 func parseLinkID(arg string) (string, error) {
 	given := arg
-	arg = strings.TrimFunc(arg, func(r rune) bool {
-		return unicode.IsSpace(r) || term.Unprintable(r) || strings.ContainsRune(aroundLinks, r)
-	})
+	arg = trimLink(arg)
 	if _, ok := gateway.ParseID(arg); ok {
 		return arg, nil
 	}

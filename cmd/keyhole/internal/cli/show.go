@@ -22,12 +22,16 @@ func newShow(env *command.Env) *cobra.Command {
 		asJSON   bool
 	)
 	cmd := &cobra.Command{
-		Use:        "show ID|URL",
+		Use:        "show ID|URL|REFERENCE",
 		SuggestFor: []string{"get", "info", "describe"},
 		Short:      "Show one link",
-		Args:       command.ExactArgs(1, "one link, by ID or URL"),
+		Args:       command.ExactArgs(1, "one link, by ID, URL or reference"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, id, err := operator.open(env, args[0])
+			id, err := parseLinkOrPrefix(args[0])
+			if err != nil {
+				return err
+			}
+			c, err := operator.client(env)
 			if err != nil {
 				return err
 			}
