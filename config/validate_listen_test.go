@@ -223,7 +223,9 @@ func TestOperatorRules(t *testing.T) {
 		"display names": {change: second(func(k *OperatorKey) {
 			k.DisplayName, k.SHA256 = strings.Repeat("é", 80), strings.Repeat("b", 64)
 		})},
-		"display name in another script": {change: key(func(k *OperatorKey) { k.DisplayName = "می\u200cخواهم / Müller & Co." })},
+		"display name in another script": {change: key(func(k *OperatorKey) {
+			k.DisplayName = "می\u200cخواهم / Müller & Co."
+		})},
 		"display name of 81 characters": {
 			change:   key(func(k *OperatorKey) { k.DisplayName = strings.Repeat("é", 81) }),
 			problems: []string{"operator.keys[0].display_name: has 81 characters; the limit is 80"},

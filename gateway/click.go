@@ -37,9 +37,6 @@ type Answer struct {
 	Repeated bool
 }
 
-// AttemptsUnknown is the Answer.AttemptsLeft of a form whose passphrase no link can have.
-const AttemptsUnknown = -1
-
 // Page is the content of a confirmation page.
 type Page struct {
 	// Link has no facts about the file if the link reveals the file after the passphrase.
@@ -199,35 +196,6 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 		Outcome: spent.Outcome, Location: location, Limited: link.MaxClicks > 0,
 		Grant: p.Secrets.grant(a.ID, spent.GrantEnd), GrantAge: spent.GrantEnd.Sub(spent.Now),
 	}, nil
-}
-
-// unlock checks the passphrase of a form, if the link has a passphrase. It reserves an
-// attempt before it hashes the passphrase. It releases the attempt if the passphrase is
-// right or the comparison failed. It returns the Outcome, Wait and AttemptsLeft of a
-// refusal. An empty Outcome admits the click.
-func (s *Service) unlock(ctx context.Context, a *Attempt, p *Permission) (Answer, error) {
-	stored, unavailable := p.Secrets.Passphrase, Answer{Outcome: OutcomeUnavailable}
-	if stored == "" {
-		return Answer{}, nil
-	}
-	if a.Form.Passphrase == "" || len(a.Form.Passphrase) > maxPassphrase { // No link can have this passphrase.
-		return Answer{Outcome: OutcomeWrongPassphrase, AttemptsLeft: AttemptsUnknown}, nil
-	}
-	attempt, err := s.clicks.ReserveAttempt(ctx, a.ID, p.Secrets.clientKey(a.ID, a))
-	if err != nil {
-		return unavailable, fmt.Errorf("reserve an attempt at the passphrase: %w", err)
-	}
-	if attempt.Reserved == "" {
-		return Answer{Outcome: OutcomeRateLimited, Wait: attempt.Wait}, nil
-	}
-	right, err := s.hasher.matches(ctx, a.Form.Passphrase, stored)
-	if err == nil && !right {
-		return Answer{Outcome: OutcomeWrongPassphrase, AttemptsLeft: attempt.Left}, nil
-	}
-	if err := errors.Join(err, s.clicks.ReleaseAttempt(ctx, a.ID, attempt)); err != nil {
-		return unavailable, fmt.Errorf("compare the passphrase: %w", err)
-	}
-	return Answer{}, nil
 }
 
 // pageOf returns the confirmation page of a link, with a new nonce.

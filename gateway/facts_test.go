@@ -17,7 +17,8 @@ func endedLink(id ID) Link {
 	return Link{
 		ID: id, Ref: ObjectRef{"main", "reports", "secret.pdf"}, Note: "secret note", CreatedBy: "secret operator",
 		Sender: "secret sender", Filename: "secret.pdf", Object: ObjectInfo{Size: 4711}, RevokeReason: "secret reason",
-		RevokedBy: "secret operator", Language: "pl", NotBefore: at, ExpiresAt: at.Add(time.Hour), RevokedAt: at.Add(time.Minute),
+		RevokedBy: "secret operator", Language: "pl", NotBefore: at, ExpiresAt: at.Add(time.Hour),
+		RevokedAt: at.Add(time.Minute),
 	}
 }
 

@@ -213,8 +213,8 @@ func TestRefusal(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, code := range []string{
-		"unauthorized", "forbidden", "out_of_scope", TooLong, "idempotency_conflict", "precondition_failed", "not_active", "ambiguous",
-		"rate_limited", "not_found", "invalid", "not_confirmed", "unavailable",
+		"unauthorized", "forbidden", "out_of_scope", TooLong, "idempotency_conflict", "precondition_failed", "not_active",
+		"ambiguous", "rate_limited", "not_found", "invalid", "not_confirmed", "unavailable",
 	} {
 		text := Refusal(code, false)
 		if text == "" || seen[text] {

@@ -70,7 +70,8 @@ func TestVerify(t *testing.T) {
 		}
 	}
 	actor, err := p.Verify(t.Context(), issuertest.Sign(t, jose.RS256, key, "r", i.Claims(now, nil)))
-	if err != nil || actor.DisplayName != "Finance" || actor.MaxExpiry != time.Hour || !slices.Equal(actor.Objects, []gateway.Pattern{"reports/*"}) {
+	if err != nil || actor.DisplayName != "Finance" || actor.MaxExpiry != time.Hour ||
+		!slices.Equal(actor.Objects, []gateway.Pattern{"reports/*"}) {
 		t.Errorf("got %+v, %v", actor, err)
 	}
 	if n := i.Asked.Load(); n > 2 {

@@ -84,8 +84,8 @@ if paused ~= (flags % 2 == 1) then
   newest = operation(KEYS[3], id, paused and 's' or 'w', newest, fields, age)
 end
 local forgotten = expires + retention
-head = string.char(tonumber(ARGV[13])) .. string.sub(head, 2, 8) .. pack(expires, 6) .. pack(0, 6) .. pack(forgotten, 6) ..
-  pack(0, 5) .. newest .. ARGV[6]
+head = string.char(tonumber(ARGV[13])) .. string.sub(head, 2, 8) .. pack(expires, 6) ..
+  pack(0, 6) .. pack(forgotten, 6) .. pack(0, 5) .. newest .. ARGV[6]
 redis.call('LSET', KEYS[2], 0, head)
 redis.call('PEXPIREAT', KEYS[2], forgotten)
 redis.call('PEXPIREAT', KEYS[1], expires)

@@ -31,7 +31,8 @@ func TestFlagsOfCommands(t *testing.T) {
 		"objects": operator + "json limit search storage",
 		"revoke":  operator + "all bucket created-by dry-run json key label prefix quiet reason yes",
 		"share": operator + "allow confirm expires filename idempotency-key inline json label language make-passphrase " +
-			"max-clicks not-before not-sensitive note passphrase-file pin preset qr qr-file quiet reveal sensitive storage version-id yes",
+			"max-clicks not-before not-sensitive note passphrase-file pin preset qr qr-file quiet reveal sensitive " +
+			"storage version-id yes",
 		"show":       operator + "json",
 		"completion": "", "key": "", "man": "", "version": "",
 	}
