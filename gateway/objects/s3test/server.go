@@ -6,11 +6,14 @@ package s3test
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -254,13 +257,31 @@ func must(tb testing.TB, program string, args ...string) {
 	}
 }
 
+// The ports of servers: below those of redistest, and below the kernel's ephemeral ports,
+// which a connection of another test could take before the server listens.
+const (
+	lowestPort  = 5_000
+	highestPort = 11_000
+)
+
+// usedPorts are the ports that this process has assigned. It assigns each one only once: a
+// server that is about to listen cannot be detected yet.
+var usedPorts sync.Map //nolint:gochecknoglobals // Tests run in parallel.
+
 // freeAddress returns an address of host with a free port.
 func freeAddress(tb testing.TB, host string) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		tb.Fatal(err)
+	for range 1000 {
+		port := lowestPort + rand.IntN(highestPort-lowestPort) //nolint:gosec // A port is no secret.
+		if _, twice := usedPorts.LoadOrStore(port, true); twice {
+			continue
+		}
+		address := net.JoinHostPort(host, strconv.Itoa(port))
+		if l, err := net.Listen("tcp", address); err == nil { //nolint:noctx // Loopback.
+			_ = l.Close()
+			return address
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	tb.Fatalf("no free port found at %s", host)
+	return ""
 }

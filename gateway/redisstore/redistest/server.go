@@ -63,7 +63,7 @@ func StartSingle(tb testing.TB, directives ...string) *Server {
 func newServer(tb testing.TB, program string, directives ...string) *Server {
 	tb.Helper()
 	dir := tb.TempDir()
-	port := freePort(tb)
+	port := FreePort(tb)
 	s := &Server{Addr: net.JoinHostPort("127.0.0.1", port), program: program, dir: dir}
 	config := append([]string{
 		"bind 127.0.0.1", "port " + port, "dir " + dir, "daemonize no", "protected-mode no",
@@ -317,8 +317,9 @@ const (
 // server that is about to listen cannot be detected yet.
 var usedPorts sync.Map //nolint:gochecknoglobals // Tests run in parallel.
 
-// freePort returns a free port whose port of the cluster bus is free too.
-func freePort(tb testing.TB) string {
+// FreePort returns a free port of loopback for a server, whose port of the cluster bus is
+// free too. No other call in this process returns it.
+func FreePort(tb testing.TB) string {
 	tb.Helper()
 	for range 1000 {
 		port := lowestPort + rand.IntN(highestPort-lowestPort) //nolint:gosec // A port is no secret.

@@ -255,15 +255,11 @@ func eventually(t *testing.T, what string, check func() error) {
 	}
 }
 
-// freeAddress returns a loopback address that nobody listens on.
+// freeAddress returns a loopback address that nobody listens on. A port that the kernel
+// chooses could go to a connection of another test before the gateway listens on it.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", redistest.FreePort(t))
 }
 
 // buffer collects output that is written and read at once.
