@@ -46,6 +46,11 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 		before: "printf x >holiday.jpg", after: "rm holiday.jpg",
 	},
 	{source: installPage, command: "CGO_ENABLED=0 go build", after: "test -x ./keyhole"},
+	{
+		// With --daemonize, redis-server returns before it listens.
+		source: installPage, command: "keyhole serve --config keyhole.yaml",
+		before: "until redis-cli -u redis://127.0.0.1:6380 ping >/dev/null 2>&1; do sleep 0.1; done",
+	},
 	{source: installPage, command: "curl -fsLOJ", after: "test -s q3.pdf"},
 	{
 		source: installPage, command: "kill ",
