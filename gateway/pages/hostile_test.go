@@ -124,6 +124,23 @@ func TestSchemesOfFooterLinks(t *testing.T) {
 	}
 }
 
+// A placeholder in the contact is a part of its address, and the text of the page does not
+// replace it. The configuration refuses braces, too.
+func TestPlaceholderInTheContact(t *testing.T) {
+	t.Parallel()
+	const address = "https://example.com/{reference}/{contact}"
+	r := branded(t, func(b *Branding) { b.Contact, b.Links = address, nil })
+	for range 20 { // The order of a map is different each time.
+		rendered, _ := r.Locales()[0].Refusal(&Refusal{
+			Outcome: gateway.OutcomeExpired, Facts: &gateway.Facts{Reference: "01234567"}, Now: now(),
+		})
+		main := pagetest.One(t, pagetest.Parse(t, rendered), "main")
+		if link := pagetest.One(t, main, "a"); pagetest.Attribute(link, "href") != address+"?reference=01234567" {
+			t.Fatalf("the contact leads to %q", pagetest.Attribute(link, "href"))
+		}
+	}
+}
+
 // TestBudget holds a page with all its assets, without a logo, to 20 kB.
 func TestBudget(t *testing.T) {
 	t.Parallel()

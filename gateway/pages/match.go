@@ -1,6 +1,8 @@
 package pages
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,6 +13,9 @@ const (
 	// maxAccept is the length in bytes of the longest Accept-Language that is parsed.
 	// Browsers send less than 100 bytes.
 	maxAccept = 256
+	// maxItems is the largest number of languages of a header that are compared. Browsers
+	// send fewer. Without a limit, a made-up header costs more than the rest of an answer.
+	maxItems = 16
 	// maxMatches is the largest number of headers whose match is kept. Browsers send few
 	// different ones, and an attacker must not fill the memory.
 	maxMatches = 512
@@ -55,21 +60,43 @@ func (m *matcher) match(headers []string) int {
 	best = m.parse(header)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.matches) < maxMatches {
-		m.matches[strings.Clone(header)] = best
+	if len(m.matches) >= maxMatches {
+		clear(m.matches) // Otherwise made-up headers would keep out those of browsers for ever.
 	}
+	m.matches[strings.Clone(header)] = best
 	return best
 }
 
-// parse finds the best language for a header that is not kept.
+// parse finds the best language for a header that is not kept. It parses each item alone,
+// because x/text refuses a whole header that names one language which it does not know.
 func (m *matcher) parse(header string) int {
-	wanted, _, err := xlanguage.ParseAcceptLanguage(header)
-	if err != nil || len(wanted) == 0 {
+	var wanted []weighted
+	for i, item := range strings.SplitN(header, ",", maxItems+1) {
+		if i == maxItems {
+			break
+		}
+		tags, weights, err := xlanguage.ParseAcceptLanguage(item)
+		if err == nil && len(tags) == 1 && weights[0] <= 1 {
+			wanted = append(wanted, weighted{tags[0], weights[0]})
+		}
+	}
+	if len(wanted) == 0 {
 		return 0
 	}
-	_, best, confidence := m.languages.Match(wanted...)
+	slices.SortStableFunc(wanted, func(a, b weighted) int { return cmp.Compare(b.weight, a.weight) })
+	tags := make([]xlanguage.Tag, len(wanted))
+	for i := range wanted {
+		tags[i] = wanted[i].tag
+	}
+	_, best, confidence := m.languages.Match(tags...)
 	if confidence == xlanguage.No {
 		return 0
 	}
 	return best
+}
+
+// weighted is one language of an Accept-Language header.
+type weighted struct {
+	tag    xlanguage.Tag
+	weight float32
 }

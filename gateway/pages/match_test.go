@@ -29,6 +29,12 @@ func TestChoiceOfLanguage(t *testing.T) {
 		{"", "", "", "ar-EG", "ar"},
 		{"", "", "", "*", "en"},
 		{"", "", "", "xx", "en"},
+		{"", "", "", "xx, de-AT;q=0.5, en;q=0.4", "de"}, // x/text does not know xx
+		{"", "", "", "d@, ,, de;q=1.0, fr;q=2", "de"},
+		{"", "", "", "en;q=0.4, i-klingon, fr;q=0.5;q=0.6, nl;q=0.5", "nl"},
+		{"", "", "", "de;q=0", "en"},
+		{"", "", "", strings.Repeat("sv,", maxItems-1) + "de", "de"},
+		{"", "", "", strings.Repeat("sv,", maxItems) + "de", "en"},
 		{"", "", "", ";;;=,,,", "en"},
 		{"", "", "", strings.Repeat("de,", 100), "en"}, // longer than browsers send
 		{"", "", "ja", "de", "ja"},
@@ -94,5 +100,21 @@ func TestMatchOfAKnownHeader(t *testing.T) { // not parallel: it counts allocati
 	accept := []string{"de-DE,de;q=0.9,en;q=0.8"}
 	if n := testing.AllocsPerRun(100, func() { r.Locale("", "", accept) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// Made-up headers do not keep out those of browsers.
+func TestMatchesAfterAFlood(t *testing.T) {
+	t.Parallel()
+	m := newMatcher(gateway.Languages())
+	for i := range maxMatches {
+		m.match([]string{fmt.Sprintf("x-%d", i)})
+	}
+	const browser = "de-DE,de;q=0.9,en;q=0.8"
+	if got := m.match([]string{browser}); got != 1 {
+		t.Errorf("got language %d", got)
+	}
+	if _, kept := m.matches[browser]; !kept || len(m.matches) > maxMatches {
+		t.Errorf("the match is not kept among %d", len(m.matches))
 	}
 }

@@ -40,11 +40,12 @@ func (c *catalogue) count(key string, n int64) string {
 	return strings.ReplaceAll(c.texts[key+"."+c.plural(n)], "{n}", c.number(n))
 }
 
-// markup returns a text as HTML. values are HTML, by placeholder.
+// markup returns a text as HTML. values are HTML, by placeholder. A placeholder in a value
+// stays as it is.
 func (c *catalogue) markup(key string, values map[string]string) string {
-	text := template.HTMLEscapeString(c.texts[key])
+	var pairs []string
 	for placeholder, value := range values {
-		text = strings.ReplaceAll(text, "{"+placeholder+"}", value)
+		pairs = append(pairs, "{"+placeholder+"}", value)
 	}
-	return text
+	return strings.NewReplacer(pairs...).Replace(template.HTMLEscapeString(c.texts[key]))
 }
