@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 
 	"keyhole/gateway"
@@ -24,11 +25,15 @@ func (d *discarded) WriteHeader(status int)      { d.status = status }
 func TestClickAllocations(t *testing.T) {
 	for name, test := range map[string]struct {
 		path   string
+		accept []string
 		status int
 		most   float64
 	}{
-		"redirect": {"/" + liveToken, http.StatusFound, allocationsOfRedirect},
-		"no token": {"/favicon.ico", http.StatusNotFound, allocationsOfRefusal},
+		"redirect": {path: "/" + liveToken, status: http.StatusFound, most: allocationsOfRedirect},
+		"no token": {path: "/favicon.ico", status: http.StatusNotFound, most: allocationsOfRefusal},
+		"no token, as a page": {
+			path: "/favicon.ico?lang=de", accept: []string{"text/html"}, status: http.StatusNotFound, most: allocationsOfRefusal,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			//nolint:sloglint // The line is made, and counted.
@@ -36,6 +41,7 @@ func TestClickAllocations(t *testing.T) {
 			b.store.pin = gateway.PinNone
 			handler := b.api.Public()
 			r := httptest.NewRequest(http.MethodGet, test.path, http.NoBody)
+			r.Header["Accept"] = test.accept
 			w := &discarded{header: http.Header{}}
 			n := testing.AllocsPerRun(500, func() {
 				clear(w.header)
@@ -49,5 +55,31 @@ func TestClickAllocations(t *testing.T) {
 				t.Errorf("%v allocations, want %v at most", n, test.most)
 			}
 		})
+	}
+}
+
+// A program gets the bytes of every other link, also if the page of the refusal would
+// depend on the request: its refusal allocates nothing.
+func TestAllocationsOfRefusalsToPrograms(t *testing.T) { // not parallel: it counts allocations
+	a := newBench(t, nil).api
+	for _, outcome := range []gateway.Outcome{
+		gateway.OutcomeUsedUp, gateway.OutcomeAddressNotAllowed, gateway.OutcomeExpired, gateway.OutcomeNotFound,
+	} {
+		for _, accept := range [][]string{nil, {"*/*"}, {"application/json"}} {
+			r := httptest.NewRequest(http.MethodGet, "/"+liveToken+"?lang=de", http.NoBody)
+			r.Header["Accept"], r.Header["Accept-Language"] = accept, []string{"de"}
+			r.Header["Cookie"] = []string{downloadedCookie + "=1"}
+			attempt := &gateway.Attempt{Client: netip.MustParseAddr("2001:db8::1")}
+			// Without an Accept header, the store returns the facts.
+			answer := &gateway.Answer{Outcome: outcome, Facts: &gateway.Facts{Reference: "01234567"}}
+			n := testing.AllocsPerRun(100, func() {
+				if f := a.failureOfClick(a.refusalOf(r, attempt, answer), r); f.body == nil {
+					t.Error("there is no body")
+				}
+			})
+			if n != 0 {
+				t.Errorf("%s as %q: %v allocations", outcome, accept, n)
+			}
+		}
 	}
 }

@@ -87,10 +87,9 @@ func writeFailure(c echo.Context, f *failure) error {
 // accepts. An error that is not a refusal becomes OutcomeUnavailable, because in doubt
 // Keyhole refuses.
 func (a *API) failureOfClick(err error, r *http.Request) failure {
-	set := a.pages.Load()
 	refused, ok := errors.AsType[*refusal](err)
 	if !ok {
-		refused = set.refusals[gateway.OutcomeUnavailable]
+		refused = a.pages.Load().refusals[gateway.OutcomeUnavailable]
 	}
 	f := failure{status: refused.status, allow: a.clickMethods}
 	details, detailed := errors.AsType[*detailedRefusal](err)
@@ -99,7 +98,7 @@ func (a *API) failureOfClick(err error, r *http.Request) failure {
 	}
 	switch accepted(r.Header["Accept"]) {
 	case formHTML:
-		f.body = set.page(r, refused, details)
+		f.body = refused.page(r, details)
 	case formJSON:
 		f.body = &refused.json
 	default:

@@ -32,11 +32,11 @@ func newPageSet(o pages.Options) (*pageSet, error) {
 		if delivers(outcome) {
 			continue
 		}
-		if set.refusals[outcome], err = newRefusal(renderer, pages.Refusal{Outcome: outcome}); err != nil {
+		if set.refusals[outcome], err = set.newRefusal(pages.Refusal{Outcome: outcome}); err != nil {
 			return nil, err
 		}
 	}
-	set.prefetched, err = newRefusal(renderer, pages.Refusal{Outcome: gateway.OutcomeBadRequest, Prefetched: true})
+	set.prefetched, err = set.newRefusal(pages.Refusal{Outcome: gateway.OutcomeBadRequest, Prefetched: true})
 	return set, err
 }
 
@@ -57,17 +57,20 @@ func (s *pageSet) locale(r *http.Request, link string) *pages.Locale {
 	return s.renderer.Locale(queryLanguage(r), link, r.Header["Accept-Language"])
 }
 
-// queryLanguage returns the value of the query parameter lang, "" without one. Keyhole
-// ignores every other parameter, and a query that cannot be parsed.
+// queryLanguage returns the value of the first query parameter lang, "" without one. It
+// ignores every other parameter, also a broken one, and parses none of them: a request can
+// have thousands.
 func queryLanguage(r *http.Request) string {
-	if !strings.Contains(r.URL.RawQuery, "lang=") { // most requests have no query
-		return ""
+	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if value, ok := strings.CutPrefix(parameter, "lang="); ok {
+			tag, err := url.QueryUnescape(value)
+			if err != nil {
+				return "" // no tag of a language
+			}
+			return tag
+		}
 	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return ""
-	}
-	return query.Get("lang")
+	return ""
 }
 
 // assetPolicy is the Content-Security-Policy of assets: a logo that somebody opens as a

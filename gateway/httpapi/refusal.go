@@ -15,6 +15,7 @@ import (
 // An answer then costs only a copy, also in a flood of requests, and unknown and malformed
 // tokens get the same bytes.
 type refusal struct {
+	set    *pageSet      // of which it is a part
 	view   pages.Refusal // without facts
 	status int
 	text   body
@@ -39,22 +40,22 @@ type detailedRefusal struct {
 // Unwrap returns the refusal.
 func (d *detailedRefusal) Unwrap() error { return d.refusal }
 
-// newRefusal makes one refusal.
-func newRefusal(renderer *pages.Renderer, view pages.Refusal) (*refusal, error) {
+// newRefusal makes one refusal of the set.
+func (s *pageSet) newRefusal(view pages.Refusal) (*refusal, error) {
 	status := statusOfOutcome(view.Outcome)
-	plain, _ := renderer.Plain(&view)
+	plain, _ := s.renderer.Plain(&view)
 	problem, err := json.Marshal(newProblem(status, string(view.Outcome), plain.Detail))
 	if err != nil {
 		return nil, fmt.Errorf("render the problem for %s: %w", view.Outcome, err)
 	}
 	r := &refusal{
-		view: view, status: status,
+		set: s, view: view, status: status,
 		text: newBody("text/plain; charset=utf-8", plain.Text), json: newBody(api.ProblemType, append(problem, '\n')),
 	}
 	for _, b := range []*body{&r.text, &r.json} {
 		b.headers = append(b.headers, fixedHeader{"Vary", []string{"Accept"}})
 	}
-	for _, locale := range renderer.Locales() {
+	for _, locale := range s.renderer.Locales() {
 		html, _ := locale.Refusal(&view)
 		r.html = append(r.html, newPage(locale, html))
 	}
@@ -76,37 +77,52 @@ func (a *API) refusalOf(r *http.Request, attempt *gateway.Attempt, answer *gatew
 	if !ok {
 		return fmt.Errorf("outcome %q has no answer", answer.Outcome)
 	}
-	view := pages.Refusal{Outcome: answer.Outcome, Facts: answer.Facts}
 	retryAfter := ""
-	switch answer.Outcome {
-	case gateway.OutcomeRateLimited:
-		view.Now = time.Now()
-		view.Retry = view.Now.Add(answer.Wait)
+	if answer.Outcome == gateway.OutcomeRateLimited {
 		retryAfter = secondsOf(answer.Wait)
-	case gateway.OutcomeAddressNotAllowed:
-		view.Address = attempt.Client.String()
-	case gateway.OutcomeUsedUp:
-		view.Downloaded = hasDownloaded(r)
 	}
-	if view == refused.view {
+	view := refused.view
+	// Programs get the same bytes for all links, so only a page costs the work for its facts.
+	if accepted(r.Header["Accept"]) == formHTML {
+		view = viewOf(r, attempt, answer)
+	}
+	if view == refused.view && retryAfter == "" {
 		return refused
-	}
-	if view.Now.IsZero() {
-		view.Now = time.Now()
 	}
 	return &detailedRefusal{refused, view, [1]string{retryAfter}}
 }
 
-// page returns the page of an error of a refused click. Its language is that of the
-// request, or of the link.
-func (s *pageSet) page(r *http.Request, refused *refusal, details *detailedRefusal) *body {
+// viewOf returns the view of a refusal with what its page says about this click.
+func viewOf(r *http.Request, attempt *gateway.Attempt, answer *gateway.Answer) pages.Refusal {
+	view := pages.Refusal{Outcome: answer.Outcome, Facts: answer.Facts}
+	switch answer.Outcome {
+	case gateway.OutcomeRateLimited:
+		view.Now = time.Now()
+		view.Retry = view.Now.Add(answer.Wait)
+	case gateway.OutcomeAddressNotAllowed:
+		if attempt.Client.IsValid() {
+			view.Address = attempt.Client.String()
+		}
+	case gateway.OutcomeUsedUp:
+		view.Downloaded = hasDownloaded(r)
+	}
+	if view.Facts != nil && view.Now.IsZero() {
+		view.Now = time.Now()
+	}
+	return view
+}
+
+// page returns the page of a refused click. Its language is that of the request, or of the
+// link. The page is of the set in which the refusal was decided: SetPages may have replaced
+// that set meanwhile, and the other one may have other languages.
+func (r *refusal) page(request *http.Request, details *detailedRefusal) *body {
 	language := ""
 	if details != nil && details.view.Facts != nil {
 		language = details.view.Facts.Language
 	}
-	locale := s.locale(r, language)
+	locale := r.set.locale(request, language)
 	if details == nil {
-		return &refused.html[locale.Index]
+		return &r.html[locale.Index]
 	}
 	html, _ := locale.Refusal(&details.view)
 	page := newPage(locale, html)
