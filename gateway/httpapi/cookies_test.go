@@ -101,8 +101,8 @@ func TestUsedUpByThisBrowser(t *testing.T) {
 			cookie := []string{"Accept", "text/html", "Cookie", downloadedCookie + "=" + value}
 			a := ask(b.api.Public(), method, used, "", cookie...)
 			page := pagetest.Parse(t, []byte(a.body))
-			if title := pagetest.Text(pagetest.One(t, page, "h1")); a.status != 410 || title != "You have downloaded this file" ||
-				a.header["Set-Cookie"] != nil || strings.Contains(a.body, "canary") {
+			title := pagetest.Text(pagetest.One(t, page, "h1"))
+			if a.status != 410 || title != "You have downloaded this file" || a.header["Set-Cookie"] != nil || strings.Contains(a.body, "canary") {
 				t.Errorf("%s with %.20q: %d %q", method, value, a.status, title)
 			}
 		}

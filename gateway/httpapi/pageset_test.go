@@ -167,8 +167,8 @@ func TestQueryLanguage(t *testing.T) {
 		}
 	}
 	// A form has no language: a language link is an ordinary address.
-	form := ask(public, "POST", "/x", "lang=de", "Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html")
-	wantLanguage(t, "a form", form, "en")
+	form := []string{"Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html"}
+	wantLanguage(t, "a form", ask(public, "POST", "/x", "lang=de", form...), "en")
 }
 
 // A link in another language on the page after a wrong passphrase leads to the page itself,
@@ -200,8 +200,9 @@ func TestLanguageAfterPost(t *testing.T) {
 		}
 	}
 	var link api.Link
-	if a := b.operator(opsKey, "GET", "/api/v1/links/"+id, ""); json.Unmarshal([]byte(a.body), &link) != nil || link.Clicks != 0 {
-		t.Errorf("the links spent %d clicks: %d", link.Clicks, a.status)
+	shown := b.operator(opsKey, "GET", "/api/v1/links/"+id, "")
+	if err := json.Unmarshal([]byte(shown.body), &link); err != nil || shown.status != 200 || link.Clicks != 0 {
+		t.Errorf("the links spent %d clicks: %d, %v", link.Clicks, shown.status, err)
 	}
 }
 
@@ -304,7 +305,8 @@ func TestSetPagesDuringRequests(t *testing.T) {
 			for i := range 100 {
 				a := ask(public, "GET", []string{"/x", "/" + liveToken}[i%2], "", "Accept", "text/html", "Accept-Language", "ar")
 				language := a.header.Get("Content-Language")
-				if want := map[string]string{"nl": "First", "ar": "Second"}[language]; want == "" || !strings.Contains(a.body, want) {
+				want := map[string]string{"nl": "First", "ar": "Second"}[language]
+				if want == "" || !strings.Contains(a.body, want) {
 					t.Errorf("a page in %q without %q", language, want)
 				}
 			}
