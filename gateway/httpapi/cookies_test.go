@@ -102,7 +102,8 @@ func TestUsedUpByThisBrowser(t *testing.T) {
 			a := ask(b.api.Public(), method, used, "", cookie...)
 			page := pagetest.Parse(t, []byte(a.body))
 			title := pagetest.Text(pagetest.One(t, page, "h1"))
-			if a.status != 410 || title != "You have downloaded this file" || a.header["Set-Cookie"] != nil || strings.Contains(a.body, "canary") {
+			if a.status != 410 || title != "You have downloaded this file" || a.header["Set-Cookie"] != nil ||
+				strings.Contains(a.body, "canary") {
 				t.Errorf("%s with %.20q: %d %q", method, value, a.status, title)
 			}
 		}
