@@ -204,6 +204,10 @@ func (r *row) firstRequest(ctx context.Context, address, token string, i int) (*
 	if r.forwarded {
 		request.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255))
 	}
+	if r.page {
+		request.Header.Set("Accept", acceptPage)
+		request.Header.Set("Accept-Language", acceptLanguage)
+	}
 	return request, nil
 }
 
@@ -214,7 +218,7 @@ func (r *row) checkAnswer(answer *http.Response, i int) error {
 		return fmt.Errorf("answered %s, not %d", answer.Status, r.status)
 	}
 	location := answer.Header.Get("Location")
-	if r.floor == "" && r.status != http.StatusNotFound && !strings.Contains(location, objectKey(i)+"?X-Amz-") {
+	if r.floor == "" && !r.refuses() && !strings.Contains(location, objectKey(i)+"?X-Amz-") {
 		return errors.New("redirected elsewhere")
 	}
 	return nil

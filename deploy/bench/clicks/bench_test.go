@@ -85,6 +85,7 @@ func TestFirstRequest(t *testing.T) {
 		"a click":                   {row{method: "GET"}, 7, "", "", ""},
 		"a confirmation":            {row{method: "POST"}, 7, "1", "application/x-www-form-urlencoded", ""},
 		"a click of another client": {row{method: "GET", forwarded: true}, 7, "", "", "10.0.0.7"},
+		"a browser":                 {row{method: "GET", page: true}, 7, "", "", ""},
 		"of the last client":        {row{method: "GET", forwarded: true}, 1<<24 - 1, "", "", "10.255.255.255"},
 		"of the client after 65535": {row{method: "GET", forwarded: true}, 1 << 16, "", "", "10.1.0.0"},
 	} {
@@ -100,6 +101,9 @@ func TestFirstRequest(t *testing.T) {
 		}
 		if got := r.Header.Get("X-Forwarded-For"); got != tt.from {
 			t.Errorf("%s: it comes from %q, want %q", name, got, tt.from)
+		}
+		if r.Header.Get("Accept") == acceptPage != tt.row.page || r.Header.Get("Accept-Language") == "" == tt.row.page {
+			t.Errorf("%s: the headers are %v", name, r.Header)
 		}
 		if got := r.FormValue("confirm"); got != tt.form {
 			t.Errorf("%s: confirm is %q", name, got)

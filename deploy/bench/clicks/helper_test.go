@@ -58,6 +58,7 @@ func fakeGateway(config string) error {
 	operator := http.NewServeMux()
 	operator.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
 	operator.HandleFunc("POST /api/v1/links", issueFake)
+	operator.HandleFunc("DELETE /api/v1/links/{id}", revokeFake)
 	ended := make(chan error, 2)
 	go func() { ended <- serve(addresses[0][1], http.HandlerFunc(redirectFake)) }()
 	go func() { ended <- serve(addresses[1][1], operator) }()
@@ -79,6 +80,12 @@ func issueFake(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
 	_ = json.NewEncoder(w).Encode(api.Link{ID: "id", URL: fmt.Sprintf("http://127.0.0.1/%022d", number)})
+}
+
+// revokeFake answers the revocation of a link.
+func revokeFake(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(api.Link{ID: r.PathValue("id")})
 }
 
 // redirectFake redirects as Keyhole does, and refuses what is no number.

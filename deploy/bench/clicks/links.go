@@ -71,7 +71,7 @@ func (b *bench) fill(ctx context.Context, s *store, kind string) (err error) {
 	}
 	tokens := make([]string, b.o.links)
 	switch kind {
-	case linksPlain, linksPinned, linksLimited:
+	case linksPlain, linksPinned, linksLimited, linksRevoked:
 		tokens, err = b.issue(ctx, s, kind)
 	case linksMalformed:
 		for i := range tokens {
@@ -98,7 +98,7 @@ func (b *bench) fill(ctx context.Context, s *store, kind string) (err error) {
 }
 
 // issue issues one link of a kind for every object, valid for a day, through the API of a
-// gateway of its own. The links of two commits are the same, because the newest program
+// gateway of its own, and revokes it if the kind wants that. The links of two commits are the same, because the newest program
 // issues all of them. A limit of a million clicks is never reached.
 func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, error) {
 	gateway, _, err := b.startGateway(ctx, s, b.o.keyhole, defaultCheck)
@@ -125,7 +125,10 @@ func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, err
 			return err
 		}
 		tokens[i] = link.URL[strings.LastIndexByte(link.URL, '/')+1:]
-		return nil
+		if kind == linksRevoked {
+			_, err = operator.Revoke(ctx, link.ID, "")
+		}
+		return err
 	})
 }
 

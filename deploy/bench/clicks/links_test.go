@@ -76,7 +76,7 @@ func TestFill(t *testing.T) {
 	for kind, token := range map[string]*regexp.Regexp{
 		linksPlain: regexp.MustCompile(`^\d{22}$`), linksPinned: regexp.MustCompile(`^\d{22}$`),
 		linksLimited: regexp.MustCompile(`^\d{22}$`), linksMalformed: regexp.MustCompile(`^favicon\.ico$`),
-		linksUnknown: form, linksOfFloors: form,
+		linksUnknown: form, linksOfFloors: form, linksRevoked: regexp.MustCompile(`^\d{22}$`),
 	} {
 		if err := b.fill(t.Context(), s, kind); err != nil {
 			t.Fatalf("%s: %v", kind, err)
@@ -221,13 +221,15 @@ func TestPutObjects(t *testing.T) {
 
 // TestKindsOfLinks has every kind that a row asks for.
 func TestKindsOfLinks(t *testing.T) {
-	known := []string{linksPlain, linksPinned, linksLimited, linksMalformed, linksUnknown, linksOfFloors}
+	known := []string{linksPlain, linksPinned, linksLimited, linksMalformed, linksUnknown, linksRevoked, linksOfFloors}
 	for _, r := range rows() {
 		if !slices.Contains(known, r.links) {
 			t.Errorf("%s asks for links of the kind %q", r.title(), r.links)
 		}
-		refused := r.links == linksMalformed || r.links == linksUnknown
-		if refused != (r.status == http.StatusNotFound) {
+		refused := map[string]int{
+			linksMalformed: http.StatusNotFound, linksUnknown: http.StatusNotFound, linksRevoked: http.StatusGone,
+		}[r.links]
+		if r.refuses() != (refused != 0) || r.refuses() && r.status != refused {
 			t.Errorf("%s expects the status %d", r.title(), r.status)
 		}
 	}

@@ -98,6 +98,9 @@ func requestFor(r *row, address, token string, i int) []byte {
 		//nolint:gosec // Chance, not a secret.
 		fmt.Fprintf(&b, "X-Forwarded-For: 10.%d.%d.%d\r\n", rand.IntN(256), rand.IntN(256), i&255)
 	}
+	if r.page {
+		b.WriteString("Accept: " + acceptPage + "\r\nAccept-Language: " + acceptLanguage + "\r\n")
+	}
 	if r.method == http.MethodPost {
 		b.WriteString("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nconfirm=1")
 	} else {

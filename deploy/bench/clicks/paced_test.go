@@ -36,6 +36,7 @@ func TestRequestFor(t *testing.T) {
 		"click":     {row{method: http.MethodGet}, "", ""},
 		"post":      {row{method: http.MethodPost}, "confirm=1", ""},
 		"forwarded": {row{method: http.MethodGet, forwarded: true}, "", "10."},
+		"page":      {row{method: http.MethodGet, page: true}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := string(requestFor(&tt.row, "127.0.0.1:8080", "abc", 7))
@@ -48,6 +49,9 @@ func TestRequestFor(t *testing.T) {
 			}
 			if got := r.FormValue("confirm"); (got == "1") != (tt.body != "") {
 				t.Errorf("confirm is %q", got)
+			}
+			if r.Header.Get("Accept") == acceptPage != tt.row.page || r.Header.Get("Accept-Language") == "" == tt.row.page {
+				t.Errorf("the headers are %v", r.Header)
 			}
 			got := r.Header.Get("X-Forwarded-For")
 			if !strings.HasPrefix(got, tt.forwardedX) || got != "" && !strings.HasSuffix(got, ".7") {

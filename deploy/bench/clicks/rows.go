@@ -32,8 +32,19 @@ const (
 	linksLimited   = "limited"   // max_clicks
 	linksMalformed = "malformed" // no tokens
 	linksUnknown   = "unknown"   // tokens that were never issued
+	linksRevoked   = "revoked"   // pin none, and revoked after the issue
 	linksOfFloors  = "of the floors"
 )
+
+// The headers of a browser that wants a page in German, on rows with page. Other rows name
+// no form, as most programs do.
+const (
+	acceptPage     = "text/html"
+	acceptLanguage = "de-DE,de;q=0.9,en;q=0.8"
+)
+
+// refuses reports whether every answer is a refusal.
+func (r *row) refuses() bool { return r.status >= http.StatusBadRequest }
 
 // row is one line of the table: a floor, or Keyhole with one kind of links.
 type row struct {
@@ -46,6 +57,7 @@ type row struct {
 	check     string // redirect.object_check
 	warm      bool   // all links are opened before each round
 	forwarded bool   // each request comes from another address
+	page      bool   // a browser asks that wants German
 	gateways  int    // how many share the load; 0: one
 	before    bool   // the gateway of an earlier commit
 	reference bool   // the floor by which the others' rate and ratio are taken
@@ -75,6 +87,14 @@ func rows() []row {
 		{name: "echo, redirect alone", floor: floorRedirect},
 		{name: "Keyhole, 404 of what is no token", links: linksMalformed, status: http.StatusNotFound},
 		{name: "Keyhole, 404 of an unknown token", links: linksUnknown, status: http.StatusNotFound, forwarded: true},
+		{
+			name: "Keyhole, 404 of an unknown token, as a page in German", links: linksUnknown,
+			status: http.StatusNotFound, forwarded: true, page: true,
+		},
+		{
+			name: "Keyhole, 410 of a revoked link, as a page", links: linksRevoked, status: http.StatusGone,
+			forwarded: true, page: true,
+		},
 	}
 	for i := range all {
 		all[i].setDefaults()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"time"
 )
 
@@ -54,7 +53,7 @@ func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
 	s.tokens = s.store.tokens[r.links]
 	s.load = wrk{
 		script: b.o.script, file: s.store.files[r.links], method: r.method, forwarded: r.forwarded,
-		connections: b.o.connections, refused: r.status == http.StatusNotFound,
+		connections: b.o.connections, refused: r.refuses(), page: r.page,
 	}
 	for range max(r.gateways, 1) {
 		var p *process

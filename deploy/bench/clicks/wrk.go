@@ -17,7 +17,7 @@ import (
 type wrk struct {
 	addresses            []string
 	script, file, method string
-	forwarded            bool
+	forwarded, page      bool
 	connections          int
 	refused              bool // every answer is to be of 400 and above
 }
@@ -63,6 +63,9 @@ func (w *wrk) ask(ctx context.Context, address string, d time.Duration) (r wrkRe
 	}
 	if w.forwarded {
 		args = append(args, "forwarded")
+	}
+	if w.page {
+		args = append(args, acceptPage, acceptLanguage)
 	}
 	output, err := exec.CommandContext(ctx, "wrk", args...).CombinedOutput() //nolint:gosec // Our own arguments.
 	if err != nil {

@@ -1,13 +1,15 @@
 -- wrk's part of the benchmark: asks for the links of a file at random.
---   wrk … -s wrk.lua URL -- FILE METHOD [forwarded]
+--   wrk … -s wrk.lua URL -- FILE METHOD [forwarded] [ACCEPT ACCEPT-LANGUAGE]
 -- With "forwarded" every request comes from another address, as through a proxy.
-local links, method, forwarded = {}, 'GET', false
+local links, method, forwarded, accept, language = {}, 'GET', false, nil, nil
 
 function init(args)
   for line in io.lines(args[1]) do
     links[#links + 1] = line
   end
   method, forwarded = args[2], args[3] == 'forwarded'
+  local rest = forwarded and 4 or 3
+  accept, language = args[rest], args[rest + 1]
   math.randomseed(os.time())
   if not forwarded then
     for i, link in ipairs(links) do
@@ -18,6 +20,9 @@ end
 
 function ask(link)
   local headers = {}
+  if accept then
+    headers['Accept'], headers['Accept-Language'] = accept, language
+  end
   if method == 'POST' then
     headers['Content-Type'] = 'application/x-www-form-urlencoded'
   end

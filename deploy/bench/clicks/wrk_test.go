@@ -32,6 +32,11 @@ func TestWrkArguments(t *testing.T) {
 			func(w *wrk) { w.method, w.forwarded = "POST", true }, time.Second,
 			"--threads 1 --connections 64 --duration 1s --latency --script wrk.lua http://127.0.0.1:1 -- links POST forwarded",
 		},
+		{
+			func(w *wrk) { w.forwarded, w.page = true, true }, time.Second,
+			"--threads 1 --connections 64 --duration 1s --latency --script wrk.lua http://127.0.0.1:1 " +
+				"-- links GET forwarded text/html de-DE,de;q=0.9,en;q=0.8",
+		},
 		{ // wrk knows whole seconds only.
 			func(w *wrk) { w.connections = 8 }, 300 * time.Millisecond,
 			"--threads 1 --connections 8 --duration 1s --latency --script wrk.lua http://127.0.0.1:1 -- links GET",
