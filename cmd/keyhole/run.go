@@ -9,6 +9,7 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/cmd/keyhole/internal/demo"
 	"keyhole/cmd/keyhole/internal/doctor"
+	"keyhole/cmd/keyhole/internal/preview"
 	"keyhole/cmd/keyhole/internal/server"
 )
 
@@ -20,6 +21,7 @@ func run(ctx context.Context, args []string, env command.Env) int {
 // newRoot builds the tree of commands.
 func newRoot(env *command.Env) *cobra.Command {
 	root := cli.NewRoot(env)
-	root.AddCommand(server.NewCommand(env), demo.NewCommand(env), doctor.NewCommand(env))
+	root.AddCommand(server.NewCommand(env), demo.NewCommand(env), doctor.NewCommand(env),
+		preview.NewCommand(env))
 	return root
 }

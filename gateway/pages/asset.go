@@ -6,6 +6,8 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -74,6 +76,13 @@ func loadAssets(b *Branding) (map[string]*Asset, error) {
 		assets[assetLogo] = newAsset(assetLogo, extension, b.Logo.MediaType, b.Logo.Content)
 	}
 	return assets, nil
+}
+
+// Assets returns every asset, by path.
+func (r *Renderer) Assets() []*Asset {
+	assets := slices.Collect(maps.Values(r.assets))
+	slices.SortFunc(assets, func(a, b *Asset) int { return strings.Compare(a.Path, b.Path) })
+	return assets
 }
 
 // Asset returns the asset of a path, and whether the path has the hash of its content. A

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,6 +32,16 @@ func TestAssetsByPath(t *testing.T) {
 		if got, current, found := r.Asset(other); got != want || current || !found {
 			t.Errorf("%s: %v, %v", other, current, found)
 		}
+	}
+	var listed []string
+	for _, asset := range r.Assets() {
+		if r.assets[strings.Split(asset.Path[3:], ".")[0]] != asset {
+			t.Errorf("%s is not the asset of its name", asset.Path)
+		}
+		listed = append(listed, asset.Path)
+	}
+	if len(listed) != 4 || !slices.IsSorted(listed) {
+		t.Errorf("the assets are %q", listed)
 	}
 	// The logo of an earlier configuration may have had the other type.
 	if got, current, found := r.Asset("/-/logo.0123456789abcdef.svg"); got != r.assets["logo"] || current || !found {

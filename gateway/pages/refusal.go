@@ -49,15 +49,30 @@ func (v *Refusal) kind() refusalKind {
 	return refusalKind(v.Outcome)
 }
 
-// refusalKinds returns every kind of refusal.
-func refusalKinds() []refusalKind {
-	kinds := []refusalKind{kindPrefetched, kindDownloaded}
+// Name returns the name of the page: the outcome, "prefetched" or "downloaded".
+func (v *Refusal) Name() string { return string(v.kind()) }
+
+// Refusals returns a view of every page without a file. The views have no facts.
+func Refusals() []Refusal {
+	var views []Refusal
 	for _, outcome := range gateway.Outcomes() {
 		switch outcome {
 		case gateway.OutcomeRedirected, gateway.OutcomeResumed, gateway.OutcomePage:
 		default:
-			kinds = append(kinds, refusalKind(outcome))
+			views = append(views, Refusal{Outcome: outcome})
 		}
+	}
+	return append(views,
+		Refusal{Outcome: gateway.OutcomeUsedUp, Downloaded: true},
+		Refusal{Outcome: gateway.OutcomeBadRequest, Prefetched: true})
+}
+
+// refusalKinds returns every kind of refusal.
+func refusalKinds() []refusalKind {
+	views := Refusals()
+	kinds := make([]refusalKind, len(views))
+	for i := range views {
+		kinds[i] = views[i].kind()
 	}
 	return kinds
 }

@@ -44,7 +44,7 @@ Try it with nothing installed:  keyhole demo
 
 Commands for a running service take its address from KEYHOLE_OPERATOR_URL or
 --operator-url, and the operator key from KEYHOLE_KEY or --key-file. KEYHOLE_CONFIG names
-the configuration for serve, doctor and health.
+the configuration for serve, doctor, health and pages.
 
 Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 		SilenceUsage:      true,

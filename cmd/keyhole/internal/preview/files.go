@@ -1,0 +1,106 @@
+package preview
+
+import (
+	"bytes"
+	_ "embed"
+	"html/template"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"keyhole/gateway/pages"
+)
+
+// indexName is the name of the file that lists the pages.
+const indexName = "index.html"
+
+//go:embed index.html
+var indexTemplate string
+
+// pageFiles writes pages and their assets into a directory.
+type pageFiles struct {
+	renderer  *pages.Renderer
+	states    []state
+	locales   []*pages.Locale
+	directory string
+	now       time.Time
+}
+
+// indexValues are the values of index.html.
+type indexValues struct {
+	Style     string
+	Languages []string
+	States    []string
+}
+
+// File returns the name of a page's file.
+func (*indexValues) File(state, language string) string { return fileName(state, language) }
+
+// fileName returns the name of a page's file.
+func fileName(state, language string) string { return state + "." + language + ".html" }
+
+// path returns the path of a file.
+func (f *pageFiles) path(name string) string {
+	return filepath.Join(f.directory, filepath.FromSlash(name))
+}
+
+// write writes all files. Files of an earlier call with other names stay.
+func (f *pageFiles) write() error {
+	index := &indexValues{States: names(f.states)}
+	for _, asset := range f.renderer.Assets() {
+		name := relative(asset.Path)
+		if strings.HasSuffix(name, ".css") {
+			index.Style = name
+		}
+		if err := f.writeFile(name, asset.Content); err != nil {
+			return err
+		}
+	}
+	for _, locale := range f.locales {
+		index.Languages = append(index.Languages, locale.Tag)
+	}
+	for _, s := range f.states {
+		for _, locale := range f.locales {
+			html, err := s.render(locale, f.now)
+			if err != nil {
+				return err
+			}
+			if err := f.writeFile(fileName(s.name, locale.Tag), f.local(html, s.name)); err != nil {
+				return err
+			}
+		}
+	}
+	parsed, err := template.New(indexName).Parse(indexTemplate)
+	if err != nil {
+		return err
+	}
+	var html bytes.Buffer
+	if err := parsed.Execute(&html, index); err != nil {
+		return err
+	}
+	return f.writeFile(indexName, html.Bytes())
+}
+
+// writeFile writes a file below the directory.
+func (f *pageFiles) writeFile(name string, content []byte) error {
+	path := f.path(name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // The pages are public.
+		return err
+	}
+	return os.WriteFile(path, content, 0o644) //nolint:gosec // The pages are public.
+}
+
+// local returns a page whose assets and other languages are found beside it on the disk.
+// Text on the page contains no quotation mark, because templates escape it, so only
+// attributes are replaced.
+func (f *pageFiles) local(html []byte, state string) []byte {
+	pairs := []string{`"` + pages.AssetPrefix, `"` + relative(pages.AssetPrefix)}
+	for _, locale := range f.locales {
+		pairs = append(pairs, `"?lang=`+locale.Tag+`"`, `"`+fileName(state, locale.Tag)+`"`)
+	}
+	return []byte(strings.NewReplacer(pairs...).Replace(string(html)))
+}
+
+// relative returns the path of an asset from the directory of the pages.
+func relative(path string) string { return strings.TrimPrefix(path, "/") }
