@@ -248,7 +248,7 @@ func TestErrors(t *testing.T) {
 		"configuration": {
 			[]string{"--config", configure(t, "{ accent_color: blue }")}, command.ExitUsage, "pages.accent_color", "correct",
 		},
-		"no configuration": {[]string{"--config", file + "s"}, command.ExitUsage, "cannot be read", "name the file"},
+		"no configuration": {[]string{"--config", file + "s"}, command.ExitUsage, "does not exist", "name the file"},
 		"output":           {[]string{"--output", file}, command.ExitFailed, "cannot write the pages", "--output"},
 		"argument":         {[]string{"expired"}, command.ExitUsage, "takes only flags", "usage: "},
 	} {
