@@ -213,7 +213,7 @@ func TestChromiumSpendsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if told, err := person.evaluate(`document.querySelector("[role=alert]").textContent`); err != nil ||
-		!strings.Contains(told, "not the right one") {
+		!strings.Contains(told, "not correct") || !strings.Contains(told, "You have 4 attempts left.") {
 		t.Errorf("after a wrong passphrase it says %q, %v", told, err)
 	}
 	picture(t, person, "wrong-passphrase.png")

@@ -165,8 +165,8 @@ func TestChromiumResumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	told, err := c.evaluate(`document.body.innerText`)
-	if err != nil || !strings.Contains(told, "within 10 minutes to resume it") ||
-		!strings.Contains(told, "counts as another use") {
+	if err != nil || !strings.Contains(told, "You can download this file once.") ||
+		!strings.Contains(told, "Within 10 minutes of the first attempt, this does not count as another download.") {
 		t.Errorf("the page says %q, %v", told, err)
 	}
 	cut.left.Store(25_000_000)
