@@ -66,10 +66,10 @@ func TestPolicyInChromium(t *testing.T) {
 		t.Errorf("the page is in %s", language)
 	}
 	for what, told := range map[string]string{
-		"script":        load("script", script),
-		"style":         load("link", fmt.Sprintf(`{rel: "stylesheet", href: %q}`, links["a.css"])),
-		"image":         load("img", fmt.Sprintf(`{src: %q}`, links["a.svg"])),
-		"inline script": load("script", `{text: "document.title = 'ran'", src: "data:text/javascript,document.title='ran'"}`),
+		"script":       load("script", script),
+		"style":        load("link", fmt.Sprintf(`{rel: "stylesheet", href: %q}`, links["a.css"])),
+		"image":        load("img", fmt.Sprintf(`{src: %q}`, links["a.svg"])),
+		"data: script": load("script", `{src: "data:text/javascript,document.title='ran'"}`),
 	} {
 		if !strings.HasPrefix(told, "blocked") || strings.Contains(told, "ran") {
 			t.Errorf("%s: %s", what, told)
