@@ -28,10 +28,11 @@ func samplePage(link gateway.Link) *gateway.Page {
 	}
 }
 
-// sampleFacts returns the facts about the link that pages of refusals show.
+// sampleFacts returns the facts that the page of a refusal shows: about a link that has
+// expired, was revoked before, or is not valid yet.
 func sampleFacts(now time.Time) *gateway.Facts {
 	link := sampleLink(now)
-	link.NotBefore, link.RevokedAt = now.Add(3*time.Hour), now.Add(-40*time.Minute)
+	link.ExpiresAt, link.RevokedAt, link.NotBefore = now.Add(-3*time.Hour), now.Add(-50*time.Hour), now.Add(20*time.Hour)
 	return gateway.FactsOf(&link)
 }
 

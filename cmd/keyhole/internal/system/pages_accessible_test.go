@@ -1,0 +1,104 @@
+//go:build system
+
+package system
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// everyLanguage makes TestPagesAreAccessible open the pages in every language.
+var everyLanguage = flag.Bool("every-language", false, //nolint:gochecknoglobals // a flag of the test binary
+	"check the accessibility of the pages in every language")
+
+// axeResult is the result of axe-core for one page.
+type axeResult struct {
+	Violations []struct {
+		ID    string
+		Help  string
+		Nodes []string
+	}
+	Passes     int
+	Incomplete []string // rules that need a person
+}
+
+// runAxe is JavaScript that returns an axeResult.
+const runAxe = `(async () => {
+	const r = await axe.run(document, {runOnly: {type: "tag", values:
+		["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}});
+	return JSON.stringify({
+		Violations: r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => n.html + " " + n.failureSummary)})),
+		Passes: r.passes.length,
+		Incomplete: r.incomplete.map(v => v.id),
+	});
+})()`
+
+// TestPagesAreAccessible runs axe-core on every page under its Content-Security-Policy: in
+// light and dark, with and without branding, and with and without the script of the pages.
+// The DevTools protocol injects axe-core, so that the policy needs no exception.
+func TestPagesAreAccessible(t *testing.T) {
+	path := os.Getenv("AXE_CORE")
+	if path == "" {
+		t.Fatal("AXE_CORE is not set: run deploy/test, which installs axe-core, or set it to the path of axe.min.js")
+	}
+	axe, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := openPages(t)
+	if err := c.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": string(axe)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.viewport(390, 844, 1); err != nil {
+		t.Fatal(err)
+	}
+	checked, unclear := 0, map[string]int{}
+	for _, branded := range []bool{false, true} {
+		preview := previewPages(t, branded)
+		languages := []string{"en", "ar"}
+		if *everyLanguage {
+			languages = preview.languages
+		}
+		for _, script := range []bool{true, false} {
+			server := preview.serve(t, script)
+			for _, language := range languages {
+				for _, state := range preview.states {
+					page := fmt.Sprintf("%s.%s.html", state, language)
+					if err := c.navigate(server.URL + "/" + page); err != nil {
+						t.Fatalf("%s: %v", page, err)
+					}
+					for _, scheme := range []string{"light", "dark"} {
+						name := fmt.Sprintf("%s, %s, branding %v, script %v", page, scheme, branded, script)
+						checkAccessible(t, c, name, scheme, unclear)
+						checked++
+					}
+				}
+			}
+		}
+	}
+	t.Logf("axe-core checked %d pages; it leaves to people: %v", checked, unclear)
+}
+
+// checkAccessible runs axe-core on the open page and fails the test for every violation.
+func checkAccessible(t *testing.T, c *chromium, name, scheme string, unclear map[string]int) {
+	t.Helper()
+	var result axeResult
+	if err := c.scheme(scheme); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if err := c.evaluateInto(runAxe, &result); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if result.Passes < 15 {
+		t.Fatalf("%s: only %d rules passed: axe-core did not run", name, result.Passes)
+	}
+	for _, rule := range result.Incomplete {
+		unclear[rule]++
+	}
+	for _, v := range result.Violations {
+		t.Errorf("%s: %s: %s\n%s", name, v.ID, v.Help, strings.Join(v.Nodes, "\n"))
+	}
+}
