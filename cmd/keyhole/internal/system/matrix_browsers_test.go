@@ -43,7 +43,7 @@ func startBrowser(t *testing.T, command *exec.Cmd) {
 	log := &buffer{}
 	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
-		t.Fatalf("%s does not start (%v): run deploy/test, or deploy/matrix for Firefox, which install it", command.Path, err)
+		t.Fatalf("%s does not start (%v): run deploy/test, which installs it", command.Path, err)
 	}
 	t.Cleanup(func() {
 		_ = command.Process.Kill() // it may have ended

@@ -27,8 +27,18 @@ type pagePreview struct {
 	languages []string
 }
 
-// previewBranding is a section pages with every value, and long ones. LOGO is a path.
-const previewBranding = `
+// Sections of a configuration with everything that branding has, for previewPages. LOGO is
+// the path of previewLogo.
+const (
+	exampleBranding = `
+pages:
+  organization: Example Ltd
+  logo_file: LOGO
+  accent_color: "#1098ad"
+  contact: mailto:help@example.com
+  links: [{ name: Imprint, url: "https://example.com/imprint" }, { name: Privacy, url: "https://example.com/privacy" }]
+`
+	longBranding = `
 pages:
   organization: Donaudampfschifffahrtsgesellschaft Niederösterreich GmbH & Co. KG
   logo_file: LOGO
@@ -38,18 +48,19 @@ pages:
     - { name: Imprint, url: "https://example.org/imprint" }
     - { name: Privacy, url: "https://example.org/privacy" }
 `
+)
 
 // previewLogo is wide, as logos with the name of an organization are.
 const previewLogo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 60">` +
 	`<rect width="60" height="60" rx="12" fill="#1098ad"/><path d="M15 42l15-26 15 26z" fill="#fff"/>` +
 	`<path d="M76 22h140v6H76zm0 14h90v6H76z" fill="#8a94a3"/></svg>`
 
-// previewPages writes all pages, with the branding of previewBranding if it is wanted.
-func previewPages(t *testing.T, branded bool) *pagePreview {
+// previewPages writes all pages, with the branding of a section, or without one.
+func previewPages(t *testing.T, branding string) *pagePreview {
 	t.Helper()
 	p := &pagePreview{directory: t.TempDir(), languages: config.PageLanguages()}
 	args := []string{"pages", "preview", "--output", p.directory}
-	if branded {
+	if branding != "" {
 		dir := t.TempDir()
 		logo, path := filepath.Join(dir, "logo.svg"), filepath.Join(dir, "keyhole.yaml")
 		text := `
@@ -57,7 +68,7 @@ public: { url: "http://127.0.0.1:8080" }
 operator: { keys: [{ name: ops, sha256: ` + strings.Repeat("0a", 32) + `, can: [issue] }] }
 redis: { addresses: ["127.0.0.1:1"] }
 storage: [{ name: main, endpoint: "http://127.0.0.1:1", region: r, path_style: true, buckets: [reports] }]
-` + strings.ReplaceAll(previewBranding, "LOGO", logo)
+` + strings.ReplaceAll(branding, "LOGO", logo)
 		if err := errors.Join(os.WriteFile(logo, []byte(previewLogo), 0o600), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 			t.Fatal(err)
 		}

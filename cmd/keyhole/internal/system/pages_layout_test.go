@@ -89,14 +89,15 @@ const measurePage = `JSON.stringify({
 func TestPagesFit(t *testing.T) {
 	c := openPages(t)
 	opened := 0
-	for name, branded := range map[string]bool{"plain": false, "branded": true} {
-		if !branded && *pictures == "" {
-			continue // branding only makes a page wider
-		}
-		preview := previewPages(t, branded)
+	brandings := map[string]string{"long": longBranding}
+	if *pictures != "" {
+		brandings["plain"], brandings["example"] = "", exampleBranding
+	}
+	for name, branding := range brandings {
+		preview := previewPages(t, branding)
 		server := preview.serve(t, true)
 		views := narrowViews(preview.languages)
-		if *pictures != "" {
+		if branding != longBranding {
 			views = pictureViews(preview.languages)
 		}
 		for i := range views {
