@@ -81,9 +81,8 @@ func (l *Locale) heading(link *gateway.Link) template.HTML {
 	if sender != "" {
 		key = "shared_by"
 	}
-	return template.HTML(l.catalogue.markup(key, map[string]string{ //nolint:gosec // markup escapes the text.
-		"sender": "<bdi>" + template.HTMLEscapeString(sender) + "</bdi>",
-	}))
+	return template.HTML(l.catalogue.markup(key, //nolint:gosec // markup escapes the text.
+		"sender", "<bdi>"+template.HTMLEscapeString(sender)+"</bdi>"))
 }
 
 // hostOf returns the host of an origin.

@@ -15,9 +15,7 @@ func (l *Locale) contact(key, reference string) string {
 	}
 	href, name := contactLink(l.branding.Contact, l.catalogue.text("label_reference"), reference)
 	link := `<a href="` + template.HTMLEscapeString(href) + `"><bdi>` + template.HTMLEscapeString(name) + "</bdi></a>"
-	return "<p>" + l.catalogue.markup(key, map[string]string{
-		"contact": link, "reference": referenceMarkup(reference),
-	}) + "</p>\n"
+	return "<p>" + l.catalogue.markup(key, "contact", link, "reference", referenceMarkup(reference)) + "</p>\n"
 }
 
 // contactLink returns the address of a contact with the reference of a link ("": none), and

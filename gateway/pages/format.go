@@ -57,10 +57,9 @@ func (c *catalogue) date(t time.Time) string {
 	if t.Day() == 1 {
 		day = c.text("first_day") // French: 1er
 	}
-	return strings.NewReplacer(
-		"{day}", day, "{month}", c.text("month_"+strconv.Itoa(int(t.Month()))),
-		"{year}", strconv.Itoa(t.Year()), "{time}", t.Format("15:04"),
-	).Replace(c.text("date_time"))
+	return fill(c.text("date_time"),
+		"day", day, "month", c.text("month_"+strconv.Itoa(int(t.Month()))),
+		"year", strconv.Itoa(t.Year()), "time", t.Format("15:04"))
 }
 
 // relative returns a time as its distance from now, such as "in 3 hours". It rounds towards

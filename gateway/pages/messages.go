@@ -40,12 +40,31 @@ func (c *catalogue) count(key string, n int64) string {
 	return strings.ReplaceAll(c.texts[key+"."+c.plural(n)], "{n}", c.number(n))
 }
 
-// markup returns a text as HTML. values are HTML, by placeholder. A placeholder in a value
-// stays as it is.
-func (c *catalogue) markup(key string, values map[string]string) string {
-	var pairs []string
-	for placeholder, value := range values {
-		pairs = append(pairs, "{"+placeholder+"}", value)
+// markup returns a text as HTML. values are pairs of a placeholder and its HTML.
+func (c *catalogue) markup(key string, values ...string) string {
+	return fill(template.HTMLEscapeString(c.texts[key]), values...)
+}
+
+// fill returns a text with its placeholders filled. values are pairs of a placeholder and
+// its text. A placeholder in a value, or without a value, stays as it is. fill runs for every
+// refusal with facts, so it builds no strings.Replacer.
+func fill(text string, values ...string) string {
+	var b strings.Builder
+	for {
+		begin := strings.IndexByte(text, '{')
+		end := strings.IndexByte(text[max(begin, 0):], '}') + max(begin, 0)
+		if begin < 0 || end <= begin {
+			b.WriteString(text)
+			return b.String()
+		}
+		b.WriteString(text[:begin])
+		value, name := text[begin:end+1], text[begin+1:end]
+		for i := 0; i+1 < len(values); i += 2 {
+			if values[i] == name {
+				value = values[i+1]
+			}
+		}
+		b.WriteString(value)
+		text = text[end+1:]
 	}
-	return strings.NewReplacer(pairs...).Replace(template.HTMLEscapeString(c.texts[key]))
 }

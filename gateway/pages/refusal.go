@@ -3,6 +3,7 @@ package pages
 import (
 	"bytes"
 	"html/template"
+	"strings"
 	"time"
 
 	"keyhole/gateway"
@@ -118,9 +119,10 @@ func (l *Locale) Refusal(view *Refusal) ([]byte, bool) {
 
 // facts returns the HTML of the facts that a refusal shows.
 func (l *Locale) facts(view *Refusal) string {
-	rows := ""
+	var rows strings.Builder
 	row := func(label, value string) {
-		rows += "<div><dt>" + template.HTMLEscapeString(l.catalogue.text(label)) + "</dt><dd>" + value + "</dd></div>\n"
+		rows.WriteString("<div><dt>" + template.HTMLEscapeString(l.catalogue.text(label)) + "</dt><dd>" + value +
+			"</dd></div>\n")
 	}
 	times := func(label string, t time.Time) {
 		if !t.IsZero() {
@@ -148,10 +150,10 @@ func (l *Locale) facts(view *Refusal) string {
 	if facts.Reference != "" {
 		row("label_reference", referenceMarkup(facts.Reference))
 	}
-	if rows == "" {
+	if rows.Len() == 0 {
 		return ""
 	}
-	return "<dl>\n" + rows + "</dl>\n"
+	return "<dl>\n" + rows.String() + "</dl>\n"
 }
 
 // referenceMarkup returns the HTML of a reference, which recipients read aloud.
