@@ -104,10 +104,10 @@ func (c *catalogue) attemptsLeft(left int) string {
 
 // uses returns a sentence with the remaining downloads of a link.
 func (c *catalogue) uses(link *gateway.Link) string {
-	switch {
-	case link.MaxClicks == 0:
+	switch link.MaxClicks {
+	case 0:
 		return ""
-	case link.MaxClicks == 1:
+	case 1:
 		return c.text("single_use")
 	}
 	return c.count("downloads_left", max(link.MaxClicks-link.Clicks, 1))

@@ -17,7 +17,7 @@ func hostileTexts() []string {
 		"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "</dd></dl><form action=//evil>", "{{.Nonce}}",
 		"{sender}{n}{contact}",
 		"</title><script>", "</style><style>p{background:url(x)}", "&lt;b&gt;", "&amp;", "&#60;b&#62;",
-		"\u202egnp.exe", "\u2066a\u2069", "‏עברית", "👩‍👩‍👧‍👦 file",
+		"\u202egnp.exe", "\u2066a\u2069", "\u200fעברית", "👩\u200d👩\u200d👧\u200d👦 file",
 		strings.Repeat("a", 255), strings.Repeat("ä", 127),
 		"javascript:alert(1)", "' onmouseover='x", "`x`", "%3Cscript%3E", "\x00", "a\nb\tc", "<!--", "]]>", "${x}",
 	}
@@ -130,14 +130,12 @@ func TestPlaceholderInTheContact(t *testing.T) {
 	t.Parallel()
 	const address = "https://example.com/{reference}/{contact}"
 	r := branded(t, func(b *Branding) { b.Contact, b.Links = address, nil })
-	for range 20 { // The order of a map is different each time.
-		rendered, _ := r.Locales()[0].Refusal(&Refusal{
-			Outcome: gateway.OutcomeExpired, Facts: &gateway.Facts{Reference: "01234567"}, Now: now(),
-		})
-		main := pagetest.One(t, pagetest.Parse(t, rendered), "main")
-		if link := pagetest.One(t, main, "a"); pagetest.Attribute(link, "href") != address+"?reference=01234567" {
-			t.Fatalf("the contact leads to %q", pagetest.Attribute(link, "href"))
-		}
+	rendered, _ := r.Locales()[0].Refusal(&Refusal{
+		Outcome: gateway.OutcomeExpired, Facts: &gateway.Facts{Reference: "01234567"}, Now: now(),
+	})
+	main := pagetest.One(t, pagetest.Parse(t, rendered), "main")
+	if link := pagetest.One(t, main, "a"); pagetest.Attribute(link, "href") != address+"?reference=01234567" {
+		t.Fatalf("the contact leads to %q", pagetest.Attribute(link, "href"))
 	}
 }
 
