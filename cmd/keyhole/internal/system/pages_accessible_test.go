@@ -3,11 +3,17 @@
 package system
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"keyhole/gateway/pages"
 )
 
 // everyLanguage makes TestPagesAreAccessible open the pages in every language.
@@ -36,10 +42,9 @@ const runAxe = `(async () => {
 	});
 })()`
 
-// TestPagesAreAccessible runs axe-core on every page under its Content-Security-Policy: in
-// light and dark, with and without branding, and with and without the script of the pages.
-// The DevTools protocol injects axe-core, so that the policy needs no exception.
-func TestPagesAreAccessible(t *testing.T) {
+// openWithAxe starts a browser in which every page gets axe-core.
+func openWithAxe(t *testing.T) *chromium {
+	t.Helper()
 	path := os.Getenv("AXE_CORE")
 	if path == "" {
 		t.Fatal("AXE_CORE is not set: run deploy/test, which installs axe-core, or set it to the path of axe.min.js")
@@ -49,12 +54,18 @@ func TestPagesAreAccessible(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := openPages(t)
-	if err := c.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": string(axe)}, nil); err != nil {
+	err = c.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": string(axe)}, nil)
+	if err := errors.Join(err, c.viewport(390, 844, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.viewport(390, 844, 1); err != nil {
-		t.Fatal(err)
-	}
+	return c
+}
+
+// TestPagesAreAccessible runs axe-core on every page under its Content-Security-Policy: in
+// light and dark, with and without branding, and with and without the script of the pages.
+// The DevTools protocol injects axe-core, so that the policy needs no exception.
+func TestPagesAreAccessible(t *testing.T) {
+	c := openWithAxe(t)
 	checked, unclear := 0, map[string]int{}
 	for _, branding := range []string{"", exampleBranding} {
 		preview := previewPages(t, branding)
@@ -85,10 +96,10 @@ func TestPagesAreAccessible(t *testing.T) {
 // checkAccessible runs axe-core on the open page and fails the test for every violation.
 func checkAccessible(t *testing.T, c *chromium, name, scheme string, unclear map[string]int) {
 	t.Helper()
-	var result axeResult
 	if err := c.scheme(scheme); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
+	var result axeResult
 	if err := c.evaluateInto(runAxe, &result); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -100,5 +111,37 @@ func checkAccessible(t *testing.T, c *chromium, name, scheme string, unclear map
 	}
 	for _, v := range result.Violations {
 		t.Errorf("%s: %s: %s\n%s", name, v.ID, v.Help, strings.Join(v.Nodes, "\n"))
+	}
+}
+
+// TestAxeFindsMistakes expects violations on a page with mistakes, under the same policy.
+func TestAxeFindsMistakes(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", pages.Policy(""))
+		if r.URL.Path == "/style.css" {
+			w.Header().Set("Content-Type", "text/css")
+			fmt.Fprint(w, "p { color: #999; background: #fff }")
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<!DOCTYPE html><html><head><title>x</title><link rel="stylesheet" href="/style.css"></head>
+			<body><main><h1>x</h1><p>grey</p><form><input name="passphrase"></form></main></body></html>`)
+	}))
+	defer server.Close()
+	c := openWithAxe(t)
+	if err := c.navigate(server.URL); err != nil {
+		t.Fatal(err)
+	}
+	var result axeResult
+	if err := c.evaluateInto(runAxe, &result); err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, v := range result.Violations {
+		found = append(found, v.ID)
+	}
+	slices.Sort(found)
+	if want := []string{"color-contrast", "html-has-lang", "label"}; !slices.Equal(found, want) {
+		t.Errorf("the violations are %q, want %q", found, want)
 	}
 }
