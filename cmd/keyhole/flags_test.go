@@ -50,7 +50,8 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	want := []string{
 		"allow", "bucket", "config", "created-by", "expires", "filename", "idempotency-key", "key", "key-file", "kind",
 		"label", "language", "name", "not-before",
-		"note", "operator", "operator-url", "output", "passphrase-file", "pin", "prefix", "preset", "public", "qr-file", "reason",
+		"note", "operator", "operator-url", "output", "passphrase-file", "pin", "prefix", "preset", "public",
+		"qr-file", "reason",
 		"reveal", "s3", "search",
 		"since", "state", "storage", "until", "url", "version-id",
 	}

@@ -98,8 +98,9 @@ func (b *bench) fill(ctx context.Context, s *store, kind string) (err error) {
 }
 
 // issue issues one link of a kind for every object, valid for a day, through the API of a
-// gateway of its own, and revokes it if the kind wants that. The links of two commits are the same, because the newest program
-// issues all of them. A limit of a million clicks is never reached.
+// gateway of its own, and revokes it if the kind wants that. The links of two commits are
+// the same, because the newest program issues all of them. A limit of a million clicks is
+// never reached.
 func (b *bench) issue(ctx context.Context, s *store, kind string) ([]string, error) {
 	gateway, _, err := b.startGateway(ctx, s, b.o.keyhole, defaultCheck)
 	if err != nil {

@@ -58,8 +58,9 @@ func TestMistypedCommands(t *testing.T) {
 			"\n  see: keyhole share --help",
 		"share s3://a/b --max-clicks 99999999999999999999":  `"99999999999999999999"; the number is too large`,
 		"share s3://a/b --max-clicks -99999999999999999999": `"-99999999999999999999"; the number is too small`,
-		"list extra":              "keyhole list takes only flags, not 1 argument\n  usage: keyhole list",
-		"show":                    "keyhole show needs one link, by ID, URL or reference\n  usage: keyhole show ID|URL|REFERENCE",
+		"list extra": "keyhole list takes only flags, not 1 argument\n  usage: keyhole list",
+		"show": "keyhole show needs one link, by ID, URL or reference\n" +
+			"  usage: keyhole show ID|URL|REFERENCE",
 		"share":                   "keyhole share needs one object, s3://BUCKET/KEY\n",
 		"completion":              "keyhole completion needs one shell: bash, zsh or fish\n",
 		"list --bucket= --json":   "--bucket is empty; omit it or give it a value\n  is the variable in it unset?",

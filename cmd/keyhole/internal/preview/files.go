@@ -45,21 +45,27 @@ func (f *pageFiles) path(name string) string {
 	return filepath.Join(f.directory, filepath.FromSlash(name))
 }
 
-// write writes all files. Files of an earlier call with other names stay.
+// write writes all files. Files of an earlier call with other names stay, because the
+// directory may hold other files of the user.
 func (f *pageFiles) write() error {
 	index := &indexValues{States: names(f.states)}
 	for _, asset := range f.renderer.Assets() {
 		name := relative(asset.Path)
 		if strings.HasSuffix(name, ".css") {
-			index.Style = name
+			index.Style = name // the list looks like the pages
 		}
 		if err := f.writeFile(name, asset.Content); err != nil {
 			return err
 		}
 	}
-	for _, locale := range f.locales {
-		index.Languages = append(index.Languages, locale.Tag)
+	if err := f.writePages(); err != nil {
+		return err
 	}
+	return f.writeIndex(index)
+}
+
+// writePages writes every state in every language.
+func (f *pageFiles) writePages() error {
 	for _, s := range f.states {
 		for _, locale := range f.locales {
 			html, err := s.render(locale, f.now)
@@ -70,6 +76,14 @@ func (f *pageFiles) write() error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// writeIndex writes the list of the pages.
+func (f *pageFiles) writeIndex(index *indexValues) error {
+	for _, locale := range f.locales {
+		index.Languages = append(index.Languages, locale.Tag)
 	}
 	parsed, err := template.New(indexName).Parse(indexTemplate)
 	if err != nil {

@@ -76,7 +76,8 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 	}
 }
 
-// run writes the pages that the flags select.
+// run writes the pages that the flags select. One page in one language goes to standard
+// output, so that it can be piped into another program.
 func run(env *command.Env, f *flags, now time.Time) error {
 	options, err := pageOptions(env, f.config)
 	if err != nil {
@@ -102,16 +103,21 @@ func run(env *command.Env, f *flags, now time.Time) error {
 		_, err = env.Stdout.Write(html)
 		return err
 	}
-	set := &pageFiles{
+	return writeFiles(env, &pageFiles{
 		renderer: renderer, states: shown, locales: locales, directory: cmp.Or(f.output, defaultOutput), now: now,
-	}
-	if err := set.write(); err != nil {
+	})
+}
+
+// writeFiles writes the pages and says where they are.
+func writeFiles(env *command.Env, f *pageFiles) error {
+	if err := f.write(); err != nil {
 		return &command.Error{
 			Err: fmt.Errorf("cannot write the pages: %w", err), Hint: "name a writable directory with --output",
 			Code: command.ExitFailed,
 		}
 	}
-	_, err = fmt.Fprintf(env.Stderr, "%d pages written; open %s in a browser\n", len(shown)*len(locales), set.path(indexName))
+	const written = "%d pages written; open %s in a browser\n"
+	_, err := fmt.Fprintf(env.Stderr, written, len(f.states)*len(f.locales), f.path(indexName))
 	return err
 }
 
@@ -122,6 +128,8 @@ func pageOptions(env *command.Env, path string) (pages.Options, error) {
 	if path == "" {
 		return pages.Options{}, nil
 	}
+	// Secrets and the logo are read as the service reads them, so that a preview that works
+	// promises a start that works.
 	cfg, warnings, err := config.Load(config.LoadOptions{Path: path, Environ: env.Environ})
 	for _, w := range warnings {
 		// The others do not change the pages.
@@ -136,7 +144,8 @@ func pageOptions(env *command.Env, path string) (pages.Options, error) {
 }
 
 // choose returns the elements with the given names, in the order of all; all of them if no
-// name is given.
+// name is given. States and languages are closed sets, so a mistyped name is an error that
+// lists them, and not an empty preview.
 func choose[T any](flag string, given []string, all []T, name func(T) string) ([]T, error) {
 	var known []string
 	for _, one := range all {

@@ -23,6 +23,7 @@ func sampleLink(now time.Time) gateway.Link {
 
 // samplePage returns the confirmation page of a link.
 func samplePage(link gateway.Link) *gateway.Page {
+	// The long host shows how the page breaks it.
 	return &gateway.Page{
 		Link: link, Nonce: "sample", Origin: "https://reports.s3.eu-central-1.amazonaws.com", ResumeWindow: 10 * time.Minute,
 	}

@@ -35,7 +35,8 @@ func TestConfigurationKnowsThePages(t *testing.T) {
 		t.Fatal("there is no style sheet")
 	}
 	var colors []string
-	for declaration := range strings.FieldsFuncSeq(string(asset.Content), func(r rune) bool { return r == ';' || r == '{' }) {
+	ends := func(r rune) bool { return r == ';' || r == '{' }
+	for declaration := range strings.FieldsFuncSeq(string(asset.Content), ends) {
 		name, value, _ := strings.Cut(strings.TrimSpace(declaration), ":")
 		if name == "--paper" || name == "--card" {
 			colors = append(colors, strings.TrimSpace(value))
@@ -62,7 +63,8 @@ func TestPageOptions(t *testing.T) {
 	}
 	cfg := &config.Config{Pages: config.Pages{
 		Organization: "Example Ltd", Sender: "operator", LogoFile: logo, AccentColor: "#1976d2", Contact: "tel:+49-30-1",
-		Links: []config.PageLink{{Name: "Privacy", URL: "https://example.com/p", Language: "de"}}, Languages: []string{"de", "en"},
+		Links:     []config.PageLink{{Name: "Privacy", URL: "https://example.com/p", Language: "de"}},
+		Languages: []string{"de", "en"},
 	}}
 	o, err := PageOptions(cfg)
 	if err != nil {

@@ -36,7 +36,9 @@ const runAxe = `(async () => {
 	const r = await axe.run(document, {runOnly: {type: "tag", values:
 		["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}});
 	return JSON.stringify({
-		Violations: r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => n.html + " " + n.failureSummary)})),
+		Violations: r.violations.map(v => ({
+			ID: v.id, Help: v.help, Nodes: v.nodes.map(n => n.html + " " + n.failureSummary)
+		})),
 		Passes: r.passes.length,
 		Incomplete: r.incomplete.map(v => v.id),
 	});

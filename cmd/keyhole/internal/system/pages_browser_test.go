@@ -69,7 +69,8 @@ operator: { keys: [{ name: ops, sha256: ` + strings.Repeat("0a", 32) + `, can: [
 redis: { addresses: ["127.0.0.1:1"] }
 storage: [{ name: main, endpoint: "http://127.0.0.1:1", region: r, path_style: true, buckets: [reports] }]
 ` + strings.ReplaceAll(branding, "LOGO", logo)
-		if err := errors.Join(os.WriteFile(logo, []byte(previewLogo), 0o600), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+		err := errors.Join(os.WriteFile(logo, []byte(previewLogo), 0o600), os.WriteFile(path, []byte(text), 0o600))
+		if err != nil {
 			t.Fatal(err)
 		}
 		args = append(args, "--config", path)

@@ -84,8 +84,8 @@ func TestPolicyInChromium(t *testing.T) {
 	if told := evaluate(fetched); told != "blocked" {
 		t.Errorf("the page can fetch: %s", told)
 	}
-	if told := load("img", fmt.Sprintf(`{src: %q}`, evaluate(`document.querySelector("header img").src`))); !strings.HasPrefix(
-		told, "loaded") {
+	icon := fmt.Sprintf(`{src: %q}`, evaluate(`document.querySelector("header img").src`))
+	if told := load("img", icon); !strings.HasPrefix(told, "loaded") {
 		t.Errorf("the icon of the page: %s", told)
 	}
 }

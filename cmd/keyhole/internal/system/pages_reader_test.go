@@ -155,7 +155,8 @@ func (f *firefox) press(keys ...string) error {
 }
 
 func (f *firefox) value(expression string) (string, error) {
-	return f.textOf("WebDriver:ExecuteScript", map[string]any{"script": "return String(" + expression + ")", "args": []any{}})
+	script := "return String(" + expression + ")"
+	return f.textOf("WebDriver:ExecuteScript", map[string]any{"script": script, "args": []any{}})
 }
 
 func (f *firefox) source() (string, error) { return f.textOf("WebDriver:GetPageSource", nil) }
