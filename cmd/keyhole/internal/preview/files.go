@@ -29,9 +29,9 @@ type pageFiles struct {
 
 // indexValues are the values of index.html.
 type indexValues struct {
-	Style     string
-	Languages []string
-	States    []string
+	Style     string   // of the pages, so that the list looks like them
+	Languages []string // the columns
+	States    []string // the rows
 }
 
 // File returns the name of a page's file.
@@ -46,26 +46,12 @@ func (f *pageFiles) path(name string) string {
 }
 
 // write writes all files. Files of an earlier call with other names stay, because the
-// directory may hold other files of the user.
+// directory may be one that the operator also uses for something else.
 func (f *pageFiles) write() error {
-	index := &indexValues{States: names(f.states)}
-	for _, asset := range f.renderer.Assets() {
-		name := relative(asset.Path)
-		if strings.HasSuffix(name, ".css") {
-			index.Style = name // the list looks like the pages
-		}
-		if err := f.writeFile(name, asset.Content); err != nil {
-			return err
-		}
-	}
-	if err := f.writePages(); err != nil {
+	style, err := f.writeAssets()
+	if err != nil {
 		return err
 	}
-	return f.writeIndex(index)
-}
-
-// writePages writes every state in every language.
-func (f *pageFiles) writePages() error {
 	for _, s := range f.states {
 		for _, locale := range f.locales {
 			html, err := s.render(locale, f.now)
@@ -77,20 +63,35 @@ func (f *pageFiles) writePages() error {
 			}
 		}
 	}
-	return nil
+	return f.writeIndex(style)
+}
+
+// writeAssets writes what the pages load, and returns the name of the style sheet.
+func (f *pageFiles) writeAssets() (style string, err error) {
+	for _, asset := range f.renderer.Assets() {
+		name := relative(asset.Path)
+		if strings.HasSuffix(name, ".css") {
+			style = name
+		}
+		if err := f.writeFile(name, asset.Content); err != nil {
+			return "", err
+		}
+	}
+	return style, nil
 }
 
 // writeIndex writes the list of the pages.
-func (f *pageFiles) writeIndex(index *indexValues) error {
+func (f *pageFiles) writeIndex(style string) error {
+	values := &indexValues{Style: style, States: names(f.states)}
 	for _, locale := range f.locales {
-		index.Languages = append(index.Languages, locale.Tag)
+		values.Languages = append(values.Languages, locale.Tag)
 	}
 	parsed, err := template.New(indexName).Parse(indexTemplate)
 	if err != nil {
 		return err
 	}
 	var html bytes.Buffer
-	if err := parsed.Execute(&html, index); err != nil {
+	if err := parsed.Execute(&html, values); err != nil {
 		return err
 	}
 	return f.writeFile(indexName, html.Bytes())

@@ -20,8 +20,9 @@ const defaultOutput = "keyhole-pages"
 
 // flags holds the flags of keyhole pages preview.
 type flags struct {
-	languages, states []string
-	config, output    string
+	languages, states []string // empty: all
+	config            string   // path; empty: KEYHOLE_CONFIG, or no configuration
+	output            string   // directory; empty: defaultOutput, or standard output for a single page
 }
 
 // NewCommand builds keyhole pages.
@@ -76,49 +77,49 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 	}
 }
 
-// run writes the pages that the flags select. One page in one language goes to standard
-// output, so that it can be piped into another program.
+// run writes the pages that the flags select. now is the time from which pages count.
 func run(env *command.Env, f *flags, now time.Time) error {
-	options, err := pageOptions(env, f.config)
-	if err != nil {
-		return err
-	}
-	renderer, err := pages.New(options)
-	if err != nil {
-		return err
-	}
-	shown, err := choose("state", f.states, states(), func(s state) string { return s.name })
-	if err != nil {
-		return err
-	}
-	locales, err := choose("language", f.languages, renderer.Locales(), func(l *pages.Locale) string { return l.Tag })
+	set, err := selectPages(env, f, now)
 	if err != nil {
 		return err
 	}
 	if len(f.states) == 1 && len(f.languages) == 1 && f.output == "" {
-		html, err := shown[0].render(locales[0], now)
+		html, err := set.states[0].render(set.locales[0], now)
 		if err != nil {
 			return err
 		}
 		_, err = env.Stdout.Write(html)
 		return err
 	}
-	return writeFiles(env, &pageFiles{
-		renderer: renderer, states: shown, locales: locales, directory: cmp.Or(f.output, defaultOutput), now: now,
-	})
-}
-
-// writeFiles writes the pages and says where they are.
-func writeFiles(env *command.Env, f *pageFiles) error {
-	if err := f.write(); err != nil {
+	if err := set.write(); err != nil {
 		return &command.Error{
 			Err: fmt.Errorf("cannot write the pages: %w", err), Hint: "name a writable directory with --output",
 			Code: command.ExitFailed,
 		}
 	}
-	const written = "%d pages written; open %s in a browser\n"
-	_, err := fmt.Fprintf(env.Stderr, written, len(f.states)*len(f.locales), f.path(indexName))
+	// Standard output is for a page, so that a script can rely on it.
+	_, err = fmt.Fprintf(env.Stderr, "%d pages written; open %s in a browser\n", len(set.states)*len(set.locales),
+		set.path(indexName))
 	return err
+}
+
+// selectPages returns the pages that the flags select.
+func selectPages(env *command.Env, f *flags, now time.Time) (*pageFiles, error) {
+	options, err := pageOptions(env, f.config)
+	if err != nil {
+		return nil, err
+	}
+	set := &pageFiles{directory: cmp.Or(f.output, defaultOutput), now: now}
+	if set.renderer, err = pages.New(options); err != nil {
+		return nil, err
+	}
+	if set.states, err = choose("state", f.states, states(), func(s state) string { return s.name }); err != nil {
+		return nil, err
+	}
+	// The configuration may offer fewer languages than there are.
+	set.locales, err = choose("language", f.languages, set.renderer.Locales(),
+		func(l *pages.Locale) string { return l.Tag })
+	return set, err
 }
 
 // pageOptions returns the languages and branding of the configuration at path, or of
@@ -128,8 +129,6 @@ func pageOptions(env *command.Env, path string) (pages.Options, error) {
 	if path == "" {
 		return pages.Options{}, nil
 	}
-	// Secrets and the logo are read as the service reads them, so that a preview that works
-	// promises a start that works.
 	cfg, warnings, err := config.Load(config.LoadOptions{Path: path, Environ: env.Environ})
 	for _, w := range warnings {
 		// The others do not change the pages.
@@ -144,8 +143,7 @@ func pageOptions(env *command.Env, path string) (pages.Options, error) {
 }
 
 // choose returns the elements with the given names, in the order of all; all of them if no
-// name is given. States and languages are closed sets, so a mistyped name is an error that
-// lists them, and not an empty preview.
+// name is given.
 func choose[T any](flag string, given []string, all []T, name func(T) string) ([]T, error) {
 	var known []string
 	for _, one := range all {

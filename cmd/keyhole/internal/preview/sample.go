@@ -23,9 +23,9 @@ func sampleLink(now time.Time) gateway.Link {
 
 // samplePage returns the confirmation page of a link.
 func samplePage(link gateway.Link) *gateway.Page {
-	// The long host shows how the page breaks it.
 	return &gateway.Page{
-		Link: link, Nonce: "sample", Origin: "https://reports.s3.eu-central-1.amazonaws.com", ResumeWindow: 10 * time.Minute,
+		Link: link, Nonce: "sample", Origin: "https://reports.s3.eu-central-1.amazonaws.com",
+		ResumeWindow: 10 * time.Minute, // the default
 	}
 }
 
@@ -33,7 +33,8 @@ func samplePage(link gateway.Link) *gateway.Page {
 // expired, was revoked before, or is not valid yet.
 func sampleFacts(now time.Time) *gateway.Facts {
 	link := sampleLink(now)
-	link.ExpiresAt, link.RevokedAt, link.NotBefore = now.Add(-3*time.Hour), now.Add(-50*time.Hour), now.Add(20*time.Hour)
+	link.ExpiresAt, link.RevokedAt = now.Add(-3*time.Hour), now.Add(-50*time.Hour)
+	link.NotBefore = now.Add(20 * time.Hour)
 	return gateway.FactsOf(&link)
 }
 

@@ -32,47 +32,52 @@ func states() []state {
 	return all
 }
 
+// change changes the sample link and the view of its page.
+type change func(*gateway.Link, *pages.Confirmation)
+
 // confirmations returns the states of the page with the button.
 func confirmations() []state {
-	// change changes a link and the view of its page.
-	type change func(*gateway.Link, *pages.Confirmation)
-	protected := func(l *gateway.Link, _ *pages.Confirmation) {
-		// As the service does, the page of a file that is revealed after the passphrase
-		// gets no facts about the file.
-		*l = gateway.Link{
-			ID: l.ID, ExpiresAt: l.ExpiresAt, CreatedBy: l.CreatedBy, Passphrase: true, Reveal: gateway.RevealAfter,
-		}
-	}
-	wrong := func(attempts int) change {
-		return func(l *gateway.Link, v *pages.Confirmation) {
-			protected(l, v)
-			v.WrongPassphrase, v.AttemptsLeft = true, attempts
-		}
-	}
-	var all []state
-	for _, c := range []struct {
-		name   string
-		change change
-	}{
-		{"confirm", func(*gateway.Link, *pages.Confirmation) {}},
-		{"confirm_once", func(l *gateway.Link, _ *pages.Confirmation) { l.MaxClicks = 1 }},
-		{"confirm_limited", func(l *gateway.Link, _ *pages.Confirmation) { l.MaxClicks, l.Clicks = 5, 2 }},
-		{"confirm_inline", func(l *gateway.Link, _ *pages.Confirmation) { l.Disposition = gateway.DispositionInline }},
-		{"confirm_passphrase", protected},
-		{"confirm_revealed", func(l *gateway.Link, _ *pages.Confirmation) {
+	return []state{
+		confirmation("confirm", func(*gateway.Link, *pages.Confirmation) {}),
+		confirmation("confirm_once", func(l *gateway.Link, _ *pages.Confirmation) { l.MaxClicks = 1 }),
+		confirmation("confirm_limited", func(l *gateway.Link, _ *pages.Confirmation) { l.MaxClicks, l.Clicks = 5, 2 }),
+		confirmation("confirm_inline", func(l *gateway.Link, _ *pages.Confirmation) {
+			l.Disposition = gateway.DispositionInline
+		}),
+		confirmation("confirm_passphrase", protect),
+		confirmation("confirm_revealed", func(l *gateway.Link, _ *pages.Confirmation) {
 			l.Passphrase, l.Reveal = true, gateway.RevealBefore
-		}},
-		{string(gateway.OutcomeWrongPassphrase), wrong(4)},
-		{string(gateway.OutcomeWrongPassphrase) + "_last", wrong(0)},
-	} {
-		all = append(all, state{c.name, func(locale *pages.Locale, now time.Time) ([]byte, error) {
-			link, view := sampleLink(now), pages.Confirmation{Now: now}
-			c.change(&link, &view)
-			view.Page = samplePage(link)
-			return locale.Confirmation(view)
-		}})
+		}),
+		// Browsers get the form again, with a message.
+		confirmation(string(gateway.OutcomeWrongPassphrase), wrongPassphrase(4)),
+		confirmation(string(gateway.OutcomeWrongPassphrase)+"_last", wrongPassphrase(0)),
 	}
-	return all
+}
+
+// confirmation returns a state of the page with the button.
+func confirmation(name string, c change) state {
+	return state{name, func(locale *pages.Locale, now time.Time) ([]byte, error) {
+		link, view := sampleLink(now), pages.Confirmation{Now: now}
+		c(&link, &view)
+		view.Page = samplePage(link)
+		return locale.Confirmation(view)
+	}}
+}
+
+// protect makes the passphrase reveal the file. As in the service, the page then gets no
+// facts about the file.
+func protect(l *gateway.Link, _ *pages.Confirmation) {
+	*l = gateway.Link{
+		ID: l.ID, ExpiresAt: l.ExpiresAt, CreatedBy: l.CreatedBy, Passphrase: true, Reveal: gateway.RevealAfter,
+	}
+}
+
+// wrongPassphrase returns the change after a wrong passphrase, with some attempts left.
+func wrongPassphrase(attempts int) change {
+	return func(l *gateway.Link, v *pages.Confirmation) {
+		protect(l, v)
+		v.WrongPassphrase, v.AttemptsLeft = true, attempts
+	}
 }
 
 // refusal returns a function that renders a refusal with everything that the service could
