@@ -135,7 +135,7 @@ func (s *Service) resume(ctx context.Context, a Attempt, admission *Admission, s
 	}
 	location, err := s.redirect(ctx, a, admission, start)
 	if err != nil {
-		return s.refuse(ctx, a, outcomeOf(err)), err
+		return s.refuse(ctx, a, admission.outcomeOf(err)), err
 	}
 	// The audit must have every redirect, so the event is written before the answer.
 	if a.Method != http.MethodHead {
@@ -180,7 +180,7 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 	}
 	location, err := s.redirect(ctx, a, admission, start)
 	if err != nil {
-		return s.refuse(ctx, a, outcomeOf(err)), err
+		return s.refuse(ctx, a, admission.outcomeOf(err)), err
 	}
 	link := admission.Link
 	spent, err := s.clicks.Spend(ctx, a, Spending{
@@ -281,6 +281,15 @@ func (s *Service) lifetimeOf(p *Permission) time.Duration {
 		return s.mediaLifetime
 	}
 	return s.lifetime
+}
+
+// outcomeOf returns the outcome of an admitted click that failed with cause. The permission
+// of a used-up link ends with its grants. The link has not expired then: it is used up.
+func (m *Admission) outcomeOf(cause error) Outcome {
+	if m.UsedUp && errors.Is(cause, signer.ErrLifetime) {
+		return OutcomeUsedUp
+	}
+	return outcomeOf(cause)
 }
 
 // outcomeOf returns the outcome of a click that failed with cause.

@@ -35,6 +35,25 @@ func confirmed(t *testing.T) (*fixture, Attempt) {
 	}
 }
 
+// In the last second of a grant no URL can be signed. The link is used up then, and has not
+// expired.
+func TestLastSecondOfAGrant(t *testing.T) {
+	t.Parallel()
+	for usedUp, want := range map[bool]Outcome{true: OutcomeUsedUp, false: OutcomeExpired} {
+		f, post := confirmed(t)
+		f.clicks.admission.UsedUp, f.signer.err = usedUp, signer.ErrLifetime
+		secrets := &f.clicks.admission.Permission.Secrets
+		get := Attempt{ID: post.ID, Method: http.MethodGet, Client: post.Client}
+		get.Grant = secrets.grant(post.ID, spentAt().Add(500*time.Millisecond))
+		for _, a := range []Attempt{get, post} {
+			answer, err := f.service.Click(t.Context(), a)
+			if answer.Outcome != want || !errors.Is(err, signer.ErrLifetime) {
+				t.Errorf("used up: %v, %s: got %s, %v; want %s", usedUp, a.Method, answer.Outcome, err, want)
+			}
+		}
+	}
+}
+
 func TestConfirmSpends(t *testing.T) {
 	t.Parallel()
 	f, a := confirmed(t)
