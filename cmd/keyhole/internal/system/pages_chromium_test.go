@@ -4,6 +4,9 @@ package system
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -55,6 +58,7 @@ func TestPolicyInChromium(t *testing.T) {
 		t.Helper()
 		return evaluate(fmt.Sprintf(loading, element, attributes))
 	}
+	c.show(t, blankPage(t))
 	script := fmt.Sprintf(`{src: %q}`, links["a.js"])
 	if told := load("script", script); told != "loaded ran" {
 		t.Fatalf("on a page without a policy: %s", told)
@@ -103,6 +107,7 @@ func TestNoFrameInChromium(t *testing.T) {
 	if err := c.call("Page.enable", nil, nil); err != nil {
 		t.Fatal(err)
 	}
+	c.show(t, blankPage(t))
 	frame := fmt.Sprintf(`new Promise((resolve) => {
   const frame = document.createElement("iframe");
   frame.src = %q;
@@ -126,6 +131,18 @@ func TestNoFrameInChromium(t *testing.T) {
 	if len(frames) != 1 || frames[0].Frame.UnreachableURL != link.URL {
 		t.Errorf("the frames are %+v", frames)
 	}
+}
+
+// blankPage serves a page without a policy. The first page of a new browser may still be
+// loading while a script runs on it, and Chromium keeps pages of other schemes from loopback.
+func blankPage(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<title>blank</title><body></body>") // The test fails without the page.
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + "/"
 }
 
 // show opens a page and waits until it is complete.
