@@ -94,13 +94,13 @@ func TestLanguagesOfTheConfiguration(t *testing.T) {
 func TestHostileBranding(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `"?lang=de"`, `"/-/style.css"`, `?lang=de`,
-		`/-/`, `{{.Style}}`, `</title>`, `&quot;?lang=de&quot;`,
+		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `"?lang=en"`, `"/-/style.css"`, `?lang=en`,
+		`/-/`, `{{.Style}}`, `</title>`, `&quot;?lang=en&quot;`,
 	} {
 		dir := writePreview(t, "--config", configure(t, `
   languages: [en]
   organization: '`+text+`'
-  links: [{ name: '`+text+`', url: "https://example.org/?lang=de" }]`))
+  links: [{ name: '`+text+`', url: "https://example.org/?lang=en" }]`))
 		for _, name := range names(states()) {
 			content := read(t, dir, fileName(name, "en"))
 			page := pagetest.Parse(t, content)
@@ -111,7 +111,7 @@ func TestHostileBranding(t *testing.T) {
 			}
 			links := pagetest.Elements(pagetest.One(t, page, "footer"), "a")
 			if len(links) == 0 || pagetest.Text(links[0]) != text ||
-				pagetest.Attribute(links[0], "href") != "https://example.org/?lang=de" {
+				pagetest.Attribute(links[0], "href") != "https://example.org/?lang=en" {
 				t.Errorf("%s: the footer differs from %q", name, text)
 			}
 			if len(pagetest.Elements(page, "script")) != 1 || len(pagetest.Elements(page, "img")) != 1 {
