@@ -238,7 +238,9 @@ func TestErrors(t *testing.T) {
 		code          int
 		problem, hint string
 	}{
-		"state":    {[]string{"--state", "expird"}, command.ExitUsage, `--state is "expird"`, "did you mean expired? use one of "},
+		"state": {
+			[]string{"--state", "expird"}, command.ExitUsage, `--state is "expird"`, "did you mean expired? use one of ",
+		},
 		"language": {[]string{"--language", "xx"}, command.ExitUsage, `--language is "xx"`, "use one of en, de, fr, "},
 		"language that the configuration does not offer": {
 			[]string{"--config", configure(t, "{ languages: [de, en] }"), "--language", "fr"},

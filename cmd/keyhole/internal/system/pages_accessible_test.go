@@ -13,12 +13,14 @@ import (
 	"strings"
 	"testing"
 
+	"keyhole/gateway"
 	"keyhole/gateway/pages"
 )
 
-// everyLanguage makes TestPagesAreAccessible open the pages in every language.
-var everyLanguage = flag.Bool("every-language", false, //nolint:gochecknoglobals // a flag of the test binary
-	"check the accessibility of the pages in every language")
+// everyPage makes TestPagesAreAccessible check every language with and without branding and
+// script.
+var everyPage = flag.Bool("every-page", false, //nolint:gochecknoglobals // a flag of the test binary
+	"check the accessibility of the pages in every language, with and without branding and script")
 
 // axeResult is the result of axe-core for one page.
 type axeResult struct {
@@ -63,31 +65,51 @@ func openWithAxe(t *testing.T) *chromium {
 	return c
 }
 
-// TestPagesAreAccessible runs axe-core on every page under its Content-Security-Policy: in
-// light and dark, with and without branding, and with and without the script of the pages.
-// The DevTools protocol injects axe-core, so that the policy needs no exception.
+// accessibleCase is a way in which the pages are checked.
+type accessibleCase struct {
+	branding  string // configuration
+	script    bool   // whether the browser runs the script of the pages
+	languages []string
+	schemes   []string
+}
+
+// accessibleCases returns the cases of a run. Without -every-page, the pages without branding
+// and script are checked in one language and scheme: they have fewer elements than the
+// others, and no other colours.
+func accessibleCases() []accessibleCase {
+	schemes := []string{"light", "dark"}
+	if !*everyPage {
+		return []accessibleCase{
+			{exampleBranding, true, []string{"en", "ar"}, schemes}, {"", false, []string{"en"}, schemes[:1]},
+		}
+	}
+	var all []accessibleCase
+	for _, branding := range []string{"", exampleBranding} {
+		for _, script := range []bool{true, false} {
+			all = append(all, accessibleCase{branding, script, gateway.Languages(), schemes})
+		}
+	}
+	return all
+}
+
+// TestPagesAreAccessible runs axe-core on every page under its Content-Security-Policy. The
+// DevTools protocol injects axe-core, so that the policy needs no exception.
 func TestPagesAreAccessible(t *testing.T) {
 	c := openWithAxe(t)
 	checked, unclear := 0, map[string]int{}
-	for _, branding := range []string{"", exampleBranding} {
-		preview := previewPages(t, branding)
-		languages := []string{"en", "ar"}
-		if *everyLanguage {
-			languages = preview.languages
-		}
-		for _, script := range []bool{true, false} {
-			server := preview.serve(t, script)
-			for _, language := range languages {
-				for _, state := range preview.states {
-					page := fmt.Sprintf("%s.%s.html", state, language)
-					if err := c.navigate(server.URL + "/" + page); err != nil {
-						t.Fatalf("%s: %v", page, err)
-					}
-					for _, scheme := range []string{"light", "dark"} {
-						name := fmt.Sprintf("%s, %s, branding %v, script %v", page, scheme, branding != "", script)
-						checkAccessible(t, c, name, scheme, unclear)
-						checked++
-					}
+	for _, check := range accessibleCases() {
+		preview := previewPages(t, check.branding)
+		server := preview.serve(t, check.script)
+		for _, language := range check.languages {
+			for _, state := range preview.states {
+				page := fmt.Sprintf("%s.%s.html", state, language)
+				if err := c.navigate(server.URL + "/" + page); err != nil {
+					t.Fatalf("%s: %v", page, err)
+				}
+				for _, scheme := range check.schemes {
+					name := fmt.Sprintf("%s, %s, branding %v, script %v", page, scheme, check.branding != "", check.script)
+					checkAccessible(t, c, name, scheme, unclear)
+					checked++
 				}
 			}
 		}
