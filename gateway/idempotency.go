@@ -26,6 +26,10 @@ type Idempotency struct {
 	name   string            // of the reservation
 	seal   cipher.AEAD       // encrypts the token
 	digest [sha256.Size]byte // of the request
+	// batch reserves one seed for all links of a batch; nil: the request is for one link.
+	// index is the link's position in the batch.
+	batch *batchTokens
+	index int
 }
 
 // NewIdempotency returns the Idempotency of a request. operatorKey is the key or token
@@ -83,15 +87,8 @@ func (s *Service) reissue(ctx context.Context, idempotency *Idempotency, storage
 	if idempotency == nil {
 		return Issued{}, nil
 	}
-	sealed, age, err := s.reservations.Reserved(ctx, idempotency.name)
-	if errors.Is(err, ErrNotFound) {
-		return Issued{}, nil
-	}
-	if err != nil {
-		return Issued{}, storeError(err)
-	}
-	token, err := idempotency.unpack(sealed)
-	if err != nil {
+	token, age, err := s.reserved(ctx, idempotency)
+	if err != nil || token == "" {
 		return Issued{}, err
 	}
 	issued, err := s.issuedAs(ctx, token, storage)
@@ -103,6 +100,23 @@ func (s *Service) reissue(ctx context.Context, idempotency *Idempotency, storage
 			"the link of this Idempotency-Key no longer exists; use a new key to issue another")
 	}
 	return Issued{}, nil
+}
+
+// reserved returns the token that an earlier request reserved, and the age of the
+// reservation. An empty token means that there is no reservation.
+func (s *Service) reserved(ctx context.Context, idempotency *Idempotency) (string, time.Duration, error) {
+	if idempotency.batch != nil {
+		return idempotency.batch.reserved(idempotency.index)
+	}
+	sealed, age, err := s.reservations.Reserved(ctx, idempotency.name)
+	if errors.Is(err, ErrNotFound) {
+		return "", 0, nil
+	}
+	if err != nil {
+		return "", 0, storeError(err)
+	}
+	token, err := idempotency.unpack(sealed)
+	return token, age, err
 }
 
 // issuedAs returns the link of a token that was issued before. The link is confirmed
@@ -120,6 +134,9 @@ func (s *Service) issuedAs(ctx context.Context, token string, storage *Storage) 
 // first, so that a repeat finds the token. If another request with the key has reserved a
 // token, tokenFor returns that token.
 func (s *Service) tokenFor(ctx context.Context, idempotency *Idempotency) (string, error) {
+	if idempotency != nil && idempotency.batch != nil {
+		return idempotency.batch.draw(idempotency.index)
+	}
 	token, err := drawToken()
 	if err != nil || idempotency == nil {
 		return token, err

@@ -36,6 +36,8 @@ type IssueRequest struct {
 	Allow       []string     // CIDRs or addresses
 	NotBefore   *string      // RFC 3339
 	Idempotency *Idempotency // nil: a repeat issues another link
+	// DryRun makes all checks and issues no link. The result has neither a token nor an ID.
+	DryRun bool
 }
 
 // Issued is a new link and its token. The token exists nowhere else.
@@ -97,16 +99,8 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if err != nil {
 		return Issued{}, err
 	}
-	secrets, err := s.secretsFor(ctx, req.Passphrase)
-	if err != nil {
-		return Issued{}, err
-	}
-	token, err := s.tokenFor(ctx, req.Idempotency)
-	if err != nil {
-		return Issued{}, err
-	}
 	wanted := Link{
-		ID: IDOf(token), State: StateActive, Ref: ref, Object: object,
+		State: StateActive, Ref: ref, Object: object,
 		Preset: terms.Preset, Sensitive: terms.Sensitive, CreatedBy: actor.Name,
 		Passphrase: req.Passphrase != nil, Confirm: req.Confirm, Reveal: restricted.reveal,
 		Allow: restricted.allow, NotBefore: restricted.notBefore,
@@ -117,18 +111,50 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	if req.MaxClicks != nil {
 		wanted.MaxClicks = *req.MaxClicks
 	}
+	if req.DryRun {
+		return s.preview(wanted, storage, terms.Life)
+	}
+	secrets, err := s.secretsFor(ctx, req.Passphrase)
+	if err != nil {
+		return Issued{}, err
+	}
+	token, err := s.tokenFor(ctx, req.Idempotency)
+	if err != nil {
+		return Issued{}, err
+	}
+	wanted.ID = IDOf(token)
 	link, err := s.store.Create(ctx, wanted, secrets, terms.Life, actor.origin())
 	switch {
 	case errors.Is(err, ErrExists) && req.Idempotency != nil: // a concurrent request was faster
 		return s.issuedAs(ctx, token, storage)
 	case errors.Is(err, ErrNeverValid):
-		return Issued{}, invalidBecause(err, "not_before", "invalid", "the link would end before it begins")
+		return Issued{}, neverValid(err)
 	case err != nil:
 		return Issued{}, storeError(err)
 	}
 	link.Warnings, link.Notes = s.warnings(&link, storage, terms.Life), notes(&link)
 	s.metrics.issues.issued(terms.Preset, storage.Name)
 	return Issued{Link: link, Token: token}, nil
+}
+
+// preview returns the link that a request without DryRun would issue. Its times are those
+// of this machine's clock; Redis sets the times of a new link.
+func (s *Service) preview(link Link, storage *Storage, life time.Duration) (Issued, error) {
+	link.CreatedAt = s.now().Truncate(time.Millisecond)
+	link.ExpiresAt = link.CreatedAt.Add(life)
+	if link.NotBefore.After(link.CreatedAt) {
+		link.State = StateNotYet
+	}
+	if !link.NotBefore.Before(link.ExpiresAt) {
+		return Issued{}, neverValid(ErrNeverValid)
+	}
+	link.Warnings, link.Notes = s.warnings(&link, storage, life), notes(&link)
+	return Issued{Link: link}, nil
+}
+
+// neverValid refuses a link that would end before its not_before.
+func neverValid(cause error) *Error {
+	return invalidBecause(cause, "not_before", "invalid", "the link would end before it begins")
 }
 
 // secretsFor returns the secrets of a new link.

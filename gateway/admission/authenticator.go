@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -109,6 +110,18 @@ func (a *Authenticator) Admit(ctx context.Context, r Request) (*gateway.Actor, Q
 	actor.Address = r.Address
 	quota, err := a.rates.take(actor.Name)
 	return actor, quota, err
+}
+
+// Charge counts n more requests of an admitted operator, for one request that makes
+// several links. If fewer than n are left in the current minute, it counts none and
+// returns a gateway.Error with CodeRateLimited. If the limit is lower than n, waiting
+// cannot help, and the code is CodeInvalid.
+func (a *Authenticator) Charge(actor *gateway.Actor, n int) (Quota, error) {
+	if limit := a.rates.limit; limit > 0 && n >= limit {
+		return Quota{}, gateway.Invalid("links", "too_many", fmt.Sprintf(
+			"the batch has %d links, and this service allows %d requests a minute; send smaller batches", n+1, limit))
+	}
+	return a.rates.takeSeveral(actor.Name, n)
 }
 
 // keyHolder returns the operator of a key, nil if the key is unknown. It compares every

@@ -32,7 +32,11 @@ type rateLimiter struct {
 }
 
 // take counts one request of an operator, or refuses it if none is left in the window.
-func (r *rateLimiter) take(name string) (Quota, error) {
+func (r *rateLimiter) take(name string) (Quota, error) { return r.takeSeveral(name, 1) }
+
+// takeSeveral counts n requests of an operator, or refuses all of them if fewer are left
+// in the window.
+func (r *rateLimiter) takeSeveral(name string, n int) (Quota, error) {
 	if r.limit == 0 {
 		return Quota{}, nil
 	}
@@ -43,11 +47,12 @@ func (r *rateLimiter) take(name string) (Quota, error) {
 		r.opened, r.counts = now, map[string]int{}
 	}
 	quota := Quota{Limit: r.limit, Reset: r.opened.Add(rateWindow).Sub(now), Window: rateWindow}
-	if r.counts[name] >= r.limit {
+	if r.counts[name]+n > r.limit {
+		quota.Remaining = r.limit - r.counts[name]
 		message := fmt.Sprintf("more than %d requests in a minute; wait and try again", r.limit)
 		return quota, &gateway.Error{Code: gateway.CodeRateLimited, Message: message, Wait: quota.Reset}
 	}
-	r.counts[name]++
+	r.counts[name] += n
 	quota.Remaining = r.limit - r.counts[name]
 	return quota, nil
 }

@@ -36,6 +36,30 @@ type IssueRequest struct {
 	IdempotencyKey string `json:"-"`
 }
 
+// BatchRequest is the body of POST /api/v1/links:batch.
+type BatchRequest struct {
+	Links  []IssueRequest `json:"links"`
+	DryRun bool           `json:"dry_run,omitempty"` // make all checks and issue no link
+	// IdempotencyKey makes the whole batch safe to repeat, in the header of that name. The
+	// IdempotencyKey of each link is ignored.
+	IdempotencyKey string `json:"-"`
+}
+
+// BatchResult is the result of one link of a batch: either Link or Problem. Status is the
+// status that POST /api/v1/links would answer, and 200 for a link of a dry run.
+type BatchResult struct {
+	Status int `json:"status"`
+	// Link of a dry run has neither an ID nor a URL, and its times are estimates.
+	Link    *Link    `json:"link,omitempty"`
+	Problem *Problem `json:"problem,omitempty"`
+}
+
+// Batch is the answer of POST /api/v1/links:batch. The results have the order of the
+// requests.
+type Batch struct {
+	Results []BatchResult `json:"results"`
+}
+
 // ChangeRequest is the body of PATCH /api/v1/links/{id}. Absent fields stay unchanged.
 type ChangeRequest struct {
 	ExpiresIn *string            `json:"expires_in,omitempty"`

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -97,22 +96,11 @@ var (
 // of the link. Issue returns ErrNotUTF8 if a text is not UTF-8, because JSON would replace
 // the bytes with U+FFFD and so share another object.
 func (c *Client) Issue(ctx context.Context, r api.IssueRequest) (api.Link, error) {
-	texts := append([]string{r.Storage, r.Bucket, r.Key, r.Filename, r.Language, r.Note}, labelTexts(r.Labels)...)
-	if err := allUTF8(texts); err != nil {
+	if err := allUTF8(issueTexts(&r)); err != nil {
 		return api.Link{}, err
 	}
-	if r.IdempotencyKey == "" {
-		r.IdempotencyKey = rand.Text()
-	}
-	issue := call{
-		method: http.MethodPost, path: "/api/v1/links", body: r,
-		header: http.Header{"Idempotency-Key": {r.IdempotencyKey}},
-	}
-	link, err := c.link(ctx, issue)
-	if (errors.Is(err, ErrUnreachable) || errors.Is(err, ErrBrokeOff)) && ctx.Err() == nil {
-		return c.link(ctx, issue)
-	}
-	return link, err
+	issue := idempotentCall("/api/v1/links", r.IdempotencyKey, r)
+	return repeatOnce(ctx, func() (api.Link, error) { return c.link(ctx, issue) })
 }
 
 // labelTexts returns the names and values of labels, sorted by name.

@@ -3,10 +3,12 @@ package httpapi
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -17,23 +19,30 @@ import (
 	"keyhole/gateway/api"
 )
 
-// maxBody is the maximum size of a body in bytes.
-const maxBody = 1 << 20
+// The maximum sizes of a body in bytes. A batch fits 100 links with the longest key, note
+// and labels, also if the client escapes every character that is not ASCII, as Python does.
+const (
+	maxBody      = 1 << 20
+	maxBatchBody = 4 << 20
+)
 
 // decode decodes the JSON object in a request's body into v. It refuses unknown and
 // repeated fields, fields in another case, a second value, invalid UTF-8 and lone
 // surrogates. A decoder that silently replaces a byte of a key would share another
 // object.
-func decode(c echo.Context, v any) error {
+func decode(c echo.Context, v any) error { return decodeUpTo(c, v, maxBody) }
+
+// decodeUpTo is decode with a maximum size of the body in bytes.
+func decodeUpTo(c echo.Context, v any, limit int64) error {
 	r := c.Request()
 	if err := checkMediaType(r); err != nil {
 		return err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return gateway.Errorf(gateway.CodeTooLarge, "the body is larger than 1 MiB")
+		return gateway.Errorf(gateway.CodeTooLarge, "the body is larger than %d MiB", limit>>20)
 	case err != nil:
 		return &gateway.Error{Code: gateway.CodeBadRequest, Message: "the body is incomplete; send it again", Err: err}
 	case hasByteOrderMark(body):
@@ -68,7 +77,7 @@ func hasByteOrderMark(body []byte) bool {
 // would drop a filter or a restriction that the author wanted.
 func refuseNull(d *jsontext.Decoder, _ any) error {
 	field := knownField(string(d.StackPointer()))
-	if d.PeekKind() != 'n' || field == "" || field == "sensitive" {
+	if d.PeekKind() != 'n' || field == "" || field == "sensitive" || strings.HasSuffix(field, "].sensitive") {
 		return errors.ErrUnsupported // to be decoded as usual
 	}
 	return gateway.Invalid(field, "null", "null is not a value for this field; omit the field")
@@ -85,8 +94,12 @@ func badJSON(err error, v any) error {
 		}
 	}
 	if errors.Is(err, json.ErrUnknownName) {
-		return gateway.Errorf(gateway.CodeBadRequest, "unknown field in the body; the known fields are: %s",
-			strings.Join(fieldsOf(v), ", "))
+		in := "the body"
+		if strings.HasPrefix(where, " (see links[") {
+			v, in = &api.IssueRequest{}, "a link of the body"
+		}
+		return gateway.Errorf(gateway.CodeBadRequest, "unknown field in %s; the known fields are: %s",
+			in, strings.Join(fieldsOf(v), ", "))
 	}
 	return gateway.Errorf(gateway.CodeBadRequest,
 		"the body is not valid: send one JSON object in UTF-8, with each field once and each value of its type%s", where)
@@ -105,9 +118,15 @@ func fieldsOf(v any) []string {
 }
 
 // knownField returns the first segment of a JSON pointer if it looks like the name of a
-// field, and "" otherwise.
+// field, and "" otherwise. Below a link of a batch it returns a text such as
+// links[3].bucket.
 func knownField(pointer string) string {
-	name, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
+	name, rest, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
+	if index, below, nested := strings.Cut(rest, "/"); name == "links" && nested {
+		if n, err := strconv.Atoi(index); err == nil && knownField(below) != "" {
+			return fmt.Sprintf("links[%d].%s", n, knownField(below))
+		}
+	}
 	if name == "" || len(name) > 32 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return ""
 	}

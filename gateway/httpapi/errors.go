@@ -110,12 +110,8 @@ func (a *API) failureOfClick(err error, r *http.Request) failure {
 // failureOfRequest returns the response to a failed request of an operator or probe.
 func failureOfRequest(err error, c echo.Context) failure {
 	problem := problemOf(err)
-	status := statusOf(problem.Code)
-	document := newProblem(status, string(problem.Code), problem.Message)
-	for _, f := range problem.Fields {
-		document.Errors = append(document.Errors, api.FieldError{Field: f.Field, Code: f.Code, Message: f.Message})
-	}
-	f := failure{status: status, problem: &document, retryAfter: []string{secondsOf(problem.Wait)}}
+	document := problemJSON(problem)
+	f := failure{status: document.Status, problem: &document, retryAfter: []string{secondsOf(problem.Wait)}}
 	if refused, ok := errors.AsType[*admission.UnauthorizedError](err); ok {
 		f.challenge = refused.Challenge
 	}
@@ -124,6 +120,15 @@ func failureOfRequest(err error, c echo.Context) failure {
 		f.allow = strings.TrimPrefix(allow, "OPTIONS, ")
 	}
 	return f
+}
+
+// problemJSON returns the document about an error of an operator's request.
+func problemJSON(problem *gateway.Error) api.Problem {
+	document := newProblem(statusOf(problem.Code), string(problem.Code), problem.Message)
+	for _, f := range problem.Fields {
+		document.Errors = append(document.Errors, api.FieldError{Field: f.Field, Code: f.Code, Message: f.Message})
+	}
+	return document
 }
 
 // statusOf returns the HTTP status of an error's code.

@@ -31,23 +31,35 @@ func (a *API) issueLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	issued, err := a.o.Service.Issue(c.Request().Context(), actorOf(c), &gateway.IssueRequest{
+	request := issueRequest(&body)
+	request.Idempotency = retry
+	issued, err := a.o.Service.Issue(c.Request().Context(), actorOf(c), &request)
+	if err != nil {
+		return err
+	}
+	c.Set(contextLink, issued.Link.ID)
+	link := a.issuedJSON(&issued)
+	c.Response().Header().Set("Location", "/api/v1/links/"+link.ID)
+	return writeLink(c, http.StatusCreated, &issued.Link, link)
+}
+
+// issueRequest returns the request for one link.
+func issueRequest(body *api.IssueRequest) gateway.IssueRequest {
+	return gateway.IssueRequest{
 		Storage: body.Storage, Bucket: body.Bucket, Key: body.Key,
 		Preset: body.Preset, ExpiresIn: body.ExpiresIn, Sensitive: body.Sensitive,
 		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin, VersionID: body.VersionID,
 		Language: body.Language, Note: body.Note, Labels: body.Labels,
 		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Reveal: body.Reveal,
 		Allow: body.Allow, NotBefore: body.NotBefore,
-		Idempotency: retry,
-	})
-	if err != nil {
-		return err
 	}
-	c.Set(contextLink, issued.Link.ID)
+}
+
+// issuedJSON returns a new link with its URL.
+func (a *API) issuedJSON(issued *gateway.Issued) api.Link {
 	link := linkJSON(&issued.Link)
 	link.URL = a.o.PublicURL + "/" + issued.Token
-	c.Response().Header().Set("Location", "/api/v1/links/"+link.ID)
-	return writeLink(c, http.StatusCreated, &issued.Link, link)
+	return link
 }
 
 // idempotencyKey matches the allowed values of the header Idempotency-Key.
@@ -56,7 +68,7 @@ var idempotencyKey = regexp.MustCompile(`^[ -~]{1,128}$`)
 // idempotencyOf returns the gateway.Idempotency of a request, or nil without an
 // Idempotency-Key. It encodes the decoded body again, so that bodies with different white
 // space or order of fields count as equal.
-func idempotencyOf(r *http.Request, body *api.IssueRequest) (*gateway.Idempotency, error) {
+func idempotencyOf(r *http.Request, body any) (*gateway.Idempotency, error) {
 	values := r.Header["Idempotency-Key"]
 	if len(values) == 0 {
 		return nil, nil //nolint:nilnil // nil means that there is no key.

@@ -21,6 +21,7 @@ import (
 const (
 	contextActor = "actor"
 	contextLink  = "link"
+	contextBatch = "batch"
 )
 
 // secureHeaders sets the headers of every answer to operators and probes.
@@ -42,7 +43,7 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			c.Error(err)
 		}
-		route := c.Path()
+		route := tablePath(c.Path())
 		if !strings.HasPrefix(route, "/api/") {
 			if route != "" {
 				return nil
@@ -68,6 +69,10 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			attrs = append(attrs, slog.String("link", id.String()))
 		}
 		level := slog.LevelInfo
+		if batch, ok := c.Get(contextBatch).(*batchSummary); ok {
+			attrs = append(attrs, batch.attrs()...)
+			level = batch.level()
+		}
 		if status == http.StatusInternalServerError { // a defect of this service; outages have other codes
 			level = slog.LevelError
 		}

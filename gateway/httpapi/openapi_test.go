@@ -67,9 +67,9 @@ func TestDescriptionHasEveryRouteAndNoOther(t *testing.T) {
 			}
 		}
 	}
-	parameter := regexp.MustCompile(`:([a-z]+)`)
+	parameter := regexp.MustCompile(`/:([a-z]+)`)
 	for _, r := range routesOf(operators) {
-		routed = append(routed, r.method+" "+parameter.ReplaceAllString(r.path, "{$1}"))
+		routed = append(routed, r.method+" "+parameter.ReplaceAllString(r.path, "/{$1}"))
 	}
 	slices.Sort(described)
 	slices.Sort(routed)
@@ -84,6 +84,9 @@ func TestDescriptionHasEveryFieldAndNoOther(t *testing.T) {
 	schemas := readDescription(t).Components.Schemas
 	types := map[string]reflect.Type{
 		"IssueRequest":      reflect.TypeFor[api.IssueRequest](),
+		"BatchRequest":      reflect.TypeFor[api.BatchRequest](),
+		"BatchResult":       reflect.TypeFor[api.BatchResult](),
+		"Batch":             reflect.TypeFor[api.Batch](),
 		"ChangeRequest":     reflect.TypeFor[api.ChangeRequest](),
 		"RevocationRequest": reflect.TypeFor[api.RevocationRequest](),
 		"Revocation":        reflect.TypeFor[api.Revocation](),

@@ -58,6 +58,7 @@ func routes() []route {
 		change(recipients, http.MethodPost, clickPath, (*API).recipientRequest),
 
 		change(operators, http.MethodPost, "/api/v1/links", (*API).issueLink),
+		change(operators, http.MethodPost, "/api/v1/links:batch", (*API).issueBatch),
 		read(operators, "/api/v1/links", (*API).listLinks),
 		read(operators, "/api/v1/links/:id", (*API).showLink),
 		change(operators, http.MethodPatch, "/api/v1/links/:id", (*API).changeLink),
@@ -126,9 +127,19 @@ func (a *API) Health() http.Handler {
 func (a *API) register(e *echo.Echo, to audience, middleware ...echo.MiddlewareFunc) {
 	for _, r := range routesOf(to) {
 		handler := func(c echo.Context) error { return r.handler(a, c) }
-		e.Add(r.method, r.path, handler, middleware...)
+		e.Add(r.method, echoPath(r.path), handler, middleware...)
 		if to == probes { // some load balancers ask with HEAD
 			e.Add(http.MethodHead, r.path, handler, middleware...)
 		}
 	}
 }
+
+// echoPath returns a path of the table in the form that echo reads. A colon after a slash
+// begins a parameter; echo needs a backslash before every other colon.
+func echoPath(path string) string {
+	escaped := strings.ReplaceAll(path, ":", `\:`)
+	return strings.ReplaceAll(escaped, `/\:`, "/:")
+}
+
+// tablePath returns the path of the table for a path that echoPath returned.
+func tablePath(path string) string { return strings.ReplaceAll(path, `\:`, ":") }

@@ -201,6 +201,7 @@ func (r *stubStore) OpenCursor(_ context.Context, query, cursor string) (string,
 // stubStorage implements Objects and Presigner with one answer for every object. It holds
 // no object.
 type stubStorage struct {
+	mu                sync.Mutex // of proved, because the links of a batch are proved in parallel
 	proofErr, signErr error
 	proved            []string
 	keys              gateway.KeyPage
@@ -208,7 +209,9 @@ type stubStorage struct {
 }
 
 func (s *stubStorage) Prove(_ context.Context, bucket, key, _ string) (gateway.ObjectInfo, error) {
+	s.mu.Lock()
 	s.proved = append(s.proved, bucket+"/"+key)
+	s.mu.Unlock()
 	return gateway.ObjectInfo{Size: 3, ETag: `"e"`, ContentType: "text/plain"}, s.proofErr
 }
 
