@@ -46,6 +46,7 @@ func tree(t *testing.T) map[string]any {
 			"can": []any{"read"}, "objects": []any{"*"}, "max_expiry": "1h",
 		}},
 	}
+	operator["trusted_proxies"] = []any{"10.0.0.0/8"}
 	all["public"].(map[string]any)["trusted_proxies"] = []any{"10.0.0.0/8"}
 	pages := all["pages"].(map[string]any)
 	pages["languages"] = []any{"de", "en"}

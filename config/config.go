@@ -69,6 +69,10 @@ type Operator struct {
 	// without path. The client commands read the same variable KEYHOLE_OPERATOR_URL to find the service.
 	// Default: empty, which means the address in listen.
 	URL string `yaml:"url"`
+	// Addresses or networks (CIDR) of the proxies in front of this listener. The service takes the address of
+	// an operator from their X-Forwarded-For header, and the name of a request from their X-Request-Id header.
+	// The same networks are refused as in public.trusted_proxies. Default: none.
+	TrustedProxies []string `yaml:"trusted_proxies"`
 	// TLS of the listener for operators.
 	TLS TLS `yaml:"tls"`
 	// The keys that may use the API and the console.

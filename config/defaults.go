@@ -92,9 +92,15 @@ func (s *Storage) ClearText() bool { return clearText(s.RecipientEndpoint()) }
 // ProxyPrefixes returns the trusted proxies as networks; a single address is a network of
 // one. Networks of IPv4-mapped addresses are returned as IPv4, so compare them with
 // unmapped addresses. Load refuses invalid networks; ProxyPrefixes omits them.
-func (p Public) ProxyPrefixes() []netip.Prefix {
+func (p Public) ProxyPrefixes() []netip.Prefix { return proxyPrefixes(p.TrustedProxies) }
+
+// ProxyPrefixes returns the trusted proxies in the form of [Public.ProxyPrefixes].
+func (o *Operator) ProxyPrefixes() []netip.Prefix { return proxyPrefixes(o.TrustedProxies) }
+
+// proxyPrefixes converts the valid ones among addresses and networks.
+func proxyPrefixes(listed []string) []netip.Prefix {
 	var out []netip.Prefix
-	for _, s := range p.TrustedProxies {
+	for _, s := range listed {
 		if n, err := parseProxy(s); err == nil {
 			out = append(out, n)
 		}

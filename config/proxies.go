@@ -19,7 +19,7 @@ const (
 
 // tooManyProxies is the message for a larger share.
 const tooManyProxies = "the networks together cover %s%% of all %s addresses, private networks not counted; " +
-	"the limit is a /%d (%s%%): list only your proxies, because recipients there could choose their own address"
+	"the limit is a /%d (%s%%): list only your proxies, because clients there could choose their own address"
 
 // privateNetworks returns the networks that are not part of the Internet: private (RFC
 // 1918, RFC 4193), shared (RFC 6598), loopback and link-local.
@@ -33,7 +33,7 @@ func privateNetworks() []netip.Prefix {
 
 // proxyCoverage refuses trusted proxies that together cover too much of the Internet, even
 // if each network is narrow enough.
-func (k *checker) proxyCoverage(proxies []netip.Prefix) {
+func (k *checker) proxyCoverage(path string, proxies []netip.Prefix) {
 	var ipv4, ipv6 []netip.Prefix
 	for _, p := range proxies {
 		if p.Addr().Is4() {
@@ -48,7 +48,7 @@ func (k *checker) proxyCoverage(proxies []netip.Prefix) {
 		bits    int
 	}{{"IPv4", ipv4, maxProxyBits4}, {"IPv6", ipv6, maxProxyBits6}} {
 		if covered, limit := publicShare(f.proxies), share(f.bits); covered > limit {
-			k.problem("public.trusted_proxies", tooManyProxies, percent(covered), f.name, f.bits, percent(limit))
+			k.problem(path, tooManyProxies, percent(covered), f.name, f.bits, percent(limit))
 		}
 	}
 }

@@ -37,10 +37,16 @@ func (k *checker) public(p Public) {
 		k.warn(WarnHTTPPublicURL, "public.url", "links are sent unencrypted over http, and anyone who can read the "+
 			"traffic can use them; use https")
 	}
+	k.trustedProxies("public.trusted_proxies", p.TrustedProxies)
+	k.together("public.tls", "cert_file", "key_file", p.TLS.CertFile != "", p.TLS.KeyFile != "")
+}
+
+// trustedProxies checks the proxies in front of one listener.
+func (k *checker) trustedProxies(path string, listed []string) {
 	seen := map[netip.Prefix]bool{}
 	var proxies []netip.Prefix
-	for i, s := range p.TrustedProxies {
-		path := fmt.Sprintf("public.trusted_proxies[%d]", i)
+	for i, s := range listed {
+		path := fmt.Sprintf("%s[%d]", path, i)
 		n, err := parseProxy(s)
 		switch {
 		case err != nil:
@@ -52,8 +58,7 @@ func (k *checker) public(p Public) {
 		}
 		seen[n] = true
 	}
-	k.proxyCoverage(proxies)
-	k.together("public.tls", "cert_file", "key_file", p.TLS.CertFile != "", p.TLS.KeyFile != "")
+	k.proxyCoverage(path, proxies)
 }
 
 // parseProxy reads an address or a network of proxies. It refuses networks that are wider
@@ -101,6 +106,7 @@ func (k *checker) operator(c *Config) {
 	} else if clearText(normal) {
 		k.warn(WarnHTTPOperatorURL, "operator.url", "operator keys are sent unencrypted over http; use https")
 	}
+	k.trustedProxies("operator.trusted_proxies", o.TrustedProxies)
 	k.together("operator.tls", "cert_file", "key_file", o.TLS.CertFile != "", o.TLS.KeyFile != "")
 	k.oidc(c)
 	if o.RequestsPerMinute < 0 || o.RequestsPerMinute > maxRequestsPerMinute {

@@ -91,6 +91,13 @@ func TestPublicRules(t *testing.T) {
 			change:   proxies("10.0.0.1", "10.0.0.1/32"),
 			problems: []string{`public.trusted_proxies[1]: "10.0.0.1/32" is listed twice`},
 		},
+		"proxies of operators": {
+			change: func(c *Config) { c.Operator.TrustedProxies = []string{"10.0.0.0/8", "10.0.0.0/8", "::/0"} },
+			problems: []string{
+				`operator.trusted_proxies[1]: "10.0.0.0/8" is listed twice`,
+				`operator.trusted_proxies[2]: "::/0" is too wide: list only your proxies, as networks of /7 or narrower`,
+			},
+		},
 		"certificate without key": {
 			change:   func(c *Config) { c.Public.TLS.CertFile = "c" },
 			problems: []string{"public.tls.key_file: is missing: cert_file needs it"},
@@ -122,6 +129,10 @@ func TestProxyPrefixes(t *testing.T) {
 	}
 	if got := p.ProxyPrefixes(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	o := Operator{TrustedProxies: p.TrustedProxies}
+	if got := o.ProxyPrefixes(); !reflect.DeepEqual(got, want) {
+		t.Errorf("of operators: got %v, want %v", got, want)
 	}
 }
 

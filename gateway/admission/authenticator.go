@@ -87,7 +87,7 @@ func (a *Authenticator) SetTokens(tokens TokenVerifier) {
 // Request holds the parts of an operator's request that Admit reads.
 type Request struct {
 	Authorization []string   // the values of the header
-	Peer          netip.Addr // the other end of the connection, by which failures are limited
+	Peer          netip.Addr // the client's address, by which failures are limited
 	Address       string     // the part of the client's address that may be recorded
 }
 

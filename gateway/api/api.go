@@ -217,7 +217,8 @@ type EventPage struct {
 	More   bool    `json:"more,omitempty"`
 }
 
-// Problem is an error in the format of RFC 9457, with the extension members code and errors.
+// Problem is an error in the format of RFC 9457, with the extension members code, errors and
+// request_id.
 type Problem struct {
 	Type   string       `json:"type"`
 	Title  string       `json:"title"`
@@ -225,6 +226,8 @@ type Problem struct {
 	Code   string       `json:"code"`
 	Detail string       `json:"detail"`
 	Errors []FieldError `json:"errors,omitempty"`
+	// RequestID is the header X-Request-Id of the answer. The log of the service has it too.
+	RequestID string `json:"request_id,omitempty"`
 }
 
 // FieldError is the error in one field of a request.

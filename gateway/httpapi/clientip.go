@@ -97,7 +97,11 @@ func (a *API) recipient(r *http.Request) netip.Addr {
 	return clientOf(r, a.o.TrustedProxies)
 }
 
+// operatorClient returns the address of the client that sent an operator's request. The
+// peer's address counts, unless the peer is a proxy of operator.trusted_proxies.
+func (a *API) operatorClient(r *http.Request) netip.Addr { return clientOf(r, a.o.OperatorProxies) }
+
 // operatorAddress returns the part of an operator's address that may be recorded.
 func (a *API) operatorAddress(c echo.Context) string {
-	return a.o.FormatAddress(peerOf(c.Request()))
+	return a.o.FormatAddress(a.operatorClient(c.Request()))
 }

@@ -111,6 +111,7 @@ func (a *API) failureOfClick(err error, r *http.Request) failure {
 func failureOfRequest(err error, c echo.Context) failure {
 	problem := problemOf(err)
 	document := problemJSON(problem)
+	document.RequestID = requestNameOf(c)
 	f := failure{status: document.Status, problem: &document, retryAfter: []string{secondsOf(problem.Wait)}}
 	if refused, ok := errors.AsType[*admission.UnauthorizedError](err); ok {
 		f.challenge = refused.Challenge

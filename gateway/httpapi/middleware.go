@@ -22,6 +22,7 @@ const (
 	contextActor = "actor"
 	contextLink  = "link"
 	contextBatch = "batch"
+	contextName  = "request_id"
 )
 
 // secureHeaders sets the headers of every answer to operators and probes.
@@ -61,6 +62,9 @@ func (a *API) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.Int("status", status),
 			microseconds(time.Since(begun)),
 			slog.String("address", a.operatorAddress(c)),
+		}
+		if name := requestNameOf(c); name != "" {
+			attrs = append(attrs, slog.String("request_id", name))
 		}
 		if actor, ok := c.Get(contextActor).(*gateway.Actor); ok {
 			attrs = append(attrs, slog.String("actor", actor.Name))
@@ -161,7 +165,7 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		actor, quota, err := a.o.Operators.Admit(r.Context(), admission.Request{
-			Authorization: r.Header["Authorization"], Peer: peerOf(r), Address: a.operatorAddress(c),
+			Authorization: r.Header["Authorization"], Peer: a.operatorClient(r), Address: a.operatorAddress(c),
 		})
 		if actor != nil { // also with an error: the operator is known and has sent too many requests
 			c.Set(contextActor, actor)

@@ -30,6 +30,9 @@ type Options struct {
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For Keyhole
 	// trusts. It may be empty.
 	TrustedProxies []netip.Prefix
+	// OperatorProxies are the networks of the proxies in front of the listener for
+	// operators. Keyhole trusts their X-Forwarded-For and X-Request-Id. It may be empty.
+	OperatorProxies []netip.Prefix
 	// Operators admits operators by key or token.
 	Operators *admission.Authenticator
 	// RequestTimeout is the time limit of a whole operator request; 0: no limit. It must
@@ -84,6 +87,9 @@ func (a *API) newEcho(to audience) *echo.Echo {
 	e.Logger.SetOutput(io.Discard) // logRequest writes the log.
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = a.errorWriter(to)
+	if to == operators {
+		e.Use(a.nameRequest)
+	}
 	if to != recipients {
 		e.Use(a.logRequest, secureHeaders, refuseOptions, a.boundTime)
 	}

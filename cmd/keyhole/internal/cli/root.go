@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -132,6 +133,9 @@ func exitCodeAndHint(err error) (code int, hint string) {
 		hint = "the request may have succeeded: check before you repeat it"
 	case errors.Is(err, client.ErrNotUTF8):
 		code, hint = command.ExitUsage, "write it in UTF-8; objects with keys in another encoding cannot be shared"
+	}
+	if errors.As(err, &refused) && refused.Status >= http.StatusInternalServerError && refused.RequestID != "" {
+		hint += "\nrequest id: " + refused.RequestID + " (the log of the service has it)"
 	}
 	return code, hint
 }

@@ -208,6 +208,7 @@ func (s *Server) newAPI(format func(netip.Addr) string, registry *prometheus.Reg
 	return httpapi.New(httpapi.Options{
 		Service:   s.domain,
 		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Pages: pageOptions,
+		OperatorProxies: cfg.Operator.ProxyPrefixes(),
 		Operators: s.operators, RequestTimeout: operatorTimeout,
 		FormatAddress: format,
 		Ready:         s.health.readiness, Metrics: httpapi.NewMetrics(registry),
