@@ -5,7 +5,7 @@ import "time"
 // EventKind names the kind of an event.
 type EventKind string
 
-// The kinds of events. The first five are changes by operators; the store keeps them for
+// The kinds of events. The first six are changes by operators; the store keeps them for
 // the whole retention. The last four are clicks; the store keeps a limited number of
 // them.
 const (
@@ -14,6 +14,9 @@ const (
 	EventPaused  EventKind = "paused"
 	EventResumed EventKind = "resumed"
 	EventRevoked EventKind = "revoked"
+	// EventErased records an erasure of client addresses. Its Link is zero if the erasure
+	// was not limited to one link.
+	EventErased EventKind = "erased"
 
 	EventRedirected EventKind = "redirected"
 	EventPage       EventKind = "page"
@@ -42,7 +45,7 @@ type Event struct {
 // EventKinds lists every EventKind.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventIssued, EventChanged, EventPaused, EventResumed, EventRevoked,
+		EventIssued, EventChanged, EventPaused, EventResumed, EventRevoked, EventErased,
 		EventRedirected, EventPage, EventRefused, EventFailed,
 	}
 }

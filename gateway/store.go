@@ -40,6 +40,9 @@ type Store interface {
 	Events(ctx context.Context, id ID, cursor string, limit int) (EventList, error)
 	// Audit returns one page of the events of all links, or ErrCursor.
 	Audit(ctx context.Context, q AuditQuery) (AuditPage, error)
+	// Erase erases client addresses from events, or returns ErrCursor. After an error, the
+	// result counts the addresses that Erase erased before the error.
+	Erase(ctx context.Context, e Erasure, by Origin) (ErasureResult, error)
 }
 
 // Reservations keeps one encrypted token for each Idempotency-Key, so that an issue is

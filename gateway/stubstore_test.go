@@ -33,6 +33,7 @@ type stubStore struct {
 	bulk      BulkOptions
 	ended     BulkResult
 	audit     AuditQuery
+	erasure   Erasure
 	calls     int
 }
 
@@ -154,6 +155,12 @@ func (s *stubStore) Audit(_ context.Context, q AuditQuery) (AuditPage, error) {
 	s.calls++
 	s.audit = q
 	return AuditPage{Events: []AuditEvent{{Event: Event{Kind: EventIssued}}}}, s.err
+}
+
+func (s *stubStore) Erase(_ context.Context, e Erasure, by Origin) (ErasureResult, error) {
+	s.calls++
+	s.erasure, s.by = e, by
+	return ErasureResult{FeedEvents: 1, Done: true}, s.err
 }
 
 func (s *stubStore) SealCursor(_ context.Context, query, position string) (string, error) {

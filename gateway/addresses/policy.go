@@ -73,22 +73,53 @@ func (p *Policy) Format(addr netip.Addr) string {
 	case ModeFull:
 		return addr.String()
 	case ModeTruncated:
-		bits := 48
-		if addr.Is4() {
-			bits = 24
-		}
-		return netip.PrefixFrom(addr, bits).Masked().String()
+		return truncate(addr)
 	case ModeHashed:
 		key := p.dailyKey(dayOf(p.now()))
 		if key == nil {
 			return ""
 		}
-		h := hmac.New(sha256.New, key)
-		h.Write(addr.AsSlice())
-		return "hash:" + hex.EncodeToString(h.Sum(nil)[:hashLength])
+		return hash(key, addr)
 	default:
 		return ""
 	}
+}
+
+// truncate returns the network of an address that ModeTruncated records.
+func truncate(addr netip.Addr) string {
+	bits := 48
+	if addr.Is4() {
+		bits = 24
+	}
+	return netip.PrefixFrom(addr, bits).Masked().String()
+}
+
+// hash returns the form of an address that ModeHashed records.
+func hash(key []byte, addr netip.Addr) string {
+	h := hmac.New(sha256.New, key)
+	h.Write(addr.AsSlice())
+	return "hash:" + hex.EncodeToString(h.Sum(nil)[:hashLength])
+}
+
+// Forms returns every form in which events may hold an address: the mode may have been
+// another one when they were recorded. keys are the daily keys that still exist.
+func Forms(addr netip.Addr, keys [][]byte) []string {
+	addr = addr.Unmap().WithZone("")
+	forms := []string{addr.String(), truncate(addr)}
+	for _, key := range keys {
+		forms = append(forms, hash(key, addr))
+	}
+	return forms
+}
+
+// KeyDays returns the days whose keys can still exist at a time. The store keeps the key
+// of a day for about two days, and draws it up to one day ahead.
+func KeyDays(now time.Time) []string {
+	var days []string
+	for ago := -1; ago <= 3; ago++ {
+		days = append(days, dayOf(now.Add(-time.Duration(ago)*24*time.Hour)))
+	}
+	return days
 }
 
 // dailyKey returns the key of a day, or nil if Refresh has not fetched it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -151,4 +152,38 @@ func TestFormatWhileRefreshing(t *testing.T) {
 		}
 	})
 	both.Wait()
+}
+
+// Forms has what Format records in every mode.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	source := &keys{}
+	hashed := addresses.NewPolicy(addresses.ModeHashed, source, func() time.Time { return now })
+	if err := hashed.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var known [][]byte
+	for _, day := range addresses.KeyDays(now) {
+		key, err := source.DailyKey(t.Context(), day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known = append(known, key)
+	}
+	for _, text := range []string{"203.0.113.9", "::ffff:203.0.113.9", "2001:db8:1:2::9"} {
+		addr := netip.MustParseAddr(text)
+		forms := addresses.Forms(addr, known)
+		for _, want := range []string{
+			hashed.Format(addr), addresses.NewPolicy(addresses.ModeFull, nil, time.Now).Format(addr),
+			addresses.NewPolicy(addresses.ModeTruncated, nil, time.Now).Format(addr),
+		} {
+			if want == "" || !slices.Contains(forms, want) {
+				t.Errorf("%s: %q is not in %q", text, want, forms)
+			}
+		}
+	}
+	if days := addresses.KeyDays(now); days[0] != "2026-11-02" || days[len(days)-1] != "2026-10-29" {
+		t.Errorf("the days are %v", days)
+	}
 }

@@ -217,6 +217,28 @@ type EventPage struct {
 	More   bool    `json:"more,omitempty"`
 }
 
+// ErasureRequest is the body of POST /api/v1/audit/erasures. Exactly one of Link and
+// Address is set.
+type ErasureRequest struct {
+	Link    string `json:"link,omitempty"`
+	Address string `json:"address,omitempty"` // also a network or hash as the audit shows it
+	Reason  string `json:"reason,omitempty"`
+	Cursor  string `json:"cursor,omitempty"` // Next of the answer before
+}
+
+// Erasure is the answer of POST /api/v1/audit/erasures.
+type Erasure struct {
+	// FeedEvents and LinkEvents count the events of the audit, and of the links' own
+	// histories, from which this call erased an address.
+	FeedEvents int `json:"feed_events"`
+	LinkEvents int `json:"link_events"`
+	// Unreadable counts events that only a newer version of the service can read.
+	Unreadable int    `json:"unreadable,omitempty"`
+	Done       bool   `json:"done"`
+	Next       string `json:"next,omitempty"` // cursor of the next call
+	Remains    []Note `json:"remains"`        // what an erasure does not reach
+}
+
 // Problem is an error in the format of RFC 9457, with the extension members code, errors and
 // request_id.
 type Problem struct {

@@ -32,7 +32,7 @@ func (a *API) audit(c echo.Context) error {
 	}
 	if q.Kind != "" && !slices.Contains(gateway.EventKinds(), q.Kind) {
 		return gateway.Errorf(gateway.CodeBadRequest,
-			"kind must be issued, changed, paused, resumed, revoked, redirected, page, refused or failed")
+			"kind must be issued, changed, paused, resumed, revoked, erased, redirected, page, refused or failed")
 	}
 	if text, ok := query["link"]; ok {
 		if q.Link, ok = gateway.ParseID(text); !ok {

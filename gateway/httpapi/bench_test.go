@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"keyhole/gateway"
+	"keyhole/gateway/addresses"
 	"keyhole/gateway/admission"
 	"keyhole/gateway/api"
 )
@@ -104,6 +105,9 @@ func newBenchOver(tb testing.TB, store stores, change func(*Options)) *bench {
 				return ""
 			}
 			return a.Unmap().WithZone("").String()
+		},
+		AddressForms: func(_ context.Context, a netip.Addr) ([]string, error) {
+			return addresses.Forms(a, nil), nil
 		},
 		Ready:   func(context.Context) api.Readiness { return b.readiness },
 		Metrics: NewMetrics(b.registry), MetricsPage: promhttp.HandlerFor(b.registry, promhttp.HandlerOpts{}), Logger: log,

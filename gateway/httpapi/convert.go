@@ -45,10 +45,14 @@ func linkJSON(l *gateway.Link) api.Link {
 
 // eventJSON returns an event as the API shows it.
 func eventJSON(e *gateway.Event) api.Event {
-	return api.Event{
+	w := api.Event{
 		ID: e.ID, Time: e.Time.UTC(), Kind: string(e.Kind), Link: e.Link.String(), Outcome: string(e.Outcome),
 		Method: e.Method, Actor: e.Actor, Address: e.Address, Reason: e.Reason,
 	}
+	if e.Kind == gateway.EventErased && e.Link == (gateway.ID{}) {
+		w.Link = "" // an erasure from the events of all links
+	}
+	return w
 }
 
 // sizeOrNil returns nil for an unknown size.

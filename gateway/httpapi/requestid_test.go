@@ -63,9 +63,17 @@ func TestNamesOfClients(t *testing.T) {
 		peer, sent string
 		kept       bool
 	}{
-		{trusted, "a", true}, {trusted, "Abc.-_09", true}, {trusted, strings.Repeat("x", 64), true},
-		{other, "abc", false}, {trusted, strings.Repeat("x", 65), false}, {trusted, "", false}, {trusted, "a b", false},
-		{trusted, "a\nlevel=ERROR", false}, {trusted, "é", false}, {trusted, "a/b", false}, {trusted, "a,b", false},
+		{trusted, "a", true},
+		{trusted, "Abc.-_09", true},
+		{trusted, strings.Repeat("x", 64), true},
+		{other, "abc", false},
+		{trusted, strings.Repeat("x", 65), false},
+		{trusted, "", false},
+		{trusted, "a b", false},
+		{trusted, "a\nlevel=ERROR", false},
+		{trusted, "é", false},
+		{trusted, "a/b", false},
+		{trusted, "a,b", false},
 	}
 	for _, tt := range tests {
 		a := askOperatorFrom(b, tt.peer, "/api/v1/links", "X-Request-Id", tt.sent)

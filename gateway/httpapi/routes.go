@@ -66,6 +66,7 @@ func routes() []route {
 		read(operators, "/api/v1/links/:id/events", (*API).linkEvents),
 		change(operators, http.MethodPost, "/api/v1/revocations", (*API).revokeLinks),
 		read(operators, "/api/v1/audit", (*API).audit),
+		change(operators, http.MethodPost, "/api/v1/audit/erasures", (*API).eraseAddresses),
 		read(operators, "/api/v1/buckets", (*API).listBuckets),
 		read(operators, "/api/v1/objects", (*API).listObjects),
 		read(operators, "/api/v1/openapi.yaml", (*API).openAPI),

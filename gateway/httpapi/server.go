@@ -41,6 +41,9 @@ type Options struct {
 	// FormatAddress returns the form of a client's address that events and the log may
 	// contain; "" to omit the address.
 	FormatAddress func(netip.Addr) string
+	// AddressForms returns every form in which events may hold an address. Its error is
+	// gateway.ErrUnavailable.
+	AddressForms func(context.Context, netip.Addr) ([]string, error)
 	// Ready reports whether the service can serve clicks now, and the faults of Redis and
 	// the storages.
 	Ready       func(context.Context) api.Readiness

@@ -41,6 +41,7 @@ type stubStore struct {
 	change   gateway.Change
 	bulk     gateway.BulkOptions
 	audit    gateway.AuditQuery
+	erasure  gateway.Erasure
 	query    gateway.ListQuery
 	cursor   string
 	limit    int
@@ -184,6 +185,11 @@ func (r *stubStore) Audit(_ context.Context, q gateway.AuditQuery) (gateway.Audi
 		},
 		Ref: gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: "q3.pdf"},
 	}}}, r.begin()
+}
+
+func (r *stubStore) Erase(_ context.Context, e gateway.Erasure, _ gateway.Origin) (gateway.ErasureResult, error) {
+	r.erasure = e
+	return gateway.ErasureResult{FeedEvents: 2, LinkEvents: 1, Done: true}, r.begin()
 }
 
 func (r *stubStore) SealCursor(_ context.Context, query, position string) (string, error) {

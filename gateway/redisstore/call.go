@@ -31,6 +31,7 @@ const (
 	callBulk           = "revoke_all"
 	callEvents         = "events"
 	callAudit          = "audit"
+	callErase          = "erase"
 	callDaily          = "daily"
 	callActive         = "active"
 	callDropped        = "dropped"
@@ -43,7 +44,7 @@ func Calls() []string {
 	return []string{
 		callAdmit, callSpend, callReserveAttempt, callReleaseAttempt, callRecordEvent,
 		callReserve, callReserved, callConfirm, callCreate, callGet, callFind, callList, callChange, callRevoke, callBulk,
-		callEvents, callAudit, callDaily, callActive, callDropped, callReady, callInspect,
+		callEvents, callAudit, callErase, callDaily, callActive, callDropped, callReady, callInspect,
 	}
 }
 

@@ -51,6 +51,7 @@ func testStore(t *testing.T, of func(*testing.T) target) {
 		"paging":         testPaging,
 		"events":         testEvents,
 		"audit":          testAudit,
+		"erase":          testErase,
 		"active":         testActive,
 		"ready":          testReady,
 	} {

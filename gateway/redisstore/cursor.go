@@ -24,6 +24,7 @@ const (
 	cursorEvents    = 'e' // position: see eventPosition
 	cursorAudit     = 'a' // position: see feed
 	cursorBulk      = 'r' // position: the number of unreadable links, then the position of a listing
+	cursorErasure   = 'x' // position: see erasureRun.stop
 	cursorOther     = 'o' // position: defined by the caller
 
 	cursorKeyLength = 32

@@ -57,6 +57,10 @@ func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 			_, err := s.RevokeAll(ctx, gateway.ListQuery{}, gateway.BulkOptions{}, operator())
 			return err
 		},
+		"erase": func(ctx context.Context) error {
+			_, err := s.Erase(ctx, gateway.Erasure{Addresses: []string{"192.0.2.1"}}, operator())
+			return err
+		},
 		"audit":   func(ctx context.Context) error { _, err := s.Audit(ctx, gateway.AuditQuery{Limit: 5}); return err },
 		"daily":   func(ctx context.Context) error { _, err := s.DailyKey(ctx, "2026-11-01"); return err },
 		"get":     func(ctx context.Context) error { _, err := s.Get(ctx, id); return err },

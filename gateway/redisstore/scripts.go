@@ -27,6 +27,8 @@ type scripts struct {
 	reservation, create, change        script
 	revoke, read, events, page, find   script
 	active, retentionHorizon, rights   script
+	// For the erasure of addresses.
+	eraseStream, eraseLists, recordErasure script
 }
 
 // Every script that is not flat becomes the body of the function main. The code around
@@ -56,6 +58,9 @@ func compile() (scripts, error) {
 		&s.active:           {"codec", "active"},
 		&s.retentionHorizon: {"codec", "retention"},
 		&s.rights:           {"rights"},
+		&s.eraseStream:      {"codec", "erasestream"},
+		&s.eraseLists:       {"codec", "eraselists"},
+		&s.recordErasure:    {"codec", "operation", "recorderasure"},
 	} {
 		for _, file := range files {
 			text, err := sources.ReadFile("lua/" + file + ".lua")

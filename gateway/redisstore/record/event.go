@@ -88,6 +88,16 @@ func OperationFields(by gateway.Origin, reason string) []byte {
 	return AppendString(b, reason)
 }
 
+// erasure follows the fields of an erasure. Its kind letter is that of a change, because
+// earlier versions know it and ignore what follows the fields: they show an erasure as a
+// change with its reason.
+const erasure = "e"
+
+// ErasureFields packs the fields of the event of an erasure, which has no address.
+func ErasureFields(actor, reason string) []byte {
+	return append(OperationFields(gateway.Origin{Actor: actor}, reason), erasure...)
+}
+
 // ParseOperation reads an entry of the operators' stream: the two numbers of its
 // stream ID, and its value.
 func ParseOperation(ms, seq int64, record string) (Operation, error) {
@@ -100,6 +110,9 @@ func ParseOperation(ms, seq int64, record string) (Operation, error) {
 	kind, err := parseKind(kindLetter[0])
 	if err != nil {
 		return Operation{}, err
+	}
+	if d.Rest == erasure {
+		kind = gateway.EventErased
 	}
 	address, err = unpackAddress(address)
 	return Operation{

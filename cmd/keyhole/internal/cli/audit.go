@@ -46,7 +46,12 @@ stopped.`,
 		Example: `  keyhole audit --since 24h --kind refused
   keyhole audit --since 2026-11-01T00:00:00Z --oldest --limit 0 --json > november.jsonl
   keyhole audit --follow`,
-		Args: command.ExactArgs(0, "only flags"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && len(cmd.SuggestionsFor(args[0])) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return command.ExactArgs(0, "only flags")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, env) },
 	}
 	f.operator.add(cmd)
@@ -55,12 +60,13 @@ stopped.`,
 		"only events since a time, such as 2026-11-25T08:00:00Z, or an age, such as 24h or 7d")
 	flags.StringVar(&f.until, "until", "", "only events before a time or an age")
 	flags.StringVar(&f.filter.Kind, "kind", "",
-		"only events of this kind: issued, changed, paused, resumed, revoked, redirected, page, refused or failed")
+		"only events of this kind: issued, changed, paused, resumed, revoked, erased, redirected, page, refused or failed")
 	flags.BoolVar(&f.filter.Oldest, "oldest", false, "show the oldest event first")
 	flags.BoolVar(&f.follow, "follow", false, "show new events until stopped")
 	flags.IntVar(&f.limit, "limit", 50, "show at most this many events; 0 means all")
 	flags.BoolVar(&f.json, "json", false, "print JSON, one line for each event")
 	completeNames(cmd, "kind", command.Convert[string](gateway.EventKinds()))
+	cmd.AddCommand(newErase(env))
 	return cmd
 }
 
@@ -217,7 +223,7 @@ func auditRow(e *api.Event) []string {
 	if e.Bucket != "" {
 		object = "s3://" + e.Bucket + "/" + e.Key
 	}
-	return append(eventRow(e), e.Link, object)
+	return append(eventRow(e), term.OrDash(e.Link), object)
 }
 
 // printLine prints one event as a line of JSON, without control characters.

@@ -22,14 +22,15 @@ func TestFlagsOfCommands(t *testing.T) {
 	t.Parallel()
 	const operator = "key-file operator-url "
 	want := map[string]string{
-		"audit":   operator + "follow json kind limit oldest since until",
-		"change":  operator + "expires json label language max-clicks no-labels note pause resume",
-		"events":  operator + "follow json limit",
-		"health":  "live url",
-		"key new": "name",
-		"list":    operator + "bucket created-by json key label limit prefix quiet state",
-		"objects": operator + "json limit search storage",
-		"revoke":  operator + "all bucket created-by dry-run json key label prefix quiet reason yes",
+		"audit":       operator + "follow json kind limit oldest since until",
+		"audit erase": operator + "address json link reason yes",
+		"change":      operator + "expires json label language max-clicks no-labels note pause resume",
+		"events":      operator + "follow json limit",
+		"health":      "live url",
+		"key new":     "name",
+		"list":        operator + "bucket created-by json key label limit prefix quiet state",
+		"objects":     operator + "json limit search storage",
+		"revoke":      operator + "all bucket created-by dry-run json key label prefix quiet reason yes",
 		"share": operator + "allow confirm expires filename idempotency-key inline json label language make-passphrase " +
 			"max-clicks not-before not-sensitive note passphrase-file pin preset qr qr-file quiet reveal sensitive " +
 			"storage version-id yes",

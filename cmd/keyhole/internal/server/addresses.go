@@ -3,10 +3,12 @@ package server
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"keyhole/config"
 	"keyhole/gateway/addresses"
+	"keyhole/gateway/redisstore"
 )
 
 // hashKeyInterval is how often the daily key is fetched by which addresses are hashed. It is
@@ -40,4 +42,16 @@ func recordAddresses(
 		}
 	}()
 	return policy, nil
+}
+
+// addressForms returns a function that returns all forms in which events may hold an
+// address.
+func addressForms(store *redisstore.Store) func(context.Context, netip.Addr) ([]string, error) {
+	return func(ctx context.Context, addr netip.Addr) ([]string, error) {
+		keys, err := store.KnownDailyKeys(ctx, addresses.KeyDays(time.Now()))
+		if err != nil {
+			return nil, err
+		}
+		return addresses.Forms(addr, keys), nil
+	}
 }

@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/cmd/keyhole/internal/cli/term"
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
+)
+
+// eraseFlags are the flags of audit erase.
+type eraseFlags struct {
+	operator              operatorFlags
+	link, address, reason string
+	yes, json             bool
+}
+
+// newErase builds keyhole audit erase.
+func newErase(env *command.Env) *cobra.Command {
+	f := &eraseFlags{}
+	cmd := &cobra.Command{
+		Use:        "erase --link ID|URL | --address ADDRESS",
+		SuggestFor: []string{"delete", "remove", "forget", "purge", "anonymize"},
+		Short:      "Erase client addresses from events",
+		Long: `Erases the addresses of clients from events: all addresses from the events of one link,
+or one address from the events of all links. The events stay, without the address, and
+an event records the erasure without the erased address. The command says what remains
+elsewhere.
+
+The key needs "revoke" in its can; --address needs a key for all objects. An address can
+also be written as the audit shows it, such as 192.0.2.0/24 or hash:….
+
+On a terminal the command asks first. In a pipe or a script it does not ask.`,
+		Example: `  keyhole audit erase --link 7kq… --reason "request of the recipient"
+  keyhole audit erase --address 203.0.113.9`,
+		Args: command.ExactArgs(0, "only flags"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), env, cmd.UseLine()) },
+	}
+	f.operator.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.link, "link", "", "erase all addresses from the events of this link, by ID or URL")
+	flags.StringVar(&f.address, "address", "", "erase this address from the events of all links")
+	flags.StringVar(&f.reason, "reason", "", "the reason, for the audit")
+	flags.BoolVar(&f.yes, "yes", false, "do not ask")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	completeFlag(cmd, "link", asking(env, &f.operator, completeLinks()))
+	return cmd
+}
+
+// run erases addresses, after a question on a terminal.
+func (f *eraseFlags) run(ctx context.Context, env *command.Env, usage string) error {
+	switch {
+	case f.link == "" && f.address == "":
+		return command.Usage("neither --link nor --address was given", "usage: "+usage)
+	case f.link != "" && f.address != "":
+		return command.Usage("--link and --address cannot be combined", "run the command once for each")
+	}
+	request := api.ErasureRequest{Address: f.address, Reason: f.reason}
+	what := "the address " + term.Plain(f.address) + " from the events of all links"
+	if f.link != "" {
+		id, err := parseLinkID(f.link)
+		if err != nil {
+			return err
+		}
+		request.Link, what = id, "all addresses from the events of link "+id
+	}
+	c, err := f.operator.client(env)
+	if err != nil {
+		return err
+	}
+	if !f.yes && term.IsTerminal(env.Stdin) {
+		if err := askToErase(ctx, env, what); err != nil {
+			return err
+		}
+	}
+	total, err := eraseAll(ctx, env, c, request)
+	if err != nil {
+		return err
+	}
+	return f.print(env, &total)
+}
+
+// askToErase asks whether to erase addresses. It returns an error unless the answer is
+// yes.
+func askToErase(ctx context.Context, env *command.Env, what string) error {
+	if !term.IsTerminal(env.Stderr) {
+		return command.Usage("cannot ask for confirmation, because standard error is not a terminal",
+			"add --yes, or leave standard error on the terminal")
+	}
+	fmt.Fprintf(env.Stderr, "Erase %s? This cannot be undone. [y/N] ", what)
+	answer, err := term.ReadLine(ctx, bufio.NewReader(env.Stdin))
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		if err == nil { // A "y" at the end of the input, without Enter, is no answer.
+			return nil
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(env.Stderr)
+	}
+	return &command.Error{
+		Err: errors.New("nothing was erased"), Hint: "answer y to erase the addresses, or use --yes",
+		Code: command.ExitFailed,
+	}
+}
+
+// eraseAll repeats the request until the service has read all events, and adds up the
+// answers. After an error the same command can be repeated.
+func eraseAll(ctx context.Context, env *command.Env, c *client.Client, request api.ErasureRequest) (api.Erasure, error) {
+	var total api.Erasure
+	p := term.NewProgress(env.Stderr)
+	defer p.Clear()
+	for {
+		answer, err := c.Erase(ctx, request)
+		total.FeedEvents += answer.FeedEvents
+		total.LinkEvents += answer.LinkEvents
+		total.Unreadable += answer.Unreadable
+		total.Done, total.Remains = answer.Done, answer.Remains
+		if err != nil || answer.Next == "" {
+			return total, err
+		}
+		request.Cursor = answer.Next
+		p.Say("%s erased, continuing", addressesIn(total.FeedEvents+total.LinkEvents))
+	}
+}
+
+// print prints the total and what remains. Events that this version cannot read may still
+// have addresses, which is a failure.
+func (f *eraseFlags) print(env *command.Env, total *api.Erasure) error {
+	var failed error
+	if !total.Done {
+		failed = &command.Error{
+			Err: fmt.Errorf("%s could not be read and may still have addresses: a newer version of the service wrote them",
+				explain.Plural(total.Unreadable, "event")),
+			Hint: "repeat the command with a service of that version", Code: command.ExitFailed,
+		}
+	}
+	if f.json {
+		return errors.Join(term.PrintJSON(env.Stdout, total), failed)
+	}
+	fmt.Fprintf(env.Stdout, "erased %s from the audit feed and %s from the events of links\n",
+		addressesIn(total.FeedEvents), addressesIn(total.LinkEvents))
+	fmt.Fprintln(env.Stdout, "What remains:")
+	for _, note := range total.Remains {
+		fmt.Fprintf(env.Stdout, "- %s\n", term.Plain(note.Message))
+	}
+	return failed
+}
+
+// addressesIn writes a number of addresses.
+func addressesIn(n int) string {
+	if n == 1 {
+		return "1 address"
+	}
+	return fmt.Sprintf("%d addresses", n)
+}
