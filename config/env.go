@@ -17,7 +17,7 @@ var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|
 // clientVariables returns the variables that belong to the commands and not to the
 // configuration.
 func clientVariables() []string {
-	return []string{"KEYHOLE_KEY", "KEYHOLE_OPERATOR_URL", "KEYHOLE_CONFIG"}
+	return []string{"KEYHOLE_KEY", "KEYHOLE_OPERATOR_URL", "KEYHOLE_CONTEXT", "KEYHOLE_CONFIG"}
 }
 
 // environment applies the KEYHOLE_ variables of environ to c. environ has the form of

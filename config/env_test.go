@@ -271,7 +271,7 @@ func TestVariableProblems(t *testing.T) {
 // What is not ours to judge.
 func TestVariablesLeftAlone(t *testing.T) {
 	for _, name := range []string{
-		"KEYHOLE_KEY", "KEYHOLE_CONFIG",
+		"KEYHOLE_KEY", "KEYHOLE_CONTEXT", "KEYHOLE_CONFIG",
 		// A Kubernetes service named keyhole, with a named port.
 		"KEYHOLE_SERVICE_HOST", "KEYHOLE_SERVICE_PORT", "KEYHOLE_SERVICE_PORT_HTTP", "KEYHOLE_SERVICE_PORT_HTTP_METRICS",
 		"KEYHOLE_PORT", "KEYHOLE_PORT_8080_TCP", "KEYHOLE_PORT_8080_TCP_PROTO", "KEYHOLE_PORT_8080_TCP_PORT",
