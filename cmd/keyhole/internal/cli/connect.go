@@ -20,46 +20,38 @@ import (
 // default.
 const defaultOperatorURL = "http://127.0.0.1:8081"
 
-// operatorFlags are the address of the service and the operator key. The key itself is
-// never a flag: other users of the machine can read the arguments of a process.
+// operatorFlags name the service and the operator key. The key itself is never a flag:
+// other users of the machine can read the arguments of a process.
 type operatorFlags struct {
-	url     string // empty: KEYHOLE_OPERATOR_URL or the default
-	keyFile string // empty: KEYHOLE_KEY
+	url     string // empty: see service
+	keyFile string // empty: see service
+	context string // empty: see service
 	urlFlag string // the flag that sets url; empty: --operator-url
 }
 
 // add adds the flags to a command.
 func (f *operatorFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.url, "operator-url", "",
-		"the service's operator address (default $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
-	cmd.Flags().StringVar(&f.keyFile, "key-file", "", "file with the operator key (default: the key in $KEYHOLE_KEY)")
+		"the service's operator address (default $KEYHOLE_OPERATOR_URL or the context's, else "+defaultOperatorURL+")")
+	cmd.Flags().StringVar(&f.keyFile, "key-file", "",
+		"file with the operator key (default: the key in $KEYHOLE_KEY or the context's)")
+	f.addContext(cmd)
 }
 
-// client returns a client with the key of the flags or the environment. It sends no
+// addContext adds the flag --context. NewRoot sets its completion.
+func (f *operatorFlags) addContext(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.context, "context", "",
+		"use this context (default $KEYHOLE_CONTEXT or the current one; see keyhole context)")
+}
+
+// client returns a client with the address and key that service finds. It sends no
 // request, so a wrong key is found by the first command that needs it.
 func (f *operatorFlags) client(env *command.Env) (*client.Client, error) {
-	text, from := env.Getenv("KEYHOLE_KEY"), "KEYHOLE_KEY"
-	if f.keyFile != "" {
-		var err error
-		if text, err = readSecretFile(env.Stderr, "key file", f.keyFile, 4*maxKey); err != nil {
-			return nil, command.Usage(fmt.Sprintf("cannot read the key file: %v", err),
-				"name a readable file with one operator key in --key-file")
-		}
-		// Messages name the source of a wrong key, never its text.
-		from = "the key file " + f.keyFile
+	s, err := f.service(env)
+	if err != nil {
+		return nil, err
 	}
-	// Files end with a line break, and shells may add one.
-	key := strings.TrimSpace(text)
-	if key == "" && f.keyFile == "" {
-		return nil, command.Usage("no operator key",
-			"set KEYHOLE_KEY to an operator key, or name a file with one in --key-file")
-	}
-	// The key goes into a header: other text must neither be sent nor repeated here.
-	if len(key) > maxKey || !visibleASCII.MatchString(key) || strings.Contains(key, "://") {
-		return nil, command.Usage(from+" does not contain exactly one operator key",
-			"it must contain only the line that keyhole key new prints to standard output, such as khk_...")
-	}
-	return f.connect(env, key)
+	return s.client(env)
 }
 
 // maxKey is the length of the longest key, in bytes. The token of an identity provider
@@ -80,23 +72,26 @@ func (f *operatorFlags) open(env *command.Env, arg string) (*client.Client, stri
 	return c, id, err
 }
 
-// connect returns a client with the address of the flags or the environment.
-func (f *operatorFlags) connect(env *command.Env, key string) (*client.Client, error) {
-	// The flag goes first, so that one command can use another service than the shell.
-	from, base := cmp.Or(f.urlFlag, "--operator-url"), f.url
-	if base == "" {
-		from, base = "KEYHOLE_OPERATOR_URL", cmp.Or(env.Getenv("KEYHOLE_OPERATOR_URL"), defaultOperatorURL)
+// connect returns a client without a key, for the address of the flags, the environment or
+// the context.
+func (f *operatorFlags) connect(env *command.Env) (*client.Client, error) {
+	if f.url != "" && f.context == "" {
+		s := service{url: f.url, urlFrom: cmp.Or(f.urlFlag, "--operator-url")}
+		return s.connect("")
 	}
-	c, err := client.New(base, key)
+	s, err := f.address(env)
 	if err != nil {
-		return nil, wrongAddress(err, from, base)
+		return nil, err
 	}
-	return c, nil
+	return s.connect("")
 }
 
 // wrongAddress returns the error of an address that from has set and client.New refuses.
 func wrongAddress(err error, from, base string) error {
 	hint := "set --operator-url or KEYHOLE_OPERATOR_URL to scheme, host and port of the operator API"
+	if name, is := strings.CutPrefix(from, inContext); is {
+		hint = "replace it: keyhole context add " + name + " --replace --url URL, with scheme, host and port"
+	}
 	shown := hostOnly(base)
 	_, wrong := client.New("http://"+base, "")
 	if wrong == nil && shown == base && !strings.Contains(base, "://") {

@@ -59,7 +59,7 @@ func TestOperatorAddress(t *testing.T) {
 		"a wrong flag":     {"ftp://127.0.0.1", "http://127.0.0.1:1", false},
 	} {
 		f := &operatorFlags{url: tt.flag}
-		_, err := f.connect(&command.Env{Environ: []string{"KEYHOLE_OPERATOR_URL=" + tt.variable}}, "")
+		_, err := f.connect(&command.Env{Environ: []string{"KEYHOLE_OPERATOR_URL=" + tt.variable}})
 		var known *command.Error
 		if (err == nil) != tt.valid || err != nil && (!errors.As(err, &known) || known.Code != command.ExitUsage ||
 			!strings.Contains(known.Hint, "--operator-url or KEYHOLE_OPERATOR_URL")) {
@@ -91,7 +91,7 @@ func TestWrongOperatorAddressIsNamed(t *testing.T) {
 			if from == "KEYHOLE_OPERATOR_URL" {
 				f, env = &operatorFlags{}, &command.Env{Environ: []string{from + "=" + value}}
 			}
-			_, err := f.connect(env, "")
+			_, err := f.connect(env)
 			var known *command.Error
 			if !errors.As(err, &known) || !strings.HasPrefix(err.Error(), from+` is "`+want+`": not the address`) ||
 				!strings.Contains(known.Hint, "scheme, host and port") || strings.Contains(err.Error()+known.Hint, "canary") {

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/config"
@@ -20,25 +18,6 @@ import (
 	"keyhole/gateway/client"
 	"keyhole/gateway/explain"
 )
-
-// unknownCommand returns the error of a mistyped command, with the nearest command. The
-// hint proposes only one command: a list would repeat --help.
-func unknownCommand(cmd *cobra.Command, name string) error {
-	var names []string
-	for _, sub := range cmd.Commands() {
-		names = append(names, sub.Name())
-	}
-	// cobra's own suggestions also know SuggestFor, such as "rm" for revoke.
-	near := config.Nearest(name, names)
-	if similar := cmd.SuggestionsFor(name); near == "" && len(similar) > 0 {
-		near = similar[0]
-	}
-	hint := "see: " + cmd.CommandPath() + " --help"
-	if near != "" {
-		hint = "did you mean: " + cmd.CommandPath() + " " + near
-	}
-	return command.Usage(fmt.Sprintf("unknown command %q", name), hint)
-}
 
 // wrongValue matches what pflag says of a value that is not of the flag's type, such as:
 // invalid argument "x" for "-n, --limit" flag: strconv.ParseInt: parsing "x": invalid syntax.
@@ -62,25 +41,6 @@ func flagProblem(err error) string {
 		must = "the number is too large"
 	}
 	return fmt.Sprintf("%s is %s; %s", flag, value, must)
-}
-
-// hintForFlag returns the hint of an error in a flag: the nearest flag, if the flag is
-// unknown.
-func hintForFlag(cmd *cobra.Command, what string) string {
-	// Only an unknown flag can be mistyped; other errors name their flag.
-	help := "see: " + cmd.CommandPath() + " --help"
-	mistyped, unknown := strings.CutPrefix(what, "unknown flag: --")
-	if !unknown {
-		return help
-	}
-	var names []string
-	for _, f := range collect(cmd.Flags().VisitAll) {
-		names = append(names, f.Name)
-	}
-	if near := config.Nearest(mistyped, names); near != "" {
-		return "did you mean --" + near + "? " + help
-	}
-	return help
 }
 
 // unwrapped removes spaces, quotes and brackets around an argument. Some shells pass

@@ -20,13 +20,13 @@ import (
 // happen by accident.
 func TestFlagsOfCommands(t *testing.T) {
 	t.Parallel()
-	const operator = "key-file operator-url "
+	const operator = "context key-file operator-url "
 	want := map[string]string{
 		"audit":       operator + "follow json kind limit oldest since until",
 		"audit erase": operator + "address json link reason yes",
 		"change":      operator + "expires json label language max-clicks no-labels note pause resume",
 		"events":      operator + "follow json limit",
-		"health":      "live url",
+		"health":      "context live url",
 		"key new":     "name",
 		"list":        operator + "bucket created-by json key label limit prefix quiet state",
 		"objects":     operator + "json limit search storage",
@@ -34,8 +34,9 @@ func TestFlagsOfCommands(t *testing.T) {
 		"share": operator + "allow confirm expires filename idempotency-key inline json label language make-passphrase " +
 			"max-clicks not-before not-sensitive note passphrase-file pin preset qr qr-file quiet reveal sensitive " +
 			"storage version-id yes",
-		"show":       operator + "json",
-		"completion": "", "key": "", "man": "", "version": "",
+		"show":        operator + "json",
+		"context add": "key-file replace url", "context list": "json", "context use": "", "context remove": "",
+		"completion": "", "context": "", "key": "", "man": "", "version": "",
 	}
 	got := map[string]string{}
 	var walk func(*cobra.Command)

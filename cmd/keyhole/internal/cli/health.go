@@ -44,7 +44,8 @@ of the service there.`,
 	}
 	cmd.Flags().StringVar(&f.operator.url, "url", "",
 		"URL of the listener with /livez and /readyz: metrics.listen or the operator address\n"+
-			"(default from $KEYHOLE_CONFIG, otherwise $KEYHOLE_OPERATOR_URL or "+defaultOperatorURL+")")
+			"(default from $KEYHOLE_CONFIG, otherwise $KEYHOLE_OPERATOR_URL, the context's or "+defaultOperatorURL+")")
+	f.operator.addContext(cmd)
 	cmd.Flags().BoolVar(&f.live, "live", false, "check only whether the process responds")
 	return cmd
 }
@@ -52,8 +53,10 @@ of the service there.`,
 // run checks the service once. It does not retry, because a container's health check has
 // its own interval and number of retries.
 func (f *healthFlags) run(ctx context.Context, env *command.Env) error {
-	f.operator.url = cmp.Or(f.operator.url, healthURL(env))
-	c, err := f.operator.connect(env, "")
+	if f.operator.context == "" {
+		f.operator.url = cmp.Or(f.operator.url, healthURL(env))
+	}
+	c, err := f.operator.connect(env)
 	if err != nil {
 		return whereHealthIs(err)
 	}

@@ -43,9 +43,10 @@ be revoked earlier.
 
 Try it with nothing installed:  keyhole demo
 
-Commands for a running service take its address from KEYHOLE_OPERATOR_URL or
---operator-url, and the operator key from KEYHOLE_KEY or --key-file. KEYHOLE_CONFIG names
-the configuration for serve, doctor, health and pages.
+Commands for a running service need its operator address and an operator key. Save both
+once with keyhole context add, or set KEYHOLE_OPERATOR_URL and KEYHOLE_KEY. KEYHOLE_CONFIG
+names the configuration for serve, doctor, health and
+pages.
 
 Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 		SilenceUsage:      true,
@@ -54,12 +55,7 @@ Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cmd.Help()
 		},
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return nil
-		},
+		Args: groupArgs,
 	}
 	root.Version = env.Build.Version
 	// cobra's own completion command inserts completions without escaping them.
@@ -72,17 +68,20 @@ Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 	})
 	root.AddCommand(
 		newObjects(env), newShare(env), newList(env), newShow(env), newChange(env), newRevoke(env),
-		newEvents(env), newAudit(env), newKey(env), newHealth(env), newVersion(env), newCompletion(env), newMan(env),
+		newEvents(env), newAudit(env), newContext(env), newKey(env), newHealth(env), newVersion(env), newCompletion(env),
+		newMan(env),
 	)
+	completeContexts(root, env)
 	return root
 }
 
 // unreachableHint is the hint if no service answers.
-const unreachableHint = "is the service running, and is --operator-url (or KEYHOLE_OPERATOR_URL) its operator address?"
+const unreachableHint = "is the service running, and is this its operator address " +
+	"(--operator-url, KEYHOLE_OPERATOR_URL or the context)? keyhole doctor --client finds the cause"
 
 // misplacedKeyHint is the hint if a user typed an operator key where another argument
 // belongs.
-const misplacedKeyHint = "pass an operator key in KEYHOLE_KEY or a file only; " +
+const misplacedKeyHint = "pass an operator key in a context, KEYHOLE_KEY or a file only; " +
 	"replace this key if others can read this terminal or its history"
 
 // report prints an error and its hint, mostly one line each, and returns the exit code.
@@ -128,7 +127,8 @@ func exitCodeAndHint(err error) (code int, hint string) {
 	case errors.Is(err, client.ErrUnreachable):
 		hint = unreachableHint
 	case errors.Is(err, client.ErrNotKeyhole):
-		hint = "is --operator-url (or KEYHOLE_OPERATOR_URL) the operator address, not the address for recipients?"
+		hint = "is this the operator address (--operator-url, KEYHOLE_OPERATOR_URL or the context), " +
+			"not the address for recipients?"
 	case errors.Is(err, client.ErrBrokeOff):
 		hint = "the request may have succeeded: check before you repeat it"
 	case errors.Is(err, client.ErrNotUTF8):

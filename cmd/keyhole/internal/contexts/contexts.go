@@ -30,6 +30,8 @@ var (
 	ErrExists = errors.New("this context exists already")
 	// ErrUnknown means that there is no context with that name.
 	ErrUnknown = errors.New("there is no such context")
+	// ErrInvalid means that the file is not a valid configuration.
+	ErrInvalid = errors.New("not a valid configuration of contexts")
 )
 
 // contextName matches the names of contexts. A name that begins with a hyphen would look
@@ -104,24 +106,25 @@ func (c *Config) index(name string) int {
 	return slices.IndexFunc(c.Contexts, func(x Context) bool { return x.Name == name })
 }
 
-// check returns the first mistake of a configuration. Its text contains no key.
+// check returns the first mistake of a configuration, as an ErrInvalid. Its text contains
+// no key.
 func (c *Config) check() error {
 	for i := range c.Contexts {
 		x := &c.Contexts[i]
 		at := fmt.Sprintf("contexts[%d]", i)
 		switch {
 		case !ValidName(x.Name):
-			return fmt.Errorf("%s.name must have 1 to 63 letters, digits, dots, underscores or hyphens", at)
+			return fmt.Errorf("%w: %s.name must have 1 to 63 letters, digits, dots, underscores or hyphens", ErrInvalid, at)
 		case c.index(x.Name) != i:
-			return fmt.Errorf("%s has the same name as contexts[%d]", at, c.index(x.Name))
+			return fmt.Errorf("%w: %s has the same name as contexts[%d]", ErrInvalid, at, c.index(x.Name))
 		case x.URL == "":
-			return fmt.Errorf("%s.url is missing", at)
+			return fmt.Errorf("%w: %s.url is missing", ErrInvalid, at)
 		case (x.Key == "") == (x.KeyFile == ""):
-			return fmt.Errorf("%s needs either key or key_file", at)
+			return fmt.Errorf("%w: %s needs either key or key_file", ErrInvalid, at)
 		}
 	}
 	if c.Current != "" && c.index(c.Current) < 0 {
-		return errors.New("current is not the name of a context")
+		return fmt.Errorf("%w: current is not the name of a context", ErrInvalid)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func Load(path string) (*Config, error) {
 		return nil, err
 	}
 	if len(text) > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFile)
+		return nil, fmt.Errorf("%s: %w: it is larger than %d bytes", path, ErrInvalid, maxFile)
 	}
 	c, err := parse(text)
 	if err != nil {
@@ -139,10 +139,10 @@ func parse(text []byte) (*Config, error) {
 		if where == "" {
 			where = "the file"
 		}
-		return nil, errors.New(where + " is not valid: a context has name, url, and key or key_file")
+		return nil, fmt.Errorf("%w: %s: a context has name, url, and key or key_file", ErrInvalid, where)
 	}
 	if !errors.Is(decoder.Decode(new(yaml.Node)), io.EOF) {
-		return nil, errors.New("the file must contain one YAML document")
+		return nil, fmt.Errorf("%w: the file must contain one YAML document", ErrInvalid)
 	}
 	return c, c.check()
 }

@@ -132,7 +132,7 @@ func TestUpdateWhileLocked(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := Update(ctx, path, func(*Config) error { return nil }); !errors.Is(err, errLocked) {
+	if err := Update(ctx, path, func(*Config) error { return nil }); !errors.Is(err, ErrLocked) {
 		t.Errorf("got %v", err)
 	}
 	unlock()
@@ -207,17 +207,17 @@ func TestMistakesInFile(t *testing.T) {
 		"":             "",
 		"# nothing\n":  "",
 		"contexts: []": "",
-		"current: a\ncontexts: [{ name: a, url: u, key: k }]":                   "",
-		"contexts: canary":                                                      "line 1 is not valid",
-		"contexts:\n  - name: a\n    canary: x":                                 "line 3 is not valid",
-		"contexts:\n  - { name: a, url: u, key: [canary] }":                     "line 2 is not valid",
-		"canary: [":                                                             "line 1 is not valid",
-		"contexts: [{ name: a, url: u, key: canary }]\n---\nx: 1":               "one YAML document",
-		"contexts: [{ name: canary, url: u }]":                                  "contexts[0] needs either key or key_file",
-		"contexts: [{ name: a b, url: canary, key: k }]":                        "contexts[0].name must have",
-		"contexts: [{ name: a, key: canary }]":                                  "contexts[0].url is missing",
-		"contexts: [{ name: a, url: u, key: k }, { name: a, url: u, key: k }]":  "contexts[1] has the same name as contexts[0]",
-		"current: canary\ncontexts: [{ name: a, url: u, key: k }]":              "current is not the name of a context",
+		"current: a\ncontexts: [{ name: a, url: u, key: k }]": "",
+		"contexts: canary":                                  "configuration of contexts: line 1:",
+		"contexts:\n  - name: a\n    canary: x":             "configuration of contexts: line 3:",
+		"contexts:\n  - { name: a, url: u, key: [canary] }": "configuration of contexts: line 2:",
+		"canary: [": "configuration of contexts: line 1:",
+		"contexts: [{ name: a, url: u, key: canary }]\n---\nx: 1":                 "one YAML document",
+		"contexts: [{ name: canary, url: u }]":                                    "contexts[0] needs either key or key_file",
+		"contexts: [{ name: a b, url: canary, key: k }]":                          "contexts[0].name must have",
+		"contexts: [{ name: a, key: canary }]":                                    "contexts[0].url is missing",
+		"contexts: [{ name: a, url: u, key: k }, { name: a, url: u, key: k }]":    "contexts[1] has the same name as contexts[0]",
+		"current: canary\ncontexts: [{ name: a, url: u, key: k }]":                "current is not the name of a context",
 		"contexts: [{ name: a, url: u, key: k }] # " + strings.Repeat("x", 1<<20): "larger than 1048576 bytes",
 	} {
 		path := put(t, text)
@@ -225,7 +225,7 @@ func TestMistakesInFile(t *testing.T) {
 		switch {
 		case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("%.80q: got %v, want %q", text, err, want)
-		case err != nil && (strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), path)):
+		case err != nil && (!errors.Is(err, ErrInvalid) || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), path)):
 			t.Errorf("%.80q: got %v", text, err)
 		}
 	}

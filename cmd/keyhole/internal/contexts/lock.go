@@ -14,8 +14,8 @@ const (
 	lockInterval = 10 * time.Millisecond
 )
 
-// errLocked means that another process has the lock.
-var errLocked = errors.New("another command is changing the contexts")
+// ErrLocked means that another process is changing the configuration.
+var ErrLocked = errors.New("another command is changing the contexts")
 
 // lock takes the lock at path and returns the function that releases it. It waits for at
 // most lockTimeout.
@@ -24,7 +24,7 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	defer cancel()
 	for {
 		unlock, err = tryLock(path)
-		if !errors.Is(err, errLocked) {
+		if !errors.Is(err, ErrLocked) {
 			return unlock, err
 		}
 		select {

@@ -8,13 +8,13 @@ import (
 	"os"
 )
 
-// tryLock takes the lock at path, or returns errLocked. The existence of the file is the
+// tryLock takes the lock at path, or returns ErrLocked. The existence of the file is the
 // lock. A crash leaves it, and the error of lock then names the file to remove.
 func tryLock(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
 	switch {
 	case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrPermission): // Windows denies a file that is being removed
-		return nil, errLocked
+		return nil, ErrLocked
 	case err != nil:
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// tryLock takes the lock at path, or returns errLocked. The system releases the lock when
+// tryLock takes the lock at path, or returns ErrLocked. The system releases the lock when
 // the process ends, so a crash leaves no lock. The file stays: removing it would let a
 // second process lock a new file of the same name.
 func tryLock(path string) (unlock func(), err error) {
@@ -19,7 +19,7 @@ func tryLock(path string) (unlock func(), err error) {
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EINTR) {
-			err = errLocked
+			err = ErrLocked
 		}
 		return nil, err
 	}

@@ -3,10 +3,12 @@ package term
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 
 	"golang.org/x/term"
@@ -81,3 +83,47 @@ func ShellWord(s string) string {
 
 // plainWord matches words that no shell interprets.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9/.:_@%+=,-]+$`)
+
+// ErrTooLong means that a line is as long as a terminal can pass on, so its end may be
+// missing.
+var ErrTooLong = errors.New("the line is too long for a terminal")
+
+// maxLine returns the number of bytes that a terminal passes on of one line, without the
+// line break (MAX_CANON of the system).
+func maxLine() int {
+	if runtime.GOOS == "linux" {
+		return 4095
+	}
+	return 1023
+}
+
+// ReadSecret reads a line from a terminal that does not show it. It returns when ctx ends,
+// and then the terminal shows again what is typed.
+func ReadSecret(ctx context.Context, stream any) (string, error) {
+	file, ok := stream.(*os.File)
+	if !ok {
+		return "", os.ErrInvalid
+	}
+	state, err := term.GetState(int(file.Fd()))
+	if err != nil {
+		return "", err
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(int(file.Fd()))
+		read <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", errors.Join(ctx.Err(), term.Restore(int(file.Fd()), state))
+	case l := <-read:
+		if len(l.text) >= maxLine() {
+			return "", ErrTooLong
+		}
+		return string(l.text), l.err
+	}
+}

@@ -1,0 +1,401 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/cmd/keyhole/internal/cli/term"
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/cmd/keyhole/internal/contexts"
+	"keyhole/cmd/keyhole/internal/operatorkey"
+	"keyhole/gateway/client"
+)
+
+// newContext builds keyhole context.
+func newContext(env *command.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:        "context",
+		SuggestFor: []string{"contexts", "ctx", "login", "configure", "profile"},
+		Short:      "Save services with their keys, and choose one",
+		Args:       groupArgs,
+		RunE:       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newContextAdd(env), newContextUse(env), newContextList(env), newContextRemove(env))
+	return cmd
+}
+
+// groupArgs refuses an unknown command of a group.
+func groupArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return unknownCommand(cmd, args)
+	}
+	return nil
+}
+
+// contextFlags are the flags of context add.
+type contextFlags struct {
+	url     string
+	keyFile string // -: standard input
+	replace bool
+}
+
+// newContextAdd builds keyhole context add. The key is never an argument: other users can
+// see arguments, and shells keep them in a history.
+func newContextAdd(env *command.Env) *cobra.Command {
+	f := &contextFlags{}
+	cmd := &cobra.Command{
+		Use:        "add NAME --url URL [-]",
+		SuggestFor: []string{"new", "create", "set", "save"},
+		Short:      "Save a service and its operator key",
+		Long: `Saves the operator address of a service and an operator key under a name, in a file that
+only you can read. The first context becomes the current one.
+
+On a terminal the command asks for the key and does not show it. With - it reads the key
+from standard input. With --key-file it saves only the name of the file, so that each
+command reads the key again. The key is never an argument.`,
+		Example: `  keyhole context add prod --url https://keyhole-ops.example.com
+  keyhole context add ci --url http://127.0.0.1:8081 --key-file operator.key`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 && args[1] == "-" {
+				return nil
+			}
+			return command.ExactArgs(1, "one name")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(cmd.Context(), env, args[0], len(args) == 2)
+		},
+	}
+	cmd.Flags().StringVar(&f.url, "url", "", "the service's operator address, such as https://keyhole-ops.example.com")
+	cmd.Flags().StringVar(&f.keyFile, "key-file", "", "file with the operator key; - reads the key from standard input")
+	cmd.Flags().BoolVar(&f.replace, "replace", false, "replace the context of this name")
+	return cmd
+}
+
+// run saves a context. It sends no request, so a context can be saved before its service
+// runs.
+func (f *contextFlags) run(ctx context.Context, env *command.Env, name string, stdin bool) error {
+	added, err := f.check(name, &stdin)
+	if err != nil {
+		return err
+	}
+	path, err := contexts.Path(env.Getenv)
+	if err != nil {
+		return contextError(err, nil, name)
+	}
+	// A name that is in use is found before a person types a key.
+	saved, err := contexts.Load(path)
+	if err != nil {
+		return contextError(err, nil, name)
+	}
+	if _, err := saved.Find(name); err == nil && !f.replace {
+		return contextError(fmt.Errorf("%s: %w", name, contexts.ErrExists), saved, name)
+	}
+	if added.KeyFile == "" {
+		if added.Key, err = readKey(ctx, env, name, stdin); err != nil {
+			return err
+		}
+	} else if _, err := (&service{url: f.url, keyFile: added.KeyFile, keyFrom: "the key file"}).client(env); err != nil {
+		return err
+	}
+	if clearText(f.url) {
+		fmt.Fprintf(env.Stderr, "warning: commands send the key to %s unencrypted, and anyone who can read the traffic can "+
+			"use it; use https\n", term.Plain(f.url))
+	}
+	current := ""
+	err = contexts.Update(ctx, path, func(c *contexts.Config) error {
+		err := c.Add(added, f.replace)
+		current = c.Current
+		return err
+	})
+	if err != nil {
+		return contextError(err, saved, name)
+	}
+	then := "keyhole context use " + name + " makes it the current one"
+	if current == name {
+		then = "it is the current one; keyhole key check tries it"
+	}
+	fmt.Fprintf(env.Stderr, "context %s saved; %s\n", name, then)
+	return nil
+}
+
+// check returns the context that the flags describe, without a key that has to be read. It
+// sets stdin if the key comes from standard input.
+func (f *contextFlags) check(name string, stdin *bool) (contexts.Context, error) {
+	var none contexts.Context
+	switch {
+	case operatorkey.Redact(name) != name:
+		return none, command.Usage("the name of the context is an operator key", misplacedKeyHint)
+	case !contexts.ValidName(name):
+		return none, command.Usage(fmt.Sprintf("%q cannot be the name of a context", name),
+			"use 1 to 63 letters, digits, dots, underscores and hyphens, such as prod")
+	case f.url == "":
+		return none, command.Usage("--url is missing",
+			"name the operator address of the service, such as --url "+defaultOperatorURL)
+	case *stdin && f.keyFile != "":
+		return none, command.Usage("- and --key-file cannot be combined", "use one of them")
+	}
+	if _, err := client.New(f.url, ""); err != nil {
+		return none, &command.Error{
+			Err:  fmt.Errorf("--url is %q: %w", hostOnly(f.url), err),
+			Hint: "set it to scheme, host and port of the operator API", Code: command.ExitUsage,
+		}
+	}
+	added := contexts.Context{Name: name, URL: strings.TrimRight(f.url, "/")}
+	if f.keyFile == "-" {
+		*stdin = true
+	} else if f.keyFile != "" {
+		// Later commands run in other directories.
+		path, err := filepath.Abs(f.keyFile)
+		if err != nil {
+			return none, fmt.Errorf("find the key file: %w", err)
+		}
+		added.KeyFile = path
+	}
+	return added, nil
+}
+
+// readKey reads the key of a context from standard input or, without echo, from the
+// terminal.
+func readKey(ctx context.Context, env *command.Env, name string, stdin bool) (string, error) {
+	if stdin {
+		text, err := readAll(ctx, io.LimitReader(env.Stdin, 4*maxKey))
+		if err != nil {
+			return "", fmt.Errorf("read the key from standard input: %w", err)
+		}
+		return parseKey(text, "standard input")
+	}
+	if !term.IsTerminal(env.Stdin) || !term.IsTerminal(env.Stderr) {
+		return "", command.Usage("cannot ask for the key, because standard input or standard error is not a terminal",
+			"name a file in --key-file, or add - to read the key from standard input")
+	}
+	fmt.Fprintf(env.Stderr, "Operator key for %s (it is not shown): ", name)
+	text, err := term.ReadSecret(ctx, env.Stdin)
+	fmt.Fprintln(env.Stderr)
+	switch {
+	case errors.Is(err, term.ErrTooLong):
+		return "", command.Usage("the key is too long for a line of a terminal", "save it in a file and use --key-file")
+	case err != nil || strings.TrimSpace(text) == "":
+		return "", &command.Error{
+			Err: errors.New("nothing was saved, because no key was entered"), Code: command.ExitFailed,
+			Hint: "enter the key, or use --key-file",
+		}
+	}
+	return parseKey(text, "the answer")
+}
+
+// readAll reads a text to its end. It returns when ctx ends, because an interrupt must end
+// a command that waits for input.
+func readAll(ctx context.Context, r io.Reader) (string, error) {
+	type result struct {
+		text string
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		text, err := io.ReadAll(bufio.NewReader(r))
+		read <- result{string(text), err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case got := <-read:
+		return got.text, got.err
+	}
+}
+
+// newContextUse builds keyhole context use.
+func newContextUse(env *command.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:               "use NAME",
+		SuggestFor:        []string{"switch", "select", "set-current"},
+		Short:             "Make a context the current one",
+		Args:              command.ExactArgs(1, "one context"),
+		ValidArgsFunction: offerOneContext(env),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := updateContexts(cmd.Context(), env, args[0], func(c *contexts.Config) error { return c.Use(args[0]) })
+			if err != nil {
+				return err
+			}
+			chosen, err := c.Find(args[0])
+			if err != nil {
+				return contextError(err, c, args[0])
+			}
+			fmt.Fprintf(env.Stderr, "the current context is %s (%s)\n", chosen.Name, term.Plain(hostOnly(chosen.URL)))
+			warnOfVariables(env)
+			return nil
+		},
+	}
+}
+
+// newContextRemove builds keyhole context remove.
+func newContextRemove(env *command.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:               "remove NAME",
+		SuggestFor:        []string{"rm", "delete", "del", "unset"},
+		Short:             "Remove a context and its saved key",
+		Args:              command.ExactArgs(1, "one context"),
+		ValidArgsFunction: offerOneContext(env),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			wasCurrent := false
+			_, err := updateContexts(cmd.Context(), env, args[0], func(c *contexts.Config) error {
+				wasCurrent = c.Current == args[0]
+				return c.Remove(args[0])
+			})
+			if err != nil {
+				return err
+			}
+			// The service does not know contexts.
+			fmt.Fprintf(env.Stderr, "context %s removed; its key is still valid in the service\n", args[0])
+			if wasCurrent {
+				fmt.Fprintln(env.Stderr, "no context is current now: keyhole context use NAME")
+			}
+			return nil
+		},
+	}
+}
+
+// updateContexts changes the contexts and returns them. name is the context that the
+// change is about, for the hint of an error.
+func updateContexts(ctx context.Context, env *command.Env, name string,
+	change func(*contexts.Config) error,
+) (*contexts.Config, error) {
+	path, err := contexts.Path(env.Getenv)
+	if err != nil {
+		return nil, contextError(err, nil, name)
+	}
+	all := &contexts.Config{}
+	err = contexts.Update(ctx, path, func(c *contexts.Config) error {
+		all = c
+		return change(c)
+	})
+	if errors.Is(err, contexts.ErrUnknown) {
+		err = fmt.Errorf("%q: %w", name, err)
+	}
+	if err != nil {
+		return nil, contextError(err, all, name)
+	}
+	return all, nil
+}
+
+// contextItem is a context in the output of context list --json. It has no key.
+type contextItem struct {
+	Name    string `json:"name"`
+	URL     string `json:"url"`
+	KeyFile string `json:"key_file,omitempty"` // empty: the key is in the configuration
+	Current bool   `json:"current"`
+}
+
+// newContextList builds keyhole context list. It prints where a key is, never the key.
+func newContextList(env *command.Env) *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:        "list",
+		SuggestFor: []string{"ls", "show", "get", "current"},
+		Short:      "List the contexts; a star marks the current one",
+		Args:       command.ExactArgs(0, "only flags"),
+		RunE: func(*cobra.Command, []string) error {
+			path, err := contexts.Path(env.Getenv)
+			if err != nil {
+				return contextError(err, nil, "")
+			}
+			all, err := contexts.Load(path)
+			if err != nil {
+				return contextError(err, nil, "")
+			}
+			items := []contextItem{}
+			for _, c := range all.Contexts {
+				items = append(items, contextItem{c.Name, hostOnly(c.URL), c.KeyFile, c.Name == all.Current})
+			}
+			if asJSON {
+				return term.PrintJSON(env.Stdout, map[string]any{"items": items})
+			}
+			warnOfVariables(env)
+			return printContexts(env, items)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// printContexts prints contexts as a table.
+func printContexts(env *command.Env, items []contextItem) error {
+	rows := [][]string{{"CURRENT", "NAME", "URL", "KEY"}}
+	for _, c := range items {
+		mark, key := "", c.KeyFile
+		if c.Current {
+			mark = "*"
+		}
+		if key == "" {
+			key = "saved"
+		}
+		rows = append(rows, []string{mark, c.Name, c.URL, key})
+	}
+	return printRows(env, rows, "No contexts yet. Add one: keyhole context add NAME --url URL")
+}
+
+// warnOfVariables says that variables take precedence over the current context. Otherwise
+// a person would wonder why another service answers.
+func warnOfVariables(env *command.Env) {
+	var set []string
+	for _, name := range []string{"KEYHOLE_OPERATOR_URL", "KEYHOLE_KEY"} {
+		if env.Getenv(name) != "" {
+			set = append(set, name)
+		}
+	}
+	name := env.Getenv("KEYHOLE_CONTEXT")
+	switch {
+	case len(set) > 0:
+		fmt.Fprintf(env.Stderr, "note: commands use %s instead of the current context while it is set\n",
+			strings.Join(set, " and "))
+	case name != "":
+		fmt.Fprintf(env.Stderr, "note: commands use the context %s while KEYHOLE_CONTEXT is set\n", term.Plain(name))
+	}
+}
+
+// completeContexts offers the contexts for --context of every command below cmd.
+func completeContexts(cmd *cobra.Command, env *command.Env) {
+	for _, sub := range cmd.Commands() {
+		completeContexts(sub, env)
+		if sub.Flags().Lookup("context") != nil {
+			completeFlag(sub, "context", offerContexts(env))
+		}
+	}
+}
+
+// offerContexts offers the names of the contexts.
+func offerContexts(env *command.Env) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return contextNames(env), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// offerOneContext offers the names of the contexts for a command that takes one of them.
+func offerOneContext(env *command.Env) cobra.CompletionFunc {
+	offer := offerContexts(env)
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return offer(cmd, args, typed)
+	}
+}
+
+// clearText reports whether a request to an address sends the key unencrypted over a
+// network.
+func clearText(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" || strings.EqualFold(u.Hostname(), "localhost") {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err != nil || !ip.IsLoopback()
+}
