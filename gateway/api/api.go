@@ -172,6 +172,41 @@ type BucketList struct {
 	Buckets []Bucket `json:"buckets"`
 }
 
+// The values of Operator.AdmittedBy.
+const (
+	AdmittedByKey   = "key"   // an operator key of the configuration
+	AdmittedByToken = "token" // a token of the identity provider
+)
+
+// Operator is the answer of GET /api/v1/operator: the operator who sent the request, and
+// what that operator may do now.
+type Operator struct {
+	Name        string   `json:"name"`
+	DisplayName string   `json:"display_name,omitempty"`
+	AdmittedBy  string   `json:"admitted_by"`
+	Grant       string   `json:"grant,omitempty"` // of a token; empty: the token matches none
+	Can         []string `json:"can"`
+	Objects     []string `json:"objects"`    // patterns [storage:]bucket/key
+	MaxExpiry   *string  `json:"max_expiry"` // of the key or grant; nil: only the policy limits links
+	Caps        Caps     `json:"caps"`
+	Presets     []Preset `json:"presets"`
+	Version     string   `json:"version"` // of the service
+}
+
+// Caps are the longest lives of a link that an operator can issue, by the sensitivity of
+// the object, in the form of expires_in.
+type Caps struct {
+	Sensitive    string `json:"sensitive"`
+	NotStated    string `json:"not_stated"`
+	NotSensitive string `json:"not_sensitive"`
+}
+
+// Preset is a name for the life of a link, and that life in the form of expires_in.
+type Preset struct {
+	Name      string `json:"name"`
+	ExpiresIn string `json:"expires_in"`
+}
+
 // ObjectEntry is an object in a listing.
 type ObjectEntry struct {
 	Key          string     `json:"key"`

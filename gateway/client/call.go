@@ -48,6 +48,12 @@ func doWithHeader[T any](ctx context.Context, c *Client, request call) (T, http.
 		return nothing, nil, err
 	}
 	defer answer.Body.Close()
+	return decode[T](c, answer)
+}
+
+// decode returns the value and the header of an answer, or its error.
+func decode[T any](c *Client, answer *http.Response) (T, http.Header, error) {
+	var nothing T
 	if answer.StatusCode/100 == 2 {
 		out, err := read[T](answer)
 		return out, answer.Header, err

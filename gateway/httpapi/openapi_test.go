@@ -96,6 +96,7 @@ func TestDescriptionHasEveryFieldAndNoOther(t *testing.T) {
 		"LinkPage":          reflect.TypeFor[api.LinkPage](),
 		"Bucket":            reflect.TypeFor[api.Bucket](),
 		"BucketList":        reflect.TypeFor[api.BucketList](),
+		"Caps":              reflect.TypeFor[api.Caps](),
 		"ObjectEntry":       reflect.TypeFor[api.ObjectEntry](),
 		"ObjectPage":        reflect.TypeFor[api.ObjectPage](),
 		"Event":             reflect.TypeFor[api.Event](),
@@ -105,6 +106,8 @@ func TestDescriptionHasEveryFieldAndNoOther(t *testing.T) {
 		"Remainder":         reflect.TypeFor[api.Note](),
 		"FieldError":        reflect.TypeFor[api.FieldError](),
 		"Note":              reflect.TypeFor[api.Note](),
+		"Operator":          reflect.TypeFor[api.Operator](),
+		"Preset":            reflect.TypeFor[api.Preset](),
 		"Problem":           reflect.TypeFor[api.Problem](),
 	}
 	for name, typ := range types {
@@ -171,6 +174,10 @@ func TestDescriptionHasEveryValueOfClosedSets(t *testing.T) {
 			append([]string{""}, gateway.Languages()...),
 		},
 		{"Link.preset", schemas["Link"].Properties["preset"].Enum, append(gateway.Presets(), gateway.PresetCustom)},
+		{"Preset.name", schemas["Preset"].Properties["name"].Enum, gateway.Presets()},
+		{"Operator.admitted_by", schemas["Operator"].Properties["admitted_by"].Enum, []string{
+			api.AdmittedByKey, api.AdmittedByToken,
+		}},
 		{"Warning.code", schemas["Warning"].Properties["code"].Enum, gateway.WarningCodes()},
 		{"Note.code", schemas["Note"].Properties["code"].Enum, gateway.NoteCodes()},
 		{"Problem.code", schemas["Problem"].Properties["code"].Enum, []string{

@@ -69,6 +69,7 @@ func routes() []route {
 		change(operators, http.MethodPost, "/api/v1/audit/erasures", (*API).eraseAddresses),
 		read(operators, "/api/v1/buckets", (*API).listBuckets),
 		read(operators, "/api/v1/objects", (*API).listObjects),
+		read(operators, "/api/v1/operator", (*API).showOperator),
 		read(operators, "/api/v1/openapi.yaml", (*API).openAPI),
 
 		// On the operator listener, or on a separate listener if metrics.listen is set.

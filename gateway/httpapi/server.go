@@ -52,7 +52,9 @@ type Options struct {
 	// MetricsApart means that probes have a separate listener, so the handler for
 	// operators does not serve their routes.
 	MetricsApart bool
-	Logger       *slog.Logger
+	// Version is the version of the service, for operators; it may be empty.
+	Version string
+	Logger  *slog.Logger
 }
 
 // API makes the handlers of the listeners. It is safe for concurrent use.

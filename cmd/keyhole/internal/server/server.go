@@ -214,7 +214,7 @@ func (s *Server) newAPI(format func(netip.Addr) string, registry *prometheus.Reg
 		Ready: s.health.readiness, Metrics: httpapi.NewMetrics(registry),
 		MetricsPage: promhttp.HandlerFor(registry,
 			promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),
-		MetricsApart: cfg.Metrics.Listen != "", Logger: log,
+		MetricsApart: cfg.Metrics.Listen != "", Version: s.build.Version, Logger: log,
 	})
 }
 
