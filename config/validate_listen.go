@@ -130,6 +130,21 @@ func (k *checker) operator(c *Config) {
 	}
 }
 
+// CheckOperatorKey returns the Problems of an entry of operator.keys, or nil. Their paths
+// are the keys of the entry, such as can[0].
+func CheckOperatorKey(key OperatorKey) error {
+	k := &checker{}
+	k.operatorKey("", key)
+	k.patterns(&Config{}, ".objects", key.Objects)
+	if len(k.problems) == 0 {
+		return nil
+	}
+	for i := range k.problems {
+		k.problems[i].Path = strings.TrimPrefix(k.problems[i].Path, ".")
+	}
+	return k.problems
+}
+
 func (k *checker) operatorKey(path string, key OperatorKey) {
 	switch {
 	case key.Name == "":

@@ -310,3 +310,27 @@ func TestOperatorRules(t *testing.T) {
 		},
 	})
 }
+
+// One entry of operator.keys is checked by the rules of the whole file.
+func TestCheckOperatorKey(t *testing.T) {
+	t.Parallel()
+	valid := func() OperatorKey {
+		return OperatorKey{Name: "ci", SHA256: hashA, Can: []string{"issue"}, Objects: []string{"*"}}
+	}
+	if err := CheckOperatorKey(valid()); err != nil {
+		t.Errorf("a valid entry: %v", err)
+	}
+	for want, change := range map[string]func(*OperatorKey){
+		"name: must be 1 to 63":          func(k *OperatorKey) { k.Name = "a b" },
+		"can[0]: must be issue, read":    func(k *OperatorKey) { k.Can = []string{"isue"} },
+		"objects[0]: matches no object":  func(k *OperatorKey) { k.Objects = []string{"reports"} },
+		"max_expiry: must be at least 1": func(k *OperatorKey) { k.MaxExpiry = 1 },
+		"display_name: has 81":           func(k *OperatorKey) { k.DisplayName = strings.Repeat("x", 81) },
+	} {
+		key := valid()
+		change(&key)
+		if err := CheckOperatorKey(key); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}

@@ -14,6 +14,7 @@ const (
 	runsTests    = "runs these very tests, or for a quarter of an hour and longer"
 	isMention    = "names a command in a sentence, without what it would need to run"
 	isConfig     = "is configuration, not a command"
+	asksForKey   = "asks for a key on a terminal, which TestContextAddAsks has"
 )
 
 // notRun has the printed commands that no test runs, with the reason. TestPrintedCommands
@@ -62,6 +63,7 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 	{"deploy/docs/use/receive.md", "curl -c jar -d confirm=1 …", isMention},
 	{"deploy/docs/use/receive.md", "curl -b jar -C - …", isMention},
 	{"", "wget --no-iri", isMention},
+	{"keyhole context add --help", "keyhole context add prod --url https://keyhole-ops.example.com", asksForKey},
 }
 
 // whyNot returns the row of notRun for a command, or -1.

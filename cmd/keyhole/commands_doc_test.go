@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,19 +14,35 @@ import (
 	"keyhole/gateway"
 )
 
-// The two pages of the commands have a section for each command, with a row for each
-// of its flags and for no other.
+// The pages of the manual have a section for each command, with a row for each of its
+// flags and for no other. The flags that name the service are in one table for all
+// commands.
 func TestCommandsDocument(t *testing.T) {
 	sections := map[string]string{}
-	for _, page := range []string{"use/commands", "run/commands", "run/privacy"} {
-		text, err := os.ReadFile("../../deploy/docs/" + page + ".md")
+	pages, err := filepath.Glob("../../deploy/docs/*/*.md")
+	if err != nil || len(pages) < 15 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, section := range strings.Split(string(text), "\n## ")[1:] {
 			heading, body, _ := strings.Cut(section, "\n")
+			if _, twice := sections[heading]; twice && strings.HasPrefix(heading, "keyhole ") {
+				t.Errorf("%s has a second section, in %s", heading, page)
+			}
 			sections[heading] = body
 		}
+	}
+	row := regexp.MustCompile("(?m)^\\| `--([a-z0-9-]+)")
+	ofService := names(row, sections["Which service a command uses"])
+	if !slices.Equal(ofService, []string{"context", "key-file", "operator-url"}) {
+		t.Errorf("the flags that name the service are documented as %q", ofService)
+	}
+	others := func(flags []string) []string {
+		return slices.DeleteFunc(flags, func(name string) bool { return slices.Contains(ofService, name) })
 	}
 	for _, c := range leaves(newRoot(&command.Env{})) {
 		body, found := sections[c.CommandPath()]
@@ -34,8 +51,8 @@ func TestCommandsDocument(t *testing.T) {
 			continue
 		}
 		delete(sections, c.CommandPath())
-		has := names(regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z0-9-]+)`), c.Flags().FlagUsages())
-		documented := names(regexp.MustCompile("(?m)^\\| `--([a-z0-9-]+)"), body)
+		has := others(names(regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z0-9-]+)`), c.Flags().FlagUsages()))
+		documented := others(names(row, body))
 		if !slices.Equal(has, documented) {
 			t.Errorf("%s has the flags %q, and documented are %q", c.CommandPath(), has, documented)
 		}

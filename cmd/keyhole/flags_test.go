@@ -35,6 +35,8 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 			switch c.Name() {
 			case "share":
 				args = append(args, "s3://reports/a")
+			case "add":
+				args = append(args, "prod")
 			case "show", "events", "revoke", "change":
 				args = append(args, strings.Repeat("a", 26))
 			}
@@ -48,8 +50,8 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	walk(newRoot(&command.Env{}))
 	slices.Sort(found)
 	want := []string{
-		"allow", "bucket", "config", "created-by", "expires", "filename", "idempotency-key", "key", "key-file", "kind",
-		"label", "language", "name", "not-before",
+		"allow", "bucket", "config", "context", "created-by", "display-name", "expires", "filename", "idempotency-key",
+		"key", "key-file", "kind", "label", "language", "max-expiry", "name", "not-before",
 		"note", "operator", "operator-url", "output", "passphrase-file", "pin", "prefix", "preset", "public",
 		"qr-file", "reason",
 		"reveal", "s3", "search",

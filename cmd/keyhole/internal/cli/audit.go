@@ -48,7 +48,7 @@ stopped.`,
   keyhole audit --follow`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 && len(cmd.SuggestionsFor(args[0])) > 0 {
-				return unknownCommand(cmd, args[0])
+				return unknownCommand(cmd, args)
 			}
 			return command.ExactArgs(0, "only flags")(cmd, args)
 		},

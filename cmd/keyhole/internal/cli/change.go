@@ -56,6 +56,7 @@ now; a link cannot live longer than the policy allows, counted from its issue.
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks(liveStates()...))
 	completeNames(cmd, "language", gateway.Languages())
+	completeFlag(cmd, "label", asking(env, &f.operator, completeLabels))
 	return cmd
 }
 

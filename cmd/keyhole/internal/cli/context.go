@@ -354,8 +354,7 @@ func warnOfVariables(env *command.Env) {
 	name := env.Getenv("KEYHOLE_CONTEXT")
 	switch {
 	case len(set) > 0:
-		fmt.Fprintf(env.Stderr, "note: commands use %s instead of the current context while it is set\n",
-			strings.Join(set, " and "))
+		fmt.Fprintf(env.Stderr, "note: commands use the set %s instead of the current context\n", strings.Join(set, " and "))
 	case name != "":
 		fmt.Fprintf(env.Stderr, "note: commands use the context %s while KEYHOLE_CONTEXT is set\n", term.Plain(name))
 	}

@@ -23,7 +23,8 @@ func noEmptyFlag(cmd *cobra.Command) error {
 		}
 		empty := f.Value.String() == ""
 		if several, ok := f.Value.(interface{ GetSlice() []string }); ok {
-			empty = slices.Contains(several.GetSlice(), "")
+			values := several.GetSlice() // an empty list of --can is empty
+			empty = len(values) == 0 || slices.Contains(values, "")
 		}
 		if empty {
 			return command.Usage("--"+f.Name+" is empty; omit it or give it a value", "is the variable in it unset?")

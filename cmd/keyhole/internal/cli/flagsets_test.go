@@ -27,10 +27,10 @@ func TestFlagsOfCommands(t *testing.T) {
 		"change":      operator + "expires json label language max-clicks no-labels note pause resume",
 		"events":      operator + "follow json limit",
 		"health":      "context live url",
-		"key new":     "name",
-		"list":        operator + "bucket created-by json key label limit prefix quiet state",
-		"objects":     operator + "json limit search storage",
-		"revoke":      operator + "all bucket created-by dry-run json key label prefix quiet reason yes",
+		"key new":     "can display-name max-expiry name objects", "key check": operator + "json",
+		"list":    operator + "bucket created-by json key label limit prefix quiet state",
+		"objects": operator + "json limit search storage",
+		"revoke":  operator + "all bucket created-by dry-run json key label prefix quiet reason yes",
 		"share": operator + "allow confirm expires filename idempotency-key inline json label language make-passphrase " +
 			"max-clicks not-before not-sensitive note passphrase-file pin preset qr qr-file quiet reveal sensitive " +
 			"storage version-id yes",

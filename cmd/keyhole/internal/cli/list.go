@@ -45,6 +45,7 @@ func newList(env *command.Env) *cobra.Command {
 	// A closed set is completed without the service, so it also works without a key.
 	completeNames(cmd, "state", command.Convert[string](gateway.States()))
 	completeFlag(cmd, "bucket", asking(env, &f.operator, completeBuckets))
+	completeSelections(cmd, env, &f.operator)
 	return cmd
 }
 

@@ -53,6 +53,7 @@ does not ask: use --dry-run before.`,
 	f.add(cmd)
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks(liveStates()...))
 	completeFlag(cmd, "bucket", asking(env, &f.operator, completeBuckets))
+	completeSelections(cmd, env, &f.operator)
 	return cmd
 }
 

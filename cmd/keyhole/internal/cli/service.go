@@ -76,9 +76,10 @@ func (f *operatorFlags) address(env *command.Env) (service, error) {
 	case f.url != "":
 		return given, nil
 	}
-	return service{
-		url: cmp.Or(env.Getenv("KEYHOLE_OPERATOR_URL"), defaultOperatorURL), urlFrom: "KEYHOLE_OPERATOR_URL",
-	}, nil
+	if url := env.Getenv("KEYHOLE_OPERATOR_URL"); url != "" {
+		return service{url: url, urlFrom: "KEYHOLE_OPERATOR_URL"}, nil
+	}
+	return service{url: defaultOperatorURL, urlFrom: "default"}, nil
 }
 
 // chosenContext returns the context that names the service, if one does.

@@ -62,7 +62,7 @@ func wordsOfOthers() map[string]string {
 		"url": "share", "presign": "share", "signurl": "share", "send": "share", "upload": "share", "put": "share",
 		"link": "share", "generate": "share", "del": "revoke", "destroy": "revoke", "unshare": "revoke", "expire": "revoke",
 		"disable": "revoke", "stat": "show", "status": "health", "ping": "health", "log": "audit", "logs": "audit",
-		"history": "events", "users": "key", "token": "key", "tokens": "key", "config": "context", "start": "serve",
+		"history": "events", "users": "key", "whoami": "key", "token": "key", "tokens": "key", "config": "context", "start": "serve",
 		"run": "serve", "server": "serve", "test": "doctor",
 	}
 }

@@ -9,45 +9,39 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
-	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/cmd/keyhole/internal/findings"
 	"keyhole/cmd/keyhole/internal/server"
 	"keyhole/config"
 	"keyhole/gateway"
-	"keyhole/gateway/explain"
 )
 
-// The levels of a finding. They are part of the output of --json.
+// The levels of a finding.
 const (
-	levelOK = "ok"
-	// levelWarning means that the service works, and that something is weaker than it
-	// could be, such as what a crash loses.
-	levelWarning = "warning"
-	// levelFailure means that clicks or operators' requests fail, or that a link protects
-	// nothing. It makes the command exit with 1.
-	levelFailure = "failure"
+	levelOK      = findings.OK
+	levelWarning = findings.Warning
+	levelFailure = findings.Failure
 )
 
-// finding is the result of one check. Its texts contain no secret, signature or signed
-// URL.
-type finding struct {
-	Subject string `json:"subject"` // redis, oidc, a storage, or storage:bucket
-	Check   string `json:"check"`   // one of the constants check…
-	Level   string `json:"level"`   // one of the constants level…
-	Message string `json:"message"`
-	Do      string `json:"do,omitempty"` // what to do; empty for a finding that is ok
+// finding is the result of one check; its Check is one of the constants check….
+type finding = findings.Finding
+
+// ClientCheck checks a service from where its operators are.
+type ClientCheck interface {
+	// AddFlags adds the flags that name the service to a command, and returns their names.
+	AddFlags(*cobra.Command) []string
+	// Check calls print with each finding as it comes, and returns all of them. Its error is
+	// a mistake in the flags or in the client configuration.
+	Check(ctx context.Context, print func(*findings.Finding)) ([]findings.Finding, error)
 }
 
-// NewCommand builds keyhole doctor.
-func NewCommand(env *command.Env) *cobra.Command {
-	var (
-		path   string
-		asJSON bool
-	)
+// NewCommand builds keyhole doctor. With --client it runs the checks of client.
+func NewCommand(env *command.Env, client ClientCheck) *cobra.Command {
+	f := &flags{}
 	cmd := &cobra.Command{
-		Use:        "doctor --config keyhole.yaml",
+		Use:        "doctor --config keyhole.yaml | --client",
 		SuggestFor: []string{"check"},
-		Short:      "Check the installation against reality, one line for each check",
+		Short:      "Check the installation or, with --client, your access to the service",
 		Long: `Reads the configuration like serve and checks each part of it:
 
   Redis              reachable, a master, no eviction, the user's rights, the clock, and
@@ -57,16 +51,52 @@ func NewCommand(env *command.Env) *cobra.Command {
                      deliver, changed and expired ones are refused; private buckets
   identity provider  reachable, the configured issuer, keys (if one is configured)
 
-Run it where the service runs, with the same environment. It writes nothing. It exits
-with 1 if a check failed.`,
+Run it where the service runs, with the same environment. With --client it checks what
+you need at your own machine instead: address, TLS, key and its rights, clock, versions
+and presets. It writes nothing. It exits with 1 if a check failed.`,
 		Args: command.ExactArgs(0, "only flags"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return run(cmd.Context(), env, cmp.Or(path, env.Getenv("KEYHOLE_CONFIG"), "keyhole.yaml"), asJSON)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, env, client) },
 	}
-	cmd.Flags().StringVar(&path, "config", "", "the configuration file (default $KEYHOLE_CONFIG or keyhole.yaml)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&f.path, "config", "", "the configuration file (default $KEYHOLE_CONFIG or keyhole.yaml)")
+	cmd.Flags().BoolVar(&f.client, "client", false, "check your access to the service instead of the installation")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	f.ofClient = client.AddFlags(cmd)
 	return cmd
+}
+
+// flags are the flags of doctor.
+type flags struct {
+	path         string
+	client, json bool
+	ofClient     []string // names of the flags that only --client has
+}
+
+// run runs the checks that the flags ask for.
+func (f *flags) run(cmd *cobra.Command, env *command.Env, client ClientCheck) error {
+	if !f.client {
+		for _, name := range f.ofClient {
+			if cmd.Flags().Changed(name) {
+				return command.Usage("--"+name+" needs --client", "add --client to check your access to the service")
+			}
+		}
+		return run(cmd.Context(), env, cmp.Or(f.path, env.Getenv("KEYHOLE_CONFIG"), "keyhole.yaml"), f.json)
+	}
+	if cmd.Flags().Changed("config") {
+		return command.Usage("--client and --config cannot be combined",
+			"--client needs no configuration of the service; omit --config")
+	}
+	print := func(found *finding) { findings.Print(env, found) }
+	if f.json {
+		print = func(*finding) {}
+	}
+	all, err := client.Check(cmd.Context(), print)
+	if err == nil && f.json {
+		err = findings.PrintJSON(env, all)
+	}
+	if err != nil {
+		return err
+	}
+	return findings.Verdict(env, all, "keyhole doctor --client")
 }
 
 // run checks the installation that the configuration at path describes.
@@ -82,17 +112,17 @@ func run(ctx context.Context, env *command.Env, path string, asJSON bool) error 
 	// JSON is one value, so it is printed at the end.
 	x := &examination{}
 	if !asJSON {
-		x.print = func(f *finding) { printFinding(env, f) }
+		x.print = func(f *finding) { findings.Print(env, f) }
 	}
 	if err := x.examine(ctx, cfg); err != nil {
 		return err
 	}
 	if asJSON {
-		if err := term.PrintJSON(env.Stdout, map[string]any{"findings": x.findings}); err != nil {
+		if err := findings.PrintJSON(env, x.findings); err != nil {
 			return err
 		}
 	}
-	return x.verdict(env)
+	return findings.Verdict(env, x.findings, "keyhole doctor")
 }
 
 // examination collects findings. A finding that fails does not end it: the operator
@@ -123,33 +153,6 @@ func (x *examination) note(f finding) {
 	x.findings = append(x.findings, f)
 	if x.print != nil {
 		x.print(&f)
-	}
-}
-
-// verdict returns the error of an installation with failures. Warnings are counted and
-// are not an error, so that a script can run the doctor after each change.
-func (x *examination) verdict(env *command.Env) error {
-	count := map[string]int{}
-	for _, f := range x.findings {
-		count[f.Level]++
-	}
-	warned := explain.Plural(count[levelWarning], "warning")
-	if failed := count[levelFailure]; failed > 0 {
-		return &command.Error{
-			Err:  fmt.Errorf("%d of %d checks failed, with %s", failed, len(x.findings), warned),
-			Hint: "follow the advice of each failure, then run keyhole doctor again", Code: command.ExitFailed,
-		}
-	}
-	fmt.Fprintf(env.Stderr, "%d checks, %s\n", len(x.findings), warned)
-	return nil
-}
-
-// printFinding prints a finding on one line, and what to do on another. Subjects and
-// messages contain names and errors of other programs, so they are escaped.
-func printFinding(env *command.Env, f *finding) {
-	fmt.Fprintf(env.Stdout, "%-8s %-22s %-12s %s\n", f.Level, term.Plain(f.Subject), f.Check, term.Plain(f.Message))
-	if f.Do != "" {
-		fmt.Fprintf(env.Stdout, "%-8s %s\n", "", term.Plain(f.Do))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/cmd/keyhole/internal/findings"
 	"keyhole/cmd/keyhole/internal/inprocess"
 	"keyhole/cmd/keyhole/internal/operatorkey"
 	"keyhole/config"
@@ -43,7 +44,7 @@ storage:
 func runDoctor(t *testing.T, environ []string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, diagnostics bytes.Buffer
-	cmd := NewCommand(&command.Env{Stdout: &out, Stderr: &diagnostics, Environ: environ})
+	cmd := NewCommand(&command.Env{Stdout: &out, Stderr: &diagnostics, Environ: environ}, &stubClientCheck{})
 	cmd.SetArgs(args)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	err = cmd.ExecuteContext(t.Context())
@@ -123,7 +124,7 @@ func TestVerdict(t *testing.T) {
 		for _, level := range tt.levels {
 			x.note(finding{Level: level})
 		}
-		err := x.verdict(&command.Env{Stderr: &stderr})
+		err := findings.Verdict(&command.Env{Stderr: &stderr}, x.findings, "keyhole doctor")
 		if (err == nil) != (tt.failed == "") || err != nil && err.Error() != tt.failed || stderr.String() != tt.stderr {
 			t.Errorf("%s: got %v, %q", name, err, stderr.String())
 		}
@@ -135,8 +136,8 @@ func TestPrintFinding(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	env := &command.Env{Stdout: &out}
-	printFinding(env, &finding{"main:b\x1b", "list", levelFailure, "m\u202e", "do\n"})
-	printFinding(env, &finding{"redis", "role", levelOK, "is a master", ""})
+	findings.Print(env, &finding{Subject: "main:b\x1b", Check: "list", Level: levelFailure, Message: "m\u202e", Do: "do\n"})
+	findings.Print(env, &finding{Subject: "redis", Check: "role", Level: levelOK, Message: "is a master"})
 	const want = "failure  main:b\\x1b             list         m\\u202e\n         do\\n\n" +
 		"ok       redis                  role         is a master\n"
 	if out.String() != want {

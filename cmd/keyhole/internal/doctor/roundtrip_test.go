@@ -279,9 +279,9 @@ func TestFindingsOfAStorage(t *testing.T) {
 	e.ok(checkClock, "within %s", 5*time.Second)
 	e.fail(checkBucket, "m", "d")
 	want := []finding{
-		{"main", checkCredentials, levelWarning, "m", "d"},
-		{"main:reports", checkClock, levelOK, "within 5s", ""},
-		{"main:reports", checkBucket, levelFailure, "m", "d"},
+		{Subject: "main", Check: checkCredentials, Level: levelWarning, Message: "m", Do: "d"},
+		{Subject: "main:reports", Check: checkClock, Level: levelOK, Message: "within 5s"},
+		{Subject: "main:reports", Check: checkBucket, Level: levelFailure, Message: "m", Do: "d"},
 	}
 	if !slices.Equal(e.findings, want) {
 		t.Errorf("found %+v, want %+v", e.findings, want)

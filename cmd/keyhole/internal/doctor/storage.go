@@ -79,15 +79,15 @@ func (x *examination) examineStorage(ctx context.Context, c *config.Storage, met
 
 // ok, warn and fail add the result of a check.
 func (e *storageExam) ok(check, format string, args ...any) {
-	e.note(finding{e.subject, check, levelOK, fmt.Sprintf(format, args...), ""})
+	e.note(finding{Subject: e.subject, Check: check, Level: levelOK, Message: fmt.Sprintf(format, args...)})
 }
 
 func (e *storageExam) warn(check, message, do string) {
-	e.note(finding{e.subject, check, levelWarning, message, do})
+	e.note(finding{Subject: e.subject, Check: check, Level: levelWarning, Message: message, Do: do})
 }
 
 func (e *storageExam) fail(check, message, do string) {
-	e.note(finding{e.subject, check, levelFailure, message, do})
+	e.note(finding{Subject: e.subject, Check: check, Level: levelFailure, Message: message, Do: do})
 }
 
 // credentials checks that there are credentials, and how long they live. It returns

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway/api"
+)
+
+// Labels and creators of the newest links are completed, each once.
+func TestCompletionsOfSelections(t *testing.T) {
+	t.Parallel()
+	f := &fakeAPI{answers: map[string]any{"GET /api/v1/links": api.LinkPage{Links: []api.Link{
+		{CreatedBy: "ci", Labels: map[string]string{"team": "b", "case": "7"}},
+		{CreatedBy: "ann", Labels: map[string]string{"team": "a\x1b"}},
+		{CreatedBy: "ci", Labels: map[string]string{"team": "b"}},
+	}}}}
+	for args, want := range map[string]string{
+		"list --label": "case=7\nteam=b\n", "revoke --label": "case=7\nteam=b\n", "share --label": "case=7\nteam=b\n",
+		"change x --label": "case=7\nteam=b\n", "list --created-by": "ann\nci\n", "revoke --created-by": "ann\nci\n",
+	} {
+		got := runOver(t, f, append([]string{"__complete"}, append(strings.Fields(args), "")...)...)
+		if got.code != command.ExitOK || !strings.HasPrefix(got.stdout, want) || strings.Contains(got.stdout, "\x1b") {
+			t.Errorf("%s: got %q, want %q", args, got.stdout, want)
+		}
+		if got := runOver(t, &fakeAPI{}, append([]string{"__complete"}, append(strings.Fields(args), "")...)...); got.stdout != ":4\n" {
+			t.Errorf("%s after a failure: %q", args, got.stdout)
+		}
+	}
+}
+
+// Completion and help show the lengths of the presets in the service; without a service
+// they show the names.
+func TestPresetsOfService(t *testing.T) {
+	t.Parallel()
+	f := &fakeAPI{answers: map[string]any{"GET /api/v1/operator": aOperator()}}
+	if got := runOver(t, f, "__complete", "share", "--preset", ""); got.stdout !=
+		"handoff\t10m\ntroubleshooting\nbusiness\t12h\nextended\n:4\n" {
+		t.Errorf("got %q", got.stdout)
+	}
+	const names = "handoff\ntroubleshooting\nbusiness\nextended\n:4\n"
+	if got := runOver(t, &fakeAPI{}, "__complete", "share", "--preset", ""); got.stdout != names {
+		t.Errorf("after a failure: %q", got.stdout)
+	}
+	for _, args := range [][]string{{"share", "--help"}, {"help", "share"}} {
+		got := runOver(t, f, args...)
+		if got.code != command.ExitOK || got.stderr != "" {
+			t.Errorf("%q: %+v", args, got)
+		}
+		has(t, got.stdout, "by a preset of the service: handoff (10m), business (12h)")
+		got = runOver(t, &fakeAPI{}, args...)
+		has(t, got.stdout, "by a preset: handoff, troubleshooting, business or extended")
+	}
+	if got := runAs(t, "", nil, "share", "--help"); got.code != command.ExitOK || got.stderr != "" ||
+		!strings.Contains(got.stdout, "by a preset: handoff") {
+		t.Errorf("without a key: %+v", got)
+	}
+	hostile := aOperator()
+	hostile.Presets[0].ExpiresIn = "\x1b[2J"
+	f = &fakeAPI{answers: map[string]any{"GET /api/v1/operator": hostile}}
+	if got := runOver(t, f, "share", "--help"); strings.Contains(got.stdout, "\x1b") {
+		t.Error("text of the service reaches the terminal")
+	}
+}
+
+// A service that does not answer delays a help text for a moment only.
+func TestHelpOfSilentService(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done() // until the command gives up
+	}))
+	t.Cleanup(server.Close)
+	got := runAs(t, "", []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL}, "share", "--help")
+	<-asked
+	if got.code != command.ExitOK || !strings.Contains(got.stdout, "by a preset: handoff") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Words of other tools lead to the right command or flag.
+func TestWordsOfOthers(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"delete x":                        "did you mean: keyhole revoke\n",
+		"rm x":                            "did you mean: keyhole revoke\n",
+		"ls":                              "did you mean: keyhole list\n",
+		"ls s3://reports":                 "did you mean: keyhole objects\n",
+		"create s3://reports/a":           "did you mean: keyhole share\n",
+		"get x":                           "did you mean: keyhole show\n",
+		"get s3://reports/a":              "did you mean: keyhole share\n",
+		"url s3://reports/a":              "did you mean: keyhole share\n",
+		"url":                             "did you mean: keyhole share\n",
+		"PRESIGN s3://reports/a":          "did you mean: keyhole share\n",
+		"login":                           "did you mean: keyhole context\n",
+		"whoami":                          "did you mean: keyhole key\n",
+		"contxt":                          "did you mean: keyhole context\n",
+		"key delete":                      "see: keyhole key --help\n",
+		"keys whoami":                     "did you mean: keyhole key check\n",
+		"key create":                      "did you mean: keyhole key new\n",
+		"share a --password x":            "did you mean --make-passphrase or --passphrase-file? see: keyhole share --help\n",
+		"share a --password=x":            "did you mean --make-passphrase or --passphrase-file?",
+		"share a --max-downloads 1":       "did you mean --max-clicks?",
+		"share a --expire 1h":             "did you mean --expires?",
+		"share a --ttl 1h":                "did you mean --expires?",
+		"share a --profile prod":          "did you mean --context?",
+		"share a --token khk_canary12345": "an operator key is never an argument",
+		"share a -o json":                 "did you mean --json?",
+		"share a -z":                      "see: keyhole share --help",
+		"revoke --force":                  "did you mean --yes?",
+		"list --output json":              "did you mean --json?",
+		"list --status active":            "did you mean --state?",
+		"list --max-results 5":            "did you mean --limit?",
+		"list --url x":                    "did you mean --operator-url?",
+		"version --password":              "see: keyhole version --help",
+	} {
+		got := runOver(t, &fakeAPI{}, strings.Fields(args)...)
+		if got.code != command.ExitUsage || got.stdout != "" || !strings.Contains(got.stderr, "\n  "+want) ||
+			strings.Contains(got.stderr, "canary") {
+			t.Errorf("%q: %+v, want %q", args, got, want)
+		}
+	}
+}
