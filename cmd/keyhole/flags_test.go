@@ -50,9 +50,10 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	walk(newRoot(&command.Env{}))
 	slices.Sort(found)
 	want := []string{
-		"allow", "bucket", "config", "context", "created-by", "display-name", "expires", "filename", "idempotency-key",
+		"allow", "bucket", "can", "config", "context", "created-by", "display-name", "expires", "filename", "idempotency-key",
 		"key", "key-file", "kind", "label", "language", "max-expiry", "name", "not-before",
-		"note", "operator", "operator-url", "output", "passphrase-file", "pin", "prefix", "preset", "public",
+		"note", "objects", "operator", "operator-url",
+		"output", "passphrase-file", "pin", "prefix", "preset", "public",
 		"qr-file", "reason",
 		"reveal", "s3", "search",
 		"since", "state", "storage", "until", "url", "version-id",

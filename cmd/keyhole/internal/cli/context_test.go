@@ -77,14 +77,16 @@ func TestContexts(t *testing.T) {
 	has(t, run("khk_canary_new", "add", "prod", "--url", "https://new.example.com", "--key-file", "-", "--replace").stderr,
 		"keyhole context use prod")
 	has(t, run("", "remove", "test").stderr, "its key is still valid", "no context is current now")
-	if got := run("", "list"); strings.Contains(got.stdout, "*") || !strings.Contains(got.stdout, "https://new.example.com") {
+	got := run("", "list")
+	if strings.Contains(got.stdout, "*") || !strings.Contains(got.stdout, "https://new.example.com") {
 		t.Errorf("after the removal:\n%s", got.stdout)
 	}
 	if strings.Contains(printed.String(), "canary") {
 		t.Errorf("a key was printed:\n%s", printed.String())
 	}
 	saved, err := os.ReadFile(filepath.Join(directory, ".config/keyhole/config.yaml"))
-	if err != nil || !strings.Contains(string(saved), "khk_canary_new") || strings.Contains(string(saved), "canary_stdin") {
+	if err != nil || !strings.Contains(string(saved), "khk_canary_new") ||
+		strings.Contains(string(saved), "canary_stdin") {
 		t.Errorf("saved is %v\n%s", err, saved)
 	}
 }
@@ -105,12 +107,12 @@ func TestContextMistakes(t *testing.T) {
 		"add new --url https://u:canary@h -": `--url is "https://…@h": not the address`,
 		"add -- -x" + url:                    `takes one name`,
 		"add a/b -" + url:                    `"a/b" cannot be the name of a context`,
-		"add prod -" + url:                   "prod: this context exists already\n  use another name, or replace it with --replace",
-		"add new" + url:                      "cannot ask for the key, because standard input or standard error is not a terminal\n  name a file in",
+		"add prod -" + url:                   "prod: this context exists already\n  use another name, or replace",
+		"add new" + url:                      "is not a terminal\n  name a file in --key-file",
 		"add new - --key-file x" + url:       "- and --key-file cannot be combined",
 		"add new --key-file missing" + url:   "cannot read the key file: no such file",
 		"add new --key khk_canary123" + url:  "unknown flag: --key\n  an operator key is never an argument",
-		"add khk_canary12345 -" + url:        "the name of the context is an operator key\n  pass an operator key in a context",
+		"add khk_canary12345 -" + url:        "the name of the context is an operator key\n  pass an operator key",
 		"add new khk_canary12345" + url:      "takes one name, not 2 arguments",
 		"use":                                "needs one context\n  usage: keyhole context use NAME",
 		"use prodd":                          `"prodd": there is no such context` + "\n  did you mean prod?",
@@ -143,9 +145,10 @@ func TestContextMistakes(t *testing.T) {
 		t.Errorf("a mistake was saved:\n%s", got.stdout)
 	}
 	// Without a home there is no place for the file.
-	if got := runAs(t, "khk_key", nil, "context", "add", "new", "--url", "https://h", "-"); got.code != command.ExitUsage ||
-		!strings.Contains(got.stderr, "set HOME, or use KEYHOLE_OPERATOR_URL and KEYHOLE_KEY") {
-		t.Errorf("without a home: %+v", got)
+	homeless := runAs(t, "khk_key", nil, "context", "add", "new", "--url", "https://h", "-")
+	if homeless.code != command.ExitUsage ||
+		!strings.Contains(homeless.stderr, "set HOME, or use KEYHOLE_OPERATOR_URL and KEYHOLE_KEY") {
+		t.Errorf("without a home: %+v", homeless)
 	}
 	// A file that others can read is refused with the command that corrects it.
 	path := filepath.Join(directory, ".config/keyhole/config.yaml")
@@ -241,15 +244,16 @@ func TestOrderOfServices(t *testing.T) {
 		if asked != tt.want && !refused {
 			t.Errorf("%s %s: asked %q, %+v, want %q", tt.variables, tt.flags, asked, got, tt.want)
 		}
-		if ignored := strings.Contains(got.stderr, "KEYHOLE_CONTEXT is ignored"); ignored != (strings.Contains(tt.variables, "CONTEXT=") &&
-			strings.Contains(tt.variables, "URL=") && tt.flags == "") {
+		both := strings.Contains(tt.variables, "CONTEXT=") && strings.Contains(tt.variables, "URL=") && tt.flags == ""
+		if ignored := strings.Contains(got.stderr, "KEYHOLE_CONTEXT is ignored"); ignored != both {
 			t.Errorf("%s %s: says that KEYHOLE_CONTEXT is ignored: %v", tt.variables, tt.flags, ignored)
 		}
 	}
 	// After the current context was removed, the names of the others are the way on.
 	must(t, "", env, "context", "remove", "one")
 	if got := runAs(t, "", env, "list"); got.code != command.ExitUsage ||
-		!strings.Contains(got.stderr, "choose a context: --context NAME, KEYHOLE_CONTEXT or keyhole context use NAME; NAME is two") {
+		!strings.Contains(got.stderr, "choose a context: --context NAME, KEYHOLE_CONTEXT or keyhole context use NAME; "+
+			"NAME is two") {
 		t.Errorf("without a current context: %+v", got)
 	}
 }
@@ -284,7 +288,8 @@ func TestContextWithoutItsKeyFile(t *testing.T) {
 	if got.code != command.ExitUsage {
 		t.Errorf("%+v", got)
 	}
-	has(t, got.stderr, "cannot read the key file: no such file", "the context prod names it", "keyhole context add prod --replace")
+	has(t, got.stderr, "cannot read the key file: no such file", "the context prod names it",
+		"keyhole context add prod --replace")
 }
 
 // A terminal asks for the key and does not show it. The answer is saved.
@@ -336,7 +341,8 @@ func TestContextAddAsks(t *testing.T) {
 		}
 		text := <-screen
 		_ = user.Close()
-		if (ended == command.ExitOK) != (want == "context prod saved") || !strings.Contains(text, want) || strings.Contains(text, "canary") ||
+		if (ended == command.ExitOK) != (want == "context prod saved") || !strings.Contains(text, want) ||
+			strings.Contains(text, "canary") ||
 			!strings.Contains(text, "Operator key for prod (it is not shown): ") {
 			t.Errorf("%q: exit %d\n%s", typed, ended, text)
 		}
@@ -353,7 +359,9 @@ func TestCompletionsOfContexts(t *testing.T) {
 	_, env := home(t)
 	must(t, "khk_key", env, "context", "add", "prod", "--url", "https://keyhole.example.com", "-")
 	must(t, "khk_key", env, "context", "add", "test", "--url", "https://keyhole.example.com", "-")
-	for _, args := range []string{"context use", "context remove", "list --context", "show x --context", "health --context"} {
+	for _, args := range []string{
+		"context use", "context remove", "list --context", "show x --context", "health --context",
+	} {
 		got := must(t, "", env, append([]string{"__complete"}, append(strings.Fields(args), "")...)...)
 		if got.stdout != "prod\ntest\n:4\n" {
 			t.Errorf("%s: got %q", args, got.stdout)

@@ -57,7 +57,8 @@ func newKeyNew(env *command.Env) *cobra.Command {
 	// A pattern may contain commas, so one flag has one pattern.
 	flags.StringArrayVar(&f.entry.Objects, "objects", nil,
 		"a pattern for the objects of the key, such as 'reports/*'; may be repeated (default all objects)")
-	flags.StringVar(&f.maxExpiry, "max-expiry", "", "the longest life of its links, such as 24h (default: the policy decides)")
+	flags.StringVar(&f.maxExpiry, "max-expiry", "",
+		"the longest life of its links, such as 24h (default: the policy decides)")
 	completeNames(cmd, "can", actions())
 	return cmd
 }

@@ -116,8 +116,8 @@ func TestKeyCheck(t *testing.T) {
 	}
 	token := api.Operator{Name: "oidc:bob", DisplayName: "Bob", AdmittedBy: api.AdmittedByToken}
 	f = &fakeAPI{answers: map[string]any{"GET /api/v1/operator": token}}
-	has(t, runOver(t, f, "key", "check").stdout, "oidc:bob, a token without a grant", "nothing: the token matches no grant",
-		"objects   none", "Bob (for recipients)")
+	has(t, runOver(t, f, "key", "check").stdout, "oidc:bob, a token without a grant",
+		"nothing: the token matches no grant", "objects   none", "Bob (for recipients)")
 }
 
 func TestVersion(t *testing.T) {

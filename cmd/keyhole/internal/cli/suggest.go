@@ -95,7 +95,9 @@ func helpWithPresets(cmd *cobra.Command, env *command.Env, operator *operatorFla
 
 // presetLives returns the lives of the presets by name, as the service configures them. It
 // is empty after any failure: the callers only add it to a text.
-func presetLives(ctx context.Context, env *command.Env, operator *operatorFlags, limit time.Duration) map[string]string {
+func presetLives(ctx context.Context, env *command.Env, operator *operatorFlags,
+	limit time.Duration,
+) map[string]string {
 	// Warnings would appear in the middle of the command line or the help.
 	c, err := operator.client(&command.Env{Stderr: io.Discard, Environ: env.Environ})
 	if err != nil {

@@ -26,7 +26,8 @@ func TestCompletionsOfSelections(t *testing.T) {
 		if got.code != command.ExitOK || !strings.HasPrefix(got.stdout, want) || strings.Contains(got.stdout, "\x1b") {
 			t.Errorf("%s: got %q, want %q", args, got.stdout, want)
 		}
-		if got := runOver(t, &fakeAPI{}, append([]string{"__complete"}, append(strings.Fields(args), "")...)...); got.stdout != ":4\n" {
+		got = runOver(t, &fakeAPI{}, append([]string{"__complete"}, append(strings.Fields(args), "")...)...)
+		if got.stdout != ":4\n" {
 			t.Errorf("%s after a failure: %q", args, got.stdout)
 		}
 	}

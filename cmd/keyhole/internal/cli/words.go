@@ -43,7 +43,13 @@ func nearCommand(cmd *cobra.Command, args []string) string {
 	if meant := wordsOfOthers()[name]; slices.Contains(names, meant) {
 		return meant
 	}
-	return config.Nearest(name, names)
+	if near := config.Nearest(name, names); near != "" {
+		return near
+	}
+	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
+		return similar[0]
+	}
+	return ""
 }
 
 // wordsForObjects returns the commands for the words that other tools use with s3:// URLs,
@@ -62,8 +68,9 @@ func wordsOfOthers() map[string]string {
 		"url": "share", "presign": "share", "signurl": "share", "send": "share", "upload": "share", "put": "share",
 		"link": "share", "generate": "share", "del": "revoke", "destroy": "revoke", "unshare": "revoke", "expire": "revoke",
 		"disable": "revoke", "stat": "show", "status": "health", "ping": "health", "log": "audit", "logs": "audit",
-		"history": "events", "users": "key", "whoami": "key", "token": "key", "tokens": "key", "config": "context", "start": "serve",
-		"run": "serve", "server": "serve", "test": "doctor",
+		"history": "events", "users": "key", "whoami": "key", "token": "key", "tokens": "key", "config": "context",
+		"start": "serve",
+		"run":   "serve", "server": "serve", "test": "doctor",
 	}
 }
 

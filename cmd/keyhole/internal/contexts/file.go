@@ -23,8 +23,8 @@ const (
 )
 
 // ErrNoDirectory means that the environment names no directory for configurations.
-var ErrNoDirectory = errors.New("the environment names no directory for configurations: neither HOME nor XDG_CONFIG_HOME " +
-	"is set")
+var ErrNoDirectory = errors.New("the environment names no directory for configurations: " +
+	"neither HOME nor XDG_CONFIG_HOME is set")
 
 // ModeError means that other users of the machine may read or change the configuration.
 type ModeError struct {

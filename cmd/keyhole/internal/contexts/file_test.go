@@ -216,7 +216,7 @@ func TestMistakesInFile(t *testing.T) {
 		"contexts: [{ name: canary, url: u }]":                                    "contexts[0] needs either key or key_file",
 		"contexts: [{ name: a b, url: canary, key: k }]":                          "contexts[0].name must have",
 		"contexts: [{ name: a, key: canary }]":                                    "contexts[0].url is missing",
-		"contexts: [{ name: a, url: u, key: k }, { name: a, url: u, key: k }]":    "contexts[1] has the same name as contexts[0]",
+		"contexts: [{ name: a, url: u, key: k }, { name: a, url: u, key: k }]":    "has the same name as contexts[0]",
 		"current: canary\ncontexts: [{ name: a, url: u, key: k }]":                "current is not the name of a context",
 		"contexts: [{ name: a, url: u, key: k }] # " + strings.Repeat("x", 1<<20): "larger than 1048576 bytes",
 	} {
@@ -225,7 +225,8 @@ func TestMistakesInFile(t *testing.T) {
 		switch {
 		case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("%.80q: got %v, want %q", text, err, want)
-		case err != nil && (!errors.Is(err, ErrInvalid) || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), path)):
+		case err != nil && (!errors.Is(err, ErrInvalid) || strings.Contains(err.Error(), "canary") ||
+			!strings.Contains(err.Error(), path)):
 			t.Errorf("%.80q: got %v", text, err)
 		}
 	}
@@ -236,7 +237,8 @@ func TestRelativeKeyFile(t *testing.T) {
 	t.Parallel()
 	path := put(t, "contexts: [{ name: a, url: u, key_file: a.key }, { name: b, url: u, key_file: /b.key }]")
 	c, err := Load(path)
-	if err != nil || c.Contexts[0].KeyFile != filepath.Join(filepath.Dir(path), "a.key") || c.Contexts[1].KeyFile != "/b.key" {
+	want := filepath.Join(filepath.Dir(path), "a.key")
+	if err != nil || c.Contexts[0].KeyFile != want || c.Contexts[1].KeyFile != "/b.key" {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }

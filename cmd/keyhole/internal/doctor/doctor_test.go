@@ -136,7 +136,9 @@ func TestPrintFinding(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	env := &command.Env{Stdout: &out}
-	findings.Print(env, &finding{Subject: "main:b\x1b", Check: "list", Level: levelFailure, Message: "m\u202e", Do: "do\n"})
+	findings.Print(env, &finding{
+		Subject: "main:b\x1b", Check: "list", Level: levelFailure, Message: "m\u202e", Do: "do\n",
+	})
 	findings.Print(env, &finding{Subject: "redis", Check: "role", Level: levelOK, Message: "is a master"})
 	const want = "failure  main:b\\x1b             list         m\\u202e\n         do\\n\n" +
 		"ok       redis                  role         is a master\n"

@@ -40,7 +40,8 @@ func TestVerdict(t *testing.T) {
 		if is {
 			got = err.Error()
 		}
-		if got != want || is && (known.Code != command.ExitFailed || !strings.HasSuffix(known.Hint, "run keyhole doctor again")) {
+		if got != want || is && (known.Code != command.ExitFailed ||
+			!strings.HasSuffix(known.Hint, "run keyhole doctor again")) {
 			t.Errorf("got %q, %+v, want %q", got, known, want)
 		}
 	}
