@@ -73,6 +73,7 @@ func (x *ClientCheck) Check(ctx context.Context, print func(*findings.Finding)) 
 		return nil, err
 	}
 	n := &clientFindings{print: print}
+	// The first line answers the most common question: which service was asked at all.
 	n.note(findings.OK, "address", hostOnly(s.url)+" by "+s.urlFrom+", with the key of "+s.keyFrom, "")
 	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()
@@ -82,6 +83,7 @@ func (x *ClientCheck) Check(ctx context.Context, print func(*findings.Finding)) 
 		n.noAnswer(err)
 		return n.all, nil
 	}
+	// A refusal comes from the service too, so the checks of the connection still apply.
 	n.note(findings.OK, "reachable", "Keyhole's operator API responds", "")
 	n.transport(s.url, &seen)
 	n.clock(&seen)
@@ -102,6 +104,7 @@ func (n *clientFindings) noAnswer(err error) {
 	var certificate *tls.CertificateVerificationError
 	var plain tls.RecordHeaderError
 	message := err.Error()
+	// The order matters: the general error of TLS wraps the special ones.
 	switch {
 	case errors.As(err, &authority):
 		n.note(findings.Failure, "tls", message, "this machine does not trust the authority of the certificate: install "+
@@ -147,6 +150,8 @@ func (n *clientFindings) clock(seen *client.Connection) {
 		n.note(findings.Warning, "clock", "the answer has no Date", "check that no proxy removes the header Date")
 		return
 	}
+	// A difference that the duration of the request or the fraction of a second can explain
+	// is none.
 	off := time.Duration(0)
 	if early := seen.Sent.Sub(seen.Date) - time.Second; early > 0 {
 		off = early
@@ -157,6 +162,7 @@ func (n *clientFindings) clock(seen *client.Connection) {
 		n.note(findings.OK, "clock", "within 5s of the service's", "")
 		return
 	}
+	// The direction tells which of the two clocks a person should distrust.
 	direction := "ahead of"
 	if off < 0 {
 		direction = "behind"

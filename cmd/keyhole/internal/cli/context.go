@@ -22,6 +22,7 @@ import (
 
 // newContext builds keyhole context.
 func newContext(env *command.Env) *cobra.Command {
+	// The group has no action of its own: without a command it prints its help.
 	cmd := &cobra.Command{
 		Use:        "context",
 		SuggestFor: []string{"contexts", "ctx", "login", "configure", "profile"},
@@ -65,6 +66,7 @@ command reads the key again. The key is never an argument.`,
 		Example: `  keyhole context add prod --url https://keyhole-ops.example.com
   keyhole context add ci --url http://127.0.0.1:8081 --key-file operator.key`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			// The hyphen means standard input, as for cat.
 			if len(args) == 2 && args[1] == "-" {
 				return nil
 			}
@@ -103,6 +105,7 @@ func (f *contextFlags) run(ctx context.Context, env *command.Env, name string, s
 		if added.Key, err = readKey(ctx, env, name, stdin); err != nil {
 			return err
 		}
+		// A wrong file is found now, and not by the first command that needs the key.
 	} else if _, err := (&service{url: f.url, keyFile: added.KeyFile, keyFrom: "the key file"}).client(env); err != nil {
 		return err
 	}
@@ -119,6 +122,7 @@ func (f *contextFlags) run(ctx context.Context, env *command.Env, name string, s
 	if err != nil {
 		return contextError(err, saved, name)
 	}
+	// The message names the next step, because adding does not always select.
 	then := "keyhole context use " + name + " makes it the current one"
 	if current == name {
 		then = "it is the current one; keyhole key check tries it"
@@ -140,6 +144,7 @@ func (f *contextFlags) check(name string, stdin *bool) (contexts.Context, error)
 	case f.url == "":
 		return none, command.Usage("--url is missing",
 			"name the operator address of the service, such as --url "+defaultOperatorURL)
+	// Both name a source of the key, and the command cannot know which one was meant.
 	case *stdin && f.keyFile != "":
 		return none, command.Usage("- and --key-file cannot be combined", "use one of them")
 	}
@@ -177,6 +182,7 @@ func readKey(ctx context.Context, env *command.Env, name string, stdin bool) (st
 		return "", command.Usage("cannot ask for the key, because standard input or standard error is not a terminal",
 			"name a file in --key-file, or add - to read the key from standard input")
 	}
+	// The name is in the question, so that a key for another service is not pasted here.
 	fmt.Fprintf(env.Stderr, "Operator key for %s (it is not shown): ", name)
 	text, err := term.ReadSecret(ctx, env.Stdin)
 	fmt.Fprintln(env.Stderr)
@@ -284,80 +290,6 @@ func updateContexts(ctx context.Context, env *command.Env, name string,
 		return nil, contextError(err, all, name)
 	}
 	return all, nil
-}
-
-// contextItem is a context in the output of context list --json. It has no key.
-type contextItem struct {
-	Name    string `json:"name"`
-	URL     string `json:"url"`
-	KeyFile string `json:"key_file,omitempty"` // empty: the key is in the configuration
-	Current bool   `json:"current"`
-}
-
-// newContextList builds keyhole context list. It prints where a key is, never the key.
-func newContextList(env *command.Env) *cobra.Command {
-	asJSON := false
-	cmd := &cobra.Command{
-		Use:        "list",
-		SuggestFor: []string{"ls", "show", "get", "current"},
-		Short:      "List the contexts; a star marks the current one",
-		Args:       command.ExactArgs(0, "only flags"),
-		RunE: func(*cobra.Command, []string) error {
-			path, err := contexts.Path(env.Getenv)
-			if err != nil {
-				return contextError(err, nil, "")
-			}
-			all, err := contexts.Load(path)
-			if err != nil {
-				return contextError(err, nil, "")
-			}
-			items := []contextItem{}
-			for _, c := range all.Contexts {
-				items = append(items, contextItem{c.Name, hostOnly(c.URL), c.KeyFile, c.Name == all.Current})
-			}
-			if asJSON {
-				return term.PrintJSON(env.Stdout, map[string]any{"items": items})
-			}
-			warnOfVariables(env)
-			return printContexts(env, items)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
-}
-
-// printContexts prints contexts as a table.
-func printContexts(env *command.Env, items []contextItem) error {
-	rows := [][]string{{"CURRENT", "NAME", "URL", "KEY"}}
-	for _, c := range items {
-		mark, key := "", c.KeyFile
-		if c.Current {
-			mark = "*"
-		}
-		if key == "" {
-			key = "saved"
-		}
-		rows = append(rows, []string{mark, c.Name, c.URL, key})
-	}
-	return printRows(env, rows, "No contexts yet. Add one: keyhole context add NAME --url URL")
-}
-
-// warnOfVariables says that variables take precedence over the current context. Otherwise
-// a person would wonder why another service answers.
-func warnOfVariables(env *command.Env) {
-	var set []string
-	for _, name := range []string{"KEYHOLE_OPERATOR_URL", "KEYHOLE_KEY"} {
-		if env.Getenv(name) != "" {
-			set = append(set, name)
-		}
-	}
-	name := env.Getenv("KEYHOLE_CONTEXT")
-	switch {
-	case len(set) > 0:
-		fmt.Fprintf(env.Stderr, "note: commands use the set %s instead of the current context\n", strings.Join(set, " and "))
-	case name != "":
-		fmt.Fprintf(env.Stderr, "note: commands use the context %s while KEYHOLE_CONTEXT is set\n", term.Plain(name))
-	}
 }
 
 // completeContexts offers the contexts for --context of every command below cmd.

@@ -35,6 +35,7 @@ func (f *operatorFlags) service(env *command.Env) (service, error) {
 	if err != nil {
 		return s, err
 	}
+	// The address is decided first, because only it tells whether a context's key applies.
 	switch {
 	case f.keyFile != "":
 		// Messages name the source of a wrong key, never its text.
@@ -98,6 +99,7 @@ func (f *operatorFlags) chosenContext(env *command.Env) (chosen contexts.Context
 	}
 	path, err := contexts.Path(env.Getenv)
 	if err != nil {
+		// Without a name, a missing home is no mistake.
 		if name == "" {
 			return chosen, false, nil // a service or a container has no home and no contexts
 		}

@@ -30,11 +30,13 @@ func nearCommand(cmd *cobra.Command, args []string) string {
 	for _, sub := range cmd.Commands() {
 		names = append(names, sub.Name())
 	}
+	// The argument tells what the word is about: a link has no s3:// URL.
 	if len(args) > 1 && strings.HasPrefix(args[1], "s3://") {
 		if meant := wordsForObjects()[name]; slices.Contains(names, meant) {
 			return meant
 		}
 	}
+	// These words are exact, so they go before names that are only similar.
 	for _, sub := range cmd.Commands() {
 		if slices.Contains(sub.SuggestFor, name) {
 			return sub.Name()
@@ -46,6 +48,7 @@ func nearCommand(cmd *cobra.Command, args []string) string {
 	if near := config.Nearest(name, names); near != "" {
 		return near
 	}
+	// cobra also accepts names that differ in two letters of a short word.
 	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
 		return similar[0]
 	}
@@ -86,6 +89,7 @@ func hintForFlag(cmd *cobra.Command, what string) string {
 		}
 		return help
 	}
+	// pflag has cut the value off; a later version may not, and a value may be secret.
 	unknown, _, _ = strings.Cut(unknown, "=")
 	// The --key of context add is an operator key; elsewhere it is the key of an object.
 	isKey := slices.Contains(keyFlags(), unknown) || unknown == "key" && cmd.Flags().Lookup("replace") != nil
@@ -107,7 +111,7 @@ func hintForFlag(cmd *cobra.Command, what string) string {
 }
 
 // nearFlags returns a hint with those of the flags that the command has, or otherwise if
-// it has none.
+// it has none. A hint must not name a flag that the next attempt would refuse too.
 func nearFlags(cmd *cobra.Command, flags []string, otherwise string) string {
 	var has []string
 	for _, name := range flags {

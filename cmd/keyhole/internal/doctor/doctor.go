@@ -74,6 +74,7 @@ type flags struct {
 // run runs the checks that the flags ask for.
 func (f *flags) run(cmd *cobra.Command, env *command.Env, client ClientCheck) error {
 	if !f.client {
+		// Without --client these flags would have no effect, which a person would not notice.
 		for _, name := range f.ofClient {
 			if cmd.Flags().Changed(name) {
 				return command.Usage("--"+name+" needs --client", "add --client to check your access to the service")
@@ -81,10 +82,12 @@ func (f *flags) run(cmd *cobra.Command, env *command.Env, client ClientCheck) er
 		}
 		return run(cmd.Context(), env, cmp.Or(f.path, env.Getenv("KEYHOLE_CONFIG"), "keyhole.yaml"), f.json)
 	}
+	// A person who names a configuration expects that it is checked.
 	if cmd.Flags().Changed("config") {
 		return command.Usage("--client and --config cannot be combined",
 			"--client needs no configuration of the service; omit --config")
 	}
+	// Findings are printed as they come, like those of an installation; JSON is one value.
 	print := func(found *finding) { findings.Print(env, found) }
 	if f.json {
 		print = func(*finding) {}

@@ -10,11 +10,9 @@ import (
 // The levels of a finding. They are part of the output of --json.
 const (
 	OK = "ok"
-	// Warning means that the service works, and that something is weaker than it could be,
-	// such as what a crash loses.
+	// Warning means that the service works, but something is weaker than it could be.
 	Warning = "warning"
-	// Failure means that clicks or operators' requests fail, or that a link protects
-	// nothing. It makes the command exit with 1.
+	// Failure makes the command exit with 1: requests fail, or a link protects nothing.
 	Failure = "failure"
 )
 

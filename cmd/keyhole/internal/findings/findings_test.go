@@ -56,3 +56,18 @@ func TestPrintJSON(t *testing.T) {
 		t.Errorf("got %s, %v", text, err)
 	}
 }
+
+// JSON leaves out the advice of findings that have none, and escapes text of others.
+func TestPrintJSONEscapes(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string]string{"plain": `"message": "plain"`, "a\u202eb": `"message": "a\u202eb"`} {
+		var out strings.Builder
+		all := []Finding{{Subject: "s", Check: "c", Level: Warning, Message: message, Do: "x"}, {Level: OK}}
+		if err := PrintJSON(&command.Env{Stdout: &out}, all); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), want) || strings.Count(out.String(), `"do"`) != 1 {
+			t.Errorf("got %s, want %s", out.String(), want)
+		}
+	}
+}

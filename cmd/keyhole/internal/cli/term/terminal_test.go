@@ -7,8 +7,12 @@ import (
 	"errors"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/creack/pty"
+	"golang.org/x/term"
 )
 
 // A file that is not a terminal, and anything that is not a file, is not a terminal.
@@ -89,5 +93,43 @@ func TestProgress(t *testing.T) {
 	p.Clear()
 	if out.Len() > 0 {
 		t.Errorf("printed to a pipe: %q", out.String())
+	}
+}
+
+// The end of the context ends a hidden question and shows again what is typed. A stream
+// that is no terminal is refused.
+func TestReadSecretEnds(t *testing.T) {
+	t.Parallel()
+	user, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = user.Close(); _ = tty.Close() })
+	before, err := term.GetState(int(tty.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := ReadSecret(ctx, tty)
+		ended <- err
+	}()
+	for hidden := false; !hidden; {
+		state, err := term.GetState(int(tty.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hidden = !reflect.DeepEqual(state, before)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if after, err := term.GetState(int(tty.Fd())); err != nil || !reflect.DeepEqual(after, before) {
+		t.Errorf("the terminal stays changed: %v", err)
+	}
+	if _, err := ReadSecret(t.Context(), strings.NewReader("khk_key\n")); !errors.Is(err, os.ErrInvalid) {
+		t.Errorf("no terminal: %v", err)
 	}
 }
