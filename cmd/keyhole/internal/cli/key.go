@@ -83,6 +83,8 @@ func (f *keyFlagSet) run(env *command.Env) error {
 		}
 		f.entry.MaxExpiry = life
 	}
+	// Everything is checked before the secret is printed: a secret without a valid entry is
+	// of no use, and might be kept.
 	secret := operatorkey.New()
 	f.entry.SHA256 = operatorkey.Hash(secret)
 	if err := checkEntry(f.entry); err != nil {

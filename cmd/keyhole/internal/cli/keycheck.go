@@ -48,10 +48,13 @@ func newKeyCheck(env *command.Env) *cobra.Command {
 // printOperator prints who the service takes the key for and what it may do, one property
 // on each line.
 func printOperator(env *command.Env, s *service, o *api.Operator) error {
+	// An empty line would look like a fault of the command.
 	may := strings.Join(o.Can, ", ")
 	if may == "" {
 		may = "nothing: the token matches no grant"
 	}
+	// Address and key come first with their sources: most surprises are another service or
+	// another key than the one that was meant.
 	rows := [][]string{
 		{"service", hostOnly(s.url) + " (" + o.Version + "), by " + s.urlFrom},
 		{"key", "by " + s.keyFrom},

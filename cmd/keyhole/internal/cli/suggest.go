@@ -51,6 +51,7 @@ func ofNewestLinks(ctx context.Context, c *client.Client, values func(*api.Link)
 	for i := range page.Links {
 		offered = append(offered, values(&page.Links[i])...)
 	}
+	// Many links have the same labels and the same creator.
 	slices.Sort(offered)
 	return slices.Compact(offered), cobra.ShellCompDirectiveNoFileComp
 }
@@ -80,6 +81,7 @@ func helpWithPresets(cmd *cobra.Command, env *command.Env, operator *operatorFla
 	help := cmd.HelpFunc()
 	cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		lives := presetLives(cmd.Context(), env, operator, helpTimeout)
+		// The order is that of the usual help, the shortest first.
 		var known []string
 		for _, name := range gateway.Presets() {
 			if life := lives[name]; life != "" {
