@@ -57,6 +57,9 @@ func (f *healthFlags) run(ctx context.Context, env *command.Env) error {
 		f.operator.url = cmp.Or(f.operator.url, healthURL(env))
 	}
 	c, err := f.operator.connect(env)
+	if err != nil && !errors.Is(err, client.ErrAddress) {
+		return err // a mistake in the contexts, which has its own hint
+	}
 	if err != nil {
 		return whereHealthIs(err)
 	}
