@@ -72,7 +72,9 @@ func TestBrokenFileOfContexts(t *testing.T) {
 	if err := os.WriteFile(key, []byte("khk_file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{"broken": "contexts: khk_canary12345\n", "half": "contexts:\n  - name: a\n"} {
+	for name, content := range map[string]string{
+		"broken": "contexts: khk_canary12345\n", "half": "contexts:\n  - name: a\n",
+	} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
