@@ -193,3 +193,23 @@ func deriveToken(seed string, index int) (string, error) {
 	}
 	return NewToken(bytes.NewReader(stream))
 }
+
+// preview returns the link that a request without DryRun would issue. Its times are those
+// of this machine's clock; Redis sets the times of a new link.
+func (s *Service) preview(link Link, storage *Storage, life time.Duration) (Issued, error) {
+	link.CreatedAt = s.now().Truncate(time.Millisecond)
+	link.ExpiresAt = link.CreatedAt.Add(life)
+	if link.NotBefore.After(link.CreatedAt) {
+		link.State = StateNotYet
+	}
+	if !link.NotBefore.Before(link.ExpiresAt) {
+		return Issued{}, neverValid(ErrNeverValid)
+	}
+	link.Warnings, link.Notes = s.warnings(&link, storage, life), notes(&link)
+	return Issued{Link: link}, nil
+}
+
+// neverValid refuses a link that would end before its not_before.
+func neverValid(cause error) *Error {
+	return invalidBecause(cause, "not_before", "invalid", "the link would end before it begins")
+}

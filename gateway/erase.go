@@ -121,7 +121,8 @@ func Remains(oneAddress bool) []Note {
 		{RemainsFiles, "the files of Redis and its replicas keep erased addresses until Redis writes them again " +
 			"(BGREWRITEAOF, BGSAVE), and backups of these files keep them until you delete the backups"},
 		{RemainsLog, "the log of the service has addresses of refused clicks and of operators; delete it where you store it"},
-		{RemainsOthers, "proxies in front of the service, and the storage that recipients download from, have their own logs"},
+		{RemainsOthers, "proxies in front of the service, and the storage that recipients download from, " +
+			"have their own logs"},
 	}
 	if oneAddress {
 		remains = append(remains, Note{
@@ -130,6 +131,7 @@ func Remains(oneAddress bool) []Note {
 		})
 	}
 	return append(remains, Note{
-		RemainsAllowed, "the addresses that a link allows (allow) are a setting of the link and stay until its retention is over",
+		RemainsAllowed, "the addresses that a link allows (allow) are a setting of the link " +
+			"and stay until its retention is over",
 	})
 }

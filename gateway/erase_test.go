@@ -23,7 +23,8 @@ func TestErase(t *testing.T) {
 	}
 	forms := []string{"192.0.2.9", "192.0.2.0/24"}
 	_, err = f.service.Erase(t.Context(), everyLink(), &ErasureRequest{Address: "192.0.2.9", Forms: forms})
-	if e := f.store.erasure; err != nil || e.Link != (ID{}) || !slices.Equal(e.Addresses, forms) || e.Subject != "192.0.2.9" {
+	if e := f.store.erasure; err != nil || e.Link != (ID{}) || !slices.Equal(e.Addresses, forms) ||
+		e.Subject != "192.0.2.9" {
 		t.Errorf("one address: %v; the store was asked for %+v", err, e)
 	}
 	// Only a key for all objects may erase the events of a link that is forgotten.

@@ -33,7 +33,8 @@ func TestBatchIsRepeated(t *testing.T) {
 		t.Fatal(err)
 	}
 	batch, err := c.IssueBatch(t.Context(), api.BatchRequest{Links: []api.IssueRequest{{Bucket: "b", Key: "k"}, {}}})
-	if err != nil || len(batch.Results) != 2 || batch.Results[0].Link.URL == "" || batch.Results[1].Problem.Code != "invalid" {
+	if err != nil || len(batch.Results) != 2 || batch.Results[0].Link.URL == "" ||
+		batch.Results[1].Problem.Code != "invalid" {
 		t.Errorf("got %+v, %v", batch, err)
 	}
 	if len(keys) != 2 || keys[0] == "" || keys[0] != keys[1] || bodies[0] != bodies[1] ||

@@ -66,7 +66,8 @@ func TestBatchOverAStore(t *testing.T) {
 	if r := results[1]; r.Status != 403 || r.Link != nil || r.Problem.Code != "out_of_scope" {
 		t.Errorf("the link out of scope: %+v", r)
 	}
-	if r := results[2]; r.Status != 422 || r.Link != nil || len(r.Problem.Errors) != 1 || r.Problem.Errors[0].Field != "key" {
+	if r := results[2]; r.Status != 422 || r.Link != nil || len(r.Problem.Errors) != 1 ||
+		r.Problem.Errors[0].Field != "key" {
 		t.Errorf("the invalid link: %+v", r)
 	}
 	if r := results[3]; r.Status != 201 || r.Link.Key != "c" || r.Link.URL == results[0].Link.URL {
@@ -138,7 +139,8 @@ func TestBatchIsIdempotent(t *testing.T) {
 	}
 	for name, other := range map[string]string{
 		"fewer links": `{"links":[{"bucket":"exports","key":"a"}]}`,
-		"other order": `{"links":[{"bucket":"exports","key":"a"},{"bucket":"evil","key":"a"},{"bucket":"exports","key":"a"}]}`,
+		"other order": `{"links":[{"bucket":"exports","key":"a"},{"bucket":"evil","key":"a"},` +
+			`{"bucket":"exports","key":"a"}]}`,
 	} {
 		a := b.batch(opsKey, other, "Idempotency-Key", "k")
 		if a.status != http.StatusConflict || a.problem(t).Code != "idempotency_conflict" {
@@ -240,7 +242,8 @@ func TestBatchSaysWhatMayExist(t *testing.T) {
 	t.Parallel()
 	store := &failing{Store: storetest.Open(t), from: 1, to: 1}
 	b := newBenchOver(t, store, nil)
-	if r := sendBatch(t, b, opsKey, batchOf(1))[0]; r.Status != 503 || !strings.Contains(r.Problem.Detail, "nobody has its URL") {
+	if r := sendBatch(t, b, opsKey, batchOf(1))[0]; r.Status != 503 ||
+		!strings.Contains(r.Problem.Detail, "nobody has its URL") {
 		t.Errorf("a lost answer: %+v", r.Problem)
 	}
 	store.away.Store(true)
@@ -251,7 +254,8 @@ func TestBatchSaysWhatMayExist(t *testing.T) {
 	}
 	store.away.Store(false)
 	b.storage.proofErr = gateway.ErrUnavailable
-	if r := sendBatch(t, b, opsKey, batchOf(1))[0]; r.Status != 503 || !strings.Contains(r.Problem.Detail, "the link was not issued") {
+	if r := sendBatch(t, b, opsKey, batchOf(1))[0]; r.Status != 503 ||
+		!strings.Contains(r.Problem.Detail, "the link was not issued") {
 		t.Errorf("while the storage is away: %+v", r.Problem)
 	}
 	if n := countLinks(t, b); n != 0 {
@@ -272,14 +276,20 @@ func TestRefusedBatches(t *testing.T) {
 		{"empty list", opsKey, `{"links":[]}`, 422, "invalid", "links:required"},
 		{"101 links", opsKey, batchOf(101), 422, "invalid", "links:too_many"},
 		{"null", opsKey, `{"links":null}`, 422, "invalid", "links:null"},
-		{"null in a link", opsKey, `{"links":[{"bucket":"exports","key":"a","note":null}]}`, 422, "invalid", "links[0].note:null"},
+		{
+			"null in a link", opsKey, `{"links":[{"bucket":"exports","key":"a","note":null}]}`, 422, "invalid",
+			"links[0].note:null",
+		},
 		{"a link that is null", opsKey, `{"links":[null]}`, 422, "invalid", "links:null"},
 		{"unknown field", opsKey, `{"links":[],"dryrun":true}`, 400, "bad_request", ""},
 		{"unknown field of a link", opsKey, `{"links":[{"bucket":"exports","kee":"a"}]}`, 400, "bad_request", ""},
 		{"another type", opsKey, `{"links":[{"bucket":"exports","key":7}]}`, 400, "bad_request", ""},
 		{"an issue", opsKey, `{"bucket":"exports","key":"a"}`, 400, "bad_request", ""},
 		{"without the right", readKey, batchOf(1), 403, "forbidden", ""},
-		{"too large", opsKey, `{"links":[{"bucket":"exports","key":"a","note":"` + strings.Repeat("n", 4<<20) + `"}]}`, 413, "too_large", ""},
+		{
+			"too large", opsKey, `{"links":[{"bucket":"exports","key":"a","note":"` + strings.Repeat("n", 4<<20) + `"}]}`, 413,
+			"too_large", "",
+		},
 	}
 	for _, tt := range tests {
 		a := b.batch(tt.key, tt.body)

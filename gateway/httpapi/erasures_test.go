@@ -60,12 +60,14 @@ func TestErasureOverAStore(t *testing.T) {
 		t.Errorf("the audit has %v, want %v", got, want)
 	}
 	call("POST", erasePath, `{"address":"203.0.113.8"}`, &erasure)
-	if erasure.FeedEvents != 1 || erasure.LinkEvents != 1 || !erasure.Done || erasure.Next != "" || len(erasure.Remains) != 5 {
+	if erasure.FeedEvents != 1 || erasure.LinkEvents != 1 || !erasure.Done || erasure.Next != "" ||
+		len(erasure.Remains) != 5 {
 		t.Errorf("erased %+v", erasure)
 	}
 	var page api.EventPage
 	call("GET", "/api/v1/audit?kind=erased", "", &page)
-	if len(page.Events) != 2 || page.Events[0].Link != "" || page.Events[0].Actor != "ops" || page.Events[0].Address != "" ||
+	if len(page.Events) != 2 || page.Events[0].Link != "" || page.Events[0].Actor != "ops" ||
+		page.Events[0].Address != "" ||
 		page.Events[1].Link != links[0].ID || page.Events[1].Reason != "asked" {
 		t.Errorf("the events of the erasures: %+v", page.Events)
 	}

@@ -135,8 +135,8 @@ func testErase(t *testing.T, g target) {
 		t.Errorf("another address stands in %d events, want 2", n)
 	}
 	equal(t, "newest", all[0][22:], " "+gateway.ID{}.String()+" erased ")
-	if result, _ = eraseAll(t, s, gateway.Erasure{Addresses: forms, Subject: erasedFull, Budget: time.Hour}); !result.Done ||
-		result.FeedEvents+result.LinkEvents != 0 {
+	result, _ = eraseAll(t, s, gateway.Erasure{Addresses: forms, Subject: erasedFull, Budget: time.Hour})
+	if !result.Done || result.FeedEvents+result.LinkEvents != 0 {
 		t.Errorf("erased again: %+v", result)
 	}
 	// The feed goes on as before.
@@ -174,7 +174,8 @@ func TestErasureLeavesNoBytes(t *testing.T) {
 		return text
 	}
 	found := func(text string) []bool {
-		return []bool{strings.Contains(text, packed), strings.Contains(text, erasedNetwork), strings.Contains(text, erasedHash)}
+		return []bool{strings.Contains(text, packed), strings.Contains(text, erasedNetwork), strings.Contains(text,
+			erasedHash)}
 	}
 	equal(t, "before", found(read()), []bool{true, true, true})
 	forms := []string{erasedFull, erasedNetwork, erasedHash}
@@ -221,6 +222,13 @@ func TestEraseUnreadable(t *testing.T) {
 	if text := g.nodes[0].MustDo(t, "XRANGE", stream, "-", "+"); !strings.Contains(text, "of a later version") {
 		t.Error("the event of a later version is gone")
 	}
+	// A history of a later version gets no event of an erasure.
+	g.nodes[0].MustDo(t, "DEL", keyIn(prefix, "h", link.ID))
+	g.nodes[0].MustDo(t, "RPUSH", keyIn(prefix, "h", link.ID), "\x09"+strings.Repeat("x", 60))
+	_, err := s.Erase(t.Context(), gateway.Erasure{Link: link.ID, Budget: time.Hour}, operator())
+	if !errors.Is(err, gateway.ErrRecord) {
+		t.Errorf("a history of a later version: %v, want ErrRecord", err)
+	}
 	// Each call counts what the calls before it could not read.
 	if result, _ = eraseAll(t, s, gateway.Erasure{Addresses: []string{erasedFull}, Subject: erasedFull}); result.Done {
 		t.Errorf("in many calls: %+v", result)
@@ -262,7 +270,8 @@ func TestErasureIsConfirmed(t *testing.T) {
 func create0(t *testing.T, s *redisstore.Store) gateway.ID {
 	t.Helper()
 	link := newLink(t)
-	if _, err := s.Create(t.Context(), link, gateway.Secrets{}, time.Hour, operator()); !errors.Is(err, gateway.ErrNotConfirmed) {
+	_, err := s.Create(t.Context(), link, gateway.Secrets{}, time.Hour, operator())
+	if !errors.Is(err, gateway.ErrNotConfirmed) {
 		t.Fatalf("create: %v, want ErrNotConfirmed", err)
 	}
 	return link.ID

@@ -170,3 +170,20 @@ func TestPrefixes(t *testing.T) {
 		}
 	}
 }
+
+// An erasure has the letter of a change, so that earlier versions can read it: they ignore
+// what follows the fields.
+func TestErasureEvent(t *testing.T) {
+	t.Parallel()
+	id := gateway.IDOf("x")
+	value := string(id[:]) + "c" + NoPlace + string(ErasureFields("dpo", "asked"))
+	o, err := ParseOperation(7, 1, value)
+	if err != nil || o.Kind != gateway.EventErased || o.Actor != "dpo" || o.Reason != "asked" || o.Address != "" ||
+		o.Link != id {
+		t.Errorf("got %+v, %v", o, err)
+	}
+	before := value[:len(value)-len(erasure)] // what earlier versions read
+	if o, err := ParseOperation(7, 1, before); err != nil || o.Kind != gateway.EventChanged || o.Reason != "asked" {
+		t.Errorf("without the mark: %+v, %v", o, err)
+	}
+}

@@ -16,7 +16,8 @@ func TestAuditErase(t *testing.T) {
 	got := runOver(t, f, "audit", "erase", "--link", testID(), "--reason", "asked")
 	has(t, got.stdout, "erased 3 addresses from the audit feed and 1 address from the events of links", "What remains:",
 		`- the log\x1b`)
-	if body := f.requests[0].body; got.code != 0 || body["link"] != testID() || body["reason"] != "asked" || body["address"] != nil {
+	if body := f.requests[0].body; got.code != 0 || body["link"] != testID() || body["reason"] != "asked" ||
+		body["address"] != nil {
 		t.Errorf("%+v; sent %v", got, body)
 	}
 	got = runOver(t, f, "audit", "erase", "--address", "203.0.113.9", "--json", "--yes")
@@ -40,7 +41,9 @@ func TestAuditErase(t *testing.T) {
 // Events that the service cannot read are a failure.
 func TestEraseOfUnreadableEvents(t *testing.T) {
 	t.Parallel()
-	f := &fakeAPI{answers: map[string]any{"POST /api/v1/audit/erasures": api.Erasure{Unreadable: 1, Remains: []api.Note{}}}}
+	f := &fakeAPI{answers: map[string]any{
+		"POST /api/v1/audit/erasures": api.Erasure{Unreadable: 1, Remains: []api.Note{}},
+	}}
 	got := runOver(t, f, "audit", "erase", "--address", "203.0.113.9")
 	if got.code != command.ExitFailed || !strings.Contains(got.stderr, "1 event could not be read") {
 		t.Errorf("%+v", got)

@@ -17,7 +17,8 @@ func TestErrorsNameTheRequest(t *testing.T) {
 		var stderr bytes.Buffer
 		refused := &client.Error{Problem: api.Problem{Status: status, Code: "x", Detail: "d", RequestID: "abc\x1b[2J"}}
 		report(&stderr, fmt.Errorf("list: %w", refused))
-		if got := strings.Contains(stderr.String(), "request id: abc"); got != named || strings.Contains(stderr.String(), "\x1b") {
+		if got := strings.Contains(stderr.String(), "request id: abc"); got != named ||
+			strings.Contains(stderr.String(), "\x1b") {
 			t.Errorf("status %d: %q", status, stderr.String())
 		}
 	}

@@ -28,7 +28,9 @@ import (
 const examples = "../../../../deploy/examples"
 
 // runExample runs a program in a directory and returns its output.
-func runExample(t *testing.T, dir string, env []string, name string, args ...string) (stdout, stderr string, err error) {
+func runExample(
+	t *testing.T, dir string, env []string, name string, args ...string,
+) (stdout, stderr string, err error) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), name, args...)
 	command.Dir = dir
@@ -72,7 +74,9 @@ func TestGoExample(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(examples, "go"))); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"mod", "edit", "-replace", "keyhole=" + root}, {"vet", "."}, {"build", "-o", "share", "."}} {
+	for _, args := range [][]string{
+		{"mod", "edit", "-replace", "keyhole=" + root}, {"vet", "."}, {"build", "-o", "share", "."},
+	} {
 		if _, stderr, err := runExample(t, dir, nil, "go", args...); err != nil {
 			t.Fatalf("go %v: %v\n%s", args, err, stderr)
 		}
@@ -131,7 +135,8 @@ func TestPythonExample(t *testing.T) {
 	t.Cleanup(proxy.Close)
 	before := allLinks(t, g)
 	env[0] = "KEYHOLE_OPERATOR_URL=" + proxy.URL
-	if _, stderr, err := runExample(t, ".", env, "python3", script, "reports", "c.txt"); err != nil || allLinks(t, g) != before+1 {
+	if _, stderr, err := runExample(t, ".", env, "python3", script, "reports", "c.txt"); err != nil ||
+		allLinks(t, g) != before+1 {
 		t.Errorf("after a lost answer: %v, %q and %d more links", err, stderr, allLinks(t, g)-before)
 	}
 }
@@ -307,7 +312,8 @@ func TestGitHubActionsExample(t *testing.T) {
 	}
 	token := sign("refs/heads/main")
 	eventually(t, "the provider to be in force", func() error {
-		if a := get(t, http.MethodGet, g.operator+"/api/v1/links", "Authorization", "Bearer "+token); a.status != http.StatusForbidden {
+		a := get(t, http.MethodGet, g.operator+"/api/v1/links", "Authorization", "Bearer "+token)
+		if a.status != http.StatusForbidden {
 			return fmt.Errorf("a token that may only issue lists links: %d", a.status)
 		}
 		return nil
@@ -329,7 +335,8 @@ func TestGitHubActionsExample(t *testing.T) {
 	if strings.Contains(log, token) || regexp.MustCompile(`http://127\S+/[1-9A-Za-z]{22}`).MatchString(log) {
 		t.Errorf("the log of the run shows a secret:\n%s", log)
 	}
-	if run, err := runWorkflow(t, g, sign("refs/heads/other")); err == nil || !strings.Contains(run.log.String(), "forbidden") {
+	if run, err := runWorkflow(t, g, sign("refs/heads/other")); err == nil ||
+		!strings.Contains(run.log.String(), "forbidden") {
 		t.Errorf("another branch: %v\n%s", err, &run.log)
 	}
 }
