@@ -71,6 +71,9 @@ func (s *Service) Erase(ctx context.Context, actor *Actor, req *ErasureRequest) 
 		}
 		erasure.Addresses, erasure.Subject = req.Forms, req.Address
 	} else {
+		if *req.Link == (ID{}) { // No link has this ID, and the store reads it as all links.
+			return ErasureResult{}, storeError(ErrNotFound)
+		}
 		// The feed may have events of a link whose retention is over. Only a key that may
 		// see all objects may see them.
 		if _, err := s.find(ctx, actor, *req.Link); err != nil && (!errors.Is(err, ErrNotFound) || !actor.seesAll()) {

@@ -49,6 +49,7 @@ func TestEraseIsRefused(t *testing.T) {
 	}{
 		{"may not", only(ActionRead, ActionIssue, ActionBrowse), ErasureRequest{Link: &id}, CodeForbidden},
 		{"out of scope", only(ActionRevoke), ErasureRequest{Link: &other}, CodeNotFound},
+		{"the zero ID", everyLink(), ErasureRequest{Link: &ID{}}, CodeNotFound},
 		{"not there", only(ActionRevoke), ErasureRequest{Link: &ID{7}}, CodeNotFound},
 		{"an address of other links", only(ActionRevoke), address, CodeOutOfScope},
 		{"neither", everyLink(), ErasureRequest{}, CodeInvalid},

@@ -21,6 +21,9 @@ func (s *Store) Erase(
 	ctx context.Context, e gateway.Erasure, by gateway.Origin,
 ) (result gateway.ErasureResult, err error) {
 	defer s.observe(callErase, time.Now(), &err)
+	if e.Link == (gateway.ID{}) && len(e.Addresses) == 0 {
+		return result, errNoSelection
+	}
 	run, err := s.newErasureRun(ctx, e)
 	if err != nil {
 		return result, err
@@ -44,6 +47,10 @@ func (s *Store) Erase(
 	run.result.Done = run.result.Next == "" && run.unknown+run.result.Unreadable == 0
 	return run.result, nil
 }
+
+// errNoSelection means that an erasure names neither a link nor an address. It would
+// erase every address.
+var errNoSelection = errors.New("an erasure needs a link or an address")
 
 // erasureRun is one call of an erasure.
 type erasureRun struct {

@@ -235,6 +235,19 @@ func TestEraseUnreadable(t *testing.T) {
 	}
 }
 
+// An erasure without a selection is refused: it would erase every address.
+func TestEraseWithoutSelection(t *testing.T) {
+	t.Parallel()
+	s := open(t, startMini(t).client)
+	clickedFrom(t, s, erasedFull)
+	if _, err := s.Erase(t.Context(), gateway.Erasure{Budget: time.Hour}, operator()); err == nil {
+		t.Error("it is not refused")
+	}
+	if lines := feedLines(t, s); len(lines) != 3 || !strings.HasSuffix(lines[0], erasedFull) {
+		t.Errorf("the feed has %q", lines)
+	}
+}
+
 // A cursor belongs to its link or address.
 func TestCursorOfAnErasure(t *testing.T) {
 	t.Parallel()
