@@ -22,7 +22,7 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 		for _, sub := range c.Commands() {
 			walk(sub)
 		}
-		if c.HasSubCommands() {
+		if c.HasSubCommands() && c.Flags().Lookup("operator-url") == nil {
 			return
 		}
 		for _, name := range names(regexp.MustCompile(`(?m)^ +--([a-z0-9-]+) string`), c.Flags().FlagUsages()) {
@@ -50,11 +50,10 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	walk(newRoot(&command.Env{}))
 	slices.Sort(found)
 	want := []string{
-		"allow", "bucket", "can", "config", "context", "created-by", "display-name", "expires", "filename", "idempotency-key",
-		"key", "key-file", "kind", "label", "language", "max-expiry", "name", "not-before",
-		"note", "objects", "operator", "operator-url",
-		"output", "passphrase-file", "pin", "prefix", "preset", "public",
-		"qr-file", "reason",
+		"address", "allow", "bucket", "can", "config", "context", "created-by", "display-name", "expires",
+		"filename", "idempotency-key", "key", "key-file", "kind", "label", "language", "link", "max-expiry", "name",
+		"not-before", "note", "objects", "operator", "operator-url", "output", "passphrase-file", "pin", "prefix",
+		"preset", "public", "qr-file", "reason",
 		"reveal", "s3", "search",
 		"since", "state", "storage", "until", "url", "version-id",
 	}

@@ -13,7 +13,6 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
 	"keyhole/gateway/api"
-	"keyhole/gateway/redisstore"
 	"keyhole/gateway/storetest"
 )
 
@@ -159,7 +158,7 @@ func TestBatchIsIdempotent(t *testing.T) {
 
 // failing is a store whose calls fail from some call on.
 type failing struct {
-	*redisstore.Store
+	stores
 
 	creates  atomic.Int64 // calls of Create so far
 	from, to int64        // the calls of Create that fail, from 1
@@ -172,10 +171,10 @@ func (f *failing) Create(ctx context.Context, link gateway.Link, secrets gateway
 ) (gateway.Link, error) {
 	n := f.creates.Add(1)
 	if n < f.from || n > f.to {
-		return f.Store.Create(ctx, link, secrets, life, by)
+		return f.stores.Create(ctx, link, secrets, life, by)
 	}
 	if f.lost {
-		if _, err := f.Store.Create(ctx, link, secrets, life, by); err != nil {
+		if _, err := f.stores.Create(ctx, link, secrets, life, by); err != nil {
 			return gateway.Link{}, err
 		}
 	}
@@ -186,7 +185,7 @@ func (f *failing) Reserve(ctx context.Context, name string, sealed []byte) ([]by
 	if f.away.Load() {
 		return nil, fmt.Errorf("reserve: redis %w", gateway.ErrUnavailable)
 	}
-	return f.Store.Reserve(ctx, name, sealed)
+	return f.stores.Reserve(ctx, name, sealed)
 }
 
 // batchOf returns a batch of n links.
@@ -205,7 +204,7 @@ func TestBatchWhileRedisFails(t *testing.T) {
 	for name, lost := range map[string]bool{"not created": false, "answer lost": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := &failing{Store: storetest.Open(t), from: 30, to: 60, lost: lost}
+			store := &failing{stores: storetest.Open(t), from: 30, to: 60, lost: lost}
 			b := newBenchOver(t, store, nil)
 			first := sendBatch(t, b, opsKey, batchOf(100), "Idempotency-Key", "k")
 			failed := 0
@@ -240,7 +239,7 @@ func TestBatchWhileRedisFails(t *testing.T) {
 // Without a key, a result says whether a link without a known URL may exist.
 func TestBatchSaysWhatMayExist(t *testing.T) {
 	t.Parallel()
-	store := &failing{Store: storetest.Open(t), from: 1, to: 1}
+	store := &failing{stores: storetest.Open(t), from: 1, to: 1}
 	b := newBenchOver(t, store, nil)
 	if r := sendBatch(t, b, opsKey, batchOf(1))[0]; r.Status != 503 ||
 		!strings.Contains(r.Problem.Detail, "nobody has its URL") {

@@ -19,7 +19,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"keyhole/gateway"
-	"keyhole/gateway/addresses"
 	"keyhole/gateway/admission"
 	"keyhole/gateway/api"
 )
@@ -107,7 +106,11 @@ func newBenchOver(tb testing.TB, store stores, change func(*Options)) *bench {
 			return a.Unmap().WithZone("").String()
 		},
 		AddressForms: func(_ context.Context, a netip.Addr) ([]string, error) {
-			return addresses.Forms(a, nil), nil
+			bits := 48
+			if a.Is4() {
+				bits = 24
+			}
+			return []string{a.String(), netip.PrefixFrom(a, bits).Masked().String()}, nil
 		},
 		Ready:   func(context.Context) api.Readiness { return b.readiness },
 		Metrics: NewMetrics(b.registry), MetricsPage: promhttp.HandlerFor(b.registry, promhttp.HandlerOpts{}), Logger: log,
