@@ -282,6 +282,9 @@ type Policy struct {
 	// Lifetimes with names. Each is at least 1s, and at most max_expiry and the longest cap that can apply
 	// to it. A preset that is not set is shortened to these limits.
 	Presets Presets `yaml:"presets"`
+	// The number of characters that the passphrase of a link needs at least, 1 to 64. Links that exist keep
+	// their passphrases. Default: 8.
+	PassphraseMin int `yaml:"passphrase_min"`
 	// Patterns [storage:]bucket/key, in which * matches any characters, including /. An object that matches
 	// is always sensitive, even if the request says otherwise. [] means none. Default: */invoices/*.
 	SensitiveObjects []string `yaml:"sensitive_objects"`

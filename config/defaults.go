@@ -35,6 +35,7 @@ func Default() *Config {
 				Business:        24 * time.Hour,
 				Extended:        168 * time.Hour,
 			},
+			PassphraseMin:    8,
 			SensitiveObjects: []string{"*/invoices/*"},
 		},
 		Audit: Audit{ClientAddress: "full", MaxEntries: 1_000_000},

@@ -102,6 +102,7 @@ func TestVariables(t *testing.T) {
 		},
 		"POLICY_RETENTION":                 {"24h", func(c *Config) any { return c.Policy.Retention }, 24 * time.Hour},
 		"POLICY_PRESETS_HANDOFF":           {"5m", func(c *Config) any { return c.Policy.Presets.Handoff }, 5 * time.Minute},
+		"POLICY_PASSPHRASE_MIN":            {"12", func(c *Config) any { return c.Policy.PassphraseMin }, 12},
 		"POLICY_SENSITIVE_OBJECTS":         {"", func(c *Config) any { return c.Policy.SensitiveObjects }, []string{}},
 		"AUDIT_CLIENT_ADDRESS":             {"off", func(c *Config) any { return c.Audit.ClientAddress }, "off"},
 		"AUDIT_MAX_ENTRIES":                {"1000", func(c *Config) any { return c.Audit.MaxEntries }, 1000},

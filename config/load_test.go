@@ -55,6 +55,7 @@ func TestDefaults(t *testing.T) {
 				Handoff: 15 * time.Minute, Troubleshooting: time.Hour,
 				Business: 24 * time.Hour, Extended: 7 * 24 * time.Hour,
 			},
+			PassphraseMin:    8,
 			SensitiveObjects: []string{"*/invoices/*"},
 		},
 		Audit: Audit{ClientAddress: "full", MaxEntries: 1000000},

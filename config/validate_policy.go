@@ -10,6 +10,10 @@ import (
 // minLife is the shortest life of a link.
 const minLife = time.Second
 
+// maxPassphraseMin is the largest policy.passphrase_min, in characters. It is the length of
+// the longest passphrase that keyhole share generates.
+const maxPassphraseMin = 64
+
 // lifeCap is one of Caps, with its path and its default.
 type lifeCap struct {
 	path     string
@@ -56,6 +60,9 @@ func (k *checker) policy(c *Config) {
 	p := &c.Policy
 	k.between("policy.max_expiry", p.MaxExpiry, minMaxExpiry, maxMaxExpiry)
 	k.between("policy.retention", p.Retention, time.Hour, 17520*time.Hour)
+	if p.PassphraseMin < 1 || p.PassphraseMin > maxPassphraseMin {
+		k.problem("policy.passphrase_min", "must be between 1 and %d, not %d", maxPassphraseMin, p.PassphraseMin)
+	}
 	if within(p.MaxExpiry, minMaxExpiry, maxMaxExpiry) {
 		k.caps(p)
 		k.presets(p)

@@ -101,6 +101,42 @@ func TestCapsThatCannotBe(t *testing.T) {
 		"KEYHOLE_POLICY_CAPS_NOT_STATED: policy.caps.not_stated: must be at most policy.max_expiry (168h), not 169h")
 }
 
+// A passphrase needs 1 to 64 characters at least.
+func TestPassphraseMin(t *testing.T) {
+	for value, want := range map[string][]string{
+		"1": nil, "64": nil,
+		"0":     {"line 12: policy.passphrase_min: must be between 1 and 64, not 0"},
+		"65":    {"line 12: policy.passphrase_min: must be between 1 and 64, not 65"},
+		"-8":    {"line 12: policy.passphrase_min: must be between 1 and 64, not -8"},
+		"eight": {"line 12: policy.passphrase_min: must be a whole number, not text"},
+	} {
+		t.Run(value, func(t *testing.T) {
+			_, _, err := loadText(minimal+"policy: {passphrase_min: "+value+"}\n", nil)
+			if want == nil {
+				if err != nil {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			wantLines(t, err, want...)
+		})
+	}
+}
+
+// Each key that takes a duration takes days.
+func TestDaysForEveryDuration(t *testing.T) {
+	t.Parallel()
+	c := valid(t)
+	for _, s := range settings(c) {
+		if !isDuration(s.value.Type()) {
+			continue
+		}
+		if err := setText(s.value, "2d"); err != nil || s.value.Interface() != 2*day {
+			t.Errorf("%s: %v, %v", s.path, s.value.Interface(), err)
+		}
+	}
+}
+
 // What has no effect, and what is risky, is a warning.
 func TestCapsWarn(t *testing.T) {
 	key := func(limit string) string {

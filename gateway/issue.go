@@ -70,7 +70,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	policy := s.policy.Load() // the same for the whole request, also during a reload
 	_, lives := policy.requestedLife(req)
 	restricted, fields := readRestrictions(req)
-	fields = slices.Concat(checkIssue(req), lives, fields)
+	fields = slices.Concat(checkIssue(req), lives, fields, policy.checkPassphrase(req.Passphrase))
 	storage, unknown := s.storageOf(actor, req.Storage, req.Bucket)
 	if unknown != nil && req.Bucket != "" {
 		fields = append(fields, unknown.Fields...)

@@ -34,11 +34,12 @@ type Caps struct {
 	NotSensitive time.Duration
 }
 
-// Policy decides how long a link lives.
+// Policy decides how long a link lives, and which passphrases are too short.
 type Policy struct {
 	MaxExpiry        time.Duration            // limit for every link
 	Caps             Caps                     // limits below MaxExpiry
 	Presets          map[string]time.Duration // life by preset name
+	PassphraseMin    int                      // characters that a passphrase needs at least
 	SensitiveObjects []Pattern                // always sensitive, even if a request says otherwise
 }
 

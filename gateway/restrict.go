@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // The limits of a link's restrictions.
@@ -38,9 +39,7 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 	if req.MaxClicks != nil {
 		found = append(found, checkMaxClicks(*req.MaxClicks)...)
 	}
-	if p := req.Passphrase; p != nil && (*p == "" || len(*p) > maxPassphrase) {
-		found = append(found, FieldError{"passphrase", "invalid", fmt.Sprintf("must have 1 to %d bytes", maxPassphrase)})
-	}
+	found = append(found, checkPassphrase(req.Passphrase)...)
 	switch {
 	case req.Reveal != "" && req.Reveal != RevealAfter && req.Reveal != RevealBefore:
 		found = append(found, FieldError{"reveal", "invalid", "must be after or before"})
@@ -51,34 +50,67 @@ func readRestrictions(req *IssueRequest) (restrictions, []FieldError) {
 			"reveal", "conflict", "reveal is after, but the link has no passphrase: add a passphrase or remove reveal",
 		})
 	}
-	if req.Allow != nil && len(req.Allow) == 0 { // An empty list could mean no address or every address.
-		found = append(found, FieldError{"allow", "empty", "the list is empty; omit it to allow every address"})
+	allow, refused := readAllow(req.Allow)
+	r.allow, found = allow, append(found, refused...)
+	if req.NotBefore != nil {
+		start, refused := readNotBefore(*req.NotBefore)
+		r.notBefore, found = start, append(found, refused...)
 	}
-	if len(req.Allow) > maxAllow {
-		found = append(found, FieldError{"allow", "too_many", fmt.Sprintf(
-			"the list has %d networks; the limit is %d", len(req.Allow), maxAllow)})
-		return r, found
+	return r, found
+}
+
+// checkPassphrase returns the error in a passphrase that no link can have; nil: no
+// passphrase. The limit of the policy is checked by Policy.checkPassphrase.
+func checkPassphrase(passphrase *string) []FieldError {
+	if passphrase == nil || *passphrase != "" && len(*passphrase) <= maxPassphrase {
+		return nil
 	}
-	for _, text := range req.Allow {
+	return []FieldError{{"passphrase", "invalid", fmt.Sprintf("must have 1 to %d bytes", maxPassphrase)}}
+}
+
+// checkPassphrase returns the error in a passphrase that is shorter than the policy allows.
+func (p *Policy) checkPassphrase(passphrase *string) []FieldError {
+	if passphrase == nil || *passphrase == "" {
+		return nil
+	}
+	if n := utf8.RuneCountInString(*passphrase); n < p.PassphraseMin {
+		return []FieldError{{"passphrase", "too_short", fmt.Sprintf(
+			"has %d characters; the policy requires at least %d", n, p.PassphraseMin)}}
+	}
+	return nil
+}
+
+// readAllow parses the addresses that may use a link; nil: every address.
+func readAllow(texts []string) (allow []netip.Prefix, found []FieldError) {
+	if texts != nil && len(texts) == 0 { // An empty list could mean no address or every address.
+		return nil, []FieldError{{"allow", "empty", "the list is empty; omit it to allow every address"}}
+	}
+	if len(texts) > maxAllow {
+		return nil, []FieldError{{"allow", "too_many", fmt.Sprintf(
+			"the list has %d networks; the limit is %d", len(texts), maxAllow)}}
+	}
+	for _, text := range texts {
 		prefix, err := ParsePrefix(text)
 		if err != nil {
 			found = append(found, FieldError{"allow", "invalid", fmt.Sprintf(
 				"%.64q is not an address or a CIDR such as 192.0.2.0/24 or 2001:db8::/32", text)})
-		} else if !slices.Contains(r.allow, prefix) {
-			r.allow = append(r.allow, prefix)
+		} else if !slices.Contains(allow, prefix) {
+			allow = append(allow, prefix)
 		}
 	}
-	if req.NotBefore != nil {
-		start, err := time.Parse(time.RFC3339, *req.NotBefore)
-		if err != nil || start.Year() < 1970 || start.Year() > 9999 {
-			found = append(found, FieldError{
-				"not_before", "invalid", "must be a time such as 2026-11-25T08:00:00Z (RFC 3339)",
-			})
-		}
-		// The clock of Redis has milliseconds, so the start is rounded up.
-		r.notBefore = start.Add(time.Millisecond - 1).Truncate(time.Millisecond).UTC()
+	return allow, found
+}
+
+// readNotBefore parses the time at which a link begins to work.
+func readNotBefore(text string) (time.Time, []FieldError) {
+	start, err := time.Parse(time.RFC3339, text)
+	if err != nil || start.Year() < 1970 || start.Year() > 9999 {
+		return time.Time{}, []FieldError{{
+			"not_before", "invalid", "must be a time such as 2026-11-25T08:00:00Z (RFC 3339)",
+		}}
 	}
-	return r, found
+	// The clock of Redis has milliseconds, so the start is rounded up.
+	return start.Add(time.Millisecond - 1).Truncate(time.Millisecond).UTC(), nil
 }
 
 // ParsePrefix reads a CIDR, or an address as the prefix of that address only. It clears

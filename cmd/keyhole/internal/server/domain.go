@@ -46,6 +46,7 @@ func policyOf(cfg *config.Config) gateway.Policy {
 			gateway.PresetBusiness:        cfg.Policy.Presets.Business,
 			gateway.PresetExtended:        cfg.Policy.Presets.Extended,
 		},
+		PassphraseMin:    cfg.Policy.PassphraseMin,
 		SensitiveObjects: command.Convert[gateway.Pattern](cfg.Policy.SensitiveObjects),
 	}
 }

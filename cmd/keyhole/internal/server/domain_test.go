@@ -53,9 +53,9 @@ func TestPolicyOf(t *testing.T) {
 	cfg.Policy.Caps.Sensitive, cfg.Policy.Caps.NotStated, cfg.Policy.Caps.NotSensitive = 1, 2, 3
 	cfg.Policy.Presets.Handoff, cfg.Policy.Presets.Troubleshooting = 4, 5
 	cfg.Policy.Presets.Business, cfg.Policy.Presets.Extended = 6, 7
-	cfg.Policy.SensitiveObjects = []string{"reports/*"}
+	cfg.Policy.SensitiveObjects, cfg.Policy.PassphraseMin = []string{"reports/*"}, 17
 	p := policyOf(cfg)
-	if p.MaxExpiry != 9*time.Hour || p.Caps != (gateway.Caps{Sensitive: 1, NotStated: 2, NotSensitive: 3}) ||
+	if p.MaxExpiry != 9*time.Hour || p.PassphraseMin != 17 || p.Caps != (gateway.Caps{Sensitive: 1, NotStated: 2, NotSensitive: 3}) ||
 		!slices.Equal(p.SensitiveObjects, []gateway.Pattern{"reports/*"}) {
 		t.Errorf("got %+v", p)
 	}
