@@ -104,6 +104,8 @@ func TestPauseWithMore(t *testing.T) {
 	for what, req := range map[string]ChangeRequest{
 		"expires_in": {ExpiresIn: new("1h")}, "max_clicks": {MaxClicks: new(int64(3))},
 		"note": {Note: new("n")}, "labels": {Labels: &map[string]string{}},
+		"allow": {Allow: &[]string{"192.0.2.1"}}, "passphrase": {Passphrase: new("p")},
+		"not_before": {NotBefore: new("2026-12-01T08:00:00Z")}, "remove": {Remove: []string{"passphrase"}},
 	} {
 		req.Paused = new(true)
 		var refused *Error

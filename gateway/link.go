@@ -113,8 +113,8 @@ type Link struct {
 	RevokedBy    string
 	RevokeReason string
 
-	Warnings []Warning // only in the answer to the issue, not stored
-	Notes    []Note    // only in the answer to the issue, not stored
+	Warnings []Warning // only in the answer to the issue or a change, not stored
+	Notes    []Note    // only in the answer to the issue or a change, not stored
 
 	// Revision changes with each change by an operator. Clicks and the passing of time
 	// do not change it.
@@ -159,7 +159,7 @@ const (
 // NoteCodes lists the code of every Note.
 func NoteCodes() []string { return []string{NoteVersionPinned, NoteETagOnly, NoteNoteHidden} }
 
-// The warnings of an issue.
+// The warnings of an issue or a change.
 const (
 	WarnHTTPPublicURL    = "http_public_url"
 	WarnNotPinned        = "not_pinned"
@@ -169,13 +169,14 @@ const (
 	WarnFolderMarker     = "folder_marker"
 	WarnPlaylist         = "playlist"
 	WarnClockSkew        = "storage_clock_skew"
+	WarnAccessWidened    = "access_widened" // only of a change
 )
 
 // WarningCodes lists the code of every Warning.
 func WarningCodes() []string {
 	return []string{
 		WarnHTTPPublicURL, WarnNotPinned, WarnLongExpiry, WarnInlineActiveType,
-		WarnInlineDownload, WarnFolderMarker, WarnPlaylist, WarnClockSkew,
+		WarnInlineDownload, WarnFolderMarker, WarnPlaylist, WarnClockSkew, WarnAccessWidened,
 	}
 }
 

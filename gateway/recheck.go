@@ -39,6 +39,9 @@ func (s *Service) redirect(ctx context.Context, a Attempt, admission *Admission,
 	if err != nil {
 		return "", err
 	}
+	if again.Secrets.Passphrase != admission.Permission.Secrets.Passphrase {
+		return "", &refusedError{OutcomeConfirmationRequired} // The recipient entered the previous passphrase.
+	}
 	storage, err := s.storageFor(again.Ref)
 	if err != nil {
 		return "", err
@@ -68,7 +71,7 @@ func (s *Service) recheck(ctx context.Context, a Attempt, admitted Outcome) (*Pe
 	case again.Outcome == admitted:
 		return nil, &refusedError{OutcomeConfirmationRequired}
 	case again.Outcome == "" || again.Outcome == OutcomeRedirected || again.Outcome == OutcomePage:
-		return nil, &refusedError{OutcomeUnavailable} // No change of a link has this effect.
+		return nil, &refusedError{OutcomeUnavailable} // The link needs no confirmation any more: the next click works.
 	}
 	return nil, &refusedError{again.Outcome}
 }

@@ -136,6 +136,13 @@ type Change struct {
 	Note      *string
 	Labels    *map[string]string // replaces all labels
 	Paused    *bool
+	Allow     *[]netip.Prefix // replaces all addresses; empty: every address
+	NotBefore *time.Time      // zero: the link works at once
+	// Passphrase is the new passphrase as in Secrets; empty: none.
+	Passphrase *string
+	// Key becomes the Secrets.Key of a link that gets a passphrase or that had no Secrets.
+	// Pages and grants of the previous passphrase are invalid then.
+	Key [16]byte
 	// Window is the time for which grants stay valid if MaxClicks leaves no click.
 	Window time.Duration
 	// Revision is the revision that the link must have; empty: any.
@@ -158,6 +165,21 @@ func (c *Change) Apply(l *Link) {
 	}
 	if c.Labels != nil {
 		l.Labels = *c.Labels
+	}
+	if c.Allow != nil {
+		l.Allow = *c.Allow
+	}
+	if c.NotBefore != nil {
+		l.NotBefore = *c.NotBefore
+	}
+	if c.Passphrase != nil {
+		l.Passphrase = *c.Passphrase != ""
+		switch {
+		case !l.Passphrase:
+			l.Reveal = ""
+		case l.Reveal == "":
+			l.Reveal = RevealAfter
+		}
 	}
 }
 

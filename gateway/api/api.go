@@ -68,6 +68,12 @@ type ChangeRequest struct {
 	Note      *string            `json:"note,omitempty"`
 	Labels    *map[string]string `json:"labels,omitempty"`
 	Paused    *bool              `json:"paused,omitempty"`
+	// Allow replaces all addresses and networks that may use the link.
+	Allow      *[]string `json:"allow,omitempty"`
+	Passphrase *string   `json:"passphrase,omitempty"`
+	NotBefore  *string   `json:"not_before,omitempty"`
+	// Remove lists the restrictions to remove: allow, passphrase and not_before.
+	Remove []string `json:"remove,omitempty"`
 	// IfMatch is the ETag that the link must have, in the header of that name; empty: any.
 	IfMatch string `json:"-"`
 }
@@ -149,7 +155,7 @@ type Warning struct {
 	Message string `json:"message"`
 }
 
-// Note describes the behaviour of a link, in the answer to the issue. It needs no decision.
+// Note describes the behaviour of a link, in the answer to the issue or a change. It needs no decision.
 type Note struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`

@@ -37,9 +37,11 @@ func TestJSON(t *testing.T) {
 		"change": {
 			ChangeRequest{
 				ExpiresIn: &text, MaxClicks: &number, Note: &text, Labels: &map[string]string{}, Paused: &yes,
+				Allow: &[]string{"192.0.2.7"}, Passphrase: &text, NotBefore: &text, Remove: []string{"allow"},
 				IfMatch: "never in the body",
 			},
-			`{"expires_in":"x","max_clicks":3,"note":"x","labels":{},"paused":true}`,
+			`{"expires_in":"x","max_clicks":3,"note":"x","labels":{},"paused":true,"allow":["192.0.2.7"],` +
+				`"passphrase":"x","not_before":"x","remove":["allow"]}`,
 		},
 		"change of nothing": {ChangeRequest{}, `{}`},
 		"bulk revocation": {

@@ -183,6 +183,9 @@ func (c *Client) Change(ctx context.Context, id string, r api.ChangeRequest) (ap
 	if err := allUTF8(texts); err != nil {
 		return api.Link{}, err
 	}
+	if r.Passphrase != nil && !utf8.ValidString(*r.Passphrase) {
+		return api.Link{}, ErrNotUTF8 // without the passphrase
+	}
 	change := call{method: http.MethodPatch, path: linkPath(id), body: r}
 	if r.IfMatch != "" {
 		change.header = http.Header{"If-Match": {r.IfMatch}}

@@ -27,7 +27,9 @@ func TestChangeAnswersWithTheLink(t *testing.T) {
 		t.Errorf("the store was asked %+v", c)
 	}
 	for body, want := range map[string]string{
-		`{}`: "invalid", `{"max_clicks":3}`: "invalid", `{"expires_in":"9d"}`: "invalid", `{"passphrase":"x"}`: "bad_request",
+		`{}`: "invalid", `{"max_clicks":3}`: "invalid", `{"expires_in":"9d"}`: "invalid", `{"pin":"none"}`: "bad_request",
+		`{"passphrase":""}`: "invalid", `{"allow":[]}`: "invalid", `{"not_before":"soon"}`: "invalid",
+		`{"remove":["labels"]}`: "invalid", `{"remove":[]}`: "invalid", `{"remove":null}`: "invalid",
 		`{"paused":"yes"}`: "bad_request", `null`: "bad_request", `{"note":null}`: "invalid",
 	} {
 		if p := b.operator(opsKey, "PATCH", "/api/v1/links/"+id, body, "Content-Type",

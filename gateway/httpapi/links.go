@@ -191,6 +191,7 @@ func (a *API) changeLink(c echo.Context) error {
 	link, err := a.o.Service.Change(c.Request().Context(), actorOf(c), id, &gateway.ChangeRequest{
 		ExpiresIn: body.ExpiresIn, MaxClicks: body.MaxClicks, Language: body.Language, Note: body.Note,
 		Labels: body.Labels, Paused: body.Paused, IfMatch: revisions,
+		Allow: body.Allow, Passphrase: body.Passphrase, NotBefore: body.NotBefore, Remove: body.Remove,
 	})
 	if err != nil {
 		return err

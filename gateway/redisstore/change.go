@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"keyhole/gateway"
@@ -91,7 +92,8 @@ func (s *Store) changeKeys(link *gateway.Link) []string {
 		s.keys.permission(link.ID), s.keys.history(link.ID), s.keys.operations(p), s.keys.liveCounter(p),
 		s.keys.secondaryIndex(p, indexBucket), s.keys.prefixIndex(p, indexBucket),
 	}
-	return append(keys, s.confirmationKeys(link)...)
+	// A link without these keys may need them after the change.
+	return append(keys, s.keys.spent(link.ID), s.keys.attempts(link.ID))
 }
 
 // changeArgs packs a change into the ARGV of lua/change.lua.
@@ -111,18 +113,42 @@ func (s *Store) changeArgs(
 			paused = "p"
 		}
 	}
-	// Only the history gets a newer version. Its permission has no field that a change adds,
-	// and gateways refuse a click if either of the two has a version that they do not know.
+	// The permission stays in its version, or becomes Restricted if a restriction changes.
+	// Gateways refuse a click if either of the two has a version that they do not know.
 	version := max(history[0], record.VersionOf(changed))
 	args := []any{
 		link.ID[:], s.afterEnd(), s.retentionHorizon.Load(), record.OperationFields(by, ""),
 		history[record.HistoryHeadWidth:], record.HistoryBody(changed, version),
 		life, change.Longest.Milliseconds(), most, paused, change.Window.Milliseconds(), change.Revision, int(version),
 	}
+	args = append(args, restrictionArgs(link, changed, change)...)
 	for name, value := range changed.Labels {
 		if had, ok := link.Labels[name]; !ok || had != value {
 			args = append(args, attributeLabel(name, value))
 		}
 	}
 	return args
+}
+
+// restrictionArgs packs changed restrictions into ARGV 14 to 18 of lua/change.lua. What has
+// the requested value already is left out, so that a link without restrictions keeps its
+// version.
+func restrictionArgs(link, changed *gateway.Link, change *gateway.Change) []any {
+	allow, notBefore, passphrase, confirms := "", any(""), "", ""
+	if change.Allow != nil && !slices.Equal(link.Allow, changed.Allow) {
+		allow = "a" + record.PackPrefixes(changed.Allow)
+	}
+	if change.NotBefore != nil && !changed.NotBefore.Equal(link.NotBefore) {
+		notBefore = int64(0)
+		if !changed.NotBefore.IsZero() {
+			notBefore = max(changed.NotBefore.UnixMilli(), 0)
+		}
+	}
+	if change.Passphrase != nil && (link.Passphrase || changed.Passphrase) {
+		passphrase = "p" + *change.Passphrase
+	}
+	if changed.NeedsConfirmation() {
+		confirms = "c"
+	}
+	return []any{allow, notBefore, passphrase, change.Key[:], confirms}
 }

@@ -41,6 +41,8 @@ func testStore(t *testing.T, of func(*testing.T) target) {
 		"change":         testChange,
 		"find":           testFind,
 		"language":       testLanguage,
+		"access":         testAccess,
+		"passphrase":     testPassphraseChange,
 		"revision":       testRevision,
 		"reserve":        testReserve,
 		"confirm":        testConfirm,

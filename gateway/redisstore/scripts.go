@@ -49,7 +49,7 @@ func compile() (scripts, error) {
 		&s.attempt:          {"codec", "attempt"},
 		&s.reservation:      {"codec", "reservation"},
 		&s.create:           {"codec", "view", "operation", "live", "index", "create"},
-		&s.change:           {"codec", "view", "operation", "live", "index", "insert", "change"},
+		&s.change:           {"codec", "view", "operation", "live", "index", "insert", "restrict", "change"},
 		&s.revoke:           {"codec", "event", "view", "operation", "live", "revoke"},
 		&s.read:             {"codec", "view", "read"},
 		&s.events:           {"codec", "events"},

@@ -6,7 +6,8 @@
 --       4 live counter
 --       5 secondary index of the index bucket
 --       6 prefix index of the index bucket
---       7 and more: other keys that expire with the permission
+--       7 spent nonces
+--       8 attempts
 -- ARGV  1 id (16 bytes)
 --       2 retention in ms
 --       3 age in ms at which operators' events are removed
@@ -20,7 +21,12 @@
 --       11 resume window in ms
 --       12 place of the operators' event that must be the newest, '' for any
 --       13 version of the new history
---       14 and more: attributes to add
+--       14 a and the packed prefixes of the allowed addresses, '' for unchanged
+--       15 not before in ms, '' for unchanged
+--       16 p and the stored passphrase, '' for unchanged; p alone removes the passphrase
+--       17 key for a new passphrase, or for a permission without one (16 bytes)
+--       18 c if the link needs confirmation then, for a change of 14 to 16
+--       19 and more: attributes to add
 -- Returns {c, now, history, permission, newest event}: changed; or, with nothing written,
 --       {e}: the link has ended
 --       {n}: the link is unknown
@@ -48,6 +54,14 @@ if string.sub(head, 42) ~= ARGV[5] then
 end
 
 local id, retention, age, fields = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local unrestricted = link
+if ARGV[14] ~= '' or ARGV[15] ~= '' or ARGV[16] ~= '' then
+  link = restrict(link, ARGV[14] ~= '' and string.sub(ARGV[14], 2) or nil, ARGV[15] ~= '' and tonumber(ARGV[15]) or nil,
+    ARGV[16] ~= '' and string.sub(ARGV[16], 2) or nil, ARGV[17], ARGV[18] == 'c')
+  if not link then
+    return {'?'}
+  end
+end
 local flags, before, clicks = string.byte(link, 2), int(link, 3, 6), int(link, 15, 5)
 local created, expires, max = int(head, 3, 6), before, 0
 if ARGV[7] ~= '' then
@@ -55,9 +69,9 @@ if ARGV[7] ~= '' then
   if expires - created > tonumber(ARGV[8]) then
     return {'o', created + ARGV[8] - now}
   end
-  if expires <= int(link, 9, 6) then
-    return {'y'}
-  end
+end
+if (ARGV[7] ~= '' or ARGV[15] ~= '') and expires <= int(link, 9, 6) then
+  return {'y'}
 end
 if flags >= 2 then
   max = int(link, 20, 5)
@@ -71,13 +85,23 @@ end
 local paused = ARGV[10] == 'p' or ARGV[10] == '' and flags % 2 == 1
 
 -- The first write needs memory, so either all writes succeed or none.
+if link ~= unrestricted then
+  redis.call('SET', KEYS[1], link, 'KEEPTTL')
+  -- The keys that lua/create.lua makes for such a link.
+  if flags >= 2 and redis.call('EXISTS', KEYS[7]) == 0 then
+    redis.call('ZADD', KEYS[7], 'inf', '')
+  end
+  if #ARGV[16] > 1 and redis.call('EXISTS', KEYS[8]) == 0 then
+    redis.call('RPUSH', KEYS[8], '')
+  end
+end
 redis.call('SETRANGE', KEYS[1], 1,
   string.char(flags - flags % 2 + (paused and 1 or 0)) .. pack(expires, 6))
 if flags >= 2 then
   redis.call('SETRANGE', KEYS[1], 19, pack(max, 5))
 end
 local newest = string.sub(head, 32, 41)
-if ARGV[6] ~= ARGV[5] or expires ~= before then
+if ARGV[6] ~= ARGV[5] or expires ~= before or link ~= unrestricted then
   newest = operation(KEYS[3], id, 'c', newest, fields, age)
 end
 if paused ~= (flags % 2 == 1) then
@@ -98,7 +122,7 @@ if expires ~= before then
   count_live(KEYS[4], before, -1)
   count_live(KEYS[4], expires, 1)
 end
-for i = 14, #ARGV do
+for i = 19, #ARGV do
   insert(KEYS[5], ARGV[i], created * 1000, id)
 end
 if max > 0 and clicks == max then

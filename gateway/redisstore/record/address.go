@@ -7,9 +7,9 @@ import (
 	"keyhole/gateway"
 )
 
-// packPrefixes packs address prefixes as lua/judge.lua reads them: for each one a
+// PackPrefixes packs address prefixes as lua/judge.lua reads them: for each one a
 // letter for its family, the number of significant bits, and the address.
-func packPrefixes(prefixes []netip.Prefix) string {
+func PackPrefixes(prefixes []netip.Prefix) string {
 	var b []byte
 	for _, p := range prefixes {
 		packed := PackClient(p.Addr())
@@ -19,7 +19,7 @@ func packPrefixes(prefixes []netip.Prefix) string {
 	return string(b)
 }
 
-// unpackPrefixes reads prefixes that packPrefixes wrote.
+// unpackPrefixes reads prefixes that PackPrefixes wrote.
 func unpackPrefixes(s string) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
 	d := Decoder{Rest: s}

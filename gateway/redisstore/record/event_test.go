@@ -151,7 +151,7 @@ func TestPlaces(t *testing.T) {
 // TestPrefixes packs prefixes and refuses damaged ones.
 func TestPrefixes(t *testing.T) {
 	all := prefixes("0.0.0.0/0", "192.0.2.128/25", "198.51.100.7/32", "::/0", "2001:db8::/33", "::1/128")
-	packed := packPrefixes(all)
+	packed := PackPrefixes(all)
 	got, err := unpackPrefixes(packed)
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(all) {
 		t.Errorf("read %v, %v; want %v", got, err, all)

@@ -133,7 +133,7 @@ func appendRestrictions(b []byte, l *gateway.Link) []byte {
 	}
 	b = append(b, opens)
 	b = binary.AppendUvarint(b, uint64(l.MaxClicks)) //nolint:gosec // Never negative.
-	b = AppendString(b, packPrefixes(l.Allow))
+	b = AppendString(b, PackPrefixes(l.Allow))
 	return AppendTime(b, l.NotBefore)
 }
 

@@ -35,7 +35,7 @@ func PermissionBody(l *gateway.Link, secrets *gateway.Secrets) []byte {
 	if VersionOf(l) >= Restricted {
 		most := binary.BigEndian.AppendUint64(nil, uint64(l.MaxClicks)) //nolint:gosec // Never negative.
 		b = append(b, most[3:]...)
-		prefixes := packPrefixes(l.Allow)
+		prefixes := PackPrefixes(l.Allow)
 		b = binary.BigEndian.AppendUint16(b, uint16(len(prefixes))) //nolint:gosec // 64 prefixes at most.
 		b = append(b, prefixes...)
 		b = append(b, secrets.Key[:]...)

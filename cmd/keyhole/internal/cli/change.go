@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/spf13/cobra"
 
@@ -121,7 +122,7 @@ func (f *changeFlags) request(cmd *cobra.Command) (api.ChangeRequest, error) {
 		}
 		r.Labels = &labels
 	}
-	if r == (api.ChangeRequest{}) {
+	if reflect.ValueOf(r).IsZero() {
 		return r, command.Usage("no change was requested", fmt.Sprintf("see: %s --help", cmd.CommandPath()))
 	}
 	return r, nil
