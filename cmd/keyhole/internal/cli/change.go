@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,6 +13,7 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/client"
 )
 
 // changeFlags are the flags of change.
@@ -25,6 +29,13 @@ type changeFlags struct {
 	pause     bool
 	resume    bool
 	json      bool
+	// Who can use the link, and from when on.
+	allow          []string
+	noAllow        bool
+	passphraseFile string
+	makePassphrase bool
+	noPassphrase   bool
+	notBefore      string // "now" removes it
 }
 
 // newChange builds keyhole change.
@@ -33,18 +44,21 @@ func newChange(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "change ID|URL",
 		SuggestFor: []string{"edit", "update", "pause", "resume", "extend"},
-		Short:      "Change the expiry, uses, language, note or labels of a link; pause or resume it",
+		Short:      "Change the expiry, uses, access, language, note or labels of a link; pause or resume it",
 		Long: `Changes a live link. Properties without a flag stay as they are. --expires counts from
 now; a link cannot live longer than the policy allows, counted from its issue.
---label replaces all labels.`,
+--label replaces all labels, and --allow all addresses. A new passphrase takes effect at
+once, also for recipients who know the previous one.`,
 		Example: `  keyhole change 7kq… --expires 2h
+  keyhole change 7kq… --allow 192.0.2.0/24 --make-passphrase
   keyhole change 7kq… --pause`,
 		Args: command.ExactArgs(1, "one link, by ID or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args[0]) },
 	}
 	f.operator.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.expires, "expires", "", "how long the link lives from now on, such as 15m, 24h or 7d")
+	flags.StringVar(&f.expires, "expires", "",
+		"how long the link lives from now on, such as 15m, 24h, 7d or 2w; or until when, such as\n2026-12-01")
 	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often the link can be used, including past uses")
 	flags.StringVar(&f.language, "language", "", "a new language of the link's pages, such as de; \"\" removes it")
 	flags.Lookup("language").Annotations = map[string][]string{mayBeEmpty: {}}
@@ -55,6 +69,7 @@ now; a link cannot live longer than the policy allows, counted from its issue.
 	flags.BoolVar(&f.pause, "pause", false, "refuse clicks until --resume")
 	flags.BoolVar(&f.resume, "resume", false, "allow clicks again")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
+	f.addAccess(cmd)
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks(liveStates()...))
 	completeNames(cmd, "language", gateway.Languages())
 	completeFlag(cmd, "label", asking(env, &f.operator, completeLabels))
@@ -63,7 +78,7 @@ now; a link cannot live longer than the policy allows, counted from its issue.
 
 // run changes the link, and prints it as it is afterwards.
 func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) error {
-	request, err := f.request(cmd)
+	request, err := f.request(cmd, env)
 	if err != nil {
 		return err
 	}
@@ -71,21 +86,49 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	if err != nil {
 		return err
 	}
-	link, err := c.Change(cmd.Context(), id, request)
+	link, err := f.change(cmd.Context(), c, id, &request)
 	if err != nil {
 		// No object was named and --sensitive is no flag of change.
 		return inFlags(err, false, "")
 	}
 	if f.json {
-		return term.PrintJSON(env.Stdout, link)
+		err = term.PrintJSON(env.Stdout, link) // with its warnings
+	} else {
+		err = f.print(env, &link)
 	}
-	return printLink(env.Stdout, &link)
+	if f.makePassphrase {
+		tellPassphrase(env.Stderr, *request.Passphrase, f.json)
+	}
+	return err
+}
+
+// print prints the link, and above it what the change brings with it.
+func (f *changeFlags) print(env *command.Env, link *api.Link) error {
+	for _, warning := range link.Warnings {
+		fmt.Fprintf(env.Stderr, "warning: %s (%s)\n", term.Plain(warning.Message), term.Plain(warning.Code))
+	}
+	for _, note := range link.Notes {
+		fmt.Fprintf(env.Stderr, "notice: %s (%s)\n", term.Plain(note.Message), term.Plain(note.Code))
+	}
+	return printLink(env.Stdout, link)
+}
+
+// change changes the link. It makes a generated passphrase longer until the policy of the
+// service accepts it.
+func (f *changeFlags) change(ctx context.Context, c *client.Client, id string, r *api.ChangeRequest) (api.Link, error) {
+	for {
+		link, err := c.Change(ctx, id, *r)
+		var refused *client.Error
+		if !f.makePassphrase || !errors.As(err, &refused) || !longerPassphrase(r.Passphrase, refused.Errors) {
+			return link, err
+		}
+	}
 }
 
 // request builds the request from the flags. A field that is nil stays as it is, so only
 // the flags that were given set one. A request without any change is refused, because the
 // service would record it as an event.
-func (f *changeFlags) request(cmd *cobra.Command) (api.ChangeRequest, error) {
+func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeRequest, error) {
 	var r api.ChangeRequest
 	switch {
 	case f.pause && f.resume:
@@ -97,7 +140,11 @@ func (f *changeFlags) request(cmd *cobra.Command) (api.ChangeRequest, error) {
 	}
 	changed := cmd.Flags().Changed
 	if changed("expires") {
-		r.ExpiresIn = &f.expires
+		life, err := readExpires(f.expires, time.Now(), time.Local)
+		if err != nil {
+			return r, err
+		}
+		r.ExpiresIn = &life.expiresIn
 	}
 	if changed("max-clicks") {
 		r.MaxClicks = &f.maxClicks
@@ -121,6 +168,9 @@ func (f *changeFlags) request(cmd *cobra.Command) (api.ChangeRequest, error) {
 			labels = map[string]string{}
 		}
 		r.Labels = &labels
+	}
+	if err := f.access(env, &r); err != nil {
+		return r, err
 	}
 	if reflect.ValueOf(r).IsZero() {
 		return r, command.Usage("no change was requested", fmt.Sprintf("see: %s --help", cmd.CommandPath()))

@@ -45,18 +45,17 @@ func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *
 		fmt.Fprintf(env.Stderr, "  size      %s\n", term.OrDash(explain.Size(page.Objects[0].Size)))
 		fmt.Fprintf(env.Stderr, "  modified  %s\n", term.OrDash(explain.Timestamp(page.Objects[0].LastModified)))
 	}
-	return readSensitivity(ctx, env)
+	return readSensitivity(ctx, env, "Is the object sensitive")
 }
 
 // readSensitivity asks until the answer is clear. Enter means "not known". The end of the
 // input is no answer, because a guess could make the link live too long.
-func readSensitivity(ctx context.Context, env *command.Env) (*bool, error) {
+func readSensitivity(ctx context.Context, env *command.Env, question string) (*bool, error) {
 	// One reader for all tries: another would lose what this one has buffered.
 	lines := bufio.NewReader(env.Stdin)
 	for {
-		fmt.Fprint(env.Stderr,
-			"Is the object sensitive (personal data, secrets, anything that must not leak)?\n[y]es, [n]o, or Enter if you do "+
-				"not know: ")
+		fmt.Fprint(env.Stderr, question+
+			" (personal data, secrets, anything that must not leak)?\n[y]es, [n]o, or Enter if you do not know: ")
 		answer, err := term.ReadLine(ctx, lines)
 		if err != nil {
 			fmt.Fprintln(env.Stderr)

@@ -84,7 +84,7 @@ func inFlags(err error, sensitive bool, object string) error {
 		"disposition": "--inline", "confirm": "--confirm", "allow": "--allow", "not_before": "--not-before",
 		"Idempotency-Key": "--idempotency-key", "pin": "--pin", "version_id": "--version-id", "note": "--note",
 		"language": "--language",
-		"labels":   "--label",
+		"labels":   "--label", "remove": "--no-passphrase, --no-allow or --not-before now",
 	}
 	// The service cannot know which of the two flags set its field.
 	if sensitive {

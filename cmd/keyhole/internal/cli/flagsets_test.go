@@ -24,16 +24,20 @@ func TestFlagsOfCommands(t *testing.T) {
 	want := map[string]string{
 		"audit":       operator + "follow json kind limit oldest since until",
 		"audit erase": operator + "address json link reason yes",
-		"change":      operator + "expires json label language max-clicks no-labels note pause resume",
-		"events":      operator + "follow json limit",
-		"health":      "context live url",
-		"key new":     "can display-name max-expiry name objects", "key check": operator + "json",
+		"change": operator + "allow expires json label language make-passphrase max-clicks no-allow no-labels no-passphrase " +
+			"not-before note passphrase-file pause resume",
+		"events":  operator + "follow json limit",
+		"health":  "context live url",
+		"key new": "can display-name max-expiry name objects", "key check": operator + "json",
 		"list":    operator + "bucket created-by json key label limit prefix quiet state",
 		"objects": operator + "json limit search storage",
 		"revoke":  operator + "all bucket created-by dry-run json key label prefix quiet reason yes",
-		"share": operator + "allow confirm expires filename idempotency-key inline json label language make-passphrase " +
-			"max-clicks not-before not-sensitive note passphrase-file pin preset qr qr-file quiet reveal sensitive " +
-			"storage version-id yes",
+		"share": operator + "allow confirm copy expires filename idempotency-key inline json label language make-passphrase " +
+			"max-clicks message not-before not-sensitive note partial passphrase-file pin preset qr qr-file quiet reveal " +
+			"sensitive storage version-id yes",
+		"resend": operator + "allow confirm copy expires filename idempotency-key inline json label language " +
+			"make-passphrase max-clicks message no-passphrase not-before not-sensitive note passphrase-file pin preset qr " +
+			"qr-file quiet reveal sensitive storage version-id yes",
 		"show":        operator + "json",
 		"context add": "key-file replace url", "context list": "json", "context use": "", "context remove": "",
 		"completion": "", "context": "", "key": "", "man": "", "version": "",

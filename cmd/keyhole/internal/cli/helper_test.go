@@ -18,7 +18,7 @@ import (
 // fakeAPI is an operator API that answers each request by its method and path, and
 // records the requests.
 type fakeAPI struct {
-	answers map[string]any // "GET /api/v1/links": a value, or a status as an int
+	answers map[string]any // "GET /api/v1/links": a value, or a function of the body
 
 	mu       sync.Mutex
 	requests []fakeRequest
@@ -42,7 +42,11 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.requests = append(f.requests, request)
 	f.mu.Unlock()
 	w.Header().Set("Content-Type", api.MediaType)
-	switch answer := f.answers[r.Method+" "+r.URL.Path].(type) {
+	found := f.answers[r.Method+" "+r.URL.Path]
+	if answer, ok := found.(func(map[string]any) any); ok {
+		found = answer(request.body)
+	}
+	switch answer := found.(type) {
 	case nil:
 		w.WriteHeader(http.StatusNotFound)
 		_ = json.NewEncoder(w).Encode(api.Problem{Status: 404, Code: "not_found", Detail: "there is no such link"})
@@ -63,12 +67,18 @@ type result struct {
 // runOver runs a command against an operator API.
 func runOver(t *testing.T, f *fakeAPI, args ...string) result {
 	t.Helper()
+	return runWith(t, f, nil, args...)
+}
+
+// runWith is runOver with further variables.
+func runWith(t *testing.T, f *fakeAPI, environ []string, args ...string) result {
+	t.Helper()
 	server := httptest.NewServer(f)
 	defer server.Close()
 	var stdout, stderr strings.Builder
 	code := runCLI(t.Context(), args, command.Env{
 		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
-		Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL},
+		Environ: append([]string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL}, environ...),
 	})
 	return result{code, stdout.String(), stderr.String()}
 }

@@ -4,11 +4,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway/api"
 )
 
 // maxPassphraseFile is the size of the largest passphrase file, in bytes. The service
@@ -37,12 +39,42 @@ func readPassphrase(stderr io.Writer, path string) (string, error) {
 	return passphrase, nil
 }
 
-// makePassphrase draws a passphrase of 80 random bits that is easy to read out: lower-case
-// letters and digits in four groups, without 0 and 1, which look like letters.
-func makePassphrase() string {
-	// Each character of rand.Text is one of 32 and has 5 random bits.
-	text := strings.ToLower(rand.Text()[:16])
-	return strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")
+// A generated passphrase has groups of four characters. fewestGroups have 80 random bits.
+// mostGroups with their hyphens have 64 characters, the largest policy.passphrase_min.
+const (
+	groupLength  = 4
+	fewestGroups = 4
+	mostGroups   = 13
+)
+
+// makePassphrase draws a passphrase that is easy to read out: lower-case letters and digits
+// in groups, without 0 and 1, which look like letters. Each group has 20 random bits.
+func makePassphrase(groups int) string {
+	drawn := make([]string, groups)
+	for i := range drawn {
+		// Each character of rand.Text is one of 32 and has 5 random bits.
+		drawn[i] = strings.ToLower(rand.Text()[:groupLength])
+	}
+	return strings.Join(drawn, "-")
+}
+
+// longerPassphrase replaces a generated passphrase by one with another group, if the service
+// refused it as too short and a longer one can be generated.
+func longerPassphrase(passphrase *string, refused []api.FieldError) bool {
+	tooShort := slices.ContainsFunc(refused, func(f api.FieldError) bool {
+		return f.Field == "passphrase" && f.Code == "too_short"
+	})
+	groups := strings.Count(*passphrase, "-") + 1
+	if !tooShort || groups >= mostGroups {
+		return false
+	}
+	*passphrase = makePassphrase(groups + 1)
+	return true
+}
+
+// lengthenPassphrase is longerPassphrase for the request of share.
+func (f *shareFlags) lengthenPassphrase(refused []api.FieldError) bool {
+	return f.makePassphrase && longerPassphrase(f.request.Passphrase, refused)
 }
 
 // tellPassphrase prints a generated passphrase, separately from the URL.

@@ -67,7 +67,7 @@ Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 		return command.Usage(what, hintForFlag(cmd, what))
 	})
 	root.AddCommand(
-		newObjects(env), newShare(env), newList(env), newShow(env), newChange(env), newRevoke(env),
+		newObjects(env), newShare(env), newResend(env), newList(env), newShow(env), newChange(env), newRevoke(env),
 		newEvents(env), newAudit(env), newContext(env), newKey(env), newHealth(env), newVersion(env), newCompletion(env),
 		newMan(env),
 	)

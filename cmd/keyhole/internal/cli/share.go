@@ -25,25 +25,30 @@ import (
 func newShare(env *command.Env) *cobra.Command {
 	f := &shareFlags{}
 	cmd := &cobra.Command{
-		Use:        "share s3://BUCKET/KEY",
+		Use:        "share s3://BUCKET/KEY...",
 		SuggestFor: []string{"issue", "create", "add", "new"},
-		Short:      "Issue a link for one object",
+		Short:      "Issue a link for one object, or one link for each of several",
 		Long: `Issues a link for one object and prints only its URL to standard output. It prints the
 properties of the link and warnings to standard error. On a terminal it asks whether the
 object is sensitive, unless a flag says so.
 
-KEY is taken literally: nothing in it is unescaped.`,
+KEY is taken literally: nothing in it is unescaped. With several objects, each gets a
+link with the same properties, or none does if one is refused. The argument - reads
+objects from standard input, one on each line.`,
 		Example: `  keyhole share s3://reports/q3.pdf --expires 1h
   keyhole share s3://reports/q3.pdf --preset handoff --sensitive | pbcopy
   keyhole share s3://reports/q3.pdf --max-clicks 1 --allow 192.0.2.0/24
+  keyhole share s3://reports/q3.pdf s3://reports/q4.pdf --expires 2w --not-sensitive
   keyhole share s3://reports/q3.pdf --make-passphrase --qr`,
-		Args: command.ExactArgs(1, "one object, s3://BUCKET/KEY"),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args[0]) },
+		Args: someObjects,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args) },
 	}
 	f.operator.add(cmd)
 	f.addLimits(cmd)
 	f.addProperties(cmd)
 	f.addOutput(cmd)
+	cmd.Flags().BoolVar(&f.partial, "partial", false,
+		"with several objects, share the others if some are refused")
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeObjects)
 	completeFlag(cmd, "preset", completePresets(env, &f.operator))
 	completeFlag(cmd, "label", asking(env, &f.operator, completeLabels))
@@ -54,18 +59,42 @@ KEY is taken literally: nothing in it is unescaped.`,
 	return cmd
 }
 
-// run issues the link. Everything that can fail on this machine is done before the request,
-// because a link that was issued and not printed is lost: nobody can read its URL again.
-func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) error {
-	if err := f.complete(cmd, env, object); err != nil {
+// someObjects checks that share has an argument.
+func someObjects(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return nil
+	}
+	return command.ExactArgs(1, "one object, s3://BUCKET/KEY")(cmd, args)
+}
+
+// run issues a link for one object, or several links. Everything that can fail on this
+// machine is done before the request, because a link that was issued and not printed is
+// lost: nobody can read its URL again.
+func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, args []string) error {
+	objects, err := f.readObjects(env, args)
+	if err != nil {
+		return err
+	}
+	if err := f.complete(cmd, env, len(objects) > 1); err != nil {
 		return err
 	}
 	c, err := f.operator.client(env)
 	if err != nil {
 		return err
 	}
+	if len(objects) > 1 {
+		return f.shareAll(cmd.Context(), env, c, objects)
+	}
+	f.request.Bucket, f.request.Key = objects[0].bucket, objects[0].key
+	return f.shareOne(cmd.Context(), env, c, objects[0].String())
+}
+
+// shareOne issues the link of the request. object is the argument that names its object in
+// refusals.
+func (f *shareFlags) shareOne(ctx context.Context, env *command.Env, c *client.Client, object string) error {
+	var err error
 	if f.mayAsk(env) && term.IsTerminal(env.Stdout) {
-		if f.request.Sensitive, err = askSensitivity(cmd.Context(), env, c, &f.request); err != nil {
+		if f.request.Sensitive, err = askSensitivity(ctx, env, c, &f.request); err != nil {
 			return err
 		}
 	}
@@ -77,25 +106,38 @@ func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, object string) er
 		}
 		defer picture.discard()
 	}
-	link, err := c.Issue(cmd.Context(), f.request)
+	link, err := f.issue(ctx, c)
 	if err != nil {
-		return f.mayBeIssued(nearObject(cmd.Context(), c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive, object)))
+		err = inFlags(err, f.sensitive, object)
+		return f.mayBeIssued(nearObject(ctx, c, f.request.Bucket, f.request.Key, err))
 	}
 	f.describe(env, &link)
-	if err := f.print(env, &link, picture); err != nil {
+	if err := f.print(ctx, env, &link, picture); err != nil {
 		return &command.Error{
-			Err:  fmt.Errorf("the link %s was issued, but its URL cannot be written: %w", link.ID, err),
+			Err:  fmt.Errorf("the link %s was issued, but: %w", link.ID, err),
 			Hint: "keyhole revoke " + link.ID, Code: command.ExitFailed,
 		}
 	}
 	return nil
 }
 
+// issue issues the link. It makes a generated passphrase longer until the policy of the
+// service accepts it.
+func (f *shareFlags) issue(ctx context.Context, c *client.Client) (api.Link, error) {
+	for {
+		link, err := c.Issue(ctx, f.request)
+		var refused *client.Error
+		if !errors.As(err, &refused) || !f.lengthenPassphrase(refused.Errors) {
+			return link, err
+		}
+	}
+}
+
 // mayAsk tells whether sensitivity was not stated and a person can be asked for it. A
 // question needs a person who reads it and can answer. If the URL goes into a pipe, another
 // program waits for it, so the command does not ask and says so afterwards.
 func (f *shareFlags) mayAsk(env *command.Env) bool {
-	return f.request.Sensitive == nil && !f.yes && term.IsTerminal(env.Stdin) && term.IsTerminal(env.Stderr)
+	return f.request.Sensitive == nil && !f.yes && !f.fromStdin && term.IsTerminal(env.Stdin) && term.IsTerminal(env.Stderr)
 }
 
 // describe prints to standard error what was shared. It does so before the URL is printed,
@@ -104,10 +146,13 @@ func (f *shareFlags) describe(env *command.Env, link *api.Link) {
 	switch {
 	case !f.quiet:
 		checklist(env.Stderr, &f.request, link, time.Now())
-		// The policy may have decided, and then the answer would have changed nothing.
-		if f.mayAsk(env) && !term.IsTerminal(env.Stdout) && link.Sensitive == nil {
-			fmt.Fprintln(env.Stderr,
-				"  note      sensitivity was not asked because output is not a terminal: use --sensitive or --not-sensitive")
+		f.tellClock(env, link)
+		f.tellNotAsked(env, link)
+		if f.message && hidesFile(link) {
+			fmt.Fprintln(env.Stderr, "  note      the message omits the file name, because the page hides it until the passphrase")
+		}
+		if f.earlier != nil && otherObject(f.earlier, link) {
+			fmt.Fprintln(env.Stderr, "  warning   the object was replaced since the other link was issued: check that it is the right one")
 		}
 	case !explain.Usable(link):
 		// Even --quiet warns of a URL that does not work: it is about to be sent to someone.
@@ -116,6 +161,21 @@ func (f *shareFlags) describe(env *command.Env, link *api.Link) {
 	if f.makePassphrase {
 		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
 	}
+}
+
+// tellNotAsked says that nobody was asked whether an object is sensitive, although a person
+// is there. The policy may have decided, and then the answer would have changed nothing.
+func (f *shareFlags) tellNotAsked(env *command.Env, link *api.Link) {
+	why := "output is not a terminal"
+	switch {
+	case f.request.Sensitive != nil || f.yes || link.Sensitive != nil || !term.IsTerminal(env.Stderr):
+		return
+	case f.fromStdin:
+		why = "standard input lists the objects"
+	case !term.IsTerminal(env.Stdin) || term.IsTerminal(env.Stdout):
+		return
+	}
+	fmt.Fprintf(env.Stderr, "  note      sensitivity was not asked because %s: use --sensitive or --not-sensitive\n", why)
 }
 
 // mayBeIssued adds a hint to an error after which the link may exist: how to repeat the
@@ -137,6 +197,10 @@ func (f *shareFlags) mayBeIssued(err error) error {
 	}
 	hint := "repeat the command with --idempotency-key " + term.ShellWord(f.request.IdempotencyKey) +
 		": this issues no second link"
+	if instead := f.fixed(); instead != "" {
+		hint = "repeat the command with --idempotency-key " + term.ShellWord(f.request.IdempotencyKey) +
+			" and with " + instead + ": this issues no second link"
+	}
 	if f.makePassphrase {
 		hint = "keyhole list shows whether the link was issued: revoke it, and share again"
 	}
@@ -146,18 +210,33 @@ func (f *shareFlags) mayBeIssued(err error) error {
 	return &command.Error{Err: err, Hint: hint, Code: command.ExitFailed}
 }
 
-// print prints the URL, then its QR code if requested. The URL comes first because it
-// exists nowhere else.
-func (f *shareFlags) print(env *command.Env, link *api.Link, picture *qrFile) error {
+// print prints the URL or the message as the last lines. The QR code and the word of the
+// clipboard come before it. If one of them fails, the URL is printed all the same, because
+// it exists nowhere else.
+func (f *shareFlags) print(ctx context.Context, env *command.Env, link *api.Link, picture *qrFile) error {
+	var drawn error
+	if f.qr || picture != nil {
+		drawn = f.printQR(env, link, picture)
+	}
+	text := term.Plain(link.URL) + "\n"
+	if f.message {
+		text = messageOf(link, time.Local)
+	}
+	copied := f.copyText(ctx, env, text)
 	var err error
 	if f.json {
 		err = term.PrintJSON(env.Stdout, link)
 	} else {
-		_, err = fmt.Fprintln(env.Stdout, term.Plain(link.URL))
+		_, err = io.WriteString(env.Stdout, text)
 	}
-	if err != nil || !f.qr && picture == nil {
-		return err
+	if err != nil {
+		err = fmt.Errorf("its URL cannot be written: %w", err)
 	}
+	return errors.Join(err, drawn, copied)
+}
+
+// printQR draws the QR code of a link and writes it into the file.
+func (f *shareFlags) printQR(env *command.Env, link *api.Link, picture *qrFile) error {
 	code, err := term.EncodeQR(link.URL)
 	if err != nil {
 		return err

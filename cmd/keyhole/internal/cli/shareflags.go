@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,15 +25,24 @@ type shareFlags struct {
 	inline         bool
 	maxClicks      int64 // 0 is an error if the flag was given
 	passphraseFile string
+	expires        string // as typed: complete converts them for the request
 	notBefore      string
-	labels         []string // name=value
+	until          time.Time // that --expires names; zero: it names a duration, or nothing
+	labels         []string  // name=value
 	makePassphrase bool
+	partial        bool
+	earlier        *api.Link // of resend; nil: there is none
+	asked          bool      // the question about several objects was answered
+	fromStdin      bool      // the objects come from standard input, so nobody can answer there
 	// How the command asks and prints.
-	yes    bool
-	qr     bool
-	qrFile string
-	quiet  bool
-	json   bool
+	yes     bool
+	qr      bool
+	qrFile  string
+	quiet   bool
+	json    bool
+	message bool
+	copy    bool
+	board   *clipboard // for --copy
 }
 
 // addLimits adds the flags that limit the link: how long, how often, and by whom it can be
@@ -41,12 +51,14 @@ func (f *shareFlags) addLimits(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.request.Preset, "preset", "",
 		"how long the link lives, by a preset: handoff, troubleshooting, business or extended")
-	flags.StringVar(&f.request.ExpiresIn, "expires", "", "how long the link lives, such as 15m, 24h or 7d")
+	flags.StringVar(&f.expires, "expires", "",
+		"how long the link lives, such as 15m, 24h, 7d or 2w; or until when, such as 2026-12-01 or\n2026-12-01T18:00:00+01:00")
 	flags.BoolVar(&f.sensitive, "sensitive", false,
 		"the object is sensitive: the link lives at most 24h, unless policy.caps says otherwise")
 	flags.BoolVar(&f.notSensitive, "not-sensitive", false,
 		"the object is not sensitive: the link lives at most 7d, unless policy.caps says otherwise")
-	flags.StringVar(&f.notBefore, "not-before", "", "when the link begins to work, such as 2026-12-01T08:00:00Z")
+	flags.StringVar(&f.notBefore, "not-before", "",
+		"when the link begins to work, such as 2026-12-01T08:00:00Z, 2026-12-01 or 2h from now")
 	flags.Int64Var(&f.maxClicks, "max-clicks", 0,
 		"how often the link can be used; recipients see a page first, and only its button counts")
 	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients have to enter")
@@ -84,15 +96,15 @@ func (f *shareFlags) addOutput(cmd *cobra.Command) {
 	flags.StringVar(&f.qrFile, "qr-file", "", "also write the URL as a QR code into this file, .png or .svg")
 	flags.BoolVar(&f.quiet, "quiet", false, "print only the URL, and a generated passphrase")
 	flags.BoolVar(&f.json, "json", false, "print the whole response as JSON instead of the URL")
+	flags.BoolVar(&f.message, "message", false,
+		"print a message to send to the recipient instead of the URL alone; it never contains the passphrase")
+	flags.BoolVar(&f.copy, "copy", false, "also copy the URL or message to the clipboard")
 }
 
-// complete builds the request from the flags and the argument. It finds mistakes in them
-// before anything is asked or sent.
-func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object string) error {
+// complete builds the request from the flags, except for its object. It finds mistakes in
+// them before anything is asked or sent. several says that there are several objects.
+func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, several bool) error {
 	var err error
-	if f.request.Bucket, f.request.Key, err = parseObject(object); err != nil {
-		return err
-	}
 	switch {
 	case f.sensitive && f.notSensitive:
 		return command.Usage("--sensitive and --not-sensitive cannot be combined", "use one of them, or neither")
@@ -106,14 +118,24 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object strin
 	if cmd.Flags().Changed("max-clicks") {
 		f.request.MaxClicks = &f.maxClicks
 	}
-	if f.notBefore != "" {
-		f.request.NotBefore = &f.notBefore
-	}
 	if f.request.Labels, err = parseLabels(f.labels); err != nil {
 		return err
 	}
 	if err := f.check(); err != nil {
 		return err
+	}
+	if err := f.readTimes(time.Now(), time.Local); err != nil {
+		return err
+	}
+	if several {
+		if err := f.checkSeveral(); err != nil {
+			return err
+		}
+	}
+	if f.copy {
+		if f.board, err = findClipboard(env); err != nil {
+			return err
+		}
 	}
 	if err := f.readPassphrase(env); err != nil {
 		return err
@@ -123,6 +145,60 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, object strin
 		f.request.IdempotencyKey = rand.Text()
 	}
 	return nil
+}
+
+// readTimes reads --expires and --not-before. An --idempotency-key needs the same request
+// each time, so it excludes values that mean another one later.
+func (f *shareFlags) readTimes(now time.Time, zone *time.Location) error {
+	if f.expires != "" {
+		life, err := readExpires(f.expires, now, zone)
+		if err != nil {
+			return err
+		}
+		f.request.ExpiresIn, f.until = life.expiresIn, life.until
+	}
+	if f.notBefore != "" {
+		start, err := readNotBefore(f.notBefore, now, zone)
+		if err != nil {
+			return err
+		}
+		f.request.NotBefore = &start
+	}
+	const why = " and --idempotency-key cannot be combined, because it is another request with each call"
+	switch {
+	case f.request.IdempotencyKey == "":
+	case f.expires != "" && moves("expires", f.expires):
+		return command.Usage("--expires "+f.expires+why, "write a duration, such as 24h or 7d")
+	case f.notBefore != "" && moves("not-before", f.notBefore):
+		return command.Usage("--not-before "+f.notBefore+why, "write a time, such as 2026-12-01T08:00:00Z")
+	}
+	return nil
+}
+
+// fixed returns the flags of a request in the form in which a repeated command makes the
+// same request, if they were typed in another one.
+func (f *shareFlags) fixed() string {
+	var flags []string
+	if f.expires != "" && moves("expires", f.expires) {
+		flags = append(flags, "--expires "+f.request.ExpiresIn)
+	}
+	if f.notBefore != "" && moves("not-before", f.notBefore) {
+		flags = append(flags, "--not-before "+*f.request.NotBefore)
+	}
+	return strings.Join(flags, " ")
+}
+
+// endTolerance is the difference between the end that was asked for and the end of the link
+// above which share tells it. A smaller one comes from the time of the request.
+const endTolerance = 30 * time.Second
+
+// tellClock says that a link ends at another time than --expires names, because the clock
+// of this machine differs from the clock of the service.
+func (f *shareFlags) tellClock(env *command.Env, link *api.Link) {
+	if late := link.ExpiresAt.Sub(f.until).Round(time.Second); !f.until.IsZero() && late.Abs() > endTolerance {
+		fmt.Fprintf(env.Stderr, "  warning   you asked for %s; the clocks of this machine and the service differ by %s\n",
+			f.until.Format(time.RFC3339), late.Abs())
+	}
 }
 
 // readPassphrase sets the passphrase of the request, if one is wanted. It runs after check,
@@ -135,7 +211,7 @@ func (f *shareFlags) readPassphrase(env *command.Env) error {
 		return command.Usage("--make-passphrase and --idempotency-key cannot be combined, because each passphrase is "+
 			"another request", "write the passphrase into a file and use --passphrase-file")
 	case f.makePassphrase:
-		f.request.Passphrase = new(makePassphrase())
+		f.request.Passphrase = new(makePassphrase(fewestGroups))
 	case f.passphraseFile != "":
 		passphrase, err := readPassphrase(env.Stderr, f.passphraseFile)
 		if err != nil {
@@ -150,13 +226,11 @@ func (f *shareFlags) readPassphrase(env *command.Env) error {
 // depends on the policy, such as the longest life, is left to the service.
 func (f *shareFlags) check() error {
 	r := &f.request
-	if r.Preset != "" && r.ExpiresIn != "" {
+	switch {
+	case r.Preset != "" && f.expires != "":
 		return command.Usage("--preset and --expires cannot be combined", "use one of them, or neither")
-	}
-	if r.ExpiresIn != "" {
-		if _, err := gateway.ParseLife(r.ExpiresIn); err != nil {
-			return command.Usage("--expires: "+err.Error(), "write it as 15m, 24h or 7d")
-		}
+	case f.message && f.json:
+		return command.Usage("--message and --json cannot be combined", "use one of them")
 	}
 	if err := oneOf("preset", r.Preset, gateway.Presets()); err != nil {
 		return err
@@ -191,16 +265,15 @@ func checkUse(r *api.IssueRequest) error {
 	if r.MaxClicks != nil && *r.MaxClicks < 1 {
 		return command.Usage("--max-clicks must be at least 1", "omit it for a link without a limit")
 	}
-	for _, text := range r.Allow {
+	return checkAllow(r.Allow)
+}
+
+// checkAllow refuses values of --allow that are no address and no network.
+func checkAllow(texts []string) error {
+	for _, text := range texts {
 		if _, err := gateway.ParsePrefix(text); err != nil {
 			return command.Usage(fmt.Sprintf("--allow: %q is neither an address nor a network", text),
 				"write it as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
-		}
-	}
-	if r.NotBefore != nil {
-		if _, err := time.Parse(time.RFC3339, *r.NotBefore); err != nil {
-			return command.Usage(fmt.Sprintf("--not-before: %q is not a time", *r.NotBefore),
-				"write it as 2026-12-01T08:00:00Z, with the time zone")
 		}
 	}
 	return nil

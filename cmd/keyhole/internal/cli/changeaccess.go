@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// addAccess adds the flags for who can use the link, and from when on.
+func (f *changeFlags) addAccess(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.allow, "allow", nil,
+		"a network or address that may use the link, instead of all earlier ones; may be repeated")
+	flags.BoolVar(&f.noAllow, "no-allow", false, "allow every address")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a new passphrase that recipients have to enter")
+	flags.BoolVar(&f.makePassphrase, "make-passphrase", false, "generate a new passphrase and print it")
+	flags.BoolVar(&f.noPassphrase, "no-passphrase", false, "remove the passphrase")
+	flags.StringVar(&f.notBefore, "not-before", "",
+		"when the link begins to work, such as 2026-12-01T08:00:00Z, 2026-12-01, 2h from now, or now")
+}
+
+// atOnce is the value of --not-before that removes the start of a link.
+const atOnce = "now"
+
+// access sets who can use the link, and from when on. A restriction is removed by a flag of
+// its own, never by an empty value.
+func (f *changeFlags) access(env *command.Env, r *api.ChangeRequest) error {
+	switch {
+	case f.noAllow && len(f.allow) > 0:
+		return command.Usage("--allow and --no-allow cannot be combined", "use one of them")
+	case f.noPassphrase && (f.makePassphrase || f.passphraseFile != ""):
+		return command.Usage("--no-passphrase cannot be combined with --make-passphrase or --passphrase-file", "use one of them")
+	case f.makePassphrase && f.passphraseFile != "":
+		return command.Usage("--make-passphrase and --passphrase-file cannot be combined", "use one of them")
+	}
+	if len(f.allow) > 0 {
+		if err := checkAllow(f.allow); err != nil {
+			return err
+		}
+		r.Allow = &f.allow
+	}
+	switch f.notBefore {
+	case "":
+	case atOnce:
+		r.Remove = append(r.Remove, gateway.RemoveNotBefore)
+	default:
+		start, err := readNotBefore(f.notBefore, time.Now(), time.Local)
+		if err != nil {
+			return err
+		}
+		r.NotBefore = &start
+	}
+	if f.noAllow {
+		r.Remove = append(r.Remove, gateway.RemoveAllow)
+	}
+	switch {
+	case f.noPassphrase:
+		r.Remove = append(r.Remove, gateway.RemovePassphrase)
+	case f.makePassphrase:
+		r.Passphrase = new(makePassphrase(fewestGroups))
+	case f.passphraseFile != "":
+		passphrase, err := readPassphrase(env.Stderr, f.passphraseFile)
+		if err != nil {
+			return err
+		}
+		r.Passphrase = &passphrase
+	}
+	return nil
+}

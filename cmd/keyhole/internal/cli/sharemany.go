@@ -1,0 +1,333 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"keyhole/cmd/keyhole/internal/cli/term"
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
+)
+
+// sharing is one object of several, with its request and the result so far.
+type sharing struct {
+	object  object
+	request api.IssueRequest
+	link    api.Link // of the dry run, then of the issue
+	refused error    // nil: not refused
+	status  int      // of the last result
+}
+
+// shareAll issues one link for each object. It first lets the service check all objects,
+// so that a refusal of one leaves no link of the others, unless --partial is given.
+func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.Client, objects []object) error {
+	all := make([]*sharing, len(objects))
+	for i, o := range objects {
+		all[i] = &sharing{object: o, request: f.request}
+		all[i].request.Bucket, all[i].request.Key = o.bucket, o.key
+	}
+	if f.mayAsk(env) && term.IsTerminal(env.Stdout) {
+		if err := f.askAll(ctx, env, c, all); err != nil {
+			return err
+		}
+	}
+	if err := f.send(ctx, c, all, true); err != nil {
+		return err
+	}
+	accepted, refused := apart(all)
+	if len(refused) > 0 && (!f.partial || len(accepted) == 0) {
+		return f.refusal(refused, len(all), "no link was issued")
+	}
+	if !f.quiet {
+		f.checklistOfAll(env, accepted)
+	}
+	if err := f.send(ctx, c, accepted, false); err != nil {
+		return f.mayBeIssued(err)
+	}
+	issued, failed := apart(accepted)
+	if len(failed) > 0 && !f.partial {
+		return f.undo(ctx, c, issued, failed, len(all))
+	}
+	refused = append(refused, failed...)
+	if len(issued) == 0 {
+		return f.refusal(refused, len(all), "no link was issued")
+	}
+	err := f.printAll(ctx, env, issued)
+	if len(refused) > 0 {
+		err = errors.Join(err, f.refusal(refused, len(all), "the others were shared"))
+	}
+	return err
+}
+
+// send asks the service for the links of all, or only to check them. It repeats a batch
+// once whose results failed on the side of the service, which completes it. It makes a
+// generated passphrase longer until the policy accepts it.
+func (f *shareFlags) send(ctx context.Context, c *client.Client, all []*sharing, dryRun bool) error {
+	for again := false; ; {
+		requests := make([]api.IssueRequest, len(all))
+		for i, s := range all {
+			s.request.Passphrase = f.request.Passphrase
+			requests[i] = s.request
+		}
+		batch, err := c.IssueBatch(ctx, api.BatchRequest{
+			Links: requests, DryRun: dryRun, IdempotencyKey: f.request.IdempotencyKey,
+		})
+		if err == nil && len(batch.Results) != len(all) {
+			err = fmt.Errorf("%w: %d results for %d objects", client.ErrNotKeyhole, len(batch.Results), len(all))
+		}
+		if err != nil {
+			return inFlags(err, f.sensitive, "")
+		}
+		var problems []api.FieldError
+		failed := false
+		for i, s := range all {
+			s.status, s.refused = batch.Results[i].Status, nil
+			switch result := batch.Results[i]; {
+			case result.Link != nil:
+				s.link = *result.Link
+			case result.Problem != nil:
+				problems = append(problems, result.Problem.Errors...)
+				failed = failed || result.Status >= http.StatusInternalServerError
+				s.refused = inFlags(&client.Error{Problem: *result.Problem}, f.sensitive, s.object.String())
+			default:
+				return client.ErrNotKeyhole
+			}
+		}
+		switch {
+		case dryRun && f.lengthenPassphrase(problems):
+		case failed && !again:
+			again = true
+		default:
+			return nil
+		}
+	}
+}
+
+// apart separates the objects that were refused from the others.
+func apart(all []*sharing) (accepted, refused []*sharing) {
+	for _, s := range all {
+		if s.refused == nil {
+			accepted = append(accepted, s)
+		} else {
+			refused = append(refused, s)
+		}
+	}
+	return accepted, refused
+}
+
+// askAll asks once whether the objects are sensitive. The answer holds for the objects about
+// which the policy does not decide. It does not ask if the policy decides about all.
+func (f *shareFlags) askAll(ctx context.Context, env *command.Env, c *client.Client, all []*sharing) error {
+	// The properties are known without the limits, which depend on the answer.
+	asked := make([]*sharing, len(all))
+	for i, s := range all {
+		copied := *s
+		copied.request.Preset, copied.request.ExpiresIn = "", ""
+		asked[i] = &copied
+	}
+	if err := f.send(ctx, c, asked, true); err != nil {
+		return err
+	}
+	accepted, refused := apart(asked)
+	if len(refused) > 0 && (!f.partial || len(accepted) == 0) {
+		return f.refusal(refused, len(all), "no link was issued")
+	}
+	undecided := false
+	for _, s := range accepted {
+		undecided = undecided || s.link.Sensitive == nil
+	}
+	if !undecided {
+		return nil
+	}
+	fmt.Fprintf(env.Stderr, "Share     %s\n", explain.Plural(len(accepted), "object"))
+	if err := printSharings(env.Stderr, accepted); err != nil {
+		return err
+	}
+	answer, err := readSensitivity(ctx, env, "Is any of the objects sensitive")
+	if err != nil {
+		return err
+	}
+	for i, s := range all {
+		if asked[i].link.Sensitive == nil {
+			s.request.Sensitive = answer
+		}
+	}
+	f.asked = true
+	return nil
+}
+
+// printSharings prints a table of objects.
+func printSharings(w io.Writer, all []*sharing) error {
+	rows := [][]string{{"SIZE", "MODIFIED", "SENSITIVE", "OBJECT"}}
+	for _, s := range all {
+		rows = append(rows, []string{
+			term.OrDash(explain.Size(s.link.Object.Size)), term.OrDash(explain.Timestamp(s.link.Object.LastModified)),
+			explain.Sensitivity(s.link.Sensitive), s.object.String(),
+		})
+	}
+	return term.PrintTable(w, rows)
+}
+
+// checklistOfAll prints what is about to be shared: the objects, what all links have in
+// common, and the warnings of each.
+func (f *shareFlags) checklistOfAll(env *command.Env, all []*sharing) {
+	w := env.Stderr
+	row := func(name, value string) { fmt.Fprintf(w, "  %-9s %s\n", name, term.Plain(value)) }
+	fmt.Fprintf(w, "Sharing   %s\n", explain.Plural(len(all), "object"))
+	if !f.asked {
+		// The objects were not listed with the question.
+		if err := printSharings(w, all); err != nil {
+			return // nobody reads standard error
+		}
+	}
+	said := map[string]bool{}
+	for _, s := range all {
+		// The policy may decide about some objects only.
+		end := fmt.Sprintf("in %s (%s)", gateway.FormatLife(s.link.ExpiresAt.Sub(s.link.CreatedAt)),
+			explain.ExpiryReason(&s.request, &s.link))
+		if !said[end] {
+			said[end] = true
+			row("expires", end)
+		}
+	}
+	row("for", explain.Audience(&all[0].link))
+	for _, line := range explain.Restrictions(&all[0].link) {
+		row(line[0], line[1])
+	}
+	for _, s := range all {
+		for _, warning := range s.link.Warnings {
+			row("warning", fmt.Sprintf("%s: %s (%s)", s.object, warning.Message, warning.Code))
+		}
+	}
+	for _, s := range all {
+		for _, note := range s.link.Notes {
+			if !said[note.Code] {
+				said[note.Code] = true // the same words for each object
+				row("notice", fmt.Sprintf("%s (%s)", note.Message, note.Code))
+			}
+		}
+	}
+	if !f.asked {
+		f.tellNotAsked(env, &all[0].link)
+	}
+}
+
+// reason returns why the object was refused, without its name.
+func (s *sharing) reason() string {
+	return strings.TrimPrefix(s.refused.Error(), s.object.String()+": ")
+}
+
+// refusal returns the error of objects that were refused. The same reason is said once.
+func (f *shareFlags) refusal(refused []*sharing, of int, result string) error {
+	reasons := map[string]bool{}
+	lines := []string{fmt.Sprintf("%d of %s refused; %s", len(refused), explain.Plural(of, "object"), result)}
+	for _, s := range refused {
+		reason := s.reason()
+		reasons[reason] = true
+		lines = append(lines, "  "+s.object.String()+": "+reason)
+	}
+	if len(reasons) == 1 && len(refused) == of {
+		lines = []string{fmt.Sprintf("every object was refused, and %s: %s", result, refused[0].reason())}
+	}
+	hint := "correct the list, or use --partial to share the others"
+	if f.partial || len(refused) == of {
+		_, hint = exitCodeAndHint(refused[0].refused)
+	}
+	return &command.Error{Err: errors.New(strings.Join(lines, "\n")), Hint: hint, Code: command.ExitFailed}
+}
+
+// undo revokes the links that were issued, because another object was refused after all. It
+// says which links it could not revoke.
+func (f *shareFlags) undo(ctx context.Context, c *client.Client, issued, failed []*sharing, of int) error {
+	var live []string
+	var last error
+	for _, s := range issued {
+		// An interrupted command still takes back what it has done.
+		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+		if _, err := c.Revoke(undoing, s.link.ID, "another object of the same command was refused"); err != nil {
+			live, last = append(live, "keyhole revoke "+s.link.ID), err
+		}
+		cancel()
+	}
+	result := fmt.Sprintf("%s issued before and revoked again", explain.Plural(len(issued), "link"))
+	if len(live) > 0 {
+		result = fmt.Sprintf("%d of %s issued before could not be revoked: %v", len(live),
+			explain.Plural(len(issued), "link"), last)
+	}
+	err := f.refusal(failed, of, result)
+	var known *command.Error
+	if errors.As(err, &known) {
+		for _, s := range failed {
+			if s.status >= http.StatusInternalServerError {
+				known.Hint = "keyhole list shows whether a link of a failed object was issued: nobody has its URL"
+			}
+		}
+		if len(live) > 0 {
+			known.Hint = strings.Join(live, "\n")
+		}
+	}
+	return err
+}
+
+// undoTimeout bounds the revocation of a link.
+const undoTimeout = 10 * time.Second
+
+// printAll prints a table of the links, then their URLs or messages as the last lines.
+func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*sharing) error {
+	page := api.LinkPage{Links: make([]api.Link, len(issued))}
+	rows := [][]string{{"ID", "EXPIRES", "OBJECT"}}
+	var texts []string
+	for i, s := range issued {
+		page.Links[i] = s.link
+		rows = append(rows, []string{s.link.ID, s.link.ExpiresAt.Format(time.RFC3339), s.object.String()})
+		text := term.Plain(s.link.URL) + "\n"
+		if f.message {
+			text = messageOf(&s.link, time.Local)
+		}
+		texts = append(texts, text)
+	}
+	if !f.quiet {
+		fmt.Fprintf(env.Stderr, "Shared    %s\n", explain.Plural(len(issued), "object"))
+		if err := term.PrintTable(env.Stderr, rows); err != nil {
+			return err
+		}
+		fmt.Fprintln(env.Stderr, "  undo      keyhole revoke ID, for each link")
+		f.tellClock(env, &issued[0].link)
+	}
+	for _, s := range issued {
+		if !explain.Usable(&s.link) {
+			fmt.Fprintf(env.Stderr, "warning: an earlier request issued the link %s, and it is %s\n", s.link.ID,
+				term.Plain(s.link.State))
+		}
+	}
+	if f.makePassphrase {
+		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
+	}
+	between := ""
+	if f.message {
+		between = "\n"
+	}
+	text := strings.Join(texts, between)
+	copied := f.copyText(ctx, env, text)
+	var err error
+	if f.json {
+		err = term.PrintJSON(env.Stdout, page)
+	} else {
+		_, err = io.WriteString(env.Stdout, text)
+	}
+	if err = errors.Join(err, copied); err != nil {
+		return &command.Error{
+			Err:  fmt.Errorf("%s issued, but: %w", explain.Plural(len(issued), "link"), err),
+			Hint: "keyhole list shows the links; keyhole revoke ID ends one", Code: command.ExitFailed,
+		}
+	}
+	return nil
+}

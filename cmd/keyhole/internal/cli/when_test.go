@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// berlin is a zone with another offset in summer.
+func berlin(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+// --expires takes durations, days, weeks, dates and times. A date ends with its day where
+// the person is, also on a day with another number of hours.
+func TestReadExpires(t *testing.T) {
+	t.Parallel()
+	zone := berlin(t)
+	now := time.Date(2026, 11, 28, 12, 0, 0, 300_000_000, zone)
+	for text, want := range map[string]string{
+		"90m": "90m", "24h": "24h", "3d": "3d", "1.5h": "1.5h", "2w": "14d", "1w": "7d",
+		"2026-11-28": "11h59m58s", "2026-12-01": "83h59m58s", "2026-11-28T18:00:00+01:00": "5h59m59s",
+		"2026-11-28T18:00:00Z": "6h59m59s",
+		"0w":                   `! "0d" is too short`, "1.5w": `! "1.5w" is not a duration`, "-1d": `! "-1d" is not a duration`,
+		"2W": `! "2W" is not a duration`, "99999w": `! "99999w" is not a duration`, "": `! "" is not a duration`,
+		"tomorrow": `! "tomorrow" is not a duration`, "2026-13-01": `! "2026-13-01" is not a duration`,
+		"2026-11-27":                "! 2026-11-27T23:59:59+01:00 is over",
+		"2026-11-28T12:00:00+01:00": "! 2026-11-28T12:00:00+01:00 is over",
+		"2026-12-01T18:00":          `! "2026-12-01T18:00" has no time zone; did you mean 2026-12-01T18:00:00+01:00?`,
+		"2026-12-01 18:00:00":       `! "2026-12-01 18:00:00" has no time zone; did you mean 2026-12-01T18:00:00+01:00?`,
+	} {
+		got, err := readExpires(text, now, zone)
+		if problem, refused := strings.CutPrefix(want, "! "); refused {
+			if err == nil || !strings.Contains(err.Error(), problem) {
+				t.Errorf("%q: got %+v, %v, want %s", text, got, err, problem)
+			}
+			continue
+		}
+		if err != nil || got.expiresIn != want {
+			t.Errorf("%q: got %+v, %v, want %s", text, got, err, want)
+		}
+	}
+	summer := time.Date(2026, 3, 29, 0, 30, 0, 0, zone) // the day has 23 hours
+	if got, err := readExpires("2026-03-29", summer, zone); err != nil || got.expiresIn != "22h29m59s" {
+		t.Errorf("on the first day of summer time: %+v, %v", got, err)
+	}
+}
+
+// --not-before takes the same forms. A date begins with its day, and a duration counts from
+// now.
+func TestReadNotBefore(t *testing.T) {
+	t.Parallel()
+	zone := berlin(t)
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, zone)
+	for text, want := range map[string]string{
+		"2026-12-01T08:00:00Z": "2026-12-01T08:00:00Z", "2026-12-01T08:00:00.5+09:00": "2026-12-01T08:00:00.5+09:00",
+		"2026-12-01": "2026-12-01T00:00:00+01:00", "2h": "2026-11-28T14:00:00+01:00", "1w": "2026-12-05T12:00:00+01:00",
+		"tomorrow":            `! --not-before: "tomorrow" is not a time`,
+		"2026-12-01T08:00:00": `! --not-before: "2026-12-01T08:00:00" has no time zone; did you mean 2026-12-01T08:00:00+01:00?`,
+	} {
+		got, err := readNotBefore(text, now, zone)
+		if problem, refused := strings.CutPrefix(want, "! "); refused {
+			if err == nil || err.Error() != problem {
+				t.Errorf("%q: got %q, %v, want %s", text, got, err, problem)
+			}
+			continue
+		}
+		if err != nil || got != want {
+			t.Errorf("%q: got %q, %v, want %s", text, got, err, want)
+		}
+	}
+}
+
+// A time in --expires and a duration in --not-before are another request with each call.
+func TestMoves(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{
+		"expires 24h": false, "expires 2w": false, "expires 2026-12-01": true, "expires 2026-12-01T08:00:00Z": true,
+		"not-before 2h": true, "not-before 2026-12-01": false, "not-before 2026-12-01T08:00:00Z": false,
+	} {
+		flag, text, _ := strings.Cut(value, " ")
+		if got := moves(flag, text); got != want {
+			t.Errorf("%s: got %v", value, got)
+		}
+	}
+}
