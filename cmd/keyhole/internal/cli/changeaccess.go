@@ -27,35 +27,20 @@ func (f *changeFlags) addAccess(cmd *cobra.Command) {
 const atOnce = "now"
 
 // access sets who can use the link, and from when on. A restriction is removed by a flag of
-// its own, never by an empty value.
+// its own, never by an empty value, because a variable in a script may be unset.
 func (f *changeFlags) access(env *command.Env, r *api.ChangeRequest) error {
-	switch {
-	case f.noAllow && len(f.allow) > 0:
-		return command.Usage("--allow and --no-allow cannot be combined", "use one of them")
-	case f.noPassphrase && (f.makePassphrase || f.passphraseFile != ""):
-		return command.Usage("--no-passphrase cannot be combined with --make-passphrase or --passphrase-file", "use one of them")
-	case f.makePassphrase && f.passphraseFile != "":
-		return command.Usage("--make-passphrase and --passphrase-file cannot be combined", "use one of them")
+	if err := f.checkAccess(); err != nil {
+		return err
 	}
+	// The field of the request replaces the whole list, as --label replaces all labels.
 	if len(f.allow) > 0 {
-		if err := checkAllow(f.allow); err != nil {
-			return err
-		}
 		r.Allow = &f.allow
-	}
-	switch f.notBefore {
-	case "":
-	case atOnce:
-		r.Remove = append(r.Remove, gateway.RemoveNotBefore)
-	default:
-		start, err := readNotBefore(f.notBefore, time.Now(), time.Local)
-		if err != nil {
-			return err
-		}
-		r.NotBefore = &start
 	}
 	if f.noAllow {
 		r.Remove = append(r.Remove, gateway.RemoveAllow)
+	}
+	if err := f.start(r); err != nil {
+		return err
 	}
 	switch {
 	case f.noPassphrase:
@@ -71,3 +56,33 @@ func (f *changeFlags) access(env *command.Env, r *api.ChangeRequest) error {
 	}
 	return nil
 }
+
+// start sets or removes the time at which the link begins to work.
+func (f *changeFlags) start(r *api.ChangeRequest) error {
+	switch f.notBefore {
+	case "":
+		return nil
+	case atOnce:
+		r.Remove = append(r.Remove, gateway.RemoveNotBefore)
+		return nil
+	}
+	start, err := readNotBefore(f.notBefore, time.Now(), time.Local)
+	r.NotBefore = &start
+	return err
+}
+
+// checkAccess refuses flags that contradict each other, before a file is read.
+func (f *changeFlags) checkAccess() error {
+	switch {
+	case f.noAllow && len(f.allow) > 0:
+		return command.Usage("--allow and --no-allow cannot be combined", "use one of them")
+	case f.noPassphrase && (f.makePassphrase || f.passphraseFile != ""):
+		return command.Usage(passphraseAndNone, "use one of them")
+	case f.makePassphrase && f.passphraseFile != "":
+		return command.Usage("--make-passphrase and --passphrase-file cannot be combined", "use one of them")
+	}
+	return checkAllow(f.allow)
+}
+
+// passphraseAndNone is the problem of flags for a passphrase and against it.
+const passphraseAndNone = "--no-passphrase cannot be combined with --make-passphrase or --passphrase-file"

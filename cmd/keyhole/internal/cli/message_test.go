@@ -16,7 +16,9 @@ func TestMessageOf(t *testing.T) {
 	t.Parallel()
 	zone := berlin(t)
 	end := time.Date(2026, 12, 1, 22, 59, 0, 0, time.UTC)
-	base := api.Link{URL: "https://dl.example.com/x", Filename: "q3.pdf", CreatedAt: end.Add(-24 * time.Hour), ExpiresAt: end}
+	base := api.Link{
+		URL: "https://dl.example.com/x", Filename: "q3.pdf", CreatedAt: end.Add(-24 * time.Hour), ExpiresAt: end,
+	}
 	for name, tt := range map[string]struct {
 		change func(*api.Link)
 		want   string

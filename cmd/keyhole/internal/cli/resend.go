@@ -48,7 +48,7 @@ passphrase is stored nowhere, so a link with one needs another: --make-passphras
 // resend issues a link with the settings of the link that arg names.
 func (f *shareFlags) resend(cmd *cobra.Command, env *command.Env, arg string, noPassphrase bool) error {
 	if noPassphrase && (f.makePassphrase || f.passphraseFile != "") {
-		return command.Usage("--no-passphrase cannot be combined with --make-passphrase or --passphrase-file", "use one of them")
+		return command.Usage(passphraseAndNone, "use one of them")
 	}
 	id, err := parseLinkID(arg)
 	if err != nil {

@@ -123,7 +123,7 @@ func TestChangeAccess(t *testing.T) {
 	for args, want := range map[string]map[string]any{
 		"--allow 192.0.2.0/24 --allow 192.0.2.7":        {"allow": []any{"192.0.2.0/24", "192.0.2.7"}},
 		"--not-before 2026-12-01T08:00:00Z":             {"not_before": "2026-12-01T08:00:00Z"},
-		"--not-before now --no-allow --no-passphrase":   {"remove": []any{"not_before", "allow", "passphrase"}},
+		"--not-before now --no-allow --no-passphrase":   {"remove": []any{"allow", "not_before", "passphrase"}},
 		"--expires 1w --no-passphrase":                  {"expires_in": "7d", "remove": []any{"passphrase"}},
 		"--passphrase-file " + secretFile(t, "a b c d"): {"passphrase": "a b c d"},
 	} {
@@ -139,7 +139,8 @@ func TestChangeAccess(t *testing.T) {
 		"--allow 192.0.2.0/33":                                      "neither an address nor a network",
 		"--no-passphrase --make-passphrase":                         "--no-passphrase cannot be combined",
 		"--make-passphrase --passphrase-file " + secretFile(t, "p"): "cannot be combined",
-		"--not-before soon":                                         `"soon" is not a time`, "--expires soon": `"soon" is not a duration`,
+		"--not-before soon":                                         `"soon" is not a time`,
+		"--expires soon":                                            `"soon" is not a duration`,
 	} {
 		f := &fakeAPI{}
 		got := runOver(t, f, append([]string{"change", testID()}, strings.Fields(args)...)...)

@@ -137,7 +137,8 @@ func (f *shareFlags) issue(ctx context.Context, c *client.Client) (api.Link, err
 // question needs a person who reads it and can answer. If the URL goes into a pipe, another
 // program waits for it, so the command does not ask and says so afterwards.
 func (f *shareFlags) mayAsk(env *command.Env) bool {
-	return f.request.Sensitive == nil && !f.yes && !f.fromStdin && term.IsTerminal(env.Stdin) && term.IsTerminal(env.Stderr)
+	return f.request.Sensitive == nil && !f.yes && !f.fromStdin &&
+		term.IsTerminal(env.Stdin) && term.IsTerminal(env.Stderr)
 }
 
 // describe prints to standard error what was shared. It does so before the URL is printed,
@@ -148,18 +149,26 @@ func (f *shareFlags) describe(env *command.Env, link *api.Link) {
 		checklist(env.Stderr, &f.request, link, time.Now())
 		f.tellClock(env, link)
 		f.tellNotAsked(env, link)
-		if f.message && hidesFile(link) {
-			fmt.Fprintln(env.Stderr, "  note      the message omits the file name, because the page hides it until the passphrase")
-		}
-		if f.earlier != nil && otherObject(f.earlier, link) {
-			fmt.Fprintln(env.Stderr, "  warning   the object was replaced since the other link was issued: check that it is the right one")
-		}
+		f.tellFile(env, link)
 	case !explain.Usable(link):
 		// Even --quiet warns of a URL that does not work: it is about to be sent to someone.
 		fmt.Fprintf(env.Stderr, "warning: an earlier request issued this link, and it is %s\n", term.Plain(link.State))
 	}
 	if f.makePassphrase {
 		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
+	}
+}
+
+// tellFile says that the message omits the name of the file, and that the link of resend
+// delivers another file than the earlier link.
+func (f *shareFlags) tellFile(env *command.Env, link *api.Link) {
+	if f.message && hidesFile(link) {
+		fmt.Fprintln(env.Stderr,
+			"  note      the message omits the file name, because the page hides it until the passphrase")
+	}
+	if f.earlier != nil && otherObject(f.earlier, link) {
+		fmt.Fprintln(env.Stderr,
+			"  warning   the object was replaced since the other link was issued: check that it is the right one")
 	}
 }
 
@@ -175,7 +184,8 @@ func (f *shareFlags) tellNotAsked(env *command.Env, link *api.Link) {
 	case !term.IsTerminal(env.Stdin) || term.IsTerminal(env.Stdout):
 		return
 	}
-	fmt.Fprintf(env.Stderr, "  note      sensitivity was not asked because %s: use --sensitive or --not-sensitive\n", why)
+	const text = "  note      sensitivity was not asked because %s: use --sensitive or --not-sensitive\n"
+	fmt.Fprintf(env.Stderr, text, why)
 }
 
 // mayBeIssued adds a hint to an error after which the link may exist: how to repeat the

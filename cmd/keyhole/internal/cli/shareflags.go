@@ -52,7 +52,8 @@ func (f *shareFlags) addLimits(cmd *cobra.Command) {
 	flags.StringVar(&f.request.Preset, "preset", "",
 		"how long the link lives, by a preset: handoff, troubleshooting, business or extended")
 	flags.StringVar(&f.expires, "expires", "",
-		"how long the link lives, such as 15m, 24h, 7d or 2w; or until when, such as 2026-12-01 or\n2026-12-01T18:00:00+01:00")
+		"how long the link lives, such as 15m, 24h, 7d or 2w; or until when, such as 2026-12-01\n"+
+			"(the end of that day here) or 2026-12-01T18:00:00+01:00")
 	flags.BoolVar(&f.sensitive, "sensitive", false,
 		"the object is sensitive: the link lives at most 24h, unless policy.caps says otherwise")
 	flags.BoolVar(&f.notSensitive, "not-sensitive", false,
@@ -127,11 +128,17 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, several bool
 	if err := f.readTimes(time.Now(), time.Local); err != nil {
 		return err
 	}
+	// A flag for one object is reported before a file with a passphrase is read.
 	if several {
 		if err := f.checkSeveral(); err != nil {
 			return err
 		}
 	}
+	return f.prepare(env)
+}
+
+// prepare gets what the command needs on this machine: the clipboard and the passphrase.
+func (f *shareFlags) prepare(env *command.Env) (err error) {
 	if f.copy {
 		if f.board, err = findClipboard(env); err != nil {
 			return err

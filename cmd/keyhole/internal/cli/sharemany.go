@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,13 +40,11 @@ func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.C
 			return err
 		}
 	}
-	if err := f.send(ctx, c, all, true); err != nil {
+	accepted, refused, err := f.checkAll(ctx, c, all)
+	if err != nil {
 		return err
 	}
-	accepted, refused := apart(all)
-	if len(refused) > 0 && (!f.partial || len(accepted) == 0) {
-		return f.refusal(refused, len(all), "no link was issued")
-	}
+	// The person sees what is about to be shared; the result follows below.
 	if !f.quiet {
 		f.checklistOfAll(env, accepted)
 	}
@@ -56,15 +55,32 @@ func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.C
 	if len(failed) > 0 && !f.partial {
 		return f.undo(ctx, c, issued, failed, len(all))
 	}
-	refused = append(refused, failed...)
+	if refused = append(refused, failed...); len(refused) == 0 {
+		return f.printAll(ctx, env, issued)
+	}
 	if len(issued) == 0 {
-		return f.refusal(refused, len(all), "no link was issued")
+		return f.refusal(refused, len(all), noLink)
 	}
-	err := f.printAll(ctx, env, issued)
-	if len(refused) > 0 {
-		err = errors.Join(err, f.refusal(refused, len(all), "the others were shared"))
+	// The links exist, so their URLs are printed before the refusals end the command.
+	return errors.Join(f.printAll(ctx, env, issued), f.refusal(refused, len(all), "the others were shared"))
+}
+
+// noLink is the result of a command that was refused as a whole.
+const noLink = "no link was issued"
+
+// checkAll lets the service check all objects without issuing a link. It returns an error if
+// an object is refused, or with --partial if all are.
+func (f *shareFlags) checkAll(ctx context.Context, c *client.Client, all []*sharing) (
+	accepted, refused []*sharing, err error,
+) {
+	if err := f.send(ctx, c, all, true); err != nil {
+		return nil, nil, err
 	}
-	return err
+	accepted, refused = apart(all)
+	if len(refused) > 0 && (!f.partial || len(accepted) == 0) {
+		return nil, nil, f.refusal(refused, len(all), noLink)
+	}
+	return accepted, refused, nil
 }
 
 // send asks the service for the links of all, or only to check them. It repeats a batch
@@ -80,27 +96,14 @@ func (f *shareFlags) send(ctx context.Context, c *client.Client, all []*sharing,
 		batch, err := c.IssueBatch(ctx, api.BatchRequest{
 			Links: requests, DryRun: dryRun, IdempotencyKey: f.request.IdempotencyKey,
 		})
-		if err == nil && len(batch.Results) != len(all) {
-			err = fmt.Errorf("%w: %d results for %d objects", client.ErrNotKeyhole, len(batch.Results), len(all))
-		}
 		if err != nil {
 			return inFlags(err, f.sensitive, "")
 		}
-		var problems []api.FieldError
-		failed := false
-		for i, s := range all {
-			s.status, s.refused = batch.Results[i].Status, nil
-			switch result := batch.Results[i]; {
-			case result.Link != nil:
-				s.link = *result.Link
-			case result.Problem != nil:
-				problems = append(problems, result.Problem.Errors...)
-				failed = failed || result.Status >= http.StatusInternalServerError
-				s.refused = inFlags(&client.Error{Problem: *result.Problem}, f.sensitive, s.object.String())
-			default:
-				return client.ErrNotKeyhole
-			}
+		problems, err := f.take(all, batch.Results)
+		if err != nil {
+			return err
 		}
+		failed := slices.ContainsFunc(all, func(s *sharing) bool { return s.status >= http.StatusInternalServerError })
 		switch {
 		case dryRun && f.lengthenPassphrase(problems):
 		case failed && !again:
@@ -109,6 +112,26 @@ func (f *shareFlags) send(ctx context.Context, c *client.Client, all []*sharing,
 			return nil
 		}
 	}
+}
+
+// take puts the results of a batch to their objects, and returns the errors in all fields.
+func (f *shareFlags) take(all []*sharing, results []api.BatchResult) (problems []api.FieldError, err error) {
+	if len(results) != len(all) {
+		return nil, fmt.Errorf("%w: %d results for %d objects", client.ErrNotKeyhole, len(results), len(all))
+	}
+	for i, s := range all {
+		s.status, s.refused = results[i].Status, nil
+		switch result := results[i]; {
+		case result.Link != nil:
+			s.link = *result.Link
+		case result.Problem != nil:
+			problems = append(problems, result.Problem.Errors...)
+			s.refused = inFlags(&client.Error{Problem: *result.Problem}, f.sensitive, s.object.String())
+		default:
+			return nil, fmt.Errorf("%w: a result is empty", client.ErrNotKeyhole)
+		}
+	}
+	return problems, nil
 }
 
 // apart separates the objects that were refused from the others.
@@ -133,19 +156,9 @@ func (f *shareFlags) askAll(ctx context.Context, env *command.Env, c *client.Cli
 		copied.request.Preset, copied.request.ExpiresIn = "", ""
 		asked[i] = &copied
 	}
-	if err := f.send(ctx, c, asked, true); err != nil {
+	accepted, _, err := f.checkAll(ctx, c, asked)
+	if err != nil || !slices.ContainsFunc(accepted, func(s *sharing) bool { return s.link.Sensitive == nil }) {
 		return err
-	}
-	accepted, refused := apart(asked)
-	if len(refused) > 0 && (!f.partial || len(accepted) == 0) {
-		return f.refusal(refused, len(all), "no link was issued")
-	}
-	undecided := false
-	for _, s := range accepted {
-		undecided = undecided || s.link.Sensitive == nil
-	}
-	if !undecided {
-		return nil
 	}
 	fmt.Fprintf(env.Stderr, "Share     %s\n", explain.Plural(len(accepted), "object"))
 	if err := printSharings(env.Stderr, accepted); err != nil {
@@ -188,6 +201,7 @@ func (f *shareFlags) checklistOfAll(env *command.Env, all []*sharing) {
 			return // nobody reads standard error
 		}
 	}
+	// What is the same for several objects is said once.
 	said := map[string]bool{}
 	for _, s := range all {
 		// The policy may decide about some objects only.
@@ -202,6 +216,16 @@ func (f *shareFlags) checklistOfAll(env *command.Env, all []*sharing) {
 	for _, line := range explain.Restrictions(&all[0].link) {
 		row(line[0], line[1])
 	}
+	f.warningsOfAll(row, all)
+	if !f.asked {
+		f.tellNotAsked(env, &all[0].link)
+	}
+}
+
+// warningsOfAll prints the warnings of each object, and each note once, because its words
+// are the same for every object.
+func (f *shareFlags) warningsOfAll(row func(name, value string), all []*sharing) {
+	said := map[string]bool{}
 	for _, s := range all {
 		for _, warning := range s.link.Warnings {
 			row("warning", fmt.Sprintf("%s: %s (%s)", s.object, warning.Message, warning.Code))
@@ -210,13 +234,10 @@ func (f *shareFlags) checklistOfAll(env *command.Env, all []*sharing) {
 	for _, s := range all {
 		for _, note := range s.link.Notes {
 			if !said[note.Code] {
-				said[note.Code] = true // the same words for each object
+				said[note.Code] = true
 				row("notice", fmt.Sprintf("%s (%s)", note.Message, note.Code))
 			}
 		}
-	}
-	if !f.asked {
-		f.tellNotAsked(env, &all[0].link)
 	}
 }
 
@@ -282,38 +303,17 @@ const undoTimeout = 10 * time.Second
 
 // printAll prints a table of the links, then their URLs or messages as the last lines.
 func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*sharing) error {
+	if err := f.describeAll(env, issued); err != nil {
+		return err
+	}
 	page := api.LinkPage{Links: make([]api.Link, len(issued))}
-	rows := [][]string{{"ID", "EXPIRES", "OBJECT"}}
-	var texts []string
+	texts, between := make([]string, len(issued)), ""
 	for i, s := range issued {
-		page.Links[i] = s.link
-		rows = append(rows, []string{s.link.ID, s.link.ExpiresAt.Format(time.RFC3339), s.object.String()})
-		text := term.Plain(s.link.URL) + "\n"
+		page.Links[i], texts[i] = s.link, term.Plain(s.link.URL)+"\n"
+		// Messages have several lines, so an empty line separates them.
 		if f.message {
-			text = messageOf(&s.link, time.Local)
+			texts[i], between = messageOf(&s.link, time.Local), "\n"
 		}
-		texts = append(texts, text)
-	}
-	if !f.quiet {
-		fmt.Fprintf(env.Stderr, "Shared    %s\n", explain.Plural(len(issued), "object"))
-		if err := term.PrintTable(env.Stderr, rows); err != nil {
-			return err
-		}
-		fmt.Fprintln(env.Stderr, "  undo      keyhole revoke ID, for each link")
-		f.tellClock(env, &issued[0].link)
-	}
-	for _, s := range issued {
-		if !explain.Usable(&s.link) {
-			fmt.Fprintf(env.Stderr, "warning: an earlier request issued the link %s, and it is %s\n", s.link.ID,
-				term.Plain(s.link.State))
-		}
-	}
-	if f.makePassphrase {
-		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
-	}
-	between := ""
-	if f.message {
-		between = "\n"
 	}
 	text := strings.Join(texts, between)
 	copied := f.copyText(ctx, env, text)
@@ -328,6 +328,33 @@ func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*s
 			Err:  fmt.Errorf("%s issued, but: %w", explain.Plural(len(issued), "link"), err),
 			Hint: "keyhole list shows the links; keyhole revoke ID ends one", Code: command.ExitFailed,
 		}
+	}
+	return nil
+}
+
+// describeAll prints to standard error which link belongs to which object.
+func (f *shareFlags) describeAll(env *command.Env, issued []*sharing) error {
+	if !f.quiet {
+		rows := [][]string{{"ID", "EXPIRES", "OBJECT"}}
+		for _, s := range issued {
+			rows = append(rows, []string{s.link.ID, s.link.ExpiresAt.Format(time.RFC3339), s.object.String()})
+		}
+		fmt.Fprintf(env.Stderr, "Shared    %s\n", explain.Plural(len(issued), "object"))
+		if err := term.PrintTable(env.Stderr, rows); err != nil {
+			return err
+		}
+		fmt.Fprintln(env.Stderr, "  undo      keyhole revoke ID, for each link")
+		f.tellClock(env, &issued[0].link)
+	}
+	// Even --quiet warns of a URL that does not work: it is about to be sent to someone.
+	for _, s := range issued {
+		if !explain.Usable(&s.link) {
+			fmt.Fprintf(env.Stderr, "warning: an earlier request issued the link %s, and it is %s\n", s.link.ID,
+				term.Plain(s.link.State))
+		}
+	}
+	if f.makePassphrase {
+		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
 	}
 	return nil
 }

@@ -21,6 +21,9 @@ func parseLife(text string) (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
+		if n == 0 {
+			return 0, fmt.Errorf("%q is too short: a link lives for at least one second", text)
+		}
 		text = strconv.Itoa(7*n) + "d"
 	}
 	return gateway.ParseLife(text)

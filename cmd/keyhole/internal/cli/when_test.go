@@ -26,7 +26,8 @@ func TestReadExpires(t *testing.T) {
 		"90m": "90m", "24h": "24h", "3d": "3d", "1.5h": "1.5h", "2w": "14d", "1w": "7d",
 		"2026-11-28": "11h59m58s", "2026-12-01": "83h59m58s", "2026-11-28T18:00:00+01:00": "5h59m59s",
 		"2026-11-28T18:00:00Z": "6h59m59s",
-		"0w":                   `! "0d" is too short`, "1.5w": `! "1.5w" is not a duration`, "-1d": `! "-1d" is not a duration`,
+		"0w":                   `! "0w" is too short`,
+		"1.5w":                 `! "1.5w" is not a duration`, "-1d": `! "-1d" is not a duration`,
 		"2W": `! "2W" is not a duration`, "99999w": `! "99999w" is not a duration`, "": `! "" is not a duration`,
 		"tomorrow": `! "tomorrow" is not a duration`, "2026-13-01": `! "2026-13-01" is not a duration`,
 		"2026-11-27":                "! 2026-11-27T23:59:59+01:00 is over",
@@ -60,8 +61,9 @@ func TestReadNotBefore(t *testing.T) {
 	for text, want := range map[string]string{
 		"2026-12-01T08:00:00Z": "2026-12-01T08:00:00Z", "2026-12-01T08:00:00.5+09:00": "2026-12-01T08:00:00.5+09:00",
 		"2026-12-01": "2026-12-01T00:00:00+01:00", "2h": "2026-11-28T14:00:00+01:00", "1w": "2026-12-05T12:00:00+01:00",
-		"tomorrow":            `! --not-before: "tomorrow" is not a time`,
-		"2026-12-01T08:00:00": `! --not-before: "2026-12-01T08:00:00" has no time zone; did you mean 2026-12-01T08:00:00+01:00?`,
+		"tomorrow": `! --not-before: "tomorrow" is not a time`,
+		"2026-12-01T08:00:00": `! --not-before: "2026-12-01T08:00:00" has no time zone; ` +
+			`did you mean 2026-12-01T08:00:00+01:00?`,
 	} {
 		got, err := readNotBefore(text, now, zone)
 		if problem, refused := strings.CutPrefix(want, "! "); refused {

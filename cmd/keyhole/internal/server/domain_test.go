@@ -55,7 +55,8 @@ func TestPolicyOf(t *testing.T) {
 	cfg.Policy.Presets.Business, cfg.Policy.Presets.Extended = 6, 7
 	cfg.Policy.SensitiveObjects, cfg.Policy.PassphraseMin = []string{"reports/*"}, 17
 	p := policyOf(cfg)
-	if p.MaxExpiry != 9*time.Hour || p.PassphraseMin != 17 || p.Caps != (gateway.Caps{Sensitive: 1, NotStated: 2, NotSensitive: 3}) ||
+	if p.MaxExpiry != 9*time.Hour || p.PassphraseMin != 17 ||
+		p.Caps != (gateway.Caps{Sensitive: 1, NotStated: 2, NotSensitive: 3}) ||
 		!slices.Equal(p.SensitiveObjects, []gateway.Pattern{"reports/*"}) {
 		t.Errorf("got %+v", p)
 	}
