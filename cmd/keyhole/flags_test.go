@@ -37,7 +37,7 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 				args = append(args, "s3://reports/a")
 			case "add":
 				args = append(args, "prod")
-			case "show", "events", "revoke", "change":
+			case "show", "events", "revoke", "change", "resend":
 				args = append(args, strings.Repeat("a", 26))
 			}
 			code := run(t.Context(), args,

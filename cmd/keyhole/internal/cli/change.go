@@ -50,7 +50,7 @@ now; a link cannot live longer than the policy allows, counted from its issue.
 --label replaces all labels, and --allow all addresses. A new passphrase takes effect at
 once, also for recipients who know the previous one.`,
 		Example: `  keyhole change 7kq… --expires 2h
-  keyhole change 7kq… --allow 192.0.2.0/24 --make-passphrase
+  keyhole change 7kq… --allow 192.0.2.0/24
   keyhole change 7kq… --pause`,
 		Args: command.ExactArgs(1, "one link, by ID or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args[0]) },

@@ -27,10 +27,9 @@ same settings and the same life. Flags override settings. The other link stays a
 The new link delivers the object as it is now, and says so if the object has changed. A
 passphrase is stored nowhere, so a link with one needs another: --make-passphrase,
 --passphrase-file or --no-passphrase.`,
-		Example: `  keyhole resend 7kq…
-  keyhole resend 7kq… --expires 2d --make-passphrase`,
-		Args: command.ExactArgs(1, "one link, by ID or URL"),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.resend(cmd, env, args[0], noPassphrase) },
+		Example: `  keyhole resend 7kq… --expires 2h --make-passphrase`,
+		Args:    command.ExactArgs(1, "one link, by ID or URL"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return f.resend(cmd, env, args[0], noPassphrase) },
 	}
 	f.operator.add(cmd)
 	f.addLimits(cmd)

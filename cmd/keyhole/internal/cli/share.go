@@ -38,7 +38,7 @@ objects from standard input, one on each line.`,
 		Example: `  keyhole share s3://reports/q3.pdf --expires 1h
   keyhole share s3://reports/q3.pdf --preset handoff --sensitive | pbcopy
   keyhole share s3://reports/q3.pdf --max-clicks 1 --allow 192.0.2.0/24
-  keyhole share s3://reports/q3.pdf s3://reports/q4.pdf --expires 2w --not-sensitive
+  keyhole share s3://reports/q3.pdf s3://reports/2026/q3-figures.csv --expires 2h
   keyhole share s3://reports/q3.pdf --make-passphrase --qr`,
 		Args: someObjects,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args) },

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"encoding/base64"
 	"io"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +121,62 @@ func TestShareAsksOnATerminal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Several objects are asked about once, unless the policy decides about all of them, and the
+// URLs are the last lines. The answer does not replace the decision of the policy.
+func TestShareSeveralAsksOnce(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		typed string
+		sent  any
+	}{"yes": {"y\n", true}, "no": {"n\n", false}, "Enter": {"\n", nil}} {
+		f := batchAPI(nil, nil)
+		got := runAt(t, f, tt.typed, false, "share", "s3://reports/a", "s3://reports/b", "--expires", "2d")
+		if got.code != command.ExitOK || strings.Count(got.stderr, "Is any of the objects sensitive") != 1 {
+			t.Errorf("%s: %+v", name, got)
+		}
+		lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(got.stderr, "\r", "")), "\n")
+		if last := lines[max(len(lines)-2, 0):]; !slices.Equal(last, []string{
+			"https://dl.example.com/1", "https://dl.example.com/2",
+		}) {
+			t.Errorf("%s: it ends with %q", name, last)
+		}
+		if len(f.requests) != 3 {
+			t.Fatalf("%s: sent %q", name, f.lines())
+		}
+		// The question is asked without the life, which depends on the answer.
+		first := f.requests[0].body["links"].([]any)[0].(map[string]any)
+		sent := f.requests[2].body["links"].([]any)[1].(map[string]any)
+		if first["expires_in"] != nil || sent["expires_in"] != "2d" || sent["sensitive"] != tt.sent {
+			t.Errorf("%s: asked about %v, sent %v", name, first, sent)
+		}
+	}
+	f := batchAPI(nil, nil)
+	got := runAt(t, f, "\x04", false, "share", "s3://reports/a", "s3://reports/b")
+	if got.code != command.ExitFailed || len(f.requests) != 1 {
+		t.Errorf("without an answer: %+v after %q", got, f.lines())
+	}
+}
+
+// Over ssh the terminal gets the URL for its clipboard, and nothing is claimed that only the
+// terminal can know.
+func TestShareCopiesThroughTheTerminal(t *testing.T) {
+	t.Parallel()
+	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links": testLink()}}
+	server := httptest.NewServer(f)
+	defer server.Close()
+	at := newTerminal(t, "")
+	code := runCLI(t.Context(), []string{"share", "s3://reports/q3.pdf", "--copy", "--yes"}, command.Env{
+		Stdin: at.tty, Stdout: at.tty, Stderr: at.tty,
+		Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL, "SSH_TTY=/dev/pts/7"},
+	})
+	shown := at.close(t)
+	encoded := base64.StdEncoding.EncodeToString([]byte(testLink().URL))
+	if code != command.ExitOK || !strings.Contains(shown, "\x1b]52;c;"+encoded+"\a") {
+		t.Errorf("exit %d, %q", code, shown)
+	}
+	has(t, shown, "the URL was sent to your terminal, which can put it into the clipboard")
 }
 
 // Ctrl-D is no answer: nothing is shared, and the hint names the flags that answer.
