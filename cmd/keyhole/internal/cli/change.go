@@ -142,7 +142,7 @@ func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeR
 	if changed("expires") {
 		life, err := readExpires(f.expires, time.Now(), time.Local)
 		if err != nil {
-			return r, err
+			return r, refusedHere(err)
 		}
 		r.ExpiresIn = &life.expiresIn
 	}
@@ -176,4 +176,11 @@ func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeR
 		return r, command.Usage("no change was requested", fmt.Sprintf("see: %s --help", cmd.CommandPath()))
 	}
 	return r, nil
+}
+
+// refusedHere gives an error of --expires the exit code of the service's refusal, because
+// change has left the value to the service since its first version.
+func refusedHere(err error) error {
+	_, hint := exitCodeAndHint(err)
+	return &command.Error{Err: err, Hint: hint, Code: command.ExitFailed}
 }

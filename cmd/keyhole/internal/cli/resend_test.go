@@ -140,7 +140,6 @@ func TestChangeAccess(t *testing.T) {
 		"--no-passphrase --make-passphrase":                         "--no-passphrase cannot be combined",
 		"--make-passphrase --passphrase-file " + secretFile(t, "p"): "cannot be combined",
 		"--not-before soon":                                         `"soon" is not a time`,
-		"--expires soon":                                            `"soon" is not a duration`,
 	} {
 		f := &fakeAPI{}
 		got := runOver(t, f, append([]string{"change", testID()}, strings.Fields(args)...)...)
@@ -149,4 +148,9 @@ func TestChangeAccess(t *testing.T) {
 		}
 		has(t, got.stderr, want)
 	}
+	got := runOver(t, &fakeAPI{}, "change", testID(), "--expires", "soon")
+	if got.code != command.ExitFailed {
+		t.Errorf("an expiry that is none: %+v", got)
+	}
+	has(t, got.stderr, `keyhole: --expires: "soon" is not a duration`)
 }
