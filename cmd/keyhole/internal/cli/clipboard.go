@@ -55,6 +55,7 @@ type clipboardProgram struct {
 // so that a missing one is a mistake in the command. Over ssh, the clipboard of this machine
 // is not the person's, and only the terminal reaches the right one.
 func findClipboard(env *command.Env) (*clipboard, error) {
+	// sshd sets both for a terminal, and only the first for a command without one.
 	remote := env.Getenv("SSH_CONNECTION") != "" || env.Getenv("SSH_TTY") != ""
 	for _, p := range clipboardPrograms() {
 		if p.needs != "" && env.Getenv(p.needs) == "" || remote && !p.forwarded {
@@ -81,7 +82,7 @@ func findClipboard(env *command.Env) (*clipboard, error) {
 func lookPath(path, name string) string {
 	for _, dir := range filepath.SplitList(path) {
 		if dir == "" {
-			continue
+			continue // it means the working directory, where anybody may have put a program
 		}
 		file := filepath.Join(dir, name)
 		info, err := os.Stat(file)

@@ -33,8 +33,8 @@ func TestFlagsOfCommands(t *testing.T) {
 		"objects": operator + "json limit search storage",
 		"revoke":  operator + "all bucket created-by dry-run json key label prefix quiet reason yes",
 		"share": operator + "allow confirm copy expires filename idempotency-key inline json label language " +
-			"make-passphrase max-clicks message not-before not-sensitive note partial passphrase-file pin preset qr qr-file quiet reveal " +
-			"sensitive storage version-id yes",
+			"make-passphrase max-clicks message not-before not-sensitive note partial passphrase-file pin " +
+			"preset qr qr-file quiet reveal sensitive storage version-id yes",
 		"resend": operator + "allow confirm copy expires filename idempotency-key inline json label language " +
 			"make-passphrase max-clicks message no-passphrase not-before not-sensitive note passphrase-file pin preset qr " +
 			"qr-file quiet reveal sensitive storage version-id yes",

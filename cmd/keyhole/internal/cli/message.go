@@ -21,6 +21,7 @@ func messageOf(link *api.Link, zone *time.Location) string {
 	} else {
 		fmt.Fprintf(&b, "%s\n", term.Plain(link.Filename))
 	}
+	// An offset beside each time, because the recipient may be in another zone.
 	until := "The link works until " + readable(link.ExpiresAt, zone) + "."
 	if link.NotBefore != nil && link.NotBefore.After(link.CreatedAt) {
 		until = "The link works from " + readable(*link.NotBefore, zone) + " until " + readable(link.ExpiresAt, zone) + "."

@@ -64,6 +64,7 @@ func (f *shareFlags) resend(cmd *cobra.Command, env *command.Env, arg string, no
 	if err != nil {
 		return err
 	}
+	// Without this check the new link would be open to everyone who has it.
 	if link.Passphrase && f.request.Passphrase == nil && !noPassphrase {
 		return command.Usage("the link has a passphrase, which is stored nowhere",
 			"add --make-passphrase or --passphrase-file, or --no-passphrase to share without one")

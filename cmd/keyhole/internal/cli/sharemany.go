@@ -40,6 +40,7 @@ func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.C
 			return err
 		}
 	}
+	// The answer about the sensitivity is part of this check, because it changes the limits.
 	accepted, refused, err := f.checkAll(ctx, c, all)
 	if err != nil {
 		return err
@@ -51,6 +52,7 @@ func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.C
 	if err := f.send(ctx, c, accepted, false); err != nil {
 		return f.mayBeIssued(err)
 	}
+	// What passed the check can still fail: an object was deleted, or Redis is away.
 	issued, failed := apart(accepted)
 	if len(failed) > 0 && !f.partial {
 		return f.undo(ctx, c, issued, failed, len(all))
@@ -88,6 +90,7 @@ func (f *shareFlags) checkAll(ctx context.Context, c *client.Client, all []*shar
 // generated passphrase longer until the policy accepts it.
 func (f *shareFlags) send(ctx context.Context, c *client.Client, all []*sharing, dryRun bool) error {
 	for again := false; ; {
+		// The key of the batch stays, so that a repeat completes the batch.
 		requests := make([]api.IssueRequest, len(all))
 		for i, s := range all {
 			s.request.Passphrase = f.request.Passphrase

@@ -30,6 +30,7 @@ func (o object) String() string { return "s3://" + o.bucket + "/" + o.key }
 // links for one object are more likely a mistake in a list than a wish.
 func (f *shareFlags) readObjects(env *command.Env, args []string) ([]object, error) {
 	var objects []object
+	// The order of the arguments is that of the URLs, also for the objects of the list.
 	for i, arg := range args {
 		if arg != fromList {
 			o, err := objectOf(arg)
@@ -83,6 +84,7 @@ func splitBySpace(before []string, arg string, err error) error {
 // readList reads objects, one on each line. Empty lines are skipped.
 func readList(stdin io.Reader) ([]object, error) {
 	var objects []object
+	// A scanner refuses a line without end, which would fill the memory.
 	lines := bufio.NewScanner(stdin)
 	lines.Buffer(nil, maxObjectLine)
 	n := 0

@@ -42,6 +42,7 @@ func parsePoint(text string, zone *time.Location, endOfDay bool) (point time.Tim
 		return at, "", true
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04"} {
+		// The person probably means the zone of this machine, but a script may run elsewhere.
 		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return time.Time{}, "has no time zone; did you mean " + at.Format(time.RFC3339) + "?", false
 		}
