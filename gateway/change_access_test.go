@@ -154,3 +154,25 @@ func TestRepeatedChangeOfAccess(t *testing.T) {
 		}
 	}
 }
+
+// TestPreviousPassphraseAfterASlowStorage refuses a form whose passphrase was replaced while
+// the storage was slow, and spends nothing.
+func TestPreviousPassphraseAfterASlowStorage(t *testing.T) {
+	t.Parallel()
+	f, a := confirmed(t)
+	kept, err := f.service.hasher.make(t.Context(), "previous one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.clicks.admission.Permission.Pin, f.clicks.admission.Permission.ETag = PinETag, `"e"`
+	f.clicks.admission.Permission.Secrets.Passphrase, a.Form.Passphrase = kept, "previous one"
+	again := f.clicks.admission
+	again.Permission.Secrets.Passphrase = "another"
+	slowStorage(f, 2*time.Second)
+	admitsAgain(f, again, nil)
+	answer, err := f.service.Click(t.Context(), a)
+	f.service.Wait()
+	if answer.Outcome != OutcomeConfirmationRequired || answer.Location != "" || len(f.clicks.nonces) != 0 {
+		t.Errorf("got %+v, %v after %d nonces", answer, err, len(f.clicks.nonces))
+	}
+}
