@@ -89,6 +89,9 @@ type Link struct {
 	ExpiresAt time.Time
 	CreatedBy string // name of the operator key
 	Clicks    int64
+	// LastUsedAt is the time of the last download, a resumed one too; zero: never, or the
+	// answer to a click.
+	LastUsedAt time.Time
 
 	MaxClicks  int64          // 0: any number
 	Passphrase bool           // recipients need a passphrase

@@ -118,6 +118,7 @@ type Link struct {
 	CreatedAt    time.Time         `json:"created_at"`
 	CreatedBy    string            `json:"created_by"`
 	Clicks       int64             `json:"clicks"`
+	LastUsedAt   *time.Time        `json:"last_used_at"` // the last download; nil: never
 	MaxClicks    *int64            `json:"max_clicks"`
 	Confirm      bool              `json:"confirm"`
 	Passphrase   bool              `json:"passphrase"`

@@ -63,7 +63,8 @@ func TestJSON(t *testing.T) {
 				ID: "i", URL: "https://dl.example/x", State: "revoked", Storage: "main", Bucket: "reports", Key: "k",
 				Object: Object{Size: &number, ETag: `"e"`, VersionID: "v", ContentType: "text/plain", LastModified: &at},
 				Preset: "custom", Sensitive: &yes, ExpiresAt: at, CreatedAt: at, CreatedBy: "ci", Clicks: 2,
-				MaxClicks: &number, Confirm: true, Passphrase: true, Reveal: "after", Filename: "f",
+				LastUsedAt: &at,
+				MaxClicks:  &number, Confirm: true, Passphrase: true, Reveal: "after", Filename: "f",
 				Disposition: "attachment", Allow: []string{}, NotBefore: &at, Pin: "version", Language: "pl", Note: "n",
 				Labels: map[string]string{}, RevokedAt: &at, RevokedBy: "bob", RevokeReason: "r",
 				Warnings: []Warning{{"c", "m"}}, Notes: []Note{{"c", "m"}}, ETag: "never in the body",
@@ -71,7 +72,7 @@ func TestJSON(t *testing.T) {
 			`{"id":"i","url":"https://dl.example/x","state":"revoked","storage":"main","bucket":"reports","key":"k",` +
 				`"object":{"size":3,"etag":"\"e\"","version_id":"v","content_type":"text/plain","last_modified":` +
 				written + `},"preset":"custom","sensitive":true,"expires_at":` + written + `,"created_at":` + written +
-				`,"created_by":"ci","clicks":2,"max_clicks":3,"confirm":true,"passphrase":true,"reveal":"after",` +
+				`,"created_by":"ci","clicks":2,"last_used_at":` + written + `,"max_clicks":3,"confirm":true,"passphrase":true,"reveal":"after",` +
 				`"filename":"f","disposition":"attachment","allow":[],"not_before":` + written + `,"pin":"version",` +
 				`"language":"pl","note":"n","labels":{},"revoked_at":` + written + `,"revoked_by":"bob","revoke_reason":"r",` +
 				`"warnings":[{"code":"c","message":"m"}],"notes":[{"code":"c","message":"m"}]}`,

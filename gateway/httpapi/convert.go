@@ -19,7 +19,7 @@ func linkJSON(l *gateway.Link) api.Link {
 		},
 		Preset: l.Preset, Sensitive: l.Sensitive,
 		ExpiresAt: l.ExpiresAt.UTC(), CreatedAt: l.CreatedAt.UTC(), CreatedBy: l.CreatedBy,
-		Clicks: l.Clicks, Confirm: l.Confirm, Passphrase: l.Passphrase, NotBefore: timeOrNil(l.NotBefore),
+		Clicks: l.Clicks, LastUsedAt: timeOrNil(l.LastUsedAt), Confirm: l.Confirm, Passphrase: l.Passphrase, NotBefore: timeOrNil(l.NotBefore),
 		Filename: l.SaveAs(), Disposition: l.Disposition,
 		Allow: []string{}, Pin: l.Pin, Language: l.Language, Note: l.Note, Labels: l.Labels,
 		RevokedAt: timeOrNil(l.RevokedAt), RevokedBy: l.RevokedBy, RevokeReason: l.RevokeReason,

@@ -52,6 +52,7 @@ func testStore(t *testing.T, of func(*testing.T) target) {
 		"list":           testList,
 		"paging":         testPaging,
 		"events":         testEvents,
+		"last use":       testLastUse,
 		"audit":          testAudit,
 		"erase":          testErase,
 		"active":         testActive,

@@ -45,9 +45,9 @@ func (r *reply) number() int64 { return element[int64](r) }
 // list returns the next element, which must be an array.
 func (r *reply) list() []any { return element[[]any](r) }
 
-// view returns the next three elements as a view at the time now, in Unix milliseconds.
+// view returns the next four elements as a view at the time now, in Unix milliseconds.
 func (r *reply) view(now int64) record.View {
-	return record.View{Now: now, History: r.text(), Permission: r.text(), NewestClick: r.text()}
+	return record.View{Now: now, History: r.text(), Permission: r.text(), NewestClick: r.text(), LastUse: r.text()}
 }
 
 // element returns the next element, which must be a T.

@@ -27,7 +27,7 @@
 --       17 key for a new passphrase, or for a permission without one (16 bytes)
 --       18 c if the link needs confirmation then, for a change of 14 to 16
 --       19 and more: attributes to add
--- Returns {c, now, history, permission, newest event}: changed; or, with nothing written,
+-- Returns {c, now, the values of the function view}: changed; or, with nothing written,
 --       {e}: the link has ended
 --       {n}: the link is unknown
 --       {r}: another operators' event is the newest

@@ -26,7 +26,7 @@
 -- Returns {c, created, expires, place of the issued event}: stored; or, with nothing written,
 --       {g, index bucket}: the clock is in another index bucket
 --       {y}: the link would end before it begins
---       {x, now, history, permission, newest event}: the id exists
+--       {x, now, the values of the function view}: the id exists
 local id = ARGV[1]
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then
   return {'x', now, view(KEYS[1], KEYS[2])}

@@ -13,7 +13,7 @@
 --       6 width of an index bucket in ms for a single link, '' for a bulk revocation
 --       7 and more: ids (16 bytes)
 -- Returns for a bulk revocation a string with one letter per link; for a single link one of
---       {letter, now, history, permission, newest event}
+--       {letter, now, the values of the function view}
 --       {n} or {?}: the letter only
 --       {g, index bucket}: nothing written, the link is in another index bucket
 -- The letters:

@@ -20,6 +20,7 @@ type View struct {
 	History     string // empty: Redis has no such link
 	Permission  string // its head; empty: the link has no permission
 	NewestClick string // the newest click's event, if the link has no permission
+	LastUse     string // the packed time of the last download; empty: none, or not read
 }
 
 // Link returns the link of the view. The error is gateway.ErrNotFound if Redis has no
@@ -56,6 +57,13 @@ func (v View) Link(id gateway.ID) (gateway.Link, error) {
 		return gateway.Link{}, gateway.ErrNotFound
 	}
 	link.Clicks = clicks
+	if v.LastUse != "" {
+		d := Decoder{Rest: v.LastUse}
+		link.LastUsedAt = Time(d.Fixed(6))
+		if err := d.End(); err != nil {
+			return gateway.Link{}, err
+		}
+	}
 	return link, v.setState(&link, end)
 }
 

@@ -208,3 +208,26 @@ func TestCutAdmissions(t *testing.T) {
 		}
 	}
 }
+
+// TestLastUse reads the time of the last download, which a damaged reply must not turn
+// into another time.
+func TestLastUse(t *testing.T) {
+	t.Parallel()
+	link := golden()
+	const now = 1_800_000_000_000
+	view := View{Now: now, History: historyOf(&link, endNone, now-1000, now+1000, 0, now+5000, 0)}
+	packed := Place(now-7, 0)[:6]
+	for text, want := range map[string]time.Time{"": {}, packed: time.UnixMilli(now - 7).UTC()} {
+		view.LastUse = text
+		got, err := view.Link(link.ID)
+		if err != nil || !got.LastUsedAt.Equal(want) {
+			t.Errorf("%q: got %v, %v, want %v", text, got.LastUsedAt, err, want)
+		}
+	}
+	for _, text := range []string{packed[:5], packed + "x"} {
+		view.LastUse = text
+		if _, err := view.Link(link.ID); !errors.Is(err, gateway.ErrRecord) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -189,8 +189,15 @@ func TestPrintLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	has(t, b.String(), "id         "+testID(), "size       1.5 KiB (1536 bytes)\n", "saved as   q3.pdf (attachment)\n",
-		"created    2026-11-01T00:00:00Z by ci\n", "sensitive  no\n", "clicks     2\n", "uses       at most 3\n",
+		"created    2026-11-01T00:00:00Z by ci\n", "sensitive  no\n", "clicks     2\nlast used  never\n", "uses       at most 3\n",
 		"asks for   a passphrase\n", "label      case=7\nlabel      team=a\n")
+	used := time.Date(2026, 11, 2, 3, 4, 5, 0, time.UTC)
+	link.LastUsedAt = &used
+	var again strings.Builder
+	if err := printLink(&again, &link); err != nil {
+		t.Fatal(err)
+	}
+	has(t, again.String(), "last used  2026-11-02T03:04:05Z\n")
 	for _, absent := range []string{"revoked", "reason", "begins", "only from"} {
 		if strings.Contains(b.String(), "\n"+absent) {
 			t.Errorf("%s is in:\n%s", absent, b.String())

@@ -52,6 +52,14 @@ func newShow(env *command.Env) *cobra.Command {
 	return cmd
 }
 
+// lastUse returns the time of the last download of a link.
+func lastUse(l *api.Link) string {
+	if l.LastUsedAt == nil {
+		return "never"
+	}
+	return l.LastUsedAt.Format(time.RFC3339)
+}
+
 // printLink prints one link, one property on each line. Properties that most links do not
 // have are left out, so that the others are seen.
 func printLink(w io.Writer, l *api.Link) error {
@@ -69,6 +77,7 @@ func printLink(w io.Writer, l *api.Link) error {
 		{"expires", l.ExpiresAt.Format(time.RFC3339) + " (" + l.Preset + ")"},
 		{"sensitive", explain.Sensitivity(l.Sensitive)},
 		{"clicks", strconv.FormatInt(l.Clicks, 10)},
+		{"last used", lastUse(l)},
 	}
 	// The same words as in the checklist of share, because both come from explain.
 	rows = append(rows, explain.Restrictions(l)...)
