@@ -172,10 +172,16 @@ func TestRevokeAll(t *testing.T) {
 	}{
 		{"nothing", BulkRequest{}, "all:required"},
 		{"all", BulkRequest{All: true}, ""},
-		{"all and a bucket", BulkRequest{All: true, Bucket: "reports"}, "all:conflict"},
-		{"prefix without bucket", BulkRequest{Prefix: "a/"}, "bucket:required"},
-		{"key and prefix", BulkRequest{Bucket: "reports", Prefix: "a/", Key: "a/b"}, "prefix:conflict"},
-		{"all filters", BulkRequest{Bucket: "reports", Prefix: "a/", CreatedBy: "ci", LabelName: "l", Reason: "leak"}, ""},
+		{"all and a bucket", BulkRequest{All: true, Query: ListQuery{Bucket: "reports"}}, "all:conflict"},
+		{"prefix without bucket", BulkRequest{Query: ListQuery{Prefix: "a/"}}, "bucket:required"},
+		{"key and prefix", BulkRequest{Query: ListQuery{Bucket: "reports", Prefix: "a/", Key: "a/b"}}, "prefix:conflict"},
+		{"all filters", BulkRequest{Query: ListQuery{
+			Bucket: "reports", Prefix: "a/", CreatedBy: "ci", Labels: map[string]string{"l": ""}, States: []State{StatePaused},
+			Age: time.Hour, Unused: true, EndsWithin: time.Hour,
+		}, Reason: "leak"}, ""},
+		{"revoked links", BulkRequest{Query: ListQuery{States: []State{StateActive, StateRevoked}}}, "state:not_revocable"},
+		{"expired links", BulkRequest{Query: ListQuery{States: []State{StateExpired}}}, "state:not_revocable"},
+		{"used-up links", BulkRequest{Query: ListQuery{States: []State{StateUsedUp}}}, ""},
 		{"too long a reason", BulkRequest{All: true, Reason: strings.Repeat("x", 1001)}, "reason:too_long"},
 	}
 	for _, tt := range tests {

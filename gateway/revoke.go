@@ -64,12 +64,12 @@ func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string
 
 // BulkRequest selects links to revoke. Fields that are not empty are joined by AND.
 type BulkRequest struct {
-	Bucket, Prefix, Key, CreatedBy string
-	LabelName, LabelValue          string
-	All                            bool // instead of all other filters
-	Reason                         string
-	DryRun                         bool // only counts
-	Cursor                         string
+	// Query has the filters. Its Buckets, Match, Cursor and Limit are ignored.
+	Query  ListQuery
+	All    bool // instead of all filters
+	Reason string
+	DryRun bool // only counts
+	Cursor string
 }
 
 // RevokeAll ends the selected links in the actor's scope, and the grants of used-up
@@ -84,10 +84,9 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 	if err := checkBulk(req); err != nil {
 		return BulkResult{}, err
 	}
-	result, err := s.store.RevokeAll(ctx, ListQuery{
-		Bucket: req.Bucket, Prefix: req.Prefix, Key: req.Key, CreatedBy: req.CreatedBy,
-		LabelName: req.LabelName, LabelValue: req.LabelValue, Match: actor.Sees,
-	}, BulkOptions{
+	q := req.Query
+	q.Buckets, q.Match, q.Cursor, q.Limit = nil, actor.Sees, "", 0
+	result, err := s.store.RevokeAll(ctx, q, BulkOptions{
 		Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget, SearchBudget: bulkSearchBudget,
 		Cursor: req.Cursor, Scope: actor.scope(),
 	}, actor.origin())
@@ -101,7 +100,9 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 // checkBulk returns the errors in a selection. An empty selection without all is an
 // error.
 func checkBulk(req *BulkRequest) error {
-	filtered := req.Bucket != "" || req.Prefix != "" || req.Key != "" || req.CreatedBy != "" || req.LabelName != ""
+	q := &req.Query
+	filtered := len(q.States)+len(q.Labels) > 0 || q.Bucket+q.Prefix+q.Key+q.CreatedBy != "" ||
+		!q.Since.IsZero() || q.Relative() || q.Unused
 	var found []FieldError
 	refuse := func(field, code, message string) { found = append(found, FieldError{field, code, message}) }
 	switch {
@@ -110,11 +111,16 @@ func checkBulk(req *BulkRequest) error {
 	case !req.All && !filtered:
 		refuse("all", "required", "send a filter, or \"all\": true")
 	}
-	if req.Prefix != "" && req.Key != "" {
+	if q.Prefix != "" && q.Key != "" {
 		refuse("prefix", "conflict", "send either prefix or key, not both")
 	}
-	if req.Bucket == "" && (req.Prefix != "" || req.Key != "") {
+	if q.Bucket == "" && (q.Prefix != "" || q.Key != "") {
 		refuse("bucket", "required", "prefix and key need a bucket; send bucket")
+	}
+	for _, state := range q.States {
+		if state == StateRevoked || state == StateExpired {
+			refuse("state", "not_revocable", "a link that is "+string(state)+" cannot be revoked; omit this state")
+		}
 	}
 	found = append(found, checkText("reason", req.Reason)...)
 	if len(found) > 0 {

@@ -39,10 +39,13 @@ func TestBulkFailure(t *testing.T) {
 // together with all.
 func TestBulkFilters(t *testing.T) {
 	t.Parallel()
-	for name, req := range map[string]BulkRequest{
+	for name, q := range map[string]ListQuery{
 		"bucket": {Bucket: "reports"}, "prefix": {Prefix: "a/"}, "key": {Key: "a"},
-		"created_by": {CreatedBy: "ci"}, "label": {LabelName: "l"},
+		"created_by": {CreatedBy: "ci"}, "label": {Labels: map[string]string{"l": ""}},
+		"state": {States: []State{StateActive}}, "since": {Since: time.Unix(1, 0)}, "age": {Age: time.Hour},
+		"used": {Unused: true}, "ends_within": {EndsWithin: time.Hour},
 	} {
+		req := BulkRequest{Query: q}
 		if err := checkBulk(&req); err != nil && strings.Contains(codesOf(err), "all:") {
 			t.Errorf("%s alone: %s", name, codesOf(err))
 		}
@@ -51,10 +54,11 @@ func TestBulkFilters(t *testing.T) {
 			t.Errorf("%s and all: %v", name, err)
 		}
 	}
-	for want, req := range map[string]BulkRequest{
+	for want, q := range map[string]ListQuery{
 		"bucket:required ": {Key: "a"},
 		"":                 {Bucket: "reports", Key: "a"},
 	} {
+		req := BulkRequest{Query: q}
 		if err := checkBulk(&req); codesOf(err) != want {
 			t.Errorf("%+v: %q, want %q", req, codesOf(err), want)
 		}

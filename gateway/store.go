@@ -64,30 +64,6 @@ type Origin struct {
 	Address string // in the form that audit.client_address allows
 }
 
-// ListQuery selects links. Empty fields select everything. Fields that are not empty
-// are joined by AND.
-type ListQuery struct {
-	State      State
-	Bucket     string
-	Buckets    []string // to search for Prefix or Key if Bucket is empty
-	Prefix     string   // of the object key, literal bytes
-	Key        string
-	CreatedBy  string
-	LabelName  string
-	LabelValue string
-	// Match selects the objects in the operator's scope.
-	Match  func(ObjectRef) bool
-	Cursor string
-	Limit  int
-}
-
-// ListPage is one page of links: newest first, or in the order of object keys if the
-// query has a Prefix or Key.
-type ListPage struct {
-	Links []Link
-	Next  string // cursor of the next page; empty: this is the last page
-}
-
 // EventList is one page of events, newest first.
 type EventList struct {
 	Events []Event

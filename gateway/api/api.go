@@ -80,15 +80,20 @@ type ChangeRequest struct {
 
 // RevocationRequest is the body of POST /api/v1/revocations.
 type RevocationRequest struct {
-	Bucket    *string `json:"bucket,omitempty"`
-	Prefix    *string `json:"prefix,omitempty"`
-	Key       *string `json:"key,omitempty"`
-	CreatedBy *string `json:"created_by,omitempty"`
-	Label     *string `json:"label,omitempty"`
-	All       bool    `json:"all,omitempty"`
-	Reason    string  `json:"reason,omitempty"`
-	DryRun    bool    `json:"dry_run,omitempty"`
-	Cursor    string  `json:"cursor,omitempty"` // Next of the answer before
+	Bucket     *string            `json:"bucket,omitempty"`
+	Prefix     *string            `json:"prefix,omitempty"`
+	Key        *string            `json:"key,omitempty"`
+	CreatedBy  *string            `json:"created_by,omitempty"`
+	Label      *string            `json:"label,omitempty"`  // name=value
+	Labels     *map[string]string `json:"labels,omitempty"` // a link must have all of them
+	State      *string            `json:"state,omitempty"`  // one state or several, separated by commas
+	Since      *string            `json:"since,omitempty"`  // a time or an age, of the issue
+	Used       *string            `json:"used,omitempty"`   // only "never"
+	EndsWithin *string            `json:"ends_within,omitempty"`
+	All        bool               `json:"all,omitempty"`
+	Reason     string             `json:"reason,omitempty"`
+	DryRun     bool               `json:"dry_run,omitempty"`
+	Cursor     string             `json:"cursor,omitempty"` // Next of the answer before
 }
 
 // Revocation is the answer of POST /api/v1/revocations.
@@ -166,6 +171,8 @@ type Note struct {
 type LinkPage struct {
 	Links []Link `json:"links"`
 	Next  string `json:"next,omitempty"`
+	// Searched is the number of index entries that the service examined for this page.
+	Searched int `json:"searched,omitempty"`
 }
 
 // Bucket is one bucket that links may be issued from.

@@ -46,11 +46,12 @@ func TestJSON(t *testing.T) {
 		"change of nothing": {ChangeRequest{}, `{}`},
 		"bulk revocation": {
 			RevocationRequest{
-				Bucket: &text, Prefix: &text, Key: &text, CreatedBy: &text, Label: &text, All: true, Reason: "r",
-				DryRun: true, Cursor: "c",
+				Bucket: &text, Prefix: &text, Key: &text, CreatedBy: &text, Label: &text,
+				Labels: &map[string]string{"team": "a"}, State: &text, Since: &text, Used: &text, EndsWithin: &text,
+				All: true, Reason: "r", DryRun: true, Cursor: "c",
 			},
-			`{"bucket":"x","prefix":"x","key":"x","created_by":"x","label":"x","all":true,"reason":"r",` +
-				`"dry_run":true,"cursor":"c"}`,
+			`{"bucket":"x","prefix":"x","key":"x","created_by":"x","label":"x","labels":{"team":"a"},"state":"x",` +
+				`"since":"x","used":"x","ends_within":"x","all":true,"reason":"r","dry_run":true,"cursor":"c"}`,
 		},
 		"bulk revocation without filters": {RevocationRequest{}, `{}`},
 		"its result": {
@@ -81,6 +82,7 @@ func TestJSON(t *testing.T) {
 			Object{}, `{"size":null,"etag":"","version_id":"","content_type":"","last_modified":null}`,
 		},
 		"links":        {LinkPage{Links: []Link{}}, `{"links":[]}`},
+		"short page":   {LinkPage{Links: []Link{}, Next: "n", Searched: 5000}, `{"links":[],"next":"n","searched":5000}`},
 		"buckets":      {BucketList{Buckets: []Bucket{{"main", "b"}}}, `{"buckets":[{"storage":"main","bucket":"b"}]}`},
 		"object entry": {ObjectEntry{Key: "k"}, `{"key":"k","size":null,"etag":"","last_modified":null}`},
 		"sensitive object entry": {

@@ -69,7 +69,29 @@ func TestRevocations(t *testing.T) {
 		`{"prefix":"a/"}`:                                    "bucket:required",
 		`{"label":"case"}`:                                   "label:invalid",
 		`{"label":"=7"}`:                                     "label:invalid",
-		`{"state":"active"}`:                                 "bad_request",
+		`{"state":"active"}`:                                 "",
+		`{"state":"gone"}`:                                   "state:invalid",
+		`{"state":""}`:                                       "state:empty",
+		`{"state":["active"]}`:                               "bad_request",
+		`{"state":"active,expired"}`:                         "state:not_revocable",
+		`{"labels":{"case":"7","team":"a"}}`:                 "",
+		`{"labels":{}}`:                                      "labels:empty",
+		`{"labels":{"":"7"}}`:                                "labels:invalid",
+		`{"labels":{"a=b":"7"}}`:                             "labels:invalid",
+		`{"labels":{"case":null}}`:                           "labels:null",
+		`{"label":"case=7","labels":{"case":"8"}}`:           "label:conflict",
+		`{"since":"24h"}`:                                    "",
+		`{"since":"2026-11-25T08:00:00Z"}`:                   "",
+		`{"since":"soon"}`:                                   "since:invalid",
+		`{"since":""}`:                                       "since:empty",
+		`{"used":"never"}`:                                   "",
+		`{"used":"once"}`:                                    "used:invalid",
+		`{"ends_within":"24h"}`:                              "",
+		`{"ends_within":"x"}`:                                "ends_within:invalid",
+		`{"ends_within":"1h","state":"used_up"}`:             "ends_within:conflict",
+		`{"all":true,"used":"never"}`:                        "all:conflict",
+		`{"used":null}`:                                      "used:null",
+		`{"stat":"active"}`:                                  "bad_request",
 	} {
 		b := newBench(t, nil)
 		a := b.operator(opsKey, "POST", "/api/v1/revocations", body, "Content-Type", "application/json")
@@ -91,7 +113,7 @@ func TestRevocations(t *testing.T) {
 	b := newBench(t, nil)
 	b.operator(opsKey, "POST", "/api/v1/revocations", `{"label":"case=a=b","dry_run":true}`, "Content-Type",
 		"application/json")
-	if q := b.store.query; q.LabelName != "case" || q.LabelValue != "a=b" || !b.store.bulk.DryRun {
+	if q := b.store.query; q.Labels["case"] != "a=b" || len(q.Labels) != 1 || !b.store.bulk.DryRun {
 		t.Errorf("the store was asked %+v, %+v", q, b.store.bulk)
 	}
 	b.store.err = fmt.Errorf("%w: %w", gateway.ErrUnavailable, gateway.ErrNotConfirmed)

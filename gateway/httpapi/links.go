@@ -87,25 +87,17 @@ func idempotencyOf(r *http.Request, body any) (*gateway.Idempotency, error) {
 
 // listLinks answers GET /api/v1/links.
 func (a *API) listLinks(c echo.Context) error {
-	query, err := queryOf(c, "state", "bucket", "prefix", "key", "created_by", "label", "limit", "cursor")
+	query, labels, err := queryWith(c, "label", "state", "bucket", "prefix", "key", "created_by", "label", "since", "used",
+		"ends_within", "limit", "cursor")
 	if err != nil {
 		return err
 	}
-	q := gateway.ListQuery{
-		State: gateway.State(query["state"]), Bucket: query["bucket"], Prefix: query["prefix"],
-		Key: query["key"], CreatedBy: query["created_by"], Cursor: query["cursor"],
+	filter := filterOfQuery(query, labels)
+	q, err := filter.query(refuseQuery)
+	if err != nil {
+		return err
 	}
-	if q.State != "" && !slices.Contains(gateway.States(), q.State) {
-		return gateway.Errorf(gateway.CodeBadRequest, "state must be active, paused, not_yet, expired, revoked or used_up")
-	}
-	if q.Prefix != "" && q.Key != "" {
-		return gateway.Errorf(gateway.CodeBadRequest, "prefix and key cannot be combined; send one of them")
-	}
-	if label, ok := query["label"]; ok {
-		if q.LabelName, q.LabelValue, ok = splitLabel(label); !ok {
-			return gateway.Errorf(gateway.CodeBadRequest, "label must have the form name=value")
-		}
-	}
+	q.Cursor = query["cursor"]
 	if q.Limit, err = limitOf(query); err != nil {
 		return err
 	}
@@ -113,17 +105,11 @@ func (a *API) listLinks(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := api.LinkPage{Links: make([]api.Link, len(page.Links)), Next: page.Next}
+	answer := api.LinkPage{Links: make([]api.Link, len(page.Links)), Next: page.Next, Searched: page.Searched}
 	for i := range page.Links {
 		answer.Links[i] = linkJSON(&page.Links[i])
 	}
 	return writeJSON(c, http.StatusOK, api.MediaType, answer)
-}
-
-// splitLabel splits name=value.
-func splitLabel(label string) (name, value string, ok bool) {
-	name, value, ok = strings.Cut(label, "=")
-	return name, value, ok && name != ""
 }
 
 // showLink answers GET /api/v1/links/{id}. It also accepts the beginning of an id, because
@@ -239,32 +225,39 @@ func linkID(c echo.Context) (gateway.ID, error) {
 // parameters: if it ignored a mistyped filter, the request would select every link. It
 // reports the first error, in the order of the parameters' names.
 func queryOf(c echo.Context, known ...string) (map[string]string, error) {
+	query, _, err := queryWith(c, "", known...)
+	return query, err
+}
+
+// queryWith is queryOf for a query in which one of the known parameters may be repeated.
+// It returns all values of that parameter.
+func queryWith(c echo.Context, repeated string, known ...string) (query map[string]string, all []string, err error) {
 	values, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return nil, gateway.Errorf(gateway.CodeBadRequest, "the query is not well-formed; percent-encode its values")
+		return nil, nil, gateway.Errorf(gateway.CodeBadRequest, "the query is not well-formed; percent-encode its values")
 	}
 	if len(known) == 0 && len(values) > 0 {
-		return nil, gateway.Errorf(gateway.CodeBadRequest, "this request takes no parameters in the query; remove them")
+		return nil, nil, gateway.Errorf(gateway.CodeBadRequest, "this request takes no parameters in the query; remove them")
 	}
-	query := make(map[string]string, len(values))
+	query = make(map[string]string, len(values))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		value := values[name]
 		if !slices.Contains(known, name) {
-			return nil, gateway.Errorf(gateway.CodeBadRequest, "unknown parameter in the query; the known parameters are: %s",
-				strings.Join(known, ", "))
+			return nil, nil, gateway.Errorf(gateway.CodeBadRequest,
+				"unknown parameter in the query; the known parameters are: %s", strings.Join(known, ", "))
 		}
-		if value[0] == "" && name != "reason" { // an empty filter would select everything
-			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s is empty; omit it or give it a value", name)
+		for i, value := range values[name] {
+			switch {
+			case value == "" && name != "reason": // an empty filter would select everything
+				return nil, nil, gateway.Errorf(gateway.CodeBadRequest, "%s is empty; omit it or give it a value", name)
+			case !utf8.ValidString(value):
+				return nil, nil, gateway.Errorf(gateway.CodeBadRequest, "%s is not valid UTF-8", name)
+			case i > 0 && name != repeated:
+				return nil, nil, gateway.Errorf(gateway.CodeBadRequest, "%s occurs more than once in the query", name)
+			}
 		}
-		if !utf8.ValidString(value[0]) {
-			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s is not valid UTF-8", name)
-		}
-		if len(value) != 1 {
-			return nil, gateway.Errorf(gateway.CodeBadRequest, "%s occurs more than once in the query", name)
-		}
-		query[name] = value[0]
+		query[name] = values[name][0]
 	}
-	return query, nil
+	return query, values[repeated], nil
 }
 
 // limitOf returns the number of entries that the request asks for.

@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
@@ -26,13 +28,31 @@ func TestListQuery(t *testing.T) {
 		{"?limit=500", 200, gateway.ListQuery{Limit: 500}},
 		{
 			"?state=revoked&bucket=reports&created_by=ci&cursor=abc", 200,
-			gateway.ListQuery{State: "revoked", Bucket: "reports", CreatedBy: "ci", Cursor: "abc", Limit: 50},
+			gateway.ListQuery{States: []gateway.State{"revoked"}, Bucket: "reports", CreatedBy: "ci", Cursor: "abc", Limit: 50},
 		},
 		{"?prefix=a%2Fb%20*%26", 200, gateway.ListQuery{Prefix: "a/b *&", Limit: 50}},
 		{"?prefix=a+b", 200, gateway.ListQuery{Prefix: "a b", Limit: 50}},
 		{"?bucket=reports&key=%F0%9F%93%84", 200, gateway.ListQuery{Bucket: "reports", Key: "📄", Limit: 50}},
-		{"?label=team=a=b", 200, gateway.ListQuery{LabelName: "team", LabelValue: "a=b", Limit: 50}},
-		{"?label=team=", 200, gateway.ListQuery{LabelName: "team", Limit: 50}},
+		{"?label=team=a=b", 200, gateway.ListQuery{Labels: map[string]string{"team": "a=b"}, Limit: 50}},
+		{
+			"?label=team=a&label=case=7&label=team=a", 200,
+			gateway.ListQuery{Labels: map[string]string{"team": "a", "case": "7"}, Limit: 50},
+		},
+		{
+			"?state=paused,active,paused", 200,
+			gateway.ListQuery{States: []gateway.State{"active", "paused"}, Limit: 50},
+		},
+		{"?since=24h", 200, gateway.ListQuery{Age: 24 * time.Hour, Limit: 50}},
+		{
+			"?since=2026-11-25T08:00:00Z", 200,
+			gateway.ListQuery{Since: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC), Limit: 50},
+		},
+		{"?used=never&ends_within=7d", 200, gateway.ListQuery{Unused: true, EndsWithin: 7 * 24 * time.Hour, Limit: 50}},
+		{
+			"?ends_within=1h&state=paused,revoked", 200,
+			gateway.ListQuery{EndsWithin: time.Hour, States: []gateway.State{"paused", "revoked"}, Limit: 50},
+		},
+		{"?label=team=", 200, gateway.ListQuery{Labels: map[string]string{"team": ""}, Limit: 50}},
 
 		{"?limit=0", 400, gateway.ListQuery{}},
 		{"?limit=-1", 400, gateway.ListQuery{}},
@@ -48,6 +68,21 @@ func TestListQuery(t *testing.T) {
 		{"?prefix=a&key=b", 400, gateway.ListQuery{}},
 		{"?label=team", 400, gateway.ListQuery{}},
 		{"?label==a", 400, gateway.ListQuery{}},
+		{"?label=team=a&label=team=b", 400, gateway.ListQuery{}},
+		{"?label=team=a&label=", 400, gateway.ListQuery{}},
+		{"?label=team=a&label=x", 400, gateway.ListQuery{}},
+		{"?state=active,", 400, gateway.ListQuery{}},
+		{"?state=active,gone", 400, gateway.ListQuery{}},
+		{"?state=active&state=paused", 400, gateway.ListQuery{}},
+		{"?since=now", 400, gateway.ListQuery{}},
+		{"?since=yesterday", 400, gateway.ListQuery{}},
+		{"?since=-24h", 400, gateway.ListQuery{}},
+		{"?since=0001-01-01T00:00:00Z", 400, gateway.ListQuery{}},
+		{"?used=", 400, gateway.ListQuery{}},
+		{"?used=always", 400, gateway.ListQuery{}},
+		{"?ends_within=tomorrow", 400, gateway.ListQuery{}},
+		{"?ends_within=0s", 400, gateway.ListQuery{}},
+		{"?ends_within=1h&state=expired,revoked", 400, gateway.ListQuery{}},
 		{"?bukcet=reports", 400, gateway.ListQuery{}},
 		{"?Bucket=reports", 400, gateway.ListQuery{}},
 		{"?bucket=a&bucket=b", 400, gateway.ListQuery{}},
@@ -75,10 +110,8 @@ func TestListQuery(t *testing.T) {
 				return
 			}
 			got := b.store.query
-			if got.State != tt.want.State || got.Bucket != tt.want.Bucket || got.Prefix != tt.want.Prefix ||
-				got.Key != tt.want.Key ||
-				got.CreatedBy != tt.want.CreatedBy || got.LabelName != tt.want.LabelName || got.LabelValue != tt.want.LabelValue ||
-				got.Cursor != tt.want.Cursor || got.Limit != tt.want.Limit {
+			got.Match, got.Buckets = nil, nil
+			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("the store was asked for %+v, want %+v", got, tt.want)
 			}
 		})

@@ -18,7 +18,7 @@ func TestBudget(t *testing.T) {
 	const hay = 11_000
 	each(hay, func(int) { create(t, s, newLink(t)) })
 	pages := 1
-	found := listed(t, s, gateway.ListQuery{State: gateway.StateRevoked, Limit: 50}, func() { pages++ })
+	found := listed(t, s, gateway.ListQuery{States: []gateway.State{gateway.StateRevoked}, Limit: 50}, func() { pages++ })
 	equal(t, "pages", pages, 3)
 	if len(found) != 1 || found[0].ID != needle.ID {
 		t.Errorf("found %d links", len(found))

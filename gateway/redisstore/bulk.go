@@ -59,6 +59,7 @@ type bulkRun struct {
 	query   gateway.ListQuery
 	options gateway.BulkOptions
 	begun   time.Time
+	start   int64 // time of the first call in Unix milliseconds, see startOf
 	walk    walk
 	// skipped is the number of links that earlier calls could not read; the cursor holds
 	// it.
@@ -74,15 +75,18 @@ func (s *Store) newBulkRun(ctx context.Context, q gateway.ListQuery, o gateway.B
 	if err != nil {
 		return nil, err
 	}
-	after := ""
 	if position != "" {
 		d := record.Decoder{Rest: position}
 		run.skipped = int(d.Number())
-		if after = d.Rest; d.Err != nil {
+		if position = d.Rest; d.Err != nil {
 			return nil, gateway.ErrCursor
 		}
 	}
-	run.walk, err = s.newWalk(q, after, now, retentionHorizon)
+	var after string
+	if run.start, after, err = startOf(q, position, now); err != nil {
+		return nil, err
+	}
+	run.walk, err = s.newWalk(q, after, run.start, now, retentionHorizon)
 	return run, err
 }
 
@@ -127,7 +131,7 @@ func (run *bulkRun) revoke(ctx context.Context, s *Store, by gateway.Origin) err
 			continue // The next round ends the run as usual.
 		}
 		position := binary.AppendUvarint(nil, uint64(run.skipped+run.result.Unreadable)) //nolint:gosec // Counts.
-		position = append(position, entries[len(entries)-1].position...)
+		position = append(position, withStart(run.query, run.start, entries[len(entries)-1].position)...)
 		run.result.Next = s.cursors.Load().seal(cursorBulk, bulkFilter(run.query, run.options), string(position))
 		return nil
 	}
@@ -154,7 +158,7 @@ func (s *Store) stillOpen(ctx context.Context, run *bulkRun, entries []entry) ([
 		switch {
 		case f.unreadable:
 			run.result.Unreadable++
-		case f.open && matches(run.query, f.link):
+		case f.open && run.query.Selects(f.link, record.Time(run.start)):
 			open = append(open, entries[i])
 		}
 	}

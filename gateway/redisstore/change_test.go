@@ -153,7 +153,7 @@ func testRelabel(t *testing.T, g target) {
 		var got []int
 		var newer time.Time
 		for cursor := ""; ; {
-			page, err := s.List(t.Context(), gateway.ListQuery{LabelName: "n", LabelValue: label, Limit: 7, Cursor: cursor})
+			page, err := s.List(t.Context(), gateway.ListQuery{Labels: map[string]string{"n": label}, Limit: 7, Cursor: cursor})
 			if err != nil {
 				t.Fatalf("list: %v", err)
 			}

@@ -111,7 +111,7 @@ func TestIndexBuckets(t *testing.T) {
 	for what, q := range map[string]gateway.ListQuery{
 		"everything": {Limit: 3},
 		"by bucket":  {Limit: 3, Bucket: "reports"},
-		"by label":   {Limit: 3, LabelName: "team", LabelValue: "audit"},
+		"by label":   {Limit: 3, Labels: map[string]string{"team": "audit"}},
 	} {
 		equal(t, what, notesOf(listed(t, s, q)), want)
 	}
@@ -318,7 +318,7 @@ func TestRelabelAfterAClockStep(t *testing.T) {
 	listed := map[gateway.ID]int{}
 	cursor := ""
 	for {
-		page, err := s.List(t.Context(), gateway.ListQuery{LabelName: "case", LabelValue: "1", Limit: 40, Cursor: cursor})
+		page, err := s.List(t.Context(), gateway.ListQuery{Labels: map[string]string{"case": "1"}, Limit: 40, Cursor: cursor})
 		if err != nil {
 			t.Fatalf("list: %v", err)
 		}

@@ -73,7 +73,7 @@ func TestRepeatsWrite(t *testing.T) {
 		"a last page":                     change.spend(usedUp.ID, "page"),
 		"a revocation":                    change.revoke(revoked.ID),
 		"a bulk revocation of nothing":    change.revokeAll(gateway.ListQuery{CreatedBy: "nobody"}),
-		"a bulk revocation of what ended": change.revokeAll(gateway.ListQuery{LabelName: "case", LabelValue: "4711"}),
+		"a bulk revocation of what ended": change.revokeAll(gateway.ListQuery{Labels: map[string]string{"case": "4711"}}),
 	}
 	for what, repeat := range repeats {
 		if err := repeat(); err != nil {

@@ -289,7 +289,7 @@ func TestRelabelOfTheSameMoment(t *testing.T) {
 		if _, err := s.Change(t.Context(), later, gateway.Change{Labels: &labels}, operator()); err != nil {
 			t.Fatalf("change: %v", err)
 		}
-		equal(t, "listed", len(listed(t, s, gateway.ListQuery{LabelName: "n", LabelValue: "1", Limit: 1})), chunk+2)
+		equal(t, "listed", len(listed(t, s, gateway.ListQuery{Labels: map[string]string{"n": "1"}, Limit: 1})), chunk+2)
 	}
 }
 

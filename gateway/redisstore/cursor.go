@@ -7,6 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"keyhole/gateway"
@@ -112,13 +115,32 @@ func additionalData(kind byte, filter string) []byte {
 }
 
 // filterOf packs the filters of a listing, so that listings with different filters never
-// share a cursor.
+// share a cursor. The filters of earlier versions have the same bytes as there, so that
+// gateways of both versions can open each other's cursors.
 func filterOf(q gateway.ListQuery) string {
+	states := make([]string, 0, len(q.States))
+	for _, state := range q.States {
+		states = append(states, string(state))
+	}
+	slices.Sort(states)
+	labels := slices.Sorted(maps.Keys(q.Labels))
+	name := ""
+	if len(labels) > 0 {
+		name = labels[0]
+	}
 	fields := []string{
-		string(q.State), q.Bucket, q.Prefix, q.Key, q.CreatedBy, q.LabelName, q.LabelValue,
+		strings.Join(slices.Compact(states), ","), q.Bucket, q.Prefix, q.Key, q.CreatedBy, name, q.Labels[name],
 	}
 	if q.Bucket == "" && byName(q) {
 		fields = append(fields, q.Buckets...)
+	}
+	if len(labels) > 1 || !q.Since.IsZero() || q.Relative() || q.Unused {
+		fields = append(fields, "\x00") // no bucket has this name
+		fields = append(fields, string(record.AppendTime(nil, q.Since)), q.Age.String(), strconv.FormatBool(q.Unused),
+			q.EndsWithin.String())
+		for _, more := range labels[min(len(labels), 1):] {
+			fields = append(fields, more, q.Labels[more])
+		}
 	}
 	var b []byte
 	for _, field := range fields {
@@ -130,14 +152,29 @@ func filterOf(q gateway.ListQuery) string {
 // byName reports whether a listing is in the order of object keys.
 func byName(q gateway.ListQuery) bool { return q.Prefix != "" || q.Key != "" }
 
-// matches reports whether q selects a link.
-func matches(q gateway.ListQuery, l *gateway.Link) bool {
-	label, labelled := l.Labels[q.LabelName]
-	return (q.State == "" || l.State == q.State) &&
-		(q.Bucket == "" || l.Ref.Bucket == q.Bucket) &&
-		(q.Key == "" || l.Ref.Key == q.Key) &&
-		strings.HasPrefix(l.Ref.Key, q.Prefix) &&
-		(q.CreatedBy == "" || l.CreatedBy == q.CreatedBy) &&
-		(q.LabelName == "" || labelled && label == q.LabelValue) &&
-		(q.Match == nil || q.Match(l.Ref))
+// startWidth is the length of the time that a position begins with if the listing has a
+// filter that is relative to the time of its first page.
+const startWidth = 6
+
+// startOf splits the position of a listing: the time of the first page in Unix
+// milliseconds, and the position in the index. Only relative filters need that time, so
+// the positions of all other listings lack it, and now is returned.
+func startOf(q gateway.ListQuery, position string, now int64) (start int64, after string, err error) {
+	if position == "" || !q.Relative() {
+		return now, position, nil
+	}
+	d := record.Decoder{Rest: position}
+	start = d.Fixed(startWidth)
+	if d.Err != nil || d.Rest == "" {
+		return 0, "", gateway.ErrCursor
+	}
+	return start, d.Rest, nil
+}
+
+// withStart returns the position that startOf splits.
+func withStart(q gateway.ListQuery, start int64, after string) string {
+	if !q.Relative() {
+		return after
+	}
+	return record.Place(start, 0)[:startWidth] + after
 }

@@ -84,7 +84,7 @@ func (s *Store) newErasureRun(ctx context.Context, e gateway.Erasure) (*erasureR
 			return nil, gateway.ErrCursor
 		}
 	}
-	run.links, err = s.newWalk(gateway.ListQuery{}, after, now, retentionHorizon)
+	run.links, err = s.newWalk(gateway.ListQuery{}, after, now, now, retentionHorizon)
 	return run, err
 }
 

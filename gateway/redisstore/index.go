@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -18,21 +19,48 @@ import (
 const clockSlack = int64(time.Hour / time.Millisecond)
 
 // newWalk returns a walk through the index that lists the fewest links for q. It begins
-// after the position after.
-func (s *Store) newWalk(q gateway.ListQuery, after string, now, retentionHorizon int64) (walk, error) {
-	newest := (now + clockSlack) / indexBucketWidth
-	oldest := max(now-retentionHorizon-clockSlack, 0) / indexBucketWidth
-	switch {
-	case byName(q):
-		return s.walkPrefix(q, after, newest, oldest)
-	case q.LabelName != "":
-		return s.walkAttribute(attributeLabel(q.LabelName, q.LabelValue), after, newest, oldest)
-	case q.CreatedBy != "":
-		return s.walkAttribute(attributeCreator(q.CreatedBy), after, newest, oldest)
-	case q.Bucket != "":
-		return s.walkAttribute(attributeBucket(q.Bucket), after, newest, oldest)
+// after the position after. start is the time of the first page.
+func (s *Store) newWalk(q gateway.ListQuery, after string, start, now, retentionHorizon int64) (walk, error) {
+	since := int64(0)
+	if t := q.IssuedSince(record.Time(start)); !t.IsZero() {
+		since = max(t.UnixMilli(), 0)
 	}
-	return s.walkAttribute(attributeAll, after, newest, oldest)
+	span := indexSpan{
+		newest: (now + clockSlack) / indexBucketWidth,
+		oldest: max(now-retentionHorizon-clockSlack, since, 0) / indexBucketWidth,
+		since:  since,
+	}
+	if byName(q) {
+		return s.walkPrefix(q, after, span)
+	}
+	return s.walkAttribute(attributeOf(q), after, span)
+}
+
+// indexSpan is the part of the indexes that a listing reads.
+type indexSpan struct {
+	newest, oldest int64 // index buckets
+	since          int64 // Unix milliseconds; links that were issued before are not selected
+}
+
+// attributeOf returns the attribute of the secondary index that lists the fewest links of
+// a query without prefix and key. Of several labels it is the one with the longest value:
+// the names of single cases are longer than those of teams.
+func attributeOf(q gateway.ListQuery) string {
+	best := ""
+	for _, name := range slices.Sorted(maps.Keys(q.Labels)) {
+		if best == "" || len(q.Labels[name]) > len(q.Labels[best]) {
+			best = name
+		}
+	}
+	switch {
+	case best != "":
+		return attributeLabel(best, q.Labels[best])
+	case q.CreatedBy != "":
+		return attributeCreator(q.CreatedBy)
+	case q.Bucket != "":
+		return attributeBucket(q.Bucket)
+	}
+	return attributeAll
 }
 
 // The lengths in bytes of a position (microseconds) and of an entry of the secondary
@@ -44,7 +72,8 @@ const (
 
 // walkAttribute walks through the links with an attribute, newest first: one index bucket
 // after the other, each over all partitions.
-func (s *Store) walkAttribute(attribute, after string, newest, oldest int64) (walk, error) {
+func (s *Store) walkAttribute(attribute, after string, span indexSpan) (walk, error) {
+	newest := span.newest
 	if after != "" {
 		if len(after) != entryWidth {
 			return nil, gateway.ErrCursor
@@ -52,12 +81,12 @@ func (s *Store) walkAttribute(attribute, after string, newest, oldest int64) (wa
 		newest = min(newest, entryTime(after)/1000/indexBucketWidth)
 	}
 	var w walk
-	for indexBucket := newest; indexBucket >= oldest; indexBucket-- {
+	for indexBucket := newest; indexBucket >= span.oldest; indexBucket-- {
 		m := &merge{
 			chunk:  firstChunk,
 			before: func(a, b string) bool { return a > b },
 			fetch: func(ctx context.Context, sources []*source, n int) error {
-				return s.fetchAttribute(ctx, attribute, sources, n)
+				return s.fetchAttribute(ctx, attribute, span.since, sources, n)
 			},
 		}
 		for p := range partitions {
@@ -74,8 +103,10 @@ func entryTime(position string) int64 {
 	return d.Fixed(positionWidth)
 }
 
-// fetchAttribute reads the next n entries of an attribute from each source.
-func (s *Store) fetchAttribute(ctx context.Context, attribute string, sources []*source, n int) error {
+// fetchAttribute reads the next n entries of an attribute from each source. A source ends
+// at the first entry before since: the position of an entry is never before the time of
+// issue, and the entries behind it are older.
+func (s *Store) fetchAttribute(ctx context.Context, attribute string, since int64, sources []*source, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
 	executions := make([]execution, len(sources))
@@ -103,6 +134,10 @@ func (s *Store) fetchAttribute(ctx context.Context, attribute string, sources []
 		var entries []entry
 		for ; packed != ""; packed = packed[entryWidth:] {
 			position := packed[:entryWidth]
+			if entryTime(position) < since*1000 {
+				sources[i].done = true
+				break
+			}
 			if sources[i].after == "" || position < sources[i].after {
 				entries = append(entries, entry{
 					id: gateway.ID([]byte(position[positionWidth:])), indexBucket: sources[i].indexBucket, position: position,
@@ -116,7 +151,7 @@ func (s *Store) fetchAttribute(ctx context.Context, attribute string, sources []
 
 // walkPrefix walks through the links of an object key or prefix in the order of bucket,
 // key and id: one bucket after the other, each over all partitions and index buckets.
-func (s *Store) walkPrefix(q gateway.ListQuery, after string, newest, oldest int64) (walk, error) {
+func (s *Store) walkPrefix(q gateway.ListQuery, after string, span indexSpan) (walk, error) {
 	if after != "" && len(after) <= 16 {
 		return nil, gateway.ErrCursor
 	}
@@ -141,7 +176,7 @@ func (s *Store) walkPrefix(q gateway.ListQuery, after string, newest, oldest int
 				return s.fetchPrefix(ctx, first, end, sources, n)
 			},
 		}
-		for indexBucket := newest; indexBucket >= oldest; indexBucket-- {
+		for indexBucket := span.newest; indexBucket >= span.oldest; indexBucket-- {
 			for p := range partitions {
 				src := &source{partition: p, indexBucket: indexBucket}
 				if after >= first {

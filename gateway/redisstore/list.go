@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore/record"
 )
 
 // The sizes of a page: it examines at most scanBudget entries, reads at most scanChunk
@@ -26,20 +27,24 @@ func (s *Store) List(ctx context.Context, q gateway.ListQuery) (_ gateway.ListPa
 	if byName(q) {
 		kind = cursorPrefix
 	}
-	after, now, retentionHorizon, err := s.span(ctx, kind, filter, q.Cursor)
+	position, now, retentionHorizon, err := s.span(ctx, kind, filter, q.Cursor)
 	if err != nil {
 		return gateway.ListPage{}, err
 	}
-	w, err := s.newWalk(q, after, now, retentionHorizon)
+	start, after, err := startOf(q, position, now)
 	if err != nil {
 		return gateway.ListPage{}, err
 	}
-	page, last, err := s.page(ctx, q, w)
+	w, err := s.newWalk(q, after, start, now, retentionHorizon)
+	if err != nil {
+		return gateway.ListPage{}, err
+	}
+	page, last, err := s.page(ctx, q, start, w)
 	if err != nil {
 		return gateway.ListPage{}, unavailable("list", err)
 	}
 	if last != "" {
-		page.Next = s.cursors.Load().seal(kind, filter, last)
+		page.Next = s.cursors.Load().seal(kind, filter, withStart(q, start, last))
 	}
 	return page, nil
 }
@@ -65,11 +70,14 @@ func (s *Store) span(
 }
 
 // page takes links until the page is full, the budget is spent or no entry is left. It
-// returns the position of the next page, or an empty string at the end.
-func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gateway.ListPage, last string, err error) {
-	scanned, chunk := 0, min(q.Limit, scanChunk)
-	for scanned < scanBudget && len(page.Links) < q.Limit {
-		entries, err := w.take(ctx, min(chunk, scanBudget-scanned))
+// returns the position of the next page, or an empty string at the end. start is the time
+// of the first page.
+func (s *Store) page(
+	ctx context.Context, q gateway.ListQuery, start int64, w walk,
+) (page gateway.ListPage, last string, err error) {
+	chunk := min(q.Limit, scanChunk)
+	for page.Searched < scanBudget && len(page.Links) < q.Limit {
+		entries, err := w.take(ctx, min(chunk, scanBudget-page.Searched))
 		if err != nil || len(entries) == 0 {
 			return page, "", err
 		}
@@ -78,9 +86,9 @@ func (s *Store) page(ctx context.Context, q gateway.ListQuery, w walk) (page gat
 			return page, "", err
 		}
 		for i, f := range found {
-			scanned++
+			page.Searched++
 			last = entries[i].position
-			if f.link != nil && matches(q, f.link) {
+			if f.link != nil && q.Selects(f.link, record.Time(start)) {
 				page.Links = append(page.Links, *f.link)
 			}
 			if len(page.Links) == q.Limit && i+1 < len(found) {

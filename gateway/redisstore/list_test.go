@@ -90,18 +90,18 @@ func testList(t *testing.T, g target) {
 	}{
 		"everything": {gateway.ListQuery{}, func(gateway.Link) bool { return true }},
 		"state": {
-			gateway.ListQuery{State: gateway.StateRevoked},
+			gateway.ListQuery{States: []gateway.State{gateway.StateRevoked}},
 			func(l gateway.Link) bool { return l.State == gateway.StateRevoked },
 		},
 		"bucket":    {gateway.ListQuery{Bucket: "web"}, func(l gateway.Link) bool { return l.Ref.Bucket == "web" }},
 		"no bucket": {gateway.ListQuery{Bucket: "we"}, func(gateway.Link) bool { return false }},
 		"creator":   {gateway.ListQuery{CreatedBy: "bob"}, func(l gateway.Link) bool { return l.CreatedBy == "bob" }},
 		"label": {
-			gateway.ListQuery{LabelName: "even", LabelValue: "twice"},
+			gateway.ListQuery{Labels: map[string]string{"even": "twice"}},
 			func(l gateway.Link) bool { return l.Labels["even"] == "twice" },
 		},
 		"empty label": {
-			gateway.ListQuery{LabelName: "team"},
+			gateway.ListQuery{Labels: map[string]string{"team": ""}},
 			func(l gateway.Link) bool { return l.Labels["team"] == "" },
 		},
 		"prefix": {
@@ -126,8 +126,8 @@ func testList(t *testing.T, g target) {
 		},
 		"all of them": {
 			gateway.ListQuery{
-				State: gateway.StateActive, Bucket: "archive", Prefix: "a", CreatedBy: "bob",
-				LabelName: "team", LabelValue: "x",
+				States: []gateway.State{gateway.StateActive}, Bucket: "archive", Prefix: "a", CreatedBy: "bob",
+				Labels: map[string]string{"team": "x"},
 			},
 			func(l gateway.Link) bool {
 				return l.State == gateway.StateActive && l.Ref.Bucket == "archive" && l.Ref.Key[0] == 'a' &&
@@ -216,7 +216,7 @@ func testPaging(t *testing.T, g target) {
 	links := numbered(t, s, 120)
 	for name, q := range map[string]gateway.ListQuery{
 		"newest first": {Limit: 7},
-		"by label":     {Limit: 7, LabelName: "team", LabelValue: "x"},
+		"by label":     {Limit: 7, Labels: map[string]string{"team": "x"}},
 		"by key":       {Limit: 7, Buckets: []string{"archive", "reports", "web"}, Prefix: "a"},
 	} {
 		before := map[string]bool{}

@@ -47,10 +47,9 @@ func testRevokeAll(t *testing.T, g target) {
 		{"bucket and prefix", gateway.ListQuery{Bucket: "reports", Prefix: "a/"}, 4},
 		{"bucket and key", gateway.ListQuery{Bucket: "reports", Key: "a/1"}, 1},
 		{"creator", gateway.ListQuery{CreatedBy: "alice"}, 3},
-		{"label", gateway.ListQuery{LabelName: "case", LabelValue: "1"}, 4},
+		{"label", gateway.ListQuery{Labels: map[string]string{"case": "1"}}, 4},
 		{"bucket, creator and label", gateway.ListQuery{
-			Bucket: "reports", CreatedBy: "bob", LabelName: "case",
-			LabelValue: "1",
+			Bucket: "reports", CreatedBy: "bob", Labels: map[string]string{"case": "1"},
 		}, 2},
 		{"all", gateway.ListQuery{}, 6},
 		{"in scope", gateway.ListQuery{Match: func(r gateway.ObjectRef) bool { return r.Bucket == "exports" }}, 1},

@@ -37,8 +37,8 @@ func BenchmarkScale(b *testing.B) {
 
 		for name, q := range map[string]gateway.ListQuery{
 			"all": {}, "bucket": {Bucket: "reports"}, "creator": {CreatedBy: "alice-7"},
-			"label": {LabelName: "ticket", LabelValue: "K-4711"}, "prefix": {Bucket: "reports", Prefix: "team-13/"},
-			"state": {State: gateway.StateRevoked},
+			"label": {Labels: map[string]string{"ticket": "K-4711"}}, "prefix": {Bucket: "reports", Prefix: "team-13/"},
+			"state": {States: []gateway.State{gateway.StateRevoked}},
 		} {
 			q.Limit = 50
 			b.ReportMetric(milliseconds(timed(20, func() {

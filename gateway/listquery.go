@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// ListQuery selects links. Empty fields select everything. Fields that are not empty
+// are joined by AND.
+type ListQuery struct {
+	States    []State // any of them
+	Bucket    string
+	Buckets   []string // to search for Prefix or Key if Bucket is empty
+	Prefix    string   // of the object key, literal bytes
+	Key       string
+	CreatedBy string
+	Labels    map[string]string // a link must have all of them
+	Since     time.Time         // only links that were issued at or after this time
+	// Age is Since relative to the time of the first page, by the clock of Redis: only
+	// links that were issued at most this long before. It excludes Since.
+	Age time.Duration
+	// Unused selects the links without a counted click.
+	Unused bool
+	// EndsWithin selects the links that have not ended and that expire at most this long
+	// after the time of the first page, by the clock of Redis.
+	EndsWithin time.Duration
+	// Match selects the objects in the operator's scope.
+	Match  func(ObjectRef) bool
+	Cursor string
+	Limit  int
+}
+
+// Relative reports whether a filter depends on the time of the first page.
+func (q *ListQuery) Relative() bool { return q.Age > 0 || q.EndsWithin > 0 }
+
+// IssuedSince returns the time from which on selected links were issued, if the first
+// page was read at start; zero: any time.
+func (q *ListQuery) IssuedSince(start time.Time) time.Time {
+	if q.Age > 0 {
+		return start.Add(-q.Age)
+	}
+	return q.Since
+}
+
+// Selects reports whether q selects a link, if the first page was read at start. It does
+// not look at Buckets: the store searches no other bucket.
+func (q *ListQuery) Selects(l *Link, start time.Time) bool {
+	for name, value := range q.Labels {
+		if has, ok := l.Labels[name]; !ok || has != value {
+			return false
+		}
+	}
+	return (len(q.States) == 0 || slices.Contains(q.States, l.State)) &&
+		(q.Bucket == "" || l.Ref.Bucket == q.Bucket) &&
+		(q.Key == "" || l.Ref.Key == q.Key) &&
+		strings.HasPrefix(l.Ref.Key, q.Prefix) &&
+		(q.CreatedBy == "" || l.CreatedBy == q.CreatedBy) &&
+		!l.CreatedAt.Before(q.IssuedSince(start)) &&
+		(!q.Unused || l.Clicks == 0) &&
+		(q.EndsWithin == 0 || !l.Ended() && !l.ExpiresAt.After(start.Add(q.EndsWithin))) &&
+		(q.Match == nil || q.Match(l.Ref))
+}
+
+// ListPage is one page of links: newest first, or in the order of object keys if the
+// query has a Prefix or Key.
+type ListPage struct {
+	Links []Link
+	Next  string // cursor of the next page; empty: this is the last page
+	// Searched is the number of index entries that the page examined. Most of them are
+	// links that the query does not select if the page is short.
+	Searched int
+}
