@@ -57,33 +57,6 @@ type AuditEvent struct {
 	Ref ObjectRef
 }
 
-// AuditQuery selects events of the feed. Empty fields select everything.
-type AuditQuery struct {
-	Since time.Time // only events at or after this time
-	Until time.Time // only events before this time
-	// FromNow begins at the current time of Redis, because the clock of the client may
-	// differ. It needs Oldest, and excludes Since.
-	FromNow bool
-	Kind    EventKind
-	Link    ID // zero: of all links
-	// Oldest returns the oldest events first. Such a feed has no end: every page has a
-	// Next. A page without More contains the latest event.
-	Oldest bool
-	// Match selects the objects in the operator's scope. It excludes events of links
-	// whose retention is over, because their objects are unknown; nil: all events.
-	Match  func(ObjectRef) bool
-	Cursor string
-	Limit  int
-}
-
-// AuditPage is one page of the feed.
-type AuditPage struct {
-	Events []AuditEvent
-	Next   string // cursor of the next page; empty: this is the last page
-	// More says that the feed has more events than this page, if the query has Oldest.
-	More bool
-}
-
 // Outcome is the result of a click. The set is closed. Outcomes are the codes of
 // problems, a label of metrics and a field of events.
 type Outcome string

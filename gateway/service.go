@@ -230,6 +230,14 @@ func (s *Service) Audit(ctx context.Context, actor *Actor, q AuditQuery) (AuditP
 	if err := actor.Allowed(ActionRead); err != nil {
 		return AuditPage{}, err
 	}
+	if q.Contradictory() {
+		return AuditPage{}, Errorf(CodeBadRequest,
+			"no event has this kind, actor and outcome: clicks have no actor, and events of operators have no outcome")
+	}
+	q.Match, q.Buckets = nil, nil
+	if q.Bucket == "" && q.Prefix+q.Key != "" {
+		q.Buckets = s.buckets()
+	}
 	if !actor.seesAll() {
 		q.Match = actor.Sees
 	}

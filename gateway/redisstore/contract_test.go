@@ -55,6 +55,7 @@ func testStore(t *testing.T, of func(*testing.T) target) {
 		"last use":       testLastUse,
 		"audit":          testAudit,
 		"erase":          testErase,
+		"audit filters":  testAuditFilters,
 		"active":         testActive,
 		"ready":          testReady,
 	} {

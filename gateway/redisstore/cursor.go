@@ -62,7 +62,8 @@ func newSealer(key []byte) (*sealer, error) {
 // seal encrypts a position.
 func (s *sealer) seal(kind byte, filter, position string) string {
 	padded := record.AppendString(nil, position)
-	if over := len(padded) % cursorPadding; over > 0 {
+	// The position of the feed holds no key, and it has to be short.
+	if over := len(padded) % cursorPadding; over > 0 && kind != cursorAudit {
 		padded = append(padded, make([]byte, cursorPadding-over)...)
 	}
 	sealed := s.aead.Seal(nil, nil, padded, additionalData(kind, filter)) //nolint:gosec // This AEAD draws its own nonce.

@@ -203,7 +203,7 @@ func equal[T any](tb testing.TB, what string, got, want T) {
 // plain returns a link as text, with its pointer resolved and without its revision, which
 // only testRevision checks.
 func plain(l gateway.Link) string {
-	l.Revision = ""
+	l.Revision, l.LastUsedAt = "", time.Time{} // testLastUse compares the last use
 	sensitive := "unstated"
 	if l.Sensitive != nil {
 		sensitive = strconv.FormatBool(*l.Sensitive)
