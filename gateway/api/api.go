@@ -264,6 +264,8 @@ type EventPage struct {
 	Events []Event `json:"events"`
 	Next   string  `json:"next,omitempty"`
 	More   bool    `json:"more,omitempty"`
+	// Searched is the number of events that the service examined for a page of the audit.
+	Searched int `json:"searched,omitempty"`
 }
 
 // ErasureRequest is the body of POST /api/v1/audit/erasures. Exactly one of Link and

@@ -108,7 +108,10 @@ func TestJSON(t *testing.T) {
 		"event that the audit has dropped": {
 			Event{Time: at, Kind: "page", Link: "i"}, `{"time":` + written + `,"kind":"page","link":"i"}`,
 		},
-		"events":      {EventPage{Events: []Event{}, Next: "n", More: true}, `{"events":[],"next":"n","more":true}`},
+		"events": {
+			EventPage{Events: []Event{}, Next: "n", More: true, Searched: 7},
+			`{"events":[],"next":"n","more":true,"searched":7}`,
+		},
 		"last events": {EventPage{Events: []Event{}}, `{"events":[]}`},
 		"problem": {
 			Problem{

@@ -149,7 +149,23 @@ func TestAuditRoute(t *testing.T) {
 		e.Time.Location() != time.UTC {
 		t.Errorf("got %+v", e)
 	}
+	target = "/api/v1/audit?bucket=reports&key=a%2Fb&label=team=a&label=case=7&outcome=expired&address=192.0.2.7"
+	if a := b.operator(readKey, "GET", target, ""); a.status != 200 {
+		t.Errorf("all filters: got %d: %s", a.status, a.body)
+	}
+	got := b.store.audit
+	if got.Bucket != "reports" || got.Key != "a/b" || len(got.Labels) != 2 || got.Labels["case"] != "7" ||
+		got.Outcome != gateway.OutcomeExpired || !got.Address.Selects("192.0.2.7") || got.Address.Selects("192.0.2.8") {
+		t.Errorf("the store was asked %+v", got)
+	}
+	b.operator(readKey, "GET", "/api/v1/audit?actor=ci&prefix=p%2F", "")
+	if got := b.store.audit; got.Actor != "ci" || got.Prefix != "p/" || len(got.Buckets) == 0 {
+		t.Errorf("the store was asked %+v", got)
+	}
 	for _, bad := range []string{
+		"prefix=a&key=b", "label=x", "label=a=b&label=a=c", "bucket=", "outcome=gone", "address=here", "address=192.0.2",
+		"address=fe80::1%25eth0", "address=hash:", "actor=ci&outcome=expired", "actor=ci&kind=redirected",
+		"kind=issued&outcome=expired", "actor=a&actor=b", "object=s3://reports/a",
 		"since=yesterday", "until=2026-11-01", "kind=clicked", "order=random", "limit=0", "limit=501", "state=active",
 		"since=", "since=now", "since=now&order=newest", "until=now&order=oldest", "since=0001-01-01T00:00:00Z",
 	} {

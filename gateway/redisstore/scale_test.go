@@ -35,18 +35,8 @@ func BenchmarkScale(b *testing.B) {
 		fill(b, s, million, end)
 		b.ReportMetric(float64(used(b, node)-empty)/million, "B/link")
 
-		for name, q := range map[string]gateway.ListQuery{
-			"all": {}, "bucket": {Bucket: "reports"}, "creator": {CreatedBy: "alice-7"},
-			"label": {Labels: map[string]string{"ticket": "K-4711"}}, "prefix": {Bucket: "reports", Prefix: "team-13/"},
-			"state": {States: []gateway.State{gateway.StateRevoked}},
-		} {
-			q.Limit = 50
-			b.ReportMetric(milliseconds(timed(20, func() {
-				if _, err := s.List(b.Context(), q); err != nil {
-					b.Fatalf("list by %s: %v", name, err)
-				}
-			})), "ms/page:"+name)
-		}
+		measureLists(b, s)
+		measureAudit(b, s)
 		b.ReportMetric(milliseconds(timed(20, func() {
 			if n, err := s.Active(b.Context()); err != nil || n != million+int64(len(lasting)) {
 				b.Errorf("%d live links, %v", n, err)
@@ -78,6 +68,74 @@ func BenchmarkScale(b *testing.B) {
 			b.Errorf("after the end %d links are live, %v", n, err)
 		}
 	}
+}
+
+// measureLists measures the first page of 50 links by each filter.
+func measureLists(b *testing.B, s *redisstore.Store) {
+	b.Helper()
+	for name, q := range map[string]gateway.ListQuery{
+		"all": {}, "bucket": {Bucket: "reports"}, "creator": {CreatedBy: "alice-7"},
+		"label":   {Labels: map[string]string{"ticket": "K-4711"}},
+		"labels":  {Labels: map[string]string{"ticket": "K-4711", "team": "11"}},
+		"prefix":  {Bucket: "reports", Prefix: "team-13/"},
+		"state":   {States: []gateway.State{gateway.StateRevoked}},
+		"states":  {States: []gateway.State{gateway.StateRevoked, gateway.StateUsedUp}},
+		"since":   {Since: time.Now().Add(-time.Second)},
+		"unused":  {Unused: true},
+		"ends":    {EndsWithin: time.Second},
+		"nothing": {Unused: true, CreatedBy: "alice-7", Labels: map[string]string{"team": "8"}},
+	} {
+		q.Limit = 50
+		b.ReportMetric(milliseconds(timed(20, func() {
+			if _, err := s.List(b.Context(), q); err != nil {
+				b.Fatalf("list by %s: %v", name, err)
+			}
+		})), "ms/page:"+name)
+	}
+}
+
+// measureAudit measures the first page of 50 events by each filter, and a search for the
+// events of one object to its end. Every link has one event.
+func measureAudit(b *testing.B, s *redisstore.Store) {
+	b.Helper()
+	newest, err := s.List(b.Context(), gateway.ListQuery{Bucket: "reports", Prefix: "team-13/", Limit: 1})
+	if err != nil || len(newest.Links) == 0 {
+		b.Fatalf("list: %v", err)
+	}
+	address, err := gateway.ParseAddressFilter("2001:db8::1", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	object := gateway.AuditQuery{Bucket: "reports", Key: newest.Links[0].Ref.Key}
+	for name, q := range map[string]gateway.AuditQuery{
+		"all": {}, "object": object, "prefix": {Bucket: "reports", Prefix: "team-13/"}, "bucket": {Bucket: "reports"},
+		"label": {Labels: map[string]string{"ticket": "K-4711"}}, "actor": {Actor: "alice-7"}, "actor-of-nothing": {Actor: "bob"},
+		"outcome": {Outcome: gateway.OutcomeRevoked}, "address-of-nothing": {Address: address},
+		"scope-of-nothing": {Match: func(gateway.ObjectRef) bool { return false }},
+	} {
+		q.Limit = 50
+		b.ReportMetric(milliseconds(timed(5, func() {
+			if _, err := s.Audit(b.Context(), q); err != nil {
+				b.Fatalf("audit by %s: %v", name, err)
+			}
+		})), "ms/audit:"+name)
+	}
+	begun, found, searched := time.Now(), 0, 0
+	for object.Limit = 50; ; {
+		page, err := s.Audit(b.Context(), object)
+		if err != nil {
+			b.Fatal(err)
+		}
+		found, searched = found+len(page.Events), searched+page.Searched
+		if object.Cursor = page.Next; page.Next == "" {
+			break
+		}
+	}
+	if found != 1 {
+		b.Errorf("%d events of one object", found)
+	}
+	b.ReportMetric(milliseconds(time.Since(begun)), "ms/audit-whole:object")
+	b.ReportMetric(float64(searched), "events/audit-whole:object")
 }
 
 // fill issues links that all end at the same time, a hundredth of them in team-13/.
