@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -122,38 +121,6 @@ func allUTF8(texts []string) error {
 	return nil
 }
 
-// ListOptions selects links. Empty fields select everything.
-type ListOptions struct {
-	State, Bucket, Prefix, Key, CreatedBy, Label string
-
-	Cursor string
-	Limit  int // entries on the page; 0: the service's default
-}
-
-// List returns one page of links.
-func (c *Client) List(ctx context.Context, o ListOptions) (api.LinkPage, error) {
-	query := pageQuery(o.Limit, map[string]string{
-		"state": o.State, "bucket": o.Bucket, "prefix": o.Prefix, "key": o.Key,
-		"created_by": o.CreatedBy, "label": o.Label, "cursor": o.Cursor,
-	})
-	return do[api.LinkPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/links", query: query})
-}
-
-// pageQuery returns the query for one page. The service decides about empty filters and a
-// limit of 0.
-func pageQuery(limit int, filters map[string]string) url.Values {
-	query := url.Values{}
-	for name, value := range filters {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	if limit > 0 {
-		query.Set("limit", strconv.Itoa(limit))
-	}
-	return query
-}
-
 // Show returns one link.
 func (c *Client) Show(ctx context.Context, id string) (api.Link, error) {
 	return c.link(ctx, call{method: http.MethodGet, path: linkPath(id)})
@@ -197,47 +164,18 @@ func (c *Client) Change(ctx context.Context, id string, r api.ChangeRequest) (ap
 // Next of the answer as Cursor until the answer has no Next.
 func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Revocation, error) {
 	texts := []string{r.Reason, r.Cursor}
-	for _, text := range []*string{r.Bucket, r.Prefix, r.Key, r.CreatedBy, r.Label} {
+	for _, text := range []*string{r.Bucket, r.Prefix, r.Key, r.CreatedBy, r.Label, r.State, r.Since, r.Used, r.EndsWithin} {
 		if text != nil {
 			texts = append(texts, *text)
 		}
+	}
+	if r.Labels != nil {
+		texts = append(texts, labelTexts(*r.Labels)...)
 	}
 	if err := allUTF8(texts); err != nil {
 		return api.Revocation{}, err
 	}
 	return do[api.Revocation](ctx, c, call{method: http.MethodPost, path: "/api/v1/revocations", body: r})
-}
-
-// AuditOptions selects events of all links. Empty fields select everything.
-type AuditOptions struct {
-	Since, Until time.Time
-	FromNow      bool // with Oldest: events from now on, by the service's clock
-	Kind         string
-	Link         string // an id
-	// Oldest returns the oldest events first. Then every page has a Next, and a page
-	// without More means that it has all events so far.
-	Oldest bool
-
-	Cursor string
-	Limit  int // entries on the page; 0: the service's default
-}
-
-// Audit returns one page of the events of all links, newest first unless o.Oldest is set.
-func (c *Client) Audit(ctx context.Context, o AuditOptions) (api.EventPage, error) {
-	filters := map[string]string{"kind": o.Kind, "link": o.Link, "cursor": o.Cursor}
-	if o.Oldest {
-		filters["order"] = "oldest"
-	}
-	if o.FromNow {
-		filters["since"] = "now"
-	}
-	for name, t := range map[string]time.Time{"since": o.Since, "until": o.Until} {
-		if !t.IsZero() {
-			filters[name] = t.UTC().Format(time.RFC3339Nano)
-		}
-	}
-	query := pageQuery(o.Limit, filters)
-	return do[api.EventPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/audit", query: query})
 }
 
 // Events returns one page of a link's events, newest first.

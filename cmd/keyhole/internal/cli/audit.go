@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -22,29 +21,35 @@ const followInterval = time.Second
 // auditFlags are the flags of audit.
 type auditFlags struct {
 	operator operatorFlags
+	output   outputFlags
 	// filter is what the service is asked for, with its cursor and page size.
 	filter client.AuditOptions
+	// object is s3://BUCKET/KEY as typed. run parses it into filter.
+	object string
 	// since and until are as typed: a time or an age. run parses them into filter.
 	since, until string
 	// limit is the number of events over all pages; 0 means all.
-	limit        int
-	follow, json bool
+	limit  int
+	follow bool
 }
 
 // newAudit builds keyhole audit.
 func newAudit(env *command.Env) *cobra.Command {
 	f := &auditFlags{}
 	cmd := &cobra.Command{
-		Use:   "audit",
-		Short: "Show, follow or export the events of all links",
+		Use:        "audit",
+		SuggestFor: []string{"log", "history", "downloads"},
+		Short:      "Show, follow or export the events of all links",
 		Long: `Shows the events of all links that the operator key may see, newest first: who
-issued, changed, revoked or opened a link, when, from where, and with which outcome.
+issued, changed, revoked or opened a link, when, from where, and with which outcome. An
+event must match every filter.
 
-With --json each event is one line, for jq and for archives. With --oldest the oldest
+With --ndjson each event is one line, for jq and for archives. With --oldest the oldest
 event comes first. --follow shows new events, from now on or from --since, until it is
 stopped.`,
-		Example: `  keyhole audit --since 24h --kind refused
-  keyhole audit --since 2026-11-01T00:00:00Z --oldest --limit 0 --json > november.jsonl
+		Example: `  keyhole audit --object s3://reports/q3.pdf --kind redirected
+  keyhole audit --since 24h --kind refused
+  keyhole audit --since 2026-11-01T00:00:00Z --oldest --limit 0 --ndjson > november.ndjson
   keyhole audit --follow`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 && len(cmd.SuggestionsFor(args[0])) > 0 {
@@ -55,19 +60,38 @@ stopped.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, env) },
 	}
 	f.operator.add(cmd)
+	f.addFilters(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.filter.Oldest, "oldest", false, "show the oldest event first")
+	flags.BoolVar(&f.follow, "follow", false, "show new events until stopped; with --json one line for each")
+	flags.IntVar(&f.limit, "limit", 50, "show at most this many events; 0 means all")
+	f.output.add(cmd)
+	completeFlag(cmd, "bucket", asking(env, &f.operator, completeBuckets))
+	completeFlag(cmd, "object", asking(env, &f.operator, completeObjects))
+	cmd.AddCommand(newErase(env))
+	return cmd
+}
+
+// addFilters adds the flags that select events.
+func (f *auditFlags) addFilters(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.since, "since", "",
 		"only events since a time, such as 2026-11-25T08:00:00Z, or an age, such as 24h or 7d")
 	flags.StringVar(&f.until, "until", "", "only events before a time or an age")
 	flags.StringVar(&f.filter.Kind, "kind", "",
 		"only events of this kind: issued, changed, paused, resumed, revoked, erased, redirected, page, refused or failed")
-	flags.BoolVar(&f.filter.Oldest, "oldest", false, "show the oldest event first")
-	flags.BoolVar(&f.follow, "follow", false, "show new events until stopped")
-	flags.IntVar(&f.limit, "limit", 50, "show at most this many events; 0 means all")
-	flags.BoolVar(&f.json, "json", false, "print JSON, one line for each event")
+	flags.StringVar(&f.object, "object", "", "only events of links to this object, s3://BUCKET/KEY")
+	flags.StringVar(&f.filter.Bucket, "bucket", "", "only events of links to objects in this bucket")
+	flags.StringVar(&f.filter.Prefix, "prefix", "",
+		"only events of links to objects whose key begins with this text, byte for byte: end a folder with a slash")
+	flags.StringArrayVar(&f.filter.Labels, "label", nil,
+		"only events of links with this label, name=value; repeat it for several labels")
+	flags.StringVar(&f.filter.Actor, "actor", "", "only changes by the operator with this name")
+	flags.StringVar(&f.filter.Outcome, "outcome", "", "only clicks with this outcome, such as redirected or expired")
+	flags.StringVar(&f.filter.Address, "address", "",
+		"only events from this address, such as 192.0.2.7, or network, such as 192.0.2.0/24")
 	completeNames(cmd, "kind", command.Convert[string](gateway.EventKinds()))
-	cmd.AddCommand(newErase(env))
-	return cmd
+	completeNames(cmd, "outcome", command.Convert[string](gateway.Outcomes()))
 }
 
 // run prints the feed. It refuses flags that contradict each other before it sends
@@ -87,7 +111,10 @@ func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 	if f.follow && (f.until != "" || cmd.Flags().Changed("limit")) {
 		return command.Usage("--follow cannot be combined with --until or --limit, because --follow has no end", "omit them")
 	}
-	if err := oneOf("kind", f.filter.Kind, command.Convert[string](gateway.EventKinds())); err != nil {
+	if err := f.checkFilters(); err != nil {
+		return err
+	}
+	if err := f.output.check(); err != nil {
 		return err
 	}
 	c, err := f.operator.client(env)
@@ -101,66 +128,120 @@ func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 	return f.print(cmd.Context(), env, c)
 }
 
-// print prints up to limit events. JSON is printed page by page, because an export can be
+// checkFilters refuses filters that no service accepts, and takes the object apart.
+func (f *auditFlags) checkFilters() error {
+	if err := oneOf("kind", f.filter.Kind, command.Convert[string](gateway.EventKinds())); err != nil {
+		return err
+	}
+	if err := oneOf("outcome", f.filter.Outcome, command.Convert[string](gateway.Outcomes())); err != nil {
+		return err
+	}
+	if f.object != "" {
+		if f.filter.Bucket+f.filter.Prefix != "" {
+			return command.Usage("--object cannot be combined with --bucket or --prefix", "use one of them")
+		}
+		bucket, key := splitS3(f.object)
+		if bucket == "" || key == "" {
+			return notS3(f.object, "an object", "s3://BUCKET/KEY, or use --bucket or --prefix")
+		}
+		f.filter.Bucket, f.filter.Key = bucket, key
+	}
+	if err := checkFilters(f.filter.Bucket, f.filter.Prefix, "", "", false); err != nil {
+		return err
+	}
+	if _, err := parseLabels(f.filter.Labels); err != nil {
+		return err
+	}
+	if f.filter.Address != "" {
+		if _, err := gateway.ParseAddressFilter(f.filter.Address, nil); err != nil {
+			return command.Usage("--address: "+err.Error(), "write it as 192.0.2.7, 192.0.2.0/24 or as the audit shows it")
+		}
+	}
+	query := gateway.AuditQuery{
+		Kind: gateway.EventKind(f.filter.Kind), Actor: f.filter.Actor, Outcome: gateway.Outcome(f.filter.Outcome),
+	}
+	if query.Contradictory() {
+		return command.Usage("no event matches --kind, --actor and --outcome together",
+			"clicks have no actor, and events of operators have no outcome; omit one of the flags")
+	}
+	return nil
+}
+
+// print prints up to limit events. Lines are printed page by page, because an export can be
 // larger than memory. A table needs all rows first, for the widths of its columns.
 func (f *auditFlags) print(ctx context.Context, env *command.Env, c *client.Client) error {
-	rows := [][]string{auditHeader()}
+	rows, events := [][]string{auditHeader()}, []api.Event{}
 	p := term.NewProgress(env.Stderr)
 	defer p.Clear()
-	cut, err := f.eachPage(ctx, c, func(events []api.Event) error {
-		for i := range events {
-			if !f.json {
-				rows = append(rows, auditRow(&events[i]))
-			} else if err := printLine(env, &events[i]); err != nil {
-				return err
-			}
+	found := 0
+	next, err := f.eachPage(ctx, c, func(page []api.Event) error {
+		found += len(page)
+		switch {
+		case f.output.ndjson:
+			p.Clear()
+			return printLines(env, page)
+		case f.output.json:
+			events = append(events, page...)
+			return nil
+		}
+		for i := range page {
+			rows = append(rows, auditRow(&page[i]))
 		}
 		return nil
-	}, func() {
-		if !f.json {
-			p.Say("%d found, searching", len(rows)-1)
-		}
-	})
-	if err != nil || f.json {
+	}, func(searched int) { p.Say("%d found, searched %d events so far", found, searched) })
+	if err != nil {
 		return err
 	}
 	p.Clear()
-	if cut {
+	if f.output.json {
+		return printDocument(env, events, next)
+	}
+	if next != "" {
 		// After the table, where a person who reads to its end sees it.
 		defer fmt.Fprintf(env.Stderr, "There may be more events: use --limit %d, or --limit 0 for all.\n", 2*f.limit)
+	}
+	if f.output.ndjson {
+		return nil
 	}
 	return printRows(env, rows, "No events found.")
 }
 
 // eachPage calls page with the events of each page until it has limit events or all, and
-// next before each further request. It tells whether limit has cut the feed.
-func (f *auditFlags) eachPage(ctx context.Context, c *client.Client, page func([]api.Event) error, next func(),
-) (cut bool, err error) {
-	for left := f.limit; ; next() {
+// again before each further request, with the number of events that the service has
+// examined. It returns the cursor that follows, or an empty text at the end.
+func (f *auditFlags) eachPage(ctx context.Context, c *client.Client, page func([]api.Event) error,
+	again func(searched int),
+) (next string, err error) {
+	searched := 0
+	for left := f.limit; ; again(searched) {
 		// The last page is requested no larger than needed, so that no event is thrown away.
 		f.filter.Limit = nextLimit(f.limit, f.limit-left)
 		got, err := c.Audit(ctx, f.filter)
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		if err := page(got.Events); err != nil {
-			return false, err
+			return "", err
 		}
 		left -= len(got.Events)
+		searched += got.Searched
 		// With the oldest first the cursor never ends, because new events may follow.
-		atEnd := got.Next == "" || f.filter.Oldest && !got.More
-		if atEnd || f.limit > 0 && left <= 0 {
-			return !atEnd, nil
+		if f.filter.Oldest && !got.More {
+			return "", nil
+		}
+		if got.Next == "" || f.limit > 0 && left <= 0 {
+			return got.Next, nil
 		}
 		f.filter.Cursor = got.Next
 	}
 }
 
 // followFeed prints new events until ctx ends, oldest first. It asks once a second if there
-// are no more events; while there are, it asks again at once, to catch up.
+// are no more events; while there are, it asks again at once, to catch up. A feed has no
+// end, so --json prints lines too.
 func (f *auditFlags) followFeed(ctx context.Context, env *command.Env, c *client.Client) error {
 	f.filter.Oldest, f.filter.Limit = true, api.MaxLimit
-	if !f.json {
+	if !f.output.json && !f.output.ndjson {
 		if _, err := fmt.Fprintln(env.Stdout, feedLine(auditHeader())); err != nil {
 			return err
 		}
@@ -177,10 +258,8 @@ func (f *auditFlags) followFeed(ctx context.Context, env *command.Env, c *client
 			return err
 		}
 		f.filter.Cursor = page.Next
-		for i := range page.Events {
-			if err := f.printOne(env, &page.Events[i]); err != nil {
-				return err
-			}
+		if err := f.printNew(env, page.Events); err != nil {
+			return err
 		}
 		if !page.More && !pause(ctx, followInterval) || ctx.Err() != nil {
 			return nil
@@ -188,14 +267,18 @@ func (f *auditFlags) followFeed(ctx context.Context, env *command.Env, c *client
 	}
 }
 
-// printOne prints one event of a feed that is followed. A table is not possible, because
-// the widths of later rows are unknown.
-func (f *auditFlags) printOne(env *command.Env, e *api.Event) error {
-	if f.json {
-		return printLine(env, e)
+// printNew prints events of a feed that is followed. A table is not possible, because the
+// widths of later rows are unknown.
+func (f *auditFlags) printNew(env *command.Env, events []api.Event) error {
+	if f.output.json || f.output.ndjson {
+		return printLines(env, events)
 	}
-	_, err := fmt.Fprintln(env.Stdout, feedLine(auditRow(e)))
-	return err
+	for i := range events {
+		if _, err := fmt.Fprintln(env.Stdout, feedLine(auditRow(&events[i]))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // feedLine lays out one line of a feed that is followed, with the usual widths.
@@ -224,16 +307,6 @@ func auditRow(e *api.Event) []string {
 		object = "s3://" + e.Bucket + "/" + e.Key
 	}
 	return append(eventRow(e), term.OrDash(e.Link), object)
-}
-
-// printLine prints one event as a line of JSON, without control characters.
-func printLine(env *command.Env, e *api.Event) error {
-	text, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("encode an event: %w", err)
-	}
-	_, err = fmt.Fprintln(env.Stdout, term.EscapeJSON(string(text)))
-	return err
 }
 
 // momentOf parses a time or an age before now. It returns zero for an empty text. An age

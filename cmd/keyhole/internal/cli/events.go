@@ -15,9 +15,10 @@ import (
 
 // eventsFlags are the flags of events.
 type eventsFlags struct {
-	operator     operatorFlags
-	limit        int // of one page; the command requests no second one
-	follow, json bool
+	operator operatorFlags
+	output   outputFlags
+	limit    int // of one page; the command requests no second one
+	follow   bool
 }
 
 // newEvents builds keyhole events.
@@ -32,7 +33,7 @@ func newEvents(env *command.Env) *cobra.Command {
 	f.operator.add(cmd)
 	cmd.Flags().IntVar(&f.limit, "limit", 100, fmt.Sprintf("show at most this many events, up to %d", api.MaxLimit))
 	cmd.Flags().BoolVar(&f.follow, "follow", false, "show new events until stopped; with --json one line for each")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	f.output.add(cmd)
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks())
 	return cmd
 }
@@ -45,6 +46,9 @@ func (f *eventsFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	// Only a flag that was given is refused: the default limit has no meaning with --follow.
 	if f.follow && cmd.Flags().Changed("limit") {
 		return command.Usage("--follow and --limit cannot be combined, because --follow has no end", "omit one of them")
+	}
+	if err := f.output.check(); err != nil {
+		return err
 	}
 	c, id, err := f.operator.open(env, arg)
 	if err != nil {
@@ -62,8 +66,8 @@ func (f *eventsFlags) print(ctx context.Context, env *command.Env, c *client.Cli
 	if err != nil {
 		return err
 	}
-	if f.json {
-		return term.PrintJSON(env.Stdout, page)
+	if f.output.json {
+		return printDocument(env, page.Events, page.Next)
 	}
 	// The rows name no link or object, because the argument did.
 	rows := [][]string{eventHeader()}
@@ -73,6 +77,9 @@ func (f *eventsFlags) print(ctx context.Context, env *command.Env, c *client.Cli
 	// The largest limit cannot be raised, so there is no advice for it.
 	if page.Next != "" && f.limit < api.MaxLimit {
 		defer fmt.Fprintf(env.Stderr, "There are more events: use --limit %d.\n", api.MaxLimit)
+	}
+	if f.output.ndjson {
+		return printLines(env, page.Events)
 	}
 	return printRows(env, rows, "No events found.")
 }
@@ -88,7 +95,7 @@ func (f *eventsFlags) followLink(ctx context.Context, env *command.Env, c *clien
 	if err != nil {
 		return err
 	}
-	feed := auditFlags{filter: client.AuditOptions{Link: id, FromNow: true}, json: f.json}
+	feed := auditFlags{filter: client.AuditOptions{Link: id, FromNow: true}, output: f.output}
 	return feed.followFeed(ctx, env, c)
 }
 
@@ -96,10 +103,14 @@ func (f *eventsFlags) followLink(ctx context.Context, env *command.Env, c *clien
 func eventHeader() []string { return []string{"TIME", "EVENT", "OUTCOME", "METHOD", "WHO", "FROM"} }
 
 // eventRow returns one event as a row of a table. Operators' events have no outcome, method
-// or address; clicks have no actor.
+// or address; clicks have no actor. An outcome that only repeats the kind is left out.
 func eventRow(e *api.Event) []string {
+	outcome := e.Outcome
+	if outcome == e.Kind {
+		outcome = ""
+	}
 	return []string{
-		e.Time.Format(time.RFC3339), e.Kind, term.OrDash(e.Outcome), term.OrDash(e.Method), term.OrDash(e.Actor),
+		e.Time.Format(time.RFC3339), e.Kind, term.OrDash(outcome), term.OrDash(e.Method), term.OrDash(e.Actor),
 		term.OrDash(e.Address),
 	}
 }

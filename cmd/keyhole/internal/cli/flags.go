@@ -101,6 +101,7 @@ func inFlags(err error, sensitive bool, object string) error {
 func inFilters(err error) error {
 	return rename(err, map[string]string{
 		"bucket": "--bucket", "prefix": "--prefix", "key": "--key", "created_by": "--created-by", "label": "--label",
+		"labels": "--label", "state": "--state", "since": "--since", "used": "--used", "ends_within": "--ends-within",
 		"all": "--all", "reason": "--reason",
 	})
 }

@@ -22,16 +22,18 @@ func TestFlagsOfCommands(t *testing.T) {
 	t.Parallel()
 	const operator = "context key-file operator-url "
 	want := map[string]string{
-		"audit":       operator + "follow json kind limit oldest since until",
+		"audit": operator + "actor address bucket follow json kind label limit ndjson object oldest outcome prefix since " +
+			"until",
 		"audit erase": operator + "address json link reason yes",
 		"change": operator + "allow expires json label language make-passphrase max-clicks no-allow no-labels no-passphrase " +
 			"not-before note passphrase-file pause resume",
-		"events":  operator + "follow json limit",
+		"events":  operator + "follow json limit ndjson",
 		"health":  "context live url",
 		"key new": "can display-name max-expiry name objects", "key check": operator + "json",
-		"list":    operator + "bucket created-by json key label limit prefix quiet state",
-		"objects": operator + "json limit search storage",
-		"revoke":  operator + "all bucket created-by dry-run json key label prefix quiet reason yes",
+		"list":    operator + "bucket created-by ends-within json key label limit ndjson prefix quiet since state used wide",
+		"objects": operator + "json limit ndjson search storage",
+		"revoke": operator + "all bucket created-by dry-run ends-within json key label ndjson prefix quiet reason since " +
+			"state used yes",
 		"share": operator + "allow confirm copy expires filename idempotency-key inline json label language " +
 			"make-passphrase max-clicks message not-before not-sensitive note partial passphrase-file pin " +
 			"preset qr qr-file quiet reveal sensitive storage version-id yes",

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +14,6 @@ import (
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
-	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
@@ -20,11 +21,11 @@ import (
 // listFlags are the flags of list.
 type listFlags struct {
 	operator operatorFlags
-	// filter is what the service is asked for, with its cursor and page size.
-	filter client.ListOptions
+	filter   filterFlags
+	output   outputFlags
 	// limit is the number of links over all pages; 0 means all.
 	limit       int
-	quiet, json bool
+	quiet, wide bool
 }
 
 // newList builds keyhole list. Its filters are those of revoke, so that a person can list
@@ -35,15 +36,14 @@ func newList(env *command.Env) *cobra.Command {
 		Use:        "list",
 		SuggestFor: []string{"ls", "links"},
 		Short:      "List links, newest first; with --prefix or --key ordered by key",
-		Example: `  keyhole list --state active
+		Example: `  keyhole list --state active,paused --wide
+  keyhole list --used never --ends-within 24h
   keyhole list --bucket reports --prefix exports/ --json`,
 		Args: command.ExactArgs(0, "only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), env) },
 	}
 	f.operator.add(cmd)
 	f.add(cmd)
-	// A closed set is completed without the service, so it also works without a key.
-	completeNames(cmd, "state", command.Convert[string](gateway.States()))
 	completeFlag(cmd, "bucket", asking(env, &f.operator, completeBuckets))
 	completeSelections(cmd, env, &f.operator)
 	return cmd
@@ -51,18 +51,12 @@ func newList(env *command.Env) *cobra.Command {
 
 // add adds the flags other than those of operatorFlags to a command.
 func (f *listFlags) add(cmd *cobra.Command) {
+	f.filter.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.filter.State, "state", "",
-		"only links in this state: active, paused, not_yet, expired, revoked or used_up")
-	flags.StringVar(&f.filter.Bucket, "bucket", "", "only links to objects in this bucket")
-	flags.StringVar(&f.filter.Prefix, "prefix", "",
-		"only links to objects whose key begins with this text, byte for byte: end a folder with a slash")
-	flags.StringVar(&f.filter.Key, "key", "", "only links to the object with this key")
-	flags.StringVar(&f.filter.CreatedBy, "created-by", "", "only links that the operator with this name issued")
-	flags.StringVar(&f.filter.Label, "label", "", "only links with this label, name=value")
 	flags.IntVar(&f.limit, "limit", 50, "show at most this many links; 0 means all")
+	flags.BoolVar(&f.wide, "wide", false, "also show when links were issued and last used, their limits, labels and notes")
 	flags.BoolVar(&f.quiet, "quiet", false, "print only IDs, for other commands")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	f.output.add(cmd)
 }
 
 // run prints the links that match the filters. It checks the flags before it needs a key,
@@ -71,56 +65,82 @@ func (f *listFlags) run(ctx context.Context, env *command.Env) error {
 	if err := checkLimit(f.limit); err != nil {
 		return err
 	}
-	q := f.filter
-	if err := errors.Join(oneOf("state", q.State, command.Convert[string](gateway.States())),
-		checkFilters(q.Bucket, q.Prefix, q.Key, q.Label, false)); err != nil {
+	if err := f.filter.check(false); err != nil {
 		return err
+	}
+	if err := f.output.check(); err != nil {
+		return err
+	}
+	if f.quiet && f.wide {
+		return command.Usage("--quiet and --wide cannot be combined", "use one of them")
 	}
 	c, err := f.operator.client(env)
 	if err != nil {
 		return err
 	}
-	page, err := listLinks(ctx, term.NewProgress(env.Stderr), c, q, f.limit)
+	// Lines are printed page by page, because a long list can be larger than memory. A table
+	// needs all rows first, for the widths of its columns.
+	found, links := 0, []api.Link{}
+	next, err := eachLinkPage(ctx, term.NewProgress(env.Stderr), c, f.filter.listOptions(), f.limit,
+		func(page []api.Link) error {
+			found += len(page)
+			if f.output.ndjson {
+				return printLines(env, page)
+			}
+			links = append(links, page...)
+			return nil
+		})
 	if err != nil {
 		return err
 	}
-	if len(page.Links) == 0 {
+	if found == 0 {
 		// The service returns an empty list for a bucket that does not exist, too.
-		if err := noSuchBucket(ctx, c, q.Bucket); err != nil {
+		if err := noSuchBucket(ctx, c, f.filter.bucket); err != nil {
 			return err
 		}
 	}
-	return printPage(env, page, f.json, page.Next != "", f.limit, func() error { return f.print(env, page.Links) })
+	if f.output.json {
+		return printDocument(env, links, next)
+	}
+	return printCut(env, next != "", f.limit, func() error { return f.print(env, links) })
 }
 
-// print prints the links as IDs or as a table.
+// print prints the links as IDs or as a table. Lines were printed already.
 func (f *listFlags) print(env *command.Env, links []api.Link) error {
-	if f.quiet {
+	switch {
+	case f.output.ndjson:
+		return nil
+	case f.quiet:
 		return printIDs(env, links)
+	case f.wide:
+		return printWide(env, links)
 	}
 	return printLinks(env, links)
 }
 
-// listLinks requests pages until it has limit links (0 for any number) or all. The cursor
-// of the last page stays in the result, for scripts that go on by themselves.
-func listLinks(ctx context.Context, p *term.Progress, c *client.Client, filter client.ListOptions,
-	limit int,
-) (api.LinkPage, error) {
+// eachLinkPage calls each with the links of each page, until it has limit links (0 for any
+// number) or all. It returns the cursor that follows, for scripts that go on by themselves.
+func eachLinkPage(ctx context.Context, p *term.Progress, c *client.Client, filter client.ListOptions, limit int,
+	each func([]api.Link) error,
+) (next string, err error) {
 	// A filter may match few links of many, so a page can be empty and have a successor.
-	all := api.LinkPage{Links: []api.Link{}}
 	defer p.Clear()
+	found, searched := 0, 0
 	for {
-		filter.Limit = nextLimit(limit, len(all.Links))
+		filter.Limit = nextLimit(limit, found)
 		page, err := c.List(ctx, filter)
 		if err != nil {
-			return all, err
+			return "", err
 		}
-		all.Links = append(all.Links, page.Links...)
-		all.Next = page.Next
-		if page.Next == "" || limit > 0 && len(all.Links) >= limit {
-			return all, nil
+		p.Clear()
+		if err := each(page.Links); err != nil {
+			return "", err
 		}
-		p.Say("%d found, searching", len(all.Links))
+		found, searched = found+len(page.Links), searched+page.Searched
+		if page.Next == "" || limit > 0 && found >= limit {
+			return page.Next, nil
+		}
+		p.Say("%d found, searched %d links so far", found, searched)
 		filter.Cursor = page.Next
 	}
 }
@@ -136,6 +156,9 @@ func printIDs(env *command.Env, links []api.Link) error {
 	return err
 }
 
+// noLinks is printed for an empty list.
+const noLinks = "No links found."
+
 // printLinks prints links as a table. The object comes last, because only it can be longer
 // than a terminal is wide.
 func printLinks(env *command.Env, links []api.Link) error {
@@ -147,5 +170,26 @@ func printLinks(env *command.Env, links []api.Link) error {
 			l.CreatedBy, "s3://" + l.Bucket + "/" + l.Key,
 		})
 	}
-	return printRows(env, rows, "No links found.")
+	return printRows(env, rows, noLinks)
+}
+
+// printWide prints links as a table with more columns.
+func printWide(env *command.Env, links []api.Link) error {
+	rows := [][]string{{"ID", "STATE", "ISSUED", "EXPIRES", "LAST USED", "CLICKS", "BY", "LABELS", "NOTE", "OBJECT"}}
+	for i := range links {
+		l := &links[i]
+		clicks := strconv.FormatInt(l.Clicks, 10)
+		if l.MaxClicks != nil {
+			clicks += "/" + strconv.FormatInt(*l.MaxClicks, 10)
+		}
+		var labels []string
+		for _, name := range slices.Sorted(maps.Keys(l.Labels)) {
+			labels = append(labels, name+"="+l.Labels[name])
+		}
+		rows = append(rows, []string{
+			l.ID, l.State, l.CreatedAt.Format(time.RFC3339), l.ExpiresAt.Format(time.RFC3339), lastUse(l), clicks,
+			l.CreatedBy, cmp.Or(strings.Join(labels, " "), "-"), term.OrDash(l.Note), "s3://" + l.Bucket + "/" + l.Key,
+		})
+	}
+	return printRows(env, rows, noLinks)
 }

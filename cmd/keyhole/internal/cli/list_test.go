@@ -131,8 +131,8 @@ func TestListFilters(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	var page api.LinkPage
-	if err := json.Unmarshal([]byte(got.stdout), &page); err != nil || len(page.Links) != 1 {
+	var page document[api.Link]
+	if err := json.Unmarshal([]byte(got.stdout), &page); err != nil || len(page.Items) != 1 {
 		t.Errorf("--json: %v, %s", err, got.stdout)
 	}
 }

@@ -19,8 +19,8 @@ type objectsFlags struct {
 	// filter is what the service is asked for, with its cursor and page size.
 	filter client.ObjectsOptions
 	// limit is the number of folders and objects over all pages; 0 means all.
-	limit int
-	json  bool
+	limit  int
+	output outputFlags
 }
 
 // newObjects builds keyhole objects. Its output has the form that share takes, so that a
@@ -47,6 +47,9 @@ that begin with 2026, also 2026-plan.pdf.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.output.check(); err != nil {
+				return err
+			}
 			if len(args) == 0 {
 				return f.listBuckets(cmd.Context(), env)
 			}
@@ -58,7 +61,7 @@ that begin with 2026, also 2026-plan.pdf.`,
 	flags.StringVar(&f.filter.Storage, "storage", "", "the storage, if several have this bucket")
 	flags.StringVar(&f.filter.Search, "search", "", "a text in the key behind the prefix; case is ignored")
 	flags.IntVar(&f.limit, "limit", 50, "show at most this many entries; 0 means all")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	f.output.add(cmd)
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeObjects)
 	return cmd
 }
@@ -80,7 +83,15 @@ func (f *objectsFlags) run(ctx context.Context, env *command.Env, arg string) er
 	if err != nil {
 		return nearBucket(ctx, c, f.filter.Bucket, err)
 	}
-	return printPage(env, page, f.json, page.Next != "", f.limit, func() error { return printObjects(env, &page) })
+	if f.output.json {
+		return printDocument(env, objectItems(&page), page.Next)
+	}
+	return printCut(env, page.Next != "", f.limit, func() error {
+		if f.output.ndjson {
+			return printLines(env, objectItems(&page))
+		}
+		return printObjects(env, &page)
+	})
 }
 
 // parseBucket splits s3://BUCKET[/PREFIX]. The prefix is everything behind the
@@ -107,8 +118,12 @@ func (f *objectsFlags) listBuckets(ctx context.Context, env *command.Env) error 
 	if err != nil {
 		return err
 	}
-	if f.json {
-		return term.PrintJSON(env.Stdout, list)
+	items := bucketItems(list.Buckets)
+	if f.output.json {
+		return printDocument(env, items, "")
+	}
+	if f.output.ndjson {
+		return printLines(env, items)
 	}
 	rows := [][]string{{"STORAGE", "BUCKET"}}
 	for _, b := range list.Buckets {

@@ -45,7 +45,7 @@ func TestJSONOutput(t *testing.T) {
 		"revoke --all":                         `"revoked": 1`,
 		"share --quiet s3://reports/q3.pdf":    `"url": "` + link.URL + `"`,
 		"events " + testID():                   `"next": "more"`,
-		"audit":                                `"kind":"issued"`,
+		"audit":                                `"kind": "issued"`,
 		"list --limit 1":                       `"next": "more"`,
 		"objects":                              `"storage": "main"`,
 		"objects s3://reports":                 `"bucket": "reports"`,
@@ -71,7 +71,8 @@ func TestEmptyJSONOutput(t *testing.T) {
 		"GET /api/v1/links/" + testID() + "/events": api.EventPage{Events: []api.Event{}},
 	}}
 	for args, want := range map[string]string{
-		"list": `"links": []`, "objects s3://reports": `"objects": []`, "events " + testID(): `"events": []`, "audit": "",
+		"list": `"items": []`, "objects s3://reports": `"items": []`, "events " + testID(): `"items": []`,
+		"audit": `"items": []`,
 	} {
 		got := runOver(t, f, append(strings.Fields(args), "--json")...)
 		if got.code != command.ExitOK || got.stderr != "" || want == "" && got.stdout != "" {

@@ -18,15 +18,11 @@ func printRows(env *command.Env, rows [][]string, nothing string) error {
 	return term.PrintTable(env.Stdout, rows)
 }
 
-// printPage prints a listing as JSON or as a table. If it was cut at limit, it says so.
-func printPage(env *command.Env, page any, asJSON, cut bool, limit int, table func() error) error {
-	if asJSON {
-		return term.PrintJSON(env.Stdout, page)
-	}
-	// The hint comes after the table, where a person who reads to its end sees it. JSON has
-	// the cursor instead.
+// printCut prints a list. If it was cut at limit, it says so afterwards, where a person who
+// reads to its end sees it.
+func printCut(env *command.Env, cut bool, limit int, list func() error) error {
 	if cut {
 		defer fmt.Fprintf(env.Stderr, "There are more: use --limit %d, or --limit 0 for all.\n", 2*limit)
 	}
-	return table()
+	return list()
 }

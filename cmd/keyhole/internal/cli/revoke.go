@@ -19,12 +19,11 @@ import (
 // revokeFlags are the flags of revoke.
 type revokeFlags struct {
 	operator operatorFlags
-	reason   string // recorded in the audit
-	quiet    bool
-	json     bool
-
-	// The filters of a bulk revocation. A link has to match all of them.
-	bucket, prefix, key, createdBy, label string
+	// filter are the filters of a bulk revocation. A link has to match all of them.
+	filter filterFlags
+	output outputFlags
+	reason string // recorded in the audit
+	quiet  bool
 
 	all, dryRun, yes bool
 }
@@ -34,7 +33,7 @@ type revokeFlags struct {
 func newRevoke(env *command.Env) *cobra.Command {
 	f := &revokeFlags{}
 	cmd := &cobra.Command{
-		Use:        "revoke ID|URL... | --bucket B [--prefix P | --key K] [--created-by NAME] [--label k=v] | --all",
+		Use:        "revoke ID|URL... | FILTERS | --all",
 		SuggestFor: []string{"delete", "remove", "rm", "cancel"},
 		Short:      "Revoke links, one by one or many by filters",
 		Long: `Revokes links. When the command reports success, the service gives no new redirect for
@@ -42,11 +41,13 @@ them. Presigned URLs from earlier clicks live for their last seconds, and runnin
 downloads finish. If a link cannot be revoked, the command revokes the others, names
 each failure and exits with 1.
 
-Filters select the links that match all of them and that the operator key may see. On a
-terminal the command says how many there are and asks first. In a pipe or a script it
-does not ask: use --dry-run before.`,
+Filters are those of keyhole list. They select the links that match all of them and that
+the operator key may see; --prefix and --key need --bucket here. On a terminal the
+command says how many there are and asks first. In a pipe or a script it does not ask:
+use --dry-run before.`,
 		Example: `  keyhole revoke 7kq… --reason "wrong file"
-  keyhole revoke --bucket reports --prefix exports/2026/ --dry-run`,
+  keyhole revoke --bucket reports --prefix exports/2026/ --dry-run
+  keyhole revoke --used never --since 24h --created-by ci`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args) },
 	}
 	f.operator.add(cmd)
@@ -61,22 +62,21 @@ does not ask: use --dry-run before.`,
 func (f *revokeFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.reason, "reason", "", "the reason, for the audit")
-	flags.StringVar(&f.bucket, "bucket", "", "links to objects in this bucket")
-	flags.StringVar(&f.prefix, "prefix", "",
-		"links to objects in the bucket whose key begins with this text, byte for byte: end a folder with a slash")
-	flags.StringVar(&f.key, "key", "", "links to the object in the bucket with this key")
-	flags.StringVar(&f.createdBy, "created-by", "", "links that the operator with this name issued")
-	flags.StringVar(&f.label, "label", "", "links with this label, name=value")
+	f.filter.add(cmd)
 	flags.BoolVar(&f.all, "all", false, "every link")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only count the links")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.quiet, "quiet", false, "print only errors")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.BoolVar(&f.output.json, "json", false, "print JSON: items, or with filters matched, revoked and done")
+	flags.BoolVar(&f.output.ndjson, "ndjson", false, "print JSON, one line for each link; with filters one line in total")
 }
 
 // run revokes links by their names or by filters. --dry-run and --yes need filters, because
 // a person who adds them to names expects something that does not happen.
 func (f *revokeFlags) run(cmd *cobra.Command, env *command.Env, args []string) error {
+	if err := f.output.check(); err != nil {
+		return err
+	}
 	switch {
 	case len(args) > 0 && f.bulk():
 		return command.Usage("links and filters cannot be combined", "usage: "+cmd.UseLine())
@@ -92,7 +92,7 @@ func (f *revokeFlags) run(cmd *cobra.Command, env *command.Env, args []string) e
 
 // bulk tells whether filters select the links.
 func (f *revokeFlags) bulk() bool {
-	return f.all || f.bucket+f.prefix+f.key+f.createdBy+f.label != ""
+	return f.all || f.filter.given()
 }
 
 // revokeEach revokes the named links, one request for each. In an incident it matters that
@@ -117,12 +117,15 @@ func (f *revokeFlags) revokeEach(ctx context.Context, env *command.Env, args []s
 		}
 		links = append(links, link)
 		// Each line is printed at once, so that an interrupted command shows what it has done.
-		if !f.json && !f.quiet {
+		switch {
+		case f.output.ndjson:
+			failed = errors.Join(failed, printLines(env, []api.Link{link}))
+		case !f.output.json && !f.quiet:
 			fmt.Fprintf(env.Stdout, "%s %s %s\n", link.ID, link.State, term.Plain("s3://"+link.Bucket+"/"+link.Key))
 		}
 	}
-	if f.json {
-		failed = errors.Join(failed, term.PrintJSON(env.Stdout, links))
+	if f.output.json {
+		failed = errors.Join(failed, printDocument(env, links, ""))
 	}
 	return failed
 }
@@ -144,27 +147,23 @@ func parseLinkIDs(args []string) ([]string, error) {
 	return ids, nil
 }
 
-// request builds the request from the filters. A filter that was omitted is nil, because an
-// empty text would select the links in which the property is empty.
-func (f *revokeFlags) request() api.RevocationRequest {
+// request builds the request from the filters.
+func (f *revokeFlags) request() (api.RevocationRequest, error) {
 	r := api.RevocationRequest{All: f.all, Reason: f.reason, DryRun: f.dryRun}
-	for text, into := range map[*string]**string{
-		&f.bucket: &r.Bucket, &f.prefix: &r.Prefix, &f.key: &r.Key, &f.createdBy: &r.CreatedBy, &f.label: &r.Label,
-	} {
-		if *text != "" {
-			*into = text
-		}
-	}
-	return r
+	err := f.filter.apply(&r)
+	return r, err
 }
 
 // revokeAll revokes the selected links, after a question on a terminal.
 func (f *revokeFlags) revokeAll(ctx context.Context, env *command.Env) error {
-	if err := checkFilters(f.bucket, f.prefix, f.key, f.label, true); err != nil {
+	if err := f.filter.check(true); err != nil {
+		return err
+	}
+	if err := f.filter.checkRevocable(); err != nil {
 		return err
 	}
 	// With --all and a filter it would be unclear which of them counts.
-	if f.all && f.bucket+f.prefix+f.key+f.createdBy+f.label != "" {
+	if f.all && f.filter.given() {
 		return command.Usage("--all cannot be combined with other filters", "omit --all or the others")
 	}
 	c, err := f.operator.client(env)
@@ -198,7 +197,11 @@ func (f *revokeFlags) revokeAll(ctx context.Context, env *command.Env) error {
 // An error in between loses nothing: what was revoked stays revoked, and the same command
 // continues.
 func (f *revokeFlags) walk(ctx context.Context, env *command.Env, c *client.Client) (api.Revocation, error) {
-	request, total := f.request(), api.Revocation{}
+	total := api.Revocation{}
+	request, err := f.request()
+	if err != nil {
+		return total, err
+	}
 	p := term.NewProgress(env.Stderr)
 	defer p.Clear()
 	for {
@@ -246,8 +249,10 @@ func (f *revokeFlags) finish(ctx context.Context, env *command.Env, c *client.Cl
 func (f *revokeFlags) print(env *command.Env, total *api.Revocation) error {
 	var err error
 	switch {
-	case f.json:
+	case f.output.json:
 		err = term.PrintJSON(env.Stdout, total)
+	case f.output.ndjson:
+		err = printLines(env, []api.Revocation{*total})
 	case f.dryRun:
 		_, err = fmt.Fprintf(env.Stdout, "%s%s would be revoked\n", atLeast(total), links(total.Matched))
 	case !f.quiet:
@@ -259,7 +264,7 @@ func (f *revokeFlags) print(env *command.Env, total *api.Revocation) error {
 // nothing warns that no link was selected, because the filters may be mistyped. A bucket
 // that the key may not see is an error.
 func (f *revokeFlags) nothing(ctx context.Context, env *command.Env, c *client.Client) error {
-	if err := noSuchBucket(ctx, c, f.bucket); err != nil {
+	if err := noSuchBucket(ctx, c, f.filter.bucket); err != nil {
 		return err
 	}
 	fmt.Fprintln(env.Stderr, "warning: the filters select no live link; see keyhole list with the same filters")
@@ -278,7 +283,7 @@ func (f *revokeFlags) ask(ctx context.Context, env *command.Env, c *client.Clien
 	case found.Matched == 0:
 		return 0, nil
 	}
-	fmt.Fprintf(env.Stderr, "Revoke %s%s%s? [y/N] ", atLeast(&found), links(found.Matched), f.selected())
+	fmt.Fprintf(env.Stderr, "Revoke %s%s%s? [y/N] ", atLeast(&found), links(found.Matched), f.filter.selected())
 	answer, err := term.ReadLine(ctx, bufio.NewReader(env.Stdin))
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
@@ -299,9 +304,12 @@ func (f *revokeFlags) ask(ctx context.Context, env *command.Env, c *client.Clien
 // count asks the service how many links are selected. One call may have searched only a part
 // of the links and found none in it, so it goes on until one is found.
 func (f *revokeFlags) count(ctx context.Context, c *client.Client) (api.Revocation, error) {
-	request := f.request()
-	request.DryRun = true
 	var found api.Revocation
+	request, err := f.request()
+	if err != nil {
+		return found, err
+	}
+	request.DryRun = true
 	for first := true; first || found.Matched == 0 && found.Next != ""; first = false {
 		request.Cursor = found.Next
 		skipped := found.Unreadable
@@ -320,24 +328,6 @@ func unreadable(n int) error {
 		Err:  fmt.Errorf("%s could not be read and may be live: a newer version of the service issued them", links(n)),
 		Hint: "repeat the command with a service of that version", Code: command.ExitFailed,
 	}
-}
-
-// selected describes the filters for the question. The values are escaped like all text
-// that may come from elsewhere.
-func (f *revokeFlags) selected() string {
-	var text strings.Builder
-	for _, filter := range []struct{ says, value string }{
-		{" to objects of s3://", f.bucket},
-		{" whose keys begin with ", f.prefix},
-		{" with the key ", f.key},
-		{", created by ", f.createdBy},
-		{", with the label ", f.label},
-	} {
-		if filter.value != "" {
-			text.WriteString(filter.says + term.Plain(filter.value))
-		}
-	}
-	return text.String()
 }
 
 // atLeast precedes a number that is a lower bound.

@@ -102,8 +102,11 @@ func TestRevoke(t *testing.T) {
 	for args, want := range map[string]string{
 		"":                 "no links were named",
 		"x":                "neither the ID nor the URL",
-		"--all --bucket b": "--all cannot be combined with other filters",
-		"--prefix a":       "--prefix and --key need a bucket", "--dry-run": "--dry-run and --yes need filters",
+		"--all --bucket b": "--all cannot be combined with other filters", "--all --used never": "--all cannot be combined",
+		"--state expired": "--state expired selects links that cannot be revoked", "--used once": "--used is",
+		"--state active,gone": `--state is "gone"`, "--label a=1 --label a=2": "is repeated", "--since x": "--since is",
+		"--ends-within x": "--ends-within is", "--json --ndjson --all": "--json and --ndjson cannot be combined",
+		"--prefix a": "--prefix and --key need a bucket", "--dry-run": "--dry-run and --yes need filters",
 		testID() + " --all": "links and filters cannot be combined", testID() + " x": "argument 2: ",
 	} {
 		got := runOver(t, f, append([]string{"revoke"}, strings.Fields(args)...)...)
@@ -138,7 +141,7 @@ func TestRevokeAsks(t *testing.T) {
 			f := &fakeAPI{answers: map[string]any{"POST /api/v1/revocations": tt.found}}
 			var stderr strings.Builder
 			env := &command.Env{Stdin: strings.NewReader(tt.typed), Stderr: &stderr}
-			flags := &revokeFlags{bucket: "reports"}
+			flags := &revokeFlags{filter: filterFlags{bucket: "reports"}}
 			got, err := flags.ask(t.Context(), env, serve(t, f))
 			if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("got %d, %v", got, err)
@@ -157,13 +160,17 @@ func TestRevokeAsks(t *testing.T) {
 // The question names every filter, because it is the last chance to notice a mistake.
 func TestRevokeNamesItsFilters(t *testing.T) {
 	t.Parallel()
-	for want, f := range map[string]*revokeFlags{
-		"":                                     {all: true},
+	for want, f := range map[string]*filterFlags{
+		"":                                     {},
 		" to objects of s3://b":                {bucket: "b"},
 		` to objects of s3://b\x1b`:            {bucket: "b\x1b"},
 		", created by ci":                      {createdBy: "ci"},
-		", with the label team=a":              {label: "team=a"},
+		", with the label team=a":              {labels: []string{"team=a"}},
 		" to objects of s3://b with the key k": {bucket: "b", key: "k"},
+		", with the label team=a and case=7":   {labels: []string{"team=a", "case=7"}},
+		", in the state active or paused, issued since 24h, used never, that expire within 2d": {
+			states: []string{"active", "paused"}, since: "24h", used: "never", endsWithin: "2d",
+		},
 		" to objects of s3://b whose keys begin with p/, created by ci": {bucket: "b", prefix: "p/", createdBy: "ci"},
 	} {
 		if got := f.selected(); got != want {
@@ -225,8 +232,8 @@ func TestRevokeEachAsJSON(t *testing.T) {
 	revoked.State = "revoked"
 	f := &fakeAPI{answers: map[string]any{"DELETE /api/v1/links/" + testID(): revoked}}
 	got := runOver(t, f, "revoke", testID(), strings.Repeat("b", 25)+"a", "--json")
-	var links []api.Link
-	if err := json.Unmarshal([]byte(got.stdout), &links); err != nil || len(links) != 1 || got.code != command.ExitFailed {
+	var links document[api.Link]
+	if err := json.Unmarshal([]byte(got.stdout), &links); err != nil || len(links.Items) != 1 || got.code != command.ExitFailed {
 		t.Errorf("%v, %+v", err, got)
 	}
 	if got := runOver(t, f, "revoke", testID(), "--quiet"); got.stdout != "" || got.code != command.ExitOK {
