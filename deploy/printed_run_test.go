@@ -27,7 +27,8 @@ const installPage = "deploy/docs/run/install.md"
 // installPage, in the order in which they are run: later sources use the links of
 // earlier ones. The README comes before, and needs only the repository.
 var installationSources = []string{ //nolint:gochecknoglobals // A table.
-	"README.md", installPage, "deploy/docs/use/commands.md", "deploy/docs/use/change.md",
+	"README.md", installPage, "deploy/docs/use/commands.md", "deploy/docs/use/find.md",
+	"deploy/docs/use/change.md",
 	"deploy/docs/run/commands.md", "deploy/docs/run/privacy.md", "deploy/docs/use/connect.md",
 	"deploy/docs/use/receive.md", "deploy/docs/build/answers.md", "deploy/docs/run/runbook.md",
 	"deploy/docs/build/api.md", "deploy/docs/run/keyhole.yaml", "deploy/redis/redis.conf",

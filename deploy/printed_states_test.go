@@ -62,7 +62,6 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 		source: "deploy/docs/use/commands.md", command: "keyhole list",
 		before: "key=$KEYHOLE_KEY; unset KEYHOLE_KEY", after: "export KEYHOLE_KEY=$key",
 	},
-	{source: "deploy/docs/use/commands.md", command: "keyhole list --state revoked"},
 	{source: "deploy/docs/run/commands.md", command: "keyhole serve --check --config bad.yaml", before: badConfiguration},
 	{
 		source: "deploy/docs/use/commands.md", command: "keyhole revoke --bucket reports --prefix exports/2026/ --dry-run",
@@ -81,8 +80,8 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 	},
 	{source: "deploy/docs/run/commands.md", command: "source <(keyhole completion bash)", after: "complete -p keyhole"},
 	{
-		source: "deploy/docs/use/commands.md", command: "keyhole audit --since 30d",
-		after: `grep -q '"kind":"issued"' november.jsonl`,
+		source: "deploy/docs/use/find.md", command: "keyhole audit --since 30d",
+		after: `grep -q '"kind":"issued"' november.ndjson`,
 	},
 
 	{
@@ -114,7 +113,7 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 	{source: "keyhole resend --help", command: "keyhole resend 7kq…", link: "7kq…"},
 	{
 		source: "keyhole audit --help", command: "keyhole audit --since 2026-11-01T00:00:00Z",
-		after: `grep -q '"kind":"issued"' november.jsonl`,
+		after: `grep -q '"kind":"issued"' november.ndjson`,
 	},
 	{
 		source: "keyhole share --help", command: "keyhole share s3://reports/q3.pdf --preset handoff",
