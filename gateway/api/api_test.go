@@ -73,7 +73,8 @@ func TestJSON(t *testing.T) {
 			`{"id":"i","url":"https://dl.example/x","state":"revoked","storage":"main","bucket":"reports","key":"k",` +
 				`"object":{"size":3,"etag":"\"e\"","version_id":"v","content_type":"text/plain","last_modified":` +
 				written + `},"preset":"custom","sensitive":true,"expires_at":` + written + `,"created_at":` + written +
-				`,"created_by":"ci","clicks":2,"last_used_at":` + written + `,"max_clicks":3,"confirm":true,"passphrase":true,"reveal":"after",` +
+				`,"created_by":"ci","clicks":2,"last_used_at":` + written +
+				`,"max_clicks":3,"confirm":true,"passphrase":true,"reveal":"after",` +
 				`"filename":"f","disposition":"attachment","allow":[],"not_before":` + written + `,"pin":"version",` +
 				`"language":"pl","note":"n","labels":{},"revoked_at":` + written + `,"revoked_by":"bob","revoke_reason":"r",` +
 				`"warnings":[{"code":"c","message":"m"}],"notes":[{"code":"c","message":"m"}]}`,

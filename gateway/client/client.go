@@ -164,7 +164,9 @@ func (c *Client) Change(ctx context.Context, id string, r api.ChangeRequest) (ap
 // Next of the answer as Cursor until the answer has no Next.
 func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Revocation, error) {
 	texts := []string{r.Reason, r.Cursor}
-	for _, text := range []*string{r.Bucket, r.Prefix, r.Key, r.CreatedBy, r.Label, r.State, r.Since, r.Used, r.EndsWithin} {
+	for _, text := range []*string{
+		r.Bucket, r.Prefix, r.Key, r.CreatedBy, r.Label, r.State, r.Since, r.Used, r.EndsWithin,
+	} {
 		if text != nil {
 			texts = append(texts, *text)
 		}

@@ -55,7 +55,9 @@ func (a *API) audit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := api.EventPage{Events: make([]api.Event, len(page.Events)), Next: page.Next, More: page.More, Searched: page.Searched}
+	answer := api.EventPage{
+		Events: make([]api.Event, len(page.Events)), Next: page.Next, More: page.More, Searched: page.Searched,
+	}
 	for i := range page.Events {
 		e := &page.Events[i]
 		answer.Events[i] = eventJSON(&e.Event)
@@ -81,7 +83,8 @@ func (a *API) auditFilters(query map[string]string, labels []string) (q gateway.
 			"kind must be issued, changed, paused, resumed, revoked, erased, redirected, page, refused or failed")
 	}
 	if q.Outcome != "" && !slices.Contains(gateway.Outcomes(), q.Outcome) {
-		return q, gateway.Errorf(gateway.CodeBadRequest, "outcome must be the outcome of a click, such as redirected or expired")
+		return q, gateway.Errorf(gateway.CodeBadRequest,
+			"outcome must be the outcome of a click, such as redirected or expired")
 	}
 	if text, ok := query["link"]; ok {
 		if q.Link, ok = gateway.ParseID(text); !ok {

@@ -125,7 +125,8 @@ func TestFilters(t *testing.T) {
 			slices.Sort(byKey)
 			equal(t, fmt.Sprintf("%s by key, pages of %d", name, limit), byKey, append([]string{}, want...))
 		}
-		counted, err := s.RevokeAll(t.Context(), test.query, gateway.BulkOptions{DryRun: true, Budget: time.Minute}, operator())
+		counting := gateway.BulkOptions{DryRun: true, Budget: time.Minute}
+		counted, err := s.RevokeAll(t.Context(), test.query, counting, operator())
 		if err != nil || counted.Matched != open || !counted.Done {
 			t.Errorf("%s: %d links can be revoked (%+v, %v), want %d", name, counted.Matched, counted, err, open)
 		}

@@ -109,8 +109,9 @@ func measureAudit(b *testing.B, s *redisstore.Store) {
 	object := gateway.AuditQuery{Bucket: "reports", Key: newest.Links[0].Ref.Key}
 	for name, q := range map[string]gateway.AuditQuery{
 		"all": {}, "object": object, "prefix": {Bucket: "reports", Prefix: "team-13/"}, "bucket": {Bucket: "reports"},
-		"label": {Labels: map[string]string{"ticket": "K-4711"}}, "actor": {Actor: "alice-7"}, "actor-of-nothing": {Actor: "bob"},
-		"outcome": {Outcome: gateway.OutcomeRevoked}, "address-of-nothing": {Address: address},
+		"label": {Labels: map[string]string{"ticket": "K-4711"}}, "actor": {Actor: "alice-7"},
+		"actor-of-nothing": {Actor: "bob"},
+		"outcome":          {Outcome: gateway.OutcomeRevoked}, "address-of-nothing": {Address: address},
 		"scope-of-nothing": {Match: func(gateway.ObjectRef) bool { return false }},
 	} {
 		q.Limit = 50

@@ -126,7 +126,8 @@ func TestAuditPages(t *testing.T) {
 		if n := strings.Count(stdout.String(), "\n"); code != command.ExitOK || n != want.lines || asked != want.requests {
 			t.Errorf("%s: exit %d, %d lines by %d requests, want %+v", args, code, n, asked, want)
 		}
-		if cut := strings.Contains(stderr.String(), "There may be more events: use --limit 4"); cut != strings.HasPrefix(args, "--limit 2") {
+		cut := strings.Contains(stderr.String(), "There may be more events: use --limit 4")
+		if cut != strings.HasPrefix(args, "--limit 2") {
 			t.Errorf("%s says that there are more: %v", args, cut)
 		}
 	}

@@ -189,7 +189,8 @@ func TestPrintLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	has(t, b.String(), "id         "+testID(), "size       1.5 KiB (1536 bytes)\n", "saved as   q3.pdf (attachment)\n",
-		"created    2026-11-01T00:00:00Z by ci\n", "sensitive  no\n", "clicks     2\nlast used  never\n", "uses       at most 3\n",
+		"created    2026-11-01T00:00:00Z by ci\n", "sensitive  no\n", "clicks     2\nlast used  never\n",
+		"uses       at most 3\n",
 		"asks for   a passphrase\n", "label      case=7\nlabel      team=a\n")
 	used := time.Date(2026, 11, 2, 3, 4, 5, 0, time.UTC)
 	link.LastUsedAt = &used

@@ -68,7 +68,8 @@ func (f *filterFlags) check(mustHaveBucket bool) error {
 	}
 	if f.endsWithin != "" {
 		if _, err := gateway.ParseLife(f.endsWithin); err != nil {
-			return command.Usage(fmt.Sprintf("--ends-within is %q, which is not a duration", f.endsWithin), "write it as 24h or 7d")
+			return command.Usage(fmt.Sprintf("--ends-within is %q, which is not a duration", f.endsWithin),
+				"write it as 24h or 7d")
 		}
 		if len(f.states) > 0 && !slices.ContainsFunc(f.states, isLive) {
 			return command.Usage("--ends-within selects links that have not ended, and --state only links that have",
@@ -95,7 +96,8 @@ func isLive(state string) bool { return slices.Contains(liveStates(), gateway.St
 func (f *filterFlags) checkRevocable() error {
 	for _, state := range f.states {
 		if !isLive(state) && state != string(gateway.StateUsedUp) {
-			return command.Usage("--state "+state+" selects links that cannot be revoked", "use active, paused, not_yet or used_up")
+			return command.Usage("--state "+state+" selects links that cannot be revoked",
+				"use active, paused, not_yet or used_up")
 		}
 	}
 	return nil

@@ -110,7 +110,8 @@ func TestFilterMistakes(t *testing.T) {
 // Every filter of audit reaches the service, and an object is taken apart.
 func TestAuditFiltersAreSent(t *testing.T) {
 	t.Parallel()
-	f := &fakeAPI{answers: map[string]any{"GET /api/v1/audit": api.EventPage{Events: []api.Event{testEvent("redirected")}}}}
+	page := api.EventPage{Events: []api.Event{testEvent("redirected")}}
+	f := &fakeAPI{answers: map[string]any{"GET /api/v1/audit": page}}
 	runOver(t, f, "audit", "--object", "s3://reports/a b/q3.pdf", "--kind", "redirected", "--outcome", "resumed",
 		"--address", "192.0.2.0/24", "--label", "team=a", "--label", "case=7")
 	runOver(t, f, "audit", "--bucket", "reports", "--prefix", "p/", "--actor", "ci")
@@ -153,7 +154,8 @@ func TestWideList(t *testing.T) {
 	f := &fakeAPI{answers: map[string]any{"GET /api/v1/links": api.LinkPage{Links: []api.Link{used, unused}}}}
 	lines := strings.Split(runOver(t, f, "list", "--wide").stdout, "\n")
 	has(t, lines[0], "ISSUED", "LAST USED", "LABELS", "NOTE")
-	has(t, lines[1], "2026-11-01T00:00:00Z", "2026-11-02T03:04:05Z", "2/3", "case=7 team=a", "a note", `s3://reports/q3\x1b.pdf`)
+	has(t, lines[1], "2026-11-01T00:00:00Z", "2026-11-02T03:04:05Z", "2/3", "case=7 team=a", "a note",
+		`s3://reports/q3\x1b.pdf`)
 	if cells := strings.Fields(lines[2]); !slices.Equal(cells[4:9], []string{"never", "0", "ci", "-", "-"}) {
 		t.Errorf("the unused link has the cells %q", cells)
 	}

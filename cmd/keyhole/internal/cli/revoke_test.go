@@ -233,7 +233,8 @@ func TestRevokeEachAsJSON(t *testing.T) {
 	f := &fakeAPI{answers: map[string]any{"DELETE /api/v1/links/" + testID(): revoked}}
 	got := runOver(t, f, "revoke", testID(), strings.Repeat("b", 25)+"a", "--json")
 	var links document[api.Link]
-	if err := json.Unmarshal([]byte(got.stdout), &links); err != nil || len(links.Items) != 1 || got.code != command.ExitFailed {
+	err := json.Unmarshal([]byte(got.stdout), &links)
+	if err != nil || len(links.Items) != 1 || got.code != command.ExitFailed {
 		t.Errorf("%v, %+v", err, got)
 	}
 	if got := runOver(t, f, "revoke", testID(), "--quiet"); got.stdout != "" || got.code != command.ExitOK {

@@ -145,7 +145,8 @@ func TestListsHaveOneShape(t *testing.T) {
 	if got.stdout != `{"matched":2,"revoked":0,"done":true}`+"\n" {
 		t.Errorf("revoke --dry-run --ndjson: %+v", got)
 	}
-	for _, args := range []string{"list", "audit", "objects", "objects s3://b", "events " + testID(), "revoke " + testID()} {
+	lists := []string{"list", "audit", "objects", "objects s3://b", "events " + testID(), "revoke " + testID()}
+	for _, args := range lists {
 		got := runOver(t, listAPI(), append(strings.Fields(args), "--json", "--ndjson")...)
 		if got.code != command.ExitUsage || !strings.Contains(got.stderr, "--json and --ndjson cannot be combined") {
 			t.Errorf("%s: %+v", args, got)
