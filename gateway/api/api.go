@@ -171,7 +171,8 @@ type Note struct {
 type LinkPage struct {
 	Links []Link `json:"links"`
 	Next  string `json:"next,omitempty"`
-	// Searched is the number of index entries that the service examined for this page.
+	// Searched is the number of index entries that the service examined for this page, if
+	// there is a next one.
 	Searched int `json:"searched,omitempty"`
 }
 
@@ -264,7 +265,8 @@ type EventPage struct {
 	Events []Event `json:"events"`
 	Next   string  `json:"next,omitempty"`
 	More   bool    `json:"more,omitempty"`
-	// Searched is the number of events that the service examined for a page of the audit.
+	// Searched is the number of events that the service examined for a page of the audit, if
+	// there is a next one.
 	Searched int `json:"searched,omitempty"`
 }
 

@@ -55,8 +55,9 @@ func (a *API) audit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := api.EventPage{
-		Events: make([]api.Event, len(page.Events)), Next: page.Next, More: page.More, Searched: page.Searched,
+	answer := api.EventPage{Events: make([]api.Event, len(page.Events)), Next: page.Next, More: page.More}
+	if page.Next != "" {
+		answer.Searched = page.Searched
 	}
 	for i := range page.Events {
 		e := &page.Events[i]

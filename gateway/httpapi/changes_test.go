@@ -141,7 +141,8 @@ func TestAuditRoute(t *testing.T) {
 		t.Fatalf("got %d: %s", a.status, a.body)
 	}
 	var page api.EventPage
-	if err := json.Unmarshal([]byte(a.body), &page); err != nil || len(page.Events) != 1 || page.Next != "older" {
+	if err := json.Unmarshal([]byte(a.body), &page); err != nil || len(page.Events) != 1 || page.Next != "older" ||
+		page.Searched != 7 {
 		t.Fatalf("%v: %s", err, a.body)
 	}
 	e := page.Events[0]

@@ -105,7 +105,10 @@ func (a *API) listLinks(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := api.LinkPage{Links: make([]api.Link, len(page.Links)), Next: page.Next, Searched: page.Searched}
+	answer := api.LinkPage{Links: make([]api.Link, len(page.Links)), Next: page.Next}
+	if page.Next != "" { // a short page is then not the last one
+		answer.Searched = page.Searched
+	}
 	for i := range page.Links {
 		answer.Links[i] = linkJSON(&page.Links[i])
 	}

@@ -178,7 +178,7 @@ func (r *stubStore) Events(_ context.Context, id gateway.ID, cursor string, limi
 
 func (r *stubStore) Audit(_ context.Context, q gateway.AuditQuery) (gateway.AuditPage, error) {
 	r.audit = q
-	return gateway.AuditPage{Next: "older", Events: []gateway.AuditEvent{{
+	return gateway.AuditPage{Next: "older", Searched: 7, Events: []gateway.AuditEvent{{
 		Event: gateway.Event{
 			Time: time.Date(2026, 11, 1, 13, 0, 0, 0, time.FixedZone("CET", 3600)), Kind: gateway.EventRevoked,
 			Actor: "ops", Address: "192.0.2.1", Reason: "=cmd()|\r\n\u202e<b>",
