@@ -50,11 +50,15 @@ func TestContradictoryAudit(t *testing.T) {
 	t.Parallel()
 	for want, queries := range map[bool][]AuditQuery{
 		true: {
-			{Actor: "ci", Outcome: OutcomeExpired}, {Kind: EventIssued, Outcome: OutcomeExpired},
+			{Actor: "ci", Outcome: OutcomeExpired},
+			{Kind: EventIssued, Outcome: OutcomeExpired},
 			{Kind: EventRefused, Actor: "ci"},
 		},
 		false: {
-			{}, {Actor: "ci"}, {Outcome: OutcomeExpired}, {Kind: EventRevoked, Actor: "ci"},
+			{},
+			{Actor: "ci"},
+			{Outcome: OutcomeExpired},
+			{Kind: EventRevoked, Actor: "ci"},
 			{Kind: EventRefused, Outcome: OutcomeExpired},
 		},
 	} {
