@@ -188,7 +188,7 @@ func (f *auditFlags) print(ctx context.Context, env *command.Env, c *client.Clie
 			rows = append(rows, auditRow(&page[i]))
 		}
 		return nil
-	}, func(searched int) { p.Say("%d found, searched %d events so far", found, searched) })
+	}, func(searched int) { sayFound(p, found, searched, "events") })
 	if err != nil {
 		return err
 	}

@@ -81,10 +81,12 @@ func (f *listFlags) run(ctx context.Context, env *command.Env) error {
 	// Lines are printed page by page, because a long list can be larger than memory. A table
 	// needs all rows first, for the widths of its columns.
 	found, links := 0, []api.Link{}
-	next, err := eachLinkPage(ctx, term.NewProgress(env.Stderr), c, f.filter.listOptions(), f.limit,
+	p := term.NewProgress(env.Stderr)
+	next, err := eachLinkPage(ctx, p, c, f.filter.listOptions(), f.limit,
 		func(page []api.Link) error {
 			found += len(page)
 			if f.output.ndjson {
+				p.Clear()
 				return printLines(env, page)
 			}
 			links = append(links, page...)
@@ -132,7 +134,6 @@ func eachLinkPage(ctx context.Context, p *term.Progress, c *client.Client, filte
 		if err != nil {
 			return "", err
 		}
-		p.Clear()
 		if err := each(page.Links); err != nil {
 			return "", err
 		}
@@ -140,7 +141,7 @@ func eachLinkPage(ctx context.Context, p *term.Progress, c *client.Client, filte
 		if page.Next == "" || limit > 0 && found >= limit {
 			return page.Next, nil
 		}
-		p.Say("%d found, searched %d links so far", found, searched)
+		sayFound(p, found, searched, "links")
 		filter.Cursor = page.Next
 	}
 }

@@ -18,6 +18,16 @@ func printRows(env *command.Env, rows [][]string, nothing string) error {
 	return term.PrintTable(env.Stdout, rows)
 }
 
+// sayFound shows how far a search is. Services of earlier versions do not say how many
+// entries they have searched.
+func sayFound(p *term.Progress, found, searched int, what string) {
+	if searched == 0 {
+		p.Say("%d found, searching", found)
+		return
+	}
+	p.Say("%d found, searched %d %s so far", found, searched, what)
+}
+
 // printCut prints a list. If it was cut at limit, it says so afterwards, where a person who
 // reads to its end sees it.
 func printCut(env *command.Env, cut bool, limit int, list func() error) error {

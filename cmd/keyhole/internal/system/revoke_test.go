@@ -64,6 +64,9 @@ func TestProgress(t *testing.T) {
 		case "/api/v1/revocations":
 			fmt.Fprintf(w, `{"matched":1000,"revoked":1000,"done":%t}`, last)
 		case "/api/v1/links":
+			if r.URL.Query().Has("state") && !last {
+				next += `,"searched":5000`
+			}
 			fmt.Fprintf(w, `{"links":[{"id":"a","object":{}}]%s}`, next)
 		case "/api/v1/audit":
 			fmt.Fprintf(w, `{"events":[{"kind":"issued","link":"a"}]%s}`, next)
@@ -84,6 +87,11 @@ func TestProgress(t *testing.T) {
 			"3000 links revoked\r\n",
 		},
 		{[]string{"list"}, []string{"1 found, searching", "2 found, searching"}, "ID"},
+		{
+			[]string{"list", "--state", "active"},
+			[]string{"1 found, searched 5000 links so far", "2 found, searched 10000 links so far"},
+			"ID",
+		},
 		{[]string{"audit"}, []string{"1 found, searching", "2 found, searching"}, "TIME"},
 		{
 			[]string{"objects", "s3://reports", "--search", "a"},
