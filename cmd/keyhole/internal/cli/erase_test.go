@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -47,5 +50,66 @@ func TestEraseOfUnreadableEvents(t *testing.T) {
 	got := runOver(t, f, "audit", "erase", "--address", "203.0.113.9")
 	if got.code != command.ExitFailed || !strings.Contains(got.stderr, "1 event could not be read") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// On a terminal the command asks, and erases nothing unless the answer is yes.
+func TestEraseOnATerminal(t *testing.T) {
+	t.Parallel()
+	const path = "POST /api/v1/audit/erasures"
+	for name, tt := range map[string]struct {
+		typed    string
+		args     []string
+		requests int
+		code     int
+		want     string
+	}{
+		"yes":        {"y\n", nil, 1, command.ExitOK, "erased 2 addresses"},
+		"no":         {"n\n", nil, 0, command.ExitFailed, "nothing was erased"},
+		"Enter":      {"\n", nil, 0, command.ExitFailed, "answer y to erase the addresses, or use --yes"},
+		"Ctrl-D":     {"\x04", nil, 0, command.ExitFailed, "nothing was erased"},
+		"with --yes": {"", []string{"--yes"}, 1, command.ExitOK, "erased 2 addresses"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fakeAPI{answers: map[string]any{path: api.Erasure{FeedEvents: 2, Done: true, Remains: []api.Note{}}}}
+			got := runAt(t, f, tt.typed, false, append([]string{"audit", "erase", "--address", "203.0.113.9"}, tt.args...)...)
+			if got.code != tt.code || len(f.requests) != tt.requests {
+				t.Errorf("%+v after %d requests", got, len(f.requests))
+			}
+			has(t, got.stderr, tt.want)
+			asked := strings.Contains(got.stderr, "Erase the address 203.0.113.9 from the events of all links?")
+			if asked != (len(tt.args) == 0) {
+				t.Errorf("asked: %v\n%s", asked, got.stderr)
+			}
+		})
+	}
+}
+
+// An erasure follows the cursors, and adds up what each call erased.
+func TestEraseFollowsCursors(t *testing.T) {
+	t.Parallel()
+	var cursors []string
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body api.ErasureRequest
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		cursors = append(cursors, body.Cursor)
+		answer := api.Erasure{FeedEvents: 1, LinkEvents: 2, Next: "more", Remains: []api.Note{}}
+		if len(cursors) == 3 {
+			answer.Next, answer.Done = "", true
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	t.Cleanup(service.Close)
+	var stdout, stderr strings.Builder
+	code := runCLI(t.Context(), []string{"audit", "erase", "--address", "203.0.113.9"}, command.Env{
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+		Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + service.URL},
+	})
+	want := "erased 3 addresses from the audit feed and 6 addresses from the events of links\n"
+	if code != command.ExitOK || !strings.HasPrefix(stdout.String(), want) || strings.Join(cursors, ",") != ",more,more" {
+		t.Errorf("exit %d, %q, %q, cursors %q", code, stdout.String(), stderr.String(), cursors)
 	}
 }
