@@ -170,7 +170,7 @@ func TestAccessRecords(t *testing.T) {
 	// A broken permission, or a flag that may be a restriction, is not rewritten.
 	whole := node.MustDo(t, "GET", keyOf("l", link.ID))
 	for name, broken := range map[string]string{
-		"cut short":       whole[:40],
+		"cut short":       whole[:50],
 		"a long secret":   whole[:48] + "\xff" + whole[49:],
 		"an unknown flag": whole[:1] + "\x06" + whole[2:],
 	} {
