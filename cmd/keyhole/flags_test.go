@@ -50,12 +50,11 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	walk(newRoot(&command.Env{}))
 	slices.Sort(found)
 	want := []string{
-		"address", "allow", "bucket", "can", "config", "context", "created-by", "display-name", "expires",
-		"filename", "idempotency-key", "key", "key-file", "kind", "label", "language", "link", "max-expiry", "name",
-		"not-before", "note", "objects", "operator", "operator-url", "output", "passphrase-file", "pin", "prefix",
-		"preset", "public", "qr-file", "reason",
-		"reveal", "s3", "search",
-		"since", "state", "storage", "until", "url", "version-id",
+		"actor", "address", "allow", "bucket", "can", "config", "context", "created-by", "display-name",
+		"ends-within", "expires", "filename", "idempotency-key", "key", "key-file", "kind", "label", "language",
+		"link", "max-expiry", "name", "not-before", "note", "object", "objects", "operator", "operator-url",
+		"outcome", "output", "passphrase-file", "pin", "prefix", "preset", "public", "qr-file", "reason", "reveal",
+		"s3", "search", "since", "state", "storage", "until", "url", "used", "version-id",
 	}
 	if found = slices.Compact(found); !slices.Equal(found, want) {
 		t.Errorf("the commands have %q", found)
