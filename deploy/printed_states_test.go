@@ -111,6 +111,7 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 
 	{source: "keyhole change --help", command: "keyhole change 7kq… --expires 2h", link: "7kq…"},
 	{source: "keyhole resend --help", command: "keyhole resend 7kq…", link: "7kq…"},
+	{source: "keyhole audit erase --help", command: "keyhole audit erase --link 7kq…", link: "7kq…"},
 	{
 		source: "keyhole audit --help", command: "keyhole audit --since 2026-11-01T00:00:00Z",
 		after: `grep -q '"kind":"issued"' november.ndjson`,
