@@ -134,6 +134,8 @@ func healthURL(env *command.Env) string {
 func whereHealthIs(err error) error {
 	hint, code := "try again; if it fails again, see the service's log", command.ExitFailed
 	switch {
+	case errors.Is(err, context.Canceled): // also an ErrUnreachable, but nothing is wrong with the address
+		hint = "the command was interrupted"
 	case errors.Is(err, client.ErrAddress):
 		hint, code = "set --url or KEYHOLE_OPERATOR_URL to a URL such as "+defaultOperatorURL, command.ExitUsage
 	case errors.Is(err, client.ErrUnreachable):

@@ -120,6 +120,8 @@ func exitCodeAndHint(err error) (code int, hint string) {
 	switch {
 	case errors.As(err, &known):
 		code, hint = known.Code, known.Hint
+	case errors.Is(err, client.ErrOldService): // wraps a refusal, whose hint is about links
+		hint = "update the service, or use the command of its version"
 	case errors.As(err, &refused):
 		hint = cmp.Or(hintFor(refused), "try again; if it fails again, see the service's log")
 	case errors.Is(err, context.Canceled):

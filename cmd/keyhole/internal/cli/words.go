@@ -91,8 +91,9 @@ func hintForFlag(cmd *cobra.Command, what string) string {
 	}
 	// pflag has cut the value off; a later version may not, and a value may be secret.
 	unknown, _, _ = strings.Cut(unknown, "=")
-	// The --key of context add is an operator key; elsewhere it is the key of an object.
-	isKey := slices.Contains(keyFlags(), unknown) || unknown == "key" && cmd.Flags().Lookup("replace") != nil
+	// The --key of context add and key check is an operator key; elsewhere it is the key of an object.
+	isKey := slices.Contains(keyFlags(), unknown) || unknown == "key" &&
+		(cmd.Flags().Lookup("replace") != nil || cmd.HasParent() && cmd.Parent().Name() == "key")
 	if isKey && cmd.Flags().Lookup("key-file") != nil {
 		return "an operator key is never an argument, because other users can see it: use --key-file, KEYHOLE_KEY or " +
 			"keyhole context add"
