@@ -61,10 +61,11 @@ func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.C
 		return f.printAll(ctx, env, issued)
 	}
 	if len(issued) == 0 {
-		return f.refusal(refused, len(all), noLink)
+		return mayExist(f.refusal(refused, len(all), noLink), failed)
 	}
 	// The links exist, so their URLs are printed before the refusals end the command.
-	return errors.Join(f.printAll(ctx, env, issued), f.refusal(refused, len(all), "the others were shared"))
+	refusal := mayExist(f.refusal(refused, len(all), "the others were shared"), failed)
+	return errors.Join(f.printAll(ctx, env, issued), refusal)
 }
 
 // noLink is the result of a command that was refused as a whole.
@@ -106,7 +107,7 @@ func (f *shareFlags) send(ctx context.Context, c *client.Client, all []*sharing,
 		if err != nil {
 			return err
 		}
-		failed := slices.ContainsFunc(all, func(s *sharing) bool { return s.status >= http.StatusInternalServerError })
+		failed := slices.ContainsFunc(all, (*sharing).failed)
 		switch {
 		case dryRun && f.lengthenPassphrase(problems):
 		case failed && !again:
@@ -286,29 +287,33 @@ func (f *shareFlags) undo(ctx context.Context, c *client.Client, issued, failed 
 		result = fmt.Sprintf("%d of %s issued before could not be revoked: %v", len(live),
 			explain.Plural(len(issued), "link"), last)
 	}
-	err := f.refusal(failed, of, result)
+	err := mayExist(f.refusal(failed, of, result), failed)
 	var known *command.Error
-	if errors.As(err, &known) {
-		for _, s := range failed {
-			if s.status >= http.StatusInternalServerError {
-				known.Hint = "keyhole list shows whether a link of a failed object was issued: nobody has its URL"
-			}
-		}
-		if len(live) > 0 {
-			known.Hint = strings.Join(live, "\n")
-		}
+	if errors.As(err, &known) && len(live) > 0 {
+		known.Hint = strings.Join(live, "\n")
 	}
 	return err
 }
+
+// mayExist replaces the hint of a refusal if the service itself failed to issue one of the
+// links, because that link may exist.
+func mayExist(err error, failed []*sharing) error {
+	var known *command.Error
+	if errors.As(err, &known) && slices.ContainsFunc(failed, (*sharing).failed) {
+		known.Hint = "keyhole list shows whether a link of a failed object was issued: nobody has its URL"
+	}
+	return err
+}
+
+// failed tells whether the last result was a failure of the service.
+func (s *sharing) failed() bool { return s.status >= http.StatusInternalServerError }
 
 // undoTimeout bounds the revocation of a link.
 const undoTimeout = 10 * time.Second
 
 // printAll prints a table of the links, then their URLs or messages as the last lines.
 func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*sharing) error {
-	if err := f.describeAll(env, issued); err != nil {
-		return err
-	}
+	f.describeAll(env, issued)
 	page := api.LinkPage{Links: make([]api.Link, len(issued))}
 	texts, between := make([]string, len(issued)), ""
 	for i, s := range issued {
@@ -335,17 +340,16 @@ func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*s
 	return nil
 }
 
-// describeAll prints to standard error which link belongs to which object.
-func (f *shareFlags) describeAll(env *command.Env, issued []*sharing) error {
+// describeAll prints to standard error which link belongs to which object. If nobody can read
+// that, the URLs are printed all the same, because they exist nowhere else.
+func (f *shareFlags) describeAll(env *command.Env, issued []*sharing) {
 	if !f.quiet {
 		rows := [][]string{{"ID", "EXPIRES", "OBJECT"}}
 		for _, s := range issued {
 			rows = append(rows, []string{s.link.ID, s.link.ExpiresAt.Format(time.RFC3339), s.object.String()})
 		}
 		fmt.Fprintf(env.Stderr, "Shared    %s\n", explain.Plural(len(issued), "object"))
-		if err := term.PrintTable(env.Stderr, rows); err != nil {
-			return err
-		}
+		_ = term.PrintTable(env.Stderr, rows) // nobody reads standard error if it fails
 		fmt.Fprintln(env.Stderr, "  undo      keyhole revoke ID, for each link")
 		f.tellClock(env, &issued[0].link)
 	}
@@ -359,5 +363,4 @@ func (f *shareFlags) describeAll(env *command.Env, issued []*sharing) error {
 	if f.makePassphrase {
 		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)
 	}
-	return nil
 }

@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// afterCheck is a batchAPI whose batches get the answer once the dry run has passed.
+func afterCheck(answer any) *fakeAPI {
+	f := batchAPI(nil, nil)
+	check := f.answers["POST /api/v1/links:batch"].(func(map[string]any) any)
+	f.answers["POST /api/v1/links:batch"] = func(body map[string]any) any {
+		if body["dry_run"] == true {
+			return check(body)
+		}
+		return answer
+	}
+	return f
+}
+
+// A refusal of the whole batch issues nothing and names no object. If the issue fails on the
+// side of the service, links may exist, and the hint says how to repeat it.
+func TestShareSeveralFails(t *testing.T) {
+	t.Parallel()
+	const repeat = "repeat the command with --idempotency-key k: this issues no second link\n"
+	for name, tt := range map[string]struct {
+		answer           any
+		dry, issued      string // the error of a dry run, and of an issue
+		dryHint, thenTry string
+	}{
+		"forbidden": {
+			api.Problem{Status: 403, Code: "forbidden", Detail: "this key may not issue links"},
+			"this key may not issue links", "this key may not issue links",
+			"use a key that allows this", "use a key that allows this",
+		},
+		"overloaded": {
+			api.Problem{Status: 503, Code: "unavailable", Detail: "Redis is unreachable"},
+			"Redis is unreachable", "Redis is unreachable", "try again in a few seconds", repeat,
+		},
+		"too many requests": {
+			api.Problem{Status: 429, Code: "rate_limited", Detail: "slow down"},
+			"slow down", "slow down", "try again in a minute", "try again in a minute",
+		},
+		"too few results": {
+			api.Batch{Results: []api.BatchResult{{Status: 201, Link: new(testLink())}}},
+			"the answer is not from Keyhole's operator API: 1 results for 2 objects",
+			"the answer is not from Keyhole's operator API: 1 results for 2 objects",
+			"is this the operator address", "is this the operator address",
+		},
+		"an empty result": {
+			api.Batch{Results: []api.BatchResult{{Status: 201, Link: new(testLink())}, {Status: 201}}},
+			"the answer is not from Keyhole's operator API: a result is empty",
+			"the answer is not from Keyhole's operator API: a result is empty",
+			"is this the operator address", "is this the operator address",
+		},
+		"the name of a field": {
+			api.Problem{Status: 422, Code: "invalid", Errors: []api.FieldError{
+				{Field: "expires_in", Code: "too_long", Message: "expires_in is 90d; the limit is 7d"},
+			}},
+			"--expires: --expires is 90d; the limit is 7d", "--expires: --expires is 90d; the limit is 7d",
+			"correct the named fields and try again", "correct the named fields and try again",
+		},
+	} {
+		args := strings.Fields("share s3://reports/a s3://reports/b --quiet --idempotency-key k")
+		dry := &fakeAPI{answers: map[string]any{"POST /api/v1/links:batch": tt.answer}}
+		got := runOver(t, dry, args...)
+		if got.code != command.ExitFailed || got.stdout != "" || len(dry.requests) != 1 {
+			t.Errorf("%s: %+v after %q", name, got, dry.lines())
+		}
+		has(t, got.stderr, "keyhole: "+tt.dry+"\n", "\n  "+tt.dryHint)
+		if strings.Contains(got.stderr, "second link") {
+			t.Errorf("%s: a dry run issues nothing: %s", name, got.stderr)
+		}
+		f := afterCheck(tt.answer)
+		got = runOver(t, f, args...)
+		if got.code != command.ExitFailed || got.stdout != "" || len(f.requests) != 2 {
+			t.Errorf("%s: %+v after %q", name, got, f.lines())
+		}
+		has(t, got.stderr, "keyhole: "+tt.issued+"\n", "\n  "+tt.thenTry)
+	}
+}
+
+// Different reasons are said beside their objects, and the same reason of all only once.
+func TestShareSeveralReasons(t *testing.T) {
+	t.Parallel()
+	unknown := api.Problem{Status: 422, Code: "invalid", Errors: []api.FieldError{
+		{Field: "bucket", Code: "unknown_bucket", Message: "there is no such bucket"},
+	}}
+	scope := api.Problem{Status: 403, Code: "out_of_scope", Detail: "this key may not share it"}
+	for name, tt := range map[string]struct {
+		refused map[string]api.Problem
+		args    string
+		want    string
+	}{
+		"one": {
+			map[string]api.Problem{"b": missing()}, "",
+			"keyhole: 1 of 3 objects refused; no link was issued\n" +
+				"  s3://reports/b: there is no such object in the bucket\n" +
+				"  correct the list, or use --partial to share the others\n",
+		},
+		"two reasons": {
+			map[string]api.Problem{"a": unknown, "c": scope}, "",
+			"keyhole: 2 of 3 objects refused; no link was issued\n" +
+				"  s3://reports/a: there is no such bucket\n  s3://reports/c: this key may not share it\n" +
+				"  correct the list, or use --partial to share the others\n",
+		},
+		"all, two reasons": {
+			map[string]api.Problem{"a": scope, "b": missing(), "c": missing()}, "--partial",
+			"keyhole: 3 of 3 objects refused; no link was issued\n  s3://reports/a: this key may not share it\n" +
+				"  s3://reports/b: there is no such object in the bucket\n" +
+				"  s3://reports/c: there is no such object in the bucket\n  use a key whose objects cover this object\n",
+		},
+		"all, one reason": {
+			map[string]api.Problem{"a": scope, "b": scope, "c": scope}, "",
+			"keyhole: every object was refused, and no link was issued: this key may not share it\n" +
+				"  use a key whose objects cover this object\n",
+		},
+	} {
+		f := batchAPI(tt.refused, nil)
+		args := strings.Fields("share s3://reports/a s3://reports/b s3://reports/c --quiet " + tt.args)
+		got := runOver(t, f, args...)
+		if got.code != command.ExitFailed || got.stdout != "" || got.stderr != tt.want || len(f.requests) != 1 {
+			t.Errorf("%s: after %q: %+v\nwant %s", name, f.lines(), got, tt.want)
+		}
+	}
+}
+
+// With --partial, objects that pass the check and fail in the issue are refusals like others,
+// and nothing is revoked. The refusals end the command with 1, after the URLs.
+func TestSharePartialFailsLate(t *testing.T) {
+	t.Parallel()
+	const unsure = "keyhole list shows whether a link of a failed object was issued: nobody has its URL\n"
+	gone := api.Problem{Status: 503, Code: "unavailable", Detail: "the storage is unavailable"}
+	f := batchAPI(map[string]api.Problem{"a": missing()}, map[string]api.Problem{"b": gone, "c": gone})
+	got := runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "s3://reports/c", "--partial", "--quiet")
+	want := "keyhole: 3 of 3 objects refused; no link was issued\n" +
+		"  s3://reports/a: there is no such object in the bucket\n" +
+		"  s3://reports/b: the storage is unavailable\n  s3://reports/c: the storage is unavailable\n" +
+		"  " + unsure
+	if got.code != command.ExitFailed || got.stdout != "" || got.stderr != want {
+		t.Errorf("none is left: %+v\nwant %s", got, want)
+	}
+	f = batchAPI(map[string]api.Problem{"a": missing()}, map[string]api.Problem{"b": gone})
+	got = runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "s3://reports/c", "--partial", "--json", "--quiet")
+	var page api.LinkPage
+	if err := json.Unmarshal([]byte(got.stdout), &page); err != nil || len(page.Links) != 1 || page.Links[0].Key != "c" {
+		t.Errorf("--json: %v, %+v", err, got)
+	}
+	if got.code != command.ExitFailed || slices.ContainsFunc(f.lines(), func(line string) bool {
+		return strings.HasPrefix(line, "DELETE")
+	}) {
+		t.Errorf("exit %d after %q", got.code, f.lines())
+	}
+	has(t, got.stderr, "keyhole: 2 of 3 objects refused; the others were shared\n",
+		"  s3://reports/a: there is no such object in the bucket\n  s3://reports/b: the storage is unavailable\n  "+unsure)
+}
+
+// noted answers a batch with links that were issued before and have ended, and with notes.
+func noted(body map[string]any) any {
+	var batch api.Batch
+	for i, entry := range body["links"].([]any) {
+		link := testLink()
+		link.Key, _ = entry.(map[string]any)["key"].(string)
+		link.ID, link.URL = gateway.ID{byte(i + 1)}.String(), fmt.Sprintf("https://dl.example.com/%d", i+1)
+		link.Warnings = []api.Warning{{Code: "large", Message: "it is large\x1b"}}
+		link.Notes = []api.Note{{Code: "zone", Message: "the hours are UTC"}, {Code: link.Key, Message: "about " + link.Key}}
+		if i == 1 {
+			link.State = "revoked"
+		}
+		batch.Results = append(batch.Results, api.BatchResult{Status: 200, Link: &link})
+	}
+	return batch
+}
+
+// The checklist of several objects has each warning, and a note that fits all of them once. A
+// link that has ended is warned of even with --quiet.
+func TestShareSeveralWarns(t *testing.T) {
+	t.Parallel()
+	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links:batch": noted}}
+	got := runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "--idempotency-key", "k")
+	ended := "warning: an earlier request issued the link " + gateway.ID{2}.String() + ", and it is revoked\n"
+	if got.code != command.ExitOK || strings.Count(got.stderr, "the hours are UTC (zone)") != 1 ||
+		strings.Count(got.stderr, ended) != 1 {
+		t.Errorf("%+v", got)
+	}
+	has(t, got.stderr, `  warning   s3://reports/a: it is large\x1b (large)`+"\n",
+		`  warning   s3://reports/b: it is large\x1b (large)`+"\n", "  notice    about a (a)\n", "  notice    about b (b)\n",
+		ended, "  undo      keyhole revoke ID, for each link\n")
+	got = runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "--idempotency-key", "k", "--quiet")
+	if got.stderr != ended || strings.Count(got.stdout, "\n") != 2 {
+		t.Errorf("--quiet: %+v", got)
+	}
+}
+
+// A refused object on a terminal ends the command before the question. If the policy decides
+// about all objects, there is no question, and an answer goes only to the others.
+func TestShareSeveralAsksOnlyAboutOpenOnes(t *testing.T) {
+	t.Parallel()
+	f := batchAPI(map[string]api.Problem{"b": missing()}, nil)
+	got := runAt(t, f, "y\n", false, "share", "s3://reports/a", "s3://reports/b")
+	if got.code != command.ExitFailed || len(f.requests) != 1 || strings.Contains(got.stderr, "sensitive (") {
+		t.Errorf("refused: %+v after %q", got, f.lines())
+	}
+	decided := func(keys ...string) func(map[string]any) any {
+		return func(body map[string]any) any {
+			batch := noted(body).(api.Batch)
+			for _, result := range batch.Results {
+				if slices.Contains(keys, result.Link.Key) {
+					result.Link.Sensitive = new(true)
+				}
+			}
+			return batch
+		}
+	}
+	f = &fakeAPI{answers: map[string]any{"POST /api/v1/links:batch": decided("a", "b")}}
+	got = runAt(t, f, "", false, "share", "s3://reports/a", "s3://reports/b")
+	if got.code != command.ExitOK || len(f.requests) != 3 || strings.Contains(got.stderr, "sensitive (personal") {
+		t.Errorf("decided: %+v after %q", got, f.lines())
+	}
+	f = &fakeAPI{answers: map[string]any{"POST /api/v1/links:batch": decided("a")}}
+	got = runAt(t, f, "n\n", false, "share", "s3://reports/a", "s3://reports/b")
+	if got.code != command.ExitOK || len(f.requests) != 3 {
+		t.Fatalf("one is open: %+v after %q", got, f.lines())
+	}
+	for i, want := range []any{nil, false} {
+		if sent := f.requests[2].body["links"].([]any)[i].(map[string]any)["sensitive"]; sent != want {
+			t.Errorf("object %d: sent %v, want %v", i, sent, want)
+		}
+	}
+}
