@@ -25,7 +25,8 @@ func readSecretFile(stderr io.Writer, what, path string, limit int64) (string, e
 	}
 	// A pipe, such as <(pass show key), has no mode of its own.
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
-		fmt.Fprintf(stderr, "warning: everyone on this machine can read the %s: chmod 600 %s\n", what, term.Plain(path))
+		fmt.Fprintf(stderr, "warning: everyone on this machine can read the %s: chmod 600 %s\n", what,
+			term.Plain(term.ShellWord(path)))
 	}
 	// One byte more than allowed tells a file that is too large from one that just fits.
 	text, err := io.ReadAll(io.LimitReader(file, limit+1))
