@@ -215,7 +215,8 @@ func TestPassphraseFileOfEveryone(t *testing.T) {
 	f := &fakeAPI{answers: map[string]any{"PATCH /api/v1/links/" + testID(): api.Link{ID: testID()}}}
 	got := runOver(t, f, "change", testID(), "--passphrase-file", path)
 	want := map[string]any{"passphrase": "a b c"}
-	if got.code != command.ExitOK || !reflect.DeepEqual(f.requests[0].body, want) || strings.Contains(got.stderr, "a b c") {
+	if got.code != command.ExitOK || !reflect.DeepEqual(f.requests[0].body, want) ||
+		strings.Contains(got.stderr, "a b c") {
 		t.Errorf("%+v, sent %v", got, f.requests[0].body)
 	}
 	has(t, got.stderr, "warning: everyone on this machine can read the passphrase file: chmod 600 '"+path+"'\n")

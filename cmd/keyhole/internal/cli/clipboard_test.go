@@ -2,10 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"keyhole/cmd/keyhole/internal/command"
 )
@@ -123,4 +125,80 @@ func TestCopyThroughTheTerminal(t *testing.T) {
 	if got := utf16Text("é\n"); got != "\xff\xfe\xe9\x00\n\x00" {
 		t.Errorf("for Windows: %q", got)
 	}
+}
+
+// clip.exe gets UTF-16, because it reads the code page of Windows otherwise.
+func TestShareCopiesUTF16(t *testing.T) {
+	t.Parallel()
+	dir := programs(t, map[string]string{"clip.exe": "cat >GOT"})
+	link := testLink()
+	link.Filename, link.Passphrase = "Zürich 🗝.pdf", false
+	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links": link}}
+	environ := []string{"PATH=" + dir + ":/usr/bin:/bin"}
+	got := runWith(t, f, environ, "share", "s3://reports/q3.pdf", "--copy", "--message")
+	copied, err := os.ReadFile(filepath.Join(dir, "got"))
+	if err != nil || got.code != command.ExitOK || string(copied) != utf16Text(strings.TrimSuffix(got.stdout, "\n")) {
+		t.Errorf("%+v, copied %q, %v", got, copied, err)
+	}
+	// The key is outside the basic plane and needs two units, D83D and DDDD.
+	if !strings.Contains(string(copied), "\x3d\xd8\xdd\xdd") {
+		t.Errorf("copied %q", copied)
+	}
+	has(t, got.stderr, "  copy      the message was copied to the clipboard with clip.exe\n")
+}
+
+// A program that does not end is stopped, and one that an interrupted command cannot start
+// copies nothing. A terminal that is gone gets no text either.
+func TestClipboardFails(t *testing.T) {
+	t.Parallel()
+	dir := programs(t, map[string]string{"wl-copy": "exec sleep 60", "xsel": "echo canary >&2; exit 1"})
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	for name, tt := range map[string]struct {
+		ctx  context.Context
+		want string
+	}{
+		"wl-copy": {short, "wl-copy: it did not end in time"},
+		"xsel":    {t.Context(), "xsel: exit status 1"},
+		"missing": {t.Context(), "missing: fork/exec " + filepath.Join(dir, "missing") + ": no such file or directory"},
+	} {
+		board := &clipboard{program: filepath.Join(dir, name)}
+		said, err := board.set(tt.ctx, []string{"PATH=/usr/bin:/bin"}, "https://x")
+		if said != "" || err == nil || err.Error() != tt.want {
+			t.Errorf("%s: %q, %v, want %s", name, said, err, tt.want)
+		}
+	}
+	var stderr strings.Builder
+	f := &shareFlags{board: &clipboard{screen: fullDisk{}}}
+	err := f.copyText(t.Context(), &command.Env{Stderr: &stderr}, "https://x\n")
+	if err == nil || err.Error() != "it was not copied: no space left on device" || stderr.Len() > 0 {
+		t.Errorf("a terminal: %v, %q", err, stderr.String())
+	}
+}
+
+// If the QR code and the clipboard both fail, the URL is printed, and the error names both.
+func TestShareNamesEachFailure(t *testing.T) {
+	t.Parallel()
+	dir := programs(t, map[string]string{"pbcopy": "exit 4"})
+	link := testLink()
+	link.URL = "https://dl.example.com/" + strings.Repeat("y", 4000)
+	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links": link}}
+	picture := filepath.Join(t.TempDir(), "a.svg")
+	got := runWith(t, f, []string{"PATH=" + dir}, "share", "s3://reports/a", "--qr-file", picture, "--copy", "--quiet")
+	lines := strings.Split(got.stderr, "\n")
+	if got.code != command.ExitFailed || got.stdout != link.URL+"\n" || len(lines) != 4 ||
+		!strings.HasPrefix(lines[0], "keyhole: the link "+testID()+" was issued, but: ") ||
+		lines[1] != "it was not copied: pbcopy: exit status 4" || lines[2] != "  keyhole revoke "+testID() {
+		t.Errorf("exit %d: %q", got.code, lines)
+	}
+	if _, err := os.Stat(picture); !os.IsNotExist(err) {
+		t.Errorf("the picture: %v", err)
+	}
+	several := runWith(t, batchAPI(nil, nil), []string{"PATH=" + dir}, "share", "s3://reports/a", "s3://reports/b",
+		"--copy", "--quiet", "--json")
+	if several.code != command.ExitFailed || !strings.HasPrefix(several.stdout, "{") {
+		t.Errorf("several: %+v", several)
+	}
+	has(t, several.stderr, "keyhole: 2 links issued, but: it was not copied: pbcopy: exit status 4\n",
+		"  keyhole list shows the links; keyhole revoke ID ends one\n")
 }

@@ -121,3 +121,27 @@ func TestShareRepeatsATime(t *testing.T) {
 		has(t, got.stderr, flags+" and --idempotency-key cannot be combined")
 	}
 }
+
+// The message states offsets that are no whole hours, and the one of each time. A name or URL
+// with a line break cannot forge a line.
+func TestMessageOfOtherZones(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
+	link := api.Link{
+		URL: "https://dl.example.com/x\nhttps://evil.example", Filename: "a\nThe passphrase is b", CreatedAt: start,
+		NotBefore: new(start.Add(time.Minute)), ExpiresAt: start.Add(48 * time.Hour), MaxClicks: new(int64(2)),
+		Passphrase: true, Reveal: gateway.RevealBefore,
+	}
+	const rest = "It can be used 2 times.\nYou need a passphrase, which you get separately.\n" +
+		`https://dl.example.com/x\nhttps://evil.example` + "\n"
+	for zone, want := range map[*time.Location]string{
+		berlin(t):                          "from 2026-03-28 13:01 (UTC+01:00) until 2026-03-30 14:00 (UTC+02:00).\n",
+		time.FixedZone("IST", 5*3600+1800): "from 2026-03-28 17:31 (UTC+05:30) until 2026-03-30 17:30 (UTC+05:30).\n",
+		time.FixedZone("CST", -6*3600):     "from 2026-03-28 06:01 (UTC-06:00) until 2026-03-30 06:00 (UTC-06:00).\n",
+		time.FixedZone("GMT", 0):           "from 2026-03-28 12:01 UTC until 2026-03-30 12:00 UTC.\n",
+	} {
+		if got := messageOf(&link, zone); got != `a\nThe passphrase is b`+"\nThe link works "+want+rest {
+			t.Errorf("%s: got\n%s", zone, got)
+		}
+	}
+}

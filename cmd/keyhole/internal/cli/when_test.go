@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
 )
 
 // berlin is a zone with another offset in summer.
@@ -88,6 +91,98 @@ func TestMoves(t *testing.T) {
 		flag, text, _ := strings.Cut(value, " ")
 		if got := moves(flag, text); got != want {
 			t.Errorf("%s: got %v", value, got)
+		}
+	}
+}
+
+// The hints of a wrong time show the forms that the flag takes; a time that is over shows the
+// clock, because it may be the mistake. Long texts are cut.
+func TestHintsOfTimes(t *testing.T) {
+	t.Parallel()
+	zone := berlin(t)
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, zone)
+	const (
+		ends = "write it as 90m, 24h, 3d, 2w, 2026-12-01 (until the end of that day here) or 2026-12-01T18:00:00+01:00"
+		from = "write it as 2026-12-01T08:00:00Z, with the time zone, as 2026-12-01 (from the start of that day here) or " +
+			"as 2h (from now)"
+	)
+	long := strings.Repeat("x", 90)
+	for text, want := range map[string][2]string{
+		"expires 2026-12-01T18:00": {
+			`--expires: "2026-12-01T18:00" has no time zone; did you mean 2026-12-01T18:00:00+01:00?`, ends,
+		},
+		"expires 2026-07-01 18:00": { // in summer the zone has another offset
+			`--expires: "2026-07-01 18:00" has no time zone; did you mean 2026-07-01T18:00:00+02:00?`, ends,
+		},
+		"expires 2026-11-28T11:59:59+01:00": {
+			"--expires: 2026-11-28T11:59:59+01:00 is over",
+			"name a time in the future; this machine's clock says 2026-11-28T12:00:00+01:00",
+		},
+		"expires 2026-11-28T12:00:00.9+01:00": { // less than a second is left
+			"--expires: 2026-11-28T12:00:00+01:00 is over",
+			"name a time in the future; this machine's clock says 2026-11-28T12:00:00+01:00",
+		},
+		"expires 0w":            {`--expires: "0w" is too short: a link lives for at least one second`, ends},
+		"not-before " + long:    {`--not-before: "` + long[:40] + `" is not a time`, from},
+		"not-before 2026-02-30": {`--not-before: "2026-02-30" is not a time`, from},
+		"not-before 0w":         {`--not-before: "0w" is not a time`, from},
+		"not-before 2026-12-01 08:00:00": {
+			`--not-before: "2026-12-01 08:00:00" has no time zone; did you mean 2026-12-01T08:00:00+01:00?`, from,
+		},
+		"not-before now": {`--not-before: "now" is not a time`, from},
+		"not-before -2h": {`--not-before: "-2h" is not a time`, from},
+	} {
+		flag, value, _ := strings.Cut(text, " ")
+		var err error
+		if flag == "expires" {
+			_, err = readExpires(value, now, zone)
+		} else {
+			_, err = readNotBefore(value, now, zone)
+		}
+		code, hint := 0, ""
+		if err != nil {
+			code, hint = exitCodeAndHint(err)
+		}
+		if code != command.ExitUsage || err.Error() != want[0] || hint != want[1] {
+			t.Errorf("%s: exit %d, %v\n%s\nwant %s\n%s", text, code, err, hint, want[0], want[1])
+		}
+	}
+}
+
+// A duration names no point in time; a date or time does, which the command compares with the
+// end of the link.
+func TestReadExpiresNamesAPoint(t *testing.T) {
+	t.Parallel()
+	zone := berlin(t)
+	now := time.Date(2026, 3, 28, 12, 0, 0, 0, zone)
+	for text, want := range map[string]string{
+		"24h": "", "2w": "", "9999w": "",
+		"2026-03-28":           "2026-03-28T23:59:59+01:00",
+		"2026-03-29":           "2026-03-29T23:59:59+02:00", // summer time has begun
+		"2026-10-25":           "2026-10-25T23:59:59+01:00", // and has ended
+		"2028-02-29":           "2028-02-29T23:59:59+01:00",
+		"2026-04-01T08:00:00Z": "2026-04-01T08:00:00Z",
+	} {
+		got, err := readExpires(text, now, zone)
+		named := ""
+		if !got.until.IsZero() {
+			named = got.until.Format(time.RFC3339)
+		}
+		if err != nil || named != want {
+			t.Errorf("%s: got %q, %v, want %q", text, named, err, want)
+		}
+		life, err := gateway.ParseLife(got.expiresIn)
+		if err != nil || want != "" && !now.Add(life).Equal(got.until) {
+			t.Errorf("%s: the service gets %s, %v", text, got.expiresIn, err)
+		}
+	}
+	// A start by date or duration has the offset of its own day.
+	for text, want := range map[string]string{
+		"2026-03-29": "2026-03-29T00:00:00+01:00", "2026-03-30": "2026-03-30T00:00:00+02:00",
+		"1d": "2026-03-29T13:00:00+02:00", "1.5h": "2026-03-28T13:30:00+01:00", "9999w": "2217-11-15T12:00:00+01:00",
+	} {
+		if got, err := readNotBefore(text, now, zone); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", text, got, err, want)
 		}
 	}
 }
