@@ -98,7 +98,7 @@ func TestChangeNamesOneLink(t *testing.T) {
 	}
 }
 
-// Each refusal of a change has its exact lines; a change is never repeated without being asked.
+// Each refusal of a change has its exact lines; the command never repeats a change.
 func TestChangeRefusalMessages(t *testing.T) {
 	t.Parallel()
 	for want, problem := range map[string]api.Problem{
@@ -133,8 +133,8 @@ func TestChangeRefusalMessages(t *testing.T) {
 	}
 }
 
-// After a cut answer the change may have been made, and after a wrong one it was sent to
-// another server. A change is not repeated, and prints no passphrase that may be void.
+// After a cut answer the service may have made the change. The command does not repeat it,
+// and prints no passphrase that may have no effect.
 func TestChangeWithBrokenAnswers(t *testing.T) {
 	t.Parallel()
 	for want, handler := range map[string]http.HandlerFunc{
@@ -209,7 +209,7 @@ func TestPassphraseFileOfEveryone(t *testing.T) {
 	if err := os.WriteFile(path, []byte("a b c\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // The mistake under test.
+	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	f := &fakeAPI{answers: map[string]any{"PATCH /api/v1/links/" + testID(): api.Link{ID: testID()}}}

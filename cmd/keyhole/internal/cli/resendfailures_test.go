@@ -54,15 +54,21 @@ func TestResendIsRefused(t *testing.T) {
 		want     string
 	}{
 		"unknown": {
-			read, api.Problem{Status: 404, Code: "not_found", Detail: "there is no such link"}, 1,
+			read,
+			api.Problem{Status: 404, Code: "not_found", Detail: "there is no such link"},
+			1,
 			"keyhole: there is no such link\n  check the ID of the link; keyhole list shows the links that this key may see\n",
 		},
 		"ambiguous": {
-			read, api.Problem{Status: 409, Code: "ambiguous", Detail: "two links begin so"}, 1,
+			read,
+			api.Problem{Status: 409, Code: "ambiguous", Detail: "two links begin so"},
+			1,
 			"keyhole: two links begin so\n  give more characters of the ID\n",
 		},
 		"unreadable": {
-			read, api.Problem{Status: 503, Code: "unavailable", Detail: "Redis is unreachable"}, 1,
+			read,
+			api.Problem{Status: 503, Code: "unavailable", Detail: "Redis is unreachable"},
+			1,
 			"keyhole: Redis is unreachable\n  try again in a few seconds; keyhole health and, where the service runs, " +
 				"keyhole doctor find the cause\n",
 		},
@@ -72,7 +78,9 @@ func TestResendIsRefused(t *testing.T) {
 				"  list the objects: keyhole objects s3://reports/\n",
 		},
 		"lost": {
-			issue, api.Problem{Status: 500, Code: "internal", Detail: "it failed"}, 2,
+			issue,
+			api.Problem{Status: 500, Code: "internal", Detail: "it failed"},
+			2,
 			"keyhole: it failed\n  repeat the command with --idempotency-key k: this issues no second link\n",
 		},
 		"over the limit": {
@@ -94,8 +102,8 @@ func TestResendIsRefused(t *testing.T) {
 	}
 }
 
-// resend keeps a preset, and at least a second of a life that was none. It does not name a
-// version of the object that the other link had, and keeps what the service stated.
+// resend takes the preset or the whole life of the other link, and at least one second. A
+// flag overrides it, and another sensitivity has its own default.
 func TestResendTakesTheLife(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -179,12 +187,9 @@ func TestResendOnATerminal(t *testing.T) {
 			t.Errorf("%q: sent %v", stated, sent)
 		}
 	}
-	f := resending(endedLink())
-	f.answers["GET /api/v1/links/"+testID()] = func() api.Link {
-		link := endedLink()
-		link.Sensitive = nil
-		return link
-	}()
+	open := endedLink()
+	open.Sensitive = nil
+	f := resending(open)
 	f.answers["GET /api/v1/objects"] = objectPage(false)
 	got := runAt(t, f, "\x04", false, "resend", testID())
 	if got.code != command.ExitFailed || len(f.requests) != 2 {

@@ -54,17 +54,20 @@ func TestShareRefusalMessages(t *testing.T) {
 		want    string
 	}{
 		"forbidden": {
-			"", api.Problem{Status: 403, Code: "forbidden", Detail: "this key may not issue links"},
+			"",
+			api.Problem{Status: 403, Code: "forbidden", Detail: "this key may not issue links"},
 			"keyhole: this key may not issue links\n  use a key that allows this, or ask the operator of the service to " +
 				"extend this key's \"can\"\n",
 		},
 		"a reused key": {
-			"--idempotency-key k", api.Problem{Status: 409, Code: "idempotency_conflict", Detail: "the key was used"},
+			"--idempotency-key k",
+			api.Problem{Status: 409, Code: "idempotency_conflict", Detail: "the key was used"},
 			"keyhole: the key was used\n  use another idempotency key for this request, with --idempotency-key; " +
 				"keyhole list shows the link of the other one\n",
 		},
 		"several fields": {
-			"--note n --sensitive", api.Problem{Status: 422, Code: "invalid", Errors: []api.FieldError{
+			"--note n --sensitive",
+			api.Problem{Status: 422, Code: "invalid", Errors: []api.FieldError{
 				{Field: "note", Code: "too_long", Message: "note has 2000 characters"},
 				{Field: "sensitive", Code: "x", Message: "sensitive must be false"},
 				{Field: "not_before", Code: "x", Message: "not_before is after the end"},
@@ -73,19 +76,23 @@ func TestShareRefusalMessages(t *testing.T) {
 				"--not-before: --not-before is after the end\n  correct the named fields and try again\n",
 		},
 		"too many requests": {
-			"", api.Problem{Status: 429, Code: "rate_limited", Detail: "too many failed attempts"},
+			"",
+			api.Problem{Status: 429, Code: "rate_limited", Detail: "too many failed attempts"},
 			"keyhole: too many failed attempts\n  try again in a minute; if the key is refused, check it\n",
 		},
 		"a code of a newer service": {
-			"", api.Problem{Status: 418, Code: "teapot", Detail: "short\x1b[2J and stout"},
+			"",
+			api.Problem{Status: 418, Code: "teapot", Detail: "short\x1b[2J and stout"},
 			"keyhole: short\\x1b[2J and stout\n  try again; if it fails again, see the service's log\n",
 		},
 		"the service cannot confirm": {
-			"--idempotency-key k --quiet", api.Problem{Status: 503, Code: "not_confirmed", Detail: "not confirmed"},
+			"--idempotency-key k --quiet",
+			api.Problem{Status: 503, Code: "not_confirmed", Detail: "not confirmed"},
 			"keyhole: not confirmed\n  repeat the command with --idempotency-key k: this issues no second link\n",
 		},
 		"a generated passphrase": {
-			"--make-passphrase", api.Problem{Status: 500, Code: "internal", Detail: "it failed"},
+			"--make-passphrase",
+			api.Problem{Status: 500, Code: "internal", Detail: "it failed"},
 			"keyhole: it failed\n  keyhole list shows whether the link was issued: revoke it, and share again\n",
 		},
 	} {
@@ -239,7 +246,7 @@ func TestShareOfAListIsNotAsked(t *testing.T) {
 	for flag, noted := range map[string]bool{"--pin=etag": true, "--yes": false, "--not-sensitive": false} {
 		f := batchAPI(nil, nil)
 		f.answers["POST /api/v1/links"] = testLink()
-		for _, typed := range []string{"s3://reports/a\n\x04", "s3://reports/a\ns3://reports/b\n\x04"} {
+		for _, typed := range []string{"s3://reports/a\n\x04\x04", "s3://reports/a\ns3://reports/b\n\x04\x04"} {
 			got := runAt(t, f, typed, false, "share", "-", flag)
 			const note = "note      sensitivity was not asked because standard input lists the objects: " +
 				"use --sensitive or --not-sensitive"

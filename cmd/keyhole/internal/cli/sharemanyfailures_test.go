@@ -100,25 +100,29 @@ func TestShareSeveralReasons(t *testing.T) {
 		want    string
 	}{
 		"one": {
-			map[string]api.Problem{"b": missing()}, "",
+			map[string]api.Problem{"b": missing()},
+			"",
 			"keyhole: 1 of 3 objects refused; no link was issued\n" +
 				"  s3://reports/b: there is no such object in the bucket\n" +
 				"  correct the list, or use --partial to share the others\n",
 		},
 		"two reasons": {
-			map[string]api.Problem{"a": unknown, "c": scope}, "",
+			map[string]api.Problem{"a": unknown, "c": scope},
+			"",
 			"keyhole: 2 of 3 objects refused; no link was issued\n" +
 				"  s3://reports/a: there is no such bucket\n  s3://reports/c: this key may not share it\n" +
 				"  correct the list, or use --partial to share the others\n",
 		},
 		"all, two reasons": {
-			map[string]api.Problem{"a": scope, "b": missing(), "c": missing()}, "--partial",
+			map[string]api.Problem{"a": scope, "b": missing(), "c": missing()},
+			"--partial",
 			"keyhole: 3 of 3 objects refused; no link was issued\n  s3://reports/a: this key may not share it\n" +
 				"  s3://reports/b: there is no such object in the bucket\n" +
 				"  s3://reports/c: there is no such object in the bucket\n  use a key whose objects cover this object\n",
 		},
 		"all, one reason": {
-			map[string]api.Problem{"a": scope, "b": scope, "c": scope}, "",
+			map[string]api.Problem{"a": scope, "b": scope, "c": scope},
+			"",
 			"keyhole: every object was refused, and no link was issued: this key may not share it\n" +
 				"  use a key whose objects cover this object\n",
 		},
