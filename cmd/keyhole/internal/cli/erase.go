@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -147,13 +148,14 @@ func (f *eraseFlags) print(env *command.Env, total *api.Erasure) error {
 	if f.json {
 		return errors.Join(term.PrintJSON(env.Stdout, total), failed)
 	}
-	fmt.Fprintf(env.Stdout, "erased %s from the audit feed and %s from the events of links\n",
+	var b strings.Builder
+	fmt.Fprintf(&b, "erased %s from the audit feed and %s from the events of links\nWhat remains:\n",
 		addressesIn(total.FeedEvents), addressesIn(total.LinkEvents))
-	fmt.Fprintln(env.Stdout, "What remains:")
 	for _, note := range total.Remains {
-		fmt.Fprintf(env.Stdout, "- %s\n", term.Plain(note.Message))
+		fmt.Fprintf(&b, "- %s\n", term.Plain(note.Message))
 	}
-	return failed
+	_, err := io.WriteString(env.Stdout, b.String())
+	return errors.Join(err, failed)
 }
 
 // addressesIn writes a number of addresses.

@@ -121,7 +121,9 @@ func (f *revokeFlags) revokeEach(ctx context.Context, env *command.Env, args []s
 		case f.output.ndjson:
 			failed = errors.Join(failed, printLines(env, []api.Link{link}))
 		case !f.output.json && !f.quiet:
-			fmt.Fprintf(env.Stdout, "%s %s %s\n", link.ID, link.State, term.Plain("s3://"+link.Bucket+"/"+link.Key))
+			_, err := fmt.Fprintf(env.Stdout, "%s %s %s\n", link.ID, link.State,
+				term.Plain("s3://"+link.Bucket+"/"+link.Key))
+			failed = errors.Join(failed, err)
 		}
 	}
 	if f.output.json {
