@@ -47,6 +47,9 @@ that begin with 2026, also 2026-plan.pdf.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkLimit(f.limit); err != nil {
+				return err
+			}
 			if err := f.output.check(); err != nil {
 				return err
 			}
@@ -68,9 +71,6 @@ that begin with 2026, also 2026-plan.pdf.`,
 
 // run prints the folders and objects of one bucket.
 func (f *objectsFlags) run(ctx context.Context, env *command.Env, arg string) error {
-	if err := checkLimit(f.limit); err != nil {
-		return err
-	}
 	var err error
 	if f.filter.Bucket, f.filter.Prefix, err = parseBucket(arg); err != nil {
 		return err
