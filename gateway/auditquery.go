@@ -72,7 +72,7 @@ func (q *AuditQuery) Contradictory() bool {
 
 // operatorKinds returns the kinds of events of operators.
 func operatorKinds() []EventKind {
-	return []EventKind{EventIssued, EventChanged, EventPaused, EventResumed, EventRevoked}
+	return []EventKind{EventIssued, EventChanged, EventPaused, EventResumed, EventRevoked, EventErased}
 }
 
 // AuditPage is one page of the feed.

@@ -52,6 +52,7 @@ func TestContradictoryAudit(t *testing.T) {
 		true: {
 			{Actor: "ci", Outcome: OutcomeExpired},
 			{Kind: EventIssued, Outcome: OutcomeExpired},
+			{Kind: EventErased, Outcome: OutcomeExpired},
 			{Kind: EventRefused, Actor: "ci"},
 		},
 		false: {
@@ -59,6 +60,7 @@ func TestContradictoryAudit(t *testing.T) {
 			{Actor: "ci"},
 			{Outcome: OutcomeExpired},
 			{Kind: EventRevoked, Actor: "ci"},
+			{Kind: EventErased, Actor: "ci"},
 			{Kind: EventRefused, Outcome: OutcomeExpired},
 		},
 	} {
