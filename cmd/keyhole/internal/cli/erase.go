@@ -126,8 +126,11 @@ func eraseAll(
 		total.LinkEvents += answer.LinkEvents
 		total.Unreadable += answer.Unreadable
 		total.Done, total.Remains = answer.Done, answer.Remains
-		if err != nil || answer.Next == "" {
-			return total, err
+		if err != nil {
+			return total, rename(err, map[string]string{"link": "--link", "address": "--address", "reason": "--reason"})
+		}
+		if answer.Next == "" {
+			return total, nil
 		}
 		request.Cursor = answer.Next
 		p.Say("%s erased, continuing", addressesIn(total.FeedEvents+total.LinkEvents))
