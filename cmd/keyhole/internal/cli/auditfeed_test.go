@@ -60,20 +60,32 @@ func TestAuditExport(t *testing.T) {
 		cut     string   // says that there are more
 	}{
 		"all, newest first": {
-			"--limit 0", []rawAnswer{numbered(t, "c1", true, 9, 8), numbered(t, "c2", true), numbered(t, "", false, 7)},
-			"9 8 7", []string{"500 ", "500 c1", "500 c2"}, "",
+			"--limit 0",
+			[]rawAnswer{numbered(t, "c1", true, 9, 8), numbered(t, "c2", true), numbered(t, "", false, 7)},
+			"9 8 7",
+			[]string{"500 ", "500 c1", "500 c2"},
+			"",
 		},
 		"all, oldest first": {
-			"--limit 0 --oldest", []rawAnswer{numbered(t, "c1", true, 1, 2), numbered(t, "c2", false, 3)}, "1 2 3",
-			[]string{"500 ", "500 c1"}, "",
+			"--limit 0 --oldest",
+			[]rawAnswer{numbered(t, "c1", true, 1, 2), numbered(t, "c2", false, 3)},
+			"1 2 3",
+			[]string{"500 ", "500 c1"},
+			"",
 		},
 		"a part, oldest first": {
-			"--limit 3 --oldest", []rawAnswer{numbered(t, "c1", true, 1, 2), numbered(t, "c2", true, 3)}, "1 2 3",
-			[]string{"3 ", "1 c1"}, "There may be more events: use --limit 6, or --limit 0 for all.\n",
+			"--limit 3 --oldest",
+			[]rawAnswer{numbered(t, "c1", true, 1, 2), numbered(t, "c2", true, 3)},
+			"1 2 3",
+			[]string{"3 ", "1 c1"},
+			"There may be more events: use --limit 6, or --limit 0 for all.\n",
 		},
 		"a part, newest first": {
-			"--limit 2", []rawAnswer{numbered(t, "c1", true, 9), numbered(t, "c2", true, 8)}, "9 8",
-			[]string{"2 ", "1 c1"}, "There may be more events: use --limit 4, or --limit 0 for all.\n",
+			"--limit 2",
+			[]rawAnswer{numbered(t, "c1", true, 9), numbered(t, "c2", true, 8)},
+			"9 8",
+			[]string{"2 ", "1 c1"},
+			"There may be more events: use --limit 4, or --limit 0 for all.\n",
 		},
 		"more than a page can have": {
 			"--limit 501", []rawAnswer{numbered(t, "", false, 9)}, "9", []string{"500 "}, "",

@@ -66,22 +66,26 @@ func TestEraseFails(t *testing.T) {
 		want    result
 	}{
 		"not allowed": {
-			[]rawAnswer{{403, `{"status":403,"code":"forbidden","detail":"this key may not revoke"}`, false}}, nil,
+			[]rawAnswer{{403, `{"status":403,"code":"forbidden","detail":"this key may not revoke"}`, false}},
+			nil,
 			result{command.ExitFailed, "", "keyhole: this key may not revoke\n  use a key that allows this, " +
 				"or ask the operator of the service to extend this key's \"can\"\n"},
 		},
 		"an unknown link": {
-			[]rawAnswer{{404, `{"status":404,"code":"not_found","detail":"there is no such link"}`, false}}, []string{"--json"},
+			[]rawAnswer{{404, `{"status":404,"code":"not_found","detail":"there is no such link"}`, false}},
+			[]string{"--json"},
 			result{command.ExitFailed, "", "keyhole: there is no such link\n  check the ID of the link; " +
 				"keyhole list shows the links that this key may see\n"},
 		},
 		"an outage later": {
-			[]rawAnswer{first, {503, `{"status":503,"code":"unavailable","detail":"Redis is away"}`, false}}, nil,
+			[]rawAnswer{first, {503, `{"status":503,"code":"unavailable","detail":"Redis is away"}`, false}},
+			nil,
 			result{command.ExitFailed, "", "keyhole: Redis is away\n  try again in a few seconds; keyhole health and, " +
 				"where the service runs, keyhole doctor find the cause\n"},
 		},
 		"a cut answer": {
-			[]rawAnswer{first, {body: `{"feed_events"`, cut: true}}, []string{"--json"},
+			[]rawAnswer{first, {body: `{"feed_events"`, cut: true}},
+			[]string{"--json"},
 			result{command.ExitFailed, "", "keyhole: the answer broke off: unexpected EOF\n" +
 				"  the request may have succeeded: check before you repeat it\n"},
 		},

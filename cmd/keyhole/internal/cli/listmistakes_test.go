@@ -160,7 +160,8 @@ func TestProgressOfSearches(t *testing.T) {
 		},
 		"links of an earlier version": {
 			[]string{"list", "--quiet"},
-			raw(`{"links":[`+link+`],"next":"1"}`, `{"links":[]}`), []string{"\r\x1b[K1 found, searching\r\x1b[K"},
+			raw(`{"links":[`+link+`],"next":"1"}`, `{"links":[]}`),
+			[]string{"\r\x1b[K1 found, searching\r\x1b[K"},
 		},
 		"events": {
 			[]string{"audit"},

@@ -149,27 +149,33 @@ func TestRevokeNumbers(t *testing.T) {
 		want   result
 	}{
 		"unreadable": {
-			`{"matched":3,"revoked":3,"unreadable":1,"done":false}`, []string{"--ndjson"},
+			`{"matched":3,"revoked":3,"unreadable":1,"done":false}`,
+			[]string{"--ndjson"},
 			result{command.ExitFailed, `{"matched":3,"revoked":3,"unreadable":1,"done":false}` + "\n", unread},
 		},
 		"unreadable, quiet": {
-			`{"matched":3,"revoked":3,"unreadable":1,"done":false}`, []string{"--quiet"},
+			`{"matched":3,"revoked":3,"unreadable":1,"done":false}`,
+			[]string{"--quiet"},
 			result{command.ExitFailed, "", unread},
 		},
 		"unreadable, only counted": {
-			`{"matched":3,"revoked":0,"unreadable":1,"done":true}`, []string{"--dry-run"},
+			`{"matched":3,"revoked":0,"unreadable":1,"done":true}`,
+			[]string{"--dry-run"},
 			result{command.ExitFailed, "", unread},
 		},
 		"none": {
-			`{"matched":0,"revoked":0,"done":true}`, []string{"--ndjson"},
+			`{"matched":0,"revoked":0,"done":true}`,
+			[]string{"--ndjson"},
 			result{command.ExitOK, `{"matched":0,"revoked":0,"done":true}` + "\n", none},
 		},
 		"none, as a document": {
-			`{"matched":0,"revoked":0,"done":true}`, []string{"--json"},
+			`{"matched":0,"revoked":0,"done":true}`,
+			[]string{"--json"},
 			result{command.ExitOK, "{\n  \"matched\": 0,\n  \"revoked\": 0,\n  \"done\": true\n}\n", none},
 		},
 		"none, only counted": {
-			`{"matched":0,"revoked":0,"done":true}`, []string{"--dry-run"},
+			`{"matched":0,"revoked":0,"done":true}`,
+			[]string{"--dry-run"},
 			result{command.ExitOK, "0 links would be revoked\n", none},
 		},
 		"one": {
@@ -231,7 +237,8 @@ func TestRevokeCountsBeforeItAsks(t *testing.T) {
 	has(t, got.stderr, "keyhole: --created-by: is too long\n")
 	// --quiet leaves the question, which is no message, and omits the progress.
 	got, _ = runOnScreen(t, "y\n", []rawAnswer{
-		{body: `{"matched":1,"revoked":0,"done":true}`}, {body: `{"matched":1,"revoked":1,"done":false,"next":"c"}`},
+		{body: `{"matched":1,"revoked":0,"done":true}`},
+		{body: `{"matched":1,"revoked":1,"done":false,"next":"c"}`},
 		{body: `{"matched":0,"revoked":0,"done":true}`},
 	}, "revoke", "--all", "--quiet")
 	if got.code != command.ExitOK || got.stdout != "" || strings.Contains(got.stderr, "continuing") {
