@@ -52,6 +52,7 @@ stopped.`,
   keyhole audit --since 2026-11-01T00:00:00Z --oldest --limit 0 --ndjson > november.ndjson
   keyhole audit --follow`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			// audit has one command below it and runs itself, so cobra passes a typo as an argument.
 			if len(args) > 0 && len(cmd.SuggestionsFor(args[0])) > 0 {
 				return unknownCommand(cmd, args)
 			}
@@ -122,6 +123,7 @@ func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 		return err
 	}
 	if f.follow {
+		// Without --since the events of the past would scroll by first.
 		f.filter.FromNow = f.since == ""
 		return f.followFeed(cmd.Context(), env, c)
 	}
@@ -160,6 +162,7 @@ func (f *auditFlags) checkFilters() error {
 	query := gateway.AuditQuery{
 		Kind: gateway.EventKind(f.filter.Kind), Actor: f.filter.Actor, Outcome: gateway.Outcome(f.filter.Outcome),
 	}
+	// The service refuses this too, but knows nothing of flags.
 	if query.Contradictory() {
 		return command.Usage("no event matches --kind, --actor and --outcome together",
 			"clicks have no actor, and events of operators have no outcome; omit one of the flags")

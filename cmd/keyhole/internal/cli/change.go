@@ -86,6 +86,7 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	if err != nil {
 		return err
 	}
+	// The flags were checked above, so that a mistake in one needs no key and sends nothing.
 	link, err := f.change(cmd.Context(), c, id, &request)
 	if err != nil {
 		// No object was named and --sensitive is no flag of change.
@@ -96,6 +97,7 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	} else {
 		err = f.print(env, &link)
 	}
+	// The link has the new passphrase even if printing failed, and nothing stores it.
 	if f.makePassphrase {
 		tellPassphrase(env.Stderr, *request.Passphrase, f.json)
 	}
@@ -146,6 +148,7 @@ func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeR
 		}
 		r.ExpiresIn = &life.expiresIn
 	}
+	// Zero goes to the service too, which refuses it with the range that is valid.
 	if changed("max-clicks") {
 		r.MaxClicks = &f.maxClicks
 	}
@@ -158,6 +161,7 @@ func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeR
 	if changed("note") {
 		r.Note = &f.note
 	}
+	// Removing all labels has a flag of its own: an unset variable must not remove them.
 	if f.noLabels || len(f.labels) > 0 {
 		labels, err := parseLabels(f.labels)
 		if err != nil {

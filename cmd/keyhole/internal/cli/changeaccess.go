@@ -66,6 +66,7 @@ func (f *changeFlags) start(r *api.ChangeRequest) error {
 		r.Remove = append(r.Remove, gateway.RemoveNotBefore)
 		return nil
 	}
+	// The caller ignores the request after an error.
 	start, err := readNotBefore(f.notBefore, time.Now(), time.Local)
 	r.NotBefore = &start
 	return err
@@ -81,6 +82,7 @@ func (f *changeFlags) checkAccess() error {
 	case f.makePassphrase && f.passphraseFile != "":
 		return command.Usage("--make-passphrase and --passphrase-file cannot be combined", "use one of them")
 	}
+	// The same form as for share, so that a mistake has the same message in both.
 	return checkAllow(f.allow)
 }
 

@@ -109,6 +109,7 @@ func (f *contextFlags) run(ctx context.Context, env *command.Env, name string, s
 	} else if _, err := (&service{url: f.url, keyFile: added.KeyFile, keyFrom: "the key file"}).client(env); err != nil {
 		return err
 	}
+	// Only a warning: a tunnel or a private network may protect the address.
 	if clearText(f.url) {
 		fmt.Fprintf(env.Stderr, "warning: commands send the key to %s unencrypted, and anyone who can read the traffic can "+
 			"use it; use https\n", term.Plain(f.url))
@@ -172,6 +173,7 @@ func (f *contextFlags) check(name string, stdin *bool) (contexts.Context, error)
 // terminal.
 func readKey(ctx context.Context, env *command.Env, name string, stdin bool) (string, error) {
 	if stdin {
+		// The limit is larger than a key, so that parseKey can say that the text is too long.
 		text, err := readAll(ctx, io.LimitReader(env.Stdin, 4*maxKey))
 		if err != nil {
 			return "", fmt.Errorf("read the key from standard input: %w", err)
@@ -205,6 +207,7 @@ func readAll(ctx context.Context, r io.Reader) (string, error) {
 		text string
 		err  error
 	}
+	// The buffer lets the goroutine end although nobody waits for it after an interrupt.
 	read := make(chan result, 1)
 	go func() {
 		text, err := io.ReadAll(bufio.NewReader(r))
@@ -279,6 +282,7 @@ func updateContexts(ctx context.Context, env *command.Env, name string,
 		return nil, contextError(err, nil, name)
 	}
 	all := &contexts.Config{}
+	// The file is read and written under a lock, because scripts may run in parallel.
 	err = contexts.Update(ctx, path, func(c *contexts.Config) error {
 		all = c
 		return change(c)
@@ -327,6 +331,7 @@ func clearText(address string) bool {
 	if err != nil || u.Scheme != "http" || strings.EqualFold(u.Hostname(), "localhost") {
 		return false
 	}
+	// A name other than localhost may lead anywhere, so it counts as a network.
 	ip, err := netip.ParseAddr(u.Hostname())
 	return err != nil || !ip.IsLoopback()
 }

@@ -38,11 +38,13 @@ func newContextList(env *command.Env) *cobra.Command {
 			}
 			items := []contextItem{} // not nil: JSON has an empty list
 			for _, c := range all.Contexts {
+				// An address may have been saved with a password in it, which no list may show.
 				items = append(items, contextItem{c.Name, hostOnly(c.URL), c.KeyFile, c.Name == all.Current})
 			}
 			if asJSON {
 				return term.PrintJSON(env.Stdout, map[string]any{"items": items})
 			}
+			// Scripts read JSON and know their variables.
 			warnOfVariables(env)
 			return printContexts(env, items)
 		},
@@ -79,6 +81,7 @@ func warnOfVariables(env *command.Env) {
 	}
 	name := env.Getenv("KEYHOLE_CONTEXT")
 	switch {
+	// The same order as in chosenContext: address and key win over KEYHOLE_CONTEXT.
 	case len(set) > 0:
 		fmt.Fprintf(env.Stderr, "note: commands use the set %s instead of the current context\n", strings.Join(set, " and "))
 	case name != "":

@@ -61,6 +61,7 @@ func (f *eraseFlags) run(ctx context.Context, env *command.Env, usage string) er
 	switch {
 	case f.link == "" && f.address == "":
 		return command.Usage("neither --link nor --address was given", "usage: "+usage)
+	// The service takes one of them: both together could mean either set of events.
 	case f.link != "" && f.address != "":
 		return command.Usage("--link and --address cannot be combined", "run the command once for each")
 	}
@@ -71,12 +72,14 @@ func (f *eraseFlags) run(ctx context.Context, env *command.Env, usage string) er
 		if err != nil {
 			return err
 		}
+		// The question shows the ID: the URL is a secret, and a terminal may be recorded.
 		request.Link, what = id, "all addresses from the events of link "+id
 	}
 	c, err := f.operator.client(env)
 	if err != nil {
 		return err
 	}
+	// A script has no person to ask; it has decided by calling the command.
 	if !f.yes && term.IsTerminal(env.Stdin) {
 		if err := askToErase(ctx, env, what); err != nil {
 			return err
@@ -92,6 +95,7 @@ func (f *eraseFlags) run(ctx context.Context, env *command.Env, usage string) er
 // askToErase asks whether to erase addresses. It returns an error unless the answer is
 // yes.
 func askToErase(ctx context.Context, env *command.Env, what string) error {
+	// A question that nobody sees would look like a command that hangs.
 	if !term.IsTerminal(env.Stderr) {
 		return command.Usage("cannot ask for confirmation, because standard error is not a terminal",
 			"add --yes, or leave standard error on the terminal")
@@ -125,6 +129,7 @@ func eraseAll(
 		total.FeedEvents += answer.FeedEvents
 		total.LinkEvents += answer.LinkEvents
 		total.Unreadable += answer.Unreadable
+		// The service carries both through its cursor, so the last answer is about all pages.
 		total.Done, total.Remains = answer.Done, answer.Remains
 		if err != nil {
 			return total, rename(err, map[string]string{"link": "--link", "address": "--address", "reason": "--reason"})
@@ -148,6 +153,7 @@ func (f *eraseFlags) print(env *command.Env, total *api.Erasure) error {
 			Hint: "repeat the command with a service of that version", Code: command.ExitFailed,
 		}
 	}
+	// The numbers are printed also after a failure: they say what was erased already.
 	if f.json {
 		return errors.Join(term.PrintJSON(env.Stdout, total), failed)
 	}

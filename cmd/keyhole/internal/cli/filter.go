@@ -71,6 +71,7 @@ func (f *filterFlags) check(mustHaveBucket bool) error {
 			return command.Usage(fmt.Sprintf("--ends-within is %q, which is not a duration", f.endsWithin),
 				"write it as 24h or 7d")
 		}
+		// The list would always be empty, and look as if no link ended soon.
 		if len(f.states) > 0 && !slices.ContainsFunc(f.states, isLive) {
 			return command.Usage("--ends-within selects links that have not ended, and --state only links that have",
 				"omit --state, or add active, paused or not_yet")

@@ -54,8 +54,8 @@ func nextLimit(limit, have int) int {
 }
 
 // oneOf refuses a value of a flag outside of a closed set, with the nearest value as the
-// hint. A service of a newer version may know more values than this command. An empty value means that the
-// flag was omitted.
+// hint. A service of a newer version may know more values than this command. An empty
+// value means that the flag was omitted.
 func oneOf(flag, value string, set []string) error {
 	if value == "" || slices.Contains(set, value) {
 		return nil
@@ -83,8 +83,7 @@ func inFlags(err error, sensitive bool, object string) error {
 		"max_clicks": "--max-clicks", "passphrase": "--passphrase-file", "filename": "--filename",
 		"disposition": "--inline", "confirm": "--confirm", "allow": "--allow", "not_before": "--not-before",
 		"Idempotency-Key": "--idempotency-key", "pin": "--pin", "version_id": "--version-id", "note": "--note",
-		"language": "--language",
-		"labels":   "--label", "remove": "--no-passphrase, --no-allow or --not-before now",
+		"language": "--language", "labels": "--label", "remove": "--no-passphrase, --no-allow or --not-before now",
 	}
 	// The service cannot know which of the two flags set its field.
 	if sensitive {

@@ -25,8 +25,8 @@ func TestFlagsOfCommands(t *testing.T) {
 		"audit": operator + "actor address bucket follow json kind label limit ndjson object oldest outcome prefix since " +
 			"until",
 		"audit erase": operator + "address json link reason yes",
-		"change": operator + "allow expires json label language make-passphrase max-clicks no-allow no-labels no-passphrase " +
-			"not-before note passphrase-file pause resume",
+		"change": operator + "allow expires json label language make-passphrase max-clicks no-allow no-labels " +
+			"no-passphrase not-before note passphrase-file pause resume",
 		"events":  operator + "follow json limit ndjson",
 		"health":  "context live url",
 		"key new": "can display-name max-expiry name objects", "key check": operator + "json",

@@ -100,6 +100,7 @@ func (f *keyFlagSet) run(env *command.Env) error {
 	if err := writeKeyStanza(env.Stderr, &f.entry, f.maxExpiry); err != nil {
 		return err
 	}
+	// The secret comes last: after a failure above nobody has a key without its entry.
 	_, err := fmt.Fprintln(env.Stdout, secret)
 	return err
 }
@@ -118,6 +119,7 @@ func checkEntry(entry config.OperatorKey) error {
 	}
 	lines := make([]string, len(problems))
 	for i, p := range problems {
+		// can[1] becomes --can: the flag has no numbers.
 		name, _, _ := strings.Cut(p.Path, "[")
 		lines[i] = "--" + strings.ReplaceAll(name, "_", "-") + " " + p.Message
 	}

@@ -22,6 +22,7 @@ func newKeyCheck(env *command.Env) *cobra.Command {
 		Short:      "Ask the service what your key may do",
 		Args:       command.ExactArgs(0, "only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// The service is needed besides its client, because it knows the sources of both.
 			s, err := operator.service(env)
 			if err != nil {
 				return err
@@ -66,6 +67,7 @@ func printOperator(env *command.Env, s *service, o *api.Operator) error {
 	rows = append(rows, []string{"may", may}, []string{"objects", scopeOf(o)},
 		[]string{"links", "at most " + o.Caps.Sensitive + " for sensitive objects, " + o.Caps.NotStated +
 			" if sensitivity is not stated, " + o.Caps.NotSensitive + " for objects that are not sensitive"})
+	// This name is the one in the configuration, where an administrator would change it.
 	if o.MaxExpiry != nil {
 		rows = append(rows, []string{"max_expiry", *o.MaxExpiry})
 	}

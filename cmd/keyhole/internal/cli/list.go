@@ -71,6 +71,7 @@ func (f *listFlags) run(ctx context.Context, env *command.Env) error {
 	if err := f.output.check(); err != nil {
 		return err
 	}
+	// One asks for less than the table and the other for more.
 	if f.quiet && f.wide {
 		return command.Usage("--quiet and --wide cannot be combined", "use one of them")
 	}
@@ -180,6 +181,7 @@ func printWide(env *command.Env, links []api.Link) error {
 	for i := range links {
 		l := &links[i]
 		clicks := strconv.FormatInt(l.Clicks, 10)
+		// The limit stands behind the number, as 2/3, so that no further column is needed.
 		if l.MaxClicks != nil {
 			clicks += "/" + strconv.FormatInt(*l.MaxClicks, 10)
 		}

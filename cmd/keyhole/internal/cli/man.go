@@ -24,6 +24,7 @@ func newMan(env *command.Env) *cobra.Command {
 				return unwritable(err)
 			}
 			// cobra writes a page for each command below the one it is given.
+			// The root has also the commands that the caller of NewRoot added, such as serve.
 			root := cmd.Root()
 			root.DisableAutoGenTag = true                         // no date in the pages, so that they do not change
 			released, _, _ := strings.Cut(env.Build.Version, "-") // a footer is short

@@ -50,6 +50,7 @@ that begin with 2026, also 2026-plan.pdf.`,
 			if err := checkLimit(f.limit); err != nil {
 				return err
 			}
+			// Flags that contradict each other are refused for buckets and objects alike.
 			if err := f.output.check(); err != nil {
 				return err
 			}
@@ -81,6 +82,7 @@ func (f *objectsFlags) run(ctx context.Context, env *command.Env, arg string) er
 	}
 	page, err := listObjects(ctx, term.NewProgress(env.Stderr), c, f.filter, f.limit)
 	if err != nil {
+		// The service does not say which buckets exist, so they are asked for separately.
 		return nearBucket(ctx, c, f.filter.Bucket, err)
 	}
 	if f.output.json {
@@ -160,6 +162,7 @@ func listObjects(ctx context.Context, p *term.Progress, c *client.Client, asked 
 // take.
 func printObjects(env *command.Env, page *api.ObjectPage) error {
 	rows := [][]string{{"SIZE", "MODIFIED", "OBJECT"}}
+	// A folder is only a part of keys: storages know neither its size nor its time.
 	for _, folder := range page.Folders {
 		rows = append(rows, []string{"-", "-", "s3://" + page.Bucket + "/" + folder})
 	}

@@ -49,6 +49,7 @@ func (f *shareFlags) resend(cmd *cobra.Command, env *command.Env, arg string, no
 	if noPassphrase && (f.makePassphrase || f.passphraseFile != "") {
 		return command.Usage(passphraseAndNone, "use one of them")
 	}
+	// Only a whole ID: the first characters may name another link tomorrow.
 	id, err := parseLinkID(arg)
 	if err != nil {
 		return err
@@ -69,6 +70,7 @@ func (f *shareFlags) resend(cmd *cobra.Command, env *command.Env, arg string, no
 		return command.Usage("the link has a passphrase, which is stored nowhere",
 			"add --make-passphrase or --passphrase-file, or --no-passphrase to share without one")
 	}
+	// Flags were completed first, so takeFrom sees which settings were given.
 	f.takeFrom(&link, time.Now())
 	f.earlier = &link
 	return f.shareOne(cmd.Context(), env, c, object{link.Bucket, link.Key}.String())
@@ -95,6 +97,7 @@ func (f *shareFlags) takeFrom(link *api.Link, now time.Time) {
 	if r.MaxClicks == nil {
 		r.MaxClicks = link.MaxClicks
 	}
+	// A flag can add the page but not remove it, because it was a decision about this object.
 	r.Confirm = r.Confirm || link.Confirm
 	if r.Passphrase != nil && link.Passphrase {
 		r.Reveal = cmp.Or(r.Reveal, link.Reveal)
@@ -102,6 +105,7 @@ func (f *shareFlags) takeFrom(link *api.Link, now time.Time) {
 	if r.Allow == nil && len(link.Allow) > 0 {
 		r.Allow = slices.Clone(link.Allow)
 	}
+	// A start in the past has no effect any more.
 	if r.NotBefore == nil && link.NotBefore != nil && link.NotBefore.After(now) {
 		r.NotBefore = new(link.NotBefore.Format(time.RFC3339Nano))
 	}
@@ -111,6 +115,7 @@ func (f *shareFlags) takeFrom(link *api.Link, now time.Time) {
 // takeProperties fills what recipients see of the object.
 func (f *shareFlags) takeProperties(link *api.Link) {
 	r := &f.request
+	// The usual name is left out, so that the service chooses it as for a first link.
 	if r.Filename == "" && link.Filename != gateway.SaveAs("", link.Key) {
 		r.Filename = link.Filename
 	}

@@ -31,8 +31,8 @@ func Run(ctx context.Context, root *cobra.Command, args []string, env *command.E
 }
 
 // NewRoot builds keyhole with the operator's commands. Errors are printed by report and not
-// by cobra, which would print the usage before every error of the service. The caller adds those that run
-// or examine a service.
+// by cobra, which would print the usage before every error of the service. The caller adds the commands
+// that run or examine a service.
 func NewRoot(env *command.Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "keyhole",
@@ -45,8 +45,7 @@ Try it with nothing installed:  keyhole demo
 
 Commands for a running service need its operator address and an operator key. Save both
 once with keyhole context add, or set KEYHOLE_OPERATOR_URL and KEYHOLE_KEY. KEYHOLE_CONFIG
-names the configuration for serve, doctor, health and
-pages.
+names the configuration for serve, doctor, health and pages.
 
 Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 		SilenceUsage:      true,

@@ -125,6 +125,7 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, several bool
 	if err := f.check(); err != nil {
 		return err
 	}
+	// Times are read once, so that all objects of the command get the same end.
 	if err := f.readTimes(time.Now(), time.Local); err != nil {
 		return err
 	}
@@ -139,6 +140,7 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, several bool
 
 // prepare gets what the command needs on this machine: the clipboard and the passphrase.
 func (f *shareFlags) prepare(env *command.Env) (err error) {
+	// A missing clipboard is reported before a link exists that nobody has copied.
 	if f.copy {
 		if f.board, err = findClipboard(env); err != nil {
 			return err
@@ -239,6 +241,7 @@ func (f *shareFlags) check() error {
 	case f.message && f.json:
 		return command.Usage("--message and --json cannot be combined", "use one of them")
 	}
+	// The service refuses other values too, but only these messages name the nearest one.
 	if err := oneOf("preset", r.Preset, gateway.Presets()); err != nil {
 		return err
 	}

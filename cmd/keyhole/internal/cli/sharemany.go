@@ -120,6 +120,7 @@ func (f *shareFlags) send(ctx context.Context, c *client.Client, all []*sharing,
 
 // take puts the results of a batch to their objects, and returns the errors in all fields.
 func (f *shareFlags) take(all []*sharing, results []api.BatchResult) (problems []api.FieldError, err error) {
+	// Results have no names: only their order says which object each one is about.
 	if len(results) != len(all) {
 		return nil, fmt.Errorf("%w: %d results for %d objects", client.ErrNotKeyhole, len(results), len(all))
 	}
@@ -259,6 +260,7 @@ func (f *shareFlags) refusal(refused []*sharing, of int, result string) error {
 		reasons[reason] = true
 		lines = append(lines, "  "+s.object.String()+": "+reason)
 	}
+	// One cause for all, such as a wrong flag, needs no list of the objects.
 	if len(reasons) == 1 && len(refused) == of {
 		lines = []string{fmt.Sprintf("every object was refused, and %s: %s", result, refused[0].reason())}
 	}

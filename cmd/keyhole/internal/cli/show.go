@@ -27,6 +27,7 @@ func newShow(env *command.Env) *cobra.Command {
 		Short:      "Show one link",
 		Args:       command.ExactArgs(1, "one link, by ID, URL or reference"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// A reference is enough here, because showing the wrong link does no harm.
 			id, err := parseLinkOrPrefix(args[0])
 			if err != nil {
 				return err
@@ -46,8 +47,8 @@ func newShow(env *command.Env) *cobra.Command {
 		},
 	}
 	operator.add(cmd)
-	// Ended links are offered too: people ask why a link has stopped working.
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	// Ended links are offered too: people ask why a link has stopped working.
 	cmd.ValidArgsFunction = asking(env, &operator, completeLinks())
 	return cmd
 }
@@ -79,6 +80,7 @@ func printLink(w io.Writer, l *api.Link) error {
 		{"clicks", strconv.FormatInt(l.Clicks, 10)},
 		{"last used", lastUse(l)},
 	}
+	// Passphrase, networks, start and limit of clicks, if the link has them.
 	// The same words as in the checklist of share, because both come from explain.
 	rows = append(rows, explain.Restrictions(l)...)
 	if l.Language != "" {

@@ -108,6 +108,7 @@ func presetLives(ctx context.Context, env *command.Env, operator *operatorFlags,
 	if ctx == nil {
 		ctx = context.Background() // cobra has none for the help command
 	}
+	// Without a limit, a service behind a firewall would hold up the prompt for minutes.
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	o, err := c.Operator(ctx)

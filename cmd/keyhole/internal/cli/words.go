@@ -72,8 +72,8 @@ func wordsOfOthers() map[string]string {
 		"link": "share", "generate": "share", "del": "revoke", "destroy": "revoke", "unshare": "revoke", "expire": "revoke",
 		"disable": "revoke", "stat": "show", "status": "health", "ping": "health", "log": "audit", "logs": "audit",
 		"history": "events", "users": "key", "whoami": "key", "token": "key", "tokens": "key", "config": "context",
-		"start": "serve",
-		"run":   "serve", "server": "serve", "test": "doctor",
+		// These commands exist only if the caller of NewRoot adds them; nearCommand checks it.
+		"start": "serve", "run": "serve", "server": "serve", "test": "doctor",
 	}
 }
 
