@@ -48,7 +48,11 @@ func nearCommand(cmd *cobra.Command, args []string) string {
 	if near := config.Nearest(name, names); near != "" {
 		return near
 	}
-	// cobra also accepts names that differ in two letters of a short word.
+	// cobra also accepts names that differ in two letters of a short word. For an empty word,
+	// which is an unset variable in a script, it would propose the first command.
+	if name == "" {
+		return ""
+	}
 	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
 		return similar[0]
 	}
