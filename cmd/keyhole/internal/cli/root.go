@@ -23,6 +23,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string, env *command.E
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
+	refuseUnknownTopics(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return command.ExitOK
@@ -72,6 +73,24 @@ Exit status: 0 success, 1 the request failed, 2 wrong usage or configuration.`,
 	)
 	completeContexts(root, env)
 	return root
+}
+
+// refuseUnknownTopics lets the help command refuse a command that does not exist. cobra
+// would print the help of the nearest group and succeed, which looks like an answer.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd() // otherwise it exists only during the execution
+	for _, sub := range root.Commands() {
+		if sub.Name() == "help" {
+			sub.Args = func(cmd *cobra.Command, args []string) error {
+				found, rest, err := cmd.Root().Find(args)
+				// The arguments of other commands, such as in help show ID, do no harm.
+				if err == nil && len(rest) > 0 && found.HasSubCommands() {
+					err = unknownCommand(found, rest)
+				}
+				return err
+			}
+		}
+	}
 }
 
 // unreachableHint is the hint if no service answers.

@@ -45,13 +45,13 @@ func TestShareFlagsCheck(t *testing.T) {
 		"networks": {flags: shareFlags{request: api.IssueRequest{
 			Allow: []string{"192.0.2.7", "192.0.2.0/24", "2001:db8::/32", "::1"},
 		}}},
-		"longest key":  {flags: shareFlags{request: api.IssueRequest{IdempotencyKey: strings.Repeat(" ~", 64)}}},
-		"QR code":      {flags: shareFlags{qrFile: "dir.gif/LINK.SVG"}},
+		"longest key": {flags: shareFlags{request: api.IssueRequest{IdempotencyKey: strings.Repeat(" ~", 64)}}},
+		"QR code":     {flags: shareFlags{qrFile: "dir.gif/LINK.SVG"}},
 		"preset twice": {
 			shareFlags{expires: "1h", request: api.IssueRequest{Preset: "handoff"}},
 			"--preset and --expires cannot be combined", "use one of them, or neither",
 		},
-		"two outputs":  {shareFlags{message: true, json: true}, "--message and --json cannot be combined", "use one of them"},
+		"two outputs": {shareFlags{message: true, json: true}, "--message and --json cannot be combined", "use one of them"},
 		"preset of another service": {
 			shareFlags{request: api.IssueRequest{Preset: "custom"}},
 			`--preset is "custom", which is not a valid value`, "use one of handoff, troubleshooting, business, extended",

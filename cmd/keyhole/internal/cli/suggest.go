@@ -106,7 +106,7 @@ func presetLives(ctx context.Context, env *command.Env, operator *operatorFlags,
 		return nil
 	}
 	if ctx == nil {
-		ctx = context.Background() // cobra has none for the help command
+		ctx = context.Background() // cobra has none before a command is executed
 	}
 	// Without a limit, a service behind a firewall would hold up the prompt for minutes.
 	ctx, cancel := context.WithTimeout(ctx, limit)
