@@ -194,8 +194,8 @@ func TestCompletionsOfBrokenServices(t *testing.T) {
 func TestCompletionsSendOneRequest(t *testing.T) {
 	t.Parallel()
 	var links []api.Link
-	for i := range 3 {
-		links = append(links, api.Link{ID: gateway.ID{byte(i * 100)}.String(), State: "active", Bucket: "b", Key: "k"})
+	for _, first := range []byte{0, 100, 200} {
+		links = append(links, api.Link{ID: gateway.ID{first}.String(), State: "active", Bucket: "b", Key: "k"})
 	}
 	page := api.LinkPage{Links: links, Next: "more"}
 	for args, want := range map[string]struct{ line, stdout string }{
