@@ -57,7 +57,7 @@ func run(ctx context.Context, address, key, bucket, object string) error {
 	if err != nil || stale.ApplicationproblemJSON412 == nil {
 		return fmt.Errorf("a change of what was changed: %w", err)
 	}
-	listed, err := c.ListLinksWithResponse(ctx, &ListLinksParams{Label: new("made=by")})
+	listed, err := c.ListLinksWithResponse(ctx, &ListLinksParams{Label: &[]string{"made=by"}})
 	if err != nil || listed.JSON200 == nil || len(listed.JSON200.Links) != 1 {
 		return fmt.Errorf("list: %w", err)
 	}

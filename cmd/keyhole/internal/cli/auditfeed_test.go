@@ -18,7 +18,7 @@ import (
 )
 
 // numbered is a page of events that are told apart by their reasons.
-func numbered(t *testing.T, next string, more bool, reasons ...int) rawAnswer {
+func numbered(t *testing.T, next string, more bool, reasons ...int) wireAnswer {
 	t.Helper()
 	page := api.EventPage{Events: []api.Event{}, Next: next, More: more}
 	for _, n := range reasons {
@@ -30,7 +30,7 @@ func numbered(t *testing.T, next string, more bool, reasons ...int) rawAnswer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rawAnswer{body: string(text)}
+	return wireAnswer{body: string(text)}
 }
 
 // reasonsOf returns the reasons of events that were printed as lines.
@@ -54,41 +54,41 @@ func TestAuditExport(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		args    string
-		answers []rawAnswer
+		answers []wireAnswer
 		want    string   // the reasons of the events
 		queries []string // limit and cursor of each request
 		cut     string   // says that there are more
 	}{
 		"all, newest first": {
 			"--limit 0",
-			[]rawAnswer{numbered(t, "c1", true, 9, 8), numbered(t, "c2", true), numbered(t, "", false, 7)},
+			[]wireAnswer{numbered(t, "c1", true, 9, 8), numbered(t, "c2", true), numbered(t, "", false, 7)},
 			"9 8 7",
 			[]string{"500 ", "500 c1", "500 c2"},
 			"",
 		},
 		"all, oldest first": {
 			"--limit 0 --oldest",
-			[]rawAnswer{numbered(t, "c1", true, 1, 2), numbered(t, "c2", false, 3)},
+			[]wireAnswer{numbered(t, "c1", true, 1, 2), numbered(t, "c2", false, 3)},
 			"1 2 3",
 			[]string{"500 ", "500 c1"},
 			"",
 		},
 		"a part, oldest first": {
 			"--limit 3 --oldest",
-			[]rawAnswer{numbered(t, "c1", true, 1, 2), numbered(t, "c2", true, 3)},
+			[]wireAnswer{numbered(t, "c1", true, 1, 2), numbered(t, "c2", true, 3)},
 			"1 2 3",
 			[]string{"3 ", "1 c1"},
 			"There may be more events: use --limit 6, or --limit 0 for all.\n",
 		},
 		"a part, newest first": {
 			"--limit 2",
-			[]rawAnswer{numbered(t, "c1", true, 9), numbered(t, "c2", true, 8)},
+			[]wireAnswer{numbered(t, "c1", true, 9), numbered(t, "c2", true, 8)},
 			"9 8",
 			[]string{"2 ", "1 c1"},
 			"There may be more events: use --limit 4, or --limit 0 for all.\n",
 		},
 		"more than a page can have": {
-			"--limit 501", []rawAnswer{numbered(t, "", false, 9)}, "9", []string{"500 "}, "",
+			"--limit 501", []wireAnswer{numbered(t, "", false, 9)}, "9", []string{"500 "}, "",
 		},
 	} {
 		service := &inTurn{answers: tt.answers}
@@ -112,14 +112,14 @@ func TestAuditExport(t *testing.T) {
 	// A document names the cursor, so it needs no message; the end of a feed has none.
 	for _, tt := range []struct {
 		args string
-		page rawAnswer
+		page wireAnswer
 		next string
 	}{
 		{"audit --json --limit 1", numbered(t, "c1", true, 9), "c1"},
 		{"audit --json --oldest --limit 1", numbered(t, "c1", true, 9), "c1"},
 		{"audit --json --oldest --limit 1", numbered(t, "c1", false, 9), ""},
 	} {
-		got := runAgainst(t, &inTurn{answers: []rawAnswer{tt.page}}, strings.Fields(tt.args)...)
+		got := runAgainst(t, &inTurn{answers: []wireAnswer{tt.page}}, strings.Fields(tt.args)...)
 		var whole document[api.Event]
 		if err := json.Unmarshal([]byte(got.stdout), &whole); err != nil || whole.Next != tt.next || got.stderr != "" ||
 			len(whole.Items) != 1 {
@@ -140,7 +140,7 @@ func TestAuditTimes(t *testing.T) {
 		{"--since 7d --until 90m", "168h", "90m"},
 		{"--since 2026-11-01 --until 2026-11-02T03:04:05+02:00", "2026-11-01T00:00:00Z", "2026-11-02T01:04:05Z"},
 	} {
-		service := &inTurn{answers: []rawAnswer{numbered(t, "", false, 1)}}
+		service := &inTurn{answers: []wireAnswer{numbered(t, "", false, 1)}}
 		before := time.Now()
 		got := runAgainst(t, service, append([]string{"audit"}, strings.Fields(tt.args)...)...)
 		if got.code != command.ExitOK {
@@ -165,7 +165,7 @@ func TestAuditTimes(t *testing.T) {
 
 // followed runs a command with --follow against answers, until the last of them was asked
 // for twice. It returns the queries of the feed.
-func followed(t *testing.T, answers []rawAnswer, args ...string) (result, []url.Values) {
+func followed(t *testing.T, answers []wireAnswer, args ...string) (result, []url.Values) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -205,7 +205,7 @@ func TestFollowAsLines(t *testing.T) {
 		"events --follow --json " + testID():   {"link": {testID()}},
 		"events --follow --ndjson " + testID(): {"link": {testID()}},
 	} {
-		pages := []rawAnswer{numbered(t, "c1", true, 1, 2), numbered(t, "c2", true), numbered(t, "c3", true, 3)}
+		pages := []wireAnswer{numbered(t, "c1", true, 1, 2), numbered(t, "c2", true), numbered(t, "c3", true, 3)}
 		got, queries := followed(t, pages, strings.Fields(args)...)
 		if got.code != command.ExitOK || got.stderr != "" || !strings.HasPrefix(reasonsOf(t, got.stdout), "1 2 3") ||
 			len(queries) < 3 {
@@ -232,8 +232,8 @@ func TestFollowAsLines(t *testing.T) {
 // An outage is reported once, however long it lasts, and no event of it is lost.
 func TestFollowReportsAnOutageOnce(t *testing.T) {
 	t.Parallel()
-	down := rawAnswer{503, `{"status":503,"code":"unavailable","detail":"Redis is away\u001b"}`, false}
-	got, queries := followed(t, []rawAnswer{
+	down := wireAnswer{503, `{"status":503,"code":"unavailable","detail":"Redis is away\u001b"}`, false}
+	got, queries := followed(t, []wireAnswer{
 		numbered(t, "c1", true, 1), down, down, numbered(t, "c2", true, 2),
 	}, "audit", "--follow", "--ndjson")
 	const want = `keyhole: Redis is away\x1b` + "\n  still following: retrying until the service responds\n"

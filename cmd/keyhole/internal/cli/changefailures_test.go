@@ -138,13 +138,13 @@ func TestChangeRefusalMessages(t *testing.T) {
 func TestChangeWithBrokenAnswers(t *testing.T) {
 	t.Parallel()
 	for want, handler := range map[string]http.HandlerFunc{
-		"keyhole: the answer broke off":                                 rawAnswer(200, `{"id":"`, true),
-		"keyhole: the answer is not from Keyhole's operator API":        rawAnswer(200, "<html>", false),
-		"keyhole: SERVER answers 502 Bad Gateway: the answer is not":    rawAnswer(502, "<html>", false),
-		"keyhole: SERVER answers 401 Unauthorized: the answer is not":   rawAnswer(401, "", false),
-		"keyhole: SERVER answers 302 Found: the answer is not from Key": rawAnswer(302, "", false),
+		"keyhole: the answer broke off":                                 answerWith(200, `{"id":"`, true),
+		"keyhole: the answer is not from Keyhole's operator API":        answerWith(200, "<html>", false),
+		"keyhole: SERVER answers 502 Bad Gateway: the answer is not":    answerWith(502, "<html>", false),
+		"keyhole: SERVER answers 401 Unauthorized: the answer is not":   answerWith(401, "", false),
+		"keyhole: SERVER answers 302 Found: the answer is not from Key": answerWith(302, "", false),
 	} {
-		got, requests := runAgainst(t, handler, "change", testID(), "--make-passphrase")
+		got, requests := runBeside(t, handler, "change", testID(), "--make-passphrase")
 		if got.code != command.ExitFailed || got.stdout != "" || requests != 1 ||
 			!strings.HasPrefix(got.stderr, want) || strings.Contains(got.stderr, "Passphrase:") {
 			t.Errorf("after %d requests: %+v\nwant %s", requests, got, want)
@@ -190,7 +190,7 @@ func TestChangeTellsThePassphraseWithoutOutput(t *testing.T) {
 		server := httptest.NewServer(f)
 		var stderr strings.Builder
 		code := runCLI(t.Context(), []string{"change", testID(), "--make-passphrase", flag}, command.Env{
-			Stdin: strings.NewReader(""), Stdout: fullDisk{}, Stderr: &stderr,
+			Stdin: strings.NewReader(""), Stdout: noSpace{}, Stderr: &stderr,
 			Environ: []string{"KEYHOLE_KEY=k", "KEYHOLE_OPERATOR_URL=" + server.URL},
 		})
 		server.Close()

@@ -57,40 +57,40 @@ func TestEraseMistakes(t *testing.T) {
 // read is a failure, whose numbers are printed.
 func TestEraseFails(t *testing.T) {
 	t.Parallel()
-	first := rawAnswer{body: `{"feed_events":2,"link_events":1,"next":"c1","remains":[]}`}
+	first := wireAnswer{body: `{"feed_events":2,"link_events":1,"next":"c1","remains":[]}`}
 	const unread = "keyhole: 2 events could not be read and may still have addresses: a newer version of the service " +
 		"wrote them\n  repeat the command with a service of that version\n"
 	for name, tt := range map[string]struct {
-		answers []rawAnswer
+		answers []wireAnswer
 		args    []string
 		want    result
 	}{
 		"not allowed": {
-			[]rawAnswer{{403, `{"status":403,"code":"forbidden","detail":"this key may not revoke"}`, false}},
+			[]wireAnswer{{403, `{"status":403,"code":"forbidden","detail":"this key may not revoke"}`, false}},
 			nil,
 			result{command.ExitFailed, "", "keyhole: this key may not revoke\n  use a key that allows this, " +
 				"or ask the operator of the service to extend this key's \"can\"\n"},
 		},
 		"an unknown link": {
-			[]rawAnswer{{404, `{"status":404,"code":"not_found","detail":"there is no such link"}`, false}},
+			[]wireAnswer{{404, `{"status":404,"code":"not_found","detail":"there is no such link"}`, false}},
 			[]string{"--json"},
 			result{command.ExitFailed, "", "keyhole: there is no such link\n  check the ID of the link; " +
 				"keyhole list shows the links that this key may see\n"},
 		},
 		"an outage later": {
-			[]rawAnswer{first, {503, `{"status":503,"code":"unavailable","detail":"Redis is away"}`, false}},
+			[]wireAnswer{first, {503, `{"status":503,"code":"unavailable","detail":"Redis is away"}`, false}},
 			nil,
 			result{command.ExitFailed, "", "keyhole: Redis is away\n  try again in a few seconds; keyhole health and, " +
 				"where the service runs, keyhole doctor find the cause\n"},
 		},
 		"a cut answer": {
-			[]rawAnswer{first, {body: `{"feed_events"`, cut: true}},
+			[]wireAnswer{first, {body: `{"feed_events"`, cut: true}},
 			[]string{"--json"},
 			result{command.ExitFailed, "", "keyhole: the answer broke off: unexpected EOF\n" +
 				"  the request may have succeeded: check before you repeat it\n"},
 		},
 		"unreadable in two calls": {
-			[]rawAnswer{
+			[]wireAnswer{
 				{body: `{"feed_events":0,"link_events":1,"unreadable":1,"next":"c1","remains":[]}`},
 				{body: `{"feed_events":1,"link_events":0,"unreadable":1,"remains":[{"code":"log","message":"the log"}]}`},
 			},
@@ -99,14 +99,15 @@ func TestEraseFails(t *testing.T) {
 				"What remains:\n- the log\n", unread},
 		},
 		"unreadable, as JSON": {
-			[]rawAnswer{{body: `{"feed_events":0,"link_events":0,"unreadable":2,"done":false,"remains":[]}`}},
+			[]wireAnswer{{body: `{"feed_events":0,"link_events":0,"unreadable":2,"done":false,"remains":[]}`}},
 			[]string{"--json"},
 			result{command.ExitFailed, "{\n  \"feed_events\": 0,\n  \"link_events\": 0,\n  \"unreadable\": 2,\n" +
 				"  \"done\": false,\n  \"remains\": []\n}\n", unread},
 		},
 	} {
 		service := &inTurn{answers: tt.answers}
-		got := runAgainst(t, service, append([]string{"audit", "erase", "--link", testID(), "--reason", "asked"}, tt.args...)...)
+		args := []string{"audit", "erase", "--link", testID(), "--reason", "asked"}
+		got := runAgainst(t, service, append(args, tt.args...)...)
 		if got != tt.want || len(service.requests) != len(tt.answers) {
 			t.Errorf("%s: %+v after %d requests, want %+v", name, got, len(service.requests), tt.want)
 		}
@@ -122,7 +123,7 @@ func TestEraseFails(t *testing.T) {
 // it. A person who cannot read the question must not answer it.
 func TestEraseQuestion(t *testing.T) {
 	t.Parallel()
-	answers := []rawAnswer{{body: `{"feed_events":1,"done":true,"remains":[]}`}}
+	answers := []wireAnswer{{body: `{"feed_events":1,"done":true,"remains":[]}`}}
 	for _, tt := range []struct{ flag, value, want string }{
 		{"--link", testID(), "all addresses from the events of link " + testID()},
 		{"--address", "192.0.2.0/24", "the address 192.0.2.0/24 from the events of all links"},
@@ -167,7 +168,8 @@ func TestAuditOfErasures(t *testing.T) {
 	got := runOver(t, f, "audit", "--kind", "erased", "--actor", "dpo")
 	want := []string{"2026-11-01T00:00:00Z", "erased", "-", "-", "dpo", "-", "-", "-"}
 	lines := strings.Split(got.stdout, "\n")
-	if got.code != command.ExitOK || len(lines) != 3 || strings.Join(strings.Fields(lines[1]), " ") != strings.Join(want, " ") {
+	if got.code != command.ExitOK || len(lines) != 3 ||
+		strings.Join(strings.Fields(lines[1]), " ") != strings.Join(want, " ") {
 		t.Fatalf("%+v", got)
 	}
 	sent, err := url.Parse(strings.Fields(f.requests[0].line)[1])
@@ -180,7 +182,8 @@ func TestAuditOfErasures(t *testing.T) {
 	}
 	got = runOver(t, f, "audit", "--kind", "erased", "--ndjson")
 	var line map[string]any
-	if err := json.Unmarshal([]byte(got.stdout), &line); err != nil || line["actor"] != "dpo" || line["reason"] != "asked" {
+	if err := json.Unmarshal([]byte(got.stdout), &line); err != nil || line["actor"] != "dpo" ||
+		line["reason"] != "asked" {
 		t.Errorf("--ndjson: %v, %+v", err, got)
 	}
 }

@@ -15,9 +15,9 @@ import (
 	"keyhole/gateway/api"
 )
 
-// rawAnswer is an answer as it goes over the network. It comes from a service, or from a
+// wireAnswer is an answer as it goes over the network. It comes from a service, or from a
 // proxy before it.
-type rawAnswer struct {
+type wireAnswer struct {
 	status int // 0: 200
 	body   string
 	cut    bool // the connection ends before the body is complete
@@ -26,7 +26,7 @@ type rawAnswer struct {
 // inTurn is an operator API that gives its answers one after another, and the last one to
 // all further requests. It records the requests.
 type inTurn struct {
-	answers []rawAnswer
+	answers []wireAnswer
 
 	mu       sync.Mutex
 	requests []fakeRequest
@@ -69,51 +69,51 @@ func TestFailuresOfLists(t *testing.T) {
 	const wrongServer = "  is this the operator address (--operator-url, KEYHOLE_OPERATOR_URL or the context), " +
 		"not the address for recipients?\n"
 	for name, tt := range map[string]struct {
-		answer rawAnswer
+		answer wireAnswer
 		want   string
 	}{
 		"a wrong key": {
-			rawAnswer{401, `{"status":401,"code":"unauthorized","detail":"the key is unknown"}`, false},
+			wireAnswer{401, `{"status":401,"code":"unauthorized","detail":"the key is unknown"}`, false},
 			"keyhole: the key is unknown\n  use a key that is listed in the service's operator.keys; " +
 				"pass it in KEYHOLE_KEY or with --key-file (keyhole key new creates one)\n",
 		},
 		"too many requests": {
-			rawAnswer{429, `{"status":429,"code":"rate_limited","detail":"too many failures"}`, false},
+			wireAnswer{429, `{"status":429,"code":"rate_limited","detail":"too many failures"}`, false},
 			"keyhole: too many failures\n  try again in a minute; if the key is refused, check it\n",
 		},
 		"an outage": {
-			rawAnswer{503, `{"status":503,"code":"unavailable","detail":"Redis is away","request_id":"r7"}`, false},
+			wireAnswer{503, `{"status":503,"code":"unavailable","detail":"Redis is away","request_id":"r7"}`, false},
 			"keyhole: Redis is away\n  try again in a few seconds; keyhole health and, where the service runs, " +
 				"keyhole doctor find the cause\n  request id: r7 (the log of the service has it)\n",
 		},
 		"a code of a later version": {
-			rawAnswer{451, `{"status":451,"code":"withheld","detail":"a judge said so\u001b"}`, false},
+			wireAnswer{451, `{"status":451,"code":"withheld","detail":"a judge said so\u001b"}`, false},
 			`keyhole: a judge said so\x1b` + "\n  try again; if it fails again, see the service's log\n",
 		},
 		"refused fields": {
-			rawAnswer{422, `{"status":422,"code":"invalid","detail":"see errors","errors":[` +
+			wireAnswer{422, `{"status":422,"code":"invalid","detail":"see errors","errors":[` +
 				`{"field":"limit","code":"invalid","message":"is odd"},{"field":"cursor","message":"is old"}]}`, false},
 			"keyhole: limit: is odd; cursor: is old\n  correct the named fields and try again\n",
 		},
 		"a proxy": {
-			rawAnswer{502, "<html>bad gateway", false},
+			wireAnswer{502, "<html>bad gateway", false},
 			"keyhole: ADDRESS answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy " +
 				"before it\n" + wrongServer,
 		},
 		"another server": {
-			rawAnswer{404, "404 page not found\n", false},
+			wireAnswer{404, "404 page not found\n", false},
 			"keyhole: ADDRESS answers 404 Not Found: the answer is not from Keyhole's operator API\n" + wrongServer,
 		},
 		"no JSON": {
-			rawAnswer{200, "<html>hello", false},
+			wireAnswer{200, "<html>hello", false},
 			"keyhole: the answer is not from Keyhole's operator API: invalid character '<' looking for beginning of value\n" +
 				wrongServer,
 		},
 		"an empty answer": {
-			rawAnswer{200, "", false}, "keyhole: the answer is not from Keyhole's operator API: EOF\n" + wrongServer,
+			wireAnswer{200, "", false}, "keyhole: the answer is not from Keyhole's operator API: EOF\n" + wrongServer,
 		},
 		"a cut answer": {
-			rawAnswer{200, `{"links":[{"id":"a"`, true},
+			wireAnswer{200, `{"links":[{"id":"a"`, true},
 			"keyhole: the answer broke off: unexpected EOF\n  the request may have succeeded: check before you repeat it\n",
 		},
 	} {
@@ -121,7 +121,7 @@ func TestFailuresOfLists(t *testing.T) {
 			"list", "list --ndjson", "list --quiet", "audit", "audit --json", "audit --ndjson", "events " + testID(),
 			"events --ndjson " + testID(), "objects", "objects s3://reports --ndjson",
 		} {
-			got := runAgainst(t, &inTurn{answers: []rawAnswer{tt.answer}}, strings.Fields(args)...)
+			got := runAgainst(t, &inTurn{answers: []wireAnswer{tt.answer}}, strings.Fields(args)...)
 			if got != (result{command.ExitFailed, "", tt.want}) {
 				t.Errorf("%s, %s: %+v, want %s", name, args, got, tt.want)
 			}
@@ -155,19 +155,19 @@ func TestListsWithoutAService(t *testing.T) {
 // of them is printed; lines were printed with their pages and stay.
 func TestFailuresOfLaterPages(t *testing.T) {
 	t.Parallel()
-	down := rawAnswer{503, `{"status":503,"code":"unavailable","detail":"Redis is away"}`, false}
-	page := func(value any) rawAnswer {
+	down := wireAnswer{503, `{"status":503,"code":"unavailable","detail":"Redis is away"}`, false}
+	page := func(value any) wireAnswer {
 		text, err := json.Marshal(value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return rawAnswer{body: string(text)}
+		return wireAnswer{body: string(text)}
 	}
 	links := page(api.LinkPage{Links: []api.Link{testLink()}, Next: "more"})
 	events := page(api.EventPage{Events: []api.Event{testEvent("issued")}, Next: "more", More: true})
 	objects := page(api.ObjectPage{Bucket: "reports", Folders: []string{"2026/"}, Next: "more"})
 	for args, tt := range map[string]struct {
-		first rawAnswer
+		first wireAnswer
 		lines int // printed before the failure
 	}{
 		"list": {links, 0}, "list --json": {links, 0}, "list --quiet": {links, 0}, "list --ndjson": {links, 1},
@@ -175,7 +175,7 @@ func TestFailuresOfLaterPages(t *testing.T) {
 		"audit --ndjson --oldest": {events, 1},
 		"objects s3://reports":    {objects, 0}, "objects s3://reports --json": {objects, 0},
 	} {
-		service := &inTurn{answers: []rawAnswer{tt.first, down}}
+		service := &inTurn{answers: []wireAnswer{tt.first, down}}
 		got := runAgainst(t, service, append(strings.Fields(args), "--limit", "0")...)
 		if got.code != command.ExitFailed || strings.Count(got.stdout, "\n") != tt.lines || len(service.requests) != 2 {
 			t.Errorf("%s: %+v after %d requests", args, got, len(service.requests))

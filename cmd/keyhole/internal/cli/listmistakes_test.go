@@ -140,16 +140,16 @@ func TestEmptyLists(t *testing.T) {
 // result. Services of earlier versions do not say how much they have searched.
 func TestProgressOfSearches(t *testing.T) {
 	t.Parallel()
-	raw := func(texts ...string) (answers []rawAnswer) {
+	raw := func(texts ...string) (answers []wireAnswer) {
 		for _, text := range texts {
-			answers = append(answers, rawAnswer{body: text})
+			answers = append(answers, wireAnswer{body: text})
 		}
 		return answers
 	}
 	const link, event = `{"id":"a","state":"active"}`, `{"kind":"issued"}`
 	for name, tt := range map[string]struct {
 		args    []string
-		answers []rawAnswer
+		answers []wireAnswer
 		want    []string
 	}{
 		"links": {

@@ -208,10 +208,7 @@ func (f *revokeFlags) walk(ctx context.Context, env *command.Env, c *client.Clie
 	defer p.Clear()
 	for {
 		answer, err := c.RevokeAll(ctx, request)
-		total.Matched += answer.Matched
-		total.Revoked += answer.Revoked
-		total.Unreadable += answer.Unreadable
-		total.Done = answer.Done
+		addTo(&total, &answer)
 		request.Cursor = answer.Next
 		if err != nil {
 			err = inFilters(err)
@@ -228,6 +225,14 @@ func (f *revokeFlags) walk(ctx context.Context, env *command.Env, c *client.Clie
 			p.Say("%s revoked, continuing", links(total.Revoked))
 		}
 	}
+}
+
+// addTo adds the answer of one call to the total.
+func addTo(total, answer *api.Revocation) {
+	total.Matched += answer.Matched
+	total.Revoked += answer.Revoked
+	total.Unreadable += answer.Unreadable
+	total.Done = answer.Done
 }
 
 // finish prints the total. Records of a newer version cannot be revoked by this one and may

@@ -17,25 +17,25 @@ func TestRevokeFailsMidway(t *testing.T) {
 	t.Parallel()
 	const first = `{"matched":2,"revoked":2,"done":false,"next":"1"}`
 	for name, tt := range map[string]struct {
-		answers []rawAnswer
+		answers []wireAnswer
 		want    string
 	}{
 		"at once": {
-			[]rawAnswer{{429, `{"status":429,"code":"rate_limited","detail":"too many failures"}`, false}},
+			[]wireAnswer{{429, `{"status":429,"code":"rate_limited","detail":"too many failures"}`, false}},
 			"keyhole: too many failures\n  try again in a minute; if the key is refused, check it\n",
 		},
 		"after some": {
-			[]rawAnswer{{body: first}, {503, `{"status":503,"code":"unavailable","detail":"Redis is away"}`, false}},
+			[]wireAnswer{{body: first}, {503, `{"status":503,"code":"unavailable","detail":"Redis is away"}`, false}},
 			"keyhole: after 2 links revoked: Redis is away\n  try again in a few seconds; " +
 				"keyhole health and, where the service runs, keyhole doctor find the cause\n",
 		},
 		"cut": {
-			[]rawAnswer{{body: first}, {body: `{"matched":1`, cut: true}},
+			[]wireAnswer{{body: first}, {body: `{"matched":1`, cut: true}},
 			"keyhole: after 2 links revoked: the answer broke off: unexpected EOF\n" +
 				"  the request may have succeeded: check before you repeat it\n",
 		},
 		"refused fields": {
-			[]rawAnswer{{422, `{"status":422,"code":"invalid","detail":"see errors","errors":[` +
+			[]wireAnswer{{422, `{"status":422,"code":"invalid","detail":"see errors","errors":[` +
 				`{"field":"ends_within","code":"invalid","message":"is too long"},` +
 				`{"field":"labels.team","code":"invalid","message":"is unknown"}]}`, false}},
 			"keyhole: --ends-within: is too long; --label.team: is unknown\n  correct the named fields and try again\n",
@@ -69,7 +69,8 @@ func TestRevokeEachNamesFailures(t *testing.T) {
 		},
 	}}
 	wantErr := "keyhole: cannot revoke " + one + ": this key may not revoke\ncannot revoke " + two +
-		": the link has expired\n  use a key that allows this, or ask the operator of the service to extend this key's \"can\"\n"
+		": the link has expired\n" +
+		"  use a key that allows this, or ask the operator of the service to extend this key's \"can\"\n"
 	for format, want := range map[string]string{
 		"":        testID() + ` revoked s3://reports/a\u202eb` + "\n",
 		"--quiet": "",
@@ -185,7 +186,7 @@ func TestRevokeNumbers(t *testing.T) {
 			`{"matched":2,"revoked":1,"done":true}`, nil, result{command.ExitOK, "1 link revoked\n", ""},
 		},
 	} {
-		service := &inTurn{answers: []rawAnswer{{body: tt.answer}}}
+		service := &inTurn{answers: []wireAnswer{{body: tt.answer}}}
 		if got := runAgainst(t, service, append([]string{"revoke", "--all"}, tt.args...)...); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
@@ -193,7 +194,7 @@ func TestRevokeNumbers(t *testing.T) {
 }
 
 // runOnScreen is runAt against a service that is given as its answers.
-func runOnScreen(t *testing.T, typed string, answers []rawAnswer, args ...string) (result, *inTurn) {
+func runOnScreen(t *testing.T, typed string, answers []wireAnswer, args ...string) (result, *inTurn) {
 	t.Helper()
 	service := &inTurn{answers: answers}
 	server := httptest.NewServer(service)
@@ -211,7 +212,7 @@ func runOnScreen(t *testing.T, typed string, answers []rawAnswer, args ...string
 // revocation from the start. If it fails, there is no question.
 func TestRevokeCountsBeforeItAsks(t *testing.T) {
 	t.Parallel()
-	got, service := runOnScreen(t, "y\n", []rawAnswer{
+	got, service := runOnScreen(t, "y\n", []wireAnswer{
 		{body: `{"matched":0,"revoked":0,"unreadable":1,"done":false,"next":"c1"}`},
 		{body: `{"matched":4,"revoked":0,"done":false,"next":"c2"}`},
 		{body: `{"matched":4,"revoked":4,"done":false,"next":"c3"}`},
@@ -220,7 +221,8 @@ func TestRevokeCountsBeforeItAsks(t *testing.T) {
 	if got.code != command.ExitOK || got.stdout != "5 links revoked\n" || len(service.requests) != 4 {
 		t.Fatalf("%+v after %d requests", got, len(service.requests))
 	}
-	has(t, got.stderr, "Revoke at least 4 links, with the label team=a? [y/N] ", "\r\x1b[K4 links revoked, continuing\r\x1b[K")
+	has(t, got.stderr, "Revoke at least 4 links, with the label team=a? [y/N] ",
+		"\r\x1b[K4 links revoked, continuing\r\x1b[K")
 	for i, want := range []struct {
 		cursor any
 		counts any
@@ -229,14 +231,14 @@ func TestRevokeCountsBeforeItAsks(t *testing.T) {
 			t.Errorf("request %d is %v, want %+v", i+1, body, want)
 		}
 	}
-	got, service = runOnScreen(t, "y\n", []rawAnswer{{422, `{"status":422,"code":"invalid","errors":[` +
+	got, service = runOnScreen(t, "y\n", []wireAnswer{{422, `{"status":422,"code":"invalid","errors":[` +
 		`{"field":"created_by","code":"invalid","message":"is too long"}]}`, false}}, "revoke", "--created-by", "x")
 	if got.code != command.ExitFailed || len(service.requests) != 1 || strings.Contains(got.stderr, "[y/N]") {
 		t.Errorf("%+v after %d requests", got, len(service.requests))
 	}
 	has(t, got.stderr, "keyhole: --created-by: is too long\n")
 	// --quiet leaves the question, which is no message, and omits the progress.
-	got, _ = runOnScreen(t, "y\n", []rawAnswer{
+	got, _ = runOnScreen(t, "y\n", []wireAnswer{
 		{body: `{"matched":1,"revoked":0,"done":true}`},
 		{body: `{"matched":1,"revoked":1,"done":false,"next":"c"}`},
 		{body: `{"matched":0,"revoked":0,"done":true}`},

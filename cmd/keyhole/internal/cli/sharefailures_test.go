@@ -12,9 +12,9 @@ import (
 	"keyhole/gateway/api"
 )
 
-// runAgainst runs a command against any server and returns the result and the number of
+// runBeside runs a command against any server and returns the result and the number of
 // requests.
-func runAgainst(t *testing.T, handler http.HandlerFunc, args ...string) (got result, requests int) {
+func runBeside(t *testing.T, handler http.HandlerFunc, args ...string) (got result, requests int) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests++ // the client sends one request at a time
@@ -29,8 +29,8 @@ func runAgainst(t *testing.T, handler http.HandlerFunc, args ...string) (got res
 	return result{code, stdout.String(), strings.ReplaceAll(stderr.String(), server.URL, "SERVER")}, requests
 }
 
-// rawAnswer returns a handler with one answer. A cut answer ends before its length.
-func rawAnswer(status int, body string, cut bool) http.HandlerFunc {
+// answerWith returns a handler with one answer. A cut answer ends before its length.
+func answerWith(status int, body string, cut bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if cut {
 			w.Header().Set("Content-Length", "1000")
@@ -40,10 +40,10 @@ func rawAnswer(status int, body string, cut bool) http.HandlerFunc {
 	}
 }
 
-// fullDisk is a stream whose reader is gone.
-type fullDisk struct{}
+// noSpace is a stream whose reader is gone.
+type noSpace struct{}
 
-func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+func (noSpace) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
 // Each refusal of share has its exact lines, and nothing goes to standard output.
 func TestShareRefusalMessages(t *testing.T) {
@@ -114,26 +114,26 @@ func TestShareWithBrokenAnswers(t *testing.T) {
 		want     []string
 	}{
 		"a page": {
-			rawAnswer(200, "<html>", false), 1,
+			answerWith(200, "<html>", false), 1,
 			[]string{"keyhole: the answer is not from Keyhole's operator API", "not the address for recipients?"},
 		},
 		"a page of a proxy": {
-			rawAnswer(502, "<html>", false), 1,
+			answerWith(502, "<html>", false), 1,
 			[]string{"keyhole: SERVER answers 502 Bad Gateway: ", "--idempotency-key k: this issues no second link"},
 		},
 		"a problem without a code": {
-			rawAnswer(422, `{"status":422}`, false), 1,
+			answerWith(422, `{"status":422}`, false), 1,
 			[]string{"keyhole: SERVER answers 422 ", "not the address for recipients?"},
 		},
 		"a cut link": {
-			rawAnswer(201, `{"id":"`, true), 2,
+			answerWith(201, `{"id":"`, true), 2,
 			[]string{"keyhole: the answer broke off", "--idempotency-key k: this issues no second link"},
 		},
 		"an array": {
-			rawAnswer(201, `[]`, false), 1, []string{"keyhole: the answer is not from Keyhole's operator API"},
+			answerWith(201, `[]`, false), 1, []string{"keyhole: the answer is not from Keyhole's operator API"},
 		},
 	} {
-		got, requests := runAgainst(t, tt.handler, "share", "s3://reports/a", "--idempotency-key", "k")
+		got, requests := runBeside(t, tt.handler, "share", "s3://reports/a", "--idempotency-key", "k")
 		if got.code != command.ExitFailed || got.stdout != "" || requests != tt.requests {
 			t.Errorf("%s: %+v after %d requests", name, got, requests)
 		}
@@ -146,7 +146,7 @@ func TestShareRepeatsACutAnswer(t *testing.T) {
 	t.Parallel()
 	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links": testLink()}}
 	cut := false
-	got, requests := runAgainst(t, func(w http.ResponseWriter, r *http.Request) {
+	got, requests := runBeside(t, func(w http.ResponseWriter, r *http.Request) {
 		f.ServeHTTP(&headless{w, !cut}, r)
 		cut = true
 	}, "share", "s3://reports/a", "--quiet")
@@ -185,7 +185,7 @@ func TestShareCannotPrintTheURL(t *testing.T) {
 		server := httptest.NewServer(f)
 		var stderr strings.Builder
 		code := runCLI(t.Context(), append([]string{"share", "--quiet"}, strings.Fields(args)...), command.Env{
-			Stdin: strings.NewReader(""), Stdout: fullDisk{}, Stderr: &stderr,
+			Stdin: strings.NewReader(""), Stdout: noSpace{}, Stderr: &stderr,
 			Environ: []string{"KEYHOLE_KEY=k", "KEYHOLE_OPERATOR_URL=" + server.URL},
 		})
 		server.Close()
@@ -217,7 +217,7 @@ func TestShareWithoutStandardError(t *testing.T) {
 		server := httptest.NewServer(f)
 		var stdout strings.Builder
 		code := runCLI(t.Context(), append([]string{"share"}, strings.Fields(args)...), command.Env{
-			Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: fullDisk{},
+			Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: noSpace{},
 			Environ: []string{"KEYHOLE_KEY=k", "KEYHOLE_OPERATOR_URL=" + server.URL},
 		})
 		server.Close()

@@ -105,14 +105,19 @@ func hintForFlag(cmd *cobra.Command, what string) string {
 	if hint := nearFlags(cmd, flagsOfOthers()[unknown], ""); hint != "" {
 		return hint + " " + help
 	}
+	if near := nearFlag(cmd, unknown); near != "" {
+		return "did you mean --" + near + "? " + help
+	}
+	return help
+}
+
+// nearFlag returns the flag whose name is nearest to a mistyped one, "" for none.
+func nearFlag(cmd *cobra.Command, unknown string) string {
 	var names []string
 	for _, f := range collect(cmd.Flags().VisitAll) {
 		names = append(names, f.Name)
 	}
-	if near := config.Nearest(unknown, names); near != "" {
-		return "did you mean --" + near + "? " + help
-	}
-	return help
+	return config.Nearest(unknown, names)
 }
 
 // nearFlags returns a hint with those of the flags that the command has, or otherwise if

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -105,6 +106,9 @@ func scopeRows() []scopeRow {
 			return m.outcome(http.MethodPost, "/api/v1/links",
 				fmt.Sprintf(`{"storage":%q,"bucket":%q,"key":%q}`, o.storage, o.bucket, o.key))
 		}},
+		{"issueLinks", "", "issue", "201", "403", func(m *scopeProbe, o *scoped) string {
+			return m.batch(fmt.Sprintf(`{"links":[{"storage":%q,"bucket":%q,"key":%q}]}`, o.storage, o.bucket, o.key))
+		}},
 		{"listLinks", "", "read", "seen", "left out", func(m *scopeProbe, _ *scoped) string {
 			return m.seen("/api/v1/links?limit=500", m.link.ID)
 		}},
@@ -143,10 +147,37 @@ func scopeRows() []scopeRow {
 		{"revokeLinks", "", "revoke", "1", "0", func(m *scopeProbe, _ *scoped) string {
 			return m.bulk(fmt.Sprintf(`{"label":"link=%s"}`, m.link.Labels["link"]))
 		}},
+		{"eraseAddresses", "of a link", "revoke", "done", "not_found", func(m *scopeProbe, _ *scoped) string {
+			return m.outcome(http.MethodPost, "/api/v1/audit/erasures", fmt.Sprintf(`{"link":%q}`, m.link.ID))
+		}},
+		{"eraseAddresses", "of all links", "revoke", "out_of_scope", "out_of_scope", func(m *scopeProbe, _ *scoped) string {
+			return m.outcome(http.MethodPost, "/api/v1/audit/erasures", `{"address":"192.0.2.7"}`)
+		}},
+		{"showOperator", "", "", "done", "done", func(m *scopeProbe, _ *scoped) string {
+			return m.outcome(http.MethodGet, "/api/v1/operator", "")
+		}},
 		{"revokeLink", "", "revoke", "done", "not_found", func(m *scopeProbe, _ *scoped) string {
 			return m.outcome(http.MethodDelete, "/api/v1/links/"+m.link.ID, "")
 		}},
 	}
+}
+
+// batch returns the status of the only link of a batch, or the code of a refusal of all.
+func (m *scopeProbe) batch(body string) string {
+	m.t.Helper()
+	a := m.send(http.MethodPost, "/api/v1/links:batch", body)
+	if a.status != http.StatusOK {
+		var p api.Problem
+		if err := json.Unmarshal([]byte(a.body), &p); err != nil {
+			m.t.Fatalf("%d %s: %v", a.status, a.body, err)
+		}
+		return p.Code
+	}
+	var answered struct{ Results []struct{ Status int } }
+	if err := json.Unmarshal([]byte(a.body), &answered); err != nil || len(answered.Results) != 1 {
+		m.t.Fatalf("%s: %v", a.body, err)
+	}
+	return strconv.Itoa(answered.Results[0].Status)
 }
 
 // bulk returns how many links a bulk revocation would end.
