@@ -286,7 +286,7 @@ func TestFollowIsInterruptedDuringAnOutage(t *testing.T) {
 // The feed of an unknown link would stay empty for ever, so the command ends.
 func TestFollowOfAnUnknownLink(t *testing.T) {
 	t.Parallel()
-	f := &fakeAPI{answers: map[string]any{"GET /api/v1/audit": api.EventPage{}}}
+	f := &fakeAPI{answers: map[string]any{"GET /api/v1/audit": api.Problem{Status: 401, Code: "unauthorized"}}}
 	got := runOver(t, f, "events", "--follow", testID())
 	const want = "keyhole: there is no such link\n" +
 		"  check the ID of the link; keyhole list shows the links that this key may see\n"

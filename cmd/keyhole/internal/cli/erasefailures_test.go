@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,8 +107,8 @@ func TestEraseFails(t *testing.T) {
 		},
 	} {
 		service := &inTurn{answers: tt.answers}
-		args := []string{"audit", "erase", "--link", testID(), "--reason", "asked"}
-		got := runAgainst(t, service, append(args, tt.args...)...)
+		args := append([]string{"audit", "erase", "--link", testID(), "--reason", "asked"}, tt.args...)
+		got := runAgainst(t, service, args...)
 		if got != tt.want || len(service.requests) != len(tt.answers) {
 			t.Errorf("%s: %+v after %d requests, want %+v", name, got, len(service.requests), tt.want)
 		}
@@ -168,8 +169,7 @@ func TestAuditOfErasures(t *testing.T) {
 	got := runOver(t, f, "audit", "--kind", "erased", "--actor", "dpo")
 	want := []string{"2026-11-01T00:00:00Z", "erased", "-", "-", "dpo", "-", "-", "-"}
 	lines := strings.Split(got.stdout, "\n")
-	if got.code != command.ExitOK || len(lines) != 3 ||
-		strings.Join(strings.Fields(lines[1]), " ") != strings.Join(want, " ") {
+	if got.code != command.ExitOK || len(lines) != 3 || !slices.Equal(strings.Fields(lines[1]), want) {
 		t.Fatalf("%+v", got)
 	}
 	sent, err := url.Parse(strings.Fields(f.requests[0].line)[1])
@@ -182,8 +182,8 @@ func TestAuditOfErasures(t *testing.T) {
 	}
 	got = runOver(t, f, "audit", "--kind", "erased", "--ndjson")
 	var line map[string]any
-	if err := json.Unmarshal([]byte(got.stdout), &line); err != nil || line["actor"] != "dpo" ||
-		line["reason"] != "asked" {
+	err = json.Unmarshal([]byte(got.stdout), &line)
+	if err != nil || line["actor"] != "dpo" || line["reason"] != "asked" {
 		t.Errorf("--ndjson: %v, %+v", err, got)
 	}
 }

@@ -24,7 +24,7 @@ type wireAnswer struct {
 }
 
 // inTurn is an operator API that gives its answers one after another, and the last one to
-// all further requests. It records the requests.
+// further requests, of which it refuses too many. It records the requests.
 type inTurn struct {
 	answers []wireAnswer
 
@@ -37,6 +37,9 @@ func (s *inTurn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewDecoder(r.Body).Decode(&request.body) // a GET has no body
 	s.mu.Lock()
 	answer := s.answers[min(len(s.requests), len(s.answers)-1)]
+	if len(s.requests) > 4*len(s.answers) {
+		answer = rawAnswer{401, `{"status":401,"code":"unauthorized","detail":"asked without end"}`, false}
+	}
 	s.requests = append(s.requests, request)
 	s.mu.Unlock()
 	if answer.cut {

@@ -69,8 +69,8 @@ func TestRevokeEachNamesFailures(t *testing.T) {
 		},
 	}}
 	wantErr := "keyhole: cannot revoke " + one + ": this key may not revoke\ncannot revoke " + two +
-		": the link has expired\n" +
-		"  use a key that allows this, or ask the operator of the service to extend this key's \"can\"\n"
+		": the link has expired\n  use a key that allows this, " +
+		"or ask the operator of the service to extend this key's \"can\"\n"
 	for format, want := range map[string]string{
 		"":        testID() + ` revoked s3://reports/a\u202eb` + "\n",
 		"--quiet": "",
