@@ -57,6 +57,7 @@ func completeNames(cmd *cobra.Command, flag string, values []string) {
 // completeFlag sets the completion of a flag. A flag that does not exist is a mistake in
 // this package, which every test of a command finds.
 func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
+	// cobra also refuses a second completion of one flag.
 	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
 		panic(err) // there is no such flag
 	}

@@ -40,6 +40,7 @@ func newEvents(env *command.Env) *cobra.Command {
 
 // run prints or follows the events of the link that arg names.
 func (f *eventsFlags) run(cmd *cobra.Command, env *command.Env, arg string) error {
+	// The command sends one request and follows no cursor, so 0 cannot mean all as for lists.
 	if f.limit < 1 || f.limit > api.MaxLimit {
 		return command.Usage(fmt.Sprintf("--limit is %d; it must be 1 to %d", f.limit, api.MaxLimit), "omit it for 100")
 	}
@@ -95,6 +96,7 @@ func (f *eventsFlags) followLink(ctx context.Context, env *command.Env, c *clien
 	if err != nil {
 		return err
 	}
+	// Only new events: keyhole events without --follow has shown the earlier ones.
 	feed := auditFlags{filter: client.AuditOptions{Link: id, FromNow: true}, output: f.output}
 	return feed.followFeed(ctx, env, c)
 }

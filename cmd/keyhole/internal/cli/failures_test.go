@@ -38,7 +38,7 @@ func (s *inTurn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	answer := s.answers[min(len(s.requests), len(s.answers)-1)]
 	if len(s.requests) > 4*len(s.answers) {
-		answer = rawAnswer{401, `{"status":401,"code":"unauthorized","detail":"asked without end"}`, false}
+		answer = wireAnswer{401, `{"status":401,"code":"unauthorized","detail":"asked without end"}`, false}
 	}
 	s.requests = append(s.requests, request)
 	s.mu.Unlock()

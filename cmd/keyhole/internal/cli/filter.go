@@ -39,6 +39,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 		"only links issued since a time, such as 2026-11-25T08:00:00Z, or within an age, such as 24h or 7d")
 	flags.StringVar(&f.used, "used", "", "never: only links that nobody has used")
 	flags.StringVar(&f.endsWithin, "ends-within", "", "only live links that expire within this time, such as 24h")
+	// Other flags are completed by the caller, because they ask the service.
 	completeNames(cmd, "state", command.Convert[string](gateway.States()))
 	completeNames(cmd, "used", []string{usedNever})
 }
@@ -96,6 +97,7 @@ func isLive(state string) bool { return slices.Contains(liveStates(), gateway.St
 // checkRevocable refuses the states of links that nobody can revoke.
 func (f *filterFlags) checkRevocable() error {
 	for _, state := range f.states {
+		// Downloads of a link that is used up can be resumed for a while, until it is revoked.
 		if !isLive(state) && state != string(gateway.StateUsedUp) {
 			return command.Usage("--state "+state+" selects links that cannot be revoked",
 				"use active, paused, not_yet or used_up")

@@ -29,6 +29,7 @@ func retryUntilDone(ctx context.Context, env *command.Env, request func() error)
 			fmt.Fprintf(env.Stderr, "keyhole: %s\n  still following: retrying until the service responds\n",
 				term.Plain(err.Error()))
 		}
+		// A wait of zero would send requests without a break while the service is down.
 		if !pause(ctx, max(wait, followInterval)) {
 			return nil
 		}

@@ -128,6 +128,7 @@ func eachLinkPage(ctx context.Context, p *term.Progress, c *client.Client, filte
 ) (next string, err error) {
 	// A filter may match few links of many, so a page can be empty and have a successor.
 	defer p.Clear()
+	// searched is larger than found if the service filters; it shows that the search goes on.
 	found, searched := 0, 0
 	for {
 		filter.Limit = nextLimit(limit, found)

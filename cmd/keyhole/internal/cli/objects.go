@@ -50,7 +50,6 @@ that begin with 2026, also 2026-plan.pdf.`,
 			if err := checkLimit(f.limit); err != nil {
 				return err
 			}
-			// Flags that contradict each other are refused for buckets and objects alike.
 			if err := f.output.check(); err != nil {
 				return err
 			}

@@ -23,6 +23,7 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 
 // check refuses two formats at once.
 func (o *outputFlags) check() error {
+	// A script that sets both expects one of them and would fail to parse the other.
 	if o.json && o.ndjson {
 		return command.Usage("--json and --ndjson cannot be combined", "use one of them")
 	}
@@ -91,6 +92,7 @@ func objectItems(page *api.ObjectPage) []any {
 	in := api.Bucket{Storage: page.Storage, Bucket: page.Bucket}
 	items := make([]any, 0, len(page.Folders)+len(page.Objects))
 	for _, folder := range page.Folders {
+		// Each item has its storage and bucket, so that a line of NDJSON is complete by itself.
 		items = append(items, folderItem{itemFolder, in, folder})
 	}
 	for _, object := range page.Objects {

@@ -19,6 +19,7 @@ import (
 // completeSelections offers labels and names of operators for the filters of a command.
 func completeSelections(cmd *cobra.Command, env *command.Env, operator *operatorFlags) {
 	completeFlag(cmd, "label", asking(env, operator, completeLabels))
+	// The service has no list of operators, so these are the names in the newest links.
 	completeFlag(cmd, "created-by", asking(env, operator, completeCreators))
 }
 
