@@ -96,7 +96,8 @@ func (f *auditFlags) addFilters(cmd *cobra.Command) {
 }
 
 // run prints the feed. It refuses flags that contradict each other before it sends
-// anything, so that a script fails at its first use and not when there are events.
+// anything, so that a script fails at its first use and not when there are events. To
+// follow without --since begins now: events of the past would scroll by first.
 func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 	now := time.Now()
 	var err error
@@ -123,7 +124,6 @@ func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 		return err
 	}
 	if f.follow {
-		// Without --since the events of the past would scroll by first.
 		f.filter.FromNow = f.since == ""
 		return f.followFeed(cmd.Context(), env, c)
 	}

@@ -19,7 +19,9 @@ type contextItem struct {
 	Current bool   `json:"current"`
 }
 
-// newContextList builds keyhole context list. It prints where a key is, never the key.
+// newContextList builds keyhole context list. It prints where a key is, never the key. An
+// address may have been saved with a password in it, so only its host is shown. JSON has no
+// warning of variables, because scripts know theirs.
 func newContextList(env *command.Env) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
@@ -38,13 +40,11 @@ func newContextList(env *command.Env) *cobra.Command {
 			}
 			items := []contextItem{} // not nil: JSON has an empty list
 			for _, c := range all.Contexts {
-				// An address may have been saved with a password in it, which no list may show.
 				items = append(items, contextItem{c.Name, hostOnly(c.URL), c.KeyFile, c.Name == all.Current})
 			}
 			if asJSON {
 				return term.PrintJSON(env.Stdout, map[string]any{"items": items})
 			}
-			// Scripts read JSON and know their variables.
 			warnOfVariables(env)
 			return printContexts(env, items)
 		},

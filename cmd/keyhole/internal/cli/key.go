@@ -71,7 +71,9 @@ func actions() []string {
 }
 
 // run creates a key. It asks no service: the key is valid once the configuration contains
-// its hash.
+// its hash. Everything is checked before the secret is printed: a secret without a valid
+// entry is of no use, and might be kept. The secret comes last, so that after a failure
+// nobody has a key without its entry.
 func (f *keyFlagSet) run(env *command.Env) error {
 	if f.entry.Name == "" {
 		return command.Usage("--name is missing", "name the key, such as --name ci; links and the audit show the name")
@@ -83,8 +85,6 @@ func (f *keyFlagSet) run(env *command.Env) error {
 		}
 		f.entry.MaxExpiry = life
 	}
-	// Everything is checked before the secret is printed: a secret without a valid entry is
-	// of no use, and might be kept.
 	secret := operatorkey.New()
 	f.entry.SHA256 = operatorkey.Hash(secret)
 	if err := checkEntry(f.entry); err != nil {
@@ -100,7 +100,6 @@ func (f *keyFlagSet) run(env *command.Env) error {
 	if err := writeKeyStanza(env.Stderr, &f.entry, f.maxExpiry); err != nil {
 		return err
 	}
-	// The secret comes last: after a failure above nobody has a key without its entry.
 	_, err := fmt.Fprintln(env.Stdout, secret)
 	return err
 }

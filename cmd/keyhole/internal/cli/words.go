@@ -23,7 +23,8 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 
 // nearCommand returns the command below cmd that was probably meant, "" for none. Words of
 // other tools go first, because a command with a similar name, such as key for get, would
-// mislead.
+// mislead. No command is meant by an empty word, which is an unset variable in a script;
+// cobra would propose the first one.
 func nearCommand(cmd *cobra.Command, args []string) string {
 	name := strings.ToLower(args[0])
 	var names []string
@@ -48,12 +49,8 @@ func nearCommand(cmd *cobra.Command, args []string) string {
 	if near := config.Nearest(name, names); near != "" {
 		return near
 	}
-	// cobra also accepts names that differ in two letters of a short word. For an empty word,
-	// which is an unset variable in a script, it would propose the first command.
-	if name == "" {
-		return ""
-	}
-	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
+	// cobra also accepts names that differ in two letters of a short word.
+	if similar := cmd.SuggestionsFor(name); name != "" && len(similar) > 0 {
 		return similar[0]
 	}
 	return ""
