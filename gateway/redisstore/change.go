@@ -55,7 +55,7 @@ func (s *Store) changeUnlessChanged(
 	change.Apply(&changed)
 	// The first execution changes the revision, so a repeat with a revision would fail.
 	again := repeatable(change.Revision == "")
-	v, err := s.write(ctx, s.client.rest, s.scripts.change, again, s.changeKeys(link),
+	v, err := s.write(ctx, s.client.rest, s.scripts.change, again, s.changeKeys(link, change),
 		s.changeArgs(link, &changed, change, history, by)...)
 	if err != nil {
 		return gateway.Link{}, false, unavailable("change", err)
@@ -84,16 +84,20 @@ func (s *Store) changeUnlessChanged(
 	return gateway.Link{}, false, unavailable("change", gateway.ErrRecord)
 }
 
-// changeKeys returns the KEYS of lua/change.lua.
-func (s *Store) changeKeys(link *gateway.Link) []string {
+// changeKeys returns the KEYS of lua/change.lua. A key that does not exist is named only for
+// a change that may make it: while a slot of a cluster moves, Redis sends a script to the
+// other master only if all of its keys have moved.
+func (s *Store) changeKeys(link *gateway.Link, change *gateway.Change) []string {
 	p := partition(link.ID)
 	indexBucket := link.CreatedAt.UnixMilli() / indexBucketWidth
 	keys := []string{
 		s.keys.permission(link.ID), s.keys.history(link.ID), s.keys.operations(p), s.keys.liveCounter(p),
 		s.keys.secondaryIndex(p, indexBucket), s.keys.prefixIndex(p, indexBucket),
 	}
-	// A link without these keys may need them after the change.
-	return append(keys, s.keys.spent(link.ID), s.keys.attempts(link.ID))
+	if change.Allow != nil || change.NotBefore != nil || change.Passphrase != nil {
+		return append(keys, s.keys.spent(link.ID), s.keys.attempts(link.ID))
+	}
+	return append(keys, s.confirmationKeys(link)...)
 }
 
 // changeArgs packs a change into the ARGV of lua/change.lua.
