@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
@@ -130,7 +131,11 @@ func checkEntry(entry config.OperatorKey) error {
 // can, which has none.
 func writeKeyStanza(w io.Writer, entry *config.OperatorKey, maxExpiry string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "    - name: %s\n", entry.Name)
+	name, err := yaml.Marshal(entry.Name) // with quotes where YAML needs them: null and - are valid names
+	if err != nil {
+		return fmt.Errorf("write the name of the key: %w", err)
+	}
+	fmt.Fprintf(&b, "    - name: %s", name) // name ends with a line break
 	if entry.DisplayName != "" {
 		fmt.Fprintf(&b, "      display_name: %q\n", entry.DisplayName)
 	}
@@ -150,6 +155,6 @@ func writeKeyStanza(w io.Writer, entry *config.OperatorKey, maxExpiry string) er
 	if maxExpiry != "" {
 		fmt.Fprintf(&b, "      max_expiry: %s\n", maxExpiry)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err = io.WriteString(w, b.String())
 	return err
 }

@@ -57,6 +57,22 @@ func TestKeyNewStanza(t *testing.T) {
 	has(t, got.stderr, "one pattern with a comma", "      max_expiry: 2d\n")
 }
 
+// A valid name that means something else in YAML is quoted, so that the entry keeps it.
+func TestKeyNewQuotesNames(t *testing.T) {
+	t.Parallel()
+	for name, written := range map[string]string{
+		"null": `"null"`, "Null": `"Null"`, "-": "'-'", "true": `"true"`, "123": `"123"`, "ci": "ci", "a.b_c-1": "a.b_c-1",
+	} {
+		got := must(t, "", nil, "key", "new", "--name="+name)
+		_, stanza, _ := strings.Cut(got.stderr, "within seconds:\n")
+		var keys []config.OperatorKey
+		if err := yaml.Unmarshal([]byte(stanza), &keys); err != nil || len(keys) != 1 || keys[0].Name != name ||
+			!strings.HasPrefix(stanza, "    - name: "+written+"\n") {
+			t.Errorf("%s: got %+v, %v\n%s", name, keys, err, stanza)
+		}
+	}
+}
+
 // What serve would refuse is refused by the name of its flag, before a key is printed.
 func TestKeyNewMistakes(t *testing.T) {
 	t.Parallel()
