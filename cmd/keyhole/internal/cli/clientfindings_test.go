@@ -79,7 +79,9 @@ func TestClientFindingsOfClocks(t *testing.T) {
 // read hides no preset.
 func TestClientFindingsOfPresets(t *testing.T) {
 	t.Parallel()
-	presets := []api.Preset{{Name: "short", ExpiresIn: "2h"}, {Name: "long", ExpiresIn: "3h"}, {Name: "odd", ExpiresIn: "x"}}
+	presets := []api.Preset{
+		{Name: "short", ExpiresIn: "2h"}, {Name: "long", ExpiresIn: "3h"}, {Name: "odd", ExpiresIn: "x"},
+	}
 	const all = "service ok presets: short 2h, long 3h, odd x"
 	for limit, want := range map[string]string{
 		"1h": all + "; longer than this key may issue: short, long\n",

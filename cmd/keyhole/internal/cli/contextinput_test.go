@@ -102,8 +102,10 @@ func TestContextAddTriesTheKeyFile(t *testing.T) {
 	}
 	add := []string{"context", "add", "prod", "--url", "http://127.0.0.1:1", "--key-file"}
 	for name, tt := range map[string]struct{ file, want string }{
-		"two keys": {write("two", "khk_canary1 khk_canary2\n", 0o600), "the key file does not contain exactly one operator key\n"},
-		"nothing":  {write("empty", "\n", 0o600), "the key file does not contain exactly one operator key\n"},
+		"two keys": {
+			write("two", "khk_canary1 khk_canary2\n", 0o600), "the key file does not contain exactly one operator key\n",
+		},
+		"nothing": {write("empty", "\n", 0o600), "the key file does not contain exactly one operator key\n"},
 		"a large file": {
 			write("large", strings.Repeat("c", 4*maxKey+1), 0o600), "cannot read the key file: it is larger than 65536 bytes\n",
 		},
@@ -130,7 +132,8 @@ func TestContextAddTriesTheKeyFile(t *testing.T) {
 	got := must(t, "", env, append(add, relative)...)
 	has(t, got.stderr, "warning: everyone on this machine can read the key file: chmod 600 ", "context prod saved")
 	saved, err := os.ReadFile(configOf(directory))
-	if err != nil || !strings.Contains(string(saved), "key_file: "+wide+"\n") || strings.Contains(string(saved), "canary") {
+	if err != nil || !strings.Contains(string(saved), "key_file: "+wide+"\n") ||
+		strings.Contains(string(saved), "canary") {
 		t.Errorf("saved is %v\n%s", err, saved)
 	}
 }
@@ -229,10 +232,12 @@ func TestContextsWithoutADirectory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(directory, ".config"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	homeless := "keyhole: the environment names no directory for configurations: neither HOME nor XDG_CONFIG_HOME is set\n" +
+	homeless := "keyhole: the environment names no directory for configurations: neither HOME nor " +
+		"XDG_CONFIG_HOME is set\n" +
 		"  set HOME, or use KEYHOLE_OPERATOR_URL and KEYHOLE_KEY instead of a context\n"
 	for _, args := range []string{
-		"context list", "context use prod", "context remove prod", "context add prod --url https://h -", "list --context prod",
+		"context list", "context use prod", "context remove prod", "context add prod --url https://h -",
+		"list --context prod",
 	} {
 		got := runAs(t, "khk_canary", env, strings.Fields(args)...)
 		if got.code != command.ExitFailed || got.stdout != "" || strings.Contains(got.stderr, "canary") ||
@@ -251,7 +256,8 @@ func TestContextGroup(t *testing.T) {
 	t.Parallel()
 	_, env := home(t)
 	got := must(t, "", env, "context")
-	has(t, got.stdout, "Save services with their keys, and choose one\n", "\n  add ", "\n  list ", "\n  remove ", "\n  use ")
+	has(t, got.stdout, "Save services with their keys, and choose one\n",
+		"\n  add ", "\n  list ", "\n  remove ", "\n  use ")
 	for _, args := range []string{"context use prod", "context remove prod"} {
 		got := runAs(t, "", env, strings.Fields(args)...)
 		if want := (result{command.ExitUsage, "", "keyhole: \"prod\": there is no such context\n" +
