@@ -39,21 +39,25 @@ func TestContextAddReadsBrokenInput(t *testing.T) {
 	endless, writer := io.Pipe()
 	t.Cleanup(func() { _ = writer.Close() })
 	for name, tt := range map[string]struct {
-		ctx   context.Context
-		stdin io.Reader
-		want  string
+		interrupted bool
+		stdin       io.Reader
+		want        string
 	}{
 		"an error": {
-			t.Context(), iotest.ErrReader(errors.New("input failed")),
+			false, iotest.ErrReader(errors.New("input failed")),
 			"keyhole: read the key from standard input: input failed\n  correct it and try again\n",
 		},
 		"an interrupt": {
-			interrupted, endless,
+			true, endless,
 			"keyhole: read the key from standard input: context canceled\n  the command was interrupted\n",
 		},
 	} {
 		var stdout, stderr strings.Builder
-		code := runCLI(tt.ctx, []string{"context", "add", "prod", "--url", "https://h", "-"}, command.Env{
+		ctx := t.Context()
+		if tt.interrupted {
+			ctx = interrupted
+		}
+		code := runCLI(ctx, []string{"context", "add", "prod", "--url", "https://h", "-"}, command.Env{
 			Stdin: tt.stdin, Stdout: &stdout, Stderr: &stderr, Environ: env,
 		})
 		if code != command.ExitFailed || stdout.Len() > 0 || stderr.String() != tt.want {
