@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
-
-	"keyhole/gateway"
+	"time"
 
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
 	"keyhole/gateway/api"
 )
 
@@ -127,5 +130,53 @@ func TestCompletionsOfObjects(t *testing.T) {
 	got := runOver(t, f, "__complete", "list", "--state", "")
 	for _, state := range gateway.States() {
 		has(t, got.stdout, string(state))
+	}
+}
+
+// A service that does not answer holds up a prompt for a moment only, and nothing is
+// offered.
+func TestCompletionOfSilentService(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	started := time.Now()
+	got := runOverHandler(t, func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done() // until the completion gives up
+		close(ended)
+	}, "__complete", "list", "--bucket", "")
+	<-ended
+	if took := time.Since(started); got.code != command.ExitOK || got.stdout != ":4\n" || took < completionTimeout {
+		t.Errorf("after %s: %+v", took, got)
+	}
+}
+
+// A completion uses the sources of keys that the command would use, and warns of nothing.
+func TestCompletionUsesFlags(t *testing.T) {
+	t.Parallel()
+	f := &fakeAPI{answers: map[string]any{
+		"GET /api/v1/buckets": api.BucketList{Buckets: []api.Bucket{{Bucket: "reports"}}},
+	}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	file := secretFile(t, "khk_of_the_file\n")
+	// The command itself warns of such a file.
+	if err := os.Chmod(file, 0o644); err != nil { //nolint:gosec // That is what the test is about.
+		t.Fatal(err)
+	}
+	for _, environ := range [][]string{nil, {"KEYHOLE_CONTEXT=prod", "KEYHOLE_KEY=khk_other"}} {
+		got := runAs(t, "", environ, "__complete", "list", "--operator-url", server.URL, "--key-file", file, "--bucket", "")
+		if got.code != command.ExitOK || got.stdout != "reports\n:4\n" || strings.Contains(got.stderr, "warning") {
+			t.Errorf("%q: %+v", environ, got)
+		}
+	}
+	for _, r := range f.requests {
+		if r.key != "Bearer khk_of_the_file" {
+			t.Errorf("sent the key %q", r.key)
+		}
+	}
+	// Without the file there is no key, so nothing is sent and nothing is said.
+	got := runAs(t, "", nil, "__complete", "list", "--operator-url", server.URL, "--key-file", file+".no", "--bucket", "")
+	if got.code != command.ExitOK || got.stdout != ":4\n" || strings.Contains(got.stderr, "keyhole:") ||
+		len(f.requests) != 2 {
+		t.Errorf("without a key: %+v after %d requests", got, len(f.requests))
 	}
 }
