@@ -159,7 +159,7 @@ func TestCompletionUsesFlags(t *testing.T) {
 	t.Cleanup(server.Close)
 	file := secretFile(t, "khk_of_the_file\n")
 	// The command itself warns of such a file.
-	if err := os.Chmod(file, 0o644); err != nil { //nolint:gosec // That is what the test is about.
+	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, environ := range [][]string{nil, {"KEYHOLE_CONTEXT=prod", "KEYHOLE_KEY=khk_other"}} {
