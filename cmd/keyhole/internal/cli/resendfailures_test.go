@@ -171,7 +171,7 @@ func TestResendAddsAPassphraseAndAPin(t *testing.T) {
 // On a terminal resend asks about the sensitivity only if the other link does not state it.
 func TestResendOnATerminal(t *testing.T) {
 	t.Parallel()
-	for stated, typed := range map[string]string{"": "n\n", "not sensitive": ""} {
+	for stated, typed := range map[string]string{"": "n\n", "not sensitive": "\x04"} {
 		link := endedLink()
 		link.Passphrase = true
 		if stated == "" {

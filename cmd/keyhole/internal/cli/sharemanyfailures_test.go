@@ -224,7 +224,7 @@ func TestShareSeveralAsksOnlyAboutOpenOnes(t *testing.T) {
 		}
 	}
 	f = &fakeAPI{answers: map[string]any{"POST /api/v1/links:batch": decided("a", "b")}}
-	got = runAt(t, f, "", false, "share", "s3://reports/a", "s3://reports/b")
+	got = runAt(t, f, "\x04", false, "share", "s3://reports/a", "s3://reports/b")
 	if got.code != command.ExitOK || len(f.requests) != 3 || strings.Contains(got.stderr, "sensitive (personal") {
 		t.Errorf("decided: %+v after %q", got, f.lines())
 	}
