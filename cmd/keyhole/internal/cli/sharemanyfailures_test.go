@@ -166,8 +166,8 @@ func TestSharePartialFailsLate(t *testing.T) {
 		"  s3://reports/a: there is no such object in the bucket\n  s3://reports/b: the storage is unavailable\n  "+unsure)
 }
 
-// noted answers a batch with links that were issued before and have ended, and with notes.
-func noted(body map[string]any) any {
+// notedOf answers a batch with links that were issued before and have ended, and with notes.
+func notedOf(body map[string]any) any {
 	var batch api.Batch
 	for i, entry := range body["links"].([]any) {
 		link := testLink()
@@ -187,7 +187,7 @@ func noted(body map[string]any) any {
 // link that has ended is warned of even with --quiet.
 func TestShareSeveralWarns(t *testing.T) {
 	t.Parallel()
-	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links:batch": noted}}
+	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links:batch": notedOf}}
 	got := runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "--idempotency-key", "k")
 	ended := "warning: an earlier request issued the link " + gateway.ID{2}.String() + ", and it is revoked\n"
 	if got.code != command.ExitOK || strings.Count(got.stderr, "the hours are UTC (zone)") != 1 ||
@@ -214,7 +214,7 @@ func TestShareSeveralAsksOnlyAboutOpenOnes(t *testing.T) {
 	}
 	decided := func(keys ...string) func(map[string]any) any {
 		return func(body map[string]any) any {
-			batch := noted(body).(api.Batch)
+			batch := notedOf(body).(api.Batch)
 			for _, result := range batch.Results {
 				if slices.Contains(keys, result.Link.Key) {
 					result.Link.Sensitive = new(true)
