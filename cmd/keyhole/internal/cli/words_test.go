@@ -104,7 +104,7 @@ func TestNearCommandNamesOnlyItsOwn(t *testing.T) {
 func TestHintsNameFlagsOfTheCommand(t *testing.T) {
 	t.Parallel()
 	foreign := slices.Sorted(maps.Keys(flagsOfOthers()))
-	hinted := map[string]bool{}
+	suggested := map[string]bool{}
 	eachCommand(wholeTree(), func(c *cobra.Command) {
 		for _, name := range foreign {
 			if c.Flags().Lookup(name) != nil {
@@ -119,7 +119,7 @@ func TestHintsNameFlagsOfTheCommand(t *testing.T) {
 				if !is {
 					continue
 				}
-				hinted[name] = true
+				suggested[name] = true
 				if c.Flags().Lookup(flag) == nil {
 					t.Errorf("%s --%s: the hint names --%s, which the command does not have", c.CommandPath(), name, flag)
 				}
@@ -127,7 +127,7 @@ func TestHintsNameFlagsOfTheCommand(t *testing.T) {
 		}
 	})
 	for _, name := range foreign {
-		if !hinted[name] {
+		if !suggested[name] {
 			t.Errorf("--%s has no hint for any command", name)
 		}
 	}
