@@ -90,9 +90,13 @@ func (r *Renderer) Assets() []*Asset {
 // configuration: it finds the current asset, which clients must not keep under that path.
 // found is false for every other path.
 func (r *Renderer) Asset(path string) (asset *Asset, current, found bool) {
-	name, rest, _ := strings.Cut(strings.TrimPrefix(path, AssetPrefix), ".")
-	asset, found = r.assets[name]
-	if !found || !strings.HasPrefix(path, AssetPrefix) {
+	// Every click asks here, and no path of a link has the prefix.
+	file, below := strings.CutPrefix(path, AssetPrefix)
+	if !below {
+		return nil, false, false
+	}
+	name, rest, _ := strings.Cut(file, ".")
+	if asset, found = r.assets[name]; !found {
 		return nil, false, false
 	}
 	if path == asset.Path {
