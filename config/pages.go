@@ -30,15 +30,6 @@ func PageLanguages() []string {
 	return []string{"en", "de", "fr", "es", "pt", "it", "nl", "pl", "ja", "zh", "ar"}
 }
 
-// Offered returns the languages of the pages: Languages, or all built-in ones if the list
-// is empty. The first one is the fallback.
-func (p *Pages) Offered() []string {
-	if len(p.Languages) > 0 {
-		return slices.Clone(p.Languages)
-	}
-	return PageLanguages()
-}
-
 // AccentText returns the colour of text on AccentColor, #000000 or #ffffff, or "" if
 // AccentColor is empty or invalid.
 func (p *Pages) AccentText() string {

@@ -133,17 +133,6 @@ func TestNoOrganization(t *testing.T) {
 	wantLines(t, err, "line 11: pages.sender: must be none, organization or operator")
 }
 
-func TestOffered(t *testing.T) {
-	t.Parallel()
-	if got := (&Pages{}).Offered(); !slices.Equal(got, PageLanguages()) || got[0] != "en" || len(got) != 11 {
-		t.Errorf("by default %v", got)
-	}
-	p := Pages{Languages: []string{"de", "en"}}
-	if got := p.Offered(); !slices.Equal(got, p.Languages) {
-		t.Errorf("got %v", got)
-	}
-}
-
 // Variables set every key, also of a footer link, by its name.
 func TestPagesVariables(t *testing.T) {
 	t.Parallel()
