@@ -74,9 +74,6 @@ func TestInlineTypesInChromium(t *testing.T) {
 	in := install(t)
 	g := in.start()
 	c := openChromium(t)
-	if err := c.call("Page.enable", nil, nil); err != nil {
-		t.Fatal(err)
-	}
 	tests := map[string][]shown{} // what Chromium may do, by type
 	for _, contentType := range gateway.ShownTypes() {
 		tests[contentType] = []shown{showedOnly}

@@ -5,6 +5,7 @@ package system
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
@@ -165,9 +166,6 @@ func TestChromiumSpendsNothing(t *testing.T) {
 		Note: "for the auditors",
 	})
 	c := openChromium(t)
-	if err := c.call("Page.enable", nil, nil); err != nil {
-		t.Fatal(err)
-	}
 	if err := c.navigate(link.URL); err != nil {
 		t.Fatal(err)
 	}
@@ -186,9 +184,6 @@ func TestChromiumSpendsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	person := openChromium(t) // whose time is not ahead
-	if err := person.call("Page.enable", nil, nil); err != nil {
-		t.Fatal(err)
-	}
 	for _, target := range append(strings.Fields(targets), link.URL+"?confirm=1&passphrase=pass+%26+phrase", link.URL) {
 		get(t, http.MethodGet, target, "Accept", "text/html")
 		if err := person.navigate(target); err != nil {
@@ -240,15 +235,48 @@ func openChromium(t *testing.T) *chromium {
 	t.Helper()
 	c := &chromium{}
 	c.start(t, t.TempDir())
+	if err := c.call("Page.enable", nil, nil); err != nil {
+		t.Fatal(err)
+	}
 	return c
 }
 
-// navigate opens a page and waits until it has loaded.
+// navigate opens a page and waits until it has loaded. The load event of the page before
+// may still be on its way, so only one that follows the navigation counts.
 func (c *chromium) navigate(address string) error {
-	if _, err := c.send("Page.navigate", map[string]any{"url": address}); err != nil {
+	id, err := c.send("Page.navigate", map[string]any{"url": address})
+	if err != nil {
 		return err
 	}
-	return c.event("Page.loadEventFired")
+	var started struct{ LoaderID, ErrorText string }
+	var shown string // the loader of the newest page
+	loaded := false
+	return c.await(func(m *devtoolsMessage) (bool, error) {
+		switch {
+		case m.ID == id && m.Error != nil:
+			return true, fmt.Errorf("Page.navigate: %s", m.Error.Message)
+		case m.ID == id:
+			if err := json.Unmarshal(m.Result, &started); err != nil {
+				return true, err
+			}
+			if started.ErrorText != "" {
+				return true, fmt.Errorf("Page.navigate: %s", started.ErrorText)
+			}
+		case m.Method == "Page.frameNavigated":
+			var navigated struct {
+				Frame struct{ LoaderID, ParentID string }
+			}
+			if err := json.Unmarshal(m.Params, &navigated); err != nil {
+				return true, err
+			}
+			if navigated.Frame.ParentID == "" {
+				shown, loaded = navigated.Frame.LoaderID, false
+			}
+		case m.Method == "Page.loadEventFired":
+			loaded = true
+		}
+		return loaded && started.LoaderID != "" && shown == started.LoaderID, nil
+	})
 }
 
 // event waits for an event.

@@ -57,7 +57,7 @@ func openWithAxe(t *testing.T) *chromium {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := openPages(t)
+	c := openChromium(t)
 	err = c.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": string(axe)}, nil)
 	if err := errors.Join(err, c.viewport(390, 844, 1)); err != nil {
 		t.Fatal(err)

@@ -107,16 +107,6 @@ func (p *pagePreview) serve(t *testing.T, script bool) *httptest.Server {
 	return server
 }
 
-// openPages starts a browser that tells when a page is loaded.
-func openPages(t *testing.T) *chromium {
-	t.Helper()
-	c := openChromium(t)
-	if err := c.call("Page.enable", nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 // scheme selects light or dark, as the reader's system does.
 func (c *chromium) scheme(name string) error {
 	return c.call("Emulation.setEmulatedMedia", map[string]any{

@@ -30,9 +30,6 @@ func TestPolicyInChromium(t *testing.T) {
 	in := install(t)
 	g := in.start()
 	c := openChromium(t)
-	if err := c.call("Page.enable", nil, nil); err != nil {
-		t.Fatal(err)
-	}
 	links := map[string]string{}
 	for key, content := range map[string][2]string{
 		"a.js":  {"text/javascript", "document.title = 'ran'"},
@@ -104,9 +101,6 @@ func TestNoFrameInChromium(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := openChromium(t)
-	if err := c.call("Page.enable", nil, nil); err != nil {
-		t.Fatal(err)
-	}
 	c.show(t, blankPage(t))
 	frame := fmt.Sprintf(`new Promise((resolve) => {
   const frame = document.createElement("iframe");

@@ -46,7 +46,7 @@ var (
 // pageReaders starts every browser.
 func pageReaders(t *testing.T) map[string]pageReader {
 	t.Helper()
-	c, f := openPages(t), &firefox{}
+	c, f := openChromium(t), &firefox{}
 	t.Log(f.version(t, t.TempDir()), versionOf("chromium")(t))
 	if err := f.content(); err != nil {
 		t.Fatal(err)

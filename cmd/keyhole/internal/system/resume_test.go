@@ -158,9 +158,6 @@ func TestChromiumResumes(t *testing.T) {
 	g, cut, content := installBehindCutter(t)
 	link := issue(t, g, api.IssueRequest{MaxClicks: new(int64(1))})
 	c := openChromium(t)
-	if err := c.call("Page.enable", nil, nil); err != nil {
-		t.Fatal(err)
-	}
 	if err := c.navigate(link.URL); err != nil {
 		t.Fatal(err)
 	}
