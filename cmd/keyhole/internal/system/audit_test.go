@@ -17,6 +17,7 @@ import (
 // TestAuditFollow follows the feed over what happens and over a restart of the
 // service: every event comes, once, in its order.
 func TestAuditFollow(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()

@@ -31,6 +31,7 @@ func TestDoctorInDoubt(t *testing.T) {
 
 // A clock that is off by minutes is found, and nothing else fails for it.
 func TestDoctorFindsClock(t *testing.T) {
+	t.Parallel()
 	server := s3test.StartRGWWith(t, s3test.RGWOptions{Buckets: []string{"reports"}, ClockOff: -20 * time.Minute})
 	server.Put(t, "reports", "q3.csv", "text/csv", []byte("a,b\n"))
 	storage := at(server.Endpoint(), "buckets: [reports]"+as(t, s3test.RootKey, s3test.RootSecret))

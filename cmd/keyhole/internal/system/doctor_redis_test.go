@@ -37,6 +37,7 @@ type redisFault struct {
 // TestDoctorOfRedis plants faults in Redis, one at a time, and wants each found,
 // named with what to do, and nothing else.
 func TestDoctorOfRedis(t *testing.T) {
+	t.Parallel()
 	for _, faults := range []map[string]redisFault{connectionFaults(), settingFaults(), replicaFaults()} {
 		for name, tt := range faults {
 			t.Run(name, func(t *testing.T) {

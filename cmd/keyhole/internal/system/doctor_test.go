@@ -95,6 +95,7 @@ func as(t *testing.T, key, secret string) string {
 
 // TestDoctorFindsNothing runs the doctor over two sound storages.
 func TestDoctorFindsNothing(t *testing.T) {
+	t.Parallel()
 	root := as(t, s3test.RootKey, s3test.RootSecret)
 	for name, server := range map[string]*s3test.Server{
 		"versitygw": s3test.Start(t, "reports", "exports"), "Ceph RGW": s3test.StartRGW(t, "reports", "exports"),

@@ -66,6 +66,7 @@ func allLinks(t *testing.T, g *instance) int {
 // The Go example is a module of its own, which uses the client by replace. It issues all
 // links or none.
 func TestGoExample(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("../../../..")
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 // A generator makes a client of the API's description, as it is served, that works.
 func TestGeneratedClient(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("oapi-codegen"); err != nil {
 		t.Fatal("oapi-codegen is not in PATH: run deploy/test, which builds it")
 	}

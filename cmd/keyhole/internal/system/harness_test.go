@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -36,8 +37,11 @@ func TestMain(m *testing.M) {
 	os.Exit(testMain(m))
 }
 
-// testMain builds the real binary, because that is what users run.
+// testMain builds the real binary, because that is what users run. Parallel tests wait more
+// than they compute, so four may run at the same time also on two processors, unless the
+// command line says otherwise.
 func testMain(m *testing.M) int {
+	_ = flag.Set("test.parallel", "4") // The flag exists in every test binary.
 	dir, err := os.MkdirTemp("", "keyhole-binary-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -71,6 +71,7 @@ func (c *chromium) openInline(link, key string) (shown, error) {
 // under every content type that Keyhole knows and under some that browsers guess
 // at. Whatever runs was warned of, and so was what is saved.
 func TestInlineTypesInChromium(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	g := in.start()
 	c := openChromium(t)

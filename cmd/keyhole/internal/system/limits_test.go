@@ -157,6 +157,7 @@ func TestOnePageOneClick(t *testing.T) {
 // spent. Its button then spends one and the download comes, though the form leads
 // to another origin.
 func TestChromiumSpendsNothing(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	content := randomBytes(100_000)
 	in.put(t, "file.txt", content)

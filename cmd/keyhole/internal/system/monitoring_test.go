@@ -21,6 +21,7 @@ import (
 // running service, and asks it every question of the dashboard: each panel has
 // something to show.
 func TestDashboardShowsData(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()

@@ -178,6 +178,7 @@ func TestMaxClients(t *testing.T) {
 // it, neither early nor late, and URLs are signed by the storage's. redis-server
 // itself does not start under libfaketime, so it is the server of the demo.
 func TestClockOfRedis(t *testing.T) {
+	t.Parallel()
 	for _, off := range []time.Duration{30 * time.Second, -30 * time.Second, 16 * time.Minute, -time.Hour} {
 		t.Run(off.String(), func(t *testing.T) {
 			t.Parallel()

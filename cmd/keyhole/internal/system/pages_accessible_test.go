@@ -95,6 +95,7 @@ func accessibleCases() []accessibleCase {
 // TestPagesAreAccessible runs axe-core on every page under its Content-Security-Policy. The
 // DevTools protocol injects axe-core, so that the policy needs no exception.
 func TestPagesAreAccessible(t *testing.T) {
+	t.Parallel()
 	c := openWithAxe(t)
 	checked, unclear := 0, map[string]int{}
 	for _, check := range accessibleCases() {
@@ -140,6 +141,7 @@ func checkAccessible(t *testing.T, c *chromium, name, scheme string, unclear map
 
 // TestAxeFindsMistakes expects violations on a page with mistakes, under the same policy.
 func TestAxeFindsMistakes(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", pages.Policy(""))
 		if r.URL.Path == "/style.css" {

@@ -27,6 +27,7 @@ const loading = `new Promise((resolve) => {
 // lead to a script, a style sheet and an image in a bucket. The browser compares the target
 // of the redirect with the policy and blocks them. A page without a policy runs the script.
 func TestPolicyInChromium(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	g := in.start()
 	c := openChromium(t)
@@ -93,6 +94,7 @@ func TestPolicyInChromium(t *testing.T) {
 
 // TestNoFrameInChromium puts a page of Keyhole into a frame of another site.
 func TestNoFrameInChromium(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	g := in.start()
 	in.s3.Put(t, "reports", "a.txt", "text/plain", []byte("a"))

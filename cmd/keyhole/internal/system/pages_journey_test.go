@@ -214,11 +214,13 @@ func withoutScripts(j *journey) {
 // URL has expired. Browsers ask the storage again, because a redirect is over when the
 // page is shown; opening the link again helps.
 func TestReloadOfAnExpiredFile(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("the content"))
 	g := in.start("KEYHOLE_REDIRECT_LIFETIME=5s", "KEYHOLE_REDIRECT_MEDIA_LIFETIME=5s")
 	for name, reader := range pageReaders(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			j := &journey{reader, t, g, nil}
 			link := issue(t, g, api.IssueRequest{Disposition: "inline"})
 			j.open(link.URL, "the content")

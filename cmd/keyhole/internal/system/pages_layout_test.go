@@ -87,6 +87,7 @@ const measurePage = `JSON.stringify({
 // and text fields have 16 pixels, below which phones zoom into them. deploy/pictures runs
 // it with -pictures over more views.
 func TestPagesFit(t *testing.T) {
+	t.Parallel()
 	c := openChromium(t)
 	opened := 0
 	brandings := map[string]string{"long": longBranding}

@@ -69,6 +69,7 @@ func (g *instance) withKey(t *testing.T, key string) *client.Client {
 // A scope that is taken away is gone with the next request of each kind, for links
 // that were made with it too, and other keys go on.
 func TestReloadTakesScopeAway(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	in.s3.Put(t, "exports", "a.csv", "text/csv", []byte("a"))
@@ -200,6 +201,7 @@ func TestReloadOfWhatCannotBe(t *testing.T) {
 // The policy of a reload is the policy of the next issue. While Redis is away it is
 // not in force, and then it is, without being asked for again.
 func TestReloadOfPolicy(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
@@ -368,6 +370,7 @@ func TestReloadOfCredentialsUnderLoad(t *testing.T) {
 // A certificate that is renewed in its files is shown to the next client; one that does
 // not fit its key changes nothing.
 func TestReloadOfCertificates(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	old, fresh := newAuthority(t), newAuthority(t)
 	public := freeAddress(t)

@@ -91,6 +91,7 @@ func installBehindCutter(t *testing.T, env ...string) (*instance, *cutter, []byt
 // completes it through the link by its cookie jar, also when the first URL is
 // dead, and no other click is spent.
 func TestResumeByCookie(t *testing.T) {
+	t.Parallel()
 	g, cut, content := installBehindCutter(t, "KEYHOLE_REDIRECT_LIFETIME=5s")
 	link := issue(t, g, api.IssueRequest{MaxClicks: new(int64(1))})
 	dir := t.TempDir()
@@ -155,6 +156,7 @@ func grantFrom(t *testing.T, jar string) string {
 // TestChromiumResumes cuts Chromium's download: it goes on at the signed URL by
 // itself; later, opening the link again starts anew, without a click.
 func TestChromiumResumes(t *testing.T) {
+	t.Parallel()
 	g, cut, content := installBehindCutter(t)
 	link := issue(t, g, api.IssueRequest{MaxClicks: new(int64(1))})
 	c := openChromium(t)

@@ -33,6 +33,7 @@ import (
 //	nowhere SECRET...  none of these, no key, password or signature is in the
 //	                   gateway's log, in Redis or in the metrics
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"curl", "wget"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Fatalf("%s is not installed: run deploy/test, which installs it", name)
@@ -44,6 +45,7 @@ func TestScripts(t *testing.T) {
 	}
 	for _, script := range scripts {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
+			t.Parallel()
 			runScript(t, script)
 		})
 	}
@@ -147,6 +149,7 @@ func (g *instance) traces(t *testing.T, in *installation) map[string]string {
 // A link that lives for two seconds ends by Redis' clock: no job of the gateway
 // ends it, and the key is gone by itself.
 func TestExpiryNeedsNoJob(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()

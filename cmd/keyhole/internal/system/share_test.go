@@ -219,6 +219,7 @@ func TestShareIsInterrupted(t *testing.T) {
 
 // The QR code of a terminal, a PNG and an SVG all read as the URL.
 func TestShareDrawsQRCodes(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"zbarimg", "chromium"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Fatalf("%s is not installed: run deploy/test, which installs it", name)
@@ -326,6 +327,7 @@ func drawText(t *testing.T, path, shown string) {
 // A link that may be there although no URL came is asked for again as the error says:
 // another try would make another link.
 func TestShareMayBeIssued(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start("KEYHOLE_REDIS_WAIT_REPLICAS=1") // there is none

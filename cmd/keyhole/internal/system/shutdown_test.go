@@ -216,6 +216,7 @@ func TestSecondSignal(t *testing.T) {
 // Over HTTP/2, whose connections carry many requests, an unfinished request does not
 // delay the end of the process either.
 func TestSIGTERMBesideStalledHTTP2(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	ca := newAuthority(t)
@@ -266,6 +267,7 @@ func TestSIGTERMBesideStalledHTTP2(t *testing.T) {
 // A Redis that is silent for longer than the service may take to end does not keep it,
 // and whoever waits for an answer is told so.
 func TestSIGTERMBesideSilentRedis(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start("KEYHOLE_REDIS_TIMEOUT=30s")

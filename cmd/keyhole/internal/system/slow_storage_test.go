@@ -21,6 +21,7 @@ const slowAnswer = 500 * time.Millisecond
 // TestRevokedWhileTheStorageIsSlow revokes links while their clicks wait for the
 // storage. No click that was under way is redirected after the acknowledgment.
 func TestRevokedWhileTheStorageIsSlow(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t, "reports", "exports")
 	front, behind := startFront(t, server)
 	in := installOver(t, behind)

@@ -17,6 +17,7 @@ import (
 // A service whose standard error nobody reads, or whose reader has ended, answers
 // operators and recipients, counts the lines that it drops, and ends on SIGTERM.
 func TestUnreadLog(t *testing.T) {
+	t.Parallel()
 	for name, read := range map[string]func(*os.File) error{
 		"unread": func(*os.File) error { return nil },
 		"closed": func(r *os.File) error { return r.Close() },
