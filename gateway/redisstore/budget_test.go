@@ -9,6 +9,7 @@ import (
 // TestBudget searches for one old link among thousands: pages are short rather than late,
 // and the listing finds the link and ends.
 func TestBudget(t *testing.T) {
+	t.Parallel()
 	g := startSingle(t)
 	s := open(t, g.client)
 	needle := create(t, s, newLink(t))

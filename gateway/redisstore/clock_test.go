@@ -41,6 +41,7 @@ func (c *clock) step(by time.Duration) {
 // TestActiveByClock expects the number of live links to follow expiries within a minute,
 // not early and not twice.
 func TestActiveByClock(t *testing.T) {
+	t.Parallel()
 	c := startClock(t)
 	s := open(t, c.client)
 	lifetimes := []time.Duration{90 * time.Second, 90 * time.Second, 10 * time.Minute, 61 * time.Minute, 30 * time.Hour}
@@ -86,6 +87,7 @@ func TestActiveByClock(t *testing.T) {
 // TestIndexBuckets issues links over half a year: listings find those that are known,
 // across index buckets, and Redis holds nothing of index buckets without links.
 func TestIndexBuckets(t *testing.T) {
+	t.Parallel()
 	c := startClock(t)
 	long := func(o *redisstore.Options) {
 		o.Prefix, o.Retention = "keyhole", redisstore.Retention{MaxLife: 100 * 24 * time.Hour, AfterEnd: 10 * 24 * time.Hour}

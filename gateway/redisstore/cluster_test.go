@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -174,11 +175,14 @@ func TestSilentNode(t *testing.T) {
 	prefix := newPrefix()
 	link := create(t, open(t, clientOptions(redisstore.ModeCluster, g.Addresses...), withPrefix(prefix)), newLink(t))
 	o.Timeout = time.Second
-	for range 8 { // go-redis selects the first node at random.
-		s := open(t, o, withPrefix(prefix))
-		if err := s.Ready(t.Context()); err != nil {
-			t.Errorf("ready: %v", err)
-		}
-		equal(t, "first click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+	for i := range 8 { // go-redis selects the first node at random.
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			s := open(t, o, withPrefix(prefix))
+			if err := s.Ready(t.Context()); err != nil {
+				t.Errorf("ready: %v", err)
+			}
+			equal(t, "first click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 // TestConfirmAllKnowsTheMaster refuses a confirmation by a master other than the one that
 // was read: a replica that has taken over may lack its state.
 func TestConfirmAllKnowsTheMaster(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartSentinel(t)
 	client, err := Connect(ClientOptions{
 		Mode: ModeSentinel, Addresses: g.Addresses, MasterName: g.Master, Timeout: 2 * time.Second,

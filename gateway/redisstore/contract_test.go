@@ -16,7 +16,11 @@ func TestContract(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if name == "miniredis" { // It goes through all its keys for each command, so each part has its own.
-				testStore(t, start)
+				testStore(t, func(t *testing.T) target {
+					t.Helper()
+					t.Parallel()
+					return start(t)
+				})
 				return
 			}
 			g := start(t)

@@ -107,6 +107,7 @@ func TestLongerIsARevision(t *testing.T) {
 // TestLastHundredDownloads mixes downloads with refusals: the last hundred downloads are
 // always there, even right after the list was trimmed.
 func TestLastHundredDownloads(t *testing.T) {
+	t.Parallel()
 	s := open(t, startSingle(t).client)
 	link := create(t, s, newLink(t))
 	refused := gateway.Attempt{ID: link.ID, Method: "POST"}
@@ -270,6 +271,7 @@ func TestActiveByCounter(t *testing.T) {
 // TestRelabelOfTheSameMoment gives a link a label of another link from the same moment,
 // whose entry begins a chunk of the index: a listing with one link per page shows both.
 func TestRelabelOfTheSameMoment(t *testing.T) {
+	t.Parallel()
 	const chunk = 32 // entries, in lua/index.lua
 	for _, second := range [][2]byte{{0, 255}, {255, 0}} {
 		c := startClock(t)

@@ -27,18 +27,19 @@ func briefly(g target) redisstore.ClientOptions {
 	return o
 }
 
-// everyCall makes every call of a Store, and fails the test for a call that does not end
-// with ErrUnavailable in time.
+// everyCall makes every call of a Store, all at the same time, and fails the test for a call
+// that does not end with ErrUnavailable in time.
 func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 	t.Helper()
-	attempt := gateway.Attempt{ID: id, Method: "GET"}
+	attempt, link := gateway.Attempt{ID: id, Method: "GET"}, newLink(t)
+	var calling sync.WaitGroup
 	for name, call := range map[string]func(ctx context.Context) error{
 		"admit": func(ctx context.Context) error { _, err := s.Admit(ctx, attempt); return err },
 		"note": func(ctx context.Context) error {
 			return s.RecordEvent(ctx, attempt, gateway.EventFailed, gateway.OutcomeUnavailable)
 		},
 		"create": func(ctx context.Context) error {
-			_, err := s.Create(ctx, newLink(t), gateway.Secrets{}, time.Hour, operator())
+			_, err := s.Create(ctx, link, gateway.Secrets{}, time.Hour, operator())
 			return err
 		},
 		"spend": func(ctx context.Context) error {
@@ -72,13 +73,16 @@ func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 		"ready":   s.Ready,
 		"inspect": func(ctx context.Context) error { _, err := s.Inspect(ctx); return err },
 	} {
-		start := time.Now()
-		err := call(t.Context())
-		if took := time.Since(start); took > brief+grace {
-			t.Errorf("%s took %v", name, took)
-		}
-		unavailable(t, name, err)
+		calling.Go(func() {
+			start := time.Now()
+			err := call(t.Context())
+			if took := time.Since(start); took > brief+grace {
+				t.Errorf("%s took %v", name, took)
+			}
+			unavailable(t, name, err)
+		})
 	}
+	calling.Wait()
 }
 
 // TestKilled kills Redis: every call fails in time, and works again when Redis is back.
@@ -120,6 +124,7 @@ func TestAsleep(t *testing.T) {
 			continue // miniredis cannot be paused without the test.
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			g := start(t)
 			s := open(t, briefly(g))
 			link := create(t, s, newLink(t))

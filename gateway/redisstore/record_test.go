@@ -284,6 +284,7 @@ func TestNoToken(t *testing.T) {
 // TestDropped keeps few downloads over all links: old ones are trimmed and counted;
 // operators' events and each link's last clicks stay. Refusals trim no downloads.
 func TestDropped(t *testing.T) {
+	t.Parallel()
 	g := startSingle(t)
 	prefix := newPrefix()
 	s := open(t, g.client, withPrefix(prefix), func(o *redisstore.Options) { o.MaxClickEvents = 64 })

@@ -18,11 +18,11 @@ import (
 )
 
 // TestMain keeps the messages of go-redis about the outages of the tests out of their
-// output. Parallel tests wait for servers more than they compute, so four may run at the
+// output. Parallel tests wait for servers more than they compute, so six may run at the
 // same time also on two processors, unless the command line says otherwise.
 func TestMain(m *testing.M) {
 	redisstore.LogTo(slog.New(slog.DiscardHandler))
-	_ = flag.Set("test.parallel", "4") // The flag exists in every test binary.
+	_ = flag.Set("test.parallel", "6") // The flag exists in every test binary.
 	os.Exit(m.Run())
 }
 

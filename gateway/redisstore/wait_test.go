@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,15 +83,19 @@ func TestWaitReplicas(t *testing.T) {
 				replica.Pause(t)
 				defer replica.Resume(t) // Even if the test fails.
 			}
+			var calling sync.WaitGroup
 			for what, call := range calls {
-				begun := time.Now()
-				if err := call(); !errors.Is(err, gateway.ErrNotConfirmed) {
-					t.Errorf("%s while the replicas are asleep: %v, want ErrNotConfirmed", what, err)
-				}
-				if took := time.Since(begun); took > o.Timeout+grace {
-					t.Errorf("%s took %v", what, took)
-				}
+				calling.Go(func() {
+					begun := time.Now()
+					if err := call(); !errors.Is(err, gateway.ErrNotConfirmed) {
+						t.Errorf("%s while the replicas are asleep: %v, want ErrNotConfirmed", what, err)
+					}
+					if took := time.Since(begun); took > o.Timeout+grace {
+						t.Errorf("%s took %v", what, took)
+					}
+				})
 			}
+			calling.Wait()
 			all := gateway.ListQuery{CreatedBy: operator().Actor}
 			if _, err := s.RevokeAll(t.Context(), all, gateway.BulkOptions{}, operator()); !errors.Is(err,
 				gateway.ErrNotConfirmed) {
