@@ -48,6 +48,7 @@ func TestPrometheusAcceptsConfigurationAndRules(t *testing.T) {
 }
 
 func TestAlertsFireAndKeepQuiet(t *testing.T) {
+	t.Parallel()
 	run(t, "promtool", append([]string{"test", "rules"}, glob(t, "prometheus/tests/*.yml")...)...)
 }
 

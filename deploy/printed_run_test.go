@@ -119,13 +119,22 @@ func environment(t *testing.T, home string, more ...string) []string {
 // in the same order, and compares their output with the printed one. It translates
 // addresses to free ones and changes nothing else.
 func TestPrintedCommands(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"bash", "zsh", "fish", "man", "curl", "redis-server", "redis-cli", "buildah"} {
 		tool(t, name)
 	}
 	all := allPrinted(t, helps(t, buildKeyhole(t)))
-	t.Run(inInstallation, func(t *testing.T) { runInstallation(t, all) })
-	t.Run(inCompose, func(t *testing.T) { runCompose(t, all) })
-	t.Run(inRepository, func(t *testing.T) { runRepository(t, all) })
+	// The umask is one for the process, and the usual one of a reader.
+	umask := syscall.Umask(0o022)
+	t.Cleanup(func() { syscall.Umask(umask) })
+	for sandbox, run := range map[string]func(*testing.T, map[string][]printed){
+		inInstallation: runInstallation, inCompose: runCompose, inRepository: runRepository,
+	} {
+		t.Run(sandbox, func(t *testing.T) {
+			t.Parallel()
+			run(t, all)
+		})
+	}
 }
 
 // toRun returns the commands of a source that are to be run.
@@ -186,7 +195,6 @@ func sameElsewhere(all map[string][]printed, p printed) bool {
 // processes.
 func runCompose(t *testing.T, all map[string][]printed) {
 	t.Helper()
-	defer syscall.Umask(syscall.Umask(0o022))
 	// The containers' users must be able to read it, and cannot read t.TempDir.
 	below, err := os.MkdirTemp("", "keyhole-compose-") //nolint:usetesting // Its parent must be open to other users.
 	if err != nil {

@@ -79,6 +79,7 @@ var goTest = regexp.MustCompile(`(^|^\S+=\S+ )go test( |$)`)
 // Every command that a document prints is run by TestPrintedCommands, names tests that
 // exist, or has a row that says why it cannot be run here. A row must be needed.
 func TestEveryPrintedCommandIsAccountedFor(t *testing.T) {
+	t.Parallel()
 	used := make([]bool, len(notRun))
 	for source, commands := range allPrinted(t, helps(t, buildKeyhole(t))) {
 		for _, p := range commands {
@@ -102,6 +103,7 @@ func TestEveryPrintedCommandIsAccountedFor(t *testing.T) {
 
 // Tests and benchmarks that a document names exist in the packages that it names.
 func TestPrintedTestsExist(t *testing.T) {
+	t.Parallel()
 	checked := 0
 	for source, commands := range allPrinted(t, helps(t, buildKeyhole(t))) {
 		for _, p := range commands {
@@ -193,6 +195,7 @@ func TestPrintedBenchmarkFlagsExist(t *testing.T) {
 
 // Between backticks in sentences, a command of keyhole has a name and flags that exist.
 func TestInlineCommandsExist(t *testing.T) {
+	t.Parallel()
 	help := helps(t, buildKeyhole(t))
 	flag := regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
 	checked := 0

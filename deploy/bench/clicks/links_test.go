@@ -211,6 +211,7 @@ func TestIssueEndsItsGateway(t *testing.T) {
 
 // TestPutObjects makes the bucket before its objects.
 func TestPutObjects(t *testing.T) {
+	t.Parallel()
 	o := testOptions(t)
 	b := setUpFakes(t, o)
 	b.processes[0].stop()
