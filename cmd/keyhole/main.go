@@ -16,14 +16,19 @@ import (
 var version, revision string //nolint:gochecknoglobals // -ldflags -X needs variables
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	// From the first signal on, a second one ends the process at once, as it ends any
-	// program that does not handle it.
-	context.AfterFunc(ctx, stop)
-	code := run(ctx, os.Args[1:], command.Env{
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-signals
+		// From the first signal on, a second one ends the process at once, as it ends any
+		// program that does not handle it. So this comes before anything that the end of
+		// the context starts.
+		signal.Stop(signals)
+		cancel()
+	}()
+	os.Exit(run(ctx, os.Args[1:], command.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
 		Build: command.CurrentBuild(version, revision),
-	})
-	stop()
-	os.Exit(code)
+	}))
 }
