@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"keyhole/gateway/redisstore/redistest"
 )
 
 // The limits of every wait. A command may be a build without a cache, which takes minutes
@@ -130,11 +128,17 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// freeAddress returns a loopback address on which no process listens. A port that the kernel
-// chooses could go to a connection of a parallel test before the program listens on it.
+// freeAddress returns a loopback address on which no process listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	return net.JoinHostPort("127.0.0.1", redistest.FreePort(t))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
 }
 
 // port returns the port of an address.

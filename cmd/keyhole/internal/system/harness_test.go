@@ -141,6 +141,16 @@ func (in *installation) launch(env ...string) *instance {
 	return g
 }
 
+// withKey returns a client with another key of the gateway.
+func (g *instance) withKey(t *testing.T, key string) *client.Client {
+	t.Helper()
+	c, err := client.New(g.operator, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // writeConfig writes the configuration file of one gateway.
 func (in *installation) writeConfig(public, operator string) string {
 	in.t.Helper()

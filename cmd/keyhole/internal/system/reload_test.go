@@ -56,16 +56,6 @@ func (g *instance) hangUp(t *testing.T) {
 	})
 }
 
-// withKey returns a client with another key of the gateway.
-func (g *instance) withKey(t *testing.T, key string) *client.Client {
-	t.Helper()
-	c, err := client.New(g.operator, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 // A scope that is taken away is gone with the next request of each kind, for links
 // that were made with it too, and other keys go on.
 func TestReloadTakesScopeAway(t *testing.T) {

@@ -77,7 +77,6 @@ func keysFor(key string) string {
 // TestOddKeysInShells completes keys with characters that shells obey: the command gets
 // the key as it is, and no part of a key is run.
 func TestOddKeysInShells(t *testing.T) {
-	t.Parallel()
 	in := install(t)
 	for _, key := range oddKeys() {
 		in.put(t, "odd/"+key, []byte("x"))
@@ -97,7 +96,6 @@ func TestOddKeysInShells(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
 			term, dir := g.openShell(t, in, tt.name, tt.setUp, tt.args...)
 			for _, key := range oddKeys() {
 				term.enter("keyhole share s3://reports/odd/" + keysFor(key) + "\n")
@@ -109,7 +107,6 @@ func TestOddKeysInShells(t *testing.T) {
 		})
 	}
 	t.Run("fish", func(t *testing.T) {
-		t.Parallel()
 		dir := t.TempDir()
 		fish := func(line string) string {
 			t.Helper()

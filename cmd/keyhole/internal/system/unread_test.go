@@ -67,11 +67,11 @@ func answersUnread(t *testing.T, public, operator string) {
 		_, err := ask(t.Context(), c, http.MethodGet, operator+"/livez", nil)
 		return err
 	})
-	// A refused request writes a line of some 150 bytes, and a mebibyte is kept.
+	// A refused request writes a line of some 300 bytes, and a mebibyte is kept.
 	var asking sync.WaitGroup
 	for range 4 {
 		asking.Go(func() {
-			for range 4000 {
+			for range 2500 {
 				a, err := ask(t.Context(), c, http.MethodGet, operator+"/api/v1/links", nil)
 				if err != nil || a.status != http.StatusUnauthorized {
 					t.Errorf("an operator is answered %d, %v", a.status, err)
