@@ -188,6 +188,17 @@ func TestCatalogueTexts(t *testing.T) {
 	}
 }
 
+// No line of a Polish page ends with a word of one letter, which readers take for a mistake.
+func TestPolishLines(t *testing.T) {
+	t.Parallel()
+	hanging := regexp.MustCompile(`(^|[^\pL-])[aiouwzAIOUWZ] `)
+	for key, text := range readCatalogue(t, "pl") {
+		if hanging.MatchString(text) {
+			t.Errorf("%s needs a no-break space after a word of one letter: %s", key, text)
+		}
+	}
+}
+
 // sameInEnglish are the words that other languages share with English.
 func sameInEnglish() []string {
 	return []string{
