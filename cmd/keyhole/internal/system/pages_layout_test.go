@@ -66,6 +66,7 @@ type layout struct {
 	Buttons       []float64 // heights
 	Fields        []float64 // font sizes of text fields
 	Overflowing   []string  // elements that reach beyond the window
+	Split         []string  // Chinese and Japanese words on two lines, of headings and labels
 	Styled        bool      // the style sheet was loaded
 }
 
@@ -75,6 +76,19 @@ const measurePage = `JSON.stringify({
 	Height: document.documentElement.scrollHeight,
 	Buttons: [...document.querySelectorAll("button")].map(b => b.getBoundingClientRect().height),
 	Fields: [...document.querySelectorAll("input[name=passphrase]")].map(f => parseFloat(getComputedStyle(f).fontSize)),
+	Split: [...document.querySelectorAll("h1, dt")].flatMap(element => {
+		const segmenter = new Intl.Segmenter(document.documentElement.lang, {granularity: "word"});
+		const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), split = [];
+		while (texts.nextNode()) {
+			for (const {segment, index} of segmenter.segment(texts.currentNode.data)) {
+				const range = new Range();
+				range.setStart(texts.currentNode, index);
+				range.setEnd(texts.currentNode, index + segment.length);
+				if (/[\p{sc=Hani}\p{sc=Hira}\p{sc=Kana}]/u.test(segment) && range.getClientRects().length > 1) split.push(segment);
+			}
+		}
+		return split;
+	}),
 	Overflowing: [...document.querySelectorAll("body *")].filter(e => {
 		const r = e.getBoundingClientRect();
 		return r.right > innerWidth + 0.5 || r.left < -0.5;
@@ -84,8 +98,8 @@ const measurePage = `JSON.stringify({
 
 // TestPagesFit opens every page in every language in a window of 320 pixels, with long
 // names in its branding. No page is wider than the window, buttons are large enough for a thumb,
-// and text fields have 16 pixels, below which phones zoom into them. deploy/pictures runs
-// it with -pictures over more views.
+// and text fields have 16 pixels, below which phones zoom into them. Headings and labels split
+// no word. deploy/pictures runs the test with -pictures over more views.
 func TestPagesFit(t *testing.T) {
 	t.Parallel()
 	c := openChromium(t)
@@ -152,6 +166,9 @@ func checkLayout(t *testing.T, c *chromium, page string, width int) *layout {
 		if size < 16 {
 			t.Errorf("%s: a text field with %v pixels", page, size)
 		}
+	}
+	if len(l.Split) > 0 {
+		t.Errorf("%s: words on two lines: %q", page, l.Split)
 	}
 	return &l
 }
