@@ -65,6 +65,7 @@ type layout struct {
 	Width, Height float64   // of the whole page
 	Buttons       []float64 // heights
 	Fields        []float64 // font sizes of text fields
+	Invalid       []float64 // border widths of fields that the reader has to correct
 	Overflowing   []string  // elements that reach beyond the window
 	Split         []string  // Chinese and Japanese words on two lines, of headings and labels
 	Styled        bool      // the style sheet was loaded
@@ -76,6 +77,7 @@ const measurePage = `JSON.stringify({
 	Height: document.documentElement.scrollHeight,
 	Buttons: [...document.querySelectorAll("button")].map(b => b.getBoundingClientRect().height),
 	Fields: [...document.querySelectorAll("input[name=passphrase]")].map(f => parseFloat(getComputedStyle(f).fontSize)),
+	Invalid: [...document.querySelectorAll("[aria-invalid]")].map(f => parseFloat(getComputedStyle(f).borderTopWidth)),
 	Split: [...document.querySelectorAll("h1, dt")].flatMap(element => {
 		const segmenter = new Intl.Segmenter(document.documentElement.lang, {granularity: "word"});
 		const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), split = [];
@@ -98,8 +100,9 @@ const measurePage = `JSON.stringify({
 
 // TestPagesFit opens every page in every language in a window of 320 pixels, with long
 // names in its branding. No page is wider than the window, buttons are large enough for a thumb,
-// and text fields have 16 pixels, below which phones zoom into them. Headings and labels split
-// no word. deploy/pictures runs the test with -pictures over more views.
+// and text fields have 16 pixels, below which phones zoom into them. A field with a wrong value
+// has a thick border, and headings and labels split no word. deploy/pictures runs the test with
+// -pictures over more views.
 func TestPagesFit(t *testing.T) {
 	t.Parallel()
 	c := openChromium(t)
@@ -165,6 +168,11 @@ func checkLayout(t *testing.T, c *chromium, page string, width int) *layout {
 	for _, size := range l.Fields {
 		if size < 16 {
 			t.Errorf("%s: a text field with %v pixels", page, size)
+		}
+	}
+	for _, border := range l.Invalid {
+		if border < 2 {
+			t.Errorf("%s: a field with a wrong value has a border of %v pixels", page, border)
 		}
 	}
 	if len(l.Split) > 0 {
