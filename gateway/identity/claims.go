@@ -16,14 +16,14 @@ const maxName = 200
 // maxSeconds bounds the times of tokens. A float64 represents every second up to it.
 const maxSeconds = 1 << 53
 
-// isGoogle reports whether iss is the name that Google's tokens give their issuer.
-// Google's discovery document has the same name with the scheme.
+// isGoogle reports whether iss is Google's name without its scheme. Google's tokens may
+// have this name, while its discovery document has the name with the scheme.
 func isGoogle(issuer, iss string) bool {
 	return issuer == "https://accounts.google.com" && iss == "accounts.google.com"
 }
 
 // sameIssuer reports whether two names of an issuer are equal except for a slash at the
-// end. Both have the same discovery document.
+// end. Both names lead to the same discovery document.
 func sameIssuer(a, b string) bool {
 	return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/")
 }
@@ -69,8 +69,8 @@ func (p *Provider) nameOf(claims map[string]any) (string, error) {
 	return namePrefix + name, nil
 }
 
-// valuesOf returns the values of the claim at a path. A claim whose name is the whole
-// path, joined by dots, comes before a claim inside an object.
+// valuesOf returns the values of the claim at a path. A claim whose name contains the
+// dots of the whole path takes precedence over a claim inside an object.
 func valuesOf(claims map[string]any, path []string) []string {
 	dotted := strings.Join(path, ".")
 	if value, ok := claims[dotted]; ok {

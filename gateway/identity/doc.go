@@ -1,8 +1,7 @@
-// Package identity admits operators by the bearer tokens of an OpenID Connect
-// provider. The claims of a token name the operator, and the grants of the
-// configuration decide by the claims what the operator may do.
+// Package identity verifies the bearer tokens of operators that an OpenID Connect
+// provider issued. The claims of a token name the operator. The grants of the
+// configuration map claims to rights.
 //
-// The package verifies signatures with the keys of the issuer, which it caches. All
-// tokens that need a key wait for one request to the issuer. No error contains a token
-// or a part of one.
+// The package caches the keys with which the issuer signs. Tokens that need a new key
+// share one request to the issuer. No error contains a token or a part of one.
 package identity

@@ -34,7 +34,7 @@ type Grant struct {
 	// DisplayName is the sender of links for recipients; empty: the name of the actor.
 	DisplayName string
 	Claim       []string // the path to the claim, from the outermost object
-	Value       string   // of the claim, or one of its values
+	Value       string   // the value of the claim, or one element of a list
 	Can         []gateway.Action
 	Objects     []gateway.Pattern
 	MaxExpiry   time.Duration // the longest life of a link; 0: the policy decides
@@ -43,18 +43,18 @@ type Grant struct {
 // Options chooses the tokens that are admitted.
 type Options struct {
 	Issuer   string // the iss of the tokens
-	Audience string // which the aud of the tokens must contain
+	Audience string // a value that the aud of the tokens must contain
 	// AuthorizedParties are the clients that tokens may be issued to (azp); empty: any
 	// client.
 	AuthorizedParties []string
 	NameClaim         string // the claim that holds the operator's name, such as sub
 	Grants            []Grant
-	RootCAs           *x509.CertPool // nil: those of the system
+	RootCAs           *x509.CertPool // nil: the system's certificates
 	Now               func() time.Time
 }
 
-// Provider verifies tokens. It fetches the keys of the issuer when the first token
-// comes, every ten minutes, and for a token with an unknown key. It is safe for
+// Provider verifies tokens. It fetches the keys of the issuer for the first token,
+// then after every ten minutes, and for a token with an unknown key. It is safe for
 // concurrent use.
 type Provider struct {
 	o    Options
@@ -81,8 +81,8 @@ func signatureAlgorithms() []jose.SignatureAlgorithm {
 	}
 }
 
-// Inspect fetches the keys of the issuer now. It returns the name that the issuer gives
-// itself and the number of its keys.
+// Inspect fetches the keys of the issuer now. It returns the issuer's name in its
+// discovery document, and the number of its keys.
 func (p *Provider) Inspect(ctx context.Context) (issuer string, number int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -98,12 +98,12 @@ func refuse(reason gateway.TokenReason, format string, args ...any) error {
 // Verify returns the operator that a token names, with the rights of the first grant
 // that matches its claims. An operator without a grant has no rights.
 //
-// The error is gateway.ErrUnavailable if the issuer is unavailable, with
-// gateway.ErrIssuer if the issuer has another name than the configuration says. Every
-// other error is a gateway.TokenError and ErrToken.
+// The error is gateway.ErrUnavailable if the issuer is unavailable. It is also
+// gateway.ErrIssuer if the name of the issuer differs from the configured one. Every
+// other error is both a gateway.TokenError and ErrToken.
 func (p *Provider) Verify(ctx context.Context, token string) (*gateway.Actor, error) {
 	payload, issuer, err := p.keys.verify(ctx, token)
-	if errors.Is(err, errAway) {
+	if errors.Is(err, errIssuerUnavailable) {
 		return nil, fmt.Errorf("fetch the keys of the token issuer: %w: %w", gateway.ErrUnavailable, err)
 	}
 	if err != nil {
@@ -142,8 +142,7 @@ func (p *Provider) grantOf(claims map[string]any) *Grant {
 }
 
 // check validates the claims of a token with a valid signature (OpenID Connect Core 1.0
-// section 3.1.3.7, RFC 9068 section 4). The first wrong claim is the reason of the
-// error.
+// section 3.1.3.7, RFC 9068 section 4). The error names the first invalid claim.
 func (p *Provider) check(claims map[string]any, issuer string) error {
 	if iss, _ := claims["iss"].(string); iss != issuer && !isGoogle(issuer, iss) {
 		return refuse(gateway.TokenIssuer, "its iss is %.200q, but the issuer calls itself %q", iss, issuer)

@@ -22,7 +22,7 @@ import (
 	"keyhole/gateway/identity/issuertest"
 )
 
-// Who a token admits, and what it allows, is what the first of its grants says.
+// The first grant that matches a token decides the name and the rights of the operator.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	i := issuertest.Start(t)
@@ -79,7 +79,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// What is not the issuer's, not for this service, or not valid now admits nobody.
+// Tokens of other issuers, for other services, or outside their time are refused.
 func TestVerifyRefuses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -129,7 +129,7 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// An email that the issuer has not verified is nobody's, neither as a name nor for a
+// An email address that the issuer has not verified is neither a name nor matches a
 // grant.
 func TestEmail(t *testing.T) {
 	t.Parallel()
@@ -160,9 +160,9 @@ func TestEmail(t *testing.T) {
 	}
 }
 
-// The issuer's keys change: the new one is admitted, the old one not for longer than
-// until the next is asked for. Keys that nobody knows do not make it be asked in a
-// flood, and while it is away nobody is refused for good.
+// After the issuer replaces its key, tokens of the new key are accepted, and tokens of the
+// old key are refused after the next fetch. Tokens with unknown keys cause no flood of
+// fetches. After an outage of the issuer, tokens are accepted again.
 func TestKeysRotate(t *testing.T) {
 	t.Parallel()
 	i := issuertest.Start(t)
@@ -220,9 +220,10 @@ func TestKeysRotate(t *testing.T) {
 	}
 }
 
-// A key that the issuer has withdrawn is refused after keysLive, whatever else it signs
-// by; while it cannot be asked the known keys go on for keysOutlive, and no longer.
-func TestKeysGrowOld(t *testing.T) {
+// A key that the issuer has withdrawn is refused after keyLifetime, even if its other keys
+// are still valid. While the issuer is unavailable, cached keys are used for
+// staleKeyLifetime and not longer.
+func TestKeyLifetimes(t *testing.T) {
 	t.Parallel()
 	i := issuertest.Start(t)
 	leaked, other := i.AddRSA(t, "leaked"), i.AddRSA(t, "other")
@@ -235,7 +236,7 @@ func TestKeysGrowOld(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.Remove("leaked")
-	c.advance(keysLive)
+	c.advance(keyLifetime)
 	if err := verify(leaked, "leaked"); !errors.Is(err, ErrToken) {
 		t.Errorf("withdrawn: got %v, want ErrToken", err)
 	}
@@ -243,17 +244,17 @@ func TestKeysGrowOld(t *testing.T) {
 		t.Error(err)
 	}
 	i.Away.Store(true)
-	c.advance(keysOutlive - time.Second)
+	c.advance(staleKeyLifetime - time.Second)
 	if err := verify(other, "other"); err != nil {
-		t.Errorf("away for less than keysOutlive: %v", err)
+		t.Errorf("unavailable for less than staleKeyLifetime: %v", err)
 	}
 	c.advance(time.Second)
 	if err := verify(other, "other"); !errors.Is(err, gateway.ErrUnavailable) {
-		t.Errorf("away for keysOutlive: got %v, want ErrUnavailable", err)
+		t.Errorf("unavailable for staleKeyLifetime: got %v, want ErrUnavailable", err)
 	}
 }
 
-// A key of a kind that nobody here knows takes no other with it.
+// A key of an unknown type does not make the other keys of its set unusable.
 func TestUnknownKindsOfKeys(t *testing.T) {
 	t.Parallel()
 	set, err := readKeys(strings.NewReader(`{"keys":[
@@ -266,7 +267,7 @@ func TestUnknownKindsOfKeys(t *testing.T) {
 	}
 }
 
-// Keys are not fetched where whoever is on the way could put others.
+// Keys are not fetched over plain HTTP, where an attacker could replace them.
 func TestKeysOverClearText(t *testing.T) {
 	t.Parallel()
 	at := func(address string) *http.Request { return httptest.NewRequest(http.MethodGet, address, nil) }
@@ -285,17 +286,17 @@ func TestKeysOverClearText(t *testing.T) {
 	var server *httptest.Server
 	server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w,
-			`{"issuer":"`+server.URL+`","jwks_uri":"http`+server.URL[len("https"):]+`/keys"}`) // Who asked may have hung up.
+			`{"issuer":"`+server.URL+`","jwks_uri":"http`+server.URL[len("https"):]+`/keys"}`) // The client may have hung up.
 	}))
 	t.Cleanup(server.Close)
 	k := &keyCache{issuer: server.URL, http: server.Client(), now: time.Now}
-	if _, err := k.fetch(t.Context()); !errors.Is(err, errClearText) || !errors.Is(err, errAway) {
+	if _, err := k.fetch(t.Context()); !errors.Is(err, errClearText) || !errors.Is(err, errIssuerUnavailable) {
 		t.Errorf("keys at http of an issuer at https: %v", err)
 	}
 }
 
-// While the issuer is silent, known keys are used without a wait.
-func TestSilentIssuerKeepsNobodyWaiting(t *testing.T) {
+// While the issuer does not answer, cached keys are used without a wait.
+func TestSilentIssuerDelaysNoToken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	p, c := f.provider, f.clock
@@ -307,7 +308,7 @@ func TestSilentIssuerKeepsNobodyWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.issuer.Away.Store(true)
-	c.advance(keysLive)
+	c.advance(keyLifetime)
 	if err := verify(); err != nil {
 		t.Fatal(err)
 	}
@@ -315,13 +316,13 @@ func TestSilentIssuerKeepsNobodyWaiting(t *testing.T) {
 	defer close(silent)
 	f.issuer.Silent.Store(&silent)
 	c.advance(fetchPause)
-	if err := verify(); err != nil { // the question is under way and will not be answered
+	if err := verify(); err != nil { // the fetch is running and gets no answer
 		t.Error(err)
 	}
 }
 
-// Whoever waits for an issuer that is silent waits no longer than he wants to, and all
-// wait for one question.
+// A caller that waits for a silent issuer stops when its own context ends. All callers
+// wait for the same fetch.
 func TestOneQuestionForAll(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

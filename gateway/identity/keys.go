@@ -22,20 +22,20 @@ import (
 const (
 	// fetchTimeout bounds all requests to the issuer for one set of keys.
 	fetchTimeout = 5 * time.Second
-	// fetchPause is the least time between the end of one attempt to fetch the keys and
-	// the next. A token with an unknown key makes keyCache fetch the keys again, and
-	// anybody can send such a token.
+	// fetchPause is the minimum time between two attempts to fetch the keys. A token with
+	// an unknown key makes keyCache fetch the keys again, and anyone can send such a
+	// token.
 	fetchPause = time.Second
-	// keysLive is how long cached keys are used before they are fetched again, and
-	// keysOutlive how long they are used while the issuer is unavailable.
-	keysLive, keysOutlive = 10 * time.Minute, time.Hour
+	// keyLifetime is the time after which cached keys are fetched again. While the issuer
+	// is unavailable, cached keys are used for staleKeyLifetime.
+	keyLifetime, staleKeyLifetime = 10 * time.Minute, time.Hour
 	// maxKeys bounds each response of an issuer, in bytes. maxRedirects bounds the
 	// redirects of one request.
 	maxKeys, maxRedirects = 1 << 20, 5
 )
 
-// errAway means that the issuer did not respond as it should.
-var errAway = errors.New("the issuer is unavailable")
+// errIssuerUnavailable means that the issuer did not respond, or not with valid keys.
+var errIssuerUnavailable = errors.New("the issuer is unavailable")
 
 // keyCache caches the issuer's keys. go-oidc's own key set keeps a key that the issuer
 // has withdrawn for as long as the other keys verify signatures.
@@ -47,30 +47,30 @@ type keyCache struct {
 	mu       sync.Mutex // guards the fields below
 	cached   keySet
 	tried    time.Time // when the last attempt to fetch the keys ended; zero: no attempt yet
-	failed   error     // of the last attempt
+	failed   error     // the error of the last attempt
 	inflight singleflight.Group
 }
 
-// keySet is what the issuer answered.
+// keySet holds the keys of the issuer.
 type keySet struct {
-	issuer string // the name that the issuer gives itself
+	issuer string // the issuer's name in its discovery document
 	keys   jose.JSONWebKeySet
 	at     time.Time // when it was fetched; zero: never
 }
 
-// verify returns the payload of a token that the issuer has signed, and the name that
-// the issuer gives itself. If no cached key verifies the signature, verify fetches the
-// keys again. Its errors are gateway.TokenError and errAway.
+// verify returns the payload of a token that the issuer has signed, and the issuer's name
+// in its discovery document. If no cached key verifies the signature, verify fetches the
+// keys again. Its errors are gateway.TokenError and errIssuerUnavailable.
 func (k *keyCache) verify(ctx context.Context, token string) (payload []byte, issuer string, err error) {
 	signed, err := jose.ParseSignedCompact(token, signatureAlgorithms())
 	if err != nil {
 		return nil, "", refuse(gateway.TokenMalformed, "%w", err)
 	}
 	if !accessToken(signed) {
-		return nil, "", refuse(gateway.TokenKind, "its typ is not that of an access token")
+		return nil, "", refuse(gateway.TokenKind, "its typ is not JWT or at+jwt, the types of access tokens")
 	}
-	// The issuer is checked before the signature: no key verifies a token of another
-	// issuer, and this error tells the client what is wrong.
+	// The issuer is checked before the signature. For a token of another issuer, the
+	// error about the signature would hide the cause.
 	var claimed struct {
 		Issuer string `json:"iss"`
 	}
@@ -92,8 +92,8 @@ func (k *keyCache) verify(ctx context.Context, token string) (payload []byte, is
 	return nil, "", refuse(gateway.TokenSignature, "no key of the issuer verifies its signature")
 }
 
-// accessToken reports whether the type of a token is that of an access token, or is
-// absent. An issuer signs other tokens too, such as logout tokens (RFC 8725 section
+// accessToken reports whether the typ of a token is the type of an access token, or is
+// missing. An issuer also signs other tokens, such as logout tokens (RFC 8725 section
 // 3.11).
 func accessToken(signed *jose.JSONWebSignature) bool {
 	if len(signed.Signatures) != 1 {
@@ -109,7 +109,7 @@ func accessToken(signed *jose.JSONWebSignature) bool {
 }
 
 // verifiedBy returns the payload of a token that a key of the set has signed. It skips
-// keys that are for another use than signatures.
+// keys whose use is not signing.
 func verifiedBy(set *jose.JSONWebKeySet, signed *jose.JSONWebSignature) ([]byte, bool) {
 	kid := signed.Signatures[0].Header.KeyID
 	for i := range set.Keys {
@@ -124,15 +124,15 @@ func verifiedBy(set *jose.JSONWebKeySet, signed *jose.JSONWebSignature) ([]byte,
 	return nil, false
 }
 
-// get returns the cached keys while they are fresh. Otherwise, or if a key is missing
-// in them, it fetches the keys, unless it has done so less than fetchPause before. The
-// caller waits until ctx ends. While the issuer is unavailable, get returns the cached
-// keys for up to keysOutlive.
+// get returns the cached keys while they are fresh. If they are older, or if the caller
+// misses a key, get fetches the keys, but not within fetchPause after the last attempt.
+// The caller waits at most until ctx ends. While the issuer is unavailable, get returns
+// the cached keys for up to staleKeyLifetime.
 func (k *keyCache) get(ctx context.Context, missing bool) (keySet, error) {
 	k.mu.Lock()
 	now := k.now()
 	age := now.Sub(k.cached.at)
-	if !missing && age >= 0 && age < keysLive {
+	if !missing && age >= 0 && age < keyLifetime {
 		defer k.mu.Unlock()
 		return k.cached, nil
 	}
@@ -140,11 +140,11 @@ func (k *keyCache) get(ctx context.Context, missing bool) (keySet, error) {
 		defer k.mu.Unlock()
 		return k.cachedOr(k.failed, missing)
 	}
-	// The lock makes sure that no attempt begins between the end of the one under way
-	// and the check above.
+	// The lock prevents a second attempt between the end of the current attempt and the
+	// check of fetchPause above.
 	result := k.inflight.DoChan("", func() (any, error) { return k.renew(ctx) })
-	if k.failed != nil && !missing && age >= 0 && age < keysOutlive {
-		// The last attempt failed, so no caller waits for this one.
+	if k.failed != nil && !missing && age >= 0 && age < staleKeyLifetime {
+		// The last attempt failed, so this caller does not wait for the new attempt.
 		defer k.mu.Unlock()
 		return k.cached, nil
 	}
@@ -152,7 +152,7 @@ func (k *keyCache) get(ctx context.Context, missing bool) (keySet, error) {
 
 	select {
 	case <-ctx.Done():
-		return keySet{}, fmt.Errorf("%w: %w", errAway, ctx.Err())
+		return keySet{}, fmt.Errorf("%w: %w", errIssuerUnavailable, ctx.Err())
 	case r := <-result:
 		if renewed, ok := r.Val.(keySet); ok && r.Err == nil {
 			return renewed, nil
@@ -163,21 +163,21 @@ func (k *keyCache) get(ctx context.Context, missing bool) (keySet, error) {
 	}
 }
 
-// cachedOr returns the cached keys after an attempt that ended with err, while they
-// may be used. A key that is missing in them may be a new one, so then it returns err.
-// The caller holds the lock.
+// cachedOr returns the cached keys after an attempt that ended with err, if they are not
+// too old. If the caller misses a key, cachedOr returns err, because that key may be a new
+// key of the issuer. The caller holds the lock.
 func (k *keyCache) cachedOr(err error, missing bool) (keySet, error) {
 	if err == nil {
 		return k.cached, nil
 	}
-	if age := k.now().Sub(k.cached.at); missing || age < 0 || age >= keysOutlive {
+	if age := k.now().Sub(k.cached.at); missing || age < 0 || age >= staleKeyLifetime {
 		return keySet{}, err
 	}
 	return k.cached, nil
 }
 
-// renew fetches the keys and caches them. It runs for all waiting callers, so it does
-// not end when one of them gives up.
+// renew fetches the keys and caches them. It runs for all waiting callers, so it continues
+// if one of them gives up.
 func (k *keyCache) renew(ctx context.Context) (keySet, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
@@ -192,7 +192,8 @@ func (k *keyCache) renew(ctx context.Context) (keySet, error) {
 }
 
 // fetch asks the issuer for its name and the address of its keys (OpenID Connect
-// Discovery 1.0), and then for the keys. Every error is an errAway.
+// Discovery 1.0), and then for the keys. Every error is an
+// errIssuerUnavailable.
 func (k *keyCache) fetch(ctx context.Context) (keySet, error) {
 	issuer, address, err := k.discover(ctx)
 	var set jose.JSONWebKeySet
@@ -200,15 +201,16 @@ func (k *keyCache) fetch(ctx context.Context) (keySet, error) {
 		set, err = k.download(ctx, address)
 	}
 	if err != nil {
-		err = fmt.Errorf("%w: %w", errAway, err)
+		err = fmt.Errorf("%w: %w", errIssuerUnavailable, err)
 	}
 	return keySet{issuer: issuer, keys: set}, err
 }
 
-// discover returns the name that the issuer gives itself and the address of its keys.
+// discover reads the issuer's name and the address of its keys from the discovery
+// document.
 func (k *keyCache) discover(ctx context.Context) (issuer, address string, _ error) {
-	// go-oidc refuses a name that differs only in a slash at the end, so the names are
-	// compared below.
+	// go-oidc refuses a name that differs only by a slash at the end, so discover compares
+	// the names itself.
 	ctx = oidc.InsecureIssuerURLContext(ctx, k.issuer)
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.http), k.issuer)
 	if err != nil {

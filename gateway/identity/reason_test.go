@@ -14,7 +14,7 @@ import (
 	"keyhole/gateway/identity/issuertest"
 )
 
-// reasonOf is the reason of a TokenError, "" for any other.
+// reasonOf returns the reason of a TokenError, or "" for another error.
 func reasonOf(err error) gateway.TokenReason {
 	var refused *gateway.TokenError
 	if errors.As(err, &refused) {
@@ -23,7 +23,7 @@ func reasonOf(err error) gateway.TokenReason {
 	return ""
 }
 
-// Each token that admits nobody is refused for the reason that its holder can act on.
+// Each refused token has a reason that tells the client what to change.
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -90,8 +90,8 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// An issuer is found with and without the slash at its end, and its tokens are those
-// that name it as it names itself.
+// A slash at the end of the configured issuer makes no difference. Tokens must name the
+// issuer exactly as its discovery document does.
 func TestIssuerSlash(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ configured, own, token, want string }{
@@ -121,8 +121,8 @@ func TestIssuerSlash(t *testing.T) {
 	}
 }
 
-// A claim is found by the names on the way to it, which may have dots, and scopes are
-// found in a text that has several.
+// A grant finds a claim by its path, whose names may contain dots, and finds one scope in
+// a text with several scopes.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
