@@ -1,7 +1,7 @@
-// Package objects reads about objects in S3-compatible storages, through the AWS SDK and
-// with the credentials of the service. It also learns the storage's clock from the answers
-// and keeps the storage's health.
+// Package objects reads the properties of objects in S3-compatible storages, through the
+// AWS SDK and with the credentials of the service. It also reads the storage's clock from
+// the answers, and remembers the last known health of the storage.
 //
-// Its errors are those of gateway.Objects. The storage's own text is in the cause, which
-// is for the log only.
+// It returns the errors that gateway.Objects defines. The storage's own text is only in
+// their cause, which is for the log.
 package objects

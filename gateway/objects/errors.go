@@ -57,17 +57,17 @@ func classify(err error) (result string, kind error) {
 	case code == "InvalidObjectState":
 		return ResultDenied, gateway.ErrObjectArchived
 	case code == "InvalidRequest", code == "InvalidArgument" && strings.Contains(messageOf(err), "Customer provided keys"):
-		// The answers of S3 and of Ceph RGW for an object under SSE-C if the request
-		// has no key.
+		// S3 and Ceph RGW answer this for an object under SSE-C (encrypted with a
+		// customer's key) if the request has no key.
 		return ResultDenied, gateway.ErrObjectEncrypted
-	case strings.HasPrefix(code, "KMS."): // S3 passes on the error of AWS KMS
+	case strings.HasPrefix(code, "KMS."): // S3 returns the error code of AWS KMS
 		return ResultDenied, gateway.ErrObjectKMS
 	}
 	switch statusOf(err) {
 	case http.StatusNotFound:
 		return ResultNotFound, gateway.ErrObjectNotFound
 	case http.StatusMethodNotAllowed:
-		// The answer of S3 for a version that is a delete marker.
+		// S3 answers this for a version that is a delete marker.
 		return ResultNotFound, gateway.ErrObjectNotFound
 	case http.StatusForbidden:
 		return ResultDenied, gateway.ErrObjectNotReadable
@@ -80,8 +80,8 @@ func classify(err error) (result string, kind error) {
 	return ResultError, gateway.ErrUnavailable
 }
 
-// refused reports whether the storage refused a request with 403. It also does so if the
-// time of the signature is wrong.
+// refused reports whether the storage refused a request with 403. A storage also answers
+// 403 if the time of the signature is wrong.
 func refused(err error) bool { return err != nil && statusOf(err) == http.StatusForbidden }
 
 // codeOf returns the code of a storage's error, or an empty string.

@@ -17,13 +17,13 @@ type said struct {
 	status int
 	code   string // of the error in the body, which a HEAD does not have
 	body   string
-	length string // Content-Length, where it is not the body's
+	length string // Content-Length; empty: the length of the body
 	kms    bool   // encrypted with a key of KMS
-	// headers are set over the usual ones; an empty value removes a header.
+	// headers replace the default headers; an empty value removes a header.
 	headers map[string]string
 }
 
-// scripted is a storage that answers HEAD and GET as it was told.
+// scripted is a storage with fixed answers to HEAD and GET.
 type scripted struct {
 	head, get said
 
@@ -66,7 +66,7 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// asked returns what was asked, by method and Range.
+// asked returns the method and Range of each request.
 func (s *scripted) asked() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +77,7 @@ func (s *scripted) asked() []string {
 	return out
 }
 
-// observations collects what Observe is told.
+// observations collects the calls of Observe.
 type observations struct {
 	mu   sync.Mutex
 	told []string

@@ -23,14 +23,15 @@ type Health string
 const (
 	HealthUnknown     Health = "not asked yet" // before the first Check
 	HealthOK          Health = "ok"
-	HealthDenied      Health = "denied"       // the storage refuses a bucket to the credentials
+	HealthDenied      Health = "denied"       // the credentials may not access a bucket
 	HealthMissing     Health = "missing"      // the storage has no such bucket
 	HealthRegion      Health = "wrong region" // the bucket is in another region
 	HealthUnavailable Health = "unavailable"  // the storage does not answer
 )
 
-// Check makes a request for every bucket, keeps the worst result for Health, and returns
-// its cause. HealthDenied may be harmless, if the credentials are for objects only.
+// Check sends a request for every bucket, stores the worst result for Health, and returns
+// the cause of that result. HealthDenied may be harmless: credentials that allow only
+// requests for objects cannot check the bucket.
 func (s *Storage) Check(ctx context.Context) error {
 	worst, cause := HealthOK, error(nil)
 	for _, bucket := range s.buckets {
@@ -50,8 +51,7 @@ func severity(h Health) int {
 	return slices.Index([]Health{HealthOK, HealthDenied, HealthMissing, HealthRegion, HealthUnavailable}, h)
 }
 
-// CheckBucket makes a request for one bucket. The error is the cause if the result is not
-// HealthOK.
+// CheckBucket sends a request for one bucket. The error is nil only with HealthOK.
 func (s *Storage) CheckBucket(ctx context.Context, bucket string) (Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -72,10 +72,10 @@ func (s *Storage) CheckBucket(ctx context.Context, bucket string) (Health, error
 	return HealthDenied, err
 }
 
-// RegionError says that a bucket is in another region than the configured one.
+// RegionError means that a bucket is not in the configured region.
 type RegionError struct {
 	Region, Configured string
-	Err                error // of the storage
+	Err                error // the error of the storage
 }
 
 // Error returns both regions and the error of the storage.
@@ -86,9 +86,9 @@ func (e *RegionError) Error() string {
 // Unwrap returns the error of the storage.
 func (e *RegionError) Unwrap() error { return e.Err }
 
-// regionOf returns the region of a bucket if it is not the configured one, or an empty
-// string. err is the error of HeadBucket. The answer to a HEAD has no body: AWS names the
-// region in a header, other storages name it only in the error of a listing.
+// regionOf returns the region of a bucket, or an empty string if the region is unknown or
+// is the configured one. err is the error of HeadBucket. The answer to a HEAD has no body:
+// AWS names the region in a header, other storages only in the error of a listing.
 func (s *Storage) regionOf(ctx context.Context, bucket string, err error) string {
 	var answer *awshttp.ResponseError
 	if !errors.As(err, &answer) {

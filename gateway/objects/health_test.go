@@ -14,7 +14,7 @@ func TestCheckAndHealth(t *testing.T) {
 	if storage.Health() != HealthUnknown {
 		t.Errorf("before the first check: %s", storage.Health())
 	}
-	// What was found before is forgotten.
+	// Each check replaces the result of the previous one.
 	for _, tt := range []struct {
 		status int
 		health Health
@@ -39,7 +39,7 @@ func TestCheckAndHealth(t *testing.T) {
 	}
 }
 
-// A bucket in another region is named, however the storage says so.
+// The error names the region of the bucket, in whatever form the storage reports it.
 func TestWrongRegion(t *testing.T) {
 	t.Parallel()
 	malformed := `<Error><Code>AuthorizationHeaderMalformed</Code>` +

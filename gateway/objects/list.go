@@ -14,7 +14,7 @@ import (
 )
 
 // List implements gateway.Objects (AWS, "ListObjectsV2"). It leaves out keys that are not
-// UTF-8, because no link can name them.
+// valid UTF-8, because a link cannot have such a key.
 func (s *Storage) List(ctx context.Context, q gateway.KeyQuery) (gateway.KeyPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -44,9 +44,9 @@ func (s *Storage) List(ctx context.Context, q gateway.KeyQuery) (gateway.KeyPage
 	return page, nil
 }
 
-// keyPage returns the keys of a listing that are UTF-8.
+// keyPage returns the folders and objects of a listing whose keys are valid UTF-8.
 func keyPage(out *s3.ListObjectsV2Output) (page gateway.KeyPage, err error) {
-	// A storage that does not support the encoding does not name it in the answer.
+	// A storage that does not support url encoding returns no EncodingType.
 	decode := func(text *string) (string, error) { return aws.ToString(text), nil }
 	if out.EncodingType == types.EncodingTypeUrl {
 		decode = func(text *string) (string, error) { return url.QueryUnescape(aws.ToString(text)) }

@@ -13,8 +13,8 @@ import (
 	"keyhole/gateway/objects/s3test"
 )
 
-// TestList lists real storages by pages of every size, with keys that a listing
-// can trip over.
+// TestList lists real storages with pages of every size, and with keys that are difficult
+// to list.
 func TestList(t *testing.T) {
 	t.Parallel()
 	stored := []string{
@@ -29,7 +29,7 @@ func TestList(t *testing.T) {
 			for _, key := range keys {
 				content := "12345"
 				if strings.HasSuffix(key, "/") {
-					content = "" // versitygw keeps it as a directory
+					content = "" // versitygw stores such a key as a directory
 				}
 				server.Put(t, "reports", key, "text/plain", []byte(content))
 			}
@@ -45,13 +45,13 @@ func TestList(t *testing.T) {
 				got = all(t, service, gateway.KeyQuery{Bucket: "reports", Folders: true, Limit: limit})
 				slices.Sort(got)
 				slices.Sort(folders)
-				if name == "in-process" { // lists a folder's own object beside the folder
+				if name == "in-process" { // this storage lists the object of a folder in addition to the folder
 					got = slices.Compact(got)
 				}
 				if !slices.Equal(got, folders) {
 					t.Errorf("%d at once, by folders: got %q, want %q", limit, got, folders)
 				}
-				// Behind any key, a listing goes on with the next.
+				// A listing after a key begins with the next key.
 				for i, key := range keys {
 					page, err := service.List(t.Context(), gateway.KeyQuery{Bucket: "reports", After: key, Limit: limit})
 					if err != nil || len(page.Objects) != min(limit, len(keys)-i-1) ||
@@ -68,9 +68,9 @@ func TestList(t *testing.T) {
 			if got := all(t, service, gateway.KeyQuery{Bucket: "empty", Limit: 10}); len(got) != 0 {
 				t.Errorf("in an empty bucket: %q", got)
 			}
-			// XML cannot say this one: only the storages that encode can list it. As
-			// the last of a page it breaks RGW's and gofakes3's tokens, which they do
-			// not encode.
+			// XML cannot express this key: only storages that encode keys can list it. It
+			// must not be the last key of a page, because RGW and gofakes3 do not encode
+			// the continuation tokens that contain it.
 			if name != "versitygw" {
 				server.Put(t, "control", "control\x01", "text/plain", []byte("12345"))
 				if got := all(t, service,
@@ -101,7 +101,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// all lists every page, of each its folders first.
+// all returns the entries of all pages, with the folders of each page first.
 func all(t *testing.T, service *Storage, q gateway.KeyQuery) []string {
 	t.Helper()
 	var found []string
@@ -123,7 +123,7 @@ func all(t *testing.T, service *Storage, q gateway.KeyQuery) []string {
 	return nil
 }
 
-// TestListBroken refuses a page as a whole if the storage breaks its own encoding.
+// TestListBroken refuses the whole page if the storage encodes a key wrongly.
 func TestListBroken(t *testing.T) {
 	t.Parallel()
 	const head = `<ListBucketResult><Name>reports</Name><EncodingType>url</EncodingType>`

@@ -26,10 +26,10 @@ type Options struct {
 	Buckets       []string // at least one
 	RequesterPays bool
 	Credentials   aws.CredentialsProvider
-	RootCAs       *x509.CertPool // nil: those of the system
-	Timeout       time.Duration  // of one request with its retries
-	// Clock is the storage's clock. It learns from the Date of every answer, and its time
-	// signs every request; nil: this machine's clock.
+	RootCAs       *x509.CertPool // nil: the system's certificates
+	Timeout       time.Duration  // the limit of one request with its retries
+	// Clock is the storage's clock. The Date of every answer corrects it, and requests are
+	// signed with its time; nil: this machine's clock.
 	Clock *signer.Clock
 	// Observe is called after every request, with its operation and result. A request
 	// with its retries counts once.
@@ -99,9 +99,9 @@ func httpClient(o *Options) *http.Client {
 // it would use the old secret until midnight.
 type freshSigner struct{ clock *signer.Clock }
 
-// SignHTTP implements s3.HTTPSignerV4. It signs with the time of the storage. The SDK would
-// sign with this machine's time until several requests have failed. S3 escapes paths
-// once, other services twice.
+// SignHTTP implements s3.HTTPSignerV4. It signs with the time of the storage, because the
+// SDK would sign with this machine's time until several requests have failed. It disables
+// the second escaping of paths: S3 expects paths to be escaped once, other services twice.
 func (f freshSigner) SignHTTP(
 	ctx context.Context, c aws.Credentials, r *http.Request, payloadHash, service, region string, _ time.Time,
 	options ...func(*v4.SignerOptions),

@@ -178,7 +178,7 @@ func TestProveAsksForOneByte(t *testing.T) {
 	}
 }
 
-// The key goes over the wire byte for byte, as S3 has it.
+// The request has the same bytes as the key of the object.
 func TestProveTakesKeysLiterally(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
@@ -251,9 +251,9 @@ func TestTimeoutBoundsTheWholeQuestion(t *testing.T) {
 	}
 }
 
-// A storage whose clock is far off refuses what is signed by another time; what
-// the refusal says of its time makes the next request good.
-func TestAStorageWhoseClockIsOff(t *testing.T) {
+// A storage refuses requests that are signed with a very different time. The Date of its
+// refusal corrects the time of the next request.
+func TestStorageWithAnotherTime(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{0, 20 * time.Minute, -20 * time.Minute, 23 * time.Hour} {
 		server := &scripted{head: said{status: 200, length: "3"}, get: said{status: 206, body: "a"}}
@@ -285,8 +285,8 @@ func TestAStorageWhoseClockIsOff(t *testing.T) {
 	}
 }
 
-// A refusal for another reason than the time is taken at its word.
-func TestARefusalIsNotAskedAgain(t *testing.T) {
+// A refused request is not repeated if the time of the storage is known.
+func TestRefusalIsNotRetried(t *testing.T) {
 	t.Parallel()
 	server := &scripted{head: said{status: 403}, get: said{status: 403, code: "AccessDenied"}}
 	storage, _ := storageAt(serve(t, server), nil)
@@ -298,8 +298,8 @@ func TestARefusalIsNotAskedAgain(t *testing.T) {
 	}
 }
 
-// An object that is empty is read whole where nobody could say so before, and a
-// version that cannot be one is none.
+// The error of the read shows that an object is empty, which a HEAD without a length does
+// not. A version ID in an invalid form is a version that does not exist.
 func TestProveByTheErrorOfTheRead(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

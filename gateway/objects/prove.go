@@ -21,7 +21,7 @@ import (
 // Prove implements gateway.Objects. It sends a HEAD for the properties of the object, and a
 // GET of its first byte, because the permission for HEAD does not include reading. Reading
 // a version also needs s3:GetObjectVersion. Without that permission, Prove returns the
-// object without a version, so that a link is not pinned to it.
+// object without a version, so that no link is pinned to a version nobody can read.
 func (s *Storage) Prove(ctx context.Context, bucket, key, version string) (gateway.ObjectInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -36,7 +36,7 @@ func (s *Storage) Prove(ctx context.Context, bucket, key, version string) (gatew
 	if err == nil {
 		info = infoOfHead(head)
 	}
-	// The answer to a HEAD has no body that says why it was refused. The GET has one.
+	// The answer to a HEAD has no body, so only the GET says why the storage refuses.
 	empty := err == nil && info.Size == 0
 	read, readErr := s.readFirstByte(ctx, bucket, key, cmp.Or(version, info.VersionID), empty)
 	if version == "" && info.VersionID != "" && errors.Is(readErr, gateway.ErrObjectNotReadable) {
@@ -69,7 +69,7 @@ func (s *Storage) Stat(ctx context.Context, bucket, key, version string) (gatewa
 	switch {
 	case errors.Is(err, gateway.ErrObjectNotFound) && version != "":
 		return s.versionByGet(ctx, bucket, key, version, err)
-	case statusOf(err) == http.StatusBadRequest: // under SSE-C for example; the error of a GET says why
+	case statusOf(err) == http.StatusBadRequest: // for example under SSE-C; only the error of a GET says why
 		if _, readErr := s.readFirstByte(ctx, bucket, key, version, false); readErr != nil {
 			err = readErr
 		}
@@ -90,7 +90,8 @@ func (s *Storage) Stat(ctx context.Context, bucket, key, version string) (gatewa
 
 // versionByGet reads the first byte of a version that a HEAD did not find. After an object
 // was overwritten while versioning was suspended, versitygw 1.8 answers 404 to the HEAD of
-// every version, although it delivers the versions. missing is the error of the HEAD.
+// every version, but still delivers each version to a GET. missing is the error of the
+// HEAD.
 func (s *Storage) versionByGet(
 	ctx context.Context, bucket, key, version string, missing error,
 ) (gateway.ObjectInfo, error) {
@@ -154,8 +155,8 @@ func versionOf(reported *string) string {
 }
 
 // nullVersion is the version ID of objects that were stored while the bucket kept no
-// versions. The next object under the key has it too, so it does not identify a content
-// (AWS, "Managing objects with versioning suspended").
+// versions. The next object under the key gets the same ID, so the ID does not identify
+// the content (AWS, "Managing objects with versioning suspended").
 const nullVersion = "null"
 
 // underKMS reports whether reading the object needs a key of AWS KMS.
@@ -164,14 +165,14 @@ func underKMS(head *s3.HeadObjectOutput) bool {
 		head.ServerSideEncryption == types.ServerSideEncryptionAwsKmsDsse
 }
 
-// deniedByKMS returns the error for an object under KMS that the credentials may not read
-// although they may send a HEAD. S3 answers AccessDenied if either the right to read or
+// deniedByKMS returns the error for an object under KMS if a HEAD succeeds and reading is
+// denied. S3 answers AccessDenied both if the right to read the object is missing and if
 // the right to use the key is missing.
 func deniedByKMS(refusal error) error { return fmt.Errorf("%w: %w", gateway.ErrObjectKMS, refusal) }
 
 // archived reports whether an object may have to be restored before it can be read. Only a
-// GET shows it for certain, because a restored object keeps its class, and a storage may
-// use these names for classes that can be read at once.
+// GET tells for certain: a restored object keeps its storage class, and some storages use
+// these names for classes that can be read immediately.
 func archived(head *s3.HeadObjectOutput) bool {
 	return head.StorageClass == types.StorageClassGlacier || head.StorageClass == types.StorageClassDeepArchive ||
 		head.ArchiveStatus != ""
@@ -183,8 +184,8 @@ func (s *Storage) head(ctx context.Context, bucket, key, version string) (*s3.He
 	return request(s, OpHeadObject, func() (*s3.HeadObjectOutput, error) { return s.client.HeadObject(ctx, in) })
 }
 
-// readFirstByte reads the first byte of the object and returns its properties. It reads the
-// whole object if it is empty, because an empty object has no range.
+// readFirstByte reads the first byte of the object and returns the object's properties. It
+// requests an empty object without a range, because an empty object has no first byte.
 func (s *Storage) readFirstByte(
 	ctx context.Context, bucket, key, version string, empty bool,
 ) (gateway.ObjectInfo, error) {
@@ -211,23 +212,23 @@ func (s *Storage) readFirstByte(
 		return s.readFirstByte(ctx, bucket, key, version, true)
 	}
 	if codeOf(err) == "InvalidArgument" && version != "" && !errors.Is(err, gateway.ErrObjectEncrypted) {
-		// The version ID has a form that the storage does not know.
+		// The storage does not accept the form of the version ID.
 		return info, fmt.Errorf("%w: %w", gateway.ErrObjectNotFound, err)
 	}
 	return info, err
 }
 
-// skewMatters is the change of the storage's clock from which a refusal may be due to the
-// time of the signature.
-const skewMatters = 5 * time.Second
+// retrySkew is the smallest correction of the storage's clock after which a refused request
+// is repeated: the storage may have refused the time of the signature.
+const retrySkew = 5 * time.Second
 
-// request sends one request to the storage. If the clock of the storage is off, the first
-// answer is a refusal that shows the time of the storage. Then request sends it once more,
-// signed with that time.
+// request sends one request to the storage. If the storage's clock differs from the known
+// time, the storage refuses the first request, and its answer corrects the clock. Then
+// request repeats the request with the corrected time.
 func request[T any](s *Storage, operation string, send func() (T, error)) (T, error) {
 	start, before := time.Now(), s.clock.Ahead()
 	out, err := send()
-	if refused(err) && (s.clock.Ahead()-before).Abs() >= skewMatters {
+	if refused(err) && (s.clock.Ahead()-before).Abs() >= retrySkew {
 		out, err = send()
 	}
 	return out, s.finish(operation, start, err)

@@ -15,8 +15,8 @@ import (
 	"keyhole/gateway/objects/s3test"
 )
 
-// TestProveOnRGW proves what versitygw cannot keep: objects under a customer's
-// key, keys that are no paths, delete markers asked for by their ID.
+// TestProveOnRGW covers objects that versitygw cannot store: objects that are encrypted
+// with a customer's key, keys that are no paths, and delete markers by their ID.
 func TestProveOnRGW(t *testing.T) {
 	t.Parallel()
 	server := s3test.StartRGW(t, "reports", "versions")

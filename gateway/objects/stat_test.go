@@ -107,9 +107,9 @@ func TestStatReadsWhatAHeadCannotTell(t *testing.T) {
 	}
 }
 
-// versitygw 1.8 answers 404 to the HEAD of a version, and delivers it, once the
-// object was overwritten while the versioning of its bucket was suspended.
-func TestAVersionThatAHeadDoesNotFind(t *testing.T) {
+// After an object was overwritten while versioning was suspended, versitygw 1.8 answers 404
+// to the HEAD of its versions, but still delivers them.
+func TestVersionWithoutHead(t *testing.T) {
 	t.Parallel()
 	version := func(id string) map[string]string {
 		return map[string]string{"X-Amz-Version-Id": id, "Content-Range": "bytes 0-0/3"}
@@ -168,8 +168,8 @@ func TestAVersionThatAHeadDoesNotFind(t *testing.T) {
 	}
 }
 
-// What a HEAD leaves out, the GET of the first byte may say.
-func TestProveFillsInWhatAHeadLeavesOut(t *testing.T) {
+// Properties that are missing in the answer to a HEAD come from the GET of the first byte.
+func TestProveCompletesAHead(t *testing.T) {
 	t.Parallel()
 	bare := map[string]string{"Last-Modified": ""}
 	tests := []struct {
