@@ -12,9 +12,9 @@ import (
 
 // IssueBatch issues up to 100 links. Each link of the answer has its own result: a link
 // with its URL, or a problem. If no complete answer comes, IssueBatch repeats the request
-// once with the same Idempotency-Key, which returns the same links. To complete a batch
-// whose results have failed with status 503, call IssueBatch again with the same request
-// and the same IdempotencyKey. IssueBatch returns ErrNotUTF8 like Issue.
+// once with the same Idempotency-Key, which returns the same links. If some
+// results have status 503, call IssueBatch again with the same request and the same
+// IdempotencyKey to complete the batch. IssueBatch returns ErrNotUTF8 like Issue.
 func (c *Client) IssueBatch(ctx context.Context, r api.BatchRequest) (api.Batch, error) {
 	for i := range r.Links {
 		if err := allUTF8(issueTexts(&r.Links[i])); err != nil {
@@ -31,8 +31,8 @@ func issueTexts(r *api.IssueRequest) []string {
 	return append(texts, labelTexts(r.Labels)...)
 }
 
-// idempotentCall returns a POST that is safe to repeat. It draws an Idempotency-Key if key
-// is empty.
+// idempotentCall returns a POST that is safe to repeat. If key is empty, it uses a random
+// Idempotency-Key.
 func idempotentCall(path, key string, body any) call {
 	if key == "" {
 		key = rand.Text()

@@ -11,7 +11,7 @@ import (
 	"keyhole/gateway/api"
 )
 
-// A batch whose answer breaks off is repeated once, with the same Idempotency-Key.
+// A batch whose answer is incomplete is repeated once, with the same Idempotency-Key.
 func TestBatchIsRepeated(t *testing.T) {
 	t.Parallel()
 	var keys, bodies []string

@@ -21,7 +21,7 @@ type call struct {
 	method, path string
 	query        url.Values
 	body         any         // encoded as JSON; nil: no body
-	header       http.Header // in addition to the header of every request
+	header       http.Header // added to the headers that every request has
 }
 
 // linkPath returns the path of a link.
@@ -40,7 +40,7 @@ func do[T any](ctx context.Context, c *Client, request call) (T, error) {
 	return out, err
 }
 
-// doWithHeader is do that also returns the header of the answer.
+// doWithHeader is like do, and also returns the header of the answer.
 func doWithHeader[T any](ctx context.Context, c *Client, request call) (T, http.Header, error) {
 	var nothing T
 	answer, err := c.send(ctx, request)

@@ -30,8 +30,8 @@ type Client struct {
 
 // New returns a client for the service at base, which is scheme://host[:port], with an
 // operator key or a token. The key may be empty for Alive and Ready. New returns
-// ErrAddress if base has another form. It does not normalise the host as config does: the
-// address is neither compared nor signed, and other programs can use this package alone.
+// ErrAddress if base has another form. New does not normalise the host, unlike package
+// config: nothing compares or signs this address, and the package must not need others.
 func New(base, key string) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
@@ -55,7 +55,7 @@ type Error struct {
 	// Token says that the client presented a token of an identity provider, not an
 	// operator key.
 	Token bool
-	// RetryAfter is how long the service asks to wait; 0: it names no time.
+	// RetryAfter is the wait that the service asks for; 0: none.
 	RetryAfter time.Duration
 }
 
@@ -80,11 +80,11 @@ var (
 	// ErrNotKeyhole means that the answer does not come from Keyhole's operator API, but
 	// from a proxy, another server, or the listener for recipients.
 	ErrNotKeyhole = errors.New("the answer is not from Keyhole's operator API")
-	// ErrProxy means that a proxy answered that the service gave it no answer. The
-	// service may have carried out the request. ErrProxy is an ErrNotKeyhole too.
-	ErrProxy = fmt.Errorf("%w but from a proxy before it", ErrNotKeyhole)
-	// ErrBrokeOff means that only a part of the answer came. The service may have carried
-	// out the request.
+	// ErrProxy means that a proxy in front of the service answered with a server error.
+	// The service may have carried out the request. ErrProxy is an ErrNotKeyhole too.
+	ErrProxy = fmt.Errorf("%w but from a proxy in front of it", ErrNotKeyhole)
+	// ErrBrokeOff means that the answer was incomplete. The service may have carried out
+	// the request.
 	ErrBrokeOff = errors.New("the answer broke off")
 	// ErrNotUTF8 means that a request contains bytes that JSON cannot hold.
 	ErrNotUTF8 = errors.New("the request is not valid UTF-8")
@@ -160,8 +160,8 @@ func (c *Client) Change(ctx context.Context, id string, r api.ChangeRequest) (ap
 	return c.link(ctx, change)
 }
 
-// RevokeAll ends selected links, as many as one call can. The caller repeats it with the
-// Next of the answer as Cursor until the answer has no Next.
+// RevokeAll ends selected links. One call may end only a part of them: call RevokeAll
+// again with Cursor set to the Next of the answer, until Next is empty.
 func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Revocation, error) {
 	texts := []string{r.Reason, r.Cursor}
 	for _, text := range []*string{
@@ -199,8 +199,8 @@ type ObjectsOptions struct {
 	Limit  int // entries on the page; 0: the service's default
 }
 
-// Objects returns one page of a bucket's objects. A page with a Next can be short, or
-// empty.
+// Objects returns one page of a bucket's objects. A page that is not the last one can be
+// short, or even empty.
 func (c *Client) Objects(ctx context.Context, o ObjectsOptions) (api.ObjectPage, error) {
 	query := pageQuery(o.Limit, map[string]string{
 		"storage": o.Storage, "bucket": o.Bucket, "prefix": o.Prefix, "search": o.Search, "cursor": o.Cursor,
@@ -208,7 +208,7 @@ func (c *Client) Objects(ctx context.Context, o ObjectsOptions) (api.ObjectPage,
 	return do[api.ObjectPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/objects", query: query})
 }
 
-// Alive returns nil if the process serves.
+// Alive returns nil if the process of the service responds.
 func (c *Client) Alive(ctx context.Context) error {
 	answer, err := c.send(ctx, call{method: http.MethodGet, path: "/livez"})
 	if err != nil {
@@ -222,7 +222,7 @@ func (c *Client) Alive(ctx context.Context) error {
 }
 
 // Ready returns whether the service can serve clicks now, and the state of Redis and the
-// storages. A service that is not ready is not an error.
+// storages. If the service is not ready, Ready returns no error.
 func (c *Client) Ready(ctx context.Context) (api.Readiness, error) {
 	answer, err := c.send(ctx, call{method: http.MethodGet, path: "/readyz"})
 	if err != nil {

@@ -15,12 +15,12 @@ import (
 
 const key = "key-canary"
 
-// request is what the server was asked.
+// request is one request that the server received.
 type request struct {
 	method, target, authorization, contentType, body string
 }
 
-// server answers everything with one answer and keeps what it was asked.
+// server gives the same answer to every request and records the requests.
 type server struct {
 	*httptest.Server
 	requests []request
@@ -206,8 +206,9 @@ func TestEveryMethod(t *testing.T) {
 	}
 }
 
-// JSON cannot hold these bytes: sent as U+FFFD they would share another object.
-func TestIssueOfWhatIsNoUTF8(t *testing.T) {
+// JSON cannot hold these bytes. With U+FFFD in their place, the request would share another
+// object.
+func TestIssueIsNotUTF8(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]api.IssueRequest{
 		"key":      {Bucket: "reports", Key: "a\xff"},

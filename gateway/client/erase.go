@@ -7,8 +7,8 @@ import (
 	"keyhole/gateway/api"
 )
 
-// Erase erases client addresses from events, as many as one call can. The caller repeats
-// it with the Next of the answer as Cursor until the answer has no Next.
+// Erase erases client addresses from events. One call may erase only a part of them: call
+// Erase again with Cursor set to the Next of the answer, until Next is empty.
 func (c *Client) Erase(ctx context.Context, r api.ErasureRequest) (api.Erasure, error) {
 	if err := allUTF8([]string{r.Link, r.Address, r.Reason, r.Cursor}); err != nil {
 		return api.Erasure{}, err

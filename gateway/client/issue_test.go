@@ -10,7 +10,7 @@ import (
 	"keyhole/gateway/api"
 )
 
-// An issue whose answer breaks off is repeated once, under the same Idempotency-Key.
+// An issue whose answer is incomplete is repeated once, with the same Idempotency-Key.
 func TestIssueIsRepeated(t *testing.T) {
 	t.Parallel()
 	var keys []string
@@ -34,8 +34,8 @@ func TestIssueIsRepeated(t *testing.T) {
 	}
 }
 
-// What a proxy answers in place of the service is told apart from an address that is
-// none: what was asked for may have been done.
+// An error of a proxy in front of the service differs from the error of a wrong address,
+// because the service may have carried out the request.
 func TestAnswersOfProxies(t *testing.T) {
 	t.Parallel()
 	for status, proxy := range map[int]bool{

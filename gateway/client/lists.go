@@ -16,7 +16,7 @@ type ListOptions struct {
 	Bucket, Prefix, Key, CreatedBy string
 	Label                          string   // name=value
 	Labels                         []string // further labels; a link must have all of them
-	Since                          string   // of the issue: a time (RFC 3339) or an age such as 24h
+	Since                          string   // issued since: a time (RFC 3339) or an age such as 24h
 	Used                           string   // "never": only links that nobody has used
 	EndsWithin                     string   // a duration such as 24h: only live links that expire within it
 
@@ -35,8 +35,8 @@ func (c *Client) List(ctx context.Context, o ListOptions) (api.LinkPage, error) 
 	return do[api.LinkPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/links", query: query})
 }
 
-// pageQuery returns the query for one page. The service decides about empty filters and a
-// limit of 0.
+// pageQuery returns the query for one page. It omits empty filters and a limit of 0, so
+// that the service uses its defaults.
 func pageQuery(limit int, filters map[string]string) url.Values {
 	query := url.Values{}
 	for name, value := range filters {
@@ -69,8 +69,8 @@ type AuditOptions struct {
 	// The object and labels of the link.
 	Bucket, Prefix, Key string
 	Labels              []string // name=value; a link must have all of them
-	// Oldest returns the oldest events first. Then every page has a Next, and a page
-	// without More means that it has all events so far.
+	// Oldest returns the oldest events first. Then every page has a Next. A page without
+	// More contains the newest event so far.
 	Oldest bool
 
 	Cursor string

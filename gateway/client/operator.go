@@ -20,8 +20,8 @@ func (c *Client) Operator(ctx context.Context) (api.Operator, error) {
 // Connection describes how an answer came, for diagnosis. The zero value means that no
 // answer came.
 type Connection struct {
-	// Date is the clock of the service or of a proxy before it, in whole seconds (the
-	// header Date, RFC 9110 section 6.6.1); zero: the answer has none.
+	// Date is the time of the service, or of a proxy in front of it, in whole seconds (the
+	// header Date, RFC 9110 section 6.6.1); zero: the answer has no Date.
 	Date time.Time
 	// Sent and Received are the times of request and answer by the clock of this machine.
 	Sent, Received time.Time
@@ -29,8 +29,8 @@ type Connection struct {
 	TLS *tls.ConnectionState
 }
 
-// Diagnose is Operator that also describes the connection, after an error too if an answer
-// came.
+// Diagnose is like Operator, and also describes the connection. It describes it after an
+// error too, if an answer came.
 func (c *Client) Diagnose(ctx context.Context) (api.Operator, Connection, error) {
 	var nothing api.Operator
 	seen := Connection{Sent: time.Now()}

@@ -13,7 +13,7 @@ const operatorBody = `{"name":"ci","admitted_by":"key","can":["read"],"objects":
 	`"caps":{"sensitive":"2h","not_stated":"2h","not_sensitive":"2h"},` +
 	`"presets":[{"name":"handoff","expires_in":"15m"}],"version":"1.2.3"}`
 
-// Operator sends the key and returns what the service says of it.
+// Operator sends the key and returns the rights that the service reports for the key.
 func TestOperator(t *testing.T) {
 	t.Parallel()
 	s, c := newServer(t, http.StatusOK, api.MediaType, operatorBody)
@@ -26,7 +26,7 @@ func TestOperator(t *testing.T) {
 	}
 }
 
-// The connection is described after a refusal too, and not if no answer came.
+// Diagnose describes the connection after a refusal too, but not if no answer came.
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	date := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)

@@ -12,9 +12,9 @@ import (
 const maxRetryAfter = 24 * time.Hour
 
 // Retry reports whether the same request may succeed later: after 429 and 5xx, and if no
-// complete answer came. wait is how long the service, or a proxy before it, asks to wait
-// (Retry-After); 0: it names no time. For a request that changes something Retry does not
-// tell whether the change was made.
+// complete answer came. wait is the time that the service, or a proxy in front of it, asks
+// the client to wait (Retry-After); 0: none. Retry does not tell whether a request that
+// changes something was carried out.
 func Retry(err error) (wait time.Duration, ok bool) {
 	var refused *Error
 	var unexpected *unexpectedAnswer
@@ -49,8 +49,8 @@ func (e *unexpectedAnswer) Error() string {
 func (e *unexpectedAnswer) Unwrap() error { return e.reason }
 
 // retryAfter reads Retry-After (RFC 9110 section 10.2.3), which is a number of seconds or a
-// date. It returns 0 for other values. A date counts from the Date of the answer, or else
-// from now.
+// date. It returns 0 for other values. The wait until a date counts from the Date of the
+// answer; without a Date, from now.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
