@@ -1,3 +1,3 @@
-// Package explain says in words what a link is: its expiry, sensitivity, pin and
-// restrictions. The commands use it; a console can use the same words. It is pure.
+// Package explain describes links in words: their expiry, sensitivity, pin and
+// restrictions. The commands use it, and a console can use the same words. It does no I/O.
 package explain

@@ -63,7 +63,7 @@ func TestPin(t *testing.T) {
 	t.Parallel()
 	for pin, want := range map[string]string{
 		gateway.PinVersion: "version v7", gateway.PinETag: `ETag "e"`,
-		gateway.PinNone: "nothing: recipients get the object that is then under this key",
+		gateway.PinNone: "nothing: each download gets the object that has this key at that time",
 	} {
 		if got := Pin(&api.Link{Pin: pin, Object: api.Object{VersionID: "v7", ETag: `"e"`}}); got != want {
 			t.Errorf("%s: got %q, want %q", pin, got, want)

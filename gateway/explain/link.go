@@ -9,9 +9,9 @@ import (
 	"keyhole/gateway/api"
 )
 
-// Usable tells whether a link that was just returned works, now or after its
-// NotBefore. It does not if an earlier request with the same idempotency key issued it
-// and it has ended since.
+// Usable reports whether an issued link works now, or will work from its NotBefore on. A
+// request with the idempotency key of an earlier request returns the earlier link, which
+// may have ended.
 func Usable(link *api.Link) bool {
 	return link.State == string(gateway.StateActive) || link.State == string(gateway.StateNotYet)
 }
@@ -24,10 +24,10 @@ func Pin(l *api.Link) string {
 	case gateway.PinETag:
 		return "ETag " + l.Object.ETag
 	}
-	return "nothing: recipients get the object that is then under this key"
+	return "nothing: each download gets the object that has this key at that time"
 }
 
-// Sensitivity writes what was stated about the content. nil means nothing was.
+// Sensitivity writes the stated sensitivity of the content; nil: it was not stated.
 func Sensitivity(stated *bool) string {
 	if stated == nil {
 		return "not stated"
@@ -38,8 +38,8 @@ func Sensitivity(stated *bool) string {
 	return "no"
 }
 
-// SensitivityReason writes the sensitivity of a link, and that the policy decided it if
-// the request did not.
+// SensitivityReason writes the sensitivity of a link. If the policy decided the sensitivity
+// because the request did not state it, SensitivityReason adds that reason.
 func SensitivityReason(request *api.IssueRequest, link *api.Link) string {
 	if request.Sensitive == nil && link.Sensitive != nil {
 		return Sensitivity(link.Sensitive) + ": the policy's sensitive_objects says so"
@@ -63,7 +63,7 @@ func ExpiryReason(request *api.IssueRequest, link *api.Link) string {
 	return link.Preset + ", because the object is not sensitive"
 }
 
-// Audience says who can use a link, apart from its Restrictions.
+// Audience says who can use a link. Restrictions has further conditions.
 func Audience(link *api.Link) string {
 	if link.Passphrase {
 		return "anyone with the link and the passphrase"

@@ -7,9 +7,9 @@ import (
 	"keyhole/gateway/api"
 )
 
-// RefusalCode returns the code of a refusal for Refusal, or "too_long" if the refusal
-// is only about the longest life that the operator key or token may give. expiryFields
-// are the names that the caller uses for the fields of the expiry.
+// RefusalCode returns the code to pass to Refusal. This is TooLong if the operator key or
+// token may not issue links that live so long; otherwise it is the code of the problem.
+// expiryFields are the caller's names for the fields of the expiry.
 func RefusalCode(p *api.Problem, expiryFields ...string) string {
 	if slices.ContainsFunc(p.Errors, func(f api.FieldError) bool {
 		return f.Code == string(gateway.CodeOutOfScope) && slices.Contains(expiryFields, f.Field)
@@ -19,12 +19,12 @@ func RefusalCode(p *api.Problem, expiryFields ...string) string {
 	return p.Code
 }
 
-// TooLong is the code of RefusalCode for a life that is longer than the operator key
-// or token may give.
+// TooLong is the result of RefusalCode for a life that is longer than the operator key or
+// token allows.
 const TooLong = "too_long"
 
-// Refusal says what to do about a refusal of the API, by its code. token tells whether
-// the operator presented a token instead of a key. It is empty for an unknown code.
+// Refusal returns what to do about a refusal of the API with this code, or "" for an
+// unknown code. token tells whether the operator presented a token instead of a key.
 func Refusal(code string, token bool) string {
 	if token {
 		switch code {
@@ -60,7 +60,7 @@ func Refusal(code string, token bool) string {
 	case string(gateway.CodeNotFound):
 		return "check the ID of the link"
 	case string(gateway.CodeInvalid), "bad_request":
-		return "correct the named fields and try again"
+		return "correct the values named above and try again"
 	case "not_confirmed":
 		return "repeat the request: a repeated request is confirmed like the first"
 	case "unavailable":

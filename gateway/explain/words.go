@@ -17,8 +17,8 @@ func Plural(n int, thing string) string {
 }
 
 // Size writes a number of bytes in binary units (IEC 80000-13), as tools of operators do,
-// with one digit behind the point, and the exact number. It returns "" for nil: some
-// storages do not tell the size. Pages for recipients use decimal units, like browsers.
+// with one digit after the point, and the exact number. It returns "" for nil, because
+// some storages do not report the size. Pages for recipients use decimal units, like browsers.
 func Size(known *int64) string {
 	const unit = 1024
 	if known == nil {
@@ -36,8 +36,8 @@ func Size(known *int64) string {
 	return fmt.Sprintf("%.1f %ciB (%d bytes)", value, "KMGTPE"[prefix], n)
 }
 
-// Timestamp writes a time in RFC 3339, with its zone. It returns "" for nil: some storages
-// do not tell when an object was modified.
+// Timestamp writes a time in RFC 3339, with its zone. It returns "" for nil, because some
+// storages do not report when an object was modified.
 func Timestamp(known *time.Time) string {
 	if known == nil {
 		return ""
@@ -45,8 +45,8 @@ func Timestamp(known *time.Time) string {
 	return known.Format(time.RFC3339)
 }
 
-// Language writes the language of a link's pages: its English name and its tag. It returns
-// the tag alone for a language that this version does not know.
+// Language writes the language of a link's pages: its English name and its tag. For a
+// language that this version does not know, it returns only the tag.
 func Language(tag string) string {
 	for i, known := range gateway.Languages() {
 		if known == tag {

@@ -78,7 +78,7 @@ func TestKeyCheckFailures(t *testing.T) {
 			rawAnswer{status: 422, body: `{"status":422,"code":"invalid","detail":"see errors","errors":[` +
 				`{"field":"a","code":"x","message":"is wrong"},{"field":"b\u001b","code":"y","message":"too"}]}`},
 			key,
-			"a: is wrong; b\\x1b: too\n  correct the named fields and try again\n",
+			"a: is wrong; b\\x1b: too\n  correct the values named above and try again\n",
 		},
 		"429": {
 			rawAnswer{status: 429, body: `{"status":429,"code":"rate_limited","detail":"too many requests"}`},
@@ -110,7 +110,7 @@ func TestKeyCheckFailures(t *testing.T) {
 		"a proxy": {
 			rawAnswer{status: 502, body: "<html>"},
 			key,
-			"URL answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy before it" + address,
+			"URL answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy in front of it" + address,
 		},
 		"a redirect": {
 			rawAnswer{status: 302},
@@ -214,12 +214,12 @@ func TestHealthFailures(t *testing.T) {
 	}{
 		"a proxy": {
 			rawAnswer{status: 502, body: "<html>"},
-			"URL answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy before it" + address,
+			"URL answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy in front of it" + address,
 			"",
 		},
 		"503 of a proxy": {
 			rawAnswer{status: 503, body: "{}"}, "URL answers 503 Service Unavailable: the answer is not from Keyhole's " +
-				"operator API but from a proxy before it" + address, "",
+				"operator API but from a proxy in front of it" + address, "",
 		},
 		"a login page": {
 			rawAnswer{status: 302}, "URL answers 302 Found: the answer is not from Keyhole's operator API" + address, "",

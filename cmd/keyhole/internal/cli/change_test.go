@@ -95,7 +95,7 @@ func TestChangeIsRefused(t *testing.T) {
 			api.Problem{Status: 422, Code: "invalid", Errors: []api.FieldError{
 				{Field: "expires_in", Code: "too_long", Message: "expires_in is 90d; the limit is 7d"},
 			}},
-			[]string{"--expires: --expires is 90d; the limit is 7d", "correct the named fields"},
+			[]string{"--expires: --expires is 90d; the limit is 7d", "correct the values named above"},
 		},
 		"changed meanwhile": {
 			api.Problem{Status: 412, Code: "precondition_failed", Detail: "the link has changed"},

@@ -108,13 +108,13 @@ func TestChangeRefusalMessages(t *testing.T) {
 			"see\n": {Status: 404, Code: "not_found", Detail: "there is no such link"},
 		"keyhole: the key's max_expiry is 1h\n  request a shorter life, or use a key with a longer max_expiry; see " +
 			"--expires\n": {Status: 403, Code: "too_long", Detail: "the key's max_expiry is 1h"},
-		"keyhole: --allow[1]: it is no network; --label.team: it is too long\n  correct the named fields and try " +
+		"keyhole: --allow[1]: it is no network; --label.team: it is too long\n  correct the values named above and try " +
 			"again\n": {Status: 422, Code: "invalid", Errors: []api.FieldError{
 			{Field: "allow[1]", Code: "x", Message: "it is no network"},
 			{Field: "labels.team", Code: "x", Message: "it is too long"},
 		}},
-		"keyhole: --no-passphrase, --no-allow or --not-before now: there is nothing to remove\n  correct the named " +
-			"fields and try again\n": {Status: 422, Code: "invalid", Errors: []api.FieldError{
+		"keyhole: --no-passphrase, --no-allow or --not-before now: there is nothing to remove\n  correct the values " +
+			"named above and try again\n": {Status: 422, Code: "invalid", Errors: []api.FieldError{
 			{Field: "remove", Code: "x", Message: "there is nothing to remove"},
 		}},
 		"keyhole: too many requests\n  try again in a minute; if the key is refused, check it\n": {

@@ -33,7 +33,7 @@ func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *
 		(refused.Code == string(gateway.CodeForbidden) || refused.Code == string(gateway.CodeInvalid))
 	switch {
 	case err != nil && !mayNotLook:
-		return nil, nearBucket(ctx, c, r.Bucket, err)
+		return nil, nearBucket(ctx, c, r.Bucket, r.Key, err)
 	case err == nil && !found && r.VersionID == "":
 		return nil, nil //nolint:nilnil // The issue will say that the object does not exist.
 	case found && page.Objects[0].Sensitive:

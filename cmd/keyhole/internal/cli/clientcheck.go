@@ -74,7 +74,7 @@ func (x *ClientCheck) Check(ctx context.Context, print func(*findings.Finding)) 
 	}
 	n := &clientFindings{print: print}
 	// The first line answers the most common question: which service was asked at all.
-	n.note(findings.OK, "address", hostOnly(s.url)+" by "+s.urlFrom+", with the key of "+s.keyFrom, "")
+	n.note(findings.OK, "address", hostOnly(s.url)+", from "+s.urlFrom+"; the key is from "+s.keyFrom, "")
 	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()
 	operator, seen, err := c.Diagnose(ctx)

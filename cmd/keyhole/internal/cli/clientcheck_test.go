@@ -62,7 +62,7 @@ func TestClientCheck(t *testing.T) {
 		want    []string
 	}{
 		"everything is right": {answering(200, 0, admin), []string{
-			"ok address: http://127.0.0.1", " by KEYHOLE_OPERATOR_URL, with the key of KEYHOLE_KEY",
+			"ok address: http://127.0.0.1", ", from KEYHOLE_OPERATOR_URL; the key is from KEYHOLE_KEY",
 			"ok reachable: ", "ok tls: plain http on this machine", "ok clock: within 5s",
 			"ok key: ci, an operator key, may issue, read; objects: all", "ok version: command and service are 1.2.3",
 			"ok presets: handoff 10m, business 12h; longer than this key may issue: business",

@@ -124,9 +124,9 @@ func (f *contextFlags) run(ctx context.Context, env *command.Env, name string, s
 		return contextError(err, saved, name)
 	}
 	// The message names the next step, because adding does not always select.
-	then := "keyhole context use " + name + " makes it the current one"
+	then := "to make it the current context: keyhole context use " + name
 	if current == name {
-		then = "it is the current one; keyhole key check tries it"
+		then = "it is the current context; to check it: keyhole key check"
 	}
 	fmt.Fprintf(env.Stderr, "context %s saved; %s\n", name, then)
 	return nil
@@ -265,7 +265,7 @@ func newContextRemove(env *command.Env) *cobra.Command {
 			// The service does not know contexts.
 			fmt.Fprintf(env.Stderr, "context %s removed; its key is still valid in the service\n", args[0])
 			if wasCurrent {
-				fmt.Fprintln(env.Stderr, "no context is current now: keyhole context use NAME")
+				fmt.Fprintln(env.Stderr, "no context is current now; choose one: keyhole context use NAME")
 			}
 			return nil
 		},

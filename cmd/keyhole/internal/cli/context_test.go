@@ -63,9 +63,9 @@ func TestContexts(t *testing.T) {
 		t.Errorf("without contexts: %+v", got)
 	}
 	has(t, run("khk_canary_stdin\n", "add", "prod", "--url", "https://keyhole.example.com/", "-").stderr,
-		"context prod saved; it is the current one; keyhole key check tries it\n")
+		"context prod saved; it is the current context; to check it: keyhole key check\n")
 	has(t, run("khk_canary_stdin\n", "add", "test", "--url", "http://127.0.0.1:8081", "--key-file", key).stderr,
-		"context test saved; keyhole context use test makes it the current one\n")
+		"context test saved; to make it the current context: keyhole context use test\n")
 	want := "CURRENT  NAME  URL                          KEY\n" +
 		"*        prod  https://keyhole.example.com  saved\n" +
 		"         test  http://127.0.0.1:8081        " + key + "\n"

@@ -46,7 +46,7 @@ func TestEraseMistakes(t *testing.T) {
 			Status: 422, Code: "invalid", Detail: "see errors",
 			Errors: []api.FieldError{{Field: field, Code: "invalid", Message: "is wrong"}},
 		}}}
-		want = "keyhole: " + want + ": is wrong\n  correct the named fields and try again\n"
+		want = "keyhole: " + want + ": is wrong\n  correct the values named above and try again\n"
 		got := runOver(t, f, "audit", "erase", "--address", "here")
 		if got != (result{command.ExitFailed, "", want}) {
 			t.Errorf("%s: %+v, want %s", field, got, want)

@@ -136,7 +136,7 @@ func notS3(arg, what, form string) error {
 		return command.Usage(problem,
 			"this looks like a file on this machine; upload it to a bucket first, then write it as "+form)
 	case bucket == "", key == "" && strings.Contains(form, "KEY"), "\""+meant+"\"" == arg:
-		return command.Usage(problem, "write it as "+form)
+		return command.Usage(problem, "write it as "+form+"; keyhole objects lists buckets and objects")
 	}
 	return command.Usage(problem, "did you mean "+term.ShellWord(meant)+"?")
 }
@@ -175,12 +175,13 @@ func nearObject(ctx context.Context, c *client.Client, bucket, key string, err e
 		return &command.Error{Err: err, Hint: "list the objects: keyhole objects " +
 			term.ShellWord("s3://"+bucket+"/"+key[:strings.LastIndexByte(key, '/')+1]), Code: command.ExitFailed}
 	}
-	return nearBucket(ctx, c, bucket, err)
+	return nearBucket(ctx, c, bucket, key, err)
 }
 
-// nearBucket adds a hint to a refusal of an unknown bucket: the nearest one that the key
-// may see. Other refusals pass unchanged.
-func nearBucket(ctx context.Context, c *client.Client, bucket string, err error) error {
+// nearBucket adds a hint to a refusal of an unknown bucket: the argument with the nearest
+// bucket that the key may see, to copy. rest is what follows the bucket in the argument.
+// Other refusals pass unchanged.
+func nearBucket(ctx context.Context, c *client.Client, bucket, rest string, err error) error {
 	var refused *client.Error
 	if !errors.As(err, &refused) || refusalCode(refused) == explain.TooLong {
 		return err
@@ -197,7 +198,13 @@ func nearBucket(ctx context.Context, c *client.Client, bucket string, err error)
 	if slices.Contains(names, bucket) {
 		return err
 	}
-	return &command.Error{Err: err, Hint: hintForBucket("s3://", bucket, names), Code: command.ExitFailed}
+	hint := hintForBucket(bucket, names, func(near string) string {
+		if rest != "" {
+			near += "/" + rest
+		}
+		return term.ShellWord("s3://" + near)
+	})
+	return &command.Error{Err: err, Hint: hint, Code: command.ExitFailed}
 }
 
 // noSuchBucket returns the error of a filter with a bucket that the key may not see, with
@@ -210,15 +217,15 @@ func noSuchBucket(ctx context.Context, c *client.Client, bucket string) error {
 	}
 	return &command.Error{
 		Err:  fmt.Errorf("this key may not see a bucket %q", bucket),
-		Hint: hintForBucket("--bucket ", bucket, names), Code: command.ExitFailed,
+		Hint: hintForBucket(bucket, names, func(near string) string { return "--bucket " + near }), Code: command.ExitFailed,
 	}
 }
 
-// hintForBucket returns the bucket among names that is nearest to a mistyped one. before
-// is the text in front of the bucket on the command line.
-func hintForBucket(before, bucket string, names []string) string {
+// hintForBucket proposes the bucket among names that is nearest to a mistyped one. argument
+// writes a bucket as it stands on the command line.
+func hintForBucket(bucket string, names []string, argument func(bucket string) string) string {
 	if near := config.Nearest(bucket, names); near != "" {
-		return "did you mean " + before + near + "?"
+		return "did you mean " + argument(near) + "?"
 	}
 	return "keyhole objects lists the buckets that you may see"
 }

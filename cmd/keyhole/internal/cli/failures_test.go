@@ -16,7 +16,7 @@ import (
 )
 
 // wireAnswer is an answer as it goes over the network. It comes from a service, or from a
-// proxy before it.
+// proxy in front of it.
 type wireAnswer struct {
 	status int // 0: 200
 	body   string
@@ -96,12 +96,12 @@ func TestFailuresOfLists(t *testing.T) {
 		"refused fields": {
 			wireAnswer{422, `{"status":422,"code":"invalid","detail":"see errors","errors":[` +
 				`{"field":"limit","code":"invalid","message":"is odd"},{"field":"cursor","message":"is old"}]}`, false},
-			"keyhole: limit: is odd; cursor: is old\n  correct the named fields and try again\n",
+			"keyhole: limit: is odd; cursor: is old\n  correct the values named above and try again\n",
 		},
 		"a proxy": {
 			wireAnswer{502, "<html>bad gateway", false},
 			"keyhole: ADDRESS answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy " +
-				"before it\n" + wrongServer,
+				"in front of it\n" + wrongServer,
 		},
 		"another server": {
 			wireAnswer{404, "404 page not found\n", false},

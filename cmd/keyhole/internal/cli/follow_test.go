@@ -17,7 +17,7 @@ import (
 	"keyhole/gateway/api"
 )
 
-// refusal is an answer of a service, or of a proxy before it, that is no page of events.
+// refusal is an answer of a service, or of a proxy in front of it, that is no page of events.
 type refusal struct {
 	status     int
 	retryAfter string
@@ -75,7 +75,7 @@ func (no refusal) write(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(api.Problem{Status: no.status, Code: string(code), Detail: "not now"})
 }
 
-// TestFollowOutlivesRefusals lets a service and a proxy before it refuse those who
+// TestFollowOutlivesRefusals lets a service and a proxy in front of it refuse those who
 // follow, for a while: they wait as long as they are told, say so, and go on.
 func TestFollowOutlivesRefusals(t *testing.T) {
 	t.Parallel()

@@ -114,7 +114,7 @@ func TestKeyCheck(t *testing.T) {
 		if got.code != command.ExitOK || got.stderr != "" || strings.Contains(got.stdout, "khk_") {
 			t.Errorf("%+v", got)
 		}
-		has(t, got.stdout, "(1.2.3), by KEYHOLE_OPERATOR_URL\n", "by KEYHOLE_KEY\n", "ci, an operator key\n",
+		has(t, got.stdout, "(1.2.3), from KEYHOLE_OPERATOR_URL\n", "from KEYHOLE_KEY\n", "ci, an operator key\n",
 			"may         issue, read\n", `reports/* a\x1b/*`, "at most 2h for sensitive objects", "max_expiry  2h\n",
 			"preset      business 12h\n")
 	}

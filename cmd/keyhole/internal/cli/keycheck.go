@@ -46,8 +46,8 @@ func newKeyCheck(env *command.Env) *cobra.Command {
 	return cmd
 }
 
-// printOperator prints who the service takes the key for and what it may do, one property
-// on each line.
+// printOperator prints the operator to whom the key belongs and the rights of the operator,
+// one property on each line.
 func printOperator(env *command.Env, s *service, o *api.Operator) error {
 	// An empty line would look like a fault of the command.
 	may := strings.Join(o.Can, ", ")
@@ -57,8 +57,8 @@ func printOperator(env *command.Env, s *service, o *api.Operator) error {
 	// Address and key come first with their sources: most surprises are another service or
 	// another key than the one that was meant.
 	rows := [][]string{
-		{"service", hostOnly(s.url) + " (" + o.Version + "), by " + s.urlFrom},
-		{"key", "by " + s.keyFrom},
+		{"service", hostOnly(s.url) + " (" + o.Version + "), from " + s.urlFrom},
+		{"key", "from " + s.keyFrom},
 		{"operator", o.Name + ", " + admittedBy(o)},
 	}
 	if o.DisplayName != "" {

@@ -51,7 +51,8 @@ func TestListMistakes(t *testing.T) {
 		"objects s3://a s3://b":             "keyhole: only one bucket at a time\n  see: keyhole objects --help\n",
 		"objects --storage main": "keyhole: --search and --storage need a bucket\n" +
 			"  name it: keyhole objects s3://BUCKET\n",
-		"objects s3://": "keyhole: \"s3://\" is not a bucket\n  write it as s3://BUCKET or s3://BUCKET/PREFIX\n",
+		"objects s3://": "keyhole: \"s3://\" is not a bucket\n  write it as s3://BUCKET or s3://BUCKET/PREFIX; " +
+			"keyhole objects lists buckets and objects\n",
 		"objects https://s3.example.com/reports/2026/?X-Amz-Signature=secret": "keyhole: a URL is not a bucket\n" +
 			"  did you mean s3://reports/2026/?\n",
 		"objects s3://reports --search=": "keyhole: --search is empty; omit it or give it a value\n" +

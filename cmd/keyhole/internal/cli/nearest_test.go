@@ -31,8 +31,8 @@ func bucketsAPI(names ...string) *fakeAPI {
 	return &fakeAPI{answers: map[string]any{"GET /api/v1/buckets": list}}
 }
 
-// The refusal of an unknown bucket names the nearest one that the key may see. Other
-// refusals, and refusals of a bucket that exists, keep their own hints.
+// The refusal of an unknown bucket proposes the argument with the nearest bucket that the
+// key may see. Other refusals, and refusals of a bucket that exists, keep their own hints.
 func TestNearBucket(t *testing.T) {
 	t.Parallel()
 	unknown := &client.Error{Problem: api.Problem{
@@ -44,27 +44,30 @@ func TestNearBucket(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err    error
 		bucket string
+		rest   string
 		want   string
 	}{
-		"mistyped":                {unknown, "report", "did you mean s3://reports?"},
-		"mistyped, not found":     {notFound, "reprots", "did you mean s3://reports?"},
-		"mistyped, out of scope":  {outside, "reportss", "did you mean s3://reports?"},
-		"nothing is near":         {unknown, "zzzzzz", "keyhole objects lists the buckets that you may see"},
-		"the bucket exists":       {notFound, "reports", ""},
-		"another refusal":         {busy, "report", ""},
-		"no refusal":              {io.ErrUnexpectedEOF, "report", ""},
-		"inside of another error": {fmt.Errorf("cannot: %w", unknown), "report", "did you mean s3://reports?"},
+		"mistyped":                {unknown, "report", "", "did you mean s3://reports?"},
+		"mistyped, with a key":    {unknown, "report", "2026/q3.pdf", "did you mean s3://reports/2026/q3.pdf?"},
+		"mistyped, with a space":  {unknown, "report", "a b", "did you mean 's3://reports/a b'?"},
+		"mistyped, not found":     {notFound, "reprots", "", "did you mean s3://reports?"},
+		"mistyped, out of scope":  {outside, "reportss", "", "did you mean s3://reports?"},
+		"nothing is near":         {unknown, "zzzzzz", "a", "keyhole objects lists the buckets that you may see"},
+		"the bucket exists":       {notFound, "reports", "a", ""},
+		"another refusal":         {busy, "report", "", ""},
+		"no refusal":              {io.ErrUnexpectedEOF, "report", "", ""},
+		"inside of another error": {fmt.Errorf("cannot: %w", unknown), "report", "", "did you mean s3://reports?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := nearBucket(t.Context(), serve(t, bucketsAPI("archive", "reports")), tt.bucket, tt.err)
+			err := nearBucket(t.Context(), serve(t, bucketsAPI("archive", "reports")), tt.bucket, tt.rest, tt.err)
 			if !errors.Is(err, tt.err) || hintOf(err) != tt.want {
 				t.Errorf("got %v, %q, want %q", err, hintOf(err), tt.want)
 			}
 		})
 	}
 	// A key may issue links without listing buckets.
-	if err := nearBucket(t.Context(), serve(t, &fakeAPI{}), "report", unknown); !strings.Contains(hintOf(err),
+	if err := nearBucket(t.Context(), serve(t, &fakeAPI{}), "report", "", unknown); !strings.Contains(hintOf(err),
 		"keyhole objects lists") {
 		t.Errorf("without a list: %v, %q", err, hintOf(err))
 	}

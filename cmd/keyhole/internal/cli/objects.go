@@ -82,7 +82,7 @@ func (f *objectsFlags) run(ctx context.Context, env *command.Env, arg string) er
 	page, err := listObjects(ctx, term.NewProgress(env.Stderr), c, f.filter, f.limit)
 	if err != nil {
 		// The service does not say which buckets exist, so they are asked for separately.
-		return nearBucket(ctx, c, f.filter.Bucket, err)
+		return nearBucket(ctx, c, f.filter.Bucket, f.filter.Prefix, err)
 	}
 	if f.output.json {
 		return printDocument(env, objectItems(&page), page.Next)

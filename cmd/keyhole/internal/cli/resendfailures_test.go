@@ -86,7 +86,7 @@ func TestResendIsRefused(t *testing.T) {
 		"over the limit": {
 			issue, api.Problem{Status: 422, Code: "invalid", Errors: []api.FieldError{
 				{Field: "expires_in", Code: "too_long", Message: "expires_in is 2d; the limit is 24h"},
-			}}, 2, "keyhole: --expires: --expires is 2d; the limit is 24h\n  correct the named fields and try again\n",
+			}}, 2, "keyhole: --expires: --expires is 2d; the limit is 24h\n  correct the values named above and try again\n",
 		},
 	} {
 		f := resending(endedLink())

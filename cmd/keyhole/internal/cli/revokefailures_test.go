@@ -38,7 +38,7 @@ func TestRevokeFailsMidway(t *testing.T) {
 			[]wireAnswer{{422, `{"status":422,"code":"invalid","detail":"see errors","errors":[` +
 				`{"field":"ends_within","code":"invalid","message":"is too long"},` +
 				`{"field":"labels.team","code":"invalid","message":"is unknown"}]}`, false}},
-			"keyhole: --ends-within: is too long; --label.team: is unknown\n  correct the named fields and try again\n",
+			"keyhole: --ends-within: is too long; --label.team: is unknown\n  correct the values named above and try again\n",
 		},
 	} {
 		for _, format := range [][]string{nil, {"--json"}, {"--ndjson"}, {"--quiet"}} {

@@ -144,6 +144,8 @@ func exitCodeAndHint(err error) (code int, hint string) {
 		hint = cmp.Or(hintFor(refused), "try again; if it fails again, see the service's log")
 	case errors.Is(err, context.Canceled):
 		hint = "the command was interrupted"
+	case errors.Is(err, http.ErrSchemeMismatch): // also an ErrUnreachable, but the address responds
+		hint = "the address speaks http: write it with http://"
 	case errors.Is(err, client.ErrUnreachable):
 		hint = unreachableHint
 	case errors.Is(err, client.ErrNotKeyhole):

@@ -158,7 +158,7 @@ func nearContext(all *contexts.Config, name string) string {
 // noKey returns the error of a command without an operator key. It names every way to
 // configure one, because a new user knows none of them.
 func (f *operatorFlags) noKey(env *command.Env) error {
-	first := "add a context once: keyhole context add NAME --url URL (it asks for the key)"
+	first := "save the service once: keyhole context add NAME --url URL (the command asks for the key)"
 	quiet := &command.Env{Stderr: io.Discard, Environ: env.Environ}
 	if chosen, found, err := f.chosenContext(quiet); err == nil && found {
 		// --operator-url names another service than the context.
@@ -172,8 +172,9 @@ func (f *operatorFlags) noKey(env *command.Env) error {
 		}
 	}
 	return command.Usage("no operator key", first+"\n"+
-		"or set KEYHOLE_KEY to an operator key, and KEYHOLE_OPERATOR_URL unless it is "+defaultOperatorURL+"\n"+
-		"or name a file with one in --key-file, and the address in --operator-url")
+		"or set KEYHOLE_KEY to an operator key, and KEYHOLE_OPERATOR_URL to the address of the service (default "+
+		defaultOperatorURL+")\n"+
+		"or pass the flags --key-file FILE and --operator-url URL")
 }
 
 // contextNames returns the names of all contexts. It returns none if they cannot be read,

@@ -141,7 +141,7 @@ func TestShowProperties(t *testing.T) {
 	full.RevokedAt, full.RevokedBy, full.RevokeReason = new(at.Add(3*time.Minute)), "ann", "sent to\x1b the wrong person"
 	common := []string{
 		"id " + testID(), "state active", "object s3://b/k", "storage main", "size -", "type -", "modified -",
-		"pinned to nothing: recipients get the object that is then under this key", "saved as k (inline)",
+		"pinned to nothing: each download gets the object that has this key at that time", "saved as k (inline)",
 		"created 2026-11-01T00:00:00Z by ci", "expires 2026-11-01T01:00:00Z (custom)", "sensitive not stated", "clicks 0",
 		"last used never",
 	}

@@ -73,7 +73,7 @@ func TestShareRefusalMessages(t *testing.T) {
 				{Field: "not_before", Code: "x", Message: "not_before is after the end"},
 			}},
 			"keyhole: --note: note has 2000 characters; --sensitive: sensitive must be false; " +
-				"--not-before: --not-before is after the end\n  correct the named fields and try again\n",
+				"--not-before: --not-before is after the end\n  correct the values named above and try again\n",
 		},
 		"too many requests": {
 			"",

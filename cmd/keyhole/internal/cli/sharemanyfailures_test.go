@@ -65,7 +65,7 @@ func TestShareSeveralFails(t *testing.T) {
 				{Field: "expires_in", Code: "too_long", Message: "expires_in is 90d; the limit is 7d"},
 			}},
 			"--expires: --expires is 90d; the limit is 7d", "--expires: --expires is 90d; the limit is 7d",
-			"correct the named fields and try again", "correct the named fields and try again",
+			"correct the values named above and try again", "correct the values named above and try again",
 		},
 	} {
 		args := strings.Fields("share s3://reports/a s3://reports/b --quiet --idempotency-key k")

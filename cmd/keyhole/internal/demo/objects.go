@@ -52,7 +52,7 @@ func objectsOf(files []string) (objects, shared []inprocess.Object, err error) {
 		}
 		if err != nil {
 			return nil, nil, command.Usage(fmt.Sprintf("cannot read a file: %v", err),
-				"name files that exist, or none for a sample")
+				"name existing files, or omit them: the demo has objects of its own")
 		}
 		name := filepath.Base(path)
 		if seen[name] {
