@@ -86,11 +86,11 @@ func (r *Renderer) Assets() []*Asset {
 }
 
 // Asset returns the asset of a path, and whether the path has the hash of its content. A
-// path with another hash names the asset of another gateway or of an earlier
-// configuration: it finds the current asset, which clients must not keep under that path.
+// path with another hash comes from another gateway or an earlier configuration. For such
+// a path, Asset returns the current asset, which clients must not cache under that path.
 // found is false for every other path.
 func (r *Renderer) Asset(path string) (asset *Asset, current, found bool) {
-	// Every click asks here, and no path of a link has the prefix.
+	// Asset runs for every click. The path of a link never has the prefix, so compare it first.
 	file, below := strings.CutPrefix(path, AssetPrefix)
 	if !below {
 		return nil, false, false
@@ -105,7 +105,7 @@ func (r *Renderer) Asset(path string) (asset *Asset, current, found bool) {
 	hash, extension, _ := strings.Cut(rest, ".")
 	_, notHash := hex.DecodeString(hash)
 	ours := asset.Path[strings.LastIndexByte(asset.Path, '.')+1:]
-	// The logo may have been of the other type.
+	// An earlier configuration may have had a logo of the other type.
 	known := extension == ours || name == assetLogo && (extension == "png" || extension == "svg")
 	if notHash != nil || len(hash) != 16 || !known {
 		return nil, false, false

@@ -18,7 +18,7 @@ type Confirmation struct {
 	// how many attempts the client has left.
 	WrongPassphrase bool
 	AttemptsLeft    int       // or gateway.AttemptsUnknown
-	Now             time.Time // from which the page counts
+	Now             time.Time // the time from which the page calculates distances
 }
 
 // confirmationValues are the values of templates/confirmation.html.
@@ -30,7 +30,7 @@ type confirmationValues struct {
 	Hidden       bool // the page shows nothing about the file before the passphrase
 	Filename     string
 	Type, Size   string
-	Host         string // from which the file comes
+	Host         string // the host that delivers the file
 	Expires      template.HTML
 	Note, Nonce  string
 	Passphrase   bool // the link has one
@@ -113,8 +113,8 @@ func (c *catalogue) uses(link *gateway.Link) string {
 	return c.count("downloads_left", max(link.MaxClicks-link.Clicks, 1))
 }
 
-// resume returns what the recipient can do if the download stops. A page of a limited link
-// spends one click within the window, however often its button is pressed.
+// resume returns what the recipient can do if the download stops. On the page of a link with
+// a limit, pressing the button again within the window does not use up another download.
 func (c *catalogue) resume(limited bool, window time.Duration) string {
 	switch {
 	case !limited:

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// contact returns the HTML of the paragraph with the contact; "" without one. key is the
-// text. A reference becomes a part of the link, so that the recipient need not copy it:
-// the subject of an e-mail, or a parameter of a page.
+// contact returns the HTML of the paragraph with the contact, or "" without a contact. key
+// selects the text. The reference becomes a part of the contact link, as the subject of an
+// e-mail or as a query parameter, so that the recipient need not copy it.
 func (l *Locale) contact(key, reference string) string {
 	if l.branding.Contact == "" {
 		return ""

@@ -3,7 +3,8 @@
 //
 // A [Renderer] holds a [Locale] for each language that the configuration offers, and the
 // assets that all pages load. A Locale turns a view ([Refusal] or [Confirmation]) into
-// HTML. The package does no I/O and knows no HTTP handler and no store. Pages load only
-// the assets, run only the script among them, and never send a form by themselves;
-// [Policy] returns the Content-Security-Policy that enforces this in browsers.
+// HTML. The package does no I/O and does not depend on HTTP handlers or a store. Pages
+// load only the assets, run only the embedded script, and send a form only when the
+// recipient presses the button. [Policy] returns the Content-Security-Policy with which
+// browsers enforce what pages may load.
 package pages

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// fileType returns the kind of a file in words; the media type if there is no word for
-// it, and "" if nothing is known. Programs are named by their extension first, because a
-// device opens the file by its name, whatever its media type says.
+// fileType returns the kind of a file in words. It returns the media type if there is no
+// word for the kind, and "" if the kind is unknown. The extension of a program takes
+// precedence over the media type, because a device opens a file by its name.
 func (c *catalogue) fileType(name, contentType string) string {
 	extension := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
 	media, _, err := mime.ParseMediaType(contentType)

@@ -9,12 +9,12 @@ import (
 	"keyhole/gateway"
 )
 
-// Numbers, sizes and times in the patterns of a language. x/text formats no dates
-// (golang/go#12750), so the catalogues have the patterns, and TestDates has a table of what
-// a reader of each language expects.
+// This file writes numbers, sizes and times in the patterns of a language. x/text cannot
+// format dates (golang/go#12750), so the catalogues contain the patterns. TestDates has the
+// expected dates of each language.
 
 // number returns a whole number with the separators of the language. Numbers below 10000
-// have none, as the style guides of most of these languages want it.
+// have no separator: most style guides of these languages recommend that.
 func (c *catalogue) number(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	if len(digits) <= 4 {

@@ -13,17 +13,16 @@ const (
 	// maxAccept is the length in bytes of the longest Accept-Language that is parsed.
 	// Browsers send less than 100 bytes.
 	maxAccept = 256
-	// maxItems is the largest number of languages of a header that are compared. Browsers
-	// send fewer. Without a limit, a made-up header costs more than the rest of an answer.
+	// maxItems is the largest number of languages in a header that are compared. Browsers
+	// send fewer. Without a limit, a hostile header would cost more time than the page.
 	maxItems = 16
-	// maxMatches is the largest number of headers whose match is kept. Browsers send few
-	// different ones, and an attacker must not fill the memory.
+	// maxMatches is the largest number of headers whose match is cached. Browsers send few
+	// different headers. The limit prevents that an attacker fills the memory.
 	maxMatches = 512
 )
 
-// matcher finds the offered language that fits an Accept-Language header best (RFC 9110
-// section 12.5.4). It keeps the results, because a flood of requests must not cost more
-// than a look into a map.
+// matcher finds the offered language that matches an Accept-Language header best (RFC 9110
+// section 12.5.4). It caches the results, so that a flood of requests costs only map lookups.
 type matcher struct {
 	languages xlanguage.Matcher
 	mu        sync.RWMutex
@@ -39,7 +38,7 @@ func newMatcher(tags []string) *matcher {
 	return &matcher{languages: xlanguage.NewMatcher(offered), matches: map[string]int{}}
 }
 
-// match returns the position of the best language, and 0 if none fits.
+// match returns the position of the best language, or 0 if no language matches.
 func (m *matcher) match(headers []string) int {
 	if len(headers) == 0 {
 		return 0
@@ -61,14 +60,14 @@ func (m *matcher) match(headers []string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.matches) >= maxMatches {
-		clear(m.matches) // Otherwise made-up headers would keep out those of browsers for ever.
+		clear(m.matches) // Otherwise hostile headers would fill the cache for ever.
 	}
 	m.matches[strings.Clone(header)] = best
 	return best
 }
 
-// parse finds the best language for a header that is not kept. It parses each item alone,
-// because x/text refuses a whole header that names one language which it does not know.
+// parse finds the best language for a header that is not cached. It parses each item
+// separately, because x/text refuses the whole header if it does not know one language.
 func (m *matcher) parse(header string) int {
 	var wanted []weighted
 	for i, item := range strings.SplitN(header, ",", maxItems+1) {

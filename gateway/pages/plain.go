@@ -12,9 +12,9 @@ type Plain struct {
 	Detail string // the sentences of Text without its title, for problem+json
 }
 
-// Plain returns a refusal for programs, and whether there is one. Only the Outcome and
-// Prefetched of a view count: programs read the code of an answer, so their texts are the
-// same for all links and languages.
+// Plain returns a refusal for programs, and whether the outcome has one. It uses only the
+// Outcome and Prefetched of the view: programs read the code of an answer, so the text is
+// the same for all links and languages.
 func (r *Renderer) Plain(view *Refusal) (Plain, bool) {
 	plain, ok := r.plain[(&Refusal{Outcome: view.Outcome, Prefetched: view.Prefetched}).kind()]
 	return plain, ok
@@ -35,7 +35,7 @@ func renderPlain() (map[refusalKind]Plain, error) {
 		text := func(part string) string { return c.text(string(kind) + "." + part) }
 		sentences := []string{text("text"), text("help")}
 		switch hint := programHint(kind); {
-		case kind == refusalKind(gateway.OutcomeRateLimited): // The help is about a time on the page.
+		case kind == refusalKind(gateway.OutcomeRateLimited): // The help refers to a time that only the page shows.
 			sentences[1] = hint
 		case hint != "":
 			sentences = append(sentences, hint)
@@ -46,7 +46,7 @@ func renderPlain() (map[refusalKind]Plain, error) {
 	return all, nil
 }
 
-// programHint says what a program can do; "" if nothing. Pages do not show it.
+// programHint returns what a program can do, or "". Pages do not show it.
 func programHint(kind refusalKind) string {
 	switch gateway.Outcome(kind) {
 	case gateway.OutcomeConfirmationRequired:

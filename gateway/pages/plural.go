@@ -43,7 +43,8 @@ func pluralSpanish(n int64) string {
 	return pluralMillions(n)
 }
 
-// pluralMillions tells whole millions, which need a preposition, from other numbers.
+// pluralMillions returns the category of whole millions, which need a preposition before
+// the noun, and of other numbers.
 func pluralMillions(n int64) string {
 	if n != 0 && n%1_000_000 == 0 {
 		return pluralCategoryMany

@@ -20,17 +20,17 @@ type Refusal struct {
 	Downloaded bool
 	// Facts are the facts about the link that the recipient may know; nil: none.
 	Facts *gateway.Facts
-	// Address is the client's address, which the page of OutcomeAddressNotAllowed shows.
+	// Address is the client's address. Only the page of OutcomeAddressNotAllowed shows it.
 	Address string
 	// Retry is the time at which the client may try again, if the outcome is
 	// OutcomeRateLimited; zero: unknown.
 	Retry time.Time
-	// Now is the time from which the page counts. It is required with Facts or Retry.
+	// Now is the time from which the page calculates distances. Facts and Retry need it.
 	Now time.Time
 }
 
-// refusalKind selects the texts of a refusal: the beginning of their keys in the
-// catalogues. It is the outcome, or one of the constants below.
+// refusalKind selects the texts of a refusal: it is the beginning of their keys in the
+// catalogues. Its value is the outcome, or one of the constants below.
 type refusalKind string
 
 // The kinds of refusals that are not outcomes.
@@ -100,8 +100,8 @@ func (l *Locale) prepareRefusals(body *template.Template) error {
 	return nil
 }
 
-// Refusal returns the page of a refusal, and whether there is one. Without facts all pages
-// of one kind share the bytes, so callers must not change them.
+// Refusal returns the page of a refusal, and whether the outcome has one. Pages of one kind
+// without facts share their bytes, so callers must not change the bytes.
 func (l *Locale) Refusal(view *Refusal) ([]byte, bool) {
 	prepared, ok := l.refusals[view.kind()]
 	if !ok {

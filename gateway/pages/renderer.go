@@ -20,9 +20,9 @@ type Options struct {
 	Branding  Branding
 }
 
-// Branding is what an organization adds to the pages. The configuration has checked it.
+// Branding is what an organization adds to the pages. Package config has validated it.
 type Branding struct {
-	Organization string // whose files these are; empty: unknown
+	Organization string // the name that recipients know; empty: unknown
 	Sender       Sender // empty: SenderOrganization
 	Logo         Logo   // without content: the icon of the pages
 	// AccentColor is the colour of the button, #rrggbb, and AccentText the colour of the
@@ -51,7 +51,7 @@ type Logo struct {
 // FooterLink is a link at the bottom of every page, such as an imprint.
 type FooterLink struct {
 	Name, URL string
-	Language  string // the only language whose pages have the link; empty: all
+	Language  string // only pages in this language have the link; empty: all pages
 }
 
 // Renderer renders the pages for recipients. It is safe for concurrent use.
@@ -62,7 +62,7 @@ type Renderer struct {
 	plain   map[refusalKind]Plain
 }
 
-// New returns a Renderer. It renders everything in advance that is the same for all links.
+// New returns a Renderer. It renders in advance the parts of pages that no link changes.
 // New fails if a language is unknown, or if an embedded file is broken.
 func New(o Options) (*Renderer, error) {
 	templates, err := template.ParseFS(templateFiles, "templates/*.html")
