@@ -13,17 +13,17 @@ import (
 type AuditQuery struct {
 	Since time.Time // only events at or after this time
 	Until time.Time // only events before this time
-	// FromNow begins at the current time of Redis, because the clock of the client may
-	// differ. It needs Oldest, and excludes Since.
+	// FromNow selects events from now on, by the clock of Redis, because the clock of the
+	// client may differ. It needs Oldest, and cannot be combined with Since.
 	FromNow bool
 	Kind    EventKind
-	Link    ID // zero: of all links
+	Link    ID // zero: the events of all links
 	Actor   string
 	Outcome Outcome
 	Address AddressFilter
-	// The filters of the link's object and labels, as in a ListQuery. The link has to have
-	// them at the time of the request. They exclude the events of links whose retention is
-	// over.
+	// These filters select events by the object and the labels of their link, as in a
+	// ListQuery. The labels are those at the time of the request. Events of links whose
+	// retention is over are excluded.
 	Bucket  string
 	Buckets []string // to search for Prefix or Key if Bucket is empty
 	Prefix  string
@@ -44,7 +44,7 @@ func (q *AuditQuery) OfObjects() bool {
 	return q.Bucket+q.Prefix+q.Key != "" || len(q.Labels) > 0
 }
 
-// Selects reports whether the filters that need no link select an event.
+// Selects reports whether an event matches the filters that need only the event.
 func (q *AuditQuery) Selects(e *Event) bool {
 	return (q.Kind == "" || e.Kind == q.Kind) &&
 		(q.Link == ID{} || e.Link == q.Link) &&
@@ -53,8 +53,8 @@ func (q *AuditQuery) Selects(e *Event) bool {
 		q.Address.Selects(e.Address)
 }
 
-// SelectsLink reports whether the other filters select the events of a link; nil: the
-// retention of the link is over.
+// SelectsLink reports whether the link of an event matches the other filters. l is nil if
+// the retention of the link is over.
 func (q *AuditQuery) SelectsLink(l *Link) bool {
 	if l == nil {
 		return q.Match == nil && !q.OfObjects()
@@ -88,15 +88,15 @@ type AuditPage struct {
 // AddressFilter selects events by the recorded address of their client. The zero value
 // selects every event.
 type AddressFilter struct {
-	network  netip.Prefix // of one address, if the filter is an address
-	recorded string       // the other form in which the address may be recorded
+	network  netip.Prefix // for an address: the network of that single address
+	recorded string       // the hash or network that may be recorded for the address
 }
 
 // hashPrefix begins every recorded hash of an address.
 const hashPrefix = "hash:"
 
 // ParseAddressFilter reads an address, a network (CIDR) or a recorded hash. recorded
-// returns the form in which the service records an address now; nil: only as an address.
+// returns what the service records now for an address; nil: the address itself.
 func ParseAddressFilter(text string, recorded func(netip.Addr) string) (AddressFilter, error) {
 	if strings.HasPrefix(text, hashPrefix) && len(text) > len(hashPrefix) {
 		return AddressFilter{recorded: text}, nil

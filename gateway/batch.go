@@ -18,7 +18,7 @@ import (
 const MaxBatch = 100
 
 // batchParallel is the number of links of one batch that are issued at the same time. Each
-// asks the storage for its object, so the number bounds the requests to the storages.
+// issue reads its object, so this number limits the concurrent requests to the storages.
 const batchParallel = 8
 
 // BatchRequest asks for several links.
@@ -26,8 +26,8 @@ type BatchRequest struct {
 	// Links are the requests, 1 to MaxBatch. IssueBatch replaces their Idempotency and
 	// DryRun.
 	Links []IssueRequest
-	// DryRun makes all checks and issues no link. Idempotency then has no effect, so that
-	// the same key can be used for the batch itself.
+	// DryRun makes all checks and issues no link. It ignores Idempotency, so that the same
+	// key can be used for the batch afterwards.
 	DryRun bool
 	// Idempotency makes the whole batch safe to repeat; nil: a repeat issues other links.
 	Idempotency *Idempotency
@@ -36,15 +36,15 @@ type BatchRequest struct {
 // BatchResult is the result of one link of a batch.
 type BatchResult struct {
 	Issued Issued
-	Err    error // like an error of Issue; nil: the link was issued, or would be
+	Err    error // an error of Issue; nil: the link was issued, or with DryRun could be
 }
 
 // IssueBatch issues several links. The results have the order of the requests. Each link
-// succeeds or fails on its own, with the errors of Issue. An error of IssueBatch itself
-// means that it issued none of the links.
+// succeeds or fails on its own, with the errors of Issue. If IssueBatch itself returns an
+// error, it issued none of the links.
 //
-// With an Idempotency, a repeat returns the same links with the same tokens, and issues
-// those that an earlier request did not complete.
+// With an Idempotency, a repeated request returns the same links with the same tokens, and
+// issues the links that an earlier request did not issue.
 func (s *Service) IssueBatch(ctx context.Context, actor *Actor, req *BatchRequest) ([]BatchResult, error) {
 	if err := actor.Allowed(ActionIssue); err != nil {
 		return nil, err
@@ -77,8 +77,8 @@ func (s *Service) IssueBatch(ctx context.Context, actor *Actor, req *BatchReques
 var errBatchPanic = errors.New("the issue of a link panicked")
 
 // issueOfBatch issues one link of a batch. It turns a panic into an error, because the
-// goroutines of a batch are outside the server's protection against panics. The value of a
-// panic may contain a secret, so only the stack is logged.
+// server recovers panics only in its own goroutines. The value of a panic may contain a
+// secret, so only the stack is logged.
 func (s *Service) issueOfBatch(
 	ctx context.Context, actor *Actor, req *BatchRequest, tokens *batchTokens, i int,
 ) (result BatchResult) {
@@ -116,12 +116,13 @@ type batchTokens struct {
 	key *Idempotency
 	// service reads the reservation.
 	service *Service
-	// earlier is the seed that an earlier request reserved, empty: none; age is its age.
+	// earlier is the seed that an earlier request reserved, or "". age is the age of that
+	// reservation.
 	earlier string
 	age     time.Duration
-	// seed returns the seed, and reserves it at the first call.
+	// seed returns the seed of the batch. The first call reserves the seed in Redis.
 	seed func() (string, error)
-	// drawn says for each link that its token was drawn, so that the link may exist.
+	// drawn is set for each link whose token was drawn: such a link may exist.
 	drawn []atomic.Bool
 }
 
@@ -166,7 +167,7 @@ func (t *batchTokens) draw(index int) (token string, err error) {
 }
 
 // explain returns the error of a link. If Redis or a storage did not answer, the message
-// says whether the link can exist and how to get it.
+// says whether the link may have been issued, and how to get its URL.
 func (t *batchTokens) explain(index int, err error) error {
 	known, ok := errors.AsType[*Error](err)
 	if !ok || known.Code != CodeUnavailable {
@@ -182,9 +183,9 @@ func (t *batchTokens) explain(index int, err error) error {
 	return &Error{Code: known.Code, Message: message, Fields: known.Fields, Wait: known.Wait, Err: err}
 }
 
-// deriveToken derives the token of a link from the seed of its batch. The seed has the
-// randomness of a token and exists only in the encrypted reservation, so a derived token
-// is as hard to guess as a drawn one, and the tokens of a batch do not reveal each other.
+// deriveToken derives the token of a link from the seed of its batch. The seed is as random
+// as a token, and only the encrypted reservation contains it. So a derived token is as hard
+// to guess as a drawn token, and no token of a batch reveals another one.
 func deriveToken(seed string, index int) (string, error) {
 	// NewToken drops one byte of ten, so 256 bytes are enough for 22 characters.
 	stream, err := hkdf.Key(sha256.New, []byte(seed), nil, "keyhole batch token\x00"+strconv.Itoa(index), 256)

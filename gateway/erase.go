@@ -12,8 +12,8 @@ const eraseBudget = 2 * time.Second
 
 // Erasure selects the client addresses to erase from events.
 type Erasure struct {
-	// Link limits the erasure to the events of one link, and erases every address; zero:
-	// the events of all links with one of Addresses.
+	// Link erases every address from the events of this link. If Link is zero, the erasure
+	// erases Addresses from the events of all links.
 	Link ID
 	// Addresses are all forms in which events may hold the address.
 	Addresses []string
@@ -33,8 +33,8 @@ type ErasureResult struct {
 	// Unreadable counts events that this version cannot read. The call has not changed
 	// them.
 	Unreadable int
-	// Done reports that this call and the calls that led to its cursor have read all
-	// events, and were able to read them.
+	// Done reports that all events were read, by this call and the calls before it, and
+	// that none was Unreadable.
 	Done bool
 	Next string // cursor of the next call; empty: no event is left to read
 }
@@ -49,11 +49,11 @@ type ErasureRequest struct {
 	Cursor string
 }
 
-// Erase erases the addresses of the clients, recipients and operators, from the events of
-// one link, or one address from all events. It keeps the events. The erasure leaves an
-// event without an address. Erase needs the right to revoke. To erase an address from all
-// events, the actor's scope must be all objects. One call takes about two seconds: repeat
-// it with the cursor of the result until the result has no cursor.
+// Erase erases either all addresses of recipients and operators from the events of one
+// link, or one address from the events of all links. The events stay. An event without an
+// address records the erasure. The actor needs the right to revoke and, for one address,
+// the scope of all objects. One call takes about two seconds. Repeat the call with the
+// cursor of its result until the result has no cursor.
 func (s *Service) Erase(ctx context.Context, actor *Actor, req *ErasureRequest) (ErasureResult, error) {
 	if err := actor.Allowed(ActionRevoke); err != nil {
 		return ErasureResult{}, err
@@ -108,7 +108,7 @@ func checkErasure(req *ErasureRequest) []FieldError {
 	return append(found, checkText("reason", req.Reason)...)
 }
 
-// The codes of what an erasure does not reach.
+// The codes of the places in which an erasure leaves addresses.
 const (
 	RemainsFiles   = "redis_files"
 	RemainsLog     = "log"
@@ -117,8 +117,8 @@ const (
 	RemainsAllowed = "allowed_addresses"
 )
 
-// Remains returns what an erasure does not reach. oneAddress says that the erasure was of
-// one address and not of one link.
+// Remains returns the places in which an erasure leaves addresses. oneAddress is true for
+// the erasure of one address, and false for the erasure of one link.
 func Remains(oneAddress bool) []Note {
 	remains := []Note{
 		{RemainsFiles, "the files of Redis and its replicas keep erased addresses until Redis writes them again " +

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// referenceLength is the length of a link's reference in characters: 40 bits, so that
-// people can read it out, and a listing of a million links rarely has the same one twice.
+// referenceLength is the length of a link's reference in characters. People can read out 8
+// characters. They have 40 bits, so a million links rarely share a reference.
 const referenceLength = 8
 
 // Facts are the facts about a link that the page of a refusal may show. They contain
@@ -36,7 +36,7 @@ func FactsOf(l *Link) *Facts {
 
 // showsFacts reports whether the answer to an outcome may show facts about the link. The
 // answer of OutcomeNotFound must not show that a link ever existed. Redirects have no
-// page, and the confirmation page has the link itself.
+// page, and the confirmation page gets the whole link.
 func showsFacts(outcome Outcome) bool {
 	switch outcome {
 	case OutcomeRedirected, OutcomeResumed, OutcomePage, OutcomeNotFound:
@@ -46,8 +46,8 @@ func showsFacts(outcome Outcome) bool {
 }
 
 // facts returns the facts about a link whose click was refused because of cause. Most
-// refusals have them already. If the click on a plain link fails after its admission,
-// facts reads the link. The error of this read does not change the answer: the reference
+// refusals already contain the facts. If a click on a plain link fails after its admission,
+// facts reads the link. If this read fails, the answer still has the reference, which
 // comes from the ID.
 func (s *Service) facts(ctx context.Context, id ID, admission *Admission, cause error) (*Facts, error) {
 	switch {
@@ -56,8 +56,8 @@ func (s *Service) facts(ctx context.Context, id ID, admission *Admission, cause 
 	case admission.Link != nil:
 		return FactsOf(admission.Link), nil
 	case admission.Outcome != OutcomeRedirected, errors.Is(cause, errRecheck):
-		// The history is unreadable, or the store did not answer just now. Another wait
-		// for it would exceed the time in which recipients get an answer.
+		// The history is unreadable, or the store has just failed to answer. Waiting for the
+		// store again would exceed the time in which recipients get an answer.
 		return &Facts{Reference: id.Reference()}, nil
 	}
 	link, err := s.store.Get(ctx, id)

@@ -2,12 +2,12 @@ package gateway
 
 import "time"
 
-// Limits are the lives of the links that an operator can issue now.
+// Limits are the longest lives of links, and the presets, for one operator now.
 type Limits struct {
 	// Caps are the longest lives, within the policy and the actor's MaxExpiry.
 	Caps Caps
-	// Presets are all presets, the shortest by default first. A preset can be longer than
-	// every cap; an issue with it is then refused.
+	// Presets are all presets, in the order of their default lives, shortest first. An issue
+	// with a preset that is longer than the cap is refused.
 	Presets []Preset
 }
 
@@ -17,8 +17,8 @@ type Preset struct {
 	Life time.Duration
 }
 
-// Limits returns the limits of an actor by the current policy. It needs no right: an
-// operator may always know the limits that a refusal would name.
+// Limits returns the limits of an actor under the current policy. The actor needs no right,
+// because every refusal names the limits too.
 func (s *Service) Limits(actor *Actor) Limits {
 	p := s.policy.Load()
 	within := func(limit time.Duration) time.Duration {

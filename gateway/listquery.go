@@ -9,7 +9,7 @@ import (
 // ListQuery selects links. Empty fields select everything. Fields that are not empty
 // are joined by AND.
 type ListQuery struct {
-	States    []State // any of them
+	States    []State // a link must have one of these states
 	Bucket    string
 	Buckets   []string // to search for Prefix or Key if Bucket is empty
 	Prefix    string   // of the object key, literal bytes
@@ -17,13 +17,13 @@ type ListQuery struct {
 	CreatedBy string
 	Labels    map[string]string // a link must have all of them
 	Since     time.Time         // only links that were issued at or after this time
-	// Age is Since relative to the time of the first page, by the clock of Redis: only
-	// links that were issued at most this long before. It excludes Since.
+	// Age selects links that were issued at most this long before the first page, by the
+	// clock of Redis. It cannot be combined with Since.
 	Age time.Duration
 	// Unused selects the links without a counted click.
 	Unused bool
-	// EndsWithin selects the links that have not ended and that expire at most this long
-	// after the time of the first page, by the clock of Redis.
+	// EndsWithin selects links that have not ended and that expire at most this long after
+	// the first page, by the clock of Redis.
 	EndsWithin time.Duration
 	// Match selects the objects in the operator's scope.
 	Match  func(ObjectRef) bool
@@ -34,8 +34,8 @@ type ListQuery struct {
 // Relative reports whether a filter depends on the time of the first page.
 func (q *ListQuery) Relative() bool { return q.Age > 0 || q.EndsWithin > 0 }
 
-// IssuedSince returns the time from which on selected links were issued, if the first
-// page was read at start; zero: any time.
+// IssuedSince returns the earliest issue time of selected links, if the first page was read
+// at start; zero: any time.
 func (q *ListQuery) IssuedSince(start time.Time) time.Time {
 	if q.Age > 0 {
 		return start.Add(-q.Age)
@@ -43,8 +43,8 @@ func (q *ListQuery) IssuedSince(start time.Time) time.Time {
 	return q.Since
 }
 
-// Selects reports whether q selects a link, if the first page was read at start. It does
-// not look at Buckets: the store searches no other bucket.
+// Selects reports whether q selects a link, if the first page was read at start. It
+// ignores Buckets, because the store searches only these buckets.
 func (q *ListQuery) Selects(l *Link, start time.Time) bool {
 	for name, value := range q.Labels {
 		if has, ok := l.Labels[name]; !ok || has != value {
@@ -67,7 +67,7 @@ func (q *ListQuery) Selects(l *Link, start time.Time) bool {
 type ListPage struct {
 	Links []Link
 	Next  string // cursor of the next page; empty: this is the last page
-	// Searched is the number of index entries that the page examined. Most of them are
-	// links that the query does not select if the page is short.
+	// Searched is the number of index entries that were examined for the page. A short page
+	// with a large number means that the query selects few of the links.
 	Searched int
 }
