@@ -1,4 +1,4 @@
-// Package contexts keeps the client configuration of one user: the services that the
-// commands can use, each with its address and operator key, and which one is current. It
-// knows neither commands nor the API.
+// Package contexts reads and writes the client configuration of one user: the services that
+// the commands can use, each with its address and operator key, and the current service. It
+// depends neither on the commands nor on the API.
 package contexts

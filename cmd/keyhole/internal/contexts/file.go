@@ -75,7 +75,7 @@ func Load(path string) (*Config, error) {
 		return nil, err
 	}
 	defer file.Close()
-	// The open file is examined and not its name, which could be replaced in between.
+	// The mode is that of the open file: another file could have replaced the path since.
 	if err := checkMode(path, file.Stat, fileMode); err != nil {
 		return nil, err
 	}
@@ -115,8 +115,8 @@ func checkMode(path string, stat func() (fs.FileInfo, error), widest fs.FileMode
 	return nil
 }
 
-// checkDirectory is checkMode for the directory of the configuration. Somebody who may
-// change the directory may replace the file.
+// checkDirectory is checkMode for the directory of the configuration, because a user who may
+// write the directory can replace the file.
 func checkDirectory(directory string) error {
 	return checkMode(directory, func() (fs.FileInfo, error) { return os.Stat(directory) }, directoryMode)
 }
@@ -177,7 +177,8 @@ func Update(ctx context.Context, path string, change func(*Config) error) error 
 	if err != nil {
 		return err
 	}
-	// A link to a file elsewhere, as managers of dotfiles make it, stays a link.
+	// Managers of dotfiles make the configuration a symbolic link. Replace its target, not
+	// the link.
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
@@ -187,8 +188,8 @@ func Update(ctx context.Context, path string, change func(*Config) error) error 
 // header tells a person who opens the file what it is.
 const header = "# Written by keyhole context. The file contains secrets: keep its mode at 0600.\n"
 
-// write replaces a file. After a crash the file has its old or its new content, because
-// the content is on the disk before the name.
+// write replaces a file. After a crash the file has its complete old or new content, because
+// the rename follows the sync of the content.
 func write(path string, text []byte) (err error) {
 	directory := filepath.Dir(path)
 	file, err := os.CreateTemp(directory, ".config-*") // with mode 0600
@@ -210,8 +211,8 @@ func write(path string, text []byte) (err error) {
 	if err = os.Rename(file.Name(), path); err != nil {
 		return err
 	}
-	// The new name is durable once the directory is. Some file systems cannot sync a
-	// directory; then the file is still complete.
+	// Syncing the directory makes the rename durable. Some file systems cannot sync a
+	// directory; the file is complete even so.
 	if opened, openErr := os.Open(directory); openErr == nil { //nolint:gosec // the user's own directory
 		_ = opened.Sync()
 		_ = opened.Close()

@@ -8,8 +8,9 @@ import (
 	"os"
 )
 
-// tryLock takes the lock at path, or returns ErrLocked. The existence of the file is the
-// lock. A crash leaves it, and the error of lock then names the file to remove.
+// tryLock takes the lock at path, or returns ErrLocked. The lock is held
+// while the file exists. A crash leaves the file; the error of lock then names the file to
+// remove.
 func tryLock(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
 	switch {

@@ -1,3 +1,3 @@
-// Package findings has the results of the checks of keyhole doctor, and prints them. The
-// checks of an installation and those of a client share it.
+// Package findings holds and prints the results of keyhole doctor. The checks of an
+// installation and the checks of a client use it.
 package findings

@@ -10,9 +10,9 @@ import (
 // The levels of a finding. They are part of the output of --json.
 const (
 	OK = "ok"
-	// Warning means that the service works, but something is weaker than it could be.
+	// Warning means that the service works, but a setting is weaker than recommended.
 	Warning = "warning"
-	// Failure makes the command exit with 1: requests fail, or a link protects nothing.
+	// Failure makes the command exit with 1: requests fail, or objects are not protected.
 	Failure = "failure"
 )
 
@@ -39,9 +39,9 @@ func PrintJSON(env *command.Env, all []Finding) error {
 	return term.PrintJSON(env.Stdout, map[string]any{"findings": all})
 }
 
-// Verdict returns the error of findings with failures. Warnings are counted and are not an
-// error, so that a script can run the doctor after each change. again is the command that
-// checks again.
+// Verdict returns an error if a finding is a failure. It counts warnings, but does not fail
+// because of them, so that a script can run the doctor after each change. again is the
+// command to repeat the checks.
 func Verdict(env *command.Env, all []Finding, again string) error {
 	count := map[string]int{}
 	for i := range all {

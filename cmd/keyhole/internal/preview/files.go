@@ -45,8 +45,8 @@ func (f *pageFiles) path(name string) string {
 	return filepath.Join(f.directory, filepath.FromSlash(name))
 }
 
-// write writes all files. Files of an earlier call with other names stay, because the
-// directory may be one that the operator also uses for something else.
+// write writes all files. It removes no file, because the directory may contain files of the
+// operator.
 func (f *pageFiles) write() error {
 	style, err := f.writeAssets()
 	if err != nil {
@@ -106,9 +106,9 @@ func (f *pageFiles) writeFile(name string, content []byte) error {
 	return os.WriteFile(path, content, 0o644) //nolint:gosec // The pages are public.
 }
 
-// local returns a page whose assets and other languages are found beside it on the disk.
-// Text on the page contains no quotation mark, because templates escape it, so only
-// attributes are replaced.
+// local returns a page that refers to the files of its assets and of the other languages
+// beside it. Templates escape quotation marks in text, so the replacement changes only
+// attributes.
 func (f *pageFiles) local(html []byte, state string) []byte {
 	pairs := []string{`"` + pages.AssetPrefix, `"` + relative(pages.AssetPrefix)}
 	for _, locale := range f.locales {

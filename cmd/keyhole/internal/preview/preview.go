@@ -49,10 +49,10 @@ func newPreview(env *command.Env) *cobra.Command {
 		Use:   "preview",
 		Short: "Write the pages for recipients as HTML files",
 		Long: `Writes every page that recipients can see as STATE.LANGUAGE.html, with a sample file and
-the branding of the configuration, and an index.html that lists them. Open it in a
-browser. It needs no running service, Redis or storage.
+the branding of the configuration, and an index.html that lists the pages. Open
+index.html in a browser. The command needs no running service, Redis or storage.
 
-With one --state and one --language and without --output, it prints that page to
+With one --state, one --language and no --output, the command prints that page to
 standard output, as the service would send it.`,
 		Example: `  keyhole pages preview --config keyhole.yaml
   keyhole pages preview --language de --state expired --output expired`,
@@ -77,7 +77,7 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 	}
 }
 
-// run writes the pages that the flags select. now is the time from which pages count.
+// run writes the pages that the flags select. now is the time at which recipients see them.
 func run(env *command.Env, f *flags, now time.Time) error {
 	set, err := selectPages(env, f, now)
 	if err != nil {
@@ -131,7 +131,7 @@ func pageOptions(env *command.Env, path string) (pages.Options, error) {
 	}
 	cfg, warnings, err := config.Load(config.LoadOptions{Path: path, Environ: env.Environ})
 	for _, w := range warnings {
-		// The others do not change the pages.
+		// Other warnings are not about the pages.
 		if strings.HasPrefix(w.Path, "pages.") {
 			fmt.Fprintf(env.Stderr, "warning: %s\n", w)
 		}
@@ -142,8 +142,8 @@ func pageOptions(env *command.Env, path string) (pages.Options, error) {
 	return server.PageOptions(cfg)
 }
 
-// choose returns the elements with the given names, in the order of all; all of them if no
-// name is given.
+// choose returns the elements with the given names, in the order of all. Without given
+// names, it returns all elements.
 func choose[T any](flag string, given []string, all []T, name func(T) string) ([]T, error) {
 	var known []string
 	for _, one := range all {

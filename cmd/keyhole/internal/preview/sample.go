@@ -38,8 +38,8 @@ func sampleFacts(now time.Time) *gateway.Facts {
 	return gateway.FactsOf(&link)
 }
 
-// Of the page for clients outside of the allowed networks, and of the page for clients that
-// have to wait.
+// The values that pages show to a client outside of the allowed networks, and to a client
+// that has to wait.
 const (
 	sampleAddress = "203.0.113.7" // RFC 5737
 	sampleWait    = 15 * time.Minute

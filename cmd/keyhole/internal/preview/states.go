@@ -14,8 +14,8 @@ type state struct {
 	render func(locale *pages.Locale, now time.Time) ([]byte, error)
 }
 
-// states returns every state: the confirmation pages, and a page for each refusal. Package
-// pages knows the refusals, so that a new one appears here without a change.
+// states returns every state: the confirmation pages, and a page for each refusal. The list
+// of refusals comes from package pages, so a new refusal appears without a change here.
 func states() []state {
 	all := confirmations()
 	taken := map[string]bool{}
@@ -23,7 +23,7 @@ func states() []state {
 		taken[all[i].name] = true
 	}
 	for _, view := range pages.Refusals() {
-		// Browsers get the page of a wrong passphrase with the form, which is among the
+		// After a wrong passphrase, browsers get the form again. That page is one of the
 		// confirmations.
 		if !taken[view.Name()] {
 			all = append(all, state{view.Name(), refusal(view)})
@@ -80,15 +80,15 @@ func wrongPassphrase(attempts int) change {
 	}
 }
 
-// refusal returns a function that renders a refusal with everything that the service could
-// know.
+// refusal returns a function that renders a refusal with all facts that the service can
+// show for it.
 func refusal(view pages.Refusal) func(*pages.Locale, time.Time) ([]byte, error) {
 	return func(locale *pages.Locale, now time.Time) ([]byte, error) {
 		shown := view
 		shown.Now = now
 		switch view.Outcome {
 		case gateway.OutcomeNotFound, gateway.OutcomeMethodNotAllowed, gateway.OutcomeBadRequest:
-			// No check has found the link.
+			// The service has not found a link at this point.
 		default:
 			shown.Facts = sampleFacts(now)
 		}
