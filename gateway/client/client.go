@@ -31,7 +31,8 @@ type Client struct {
 // New returns a client for the service at base, which is scheme://host[:port], with an
 // operator key or a token. The key may be empty for Alive and Ready. New returns
 // ErrAddress if base has another form. New does not normalise the host, unlike package
-// config: nothing compares or signs this address, and the package must not need others.
+// config: nothing compares or signs this address, and this package needs only the standard
+// library.
 func New(base, key string) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
