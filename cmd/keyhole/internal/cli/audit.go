@@ -95,9 +95,9 @@ func (f *auditFlags) addFilters(cmd *cobra.Command) {
 	completeNames(cmd, "outcome", command.Convert[string](gateway.Outcomes()))
 }
 
-// run prints the feed. It refuses flags that contradict each other before it sends
-// anything, so that a script fails at its first use and not when there are events. To
-// follow without --since begins now: events of the past would scroll by first.
+// run prints the feed. It refuses contradictory flags before it sends a request, so that a
+// script fails at its first use. --follow without --since begins now, because past events
+// would fill the terminal first.
 func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 	now := time.Now()
 	var err error
@@ -130,7 +130,8 @@ func (f *auditFlags) run(cmd *cobra.Command, env *command.Env) error {
 	return f.print(cmd.Context(), env, c)
 }
 
-// checkFilters refuses filters that no service accepts, and takes the object apart.
+// checkFilters refuses filters that no service accepts, and splits --object into bucket and
+// key.
 func (f *auditFlags) checkFilters() error {
 	if err := oneOf("kind", f.filter.Kind, command.Convert[string](gateway.EventKinds())); err != nil {
 		return err
@@ -162,7 +163,7 @@ func (f *auditFlags) checkFilters() error {
 	query := gateway.AuditQuery{
 		Kind: gateway.EventKind(f.filter.Kind), Actor: f.filter.Actor, Outcome: gateway.Outcome(f.filter.Outcome),
 	}
-	// The service refuses this too, but knows nothing of flags.
+	// The service refuses this too, but its message does not name the flags.
 	if query.Contradictory() {
 		return command.Usage("no event matches --kind, --actor and --outcome together",
 			"clicks have no actor, and events of operators have no outcome; omit one of the flags")
@@ -209,9 +210,9 @@ func (f *auditFlags) print(ctx context.Context, env *command.Env, c *client.Clie
 	return printRows(env, rows, "No events found.")
 }
 
-// eachPage calls page with the events of each page until it has limit events or all, and
-// again before each further request, with the number of events that the service has
-// examined. It returns the cursor that follows, or an empty text at the end.
+// eachPage calls page with the events of each page, until it has limit events or all events.
+// Before each further request, it calls again with the number of events that the service
+// has examined. It returns the cursor of the next page, or "" at the end.
 func (f *auditFlags) eachPage(ctx context.Context, c *client.Client, page func([]api.Event) error,
 	again func(searched int),
 ) (next string, err error) {
@@ -239,8 +240,8 @@ func (f *auditFlags) eachPage(ctx context.Context, c *client.Client, page func([
 	}
 }
 
-// followFeed prints new events until ctx ends, oldest first. It asks once a second if there
-// are no more events; while there are, it asks again at once, to catch up. A feed has no
+// followFeed prints new events until ctx ends, oldest first. It requests a page each second.
+// While the service has more events, it requests the next page immediately. A feed has no
 // end, so --json prints lines too.
 func (f *auditFlags) followFeed(ctx context.Context, env *command.Env, c *client.Client) error {
 	f.filter.Oldest, f.filter.Limit = true, api.MaxLimit
@@ -249,8 +250,8 @@ func (f *auditFlags) followFeed(ctx context.Context, env *command.Env, c *client
 			return err
 		}
 	}
-	// The cursor of each page leads to the events behind it, so none is lost or repeated,
-	// even if the service restarts meanwhile.
+	// The cursor of a page points to the next event, so no event is lost or repeated, even
+	// if the service restarts.
 	for {
 		var page api.EventPage
 		err := retryUntilDone(ctx, env, func() (err error) {

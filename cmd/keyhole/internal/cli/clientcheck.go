@@ -41,10 +41,10 @@ const (
 	clientSubject = "service"
 	// clientTimeout bounds the request of the checks.
 	clientTimeout = 10 * time.Second
-	// clockTolerance is the difference of clocks from which on a person is warned. It is
-	// that of the checks of Redis and the storages.
+	// clockTolerance is the smallest difference of clocks that is a warning. The checks of
+	// Redis and the storages have the same tolerance.
 	clockTolerance = 5 * time.Second
-	// certificateWarning is how long a certificate must be valid to be without a warning.
+	// certificateWarning is the remaining life of a certificate below which it is a warning.
 	certificateWarning = 14 * 24 * time.Hour
 )
 
@@ -150,8 +150,8 @@ func (n *clientFindings) clock(seen *client.Connection) {
 		n.note(findings.Warning, "clock", "the answer has no Date", "check that no proxy removes the header Date")
 		return
 	}
-	// A difference that the duration of the request or the fraction of a second can explain
-	// is none.
+	// The duration of the request and the missing fraction of a second explain a small
+	// difference, so they are subtracted.
 	off := time.Duration(0)
 	if early := seen.Sent.Sub(seen.Date) - time.Second; early > 0 {
 		off = early
@@ -172,7 +172,7 @@ func (n *clientFindings) clock(seen *client.Connection) {
 		"the clock of the service's Redis")
 }
 
-// refusal notes an answer that says nothing about the operator.
+// refusal notes the refusal of a request for the operator.
 func (n *clientFindings) refusal(err error, refused *client.Error) {
 	switch {
 	case errors.Is(err, client.ErrOldService):
@@ -200,7 +200,7 @@ func (n *clientFindings) key(o *api.Operator) {
 }
 
 // version notes a difference of versions. Commands and services of different versions work
-// together, but one may lack what the other offers.
+// together, but the older one may lack a feature of the newer one.
 func (n *clientFindings) version(own, service string) {
 	if own == service {
 		n.note(findings.OK, "version", "command and service are "+own, "")

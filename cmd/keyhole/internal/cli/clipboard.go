@@ -18,11 +18,11 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 )
 
-// clipboardTimeout bounds the program that sets the clipboard. Such a program waits for a
-// display that does not answer.
+// clipboardTimeout bounds the program that sets the clipboard. Without a limit, the program
+// would wait for ever for a display that does not answer.
 const clipboardTimeout = 5 * time.Second
 
-// clipboard is a way to the clipboard of the person at the terminal.
+// clipboard sets the clipboard of the person at the terminal.
 type clipboard struct {
 	program string    // its path; empty: the terminal sets the clipboard
 	args    []string  // of the program
@@ -48,7 +48,7 @@ type clipboardProgram struct {
 	args      []string
 	needs     string // a variable; empty: none
 	wide      bool
-	forwarded bool // it reaches the person's display over ssh
+	forwarded bool // the program can use the person's display over ssh
 }
 
 // findClipboard returns the clipboard of the person. It is called before a link is issued,
@@ -82,7 +82,7 @@ func findClipboard(env *command.Env) (*clipboard, error) {
 func lookPath(path, name string) string {
 	for _, dir := range filepath.SplitList(path) {
 		if dir == "" {
-			continue // it means the working directory, where anybody may have put a program
+			continue // an empty entry means the working directory, where anyone may have put a program
 		}
 		file := filepath.Join(dir, name)
 		info, err := os.Stat(file)
@@ -93,7 +93,7 @@ func lookPath(path, name string) string {
 	return ""
 }
 
-// set sets the clipboard, and returns what can be said about it afterwards.
+// set sets the clipboard, and returns the words that describe the result.
 func (c *clipboard) set(ctx context.Context, environ []string, text string) (said string, err error) {
 	if c.program == "" {
 		// OSC 52 of xterm. A terminal may ignore it, and does not answer.
@@ -128,8 +128,8 @@ func utf16Text(text string) string {
 	return string(b)
 }
 
-// copyText copies what is printed, without the line break at its end, if --copy is given.
-// It says so only afterwards.
+// copyText copies the printed text without its last line break, if --copy is given. It
+// reports the copy only after it has succeeded.
 func (f *shareFlags) copyText(ctx context.Context, env *command.Env, text string) error {
 	if f.board == nil {
 		return nil

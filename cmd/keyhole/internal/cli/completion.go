@@ -43,7 +43,7 @@ the service, buckets, keys and links. It uses the same key and address as the co
 			if !ok {
 				return command.Usage("there is no completion for this shell", "use bash, zsh or fish")
 			}
-			// The whole tree is needed, also the commands that the caller of NewRoot adds.
+			// The script needs the whole tree, with the commands that the caller of NewRoot adds.
 			return shell.writeCompletion(cmd.Root(), env.Stdout)
 		},
 	}
@@ -63,8 +63,8 @@ func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc
 	}
 }
 
-// asking makes a completion of a request to the service. If the request fails, it offers
-// nothing, because a prompt is no place for errors.
+// asking returns a completion that sends a request to the service. If the request fails, the
+// completion offers nothing, because an error message would disturb the prompt.
 func asking(env *command.Env, operator *operatorFlags,
 	ask func(context.Context, *client.Client, string) ([]string, cobra.ShellCompDirective),
 ) cobra.CompletionFunc {
@@ -77,7 +77,8 @@ func asking(env *command.Env, operator *operatorFlags,
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
 		offered, directive := ask(ctx, c, typed)
-		// Scripts of earlier versions do not escape completions, so they get only harmless ones.
+		// Scripts of earlier versions do not escape completions, so they get only names without
+		// special characters.
 		escaped := env.Getenv(completionVariable) != ""
 		fit := slices.DeleteFunc(slices.Clone(offered), unfitForPrompt(escaped))
 		if omitted := len(offered) - len(fit); omitted > 0 {
@@ -114,7 +115,7 @@ func completeObjects(ctx context.Context, c *client.Client, typed string) ([]str
 	for i := range page.Objects {
 		offered = append(offered, "s3://"+bucket+"/"+page.Objects[i].Key)
 	}
-	// Behind a folder more can be typed, so the shell must not add a space.
+	// A folder is not complete: the user continues to type, so the shell must not add a space.
 	if len(page.Folders) > 0 {
 		return offered, more
 	}
@@ -122,10 +123,10 @@ func completeObjects(ctx context.Context, c *client.Client, typed string) ([]str
 }
 
 // unfitForPrompt returns a function that tells whether a completion must not reach the
-// command line. Other people choose the keys of objects. If the script escapes the text
-// that it inserts, only a terminal could obey a part of a key. Otherwise the shell could
-// too: bash inserts the common beginning of several completions unescaped, and evaluates
-// that line to complete it further.
+// command line. Other people choose the keys of objects, so a key may contain control
+// sequences for the terminal. If the script does not escape completions, a key may also
+// contain commands: bash inserts the common beginning of several completions unescaped and
+// evaluates that line for the next completion.
 func unfitForPrompt(escaped bool) func(string) bool {
 	return func(s string) bool {
 		s, _, _ = strings.Cut(s, "\t") // the rest describes the completion

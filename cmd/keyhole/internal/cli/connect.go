@@ -121,7 +121,7 @@ func hostOnly(base string) string {
 	return scheme + rest
 }
 
-// aroundLinks are characters that people paste together with a link. No ID or URL
+// aroundLinks are characters that people often copy together with a link. No ID or URL
 // begins or ends with one of them.
 const aroundLinks = "<>()[]{}\"'`.,:;!?*/…“”„‘’‚«»‹›「」『』【】"
 
@@ -139,7 +139,7 @@ func parseLinkOrPrefix(arg string) (string, error) {
 	return "", err
 }
 
-// trimLink removes what people paste together with a link.
+// trimLink removes characters that were copied together with a link.
 func trimLink(arg string) string {
 	return strings.TrimFunc(arg, func(r rune) bool {
 		return unicode.IsSpace(r) || term.Unprintable(r) || strings.ContainsRune(aroundLinks, r)

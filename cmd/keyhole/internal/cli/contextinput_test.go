@@ -228,8 +228,8 @@ func TestContextsAreLocked(t *testing.T) {
 	has(t, must(t, "", env, "context", "use", "two").stderr, "the current context is two (https://h)\n")
 }
 
-// What no command can repair: a file in place of a directory, and no home at all. A key that
-// was piped in is not repeated.
+// Failures that no command can repair: a file in place of a directory, and a missing home. No
+// error contains a key from standard input.
 func TestContextsWithoutADirectory(t *testing.T) {
 	t.Parallel()
 	directory, env := home(t)

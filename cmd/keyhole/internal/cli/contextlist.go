@@ -19,9 +19,9 @@ type contextItem struct {
 	Current bool   `json:"current"`
 }
 
-// newContextList builds keyhole context list. It prints where a key is, never the key. An
-// address may have been saved with a password in it, so only its host is shown. JSON has no
-// warning of variables, because scripts know theirs.
+// newContextList builds keyhole context list. It prints the place of a key, never the key. A
+// saved address may contain a password, so only its host is printed. With --json there is
+// no warning about variables, because scripts set them on purpose.
 func newContextList(env *command.Env) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{

@@ -118,7 +118,7 @@ func askToErase(ctx context.Context, env *command.Env, what string) error {
 }
 
 // eraseAll repeats the request until the service has read all events, and adds up the
-// answers. After an error the same command can be repeated.
+// numbers in the answers. After an error, the same command can be repeated.
 func eraseAll(
 	ctx context.Context, env *command.Env, c *client.Client, request api.ErasureRequest,
 ) (total api.Erasure, err error) {

@@ -19,12 +19,12 @@ import (
 	"keyhole/gateway/explain"
 )
 
-// wrongValue matches what pflag says of a value that is not of the flag's type, such as:
+// wrongValue matches the error of pflag for a value that does not have the type of the flag:
 // invalid argument "x" for "-n, --limit" flag: strconv.ParseInt: parsing "x": invalid syntax.
 var wrongValue = regexp.MustCompile(`^invalid argument (".*") for "(?:-., )?(--[^"]+)" flag: strconv\.(\w+): (.*)$`)
 
-// flagProblem returns the text of an error of pflag, which has no type for it. It replaces
-// the error of strconv, which is for programmers, by the values that the flag takes.
+// flagProblem returns the text of an error of pflag. It replaces the error of strconv, which
+// is for programmers, by the values that the flag accepts.
 func flagProblem(err error) string {
 	match := wrongValue.FindStringSubmatch(err.Error())
 	if match == nil {
@@ -147,8 +147,8 @@ func refusalCode(refused *client.Error) string {
 	return explain.RefusalCode(&refused.Problem, "expires_in", "--expires", "preset", "--preset")
 }
 
-// hintFor returns what to do about the service's refusal, and by which command or flag.
-// It is empty for a code of a newer service.
+// hintFor returns what to do about a refusal of the service, with the command or flag to use.
+// It returns "" for a code of a newer service.
 func hintFor(refused *client.Error) string {
 	code := refusalCode(refused)
 	hint := explain.Refusal(code, refused.Token)
@@ -166,8 +166,8 @@ func hintFor(refused *client.Error) string {
 	return hint + by[code]
 }
 
-// nearObject adds a hint to a refusal of an unknown object: how to list those that exist.
-// The listing begins at the folder of the key, where the right object probably is.
+// nearObject adds a hint to a refusal of an unknown object: the command that lists the
+// objects in the folder of the key, where the right object probably is.
 func nearObject(ctx context.Context, c *client.Client, bucket, key string, err error) error {
 	var refused *client.Error
 	if errors.As(err, &refused) &&

@@ -99,7 +99,8 @@ func TestNotS3(t *testing.T) {
 	}
 }
 
-// What to do about a refusal fits what was presented, and what was too much.
+// The hint for a refusal depends on the key or token that was presented, and on the limit
+// that was exceeded.
 func TestHintsForRefusals(t *testing.T) {
 	t.Parallel()
 	refusal := func(code, field string, token bool) client.Error {

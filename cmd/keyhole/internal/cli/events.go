@@ -85,8 +85,8 @@ func (f *eventsFlags) print(ctx context.Context, env *command.Env, c *client.Cli
 	return printRows(env, rows, "No events found.")
 }
 
-// followLink prints new events of a link until ctx ends. It uses the feed of all links,
-// filtered to this one, because only the feed has a cursor behind which new events appear.
+// followLink prints new events of a link until ctx ends. It uses the feed of all links with a
+// filter for this link, because only the cursor of the feed also returns later events.
 func (f *eventsFlags) followLink(ctx context.Context, env *command.Env, c *client.Client, id string) error {
 	// An unknown link ends the command now; its feed would stay empty for ever.
 	err := retryUntilDone(ctx, env, func() error {

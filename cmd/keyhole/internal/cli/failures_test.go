@@ -225,8 +225,8 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// The key of a command may come from a file. What is wrong with the file is said before a
-// request is sent, and the text of the file is not repeated.
+// The key of a command may come from a file. A mistake in the file is reported before a
+// request is sent, and the error does not contain the text of the file.
 func TestListsWithWrongKeyFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -16,8 +16,8 @@ import (
 	"keyhole/gateway/client"
 )
 
-// filterFlags are the flags that select links. list and revoke have the same ones with the
-// same rules, so that a person can list the links before revoking them.
+// filterFlags are the flags that select links. list and revoke share these flags and their
+// rules, so that a person can list the links before revoking them.
 type filterFlags struct {
 	bucket, prefix, key, createdBy string
 	states, labels                 []string
@@ -52,7 +52,7 @@ func (f *filterFlags) given() bool {
 	return f.bucket+f.prefix+f.key+f.createdBy+f.since+f.used+f.endsWithin != "" || len(f.states)+len(f.labels) > 0
 }
 
-// check refuses filters that no service accepts, and writes since as the service reads it.
+// check refuses filters that no service accepts, and converts --since for the service.
 // A prefix or key without a bucket selects in all buckets, unless mustHaveBucket is set.
 func (f *filterFlags) check(mustHaveBucket bool) error {
 	var problems []error
@@ -81,8 +81,8 @@ func (f *filterFlags) check(mustHaveBucket bool) error {
 	return f.checkSince()
 }
 
-// checkSince writes a date as a time. An age stays an age, because the service counts it
-// back by its own clock.
+// checkSince converts a date into a time. An age stays an age, because the service subtracts
+// it from the time of its own clock.
 func (f *filterFlags) checkSince() error {
 	t, err := momentOf("since", f.since, time.Now())
 	if err == nil && !t.IsZero() && strings.Contains(f.since, "-") {
@@ -129,7 +129,7 @@ func (f *filterFlags) apply(r *api.RevocationRequest) error {
 	labels, err := parseLabels(f.labels)
 	switch len(f.labels) {
 	case 0:
-	case 1: // also services of earlier versions know one label
+	case 1: // services of earlier versions support only one label
 		r.Label = &f.labels[0]
 	default:
 		r.Labels = &labels

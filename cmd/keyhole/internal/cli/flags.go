@@ -105,7 +105,7 @@ func inFilters(err error) error {
 	})
 }
 
-// checkFilters refuses filters that select nothing, or something else than they seem to.
+// checkFilters refuses filters that select no links, or other links than a user expects.
 // A prefix or key without a bucket selects in all buckets, unless mustHaveBucket is set.
 func checkFilters(bucket, prefix, key, label string, mustHaveBucket bool) error {
 	switch {

@@ -125,7 +125,8 @@ func followThrough(t *testing.T, follow []string, no refusal) {
 	}
 }
 
-// TestFollowEndsOnRefusals refuses what no waiting mends: that ends the command.
+// TestFollowEndsOnRefusals gives a refusal that a later request would get too. It ends the
+// command.
 func TestFollowEndsOnRefusals(t *testing.T) {
 	t.Parallel()
 	for _, no := range []refusal{{status: 401}, {status: 404, proxy: true}} {

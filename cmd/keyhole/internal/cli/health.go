@@ -23,7 +23,7 @@ const healthTimeout = 5 * time.Second
 
 // healthFlags are the flags of health.
 type healthFlags struct {
-	operator operatorFlags // without its flags: --url names another listener, and there is no key
+	operator operatorFlags // used without its flags: health has --url, and needs no key
 	live     bool
 }
 
@@ -33,9 +33,9 @@ func newHealth(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "health",
 		Short: "Exit with 0 if the service is ready (with --live: alive)",
-		Long: `Checks whether the service is ready to serve clicks. It needs no key. With --live it
-checks only whether the process responds: use this for a container's health check, so
-that an outage of Redis restarts no container.
+		Long: `Checks whether the service is ready to serve clicks. The command needs no key. With
+--live, it checks only whether the process responds: use --live for the health check of a
+container, so that an outage of Redis does not restart the container.
 
 If KEYHOLE_CONFIG names a configuration, as in the image, the command finds the address
 of the service there.`,

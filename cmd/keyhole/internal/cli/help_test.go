@@ -13,8 +13,8 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 )
 
-// Every line of an example is a command that exists, with flags that it has and with values
-// that fit them. What runs another program first is none of the commands.
+// Every line of an example is an existing command with valid flags and values. Lines that
+// run another program first are not compared.
 func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	parsed := 0

@@ -72,9 +72,9 @@ func actions() []string {
 }
 
 // run creates a key. It asks no service: the key is valid once the configuration contains
-// its hash. Everything is checked before the secret is printed: a secret without a valid
-// entry is of no use, and might be kept. The secret comes last, so that after a failure
-// nobody has a key without its entry.
+// its hash. Everything is checked before the secret is printed, because a secret without a
+// valid entry is useless. The secret is printed last, so that nobody keeps a key whose
+// entry could not be printed.
 func (f *keyFlagSet) run(env *command.Env) error {
 	if f.entry.Name == "" {
 		return command.Usage("--name is missing", "name the key, such as --name ci; links and the audit show the name")
@@ -127,8 +127,8 @@ func checkEntry(entry config.OperatorKey) error {
 }
 
 // writeKeyStanza writes the configuration that admits a key, indented as in the file that
-// the manual shows. It contains only the hash. Keys with their default are left out, except
-// can, which has none.
+// the manual shows. It contains only the hash. Properties with their default are omitted. can has
+// no default.
 func writeKeyStanza(w io.Writer, entry *config.OperatorKey, maxExpiry string) error {
 	var b strings.Builder
 	name, err := yaml.Marshal(entry.Name) // with quotes where YAML needs them: null and - are valid names

@@ -73,7 +73,8 @@ func TestKeyNewQuotesNames(t *testing.T) {
 	}
 }
 
-// What serve would refuse is refused by the name of its flag, before a key is printed.
+// An entry that serve would refuse is refused before a key is printed. The message names the
+// flag.
 func TestKeyNewMistakes(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{

@@ -22,7 +22,7 @@ func newKeyCheck(env *command.Env) *cobra.Command {
 		Short:      "Ask the service what your key may do",
 		Args:       command.ExactArgs(0, "only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// The service is needed besides its client, because it knows the sources of both.
+			// The client does not know the sources of its address and key, but the service does.
 			s, err := operator.service(env)
 			if err != nil {
 				return err
@@ -54,8 +54,8 @@ func printOperator(env *command.Env, s *service, o *api.Operator) error {
 	if may == "" {
 		may = "nothing: the token matches no grant"
 	}
-	// Address and key come first with their sources: most surprises are another service or
-	// another key than the one that was meant.
+	// Address and key come first with their sources, because most mistakes are a wrong
+	// service or a wrong key.
 	rows := [][]string{
 		{"service", hostOnly(s.url) + " (" + o.Version + "), from " + s.urlFrom},
 		{"key", "from " + s.keyFrom},

@@ -71,7 +71,7 @@ func (f *listFlags) run(ctx context.Context, env *command.Env) error {
 	if err := f.output.check(); err != nil {
 		return err
 	}
-	// One asks for less than the table and the other for more.
+	// --quiet prints less than the table, and --wide prints more.
 	if f.quiet && f.wide {
 		return command.Usage("--quiet and --wide cannot be combined", "use one of them")
 	}
@@ -121,8 +121,8 @@ func (f *listFlags) print(env *command.Env, links []api.Link) error {
 	return printLinks(env, links)
 }
 
-// eachLinkPage calls each with the links of each page, until it has limit links (0 for any
-// number) or all. It returns the cursor that follows, for scripts that go on by themselves.
+// eachLinkPage calls each with the links of each page, until it has limit links (0: all
+// links). It returns the cursor of the next page, so that scripts can continue.
 func eachLinkPage(ctx context.Context, p *term.Progress, c *client.Client, filter client.ListOptions, limit int,
 	each func([]api.Link) error,
 ) (next string, err error) {

@@ -11,9 +11,9 @@ import (
 )
 
 // messageOf returns a text for the recipient of a link, with times in zone. Its last line is
-// the URL. It is in English, like the answers to programs. It contains no passphrase, and no
-// file name if the page of the link hides the name: who reads the message without the
-// passphrase must not learn it.
+// the URL. It is in English, like the answers to programs. It contains no passphrase. If the
+// page of the link hides the file name, the message omits the name too, because people who
+// read the message may not have the passphrase.
 func messageOf(link *api.Link, zone *time.Location) string {
 	var b strings.Builder
 	if hidesFile(link) {
@@ -21,7 +21,7 @@ func messageOf(link *api.Link, zone *time.Location) string {
 	} else {
 		fmt.Fprintf(&b, "%s\n", term.Plain(link.Filename))
 	}
-	// An offset beside each time, because the recipient may be in another zone.
+	// Each time has an offset, because the recipient may be in another zone.
 	until := "The link works until " + readable(link.ExpiresAt, zone) + "."
 	if link.NotBefore != nil && link.NotBefore.After(link.CreatedAt) {
 		until = "The link works from " + readable(*link.NotBefore, zone) + " until " + readable(link.ExpiresAt, zone) + "."

@@ -107,8 +107,8 @@ func TestLinksAreNamed(t *testing.T) {
 	}
 }
 
-// What the service refuses goes to standard error with a hint, and standard output stays
-// empty, for every command.
+// For every command, a refusal of the service goes to standard error with a hint, and
+// standard output stays empty.
 func TestRefusalsOfCommands(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{

@@ -103,8 +103,8 @@ const misplacedKeyHint = "pass an operator key in a context, KEYHOLE_KEY or a fi
 	"replace this key if others can read this terminal or its history"
 
 // report prints an error and its hint, mostly one line each, and returns the exit code.
-// Errors contain text of other people and are escaped like it. They may repeat an
-// argument, so operator keys are redacted.
+// Errors may contain text of other people, so they are escaped. They may repeat an argument,
+// so operator keys are redacted.
 func report(stderr io.Writer, err error) int {
 	code, hint := exitCodeAndHint(err)
 	// Nobody reads standard error any more, and writing to it could block for ever.
@@ -130,8 +130,8 @@ func report(stderr io.Writer, err error) int {
 // exitCodeAndHint returns the exit code of an error and what to do about it. Wrong usage
 // has a code of its own, because repeating the command cannot help.
 func exitCodeAndHint(err error) (code int, hint string) {
-	// The order matters: an error of a command may wrap one of the client, and knows better
-	// what to do.
+	// The order matters: an error of a command may wrap an error of the client, and its hint is
+	// more precise.
 	code, hint = command.ExitFailed, "correct it and try again"
 	var known *command.Error
 	var refused *client.Error

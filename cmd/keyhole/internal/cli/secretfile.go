@@ -11,8 +11,8 @@ import (
 )
 
 // readSecretFile reads a file of at most limit bytes that a user named, and warns if
-// everyone may read it. Errors do not contain the name, because users mistake the secret
-// for it.
+// everyone may read it. Errors do not contain the name, because users sometimes type the
+// secret in its place.
 func readSecretFile(stderr io.Writer, what, path string, limit int64) (string, error) {
 	file, err := os.Open(path) //nolint:gosec // the file that the user named
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"keyhole/gateway/client"
 )
 
-// service is the service of a command and how to get the key for it, each with the place
-// that named it.
+// service is the address that a command uses and the source of its key. urlFrom and keyFrom
+// name the flag, variable or context that set them.
 type service struct {
 	url, urlFrom string
 	// key is used if keyFile is empty. Both are empty if the service is asked without a key.
@@ -50,13 +50,13 @@ func (f *operatorFlags) service(env *command.Env) (service, error) {
 	return s, nil
 }
 
-// address finds the service without its key, or with the key of the context that names the
-// service.
+// address finds the address of the service. If a context names the address, address also
+// returns the key of that context.
 func (f *operatorFlags) address(env *command.Env) (service, error) {
 	// The flag goes first, so that one command can use another service than the shell.
 	given := service{url: f.url, urlFrom: cmp.Or(f.urlFlag, "--operator-url")}
 	if f.url != "" && f.keyFile != "" && f.context == "" {
-		return given, nil // nothing of a context is needed, so a mistake in the file does no harm
+		return given, nil // no context is needed, so do not fail because of a mistake in the file
 	}
 	chosen, found, err := f.chosenContext(env)
 	switch {
@@ -121,8 +121,8 @@ func (f *operatorFlags) chosenContext(env *command.Env) (chosen contexts.Context
 	return chosen, true, nil
 }
 
-// contextError returns an error about the client configuration with what to do. name is
-// the context that was meant, and all are the existing ones; all may be nil.
+// contextError adds a hint to an error about the client configuration. name is the context
+// that the user named, and all holds the existing contexts; all may be nil.
 func contextError(err error, all *contexts.Config, name string) error {
 	hint, code := "your user must be able to write the file and its directory", command.ExitFailed
 	wide, isWide := errors.AsType[*contexts.ModeError](err)

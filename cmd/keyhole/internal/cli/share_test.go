@@ -14,8 +14,8 @@ import (
 	"keyhole/gateway/api"
 )
 
-// So it is where something on the way answers in the service's place, and where the
-// service fails; what it refuses was not issued.
+// After an answer of a proxy and after a failure of the service, the link may exist. After a
+// refusal it does not.
 func TestShareMayBeIssuedBehindAProxy(t *testing.T) {
 	t.Parallel()
 	for answer, may := range map[string]bool{

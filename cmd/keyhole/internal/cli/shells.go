@@ -61,9 +61,9 @@ func shells() map[string]shell {
 	}
 }
 
-// Parts of the script for bash, as cobra generates them and as they have to be. What
-// several completions begin with goes into the command line as it stands, so they are
-// offered escaped, and are compared both as they are escaped and as they are named.
+// Parts of the script for bash, as cobra generates them, and their replacements. bash inserts
+// the common beginning of several completions as it is, so the script offers escaped names.
+// It compares the typed text with the escaped and with the unescaped name.
 const (
 	bashLastWord = `    lastParam=${words[$((${#words[@]}-1))]}
 `

@@ -159,8 +159,8 @@ func TestShareSeveralAsksOnce(t *testing.T) {
 	}
 }
 
-// Over ssh the terminal gets the URL for its clipboard, and nothing is claimed that only the
-// terminal can know.
+// Over ssh the terminal gets the URL for its clipboard. The command does not claim that the
+// terminal has set the clipboard.
 func TestShareCopiesThroughTheTerminal(t *testing.T) {
 	t.Parallel()
 	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links": testLink()}}

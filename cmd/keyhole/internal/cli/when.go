@@ -30,7 +30,8 @@ func parseLife(text string) (time.Duration, error) {
 }
 
 // parsePoint reads a date, or a time with its zone. A date is endOfDay or the start of the
-// day in zone. ok is false if text is neither; wrong then says why, if it looks like a time.
+// day in zone. ok is false if text is neither. If text looks like a time, wrong then says what
+// is missing.
 func parsePoint(text string, zone *time.Location, endOfDay bool) (point time.Time, wrong string, ok bool) {
 	if date, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
 		if endOfDay {
@@ -53,7 +54,7 @@ func parsePoint(text string, zone *time.Location, endOfDay bool) (point time.Tim
 // lifetime is the value of --expires.
 type lifetime struct {
 	expiresIn string    // for the service, which takes durations and days
-	until     time.Time // the time that was named; zero: a duration was
+	until     time.Time // the time that --expires names; zero: --expires is a duration
 }
 
 // readExpires reads --expires. A date means the end of that day in zone. A time becomes the
@@ -105,8 +106,8 @@ func readNotBefore(text string, now time.Time, zone *time.Location) (string, err
 	return start.Format(time.RFC3339), nil
 }
 
-// moves tells whether a value of --expires or --not-before means another time or duration
-// with each call.
+// moves reports whether the request for a value of --expires or --not-before changes with
+// the time of the call.
 func moves(flag, text string) bool {
 	_, err := parseLife(text)
 	if flag == "not-before" {

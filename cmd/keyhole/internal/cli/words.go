@@ -21,17 +21,17 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return command.Usage(fmt.Sprintf("unknown command %q", args[0]), hint)
 }
 
-// nearCommand returns the command below cmd that was probably meant, "" for none. Words of
-// other tools go first, because a command with a similar name, such as key for get, would
-// mislead. No command is meant by an empty word, which is an unset variable in a script;
-// cobra would propose the first one.
+// nearCommand returns the command below cmd that the user probably meant, or "". Words of
+// other tools take precedence over similar names: the nearest name of get, for example, is
+// key. For an empty word, which comes from an unset variable in a script, nearCommand
+// returns ""; cobra would propose the first command.
 func nearCommand(cmd *cobra.Command, args []string) string {
 	name := strings.ToLower(args[0])
 	var names []string
 	for _, sub := range cmd.Commands() {
 		names = append(names, sub.Name())
 	}
-	// The argument tells what the word is about: a link has no s3:// URL.
+	// An s3:// URL means that the word is about an object, not about a link.
 	if len(args) > 1 && strings.HasPrefix(args[1], "s3://") {
 		if meant := wordsForObjects()[name]; slices.Contains(names, meant) {
 			return meant
@@ -78,8 +78,8 @@ func wordsOfOthers() map[string]string {
 	}
 }
 
-// hintForFlag returns the hint of an error in a flag: the flag that was probably meant, if
-// the flag is unknown. Other errors name their flag.
+// hintForFlag returns the hint for an error in a flag. For an unknown flag, this is the flag
+// that the user probably meant. Other errors name their flag.
 func hintForFlag(cmd *cobra.Command, what string) string {
 	help := "see: " + cmd.CommandPath() + " --help"
 	unknown, is := strings.CutPrefix(what, "unknown flag: --")
@@ -117,8 +117,8 @@ func nearFlag(cmd *cobra.Command, unknown string) string {
 	return config.Nearest(unknown, names)
 }
 
-// nearFlags returns a hint with those of the flags that the command has, or otherwise if
-// it has none. A hint must not name a flag that the next attempt would refuse too.
+// nearFlags returns a hint with the flags that the command has, or the text otherwise if the
+// command has none of them. A hint must not name a flag that the command would refuse too.
 func nearFlags(cmd *cobra.Command, flags []string, otherwise string) string {
 	var has []string
 	for _, name := range flags {
