@@ -110,7 +110,8 @@ func TestKeyCheckFailures(t *testing.T) {
 		"a proxy": {
 			rawAnswer{status: 502, body: "<html>"},
 			key,
-			"URL answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy in front of it" + address,
+			"URL answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy " +
+				"in front of it" + address,
 		},
 		"a redirect": {
 			rawAnswer{status: 302},
@@ -214,7 +215,8 @@ func TestHealthFailures(t *testing.T) {
 	}{
 		"a proxy": {
 			rawAnswer{status: 502, body: "<html>"},
-			"URL answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy in front of it" + address,
+			"URL answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy " +
+				"in front of it" + address,
 			"",
 		},
 		"503 of a proxy": {
