@@ -124,7 +124,7 @@ func TestShareAsks(t *testing.T) {
 			nil, "", 0, 1,
 			[]string{"there is no such object", "list the objects: keyhole objects s3://reports/"},
 		},
-		"no such bucket": {nil, "", 0, 1, []string{"did you mean s3://reports?"}},
+		"no such bucket": {nil, "", 0, 1, []string{"did you mean s3://reports/file.txt?"}},
 		"a mistake":      {[]string{"--expires", "1 day"}, "", 0, 2, []string{"is not a duration"}},
 		"a life is no answer": {
 			[]string{"--expires", "10m"},
