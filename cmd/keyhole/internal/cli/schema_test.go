@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"reflect"
 	"slices"
@@ -91,6 +92,7 @@ func listAPI() *fakeAPI {
 	path := "/api/v1/links/" + testID()
 	return &fakeAPI{answers: map[string]any{
 		"GET /api/v1/links": api.LinkPage{Links: []api.Link{link, link}}, "DELETE " + path: link,
+		"POST /api/v1/links": link,
 		"GET " + path + "/events": api.EventPage{Events: []api.Event{event, event}},
 		"GET /api/v1/audit":       api.EventPage{Events: []api.Event{event, event}},
 		"GET /api/v1/buckets":     api.BucketList{Buckets: []api.Bucket{{Storage: "main", Bucket: "b"}, {Bucket: "c"}}},
@@ -99,6 +101,22 @@ func listAPI() *fakeAPI {
 		},
 		"POST /api/v1/revocations": api.Revocation{Matched: 2, Done: true},
 	}}
+}
+
+// check fails unless an item that a command printed has every field of its kind that is
+// always there, and no field that the schema does not describe.
+func (s *listSchema) check(t *testing.T, args, kind string, item map[string]any) {
+	t.Helper()
+	for _, name := range s.Defs[kind].Required {
+		if _, ok := item[name]; !ok {
+			t.Errorf("%s: %s is missing in %v", args, name, item)
+		}
+	}
+	for name := range item {
+		if _, ok := s.Defs[kind].Properties[name]; !ok {
+			t.Errorf("%s: the schema does not know %s", args, name)
+		}
+	}
 }
 
 // Every list prints one shape with --json, and with --ndjson the same items, each on a line
@@ -129,16 +147,7 @@ func TestListsHaveOneShape(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &item); err != nil || !reflect.DeepEqual(item, whole.Items[i]) {
 				t.Errorf("%s: line %d is %s, %v, and the item %v", args, i+1, line, err, whole.Items[i])
 			}
-			for _, name := range schema.Defs[kinds[i]].Required {
-				if _, ok := item[name]; !ok {
-					t.Errorf("%s: %s is missing in %s", args, name, line)
-				}
-			}
-			for name := range item {
-				if _, ok := schema.Defs[kinds[i]].Properties[name]; !ok {
-					t.Errorf("%s: the schema does not know %s", args, name)
-				}
-			}
+			schema.check(t, args, kinds[i], item)
 		}
 	}
 	got := runOver(t, listAPI(), "revoke", "--all", "--dry-run", "--ndjson")
@@ -152,4 +161,38 @@ func TestListsHaveOneShape(t *testing.T) {
 			t.Errorf("%s: %+v", args, got)
 		}
 	}
+}
+
+// share of several objects prints the links in the shape of all lists, also if --partial
+// leaves only one of them. The link of one object is printed as a link.
+func TestShareHasTheShapeOfLists(t *testing.T) {
+	t.Parallel()
+	schema := readListSchema(t)
+	const both = "share s3://reports/a s3://reports/b --json --quiet"
+	for args, keys := range map[string][]string{both: {"a", "b"}, both + " --partial": {"b"}} {
+		f := batchAPI(nil, nil)
+		if len(keys) == 1 {
+			f = batchAPI(map[string]api.Problem{"a": missing()}, nil)
+		}
+		got := runOver(t, f, strings.Fields(args)...)
+		var raw map[string]json.RawMessage
+		var whole document[map[string]any]
+		err := errors.Join(json.Unmarshal([]byte(got.stdout), &raw), json.Unmarshal([]byte(got.stdout), &whole))
+		if err != nil || len(raw) != 1 || len(whole.Items) != len(keys) {
+			t.Errorf("%s: %v, %s", args, err, got.stdout)
+			continue
+		}
+		for i, item := range whole.Items {
+			schema.check(t, args, "link", item)
+			if item["key"] != keys[i] || item["url"] == "" {
+				t.Errorf("%s: item %d is %v, want %s", args, i, item, keys[i])
+			}
+		}
+	}
+	got := runOver(t, listAPI(), "share", "s3://reports/a", "--json", "--quiet")
+	var link map[string]any
+	if err := json.Unmarshal([]byte(got.stdout), &link); err != nil {
+		t.Fatalf("one object: %v, %+v", err, got)
+	}
+	schema.check(t, "share of one object", "link", link)
 }

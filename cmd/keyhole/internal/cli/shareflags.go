@@ -96,7 +96,7 @@ func (f *shareFlags) addOutput(cmd *cobra.Command) {
 	flags.BoolVar(&f.qr, "qr", false, "also draw the URL as a QR code on standard error")
 	flags.StringVar(&f.qrFile, "qr-file", "", "also write the URL as a QR code into this file, .png or .svg")
 	flags.BoolVar(&f.quiet, "quiet", false, "print only the URL, and a generated passphrase")
-	flags.BoolVar(&f.json, "json", false, "print the whole response as JSON instead of the URL")
+	flags.BoolVar(&f.json, "json", false, "print the link as JSON instead of its URL; several links as items")
 	flags.BoolVar(&f.message, "message", false,
 		"print a message to send to the recipient instead of the URL alone; it never contains the passphrase")
 	flags.BoolVar(&f.copy, "copy", false, "also copy the URL or message to the clipboard")

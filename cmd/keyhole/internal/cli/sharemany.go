@@ -316,10 +316,10 @@ const undoTimeout = 10 * time.Second
 // printAll prints a table of the links, then their URLs or messages as the last lines.
 func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*sharing) error {
 	f.describeAll(env, issued)
-	page := api.LinkPage{Links: make([]api.Link, len(issued))}
+	links := make([]api.Link, len(issued))
 	texts, between := make([]string, len(issued)), ""
 	for i, s := range issued {
-		page.Links[i], texts[i] = s.link, term.Plain(s.link.URL)+"\n"
+		links[i], texts[i] = s.link, term.Plain(s.link.URL)+"\n"
 		// Messages have several lines, so an empty line separates them.
 		if f.message {
 			texts[i], between = messageOf(&s.link, time.Local), "\n"
@@ -329,7 +329,7 @@ func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*s
 	copied := f.copyText(ctx, env, text)
 	var err error
 	if f.json {
-		err = term.PrintJSON(env.Stdout, page)
+		err = printDocument(env, links, "")
 	} else {
 		_, err = io.WriteString(env.Stdout, text)
 	}

@@ -90,10 +90,10 @@ func TestShareSeveral(t *testing.T) {
 	if quiet.stderr != "" || strings.Count(quiet.stdout, "\n") != 2 {
 		t.Errorf("--quiet: %+v", quiet)
 	}
-	var page api.LinkPage
+	var page document[api.Link]
 	asJSON := runOver(t, batchAPI(nil, nil), "share", "s3://reports/a", "s3://reports/b", "--quiet", "--json")
 	err := json.Unmarshal([]byte(asJSON.stdout), &page)
-	if err != nil || len(page.Links) != 2 || page.Links[1].Key != "b" {
+	if err != nil || len(page.Items) != 2 || page.Items[1].Key != "b" {
 		t.Errorf("--json: %v, %+v", err, asJSON)
 	}
 }

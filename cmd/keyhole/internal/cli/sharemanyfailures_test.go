@@ -153,8 +153,8 @@ func TestSharePartialFailsLate(t *testing.T) {
 	}
 	f = batchAPI(map[string]api.Problem{"a": missing()}, map[string]api.Problem{"b": gone})
 	got = runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "s3://reports/c", "--partial", "--json", "--quiet")
-	var page api.LinkPage
-	if err := json.Unmarshal([]byte(got.stdout), &page); err != nil || len(page.Links) != 1 || page.Links[0].Key != "c" {
+	var page document[api.Link]
+	if err := json.Unmarshal([]byte(got.stdout), &page); err != nil || len(page.Items) != 1 || page.Items[0].Key != "c" {
 		t.Errorf("--json: %v, %+v", err, got)
 	}
 	if got.code != command.ExitFailed || slices.ContainsFunc(f.lines(), func(line string) bool {
