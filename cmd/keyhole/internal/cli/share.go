@@ -191,29 +191,40 @@ func (f *shareFlags) tellNotAsked(env *command.Env, link *api.Link) {
 // mayBeIssued adds a hint to an error after which the link may exist: how to repeat the
 // request without issuing a second link.
 func (f *shareFlags) mayBeIssued(err error) error {
-	var refused *client.Error
-	var failed *net.OpError
-	switch {
-	case errors.As(err, &refused):
-		// The service issued nothing if it answered with a client error. After its own
-		// failure, such as not_confirmed, the link may exist.
-		if refused.Status < http.StatusInternalServerError {
-			return err
-		}
-	case errors.As(err, &failed) && failed.Op == "dial": // nothing was sent
-		return err
-	case !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrBrokeOff) && !errors.Is(err, client.ErrProxy):
+	if !leavesOpen(err) {
 		return err
 	}
-	hint := "repeat the command with --idempotency-key " + term.ShellWord(f.request.IdempotencyKey) +
-		": this issues no second link"
-	if instead := f.fixed(); instead != "" {
-		hint = "repeat the command with --idempotency-key " + term.ShellWord(f.request.IdempotencyKey) +
-			" and with " + instead + ": this issues no second link"
-	}
+	hint := f.howToRepeat()
 	if f.makePassphrase {
 		hint = "keyhole list shows whether the link was issued: revoke it, and share again"
 	}
+	return unknownResult(err, hint)
+}
+
+// leavesOpen tells whether the service may have carried out a request that failed.
+func leavesOpen(err error) bool {
+	// The service issued nothing if it answered with a client error. After its own failure,
+	// such as not_confirmed, the link may exist.
+	if refused, is := errors.AsType[*client.Error](err); is {
+		return refused.Status >= http.StatusInternalServerError
+	}
+	if failed, is := errors.AsType[*net.OpError](err); is && failed.Op == "dial" {
+		return false // nothing was sent
+	}
+	return errors.Is(err, client.ErrUnreachable) || errors.Is(err, client.ErrBrokeOff) || errors.Is(err, client.ErrProxy)
+}
+
+// howToRepeat returns the hint by which the same command makes the same request.
+func (f *shareFlags) howToRepeat() string {
+	with := "repeat the command with --idempotency-key " + term.ShellWord(f.request.IdempotencyKey)
+	if instead := f.fixed(); instead != "" {
+		with += " and with " + instead
+	}
+	return with + ": this issues no second link"
+}
+
+// unknownResult returns an error after which links may exist, with what to do.
+func unknownResult(err error, hint string) error {
 	if errors.Is(err, client.ErrUnreachable) && !errors.Is(err, context.Canceled) {
 		hint = unreachableHint + "\n  then " + hint
 	}

@@ -50,7 +50,7 @@ func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.C
 		f.checklistOfAll(env, accepted)
 	}
 	if err := f.send(ctx, c, accepted, false); err != nil {
-		return f.mayBeIssued(err)
+		return f.someMayBeIssued(err)
 	}
 	// What passed the check can still fail: an object was deleted, or Redis is away.
 	issued, failed := apart(accepted)
@@ -100,12 +100,15 @@ func (f *shareFlags) send(ctx context.Context, c *client.Client, all []*sharing,
 		batch, err := c.IssueBatch(ctx, api.BatchRequest{
 			Links: requests, DryRun: dryRun, IdempotencyKey: f.request.IdempotencyKey,
 		})
-		if err != nil {
-			return inFlags(err, f.sensitive, "")
+		var problems []api.FieldError
+		if err == nil {
+			problems, err = f.take(all, batch.Results)
 		}
-		problems, err := f.take(all, batch.Results)
-		if err != nil {
-			return err
+		switch {
+		case err != nil && again:
+			return nil // the results of the first request stay, with the links that it issued
+		case err != nil:
+			return inFlags(err, f.sensitive, "")
 		}
 		failed := slices.ContainsFunc(all, (*sharing).failed)
 		switch {
@@ -118,22 +121,36 @@ func (f *shareFlags) send(ctx context.Context, c *client.Client, all []*sharing,
 	}
 }
 
+// someMayBeIssued is mayBeIssued for several links. The check has passed before, so the
+// address is right, and an answer that cannot be read does not mean that nothing was issued.
+func (f *shareFlags) someMayBeIssued(err error) error {
+	if !leavesOpen(err) && !errors.Is(err, client.ErrNotKeyhole) {
+		return err
+	}
+	const look = "links may have been issued: keyhole list shows them"
+	if f.makePassphrase {
+		return unknownResult(err, look+"; revoke them, and share again")
+	}
+	return unknownResult(err, look+"\n"+f.howToRepeat())
+}
+
 // take puts the results of a batch to their objects, and returns the errors in all fields.
+// After an error the earlier results stay.
 func (f *shareFlags) take(all []*sharing, results []api.BatchResult) (problems []api.FieldError, err error) {
 	// Results have no names: only their order says which object each one is about.
 	if len(results) != len(all) {
 		return nil, fmt.Errorf("%w: %d results for %d objects", client.ErrNotKeyhole, len(results), len(all))
 	}
+	if slices.ContainsFunc(results, func(r api.BatchResult) bool { return r.Link == nil && r.Problem == nil }) {
+		return nil, fmt.Errorf("%w: a result is empty", client.ErrNotKeyhole)
+	}
 	for i, s := range all {
 		s.status, s.refused = results[i].Status, nil
-		switch result := results[i]; {
-		case result.Link != nil:
+		if result := results[i]; result.Link != nil {
 			s.link = *result.Link
-		case result.Problem != nil:
+		} else {
 			problems = append(problems, result.Problem.Errors...)
 			s.refused = inFlags(&client.Error{Problem: *result.Problem}, f.sensitive, s.object.String())
-		default:
-			return nil, fmt.Errorf("%w: a result is empty", client.ErrNotKeyhole)
 		}
 	}
 	return problems, nil

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,7 @@ func afterCheck(answer any) *fakeAPI {
 func TestShareSeveralFails(t *testing.T) {
 	t.Parallel()
 	const repeat = "repeat the command with --idempotency-key k: this issues no second link\n"
+	const mayBe = "links may have been issued: keyhole list shows them\n  "
 	for name, tt := range map[string]struct {
 		answer           any
 		dry, issued      string // the error of a dry run, and of an issue
@@ -42,7 +44,7 @@ func TestShareSeveralFails(t *testing.T) {
 		},
 		"overloaded": {
 			api.Problem{Status: 503, Code: "unavailable", Detail: "Redis is unreachable"},
-			"Redis is unreachable", "Redis is unreachable", "try again in a few seconds", repeat,
+			"Redis is unreachable", "Redis is unreachable", "try again in a few seconds", mayBe + repeat,
 		},
 		"too many requests": {
 			api.Problem{Status: 429, Code: "rate_limited", Detail: "slow down"},
@@ -52,13 +54,13 @@ func TestShareSeveralFails(t *testing.T) {
 			api.Batch{Results: []api.BatchResult{{Status: 201, Link: new(testLink())}}},
 			"the answer is not from Keyhole's operator API: 1 results for 2 objects",
 			"the answer is not from Keyhole's operator API: 1 results for 2 objects",
-			"is this the operator address", "is this the operator address",
+			"is this the operator address", mayBe + repeat,
 		},
 		"an empty result": {
 			api.Batch{Results: []api.BatchResult{{Status: 201, Link: new(testLink())}, {Status: 201}}},
 			"the answer is not from Keyhole's operator API: a result is empty",
 			"the answer is not from Keyhole's operator API: a result is empty",
-			"is this the operator address", "is this the operator address",
+			"is this the operator address", mayBe + repeat,
 		},
 		"the name of a field": {
 			api.Problem{Status: 422, Code: "invalid", Errors: []api.FieldError{
@@ -236,6 +238,70 @@ func TestShareSeveralAsksOnlyAboutOpenOnes(t *testing.T) {
 	for i, want := range []any{nil, false} {
 		if sent := f.requests[2].body["links"].([]any)[i].(map[string]any)["sensitive"]; sent != want {
 			t.Errorf("object %d: sent %v, want %v", i, sent, want)
+		}
+	}
+}
+
+// An answer that cannot be read says nothing about what was issued, so the hint says how to
+// find the links. A generated passphrase is lost, so a repeat cannot return the same links.
+func TestShareSeveralUnreadable(t *testing.T) {
+	t.Parallel()
+	const look = "\n  links may have been issued: keyhole list shows them"
+	for name, answer := range map[string]http.HandlerFunc{
+		"a page": answerWith(200, "<html>", false), "another type": answerWith(200, `{"results":1}`, false),
+		"nothing": answerWith(200, "", false), "cut": answerWith(200, `{"results":[`, true),
+		"a page of a proxy": answerWith(502, "<html>", false),
+	} {
+		for flag, hint := range map[string]string{
+			"--idempotency-key k": look + "\n  repeat the command with --idempotency-key k: this issues no second link\n",
+			"--make-passphrase":   look + "; revoke them, and share again\n",
+		} {
+			check := batchAPI(nil, nil)
+			got, _ := runBeside(t, func(w http.ResponseWriter, r *http.Request) {
+				if len(check.requests) == 0 {
+					check.ServeHTTP(w, r)
+					return
+				}
+				answer(w, r)
+			}, strings.Fields("share s3://reports/a s3://reports/b --quiet "+flag)...)
+			if got.code != command.ExitFailed || got.stdout != "" {
+				t.Errorf("%s, %s: %+v", name, flag, got)
+			}
+			has(t, got.stderr, hint)
+		}
+	}
+}
+
+// If the repeat of an incomplete batch fails as a whole, the links of the first request are
+// known, so they are revoked, or printed with --partial.
+func TestShareSeveralRepeatFails(t *testing.T) {
+	t.Parallel()
+	away := api.Problem{Status: 503, Code: "unavailable", Detail: "Redis is away"}
+	for name, second := range map[string]any{
+		"refused": api.Problem{Status: 429, Code: "rate_limited", Detail: "slow down"}, "too few results": api.Batch{},
+		"an empty result": api.Batch{Results: []api.BatchResult{{Status: 201, Link: new(testLink())}, {Status: 201}}},
+	} {
+		for _, partial := range []bool{false, true} {
+			f := batchAPI(nil, map[string]api.Problem{"b": away})
+			first := f.answers["POST /api/v1/links:batch"].(func(map[string]any) any)
+			f.answers["POST /api/v1/links:batch"] = func(body map[string]any) any {
+				if len(f.requests) > 2 {
+					return second
+				}
+				return first(body)
+			}
+			args := strings.Fields("share s3://reports/a s3://reports/b --quiet")
+			stdout, result := "", "1 link issued before and revoked again"
+			if partial {
+				args, stdout, result = append(args, "--partial"), "https://dl.example.com/1\n", "the others were shared"
+			}
+			got := runOver(t, f, args...)
+			if revoked := strings.HasPrefix(f.lines()[len(f.requests)-1], "DELETE "); got.code != command.ExitFailed ||
+				got.stdout != stdout || revoked == partial {
+				t.Errorf("%s: %+v after %q", name, got, f.lines())
+			}
+			has(t, got.stderr, "1 of 2 objects refused; "+result, "s3://reports/b: Redis is away",
+				"keyhole list shows whether a link of a failed object was issued")
 		}
 	}
 }
