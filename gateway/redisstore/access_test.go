@@ -80,6 +80,13 @@ func testAccess(t *testing.T, g target) {
 		equal(t, name+": no restriction", plain(changed), plain(link))
 		equal(t, name+": from everywhere", from(link.ID, "198.51.100.1"), admitted)
 		equal(t, name+": expires", get(t, s, link.ID).ExpiresAt, link.ExpiresAt)
+		// The limit of clicks still decides.
+		for n := link.Clicks; n < link.MaxClicks; n++ {
+			equal(t, name+": a use", spend(t, s, link.ID, "").Outcome, gateway.OutcomeRedirected)
+		}
+		if link.MaxClicks > 0 {
+			equal(t, name+": one more", spend(t, s, link.ID, "").Outcome, gateway.OutcomeUsedUp)
+		}
 	}
 }
 
@@ -174,10 +181,16 @@ func TestAccessRecords(t *testing.T) {
 		"a long secret":   whole[:48] + "\xff" + whole[49:],
 		"an unknown flag": whole[:1] + "\x06" + whole[2:],
 	} {
-		node.MustDo(t, "SET", keyOf("l", link.ID), broken, "KEEPTTL")
-		_, err := s.Change(t.Context(), link.ID, gateway.Change{Allow: prefixes("198.51.100.0/24")}, operator())
-		if kept := node.MustDo(t, "GET", keyOf("l", link.ID)); !errors.Is(err, gateway.ErrUnavailable) || kept != broken {
-			t.Errorf("%s: %v, %q", name, err, kept)
+		set := func(text string) { node.MustDo(t, "SET", keyOf("l", link.ID), text, "KEEPTTL") }
+		// Another gateway can write it after this one has read the link.
+		set(whole)
+		change := gateway.Change{Allow: prefixes("198.51.100.0/24"), Window: window, Longest: 24 * time.Hour}
+		meanwhile := s.ChangeAfter(t.Context(), link.ID, change, operator(), func() { set(broken) })
+		kept := node.MustDo(t, "GET", keyOf("l", link.ID))
+		_, err := s.Change(t.Context(), link.ID, change, operator())
+		if !errors.Is(meanwhile, gateway.ErrUnavailable) || !errors.Is(err, gateway.ErrUnavailable) || kept != broken ||
+			node.MustDo(t, "GET", keyOf("l", link.ID)) != broken {
+			t.Errorf("%s: %v, %v, %q", name, meanwhile, err, kept)
 		}
 	}
 }

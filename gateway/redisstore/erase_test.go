@@ -202,6 +202,55 @@ func TestEraseForgottenLink(t *testing.T) {
 	}
 }
 
+// An erasure of one link leaves the addresses of other links in the same partition.
+func TestEraseBesideOthers(t *testing.T) {
+	t.Parallel()
+	s := open(t, startMini(t).client)
+	mine, beside := newLink(t), newLink(t)
+	beside.ID[0] = mine.ID[0]
+	create(t, s, mine)
+	create(t, s, beside)
+	for _, id := range []gateway.ID{mine.ID, beside.ID} {
+		attempt(t, s, gateway.Attempt{ID: id, Method: "GET", Address: erasedFull})
+	}
+	before := feedLines(t, s)
+	result, _ := eraseAll(t, s, gateway.Erasure{Link: mine.ID, Budget: time.Hour})
+	if result != (gateway.ErasureResult{FeedEvents: 2, LinkEvents: 1, Done: true}) {
+		t.Errorf("erased %+v", result)
+	}
+	equal(t, "feed", feedLines(t, s)[1:], withoutAddresses(before, mine.ID.String(), ""))
+}
+
+// Everything that an erasure cannot read is counted once and keeps the result from being
+// done: an address may be in it.
+func TestEraseCountsUnreadable(t *testing.T) {
+	t.Parallel()
+	for name, plant := range map[string]func(do func(args ...string), stream, history string){
+		"an entry of the feed": func(do func(...string), stream, _ string) {
+			do("XADD", stream, "*", "9", "of a later version")
+		},
+		"an event of a link": func(do func(...string), _, history string) {
+			do("RPUSH", history, "\x09 of a later version")
+		},
+		"a history of another type": func(do func(...string), _, history string) {
+			do("DEL", history)
+			do("SET", history, "x")
+		},
+	} {
+		g := startSingle(t)
+		prefix := newPrefix()
+		s := open(t, g.client, withPrefix(prefix))
+		link := clickedFrom(t, s, erasedFull)
+		plant(func(args ...string) { g.nodes[0].MustDo(t, args...) }, prefix+":"+partitionOf(link.ID)+":clicks",
+			keyIn(prefix, "h", link.ID))
+		e := gateway.Erasure{Addresses: []string{erasedFull}, Subject: erasedFull, Budget: time.Hour}
+		result, err := s.Erase(t.Context(), e, operator())
+		if err != nil || result.Unreadable != 1 || result.Done || result.Next != "" {
+			t.Errorf("%s: %+v, %v", name, result, err)
+		}
+	}
+}
+
 // Events that this version cannot read stay as they are, and the result is not done.
 func TestEraseUnreadable(t *testing.T) {
 	t.Parallel()
