@@ -2,7 +2,10 @@ package cli
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -23,14 +26,17 @@ const defaultOperatorURL = "http://127.0.0.1:8081"
 // operatorFlags name the service and the operator key. The key itself is never a flag:
 // other users of the machine can read the arguments of a process.
 type operatorFlags struct {
-	url     string // empty: see service
-	keyFile string // empty: see service
-	context string // empty: see service
-	urlFlag string // the flag that sets url; empty: --operator-url
+	url     string  // empty: see service
+	keyFile string  // empty: see service
+	context string  // empty: see service
+	urlFlag string  // the flag that sets url; empty: --operator-url
+	used    service // of the last client; messages name its context
 }
 
-// add adds the flags to a command.
+// add adds the flags to a command that has its RunE already.
 func (f *operatorFlags) add(cmd *cobra.Command) {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return f.nameContext(run(cmd, args)) }
 	cmd.Flags().StringVar(&f.url, "operator-url", "",
 		"the service's operator address (default $KEYHOLE_OPERATOR_URL or the context's, else "+defaultOperatorURL+")")
 	cmd.Flags().StringVar(&f.keyFile, "key-file", "",
@@ -51,7 +57,37 @@ func (f *operatorFlags) client(env *command.Env) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.used = s
 	return s.client(env)
+}
+
+// nameContext adds to an error that a wrong key or address can cause the context that the
+// key or address is from, and how to use another one: the person sees only the command, and
+// may have forgotten which context is the current one.
+func (f *operatorFlags) nameContext(err error) error {
+	refused, isRefused := errors.AsType[*client.Error](err)
+	what, from, url := "key", f.used.keyFrom, "URL"
+	switch {
+	case isRefused && refused.Status == http.StatusUnauthorized:
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, client.ErrUnreachable), errors.Is(err, client.ErrNotKeyhole):
+		what, from = "address", f.used.urlFrom
+	default:
+		return err
+	}
+	name, is := strings.CutPrefix(from, inContext)
+	if !is {
+		return err
+	}
+	// A wrong key leaves the address as it is; a wrong address must be typed.
+	if what == "key" && f.used.urlFrom == from {
+		url = term.ShellWord(f.used.url)
+	}
+	code, hint := exitCodeAndHint(err)
+	return &command.Error{Err: err, Code: code, Hint: hint + "\n" +
+		"the " + what + " is from " + from + "; to use another: keyhole context list, then --context NAME\n" +
+		"to replace it: keyhole context add " + name + " --replace --url " + url}
 }
 
 // maxKey is the length of the longest key, in bytes. The token of an identity provider
@@ -83,6 +119,7 @@ func (f *operatorFlags) connect(env *command.Env) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.used = s
 	return s.connect("")
 }
 

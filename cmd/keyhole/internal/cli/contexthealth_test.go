@@ -114,3 +114,54 @@ func TestContextsNameVariables(t *testing.T) {
 		}
 	}
 }
+
+// After a wrong key or address, the error names the context that it is from, and how to use
+// or save another. It names none if a flag or variable decided.
+func TestErrorsNameTheContext(t *testing.T) {
+	t.Parallel()
+	_, env := home(t)
+	refusing := httptest.NewServer(refusingWith(api.Problem{Status: 401, Code: "unauthorized", Detail: "unknown key"}))
+	t.Cleanup(refusing.Close)
+	forbidding := httptest.NewServer(refusingWith(api.Problem{Status: 403, Code: "forbidden", Detail: "not yours"}))
+	t.Cleanup(forbidding.Close)
+	page := httptest.NewServer(answerText(200, "text/html", "<html>", 0))
+	t.Cleanup(page.Close)
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	contexts := map[string]string{
+		"refusing": refusing.URL, "forbidding": forbidding.URL, "page": page.URL, "gone": gone.URL,
+	}
+	for name, url := range contexts {
+		must(t, "khk_canary", env, "context", "add", name, "--url", url, "-")
+	}
+	key, address := "the key is from the context ", "the address is from the context "
+	for _, tt := range []struct{ args, variable, name, want string }{
+		{"list --context refusing", "", "refusing", key}, {"show " + testID() + " --context refusing", "", "refusing", key},
+		{"revoke " + testID() + " --context refusing", "", "refusing", key}, {"list", "KEYHOLE_CONTEXT=gone", "gone", address},
+		{"share s3://b/k --context gone", "", "gone", address}, {"audit --context page", "", "page", address},
+		{"health --context gone", "", "gone", address}, {"list --context forbidding", "", "", ""},
+		{"list --context page --operator-url " + gone.URL, "", "", ""}, {"list", "KEYHOLE_OPERATOR_URL=" + gone.URL, "", ""},
+		{"list --context gone --operator-url " + refusing.URL, "", "gone", key}, {"health --url " + gone.URL, "", "", ""},
+	} {
+		environ := append([]string{tt.variable}, env...)
+		if strings.HasPrefix(tt.variable, "KEYHOLE_OPERATOR_URL") {
+			environ = append(environ, "KEYHOLE_KEY=khk_canary")
+		}
+		got := runAs(t, "", environ, strings.Fields(tt.args)...)
+		if got.code != command.ExitFailed || strings.Contains(got.stderr, "canary") {
+			t.Errorf("%s: %+v", tt.args, got)
+		}
+		if tt.want == "" {
+			if strings.Contains(got.stderr, "is from the context") {
+				t.Errorf("%s: %s", tt.args, got.stderr)
+			}
+			continue
+		}
+		url := "URL" // an address that has to be typed, as has one that the command did not use
+		if tt.want == key && !strings.Contains(tt.args, "--operator-url") {
+			url = contexts[tt.name]
+		}
+		has(t, got.stderr, "\n  "+tt.want+tt.name+"; to use another: keyhole context list, then --context NAME\n",
+			"\n  to replace it: keyhole context add "+tt.name+" --replace --url "+url+"\n")
+	}
+}

@@ -40,7 +40,7 @@ container, so that an outage of Redis does not restart the container.
 If KEYHOLE_CONFIG names a configuration, as in the image, the command finds the address
 of the service there.`,
 		Args: command.ExactArgs(0, "only flags"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), env) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.operator.nameContext(f.run(cmd.Context(), env)) },
 	}
 	cmd.Flags().StringVar(&f.operator.url, "url", "",
 		"URL of the listener with /livez and /readyz: metrics.listen or the operator address\n"+

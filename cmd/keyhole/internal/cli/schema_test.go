@@ -92,7 +92,7 @@ func listAPI() *fakeAPI {
 	path := "/api/v1/links/" + testID()
 	return &fakeAPI{answers: map[string]any{
 		"GET /api/v1/links": api.LinkPage{Links: []api.Link{link, link}}, "DELETE " + path: link,
-		"POST /api/v1/links": link,
+		"POST /api/v1/links":      link,
 		"GET " + path + "/events": api.EventPage{Events: []api.Event{event, event}},
 		"GET /api/v1/audit":       api.EventPage{Events: []api.Event{event, event}},
 		"GET /api/v1/buckets":     api.BucketList{Buckets: []api.Bucket{{Storage: "main", Bucket: "b"}, {Bucket: "c"}}},
