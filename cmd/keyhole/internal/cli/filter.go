@@ -24,15 +24,21 @@ type filterFlags struct {
 	since, used, endsWithin        string
 }
 
-// add adds the flags to a command.
-func (f *filterFlags) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringSliceVar(&f.states, "state", nil,
-		"only links in this state: active, paused, not_yet, expired, revoked or used_up; several with commas or repeated")
+// add adds the flags to a command that selects links in these states. inBucket says that
+// --prefix and --key need --bucket.
+func (f *filterFlags) add(cmd *cobra.Command, states []gateway.State, inBucket bool) {
+	flags, only := cmd.Flags(), "only"
+	if inBucket {
+		only = "with --bucket: only"
+	}
+	names := command.Convert[string](states)
+	last := len(names) - 1
+	flags.StringSliceVar(&f.states, "state", nil, "only links in this state: "+strings.Join(names[:last], ", ")+" or "+
+		names[last]+"; several with commas or repeated")
 	flags.StringVar(&f.bucket, "bucket", "", "only links to objects in this bucket")
 	flags.StringVar(&f.prefix, "prefix", "",
-		"only links to objects whose key begins with this text, byte for byte: end a folder with a slash")
-	flags.StringVar(&f.key, "key", "", "only links to the object with this key")
+		only+" links to objects whose key begins with this text, byte for byte: end a folder with a slash")
+	flags.StringVar(&f.key, "key", "", only+" links to the object with this key")
 	flags.StringVar(&f.createdBy, "created-by", "", "only links that the operator with this name issued")
 	flags.StringArrayVar(&f.labels, "label", nil, "only links with this label, name=value; repeat it for several labels")
 	flags.StringVar(&f.since, "since", "",
@@ -40,7 +46,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.used, "used", "", "never: only links that nobody has used")
 	flags.StringVar(&f.endsWithin, "ends-within", "", "only live links that expire within this time, such as 24h")
 	// Other flags are completed by the caller, because they ask the service.
-	completeNames(cmd, "state", command.Convert[string](gateway.States()))
+	completeNames(cmd, "state", names)
 	completeNames(cmd, "used", []string{usedNever})
 }
 
@@ -94,11 +100,14 @@ func (f *filterFlags) checkSince() error {
 // isLive tells whether links in this state can be revoked and expire later.
 func isLive(state string) bool { return slices.Contains(liveStates(), gateway.State(state)) }
 
+// revocableStates returns the states of links that a revocation ends. Downloads of a link
+// that is used up can be resumed for a while, until it is revoked.
+func revocableStates() []gateway.State { return append(liveStates(), gateway.StateUsedUp) }
+
 // checkRevocable refuses the states of links that nobody can revoke.
 func (f *filterFlags) checkRevocable() error {
 	for _, state := range f.states {
-		// Downloads of a link that is used up can be resumed for a while, until it is revoked.
-		if !isLive(state) && state != string(gateway.StateUsedUp) {
+		if !slices.Contains(revocableStates(), gateway.State(state)) {
 			return command.Usage("--state "+state+" selects links that cannot be revoked",
 				"use active, paused, not_yet or used_up")
 		}

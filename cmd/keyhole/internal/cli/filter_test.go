@@ -65,6 +65,42 @@ func TestFiltersOfListAndRevoke(t *testing.T) {
 	}
 }
 
+// The help and the completion of revoke offer only what revoke accepts; list offers every
+// state, and needs no bucket.
+func TestFiltersOfRevokeAreRevocable(t *testing.T) {
+	t.Parallel()
+	for verb, want := range map[string][]string{
+		"list": {
+			"active\npaused\nnot_yet\nexpired\nrevoked\nused_up\n",
+			"only links in this state: active, paused, not_yet, expired, revoked or used_up; several",
+			" only links to the object with this key",
+		},
+		"revoke": {
+			"active\npaused\nnot_yet\nused_up\n", "only links in this state: active, paused, not_yet or used_up; several",
+			"with --bucket: only links to the object with this key",
+		},
+	} {
+		if got := runOver(t, &fakeAPI{}, "__complete", verb, "--state", ""); !strings.HasPrefix(got.stdout, want[0]+":") {
+			t.Errorf("%s --state completes to %q", verb, got.stdout)
+		}
+		help := strings.Join(strings.Fields(runOver(t, &fakeAPI{}, verb, "--help").stdout), " ")
+		has(t, help, want[1:]...)
+		if strings.Contains(help, "with --bucket: only") != (verb == "revoke") {
+			t.Errorf("%s: %s", verb, help)
+		}
+		// Every state that is offered is accepted.
+		for state := range strings.SplitSeq(strings.TrimSpace(want[0]), "\n") {
+			f := &fakeAPI{answers: map[string]any{
+				"GET /api/v1/links":        api.LinkPage{Links: []api.Link{testLink()}},
+				"POST /api/v1/revocations": api.Revocation{Matched: 1, Revoked: 1, Done: true},
+			}}
+			if got := runOver(t, f, verb, "--state", state); got.code != command.ExitOK {
+				t.Errorf("%s --state %s: %+v", verb, state, got)
+			}
+		}
+	}
+}
+
 // Mistakes are found before a request is sent.
 func TestFilterMistakes(t *testing.T) {
 	t.Parallel()

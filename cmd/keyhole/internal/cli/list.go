@@ -14,6 +14,7 @@ import (
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
@@ -51,7 +52,7 @@ func newList(env *command.Env) *cobra.Command {
 
 // add adds the flags other than those of operatorFlags to a command.
 func (f *listFlags) add(cmd *cobra.Command) {
-	f.filter.add(cmd)
+	f.filter.add(cmd, gateway.States(), false)
 	flags := cmd.Flags()
 	flags.IntVar(&f.limit, "limit", 50, "show at most this many links; 0 means all")
 	flags.BoolVar(&f.wide, "wide", false, "also show when links were issued and last used, their limits, labels and notes")

@@ -62,7 +62,7 @@ use --dry-run before.`,
 func (f *revokeFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.reason, "reason", "", "the reason, for the audit")
-	f.filter.add(cmd)
+	f.filter.add(cmd, revocableStates(), true)
 	flags.BoolVar(&f.all, "all", false, "every link")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only count the links")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
