@@ -224,7 +224,8 @@ type Storage struct {
 	// which means AWS.
 	Endpoint string `yaml:"endpoint"`
 	// The address of the store for recipients, and the host of every presigned URL: http or https, without
-	// path. Default: empty, which means the value of endpoint.
+	// path. Objects with the origin of public.url are a warning, because browsers then count them to the
+	// pages. Default: empty, which means the value of endpoint.
 	PublicEndpoint string `yaml:"public_endpoint"`
 	// The region in the signature. Required if endpoint is empty. Default: empty, which means us-east-1 if
 	// endpoint is set.
@@ -360,7 +361,8 @@ type PageLink struct {
 	Name string `yaml:"name" env:"-"`
 	// An https: URL, or a mailto: URL with one address. Required.
 	URL string `yaml:"url"`
-	// The language of the pages that show this link. Default: empty, which means the pages in all languages.
+	// The language of the pages that show this link. If languages does not offer it, no page shows the link,
+	// and the service warns. Default: empty, which means the pages in all languages.
 	Language string `yaml:"language"`
 }
 

@@ -68,8 +68,10 @@ func (k *checker) pages(p Pages) {
 		if why := pageLinkProblem(l.URL); why != "" {
 			k.problem(path+".url", "%s", why)
 		}
-		if l.Language != "" {
-			k.oneOf(path+".language", l.Language, PageLanguages()...)
+		if l.Language != "" && k.oneOf(path+".language", l.Language, PageLanguages()...) &&
+			len(p.Languages) > 0 && !slices.Contains(p.Languages, l.Language) {
+			k.warn(WarnUnusedLink, path+".language", "is %s, which is not in pages.languages, so no page shows the link; "+
+				"offer the language, or remove the link", l.Language)
 		}
 	}
 	for i, language := range p.Languages {

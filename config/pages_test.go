@@ -160,3 +160,30 @@ func TestPagesVariables(t *testing.T) {
 	wantLines(t, err, "KEYHOLE_PAGES_LINKS_TERMS_URL: names no footer link of the file, which has Privacy, Imprint: a "+
 		"variable can only change an entry that is in the file")
 }
+
+// A link for a language that the pages do not offer is on no page. Without a list, every
+// language is offered.
+func TestUnusedFooterLinks(t *testing.T) {
+	t.Parallel()
+	for languages, want := range map[string][]string{
+		"[]": nil, "[de, en]": nil, "[fr, de]": nil, "[en]": {"unused_link pages.links[1].language"},
+	} {
+		text := strings.Replace(minimal, "pages: {organization: Example}\n", "pages:\n  organization: Example\n  languages: "+
+			languages+"\n  links: [{name: A, url: \"https://a.test\"}, {name: B, url: \"https://a.test\", language: de}]\n", 1)
+		_, warnings, err := loadText(text, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantWarnings(t, warnings, want...)
+		if want != nil && !strings.Contains(warnings[0].String(), "is de, which is not in pages.languages") {
+			t.Errorf("the warning is %q", warnings[0])
+		}
+	}
+	// A language that does not exist is one problem and no warning.
+	c := valid(t)
+	c.Pages.Links = []PageLink{{Name: "A", URL: "https://a.test", Language: "xx"}}
+	c.Pages.Languages = []string{"en"}
+	if problems, warnings := c.validate(); len(problems) != 1 || len(warnings) != 0 {
+		t.Errorf("%v, %v", problems, warnings)
+	}
+}

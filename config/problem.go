@@ -74,6 +74,8 @@ const (
 	WarnLongCap         = "long_cap"          // a leaked link can be used for a long time
 	WarnUnusedLimit     = "unused_limit"      // a limit that never applies, because other limits are shorter
 	WarnNoOrganization  = "no_organization"   // recipients do not learn whose files these are
+	WarnUnusedLink      = "unused_link"       // a link of the pages' footer that no page shows
+	WarnSharedOrigin    = "shared_origin"     // objects have the origin of the pages
 )
 
 // Warning is a setting that works but has a risk that an operator should know.

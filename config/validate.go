@@ -39,6 +39,7 @@ func (c *Config) validate() (Problems, []Warning) {
 	k.listeners(c)
 	k.redis(c.Redis)
 	k.storages(c.Storage)
+	k.origins(c)
 	k.redirect(c.Redirect)
 	k.policy(c)
 	k.audit(c.Audit)

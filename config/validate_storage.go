@@ -75,6 +75,36 @@ func (k *checker) endpoint(path, normal string, err error) {
 	}
 }
 
+// origins warns of objects that have the origin of the pages. The policy of the pages allows
+// 'self', and browsers let an HTML object with that origin read the pages.
+func (k *checker) origins(c *Config) {
+	for i, s := range c.Storage {
+		if s.PublicEndpoint == "" || !slices.Contains(s.origins(), c.Public.URL) {
+			continue // AWS has hosts of its own
+		}
+		key := "public_endpoint"
+		if s.PublicEndpoint == s.Endpoint {
+			key = "endpoint"
+		}
+		k.warn(WarnSharedOrigin, fmt.Sprintf("storage[%d].%s", i, key),
+			"recipients fetch objects from the origin of public.url, so the policy of the pages allows these objects "+
+				"as scripts, and an HTML object can read the pages; give the store another host name")
+	}
+}
+
+// origins returns the origins of presigned URLs: of the endpoint, or of each bucket at it.
+func (s *Storage) origins() []string {
+	if s.PathStyle {
+		return []string{s.PublicEndpoint}
+	}
+	scheme, host, _ := strings.Cut(s.PublicEndpoint, "://")
+	var all []string
+	for _, bucket := range s.Buckets {
+		all = append(all, scheme+"://"+bucket+"."+host)
+	}
+	return all
+}
+
 func (k *checker) buckets(path string, s Storage) {
 	if len(s.Buckets) == 0 {
 		k.problem(path, "is missing: list the buckets that links may point into")

@@ -185,3 +185,41 @@ func TestBucketNames(t *testing.T) {
 		}
 	}
 }
+
+// Objects with the origin of the pages are a warning, however the bucket is named.
+func TestSharedOrigin(t *testing.T) {
+	t.Parallel()
+	const at, public = "shared_origin storage[0].endpoint", "shared_origin storage[0].public_endpoint"
+	for name, tt := range map[string]struct {
+		url, endpoint, public string
+		pathStyle             bool
+		want                  []string
+	}{
+		"the endpoint":       {"https://dl.example.com", "https://dl.example.com", "", true, []string{at}},
+		"another spelling":   {"https://DL.example.com:443/", "https://dl.example.com", "", true, []string{at}},
+		"for recipients":     {"https://dl.example.com", "https://s3.internal", "https://dl.example.com", true, []string{public}},
+		"a bucket":           {"https://exports.example.com", "https://example.com", "", false, []string{at}},
+		"the host of all":    {"https://example.com", "https://example.com", "", false, nil},
+		"only the service's": {"https://dl.example.com", "https://dl.example.com", "https://s3.example.com", true, nil},
+		"another port":       {"https://dl.example.com", "https://dl.example.com:9000", "", true, nil},
+		"another scheme":     {"https://localhost", "http://localhost", "", true, nil},
+		"a bucket in a path": {"https://exports.example.com", "https://example.com", "", true, nil},
+	} {
+		c := valid(t)
+		c.Public.URL = tt.url
+		s := &c.Storage[0]
+		s.Endpoint, s.PublicEndpoint, s.PathStyle, s.Buckets = tt.endpoint, tt.public, tt.pathStyle, []string{"reports", "exports"}
+		c.normalise(func(string) bool { return true })
+		problems, warnings := c.validate()
+		if len(problems) > 0 {
+			t.Errorf("%s: %v", name, problems)
+		}
+		t.Run(name, func(t *testing.T) { wantWarnings(t, warnings, tt.want...) })
+	}
+	// AWS has no endpoint, and a public URL that is missing is no origin.
+	c := valid(t)
+	c.Public.URL = ""
+	if _, warnings := c.validate(); len(warnings) > 0 {
+		t.Errorf("without an origin: %v", warnings)
+	}
+}

@@ -89,6 +89,29 @@ func TestLanguagesOfTheConfiguration(t *testing.T) {
 	}
 }
 
+// TestLanguagesThatAreNotWritten writes two of all languages: the pages list every language
+// like those of the service, and only the links to files on the disk lead anywhere.
+func TestLanguagesThatAreNotWritten(t *testing.T) {
+	t.Parallel()
+	dir := writePreview(t, "--language", "de", "--language", "ar", "--state", "paused")
+	got := map[string]string{}
+	for _, link := range pagetest.Elements(pagetest.Parse(t, read(t, dir, fileName("paused", "de"))), "a") {
+		got[pagetest.Attribute(link, "hreflang")] = pagetest.Attribute(link, "href")
+	}
+	for _, language := range config.PageLanguages() {
+		want := "#"
+		switch language {
+		case "de": // the page itself
+			want = ""
+		case "ar":
+			want = fileName("paused", "ar")
+		}
+		if got[language] != want {
+			t.Errorf("%s: the page links to %q, want %q", language, got[language], want)
+		}
+	}
+}
+
 // TestHostileBranding shows texts of the configuration as they are, even if they look like
 // markup or like the addresses that the preview replaces.
 func TestHostileBranding(t *testing.T) {

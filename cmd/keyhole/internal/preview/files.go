@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,12 +108,17 @@ func (f *pageFiles) writeFile(name string, content []byte) error {
 }
 
 // local returns a page that refers to the files of its assets and of the other languages
-// beside it. Templates escape quotation marks in text, so the replacement changes only
-// attributes.
+// beside it. Links to languages that are not written lead nowhere, so that the page still
+// looks like that of the service. Templates escape quotation marks in text, so the
+// replacement changes only attributes.
 func (f *pageFiles) local(html []byte, state string) []byte {
 	pairs := []string{`"` + pages.AssetPrefix, `"` + relative(pages.AssetPrefix)}
-	for _, locale := range f.locales {
-		pairs = append(pairs, `"?lang=`+locale.Tag+`"`, `"`+fileName(state, locale.Tag)+`"`)
+	for _, locale := range f.renderer.Locales() {
+		target := "#"
+		if slices.Contains(f.locales, locale) {
+			target = fileName(state, locale.Tag)
+		}
+		pairs = append(pairs, `"?lang=`+locale.Tag+`"`, `"`+target+`"`)
 	}
 	return []byte(strings.NewReplacer(pairs...).Replace(string(html)))
 }
