@@ -21,8 +21,10 @@ import (
 
 // askSensitivity shows the object on a terminal and asks whether it is sensitive. It
 // returns nil if the answer is unknown. It does not ask if the object does not exist, or
-// if the policy decides.
-func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *api.IssueRequest) (*bool, error) {
+// if the policy decides. life returns how long the link will live, "" if the answer decides.
+func askSensitivity(
+	ctx context.Context, env *command.Env, c *client.Client, r *api.IssueRequest, life func() string,
+) (*bool, error) {
 	// The search for the whole key returns the object first, if it exists.
 	// A key may allow issuing and not browsing. Then the object's properties are unknown, and
 	// the question is asked without them.
@@ -44,6 +46,9 @@ func askSensitivity(ctx context.Context, env *command.Env, c *client.Client, r *
 	if found {
 		fmt.Fprintf(env.Stderr, "  size      %s\n", term.OrDash(explain.Size(page.Objects[0].Size)))
 		fmt.Fprintf(env.Stderr, "  modified  %s\n", term.OrDash(explain.Timestamp(page.Objects[0].LastModified)))
+	}
+	if text := life(); text != "" {
+		fmt.Fprintf(env.Stderr, "  expires   %s\n", term.Plain(text))
 	}
 	return readSensitivity(ctx, env, "Is the object sensitive")
 }
@@ -77,7 +82,7 @@ func readSensitivity(ctx context.Context, env *command.Env, question string) (*b
 
 // checklist prints what was just shared, so that the operator can check it: the object,
 // who can use the link, how long and why, its warnings, and how to revoke it.
-func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, now time.Time) {
+func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, whyUntil string, now time.Time) {
 	row := func(name, value string) { fmt.Fprintf(w, "  %-9s %s\n", name, term.Plain(value)) }
 	fmt.Fprintf(w, "Shared    %s\n", term.Plain("s3://"+link.Bucket+"/"+link.Key))
 	if !explain.Usable(link) {
@@ -101,8 +106,7 @@ func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, now time.
 	if left <= 0 {
 		when = "already"
 	}
-	row("expires", fmt.Sprintf("%s, %s (%s)", link.ExpiresAt.Format(time.RFC3339), when,
-		explain.ExpiryReason(request, link)))
+	row("expires", fmt.Sprintf("%s, %s (%s)", link.ExpiresAt.Format(time.RFC3339), when, whyUntil))
 	row("for", explain.Audience(link))
 	for _, line := range explain.Restrictions(link) {
 		row(line[0], line[1])

@@ -13,6 +13,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
 )
 
 // serve serves a fake operator API until the test ends, and returns a client of it.
@@ -34,6 +35,9 @@ func objectPage(sensitive bool) api.ObjectPage {
 		{Key: "q3.pdf", Size: &size, LastModified: &modified, Sensitive: sensitive},
 	}}
 }
+
+// noLife is the life of a link whose sensitivity decides it.
+func noLife() string { return "" }
 
 // Only a clear answer is taken; Enter means that the answer is not known.
 func TestAskSensitivity(t *testing.T) {
@@ -62,7 +66,7 @@ func TestAskSensitivity(t *testing.T) {
 			c := serve(t, &fakeAPI{answers: map[string]any{"GET /api/v1/objects": tt.page}})
 			var stderr strings.Builder
 			env := &command.Env{Stdin: strings.NewReader(tt.typed), Stderr: &stderr}
-			got, err := askSensitivity(t.Context(), env, c, &api.IssueRequest{Bucket: "reports", Key: "q3.pdf"})
+			got, err := askSensitivity(t.Context(), env, c, &api.IssueRequest{Bucket: "reports", Key: "q3.pdf"}, noLife)
 			if err != nil || (got == nil) != (tt.want == nil) || got != nil && *got != *tt.want {
 				t.Errorf("got %v, %v", got, err)
 			}
@@ -81,20 +85,20 @@ func TestAskSensitivityWithoutAnAnswer(t *testing.T) {
 	request := &api.IssueRequest{Bucket: "reports", Key: "q3.pdf"}
 	env := &command.Env{Stdin: strings.NewReader("y"), Stderr: io.Discard} // without a line break
 	var known *command.Error
-	if got, err := askSensitivity(t.Context(), env, c, request); got != nil || !errors.As(err, &known) ||
+	if got, err := askSensitivity(t.Context(), env, c, request, noLife); got != nil || !errors.As(err, &known) ||
 		known.Code != command.ExitFailed || !strings.Contains(known.Hint, "--yes") {
 		t.Errorf("got %v, %v", got, err)
 	}
 	broken := serve(t, &fakeAPI{answers: map[string]any{
 		"GET /api/v1/objects": api.Problem{Status: 503, Code: "unavailable", Detail: "Redis is unreachable"},
 	}})
-	if _, err := askSensitivity(t.Context(), env, broken, request); err == nil ||
+	if _, err := askSensitivity(t.Context(), env, broken, request, noLife); err == nil ||
 		!strings.Contains(err.Error(), "Redis is unreachable") {
 		t.Errorf("got %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := askSensitivity(ended, env, c, request); err == nil {
+	if _, err := askSensitivity(ended, env, c, request, noLife); err == nil {
 		t.Error("an interrupted question has an answer")
 	}
 }
@@ -170,7 +174,7 @@ func TestChecklist(t *testing.T) {
 			link.ExpiresAt = now.Add(time.Hour)
 			tt.change(&link)
 			var b strings.Builder
-			checklist(&b, &tt.request, &link, now)
+			checklist(&b, &tt.request, &link, explain.ExpiryReason(&tt.request, &link), now)
 			has(t, b.String(), append(tt.want, "  undo      keyhole revoke "+testID())...)
 			if tt.never != "" && strings.Contains(b.String(), "  "+tt.never+" ") {
 				t.Errorf("%q is in:\n%s", tt.never, b.String())

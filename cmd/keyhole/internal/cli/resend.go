@@ -2,6 +2,9 @@ package cli
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/client"
 )
 
 // newResend builds keyhole resend. Its flags are those of share, except for the object.
@@ -87,9 +91,9 @@ func (f *shareFlags) takeFrom(link *api.Link, now time.Time) {
 	// Another sensitivity has other limits, so its default decides about the life then.
 	sameLimits := r.Sensitive == nil || link.Sensitive != nil && *r.Sensitive == *link.Sensitive
 	if r.Preset == "" && r.ExpiresIn == "" && sameLimits {
+		f.sameLife = true
 		if link.Preset == gateway.PresetCustom {
-			// The whole life, from the issue to the end that the link has or had.
-			r.ExpiresIn = gateway.FormatLife(max(link.ExpiresAt.Sub(link.CreatedAt).Round(time.Second), time.Second))
+			r.ExpiresIn = gateway.FormatLife(wholeLife(link))
 		} else {
 			r.Preset = link.Preset
 		}
@@ -110,6 +114,78 @@ func (f *shareFlags) takeFrom(link *api.Link, now time.Time) {
 		r.NotBefore = new(link.NotBefore.Format(time.RFC3339Nano))
 	}
 	f.takeProperties(link)
+}
+
+// wholeLife returns the time from the issue to the end that a link has or had.
+func wholeLife(link *api.Link) time.Duration {
+	return max(link.ExpiresAt.Sub(link.CreatedAt).Round(time.Second), time.Second)
+}
+
+// likeEarlier says which life of the earlier link the new one has.
+func (f *shareFlags) likeEarlier() string {
+	if f.request.Preset != "" {
+		return f.request.Preset + ", like the other link"
+	}
+	return "as long as the other link"
+}
+
+// lifeOfEarlier says how long the new link will live and until when, if it takes this from the
+// earlier link; otherwise it returns "". The end is by the clock of this machine.
+func (f *shareFlags) lifeOfEarlier(ctx context.Context, c *client.Client, now time.Time) string {
+	if !f.sameLife {
+		return ""
+	}
+	text := f.request.ExpiresIn
+	if f.request.Preset != "" {
+		// The policy may have changed since. Without an answer the preset is named alone.
+		operator, err := c.Operator(ctx)
+		at := slices.IndexFunc(operator.Presets, func(p api.Preset) bool { return p.Name == f.request.Preset })
+		if err != nil || at < 0 {
+			return f.likeEarlier()
+		}
+		text = operator.Presets[at].ExpiresIn
+	}
+	life, err := gateway.ParseLife(text)
+	if err != nil {
+		return f.likeEarlier()
+	}
+	return fmt.Sprintf("%s, in %s (%s; --expires changes it)", now.Add(life).UTC().Format(time.RFC3339), text,
+		f.likeEarlier())
+}
+
+// longestInstead returns what to do if the service refuses the life of the earlier link: the
+// flag with the longest life that it accepts. It is "" for another error, or if the service
+// does not say what it accepts.
+func (f *shareFlags) longestInstead(ctx context.Context, c *client.Client, err error) string {
+	refused, is := errors.AsType[*client.Error](err)
+	if !f.sameLife || !is || !slices.ContainsFunc(refused.Errors, func(field api.FieldError) bool {
+		return (field.Field == "expires_in" || field.Field == "preset") &&
+			(field.Code == "over_policy" || field.Code == string(gateway.CodeOutOfScope))
+	}) {
+		return ""
+	}
+	operator, err := c.Operator(ctx)
+	if err != nil {
+		return ""
+	}
+	// The policy may have decided about the sensitivity, which a check of a short life shows.
+	request := f.request
+	request.Preset, request.ExpiresIn = "", "1m"
+	checked, err := c.IssueBatch(ctx, api.BatchRequest{Links: []api.IssueRequest{request}, DryRun: true})
+	if err != nil || len(checked.Results) != 1 || checked.Results[0].Link == nil {
+		return ""
+	}
+	longest := operator.Caps.NotStated
+	if sensitive := checked.Results[0].Link.Sensitive; sensitive != nil && *sensitive {
+		longest = operator.Caps.Sensitive
+	} else if sensitive != nil {
+		longest = operator.Caps.NotSensitive
+	}
+	if longest == "" {
+		return ""
+	}
+	return fmt.Sprintf("the other link lived for %s; repeat the command with --expires %s, the longest life that is "+
+		"allowed", gateway.FormatLife(wholeLife(f.earlier)), longest)
 }
 
 // takeProperties fills what recipients see of the object.

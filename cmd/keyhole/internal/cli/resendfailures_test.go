@@ -197,3 +197,107 @@ func TestResendOnATerminal(t *testing.T) {
 	}
 	has(t, got.stderr, "nothing was shared, because there was no answer")
 }
+
+// Before the question resend says how long the new link will live and until when. Any answer
+// keeps that length, and the checklist says why.
+func TestResendSaysTheLife(t *testing.T) {
+	t.Parallel()
+	operator := api.Operator{Name: "ci", Presets: []api.Preset{{Name: "handoff", ExpiresIn: "1h"}, {Name: "business",
+		ExpiresIn: "12h"}}}
+	for name, tt := range map[string]struct {
+		preset, args string
+		operator     any
+		want, why    string
+		life         time.Duration
+	}{
+		"custom": {
+			gateway.PresetCustom, "", operator, ", in 2d (as long as the other link; --expires changes it)",
+			"(as long as the other link)", 48 * time.Hour,
+		},
+		"a preset": {
+			"business", "", operator, ", in 12h (business, like the other link; --expires changes it)",
+			"(business, like the other link)", 12 * time.Hour,
+		},
+		"another preset":  {"extended", "", operator, "business", "(extended, like the other link)", 0},
+		"an old service":  {"business", "", nil, "", "(business, like the other link)", 0},
+		"the flag":        {"business", "--expires 3h", operator, "", "(as requested)", 0},
+		"the preset flag": {"business", "--preset handoff", operator, "", "(business)", 0},
+	} {
+		for typed, sensitive := range map[string]any{"y\n": true, "n\n": false, "\n": nil} {
+			link := endedLink()
+			link.Sensitive, link.Preset, link.State = nil, tt.preset, "active"
+			f := resending(link)
+			f.answers["GET /api/v1/objects"], f.answers["GET /api/v1/operator"] = objectPage(false), tt.operator
+			before := time.Now().Truncate(time.Second)
+			got := runAt(t, f, typed, false, append([]string{"resend", testID()}, strings.Fields(tt.args)...)...)
+			question, after, _ := strings.Cut(got.stderr, "Is the object sensitive")
+			if got.code != command.ExitOK || !strings.Contains(after, tt.why) {
+				t.Errorf("%s: %+v", name, got)
+			}
+			_, row, said := strings.Cut(question, "  expires   ")
+			if said != (tt.args == "") {
+				t.Errorf("%s: before the question: %q", name, question)
+			}
+			if tt.life > 0 {
+				end, err := time.Parse(time.RFC3339, row[:len("2026-11-25T08:00:00Z")])
+				if late := end.Sub(before.Add(tt.life)); err != nil || late < 0 || late > time.Minute ||
+					!strings.Contains(row, tt.want) {
+					t.Errorf("%s: %q, %v, want %q", name, row, err, tt.want)
+				}
+			}
+			sent := f.requests[len(f.requests)-1].body
+			if sent["sensitive"] != sensitive || tt.args == "" && sent["preset"] == nil && sent["expires_in"] != "2d" {
+				t.Errorf("%s, %q: sent %v", name, typed, sent)
+			}
+		}
+	}
+}
+
+// If the life of the other link is refused, the hint has the longest one that is allowed, for
+// the sensitivity that the policy sees.
+func TestResendOffersTheLongestLife(t *testing.T) {
+	t.Parallel()
+	caps := api.Operator{Name: "ci", Caps: api.Caps{Sensitive: "6h", NotStated: "24h", NotSensitive: "30h"}}
+	old := api.Problem{Status: 404, Code: "not_found", Detail: "there is no such path"}
+	refusal := func(code, field string) api.Problem {
+		return api.Problem{Status: 422, Code: code, Errors: []api.FieldError{
+			{Field: field, Code: "over_policy", Message: "2d is over the limit of 24h"},
+		}}
+	}
+	for name, tt := range map[string]struct {
+		stated, decided *bool
+		problem         api.Problem
+		operator        any
+		args, want      string // want is the hint
+	}{
+		"not stated":      {nil, nil, refusal("invalid", "expires_in"), caps, "", "--expires 24h, "},
+		"not sensitive":   {new(false), new(false), refusal("invalid", "expires_in"), caps, "", "--expires 30h, "},
+		"by the policy":   {nil, new(true), refusal("invalid", "preset"), caps, "", "--expires 6h, "},
+		"of the key":      {nil, nil, refusal("out_of_scope", "expires_in"), caps, "", "--expires 24h, "},
+		"an old service":  {nil, nil, refusal("invalid", "expires_in"), old, "", ""},
+		"another field":   {nil, nil, refusal("invalid", "note"), caps, "", ""},
+		"the flag":        {nil, nil, refusal("invalid", "expires_in"), caps, "--expires 2d", ""},
+		"without answers": {nil, nil, refusal("invalid", "expires_in"), api.Operator{Name: "ci"}, "", ""},
+	} {
+		link := endedLink()
+		link.Sensitive = tt.stated
+		f := resending(link)
+		checked := link
+		checked.Sensitive = tt.decided
+		f.answers["POST /api/v1/links"], f.answers["GET /api/v1/operator"] = tt.problem, tt.operator
+		f.answers["POST /api/v1/links:batch"] = func(body map[string]any) any {
+			if body["dry_run"] != true {
+				t.Errorf("%s: the check issues a link", name)
+			}
+			return api.Batch{Results: []api.BatchResult{{Status: 200, Link: &checked}}}
+		}
+		got := runOver(t, f, append([]string{"resend", testID(), "--yes"}, strings.Fields(tt.args)...)...)
+		hint := "the other link lived for 2d; repeat the command with " + tt.want + "the longest life that is allowed"
+		if got.code != command.ExitFailed || got.stdout != "" || strings.Contains(got.stderr, hint) != (tt.want != "") {
+			t.Errorf("%s: %+v, want %s", name, got, hint)
+		}
+		if tt.want == "" && strings.Contains(got.stderr, "the longest life") {
+			t.Errorf("%s: %s", name, got.stderr)
+		}
+	}
+}

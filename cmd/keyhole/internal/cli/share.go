@@ -94,7 +94,9 @@ func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, args []string) er
 func (f *shareFlags) shareOne(ctx context.Context, env *command.Env, c *client.Client, object string) error {
 	var err error
 	if f.mayAsk(env) && term.IsTerminal(env.Stdout) {
-		if f.request.Sensitive, err = askSensitivity(ctx, env, c, &f.request); err != nil {
+		if f.request.Sensitive, err = askSensitivity(ctx, env, c, &f.request, func() string {
+			return f.lifeOfEarlier(ctx, c, time.Now())
+		}); err != nil {
 			return err
 		}
 	}
@@ -108,8 +110,12 @@ func (f *shareFlags) shareOne(ctx context.Context, env *command.Env, c *client.C
 	}
 	link, err := f.issue(ctx, c)
 	if err != nil {
-		err = inFlags(err, f.sensitive, object)
-		return f.mayBeIssued(nearObject(ctx, c, f.request.Bucket, f.request.Key, err))
+		shorter := f.longestInstead(ctx, c, err)
+		err = f.mayBeIssued(nearObject(ctx, c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive, object)))
+		if shorter != "" {
+			return &command.Error{Err: err, Hint: shorter, Code: command.ExitFailed}
+		}
+		return err
 	}
 	f.describe(env, &link)
 	if err := f.print(ctx, env, &link, picture); err != nil {
@@ -146,7 +152,11 @@ func (f *shareFlags) mayAsk(env *command.Env) bool {
 func (f *shareFlags) describe(env *command.Env, link *api.Link) {
 	switch {
 	case !f.quiet:
-		checklist(env.Stderr, &f.request, link, time.Now())
+		why := explain.ExpiryReason(&f.request, link)
+		if f.sameLife {
+			why = f.likeEarlier()
+		}
+		checklist(env.Stderr, &f.request, link, why, time.Now())
 		f.tellClock(env, link)
 		f.tellNotAsked(env, link)
 		f.tellFile(env, link)

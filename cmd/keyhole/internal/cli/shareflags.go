@@ -32,6 +32,7 @@ type shareFlags struct {
 	makePassphrase bool
 	partial        bool
 	earlier        *api.Link // of resend; nil: there is none
+	sameLife       bool      // the life is that of the earlier link
 	asked          bool      // the question about several objects was answered
 	fromStdin      bool      // the objects come from standard input, so nobody can answer there
 	// How the command asks and prints.
