@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,24 +11,6 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway/api"
 )
-
-// rawAnswer is an answer that need not come from Keyhole.
-type rawAnswer struct {
-	status int
-	body   string
-	cut    bool // the connection ends before the announced length
-}
-
-// ServeHTTP answers every request in the same way. The address of a redirect must never
-// be requested.
-func (a rawAnswer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Location", "http://canary.invalid/")
-	if a.cut {
-		w.Header().Set("Content-Length", "1000")
-	}
-	w.WriteHeader(a.status)
-	_, _ = io.WriteString(w, a.body) // the client may have hung up
-}
 
 // runRaw runs a command against an answer. Messages have URL in place of the address.
 func runRaw(t *testing.T, answer http.Handler, key string, args ...string) result {
@@ -52,84 +33,84 @@ func TestKeyCheckFailures(t *testing.T) {
 			"not the address for recipients?\n"
 	)
 	for name, tt := range map[string]struct {
-		answer rawAnswer
+		answer wireAnswer
 		key    string
 		want   string
 	}{
 		"401 of a token": {
-			rawAnswer{status: 401, body: `{"status":401,"code":"unauthorized","detail":"the token has expired"}`},
+			wireAnswer{status: 401, body: `{"status":401,"code":"unauthorized","detail":"the token has expired"}`},
 			token,
 			"the token has expired\n  get a new token for this service from the identity provider; pass it in KEYHOLE_KEY " +
 				"or with --key-file\n",
 		},
 		"403 of a key": {
-			rawAnswer{status: 403, body: `{"status":403,"code":"forbidden","detail":"this key cannot read"}`},
+			wireAnswer{status: 403, body: `{"status":403,"code":"forbidden","detail":"this key cannot read"}`},
 			key,
 			"this key cannot read\n  use a key that allows this, or ask the operator of the service to extend " +
 				"this key's \"can\"\n",
 		},
 		"403 of a token": {
-			rawAnswer{status: 403, body: `{"status":403,"code":"forbidden","detail":"no grant"}`},
+			wireAnswer{status: 403, body: `{"status":403,"code":"forbidden","detail":"no grant"}`},
 			token,
 			"no grant\n  use a token whose grant allows this, or ask the operator of the service to extend " +
 				"operator.oidc.grants\n",
 		},
 		"422": {
-			rawAnswer{status: 422, body: `{"status":422,"code":"invalid","detail":"see errors","errors":[` +
+			wireAnswer{status: 422, body: `{"status":422,"code":"invalid","detail":"see errors","errors":[` +
 				`{"field":"a","code":"x","message":"is wrong"},{"field":"b\u001b","code":"y","message":"too"}]}`},
 			key,
 			"a: is wrong; b\\x1b: too\n  correct the values named above and try again\n",
 		},
 		"429": {
-			rawAnswer{status: 429, body: `{"status":429,"code":"rate_limited","detail":"too many requests"}`},
+			wireAnswer{status: 429, body: `{"status":429,"code":"rate_limited","detail":"too many requests"}`},
 			key,
 			"too many requests\n  try again in a minute; if the key is refused, check it\n",
 		},
 		"503": {
-			rawAnswer{status: 503, body: `{"status":503,"code":"unavailable","detail":"Redis failed","request_id":"r1"}`},
+			wireAnswer{status: 503, body: `{"status":503,"code":"unavailable","detail":"Redis failed","request_id":"r1"}`},
 			key,
 			"Redis failed\n  try again in a few seconds; keyhole health and, where the service runs, keyhole doctor " +
 				"find the cause\n  request id: r1 (the log of the service has it)\n",
 		},
 		"a code of a newer service": {
-			rawAnswer{status: 409, body: `{"status":409,"code":"newer","detail":"something new"}`},
+			wireAnswer{status: 409, body: `{"status":409,"code":"newer","detail":"something new"}`},
 			key,
 			"something new\n  try again; if it fails again, see the service's log\n",
 		},
 		"an old service": {
-			rawAnswer{status: 404, body: `{"status":404,"code":"not_found","detail":"there is no such path"}`},
+			wireAnswer{status: 404, body: `{"status":404,"code":"not_found","detail":"there is no such path"}`},
 			key,
 			"the service is older than this client and cannot answer this request\nthere is no such path\n" +
 				"  update the service, or use the command of its version\n",
 		},
 		"404 of another server": {
-			rawAnswer{status: 404, body: "404 page not found"},
+			wireAnswer{status: 404, body: "404 page not found"},
 			key,
 			"URL answers 404 Not Found: the answer is not from Keyhole's operator API" + address,
 		},
 		"a proxy": {
-			rawAnswer{status: 502, body: "<html>"},
+			wireAnswer{status: 502, body: "<html>"},
 			key,
 			"URL answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy " +
 				"in front of it" + address,
 		},
 		"a redirect": {
-			rawAnswer{status: 302},
+			wireAnswer{status: 302},
 			key,
 			"URL answers 302 Found: the answer is not from Keyhole's operator API" + address,
 		},
 		"an empty object": {
-			rawAnswer{status: 200, body: "{}"},
+			wireAnswer{status: 200, body: "{}"},
 			key,
 			"URL answers 200 OK: the answer is not from Keyhole's operator API" + address,
 		},
 		"no JSON": {
-			rawAnswer{status: 200, body: "<html>"},
+			wireAnswer{status: 200, body: "<html>"},
 			key,
 			"the answer is not from Keyhole's operator API: invalid character '<' looking for beginning of value" + address,
 		},
 		"a cut answer": {
-			rawAnswer{status: 200, body: `{"name":"ci"`, cut: true},
+			wireAnswer{status: 200, body: `{"name":"ci"`, cut: true},
 			key,
 			"the answer broke off: unexpected EOF\n  the request may have succeeded: check before you repeat it\n",
 		},
@@ -209,33 +190,33 @@ func TestHealthFailures(t *testing.T) {
 	const address = "\n  set --url to the operator address or, if it is set, to metrics.listen; the recipients' address " +
 		"has no health check\n"
 	for name, tt := range map[string]struct {
-		answer rawAnswer
+		answer wireAnswer
 		want   string
 		live   string // empty: as want
 	}{
 		"a proxy": {
-			rawAnswer{status: 502, body: "<html>"},
+			wireAnswer{status: 502, body: "<html>"},
 			"URL answers 502 Bad Gateway: the answer is not from Keyhole's operator API but from a proxy " +
 				"in front of it" + address,
 			"",
 		},
 		"503 of a proxy": {
-			rawAnswer{status: 503, body: "{}"}, "URL answers 503 Service Unavailable: the answer is not from Keyhole's " +
+			wireAnswer{status: 503, body: "{}"}, "URL answers 503 Service Unavailable: the answer is not from Keyhole's " +
 				"operator API but from a proxy in front of it" + address, "",
 		},
 		"a login page": {
-			rawAnswer{status: 302}, "URL answers 302 Found: the answer is not from Keyhole's operator API" + address, "",
+			wireAnswer{status: 302}, "URL answers 302 Found: the answer is not from Keyhole's operator API" + address, "",
 		},
 		"a refusal": {
-			rawAnswer{status: 401, body: `{"status":401,"code":"unauthorized","detail":"canary"}`},
+			wireAnswer{status: 401, body: `{"status":401,"code":"unauthorized","detail":"canary"}`},
 			"URL answers 401 Unauthorized: the answer is not from Keyhole's operator API" + address, "",
 		},
 		"a cut answer": {
-			rawAnswer{status: 200, body: `{"ready":true,`, cut: true},
+			wireAnswer{status: 200, body: `{"ready":true,`, cut: true},
 			"the answer broke off: unexpected EOF\n  try again; if it fails again, see the service's log\n", "alive",
 		},
 		"a number for Redis": {
-			rawAnswer{status: 200, body: `{"ready":true,"redis":1}`}, "the answer is not from Keyhole's operator API: json: " +
+			wireAnswer{status: 200, body: `{"ready":true,"redis":1}`}, "the answer is not from Keyhole's operator API: json: " +
 				"cannot unmarshal number into Go struct field Readiness.redis of type string" + address, "alive",
 		},
 	} {
@@ -257,7 +238,7 @@ func TestHealthFailures(t *testing.T) {
 // without control characters.
 func TestHealthOfAnOutage(t *testing.T) {
 	t.Parallel()
-	got := runRaw(t, rawAnswer{status: 503, body: `{"ready":false,"redis":"unavailable\u001b[2J","storages":` +
+	got := runRaw(t, wireAnswer{status: 503, body: `{"ready":false,"redis":"unavailable\u001b[2J","storages":` +
 		`{"z":"ok","b":"denied","a\n":"ok"}}`}, "khk_test", "health")
 	want := result{
 		command.ExitFailed,
@@ -277,7 +258,7 @@ func TestHealthOfAnOutage(t *testing.T) {
 		"health --live=2":                `--live is "2"; it must be true or false`,
 		"health --context prod":          "neither HOME nor XDG_CONFIG_HOME is set",
 	} {
-		got := runRaw(t, rawAnswer{status: 200, body: `{"ready":true,"redis":"ok"}`}, "", strings.Fields(args)...)
+		got := runRaw(t, wireAnswer{status: 200, body: `{"ready":true,"redis":"ok"}`}, "", strings.Fields(args)...)
 		if got.code != command.ExitUsage || got.stdout != "" || !strings.Contains(got.stderr, want) {
 			t.Errorf("%s: %+v, want %q", args, got, want)
 		}

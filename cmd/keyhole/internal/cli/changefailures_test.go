@@ -137,12 +137,12 @@ func TestChangeRefusalMessages(t *testing.T) {
 // and prints no passphrase that may have no effect.
 func TestChangeWithBrokenAnswers(t *testing.T) {
 	t.Parallel()
-	for want, handler := range map[string]http.HandlerFunc{
-		"keyhole: the answer broke off":                                 answerWith(200, `{"id":"`, true),
-		"keyhole: the answer is not from Keyhole's operator API":        answerWith(200, "<html>", false),
-		"keyhole: SERVER answers 502 Bad Gateway: the answer is not":    answerWith(502, "<html>", false),
-		"keyhole: SERVER answers 401 Unauthorized: the answer is not":   answerWith(401, "", false),
-		"keyhole: SERVER answers 302 Found: the answer is not from Key": answerWith(302, "", false),
+	for want, handler := range map[string]http.Handler{
+		"keyhole: the answer broke off":                                 wireAnswer{200, `{"id":"`, true},
+		"keyhole: the answer is not from Keyhole's operator API":        wireAnswer{200, "<html>", false},
+		"keyhole: SERVER answers 502 Bad Gateway: the answer is not":    wireAnswer{502, "<html>", false},
+		"keyhole: SERVER answers 401 Unauthorized: the answer is not":   wireAnswer{401, "", false},
+		"keyhole: SERVER answers 302 Found: the answer is not from Key": wireAnswer{302, "", false},
 	} {
 		got, requests := runBeside(t, handler, "change", testID(), "--make-passphrase")
 		if got.code != command.ExitFailed || got.stdout != "" || requests != 1 ||

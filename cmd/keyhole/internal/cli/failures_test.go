@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,14 +13,6 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway/api"
 )
-
-// wireAnswer is an answer as it goes over the network. It comes from a service, or from a
-// proxy in front of it.
-type wireAnswer struct {
-	status int // 0: 200
-	body   string
-	cut    bool // the connection ends before the body is complete
-}
 
 // inTurn is an operator API that gives its answers one after another, and the last one to
 // further requests, of which it refuses too many. It records the requests.
@@ -42,13 +33,7 @@ func (s *inTurn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.requests = append(s.requests, request)
 	s.mu.Unlock()
-	if answer.cut {
-		w.Header().Set("Content-Length", "100000")
-	}
-	if answer.status != 0 {
-		w.WriteHeader(answer.status)
-	}
-	_, _ = io.WriteString(w, answer.body)
+	answer.ServeHTTP(w, r)
 }
 
 // runAgainst runs a command against a service that is given as a handler. The address of

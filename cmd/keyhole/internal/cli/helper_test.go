@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,6 +58,25 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		_ = json.NewEncoder(w).Encode(answer)
 	}
+}
+
+// wireAnswer is an answer as it goes over the network. It comes from a service, from a proxy
+// before it, or from another server.
+type wireAnswer struct {
+	status int // 0: 200
+	body   string
+	cut    bool // the connection ends before the body is complete
+}
+
+// ServeHTTP answers every request in the same way. The address of a redirect must never be
+// requested.
+func (a wireAnswer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Location", "http://canary.invalid/")
+	if a.cut {
+		w.Header().Set("Content-Length", "100000")
+	}
+	w.WriteHeader(cmp.Or(a.status, http.StatusOK))
+	_, _ = io.WriteString(w, a.body) // the client may have hung up
 }
 
 // result is what a command printed and how it ended.

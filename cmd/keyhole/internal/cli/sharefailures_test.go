@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,11 +13,11 @@ import (
 
 // runBeside runs a command against any server and returns the result and the number of
 // requests.
-func runBeside(t *testing.T, handler http.HandlerFunc, args ...string) (got result, requests int) {
+func runBeside(t *testing.T, handler http.Handler, args ...string) (got result, requests int) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests++ // the client sends one request at a time
-		handler(w, r)
+		handler.ServeHTTP(w, r)
 	}))
 	var stdout, stderr strings.Builder
 	code := runCLI(t.Context(), args, command.Env{
@@ -27,17 +26,6 @@ func runBeside(t *testing.T, handler http.HandlerFunc, args ...string) (got resu
 	})
 	server.Close() // waits for the handlers
 	return result{code, stdout.String(), strings.ReplaceAll(stderr.String(), server.URL, "SERVER")}, requests
-}
-
-// answerWith returns a handler with one answer. A cut answer ends before its length.
-func answerWith(status int, body string, cut bool) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		if cut {
-			w.Header().Set("Content-Length", "1000")
-		}
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
-	}
 }
 
 // noSpace is a stream whose reader is gone.
@@ -109,28 +97,28 @@ func TestShareRefusalMessages(t *testing.T) {
 func TestShareWithBrokenAnswers(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		handler  http.HandlerFunc
+		handler  http.Handler
 		requests int
 		want     []string
 	}{
 		"a page": {
-			answerWith(200, "<html>", false), 1,
+			wireAnswer{200, "<html>", false}, 1,
 			[]string{"keyhole: the answer is not from Keyhole's operator API", "not the address for recipients?"},
 		},
 		"a page of a proxy": {
-			answerWith(502, "<html>", false), 1,
+			wireAnswer{502, "<html>", false}, 1,
 			[]string{"keyhole: SERVER answers 502 Bad Gateway: ", "--idempotency-key k: this issues no second link"},
 		},
 		"a problem without a code": {
-			answerWith(422, `{"status":422}`, false), 1,
+			wireAnswer{422, `{"status":422}`, false}, 1,
 			[]string{"keyhole: SERVER answers 422 ", "not the address for recipients?"},
 		},
 		"a cut link": {
-			answerWith(201, `{"id":"`, true), 2,
+			wireAnswer{201, `{"id":"`, true}, 2,
 			[]string{"keyhole: the answer broke off", "--idempotency-key k: this issues no second link"},
 		},
 		"an array": {
-			answerWith(201, `[]`, false), 1, []string{"keyhole: the answer is not from Keyhole's operator API"},
+			wireAnswer{201, `[]`, false}, 1, []string{"keyhole: the answer is not from Keyhole's operator API"},
 		},
 	} {
 		got, requests := runBeside(t, tt.handler, "share", "s3://reports/a", "--idempotency-key", "k")
@@ -146,10 +134,10 @@ func TestShareRepeatsACutAnswer(t *testing.T) {
 	t.Parallel()
 	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links": testLink()}}
 	cut := false
-	got, requests := runBeside(t, func(w http.ResponseWriter, r *http.Request) {
+	got, requests := runBeside(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.ServeHTTP(&headless{w, !cut}, r)
 		cut = true
-	}, "share", "s3://reports/a", "--quiet")
+	}), "share", "s3://reports/a", "--quiet")
 	if got.code != command.ExitOK || got.stdout != testLink().URL+"\n" || got.stderr != "" || requests != 2 {
 		t.Fatalf("%+v after %d requests", got, requests)
 	}

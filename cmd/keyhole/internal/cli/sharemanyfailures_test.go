@@ -247,23 +247,23 @@ func TestShareSeveralAsksOnlyAboutOpenOnes(t *testing.T) {
 func TestShareSeveralUnreadable(t *testing.T) {
 	t.Parallel()
 	const look = "\n  links may have been issued: keyhole list shows them"
-	for name, answer := range map[string]http.HandlerFunc{
-		"a page": answerWith(200, "<html>", false), "another type": answerWith(200, `{"results":1}`, false),
-		"nothing": answerWith(200, "", false), "cut": answerWith(200, `{"results":[`, true),
-		"a page of a proxy": answerWith(502, "<html>", false),
+	for name, answer := range map[string]http.Handler{
+		"a page": wireAnswer{200, "<html>", false}, "another type": wireAnswer{200, `{"results":1}`, false},
+		"nothing": wireAnswer{200, "", false}, "cut": wireAnswer{200, `{"results":[`, true},
+		"a page of a proxy": wireAnswer{502, "<html>", false},
 	} {
 		for flag, hint := range map[string]string{
 			"--idempotency-key k": look + "\n  repeat the command with --idempotency-key k: this issues no second link\n",
 			"--make-passphrase":   look + "; revoke them, and share again\n",
 		} {
 			check := batchAPI(nil, nil)
-			got, _ := runBeside(t, func(w http.ResponseWriter, r *http.Request) {
+			got, _ := runBeside(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if len(check.requests) == 0 {
 					check.ServeHTTP(w, r)
 					return
 				}
-				answer(w, r)
-			}, strings.Fields("share s3://reports/a s3://reports/b --quiet "+flag)...)
+				answer.ServeHTTP(w, r)
+			}), strings.Fields("share s3://reports/a s3://reports/b --quiet "+flag)...)
 			if got.code != command.ExitFailed || got.stdout != "" {
 				t.Errorf("%s, %s: %+v", name, flag, got)
 			}
