@@ -15,16 +15,11 @@ func (c *catalogue) fileType(name, contentType string) string {
 	if err != nil {
 		media = ""
 	}
-	key, format := kindOfExtension(extension)
-	if key != "type_program" {
-		if byMedia, its := kindOfMedia(media); byMedia != "" {
-			key, format = byMedia, its
-		}
-	}
+	kind := c.kinds.kindOf(extension, media)
 	generic := media == "" || media == "application/octet-stream" || media == "binary/octet-stream"
 	switch {
-	case key != "":
-		return strings.ReplaceAll(c.text(key), "{format}", format)
+	case kind.key != "":
+		return strings.ReplaceAll(c.text(kind.key), "{format}", kind.format)
 	case !generic:
 		return media
 	case shortExtension(extension):
@@ -46,120 +41,97 @@ func shortExtension(extension string) bool {
 	return true
 }
 
-// kindOfMedia returns the key of a media type's text and its format.
-func kindOfMedia(media string) (key, format string) {
-	switch media {
-	case "application/pdf":
-		return "type_pdf", ""
-	case "application/msword", "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-		"application/vnd.oasis.opendocument.text", "application/rtf", "text/rtf":
-		return "type_document", ""
-	case "application/vnd.ms-excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-		"application/vnd.oasis.opendocument.spreadsheet":
-		return "type_spreadsheet", ""
-	case "application/vnd.ms-powerpoint", "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-		"application/vnd.oasis.opendocument.presentation":
-		return "type_presentation", ""
-	case "text/plain":
-		return "type_text", ""
-	case "text/csv":
-		return "type_table", ""
-	case "text/html", "application/xhtml+xml":
-		return "type_web_page", ""
-	case "text/calendar":
-		return "type_calendar", ""
-	case "text/vcard", "text/x-vcard":
-		return "type_contact_card", ""
-	case "message/rfc822", "application/vnd.ms-outlook":
-		return "type_email", ""
-	case "application/epub+zip":
-		return "type_ebook", ""
-	case "application/json":
-		return "type_data", "JSON"
-	case "application/xml", "text/xml":
-		return "type_data", "XML"
-	case "application/zip", "application/x-zip-compressed":
-		return "type_archive", "ZIP"
-	case "application/gzip", "application/x-gzip":
-		return "type_archive", "GZ"
-	case "application/x-tar":
-		return "type_archive", "TAR"
-	case "application/x-7z-compressed":
-		return "type_archive", "7Z"
-	case "application/vnd.rar", "application/x-rar-compressed":
-		return "type_archive", "RAR"
-	}
-	return kindOfMediaClass(media)
+// fileKind is one kind of file: how storages and file names state it, and its text.
+type fileKind struct {
+	key, format       string   // of the text; format fills its placeholder
+	media, extensions []string // in lower case
 }
 
-// kindOfMediaClass returns the key of an image, video or sound.
-func kindOfMediaClass(media string) (key, format string) {
-	class, subtype, _ := strings.Cut(media, "/")
-	switch class {
-	case "video":
-		return "type_video", ""
-	case "audio":
-		return "type_audio", ""
-	case "image":
-		known := map[string]string{
-			"png": "PNG", "jpeg": "JPEG", "gif": "GIF", "webp": "WebP", "svg+xml": "SVG", "avif": "AVIF", "heic": "HEIC",
-			"tiff": "TIFF", "bmp": "BMP",
-		}
-		if format = known[subtype]; format != "" {
-			return "type_image", format
-		}
-		return "type_image_any", ""
+// programKind is the key of the kind that the extension alone decides.
+const programKind = "type_program"
+
+// fileKinds returns every kind with a text of its own. Extensions are for storages that report
+// no useful media type. The programs are the extensions that Windows, macOS, Android and Linux
+// run or install at a double click.
+func fileKinds() []fileKind {
+	const office, open = "application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.opendocument."
+	return []fileKind{
+		{programKind, "", nil, []string{
+			"exe", "msi", "bat", "cmd", "com", "scr", "ps1", "vbs", "jar", "app", "apk", "sh", "deb", "rpm", "pkg",
+		}},
+		{"type_disk_image", "", nil, []string{"iso", "dmg", "img", "vhd", "vmdk"}},
+		{"type_pdf", "", []string{"application/pdf"}, []string{"pdf"}},
+		{"type_document", "", []string{
+			"application/msword", office + "wordprocessingml.document", open + "text", "application/rtf", "text/rtf",
+		}, []string{"doc", "docx", "odt", "rtf", "pages"}},
+		{"type_spreadsheet", "", []string{
+			"application/vnd.ms-excel", office + "spreadsheetml.sheet", open + "spreadsheet",
+		}, []string{"xls", "xlsx", "ods", "numbers"}},
+		{"type_presentation", "", []string{
+			"application/vnd.ms-powerpoint", office + "presentationml.presentation", open + "presentation",
+		}, []string{"ppt", "pptx", "odp", "key"}},
+		{"type_text", "", []string{"text/plain"}, []string{"txt", "log", "md"}},
+		{"type_table", "", []string{"text/csv"}, []string{"csv", "tsv"}},
+		{"type_web_page", "", []string{"text/html", "application/xhtml+xml"}, []string{"htm", "html"}},
+		{"type_calendar", "", []string{"text/calendar"}, []string{"ics"}},
+		{"type_contact_card", "", []string{"text/vcard", "text/x-vcard"}, []string{"vcf"}},
+		{"type_email", "", []string{"message/rfc822", "application/vnd.ms-outlook"}, []string{"eml", "msg"}},
+		{"type_ebook", "", []string{"application/epub+zip"}, []string{"epub", "mobi"}},
+		{"type_data", "JSON", []string{"application/json"}, []string{"json"}},
+		{"type_data", "XML", []string{"application/xml", "text/xml"}, []string{"xml"}},
+		{"type_archive", "ZIP", []string{"application/zip", "application/x-zip-compressed"}, []string{"zip"}},
+		{"type_archive", "GZ", []string{"application/gzip", "application/x-gzip"}, []string{"gz"}},
+		{"type_archive", "TGZ", nil, []string{"tgz"}},
+		{"type_archive", "TAR", []string{"application/x-tar"}, []string{"tar"}},
+		{"type_archive", "7Z", []string{"application/x-7z-compressed"}, []string{"7z"}},
+		{"type_archive", "RAR", []string{"application/vnd.rar", "application/x-rar-compressed"}, []string{"rar"}},
+		{"type_archive", "BZ2", nil, []string{"bz2"}},
+		{"type_archive", "XZ", nil, []string{"xz"}},
+		{"type_archive", "ZST", nil, []string{"zst"}},
+		{"type_image", "PNG", []string{"image/png"}, []string{"png"}},
+		{"type_image", "JPEG", []string{"image/jpeg"}, []string{"jpg", "jpeg"}},
+		{"type_image", "GIF", []string{"image/gif"}, []string{"gif"}},
+		{"type_image", "WebP", []string{"image/webp"}, []string{"webp"}},
+		{"type_image", "SVG", []string{"image/svg+xml"}, []string{"svg"}},
+		{"type_image", "AVIF", []string{"image/avif"}, []string{"avif"}},
+		{"type_image", "HEIC", []string{"image/heic"}, []string{"heic"}},
+		{"type_image", "TIFF", []string{"image/tiff"}, []string{"tif", "tiff"}},
+		{"type_image", "BMP", []string{"image/bmp"}, []string{"bmp"}},
+		{"type_image_any", "", []string{"image/"}, nil},
+		{"type_video", "", []string{"video/"}, []string{"mp4", "mov", "mkv", "avi", "webm"}},
+		{"type_audio", "", []string{"audio/"}, []string{"mp3", "wav", "flac", "ogg", "m4a"}},
 	}
-	return "", ""
 }
 
-// kindOfExtension returns the key of a file name's extension and its format, for storages
-// that report no useful media type. The programs are the extensions that Windows, macOS,
-// Android and Linux run or install at a double click.
-func kindOfExtension(extension string) (key, format string) {
-	switch extension {
-	case "exe", "msi", "bat", "cmd", "com", "scr", "ps1", "vbs", "jar", "app", "apk", "sh", "deb", "rpm", "pkg":
-		return "type_program", ""
-	case "iso", "dmg", "img", "vhd", "vmdk":
-		return "type_disk_image", ""
-	case "pdf":
-		return "type_pdf", ""
-	case "doc", "docx", "odt", "rtf", "pages":
-		return "type_document", ""
-	case "xls", "xlsx", "ods", "numbers":
-		return "type_spreadsheet", ""
-	case "ppt", "pptx", "odp", "key":
-		return "type_presentation", ""
-	case "txt", "log", "md":
-		return "type_text", ""
-	case "csv", "tsv":
-		return "type_table", ""
-	case "htm", "html":
-		return "type_web_page", ""
-	case "ics":
-		return "type_calendar", ""
-	case "vcf":
-		return "type_contact_card", ""
-	case "eml", "msg":
-		return "type_email", ""
-	case "epub", "mobi":
-		return "type_ebook", ""
-	case "json", "xml":
-		return "type_data", strings.ToUpper(extension)
-	case "zip", "gz", "tgz", "tar", "7z", "rar", "bz2", "xz", "zst":
-		return "type_archive", strings.ToUpper(extension)
-	case "jpg", "jpeg":
-		return "type_image", "JPEG"
-	case "png", "gif", "svg", "bmp", "heic", "avif":
-		return "type_image", strings.ToUpper(extension)
-	case "webp":
-		return "type_image", "WebP"
-	case "tif", "tiff":
-		return "type_image", "TIFF"
-	case "mp4", "mov", "mkv", "avi", "webm":
-		return "type_video", ""
-	case "mp3", "wav", "flac", "ogg", "m4a":
-		return "type_audio", ""
+// kindIndex finds the kind of a media type or an extension. A media type that ends with a
+// slash stands for its whole class.
+type kindIndex struct{ media, extensions map[string]fileKind }
+
+// newKindIndex indexes every kind.
+func newKindIndex() kindIndex {
+	x := kindIndex{media: map[string]fileKind{}, extensions: map[string]fileKind{}}
+	for _, kind := range fileKinds() {
+		for _, media := range kind.media {
+			x.media[media] = kind
+		}
+		for _, extension := range kind.extensions {
+			x.extensions[extension] = kind
+		}
 	}
-	return "", ""
+	return x
+}
+
+// kindOf returns the kind of a file; without a key if it is unknown.
+func (x *kindIndex) kindOf(extension, media string) fileKind {
+	byExtension := x.extensions[extension]
+	if byExtension.key == programKind {
+		return byExtension
+	}
+	class, _, _ := strings.Cut(media, "/")
+	for _, stated := range []string{media, class + "/"} {
+		if kind, ok := x.media[stated]; ok {
+			return kind
+		}
+	}
+	return byExtension
 }

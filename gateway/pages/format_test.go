@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,27 @@ func TestCounts(t *testing.T) {
 		for n, text := range want {
 			if got := catalogueOf(t, tag).count("days_ago", n); got != text {
 				t.Errorf("%s %d: got %q, want %q", tag, n, got, text)
+			}
+		}
+	}
+}
+
+// Each media type and each extension means one kind, and each kind has a text in every
+// language, with a place for its format if it has one.
+func TestFileKinds(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, kind := range fileKinds() {
+		for _, name := range append(slices.Clone(kind.media), kind.extensions...) {
+			if seen[name] || name != strings.ToLower(name) {
+				t.Errorf("%s: %s is listed twice or has capitals", kind.key, name)
+			}
+			seen[name] = true
+		}
+		for _, tag := range gateway.Languages() {
+			text := catalogueOf(t, tag)
+			if got := text.text(kind.key); got == "" || strings.Contains(got, "{format}") != (kind.format != "") {
+				t.Errorf("%s in %s: the text is %q, the format %q", kind.key, tag, got, kind.format)
 			}
 		}
 	}

@@ -17,11 +17,12 @@ var catalogueFiles embed.FS
 type catalogue struct {
 	texts  map[string]string
 	plural pluralRule
+	kinds  kindIndex
 }
 
 // loadCatalogue reads the catalogue of a language.
 func loadCatalogue(l *language) (catalogue, error) {
-	c := catalogue{plural: l.plural}
+	c := catalogue{plural: l.plural, kinds: newKindIndex()}
 	content, err := catalogueFiles.ReadFile("catalogues/" + l.tag + ".json")
 	if err != nil {
 		return c, fmt.Errorf("read the catalogue: %w", err)
