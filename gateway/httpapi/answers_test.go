@@ -243,6 +243,18 @@ func tableStates() []tableState {
 	}
 }
 
+// awaitExpiry asks until a link has expired, for 20 s at most.
+func (b *tableBench) awaitExpiry(t *testing.T, path string) {
+	t.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(20 * time.Second); ask(b.api.Public(), "HEAD", path, "").status != 410; <-ticker.C {
+		if time.Now().After(end) {
+			t.Fatal("the link does not expire")
+		}
+	}
+}
+
 // open issues the link of a state and prepares it.
 func (s *tableState) open(t *testing.T, b *tableBench) (path, id string) {
 	t.Helper()
@@ -263,11 +275,7 @@ func (s *tableState) open(t *testing.T, b *tableBench) (path, id string) {
 		path, id = b.issue(t, tableLink+s.link)
 	}
 	if s.name == "expired" {
-		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-			if ask(b.api.Public(), "HEAD", path, "").status == 410 {
-				break
-			}
-		}
+		b.awaitExpiry(t, path)
 	}
 	if s.prepare != nil {
 		s.prepare(t, b, path, id)
