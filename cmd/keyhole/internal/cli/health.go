@@ -35,7 +35,7 @@ func newHealth(env *command.Env) *cobra.Command {
 		Short: "Exit with 0 if the service is ready (with --live: alive)",
 		Long: `Checks whether the service is ready to serve clicks. The command needs no key. With
 --live, it checks only whether the process responds: use --live for the health check of a
-container, so that an outage of Redis does not restart the container.
+container, so that an outage of Redis restarts no container.
 
 If KEYHOLE_CONFIG names a configuration, as in the image, the command finds the address
 of the service there.`,
