@@ -56,7 +56,7 @@ func (l *Locale) Confirmation(view Confirmation) ([]byte, error) {
 		Hidden:   link.Reveal == gateway.RevealAfter,
 		Filename: link.SaveAs(), Type: c.fileType(link.SaveAs(), link.Object.ContentType), Size: c.size(link.Object.Size),
 		Host:    hostOf(view.Page.Origin),
-		Expires: template.HTML(c.timeMarkup(link.ExpiresAt, view.Now)), //nolint:gosec // timeMarkup escapes.
+		Expires: template.HTML(c.appendTime(nil, link.ExpiresAt, view.Now)), //nolint:gosec // appendTime escapes.
 		Note:    link.Note, Nonce: view.Page.Nonce, Passphrase: link.Passphrase,
 		Button: c.text("button_download"), Explanation: c.text("explain_download"),
 		Uses: c.uses(link), Resume: c.resume(link.MaxClicks > 0, view.Page.ResumeWindow),

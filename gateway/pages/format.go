@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"html/template"
 	"strconv"
 	"strings"
 	"time"
@@ -50,39 +49,46 @@ func (c *catalogue) size(n int64) string {
 	return strings.ReplaceAll(c.text(units[unit]), "{n}", number)
 }
 
-// date returns a time in UTC.
-func (c *catalogue) date(t time.Time) string {
-	t = t.UTC()
-	day := strconv.Itoa(t.Day())
-	if t.Day() == 1 {
-		day = c.text("first_day") // French: 1er
+// appendDate appends a time in UTC as HTML.
+func (c *catalogue) appendDate(b []byte, t time.Time) []byte {
+	year, month, number := t.UTC().Date()
+	day := strconv.Itoa(number)
+	if number == 1 {
+		day = c.html["first_day"] // French: 1er
 	}
-	return fill(c.text("date_time"),
-		"day", day, "month", c.text("month_"+strconv.Itoa(int(t.Month()))),
-		"year", strconv.Itoa(t.Year()), "time", t.Format("15:04"))
+	var space [32]byte // for the strings below, which otherwise each cost an allocation
+	digits := strconv.AppendInt(space[:0], int64(year), 10)
+	clock := t.UTC().AppendFormat(digits[len(digits):], "15:04")
+	return appendFilled(b, c.html["date_time"],
+		"day", day, "month", c.months[month-1], "year", string(digits), "time", string(clock))
 }
 
-// relative returns a time as its distance from now, such as "in 3 hours". It rounds towards
-// now, so that no link seems to live longer than it does.
-func (c *catalogue) relative(t, now time.Time) string {
+// appendRelative appends a time as HTML, as its distance from now, such as "in 3 hours". It
+// rounds towards now, so that no link seems to live longer than it does.
+func (c *catalogue) appendRelative(b []byte, t, now time.Time) []byte {
 	distance, units := t.Sub(now), [...]string{"in_moments", "in_minutes", "in_hours", "in_days"}
 	if distance < 0 {
 		distance, units = -distance, [...]string{"moments_ago", "minutes_ago", "hours_ago", "days_ago"}
 	}
 	switch {
 	case distance < time.Minute:
-		return c.text(units[0])
+		return append(b, c.html[units[0]]...)
 	case distance < time.Hour:
-		return c.count(units[1], int64(distance/time.Minute))
+		return c.appendCount(b, units[1], int64(distance/time.Minute))
 	case distance < 48*time.Hour:
-		return c.count(units[2], int64(distance/time.Hour))
+		return c.appendCount(b, units[2], int64(distance/time.Hour))
 	}
-	return c.count(units[3], int64(distance/(24*time.Hour)))
+	return c.appendCount(b, units[3], int64(distance/(24*time.Hour)))
 }
 
-// timeMarkup returns the HTML of a time: an absolute time, which the script rewrites into
+// appendTime appends the HTML of a time: an absolute time, which the script rewrites into
 // the reader's time zone, and its distance from now.
-func (c *catalogue) timeMarkup(t, now time.Time) string {
-	return `<time datetime="` + t.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(c.date(t)) +
-		`</time> <span class="relative">` + template.HTMLEscapeString(c.relative(t, now)) + `</span>`
+func (c *catalogue) appendTime(b []byte, t, now time.Time) []byte {
+	b = append(b, `<time datetime="`...)
+	b = t.UTC().AppendFormat(b, time.RFC3339)
+	b = append(b, `">`...)
+	b = c.appendDate(b, t)
+	b = append(b, `</time> <span class="relative">`...)
+	b = c.appendRelative(b, t, now)
+	return append(b, `</span>`...)
 }

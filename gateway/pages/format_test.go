@@ -77,7 +77,7 @@ func TestDates(t *testing.T) {
 		"ar": {"5 مارس 2026، 15:07 بتوقيت UTC", "1 يناير 2027، 00:00 بتوقيت UTC"},
 	} {
 		c := catalogueOf(t, tag)
-		if got := [2]string{c.date(afternoon), c.date(first)}; got != want {
+		if got := [2]string{string(c.appendDate(nil, afternoon)), string(c.appendDate(nil, first))}; got != want {
 			t.Errorf("%s: got %q, want %q", tag, got, want)
 		}
 	}
@@ -95,7 +95,7 @@ func TestRelativeTimes(t *testing.T) {
 		168 * time.Hour: "in 7 days", -time.Minute: "1 minute ago", -3 * time.Hour: "3 hours ago",
 		-72 * time.Hour: "3 days ago",
 	} {
-		if got := c.relative(now.Add(distance), now); got != want {
+		if got := string(c.appendRelative(nil, now.Add(distance), now)); got != want {
 			t.Errorf("%s: got %q, want %q", distance, got, want)
 		}
 	}
@@ -107,7 +107,8 @@ func TestRelativeTimes(t *testing.T) {
 		"zh": {"3 小时后", "2 天前"}, "ar": {"بعد 3 ساعات", "قبل يومين"},
 	} {
 		c := catalogueOf(t, tag)
-		if got := [2]string{c.relative(now.Add(3*time.Hour), now), c.relative(now.Add(-48*time.Hour), now)}; got != want {
+		later, before := c.appendRelative(nil, now.Add(3*time.Hour), now), c.appendRelative(nil, now.Add(-48*time.Hour), now)
+		if got := [2]string{string(later), string(before)}; got != want {
 			t.Errorf("%s: got %q, want %q", tag, got, want)
 		}
 	}

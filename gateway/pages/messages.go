@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 )
 
@@ -16,6 +17,8 @@ var catalogueFiles embed.FS
 // hours_ago.few. TestCatalogues compares the catalogues.
 type catalogue struct {
 	texts  map[string]string
+	html   map[string]string // the texts, escaped once, because refusals with facts are rendered at each request
+	months [12]string        // escaped, from January on
 	plural pluralRule
 	kinds  kindIndex
 }
@@ -30,6 +33,13 @@ func loadCatalogue(l *language) (catalogue, error) {
 	if err := json.Unmarshal(content, &c.texts); err != nil {
 		return c, fmt.Errorf("parse the catalogue: %w", err)
 	}
+	c.html = make(map[string]string, len(c.texts))
+	for key, text := range c.texts {
+		c.html[key] = template.HTMLEscapeString(text)
+	}
+	for i := range c.months {
+		c.months[i] = c.html["month_"+strconv.Itoa(i+1)]
+	}
 	return c, nil
 }
 
@@ -41,31 +51,34 @@ func (c *catalogue) count(key string, n int64) string {
 	return strings.ReplaceAll(c.texts[key+"."+c.plural(n)], "{n}", c.number(n))
 }
 
-// markup returns a text as HTML. values are pairs of a placeholder and its HTML.
-func (c *catalogue) markup(key string, values ...string) string {
-	return fill(template.HTMLEscapeString(c.texts[key]), values...)
+// appendCount appends the text of a number as HTML.
+func (c *catalogue) appendCount(b []byte, key string, n int64) []byte {
+	return appendFilled(b, c.html[key+"."+c.plural(n)], "n", template.HTMLEscapeString(c.number(n)))
 }
 
-// fill returns a text with its placeholders filled. values are pairs of a placeholder and
-// its text. A placeholder in a value, or without a value, stays as it is. fill runs for every
-// refusal with facts, so it builds no strings.Replacer.
-func fill(text string, values ...string) string {
-	var b strings.Builder
+// markup returns a text as HTML. values are pairs of a placeholder and its HTML.
+func (c *catalogue) markup(key string, values ...string) string {
+	return string(appendFilled(nil, c.html[key], values...))
+}
+
+// appendFilled appends a text with its placeholders filled. values are pairs of a
+// placeholder and its text. A placeholder in a value, or without a value, stays as it is.
+// appendFilled runs for every refusal with facts, so it builds no strings.Replacer.
+func appendFilled(b []byte, text string, values ...string) []byte {
 	for {
 		begin := strings.IndexByte(text, '{')
 		end := strings.IndexByte(text[max(begin, 0):], '}') + max(begin, 0)
 		if begin < 0 || end <= begin {
-			b.WriteString(text)
-			return b.String()
+			return append(b, text...)
 		}
-		b.WriteString(text[:begin])
+		b = append(b, text[:begin]...)
 		value, name := text[begin:end+1], text[begin+1:end]
 		for i := 0; i+1 < len(values); i += 2 {
 			if values[i] == name {
 				value = values[i+1]
 			}
 		}
-		b.WriteString(value)
+		b = append(b, value...)
 		text = text[end+1:]
 	}
 }

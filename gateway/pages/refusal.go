@@ -3,7 +3,7 @@ package pages
 import (
 	"bytes"
 	"html/template"
-	"strings"
+	"slices"
 	"time"
 
 	"keyhole/gateway"
@@ -104,59 +104,100 @@ func (l *Locale) prepareRefusals(body *template.Template) error {
 // without facts share their bytes, so callers must not change the bytes.
 func (l *Locale) Refusal(view *Refusal) ([]byte, bool) {
 	prepared, ok := l.refusals[view.kind()]
-	if !ok {
-		return nil, false
-	}
-	if view.Facts == nil && view.Retry.IsZero() && view.Address == "" {
+	if ok && !view.detailed() {
 		return prepared.whole, true
+	}
+	return l.AppendRefusal(nil, view)
+}
+
+// detailed reports whether the view has more than its kind.
+func (v *Refusal) detailed() bool { return v.Facts != nil || !v.Retry.IsZero() || v.Address != "" }
+
+// AppendRefusal appends the page of a refusal to b, and reports whether there is one. An
+// answer with facts then needs no memory of its own, also in a flood of requests.
+func (l *Locale) AppendRefusal(b []byte, view *Refusal) ([]byte, bool) {
+	prepared, ok := l.refusals[view.kind()]
+	if !ok {
+		return b, false
+	}
+	if !view.detailed() {
+		return append(b, prepared.whole...), true
 	}
 	key, reference := "contact_plain", ""
 	if view.Facts != nil {
 		key, reference = "contact_reference", view.Facts.Reference
 	}
-	return l.page(prepared.body, []byte(l.facts(view)), []byte(l.contact(key, reference))), true
+	b = slices.Grow(b, len(prepared.whole)+maxDetails)
+	b = append(append(b, l.head...), prepared.body...)
+	b = l.appendFacts(b, view)
+	b = append(b, l.contact(key, reference)...)
+	return append(b, l.foot...), true
 }
 
-// facts returns the HTML of the facts that a refusal shows.
-func (l *Locale) facts(view *Refusal) string {
-	var rows strings.Builder
-	row := func(label, value string) {
-		rows.WriteString("<div><dt>" + template.HTMLEscapeString(l.catalogue.text(label)) + "</dt><dd>" + value +
-			"</dd></div>\n")
-	}
-	times := func(label string, t time.Time) {
-		if !t.IsZero() {
-			row(label, l.catalogue.timeMarkup(t, view.Now))
-		}
-	}
+// maxDetails is a size in bytes that the facts of most pages do not exceed.
+const maxDetails = 512
+
+// appendFacts appends the HTML of the facts that a refusal shows.
+func (l *Locale) appendFacts(b []byte, view *Refusal) []byte {
 	facts := view.Facts
 	if facts == nil {
 		facts = &gateway.Facts{}
 	}
+	const begin = "<dl>\n"
+	empty := len(b)
+	b = append(b, begin...)
 	switch view.Outcome {
 	case gateway.OutcomeExpired:
-		times("label_expired", facts.ExpiresAt)
+		b = l.appendTimeRow(b, "label_expired", facts.ExpiresAt, view.Now)
 	case gateway.OutcomeRevoked:
-		times("label_revoked", facts.RevokedAt)
+		b = l.appendTimeRow(b, "label_revoked", facts.RevokedAt, view.Now)
 	case gateway.OutcomeNotYet:
-		times("label_starts", facts.NotBefore)
+		b = l.appendTimeRow(b, "label_starts", facts.NotBefore, view.Now)
 	case gateway.OutcomeRateLimited:
-		times("label_retry", view.Retry)
+		b = l.appendTimeRow(b, "label_retry", view.Retry, view.Now)
 	case gateway.OutcomeAddressNotAllowed:
 		if view.Address != "" {
-			row("label_address", "<bdi>"+template.HTMLEscapeString(view.Address)+"</bdi>")
+			b = l.appendLabel(b, "label_address")
+			b = append(b, "<bdi>"+template.HTMLEscapeString(view.Address)+"</bdi>"+endOfRow...)
 		}
 	}
 	if facts.Reference != "" {
-		row("label_reference", referenceMarkup(facts.Reference))
+		b = l.appendLabel(b, "label_reference")
+		b = append(b, referenceBegin...)
+		b = append(b, template.HTMLEscapeString(facts.Reference)...)
+		b = append(b, referenceEnd+endOfRow...)
 	}
-	if rows.Len() == 0 {
-		return ""
+	if len(b) == empty+len(begin) {
+		return b[:empty]
 	}
-	return "<dl>\n" + rows.String() + "</dl>\n"
+	return append(b, "</dl>\n"...)
 }
 
-// referenceMarkup returns the HTML of a reference, which recipients read aloud.
+// endOfRow ends a row that appendLabel began.
+const endOfRow = "</dd></div>\n"
+
+// appendLabel begins a row of the list of facts.
+func (l *Locale) appendLabel(b []byte, label string) []byte {
+	b = append(b, "<div><dt>"...)
+	b = append(b, l.catalogue.html[label]...)
+	return append(b, "</dt><dd>"...)
+}
+
+// appendTimeRow appends the row of a time, and nothing for an unknown time.
+func (l *Locale) appendTimeRow(b []byte, label string, t, now time.Time) []byte {
+	if t.IsZero() {
+		return b
+	}
+	return append(l.catalogue.appendTime(l.appendLabel(b, label), t, now), endOfRow...)
+}
+
+// The HTML around a reference, which recipients read aloud.
+const (
+	referenceBegin = `<bdi class="reference">`
+	referenceEnd   = "</bdi>"
+)
+
+// referenceMarkup returns the HTML of a reference.
 func referenceMarkup(reference string) string {
-	return `<bdi class="reference">` + template.HTMLEscapeString(reference) + "</bdi>"
+	return referenceBegin + template.HTMLEscapeString(reference) + referenceEnd
 }

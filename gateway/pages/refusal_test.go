@@ -322,6 +322,36 @@ func TestRefusalsAreRenderedInAdvance(t *testing.T) { // not parallel: it counts
 	}
 }
 
+// A page with facts is the same in a buffer of another page, and needs no memory of its own.
+func TestAppendRefusal(t *testing.T) { // not parallel: it counts allocations
+	plain := newRenderer(t)
+	for _, locale := range append(plain.Locales(), branded(t, nil).Locales()...) {
+		buffer := []byte("another page")
+		for _, kind := range refusalKinds() {
+			for _, facts := range []*gateway.Facts{nil, {}, someFacts()} {
+				view := viewOf(kind)
+				view.Facts, view.Now = facts, now()
+				if view.Outcome == gateway.OutcomeRateLimited {
+					view.Retry = now().Add(15 * time.Minute)
+				}
+				want, _ := locale.Refusal(&view)
+				var ok bool
+				if buffer, ok = locale.AppendRefusal(buffer[:0], &view); !ok || string(buffer) != string(want) {
+					t.Fatalf("%s %s: %v, the page is %s, want %s", locale.Tag, kind, ok, buffer, want)
+				}
+				n := testing.AllocsPerRun(10, func() { locale.AppendRefusal(buffer[:0], &view) })
+				if n != 0 && locale.branding.Contact == "" {
+					t.Errorf("%s %s: %v allocations", locale.Tag, kind, n)
+				}
+			}
+		}
+	}
+	locale := plain.Locales()[0]
+	if page, ok := locale.AppendRefusal([]byte("begun"), &Refusal{Outcome: "x"}); ok || string(page) != "begun" {
+		t.Errorf("an unknown outcome: %s", page)
+	}
+}
+
 // A template that fails is an error, and no page.
 func TestBrokenTemplate(t *testing.T) {
 	t.Parallel()

@@ -108,9 +108,12 @@ func (r *Renderer) Locales() []*Locale { return slices.Clone(r.locales) }
 // renderer offers: query, which is the value of the query parameter lang; link, which is
 // the language of the link; the best match for the Accept-Language headers; the fallback.
 func (r *Renderer) Locale(query, link string, accept []string) *Locale {
-	for _, tag := range []string{query, link} {
+	for _, tag := range [...]string{query, link} {
+		if tag == "" {
+			continue
+		}
 		for _, locale := range r.locales {
-			if tag != "" && locale.Tag == tag {
+			if locale.Tag == tag {
 				return locale
 			}
 		}
