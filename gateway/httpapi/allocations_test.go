@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"testing"
+	"time"
 
 	"keyhole/gateway"
 )
@@ -28,17 +29,25 @@ func TestClickAllocations(t *testing.T) {
 		accept []string
 		status int
 		most   float64
+		facts  *gateway.Facts // of a revoked link
 	}{
 		"redirect": {path: "/" + liveToken, status: http.StatusFound, most: allocationsOfRedirect},
 		"no token": {path: "/favicon.ico", status: http.StatusNotFound, most: allocationsOfRefusal},
 		"no token, as a page": {
 			path: "/favicon.ico?lang=de", accept: []string{"text/html"}, status: http.StatusNotFound, most: allocationsOfRefusal,
 		},
+		"refused too often, as a page with facts": {
+			path: "/" + liveToken, accept: []string{"text/html"}, status: http.StatusTooManyRequests, most: allocationsOfFacts,
+			facts: &gateway.Facts{Reference: "01234567", Language: "pl", RevokedAt: time.Now().Add(-5 * time.Hour)},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			//nolint:sloglint // The line is made, and counted.
 			b := newBench(t, func(o *Options) { o.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) })
 			b.store.pin = gateway.PinNone
+			if b.store.facts = test.facts; test.facts != nil {
+				b.store.outcome = gateway.OutcomeRevoked
+			}
 			handler := b.api.Public()
 			r := httptest.NewRequest(http.MethodGet, test.path, http.NoBody)
 			r.Header["Accept"] = test.accept

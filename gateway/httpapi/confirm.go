@@ -113,7 +113,6 @@ func (a *API) showConfirmation(c echo.Context, status int, view pages.Confirmati
 	}
 	setHeaders(c, a.public)
 	page := newPage(locale, html)
-	setHeaders(c, page.headers)
 	c.Response().Header().Set("Content-Security-Policy", pages.Policy(view.Page.Origin))
-	return writeOut(c, status, page.content)
+	return page.write(c, status)
 }

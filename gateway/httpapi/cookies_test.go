@@ -130,9 +130,9 @@ func TestUnknownAddress(t *testing.T) {
 	for _, client := range []netip.Addr{{}, netip.MustParseAddr("2001:db8::1")} {
 		err := b.api.refusalOf(newPageRequest(), &gateway.Attempt{Client: client},
 			&gateway.Answer{Outcome: gateway.OutcomeAddressNotAllowed})
-		f := b.api.failureOfClick(err, newPageRequest())
+		html := writtenPage(t, b, err, newPageRequest())
 		var shown []string
-		for _, dd := range pagetest.Elements(pagetest.Parse(t, f.body.content), "dd") {
+		for _, dd := range pagetest.Elements(pagetest.Parse(t, html), "dd") {
 			shown = append(shown, pagetest.Text(dd))
 		}
 		var want []string

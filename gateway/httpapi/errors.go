@@ -28,6 +28,8 @@ type failure struct {
 	challenge string // of 401: how to authenticate
 	// retryAfter is the value of the header of 429.
 	retryAfter []string
+	// details is the refusal whose page has facts; nil: the content is that of body.
+	details *detailedRefusal
 }
 
 // errorWriter returns the function that answers an audience with an error. No other
@@ -79,8 +81,10 @@ func writeFailure(c echo.Context, f *failure) error {
 	if f.body == nil {
 		return writeJSON(c, f.status, api.ProblemType, f.problem)
 	}
-	setHeaders(c, f.body.headers)
-	return writeOut(c, f.status, f.body.content)
+	if f.details != nil {
+		return f.details.write(c, f.body.headers)
+	}
+	return f.body.write(c, f.status)
 }
 
 // failureOfClick returns the response to a refused click, in the form that the client
@@ -96,9 +100,16 @@ func (a *API) failureOfClick(err error, r *http.Request) failure {
 	if detailed && details.retryAfter[0] != "" {
 		f.retryAfter = details.retryAfter[:]
 	}
-	switch accepted(r.Header["Accept"]) {
+	accepts := formHTML
+	if !detailed || !details.html {
+		accepts = accepted(r.Header["Accept"])
+	}
+	switch accepts {
 	case formHTML:
-		f.body = refused.page(r, details)
+		locale := refused.locale(r, details)
+		if f.body = &refused.html[locale.Index]; detailed {
+			details.locale, f.details = locale, details
+		}
 	case formJSON:
 		f.body = &refused.json
 	default:

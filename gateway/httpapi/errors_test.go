@@ -28,6 +28,17 @@ func fail(b *bench, to audience, err error, accept string) answer {
 	return answer{status: w.Code, header: w.Header(), body: w.Body.String()}
 }
 
+// writtenPage returns the page that answers a refused click.
+func writtenPage(t *testing.T, b *bench, refused error, r *http.Request) []byte {
+	t.Helper()
+	w := httptest.NewRecorder()
+	f := b.api.failureOfClick(refused, r)
+	if err := writeFailure(echo.New().NewContext(r, w), &f); err != nil {
+		t.Fatal(err)
+	}
+	return w.Body.Bytes()
+}
+
 // Recipients get an error in the form that they accept. Of an unexpected error they learn
 // only that the link cannot be checked. Headers of an earlier, failed answer are removed.
 func TestErrorsOfRecipients(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -19,6 +20,7 @@ type pageSet struct {
 	// prefetched is the refusal of a link that a browser loaded before the user opened
 	// it.
 	prefetched *refusal
+	buffers    sync.Pool // of *[]byte, for pages with facts
 }
 
 // newPageSet renders all pages that are the same for every link.
@@ -27,7 +29,10 @@ func newPageSet(o pages.Options) (*pageSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := &pageSet{renderer: renderer, refusals: map[gateway.Outcome]*refusal{}}
+	set := &pageSet{
+		renderer: renderer, refusals: map[gateway.Outcome]*refusal{},
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
+	}
 	for _, outcome := range gateway.Outcomes() {
 		if delivers(outcome) {
 			continue

@@ -333,9 +333,9 @@ func TestSetPagesBetweenDecisionAndAnswer(t *testing.T) {
 		if err := b.api.SetPages(pages.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		f := b.api.failureOfClick(refused, r)
-		if page := pagetest.Parse(t, f.body.content); pagetest.Attribute(pagetest.One(t, page, "html"), "lang") != "nl" {
-			t.Errorf("the page is %s", f.body.content)
+		html := writtenPage(t, b, refused, r)
+		if page := pagetest.Parse(t, html); pagetest.Attribute(pagetest.One(t, page, "html"), "lang") != "nl" {
+			t.Errorf("the page is %s", html)
 		}
 	}
 }

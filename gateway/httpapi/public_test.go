@@ -123,14 +123,14 @@ func TestEveryRefusalInItsThreeForms(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, nil)
 			b.store.outcome = outcome
-			public := b.api.Public()
+			public := serve(t, b.api.Public()) // net/http adds the length of short answers
 			plain, _ := newRenderer(t).Plain(&pages.Refusal{Outcome: outcome})
 			title, _, _ := strings.Cut(string(plain.Text), ":")
 
-			html := ask(public, "GET", "/"+liveToken, "", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
-			problem := ask(public, "GET", "/"+liveToken, "", "Accept", "application/json")
-			text := ask(public, "GET", "/"+liveToken, "", "Accept", "*/*")
-			bare := ask(public, "GET", "/"+liveToken, "")
+			html := wire(t, public, line("GET", "/"+liveToken, "Accept: text/html,application/xhtml+xml,*/*;q=0.8"))
+			problem := wire(t, public, line("GET", "/"+liveToken, "Accept: application/json"))
+			text := wire(t, public, line("GET", "/"+liveToken, "Accept: */*"))
+			bare := wire(t, public, line("GET", "/"+liveToken))
 			vary := map[string]string{
 				"html": "Accept, Accept-Language", "problem": "Accept", "text": "Accept", "bare": "Accept",
 			}

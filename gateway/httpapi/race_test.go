@@ -6,4 +6,5 @@ package httpapi
 const (
 	allocationsOfRedirect = 10
 	allocationsOfRefusal  = 10
+	allocationsOfFacts    = 20
 )

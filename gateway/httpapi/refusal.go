@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
@@ -30,7 +33,9 @@ func (r *refusal) Error() string { return string(r.view.Outcome) }
 type detailedRefusal struct {
 	*refusal
 
-	view pages.Refusal
+	view   pages.Refusal
+	html   bool          // the client accepts a page
+	locale *pages.Locale // of the page; set when it is answered
 	// retryAfter is the value of the header, in seconds, of a refusal that ends after some
 	// time. It is an array in the error, so that an answer costs one allocation and not
 	// two.
@@ -81,15 +86,24 @@ func (a *API) refusalOf(r *http.Request, attempt *gateway.Attempt, answer *gatew
 	if answer.Outcome == gateway.OutcomeRateLimited {
 		retryAfter = secondsOf(answer.Wait)
 	}
-	view := refused.view
+	view, html := refused.view, false
 	// Programs get the same bytes for all links, so only a page costs the work for its facts.
-	if accepted(r.Header["Accept"]) == formHTML {
-		view = viewOf(r, attempt, answer)
+	if hasDetails(answer) && accepted(r.Header["Accept"]) == formHTML {
+		view, html = viewOf(r, attempt, answer), true
 	}
 	if view == refused.view && retryAfter == "" {
 		return refused
 	}
-	return &detailedRefusal{refused, view, [1]string{retryAfter}}
+	return &detailedRefusal{refusal: refused, view: view, html: html, retryAfter: [1]string{retryAfter}}
+}
+
+// hasDetails reports whether viewOf may return more than the view of the refusal.
+func hasDetails(answer *gateway.Answer) bool {
+	switch answer.Outcome {
+	case gateway.OutcomeRateLimited, gateway.OutcomeAddressNotAllowed, gateway.OutcomeUsedUp:
+		return true
+	}
+	return answer.Facts != nil
 }
 
 // viewOf returns the view of a refusal with what its page says about this click.
@@ -112,21 +126,27 @@ func viewOf(r *http.Request, attempt *gateway.Attempt, answer *gateway.Answer) p
 	return view
 }
 
-// page returns the page of a refused click. Its language is that of the request, or of the
-// link. The page is of the set in which the refusal was decided: SetPages may have replaced
-// that set meanwhile, and the other one may have other languages.
-func (r *refusal) page(request *http.Request, details *detailedRefusal) *body {
+// locale returns the locale of the page of a refused click. The language is that of the
+// request, or of the link. The locale is of the set in which the refusal was decided:
+// SetPages may have replaced that set meanwhile, and the other one may have other languages.
+func (r *refusal) locale(request *http.Request, details *detailedRefusal) *pages.Locale {
 	language := ""
 	if details != nil && details.view.Facts != nil {
 		language = details.view.Facts.Language
 	}
-	locale := r.set.locale(request, language)
-	if details == nil {
-		return &r.html[locale.Index]
+	return r.set.locale(request, language)
+}
+
+// write renders the page and sends it with the headers of the page without facts.
+func (d *detailedRefusal) write(c echo.Context, headers []fixedHeader) error {
+	buffer := d.set.buffers.Get().(*[]byte)
+	defer d.set.buffers.Put(buffer)
+	*buffer, _ = d.locale.AppendRefusal((*buffer)[:0], &d.view)
+	setHeaders(c, headers)
+	if statesLength(c, *buffer) {
+		c.Response().Header()["Content-Length"] = []string{strconv.Itoa(len(*buffer))}
 	}
-	html, _ := locale.Refusal(&details.view)
-	page := newPage(locale, html)
-	return &page
+	return writeOut(c, d.status, *buffer)
 }
 
 // statusOfOutcome returns the HTTP status of a refused click.

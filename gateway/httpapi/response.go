@@ -20,15 +20,16 @@ type fixedHeader struct {
 // body is the content of an answer with the headers that describe it.
 type body struct {
 	headers []fixedHeader
+	length  []string // the value of Content-Length
 	content []byte
 }
 
 // newBody makes a body.
 func newBody(contentType string, content []byte) body {
-	return body{content: content, headers: []fixedHeader{
-		{"Content-Type", []string{contentType}},
-		{"Content-Length", []string{strconv.Itoa(len(content))}},
-	}}
+	return body{
+		content: content, length: []string{strconv.Itoa(len(content))},
+		headers: []fixedHeader{{"Content-Type", []string{contentType}}},
+	}
 }
 
 // fixedHeaders returns the headers of every answer of a listener.
@@ -76,6 +77,25 @@ func writeBody(c echo.Context, status int, contentType string, content []byte) e
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	return writeOut(c, status, content)
+}
+
+// maxUnstated is the size in bytes of the largest content whose length net/http adds itself.
+const maxUnstated = 2048
+
+// statesLength reports whether the handler has to set Content-Length. net/http adds the
+// header to a short answer. In the map of headers it would be the ninth one of a page, and a
+// map of Go grows with its ninth entry, which costs more than the other eight together.
+func statesLength(c echo.Context, content []byte) bool {
+	return len(content) > maxUnstated || c.Request().Method == http.MethodHead
+}
+
+// write sends the body.
+func (b *body) write(c echo.Context, status int) error {
+	setHeaders(c, b.headers)
+	if statesLength(c, b.content) {
+		c.Response().Header()["Content-Length"] = b.length
+	}
+	return writeOut(c, status, b.content)
 }
 
 // writeOut sends an answer whose headers are set. The answer to HEAD has no content.

@@ -33,6 +33,7 @@ type stubStore struct {
 
 	outcome  gateway.Outcome           // of every click
 	confirms bool                      // whether the link needs confirmation: outcome is then what a GET gets
+	facts    *gateway.Facts            // of every refused click; nil: none
 	spent    gateway.Spent             // of every spend
 	try      gateway.PassphraseAttempt // of every passphrase
 	secrets  gateway.Secrets           // of the link
@@ -60,7 +61,7 @@ func (r *stubStore) Admit(_ context.Context, a gateway.Attempt) (gateway.Admissi
 	defer r.mu.Unlock()
 	r.attempts = append(r.attempts, a)
 	ref := gateway.ObjectRef{Storage: "main", Bucket: "reports", Key: "q3.pdf"}
-	admission := gateway.Admission{Outcome: r.outcome, Permission: gateway.Permission{
+	admission := gateway.Admission{Outcome: r.outcome, Facts: r.facts, Permission: gateway.Permission{
 		Ref: ref, Disposition: gateway.DispositionAttachment, Remaining: time.Hour, Secrets: r.secrets, Pin: r.pin,
 	}}
 	if r.confirms {
