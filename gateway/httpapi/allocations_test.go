@@ -92,3 +92,33 @@ func TestAllocationsOfRefusalsToPrograms(t *testing.T) { // not parallel: it cou
 		}
 	}
 }
+
+// BenchmarkRefusals measures refusals in the handler, with a new map of headers for each
+// answer as net/http makes it. performance.md has the figures.
+func BenchmarkRefusals(b *testing.B) {
+	facts := &gateway.Facts{Reference: "01234567", RevokedAt: time.Now().Add(-5 * time.Hour)}
+	for name, test := range map[string]struct {
+		path   string
+		accept []string
+		facts  *gateway.Facts
+	}{
+		"not_found":                          {path: "/favicon.ico"},
+		"not_found, as a page":               {path: "/favicon.ico", accept: []string{"text/html"}},
+		"rate_limited, as a page with facts": {path: "/" + liveToken, accept: []string{"text/html"}, facts: facts},
+	} {
+		b.Run(name, func(b *testing.B) {
+			//nolint:sloglint // The line is made, and counted.
+			bench := newBench(b, func(o *Options) { o.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) })
+			bench.store.outcome, bench.store.facts = gateway.OutcomePaused, test.facts
+			handler, w := bench.api.Public(), &discarded{}
+			r := httptest.NewRequest(http.MethodGet, test.path, http.NoBody)
+			r.Header["Accept"], r.Header["Accept-Language"] = test.accept, []string{"de-DE,de;q=0.9,en;q=0.8"}
+			b.ReportAllocs()
+			for b.Loop() {
+				w.header = http.Header{}
+				bench.store.attempts = bench.store.attempts[:0]
+				handler.ServeHTTP(w, r)
+			}
+		})
+	}
+}
