@@ -1,44 +1,45 @@
 package cli
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/explain"
 )
 
 // messageOf returns a text for the recipient of a link, with times in zone. Its last line is
-// the URL. It is in English, like the answers to programs. It contains no passphrase. If the
-// page of the link hides the file name, the message omits the name too, because people who
-// read the message may not have the passphrase.
+// the URL. It is in the language of the link, else in English. It contains no passphrase. If
+// the page of the link hides the file name, the message omits the name too, because people
+// who read the message may not have the passphrase.
 func messageOf(link *api.Link, zone *time.Location) string {
-	var b strings.Builder
+	texts := explain.MessageIn(link.Language)
+	lines := []string{term.Plain(link.Filename)}
 	if hidesFile(link) {
-		b.WriteString("A file for you\n")
-	} else {
-		fmt.Fprintf(&b, "%s\n", term.Plain(link.Filename))
+		lines[0] = texts.File
 	}
 	// Each time has an offset, because the recipient may be in another zone.
-	until := "The link works until " + readable(link.ExpiresAt, zone) + "."
+	end := readable(link.ExpiresAt, zone)
 	if link.NotBefore != nil && link.NotBefore.After(link.CreatedAt) {
-		until = "The link works from " + readable(*link.NotBefore, zone) + " until " + readable(link.ExpiresAt, zone) + "."
+		lines = append(lines, strings.NewReplacer("{start}", readable(*link.NotBefore, zone), "{end}", end).
+			Replace(texts.FromUntil))
+	} else {
+		lines = append(lines, strings.ReplaceAll(texts.Until, "{end}", end))
 	}
-	fmt.Fprintln(&b, until)
 	switch {
 	case link.MaxClicks == nil:
 	case *link.MaxClicks == 1:
-		fmt.Fprintln(&b, "It can be used once.")
+		lines = append(lines, texts.Once)
 	default:
-		fmt.Fprintf(&b, "It can be used %d times.\n", *link.MaxClicks)
+		lines = append(lines, strings.ReplaceAll(texts.Times, "{n}", strconv.FormatInt(*link.MaxClicks, 10)))
 	}
 	if link.Passphrase {
-		fmt.Fprintln(&b, "You need a passphrase, which you get separately.")
+		lines = append(lines, texts.Passphrase)
 	}
-	fmt.Fprintln(&b, term.Plain(link.URL))
-	return b.String()
+	return strings.Join(append(lines, term.Plain(link.URL)), "\n") + "\n"
 }
 
 // hidesFile tells whether the page of a link shows nothing about the file before the

@@ -145,3 +145,36 @@ func TestMessageOfOtherZones(t *testing.T) {
 		}
 	}
 }
+
+// The message is in the language of the link; only the names of texts differ from English.
+func TestMessageInTheLanguageOfTheLink(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)
+	link := api.Link{
+		URL: "https://dl.example.com/x", Filename: "q3.pdf", CreatedAt: start, ExpiresAt: start.Add(24 * time.Hour),
+		MaxClicks: new(int64(3)), Passphrase: true, Language: "de", Reveal: gateway.RevealBefore,
+	}
+	const german = "q3.pdf\nDer Link ist gültig bis 2026-12-02 08:00 UTC.\nEr kann 3-mal verwendet werden.\n" +
+		"Sie benötigen ein Passwort, das Sie gesondert erhalten.\nhttps://dl.example.com/x\n"
+	if got := messageOf(&link, time.UTC); got != german {
+		t.Errorf("got\n%s\nwant\n%s", got, german)
+	}
+	link.Language, link.NotBefore, link.MaxClicks = "pl", new(start.Add(time.Hour)), new(int64(1))
+	link.Reveal = gateway.RevealAfter
+	const polish = "Plik dla Państwa\nLink działa od 2026-12-01 09:00 UTC do 2026-12-02 08:00 UTC.\n" +
+		"Linku można użyć tylko raz.\nPotrzebne jest hasło, które otrzymają Państwo osobno.\nhttps://dl.example.com/x\n"
+	if got := messageOf(&link, time.UTC); got != polish {
+		t.Errorf("got\n%s\nwant\n%s", got, polish)
+	}
+	for _, tag := range gateway.Languages() {
+		link.Language = tag
+		got := messageOf(&link, time.UTC)
+		if strings.ContainsAny(got, "{}") || strings.Count(got, "\n") != 5 || strings.Contains(got, "q3.pdf") ||
+			!strings.HasSuffix(got, "\nhttps://dl.example.com/x\n") {
+			t.Errorf("%s: %s", tag, got)
+		}
+	}
+	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links": link}} // Arabic
+	got := runOver(t, f, "share", "s3://reports/q3.pdf", "--message", "--language", "ar", "--quiet")
+	has(t, got.stdout, "الرابط صالح من \u2066", "\u2069.\n")
+}

@@ -83,7 +83,7 @@ func (f *shareFlags) addProperties(cmd *cobra.Command) {
 	flags.StringVar(&f.request.Pin, "pin", "", "what the link is pinned to: auto (default), version, etag or none")
 	flags.StringVar(&f.request.VersionID, "version-id", "", "share this version of the object instead of the current one")
 	flags.StringVar(&f.request.Language, "language", "",
-		"the language of the link's pages, such as de (default: the browser's)")
+		"the language of the link's pages and of --message, such as de (default: the browser's)")
 	flags.StringVar(&f.request.Note, "note", "", "a note, which recipients see on pages")
 	flags.StringArrayVar(&f.labels, "label", nil, "a label, name=value; may be repeated")
 	flags.StringVar(&f.request.IdempotencyKey, "idempotency-key", "",
@@ -99,7 +99,8 @@ func (f *shareFlags) addOutput(cmd *cobra.Command) {
 	flags.BoolVar(&f.quiet, "quiet", false, "print only the URL, and a generated passphrase")
 	flags.BoolVar(&f.json, "json", false, "print the link as JSON instead of its URL; several links as items")
 	flags.BoolVar(&f.message, "message", false,
-		"print a message to send to the recipient instead of the URL alone; it never contains the passphrase")
+		"print a message to send to the recipient instead of the URL alone, in the language of --language or in\n"+
+			"English; it never contains the passphrase")
 	flags.BoolVar(&f.copy, "copy", false, "also copy the URL or message to the clipboard")
 }
 
