@@ -169,7 +169,8 @@ func TestUnusedFooterLinks(t *testing.T) {
 		"[]": nil, "[de, en]": nil, "[fr, de]": nil, "[en]": {"unused_link pages.links[1].language"},
 	} {
 		text := strings.Replace(minimal, "pages: {organization: Example}\n", "pages:\n  organization: Example\n  languages: "+
-			languages+"\n  links: [{name: A, url: \"https://a.test\"}, {name: B, url: \"https://a.test\", language: de}]\n", 1)
+			languages+"\n  links: [{name: A, url: \"https://a.test\"}, "+
+			"{name: B, url: \"https://a.test\", language: de}]\n", 1)
 		_, warnings, err := loadText(text, nil)
 		if err != nil {
 			t.Fatal(err)

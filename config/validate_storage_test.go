@@ -195,9 +195,11 @@ func TestSharedOrigin(t *testing.T) {
 		pathStyle             bool
 		want                  []string
 	}{
-		"the endpoint":       {"https://dl.example.com", "https://dl.example.com", "", true, []string{at}},
-		"another spelling":   {"https://DL.example.com:443/", "https://dl.example.com", "", true, []string{at}},
-		"for recipients":     {"https://dl.example.com", "https://s3.internal", "https://dl.example.com", true, []string{public}},
+		"the endpoint":     {"https://dl.example.com", "https://dl.example.com", "", true, []string{at}},
+		"another spelling": {"https://DL.example.com:443/", "https://dl.example.com", "", true, []string{at}},
+		"for recipients": {
+			"https://dl.example.com", "https://s3.internal", "https://dl.example.com", true, []string{public},
+		},
 		"a bucket":           {"https://exports.example.com", "https://example.com", "", false, []string{at}},
 		"the host of all":    {"https://example.com", "https://example.com", "", false, nil},
 		"only the service's": {"https://dl.example.com", "https://dl.example.com", "https://s3.example.com", true, nil},
@@ -208,7 +210,8 @@ func TestSharedOrigin(t *testing.T) {
 		c := valid(t)
 		c.Public.URL = tt.url
 		s := &c.Storage[0]
-		s.Endpoint, s.PublicEndpoint, s.PathStyle, s.Buckets = tt.endpoint, tt.public, tt.pathStyle, []string{"reports", "exports"}
+		s.Endpoint, s.PublicEndpoint, s.PathStyle = tt.endpoint, tt.public, tt.pathStyle
+		s.Buckets = []string{"reports", "exports"}
 		c.normalise(func(string) bool { return true })
 		problems, warnings := c.validate()
 		if len(problems) > 0 {

@@ -12,7 +12,8 @@ type Message struct {
 }
 
 // MessageIn returns the texts in the language of a link, and in English for another tag. No
-// text depends on the plural form of a number above one.
+// text depends on the plural form of a number above one, so no table of plurals is needed.
+// Times are digits in every language, because a message says for each its offset from UTC.
 func MessageIn(tag string) Message {
 	if m, ok := europeanMessages()[tag]; ok {
 		return m
@@ -26,7 +27,9 @@ func MessageIn(tag string) Message {
 	}
 }
 
-// europeanMessages returns the texts in the languages with Latin letters, except English.
+// europeanMessages returns the texts in the languages with Latin letters, except English. The
+// words for link, file and passphrase, and the form of address, are those of the pages, so
+// that recipients meet the same words again.
 func europeanMessages() map[string]Message {
 	return map[string]Message{
 		"de": {

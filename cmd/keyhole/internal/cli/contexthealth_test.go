@@ -136,12 +136,18 @@ func TestErrorsNameTheContext(t *testing.T) {
 	}
 	key, address := "the key is from the context ", "the address is from the context "
 	for _, tt := range []struct{ args, variable, name, want string }{
-		{"list --context refusing", "", "refusing", key}, {"show " + testID() + " --context refusing", "", "refusing", key},
-		{"revoke " + testID() + " --context refusing", "", "refusing", key}, {"list", "KEYHOLE_CONTEXT=gone", "gone", address},
-		{"share s3://b/k --context gone", "", "gone", address}, {"audit --context page", "", "page", address},
-		{"health --context gone", "", "gone", address}, {"list --context forbidding", "", "", ""},
-		{"list --context page --operator-url " + gone.URL, "", "", ""}, {"list", "KEYHOLE_OPERATOR_URL=" + gone.URL, "", ""},
-		{"list --context gone --operator-url " + refusing.URL, "", "gone", key}, {"health --url " + gone.URL, "", "", ""},
+		{"list --context refusing", "", "refusing", key},
+		{"show " + testID() + " --context refusing", "", "refusing", key},
+		{"revoke " + testID() + " --context refusing", "", "refusing", key},
+		{"list", "KEYHOLE_CONTEXT=gone", "gone", address},
+		{"share s3://b/k --context gone", "", "gone", address},
+		{"audit --context page", "", "page", address},
+		{"health --context gone", "", "gone", address},
+		{"list --context forbidding", "", "", ""},
+		{"list --context page --operator-url " + gone.URL, "", "", ""},
+		{"list", "KEYHOLE_OPERATOR_URL=" + gone.URL, "", ""},
+		{"list --context gone --operator-url " + refusing.URL, "", "gone", key},
+		{"health --url " + gone.URL, "", "", ""},
 	} {
 		environ := append([]string{tt.variable}, env...)
 		if strings.HasPrefix(tt.variable, "KEYHOLE_OPERATOR_URL") {

@@ -202,8 +202,10 @@ func TestResendOnATerminal(t *testing.T) {
 // keeps that length, and the checklist says why.
 func TestResendSaysTheLife(t *testing.T) {
 	t.Parallel()
-	operator := api.Operator{Name: "ci", Presets: []api.Preset{{Name: "handoff", ExpiresIn: "1h"}, {Name: "business",
-		ExpiresIn: "12h"}}}
+	operator := api.Operator{Name: "ci", Presets: []api.Preset{{Name: "handoff", ExpiresIn: "1h"}, {
+		Name:      "business",
+		ExpiresIn: "12h",
+	}}}
 	for name, tt := range map[string]struct {
 		preset, args string
 		operator     any

@@ -102,19 +102,23 @@ func TestShareWithBrokenAnswers(t *testing.T) {
 		want     []string
 	}{
 		"a page": {
-			wireAnswer{200, "<html>", false}, 1,
+			wireAnswer{200, "<html>", false},
+			1,
 			[]string{"keyhole: the answer is not from Keyhole's operator API", "not the address for recipients?"},
 		},
 		"a page of a proxy": {
-			wireAnswer{502, "<html>", false}, 1,
+			wireAnswer{502, "<html>", false},
+			1,
 			[]string{"keyhole: SERVER answers 502 Bad Gateway: ", "--idempotency-key k: this issues no second link"},
 		},
 		"a problem without a code": {
-			wireAnswer{422, `{"status":422}`, false}, 1,
+			wireAnswer{422, `{"status":422}`, false},
+			1,
 			[]string{"keyhole: SERVER answers 422 ", "not the address for recipients?"},
 		},
 		"a cut link": {
-			wireAnswer{201, `{"id":"`, true}, 2,
+			wireAnswer{201, `{"id":"`, true},
+			2,
 			[]string{"keyhole: the answer broke off", "--idempotency-key k: this issues no second link"},
 		},
 		"an array": {
