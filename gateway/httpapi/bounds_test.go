@@ -13,19 +13,6 @@ import (
 	"keyhole/gateway/api"
 )
 
-// Times in a query have the years that a link can have.
-func TestYearsOfAQuery(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]bool{
-		"1970-01-01T00:00:00Z": true, "1969-12-31T23:59:59Z": false, "9999-12-31T23:59:59Z": true, "tomorrow": false,
-	} {
-		got, err := timeOf(map[string]string{"since": text}, "since")
-		if (err == nil) != want || err == nil && got.IsZero() {
-			t.Errorf("%s: %v, %v", text, got, err)
-		}
-	}
-}
-
 // The answer names the field whose value has the wrong type, if the request has that field.
 func TestBodyNamesItsField(t *testing.T) {
 	t.Parallel()

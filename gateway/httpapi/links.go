@@ -93,8 +93,8 @@ func (a *API) listLinks(c echo.Context) error {
 		return err
 	}
 	filter := filterOfQuery(query, labels)
-	q, err := filter.query(refuseQuery)
-	if err != nil {
+	q, found := filter.Query()
+	if err := refuseQuery(found); err != nil {
 		return err
 	}
 	q.Cursor = query["cursor"]

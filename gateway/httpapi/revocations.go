@@ -19,10 +19,11 @@ func (a *API) revokeLinks(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	request := gateway.BulkRequest{All: body.All, Reason: body.Reason, DryRun: body.DryRun, Cursor: body.Cursor}
-	if request.Query, err = filter.query(refuseBody); err != nil {
+	q, found := filter.Query()
+	if err := refuseBody(found); err != nil {
 		return err
 	}
+	request := gateway.BulkRequest{Query: q, All: body.All, Reason: body.Reason, DryRun: body.DryRun, Cursor: body.Cursor}
 	result, err := a.o.Service.RevokeAll(c.Request().Context(), actorOf(c), &request)
 	if err != nil {
 		return err
