@@ -7,6 +7,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/convert"
 )
 
 // audit answers GET /api/v1/audit.
@@ -33,14 +34,5 @@ func (a *API) audit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := api.EventPage{Events: make([]api.Event, len(page.Events)), Next: page.Next, More: page.More}
-	if page.Next != "" {
-		answer.Searched = page.Searched
-	}
-	for i := range page.Events {
-		e := &page.Events[i]
-		answer.Events[i] = eventJSON(&e.Event)
-		answer.Events[i].Storage, answer.Events[i].Bucket, answer.Events[i].Key = e.Ref.Storage, e.Ref.Bucket, e.Ref.Key
-	}
-	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+	return writeJSON(c, http.StatusOK, api.MediaType, convert.AuditPage(&page))
 }

@@ -9,6 +9,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/convert"
 )
 
 // issueBatch answers POST /api/v1/links:batch. The status is 200 if the batch was
@@ -34,7 +35,7 @@ func (a *API) issueBatch(c echo.Context) error {
 		Links: make([]gateway.IssueRequest, len(body.Links)), DryRun: body.DryRun, Idempotency: retry,
 	}
 	for i := range body.Links {
-		request.Links[i] = issueRequest(&body.Links[i])
+		request.Links[i] = convert.IssueRequest(&body.Links[i])
 	}
 	results, err := a.o.Service.IssueBatch(c.Request().Context(), actor, &request)
 	if err != nil {
@@ -57,7 +58,7 @@ func (a *API) batchResult(result *gateway.BatchResult, dryRun bool) api.BatchRes
 		problem := problemJSON(problemOf(result.Err))
 		return api.BatchResult{Status: problem.Status, Problem: &problem}
 	case dryRun:
-		link := linkJSON(&result.Issued.Link)
+		link := convert.Link(&result.Issued.Link)
 		link.ID = ""
 		return api.BatchResult{Status: http.StatusOK, Link: &link}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/convert"
 )
 
 // eraseAddresses answers POST /api/v1/audit/erasures.
@@ -40,10 +41,7 @@ func (a *API) eraseAddresses(c echo.Context) error {
 	}
 	answer := api.Erasure{
 		FeedEvents: result.FeedEvents, LinkEvents: result.LinkEvents, Unreadable: result.Unreadable,
-		Done: result.Done, Next: result.Next, Remains: []api.Note{},
-	}
-	for _, note := range gateway.Remains(request.Link == nil) {
-		answer.Remains = append(answer.Remains, api.Note(note))
+		Done: result.Done, Next: result.Next, Remains: convert.Notes(gateway.Remains(request.Link == nil)),
 	}
 	return writeJSON(c, http.StatusOK, api.MediaType, answer)
 }

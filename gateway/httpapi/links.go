@@ -16,6 +16,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
 	"keyhole/gateway/api"
+	"keyhole/gateway/convert"
 )
 
 // defaultLimit is the number of entries on a page if the request states none.
@@ -31,7 +32,7 @@ func (a *API) issueLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	request := issueRequest(&body)
+	request := convert.IssueRequest(&body)
 	request.Idempotency = retry
 	issued, err := a.o.Service.Issue(c.Request().Context(), actorOf(c), &request)
 	if err != nil {
@@ -43,21 +44,9 @@ func (a *API) issueLink(c echo.Context) error {
 	return writeLink(c, http.StatusCreated, &issued.Link, link)
 }
 
-// issueRequest returns the request for one link.
-func issueRequest(body *api.IssueRequest) gateway.IssueRequest {
-	return gateway.IssueRequest{
-		Storage: body.Storage, Bucket: body.Bucket, Key: body.Key,
-		Preset: body.Preset, ExpiresIn: body.ExpiresIn, Sensitive: body.Sensitive,
-		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin, VersionID: body.VersionID,
-		Language: body.Language, Note: body.Note, Labels: body.Labels,
-		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Reveal: body.Reveal,
-		Allow: body.Allow, NotBefore: body.NotBefore,
-	}
-}
-
 // issuedJSON returns a new link with its URL.
 func (a *API) issuedJSON(issued *gateway.Issued) api.Link {
-	link := linkJSON(&issued.Link)
+	link := convert.Link(&issued.Link)
 	link.URL = a.o.PublicURL + "/" + issued.Token
 	return link
 }
@@ -105,14 +94,7 @@ func (a *API) listLinks(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := api.LinkPage{Links: make([]api.Link, len(page.Links)), Next: page.Next}
-	if page.Next != "" { // a short page is then not the last one
-		answer.Searched = page.Searched
-	}
-	for i := range page.Links {
-		answer.Links[i] = linkJSON(&page.Links[i])
-	}
-	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+	return writeJSON(c, http.StatusOK, api.MediaType, convert.LinkPage(&page))
 }
 
 // showLink answers GET /api/v1/links/{id}. It also accepts the beginning of an id, because
@@ -127,7 +109,7 @@ func (a *API) showLink(c echo.Context) error {
 			return err
 		}
 		c.Set(contextLink, link.ID)
-		return writeLink(c, http.StatusOK, &link, linkJSON(&link))
+		return writeLink(c, http.StatusOK, &link, convert.Link(&link))
 	}
 	id, err := linkID(c)
 	if err != nil {
@@ -137,7 +119,7 @@ func (a *API) showLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeLink(c, http.StatusOK, &link, linkJSON(&link))
+	return writeLink(c, http.StatusOK, &link, convert.Link(&link))
 }
 
 // revokeLink answers DELETE /api/v1/links/{id}.
@@ -160,7 +142,7 @@ func (a *API) revokeLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeLink(c, http.StatusOK, &link, linkJSON(&link))
+	return writeLink(c, http.StatusOK, &link, convert.Link(&link))
 }
 
 // changeLink answers PATCH /api/v1/links/{id}.
@@ -185,7 +167,7 @@ func (a *API) changeLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeLink(c, http.StatusOK, &link, linkJSON(&link))
+	return writeLink(c, http.StatusOK, &link, convert.Link(&link))
 }
 
 // linkEvents answers GET /api/v1/links/{id}/events.
@@ -206,11 +188,7 @@ func (a *API) linkEvents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := api.EventPage{Events: make([]api.Event, len(list.Events)), Next: list.Next}
-	for i := range list.Events {
-		answer.Events[i] = eventJSON(&list.Events[i])
-	}
-	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+	return writeJSON(c, http.StatusOK, api.MediaType, convert.EventPage(&list))
 }
 
 // linkID returns the id in the path. Text that is not an id gets the same answer as an

@@ -7,6 +7,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/convert"
 )
 
 // listBuckets answers GET /api/v1/buckets.
@@ -18,11 +19,7 @@ func (a *API) listBuckets(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := api.BucketList{Buckets: make([]api.Bucket, len(buckets))}
-	for i, b := range buckets {
-		answer.Buckets[i] = api.Bucket{Storage: b.Storage, Bucket: b.Name}
-	}
-	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+	return writeJSON(c, http.StatusOK, api.MediaType, api.BucketList{Buckets: convert.Buckets(buckets)})
 }
 
 // listObjects answers GET /api/v1/objects.
@@ -46,18 +43,5 @@ func (a *API) listObjects(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := api.ObjectPage{
-		Storage: page.Storage, Bucket: q.Bucket, Folders: page.Folders, Objects: make([]api.ObjectEntry, len(page.Objects)),
-		Next: page.Next,
-	}
-	if answer.Folders == nil {
-		answer.Folders = []string{}
-	}
-	for i, o := range page.Objects {
-		answer.Objects[i] = api.ObjectEntry{
-			Key: o.Key, Size: sizeOrNil(o.Size), ETag: o.ETag, LastModified: timeOrNil(o.LastModified),
-			StorageClass: o.StorageClass, Sensitive: o.Sensitive,
-		}
-	}
-	return writeJSON(c, http.StatusOK, api.MediaType, answer)
+	return writeJSON(c, http.StatusOK, api.MediaType, convert.ObjectPage(q.Bucket, &page))
 }

@@ -7,6 +7,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/convert"
 )
 
 // revokeLinks answers POST /api/v1/revocations.
@@ -28,8 +29,5 @@ func (a *API) revokeLinks(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, api.MediaType, api.Revocation{
-		Matched: result.Matched, Revoked: result.Revoked, Unreadable: result.Unreadable,
-		Done: result.Done, Next: result.Next,
-	})
+	return writeJSON(c, http.StatusOK, api.MediaType, convert.Revocation(&result))
 }

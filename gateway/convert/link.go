@@ -1,4 +1,4 @@
-package httpapi
+package convert
 
 import (
 	"cmp"
@@ -8,8 +8,9 @@ import (
 	"keyhole/gateway/api"
 )
 
-// linkJSON returns a link as the API shows it.
-func linkJSON(l *gateway.Link) api.Link {
+// Link returns a link as the API shows it, without its URL: only the answer to the issue
+// has the URL.
+func Link(l *gateway.Link) api.Link {
 	w := api.Link{
 		ID: l.ID.String(), State: string(l.State),
 		Storage: l.Ref.Storage, Bucket: l.Ref.Bucket, Key: l.Ref.Key,
@@ -24,7 +25,7 @@ func linkJSON(l *gateway.Link) api.Link {
 		Filename: l.SaveAs(), Disposition: l.Disposition,
 		Allow: []string{}, Pin: l.Pin, Language: l.Language, Note: l.Note, Labels: l.Labels,
 		RevokedAt: timeOrNil(l.RevokedAt), RevokedBy: l.RevokedBy, RevokeReason: l.RevokeReason,
-		Reveal: cmp.Or(l.Reveal, gateway.RevealBefore), Warnings: []api.Warning{}, Notes: []api.Note{},
+		Reveal: cmp.Or(l.Reveal, gateway.RevealBefore), Warnings: []api.Warning{}, Notes: Notes(l.Notes),
 	}
 	if w.Labels == nil {
 		w.Labels = map[string]string{}
@@ -38,22 +39,40 @@ func linkJSON(l *gateway.Link) api.Link {
 	for _, warning := range l.Warnings {
 		w.Warnings = append(w.Warnings, api.Warning(warning))
 	}
-	for _, note := range l.Notes {
-		w.Notes = append(w.Notes, api.Note(note))
+	return w
+}
+
+// Notes returns notes as the API shows them, never nil.
+func Notes(notes []gateway.Note) []api.Note {
+	w := make([]api.Note, len(notes))
+	for i, note := range notes {
+		w[i] = api.Note(note)
 	}
 	return w
 }
 
-// eventJSON returns an event as the API shows it.
-func eventJSON(e *gateway.Event) api.Event {
-	w := api.Event{
-		ID: e.ID, Time: e.Time.UTC(), Kind: string(e.Kind), Link: e.Link.String(), Outcome: string(e.Outcome),
-		Method: e.Method, Actor: e.Actor, Address: e.Address, Reason: e.Reason,
+// LinkPage returns a page of links as the API shows it.
+func LinkPage(page *gateway.ListPage) api.LinkPage {
+	w := api.LinkPage{Links: make([]api.Link, len(page.Links)), Next: page.Next}
+	if page.Next != "" { // a short page is then not the last one
+		w.Searched = page.Searched
 	}
-	if e.Kind == gateway.EventErased && e.Link == (gateway.ID{}) {
-		w.Link = "" // an erasure from the events of all links
+	for i := range page.Links {
+		w.Links[i] = Link(&page.Links[i])
 	}
 	return w
+}
+
+// IssueRequest returns the request of the domain for one link. It has no Idempotency.
+func IssueRequest(body *api.IssueRequest) gateway.IssueRequest {
+	return gateway.IssueRequest{
+		Storage: body.Storage, Bucket: body.Bucket, Key: body.Key,
+		Preset: body.Preset, ExpiresIn: body.ExpiresIn, Sensitive: body.Sensitive,
+		Filename: body.Filename, Disposition: body.Disposition, Pin: body.Pin, VersionID: body.VersionID,
+		Language: body.Language, Note: body.Note, Labels: body.Labels,
+		MaxClicks: body.MaxClicks, Passphrase: body.Passphrase, Confirm: body.Confirm, Reveal: body.Reveal,
+		Allow: body.Allow, NotBefore: body.NotBefore,
+	}
 }
 
 // sizeOrNil returns nil for an unknown size.

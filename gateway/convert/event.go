@@ -1,0 +1,46 @@
+package convert
+
+import (
+	"keyhole/gateway"
+	"keyhole/gateway/api"
+)
+
+// Event returns an event as the API shows it, without the object of its link.
+func Event(e *gateway.Event) api.Event {
+	w := api.Event{
+		ID: e.ID, Time: e.Time.UTC(), Kind: string(e.Kind), Link: e.Link.String(), Outcome: string(e.Outcome),
+		Method: e.Method, Actor: e.Actor, Address: e.Address, Reason: e.Reason,
+	}
+	if e.Link == (gateway.ID{}) && e.Kind == gateway.EventErased {
+		w.Link = "" // an erasure from the events of all links
+	}
+	return w
+}
+
+// AuditEvent returns an event of the audit as the API shows it.
+func AuditEvent(e *gateway.AuditEvent) api.Event {
+	w := Event(&e.Event)
+	w.Storage, w.Bucket, w.Key = e.Ref.Storage, e.Ref.Bucket, e.Ref.Key
+	return w
+}
+
+// EventPage returns a page of the events of one link as the API shows it.
+func EventPage(list *gateway.EventList) api.EventPage {
+	w := api.EventPage{Events: make([]api.Event, len(list.Events)), Next: list.Next}
+	for i := range list.Events {
+		w.Events[i] = Event(&list.Events[i])
+	}
+	return w
+}
+
+// AuditPage returns a page of the audit as the API shows it.
+func AuditPage(page *gateway.AuditPage) api.EventPage {
+	w := api.EventPage{Events: make([]api.Event, len(page.Events)), Next: page.Next, More: page.More}
+	if page.Next != "" { // a short page is then not the last one
+		w.Searched = page.Searched
+	}
+	for i := range page.Events {
+		w.Events[i] = AuditEvent(&page.Events[i])
+	}
+	return w
+}
