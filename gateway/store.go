@@ -24,6 +24,9 @@ type Store interface {
 	Find(ctx context.Context, prefix IDPrefix) ([]Link, error)
 	// List returns one page of links, or ErrCursor.
 	List(ctx context.Context, q ListQuery) (ListPage, error)
+	// LiveLinks returns the number of live links of each object of a bucket with one of the
+	// keys, at most MaxLiveKeys. Objects without links may be missing in the result.
+	LiveLinks(ctx context.Context, storage, bucket string, keys []string) (map[string]LiveCount, error)
 	// Change changes a live link. It refuses the change with ErrNotFound, ErrEnded,
 	// ErrChanged, ErrNeverValid or a ChangeError.
 	Change(ctx context.Context, id ID, c Change, by Origin) (Link, error)

@@ -71,6 +71,15 @@ func (s *stubStore) Get(_ context.Context, id ID) (Link, error) {
 	return link, nil
 }
 
+func (s *stubStore) LiveLinks(_ context.Context, storage, bucket string, keys []string) (map[string]LiveCount, error) {
+	s.calls++
+	counts := map[string]LiveCount{}
+	for _, key := range keys {
+		counts[storage+":"+bucket+"/"+key] = LiveCount{Links: 1}
+	}
+	return counts, s.err
+}
+
 func (s *stubStore) Find(_ context.Context, prefix IDPrefix) (found []Link, err error) {
 	s.calls++
 	for id, link := range s.links {

@@ -116,6 +116,10 @@ func (r *stubStore) Get(_ context.Context, id gateway.ID) (gateway.Link, error) 
 	return link, nil
 }
 
+func (r *stubStore) LiveLinks(context.Context, string, string, []string) (map[string]gateway.LiveCount, error) {
+	return nil, r.begin()
+}
+
 func (r *stubStore) Find(_ context.Context, prefix gateway.IDPrefix) (found []gateway.Link, err error) {
 	for id, link := range r.links {
 		if prefix.Matches(id) {

@@ -26,6 +26,7 @@ const (
 	callGet            = "get"
 	callFind           = "find"
 	callList           = "list"
+	callLiveLinks      = "live_links"
 	callChange         = "change"
 	callRevoke         = "revoke"
 	callBulk           = "revoke_all"
@@ -43,8 +44,8 @@ const (
 func Calls() []string {
 	return []string{
 		callAdmit, callSpend, callReserveAttempt, callReleaseAttempt, callRecordEvent,
-		callReserve, callReserved, callConfirm, callCreate, callGet, callFind, callList, callChange, callRevoke, callBulk,
-		callEvents, callAudit, callErase, callDaily, callActive, callDropped, callReady, callInspect,
+		callReserve, callReserved, callConfirm, callCreate, callGet, callFind, callList, callLiveLinks, callChange, callRevoke,
+		callBulk, callEvents, callAudit, callErase, callDaily, callActive, callDropped, callReady, callInspect,
 	}
 }
 

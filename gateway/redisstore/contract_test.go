@@ -54,6 +54,7 @@ func testStore(t *testing.T, of func(*testing.T) target) {
 		"revoke all":     testRevokeAll,
 		"expire":         testExpire,
 		"list":           testList,
+		"live links":     testLiveLinks,
 		"paging":         testPaging,
 		"events":         testEvents,
 		"last use":       testLastUse,

@@ -113,6 +113,47 @@ func measureLists(b *testing.B, s *redisstore.Store) {
 	}
 }
 
+// BenchmarkLiveLinks measures the counts of live links for a page of 100 keys with a
+// million links: of neighbours with one link each, of objects with all their folder's links
+// between them, and of one object with 10,000 links. Run it with -benchtime=1x
+// -timeout=60m; it needs 2 GB.
+func BenchmarkLiveLinks(b *testing.B) {
+	node := redistest.StartSingle(b, "appendonly no")
+	s := open(b, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("keyhole"))
+	end := time.Now().Add(24 * time.Hour)
+	fill(b, s, 1_000_000, end)
+	each(10_000, func(int) {
+		link := newLink(b)
+		link.Ref.Key = "popular.pdf"
+		create(b, s, link, time.Until(end))
+	})
+	pages := map[string][]string{"popular": {"popular.pdf"}}
+	for i := range 100 {
+		pages["neighbours"] = append(pages["neighbours"], scaleKey(13+100*i))
+		// The links of one folder, 10,000, are between each two of these objects.
+		pages["folders-between"] = append(pages["folders-between"], fmt.Sprintf("team-%02d.csv", i))
+		pages["popular"] = append(pages["popular"], fmt.Sprintf("popular-%02d.pdf", i))
+	}
+	for b.Loop() {
+		for name, keys := range pages {
+			partial := 0
+			b.ReportMetric(milliseconds(timed(20, func() {
+				counts, err := s.LiveLinks(b.Context(), "main", "reports", keys)
+				if err != nil {
+					b.Fatal(err)
+				}
+				partial = 0
+				for _, count := range counts {
+					if count.AtLeast {
+						partial++
+					}
+				}
+			})), "ms/live:"+name)
+			b.ReportMetric(float64(partial), "lower-bounds:"+name)
+		}
+	}
+}
+
 // measureAudit measures the first page of 50 events by each filter, and a search for the
 // events of one object to its end. Every link has one event.
 func measureAudit(b *testing.B, s *redisstore.Store) {
@@ -163,12 +204,17 @@ func fill(b *testing.B, s *redisstore.Store, links int, end time.Time) {
 	b.Helper()
 	each(links, func(i int) {
 		link := newLink(b)
-		link.Ref.Key = fmt.Sprintf("team-%02d/quarterly-report-of-the-year-2026-%08d.pdf", i%100, i)
+		link.Ref.Key = scaleKey(i)
 		link.CreatedBy = "alice-" + strconv.Itoa(i%50)
 		link.Filename, link.Note = "", ""
 		link.Labels = map[string]string{"team": strconv.Itoa(i % 100), "ticket": "K-" + strconv.Itoa(i%10_000)}
 		create(b, s, link, time.Until(end))
 	})
+}
+
+// scaleKey returns the object key of a link that fill issues.
+func scaleKey(i int) string {
+	return fmt.Sprintf("team-%02d/quarterly-report-of-the-year-2026-%08d.pdf", i%100, i)
 }
 
 // revokeAll revokes the selection q, call after call.
