@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
 	"keyhole/gateway/api"
 )
 
@@ -47,15 +48,10 @@ const (
 	mostGroups   = 13
 )
 
-// makePassphrase draws a passphrase that is easy to read out: lower-case letters and digits
-// in groups, without 0 and 1, which look like letters. Each group has 20 random bits.
+// makePassphrase draws a passphrase with a number of groups.
 func makePassphrase(groups int) string {
-	drawn := make([]string, groups)
-	for i := range drawn {
-		// Each character of rand.Text is one of 32 and has 5 random bits.
-		drawn[i] = strings.ToLower(rand.Text()[:groupLength])
-	}
-	return strings.Join(drawn, "-")
+	passphrase, _ := gateway.MakePassphrase(rand.Reader, groups*(groupLength+1)-1) // rand.Reader never fails.
+	return passphrase
 }
 
 // longerPassphrase replaces a generated passphrase by one with another group, if the service
