@@ -83,10 +83,7 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 		ref = ObjectRef{Storage: storage.Name, Bucket: req.Bucket, Key: req.Key}
 	}
 	if storage == nil || !actor.Sees(ref) {
-		return Issued{}, &Error{
-			Code: CodeOutOfScope, Message: actor.what() + " may not share that object",
-			Fields: []FieldError{{"key", string(CodeOutOfScope), "outside the objects of " + actor.what()}},
-		}
+		return Issued{}, outOfScope(actor)
 	}
 	if issued, err := s.reissue(ctx, req.Idempotency, storage); err != nil || issued.Token != "" {
 		return issued, err
@@ -135,6 +132,14 @@ func (s *Service) Issue(ctx context.Context, actor *Actor, req *IssueRequest) (I
 	link.Warnings, link.Notes = s.warnings(&link, storage, terms.Life), notes(&link)
 	s.metrics.issues.issued(terms.Preset, storage.Name)
 	return Issued{Link: link, Token: token}, nil
+}
+
+// outOfScope refuses an object outside the actor's scope.
+func outOfScope(actor *Actor) *Error {
+	return &Error{
+		Code: CodeOutOfScope, Message: actor.what() + " may not share that object",
+		Fields: []FieldError{{"key", string(CodeOutOfScope), "outside the objects of " + actor.what()}},
+	}
 }
 
 // secretsFor returns the secrets of a new link.

@@ -66,7 +66,7 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 		}
 		sensitive = new(true)
 	}
-	limit, rule, fallback := p.limitFor(actor, sensitive, "with \"sensitive\": false it")
+	limit, rule, fallback := p.limitFor(actor, sensitive, otherRequest)
 
 	switch {
 	case req.ExpiresIn != "":
@@ -132,6 +132,10 @@ func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longe
 	}
 	return life, longest, nil
 }
+
+// otherRequest names, for limitFor, the request for the same link that may ask for a longer
+// life.
+const otherRequest = "with \"sensitive\": false it"
 
 // limitFor returns the longest life that the policy allows for a sensitivity, the rule
 // that sets this limit, and the preset for a request without a life. other is a text for

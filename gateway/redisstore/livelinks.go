@@ -16,10 +16,12 @@ import (
 // The limits of LiveLinks. They keep the slowest page below 30 ms with a million links.
 // If a limit is reached, the counts of the keys concerned are lower bounds.
 const (
-	countRounds = 5    // round trips through the prefix indexes
-	countChunk  = 32   // members that one command reads
-	countPerKey = 16   // links of one object that are read from one index
-	countBudget = 1000 // links whose records are read
+	countRounds   = 4    // round trips through the prefix indexes
+	countCommands = 1024 // commands of each round trip after the first
+	countFirst    = 32   // members that a command of the first round trip reads
+	countLater    = 8    // members that a later command reads; most only skip a folder
+	countPerKey   = 16   // links of one object that are read from one index
+	countBudget   = 1000 // links whose records are read
 )
 
 // LiveLinks implements gateway.Store. The links of a page of keys are close to each other
@@ -37,16 +39,15 @@ func (s *Store) LiveLinks(
 		return nil, err
 	}
 	c := newCandidates(bucket, keys)
-	left := c.segments(now, retentionHorizon)
-	for range countRounds {
-		if left, err = s.readSegments(ctx, c, left); err != nil {
-			return nil, unavailable("live links", err)
-		}
+	left, err := s.readSegments(ctx, c, c.segments(now, retentionHorizon), countFirst)
+	for round := 1; round < countRounds && err == nil; round++ {
+		left, err = s.readSegments(ctx, c, c.split(left, countCommands), countLater)
+	}
+	if err != nil {
+		return nil, unavailable("live links", err)
 	}
 	for _, seg := range left {
-		for i := seg.next; i <= seg.last; i++ {
-			c.partial[i] = true
-		}
+		c.leave(seg)
 	}
 	counts, err := s.countLive(ctx, storage, c)
 	if err != nil {
@@ -94,9 +95,11 @@ func (c *candidates) segments(now, retentionHorizon int64) []segment {
 // from returns the beginning of a range with the links of a key.
 func (c *candidates) from(i int) string { return "[" + prefixMember(c.bucket, c.keys[i]) }
 
-// readSegments reads the next members of each segment, in one round trip, and returns what
-// is left of the segments.
-func (s *Store) readSegments(ctx context.Context, c *candidates, segments []segment) (left []segment, err error) {
+// readSegments reads the next n members of each segment, in one round trip, and returns
+// what is left of the segments.
+func (s *Store) readSegments(
+	ctx context.Context, c *candidates, segments []segment, n int,
+) (left []segment, err error) {
 	if len(segments) == 0 {
 		return nil, nil
 	}
@@ -106,7 +109,7 @@ func (s *Store) readSegments(ctx context.Context, c *candidates, segments []segm
 	commands := make([]*redis.Cmd, len(segments))
 	for i, seg := range segments {
 		commands[i] = pipe.Do(ctx, "zrangebylex", s.keys.prefixIndex(seg.partition, seg.indexBucket), seg.from,
-			"("+successor(prefixMember(c.bucket, c.keys[seg.last])), "limit", "0", strconv.Itoa(countChunk))
+			"("+successor(prefixMember(c.bucket, c.keys[seg.last])), "limit", "0", strconv.Itoa(n))
 	}
 	_, _ = pipe.Exec(ctx) // The commands hold their errors.
 	for i, command := range commands {
@@ -114,20 +117,21 @@ func (s *Store) readSegments(ctx context.Context, c *candidates, segments []segm
 		if err != nil {
 			return nil, err
 		}
-		more, err := c.take(segments[i], members)
+		rest, err := c.take(segments[i], members, len(members) < n)
 		if err != nil {
 			return nil, err
 		}
-		left = append(left, more...)
+		if rest != nil {
+			left = append(left, *rest)
+		}
 	}
 	return left, nil
 }
 
-// take adds the links of members, and returns what is left of the segment. It skips links
-// of other keys, such as those in a folder between two objects of the page. It returns
-// the rest in two halves, so that each round trip skips twice as many folders as the one
-// before.
-func (c *candidates) take(seg segment, members []string) ([]segment, error) {
+// take adds the links of members, and returns what is left of the segment, or nil. done
+// says that members are the last of the segment. take skips links of other keys, such as
+// those in a folder between two objects of the page.
+func (c *candidates) take(seg segment, members []string, done bool) (*segment, error) {
 	key, first := "", c.keys[seg.next]
 	for _, member := range members {
 		var id gateway.ID
@@ -150,8 +154,8 @@ func (c *candidates) take(seg segment, members []string) ([]segment, error) {
 		}
 		c.links[seg.next] = append(c.links[seg.next], entry{id: id, indexBucket: seg.indexBucket, position: member})
 	}
-	if len(members) < countChunk {
-		return nil, nil
+	if done {
+		return nil, nil //nolint:nilnil // nil means that nothing is left.
 	}
 	if c.keys[seg.next] == key && seg.taken <= countPerKey {
 		seg.from = "(" + members[len(members)-1]
@@ -160,18 +164,42 @@ func (c *candidates) take(seg segment, members []string) ([]segment, error) {
 			seg.next++
 		}
 		if seg.next > seg.last {
-			return nil, nil
+			return nil, nil //nolint:nilnil // nil means that nothing is left.
 		}
 		seg.from, seg.taken = c.from(seg.next), 0
 	}
-	if seg.next == seg.last {
-		return []segment{seg}, nil
+	return &seg, nil
+}
+
+// split divides segments, so that each round trip reads up to n parts of them at once. Each
+// part passes at least one folder. It leaves the segments that are too many.
+func (c *candidates) split(segments []segment, n int) []segment {
+	kept := segments[:min(len(segments), n)]
+	for _, seg := range segments[len(kept):] {
+		c.leave(seg)
 	}
-	second := seg
-	second.next = (seg.next + seg.last + 1) / 2
-	second.from, second.taken = c.from(second.next), 0
-	seg.last = second.next - 1
-	return []segment{seg, second}, nil
+	var parts []segment
+	for _, seg := range kept {
+		width := seg.last - seg.next + 1
+		count := min(n/len(kept), width)
+		for i := range count {
+			part := seg
+			if i > 0 {
+				part.next = seg.next + i*width/count
+				part.from, part.taken = c.from(part.next), 0
+			}
+			part.last = seg.next + (i+1)*width/count - 1
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// leave notes that the rest of a segment is not read.
+func (c *candidates) leave(seg segment) {
+	for i := seg.next; i <= seg.last; i++ {
+		c.partial[i] = true
+	}
 }
 
 // parse returns the key and the id in a member of the prefix index.
