@@ -72,7 +72,9 @@ func (q *AuditQuery) Contradictory() bool {
 
 // operatorKinds returns the kinds of events of operators.
 func operatorKinds() []EventKind {
-	return []EventKind{EventIssued, EventChanged, EventPaused, EventResumed, EventRevoked, EventErased}
+	return []EventKind{
+		EventIssued, EventChanged, EventPaused, EventResumed, EventRevoked, EventErased, EventSignedIn, EventSignedOut,
+	}
 }
 
 // AuditPage is one page of the feed.

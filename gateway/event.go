@@ -5,9 +5,8 @@ import "time"
 // EventKind names the kind of an event.
 type EventKind string
 
-// The kinds of events. The first six are changes by operators; the store keeps them for
-// the whole retention. The last four are clicks; the store keeps a limited number of
-// them.
+// The kinds of events. The last four are clicks; the store keeps a limited number of
+// them. The others are events of operators; the store keeps them for the whole retention.
 const (
 	EventIssued  EventKind = "issued"
 	EventChanged EventKind = "changed"
@@ -17,6 +16,10 @@ const (
 	// EventErased records an erasure of client addresses. Its Link is zero if the erasure
 	// was not limited to one link.
 	EventErased EventKind = "erased"
+	// EventSignedIn and EventSignedOut record the beginning and the end of a session of the
+	// console by the operator. Their Link is zero.
+	EventSignedIn  EventKind = "signed_in"
+	EventSignedOut EventKind = "signed_out"
 
 	EventRedirected EventKind = "redirected"
 	EventPage       EventKind = "page"
@@ -45,7 +48,7 @@ type Event struct {
 // EventKinds lists every EventKind.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventIssued, EventChanged, EventPaused, EventResumed, EventRevoked, EventErased,
+		EventIssued, EventChanged, EventPaused, EventResumed, EventRevoked, EventErased, EventSignedIn, EventSignedOut,
 		EventRedirected, EventPage, EventRefused, EventFailed,
 	}
 }

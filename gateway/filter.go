@@ -160,7 +160,8 @@ func (f *AuditFilter) Query(recorded func(netip.Addr) string) (q AuditQuery, fou
 		Bucket: links.Bucket, Prefix: links.Prefix, Key: links.Key, Labels: links.Labels,
 	}
 	if q.Kind != "" && !slices.Contains(EventKinds(), q.Kind) {
-		refuse("kind", "kind must be issued, changed, paused, resumed, revoked, erased, redirected, page, refused or failed")
+		refuse("kind", "kind must be issued, changed, paused, resumed, revoked, erased, signed_in, signed_out, "+
+			"redirected, page, refused or failed")
 	}
 	if q.Outcome != "" && !slices.Contains(Outcomes(), q.Outcome) {
 		refuse("outcome", "outcome must be the outcome of a click, such as redirected or expired")

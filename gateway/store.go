@@ -43,6 +43,8 @@ type Store interface {
 	Events(ctx context.Context, id ID, cursor string, limit int) (EventList, error)
 	// Audit returns one page of the events of all links, or ErrCursor.
 	Audit(ctx context.Context, q AuditQuery) (AuditPage, error)
+	// RecordSignIn stores an EventSignedIn or EventSignedOut.
+	RecordSignIn(ctx context.Context, kind EventKind, by Origin) error
 	// Erase erases client addresses from events, or returns ErrCursor. After an error, the
 	// result counts the addresses that Erase erased before the error.
 	Erase(ctx context.Context, e Erasure, by Origin) (ErasureResult, error)

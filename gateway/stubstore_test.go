@@ -34,6 +34,7 @@ type stubStore struct {
 	ended     BulkResult
 	audit     AuditQuery
 	erasure   Erasure
+	signIns   []EventKind
 	calls     int
 }
 
@@ -78,6 +79,12 @@ func (s *stubStore) LiveLinks(_ context.Context, storage, bucket string, keys []
 		counts[storage+":"+bucket+"/"+key] = LiveCount{Links: 1}
 	}
 	return counts, s.err
+}
+
+func (s *stubStore) RecordSignIn(_ context.Context, kind EventKind, by Origin) error {
+	s.calls++
+	s.signIns, s.by = append(s.signIns, kind), by
+	return s.err
 }
 
 func (s *stubStore) Find(_ context.Context, prefix IDPrefix) (found []Link, err error) {

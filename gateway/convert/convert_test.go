@@ -146,7 +146,7 @@ func TestEvents(t *testing.T) {
 	}
 	ref := gateway.ObjectRef{Storage: "s", Bucket: "b", Key: "k"}
 	page := AuditPage(&gateway.AuditPage{
-		Events: []gateway.AuditEvent{{Event: event, Ref: ref}, {Event: gateway.Event{Kind: gateway.EventErased}}},
+		Events: []gateway.AuditEvent{{Event: event, Ref: ref}, {Event: gateway.Event{Kind: gateway.EventSignedIn}}},
 		Next:   "n", More: true, Searched: 9,
 	})
 	want.Storage, want.Bucket, want.Key = "s", "b", "k"

@@ -11,8 +11,8 @@ func Event(e *gateway.Event) api.Event {
 		ID: e.ID, Time: e.Time.UTC(), Kind: string(e.Kind), Link: e.Link.String(), Outcome: string(e.Outcome),
 		Method: e.Method, Actor: e.Actor, Address: e.Address, Reason: e.Reason,
 	}
-	if e.Link == (gateway.ID{}) && e.Kind == gateway.EventErased {
-		w.Link = "" // an erasure from the events of all links
+	if e.Link == (gateway.ID{}) {
+		w.Link = "" // an event of no single link, such as a sign-in
 	}
 	return w
 }

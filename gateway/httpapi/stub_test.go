@@ -120,6 +120,10 @@ func (r *stubStore) LiveLinks(context.Context, string, string, []string) (map[st
 	return nil, r.begin()
 }
 
+func (r *stubStore) RecordSignIn(context.Context, gateway.EventKind, gateway.Origin) error {
+	return r.begin()
+}
+
 func (r *stubStore) Find(_ context.Context, prefix gateway.IDPrefix) (found []gateway.Link, err error) {
 	for id, link := range r.links {
 		if prefix.Matches(id) {

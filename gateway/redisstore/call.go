@@ -33,6 +33,7 @@ const (
 	callEvents         = "events"
 	callAudit          = "audit"
 	callErase          = "erase"
+	callSignIn         = "sign_in"
 	callDaily          = "daily"
 	callActive         = "active"
 	callDropped        = "dropped"
@@ -45,7 +46,7 @@ func Calls() []string {
 	return []string{
 		callAdmit, callSpend, callReserveAttempt, callReleaseAttempt, callRecordEvent,
 		callReserve, callReserved, callConfirm, callCreate, callGet, callFind, callList, callLiveLinks, callChange, callRevoke,
-		callBulk, callEvents, callAudit, callErase, callDaily, callActive, callDropped, callReady, callInspect,
+		callBulk, callEvents, callAudit, callErase, callSignIn, callDaily, callActive, callDropped, callReady, callInspect,
 	}
 }
 

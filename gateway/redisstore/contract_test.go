@@ -60,6 +60,7 @@ func testStore(t *testing.T, of func(*testing.T) target) {
 		"last use":       testLastUse,
 		"audit":          testAudit,
 		"erase":          testErase,
+		"sign in":        testSignIn,
 		"audit filters":  testAuditFilters,
 		"active":         testActive,
 		"ready":          testReady,

@@ -202,12 +202,18 @@ func erasedOf(v any) (erased, unknown int, err error) {
 func (s *Store) recordErasure(ctx context.Context, e gateway.Erasure, by gateway.Origin) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
-	p, history := partition(e.Link), s.keys.history(e.Link)
-	if e.Link == (gateway.ID{}) {
+	return s.recordOperation(ctx, e.Link, record.ErasureFields(by.Actor, e.Reason))
+}
+
+// recordOperation appends an operators' event that changes no link, with packed fields. id
+// is zero if the event is not about one link.
+func (s *Store) recordOperation(ctx context.Context, id gateway.ID, fields []byte) error {
+	p, history := partition(id), s.keys.history(id)
+	if id == (gateway.ID{}) {
 		history = s.keys.absent(p)
 	}
-	v, err := s.runRepeatable(ctx, s.scripts.recordErasure, []string{s.keys.operations(p), history},
-		e.Link[:], record.ErasureFields(by.Actor, e.Reason), s.retentionHorizon.Load())
+	v, err := s.runRepeatable(ctx, s.scripts.recordOperation, []string{s.keys.operations(p), history},
+		id[:], fields, s.retentionHorizon.Load())
 	if err == nil && v != int64(1) {
 		err = fmt.Errorf("%w: history of the link", gateway.ErrRecord)
 	}

@@ -27,8 +27,8 @@ type scripts struct {
 	reservation, create, change        script
 	revoke, read, events, page, find   script
 	active, retentionHorizon, rights   script
-	// For the erasure of addresses.
-	eraseStream, eraseLists, recordErasure script
+	eraseStream, eraseLists            script // for the erasure of addresses
+	recordOperation                    script
 }
 
 // Every script that is not flat becomes the body of the function main. The code around
@@ -60,7 +60,7 @@ func compile() (scripts, error) {
 		&s.rights:           {"rights"},
 		&s.eraseStream:      {"codec", "erasestream"},
 		&s.eraseLists:       {"codec", "eraselists"},
-		&s.recordErasure:    {"codec", "operation", "recorderasure"},
+		&s.recordOperation:  {"codec", "operation", "recordoperation"},
 	} {
 		for _, file := range files {
 			text, err := sources.ReadFile("lua/" + file + ".lua")

@@ -88,14 +88,30 @@ func OperationFields(by gateway.Origin, reason string) []byte {
 	return AppendString(b, reason)
 }
 
-// erasure follows the fields of an erasure. Its kind letter is that of a change, because
-// earlier versions know it and ignore what follows the fields: they show an erasure as a
-// change with its reason.
-const erasure = "e"
+// The marks that follow the fields of operators' events that change no link. Their kind
+// letter is that of a change, because earlier versions know it and ignore what follows the
+// fields: they show an erasure as a change with its reason, and a sign-in as a change.
+const (
+	erasure   = "e"
+	signedIn  = "i"
+	signedOut = "o"
+)
 
 // ErasureFields packs the fields of the event of an erasure, which has no address.
 func ErasureFields(actor, reason string) []byte {
 	return append(OperationFields(gateway.Origin{Actor: actor}, reason), erasure...)
+}
+
+// SignInFields packs the fields of the event of a sign-in or sign-out. The error is
+// another kind.
+func SignInFields(kind gateway.EventKind, by gateway.Origin) ([]byte, error) {
+	switch kind {
+	case gateway.EventSignedIn:
+		return append(OperationFields(by, ""), signedIn...), nil
+	case gateway.EventSignedOut:
+		return append(OperationFields(by, ""), signedOut...), nil
+	}
+	return nil, fmt.Errorf("%q is not the kind of a sign-in", kind)
 }
 
 // ParseOperation reads an entry of the operators' stream: the two numbers of its
@@ -111,8 +127,13 @@ func ParseOperation(ms, seq int64, record string) (Operation, error) {
 	if err != nil {
 		return Operation{}, err
 	}
-	if d.Rest == erasure {
+	switch d.Rest {
+	case erasure:
 		kind = gateway.EventErased
+	case signedIn:
+		kind = gateway.EventSignedIn
+	case signedOut:
+		kind = gateway.EventSignedOut
 	}
 	address, err = unpackAddress(address)
 	return Operation{

@@ -171,6 +171,29 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
+// A sign-in has the letter of a change, too, and its address is where an erasure finds it.
+func TestSignInEvent(t *testing.T) {
+	t.Parallel()
+	by := gateway.Origin{Actor: "alice", Address: "192.0.2.7"}
+	for _, kind := range []gateway.EventKind{gateway.EventSignedIn, gateway.EventSignedOut} {
+		fields, err := SignInFields(kind, by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := string(make([]byte, idWidth)) + "c" + NoPlace + string(fields)
+		o, err := ParseOperation(7, 1, value)
+		if err != nil || o.Kind != kind || o.Actor != "alice" || o.Address != "192.0.2.7" || o.Link != (gateway.ID{}) {
+			t.Errorf("got %+v, %v", o, err)
+		}
+		if o, err := ParseOperation(7, 1, value[:len(value)-1]); err != nil || o.Kind != gateway.EventChanged {
+			t.Errorf("without the mark: %+v, %v", o, err)
+		}
+	}
+	if _, err := SignInFields(gateway.EventErased, by); err == nil {
+		t.Error("an erasure is a sign-in")
+	}
+}
+
 // An erasure has the letter of a change, so that earlier versions can read it: they ignore
 // what follows the fields.
 func TestErasureEvent(t *testing.T) {

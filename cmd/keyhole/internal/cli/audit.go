@@ -80,7 +80,8 @@ func (f *auditFlags) addFilters(cmd *cobra.Command) {
 		"only events since a time, such as 2026-11-25T08:00:00Z, or an age, such as 24h or 7d")
 	flags.StringVar(&f.until, "until", "", "only events before a time or an age")
 	flags.StringVar(&f.filter.Kind, "kind", "",
-		"only events of this kind: issued, changed, paused, resumed, revoked, erased, redirected, page, refused or failed")
+		"only events of this kind: issued, changed, paused, resumed, revoked, erased, signed_in, signed_out, redirected, "+
+			"page, refused or failed")
 	flags.StringVar(&f.object, "object", "", "only events of links to this object, s3://BUCKET/KEY")
 	flags.StringVar(&f.filter.Bucket, "bucket", "", "only events of links to objects in this bucket")
 	flags.StringVar(&f.filter.Prefix, "prefix", "",

@@ -1,6 +1,7 @@
--- Appends the event of an erasure of addresses.
+-- Appends an operators' event that changes no link: an erasure of addresses, a sign-in or
+-- a sign-out.
 -- KEYS  1 stream of operators' events
---       2 history of the link; a key that does not exist if the erasure is not about one link
+--       2 history of the link; a key that does not exist if the event is not about one link
 -- ARGV  1 id (16 bytes)
 --       2 fields of the event
 --       3 age in ms at which operators' events are removed
