@@ -11,6 +11,7 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/cmd/keyhole/internal/contexts"
 	"keyhole/config"
+	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
 
@@ -219,6 +220,11 @@ func (s *service) connect(key string) (*client.Client, error) {
 		return nil, wrongAddress(err, s.urlFrom, s.url)
 	}
 	return c, nil
+}
+
+// consoleURL returns the address of a link's page in the console of the service.
+func (s *service) consoleURL(link *api.Link) string {
+	return strings.TrimRight(s.url, "/") + "/console/links/" + link.ID
 }
 
 // parseKey returns the key in a text. Files end with a line break, and shells may add one.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,12 +157,15 @@ func TestShowProperties(t *testing.T) {
 		link api.Link
 		want []string
 	}{"bare": {bare, common}, "full": {full, revoked}} {
+		loopback := regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 		f := &fakeAPI{answers: map[string]any{"GET /api/v1/links/" + testID(): tt.link}}
 		got := runOver(t, f, "show", testID())
 		if got.code != command.ExitOK || got.stderr != "" || len(f.requests) != 1 {
 			t.Errorf("%s: %+v after %d requests", name, got, len(f.requests))
 		}
 		var lines []string
+		tt.want = append(slices.Clone(tt.want), "console URL/console/links/"+testID())
+		got.stdout = loopback.ReplaceAllString(got.stdout, "URL")
 		for line := range strings.Lines(got.stdout) {
 			lines = append(lines, strings.Join(strings.Fields(line), " "))
 		}

@@ -32,7 +32,11 @@ func newShow(env *command.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := operator.client(env)
+			s, err := operator.service(env)
+			if err != nil {
+				return err
+			}
+			c, err := s.client(env)
 			if err != nil {
 				return err
 			}
@@ -43,7 +47,7 @@ func newShow(env *command.Env) *cobra.Command {
 			if asJSON {
 				return term.PrintJSON(env.Stdout, link)
 			}
-			return printLink(env.Stdout, &link)
+			return printLink(env.Stdout, &link, []string{"console", s.consoleURL(&link)})
 		},
 	}
 	operator.add(cmd)
@@ -62,8 +66,8 @@ func lastUse(l *api.Link) string {
 }
 
 // printLink prints one link, one property on each line. Properties that most links do not
-// have are left out, so that the others are seen.
-func printLink(w io.Writer, l *api.Link) error {
+// have are left out, so that the others are seen. more are further properties.
+func printLink(w io.Writer, l *api.Link, more ...[]string) error {
 	rows := [][]string{
 		{"id", l.ID},
 		{"state", l.State},
@@ -99,5 +103,5 @@ func printLink(w io.Writer, l *api.Link) error {
 			rows = append(rows, []string{"reason", l.RevokeReason})
 		}
 	}
-	return term.PrintTable(w, rows)
+	return term.PrintTable(w, append(rows, more...))
 }
