@@ -124,10 +124,23 @@ func (a *Authenticator) Charge(actor *gateway.Actor, n int) (Quota, error) {
 	return a.rates.takeSeveral(actor.Name, n)
 }
 
-// keyHolder returns the operator of a key, nil if the key is unknown. It compares every
-// key in constant time, so that the duration does not reveal which key matched.
-func (a *Authenticator) keyHolder(key string) *gateway.Actor {
-	sum := sha256.Sum256([]byte(key))
+// signIn returns the operator of a key, and the hash of the key. It accepts no tokens. Spaces
+// around the key are ignored, because people paste it.
+func (a *Authenticator) signIn(key string, r Request) (*gateway.Actor, [sha256.Size]byte, error) {
+	sum := sha256.Sum256([]byte(strings.TrimSpace(key)))
+	if actor := a.holderOf(sum); actor != nil {
+		return actor, sum, nil
+	}
+	return nil, sum, a.failed(r.Peer, "unknown operator key")
+}
+
+// keyHolder returns the operator of a key, nil if the key is unknown.
+func (a *Authenticator) keyHolder(key string) *gateway.Actor { return a.holderOf(sha256.Sum256([]byte(key))) }
+
+// holderOf returns the operator of the key with a hash, nil if the key is unknown. It
+// compares every key in constant time, so that the duration does not reveal which key
+// matched.
+func (a *Authenticator) holderOf(sum [sha256.Size]byte) *gateway.Actor {
 	var found *Key
 	keys := *a.keys.Load()
 	for i := range keys {

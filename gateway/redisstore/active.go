@@ -22,14 +22,23 @@ func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	for p := range executions {
 		executions[p].keys = []string{s.keys.liveCounter(p)}
 	}
-	if err := runAll(ctx, s.client.rest, s.scripts.active, true, executions); err != nil {
+	total, err := s.sum(ctx, s.scripts.active, executions)
+	if err != nil {
 		return 0, unavailable("count live links", err)
+	}
+	return total, nil
+}
+
+// sum executes a script that counts, and returns the sum of its replies.
+func (s *Store) sum(ctx context.Context, counting script, executions []execution) (int64, error) {
+	if err := runAll(ctx, s.client.rest, counting, true, executions); err != nil {
+		return 0, err
 	}
 	var total int64
 	for _, e := range executions {
 		n, ok := e.reply.(int64)
 		if !ok {
-			return 0, unavailable("count live links", gateway.ErrRecord)
+			return 0, gateway.ErrRecord
 		}
 		total += n
 	}

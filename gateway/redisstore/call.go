@@ -37,6 +37,12 @@ const (
 	callDaily          = "daily"
 	callActive         = "active"
 	callDropped        = "dropped"
+	callCreateSession  = "create_session"
+	callSession        = "session"
+	callEndSession     = "end_session"
+	callSessions       = "sessions"
+	callKeepSignIn     = "keep_sign_in"
+	callTakeSignIn     = "take_sign_in"
 	callReady          = "ready"
 	callInspect        = "inspect"
 )
@@ -46,7 +52,9 @@ func Calls() []string {
 	return []string{
 		callAdmit, callSpend, callReserveAttempt, callReleaseAttempt, callRecordEvent,
 		callReserve, callReserved, callConfirm, callCreate, callGet, callFind, callList, callLiveLinks, callChange, callRevoke,
-		callBulk, callEvents, callAudit, callErase, callSignIn, callDaily, callActive, callDropped, callReady, callInspect,
+		callBulk, callEvents, callAudit, callErase, callSignIn, callDaily, callActive, callDropped,
+		callCreateSession, callSession, callEndSession, callSessions, callKeepSignIn, callTakeSignIn,
+		callReady, callInspect,
 	}
 }
 

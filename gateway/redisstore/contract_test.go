@@ -63,6 +63,8 @@ func testStore(t *testing.T, of func(*testing.T) target) {
 		"sign in":        testSignIn,
 		"audit filters":  testAuditFilters,
 		"active":         testActive,
+		"sessions":       testSessions,
+		"sign-ins":       testSignIns,
 		"ready":          testReady,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, of(t)) })

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"encoding/hex"
 	"strconv"
 
 	"keyhole/gateway"
@@ -95,6 +96,25 @@ func (k keys) confirmation(p int) string { return k.in(p, "confirmation") }
 // absent never exists. If the slot of its partition is moving, the node answers a read of
 // this key with a redirection.
 func (k keys) absent(p int) string { return k.in(p, "absent") }
+
+// sessionPartition returns the partition of a session, which belongs to no link.
+func sessionPartition(hash gateway.SessionHash) int { return int(hash[0]) & (partitions - 1) }
+
+// session is a string with the layout of lua/session.lua. TTL: the longest time without
+// activity, and at most until the session ends.
+func (k keys) session(hash gateway.SessionHash) string {
+	return k.in(sessionPartition(hash), "session:"+hex.EncodeToString(hash[:]))
+}
+
+// sessions is a sorted set: the hashes of the sessions of a partition, with their ends as
+// scores. TTL: the end of the last session.
+func (k keys) sessions(p int) string { return k.in(p, "sessions") }
+
+// signIn is a string: the secrets of a sign-in at the identity provider, encrypted by the
+// caller. TTL: given by the caller.
+func (k keys) signIn(hash gateway.SessionHash) string {
+	return k.prefix + ":signin:" + hex.EncodeToString(hash[:])
+}
 
 // partitions is a string: the number of partitions. The first gateway writes it. No TTL.
 func (k keys) partitions() string { return k.prefix + ":partitions" }

@@ -29,6 +29,8 @@ type scripts struct {
 	active, retentionHorizon, rights   script
 	eraseStream, eraseLists            script // for the erasure of addresses
 	recordOperation                    script
+	// For sessions of the console.
+	createSession, readSession, endSession, countSessions, signIn script
 }
 
 // Every script that is not flat becomes the body of the function main. The code around
@@ -61,6 +63,11 @@ func compile() (scripts, error) {
 		&s.eraseStream:      {"codec", "erasestream"},
 		&s.eraseLists:       {"codec", "eraselists"},
 		&s.recordOperation:  {"codec", "operation", "recordoperation"},
+		&s.createSession:    {"codec", "session", "sessioncreate"},
+		&s.readSession:      {"codec", "session", "sessionread"},
+		&s.endSession:       {"codec", "sessionend"},
+		&s.countSessions:    {"codec", "sessioncount"},
+		&s.signIn:           {"signin"},
 	} {
 		for _, file := range files {
 			text, err := sources.ReadFile("lua/" + file + ".lua")
