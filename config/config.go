@@ -14,6 +14,8 @@ type Config struct {
 	// The listener for operators and Prometheus. It serves the API, the console and, unless metrics.listen
 	// is set, metrics and health.
 	Operator Operator `yaml:"operator"`
+	// The operators' pages in the browser, at /console of the operators' listener.
+	Console Console `yaml:"console"`
 	// The listener for metrics and health.
 	Metrics Metrics `yaml:"metrics"`
 	// The Redis (7.0 or newer) or Valkey (7.2 or newer) that holds the links. A link is valid while its
@@ -69,6 +71,10 @@ type Operator struct {
 	// without path. The client commands read the same variable KEYHOLE_OPERATOR_URL to find the service.
 	// Default: empty, which means the address in listen.
 	URL string `yaml:"url"`
+	// More names under which browsers reach the console, besides IP addresses, localhost and the host of url:
+	// each a host, or host:port for a port that a proxy maps. The console refuses every other name, so that a
+	// foreign page cannot reach the console under a name of its own (DNS rebinding). Default: none.
+	Hosts []string `yaml:"hosts"`
 	// Addresses or networks (CIDR) of the proxies in front of this listener. The service takes the address of
 	// an operator from their X-Forwarded-For header, and the name of a request from their X-Request-Id header.
 	// The same networks are refused as in public.trusted_proxies. Default: none.
@@ -120,6 +126,14 @@ type OIDC struct {
 	// else the only audience. Default: none, which means any client to which the provider gives tokens for
 	// that audience.
 	AuthorizedParties []string `yaml:"authorized_parties"`
+	// The provider's name for the console as a client. With it, operators can sign in to the console at the
+	// provider. Register the callback URL there: operator.url followed by /console/oidc/callback. The claims
+	// come from the ID token, whose aud is this name. Default: empty, which means no sign-in at the provider.
+	ClientID string `yaml:"client_id"`
+	// File with the secret of that client. Required if client_id is set. Default: empty.
+	ClientSecretFile string `yaml:"client_secret_file"`
+	// The secret of the client itself, instead of client_secret_file.
+	ClientSecret Secret `yaml:"-" env:"client_secret"`
 	// The claim with the operator's name. Links and audit show it after "oidc:". Here and in grants, the
 	// claim email counts only if email_verified is true. Default: sub.
 	NameClaim string `yaml:"name_claim"`
@@ -151,6 +165,17 @@ type OIDCGrant struct {
 	Objects []string `yaml:"objects"`
 	// The same as max_expiry of a key. Default: 0s.
 	MaxExpiry time.Duration `yaml:"max_expiry"`
+}
+
+// Console is the operators' pages in the browser.
+type Console struct {
+	// Whether the operators' listener serves the console. Default: true.
+	Enabled bool `yaml:"enabled"`
+	// The time without activity after which a session ends, 1s to 24h, and at most max. Automatic refreshes
+	// of a page are no activity. Default: 30m.
+	Idle time.Duration `yaml:"idle"`
+	// The longest time from a sign-in to the end of its session, 1s to 720h. Default: 12h.
+	Max time.Duration `yaml:"max"`
 }
 
 // Metrics is the listener for /metrics, /livez and /readyz.

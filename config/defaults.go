@@ -13,6 +13,7 @@ func Default() *Config {
 	return &Config{
 		Public:   Public{Listen: ":8080"},
 		Operator: Operator{Listen: "127.0.0.1:8081", RequestsPerMinute: 120_000, OIDC: OIDC{NameClaim: "sub"}},
+		Console:  Console{Enabled: true, Idle: 30 * time.Minute, Max: 12 * time.Hour},
 		Redis: Redis{
 			Mode:      "single",
 			Addresses: []string{"127.0.0.1:6379"},

@@ -89,6 +89,7 @@ redis:
 		"KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE=/gone/7", "KEYHOLE_PUBLIC_TLS_CERT_FILE=/gone/8",
 		"KEYHOLE_PUBLIC_TLS_KEY_FILE=/gone/9", "KEYHOLE_OPERATOR_TLS_CERT_FILE=/gone/10",
 		"KEYHOLE_OPERATOR_TLS_KEY_FILE=/gone/11", "KEYHOLE_PAGES_LOGO_FILE=/gone/13",
+		"KEYHOLE_OPERATOR_OIDC_CLIENT_SECRET_FILE=/gone/14",
 	)
 	wantLines(
 		t, err,
@@ -107,6 +108,8 @@ redis:
 			`may be a secret`,
 		`KEYHOLE_OPERATOR_OIDC_CA_FILE: operator.oidc.ca_file: the file cannot be read: file does not exist. Its name `+
 			`is not shown, because it may be a secret`,
+		`KEYHOLE_OPERATOR_OIDC_CLIENT_SECRET_FILE: operator.oidc.client_secret_file: the file cannot be read: file does `+
+			`not exist. Its name is not shown, because it may be a secret`,
 		`KEYHOLE_OPERATOR_TLS_CERT_FILE: operator.tls.cert_file: the file cannot be read: file does not exist. Its name `+
 			`is not shown, because it may be a secret`,
 		`KEYHOLE_OPERATOR_TLS_KEY_FILE: operator.tls.key_file: the file cannot be read: file does not exist. Its name `+

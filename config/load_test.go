@@ -37,6 +37,7 @@ func TestDefaults(t *testing.T) {
 			Name: "ci", SHA256: hashA,
 			Can: []string{"issue"}, Objects: []string{"*"},
 		}}, RequestsPerMinute: 120_000, OIDC: OIDC{NameClaim: "sub"}},
+		Console: Console{Enabled: true, Idle: 30 * time.Minute, Max: 12 * time.Hour},
 		Redis: Redis{
 			Mode: "single", Addresses: []string{"127.0.0.1:6379"}, Prefix: "keyhole",
 			Timeout: 500 * time.Millisecond,

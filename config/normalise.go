@@ -20,6 +20,11 @@ var hostName = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a
 func (c *Config) normalise(stated func(path string) bool) {
 	c.Public.URL = normalOr(c.Public.URL)
 	c.Operator.URL = normalOr(c.Operator.URL)
+	for i, host := range c.Operator.Hosts {
+		if normal, err := normalConsoleHost(host); err == nil {
+			c.Operator.Hosts[i] = normal
+		}
+	}
 	for i := range c.Storage {
 		s := &c.Storage[i]
 		s.Endpoint = normalOr(s.Endpoint)

@@ -66,6 +66,7 @@ func (ps Problems) sort() {
 const (
 	WarnHTTPPublicURL   = "http_public_url"   // links are sent unencrypted
 	WarnHTTPOperatorURL = "http_operator_url" // operator keys are sent unencrypted
+	WarnHTTPOperator    = "http_operator"     // the operators' listener is plain http on other interfaces than loopback
 	WarnHTTPEndpoint    = "http_endpoint"     // objects and signatures are sent unencrypted
 	WarnSecretFileMode  = "secret_file_mode"  // every user of the machine can read a secret
 	WarnNoOperatorKeys  = "no_operator_keys"  // no operator can use the API

@@ -20,6 +20,14 @@ func withSecrets(t *testing.T) *Config {
 	text := minimal + `    access_key_id: AKID
 redis: {mode: sentinel, master_name: m, password_file: /secrets/a, sentinel_password_file: /secrets/a}
 `
+	text = strings.Replace(text, "operator:\n", `operator:
+  oidc:
+    issuer: https://login.example.com
+    audience: keyhole
+    client_id: console
+    client_secret_file: /secrets/a
+    grants: [{name: g, claim: groups, value: v, can: [read]}]
+`, 1)
 	c, _, err := loadText(text, disk{"/secrets/a": canary}, "KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY="+canary)
 	if err != nil {
 		t.Fatal(err)
@@ -33,8 +41,8 @@ redis: {mode: sentinel, master_name: m, password_file: /secrets/a, sentinel_pass
 			}
 		}
 	}
-	if secrets != 3 {
-		t.Fatalf("%d secrets, want 3", secrets)
+	if secrets != 4 {
+		t.Fatalf("%d secrets, want 4", secrets)
 	}
 	return c
 }

@@ -36,6 +36,7 @@ func (c *Config) validate() (Problems, []Warning) {
 	k := &checker{}
 	k.public(c.Public)
 	k.operator(c)
+	k.console(c)
 	k.listeners(c)
 	k.redis(c.Redis)
 	k.storages(c.Storage)

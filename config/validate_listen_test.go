@@ -140,6 +140,7 @@ func TestListenRules(t *testing.T) {
 	listen := func(public, operator, metrics string) func(*Config) {
 		return func(c *Config) {
 			c.Public.Listen, c.Operator.Listen, c.Metrics.Listen = public, operator, metrics
+			c.Operator.URL = "https://ops.example.com" // of a proxy, so that no listener is in clear text
 		}
 	}
 	clash := func(path, other string) []string {

@@ -13,7 +13,7 @@ import (
 func (k *checker) oidc(c *Config) {
 	o := c.Operator.OIDC
 	if o.Issuer == "" {
-		if o.Audience != "" || len(o.AuthorizedParties) > 0 || o.CAFile != "" || len(o.Grants) > 0 {
+		if o.Audience != "" || len(o.AuthorizedParties) > 0 || o.CAFile != "" || len(o.Grants) > 0 || o.ClientID != "" {
 			k.problem("operator.oidc.issuer", "is missing: without it no token is accepted")
 		}
 		return
@@ -40,6 +40,7 @@ func (k *checker) oidc(c *Config) {
 	if len(o.Grants) == 0 {
 		k.problem("operator.oidc.grants", "is missing: without a grant, a token may do nothing")
 	}
+	k.oidcClient(o)
 	names := map[string]int{}
 	for i, g := range o.Grants {
 		path := fmt.Sprintf("operator.oidc.grants[%d]", i)
@@ -60,6 +61,15 @@ func (k *checker) oidc(c *Config) {
 		k.displayName(path, g.DisplayName)
 		k.scope(path, g.Can, g.Objects, g.MaxExpiry)
 		k.patterns(c, path+".objects", g.Objects)
+	}
+}
+
+// oidcClient checks the client that signs operators in to the console.
+func (k *checker) oidcClient(o OIDC) {
+	hasSecret := o.ClientSecretFile != "" || o.ClientSecret.Reveal() != ""
+	k.together("operator.oidc", "client_id", "client_secret_file", o.ClientID != "", hasSecret)
+	if hasControl(o.ClientID) {
+		k.problem("operator.oidc.client_id", "contains a line break or another control character")
 	}
 }
 

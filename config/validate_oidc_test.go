@@ -61,6 +61,22 @@ func TestOIDCRules(t *testing.T) {
 		"clients without an issuer": {
 			func(o *OIDC) { *o = OIDC{NameClaim: "sub", AuthorizedParties: []string{"a"}} }, []string{"operator.oidc.issuer"},
 		},
+		"a client": {func(o *OIDC) { o.ClientID, o.ClientSecret = "console", NewSecret("s") }, nil},
+		"a client with a file": {
+			func(o *OIDC) { o.ClientID, o.ClientSecretFile = "console", "/secrets/client" }, nil,
+		},
+		"a client without a secret": {
+			func(o *OIDC) { o.ClientID = "console" }, []string{"operator.oidc.client_secret_file"},
+		},
+		"a secret without a client": {
+			func(o *OIDC) { o.ClientSecret = NewSecret("s") }, []string{"operator.oidc.client_id"},
+		},
+		"a client with a line break": {
+			func(o *OIDC) { o.ClientID, o.ClientSecret = "a\nb", NewSecret("s") }, []string{"operator.oidc.client_id"},
+		},
+		"a client without an issuer": {
+			func(o *OIDC) { *o = OIDC{NameClaim: "sub", ClientID: "console"} }, []string{"operator.oidc.issuer"},
+		},
 		"one name twice": {
 			func(o *OIDC) { o.Grants = append(o.Grants, o.Grants[0]) },
 			[]string{"operator.oidc.grants[1].name"},

@@ -10,6 +10,8 @@ type Metrics struct {
 	issues  *issueMetrics
 	revokes revokeMetrics
 	calls   *callMetrics
+
+	signInFailures *prometheus.CounterVec
 }
 
 // MetricsOptions holds the label values that come from the configuration and the build.
@@ -32,6 +34,8 @@ func NewMetrics(registerer prometheus.Registerer, o MetricsOptions) *Metrics {
 		issues:  newIssueMetrics(registerer, o.Storages),
 		revokes: newRevokeMetrics(registerer),
 		calls:   newCallMetrics(registerer),
+
+		signInFailures: newSignInMetrics(registerer),
 	}
 }
 

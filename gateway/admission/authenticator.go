@@ -135,7 +135,9 @@ func (a *Authenticator) signIn(key string, r Request) (*gateway.Actor, [sha256.S
 }
 
 // keyHolder returns the operator of a key, nil if the key is unknown.
-func (a *Authenticator) keyHolder(key string) *gateway.Actor { return a.holderOf(sha256.Sum256([]byte(key))) }
+func (a *Authenticator) keyHolder(key string) *gateway.Actor {
+	return a.holderOf(sha256.Sum256([]byte(key)))
+}
 
 // holderOf returns the operator of the key with a hash, nil if the key is unknown. It
 // compares every key in constant time, so that the duration does not reveal which key

@@ -111,7 +111,7 @@ func (s *Sessions) FinishSignIn(
 ) (session *Session, returnTo string, err error) {
 	defer func() {
 		if err != nil {
-			s.refused(MethodOIDC, r, err)
+			s.refused(gateway.SignInByOIDC, r, err)
 		}
 	}()
 	rec, err := s.takeSignIn(ctx, browserSecret, r)

@@ -44,9 +44,9 @@ func (s *Session) String() string { return "session of " + s.Actor.Name }
 // method returns how the operator signed in.
 func (s *Session) method() string {
 	if s.ByProvider {
-		return MethodOIDC
+		return gateway.SignInByOIDC
 	}
-	return MethodKey
+	return gateway.SignInByKey
 }
 
 // sessionOf returns the session of an operator.

@@ -10,12 +10,6 @@ import (
 	"keyhole/gateway"
 )
 
-// The ways to sign in, as SessionsOptions.SignInFailed receives them.
-const (
-	MethodKey  = "key"  // by an operator key
-	MethodOIDC = "oidc" // at the identity provider
-)
-
 var (
 	// ErrNoSession means that no session has the ID: it has ended, or it never existed.
 	ErrNoSession = errors.New("the session has ended")
@@ -56,8 +50,8 @@ type SessionsOptions struct {
 	Provider Flow
 	Logger   *slog.Logger
 	Now      func() time.Time // this machine's clock, for the end of ID tokens
-	// SignInFailed receives the method of each sign-in that was refused: MethodKey or
-	// MethodOIDC. It may be nil.
+	// SignInFailed receives the method of each sign-in that was refused: gateway.SignInByKey or
+	// gateway.SignInByOIDC. It may be nil.
 	SignInFailed func(method string)
 }
 
@@ -113,7 +107,7 @@ func (s *Sessions) HasProvider() bool { return s.provider.Load() != nil }
 func (s *Sessions) SignIn(ctx context.Context, key string, r Request) (*Session, error) {
 	actor, hash, err := s.operators.signIn(key, r)
 	if err != nil {
-		s.refused(MethodKey, r, err)
+		s.refused(gateway.SignInByKey, r, err)
 		return nil, err
 	}
 	return s.start(ctx, &sessionRecord{Key: hash[:]}, actor, r, time.Time{})

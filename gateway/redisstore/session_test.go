@@ -18,7 +18,9 @@ func newHash() (hash gateway.SessionHash) {
 }
 
 // limits are those of console.idle and console.max by default.
-func limits() gateway.SessionLimits { return gateway.SessionLimits{Idle: 30 * time.Minute, Max: 12 * time.Hour} }
+func limits() gateway.SessionLimits {
+	return gateway.SessionLimits{Idle: 30 * time.Minute, Max: 12 * time.Hour}
+}
 
 // testSessions stores, reads, counts and ends sessions.
 func testSessions(t *testing.T, g target) {

@@ -149,6 +149,11 @@ func registerStoreMetrics(registry prometheus.Registerer, store *redisstore.Stor
 		Help: "Links that can be used, in Redis: the same from every gateway; absent while Redis is unreachable.",
 	})
 	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
+		Name: "console_sessions", Type: prometheus.GaugeValue, Read: read(store.Sessions),
+		Help: "Sessions of the console that have not ended, in Redis: the same from every gateway; absent while Redis " +
+			"is unreachable.",
+	})
+	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
 		Name: "audit_dropped_total", Type: prometheus.CounterValue, Read: read(store.Dropped),
 		Help: "Events of clicks that were removed to make room for newer ones, over all gateways; absent while Redis is " +
 			"unreachable.",

@@ -11,8 +11,8 @@ import (
 )
 
 // Reload applies a changed configuration to the running server: operator keys,
-// tokens, certificates, the storages' credentials, the recipients' pages and the
-// policy. Requests go on; each is decided by what is in force when it arrives. Other
+// tokens, limits of sessions, certificates, the storages' credentials, the recipients'
+// pages and the policy. Requests go on; each is decided by what is in force when it arrives. Other
 // changes need a restart and are left out. After an error, the part that is named keeps
 // its previous state.
 func (s *Server) Reload(ctx context.Context, cfg *config.Config) error {
@@ -23,6 +23,7 @@ func (s *Server) Reload(ctx context.Context, cfg *config.Config) error {
 	// Keys come first: if a key was withdrawn, no failure below must delay that.
 	s.operators.SetKeys(keys)
 	s.current.Operator.Keys = cfg.Operator.Keys
+	s.reloadSessions(cfg)
 	failed := errors.Join(s.reloadTokens(cfg), s.reloadCertificates(cfg), s.reloadCredentials(ctx, cfg),
 		s.reloadPages(cfg))
 	// The policy comes last, because it needs Redis.

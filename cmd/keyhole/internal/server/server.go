@@ -46,6 +46,7 @@ type Server struct {
 	build     command.Build
 	api       *httpapi.API
 	operators *admission.Authenticator
+	sessions  *admission.Sessions
 	domain    *gateway.Service
 	store     *redisstore.Store
 	storages  []*Storage
@@ -191,6 +192,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	s.operators = admission.New(admission.Options{
 		Keys: keys, Tokens: tokens, RequestsPerMinute: cfg.Operator.RequestsPerMinute, Logger: log, Now: time.Now,
 	})
+	s.sessions = s.newSessions(metrics)
 	if s.api, err = s.newAPI(clientAddresses.Format, registry); err != nil {
 		return err
 	}
