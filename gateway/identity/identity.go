@@ -87,7 +87,7 @@ func (p *Provider) Inspect(ctx context.Context) (issuer string, number int, err 
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	fetched, err := p.keys.fetch(ctx)
-	return fetched.issuer, len(fetched.keys.Keys), err
+	return fetched.Issuer, len(fetched.keys.Keys), err
 }
 
 // refuse returns the error for a refused token.
@@ -102,7 +102,7 @@ func refuse(reason gateway.TokenReason, format string, args ...any) error {
 // gateway.ErrIssuer if the name of the issuer differs from the configured one. Every
 // other error is both a gateway.TokenError and ErrToken.
 func (p *Provider) Verify(ctx context.Context, token string) (*gateway.Actor, error) {
-	payload, issuer, err := p.keys.verify(ctx, token)
+	payload, issuer, err := p.keys.verify(ctx, token, "jwt", "at+jwt")
 	if errors.Is(err, errIssuerUnavailable) {
 		return nil, fmt.Errorf("fetch the keys of the token issuer: %w: %w", gateway.ErrUnavailable, err)
 	}
@@ -116,6 +116,12 @@ func (p *Provider) Verify(ctx context.Context, token string) (*gateway.Actor, er
 	if err := p.check(claims, issuer); err != nil {
 		return nil, err
 	}
+	return p.actorOf(claims)
+}
+
+// actorOf returns the operator whom checked claims name, with the rights of the first
+// grant that matches them. It changes claims.
+func (p *Provider) actorOf(claims map[string]any) (*gateway.Actor, error) {
 	if claims["email_verified"] != true {
 		delete(claims, "email") // a user may have entered any address
 	}
@@ -144,6 +150,23 @@ func (p *Provider) grantOf(claims map[string]any) *Grant {
 // check validates the claims of a token with a valid signature (OpenID Connect Core 1.0
 // section 3.1.3.7, RFC 9068 section 4). The error names the first invalid claim.
 func (p *Provider) check(claims map[string]any, issuer string) error {
+	if err := p.checkOrigin(claims, issuer); err != nil {
+		return err
+	}
+	audiences := textsOf(claims["aud"])
+	if !slices.Contains(audiences, p.o.Audience) {
+		return refuse(gateway.TokenAudience, "its aud is %.200q, not %q", audiences, p.o.Audience)
+	}
+	client := clientOf(claims, audiences)
+	if len(p.o.AuthorizedParties) > 0 && !slices.Contains(p.o.AuthorizedParties, client) {
+		return refuse(gateway.TokenClient,
+			"it was issued to the client %.200q, which operator.oidc.authorized_parties does not name", client)
+	}
+	return nil
+}
+
+// checkOrigin validates the issuer of a token, and that it is valid now.
+func (p *Provider) checkOrigin(claims map[string]any, issuer string) error {
 	if iss, _ := claims["iss"].(string); iss != issuer && !isGoogle(issuer, iss) {
 		return refuse(gateway.TokenIssuer, "its iss is %.200q, but the issuer calls itself %q", iss, issuer)
 	}
@@ -163,15 +186,6 @@ func (p *Provider) check(claims map[string]any, issuer string) error {
 		if now.Add(nbfLeeway).Before(at) {
 			return refuse(gateway.TokenNotYet, "it is valid from %s", at.UTC().Format(time.RFC3339))
 		}
-	}
-	audiences := textsOf(claims["aud"])
-	if !slices.Contains(audiences, p.o.Audience) {
-		return refuse(gateway.TokenAudience, "its aud is %.200q, not %q", audiences, p.o.Audience)
-	}
-	client := clientOf(claims, audiences)
-	if len(p.o.AuthorizedParties) > 0 && !slices.Contains(p.o.AuthorizedParties, client) {
-		return refuse(gateway.TokenClient,
-			"it was issued to the client %.200q, which operator.oidc.authorized_parties does not name", client)
 	}
 	return nil
 }

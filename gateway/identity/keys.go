@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,21 +54,35 @@ type keyCache struct {
 
 // keySet holds the keys of the issuer.
 type keySet struct {
-	issuer string // the issuer's name in its discovery document
-	keys   jose.JSONWebKeySet
-	at     time.Time // when it was fetched; zero: never
+	metadata
+
+	keys jose.JSONWebKeySet
+	at   time.Time // when it was fetched; zero: never
 }
 
-// verify returns the payload of a token that the issuer has signed, and the issuer's name
-// in its discovery document. If no cached key verifies the signature, verify fetches the
-// keys again. Its errors are gateway.TokenError and errIssuerUnavailable.
-func (k *keyCache) verify(ctx context.Context, token string) (payload []byte, issuer string, err error) {
+// metadata is the part of the discovery document that this package reads (OpenID Connect
+// Discovery 1.0 section 3, RFC 9207 section 3).
+type metadata struct {
+	Issuer        string   `json:"issuer"` // the name that the issuer gives itself
+	Keys          string   `json:"jwks_uri"`
+	Authorization string   `json:"authorization_endpoint"`
+	Token         string   `json:"token_endpoint"`
+	Scopes        []string `json:"scopes_supported"`
+	// SendsIssuer says that every callback has the parameter iss.
+	SendsIssuer bool `json:"authorization_response_iss_parameter_supported"`
+}
+
+// verify returns the payload of a token that the issuer has signed, and the name that
+// the issuer gives itself. The type of the token must be absent or one of types. If no
+// cached key verifies the signature, verify fetches the keys again. Its errors are
+// gateway.TokenError and errIssuerUnavailable.
+func (k *keyCache) verify(ctx context.Context, token string, types ...string) (payload []byte, issuer string, err error) {
 	signed, err := jose.ParseSignedCompact(token, signatureAlgorithms())
 	if err != nil {
 		return nil, "", refuse(gateway.TokenMalformed, "%w", err)
 	}
-	if !accessToken(signed) {
-		return nil, "", refuse(gateway.TokenKind, "its typ is not JWT or at+jwt, the types of access tokens")
+	if !hasType(signed, types) {
+		return nil, "", refuse(gateway.TokenKind, "its typ is none of %q", types)
 	}
 	// The issuer is checked before the signature. For a token of another issuer, the
 	// error about the signature would hide the cause.
@@ -86,26 +101,21 @@ func (k *keyCache) verify(ctx context.Context, token string) (payload []byte, is
 			return nil, "", err
 		}
 		if payload, ok := verifiedBy(&set.keys, signed); ok {
-			return payload, set.issuer, nil
+			return payload, set.Issuer, nil
 		}
 	}
 	return nil, "", refuse(gateway.TokenSignature, "no key of the issuer verifies its signature")
 }
 
-// accessToken reports whether the typ of a token is the type of an access token, or is
-// missing. An issuer also signs other tokens, such as logout tokens (RFC 8725 section
-// 3.11).
-func accessToken(signed *jose.JSONWebSignature) bool {
+// hasType reports whether the typ of a token is one of types, or is missing. An issuer
+// signs other tokens too, such as logout tokens (RFC 8725 section 3.11).
+func hasType(signed *jose.JSONWebSignature, types []string) bool {
 	if len(signed.Signatures) != 1 {
 		return false
 	}
 	kind, present := signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType]
 	text, _ := kind.(string)
-	switch strings.TrimPrefix(strings.ToLower(text), "application/") {
-	case "jwt", "at+jwt":
-		return true
-	}
-	return !present
+	return !present || slices.Contains(types, strings.TrimPrefix(strings.ToLower(text), "application/"))
 }
 
 // verifiedBy returns the payload of a token that a key of the set has signed. It skips
@@ -195,42 +205,43 @@ func (k *keyCache) renew(ctx context.Context) (keySet, error) {
 // Discovery 1.0), and then for the keys. Every error is an
 // errIssuerUnavailable.
 func (k *keyCache) fetch(ctx context.Context) (keySet, error) {
-	issuer, address, err := k.discover(ctx)
+	found, err := k.discover(ctx)
 	var set jose.JSONWebKeySet
 	if err == nil {
-		set, err = k.download(ctx, address)
+		set, err = k.download(ctx, found.Keys)
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errIssuerUnavailable, err)
 	}
-	return keySet{issuer: issuer, keys: set}, err
+	return keySet{metadata: found, keys: set}, err
 }
 
-// discover reads the issuer's name and the address of its keys from the discovery
-// document.
-func (k *keyCache) discover(ctx context.Context) (issuer, address string, _ error) {
-	// go-oidc refuses a name that differs only by a slash at the end, so discover compares
-	// the names itself.
+// discover reads the discovery document of the issuer.
+func (k *keyCache) discover(ctx context.Context) (found metadata, _ error) {
+	// go-oidc refuses a name that differs only in a slash at the end, so the names are
+	// compared below.
 	ctx = oidc.InsecureIssuerURLContext(ctx, k.issuer)
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, k.http), k.issuer)
 	if err != nil {
-		return "", "", err
+		return metadata{}, err
 	}
-	var metadata struct {
-		Issuer string `json:"issuer"`
-		Keys   string `json:"jwks_uri"`
+	if err := provider.Claims(&found); err != nil {
+		return metadata{}, err
 	}
-	if err := provider.Claims(&metadata); err != nil {
-		return "", "", err
+	if !sameIssuer(found.Issuer, k.issuer) {
+		return metadata{}, fmt.Errorf("%w: operator.oidc.issuer is %q, but the provider calls itself %.200q",
+			gateway.ErrIssuer, k.issuer, found.Issuer)
 	}
-	if !sameIssuer(metadata.Issuer, k.issuer) {
-		return "", "", fmt.Errorf("%w: operator.oidc.issuer is %q, but the provider calls itself %.200q",
-			gateway.ErrIssuer, k.issuer, metadata.Issuer)
+	if !k.encrypted(found.Keys) {
+		return metadata{}, errClearText
 	}
-	if scheme(metadata.Keys) != "https" && scheme(metadata.Keys) != scheme(k.issuer) {
-		return "", "", errClearText
-	}
-	return metadata.Issuer, metadata.Keys, nil
+	return found, nil
+}
+
+// encrypted reports whether an address of the issuer is https, or http like the issuer
+// itself, which the configuration allows only on loopback.
+func (k *keyCache) encrypted(address string) bool {
+	return scheme(address) == "https" || scheme(address) == scheme(k.issuer)
 }
 
 // download fetches the keys of the issuer.

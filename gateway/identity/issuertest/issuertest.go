@@ -35,15 +35,18 @@ type Issuer struct {
 	Broken atomic.Pointer[string]
 	// Silent delays every answer until the channel is closed; nil: no delay.
 	Silent atomic.Pointer[chan struct{}]
+	// SignIn says how the issuer signs people in; nil: it has no endpoints for that.
+	SignIn atomic.Pointer[SignIn]
 
-	mu   sync.Mutex
-	keys map[string]crypto.Signer // by kid, of all that it serves
+	mu    sync.Mutex
+	keys  map[string]crypto.Signer // by kid, of all that it serves
+	codes map[string]issued        // that were not redeemed yet
 }
 
 // Start starts an issuer that ends with the test.
 func Start(tb testing.TB) *Issuer {
 	tb.Helper()
-	i := &Issuer{keys: map[string]crypto.Signer{}}
+	i := &Issuer{keys: map[string]crypto.Signer{}, codes: map[string]issued{}}
 	server := httptest.NewServer(http.HandlerFunc(i.answer))
 	tb.Cleanup(server.Close)
 	i.URL = server.URL
@@ -68,9 +71,11 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 		}
 		// A verifier must ignore these algorithms: a token must not choose HS256, because
 		// anyone knows the public key, or none.
-		answer = map[string]any{
+		document := map[string]any{
 			"issuer": name, "jwks_uri": i.URL + "/keys", "id_token_signing_alg_values_supported": []string{"HS256", "none"},
 		}
+		i.endpoints(document)
+		answer = document
 	case "/keys":
 		i.Asked.Add(1)
 		if broken := i.Broken.Load(); broken != nil {
@@ -79,10 +84,23 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 		}
 		answer = i.public()
 	default:
-		http.NotFound(w, r)
+		i.signIn(w, r)
 		return
 	}
 	_ = json.NewEncoder(w).Encode(answer) // The client may have hung up.
+}
+
+// signIn serves the endpoints of the flow.
+func (i *Issuer) signIn(w http.ResponseWriter, r *http.Request) {
+	s := i.SignIn.Load()
+	switch {
+	case s != nil && r.URL.Path == "/authorize":
+		i.authorize(w, r, s)
+	case s != nil && r.URL.Path == "/token":
+		i.token(w, r, s)
+	default:
+		http.NotFound(w, r)
+	}
 }
 
 // public returns the public halves of all keys, in no order: a verifier must find the key
@@ -158,25 +176,32 @@ func SignAs(
 	tb testing.TB, kind jose.ContentType, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any,
 ) string {
 	tb.Helper()
+	token, err := signAs(kind, alg, key, kid, claims)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return token
+}
+
+// signAs is SignAs for a caller that is no test.
+func signAs(
+	kind jose.ContentType, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any,
+) (string, error) {
 	o := &jose.SignerOptions{}
 	if kind != "" {
 		o = o.WithType(kind)
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, o)
 	if err != nil {
-		tb.Fatal(err)
+		return "", err
 	}
 	payload, err := json.Marshal(claims)
 	if err != nil {
-		tb.Fatal(err)
+		return "", err
 	}
 	signed, err := signer.Sign(payload)
 	if err != nil {
-		tb.Fatal(err)
+		return "", err
 	}
-	token, err := signed.CompactSerialize()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return token
+	return signed.CompactSerialize()
 }

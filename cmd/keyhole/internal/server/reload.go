@@ -38,6 +38,7 @@ func (s *Server) reloadTokens(cfg *config.Config) error {
 	}
 	tokens, err := operatorTokens(cfg)
 	s.operators.SetTokens(tokens) // nil after an error
+	s.sessions.SetProvider(s.signInFlow(cfg, tokens))
 	s.current.Operator.OIDC = cfg.Operator.OIDC
 	if err != nil {
 		s.current.Operator.OIDC = config.OIDC{}

@@ -68,8 +68,8 @@ func newReloader(path string, load loader, read os.FileInfo, s *Server) *reloade
 }
 
 // snapshot returns the state of the files that are read again when they change: the
-// configuration, the listeners' certificates and the logo of the recipients' pages. Secrets
-// are read where they are used.
+// configuration, the listeners' certificates, the secret of the identity provider's client
+// and the logo of the recipients' pages. Other secrets are read where they are used.
 func (r *reloader) snapshot() snapshot {
 	now := snapshot{}
 	if r.regular {
@@ -79,6 +79,9 @@ func (r *reloader) snapshot() snapshot {
 		if t.CertFile != "" {
 			now[t.CertFile], now[t.KeyFile] = stat(t.CertFile), stat(t.KeyFile)
 		}
+	}
+	if secret := r.server.current.Operator.OIDC.ClientSecretFile; secret != "" {
+		now[secret] = stat(secret)
 	}
 	if logo := r.server.current.Pages.LogoFile; logo != "" {
 		now[logo] = stat(logo)

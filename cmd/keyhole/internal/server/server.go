@@ -192,7 +192,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	s.operators = admission.New(admission.Options{
 		Keys: keys, Tokens: tokens, RequestsPerMinute: cfg.Operator.RequestsPerMinute, Logger: log, Now: time.Now,
 	})
-	s.sessions = s.newSessions(metrics)
+	s.sessions = s.newSessions(metrics, tokens)
 	if s.api, err = s.newAPI(clientAddresses.Format, registry); err != nil {
 		return err
 	}
