@@ -3,12 +3,16 @@ package redisstore_test
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
 )
 
 // newHash draws the hash of a session's ID.
@@ -96,4 +100,181 @@ func testSignIns(t *testing.T, g target) {
 	}
 	taking.Wait()
 	equal(t, "taken", taken.Load(), int64(1))
+}
+
+// TestSessionClock ends sessions by Redis' clock: after the idle time, after the longest
+// life, and at once if a configuration has lowered a limit.
+func TestSessionClock(t *testing.T) {
+	t.Parallel()
+	c := startClock(t)
+	s := open(t, c.client)
+	begin := func() gateway.SessionHash {
+		hash := newHash()
+		hash[0] = 5 // All are in one partition.
+		if _, err := s.CreateSession(t.Context(), hash, []byte("v"), time.Time{}, limits()); err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	lives := func(hash gateway.SessionHash, l gateway.SessionLimits, active bool) bool {
+		_, err := s.ReadSession(t.Context(), hash, l, active)
+		if err != nil && !errors.Is(err, gateway.ErrNotFound) {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+	idle, lowered := begin(), begin()
+	c.step(30*time.Minute - time.Millisecond)
+	equal(t, "just before its idle time", lives(idle, limits(), false), true)
+	equal(t, "over a lowered limit", lives(lowered, gateway.SessionLimits{Idle: time.Minute, Max: time.Hour}, true), false)
+	equal(t, "removed by then", lives(lowered, limits(), true), false)
+	c.step(time.Millisecond)
+	equal(t, "a refresh is no activity", lives(idle, limits(), false), false)
+
+	busy := begin()
+	for range 24 {
+		c.step(29 * time.Minute)
+		equal(t, "with activity", lives(busy, limits(), true), true)
+	}
+	c.step(24*time.Minute - time.Millisecond) // 12 h after the start
+	equal(t, "just before its longest life", lives(busy, limits(), true), true)
+	if n, err := s.Sessions(t.Context()); err != nil || n != 1 {
+		t.Errorf("counted %d, %v; want 1", n, err)
+	}
+	c.step(time.Millisecond)
+	if n, err := s.Sessions(t.Context()); err != nil || n != 0 {
+		t.Errorf("counted %d, %v; want 0", n, err)
+	}
+	equal(t, "after its longest life", lives(busy, limits(), true), false)
+}
+
+// TestSessionRecord looks at the keys of a session in a real Redis as the shipped user has
+// them: every key expires, and a record of another version or a truncated one admits
+// nobody and stays.
+func TestSessionRecord(t *testing.T) {
+	t.Parallel()
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix("keyhole"))
+	hash := newHash()
+	session := fmt.Sprintf("keyhole:{p%d}:session:%x", hash[0]%64, hash)
+	listed := fmt.Sprintf("keyhole:{p%d}:sessions", hash[0]%64)
+	short := gateway.SessionLimits{Idle: time.Minute, Max: time.Hour}
+	started, err := s.CreateSession(t.Context(), hash, []byte("value"), time.Time{}, short)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := func(key string) time.Duration {
+		ms, err := strconv.ParseInt(node.MustDo(t, "PEXPIRETIME", key), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.UnixMilli(ms).Sub(started)
+	}
+	equal(t, "the end", ends(session), time.Minute)
+	equal(t, "the end of the list", ends(listed), time.Minute)
+	for _, tt := range []struct {
+		idle   time.Duration
+		active bool
+		least  time.Duration
+	}{{10 * time.Minute, false, time.Minute}, {10 * time.Minute, true, 10 * time.Minute}, {2 * time.Hour, true, time.Hour}} {
+		_, err := s.ReadSession(t.Context(), hash, gateway.SessionLimits{Idle: tt.idle, Max: time.Hour}, tt.active)
+		if got := ends(session); err != nil || got < tt.least || got > tt.least+5*time.Second || got > time.Hour {
+			t.Errorf("idle %v, active %v: ends after %v, %v", tt.idle, tt.active, got, err)
+		}
+	}
+	whole := node.MustDo(t, "GET", session)
+	for name, broken := range map[string]string{
+		"another version": "\x02" + whole[1:], "truncated": whole[:12], "empty": "",
+	} {
+		node.MustDo(t, "SET", session, broken, "KEEPTTL")
+		_, err := s.ReadSession(t.Context(), hash, limits(), true)
+		if kept := node.MustDo(t, "GET", session); !errors.Is(err, gateway.ErrNotFound) || kept != broken {
+			t.Errorf("%s: %v, kept %q", name, err, kept)
+		}
+	}
+	node.MustDo(t, "SET", session, whole, "KEEPTTL")
+	if got, err := s.ReadSession(t.Context(), hash, limits(), false); err != nil || string(got.Value) != "value" {
+		t.Errorf("as it was: %+v, %v", got, err)
+	}
+	if err := s.KeepSignIn(t.Context(), hash, []byte("v"), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	signIn := ends(fmt.Sprintf("keyhole:signin:%x", hash))
+	if signIn < time.Minute || signIn > time.Minute+30*time.Second {
+		t.Errorf("a sign-in ends after %v", signIn)
+	}
+}
+
+// TestSessionsWithoutMemory lets operators work, and sign out, while Redis has no memory
+// left: they must be able to revoke links. Nobody can sign in.
+func TestSessionsWithoutMemory(t *testing.T) {
+	t.Parallel()
+	node := redistest.StartSingle(t)
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
+	hash := newHash()
+	if _, err := s.CreateSession(t.Context(), hash, []byte("v"), time.Time{}, limits()); err != nil {
+		t.Fatal(err)
+	}
+	node.MustDo(t, "CONFIG", "SET", "maxmemory", "1")
+	if _, err := s.ReadSession(t.Context(), hash, limits(), true); err != nil {
+		t.Errorf("read: %v", err)
+	}
+	if _, err := s.CreateSession(t.Context(), newHash(), []byte("v"), time.Time{}, limits()); !errors.Is(err,
+		gateway.ErrUnavailable) {
+		t.Errorf("create: %v", err)
+	}
+	if err := s.EndSession(t.Context(), hash); err != nil {
+		t.Errorf("end: %v", err)
+	}
+	if _, err := s.ReadSession(t.Context(), hash, limits(), true); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestSessionEndIsConfirmed acknowledges the end of a session only if a replica has it, also
+// when the end is repeated.
+func TestSessionEndIsConfirmed(t *testing.T) {
+	t.Parallel()
+	s := open(t, startSingle(t).client, withReplica()) // There is none.
+	hash := newHash()
+	if _, err := s.CreateSession(t.Context(), hash, []byte("v"), time.Time{}, limits()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.EndSession(t.Context(), hash); !errors.Is(err, gateway.ErrNotConfirmed) {
+			t.Errorf("end: %v, want ErrNotConfirmed", err)
+		}
+	}
+}
+
+// TestSessionConcurrency resumes one session from many requests while it is ended. Whoever
+// asks after the end is refused, and no request brings the session back.
+func TestSessionConcurrency(t *testing.T) {
+	t.Parallel()
+	s := open(t, startSingle(t).client)
+	hash := newHash()
+	if _, err := s.CreateSession(t.Context(), hash, []byte("v"), time.Time{}, limits()); err != nil {
+		t.Fatal(err)
+	}
+	var ended atomic.Bool
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 50 {
+				after := ended.Load()
+				_, err := s.ReadSession(t.Context(), hash, limits(), true)
+				if err != nil && !errors.Is(err, gateway.ErrNotFound) || err == nil && after {
+					t.Errorf("after the end %v: %v", after, err)
+				}
+			}
+		})
+	}
+	if err := s.EndSession(t.Context(), hash); err != nil {
+		t.Error(err)
+	}
+	ended.Store(true)
+	all.Wait()
+	if n, err := s.Sessions(t.Context()); err != nil || n != 0 {
+		t.Errorf("counted %d, %v; want 0", n, err)
+	}
 }

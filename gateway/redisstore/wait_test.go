@@ -64,6 +64,10 @@ func TestWaitReplicas(t *testing.T) {
 			link, other, limitedLink := create(t, s, newLink(t)), create(t, s, newLink(t)), restrict(t, s, limited(t, 3))
 			equal(t, "spend", spend(t, s, limitedLink.ID, "page").Outcome, gateway.OutcomeRedirected)
 			change := changing{t, s}
+			session := newHash()
+			if _, err := s.CreateSession(t.Context(), session, []byte("v"), time.Time{}, limits()); err != nil {
+				t.Fatal(err)
+			}
 			calls := map[string]func() error{
 				"create": func() error {
 					_, err := s.Create(t.Context(), newLink(t), gateway.Secrets{}, time.Hour, operator())
@@ -78,6 +82,8 @@ func TestWaitReplicas(t *testing.T) {
 				"revoke again":   change.revoke(link.ID),
 				"spend":          change.spend(limitedLink.ID, ""),
 				"the page again": change.spend(limitedLink.ID, "page"),
+				"end a session":  func() error { return s.EndSession(t.Context(), session) },
+				"end it again":   func() error { return s.EndSession(t.Context(), session) },
 			}
 			for _, replica := range g.Servers[len(g.Servers)/2:] {
 				replica.Pause(t)
