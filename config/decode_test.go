@@ -20,8 +20,8 @@ func TestStrictYAML(t *testing.T) {
 		"unknown keys, all of them": {"log: {lvel: debug, colour: red}\nhooks: []\n", []string{
 			"line 12: log.colour: unknown key; the keys here are level, format",
 			"line 12: log.lvel: unknown key; did you mean level?",
-			"line 13: hooks: unknown key; the keys here are public, operator, console, metrics, redis, storage, redirect, policy, " +
-				"audit, pages, log",
+			"line 13: hooks: unknown key; the keys here are public, operator, console, metrics, redis, storage, redirect, " +
+				"policy, audit, pages, log",
 		}},
 		"unknown key that begins a known one": {"redis: {addr: [a:1]}\n", []string{
 			"line 12: redis.addr: unknown key; did you mean addresses?",
@@ -36,8 +36,8 @@ func TestStrictYAML(t *testing.T) {
 			"line 12: policy.presets.weekend: unknown key; the keys here are handoff, troubleshooting, business, extended",
 		}},
 		"unknown key with odd letters": {"\"a\\nb\": 1\n", []string{
-			"line 12: (not a name): unknown key; the keys here are public, operator, console, metrics, redis, storage, redirect, " +
-				"policy, audit, pages, log",
+			"line 12: (not a name): unknown key; the keys here are public, operator, console, metrics, redis, storage, " +
+				"redirect, policy, audit, pages, log",
 		}},
 		"a number as key": {"log: {5: x}\n", []string{
 			"line 12: log.5: unknown key; the keys here are level, format",

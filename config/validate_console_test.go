@@ -39,8 +39,10 @@ func TestConsoleRules(t *testing.T) {
 		"no port": {change: hosts("a.example:99999"), problems: []string{
 			"operator.hosts[0]: must have a port between 1 and 65535",
 		}},
-		"no name":             {change: hosts("a b"), problems: []string{"operator.hosts[0]: " + errHost.Error()}},
-		"twice, as one reads": {change: hosts("a.example", "A.example"), problems: []string{"operator.hosts[1]: is listed twice"}},
+		"no name": {change: hosts("a b"), problems: []string{"operator.hosts[0]: " + errHost.Error()}},
+		"twice, as one reads": {
+			change: hosts("a.example", "A.example"), problems: []string{"operator.hosts[1]: is listed twice"},
+		},
 	})
 }
 

@@ -204,7 +204,8 @@ func (s *Sessions) exchangeError(err error) error {
 		detail = tokenDetail(refused.Reason)
 	}
 	return &gateway.Error{
-		Code: gateway.CodeUnauthorized, Message: detail + "; sign in again", Err: fmt.Errorf("finish the sign-in: %w", err),
+		Code: gateway.CodeUnauthorized, Message: detail + "; sign in again",
+		Err: fmt.Errorf("finish the sign-in: %w", err),
 	}
 }
 

@@ -100,7 +100,8 @@ func TestForgedCallbacks(t *testing.T) {
 	}
 	browser, callback := b.begin(t, SignInStart{})
 	b.finish(t, browser, callback)
-	if _, _, err := b.FinishSignIn(t.Context(), browser, callback, from("192.0.2.1")); codeOf(err) != gateway.CodeUnauthorized {
+	_, _, err := b.FinishSignIn(t.Context(), browser, callback, from("192.0.2.1"))
+	if codeOf(err) != gateway.CodeUnauthorized {
 		t.Errorf("used again: %v", err)
 	}
 	if n := len(b.failed); n != 7 || b.failed[0] != gateway.SignInByOIDC {
@@ -111,7 +112,8 @@ func TestForgedCallbacks(t *testing.T) {
 	wrong := callback
 	wrong.State = "x"
 	for _, c := range []Callback{wrong, callback} {
-		if _, _, err := b.FinishSignIn(t.Context(), browser, c, from("192.0.2.1")); codeOf(err) != gateway.CodeUnauthorized {
+		_, _, err := b.FinishSignIn(t.Context(), browser, c, from("192.0.2.1"))
+		if codeOf(err) != gateway.CodeUnauthorized {
 			t.Errorf("after a wrong state: %v", err)
 		}
 	}
@@ -136,7 +138,8 @@ func TestRefusedSignIns(t *testing.T) {
 			func(_ *stubFlow, c *Callback) { c.Error = "<script>" }, gateway.CodeUnauthorized, "reported an error", 1,
 		},
 		"overloaded": {
-			func(_ *stubFlow, c *Callback) { c.Error = "temporarily_unavailable" }, gateway.CodeUnavailable, "unreachable", 0,
+			func(_ *stubFlow, c *Callback) { c.Error = "temporarily_unavailable" }, gateway.CodeUnavailable,
+			"unreachable", 0,
 		},
 		"another client": {
 			func(f *stubFlow, _ *Callback) { f.client = "issuer other" }, gateway.CodeUnauthorized, "has changed", 1,
@@ -147,7 +150,9 @@ func TestRefusedSignIns(t *testing.T) {
 		"no token": {
 			func(f *stubFlow, _ *Callback) { f.err = errors.New("canary") }, gateway.CodeUnauthorized, "did not confirm", 1,
 		},
-		"nobody":    {func(f *stubFlow, _ *Callback) { f.refused = refused }, gateway.CodeUnauthorized, "another audience", 1},
+		"nobody": {
+			func(f *stubFlow, _ *Callback) { f.refused = refused }, gateway.CodeUnauthorized, "another audience", 1,
+		},
 		"away":      {func(f *stubFlow, _ *Callback) { f.err = away }, gateway.CodeUnavailable, "unreachable", 0},
 		"confirmed": {func(*stubFlow, *Callback) {}, "", "", 0},
 	} {
@@ -155,12 +160,13 @@ func TestRefusedSignIns(t *testing.T) {
 		browser, callback := b.begin(t, SignInStart{ReturnTo: "/console/links"})
 		tt.prepare(flow, &callback)
 		session, returnTo, err := b.FinishSignIn(t.Context(), browser, callback, from("192.0.2.1"))
-		if codeOf(err) != tt.code || (session == nil) != (err != nil) || returnTo != "/console/links" || len(b.failed) != tt.counted {
+		if codeOf(err) != tt.code || (session == nil) != (err != nil) || returnTo != "/console/links" ||
+			len(b.failed) != tt.counted {
 			t.Errorf("%s: got %v, %q, %v, counted %q", name, session, returnTo, err, b.failed)
 		}
 		var known *gateway.Error
-		if errors.As(err, &known) && (!strings.Contains(known.Message, tt.detail) || strings.ContainsAny(known.Message, "<>") ||
-			strings.Contains(known.Message, "canary")) {
+		if errors.As(err, &known) && (!strings.Contains(known.Message, tt.detail) ||
+			strings.ContainsAny(known.Message, "<>") || strings.Contains(known.Message, "canary")) {
 			t.Errorf("%s: the message is %q", name, known.Message)
 		}
 	}

@@ -98,9 +98,11 @@ func TestForgedSessionIDs(t *testing.T) {
 	last := strings.IndexByte(base64URL, id[len(id)-1])
 	for name, forged := range map[string]string{
 		"empty": "", "cut short": id[:len(id)-1], "longer": id + "A", "with padding": id + "=", "another": other.String(),
-		"other case": strings.ToUpper(id), "a space": " " + id, "the hash": base64.RawURLEncoding.EncodeToString(hashOf(t, id)),
-		"another text of the same bits": id[:len(id)-1] + string(base64URL[last+1]), "very long": strings.Repeat("A", 1<<16),
-		"a NUL": id + "\x00", "two": id + id,
+		"other case": strings.ToUpper(id), "a space": " " + id,
+		"the hash":                      base64.RawURLEncoding.EncodeToString(hashOf(t, id)),
+		"another text of the same bits": id[:len(id)-1] + string(base64URL[last+1]),
+		"very long":                     strings.Repeat("A", 1<<16),
+		"a NUL":                         id + "\x00", "two": id + id,
 	} {
 		if !b.ended(t, forged) {
 			t.Errorf("%s: admitted", name)
@@ -163,7 +165,8 @@ func TestUnreadableSessions(t *testing.T) {
 	flipped[len(flipped)-1] ^= 1
 	sum := sha256.Sum256([]byte("ops-key"))
 	for name, value := range map[string][]byte{
-		"empty": nil, "cut short": whole.Value[:20], "without its end": whole.Value[:len(whole.Value)-1], "flipped": flipped,
+		"empty": nil, "cut short": whole.Value[:20],
+		"without its end": whole.Value[:len(whole.Value)-1], "flipped": flipped,
 		"of another session": newSecret().seal(purposeSession, &sessionRecord{Key: sum[:]}),
 		"of another version": id.seal("session/2", &sessionRecord{Key: sum[:]}),
 		"a sign-in":          id.seal(purposeSignIn, &sessionRecord{Key: sum[:]}),
@@ -295,7 +298,8 @@ func TestSessionSecret(t *testing.T) {
 	if err != nil || !bytes.Equal(again.Secret("form"), first.Secret("form")) || len(first.Secret("form")) != 32 {
 		t.Errorf("the secret changed, or %v", err)
 	}
-	if bytes.Equal(first.Secret("form"), first.Secret("passphrase")) || bytes.Equal(first.Secret("form"), second.Secret("form")) {
+	if bytes.Equal(first.Secret("form"), first.Secret("passphrase")) ||
+		bytes.Equal(first.Secret("form"), second.Secret("form")) {
 		t.Error("two purposes or two sessions have one secret")
 	}
 }

@@ -50,7 +50,8 @@ func (f *Flow) AuthorizationURL(ctx context.Context, secrets gateway.SignInSecre
 	if err != nil {
 		return "", err
 	}
-	return config.AuthCodeURL(secrets.State, oidc.Nonce(secrets.Nonce), oauth2.S256ChallengeOption(secrets.Verifier)), nil
+	challenge := oauth2.S256ChallengeOption(secrets.Verifier)
+	return config.AuthCodeURL(secrets.State, oidc.Nonce(secrets.Nonce), challenge), nil
 }
 
 // discover returns the endpoints of the provider.

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"keyhole/gateway"
 	"keyhole/gateway/identity/issuertest"
 )
@@ -255,8 +253,10 @@ func TestHolder(t *testing.T) {
 		grant  string
 		want   gateway.TokenReason
 	}{
-		"the same":        {func(*Options, *Client) {}, "sharers", ""},
-		"another grant":   {func(o *Options, _ *Client) { o.Grants = []Grant{{Name: "n", Claim: []string{"sub"}, Value: "alice"}} }, "n", ""},
+		"the same": {func(*Options, *Client) {}, "sharers", ""},
+		"another grant": {
+			func(o *Options, _ *Client) { o.Grants = []Grant{{Name: "n", Claim: []string{"sub"}, Value: "alice"}} }, "n", "",
+		},
 		"no grant":        {func(o *Options, _ *Client) { o.Grants = nil }, "", ""},
 		"another client":  {func(_ *Options, c *Client) { c.ID = "other" }, "", gateway.TokenAudience},
 		"another issuer":  {func(o *Options, _ *Client) { o.Issuer = "https://other.example" }, "", gateway.TokenIssuer},
@@ -285,8 +285,7 @@ func TestIDTokenAsBearerToken(t *testing.T) {
 	if _, err := f.provider.Verify(t.Context(), token); reasonOf(err) != gateway.TokenAudience {
 		t.Errorf("got %v", err)
 	}
-	both := issuertest.Sign(t, jose.RS256, f.key, "r",
-		f.issuer.Claims(f.clock.now(), map[string]any{"aud": []string{"console", issuertest.Audience}, "azp": "console"}))
+	both := f.token(t, map[string]any{"aud": []string{"console", issuertest.Audience}, "azp": "console"})
 	if _, err := f.provider.Verify(t.Context(), both); err != nil {
 		t.Errorf("for both: %v", err)
 	}

@@ -76,7 +76,9 @@ type metadata struct {
 // the issuer gives itself. The type of the token must be absent or one of types. If no
 // cached key verifies the signature, verify fetches the keys again. Its errors are
 // gateway.TokenError and errIssuerUnavailable.
-func (k *keyCache) verify(ctx context.Context, token string, types ...string) (payload []byte, issuer string, err error) {
+func (k *keyCache) verify(
+	ctx context.Context, token string, types ...string,
+) (payload []byte, issuer string, err error) {
 	signed, err := jose.ParseSignedCompact(token, signatureAlgorithms())
 	if err != nil {
 		return nil, "", refuse(gateway.TokenMalformed, "%w", err)

@@ -50,7 +50,8 @@ func testSessions(t *testing.T, g target) {
 		t.Errorf("a renewed session began at %v, %v; want %v", at, err, earlier)
 	}
 	tooEarly := started.Add(-12 * time.Hour)
-	if _, err := s.CreateSession(t.Context(), newHash(), value, tooEarly, limits()); !errors.Is(err, gateway.ErrNotFound) {
+	_, err = s.CreateSession(t.Context(), newHash(), value, tooEarly, limits())
+	if !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("a session over its longest life: %v, want ErrNotFound", err)
 	}
 	counted := func(when string, want int64) {
@@ -116,7 +117,7 @@ func TestSessionClock(t *testing.T) {
 		}
 		return hash
 	}
-	lives := func(hash gateway.SessionHash, l gateway.SessionLimits, active bool) bool {
+	alive := func(hash gateway.SessionHash, l gateway.SessionLimits, active bool) bool {
 		_, err := s.ReadSession(t.Context(), hash, l, active)
 		if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 			t.Fatal(err)
@@ -125,19 +126,19 @@ func TestSessionClock(t *testing.T) {
 	}
 	idle, lowered := begin(), begin()
 	c.step(30*time.Minute - time.Millisecond)
-	equal(t, "just before its idle time", lives(idle, limits(), false), true)
-	equal(t, "over a lowered limit", lives(lowered, gateway.SessionLimits{Idle: time.Minute, Max: time.Hour}, true), false)
-	equal(t, "removed by then", lives(lowered, limits(), true), false)
+	equal(t, "just before its idle time", alive(idle, limits(), false), true)
+	equal(t, "over a lowered limit", alive(lowered, gateway.SessionLimits{Idle: time.Minute, Max: time.Hour}, true), false)
+	equal(t, "removed by then", alive(lowered, limits(), true), false)
 	c.step(time.Millisecond)
-	equal(t, "a refresh is no activity", lives(idle, limits(), false), false)
+	equal(t, "a refresh is no activity", alive(idle, limits(), false), false)
 
 	busy := begin()
 	for range 24 {
 		c.step(29 * time.Minute)
-		equal(t, "with activity", lives(busy, limits(), true), true)
+		equal(t, "with activity", alive(busy, limits(), true), true)
 	}
 	c.step(24*time.Minute - time.Millisecond) // 12 h after the start
-	equal(t, "just before its longest life", lives(busy, limits(), true), true)
+	equal(t, "just before its longest life", alive(busy, limits(), true), true)
 	if n, err := s.Sessions(t.Context()); err != nil || n != 1 {
 		t.Errorf("counted %d, %v; want 1", n, err)
 	}
@@ -145,7 +146,7 @@ func TestSessionClock(t *testing.T) {
 	if n, err := s.Sessions(t.Context()); err != nil || n != 0 {
 		t.Errorf("counted %d, %v; want 0", n, err)
 	}
-	equal(t, "after its longest life", lives(busy, limits(), true), false)
+	equal(t, "after its longest life", alive(busy, limits(), true), false)
 }
 
 // TestSessionRecord looks at the keys of a session in a real Redis as the shipped user has
@@ -176,7 +177,11 @@ func TestSessionRecord(t *testing.T) {
 		idle   time.Duration
 		active bool
 		least  time.Duration
-	}{{10 * time.Minute, false, time.Minute}, {10 * time.Minute, true, 10 * time.Minute}, {2 * time.Hour, true, time.Hour}} {
+	}{
+		{10 * time.Minute, false, time.Minute},
+		{10 * time.Minute, true, 10 * time.Minute},
+		{2 * time.Hour, true, time.Hour},
+	} {
 		_, err := s.ReadSession(t.Context(), hash, gateway.SessionLimits{Idle: tt.idle, Max: time.Hour}, tt.active)
 		if got := ends(session); err != nil || got < tt.least || got > tt.least+5*time.Second || got > time.Hour {
 			t.Errorf("idle %v, active %v: ends after %v, %v", tt.idle, tt.active, got, err)

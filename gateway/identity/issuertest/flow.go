@@ -74,6 +74,7 @@ func (i *Issuer) authorize(w http.ResponseWriter, r *http.Request, s *SignIn) {
 		http.Error(w, "unknown client or redirect_uri", http.StatusBadRequest) // never redirected (section 4.1.2.1)
 		return
 	}
+	// From here on every answer goes to the callback, also an error (section 4.1.2.1).
 	answer := url.Values{"state": {q.Get("state")}}
 	if s.SendsIssuer {
 		answer.Set("iss", i.URL)
@@ -119,12 +120,15 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request, s *SignIn) {
 	code, found := i.codes[r.PostFormValue("code")]
 	delete(i.codes, r.PostFormValue("code"))
 	i.mu.Unlock()
+	// The verifier must be the text whose hash came with the request for the code.
 	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
+	challenge := base64.RawURLEncoding.EncodeToString(sum[:])
 	if r.Method != http.MethodPost || r.PostFormValue("grant_type") != "authorization_code" || !found ||
-		code.redirectURL != r.PostFormValue("redirect_uri") || base64.RawURLEncoding.EncodeToString(sum[:]) != code.challenge {
+		code.redirectURL != r.PostFormValue("redirect_uri") || challenge != code.challenge {
 		fail(http.StatusBadRequest, "invalid_grant")
 		return
 	}
+	// A test may replace these claims too, to see that the client checks them.
 	over := map[string]any{"aud": s.Client.ID, "nonce": code.nonce}
 	maps.Copy(over, s.Over)
 	idToken, err := i.sign(s.Kind, i.Claims(s.Now(), over))

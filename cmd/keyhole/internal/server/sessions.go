@@ -14,8 +14,9 @@ import (
 func (s *Server) newSessions(metrics *gateway.Metrics, tokens admission.TokenVerifier) *admission.Sessions {
 	c := s.configured.Console
 	return admission.NewSessions(admission.SessionsOptions{
-		Authenticator: s.operators, Store: s.store, Idle: c.Idle, Max: c.Max, Provider: s.signInFlow(s.configured, tokens),
-		Logger: s.log.Logger, Now: time.Now, SignInFailed: metrics.SignInFailed,
+		Authenticator: s.operators, Store: s.store, Idle: c.Idle, Max: c.Max,
+		Provider: s.signInFlow(s.configured, tokens),
+		Logger:   s.log.Logger, Now: time.Now, SignInFailed: metrics.SignInFailed,
 	})
 }
 
