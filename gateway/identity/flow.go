@@ -61,7 +61,7 @@ func (f *Flow) discover(ctx context.Context) (*oauth2.Config, metadata, error) {
 	if err == nil && (set.Authorization == "" || set.Token == "") {
 		err = errors.New("its discovery document has no authorization_endpoint or no token_endpoint")
 	}
-	if err == nil && !(keys.encrypted(set.Authorization) && keys.encrypted(set.Token)) {
+	if err == nil && (!keys.encrypted(set.Authorization) || !keys.encrypted(set.Token)) {
 		err = errors.New("its endpoints are not served over https")
 	}
 	if err != nil {
