@@ -17,6 +17,8 @@
 // buckets and object keys in lexical order. Each index is divided into index buckets by
 // time of issue, which expire as a whole.
 //
+// The store also keeps the sessions of the console, under hashes of their IDs.
+//
 // The store never reads from a replica. If Redis does not answer, or if this version
 // cannot read the answer, the error is gateway.ErrUnavailable.
 //
