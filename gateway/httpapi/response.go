@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway/request"
 )
 
 // fixedHeader is a header that many answers share. They share the slice of its value,
@@ -48,17 +50,8 @@ func setHeaders(c echo.Context, headers []fixedHeader) {
 	for i := range headers {
 		h[headers[i].name] = headers[i].value
 	}
-	closeIfAmbiguous(c)
-}
-
-// closeIfAmbiguous closes the connection after a request whose end is ambiguous: a proxy
-// may find another end, and read the following bytes as another request. Chunked requests
-// are ambiguous, because they may also state a length (RFC 9112 section 6.1). Requests of
-// HTTP/1.0 are ambiguous, because they may also be chunked. net/http removes both headers
-// before a handler can read them, so the function cannot distinguish harmless requests.
-func closeIfAmbiguous(c echo.Context) {
-	if r := c.Request(); len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
-		c.Response().Header().Set("Connection", "close")
+	if request.Ambiguous(c.Request()) {
+		h["Connection"] = []string{"close"}
 	}
 }
 
