@@ -63,7 +63,7 @@ func (s *Service) Erase(ctx context.Context, actor *Actor, req *ErasureRequest) 
 	}
 	erasure := Erasure{Reason: req.Reason, Cursor: req.Cursor, Budget: eraseBudget}
 	if req.Link == nil {
-		if !actor.seesAll() {
+		if !actor.Unrestricted() {
 			const why = `an address is erased from the events of all links, which needs a key whose objects are "*"`
 			return ErasureResult{}, &Error{
 				Code: CodeOutOfScope, Message: why, Fields: []FieldError{{"address", string(CodeOutOfScope), why}},
@@ -76,7 +76,7 @@ func (s *Service) Erase(ctx context.Context, actor *Actor, req *ErasureRequest) 
 		}
 		// The feed may have events of a link whose retention is over. Only a key that may
 		// see all objects may see them.
-		if _, err := s.find(ctx, actor, *req.Link); err != nil && (!errors.Is(err, ErrNotFound) || !actor.seesAll()) {
+		if _, err := s.find(ctx, actor, *req.Link); err != nil && (!errors.Is(err, ErrNotFound) || !actor.Unrestricted()) {
 			return ErasureResult{}, err
 		}
 		erasure.Link = *req.Link

@@ -168,7 +168,7 @@ func (s *Service) storageOf(actor *Actor, name, bucket string) (*Storage, *Error
 		return found[0], nil
 	case len(found) > 1:
 		return nil, severalStorages()
-	case !actor.seesAll():
+	case !actor.Unrestricted():
 		return nil, nil //nolint:nilnil // See the comment of the function.
 	case name != "" && s.storage(name) == nil:
 		return nil, Invalid("storage", "unknown_storage", "the configuration has no storage with this name")

@@ -9,6 +9,8 @@ type Limits struct {
 	// Presets are all presets, in the order of their default lives, shortest first. An issue
 	// with a preset that is longer than the cap is refused.
 	Presets []Preset
+	// PassphraseMin is the number of characters that a passphrase needs at least.
+	PassphraseMin int
 }
 
 // Preset is a configured life of a link and its name.
@@ -28,7 +30,7 @@ func (s *Service) Limits(actor *Actor) Limits {
 		}
 		return limit
 	}
-	limits := Limits{Caps: Caps{
+	limits := Limits{PassphraseMin: p.PassphraseMin, Caps: Caps{
 		Sensitive: within(p.Caps.Sensitive), NotStated: within(p.Caps.NotStated), NotSensitive: within(p.Caps.NotSensitive),
 	}}
 	for _, name := range Presets() {

@@ -61,8 +61,9 @@ func (a *Actor) what() string {
 // Sees reports whether ref is in the actor's scope.
 func (a *Actor) Sees(ref ObjectRef) bool { return matchAny(a.Objects, ref) }
 
-// seesAll reports whether every object is in the actor's scope.
-func (a *Actor) seesAll() bool { return slices.Contains(a.Objects, "*") }
+// Unrestricted reports whether every object is in the actor's scope. Only such operators may
+// see what concerns the service as a whole.
+func (a *Actor) Unrestricted() bool { return slices.Contains(a.Objects, "*") }
 
 // scope returns the actor's scope as text.
 func (a *Actor) scope() string {

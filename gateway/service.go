@@ -238,7 +238,7 @@ func (s *Service) Audit(ctx context.Context, actor *Actor, q AuditQuery) (AuditP
 	if q.Bucket == "" && q.Prefix+q.Key != "" {
 		q.Buckets = s.buckets()
 	}
-	if !actor.seesAll() {
+	if !actor.Unrestricted() {
 		q.Match = actor.Sees
 	}
 	page, err := s.store.Audit(ctx, q)

@@ -19,6 +19,7 @@ import (
 	"keyhole/config"
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
+	"keyhole/gateway/console"
 	"keyhole/gateway/httpapi"
 	"keyhole/gateway/redisstore"
 )
@@ -47,6 +48,7 @@ type Server struct {
 	api       *httpapi.API
 	operators *admission.Authenticator
 	sessions  *admission.Sessions
+	console   *console.Console // nil: turned off
 	domain    *gateway.Service
 	store     *redisstore.Store
 	storages  []*Storage
@@ -196,6 +198,9 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if s.api, err = s.newAPI(clientAddresses.Format, registry); err != nil {
 		return err
 	}
+	if s.console, err = s.newConsole(clientAddresses.Format, registry); err != nil {
+		return err
+	}
 	return s.serve(ctx, closeRedis)
 }
 
@@ -244,7 +249,7 @@ func (s *Server) serve(ctx context.Context, closeRedis func() error) error {
 		}
 		log.Info("listening", "for", "metrics", "address", s.metrics.Addr())
 	}
-	if err := s.operator.Serve(s.api.Operator(), certificateOf(cfg.Operator.TLS), s.failed); err != nil {
+	if err := s.operator.Serve(operatorHandler(s.console, s.api.Operator()), certificateOf(cfg.Operator.TLS), s.failed); err != nil {
 		return err
 	}
 	if err := s.public.Serve(s.api.Public(), certificateOf(cfg.Public.TLS), s.failed); err != nil {

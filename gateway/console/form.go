@@ -1,0 +1,39 @@
+package console
+
+import (
+	"fmt"
+
+	"keyhole/gateway"
+)
+
+// fieldView is a field of a form with its value and what is wrong with it.
+type fieldView struct {
+	Name, Label, Value, Help string
+	Message                  string // why the service refused the value; empty: it did not
+}
+
+// refusals is a view with the refusals of a form's fields.
+type refusals interface {
+	refusal(field string) string
+}
+
+// refusalOf returns the message about a field, or "".
+func refusalOf(refused []gateway.FieldError, field string) string {
+	for _, r := range refused {
+		if r.Field == field {
+			return r.Message
+		}
+	}
+	return ""
+}
+
+// refusal implements refusals.
+func (v shareView) refusal(field string) string { return refusalOf(v.Errors, field) }
+
+// field returns a field without a value, for groups of choices.
+func field(v refusals, name string) fieldView { return fieldView{Name: name, Message: v.refusal(name)} }
+
+// input returns a field of a form.
+func input(v refusals, name, label string, value any, help string) fieldView {
+	return fieldView{Name: name, Label: label, Value: fmt.Sprint(value), Help: help, Message: v.refusal(name)}
+}

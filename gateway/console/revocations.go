@@ -1,0 +1,208 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+)
+
+// maxSelection is the largest number of links that one request revokes by their IDs.
+const maxSelection = 1000
+
+// revocationsView is the view of revocations.html: the question before links end, and the
+// report afterwards.
+type revocationsView struct {
+	IDs        []string // the selection; empty: the filter selects
+	Filter     linkFilter
+	All        bool // every link in the scope
+	NeedsAll   bool // no filter is set, so the operator has to say that all links are meant
+	Reason     string
+	Matched    int
+	Counted    bool // Matched is complete
+	Revoked    int  // that all calls have ended
+	Ended      int  // of a selection: links that had ended before
+	Unreadable int
+	Done       bool
+	Cursor     string // continues the run
+	Errors     []gateway.FieldError
+	Back       string
+}
+
+// refusal implements refusals.
+func (v revocationsView) refusal(field string) string { return refusalOf(v.Errors, field) }
+
+// bulkFields are the fields of a bulk revocation. Any other field that has a value would be
+// a filter that revocation cannot apply, so it is refused.
+func bulkFields() []string {
+	return []string{
+		"id", "what", "all", "confirm", "reason", "cursor", "revoked",
+		"state", "bucket", "prefix", "key", "created_by", "label", "since", "used", "ends_within",
+	}
+}
+
+// revokeLinks answers POST /console/revocations: first the number of links, then their end.
+func (c *Console) revokeLinks(ctx echo.Context) error {
+	if err := parseForm(ctx); err != nil {
+		return err
+	}
+	form, actor := ctx.Request().PostForm, actorOf(ctx)
+	if err := actor.Allowed(gateway.ActionRevoke); err != nil {
+		return err
+	}
+	for name, values := range form {
+		if !slices.Contains(bulkFields(), name) && strings.Join(values, "") != "" {
+			return gateway.Invalid(name, "unknown_filter",
+				"a revocation cannot apply this filter, so nothing was revoked; remove it from the list first")
+		}
+	}
+	view := revocationsView{Filter: filterOf(form), All: form.Get("all") == "1", Reason: strings.TrimSpace(form.Get("reason"))}
+	view.Back = linksPath(view.Filter, "")
+	confirmed := form.Get("confirm") == "1"
+	if form.Get("what") != "filter" && len(form["id"]) > 0 {
+		view.IDs = form["id"]
+		return c.revokeSelection(ctx, view, confirmed)
+	}
+	if form.Get("what") == "selected" {
+		return gateway.Invalid("id", "required", "no link is selected; select some, or revoke all that match")
+	}
+	return c.revokeFilter(ctx, view, form, confirmed)
+}
+
+// revokeSelection ends links by their IDs.
+func (c *Console) revokeSelection(ctx echo.Context, view revocationsView, confirmed bool) error {
+	if len(view.IDs) > maxSelection {
+		return gateway.Invalid("id", "too_many", "too many links are selected; select fewer, or use a filter")
+	}
+	ids := make([]gateway.ID, len(view.IDs))
+	for i, text := range view.IDs {
+		id, ok := gateway.ParseID(text)
+		if !ok {
+			return gateway.Invalid("id", "invalid", "a selected link has no valid ID")
+		}
+		ids[i] = id
+	}
+	view.Matched, view.Counted = len(ids), true
+	if !confirmed {
+		return c.renderRevocations(ctx, http.StatusOK, view)
+	}
+	for _, id := range ids {
+		link, err := c.o.Service.Revoke(ctx.Request().Context(), actorOf(ctx), id, view.Reason)
+		if err != nil {
+			return c.revocationFailed(ctx, view, err)
+		}
+		if link.State == gateway.StateRevoked {
+			view.Revoked++
+		} else {
+			view.Ended++
+		}
+	}
+	view.Done = true
+	return c.renderRevocations(ctx, http.StatusOK, view)
+}
+
+// revokeFilter ends all links that a filter selects, as far as one request gets.
+func (c *Console) revokeFilter(ctx echo.Context, view revocationsView, form url.Values, confirmed bool) error {
+	filter := view.Filter.domain()
+	q, refused := filter.Query()
+	if len(refused) > 0 {
+		view.Errors = refused
+		return c.renderRevocations(ctx, http.StatusUnprocessableEntity, view)
+	}
+	if len(view.Filter.query()) == 0 && !view.All {
+		view.NeedsAll = true
+		return c.renderRevocations(ctx, http.StatusOK, view)
+	}
+	req := gateway.BulkRequest{Query: q, All: view.All, Reason: view.Reason, DryRun: !confirmed, Cursor: form.Get("cursor")}
+	if !confirmed {
+		return c.countMatches(ctx, view, req)
+	}
+	view.Revoked = parseCount(form.Get("revoked"))
+	result, err := c.o.Service.RevokeAll(ctx.Request().Context(), actorOf(ctx), &req)
+	view.Revoked += result.Revoked
+	view.Matched, view.Unreadable = view.Revoked, result.Unreadable
+	if err != nil {
+		return c.revocationFailed(ctx, view, err)
+	}
+	view.Done, view.Cursor = result.Next == "", result.Next
+	return c.renderRevocations(ctx, http.StatusOK, view)
+}
+
+// countMatches shows how many links a revocation would end.
+func (c *Console) countMatches(ctx echo.Context, view revocationsView, req gateway.BulkRequest) error {
+	matched, unreadable, counted, err := c.dryRun(ctx.Request().Context(), actorOf(ctx), req)
+	if known, ok := asRefusal(err); ok {
+		view.Errors = known.Fields
+		return c.renderRevocations(ctx, http.StatusUnprocessableEntity, view)
+	}
+	if err != nil {
+		return err
+	}
+	view.Matched, view.Unreadable, view.Counted = matched, unreadable, counted
+	return c.renderRevocations(ctx, http.StatusOK, view)
+}
+
+// dryRuns is the largest number of calls that count the links. A call takes about two
+// seconds.
+const dryRuns = 3
+
+// dryRun counts the links that a revocation would end, as far as a few calls get.
+func (c *Console) dryRun(
+	ctx context.Context, actor *gateway.Actor, req gateway.BulkRequest,
+) (matched, unreadable int, counted bool, err error) {
+	for range dryRuns {
+		result, err := c.o.Service.RevokeAll(ctx, actor, &req)
+		matched += result.Matched
+		unreadable = result.Unreadable
+		if err != nil {
+			return matched, unreadable, false, err
+		}
+		if req.Cursor = result.Next; req.Cursor == "" {
+			return matched, unreadable, true, nil
+		}
+	}
+	return matched, unreadable, false, nil
+}
+
+// revocationFailed answers a run that ended with an error. What it has revoked stays
+// revoked, so the page says how many, and a refusal of a field stands beside it.
+func (c *Console) revocationFailed(ctx echo.Context, view revocationsView, err error) error {
+	known, ok := asRefusal(err)
+	if !ok && view.Revoked == 0 {
+		return err
+	}
+	status := http.StatusServiceUnavailable
+	if ok {
+		view.Errors, status = known.Fields, statusOf(known.Code)
+	}
+	if len(view.Errors) == 0 {
+		view.Errors = []gateway.FieldError{{
+			Field: "id", Message: "the run has stopped before its end; send it again to revoke the rest",
+		}}
+	}
+	c.o.Logger.Warn("bulk revocation stopped", "revoked", view.Revoked, "error", err)
+	return c.renderRevocations(ctx, status, view)
+}
+
+// renderRevocations answers with the question or the report.
+func (c *Console) renderRevocations(ctx echo.Context, status int, view revocationsView) error {
+	return c.render(ctx, status, "revocations", document{Title: "Revoke links", Section: sectionLinks, View: view})
+}
+
+// parseCount reads a number that an earlier page has sent; a wrong one counts as 0, since
+// it is only shown.
+func parseCount(text string) int {
+	n := 0
+	for _, digit := range text {
+		if digit < '0' || digit > '9' || n > 1e9 {
+			return 0
+		}
+		n = n*10 + int(digit-'0')
+	}
+	return n
+}

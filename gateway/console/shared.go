@@ -1,0 +1,77 @@
+package console
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"rsc.io/qr"
+
+	"keyhole/gateway"
+)
+
+// sharedView is the view of shared.html: a link that was issued, shown once.
+type sharedView struct {
+	URL        string
+	Passphrase string // that the service made; empty: none
+	Message    string // ready to paste; never with the passphrase
+	QR         *qrView
+	Path       string // s3://bucket/key
+	Expires    moment
+	MaxClicks  int64
+	Warnings   []gateway.Warning
+	Notes      []gateway.Note
+	LinkPath   string
+}
+
+// qrView is a QR code as the path of an SVG.
+type qrView struct {
+	Size int
+	Path string
+}
+
+// renderShared answers with the link.
+func (c *Console) renderShared(ctx echo.Context, issued *gateway.Issued, passphrase string) error {
+	link := &issued.Link
+	address := c.o.PublicURL + "/" + issued.Token
+	view := sharedView{
+		URL: address, Passphrase: passphrase, QR: qrOf(address), Path: "s3://" + link.Ref.Bucket + "/" + link.Ref.Key,
+		Expires: newMoment(link.ExpiresAt, c.o.Now()), MaxClicks: link.MaxClicks,
+		Warnings: link.Warnings, Notes: link.Notes, LinkPath: linkPath(link.ID),
+	}
+	view.Message = "A file for you: " + link.SaveAs() + "\n" + address + "\nThe link works until " +
+		view.Expires.Text() + "."
+	if link.MaxClicks > 0 {
+		view.Message += "\nIt can be downloaded " + plural(int(link.MaxClicks), "time") + "."
+	}
+	if link.Passphrase {
+		view.Message += "\nYou get the passphrase another way."
+	}
+	return c.render(ctx, http.StatusOK, "shared", document{Title: "Shared " + view.Path, Section: sectionObjects, View: view})
+}
+
+// linkPath returns the address of the page of a link.
+func linkPath(id gateway.ID) string { return base + "/links/" + id.String() }
+
+// newNonce draws the nonce of a form.
+func newNonce() string { return rand.Text() }
+
+// qrOf returns a QR code, nil if the text is too long for one.
+func qrOf(text string) *qrView {
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return nil
+	}
+	const quiet = 4 // modules around the code (ISO/IEC 18004)
+	var b strings.Builder
+	for y := range code.Size {
+		for x := range code.Size {
+			if code.Black(x, y) {
+				b.WriteString("M" + strconv.Itoa(x+quiet) + " " + strconv.Itoa(y+quiet) + "h1v1h-1z")
+			}
+		}
+	}
+	return &qrView{Size: code.Size + 2*quiet, Path: b.String()}
+}

@@ -1,0 +1,233 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"keyhole/gateway"
+	"keyhole/gateway/admission"
+)
+
+// The cookies of a session. The prefix __Host- makes browsers refuse the cookie from
+// other hosts and over plain http (RFC 6265bis section 4.1.3.2).
+const (
+	secureCookie = "__Host-keyhole"
+	plainCookie  = "keyhole_console"
+	// providerCookie ties a sign-in at the identity provider to the browser that began it.
+	providerCookie = "keyhole_sign_in"
+)
+
+// maxKey is the longest operator key that the form takes, in bytes.
+const maxKey = 4096
+
+// signInView is the view of sign-in.html.
+type signInView struct {
+	Return    string // where the operator goes afterwards
+	Error     string // about the field key
+	Notice    string // why the operator has to sign in
+	Provider  string // the path that begins a sign-in at the identity provider; empty: none
+	ClearText bool   // the key would travel unencrypted
+}
+
+// showSignIn answers GET /console/sign-in.
+func (c *Console) showSignIn(ctx echo.Context) error {
+	r := ctx.Request()
+	view := signInView{Return: returnPath(r.URL.Query().Get("return"))}
+	if r.URL.Query().Has("ended") {
+		view.Notice = "Your session has ended. Sign in to go on."
+	}
+	return c.renderSignIn(ctx, http.StatusOK, view)
+}
+
+// renderSignIn answers with the form.
+func (c *Console) renderSignIn(ctx echo.Context, status int, view signInView) error {
+	view.ClearText = c.o.ClearText
+	if c.o.Sessions.HasProvider() {
+		view.Provider = base + "/oidc/sign-in?return=" + url.QueryEscape(view.Return)
+	}
+	return c.render(ctx, status, "sign-in", document{Title: "Sign in", View: view})
+}
+
+// signIn answers POST /console/sign-in.
+func (c *Console) signIn(ctx echo.Context) error {
+	r := ctx.Request()
+	if err := parseForm(ctx); err != nil {
+		return err
+	}
+	view := signInView{Return: returnPath(r.PostForm.Get("return"))}
+	key := strings.TrimSpace(r.PostForm.Get("key"))
+	if key == "" || len(key) > maxKey {
+		view.Error = "Enter your operator key."
+		return c.renderSignIn(ctx, http.StatusUnauthorized, view)
+	}
+	session, err := c.o.Sessions.SignIn(r.Context(), key, c.request(r))
+	if _, refused := errors.AsType[*admission.UnauthorizedError](err); refused {
+		view.Error = "This service does not know that operator key."
+		return c.renderSignIn(ctx, http.StatusUnauthorized, view)
+	}
+	if err != nil {
+		return err
+	}
+	// A session that the browser had before has ended with this sign-in.
+	if before := c.cookie(r); before != "" {
+		if err := c.o.Sessions.End(r.Context(), before); err != nil {
+			c.o.Logger.Warn("an earlier session was not ended", "error", err)
+		}
+	}
+	ctx.Set(contextSession, session)
+	c.setCookie(ctx, session)
+	return ctx.Redirect(http.StatusSeeOther, view.Return)
+}
+
+// beginProviderSignIn sends the operator to the identity provider.
+func (c *Console) beginProviderSignIn(ctx echo.Context) error {
+	if !c.o.Sessions.HasProvider() {
+		return echo.ErrNotFound
+	}
+	r := ctx.Request()
+	start := admission.SignInStart{ReturnTo: returnPath(r.URL.Query().Get("return"))}
+	// The session of an expired ID token goes on after the sign-in.
+	if session, err := c.o.Sessions.Resume(r.Context(), c.cookie(r), c.request(r), false); errors.Is(
+		err, admission.ErrTokenExpired) {
+		start.Renews = session
+	}
+	address, secret, err := c.o.Sessions.BeginSignIn(r.Context(), start, c.request(r))
+	if err != nil {
+		return err
+	}
+	ctx.SetCookie(&http.Cookie{
+		Name: providerCookie, Value: secret, Path: base + "/oidc/callback", MaxAge: int(admission.SignInLife.Seconds()),
+		HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
+	})
+	return ctx.Redirect(http.StatusSeeOther, address)
+}
+
+// finishProviderSignIn answers the redirect from the identity provider.
+func (c *Console) finishProviderSignIn(ctx echo.Context) error {
+	if !c.o.Sessions.HasProvider() {
+		return echo.ErrNotFound
+	}
+	r := ctx.Request()
+	cookie, err := r.Cookie(providerCookie)
+	if err != nil {
+		return gateway.Errorf(gateway.CodeBadRequest,
+			"this browser has not begun a sign-in, or it took too long; begin again at the sign-in")
+	}
+	ctx.SetCookie(&http.Cookie{
+		Name: providerCookie, Path: base + "/oidc/callback", MaxAge: -1,
+		HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
+	})
+	query := r.URL.Query()
+	session, target, err := c.o.Sessions.FinishSignIn(r.Context(), cookie.Value, admission.Callback{
+		State: query.Get("state"), Code: query.Get("code"), Issuer: query.Get("iss"), Error: query.Get("error"),
+	}, c.request(r))
+	if err != nil {
+		return err
+	}
+	ctx.Set(contextSession, session)
+	c.setCookie(ctx, session)
+	return ctx.Redirect(http.StatusSeeOther, returnPath(target))
+}
+
+// signOut answers POST /console/sign-out. The session ends on the server.
+func (c *Console) signOut(ctx echo.Context) error {
+	r := ctx.Request()
+	if id := c.cookie(r); id != "" {
+		if err := c.o.Sessions.End(r.Context(), id); err != nil {
+			return err
+		}
+	}
+	name, path := c.cookieName()
+	ctx.SetCookie(&http.Cookie{
+		Name: name, Path: path, MaxAge: -1, HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
+	})
+	ctx.Response().Header().Set("Clear-Site-Data", `"cache"`)
+	return ctx.Redirect(http.StatusSeeOther, base+"/sign-in")
+}
+
+// redirectToSignIn sends the operator to the sign-in, and back here afterwards. An operator
+// whose ID token has expired goes to the provider at once.
+func (c *Console) redirectToSignIn(ctx echo.Context, expired bool) error {
+	r := ctx.Request()
+	target := returnPath(r.URL.RequestURI())
+	if expired && c.o.Sessions.HasProvider() {
+		return ctx.Redirect(http.StatusSeeOther, base+"/oidc/sign-in?return="+url.QueryEscape(target))
+	}
+	path := signInPath(target)
+	if c.cookie(r) != "" {
+		path += "&ended="
+	}
+	return ctx.Redirect(http.StatusSeeOther, path)
+}
+
+// signInPath returns the path of the sign-in that returns to a page.
+func signInPath(target string) string {
+	return base + "/sign-in?return=" + url.QueryEscape(returnPath(target))
+}
+
+// returnPath returns the target if it is a page of the console, else the first page. No
+// other place can be reached after a sign-in, so that a link to the sign-in cannot lead to
+// a foreign site.
+func returnPath(target string) string {
+	address, err := url.Parse(target)
+	local := err == nil && address.Scheme == "" && address.Host == "" && address.User == nil && address.Opaque == "" &&
+		strings.HasPrefix(target, base+"/") && strings.HasPrefix(address.Path, base+"/") &&
+		!strings.ContainsAny(target, "\\\r\n\t") && !strings.Contains(address.Path, "//") &&
+		!strings.Contains(address.Path, "/.")
+	for _, signing := range []string{"/sign-in", "/sign-out", "/oidc/", "/theme", "/static/"} {
+		local = local && !strings.HasPrefix(address.Path, base+signing)
+	}
+	if !local {
+		return base + "/objects"
+	}
+	return target
+}
+
+// cookieName returns the name and the path of the session's cookie.
+func (c *Console) cookieName() (name, path string) {
+	if c.o.Secure {
+		return secureCookie, "/" // the prefix __Host- asks for it
+	}
+	return plainCookie, base
+}
+
+// cookie returns the ID of the session that the browser sent, or "".
+func (c *Console) cookie(r *http.Request) string {
+	name, _ := c.cookieName()
+	cookie, err := r.Cookie(name)
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+// setCookie gives the browser the ID of its session.
+func (c *Console) setCookie(ctx echo.Context, session *admission.Session) {
+	name, path := c.cookieName()
+	ctx.SetCookie(&http.Cookie{
+		Name: name, Value: session.ID, Path: path, HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// maxForm is the size of the largest form, in bytes: a note and labels at their limits, and
+// a selection of a hundred objects.
+const maxForm = 1 << 18
+
+// parseForm reads the form of a request.
+func parseForm(ctx echo.Context) error {
+	r := ctx.Request()
+	r.Body = http.MaxBytesReader(ctx.Response(), r.Body, maxForm)
+	err := r.ParseForm()
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return gateway.Errorf(gateway.CodeTooLarge, "the form is larger than %d bytes", maxForm)
+	}
+	if err != nil {
+		return &gateway.Error{Code: gateway.CodeBadRequest, Message: "the form cannot be read", Err: fmt.Errorf("form: %w", err)}
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+// Comfort for the console. Every page works without this file.
+"use strict";
+
+// Times are shown in the time zone of the browser, with the zone, on hover and to screen
+// readers. The text of the page stays relative.
+function localTimes(root) {
+  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const text = format.format(new Date(element.dateTime));
+    const hidden = element.querySelector(".visually-hidden");
+    if (hidden) {
+      element.title = text;
+      hidden.textContent = " (" + text + ")";
+    } else {
+      element.textContent = text;
+    }
+  }
+}
+
+function say(text) {
+  document.getElementById("status").textContent = text;
+}
+
+// A button appears only where the browser can copy, and says "Copied" only afterwards.
+function copyButtons(root) {
+  if (!navigator.clipboard) {
+    return;
+  }
+  for (const button of root.querySelectorAll("button[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const field = document.getElementById(button.dataset.copy);
+      try {
+        await navigator.clipboard.writeText(field.value ?? field.textContent);
+        say("Copied");
+      } catch {
+        field.select?.();
+        say("The browser refused to copy. Select the text and copy it yourself.");
+      }
+    });
+  }
+}
+
+// The choice of colours applies at once.
+function themeSwitch() {
+  const select = document.getElementById("theme");
+  select?.addEventListener("change", () => select.form.requestSubmit());
+}
+
+// Shortcuts of one key can be switched off (WCAG 2.1.4).
+const shortcutsKey = "keyhole-shortcuts";
+let pending = "";
+function shortcut(event) {
+  const typing = event.target.closest("input, select, textarea, [contenteditable]");
+  if (typing || event.ctrlKey || event.altKey || event.metaKey || localStorage.getItem(shortcutsKey) === "off") {
+    return;
+  }
+  const keys = (pending + " " + event.key).trim();
+  const link = document.querySelector(`[data-shortcut="${CSS.escape(keys)}"]`);
+  pending = event.key === "g" ? "g" : "";
+  if (link) {
+    location.assign(link.href);
+  } else if (event.key === "/") {
+    const field = document.querySelector("[data-search]") ?? document.getElementById("path");
+    if (field) {
+      event.preventDefault();
+      field.focus();
+    }
+  } else if (event.key === "?") {
+    location.assign("/console/help");
+  } else if (event.key === "c") {
+    document.querySelector("button[data-copy]:not([hidden])")?.click();
+  }
+}
+
+function shortcutSwitch() {
+  const box = document.getElementById("shortcuts-on");
+  if (!box) {
+    return;
+  }
+  box.closest("[hidden]").hidden = false;
+  box.checked = localStorage.getItem(shortcutsKey) !== "off";
+  box.addEventListener("change", () => localStorage.setItem(shortcutsKey, box.checked ? "on" : "off"));
+}
+
+// Figures refresh in place: no row moves under the pointer, and no control loses the focus.
+// The header says that the operator did nothing, so a session still ends when it is idle.
+const refreshEvery = 10000;
+async function refresh() {
+  if (document.hidden) {
+    return;
+  }
+  const response = await fetch(location.href, { headers: { "X-Keyhole-Refresh": "1" }, redirect: "error" });
+  if (!response.ok) {
+    return;
+  }
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const element of document.querySelectorAll("[data-live]")) {
+    const now = fresh.querySelector(`[data-live="${CSS.escape(element.dataset.live)}"]`);
+    if (now && !element.contains(document.activeElement)) {
+      element.replaceChildren(...now.childNodes);
+      localTimes(element);
+    }
+  }
+}
+
+function enhance(root) {
+  localTimes(root);
+  copyButtons(root);
+}
+
+document.addEventListener("keydown", shortcut);
+document.addEventListener("htmx:load", (event) => {
+  if (event.detail.elt !== document.body) {
+    enhance(event.detail.elt);
+  }
+});
+document.addEventListener("DOMContentLoaded", () => {
+  enhance(document);
+  themeSwitch();
+  shortcutSwitch();
+  if (document.querySelector("[data-refresh]")) {
+    setInterval(() => refresh().catch(() => say("The figures could not be refreshed.")), refreshEvery);
+  }
+});

@@ -1,0 +1,110 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"keyhole/gateway"
+	"keyhole/gateway/explain"
+)
+
+// moment is a time as pages show it: in UTC, with the distance from now. The script shows
+// it in the time zone of the browser.
+type moment struct {
+	At, Now time.Time
+}
+
+// newMoment returns a moment.
+func newMoment(at, now time.Time) moment { return moment{At: at, Now: now} }
+
+// Zero reports whether the time is unknown.
+func (m moment) Zero() bool { return m.At.IsZero() }
+
+// ISO returns the time for the attribute datetime.
+func (m moment) ISO() string { return m.At.UTC().Format(time.RFC3339) }
+
+// Text returns the time in UTC.
+func (m moment) Text() string { return m.At.UTC().Format("2 Jan 2006, 15:04:05") + " UTC" }
+
+// Relative returns the distance from now in one unit, such as "in 3 hours" or "2 days ago".
+func (m moment) Relative() string {
+	distance := m.At.Sub(m.Now)
+	text := roughly(distance.Abs())
+	switch {
+	case distance.Abs() < time.Second:
+		return "now"
+	case distance > 0:
+		return "in " + text
+	}
+	return text + " ago"
+}
+
+// roughly returns a duration in its largest unit, rounded down.
+func roughly(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return explain.Plural(int(d/time.Second), "second")
+	case d < time.Hour:
+		return explain.Plural(int(d/time.Minute), "minute")
+	case d < 48*time.Hour:
+		return explain.Plural(int(d/time.Hour), "hour")
+	}
+	return explain.Plural(int(d/(24*time.Hour)), "day")
+}
+
+// number returns a number with separators: 12,345.
+func number(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	var b strings.Builder
+	for i, digit := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(digit)
+	}
+	return sign + b.String()
+}
+
+// plural returns a number with separators and the thing in singular or plural.
+func plural(n int, thing string) string {
+	words := explain.Plural(n, thing)
+	_, name, _ := strings.Cut(words, " ")
+	return number(int64(n)) + " " + name
+}
+
+// size returns the size of an object in words.
+func size(bytes int64) string {
+	if bytes == gateway.UnknownSize {
+		return explain.Size(nil)
+	}
+	return explain.Size(&bytes)
+}
+
+// statusTitle returns a short heading for an HTTP status.
+func statusTitle(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "Please sign in again"
+	case http.StatusForbidden:
+		return "Not allowed"
+	case http.StatusNotFound:
+		return "Not found"
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return "Something has changed"
+	case http.StatusUnprocessableEntity, http.StatusBadRequest:
+		return "That did not work"
+	case http.StatusTooManyRequests:
+		return "Too many requests"
+	case http.StatusServiceUnavailable:
+		return "Not available right now"
+	case http.StatusMisdirectedRequest:
+		return "This is another service"
+	}
+	return "Something went wrong"
+}
