@@ -92,18 +92,20 @@ func TestAuditFilter(t *testing.T) {
 	id[3] = 7
 	f := AuditFilter{
 		Since: "2026-11-25T08:00:00Z", Until: "2026-11-26T08:00:00Z", Kind: "revoked", Link: id.String(), Actor: "alice",
-		Outcome: "expired", Address: "192.0.2.7", Bucket: "exports", Prefix: "a/", Labels: []string{"team=7"}, Order: "oldest",
+		Outcome: "expired", Address: "192.0.2.7", Bucket: "exports", Prefix: "a/", Labels: []string{"team=7"},
+		Order: "oldest",
 	}
 	q, found := f.Query(func(netip.Addr) string { return "hash:00" })
 	if len(found) > 0 {
 		t.Fatal(found)
 	}
-	if q.Kind != EventRevoked || q.Link != id || q.Actor != "alice" || q.Outcome != OutcomeExpired || q.Bucket != "exports" ||
-		q.Prefix != "a/" || q.Labels["team"] != "7" || !q.Oldest || q.FromNow || q.Until.Sub(q.Since) != 24*time.Hour ||
+	if q.Kind != EventRevoked || q.Link != id || q.Actor != "alice" || q.Outcome != OutcomeExpired ||
+		q.Bucket != "exports" || q.Prefix != "a/" || q.Labels["team"] != "7" || !q.Oldest || q.FromNow || q.Until.Sub(q.Since) != 24*time.Hour ||
 		!q.Address.Selects("hash:00") || !q.Address.Selects("192.0.2.7") {
 		t.Errorf("got %+v", q)
 	}
-	if q, found = (&AuditFilter{Since: "now", Order: "oldest"}).Query(nil); len(found) > 0 || !q.FromNow || !q.Since.IsZero() {
+	q, found = (&AuditFilter{Since: "now", Order: "oldest"}).Query(nil)
+	if len(found) > 0 || !q.FromNow || !q.Since.IsZero() {
 		t.Errorf("got %+v, %v", q, found)
 	}
 	if q, found = (&AuditFilter{Order: "newest"}).Query(nil); len(found) > 0 || q.Oldest {
@@ -126,7 +128,8 @@ func TestWrongAuditFilter(t *testing.T) {
 	if got := fieldsAndCodes(found); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if _, found = (&AuditFilter{Since: "now"}).Query(nil); !slices.Equal(fieldsAndCodes(found), []string{"since conflict"}) {
+	_, found = (&AuditFilter{Since: "now"}).Query(nil)
+	if !slices.Equal(fieldsAndCodes(found), []string{"since conflict"}) {
 		t.Errorf("got %v", found)
 	}
 }

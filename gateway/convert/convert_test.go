@@ -181,6 +181,9 @@ func TestObjects(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	if got := ObjectPage("b", &gateway.ObjectsPage{}); got.Next != "" || len(got.Folders)+len(got.Objects) > 0 {
+		t.Errorf("an empty page is %+v", got)
+	}
 	buckets := Buckets([]gateway.Bucket{{Storage: "s", Name: "b"}})
 	if !slices.Equal(buckets, []api.Bucket{{Storage: "s", Bucket: "b"}}) {
 		t.Errorf("got %+v", buckets)
@@ -207,11 +210,26 @@ func TestOperator(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if key := Operator(&gateway.Actor{}, &gateway.Limits{}, ""); key.AdmittedBy != api.AdmittedByKey || key.MaxExpiry != nil {
+	key := Operator(&gateway.Actor{}, &gateway.Limits{}, "")
+	if key.AdmittedBy != api.AdmittedByKey || key.MaxExpiry != nil {
 		t.Errorf("got %+v", key)
 	}
+}
+
+// The numbers of a revocation keep their meaning.
+func TestRevocation(t *testing.T) {
+	t.Parallel()
 	result := gateway.BulkResult{Matched: 3, Revoked: 2, Unreadable: 1, Done: true, Next: "n"}
 	if got := Revocation(&result); got != (api.Revocation{Matched: 3, Revoked: 2, Unreadable: 1, Done: true, Next: "n"}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// Notes and warnings keep their codes, which clients compare, and their order.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	got := Notes([]gateway.Note{{Code: "b", Message: "second"}, {Code: "a", Message: "first"}})
+	if !slices.Equal(got, []api.Note{{Code: "b", Message: "second"}, {Code: "a", Message: "first"}}) {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"keyhole/gateway/api"
 )
 
-// Event returns an event as the API shows it, without the object of its link.
+// Event returns an event as the API shows it, without the object of its link: the events of
+// one link need no object.
 func Event(e *gateway.Event) api.Event {
 	w := api.Event{
 		ID: e.ID, Time: e.Time.UTC(), Kind: string(e.Kind), Link: e.Link.String(), Outcome: string(e.Outcome),
@@ -33,10 +34,11 @@ func EventPage(list *gateway.EventList) api.EventPage {
 	return w
 }
 
-// AuditPage returns a page of the audit as the API shows it.
+// AuditPage returns a page of the audit as the API shows it. As with LinkPage, the last page
+// does not have the number of examined events.
 func AuditPage(page *gateway.AuditPage) api.EventPage {
 	w := api.EventPage{Events: make([]api.Event, len(page.Events)), Next: page.Next, More: page.More}
-	if page.Next != "" { // a short page is then not the last one
+	if page.Next != "" {
 		w.Searched = page.Searched
 	}
 	for i := range page.Events {

@@ -27,10 +27,10 @@ func Link(l *gateway.Link) api.Link {
 		RevokedAt: timeOrNil(l.RevokedAt), RevokedBy: l.RevokedBy, RevokeReason: l.RevokeReason,
 		Reveal: cmp.Or(l.Reveal, gateway.RevealBefore), Warnings: []api.Warning{}, Notes: Notes(l.Notes),
 	}
-	if w.Labels == nil {
+	if w.Labels == nil { // {} in JSON
 		w.Labels = map[string]string{}
 	}
-	if l.MaxClicks > 0 {
+	if l.MaxClicks > 0 { // 0: no limit
 		w.MaxClicks = new(l.MaxClicks)
 	}
 	for _, prefix := range l.Allow {
@@ -42,7 +42,8 @@ func Link(l *gateway.Link) api.Link {
 	return w
 }
 
-// Notes returns notes as the API shows them, never nil.
+// Notes returns notes as the API shows them, never nil. Warnings and notes have the same
+// form, but only warnings are risks.
 func Notes(notes []gateway.Note) []api.Note {
 	w := make([]api.Note, len(notes))
 	for i, note := range notes {
@@ -51,10 +52,11 @@ func Notes(notes []gateway.Note) []api.Note {
 	return w
 }
 
-// LinkPage returns a page of links as the API shows it.
+// LinkPage returns a page of links as the API shows it. The number of examined entries
+// explains a short page, so the last page does not have it.
 func LinkPage(page *gateway.ListPage) api.LinkPage {
 	w := api.LinkPage{Links: make([]api.Link, len(page.Links)), Next: page.Next}
-	if page.Next != "" { // a short page is then not the last one
+	if page.Next != "" {
 		w.Searched = page.Searched
 	}
 	for i := range page.Links {
@@ -63,7 +65,8 @@ func LinkPage(page *gateway.ListPage) api.LinkPage {
 	return w
 }
 
-// IssueRequest returns the request of the domain for one link. It has no Idempotency.
+// IssueRequest returns the request of the domain for one link. It has no Idempotency,
+// because that comes from a header, or from the session of the console.
 func IssueRequest(body *api.IssueRequest) gateway.IssueRequest {
 	return gateway.IssueRequest{
 		Storage: body.Storage, Bucket: body.Bucket, Key: body.Key,

@@ -22,7 +22,8 @@ func ObjectEntry(o *gateway.ObjectEntry) api.ObjectEntry {
 	}
 }
 
-// ObjectPage returns a page of a bucket's objects as the API shows it.
+// ObjectPage returns a page of a bucket's objects as the API shows it. bucket is that of the
+// query: the page names only the storage that was found for it.
 func ObjectPage(bucket string, page *gateway.ObjectsPage) api.ObjectPage {
 	w := api.ObjectPage{
 		Storage: page.Storage, Bucket: bucket, Folders: page.Folders,

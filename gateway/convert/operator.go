@@ -6,7 +6,8 @@ import (
 )
 
 // Operator returns an operator and the limits of the operator's links as the API shows
-// them. version is that of the service.
+// them. version is that of the service. Lives have the form of expires_in, so that a client
+// can send them back.
 func Operator(actor *gateway.Actor, limits *gateway.Limits, version string) api.Operator {
 	w := api.Operator{
 		Name: actor.Name, DisplayName: actor.DisplayName, AdmittedBy: api.AdmittedByKey, Grant: actor.Grant,
@@ -20,7 +21,7 @@ func Operator(actor *gateway.Actor, limits *gateway.Limits, version string) api.
 	if actor.Token {
 		w.AdmittedBy = api.AdmittedByToken
 	}
-	if actor.MaxExpiry > 0 {
+	if actor.MaxExpiry > 0 { // 0: only the policy limits links
 		w.MaxExpiry = new(gateway.FormatLife(actor.MaxExpiry))
 	}
 	for i, can := range actor.Can {

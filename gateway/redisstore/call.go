@@ -51,8 +51,8 @@ const (
 func Calls() []string {
 	return []string{
 		callAdmit, callSpend, callReserveAttempt, callReleaseAttempt, callRecordEvent,
-		callReserve, callReserved, callConfirm, callCreate, callGet, callFind, callList, callLiveLinks, callChange, callRevoke,
-		callBulk, callEvents, callAudit, callErase, callSignIn, callDaily, callActive, callDropped,
+		callReserve, callReserved, callConfirm, callCreate, callGet, callFind, callList, callLiveLinks, callChange,
+		callRevoke, callBulk, callEvents, callAudit, callErase, callSignIn, callDaily, callActive, callDropped,
 		callCreateSession, callSession, callEndSession, callSessions, callKeepSignIn, callTakeSignIn,
 		callReady, callInspect,
 	}

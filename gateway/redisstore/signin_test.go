@@ -44,5 +44,6 @@ func testSignIn(t *testing.T, g target) {
 	if result, err := s.Erase(t.Context(), erasure, gateway.Origin{Actor: "dpo"}); err != nil || result.FeedEvents != 3 {
 		t.Fatalf("erase: %+v, %v", result, err)
 	}
-	equal(t, "after the erasure", lines(gateway.AuditQuery{Kind: gateway.EventSignedIn}), []string{"signed_in alice  true "})
+	erased := lines(gateway.AuditQuery{Kind: gateway.EventSignedIn})
+	equal(t, "after the erasure", erased, []string{"signed_in alice  true "})
 }

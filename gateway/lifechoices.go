@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Lives are the lives that an operator can choose for a link to one object, for one answer
-// to the question whether the object is sensitive.
-type Lives struct {
+// LifeChoices are the lives that an operator can choose for a link to one object, for one
+// answer to the question whether the object is sensitive.
+type LifeChoices struct {
 	// Sensitive is the answer that the policy decides by: an object of SensitiveObjects is
 	// always sensitive. nil: not stated.
 	Sensitive *bool
@@ -36,29 +36,29 @@ type Longest struct {
 	Rule string
 }
 
-// Lives returns the lives that the policy in force allows an actor for a link to ref. It
-// decides with the code of an issue. sensitive is the answer of the operator; nil: not
-// stated. Like an issue, it needs the right to issue, and ref must be in the scope.
-func (s *Service) Lives(actor *Actor, ref ObjectRef, sensitive *bool) (Lives, error) {
+// LifeChoices returns the lives that the policy in force allows an actor for a link to
+// ref. It decides with the code of an issue. sensitive is the answer of the operator; nil:
+// not stated. Like an issue, it needs the right to issue, and ref must be in the scope.
+func (s *Service) LifeChoices(actor *Actor, ref ObjectRef, sensitive *bool) (LifeChoices, error) {
 	if err := actor.Allowed(ActionIssue); err != nil {
-		return Lives{}, err
+		return LifeChoices{}, err
 	}
 	if !actor.Sees(ref) {
-		return Lives{}, outOfScope(actor)
+		return LifeChoices{}, outOfScope(actor)
 	}
-	return s.policy.Load().lives(actor, ref, sensitive)
+	return s.policy.Load().lifeChoices(actor, ref, sensitive)
 }
 
-// lives returns the lives that the policy allows.
-func (p *Policy) lives(actor *Actor, ref ObjectRef, sensitive *bool) (Lives, error) {
-	l := Lives{PassphraseMin: p.PassphraseMin}
+// lifeChoices returns the lives that the policy allows.
+func (p *Policy) lifeChoices(actor *Actor, ref ObjectRef, sensitive *bool) (LifeChoices, error) {
+	l := LifeChoices{PassphraseMin: p.PassphraseMin}
 	terms, err := p.Decide(actor, ref, &IssueRequest{Sensitive: sensitive})
 	if l.Refused = refusedField(err); l.Refused != nil {
 		sensitive = new(true)
 		terms, err = p.Decide(actor, ref, &IssueRequest{Sensitive: sensitive})
 	}
 	if err != nil {
-		return Lives{}, err
+		return LifeChoices{}, err
 	}
 	l.Sensitive, l.Default = terms.Sensitive, Preset{Name: terms.Preset, Life: terms.Life}
 	limit, rule, _ := p.limitFor(actor, terms.Sensitive, otherRequest)
@@ -70,7 +70,7 @@ func (p *Policy) lives(actor *Actor, ref ObjectRef, sensitive *bool) (Lives, err
 		_, err := p.Decide(actor, ref, &IssueRequest{Preset: name, Sensitive: sensitive})
 		refused := refusedField(err)
 		if err != nil && refused == nil {
-			return Lives{}, err
+			return LifeChoices{}, err
 		}
 		l.Presets = append(l.Presets, PresetChoice{Preset{Name: name, Life: p.Presets[name]}, refused})
 	}

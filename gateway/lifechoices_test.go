@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// share is an actor that may share the exports, for a limited time.
+// sharer is an actor that may share the exports, for a limited time.
 func sharer(longest time.Duration) *Actor {
 	return &Actor{Name: "ops", Can: []Action{ActionIssue}, Objects: []Pattern{"exports/*"}, MaxExpiry: longest}
 }
 
 // livesOf returns the lives of an object in the bucket exports.
-func livesOf(t *testing.T, f *fixture, actor *Actor, key string, sensitive *bool) Lives {
+func livesOf(t *testing.T, f *fixture, actor *Actor, key string, sensitive *bool) LifeChoices {
 	t.Helper()
-	lives, err := f.service.Lives(actor, ObjectRef{Storage: "main", Bucket: "exports", Key: key}, sensitive)
+	lives, err := f.service.LifeChoices(actor, ObjectRef{Storage: "main", Bucket: "exports", Key: key}, sensitive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func livesOf(t *testing.T, f *fixture, actor *Actor, key string, sensitive *bool
 }
 
 // Presets that are refused say why, and the longest life names its rule.
-func TestLives(t *testing.T) {
+func TestLifeChoices(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(o *Options) { o.Policy.PassphraseMin = 12 })
 	for name, tt := range map[string]struct {
@@ -75,9 +75,10 @@ func TestLives(t *testing.T) {
 			}
 		}
 	}
-	shorter := Policy{MaxExpiry: time.Minute, Caps: Caps{time.Hour, time.Hour, time.Hour}, Presets: map[string]time.Duration{
+	shorter := Policy{MaxExpiry: time.Minute, Caps: Caps{time.Hour, time.Hour, time.Hour}}
+	shorter.Presets = map[string]time.Duration{
 		PresetHandoff: time.Hour, PresetTroubleshooting: time.Hour, PresetBusiness: time.Hour, PresetExtended: time.Hour,
-	}}
+	}
 	f.service.SetPolicy(shorter)
 	got := livesOf(t, f, sharer(0), "a", new(true))
 	if got.Default.Life != time.Minute || got.Longest.Rule != "policy.max_expiry" ||
@@ -88,7 +89,7 @@ func TestLives(t *testing.T) {
 
 // An answer that the policy contradicts is refused, and the lives are those of a sensitive
 // object.
-func TestLivesOfSensitiveObject(t *testing.T) {
+func TestLifeChoicesOfSensitiveObject(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	got := livesOf(t, f, sharer(0), "invoices/a", new(false))
@@ -98,23 +99,23 @@ func TestLivesOfSensitiveObject(t *testing.T) {
 	}
 }
 
-// Lives refuses the actors that an issue refuses, so it tells nobody which objects are
+// LifeChoices refuses the actors that an issue refuses, so it tells nobody which objects are
 // sensitive.
-func TestLivesNeedScope(t *testing.T) {
+func TestLifeChoicesNeedScope(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	for want, actor := range map[Code]*Actor{
 		CodeForbidden: {Can: []Action{ActionRead}, Objects: []Pattern{"*"}}, CodeOutOfScope: sharer(0),
 	} {
-		_, err := f.service.Lives(actor, ObjectRef{Storage: "main", Bucket: "reports", Key: "a"}, nil)
+		_, err := f.service.LifeChoices(actor, ObjectRef{Storage: "main", Bucket: "reports", Key: "a"}, nil)
 		if refused, ok := errors.AsType[*Error](err); !ok || refused.Code != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }
 
-// Every life that Lives allows can be issued, and no other.
-func TestLivesAgreeWithIssue(t *testing.T) {
+// Every life that LifeChoices allows can be issued, and no other.
+func TestLifeChoicesAgreeWithIssue(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	for _, own := range []time.Duration{0, time.Hour, 48 * time.Hour} {

@@ -22,7 +22,7 @@ func TestPresetChoice(t *testing.T) {
 
 func TestLongestAndDefaultLife(t *testing.T) {
 	t.Parallel()
-	lives := gateway.Lives{
+	lives := gateway.LifeChoices{
 		Default: gateway.Preset{Name: "business", Life: 24 * time.Hour},
 		Longest: gateway.Longest{Life: 36 * time.Hour, Rule: "policy.max_expiry"},
 	}

@@ -17,7 +17,7 @@ func LongestLife(longest *gateway.Longest) string {
 }
 
 // DefaultLife writes the life of a link whose request states none.
-func DefaultLife(lives *gateway.Lives) string {
+func DefaultLife(lives *gateway.LifeChoices) string {
 	why := ", because sensitivity was not stated"
 	if lives.Sensitive != nil {
 		why = ", because the object is not sensitive"
