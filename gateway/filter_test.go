@@ -100,7 +100,8 @@ func TestAuditFilter(t *testing.T) {
 		t.Fatal(found)
 	}
 	if q.Kind != EventRevoked || q.Link != id || q.Actor != "alice" || q.Outcome != OutcomeExpired ||
-		q.Bucket != "exports" || q.Prefix != "a/" || q.Labels["team"] != "7" || !q.Oldest || q.FromNow || q.Until.Sub(q.Since) != 24*time.Hour ||
+		q.Bucket != "exports" || q.Prefix != "a/" || q.Labels["team"] != "7" || !q.Oldest || q.FromNow ||
+		q.Until.Sub(q.Since) != 24*time.Hour ||
 		!q.Address.Selects("hash:00") || !q.Address.Selects("192.0.2.7") {
 		t.Errorf("got %+v", q)
 	}
