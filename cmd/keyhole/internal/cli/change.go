@@ -48,7 +48,10 @@ func newChange(env *command.Env) *cobra.Command {
 		Long: `Changes a live link. Properties without a flag stay as they are. --expires counts from
 now; a link cannot live longer than the policy allows, counted from its issue.
 --label replaces all labels, and --allow all addresses. A new passphrase takes effect at
-once, also for recipients who know the previous one.`,
+once, also for recipients who know the previous one.
+
+A link that has ended or is used up cannot be changed: keyhole resend ID issues another
+link with the same settings, and with --max-clicks 1 for one download.`,
 		Example: `  keyhole change 7kq… --expires 2h
   keyhole change 7kq… --allow 192.0.2.0/24
   keyhole change 7kq… --pause`,
@@ -90,7 +93,7 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	link, err := f.change(cmd.Context(), c, id, &request)
 	if err != nil {
 		// No object was named and --sensitive is no flag of change.
-		return inFlags(err, false, "")
+		return ended(inFlags(err, false, ""), id)
 	}
 	if f.json {
 		err = term.PrintJSON(env.Stdout, link) // with its warnings
@@ -102,6 +105,20 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 		tellPassphrase(env.Stderr, *request.Passphrase, f.json)
 	}
 	return err
+}
+
+// ended adds to a refusal of a link that has ended how to give its recipient another one,
+// because a link that is used up is the usual reason to ask for one more download.
+func ended(err error, id string) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Code != "not_active" {
+		return err
+	}
+	return &command.Error{
+		Err: err, Code: command.ExitFailed,
+		Hint: "issue another link with the same settings: keyhole resend " + id +
+			"\nfor one download: keyhole resend " + id + " --max-clicks 1",
+	}
 }
 
 // print prints the link, and above it what the change brings with it.

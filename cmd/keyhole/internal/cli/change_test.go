@@ -89,7 +89,10 @@ func TestChangeIsRefused(t *testing.T) {
 	}{
 		"ended": {
 			api.Problem{Status: 409, Code: "not_active", Detail: "the link is revoked"},
-			[]string{"keyhole: the link is revoked\n", "issue another link with keyhole share"},
+			[]string{
+				"keyhole: the link is revoked\n", "issue another link with the same settings: keyhole resend " + testID() + "\n",
+				"for one download: keyhole resend " + testID() + " --max-clicks 1\n",
+			},
 		},
 		"too long": {
 			api.Problem{Status: 422, Code: "invalid", Errors: []api.FieldError{

@@ -156,7 +156,7 @@ func hintFor(refused *client.Error) string {
 	by := map[string]string{
 		"unauthorized": "; pass it in KEYHOLE_KEY or with --key-file", explain.TooLong: "; see --expires",
 		"idempotency_conflict": ", with --idempotency-key; keyhole list shows the link of the other one",
-		"precondition_failed":  ": keyhole show", "not_active": " with keyhole share",
+		"precondition_failed":  ": keyhole show", "not_active": " with the same settings: keyhole resend ID",
 		"not_found":   "; keyhole list shows the links that this key may see",
 		"unavailable": "; keyhole health and, where the service runs, keyhole doctor find the cause",
 	}
