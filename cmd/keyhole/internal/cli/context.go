@@ -25,7 +25,7 @@ func newContext(env *command.Env) *cobra.Command {
 	// The group has no action of its own: without a command it prints its help.
 	cmd := &cobra.Command{
 		Use:        "context",
-		SuggestFor: []string{"contexts", "ctx", "login", "configure", "profile"},
+		SuggestFor: []string{"contexts", "ctx", "configure", "profile"},
 		Short:      "Save services with their keys, and choose one",
 		Args:       groupArgs,
 		RunE:       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -61,10 +62,22 @@ func oneOf(flag, value string, set []string) error {
 		return nil
 	}
 	hint := "use one of " + strings.Join(set, ", ")
-	if near := config.Nearest(value, set); near != "" {
+	near := valuesOfOthers()[flag+" "+strings.ToLower(value)]
+	if near = cmp.Or(near, config.Nearest(value, set)); near != "" {
 		hint = "did you mean " + near + "? " + hint
 	}
 	return command.Usage(fmt.Sprintf("--%s is %q, which is not a valid value", flag, value), hint)
+}
+
+// valuesOfOthers returns the values of flags for words that people use instead, by flag and
+// word.
+func valuesOfOthers() map[string]string {
+	return map[string]string{
+		"kind download": "redirected", "kind downloads": "redirected", "kind downloaded": "redirected",
+		"kind denied": "refused", "kind blocked": "refused", "kind created": "issued",
+		"kind deleted": "revoked", "kind stopped": "revoked",
+		"state ended": "expired", "state stopped": "revoked", "state deleted": "revoked", "state live": "active",
+	}
 }
 
 // collect returns the values that visit passes to its function. pflag has no iterators.

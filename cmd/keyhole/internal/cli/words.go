@@ -46,6 +46,9 @@ func nearCommand(cmd *cobra.Command, args []string) string {
 	if meant := wordsOfOthers()[name]; slices.Contains(names, meant) {
 		return meant
 	}
+	if meant := wordsOfPaths()[name]; len(meant) > 0 && slices.Contains(names, strings.Fields(meant[0])[0]) {
+		return strings.Join(meant, " or "+cmd.CommandPath()+" ")
+	}
 	if near := config.Nearest(name, names); near != "" {
 		return near
 	}
@@ -73,8 +76,19 @@ func wordsOfOthers() map[string]string {
 		"link": "share", "generate": "share", "del": "revoke", "destroy": "revoke", "unshare": "revoke", "expire": "revoke",
 		"disable": "revoke", "stat": "show", "status": "health", "ping": "health", "log": "audit", "logs": "audit",
 		"history": "events", "users": "key", "whoami": "key", "token": "key", "tokens": "key", "config": "context",
+		"stop": "revoke", "end": "revoke", "kill": "revoke", "terminate": "revoke", "who": "audit",
 		// These commands exist only if the caller of NewRoot adds them; nearCommand checks it.
 		"start": "serve", "run": "serve", "server": "serve", "test": "doctor",
+	}
+}
+
+// wordsOfPaths returns the commands below the root for words of other tools that mean a
+// command of a group, or one of several commands.
+func wordsOfPaths() map[string][]string {
+	why := []string{"show", "events"}
+	return map[string][]string{
+		"login": {"context add"}, "setup": {"context add"}, "init": {"context add"}, "connect": {"context add"},
+		"explain": why, "why": why, "reference": why, "reason": why, "erase": {"audit erase"}, "forget": {"audit erase"},
 	}
 }
 
@@ -112,18 +126,25 @@ func hintForFlag(cmd *cobra.Command, what string) string {
 func nearFlag(cmd *cobra.Command, unknown string) string {
 	var names []string
 	for _, f := range collect(cmd.Flags().VisitAll) {
-		names = append(names, f.Name)
+		// A flag that removes a protection is proposed only to a person who typed "no" or "not".
+		if !slices.Contains(removesProtection(), f.Name) || strings.HasPrefix(unknown, "no") {
+			names = append(names, f.Name)
+		}
 	}
 	return config.Nearest(unknown, names)
 }
+
+// removesProtection returns the flags after which more people can use a link, or for longer.
+func removesProtection() []string { return []string{"no-passphrase", "no-allow", "not-sensitive"} }
 
 // nearFlags returns a hint with the flags that the command has, or the text otherwise if the
 // command has none of them. A hint must not name a flag that the command would refuse too.
 func nearFlags(cmd *cobra.Command, flags []string, otherwise string) string {
 	var has []string
-	for _, name := range flags {
+	for _, flag := range flags {
+		name, _, _ := strings.Cut(flag, " ")
 		if cmd.Flags().Lookup(name) != nil {
-			has = append(has, "--"+name)
+			has = append(has, "--"+flag)
 		}
 	}
 	if len(has) == 0 {
@@ -137,14 +158,19 @@ func keyFlags() []string {
 	return []string{"api-key", "apikey", "operator-key", "secret", "token", "access-key", "auth"}
 }
 
-// flagsOfOthers returns, for flags of other tools, the flags to use. A command offers only
-// those that it has.
+// flagsOfOthers returns, for flags of other tools, the flags to use, some with a value. A
+// command offers only those that it has.
 func flagsOfOthers() map[string][]string {
 	return map[string][]string{
 		"password": {"make-passphrase", "passphrase-file"}, "passphrase": {"make-passphrase", "passphrase-file"},
 		"pass": {"make-passphrase", "passphrase-file"}, "password-file": {"passphrase-file"},
-		"pin-code":      {"make-passphrase"},
-		"max-downloads": {"max-clicks"}, "max-uses": {"max-clicks"}, "downloads": {"max-clicks"}, "uses": {"max-clicks"},
+		"pin-code":       {"make-passphrase"},
+		"new-passphrase": {"make-passphrase"}, "change-passphrase": {"make-passphrase"},
+		"reset-passphrase": {"make-passphrase"}, "rotate-passphrase": {"make-passphrase"},
+		"new-password": {"make-passphrase"},
+		"unused":       {"used never"}, "never-used": {"used never"},
+		"max-downloads": {"max-clicks"}, "max-uses": {"max-clicks"}, "uses": {"max-clicks"},
+		"downloads": {"max-clicks", "kind redirected"}, "download": {"max-clicks", "kind redirected"},
 		"max-views": {"max-clicks"}, "once": {"max-clicks"}, "one-time": {"max-clicks"}, "clicks": {"max-clicks"},
 		"expire": {"expires"}, "expiry": {"expires"}, "expiration": {"expires"}, "expires-in": {"expires"},
 		"ttl": {"expires"}, "duration": {"expires"}, "lifetime": {"expires"}, "valid-for": {"expires"},

@@ -51,6 +51,14 @@ func TestWordsLeadToCommands(t *testing.T) {
 			}
 		}
 	}
+	for word, paths := range wordsOfPaths() {
+		for _, path := range paths {
+			found, rest, err := root.Find(strings.Fields(path))
+			if err != nil || len(rest) > 0 || found.CommandPath() != "keyhole "+path || slices.Contains(names, word) {
+				t.Errorf("%s leads to %s, which is no command: %v", word, path, err)
+			}
+		}
+	}
 	for word, meant := range wordsForObjects() {
 		if got := nearCommand(root, []string{word, "s3://reports/a"}); got != meant {
 			t.Errorf("%s s3://reports/a: got %s, want %s", word, got, meant)
