@@ -34,7 +34,7 @@ func TestFlagsOfCommands(t *testing.T) {
 		"objects": operator + "json limit ndjson search storage",
 		"revoke": operator + "all bucket created-by dry-run ends-within json key label ndjson prefix quiet reason since " +
 			"state used yes",
-		"share": operator + "allow confirm copy expires filename idempotency-key inline json label language " +
+		"share": operator + "allow confirm copy dry-run ndjson expires filename idempotency-key inline json label language " +
 			"make-passphrase max-clicks message not-before not-sensitive note partial passphrase-file pin " +
 			"preset qr qr-file quiet reveal sensitive storage version-id yes",
 		"resend": operator + "allow confirm copy expires filename idempotency-key inline json label language " +

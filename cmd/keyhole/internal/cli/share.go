@@ -34,12 +34,17 @@ object is sensitive, unless a flag says so.
 
 KEY is taken literally: nothing in it is unescaped. With several objects, each gets a
 link with the same properties, or none does if one is refused. The argument - reads
-objects from standard input, one on each line.`,
+objects from standard input, one on each line.
+
+Scripts use --dry-run to check everything first, --ndjson to read one link a line, and
+--idempotency-key to repeat a request without a second link.`,
 		Example: `  keyhole share s3://reports/q3.pdf --expires 1h
   keyhole share s3://reports/q3.pdf --preset handoff --sensitive | pbcopy
   keyhole share s3://reports/q3.pdf --max-clicks 1 --allow 192.0.2.0/24
   keyhole share s3://reports/q3.pdf s3://reports/2026/q3-figures.csv --expires 2h
-  keyhole share s3://reports/q3.pdf --make-passphrase --qr`,
+  keyhole share s3://reports/q3.pdf --make-passphrase --qr
+  keyhole share s3://reports/q3.pdf s3://reports/2026/q3-figures.csv --dry-run --ndjson
+  keyhole share s3://reports/q3.pdf s3://reports/2026/q3-figures.csv --ndjson --idempotency-key job-4711`,
 		Args: someObjects,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args) },
 	}
@@ -49,6 +54,7 @@ objects from standard input, one on each line.`,
 	f.addOutput(cmd)
 	cmd.Flags().BoolVar(&f.partial, "partial", false,
 		"with several objects, share the others if some are refused")
+	f.addScripts(cmd)
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeObjects)
 	completeFlag(cmd, "preset", completePresets(env, &f.operator))
 	completeFlag(cmd, "label", asking(env, &f.operator, completeLabels))
@@ -81,6 +87,9 @@ func (f *shareFlags) run(cmd *cobra.Command, env *command.Env, args []string) er
 	c, err := f.operator.client(env)
 	if err != nil {
 		return err
+	}
+	if f.dryRun {
+		return f.tryAll(cmd.Context(), env, c, objects)
 	}
 	if len(objects) > 1 {
 		return f.shareAll(cmd.Context(), env, c, objects)
@@ -255,9 +264,12 @@ func (f *shareFlags) print(ctx context.Context, env *command.Env, link *api.Link
 	}
 	copied := f.copyText(ctx, env, text)
 	var err error
-	if f.json {
+	switch {
+	case f.json:
 		err = term.PrintJSON(env.Stdout, link)
-	} else {
+	case f.ndjson:
+		err = printLines(env, []api.Link{*link})
+	default:
 		_, err = io.WriteString(env.Stdout, text)
 	}
 	if err != nil {

@@ -31,6 +31,7 @@ type shareFlags struct {
 	labels         []string  // name=value
 	makePassphrase bool
 	partial        bool
+	dryRun         bool
 	earlier        *api.Link // of resend; nil: there is none
 	sameLife       bool      // the life is that of the earlier link
 	asked          bool      // the question about several objects was answered
@@ -41,6 +42,7 @@ type shareFlags struct {
 	qrFile  string
 	quiet   bool
 	json    bool
+	ndjson  bool
 	message bool
 	copy    bool
 	board   *clipboard // for --copy
@@ -242,6 +244,10 @@ func (f *shareFlags) check() error {
 		return command.Usage("--preset and --expires cannot be combined", "use one of them, or neither")
 	case f.message && f.json:
 		return command.Usage("--message and --json cannot be combined", "use one of them")
+	case f.message && f.ndjson:
+		return command.Usage("--message and --ndjson cannot be combined", "use one of them")
+	case f.json && f.ndjson:
+		return command.Usage("--json and --ndjson cannot be combined", "use one of them")
 	}
 	// The service refuses other values too, but only these messages name the nearest one.
 	if err := oneOf("preset", r.Preset, gateway.Presets()); err != nil {

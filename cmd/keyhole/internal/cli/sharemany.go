@@ -30,11 +30,7 @@ type sharing struct {
 // shareAll issues one link for each object. It first lets the service check all objects,
 // so that a refusal of one leaves no link of the others, unless --partial is given.
 func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.Client, objects []object) error {
-	all := make([]*sharing, len(objects))
-	for i, o := range objects {
-		all[i] = &sharing{object: o, request: f.request}
-		all[i].request.Bucket, all[i].request.Key = o.bucket, o.key
-	}
+	all := f.sharings(objects)
 	if f.mayAsk(env) && term.IsTerminal(env.Stdout) {
 		if err := f.askAll(ctx, env, c, all); err != nil {
 			return err
@@ -345,9 +341,12 @@ func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*s
 	text := strings.Join(texts, between)
 	copied := f.copyText(ctx, env, text)
 	var err error
-	if f.json {
+	switch {
+	case f.json:
 		err = printDocument(env, links, "")
-	} else {
+	case f.ndjson:
+		err = printLines(env, links)
+	default:
 		_, err = io.WriteString(env.Stdout, text)
 	}
 	if err = errors.Join(err, copied); err != nil {
