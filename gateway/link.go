@@ -152,15 +152,19 @@ type Note struct {
 	Message string
 }
 
-// The notes of an issue.
+// The notes of an issue, a change or a revocation.
 const (
 	NoteVersionPinned = "version_pinned"
 	NoteETagOnly      = "etag_only"
 	NoteNoteHidden    = "note_hidden"
+	// NoteEndedBefore is on the answer to a revocation that changed nothing.
+	NoteEndedBefore = "ended_before"
 )
 
 // NoteCodes lists the code of every Note.
-func NoteCodes() []string { return []string{NoteVersionPinned, NoteETagOnly, NoteNoteHidden} }
+func NoteCodes() []string {
+	return []string{NoteVersionPinned, NoteETagOnly, NoteNoteHidden, NoteEndedBefore}
+}
 
 // The warnings of an issue or a change.
 const (

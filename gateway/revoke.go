@@ -39,7 +39,7 @@ func newRevokeMetrics(registerer prometheus.Registerer) revokeMetrics {
 func (m revokeMetrics) revoked(how string, links int) { m[how].Add(float64(links)) }
 
 // Revoke ends a link. It is idempotent: a link that has ended stays unchanged, with its
-// first reason. After Revoke has returned without an error, no click on the link gets a
+// first reason, and gets NoteEndedBefore. After Revoke has returned without an error, no click on the link gets a
 // redirect. CodeNotConfirmed means that the link has ended but that a failover may undo
 // it.
 func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string) (Link, error) {
@@ -58,6 +58,9 @@ func (s *Service) Revoke(ctx context.Context, actor *Actor, id ID, reason string
 	}
 	if err != nil {
 		return Link{}, storeError(err)
+	}
+	if !changed {
+		link.Notes = append(link.Notes, Note{NoteEndedBefore, "the link had ended before; this revocation changed nothing"})
 	}
 	return link, nil
 }

@@ -113,9 +113,14 @@ func TestRevoke(t *testing.T) {
 		if err != nil || link.State != StateRevoked || link.RevokeReason != "sent by mistake" || link.RevokedBy != "some" {
 			t.Errorf("try %d: got %+v, %v", try, link, err)
 		}
+		before := len(link.Notes) == 1 && link.Notes[0].Code == NoteEndedBefore
+		if before != (try == 1) || !before && len(link.Notes) > 0 {
+			t.Errorf("try %d: the notes are %v", try, link.Notes)
+		}
 		if n := f.series(t)[counted]; n != 1 {
 			t.Errorf("try %d: %v revocations counted, want 1", try, n)
 		}
+		link.Notes = nil
 		f.store.links[id] = link // the next answer of a store that holds the revoked link
 	}
 	if f.store.by != (Origin{"some", "192.0.2.2"}) {

@@ -43,8 +43,8 @@ each failure and exits with 1.
 
 Filters are those of keyhole list. They select the links that match all of them and that
 the operator key may see; --prefix and --key need --bucket here. On a terminal the
-command says how many there are and asks first. In a pipe or a script it does not ask:
-use --dry-run before.`,
+command shows the first ten links, says how many there are, and asks. In a pipe or a
+script it does not ask: use --dry-run before, which lists the links.`,
 		Example: `  keyhole revoke 7kq… --reason "wrong file"
   keyhole revoke --bucket reports --prefix exports/2026/ --dry-run
   keyhole revoke --used never --since 24h --created-by ci`,
@@ -64,11 +64,11 @@ func (f *revokeFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.reason, "reason", "", "the reason, for the audit")
 	f.filter.add(cmd, revocableStates(), true)
 	flags.BoolVar(&f.all, "all", false, "every link")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "only count the links")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "only list and count the links")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.quiet, "quiet", false, "print only errors")
-	flags.BoolVar(&f.output.json, "json", false, "print JSON: items, or with filters matched, revoked and done")
-	flags.BoolVar(&f.output.ndjson, "ndjson", false, "print JSON, one line for each link; with filters one line in total")
+	flags.BoolVar(&f.output.json, "json", false, "print JSON: items, or with filters matched, revoked and done;\nwith --dry-run all of them")
+	flags.BoolVar(&f.output.ndjson, "ndjson", false, "print JSON, one line for each link; with filters the numbers as the\nlast line, and with --dry-run the links before it")
 }
 
 // run revokes links by their names or by filters. --dry-run and --yes need filters, because
@@ -121,7 +121,7 @@ func (f *revokeFlags) revokeEach(ctx context.Context, env *command.Env, args []s
 		case f.output.ndjson:
 			failed = errors.Join(failed, printLines(env, []api.Link{link}))
 		case !f.output.json && !f.quiet:
-			_, err := fmt.Fprintf(env.Stdout, "%s %s %s\n", link.ID, link.State,
+			_, err := fmt.Fprintf(env.Stdout, "%s %s %s\n", link.ID, revokedState(&link),
 				term.Plain("s3://"+link.Bucket+"/"+link.Key))
 			failed = errors.Join(failed, err)
 		}
@@ -248,6 +248,9 @@ func (f *revokeFlags) finish(ctx context.Context, env *command.Env, c *client.Cl
 	if total.Matched == 0 {
 		return f.nothing(ctx, env, c)
 	}
+	if f.dryRun {
+		return f.preview(ctx, env, c, total)
+	}
 	return f.print(env, total)
 }
 
@@ -290,6 +293,7 @@ func (f *revokeFlags) ask(ctx context.Context, env *command.Env, c *client.Clien
 	case found.Matched == 0:
 		return 0, nil
 	}
+	f.showFirst(ctx, env, c)
 	fmt.Fprintf(env.Stderr, "Revoke %s%s%s? [y/N] ", atLeast(&found), links(found.Matched), f.filter.selected())
 	answer, err := term.ReadLine(ctx, bufio.NewReader(env.Stdin))
 	switch strings.ToLower(strings.TrimSpace(answer)) {

@@ -55,6 +55,10 @@ func TestRevokeFollowsCursors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			asked := 0
 			service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					http.NotFound(w, r) // this service cannot list the links
+					return
+				}
 				var body api.RevocationRequest
 				if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 					t.Error(err)

@@ -215,10 +215,11 @@ func TestRevokeCountsBeforeItAsks(t *testing.T) {
 	got, service := runOnScreen(t, "y\n", []wireAnswer{
 		{body: `{"matched":0,"revoked":0,"unreadable":1,"done":false,"next":"c1"}`},
 		{body: `{"matched":4,"revoked":0,"done":false,"next":"c2"}`},
+		{body: `{"links":[]}`},
 		{body: `{"matched":4,"revoked":4,"done":false,"next":"c3"}`},
 		{body: `{"matched":1,"revoked":1,"done":true}`},
 	}, "revoke", "--label", "team=a")
-	if got.code != command.ExitOK || got.stdout != "5 links revoked\n" || len(service.requests) != 4 {
+	if got.code != command.ExitOK || got.stdout != "5 links revoked\n" || len(service.requests) != 5 {
 		t.Fatalf("%+v after %d requests", got, len(service.requests))
 	}
 	has(t, got.stderr, "Revoke at least 4 links, with the label team=a? [y/N] ",
@@ -226,7 +227,7 @@ func TestRevokeCountsBeforeItAsks(t *testing.T) {
 	for i, want := range []struct {
 		cursor any
 		counts any
-	}{{nil, true}, {"c1", true}, {nil, nil}, {"c3", nil}} {
+	}{{nil, true}, {"c1", true}, {nil, nil}, {nil, nil}, {"c3", nil}} {
 		if body := service.requests[i].body; body["cursor"] != want.cursor || body["dry_run"] != want.counts {
 			t.Errorf("request %d is %v, want %+v", i+1, body, want)
 		}
@@ -240,6 +241,7 @@ func TestRevokeCountsBeforeItAsks(t *testing.T) {
 	// --quiet leaves the question, which is no message, and omits the progress.
 	got, _ = runOnScreen(t, "y\n", []wireAnswer{
 		{body: `{"matched":1,"revoked":0,"done":true}`},
+		{body: `{"links":[]}`},
 		{body: `{"matched":1,"revoked":1,"done":false,"next":"c"}`},
 		{body: `{"matched":0,"revoked":0,"done":true}`},
 	}, "revoke", "--all", "--quiet")
