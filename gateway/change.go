@@ -104,7 +104,7 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 	}
 	changed, err := s.store.Change(ctx, id, change, actor.origin())
 	if err != nil {
-		return Link{}, changeError(err, req, &change)
+		return Link{}, changeError(err, req, &change, link.CreatedAt)
 	}
 	changed.Warnings = widened(&link, &changed)
 	if changed.Passphrase && !link.Passphrase && changed.Note != "" {
@@ -117,12 +117,13 @@ func (s *Service) Change(ctx context.Context, actor *Actor, id ID, req *ChangeRe
 }
 
 // changeError returns the Error for the operator if the store has not made a change.
-func changeError(err error, req *ChangeRequest, change *Change) error {
+func changeError(err error, req *ChangeRequest, change *Change, issued time.Time) error {
 	var refused *ChangeError
 	switch {
 	case errors.As(err, &refused) && refused.Limit == LimitLife:
 		return invalidBecause(err, "expires_in", "over_policy", fmt.Sprintf(
-			"a link lives at most %s from its issue; %s", FormatLife(change.Longest), extensionOf(refused)))
+			"a link lives at most %s from its issue; %s", FormatLife(change.Longest),
+			extensionOf(refused, issued.Add(change.Longest))))
 	case errors.As(err, &refused) && refused.Limit == LimitClicks:
 		return invalidBecause(err, "max_clicks", "below_clicks", fmt.Sprintf(
 			"%d clicks are spent already; max_clicks must not be lower", refused.Clicks))
@@ -163,12 +164,13 @@ func widened(before, after *Link) []Warning {
 	return found
 }
 
-// extensionOf returns a text that states the longest possible life from now on.
-func extensionOf(refused *ChangeError) string {
+// extensionOf returns a text that states the latest possible end of a link, in UTC and
+// rounded down to a second.
+func extensionOf(refused *ChangeError, latest time.Time) string {
 	if refused.Longest < minLife {
 		return "it cannot be extended"
 	}
-	return fmt.Sprintf("it can be extended by up to %s", FormatLife(refused.Longest.Truncate(minLife)))
+	return "the latest end is " + latest.UTC().Truncate(minLife).Format(time.RFC3339)
 }
 
 // allowedToChange returns a CodeForbidden error if the actor lacks a right that the

@@ -210,7 +210,7 @@ func (s *Service) warnings(link *Link, storage *Storage, life time.Duration) []W
 	}
 	if life > longExpiry {
 		found = append(found, Warning{
-			WarnLongExpiry, fmt.Sprintf("the link lives for %s; revoke it when it is no longer needed", FormatLife(life)),
+			WarnLongExpiry, fmt.Sprintf("the link lives for %s; revoke it when it is no longer needed", SpellLife(life)),
 		})
 	}
 	found = append(found, contentWarnings(link)...)

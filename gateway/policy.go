@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -174,7 +175,7 @@ func (p *Policy) notStated(actor *Actor, other string) string {
 func checkLife(actor *Actor, field string, life, limit time.Duration, rule string) error {
 	if life > limit {
 		return Invalid(field, "over_policy", fmt.Sprintf("%s is over the limit of %s (%s)",
-			FormatLife(life), FormatLife(limit), rule))
+			spellOver(life, limit), FormatLife(limit), rule))
 	}
 	if actor.MaxExpiry > 0 && life > actor.MaxExpiry {
 		return &Error{
@@ -183,11 +184,19 @@ func checkLife(actor *Actor, field string, life, limit time.Duration, rule strin
 			Fields: []FieldError{{
 				field, string(CodeOutOfScope),
 				fmt.Sprintf("%s is over the limit of %s (max_expiry of %s)",
-					FormatLife(life), FormatLife(actor.MaxExpiry), actor.what()),
+					spellOver(life, actor.MaxExpiry), FormatLife(actor.MaxExpiry), actor.what()),
 			}},
 		}
 	}
 	return nil
+}
+
+// spellOver writes a life that is over a limit. A rounded text must not read like the limit.
+func spellOver(life, limit time.Duration) string {
+	if text := SpellLife(life); text != SpellLife(limit) {
+		return text
+	}
+	return FormatLife(life)
 }
 
 // Invalid returns a CodeInvalid error about one field.
@@ -242,6 +251,34 @@ func ParseLife(s string) (time.Duration, error) {
 func fineFraction(s string) bool {
 	_, fraction, _ := strings.Cut(s, ".")
 	return len(fraction)-len(strings.TrimLeft(fraction, "0123456789")) > 3
+}
+
+// SpellLife writes a duration for people, in at most two units: 5d 16h, 1h 30m, 24h or 45s.
+// It rounds to the smaller unit. ParseLife does not read it back.
+func SpellLife(d time.Duration) string {
+	const day = 24 * time.Hour
+	unit, part := day, time.Hour
+	for _, smaller := range []time.Duration{time.Hour, time.Minute, time.Second} {
+		// Up to two days people count hours.
+		if d.Round(smaller) >= 2*day || unit < day && d.Round(smaller) >= unit {
+			break
+		}
+		unit, part = smaller, max(smaller/60, time.Second)
+	}
+	d = d.Round(part)
+	text := ""
+	if n := d / unit; n > 0 {
+		text = strconv.FormatInt(int64(n), 10) + letterOf(unit)
+	}
+	if n := d % unit / part; n > 0 {
+		text += " " + strconv.FormatInt(int64(n), 10) + letterOf(part)
+	}
+	return cmp.Or(strings.TrimSpace(text), "0s")
+}
+
+// letterOf returns the letter of a unit of SpellLife.
+func letterOf(unit time.Duration) string {
+	return map[time.Duration]string{24 * time.Hour: "d", time.Hour: "h", time.Minute: "m", time.Second: "s"}[unit]
 }
 
 // FormatLife writes a life as people write it: 15m, 24h or 7d. ParseLife reads it back.

@@ -21,6 +21,7 @@ type changeFlags struct {
 	operator operatorFlags
 	// A property is changed only if its flag was given: empty texts and zero have a meaning.
 	expires   string
+	until     time.Time // that --expires names; zero: it names a duration, or nothing
 	maxClicks int64
 	language  string
 	note      string
@@ -61,7 +62,7 @@ link with the same settings, and with --max-clicks 1 for one download.`,
 	f.operator.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.expires, "expires", "",
-		"how long the link lives from now on, such as 15m, 24h, 7d or 2w; or until when, such as\n2026-12-01")
+		"how long the link lives from now on, such as 15m, 24h, 7d or 2w; or until when, such as\n2026-12-01 or \"2026-12-01 18:00\" (here)")
 	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often the link can be used, including past uses")
 	flags.StringVar(&f.language, "language", "", "a new language of the link's pages, such as de; \"\" removes it")
 	flags.Lookup("language").Annotations = map[string][]string{mayBeEmpty: {}}
@@ -93,7 +94,7 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	link, err := f.change(cmd.Context(), c, id, &request)
 	if err != nil {
 		// No object was named and --sensitive is no flag of change.
-		return ended(inFlags(err, false, ""), id)
+		return ended(withLatest(inFlags(err, false, ""), !f.until.IsZero(), time.Now(), time.Local), id)
 	}
 	if f.json {
 		err = term.PrintJSON(env.Stdout, link) // with its warnings
@@ -163,7 +164,7 @@ func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeR
 		if err != nil {
 			return r, refusedHere(err)
 		}
-		r.ExpiresIn = &life.expiresIn
+		r.ExpiresIn, f.until = &life.expiresIn, life.until
 	}
 	// Zero goes to the service too, which refuses it with the range that is valid.
 	if changed("max-clicks") {

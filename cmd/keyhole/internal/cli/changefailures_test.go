@@ -36,7 +36,7 @@ func TestChangeRefusesFlags(t *testing.T) {
 			"\n  name a readable file in --passphrase-file",
 		"--passphrase-file " + secret: "the passphrase contains line breaks or control characters, which recipients " +
 			"cannot type\n  write one line into the file of --passphrase-file",
-		"--not-before 2026-12-01T08:00":     `--not-before: "2026-12-01T08:00" has no time zone; did you mean `,
+		"--not-before 2026-12-01T25:00":     `--not-before: "2026-12-01T25:00" is not a time`,
 		"--max-clicks many":                 `--max-clicks is "many"; it must be a whole number`,
 		"--max-clicks 1e3":                  `--max-clicks is "1e3"; it must be a whole number`,
 		"--max-clicks 99999999999999999999": `--max-clicks is "99999999999999999999"; the number is too large`,
@@ -59,11 +59,12 @@ func TestChangeRefusesFlags(t *testing.T) {
 // --expires of change has the exit code of the service's refusals, with the forms as the hint.
 func TestChangeRefusesAnExpiry(t *testing.T) {
 	t.Parallel()
-	const forms = "  write it as 90m, 24h, 3d, 2w, 2026-12-01 (until the end of that day here) or "
+	const forms = "  write it as 90m, 24h, 3d, 2w, 2026-12-01 (until the end of that day here), "
 	for expiry, want := range map[string]string{
 		"soon":                 `--expires: "soon" is not a duration`,
 		"0w":                   `--expires: "0w" is too short: a link lives for at least one second`,
-		"2026-12-01 08:00":     `--expires: "2026-12-01 08:00" has no time zone; did you mean `,
+		"2026-12-01 25:00":     `--expires: "2026-12-01 25:00" is not a duration`,
+		"2020-12-01T08:00Z":    "--expires: 2020-12-01T08:00:00Z is over",
 		"2020-01-01T00:00:00Z": "--expires: 2020-01-01T00:00:00Z is over",
 	} {
 		f := &fakeAPI{}

@@ -102,11 +102,11 @@ func checklist(w io.Writer, request *api.IssueRequest, link *api.Link, whyUntil 
 	// The remaining time by this machine's clock is only for orientation. The link expires by
 	// the clock of Redis.
 	left := link.ExpiresAt.Sub(now).Round(time.Second)
-	when := "in " + gateway.FormatLife(left)
+	when := "in " + gateway.SpellLife(left)
 	if left <= 0 {
 		when = "already"
 	}
-	row("expires", fmt.Sprintf("%s, %s (%s)", link.ExpiresAt.Format(time.RFC3339), when, whyUntil))
+	row("expires", fmt.Sprintf("%s, %s (%s)", onClock(link.ExpiresAt, time.Local), when, whyUntil))
 	row("for", explain.Audience(link))
 	for _, line := range explain.Restrictions(link) {
 		row(line[0], line[1])

@@ -108,6 +108,7 @@ func (f *shareFlags) shareOne(ctx context.Context, env *command.Env, c *client.C
 		}); err != nil {
 			return err
 		}
+		f.renewExpiry(&f.request, time.Now())
 	}
 	// The file is created before the link, so that a mistake in its name issues no link.
 	var picture *qrFile
@@ -120,7 +121,8 @@ func (f *shareFlags) shareOne(ctx context.Context, env *command.Env, c *client.C
 	link, err := f.issue(ctx, c)
 	if err != nil {
 		shorter := f.longestInstead(ctx, c, err)
-		err = f.mayBeIssued(nearObject(ctx, c, f.request.Bucket, f.request.Key, inFlags(err, f.sensitive, object)))
+		err = withLatest(inFlags(err, f.sensitive, object), !f.until.IsZero(), time.Now(), time.Local)
+		err = f.mayBeIssued(nearObject(ctx, c, f.request.Bucket, f.request.Key, err))
 		if shorter != "" {
 			return &command.Error{Err: err, Hint: shorter, Code: command.ExitFailed}
 		}

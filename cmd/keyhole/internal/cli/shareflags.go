@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"regexp"
@@ -56,7 +57,7 @@ func (f *shareFlags) addLimits(cmd *cobra.Command) {
 		"how long the link lives, by a preset: handoff, troubleshooting, business or extended")
 	flags.StringVar(&f.expires, "expires", "",
 		"how long the link lives, such as 15m, 24h, 7d or 2w; or until when, such as 2026-12-01\n"+
-			"(the end of that day here) or 2026-12-01T18:00:00+01:00")
+			"(the end of that day here), \"2026-12-01 18:00\" (here) or 2026-12-01T18:00:00+01:00")
 	flags.BoolVar(&f.sensitive, "sensitive", false,
 		"the object is sensitive: the link lives at most 24h, unless policy.caps says otherwise")
 	flags.BoolVar(&f.notSensitive, "not-sensitive", false,
@@ -186,6 +187,15 @@ func (f *shareFlags) readTimes(now time.Time, zone *time.Location) error {
 		return command.Usage("--not-before "+f.notBefore+why, "write a time, such as 2026-12-01T08:00:00Z")
 	}
 	return nil
+}
+
+// renewExpiry counts the life until the time of --expires again, because the person may have
+// thought about a question meanwhile.
+func (f *shareFlags) renewExpiry(r *api.IssueRequest, now time.Time) {
+	if !f.until.IsZero() {
+		// A time that has passed meanwhile is refused by the service.
+		r.ExpiresIn = cmp.Or(lifeUntil(f.until, now), "0s")
+	}
 }
 
 // fixed returns the flags of a request in the form in which a repeated command makes the

@@ -35,6 +35,9 @@ func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.C
 		if err := f.askAll(ctx, env, c, all); err != nil {
 			return err
 		}
+		for now, i := time.Now(), 0; i < len(all); i++ {
+			f.renewExpiry(&all[i].request, now) // the same for all
+		}
 	}
 	// The answer about the sensitivity is part of this check, because it changes the limits.
 	accepted, refused, err := f.checkAll(ctx, c, all)
@@ -223,11 +226,11 @@ func (f *shareFlags) checklistOfAll(env *command.Env, all []*sharing) {
 	said := map[string]bool{}
 	for _, s := range all {
 		// The policy may decide about some objects only.
-		end := fmt.Sprintf("in %s (%s)", gateway.FormatLife(s.link.ExpiresAt.Sub(s.link.CreatedAt)),
+		end := fmt.Sprintf("in %s (%s)", gateway.SpellLife(s.link.ExpiresAt.Sub(s.link.CreatedAt)),
 			explain.ExpiryReason(&s.request, &s.link))
 		if !said[end] {
 			said[end] = true
-			row("expires", end)
+			row("expires", onClock(s.link.ExpiresAt, time.Local)+", "+end)
 		}
 	}
 	row("for", explain.Audience(&all[0].link))
@@ -279,7 +282,7 @@ func (f *shareFlags) refusal(refused []*sharing, of int, result string) error {
 	}
 	hint := "correct the list, or use --partial to share the others"
 	if f.partial || len(refused) == of {
-		_, hint = exitCodeAndHint(refused[0].refused)
+		_, hint = exitCodeAndHint(withLatest(refused[0].refused, !f.until.IsZero(), time.Now(), time.Local))
 	}
 	return &command.Error{Err: errors.New(strings.Join(lines, "\n")), Hint: hint, Code: command.ExitFailed}
 }
@@ -364,7 +367,7 @@ func (f *shareFlags) describeAll(env *command.Env, issued []*sharing) {
 	if !f.quiet {
 		rows := [][]string{{"ID", "EXPIRES", "OBJECT"}}
 		for _, s := range issued {
-			rows = append(rows, []string{s.link.ID, s.link.ExpiresAt.Format(time.RFC3339), s.object.String()})
+			rows = append(rows, []string{s.link.ID, onClock(s.link.ExpiresAt, time.Local), s.object.String()})
 		}
 		fmt.Fprintf(env.Stderr, "Shared    %s\n", explain.Plural(len(issued), "object"))
 		_ = term.PrintTable(env.Stderr, rows) // nobody reads standard error if it fails

@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway"
+	"keyhole/gateway/client"
 )
 
 // wholeWeeks matches a number of weeks that a duration can hold.
@@ -29,26 +32,24 @@ func parseLife(text string) (time.Duration, error) {
 	return gateway.ParseLife(text)
 }
 
-// parsePoint reads a date, or a time with its zone. A date is endOfDay or the start of the
-// day in zone. ok is false if text is neither. If text looks like a time, wrong then says what
-// is missing.
-func parsePoint(text string, zone *time.Location, endOfDay bool) (point time.Time, wrong string, ok bool) {
+// parsePoint reads a date, or a time with or without its zone. A date is endOfDay or the
+// start of the day. A date, and a time without a zone, are those of this machine's zone.
+func parsePoint(text string, zone *time.Location, endOfDay bool) (point time.Time, ok bool) {
 	if date, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
 		if endOfDay {
 			date = time.Date(date.Year(), date.Month(), date.Day(), 23, 59, 59, 0, zone)
 		}
-		return date, "", true
+		return date, true
 	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at, "", true
-	}
-	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04"} {
-		// The person probably means the zone of this machine, but a script may run elsewhere.
-		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return time.Time{}, "has no time zone; did you mean " + at.Format(time.RFC3339) + "?", false
+	const toMinute, toSecond = "T15:04", "T15:04:05"
+	// People write a space for the T, and leave out the seconds.
+	spelled := strings.Replace(text, " ", "T", 1)
+	for _, layout := range []string{toSecond + "Z07:00", toMinute + "Z07:00", toSecond, toMinute} {
+		if at, err := time.ParseInLocation(time.DateOnly+layout, spelled, zone); err == nil {
+			return at, true
 		}
 	}
-	return time.Time{}, "", false
+	return time.Time{}, false
 }
 
 // lifetime is the value of --expires.
@@ -58,11 +59,12 @@ type lifetime struct {
 }
 
 // readExpires reads --expires. A date means the end of that day in zone. A time becomes the
-// duration until then by this machine's clock, rounded down to seconds, because the service
-// takes durations only.
+// duration until then by this machine's clock, because the service takes durations only.
+// Rounded down to milliseconds, it ends the link in the second that was named and never
+// exceeds a limit that the time itself keeps.
 func readExpires(text string, now time.Time, zone *time.Location) (lifetime, error) {
-	const forms = "write it as 90m, 24h, 3d, 2w, 2026-12-01 (until the end of that day here) or " +
-		"2026-12-01T18:00:00+01:00"
+	const forms = "write it as 90m, 24h, 3d, 2w, 2026-12-01 (until the end of that day here), \"2026-12-01 18:00\" (here) " +
+		"or 2026-12-01T18:00:00+01:00"
 	life, err := parseLife(text)
 	if err == nil {
 		if strings.HasSuffix(text, "w") {
@@ -70,19 +72,70 @@ func readExpires(text string, now time.Time, zone *time.Location) (lifetime, err
 		}
 		return lifetime{expiresIn: text}, nil
 	}
-	until, wrong, ok := parsePoint(text, zone, true)
-	switch {
-	case wrong != "":
-		return lifetime{}, command.Usage(fmt.Sprintf("--expires: %.40q %s", text, wrong), forms)
-	case !ok:
+	until, ok := parsePoint(text, zone, true)
+	if !ok {
 		return lifetime{}, command.Usage("--expires: "+err.Error(), forms)
 	}
-	life = until.Sub(now).Truncate(time.Second)
-	if life < time.Second {
+	expiresIn := lifeUntil(until, now)
+	if expiresIn == "" {
 		return lifetime{}, command.Usage(fmt.Sprintf("--expires: %s is over", until.Format(time.RFC3339)),
 			"name a time in the future; this machine's clock says "+now.In(zone).Format(time.RFC3339))
 	}
-	return lifetime{expiresIn: gateway.FormatLife(life), until: until}, nil
+	return lifetime{expiresIn: expiresIn, until: until}, nil
+}
+
+// lifeUntil returns the duration from now until a time, as the service takes it. It is empty
+// if less than a second is left, the shortest life of a link.
+func lifeUntil(until, now time.Time) string {
+	life := until.Sub(now).Truncate(time.Millisecond)
+	if life < time.Second {
+		return ""
+	}
+	return gateway.FormatLife(life)
+}
+
+// overLimit matches the limit in a refusal of a life that is too long, and latestEnd the
+// latest end in a refusal of a change.
+var (
+	overLimit = regexp.MustCompile(`is over the limit of (\S+)`)
+	latestEnd = regexp.MustCompile(`the latest end is (\S+)`)
+)
+
+// withLatest adds to the refusal of a life that is too long the latest end that --expires can
+// name. named tells that --expires named a time: a duration can be compared with the limit
+// without help. The texts of the service may change, so without a match err stays as it is.
+func withLatest(err error, named bool, now time.Time, zone *time.Location) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	for _, f := range refused.Errors {
+		var latest time.Time
+		if match := latestEnd.FindStringSubmatch(f.Message); match != nil {
+			latest, _ = time.Parse(time.RFC3339, match[1]) // zero after an error
+		} else if match := overLimit.FindStringSubmatch(f.Message); match != nil && named && f.Field == "--expires" {
+			if limit, err := gateway.ParseLife(match[1]); err == nil {
+				latest = now.Add(limit)
+			}
+		}
+		// The request takes time, so the flag names a time just before the latest.
+		latest = latest.Add(-2 * time.Second).Truncate(time.Minute)
+		if latest.After(now) {
+			const form = "2006-01-02 15:04"
+			return &command.Error{
+				Err: err, Code: command.ExitFailed,
+				Hint: fmt.Sprintf("the latest is %s: --expires %s", readable(latest, zone),
+					term.ShellWord(latest.In(zone).Format(form))),
+			}
+		}
+	}
+	return err
+}
+
+// onClock writes the end of a link in the zone of a person, rounded to the second that was
+// asked for: the request and the clocks take a part of a second.
+func onClock(at time.Time, zone *time.Location) string {
+	return at.Round(time.Second).In(zone).Format(time.RFC3339)
 }
 
 // readNotBefore reads --not-before as a time in RFC 3339. A duration counts from now, and a
@@ -91,14 +144,11 @@ func readNotBefore(text string, now time.Time, zone *time.Location) (string, err
 	if life, err := parseLife(text); err == nil {
 		return now.Add(life).In(zone).Format(time.RFC3339), nil
 	}
-	start, wrong, ok := parsePoint(text, zone, false)
+	start, ok := parsePoint(text, zone, false)
 	if !ok {
-		if wrong == "" {
-			wrong = "is not a time"
-		}
-		return "", command.Usage(fmt.Sprintf("--not-before: %.40q %s", text, wrong),
-			"write it as 2026-12-01T08:00:00Z, with the time zone, as 2026-12-01 (from the start of that day here) or as 2h "+
-				"(from now)")
+		return "", command.Usage(fmt.Sprintf("--not-before: %.40q is not a time", text),
+			"write it as 2026-12-01T08:00:00Z, with the time zone, as \"2026-12-01 08:00\" (here), as 2026-12-01 (from the "+
+				"start of that day here) or as 2h (from now)")
 	}
 	if _, err := time.Parse(time.RFC3339, text); err == nil {
 		return text, nil // as it was typed, with its fraction of a second

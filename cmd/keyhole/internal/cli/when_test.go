@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway"
+	"keyhole/gateway/api"
+	"keyhole/gateway/client"
 )
 
 // berlin is a zone with another offset in summer.
@@ -27,16 +31,18 @@ func TestReadExpires(t *testing.T) {
 	now := time.Date(2026, 11, 28, 12, 0, 0, 300_000_000, zone)
 	for text, want := range map[string]string{
 		"90m": "90m", "24h": "24h", "3d": "3d", "1.5h": "1.5h", "2w": "14d", "1w": "7d",
-		"2026-11-28": "11h59m58s", "2026-12-01": "83h59m58s", "2026-11-28T18:00:00+01:00": "5h59m59s",
-		"2026-11-28T18:00:00Z": "6h59m59s",
-		"0w":                   `! "0w" is too short`,
-		"1.5w":                 `! "1.5w" is not a duration`, "-1d": `! "-1d" is not a duration`,
+		"2026-11-28": "11h59m58.7s", "2026-12-01": "83h59m58.7s", "2026-11-28T18:00:00+01:00": "5h59m59.7s",
+		"2026-11-28T18:00:00Z": "6h59m59.7s", "2026-11-28T18:00Z": "6h59m59.7s", "2026-11-28 18:00+01:00": "5h59m59.7s",
+		// Without a zone it is the time of this machine.
+		"2026-11-28T18:00": "5h59m59.7s", "2026-11-28 18:00": "5h59m59.7s", "2026-11-28 18:00:30": "6h0m29.7s",
+		"0w":   `! "0w" is too short`,
+		"1.5w": `! "1.5w" is not a duration`, "-1d": `! "-1d" is not a duration`,
 		"2W": `! "2W" is not a duration`, "99999w": `! "99999w" is not a duration`, "": `! "" is not a duration`,
 		"tomorrow": `! "tomorrow" is not a duration`, "2026-13-01": `! "2026-13-01" is not a duration`,
 		"2026-11-27":                "! 2026-11-27T23:59:59+01:00 is over",
 		"2026-11-28T12:00:00+01:00": "! 2026-11-28T12:00:00+01:00 is over",
-		"2026-12-01T18:00":          `! "2026-12-01T18:00" has no time zone; did you mean 2026-12-01T18:00:00+01:00?`,
-		"2026-12-01 18:00:00":       `! "2026-12-01 18:00:00" has no time zone; did you mean 2026-12-01T18:00:00+01:00?`,
+		"2026-12-01 25:00":          `! "2026-12-01 25:00" is not a duration`,
+		"2026-12-01 6pm":            `! "2026-12-01 6pm" is not a duration`,
 	} {
 		got, err := readExpires(text, now, zone)
 		if problem, refused := strings.CutPrefix(want, "! "); refused {
@@ -64,9 +70,9 @@ func TestReadNotBefore(t *testing.T) {
 	for text, want := range map[string]string{
 		"2026-12-01T08:00:00Z": "2026-12-01T08:00:00Z", "2026-12-01T08:00:00.5+09:00": "2026-12-01T08:00:00.5+09:00",
 		"2026-12-01": "2026-12-01T00:00:00+01:00", "2h": "2026-11-28T14:00:00+01:00", "1w": "2026-12-05T12:00:00+01:00",
-		"tomorrow": `! --not-before: "tomorrow" is not a time`,
-		"2026-12-01T08:00:00": `! --not-before: "2026-12-01T08:00:00" has no time zone; ` +
-			`did you mean 2026-12-01T08:00:00+01:00?`,
+		"tomorrow":            `! --not-before: "tomorrow" is not a time`,
+		"2026-12-01T08:00:00": "2026-12-01T08:00:00+01:00", "2026-07-01 08:00": "2026-07-01T08:00:00+02:00",
+		"2026-12-01T08:00Z": "2026-12-01T08:00:00Z",
 	} {
 		got, err := readNotBefore(text, now, zone)
 		if problem, refused := strings.CutPrefix(want, "! "); refused {
@@ -102,17 +108,16 @@ func TestHintsOfTimes(t *testing.T) {
 	zone := berlin(t)
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, zone)
 	const (
-		ends = "write it as 90m, 24h, 3d, 2w, 2026-12-01 (until the end of that day here) or 2026-12-01T18:00:00+01:00"
-		from = "write it as 2026-12-01T08:00:00Z, with the time zone, as 2026-12-01 (from the start of that day here) or " +
-			"as 2h (from now)"
+		ends = "write it as 90m, 24h, 3d, 2w, 2026-12-01 (until the end of that day here), " +
+			"\"2026-12-01 18:00\" (here) or 2026-12-01T18:00:00+01:00"
+		from = "write it as 2026-12-01T08:00:00Z, with the time zone, as \"2026-12-01 08:00\" (here), as 2026-12-01 " +
+			"(from the start of that day here) or as 2h (from now)"
 	)
 	long := strings.Repeat("x", 90)
 	for text, want := range map[string][2]string{
-		"expires 2026-12-01T18:00": {
-			`--expires: "2026-12-01T18:00" has no time zone; did you mean 2026-12-01T18:00:00+01:00?`, ends,
-		},
 		"expires 2026-07-01 18:00": { // in summer the zone has another offset
-			`--expires: "2026-07-01 18:00" has no time zone; did you mean 2026-07-01T18:00:00+02:00?`, ends,
+			"--expires: 2026-07-01T18:00:00+02:00 is over",
+			"name a time in the future; this machine's clock says 2026-11-28T12:00:00+01:00",
 		},
 		"expires 2026-11-28T11:59:59+01:00": {
 			"--expires: 2026-11-28T11:59:59+01:00 is over",
@@ -126,11 +131,8 @@ func TestHintsOfTimes(t *testing.T) {
 		"not-before " + long:    {`--not-before: "` + long[:40] + `" is not a time`, from},
 		"not-before 2026-02-30": {`--not-before: "2026-02-30" is not a time`, from},
 		"not-before 0w":         {`--not-before: "0w" is not a time`, from},
-		"not-before 2026-12-01 08:00:00": {
-			`--not-before: "2026-12-01 08:00:00" has no time zone; did you mean 2026-12-01T08:00:00+01:00?`, from,
-		},
-		"not-before now": {`--not-before: "now" is not a time`, from},
-		"not-before -2h": {`--not-before: "-2h" is not a time`, from},
+		"not-before now":        {`--not-before: "now" is not a time`, from},
+		"not-before -2h":        {`--not-before: "-2h" is not a time`, from},
 	} {
 		flag, value, _ := strings.Cut(text, " ")
 		var err error
@@ -184,5 +186,61 @@ func TestReadExpiresNamesAPoint(t *testing.T) {
 		if got, err := readNotBefore(text, now, zone); err != nil || got != want {
 			t.Errorf("%s: got %q, %v, want %q", text, got, err, want)
 		}
+	}
+}
+
+// A refused time has the latest one as its hint, in the zone of the person and as a flag. A
+// refused duration names the limit already.
+func TestLatestEnd(t *testing.T) {
+	t.Parallel()
+	zone := berlin(t)
+	now := time.Date(2026, 11, 28, 12, 0, 30, 0, zone)
+	for message, want := range map[string][2]string{ // with a time, and with a duration
+		"60h is over the limit of 24h (sensitivity was not stated)": {
+			"the latest is 2026-11-29 12:00 (UTC+01:00): --expires '2026-11-29 12:00'", "",
+		},
+		"a link lives at most 24h from its issue; the latest end is 2026-11-29T00:26:01Z": {
+			"the latest is 2026-11-29 01:25 (UTC+01:00): --expires '2026-11-29 01:25'",
+			"the latest is 2026-11-29 01:25 (UTC+01:00): --expires '2026-11-29 01:25'",
+		},
+		"a link lives at most 24h from its issue; it cannot be extended":   {},
+		"a link lives at most 24h; the latest end is 2026-11-28T11:00:40Z": {}, // less than a minute is left
+		"60h is over the limit of ever":                                    {},
+	} {
+		for i, named := range []bool{true, false} {
+			err := withLatest(&client.Error{Problem: api.Problem{Code: "invalid", Errors: []api.FieldError{
+				{Field: "--note", Message: "has 2000 characters"}, {Field: "--expires", Message: message},
+			}}}, named, now, zone)
+			if got := hintOf(err); got != want[i] || !strings.Contains(err.Error(), message) {
+				t.Errorf("%s: got %q, want %q", message, got, want[i])
+			}
+		}
+	}
+	if err := withLatest(io.ErrUnexpectedEOF, true, now, zone); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("another error: %v", err)
+	}
+}
+
+// share shows the end in the second that was asked for, and counts the life again after a
+// question.
+func TestEndThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	zone := berlin(t)
+	end := time.Date(2026, 12, 4, 18, 0, 0, 0, zone)
+	for _, off := range []time.Duration{-400 * time.Millisecond, 0, 400 * time.Millisecond} {
+		if got := onClock(end.Add(off).UTC(), zone); got != "2026-12-04T18:00:00+01:00" {
+			t.Errorf("%v: got %s", off, got)
+		}
+	}
+	f := &shareFlags{until: end}
+	for left, want := range map[time.Duration]string{time.Hour: "1h", 1500 * time.Millisecond: "1.5s", 0: "0s", -time.Hour: "0s"} {
+		f.renewExpiry(&f.request, end.Add(-left))
+		if f.request.ExpiresIn != want {
+			t.Errorf("%v left: got %s, want %s", left, f.request.ExpiresIn, want)
+		}
+	}
+	f = &shareFlags{request: api.IssueRequest{ExpiresIn: "2h"}}
+	if f.renewExpiry(&f.request, end); f.request.ExpiresIn != "2h" {
+		t.Errorf("a duration became %s", f.request.ExpiresIn)
 	}
 }
