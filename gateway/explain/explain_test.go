@@ -2,6 +2,8 @@ package explain
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -286,5 +288,20 @@ func TestPluralOfMany(t *testing.T) {
 	t.Parallel()
 	if got := Plural(1000, "object"); got != "1000 objects" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// Every outcome of a refused click has words and its code; an unknown one has its code.
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	granted := []gateway.Outcome{gateway.OutcomeRedirected, gateway.OutcomePage, gateway.OutcomeResumed}
+	for _, outcome := range gateway.Outcomes() {
+		got := Outcome(string(outcome))
+		if worded := strings.HasSuffix(got, " ("+string(outcome)+")"); worded == slices.Contains(granted, outcome) {
+			t.Errorf("%s: %q", outcome, got)
+		}
+	}
+	if got := Outcome("of_tomorrow"); got != "of_tomorrow" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -63,3 +63,30 @@ func languageNames() []string {
 		"Arabic",
 	}
 }
+
+// Outcome says why a click was refused, and the code of the outcome. It returns the code
+// alone for an outcome that this version does not know.
+func Outcome(code string) string {
+	words := map[gateway.Outcome]string{
+		gateway.OutcomeNotFound:             "there was no such link",
+		gateway.OutcomeExpired:              "the link had expired",
+		gateway.OutcomeRevoked:              "the link was revoked",
+		gateway.OutcomeUsedUp:               "the link had been used as often as it can be",
+		gateway.OutcomePaused:               "the link was paused",
+		gateway.OutcomeNotYet:               "the link had not begun to work",
+		gateway.OutcomeAddressNotAllowed:    "the link is not for this address",
+		gateway.OutcomeWrongPassphrase:      "the passphrase was wrong",
+		gateway.OutcomeConfirmationRequired: "the page was not confirmed",
+		gateway.OutcomeObjectChanged:        "the object was replaced after the issue",
+		gateway.OutcomeObjectGone:           "the object was deleted",
+		gateway.OutcomeObjectArchived:       "the object was archived",
+		gateway.OutcomeRateLimited:          "there were too many attempts",
+		gateway.OutcomeUnavailable:          "the service could not reach Redis or the storage",
+		gateway.OutcomeMethodNotAllowed:     "the program used another method than GET, HEAD or POST",
+		gateway.OutcomeBadRequest:           "the form did not arrive completely",
+	}[gateway.Outcome(code)]
+	if words == "" {
+		return code
+	}
+	return words + " (" + code + ")"
+}

@@ -21,8 +21,9 @@ type changeFlags struct {
 	operator operatorFlags
 	// A property is changed only if its flag was given: empty texts and zero have a meaning.
 	expires   string
-	until     time.Time // that --expires names; zero: it names a duration, or nothing
-	maxClicks int64
+	later     time.Duration // that --expires adds to the present end; 0: nothing
+	until     time.Time     // that --expires names; zero: it names a duration, or nothing
+	maxClicks clicksValue
 	language  string
 	note      string
 	labels    []string
@@ -47,13 +48,16 @@ func newChange(env *command.Env) *cobra.Command {
 		SuggestFor: []string{"edit", "update", "pause", "resume", "extend"},
 		Short:      "Change the expiry, uses, access, language, note or labels of a link; pause or resume it",
 		Long: `Changes a live link. Properties without a flag stay as they are. --expires counts from
-now; a link cannot live longer than the policy allows, counted from its issue.
+now; with + it counts from the present end, and --max-clicks from the present limit. If
+somebody else changes the link meanwhile, a change with + is refused. A link cannot live
+longer than the policy allows, counted from its issue.
 --label replaces all labels, and --allow all addresses. A new passphrase takes effect at
 once, also for recipients who know the previous one.
 
 A link that has ended or is used up cannot be changed: keyhole resend ID issues another
 link with the same settings, and with --max-clicks 1 for one download.`,
 		Example: `  keyhole change 7kq… --expires 2h
+  keyhole change 7kq… --expires +1h
   keyhole change 7kq… --allow 192.0.2.0/24
   keyhole change 7kq… --pause`,
 		Args: command.ExactArgs(1, "one link, by ID or URL"),
@@ -62,8 +66,10 @@ link with the same settings, and with --max-clicks 1 for one download.`,
 	f.operator.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.expires, "expires", "",
-		"how long the link lives from now on, such as 15m, 24h, 7d or 2w; or until when, such as\n2026-12-01 or \"2026-12-01 18:00\" (here)")
-	flags.Int64Var(&f.maxClicks, "max-clicks", 0, "how often the link can be used, including past uses")
+		"how long the link lives from now on, such as 15m, 24h, 7d or 2w; or until when, such as\n"+
+			"2026-12-01 or \"2026-12-01 18:00\" (here); +1d moves the present end by a day")
+	flags.Var(&f.maxClicks, "max-clicks",
+		"how often the link can be used, including past uses; +1 allows one more than now")
 	flags.StringVar(&f.language, "language", "", "a new language of the link's pages, such as de; \"\" removes it")
 	flags.Lookup("language").Annotations = map[string][]string{mayBeEmpty: {}}
 	flags.StringVar(&f.note, "note", "", "a new note; \"\" removes it")
@@ -86,11 +92,15 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	if err != nil {
 		return err
 	}
-	c, id, err := f.operator.open(env, arg)
+	c, id, err := f.operator.open(cmd.Context(), env, cmd.CommandPath(), arg)
 	if err != nil {
 		return err
 	}
 	// The flags were checked above, so that a mistake in one needs no key and sends nothing.
+	before, err := f.before(cmd.Context(), c, id, &request)
+	if err != nil {
+		return err
+	}
 	link, err := f.change(cmd.Context(), c, id, &request)
 	if err != nil {
 		// No object was named and --sensitive is no flag of change.
@@ -99,7 +109,7 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	if f.json {
 		err = term.PrintJSON(env.Stdout, link) // with its warnings
 	} else {
-		err = f.print(env, &link)
+		err = f.print(env, before, &link, &request)
 	}
 	// The link has the new passphrase even if printing failed, and nothing stores it.
 	if f.makePassphrase {
@@ -122,15 +132,15 @@ func ended(err error, id string) error {
 	}
 }
 
-// print prints the link, and above it what the change brings with it.
-func (f *changeFlags) print(env *command.Env, link *api.Link) error {
+// print prints the link, and above it what the change brings with it and what has changed.
+func (f *changeFlags) print(env *command.Env, before, link *api.Link, r *api.ChangeRequest) error {
 	for _, warning := range link.Warnings {
 		fmt.Fprintf(env.Stderr, "warning: %s (%s)\n", term.Plain(warning.Message), term.Plain(warning.Code))
 	}
 	for _, note := range link.Notes {
 		fmt.Fprintf(env.Stderr, "notice: %s (%s)\n", term.Plain(note.Message), term.Plain(note.Code))
 	}
-	return printLink(env.Stdout, link)
+	return term.PrintTable(env.Stdout, append(changedRows(before, link, r, time.Local), linkRows(link)...))
 }
 
 // change changes the link. It makes a generated passphrase longer until the policy of the
@@ -160,7 +170,7 @@ func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeR
 	}
 	changed := cmd.Flags().Changed
 	if changed("expires") {
-		life, err := readExpires(f.expires, time.Now(), time.Local)
+		life, err := f.readExpires(time.Now(), time.Local)
 		if err != nil {
 			return r, refusedHere(err)
 		}
@@ -168,7 +178,7 @@ func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeR
 	}
 	// Zero goes to the service too, which refuses it with the range that is valid.
 	if changed("max-clicks") {
-		r.MaxClicks = &f.maxClicks
+		r.MaxClicks = &f.maxClicks.clicks
 	}
 	if changed("language") {
 		if err := oneOf("language", f.language, gateway.Languages()); err != nil {

@@ -25,7 +25,7 @@ func TestShowAndChange(t *testing.T) {
 	if got.code != command.ExitOK {
 		t.Fatalf("%+v", got)
 	}
-	body := f.requests[1].body
+	body := f.requests[len(f.requests)-1].body
 	labels, ok := body["labels"].(map[string]any)
 	if body["paused"] != true || body["note"] != "" || body["expires_in"] != "2h" || body["max_clicks"] != 9.0 || !ok ||
 		len(labels) > 0 {

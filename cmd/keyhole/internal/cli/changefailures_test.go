@@ -127,7 +127,7 @@ func TestChangeRefusalMessages(t *testing.T) {
 		},
 	} {
 		f := &fakeAPI{answers: map[string]any{"PATCH /api/v1/links/" + testID(): problem}}
-		got := runOver(t, f, "change", testID(), "--pause", "--make-passphrase")
+		got := runOver(t, f, "change", testID(), "--pause", "--make-passphrase", "--json")
 		if got.code != command.ExitFailed || got.stdout != "" || got.stderr != want || len(f.requests) != 1 {
 			t.Errorf("%d: after %q: %+v\nwant %s", problem.Status, f.lines(), got, want)
 		}
@@ -145,7 +145,7 @@ func TestChangeWithBrokenAnswers(t *testing.T) {
 		"keyhole: SERVER answers 401 Unauthorized: the answer is not":   wireAnswer{401, "", false},
 		"keyhole: SERVER answers 302 Found: the answer is not from Key": wireAnswer{302, "", false},
 	} {
-		got, requests := runBeside(t, handler, "change", testID(), "--make-passphrase")
+		got, requests := runBeside(t, handler, "change", testID(), "--make-passphrase", "--json")
 		if got.code != command.ExitFailed || got.stdout != "" || requests != 1 ||
 			!strings.HasPrefix(got.stderr, want) || strings.Contains(got.stderr, "Passphrase:") {
 			t.Errorf("after %d requests: %+v\nwant %s", requests, got, want)
@@ -176,7 +176,7 @@ func TestChangePrints(t *testing.T) {
 	}
 	has(t, got.stdout, `"code": "open"`, `"code": "sessions"`)
 	got = runOver(t, f, "change", testID(), "--make-passphrase", "--json")
-	sent, _ := f.requests[2].body["passphrase"].(string)
+	sent, _ := f.requests[len(f.requests)-1].body["passphrase"].(string)
 	if got.stderr != "\nPassphrase: "+sent+"\n" || sent == "" || strings.Contains(got.stdout, sent) {
 		t.Errorf("a passphrase: %+v", got)
 	}
@@ -198,7 +198,7 @@ func TestChangeTellsThePassphraseWithoutOutput(t *testing.T) {
 		if code != command.ExitFailed {
 			t.Errorf("%s: exit %d", flag, code)
 		}
-		sent, _ := f.requests[0].body["passphrase"].(string)
+		sent, _ := f.requests[len(f.requests)-1].body["passphrase"].(string)
 		has(t, stderr.String(), "\nPassphrase: "+sent+"\n", "keyhole: no space left on device\n")
 	}
 }
@@ -216,9 +216,9 @@ func TestPassphraseFileOfEveryone(t *testing.T) {
 	f := &fakeAPI{answers: map[string]any{"PATCH /api/v1/links/" + testID(): api.Link{ID: testID()}}}
 	got := runOver(t, f, "change", testID(), "--passphrase-file", path)
 	want := map[string]any{"passphrase": "a b c"}
-	if got.code != command.ExitOK || !reflect.DeepEqual(f.requests[0].body, want) ||
+	if got.code != command.ExitOK || !reflect.DeepEqual(f.requests[len(f.requests)-1].body, want) ||
 		strings.Contains(got.stderr, "a b c") {
-		t.Errorf("%+v, sent %v", got, f.requests[0].body)
+		t.Errorf("%+v, sent %v", got, f.requests)
 	}
 	has(t, got.stderr, "warning: everyone on this machine can read the passphrase file: chmod 600 '"+path+"'\n")
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway"
 	"keyhole/gateway/api"
@@ -189,7 +190,7 @@ func TestPrintLink(t *testing.T) {
 	link := testLink()
 	link.Sensitive, link.Passphrase = new(false), true
 	var b strings.Builder
-	if err := printLink(&b, &link); err != nil {
+	if err := term.PrintTable(&b, linkRows(&link)); err != nil {
 		t.Fatal(err)
 	}
 	has(t, b.String(), "id         "+testID(), "size       1.5 KiB (1536 bytes)\n", "saved as   q3.pdf (attachment)\n",
@@ -199,7 +200,7 @@ func TestPrintLink(t *testing.T) {
 	used := time.Date(2026, 11, 2, 3, 4, 5, 0, time.UTC)
 	link.LastUsedAt = &used
 	var again strings.Builder
-	if err := printLink(&again, &link); err != nil {
+	if err := term.PrintTable(&again, linkRows(&link)); err != nil {
 		t.Fatal(err)
 	}
 	has(t, again.String(), "last used  2026-11-02T03:04:05Z\n")

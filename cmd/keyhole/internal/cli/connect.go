@@ -97,12 +97,12 @@ const maxKey = 16 << 10
 // visibleASCII matches a key: one word. Keys that other programs have made are allowed.
 var visibleASCII = regexp.MustCompile(`^[!-~]+$`)
 
-// open returns a client, and the id of the link that arg names. The argument is checked
-// first, so that a mistyped one is reported without a key.
-func (f *operatorFlags) open(env *command.Env, arg string) (*client.Client, string, error) {
+// open returns a client, and the id of the link that arg names for the command at path. The
+// argument is checked first, so that a mistyped one is reported without a key.
+func (f *operatorFlags) open(ctx context.Context, env *command.Env, path, arg string) (*client.Client, string, error) {
 	id, err := parseLinkID(arg)
 	if err != nil {
-		return nil, "", err
+		return nil, "", f.refuseReference(ctx, env, path, []string{arg}, err)
 	}
 	c, err := f.client(env)
 	return c, id, err
@@ -161,20 +161,6 @@ func hostOnly(base string) string {
 // aroundLinks are characters that people often copy together with a link. No ID or URL
 // begins or ends with one of them.
 const aroundLinks = "<>()[]{}\"'`.,:;!?*/…“”„‘’‚«»‹›「」『』【】"
-
-// parseLinkOrPrefix is parseLinkID for a command that also accepts the first characters of
-// an ID, such as the reference that recipients see. A text that can be both a token and
-// the beginning of an ID is a token.
-func parseLinkOrPrefix(arg string) (string, error) {
-	id, err := parseLinkID(arg)
-	if err == nil {
-		return id, nil
-	}
-	if prefix, ok := gateway.ParseIDPrefix(trimLink(arg)); ok {
-		return string(prefix), nil
-	}
-	return "", err
-}
 
 // trimLink removes characters that were copied together with a link.
 func trimLink(arg string) string {

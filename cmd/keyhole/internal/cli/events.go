@@ -9,6 +9,7 @@ import (
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
@@ -25,9 +26,9 @@ type eventsFlags struct {
 func newEvents(env *command.Env) *cobra.Command {
 	f := &eventsFlags{}
 	cmd := &cobra.Command{
-		Use:   "events ID|URL",
+		Use:   "events ID|URL|REFERENCE",
 		Short: "Show the events of one link, newest first, or follow them",
-		Args:  command.ExactArgs(1, "one link, by ID or URL"),
+		Args:  command.ExactArgs(1, "one link, by ID, URL or reference"),
 		RunE:  func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args[0]) },
 	}
 	f.operator.add(cmd)
@@ -51,9 +52,22 @@ func (f *eventsFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	if err := f.output.check(); err != nil {
 		return err
 	}
-	c, id, err := f.operator.open(env, arg)
+	// A reference is enough here, as for show.
+	id, err := parseLinkOrPrefix(arg)
 	if err != nil {
 		return err
+	}
+	c, err := f.operator.client(env)
+	if err != nil {
+		return err
+	}
+	// Only the route of one link takes a reference.
+	if _, whole := gateway.ParseID(id); !whole {
+		link, err := c.Show(cmd.Context(), id)
+		if err != nil {
+			return err
+		}
+		id = link.ID
 	}
 	if f.follow {
 		return f.followLink(cmd.Context(), env, c, id)

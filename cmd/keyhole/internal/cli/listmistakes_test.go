@@ -40,10 +40,10 @@ func TestListMistakes(t *testing.T) {
 			"nor a recorded hash\n  write it as 192.0.2.7, 192.0.2.0/24 or as the audit shows it\n",
 		"audit --kind revoked --outcome expired": "keyhole: no event matches --kind, --actor and --outcome together\n" +
 			"  clicks have no actor, and events of operators have no outcome; omit one of the flags\n",
-		"events": "keyhole: keyhole events needs one link, by ID or URL\n" +
-			"  usage: keyhole events ID|URL [flags]\n",
-		"events a b": "keyhole: keyhole events takes one link, by ID or URL, not 2 arguments\n" +
-			"  usage: keyhole events ID|URL [flags]\n",
+		"events": "keyhole: keyhole events needs one link, by ID, URL or reference\n" +
+			"  usage: keyhole events ID|URL|REFERENCE [flags]\n",
+		"events a b": "keyhole: keyhole events takes one link, by ID, URL or reference, not 2 arguments\n" +
+			"  usage: keyhole events ID|URL|REFERENCE [flags]\n",
 		"events --limit 501 " + testID(): "keyhole: --limit is 501; it must be 1 to 500\n  omit it for 100\n",
 		"events --follow --limit 100 " + testID(): "keyhole: --follow and --limit cannot be combined, " +
 			"because --follow has no end\n  omit one of them\n",

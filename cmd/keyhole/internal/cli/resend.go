@@ -56,7 +56,7 @@ func (f *shareFlags) resend(cmd *cobra.Command, env *command.Env, arg string, no
 	// Only a whole ID: the first characters may name another link tomorrow.
 	id, err := parseLinkID(arg)
 	if err != nil {
-		return err
+		return f.operator.refuseReference(cmd.Context(), env, cmd.CommandPath(), []string{arg}, err)
 	}
 	if err := f.complete(cmd, env, false); err != nil {
 		return err

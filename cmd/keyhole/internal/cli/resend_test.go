@@ -129,8 +129,8 @@ func TestChangeAccess(t *testing.T) {
 	} {
 		f := &fakeAPI{answers: map[string]any{"PATCH /api/v1/links/" + testID(): testLink()}}
 		got := runOver(t, f, append([]string{"change", testID()}, strings.Fields(args)...)...)
-		if got.code != command.ExitOK || !reflect.DeepEqual(f.requests[0].body, want) {
-			t.Errorf("%s: %+v, sent %v", args, got, f.requests[0].body)
+		if got.code != command.ExitOK || !reflect.DeepEqual(f.requests[len(f.requests)-1].body, want) {
+			t.Errorf("%s: %+v, sent %v", args, got, f.requests)
 		}
 		has(t, got.stderr, "warning: the link lives long (long)")
 	}

@@ -100,7 +100,7 @@ func (f *revokeFlags) bulk() bool {
 func (f *revokeFlags) revokeEach(ctx context.Context, env *command.Env, args []string) error {
 	ids, err := parseLinkIDs(args)
 	if err != nil {
-		return err
+		return f.operator.refuseReference(ctx, env, "keyhole revoke", args, err)
 	}
 	c, err := f.operator.client(env)
 	if err != nil {

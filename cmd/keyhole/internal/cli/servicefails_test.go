@@ -160,7 +160,7 @@ func TestShowProperties(t *testing.T) {
 		loopback := regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 		f := &fakeAPI{answers: map[string]any{"GET /api/v1/links/" + testID(): tt.link}}
 		got := runOver(t, f, "show", testID())
-		if got.code != command.ExitOK || got.stderr != "" || len(f.requests) != 1 {
+		if got.code != command.ExitOK || got.stderr != "" || len(f.requests) != 2 { // the link and its events
 			t.Errorf("%s: %+v after %d requests", name, got, len(f.requests))
 		}
 		var lines []string

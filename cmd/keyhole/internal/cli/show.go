@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"io"
+	"context"
 	"maps"
 	"slices"
 	"strconv"
@@ -11,7 +11,9 @@ import (
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/client"
 	"keyhole/gateway/explain"
 )
 
@@ -47,7 +49,8 @@ func newShow(env *command.Env) *cobra.Command {
 			if asJSON {
 				return term.PrintJSON(env.Stdout, link)
 			}
-			return printLink(env.Stdout, &link, []string{"console", s.consoleURL(&link)})
+			rows := append(linkRows(&link), []string{"console", s.consoleURL(&link)})
+			return term.PrintTable(env.Stdout, append(rows, refusalRows(cmd.Context(), c, &link)...))
 		},
 	}
 	operator.add(cmd)
@@ -65,9 +68,32 @@ func lastUse(l *api.Link) string {
 	return l.LastUsedAt.Format(time.RFC3339)
 }
 
-// printLink prints one link, one property on each line. Properties that most links do not
-// have are left out, so that the others are seen. more are further properties.
-func printLink(w io.Writer, l *api.Link, more ...[]string) error {
+// refusalRows returns when and why the service refused a click on the link last, because
+// people ask for a link that does not work, and the command for all events. Without an
+// answer, show prints the link alone.
+func refusalRows(ctx context.Context, c *client.Client, l *api.Link) [][]string {
+	page, err := c.Events(ctx, l.ID, "", api.MaxLimit)
+	if err != nil {
+		return nil
+	}
+	for _, e := range page.Events { // the newest first
+		if e.Kind == string(gateway.EventRefused) || e.Kind == string(gateway.EventFailed) {
+			from := ""
+			if e.Address != "" {
+				from = ", from " + e.Address
+			}
+			return [][]string{
+				{"refused", e.Time.Format(time.RFC3339) + from + ": " + explain.Outcome(e.Outcome)},
+				{"events", "keyhole events " + l.ID},
+			}
+		}
+	}
+	return nil
+}
+
+// linkRows returns one link, one property in each row. Properties that most links do not
+// have are left out, so that the others are seen.
+func linkRows(l *api.Link) [][]string {
 	rows := [][]string{
 		{"id", l.ID},
 		{"state", l.State},
@@ -103,5 +129,5 @@ func printLink(w io.Writer, l *api.Link, more ...[]string) error {
 			rows = append(rows, []string{"reason", l.RevokeReason})
 		}
 	}
-	return term.PrintTable(w, append(rows, more...))
+	return rows
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway/api"
@@ -12,8 +13,10 @@ import (
 // because they may name another link later.
 func TestShowByReference(t *testing.T) {
 	t.Parallel()
-	for _, reference := range []string{testID()[:8], testID()[:25], " (" + testID()[:8] + "). "} {
-		sent := strings.Trim(reference, " ().")
+	for _, reference := range []string{
+		testID()[:8], testID()[:25], " (" + testID()[:8] + "). ", strings.ToUpper(testID()[:8]), strings.ToUpper(testID()),
+	} {
+		sent := strings.ToLower(strings.Trim(reference, " ()."))
 		f := &fakeAPI{answers: map[string]any{"GET /api/v1/links/" + sent: testLink()}}
 		got := runOver(t, f, "show", reference)
 		if got.code != command.ExitOK {
@@ -23,10 +26,9 @@ func TestShowByReference(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"show", testID()[:7]},
-		{"show", strings.ToUpper(testID()[:8])},
-		{"change", testID()[:8], "--pause"},
-		{"events", testID()[:8]},
-		{"revoke", testID()[:8]},
+		{"show", "aAaAaAaA"}, // perhaps a mistyped token, which must not leave this process
+		{"events", testID()[:7]},
+		{"change", testID()[:7], "--pause"},
 	} {
 		f := &fakeAPI{}
 		got := runOver(t, f, args...)
@@ -42,4 +44,78 @@ func TestShowByReference(t *testing.T) {
 		t.Errorf("several links: %+v", got)
 	}
 	has(t, got.stderr, "2 links have IDs", "give more characters of the ID")
+}
+
+// A command that changes something needs the whole ID, and names it if one link has the
+// reference. Without a key it only says what is wrong.
+func TestReferenceIsNotEnough(t *testing.T) {
+	t.Parallel()
+	path := "GET /api/v1/links/" + testID()[:8]
+	for _, args := range [][]string{
+		{"change", testID()[:8], "--pause"}, {"revoke", testID(), testID()[:8]}, {"resend", strings.ToUpper(testID()[:8])},
+	} {
+		for name, tt := range map[string]struct {
+			answer any
+			want   string
+		}{
+			"one": {testLink(), `the reference is of the link to s3://reports/q3\x1b.pdf: keyhole ` + args[0] + " " + testID()},
+			"several": {
+				api.Problem{Status: 409, Code: "ambiguous"}, "several links have this reference: keyhole list shows their IDs",
+			},
+			"none":    {nil, "no link that this key may see has this reference; check it"},
+			"failure": {api.Problem{Status: 503, Code: "unavailable"}, "an ID has 26 letters and digits"},
+		} {
+			f := &fakeAPI{answers: map[string]any{path: tt.answer}}
+			got := runOver(t, f, args...)
+			if got.code != command.ExitUsage || got.stdout != "" || len(f.requests) != 1 {
+				t.Errorf("%q, %s: %+v after %q", args, name, got, f.lines())
+			}
+			has(t, got.stderr, strings.ReplaceAll(tt.want, `\x1b`, `\x1b`))
+		}
+		if got := runAs(t, "", nil, args...); got.code != command.ExitUsage || !strings.Contains(got.stderr, "neither the ID") {
+			t.Errorf("%q without a key: %+v", args, got)
+		}
+	}
+	for _, name := range []string{"show", "events"} {
+		has(t, runOver(t, &fakeAPI{}, name, "x").stderr, "a reference of 8 characters begins an ID")
+	}
+}
+
+// events finds the link of a reference first, because only one route takes references.
+func TestEventsByReference(t *testing.T) {
+	t.Parallel()
+	f := &fakeAPI{answers: map[string]any{
+		"GET /api/v1/links/" + testID()[:8]:         testLink(),
+		"GET /api/v1/links/" + testID() + "/events": api.EventPage{Events: []api.Event{testEvent("redirected")}},
+	}}
+	got := runOver(t, f, "events", strings.ToUpper(testID()[:8]))
+	if got.code != command.ExitOK || !strings.Contains(got.stdout, "redirected") {
+		t.Errorf("%+v after %q", got, f.lines())
+	}
+}
+
+// show says why the link was refused last, and how to see all events.
+func TestShowLastRefusal(t *testing.T) {
+	t.Parallel()
+	refused := testEvent("refused")
+	refused.Outcome, refused.Address = "address_not_allowed", "192.0.2.7"
+	older := refused
+	older.Outcome = "expired"
+	f := &fakeAPI{answers: map[string]any{
+		"GET /api/v1/links/" + testID(): testLink(),
+		"GET /api/v1/links/" + testID() + "/events": api.EventPage{
+			Events: []api.Event{testEvent("redirected"), refused, older},
+		},
+	}}
+	got := runOver(t, f, "show", testID())
+	has(t, got.stdout, "refused    "+refused.Time.Format(time.RFC3339)+
+		", from 192.0.2.7: the link is not for this address (address_not_allowed)", "events     keyhole events "+testID())
+	if strings.Contains(got.stdout, "(expired)") {
+		t.Errorf("%+v", got)
+	}
+	delete(f.answers, "GET /api/v1/links/"+testID()+"/events")
+	if got := runOver(t, f, "show", testID()); got.code != command.ExitOK || got.stderr != "" ||
+		strings.Contains(got.stdout, "refused") {
+		t.Errorf("without events: %+v", got)
+	}
 }
