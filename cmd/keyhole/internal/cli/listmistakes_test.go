@@ -49,7 +49,7 @@ func TestListMistakes(t *testing.T) {
 			"because --follow has no end\n  omit one of them\n",
 		"events --kind refused " + testID(): "keyhole: unknown flag: --kind\n  see: keyhole events --help\n",
 		"objects s3://a s3://b":             "keyhole: only one bucket at a time\n  see: keyhole objects --help\n",
-		"objects --storage main": "keyhole: --search and --storage need a bucket\n" +
+		"objects --storage main": "keyhole: --storage needs a bucket or --search\n" +
 			"  name it: keyhole objects s3://BUCKET\n",
 		"objects s3://": "keyhole: \"s3://\" is not a bucket\n  write it as s3://BUCKET or s3://BUCKET/PREFIX; " +
 			"keyhole objects lists buckets and objects\n",

@@ -33,13 +33,14 @@ func newObjects(env *command.Env) *cobra.Command {
 		Short:      "List buckets, or browse or search one, to find an object to share",
 		Long: `Without an argument, lists the buckets whose objects can be shared. With a bucket, lists
 the folders and objects at PREFIX. With --search, lists every object below PREFIX whose
-remaining key contains the text.
+remaining key contains the text, and without a bucket the objects of all buckets.
 
 PREFIX is taken literally: s3://reports/2026 without a slash at its end lists all keys
 that begin with 2026, also 2026-plan.pdf.`,
 		Example: `  keyhole objects
   keyhole objects s3://reports/2026/
-  keyhole objects s3://reports --search invoice`,
+  keyhole objects s3://reports --search invoice
+  keyhole objects --search invoice`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return command.Usage("only one bucket at a time", "see: keyhole objects --help")
@@ -53,6 +54,9 @@ that begin with 2026, also 2026-plan.pdf.`,
 			if err := f.output.check(); err != nil {
 				return err
 			}
+			if len(args) == 0 && f.filter.Search != "" {
+				return f.searchAll(cmd.Context(), env)
+			}
 			if len(args) == 0 {
 				return f.listBuckets(cmd.Context(), env)
 			}
@@ -62,7 +66,7 @@ that begin with 2026, also 2026-plan.pdf.`,
 	f.operator.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.filter.Storage, "storage", "", "the storage, if several have this bucket")
-	flags.StringVar(&f.filter.Search, "search", "", "a text in the key behind the prefix; case is ignored")
+	flags.StringVar(&f.filter.Search, "search", "", "a text in the key behind the prefix, without patterns such as *; case is ignored")
 	flags.IntVar(&f.limit, "limit", 50, "show at most this many entries; 0 means all")
 	f.output.add(cmd)
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeObjects)
@@ -91,7 +95,7 @@ func (f *objectsFlags) run(ctx context.Context, env *command.Env, arg string) er
 		if f.output.ndjson {
 			return printLines(env, objectItems(&page))
 		}
-		return printObjects(env, &page)
+		return f.printObjects(env, page)
 	})
 }
 
@@ -99,7 +103,7 @@ func (f *objectsFlags) run(ctx context.Context, env *command.Env, arg string) er
 // bucket's slash, without unescaping.
 func parseBucket(arg string) (bucket, prefix string, err error) {
 	if bucket, prefix = splitS3(arg); bucket == "" {
-		return "", "", notS3(arg, "a bucket", "s3://BUCKET or s3://BUCKET/PREFIX")
+		return "", "", orSearch(arg, notS3(arg, "a bucket", "s3://BUCKET or s3://BUCKET/PREFIX"))
 	}
 	return bucket, prefix, nil
 }
@@ -107,9 +111,9 @@ func parseBucket(arg string) (bucket, prefix string, err error) {
 // listBuckets prints the buckets whose objects the key may share. They come from the
 // configuration of the service, so no storage is asked.
 func (f *objectsFlags) listBuckets(ctx context.Context, env *command.Env) error {
-	// Without a bucket these flags would be ignored, and the list would look complete.
-	if f.filter.Search != "" || f.filter.Storage != "" {
-		return command.Usage("--search and --storage need a bucket", "name it: keyhole objects s3://BUCKET")
+	// Without a bucket the flag would be ignored, and the list would look complete.
+	if f.filter.Storage != "" {
+		return command.Usage("--storage needs a bucket or --search", "name it: keyhole objects s3://BUCKET")
 	}
 	c, err := f.operator.client(env)
 	if err != nil {
@@ -159,8 +163,21 @@ func listObjects(ctx context.Context, p *term.Progress, c *client.Client, asked 
 
 // printObjects prints folders and objects as a table, in the form that share and objects
 // take.
-func printObjects(env *command.Env, page *api.ObjectPage) error {
+func (f *objectsFlags) printObjects(env *command.Env, pages ...api.ObjectPage) error {
 	rows := [][]string{{"SIZE", "MODIFIED", "OBJECT"}}
+	for i := range pages {
+		rows = append(rows, objectRows(&pages[i])...)
+	}
+	nothing := "No objects found."
+	if f.filter.Search != "" {
+		nothing = "No objects found. --search takes its text literally, without patterns, and ignores case."
+	}
+	return printRows(env, rows, nothing)
+}
+
+// objectRows returns the folders and objects of a page as rows of a table.
+func objectRows(page *api.ObjectPage) [][]string {
+	var rows [][]string
 	// A folder is only a part of keys: storages know neither its size nor its time.
 	for _, folder := range page.Folders {
 		rows = append(rows, []string{"-", "-", "s3://" + page.Bucket + "/" + folder})
@@ -172,5 +189,5 @@ func printObjects(env *command.Env, page *api.ObjectPage) error {
 		modified := term.OrDash(explain.Timestamp(o.LastModified))
 		rows = append(rows, []string{term.OrDash(short), modified, "s3://" + page.Bucket + "/" + o.Key})
 	}
-	return printRows(env, rows, "No objects found.")
+	return rows
 }
