@@ -48,7 +48,10 @@ func askSensitivity(
 		fmt.Fprintf(env.Stderr, "  modified  %s\n", term.OrDash(explain.Timestamp(page.Objects[0].LastModified)))
 	}
 	if text := life(); text != "" {
-		fmt.Fprintf(env.Stderr, "  expires   %s\n", term.Plain(text))
+		fmt.Fprintf(env.Stderr, "  expires   %s
+", term.Plain(text))
+	} else if r.Preset == "" && r.ExpiresIn == "" {
+		tellLives(ctx, env.Stderr, c)
 	}
 	return readSensitivity(ctx, env, "Is the object sensitive")
 }

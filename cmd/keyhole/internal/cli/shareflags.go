@@ -57,11 +57,13 @@ func (f *shareFlags) addLimits(cmd *cobra.Command) {
 		"how long the link lives, by a preset: handoff, troubleshooting, business or extended")
 	flags.StringVar(&f.expires, "expires", "",
 		"how long the link lives, such as 15m, 24h, 7d or 2w; or until when, such as 2026-12-01\n"+
-			"(the end of that day here), \"2026-12-01 18:00\" (here) or 2026-12-01T18:00:00+01:00")
+			"(the end of that day here), \"2026-12-01 18:00\" (here) or 2026-12-01T18:00:00+01:00;\n"+
+			"without it, the sensitivity decides: see --sensitive")
 	flags.BoolVar(&f.sensitive, "sensitive", false,
-		"the object is sensitive: the link lives at most 24h, unless policy.caps says otherwise")
+		"the object is sensitive: the link lives 15m without --expires, and at most 24h, unless the policy\nsays otherwise")
 	flags.BoolVar(&f.notSensitive, "not-sensitive", false,
-		"the object is not sensitive: the link lives at most 7d, unless policy.caps says otherwise")
+		"the object is not sensitive: the link lives 24h without --expires, and at most 7d, unless the\n"+
+			"policy says otherwise")
 	flags.StringVar(&f.notBefore, "not-before", "",
 		"when the link begins to work, such as 2026-12-01T08:00:00Z, 2026-12-01 or 2h from now")
 	flags.Int64Var(&f.maxClicks, "max-clicks", 0,

@@ -185,6 +185,9 @@ func (f *shareFlags) askAll(ctx context.Context, env *command.Env, c *client.Cli
 	if err := printSharings(env.Stderr, accepted); err != nil {
 		return err
 	}
+	if f.request.Preset == "" && f.request.ExpiresIn == "" {
+		tellLives(ctx, env.Stderr, c)
+	}
 	answer, err := readSensitivity(ctx, env, "Is any of the objects sensitive")
 	if err != nil {
 		return err

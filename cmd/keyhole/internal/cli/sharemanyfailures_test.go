@@ -232,11 +232,11 @@ func TestShareSeveralAsksOnlyAboutOpenOnes(t *testing.T) {
 	}
 	f = &fakeAPI{answers: map[string]any{"POST /api/v1/links:batch": decided("a")}}
 	got = runAt(t, f, "n\n", false, "share", "s3://reports/a", "s3://reports/b")
-	if got.code != command.ExitOK || len(f.requests) != 3 {
+	if got.code != command.ExitOK || len(f.requests) != 4 { // the service is also asked for the lives
 		t.Fatalf("one is open: %+v after %q", got, f.lines())
 	}
 	for i, want := range []any{nil, false} {
-		if sent := f.requests[2].body["links"].([]any)[i].(map[string]any)["sensitive"]; sent != want {
+		if sent := f.requests[3].body["links"].([]any)[i].(map[string]any)["sensitive"]; sent != want {
 			t.Errorf("object %d: sent %v, want %v", i, sent, want)
 		}
 	}

@@ -51,7 +51,9 @@ func TestPresetsOfService(t *testing.T) {
 		if got.code != command.ExitOK || got.stderr != "" {
 			t.Errorf("%q: %+v", args, got)
 		}
-		has(t, got.stdout, "by a preset of the service: handoff (10m), business (12h)")
+		has(t, got.stdout, "by a preset of the service: handoff (10m), business (12h)",
+			"the object is sensitive: the link lives 10m without --expires, and at most 2h\n",
+			"the object is not sensitive: the link lives 12h without --expires, and at most 2h\n")
 		got = runOver(t, &fakeAPI{}, args...)
 		has(t, got.stdout, "by a preset: handoff, troubleshooting, business or extended")
 	}

@@ -154,7 +154,7 @@ func TestShareSeveralAsksOnce(t *testing.T) {
 	}
 	f := batchAPI(nil, nil)
 	got := runAt(t, f, "\x04", false, "share", "s3://reports/a", "s3://reports/b")
-	if got.code != command.ExitFailed || len(f.requests) != 1 {
+	if got.code != command.ExitFailed || strings.Contains(strings.Join(f.lines(), "\n")+"\n", "links:batch\n") {
 		t.Errorf("without an answer: %+v after %q", got, f.lines())
 	}
 }
@@ -184,8 +184,10 @@ func TestShareOnATerminalWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	f := &fakeAPI{answers: map[string]any{"GET /api/v1/objects": objectPage(false), "POST /api/v1/links": testLink()}}
 	got := runAt(t, f, "\x04", false, "share", "s3://reports/q3.pdf")
-	if got.code != command.ExitFailed || len(f.requests) != 1 {
-		t.Errorf("%+v after %d requests", got, len(f.requests))
+	if got.code != command.ExitFailed || slices.ContainsFunc(f.lines(), func(line string) bool {
+		return strings.HasPrefix(line, "POST ")
+	}) {
+		t.Errorf("%+v after %q", got, f.lines())
 	}
 	has(t, got.stderr, "nothing was shared, because there was no answer", "use --sensitive, --not-sensitive or")
 }
@@ -293,5 +295,23 @@ func TestQRFileWithoutAnAnswer(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	if got.code != command.ExitFailed || err != nil || len(left) > 0 {
 		t.Errorf("%+v, left %v, %v", got, left, err)
+	}
+}
+
+// The question says what its answer decides, unless a flag has decided it.
+func TestQuestionNamesLives(t *testing.T) {
+	t.Parallel()
+	const lives = "If it is sensitive, the link lives 10m without --expires, and at most 2h; if not, 12h without " +
+		"--expires, and at most 2h.\n"
+	for flag, says := range map[string]bool{"": true, "--expires=1h": false, "--preset=handoff": false} {
+		for _, objects := range []string{"s3://reports/q3.pdf", "s3://reports/a s3://reports/b"} {
+			f := batchAPI(nil, nil)
+			f.answers["GET /api/v1/objects"], f.answers["POST /api/v1/links"] = objectPage(false), testLink()
+			f.answers["GET /api/v1/operator"] = aOperator()
+			got := runAt(t, f, "n\n", false, append([]string{"share"}, strings.Fields(objects+" "+flag)...)...)
+			if got.code != command.ExitOK || strings.Contains(got.stderr, lives) != says {
+				t.Errorf("%s %s: %+v", objects, flag, got)
+			}
+		}
 	}
 }
