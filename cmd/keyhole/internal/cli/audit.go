@@ -37,7 +37,7 @@ type auditFlags struct {
 func newAudit(env *command.Env) *cobra.Command {
 	f := &auditFlags{}
 	cmd := &cobra.Command{
-		Use:        "audit",
+		Use:        "audit [s3://BUCKET/KEY | s3://BUCKET/PREFIX/]",
 		SuggestFor: []string{"log", "history", "downloads"},
 		Short:      "Show, follow or export the events of all links",
 		Long: `Shows the events of all links that the operator key may see, newest first: who
@@ -47,7 +47,7 @@ event must match every filter.
 With --ndjson each event is one line, for jq and for archives. With --oldest the oldest
 event comes first. --follow shows new events, from now on or from --since, until it is
 stopped.`,
-		Example: `  keyhole audit --object s3://reports/q3.pdf --kind redirected
+		Example: `  keyhole audit s3://reports/q3.pdf --kind redirected
   keyhole audit --since 24h --kind refused
   keyhole audit --since 2026-11-01T00:00:00Z --oldest --limit 0 --ndjson > november.ndjson
   keyhole audit --follow`,
@@ -56,9 +56,18 @@ stopped.`,
 			if len(args) > 0 && len(cmd.SuggestionsFor(args[0])) > 0 {
 				return unknownCommand(cmd, args)
 			}
-			return command.ExactArgs(0, "only flags")(cmd, args)
+			return maybeS3(cmd, args)
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, env) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				var err error
+				f.filter.Bucket, f.filter.Prefix, f.filter.Key, err = readS3(args[0], f.object, f.filter.Bucket, f.filter.Prefix)
+				if err != nil {
+					return err
+				}
+			}
+			return f.run(cmd, env)
+		},
 	}
 	f.operator.add(cmd)
 	f.addFilters(cmd)

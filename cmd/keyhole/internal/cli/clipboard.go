@@ -139,11 +139,14 @@ func (f *shareFlags) copyText(ctx context.Context, env *command.Env, text string
 		return fmt.Errorf("it was not copied: %w", err)
 	}
 	if !f.quiet {
-		what := "URL"
+		what, n := "the URL was", strings.Count(text, "\n")
 		if f.message {
-			what = "message"
+			what, n = "the message was", strings.Count(text, "\n\n")+1
 		}
-		fmt.Fprintf(env.Stderr, "  copy      the %s was %s\n", what, said)
+		if n > 1 {
+			what = fmt.Sprintf("%d %ss were", n, map[bool]string{true: "message", false: "URL"}[f.message])
+		}
+		fmt.Fprintf(env.Stderr, "  copy      %s %s\n", what, said)
 	}
 	return nil
 }

@@ -108,6 +108,7 @@ func TestShareCopy(t *testing.T) {
 	has(t, got.stderr, "over ssh, --copy needs a terminal")
 
 	several := run(batchAPI(nil, nil), []string{"DISPLAY=:0"}, "s3://reports/a", "s3://reports/b", "--copy")
+	has(t, several.stderr, "  copy      2 URLs were copied to the clipboard with xclip\n")
 	if copied() != "-selection clipboard\nhttps://dl.example.com/1\nhttps://dl.example.com/2" {
 		t.Errorf("several: %+v, copied %q", several, copied())
 	}

@@ -12,6 +12,7 @@ import (
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 	"keyhole/gateway/explain"
@@ -28,22 +29,36 @@ type eraseFlags struct {
 func newErase(env *command.Env) *cobra.Command {
 	f := &eraseFlags{}
 	cmd := &cobra.Command{
-		Use:        "erase --link ID|URL | --address ADDRESS",
+		Use:        "erase --link ID|URL | [--address] ADDRESS",
 		SuggestFor: []string{"delete", "remove", "forget", "purge", "anonymize"},
 		Short:      "Erase client addresses from events",
-		Long: `Erases the addresses of clients from events: all addresses from the events of one link,
-or one address from the events of all links. The events stay, without the address, and
-an event records the erasure without the erased address. The command says what remains
-elsewhere.
+		Long: `Erases addresses of recipients and of operators from events: all addresses from the
+events of one link, or one address from the events of all links. The events stay,
+without the address, and an event records the erasure without the erased address. The
+command says what remains elsewhere.
 
 The key needs "revoke" in its can; --address needs a key for all objects. An address can
 also be written as the audit shows it, such as 192.0.2.0/24 or hash:….
 
 On a terminal the command asks first. In a pipe or a script it does not ask.`,
 		Example: `  keyhole audit erase --link 7kq… --reason "request of the recipient"
-  keyhole audit erase --address 203.0.113.9`,
-		Args: command.ExactArgs(0, "only flags"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), env, cmd.UseLine()) },
+  keyhole audit erase 203.0.113.9`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			// An ID or a URL of a link is no address, and the filter of one link is a flag.
+			if len(args) == 1 {
+				if _, err := gateway.ParseAddressFilter(args[0], nil); err == nil {
+					return nil
+				}
+			}
+			return command.ExactArgs(0, "only flags, or one address")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && f.address != "" {
+				return command.Usage("--address cannot be combined with an address as an argument", "use one of them")
+			}
+			f.address += strings.Join(args, "")
+			return f.run(cmd.Context(), env, cmd.UseLine())
+		},
 	}
 	f.operator.add(cmd)
 	flags := cmd.Flags()

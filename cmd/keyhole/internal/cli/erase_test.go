@@ -25,7 +25,13 @@ func TestAuditErase(t *testing.T) {
 	}
 	got = runOver(t, f, "audit", "erase", "--address", "203.0.113.9", "--json", "--yes")
 	has(t, got.stdout, `"feed_events": 3`, `"remains"`)
+	got = runOver(t, f, "audit", "erase", "203.0.113.9")
+	if body := f.requests[2].body; got.code != 0 || body["address"] != "203.0.113.9" || body["link"] != nil {
+		t.Errorf("%+v; sent %v", got, body)
+	}
 	for args, want := range map[string]string{
+		"audit erase 192.0.2.7 --address 192.0.2.7": "--address cannot be combined with an address as an argument",
+		"audit erase 192.0.2.7 --link " + testID():  "--link and --address cannot be combined",
 		"audit erase":                                      "neither --link nor --address",
 		"audit erase --link x":                             "neither the ID nor the URL",
 		"audit erase --link= --address 1.2.3.4":            "--link is empty",

@@ -88,6 +88,25 @@ func TestHelpTopics(t *testing.T) {
 	}
 }
 
+// --help of an unknown command is the same mistake.
+func TestHelpOfUnknownCommand(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"login --help": "unknown command \"login\"\n  did you mean: keyhole context add\n",
+		"shar a -h":    "unknown command \"shar\"\n  did you mean: keyhole share\n",
+	} {
+		got := runOver(t, &fakeAPI{}, strings.Fields(args)...)
+		if got != (result{command.ExitUsage, "", "keyhole: " + want}) {
+			t.Errorf("%s: %+v, want %q", args, got, want)
+		}
+	}
+	for _, args := range []string{"--help", "-h", "help --help", "audit --help", "context --help", "__complete share --help"} {
+		if got := runOver(t, &fakeAPI{}, strings.Fields(args)...); got.code != command.ExitOK || got.stdout == "" {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+}
+
 // The help of a group lists its commands, the help of a command its flags, and no help
 // shows a key, an address of the environment or a control character.
 func TestHelpOfEveryCommand(t *testing.T) {

@@ -34,17 +34,25 @@ type listFlags struct {
 func newList(env *command.Env) *cobra.Command {
 	f := &listFlags{}
 	cmd := &cobra.Command{
-		Use:        "list",
+		Use:        "list [s3://BUCKET/KEY | s3://BUCKET/PREFIX/]",
 		SuggestFor: []string{"ls", "links"},
 		Short:      "List links, newest first; with --prefix or --key ordered by key",
 		Example: `  keyhole list --state active,paused --wide
   keyhole list --used never --ends-within 24h
-  keyhole list --bucket reports --prefix exports/ --json`,
-		Args: command.ExactArgs(0, "only flags"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), env) },
+  keyhole list s3://reports/exports/ --json`,
+		Args: maybeS3,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				if err := f.filter.takeS3(args[0]); err != nil {
+					return err
+				}
+			}
+			return f.run(cmd.Context(), env)
+		},
 	}
 	f.operator.add(cmd)
 	f.add(cmd)
+	cmd.ValidArgsFunction = asking(env, &f.operator, completeObjects)
 	completeFlag(cmd, "bucket", asking(env, &f.operator, completeBuckets))
 	completeSelections(cmd, env, &f.operator)
 	return cmd

@@ -15,9 +15,12 @@ import (
 func TestListMistakes(t *testing.T) {
 	t.Parallel()
 	const age = "  write it as 2026-11-25T08:00:00Z, 2026-11-25 (UTC), 24h or 7d\n"
+	const takes = " takes flags, and one object or folder as s3://BUCKET/KEY or s3://BUCKET/PREFIX/\n  filter by " +
+		"--bucket, --prefix or --key; for one link: keyhole show or keyhole events\n  usage: "
+	const s3 = " [s3://BUCKET/KEY | s3://BUCKET/PREFIX/] [flags]\n"
 	f := &fakeAPI{}
 	for args, want := range map[string]string{
-		"list reports": "keyhole: keyhole list takes only flags, not 1 argument\n  usage: keyhole list [flags]\n",
+		"list reports": "keyhole: keyhole list" + takes + "keyhole list" + s3,
 		"list --limit ten": "keyhole: --limit is \"ten\"; it must be a whole number\n" +
 			"  see: keyhole list --help\n",
 		"list --limit -5":    "keyhole: --limit is -5; it must be 0 or more\n  omit it for 50; 0 means all\n",
@@ -34,8 +37,7 @@ func TestListMistakes(t *testing.T) {
 			"because --follow has no end\n  omit them\n",
 		"audit --follow --limit 50": "keyhole: --follow cannot be combined with --until or --limit, " +
 			"because --follow has no end\n  omit them\n",
-		"audit " + testID(): "keyhole: keyhole audit takes only flags, not 1 argument\n" +
-			"  usage: keyhole audit [flags]\n",
+		"audit " + testID(): "keyhole: keyhole audit" + takes + "keyhole audit" + s3,
 		"audit --address 192.0.2.300": "keyhole: --address: \"192.0.2.300\" is neither an address, nor a network, " +
 			"nor a recorded hash\n  write it as 192.0.2.7, 192.0.2.0/24 or as the audit shows it\n",
 		"audit --kind revoked --outcome expired": "keyhole: no event matches --kind, --actor and --outcome together\n" +

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,7 @@ type revokeFlags struct {
 func newRevoke(env *command.Env) *cobra.Command {
 	f := &revokeFlags{}
 	cmd := &cobra.Command{
-		Use:        "revoke ID|URL... | FILTERS | --all",
+		Use:        "revoke ID|URL... | s3://BUCKET/KEY | s3://BUCKET/PREFIX/ | FILTERS | --all",
 		SuggestFor: []string{"delete", "remove", "rm", "cancel"},
 		Short:      "Revoke links, one by one or many by filters",
 		Long: `Revokes links. When the command reports success, the service gives no new redirect for
@@ -46,7 +47,7 @@ the operator key may see; --prefix and --key need --bucket here. On a terminal t
 command shows the first ten links, says how many there are, and asks. In a pipe or a
 script it does not ask: use --dry-run before, which lists the links.`,
 		Example: `  keyhole revoke 7kq… --reason "wrong file"
-  keyhole revoke --bucket reports --prefix exports/2026/ --dry-run
+  keyhole revoke s3://reports/exports/2026/ --dry-run
   keyhole revoke --used never --since 24h --created-by ci`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, env, args) },
 	}
@@ -76,6 +77,15 @@ func (f *revokeFlags) add(cmd *cobra.Command) {
 func (f *revokeFlags) run(cmd *cobra.Command, env *command.Env, args []string) error {
 	if err := f.output.check(); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "s3://") }) {
+		if len(args) > 1 {
+			return command.Usage("keyhole revoke takes links, or one object or folder as "+s3Form, "usage: "+cmd.UseLine())
+		}
+		if err := f.filter.takeS3(args[0]); err != nil {
+			return err
+		}
+		return f.revokeAll(cmd.Context(), env)
 	}
 	switch {
 	case len(args) > 0 && f.bulk():

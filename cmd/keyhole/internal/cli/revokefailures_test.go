@@ -103,7 +103,7 @@ func TestRevokeEachNamesFailures(t *testing.T) {
 // Mistakes in the selection of links have exact messages, and no request is sent.
 func TestRevokeMistakes(t *testing.T) {
 	t.Parallel()
-	const usage = "  usage: keyhole revoke ID|URL... | FILTERS | --all [flags]\n"
+	const usage = "  usage: keyhole revoke ID|URL... | s3://BUCKET/KEY | s3://BUCKET/PREFIX/ | FILTERS | --all [flags]\n"
 	f := &fakeAPI{}
 	for args, want := range map[string]string{
 		"":                               "keyhole: no links were named\n" + usage,

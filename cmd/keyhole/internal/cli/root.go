@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,9 @@ func Run(ctx context.Context, root *cobra.Command, args []string, env *command.E
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	refuseUnknownTopics(root)
+	if err := unknownHelp(root, args); err != nil {
+		return report(env.Stderr, err)
+	}
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return command.ExitOK
@@ -91,6 +95,19 @@ func refuseUnknownTopics(root *cobra.Command) {
 			}
 		}
 	}
+}
+
+// unknownHelp refuses --help of a command that does not exist, as in login --help. cobra
+// would print the help of keyhole and succeed, which looks like an answer.
+func unknownHelp(root *cobra.Command, args []string) error {
+	// cobra adds its commands for completion, which begin with underscores, only later.
+	if len(args) < 2 || strings.ContainsAny(args[0][:min(len(args[0]), 1)], "-_") || !slices.Contains([]string{"-h", "--help"}, args[len(args)-1]) {
+		return nil
+	}
+	if found, _, err := root.Find(args); err != nil || found != root {
+		return nil //nolint:nilerr // cobra reports it.
+	}
+	return unknownCommand(root, args)
 }
 
 // unreachableHint is the hint if no service answers.

@@ -58,7 +58,7 @@ func TestMistypedCommands(t *testing.T) {
 			"\n  see: keyhole share --help",
 		"share s3://a/b --max-clicks 99999999999999999999":  `"99999999999999999999"; the number is too large`,
 		"share s3://a/b --max-clicks -99999999999999999999": `"-99999999999999999999"; the number is too small`,
-		"list extra": "keyhole list takes only flags, not 1 argument\n  usage: keyhole list",
+		"list extra": "keyhole list takes flags, and one object or folder as s3://BUCKET/KEY or s3://BUCKET/PREFIX/\n",
 		"show": "keyhole show needs one link, by ID, URL or reference\n" +
 			"  usage: keyhole show ID|URL|REFERENCE",
 		"share":                   "keyhole share needs one object, s3://BUCKET/KEY\n",

@@ -246,13 +246,25 @@ func (f *shareFlags) checklistOfAll(env *command.Env, all []*sharing) {
 	}
 }
 
-// warningsOfAll prints the warnings of each object, and each note once, because its words
-// are the same for every object.
+// warningsOfAll prints the warnings of each object, once if all objects have the same, and
+// each note once, because its words are the same for every object.
 func (f *shareFlags) warningsOfAll(row func(name, value string), all []*sharing) {
-	said := map[string]bool{}
+	said, objects := map[string]bool{}, map[string]int{}
 	for _, s := range all {
 		for _, warning := range s.link.Warnings {
-			row("warning", fmt.Sprintf("%s: %s (%s)", s.object, warning.Message, warning.Code))
+			objects[warning.Message+warning.Code]++
+		}
+	}
+	for _, s := range all {
+		for _, warning := range s.link.Warnings {
+			of, key := s.object.String(), warning.Message+warning.Code
+			if objects[key] == len(all) && len(all) > 1 {
+				if said[key] {
+					continue
+				}
+				said[key], of = true, "all objects"
+			}
+			row("warning", fmt.Sprintf("%s: %s (%s)", of, warning.Message, warning.Code))
 		}
 	}
 	for _, s := range all {

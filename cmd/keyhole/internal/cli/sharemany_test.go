@@ -80,7 +80,7 @@ func TestShareSeveral(t *testing.T) {
 	}
 	has(t, got.stderr, "Sharing   2 objects", "s3://reports/a.pdf", "for       anyone with the link",
 		"uses      at most 3",
-		"(as requested)", "warning   s3://reports/b.pdf: the link lives long (long)", "Shared    2 objects",
+		"(as requested)", "warning   all objects: the link lives long (long)", "Shared    2 objects",
 		gateway.ID{2}.String())
 	sent := f.requests[1].body["links"].([]any)[1].(map[string]any)
 	if sent["key"] != "b.pdf" || sent["expires_in"] != "14d" || sent["sensitive"] != true || f.requests[1].retry == "" {

@@ -224,8 +224,10 @@ func TestUnknownCommandsOfGroups(t *testing.T) {
 		"context rm x":     "unknown command \"rm\"\n  did you mean: keyhole context remove\n",
 		"context zzzzzz":   "unknown command \"zzzzzz\"\n  see: keyhole context --help\n",
 		"audit purge":      "unknown command \"purge\"\n  did you mean: keyhole audit erase\n",
-		"audit zzzzzz":     "keyhole audit takes only flags, not 1 argument\n  usage: keyhole audit [flags]\n",
-		"key \x1b[2J":      `unknown command "\x1b[2J"` + "\n  see: keyhole key --help\n",
+		"audit zzzzzz": "keyhole audit takes flags, and one object or folder as s3://BUCKET/KEY or s3://BUCKET/PREFIX/\n" +
+			"  filter by --bucket, --prefix or --key; for one link: keyhole show or keyhole events\n" +
+			"  usage: keyhole audit [s3://BUCKET/KEY | s3://BUCKET/PREFIX/] [flags]\n",
+		"key \x1b[2J": `unknown command "\x1b[2J"` + "\n  see: keyhole key --help\n",
 	} {
 		f := &fakeAPI{}
 		got := runOver(t, f, strings.Fields(args)...)
