@@ -20,7 +20,8 @@ func (f *changeFlags) addAccess(cmd *cobra.Command) {
 	flags.BoolVar(&f.makePassphrase, "make-passphrase", false, "generate a new passphrase and print it")
 	flags.BoolVar(&f.noPassphrase, "no-passphrase", false, "remove the passphrase")
 	flags.StringVar(&f.notBefore, "not-before", "",
-		"when the link begins to work, such as 2026-12-01T08:00:00Z, \"2026-12-01 08:00\" (here), 2026-12-01,\n2h from now, or now")
+		"when the link begins to work, such as 2026-12-01T08:00:00Z, \"2026-12-01 08:00\" (here), 2026-12-01,\n"+
+			"2h from now, or now")
 }
 
 // atOnce is the value of --not-before that removes the start of a link.

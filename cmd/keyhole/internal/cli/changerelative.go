@@ -60,7 +60,9 @@ func (f *changeFlags) readExpires(now time.Time, zone *time.Location) (lifetime,
 // before returns the link as it is before the change, to tell afterwards what has changed. It
 // sets the values that count from the present ones, and makes the request conditional
 // then, so that two changes at once do not add twice. It returns nil if nothing needs it.
-func (f *changeFlags) before(ctx context.Context, c *client.Client, id string, r *api.ChangeRequest) (*api.Link, error) {
+func (f *changeFlags) before(ctx context.Context, c *client.Client, id string,
+	r *api.ChangeRequest,
+) (*api.Link, error) {
 	relative := f.later > 0 || f.maxClicks.added
 	if f.json && !relative {
 		return nil, nil //nolint:nilnil // JSON has the whole link.
@@ -75,20 +77,26 @@ func (f *changeFlags) before(ctx context.Context, c *client.Client, id string, r
 	if !relative {
 		return &link, nil
 	}
+	return &link, f.addToPresent(&link, r)
+}
+
+// addToPresent sets the values that count from the present ones of a link.
+func (f *changeFlags) addToPresent(link *api.Link, r *api.ChangeRequest) error {
 	r.IfMatch = link.ETag
 	if f.later > 0 {
 		r.ExpiresIn = new(gateway.FormatLife(time.Until(link.ExpiresAt).Truncate(time.Millisecond) + f.later))
 	}
-	if f.maxClicks.added {
-		if link.MaxClicks == nil {
-			return nil, &command.Error{
-				Err:  errors.New("--max-clicks " + f.maxClicks.String() + ": the uses of this link are not limited"),
-				Hint: "omit --max-clicks, or give the whole number", Code: command.ExitFailed,
-			}
-		}
-		r.MaxClicks = new(*link.MaxClicks + f.maxClicks.clicks)
+	if !f.maxClicks.added {
+		return nil
 	}
-	return &link, nil
+	if link.MaxClicks == nil {
+		return &command.Error{
+			Err:  errors.New("--max-clicks " + f.maxClicks.String() + ": the uses of this link are not limited"),
+			Hint: "omit --max-clicks, or give the whole number", Code: command.ExitFailed,
+		}
+	}
+	r.MaxClicks = new(*link.MaxClicks + f.maxClicks.clicks)
+	return nil
 }
 
 // changedRows returns a row for each property that a change has changed, with its values

@@ -48,8 +48,7 @@ func askSensitivity(
 		fmt.Fprintf(env.Stderr, "  modified  %s\n", term.OrDash(explain.Timestamp(page.Objects[0].LastModified)))
 	}
 	if text := life(); text != "" {
-		fmt.Fprintf(env.Stderr, "  expires   %s
-", term.Plain(text))
+		fmt.Fprintf(env.Stderr, "  expires   %s\n", term.Plain(text))
 	} else if r.Preset == "" && r.ExpiresIn == "" {
 		tellLives(ctx, env.Stderr, c)
 	}

@@ -20,9 +20,10 @@ func TestEraseMistakes(t *testing.T) {
 	const usage = "  usage: keyhole audit erase --link ID|URL | [--address] ADDRESS [flags]\n"
 	f := &fakeAPI{}
 	for args, want := range map[string]string{
-		"":                              "keyhole: neither --link nor --address was given\n" + usage,
-		"--yes --reason x":              "keyhole: neither --link nor --address was given\n" + usage,
-		"--address 1.2.3.4 " + testID(): "keyhole: keyhole audit erase takes only flags, or one address, not 1 argument\n" + usage,
+		"":                 "keyhole: neither --link nor --address was given\n" + usage,
+		"--yes --reason x": "keyhole: neither --link nor --address was given\n" + usage,
+		"--address 1.2.3.4 " + testID(): "" +
+			"keyhole: keyhole audit erase takes only flags, or one address, not 1 argument\n" + usage,
 		"--address 1.2.3.4 --link " + testID(): "keyhole: --link and --address cannot be combined\n" +
 			"  run the command once for each\n",
 		"--reason= --address 1.2.3.4": "keyhole: --reason is empty; omit it or give it a value\n" +

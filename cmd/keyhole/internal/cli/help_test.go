@@ -100,7 +100,10 @@ func TestHelpOfUnknownCommand(t *testing.T) {
 			t.Errorf("%s: %+v, want %q", args, got, want)
 		}
 	}
-	for _, args := range []string{"--help", "-h", "help --help", "audit --help", "context --help", "__complete share --help"} {
+	for _, args := range []string{
+		"--help", "-h", "help --help", "audit --help", "context --help",
+		"__complete share --help",
+	} {
 		if got := runOver(t, &fakeAPI{}, strings.Fields(args)...); got.code != command.ExitOK || got.stdout == "" {
 			t.Errorf("%s: %+v", args, got)
 		}

@@ -66,7 +66,8 @@ that begin with 2026, also 2026-plan.pdf.`,
 	f.operator.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.filter.Storage, "storage", "", "the storage, if several have this bucket")
-	flags.StringVar(&f.filter.Search, "search", "", "a text in the key behind the prefix, without patterns such as *; case is ignored")
+	flags.StringVar(&f.filter.Search, "search", "",
+		"a text in the key behind the prefix, without patterns such as *; case is ignored")
 	flags.IntVar(&f.limit, "limit", 50, "show at most this many entries; 0 means all")
 	f.output.add(cmd)
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeObjects)

@@ -68,8 +68,11 @@ func (f *revokeFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only list and count the links")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.quiet, "quiet", false, "print only errors")
-	flags.BoolVar(&f.output.json, "json", false, "print JSON: items, or with filters matched, revoked and done;\nwith --dry-run all of them")
-	flags.BoolVar(&f.output.ndjson, "ndjson", false, "print JSON, one line for each link; with filters the numbers as the\nlast line, and with --dry-run the links before it")
+	flags.BoolVar(&f.output.json, "json", false,
+		"print JSON: items, or with filters matched, revoked and done;\nwith --dry-run all of them")
+	flags.BoolVar(&f.output.ndjson, "ndjson", false,
+		"print JSON, one line for each link; with filters the numbers as the\n"+
+			"last line, and with --dry-run the links before it")
 }
 
 // run revokes links by their names or by filters. --dry-run and --yes need filters, because

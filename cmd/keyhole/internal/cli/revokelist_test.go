@@ -83,7 +83,8 @@ func TestRevokeQuestionShowsLinks(t *testing.T) {
 	if got.code != command.ExitFailed || got.stdout != "" {
 		t.Errorf("%+v", got)
 	}
-	has(t, got.stderr, "s3://reports/exports/1\n", "s3://reports/exports/10\n", "Revoke 12 links to objects of s3://reports? ")
+	has(t, got.stderr, "s3://reports/exports/1\n", "s3://reports/exports/10\n",
+		"Revoke 12 links to objects of s3://reports? ")
 	if !slices.Contains(f.lines(), "GET /api/v1/links?bucket=reports&limit=10&state=active%2Cpaused%2Cnot_yet") {
 		t.Errorf("sent %q", f.lines())
 	}

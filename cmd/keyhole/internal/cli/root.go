@@ -101,7 +101,8 @@ func refuseUnknownTopics(root *cobra.Command) {
 // would print the help of keyhole and succeed, which looks like an answer.
 func unknownHelp(root *cobra.Command, args []string) error {
 	// cobra adds its commands for completion, which begin with underscores, only later.
-	if len(args) < 2 || strings.ContainsAny(args[0][:min(len(args[0]), 1)], "-_") || !slices.Contains([]string{"-h", "--help"}, args[len(args)-1]) {
+	if len(args) < 2 || strings.HasPrefix(args[0], "-") || strings.HasPrefix(args[0], "_") ||
+		!slices.Contains([]string{"-h", "--help"}, args[len(args)-1]) {
 		return nil
 	}
 	if found, _, err := root.Find(args); err != nil || found != root {

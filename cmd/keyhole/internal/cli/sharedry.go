@@ -40,7 +40,8 @@ func (f *shareFlags) tryAll(ctx context.Context, env *command.Env, c *client.Cli
 	if err != nil {
 		// One object has the refusal that its issue would have, without a summary.
 		if one := all[0]; len(all) == 1 && one.refused != nil {
-			return nearObject(ctx, c, one.object.bucket, one.object.key, withLatest(one.refused, !f.until.IsZero(), time.Now(), time.Local))
+			refusal := withLatest(one.refused, !f.until.IsZero(), time.Now(), time.Local)
+			return nearObject(ctx, c, one.object.bucket, one.object.key, refusal)
 		}
 		return err
 	}

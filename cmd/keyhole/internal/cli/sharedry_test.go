@@ -35,7 +35,8 @@ func TestShareDryRun(t *testing.T) {
 	for _, objects := range [][]string{{"s3://reports/a"}, {"s3://reports/a", "s3://reports/b"}} {
 		f := dryBatchAPI(nil)
 		got := runOver(t, f, append([]string{"share", "--dry-run", "--expires", "2d"}, objects...)...)
-		if got.code != command.ExitOK || got.stdout != "" || !slices.Equal(f.lines(), []string{"POST /api/v1/links:batch dry"}) {
+		if got.code != command.ExitOK || got.stdout != "" ||
+			!slices.Equal(f.lines(), []string{"POST /api/v1/links:batch dry"}) {
 			t.Errorf("%q: %+v after %q", objects, got, f.lines())
 		}
 		has(t, got.stderr, "s3://reports/a", "expires   ", "(as requested)", "the link lives long (long)",

@@ -196,7 +196,8 @@ func TestShareSeveralWarns(t *testing.T) {
 		strings.Count(got.stderr, ended) != 1 {
 		t.Errorf("%+v", got)
 	}
-	has(t, got.stderr, `  warning   all objects: it is large\x1b (large)`+"\n", "  notice    about a (a)\n", "  notice    about b (b)\n",
+	has(t, got.stderr, `  warning   all objects: it is large\x1b (large)`+"\n",
+		"  notice    about a (a)\n", "  notice    about b (b)\n",
 		ended, "  undo      keyhole revoke ID, for each link\n")
 	got = runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "--idempotency-key", "k", "--quiet")
 	if got.stderr != ended || strings.Count(got.stdout, "\n") != 2 {

@@ -72,7 +72,8 @@ func TestReferenceIsNotEnough(t *testing.T) {
 			}
 			has(t, got.stderr, strings.ReplaceAll(tt.want, `\x1b`, `\x1b`))
 		}
-		if got := runAs(t, "", nil, args...); got.code != command.ExitUsage || !strings.Contains(got.stderr, "neither the ID") {
+		got := runAs(t, "", nil, args...)
+		if got.code != command.ExitUsage || !strings.Contains(got.stderr, "neither the ID") {
 			t.Errorf("%q without a key: %+v", args, got)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway"
+	"keyhole/gateway/api"
 	"keyhole/gateway/client"
 )
 
@@ -63,8 +64,8 @@ type lifetime struct {
 // Rounded down to milliseconds, it ends the link in the second that was named and never
 // exceeds a limit that the time itself keeps.
 func readExpires(text string, now time.Time, zone *time.Location) (lifetime, error) {
-	const forms = "write it as 90m, 24h, 3d, 2w, 2026-12-01 (until the end of that day here), \"2026-12-01 18:00\" (here) " +
-		"or 2026-12-01T18:00:00+01:00"
+	const forms = "write it as 90m, 24h, 3d, 2w, 2026-12-01 (until the end of that day here), " +
+		"\"2026-12-01 18:00\" (here) or 2026-12-01T18:00:00+01:00"
 	life, err := parseLife(text)
 	if err == nil {
 		if strings.HasSuffix(text, "w") {
@@ -110,16 +111,8 @@ func withLatest(err error, named bool, now time.Time, zone *time.Location) error
 		return err
 	}
 	for _, f := range refused.Errors {
-		var latest time.Time
-		if match := latestEnd.FindStringSubmatch(f.Message); match != nil {
-			latest, _ = time.Parse(time.RFC3339, match[1]) // zero after an error
-		} else if match := overLimit.FindStringSubmatch(f.Message); match != nil && named && f.Field == "--expires" {
-			if limit, err := gateway.ParseLife(match[1]); err == nil {
-				latest = now.Add(limit)
-			}
-		}
 		// The request takes time, so the flag names a time just before the latest.
-		latest = latest.Add(-2 * time.Second).Truncate(time.Minute)
+		latest := latestOf(&f, named, now).Add(-2 * time.Second).Truncate(time.Minute)
 		if latest.After(now) {
 			const form = "2006-01-02 15:04"
 			return &command.Error{
@@ -130,6 +123,24 @@ func withLatest(err error, named bool, now time.Time, zone *time.Location) error
 		}
 	}
 	return err
+}
+
+// latestOf returns the latest end that a refusal of a field allows, or zero.
+func latestOf(f *api.FieldError, named bool, now time.Time) time.Time {
+	if match := latestEnd.FindStringSubmatch(f.Message); match != nil {
+		if latest, err := time.Parse(time.RFC3339, match[1]); err == nil {
+			return latest
+		}
+	}
+	match := overLimit.FindStringSubmatch(f.Message)
+	if match == nil || !named || f.Field != "--expires" {
+		return time.Time{}
+	}
+	limit, err := gateway.ParseLife(match[1])
+	if err != nil {
+		return time.Time{}
+	}
+	return now.Add(limit)
 }
 
 // onClock writes the end of a link in the zone of a person, rounded to the second that was

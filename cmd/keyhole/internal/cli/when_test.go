@@ -233,7 +233,9 @@ func TestEndThatWasAskedFor(t *testing.T) {
 		}
 	}
 	f := &shareFlags{until: end}
-	for left, want := range map[time.Duration]string{time.Hour: "1h", 1500 * time.Millisecond: "1.5s", 0: "0s", -time.Hour: "0s"} {
+	for left, want := range map[time.Duration]string{
+		time.Hour: "1h", 1500 * time.Millisecond: "1.5s", 0: "0s", -time.Hour: "0s",
+	} {
 		f.renewExpiry(&f.request, end.Add(-left))
 		if f.request.ExpiresIn != want {
 			t.Errorf("%v left: got %s, want %s", left, f.request.ExpiresIn, want)
