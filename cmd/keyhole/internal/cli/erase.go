@@ -33,9 +33,10 @@ func newErase(env *command.Env) *cobra.Command {
 		SuggestFor: []string{"delete", "remove", "forget", "purge", "anonymize"},
 		Short:      "Erase client addresses from events",
 		Long: `Erases addresses of recipients and of operators from events: all addresses from the
-events of one link, or one address from the events of all links. The events stay,
-without the address, and an event records the erasure without the erased address. The
-command says what remains elsewhere.
+events of one link, or one address from the events of all links.
+
+The events stay, without the address, and an event records the erasure without the
+erased address. The command says what remains elsewhere.
 
 The key needs "revoke" in its can; --address needs a key for all objects. An address can
 also be written as the audit shows it, such as 192.0.2.0/24 or hash:….

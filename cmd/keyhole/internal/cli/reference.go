@@ -76,7 +76,9 @@ func (f *operatorFlags) refuseReference(ctx context.Context, env *command.Env, p
 	case errors.As(failed, &refused) && refused.Code == "ambiguous":
 		return command.Usage(problem, "several links have this reference: keyhole list shows their IDs")
 	case errors.As(failed, &refused) && refused.Code == string(gateway.CodeNotFound):
-		return command.Usage(problem, "no link that this key may see has this reference; check it")
+		// Any short word can be a reference, so the usual error stays.
+		_, hint := exitCodeAndHint(err)
+		return command.Usage(err.Error(), "no link that this key may see has this reference; check it\n"+hint)
 	}
 	return err
 }
