@@ -13,11 +13,11 @@ import (
 	"keyhole/gateway"
 )
 
-// The limits of LiveLinks. They keep the slowest page below 30 ms with a million links.
+// The limits of LiveLinks. They keep the slowest page near 30 ms with a million links.
 // If a limit is reached, the counts of the keys concerned are lower bounds.
 const (
 	countRounds   = 4    // round trips through the prefix indexes
-	countCommands = 1024 // commands of each round trip after the first
+	countCommands = 512  // commands of each round trip after the first
 	countFirst    = 32   // members that a command of the first round trip reads
 	countLater    = 8    // members that a later command reads; most only skip a folder
 	countPerKey   = 16   // links of one object that are read from one index
