@@ -21,9 +21,11 @@ func TestEverySeriesOfAClosedSetIsThereFromTheStart(t *testing.T) {
 
 	want := map[string]float64{
 		"keyhole_build_info{goversion=go1.26,revision=abc,version=v1}": 1,
-		"keyhole_misses_total{}":                  0,
-		"keyhole_links_revoked_total{how=single}": 0,
-		"keyhole_links_revoked_total{how=bulk}":   0,
+		"keyhole_misses_total{}":                              0,
+		"keyhole_links_revoked_total{how=single}":             0,
+		"keyhole_links_revoked_total{how=bulk}":               0,
+		"keyhole_console_sign_in_failures_total{method=key}":  0,
+		"keyhole_console_sign_in_failures_total{method=oidc}": 0,
 	}
 	for _, storage := range []string{"main", "other"} {
 		want["keyhole_sign_duration_seconds{storage="+storage+"}"] = 0

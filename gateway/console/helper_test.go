@@ -20,7 +20,6 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
-	"keyhole/gateway/redisstore"
 	"keyhole/gateway/storetest"
 	"keyhole/signer" //nolint:depguard // gateway.Presigner is written in its types, and a stub implements it
 )
@@ -40,11 +39,20 @@ type bench struct {
 	sessions  *admission.Sessions
 	keys      []admission.Key
 	service   *gateway.Service
-	store     *redisstore.Store
+	store     stores
 	storage   *stubStorage
 	log       *logBuffer
 	registry  *prometheus.Registry
 	server    *httptest.Server
+}
+
+// stores are the parts of a store that the console needs.
+type stores interface {
+	gateway.Store
+	gateway.Reservations
+	gateway.ClickStore
+	gateway.Cursors
+	admission.SessionStore
 }
 
 // newBench starts a bench. change may change the options of the console.
@@ -155,7 +163,7 @@ func (c *client) do(method, path string, form url.Values, headers ...string) ans
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	for i := 0; i < len(headers); i += 2 {
+	for i := 0; i+1 < len(headers); i += 2 {
 		if headers[i] == "Host" {
 			r.Host = headers[i+1]
 		}

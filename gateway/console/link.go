@@ -142,8 +142,7 @@ func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now tim
 	document := convert.Link(link)
 	view.ID, view.Reference, view.Path = link.ID.String(), link.ID.String()[:8], linkPath(link.ID)
 	view.Object, view.Storage = "s3://"+link.Ref.Bucket+"/"+link.Ref.Key, link.Ref.Storage
-	folder, _, _ := cutLast("/"+link.Ref.Key, "/")
-	view.ObjectPath = folderPath(link.Ref.Storage, link.Ref.Bucket, strings.TrimPrefix(folder+"/", "/"))
+	view.ObjectPath = folderPath(link.Ref.Storage, link.Ref.Bucket, folderOf(link.Ref.Key))
 	view.Size, view.Type = link.Object.Size, link.Object.ContentType
 	view.State, view.Live, view.Paused = stateOf(link.State), !link.Ended(), link.State == gateway.StatePaused
 	view.Created, view.Expires = newMoment(link.CreatedAt, now), newMoment(link.ExpiresAt, now)

@@ -133,8 +133,8 @@ func (c *Console) fillObjects(
 			SharePath: base + "/share?" + objectQuery(page.Storage, q.Bucket, o.Key).Encode(),
 			LinksPath: linksPath(linkFilter{Bucket: q.Bucket, Key: o.Key}, ""),
 		}
-		if folder, _, found := cutLast(o.Key, "/"); q.Search != "" && found {
-			row.Folder = folderPath(page.Storage, q.Bucket, folder+"/")
+		if folder := folderOf(o.Key); q.Search != "" && folder != "" {
+			row.Folder = folderPath(page.Storage, q.Bucket, folder)
 		}
 		view.Objects = append(view.Objects, row)
 	}
@@ -218,13 +218,8 @@ func blocked(class string) string {
 	return ""
 }
 
-// cutLast splits text at the last separator.
-func cutLast(text, separator string) (before, after string, found bool) {
-	if i := strings.LastIndex(text, separator); i >= 0 {
-		return text[:i], text[i+len(separator):], true
-	}
-	return text, "", false
-}
+// folderOf returns the folder of a key with its slash, or "" for a key without one.
+func folderOf(key string) string { return key[:strings.LastIndexByte(key, '/')+1] }
 
 // liveLinks returns the numbers of live links of the objects; nil: the operator may not know
 // them, or Redis did not answer. A list of objects is useful without them.

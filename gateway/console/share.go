@@ -261,8 +261,7 @@ func (c *Console) renderShare(
 	}
 	view.Live = c.liveLinks(r.Context(), actor, ref.Storage, ref.Bucket, []string{ref.Key})[ref.Key]
 	view.LinksPath = linksPath(linkFilter{Bucket: ref.Bucket, Key: ref.Key}, "")
-	folder, _, _ := cutLast("/"+ref.Key, "/")
-	view.FolderPath = folderPath(ref.Storage, ref.Bucket, strings.TrimPrefix(folder+"/", "/"))
+	view.FolderPath = folderPath(ref.Storage, ref.Bucket, folderOf(ref.Key))
 	view.Presets, view.Longest = presetChoices(c.o.Service.Limits(actor), now)
 	if view.Form.Preset == "" && view.Form.ExpiresIn == "" {
 		view.Form.Preset = issued.Link.Preset

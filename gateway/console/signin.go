@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -80,7 +81,7 @@ func (c *Console) signIn(ctx echo.Context) error {
 		}
 	}
 	ctx.Set(contextSession, session)
-	c.setCookie(ctx, session)
+	c.giveSession(ctx, session)
 	return ctx.Redirect(http.StatusSeeOther, view.Return)
 }
 
@@ -100,10 +101,7 @@ func (c *Console) beginProviderSignIn(ctx echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx.SetCookie(&http.Cookie{
-		Name: providerCookie, Value: secret, Path: base + "/oidc/callback", MaxAge: int(admission.SignInLife.Seconds()),
-		HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
-	})
+	c.setCookie(ctx, providerCookie, secret, base+"/oidc/callback", admission.SignInLife)
 	return ctx.Redirect(http.StatusSeeOther, address)
 }
 
@@ -118,10 +116,7 @@ func (c *Console) finishProviderSignIn(ctx echo.Context) error {
 		return gateway.Errorf(gateway.CodeBadRequest,
 			"this browser has not begun a sign-in, or it took too long; begin again at the sign-in")
 	}
-	ctx.SetCookie(&http.Cookie{
-		Name: providerCookie, Path: base + "/oidc/callback", MaxAge: -1,
-		HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
-	})
+	c.setCookie(ctx, providerCookie, "", base+"/oidc/callback", -time.Second)
 	query := r.URL.Query()
 	session, target, err := c.o.Sessions.FinishSignIn(r.Context(), cookie.Value, admission.Callback{
 		State: query.Get("state"), Code: query.Get("code"), Issuer: query.Get("iss"), Error: query.Get("error"),
@@ -130,7 +125,7 @@ func (c *Console) finishProviderSignIn(ctx echo.Context) error {
 		return err
 	}
 	ctx.Set(contextSession, session)
-	c.setCookie(ctx, session)
+	c.giveSession(ctx, session)
 	return ctx.Redirect(http.StatusSeeOther, returnPath(target))
 }
 
@@ -143,9 +138,7 @@ func (c *Console) signOut(ctx echo.Context) error {
 		}
 	}
 	name, path := c.cookieName()
-	ctx.SetCookie(&http.Cookie{
-		Name: name, Path: path, MaxAge: -1, HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
-	})
+	c.setCookie(ctx, name, "", path, -time.Second)
 	ctx.Response().Header().Set("Clear-Site-Data", `"cache"`)
 	return ctx.Redirect(http.StatusSeeOther, base+"/sign-in")
 }
@@ -206,11 +199,18 @@ func (c *Console) cookie(r *http.Request) string {
 	return cookie.Value
 }
 
-// setCookie gives the browser the ID of its session.
-func (c *Console) setCookie(ctx echo.Context, session *admission.Session) {
+// giveSession gives the browser the ID of its session.
+func (c *Console) giveSession(ctx echo.Context, session *admission.Session) {
 	name, path := c.cookieName()
-	ctx.SetCookie(&http.Cookie{
-		Name: name, Value: session.ID, Path: path, HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
+	c.setCookie(ctx, name, session.ID, path, 0)
+}
+
+// setCookie gives the browser a cookie for life; 0: until the browser ends, negative: the
+// cookie is deleted. No script can read it, and no other site sends it with a change.
+func (c *Console) setCookie(ctx echo.Context, name, value, path string, life time.Duration) {
+	ctx.SetCookie(&http.Cookie{ //nolint:gosec // Without TLS, browsers would refuse a secure cookie.
+		Name: name, Value: value, Path: path, MaxAge: int(life.Seconds()),
+		HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
 	})
 }
 

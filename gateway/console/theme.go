@@ -40,10 +40,7 @@ func (c *Console) chooseTheme(ctx echo.Context) error {
 		return gateway.Errorf(gateway.CodeBadRequest, "theme must be auto, light or dark")
 	}
 	const year = 365 * 24 * time.Hour
-	ctx.SetCookie(&http.Cookie{
-		Name: themeCookie, Value: chosen, Path: base, MaxAge: int(year.Seconds()),
-		HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
-	})
+	c.setCookie(ctx, themeCookie, chosen, base, year)
 	target := form.Get("return")
 	if target == base+"/sign-in" { // also for operators who have not signed in yet
 		return ctx.Redirect(http.StatusSeeOther, target)

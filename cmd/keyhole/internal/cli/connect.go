@@ -57,7 +57,6 @@ func (f *operatorFlags) client(env *command.Env) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.used = s
 	return s.client(env)
 }
 

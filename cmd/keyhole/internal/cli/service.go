@@ -48,6 +48,7 @@ func (f *operatorFlags) service(env *command.Env) (service, error) {
 			return s, f.noKey(env)
 		}
 	}
+	f.used = s
 	return s, nil
 }
 
