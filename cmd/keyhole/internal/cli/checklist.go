@@ -19,6 +19,15 @@ import (
 	"keyhole/gateway/explain"
 )
 
+// tellObject prints the object of a request. found has its properties, if they are known.
+func tellObject(w io.Writer, r *api.IssueRequest, found []api.ObjectEntry) {
+	fmt.Fprintf(w, "Share     %s\n", term.Plain("s3://"+r.Bucket+"/"+r.Key))
+	if len(found) == 1 && found[0].Key == r.Key {
+		fmt.Fprintf(w, "  size      %s\n", term.OrDash(explain.Size(found[0].Size)))
+		fmt.Fprintf(w, "  modified  %s\n", term.OrDash(explain.Timestamp(found[0].LastModified)))
+	}
+}
+
 // askSensitivity shows the object on a terminal and asks whether it is sensitive. It
 // returns nil if the answer is unknown. It does not ask if the object does not exist, or
 // if the policy decides. life returns how long the link will live, "" if the answer decides.
@@ -42,11 +51,7 @@ func askSensitivity(
 		return nil, nil //nolint:nilnil // The policy has decided.
 	}
 	// The person sees which object the question is about before answering it.
-	fmt.Fprintf(env.Stderr, "Share     %s\n", term.Plain("s3://"+r.Bucket+"/"+r.Key))
-	if found {
-		fmt.Fprintf(env.Stderr, "  size      %s\n", term.OrDash(explain.Size(page.Objects[0].Size)))
-		fmt.Fprintf(env.Stderr, "  modified  %s\n", term.OrDash(explain.Timestamp(page.Objects[0].LastModified)))
-	}
+	tellObject(env.Stderr, r, page.Objects)
 	if text := life(); text != "" {
 		fmt.Fprintf(env.Stderr, "  expires   %s\n", term.Plain(text))
 	} else if r.Preset == "" && r.ExpiresIn == "" {

@@ -61,13 +61,8 @@ func (f *eventsFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	if err != nil {
 		return err
 	}
-	// Only the route of one link takes a reference.
-	if _, whole := gateway.ParseID(id); !whole {
-		link, err := c.Show(cmd.Context(), id)
-		if err != nil {
-			return err
-		}
-		id = link.ID
+	if id, err = wholeID(cmd.Context(), c, id); err != nil {
+		return err
 	}
 	if f.follow {
 		return f.followLink(cmd.Context(), env, c, id)
@@ -129,4 +124,14 @@ func eventRow(e *api.Event) []string {
 		e.Time.Format(time.RFC3339), e.Kind, term.OrDash(outcome), term.OrDash(e.Method), term.OrDash(e.Actor),
 		term.OrDash(e.Address),
 	}
+}
+
+// wholeID returns the ID of the link that a reference names, because only the route of one
+// link takes a reference.
+func wholeID(ctx context.Context, c *client.Client, id string) (string, error) {
+	if _, whole := gateway.ParseID(id); whole {
+		return id, nil
+	}
+	link, err := c.Show(ctx, id)
+	return link.ID, err
 }

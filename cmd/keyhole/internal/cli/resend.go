@@ -153,6 +153,17 @@ func (f *shareFlags) lifeOfEarlier(ctx context.Context, c *client.Client, now ti
 		f.likeEarlier())
 }
 
+// capOf returns the longest life by a sensitivity; nil: it is not stated.
+func capOf(caps *api.Caps, sensitive *bool) string {
+	switch {
+	case sensitive == nil:
+		return caps.NotStated
+	case *sensitive:
+		return caps.Sensitive
+	}
+	return caps.NotSensitive
+}
+
 // longestInstead returns what to do if the service refuses the life of the earlier link: the
 // flag with the longest life that it accepts. It is "" for another error, or if the service
 // does not say what it accepts.
@@ -175,12 +186,7 @@ func (f *shareFlags) longestInstead(ctx context.Context, c *client.Client, err e
 	if err != nil || len(checked.Results) != 1 || checked.Results[0].Link == nil {
 		return ""
 	}
-	longest := operator.Caps.NotStated
-	if sensitive := checked.Results[0].Link.Sensitive; sensitive != nil && *sensitive {
-		longest = operator.Caps.Sensitive
-	} else if sensitive != nil {
-		longest = operator.Caps.NotSensitive
-	}
+	longest := capOf(&operator.Caps, checked.Results[0].Link.Sensitive)
 	if longest == "" {
 		return ""
 	}

@@ -249,7 +249,8 @@ func (s *Server) serve(ctx context.Context, closeRedis func() error) error {
 		}
 		log.Info("listening", "for", "metrics", "address", s.metrics.Addr())
 	}
-	if err := s.operator.Serve(operatorHandler(s.console, s.api.Operator()), certificateOf(cfg.Operator.TLS), s.failed); err != nil {
+	operators := operatorHandler(s.console, s.api.Operator())
+	if err := s.operator.Serve(operators, certificateOf(cfg.Operator.TLS), s.failed); err != nil {
 		return err
 	}
 	if err := s.public.Serve(s.api.Public(), certificateOf(cfg.Public.TLS), s.failed); err != nil {
