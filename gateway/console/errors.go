@@ -12,6 +12,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
+	"keyhole/gateway/convert"
 )
 
 var (
@@ -91,7 +92,7 @@ func describe(err error) (int, errorView) {
 		view.Message = "Your session has ended, so nothing was changed. What you entered is still here."
 		view.Advice = "Sign in again, then send it again."
 	case isKnown:
-		status = statusOf(known.Code)
+		status = convert.Status(known.Code)
 		view.Message, view.Code, view.Fields, view.Advice = known.Message, string(known.Code), known.Fields, ""
 	case isRouters:
 		status = byRouter.Code
@@ -102,31 +103,6 @@ func describe(err error) (int, errorView) {
 	}
 	view.Heading = statusTitle(status)
 	return status, view
-}
-
-// statusOf returns the HTTP status of an error's code, as the API does.
-func statusOf(code gateway.Code) int {
-	switch code {
-	case gateway.CodeBadRequest:
-		return http.StatusBadRequest
-	case gateway.CodeUnauthorized:
-		return http.StatusUnauthorized
-	case gateway.CodeForbidden, gateway.CodeOutOfScope:
-		return http.StatusForbidden
-	case gateway.CodeNotFound:
-		return http.StatusNotFound
-	case gateway.CodeNotActive, gateway.CodeAmbiguous, gateway.CodeIdempotencyConflict:
-		return http.StatusConflict
-	case gateway.CodePrecondition:
-		return http.StatusPreconditionFailed
-	case gateway.CodeInvalid:
-		return http.StatusUnprocessableEntity
-	case gateway.CodeRateLimited:
-		return http.StatusTooManyRequests
-	case gateway.CodeUnavailable, gateway.CodeNotConfirmed:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
 }
 
 // repeatOf returns the form of a request whose sender was signed out, or nil if there is no

@@ -330,7 +330,7 @@ func (c *Console) changed(
 		view.Conflict = form.differences(&now)
 		view.Form.Revision = now.Revision
 	}
-	return c.renderLink(ctx, statusOf(known.Code), &now, view)
+	return c.renderLink(ctx, convert.Status(known.Code), &now, view)
 }
 
 // pauseLink answers POST /console/links/{id}/pause, resumeLink the one of resume.

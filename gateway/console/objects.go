@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"keyhole/gateway"
+	"keyhole/gateway/convert"
 )
 
 // objectsLimit is the number of entries on one page of objects.
@@ -112,7 +113,7 @@ func (c *Console) fillObjects(
 		for _, field := range refused.Fields {
 			view.Refused = field.Message
 		}
-		return statusOf(refused.Code), nil
+		return convert.Status(refused.Code), nil
 	}
 	view.Storage = page.Storage
 	for _, folder := range page.Folders {

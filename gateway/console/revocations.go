@@ -10,9 +10,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"keyhole/gateway"
+	"keyhole/gateway/convert"
 )
 
-// maxSelection is the largest number of links that one request revokes by their IDs.
+// maxSelection is the largest number of links that one request revokes or pauses by their
+// IDs.
 const maxSelection = 1000
 
 // revocationsView is the view of revocations.html: the question before links end, and the
@@ -76,16 +78,9 @@ func (c *Console) revokeLinks(ctx echo.Context) error {
 
 // revokeSelection ends links by their IDs.
 func (c *Console) revokeSelection(ctx echo.Context, view revocationsView, confirmed bool) error {
-	if len(view.IDs) > maxSelection {
-		return gateway.Invalid("id", "too_many", "too many links are selected; select fewer, or use a filter")
-	}
-	ids := make([]gateway.ID, len(view.IDs))
-	for i, text := range view.IDs {
-		id, ok := gateway.ParseID(text)
-		if !ok {
-			return gateway.Invalid("id", "invalid", "a selected link has no valid ID")
-		}
-		ids[i] = id
+	ids, err := parseIDs(view.IDs)
+	if err != nil {
+		return err
 	}
 	view.Matched, view.Counted = len(ids), true
 	if !confirmed {
@@ -104,6 +99,22 @@ func (c *Console) revokeSelection(ctx echo.Context, view revocationsView, confir
 	}
 	view.Done = true
 	return c.renderRevocations(ctx, http.StatusOK, view)
+}
+
+// parseIDs returns the IDs of selected links.
+func parseIDs(texts []string) ([]gateway.ID, error) {
+	if len(texts) > maxSelection {
+		return nil, gateway.Invalid("id", "too_many", "too many links are selected; select fewer, or use a filter")
+	}
+	ids := make([]gateway.ID, len(texts))
+	for i, text := range texts {
+		id, ok := gateway.ParseID(text)
+		if !ok {
+			return nil, gateway.Invalid("id", "invalid", "a selected link has no valid ID")
+		}
+		ids[i] = id
+	}
+	return ids, nil
 }
 
 // revokeFilter ends all links that a filter selects, as far as one request gets.
@@ -178,7 +189,7 @@ func (c *Console) revocationFailed(ctx echo.Context, view revocationsView, err e
 	}
 	status := http.StatusServiceUnavailable
 	if ok {
-		view.Errors, status = known.Fields, statusOf(known.Code)
+		view.Errors, status = known.Fields, convert.Status(known.Code)
 	}
 	if len(view.Errors) == 0 {
 		view.Errors = []gateway.FieldError{{

@@ -17,6 +17,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
+	"keyhole/gateway/convert"
 	"keyhole/gateway/explain"
 )
 
@@ -249,7 +250,7 @@ func (c *Console) renderShare(
 		for _, field := range known.Fields {
 			view.Refused = field.Message
 		}
-		return c.render(ctx, max(status, statusOf(known.Code)), "share",
+		return c.render(ctx, max(status, convert.Status(known.Code)), "share",
 			document{Title: "Share", Section: sectionObjects, View: view})
 	}
 	now := c.o.Now()

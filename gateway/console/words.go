@@ -97,7 +97,7 @@ func statusTitle(status int) string {
 		return "Not found"
 	case http.StatusConflict, http.StatusPreconditionFailed:
 		return "Something has changed"
-	case http.StatusUnprocessableEntity, http.StatusBadRequest:
+	case http.StatusUnprocessableEntity, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		return "That did not work"
 	case http.StatusTooManyRequests:
 		return "Too many requests"

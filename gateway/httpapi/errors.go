@@ -10,6 +10,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
 	"keyhole/gateway/api"
+	"keyhole/gateway/convert"
 )
 
 // retryAfter is the Retry-After of a 503 in seconds: long enough for a failover, short
@@ -136,43 +137,11 @@ func failureOfRequest(err error, c echo.Context) failure {
 
 // problemJSON returns the document about an error of an operator's request.
 func problemJSON(problem *gateway.Error) api.Problem {
-	document := newProblem(statusOf(problem.Code), string(problem.Code), problem.Message)
+	document := newProblem(convert.Status(problem.Code), string(problem.Code), problem.Message)
 	for _, f := range problem.Fields {
 		document.Errors = append(document.Errors, api.FieldError{Field: f.Field, Code: f.Code, Message: f.Message})
 	}
 	return document
-}
-
-// statusOf returns the HTTP status of an error's code.
-func statusOf(code gateway.Code) int {
-	switch code {
-	case gateway.CodeBadRequest:
-		return http.StatusBadRequest
-	case gateway.CodeUnauthorized:
-		return http.StatusUnauthorized
-	case gateway.CodeForbidden, gateway.CodeOutOfScope:
-		return http.StatusForbidden
-	case gateway.CodeNotFound:
-		return http.StatusNotFound
-	case gateway.CodeMethod:
-		return http.StatusMethodNotAllowed
-	case gateway.CodeNotActive, gateway.CodeIdempotencyConflict, gateway.CodeAmbiguous:
-		return http.StatusConflict
-	case gateway.CodePrecondition:
-		return http.StatusPreconditionFailed
-	case gateway.CodeRateLimited:
-		return http.StatusTooManyRequests
-	case gateway.CodeTooLarge:
-		return http.StatusRequestEntityTooLarge
-	case gateway.CodeMediaType:
-		return http.StatusUnsupportedMediaType
-	case gateway.CodeInvalid:
-		return http.StatusUnprocessableEntity
-	case gateway.CodeUnavailable, gateway.CodeNotConfirmed:
-		return http.StatusServiceUnavailable
-	default:
-		return http.StatusInternalServerError
-	}
 }
 
 // problemOf returns the part of an error that an operator may read. An error without a code

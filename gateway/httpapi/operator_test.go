@@ -13,6 +13,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/convert"
 )
 
 // operator sends a request with a key to the operator listener.
@@ -105,7 +106,7 @@ func TestErrorsBecomeResponses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		problem := problemOf(tt.err)
-		if status := statusOf(problem.Code); status != tt.status || string(problem.Code) != tt.code ||
+		if status := convert.Status(problem.Code); status != tt.status || string(problem.Code) != tt.code ||
 			problem.Message == "" || strings.Contains(problem.Message, canary) {
 			t.Errorf("%v: got %d %s %q, want %d %s", tt.err, status, problem.Code, problem.Message, tt.status, tt.code)
 		}
