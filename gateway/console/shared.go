@@ -5,11 +5,14 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"rsc.io/qr"
 
 	"keyhole/gateway"
+	"keyhole/gateway/convert"
+	"keyhole/gateway/explain"
 )
 
 // sharedView is the view of shared.html: a link that was issued, shown once.
@@ -41,14 +44,9 @@ func (c *Console) renderShared(ctx echo.Context, issued *gateway.Issued, passphr
 		Expires: newMoment(link.ExpiresAt, c.o.Now()), MaxClicks: link.MaxClicks,
 		Warnings: link.Warnings, Notes: link.Notes, LinkPath: linkPath(link.ID),
 	}
-	view.Message = "A file for you: " + link.SaveAs() + "\n" + address + "\nThe link works until " +
-		view.Expires.Text() + "."
-	if link.MaxClicks > 0 {
-		view.Message += "\nIt can be downloaded " + plural(int(link.MaxClicks), "time") + "."
-	}
-	if link.Passphrase {
-		view.Message += "\nYou get the passphrase another way."
-	}
+	sent := convert.Link(link)
+	sent.URL = address
+	view.Message = explain.MessageFor(&sent, time.UTC)
 	return c.render(ctx, http.StatusOK, "shared", document{Title: "Shared " + view.Path, Section: sectionObjects, View: view})
 }
 

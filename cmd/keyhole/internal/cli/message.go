@@ -1,58 +1,17 @@
 package cli
 
 import (
-	"strconv"
-	"strings"
 	"time"
 
 	"keyhole/cmd/keyhole/internal/cli/term"
-	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/explain"
 )
 
-// messageOf returns a text for the recipient of a link, with times in zone. Its last line is
-// the URL. It is in the language of the link, else in English. It contains no passphrase. If
-// the page of the link hides the file name, the message omits the name too, because people
-// who read the message may not have the passphrase.
+// messageOf returns a text for the recipient of a link, as explain.MessageFor does, in
+// characters that are safe on a terminal.
 func messageOf(link *api.Link, zone *time.Location) string {
-	texts := explain.MessageIn(link.Language)
-	lines := []string{term.Plain(link.Filename)}
-	if hidesFile(link) {
-		lines[0] = texts.File
-	}
-	// Each time has an offset, because the recipient may be in another zone.
-	end := readable(link.ExpiresAt, zone)
-	if link.NotBefore != nil && link.NotBefore.After(link.CreatedAt) {
-		lines = append(lines, strings.NewReplacer("{start}", readable(*link.NotBefore, zone), "{end}", end).
-			Replace(texts.FromUntil))
-	} else {
-		lines = append(lines, strings.ReplaceAll(texts.Until, "{end}", end))
-	}
-	switch {
-	case link.MaxClicks == nil:
-	case *link.MaxClicks == 1:
-		lines = append(lines, texts.Once)
-	default:
-		lines = append(lines, strings.ReplaceAll(texts.Times, "{n}", strconv.FormatInt(*link.MaxClicks, 10)))
-	}
-	if link.Passphrase {
-		lines = append(lines, texts.Passphrase)
-	}
-	return strings.Join(append(lines, term.Plain(link.URL)), "\n") + "\n"
-}
-
-// hidesFile tells whether the page of a link shows nothing about the file before the
-// passphrase.
-func hidesFile(link *api.Link) bool { return link.Passphrase && link.Reveal == gateway.RevealAfter }
-
-// readable writes a time for people, with its offset from UTC, because a name such as CST is
-// used by several zones.
-func readable(at time.Time, zone *time.Location) string {
-	at = at.In(zone)
-	offset := at.Format("-07:00")
-	if offset == "+00:00" {
-		return at.Format("2006-01-02 15:04") + " UTC"
-	}
-	return at.Format("2006-01-02 15:04") + " (UTC" + offset + ")"
+	shown := *link
+	shown.Filename, shown.URL = term.Plain(link.Filename), term.Plain(link.URL)
+	return explain.MessageFor(&shown, zone)
 }

@@ -183,7 +183,7 @@ func (f *shareFlags) describe(env *command.Env, link *api.Link) {
 // tellFile says that the message omits the name of the file, and that the link of resend
 // delivers another file than the earlier link.
 func (f *shareFlags) tellFile(env *command.Env, link *api.Link) {
-	if f.message && hidesFile(link) {
+	if f.message && explain.HidesFile(link) {
 		fmt.Fprintln(env.Stderr,
 			"  note      the message omits the file name, because the page hides it until the passphrase")
 	}
