@@ -274,6 +274,12 @@ func (s *Service) presign(
 	return signed.URL, nil
 }
 
+// URLLife returns the longest time for which a presigned URL works that a click on the link
+// got. After a revocation, such a URL can work for this long.
+func (s *Service) URLLife(link *Link) time.Duration {
+	return s.lifetimeOf(&Permission{Disposition: link.Disposition, ContentType: link.Object.ContentType})
+}
+
 // lifetimeOf returns the configured lifetime of the URL. The end of the link and the
 // expiry of the credential can shorten it.
 func (s *Service) lifetimeOf(p *Permission) time.Duration {
