@@ -181,6 +181,13 @@ func (s *Sessions) Resume(ctx context.Context, id string, r Request, active bool
 	return session, nil
 }
 
+// Charge counts n more requests of the operator of a session, for one request that makes
+// several links. Its errors are those of Authenticator.Charge.
+func (s *Sessions) Charge(session *Session, n int) error {
+	_, err := s.operators.Charge(session.Actor, n)
+	return err
+}
+
 // holder returns the operator of a session by the configuration in force, and for a
 // session of the provider the end of its ID token. It returns nil if the configuration no
 // longer admits the operator.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +55,10 @@ type linkView struct {
 	CanShare      bool
 	SharePath     string // of the form with the same settings
 	StillWorks    moment // until then URLs may work that were handed out before the revocation
+	Refusal       *eventRow
+	Others        []linkRow // live links of the same object
+	MoreOthers    bool
+	OthersPath    string
 	Done          string // what the last request has changed
 	Warnings      []gateway.Warning
 	Notes         []gateway.Note
@@ -129,6 +132,14 @@ func (c *Console) renderLink(ctx echo.Context, status int, link *gateway.Link, v
 	}
 	view.Days = timeline(events.Events, now)
 	view.Chart = chartOf(events.Events, link, now)
+	view.StillWorks = c.stillWorks(link, now)
+	if cursor == "" { // older pages have older refusals only
+		view.Refusal = lastRefusal(events.Events, now)
+	}
+	if view.Others, view.MoreOthers, err = c.otherLinks(ctx.Request().Context(), actor, link, now); err != nil {
+		return err
+	}
+	view.OthersPath = linksPath(linkFilter{Bucket: link.Ref.Bucket, Key: link.Ref.Key}, "")
 	if events.Next != "" {
 		view.Next = view.Path + "?cursor=" + url.QueryEscape(events.Next)
 	}
@@ -158,46 +169,7 @@ func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now tim
 	view.CanChange = view.Live && may(actor, gateway.ActionIssue)
 	view.CanRevoke = may(actor, gateway.ActionRevoke) && (view.Live || link.State == gateway.StateUsedUp)
 	view.CanShare = may(actor, gateway.ActionIssue)
-	view.SharePath = base + "/share?" + settingsOf(link).Encode()
-}
-
-// settingsOf returns the query of the share form with the settings of a link, except its
-// passphrase, which nobody knows, and its life, which the operator chooses again.
-func settingsOf(link *gateway.Link) url.Values {
-	v := objectQuery(link.Ref.Storage, link.Ref.Bucket, link.Ref.Key)
-	set := func(name, value string) {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
-	if link.Preset != gateway.PresetCustom {
-		set("preset", link.Preset)
-	}
-	if link.Sensitive != nil {
-		set("sensitive", strconv.FormatBool(*link.Sensitive))
-	}
-	if link.MaxClicks > 0 {
-		set("max_clicks", strconv.FormatInt(link.MaxClicks, 10))
-	}
-	if link.Passphrase {
-		set("make_passphrase", "1")
-		set("reveal", link.Reveal)
-	}
-	if link.Confirm {
-		set("confirm", "1")
-	}
-	set("allow", strings.Join(networkTexts(link.Allow), "\n"))
-	set("filename", link.Filename)
-	set("note", link.Note)
-	set("language", link.Language)
-	set("labels", strings.Join(labelTexts(link.Labels), "\n"))
-	if link.Disposition == gateway.DispositionInline {
-		set("disposition", link.Disposition)
-	}
-	if link.Pin == gateway.PinNone {
-		set("pin", link.Pin)
-	}
-	return v
+	view.SharePath = base + "/share?" + settingsOf(link, now).Encode()
 }
 
 // labelTexts returns labels as name=value, sorted.

@@ -30,11 +30,13 @@ type shareView struct {
 	FolderPath string
 	Form       shareForm
 	Errors     []gateway.FieldError
-	Presets    []presetChoice
-	Languages  []languageChoice
-	Longest    [3]string // the longest lives: sensitive, not stated, not sensitive
-	Nonce      string
-	More       bool // the folded options are open, because one of them is filled in
+	livesView
+	Languages []languageChoice
+	Nonce     string
+	More      bool // the folded options are open, because one of them is filled in
+	// Selection has the objects of a form for several; nil: the form is for Object.
+	Selection []selectedObject
+	Shareable int // objects of the selection that can be shared
 }
 
 // objectFacts are what an operator confirms before the link exists.
@@ -45,16 +47,6 @@ type objectFacts struct {
 	Type     string
 	Modified moment
 	Version  string
-}
-
-// presetChoice is a life that the form offers.
-type presetChoice struct {
-	Name string
-	Life string // in words
-	Ends moment
-	// SensitiveOnly and others say for which answers about the content the policy allows
-	// this life.
-	Sensitive, NotStated, NotSensitive bool
 }
 
 // languageChoice is a language of the recipients' pages.
@@ -263,33 +255,28 @@ func (c *Console) renderShare(
 	view.Live = c.liveLinks(r.Context(), actor, ref.Storage, ref.Bucket, []string{ref.Key})[ref.Key]
 	view.LinksPath = linksPath(linkFilter{Bucket: ref.Bucket, Key: ref.Key}, "")
 	view.FolderPath = folderPath(ref.Storage, ref.Bucket, folderOf(ref.Key))
-	view.Presets, view.Longest = presetChoices(c.o.Service.Limits(actor), now)
+	if err := c.offer(actor, []gateway.ObjectRef{ref}, &view); err != nil {
+		return err
+	}
+	return c.render(ctx, status, "share", document{Title: "Share " + view.Object.Path, Section: sectionObjects, View: view})
+}
+
+// offer fills the view with the choices of the form for the objects.
+func (c *Console) offer(actor *gateway.Actor, refs []gateway.ObjectRef, view *shareView) (err error) {
+	if view.livesView, err = c.lives(actor, refs, c.o.Now()); err != nil {
+		return err
+	}
 	if view.Form.Preset == "" && view.Form.ExpiresIn == "" {
-		view.Form.Preset = issued.Link.Preset
+		view.Form.Preset = view.preselect(answerIndex(view.Form.Sensitive))
 	}
 	for _, tag := range gateway.Languages() {
 		view.Languages = append(view.Languages, languageChoice{tag, explain.Language(tag)})
 	}
-	return c.render(ctx, status, "share", document{Title: "Share " + view.Object.Path, Section: sectionObjects, View: view})
+	return nil
 }
 
 // hasMore reports whether one of the folded options is filled in.
 func (f *shareForm) hasMore() bool {
 	return f.MaxClicks+f.Passphrase+f.Filename+f.Disposition+f.Reveal+f.Allow+f.Labels+f.NotBefore+f.Pin+f.Note+
 		f.Language+f.ExpiresIn != "" || f.MakePassphrase || f.Confirm
-}
-
-// presetChoices returns the lives that the form offers, and the longest ones.
-func presetChoices(limits gateway.Limits, now time.Time) (choices []presetChoice, longest [3]string) {
-	for _, p := range limits.Presets {
-		choices = append(choices, presetChoice{
-			Name: p.Name, Life: roughly(p.Life), Ends: newMoment(now.Add(p.Life), now),
-			Sensitive: p.Life <= limits.Caps.Sensitive, NotStated: p.Life <= limits.Caps.NotStated,
-			NotSensitive: p.Life <= limits.Caps.NotSensitive,
-		})
-	}
-	return choices, [3]string{
-		gateway.FormatLife(limits.Caps.Sensitive), gateway.FormatLife(limits.Caps.NotStated),
-		gateway.FormatLife(limits.Caps.NotSensitive),
-	}
 }

@@ -215,8 +215,8 @@ func (c *Console) setCookie(ctx echo.Context, name, value, path string, life tim
 }
 
 // maxForm is the size of the largest form, in bytes: a note and labels at their limits, and
-// a selection of a hundred objects.
-const maxForm = 1 << 18
+// a selection of gateway.MaxBatch objects with keys of 1,024 bytes, each sent as %XX.
+const maxForm = 1 << 19
 
 // parseForm reads the form of a request.
 func parseForm(ctx echo.Context) error {

@@ -22,6 +22,9 @@ func newMoment(at, now time.Time) moment { return moment{At: at, Now: now} }
 // Zero reports whether the time is unknown.
 func (m moment) Zero() bool { return m.At.IsZero() }
 
+// Past reports whether the time is over.
+func (m moment) Past() bool { return m.At.Before(m.Now) }
+
 // ISO returns the time for the attribute datetime.
 func (m moment) ISO() string { return m.At.UTC().Format(time.RFC3339) }
 

@@ -104,9 +104,59 @@ async function refresh() {
   }
 }
 
+// One box selects all rows of a table.
+function selectAll(root) {
+  for (const head of root.querySelectorAll("table.rows thead th:first-child")) {
+    const boxes = () => head.closest("table").querySelectorAll("td.select input");
+    if (boxes().length < 2) {
+      continue;
+    }
+    const all = document.createElement("input");
+    all.type = "checkbox";
+    all.setAttribute("aria-label", "Select all on this page");
+    all.addEventListener("change", () => boxes().forEach((box) => (box.checked = all.checked)));
+    head.closest("table").addEventListener("change", (event) => {
+      if (event.target !== all) {
+        all.checked = [...boxes()].every((box) => box.checked);
+      }
+    });
+    head.replaceChildren(all);
+  }
+}
+
+// The answer about the content disables the lives that the policy does not allow for it.
+function allowedLives(root) {
+  const form = root.querySelector("form[data-share]");
+  if (!form) {
+    return;
+  }
+  const answers = ["true", "", "false"];
+  const names = ["sensitive", "notStated", "notSensitive"];
+  const apply = () => {
+    const answer = answers.indexOf(form.elements.sensitive.value);
+    for (const label of form.querySelectorAll("label[data-sensitive]")) {
+      const input = label.querySelector("input");
+      input.disabled = label.dataset[names[answer]] !== "true";
+      if (input.checked && input.disabled) {
+        input.checked = false;
+        const usual = form.querySelector("#preset").dataset.defaults.split(" ")[answer];
+        const other = form.querySelector(`#preset input[value="${CSS.escape(usual)}"]`);
+        if (other) {
+          other.checked = true;
+          say("The life of the link has changed: " + other.parentElement.textContent.trim());
+        }
+      }
+    }
+  };
+  form.addEventListener("change", (event) => event.target.name === "sensitive" && apply());
+  apply();
+}
+
 function enhance(root) {
   localTimes(root);
   copyButtons(root);
+  selectAll(root);
+  allowedLives(root);
 }
 
 document.addEventListener("keydown", shortcut);
