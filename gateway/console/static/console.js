@@ -104,23 +104,21 @@ async function refresh() {
   }
 }
 
-// One box selects all rows of a table.
+// One box selects all rows of a table. It stands before the table, because narrow screens
+// hide the head of a table.
 function selectAll(root) {
-  for (const head of root.querySelectorAll("table.rows thead th:first-child")) {
-    const boxes = () => head.closest("table").querySelectorAll("td.select input");
-    if (boxes().length < 2) {
+  for (const table of root.querySelectorAll("table.rows")) {
+    const boxes = [...table.querySelectorAll("td.select input")];
+    if (boxes.length < 2) {
       continue;
     }
     const all = document.createElement("input");
     all.type = "checkbox";
-    all.setAttribute("aria-label", "Select all on this page");
-    all.addEventListener("change", () => boxes().forEach((box) => (box.checked = all.checked)));
-    head.closest("table").addEventListener("change", (event) => {
-      if (event.target !== all) {
-        all.checked = [...boxes()].every((box) => box.checked);
-      }
-    });
-    head.replaceChildren(all);
+    all.addEventListener("change", () => boxes.forEach((box) => (box.checked = all.checked)));
+    table.addEventListener("change", () => (all.checked = boxes.every((box) => box.checked)));
+    const label = document.createElement("label");
+    label.append(all, " Select all on this page");
+    table.before(label);
   }
 }
 
