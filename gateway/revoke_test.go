@@ -114,3 +114,22 @@ func TestApplyChange(t *testing.T) {
 		}
 	}
 }
+
+// The time for which earlier URLs can work is that of media only if the browser shows them.
+func TestURLLife(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	for _, tt := range []struct {
+		disposition, contentType string
+		want                     time.Duration
+	}{
+		{DispositionInline, "video/mp4", time.Hour},
+		{DispositionAttachment, "video/mp4", 30 * time.Second},
+		{DispositionInline, "text/plain", 30 * time.Second},
+	} {
+		link := Link{Disposition: tt.disposition, Object: ObjectInfo{ContentType: tt.contentType}}
+		if got := f.service.URLLife(&link); got != tt.want {
+			t.Errorf("%s %s: %v, want %v", tt.disposition, tt.contentType, got, tt.want)
+		}
+	}
+}

@@ -266,6 +266,23 @@ func TestSessionRates(t *testing.T) {
 	}
 }
 
+// A request that makes several links counts once for each.
+func TestSessionCharge(t *testing.T) {
+	t.Parallel()
+	b := newSessionBench(t, nil)
+	b.bench.rates.limit = 10
+	session := b.signIn(t) // counts once
+	if err := b.Charge(session, 9); err != nil {
+		t.Fatalf("within the limit: %v", err)
+	}
+	if err := b.Charge(session, 1); codeOf(err) != gateway.CodeRateLimited {
+		t.Errorf("over the limit: %v", err)
+	}
+	if err := b.Charge(session, 10); codeOf(err) != gateway.CodeInvalid {
+		t.Errorf("more than the limit ever allows: %v", err)
+	}
+}
+
 // Without an answer of the store, nobody is admitted and no end is acknowledged.
 func TestStoreAway(t *testing.T) {
 	t.Parallel()

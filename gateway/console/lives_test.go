@@ -90,7 +90,7 @@ func TestPolicyMarksSensitive(t *testing.T) {
 	if got := words(a.byID("sensitive")); !strings.Contains(got, "marks 1 object of these as sensitive") {
 		t.Errorf("the question about several: %q", got)
 	}
-	if text, _ := presetLine(&a, "troubleshooting"); !strings.Contains(text, "1h is over the limit of 30m") {
+	if text, _ := presetLine(&a, "troubleshooting"); !strings.Contains(text, "not allowed: 1h is over the limit of 30m") {
 		t.Errorf("a life that one of several must not have is %q", text)
 	}
 }

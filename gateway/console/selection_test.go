@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
 	"keyhole/gateway"
+	"keyhole/gateway/admission"
 )
 
 // filledForm returns the fields of the form with an action, as a browser sends them.
@@ -218,5 +220,25 @@ func TestSelectionSize(t *testing.T) {
 		if a := reader.post(path, url.Values{"bucket": {"reports"}, "key": {"a", "b"}}); a.status != http.StatusForbidden {
 			t.Errorf("%s without the right to issue: %d", path, a.status)
 		}
+	}
+}
+
+// Each link of a selection counts for the rate limit of its operator, as in the API.
+func TestSelectionCounts(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	operators := admission.New(admission.Options{
+		Keys: b.keys, RequestsPerMinute: 8, Logger: b.console.o.Logger, Now: time.Now,
+	})
+	b.console.o.Sessions = admission.NewSessions(admission.SessionsOptions{
+		Authenticator: operators, Store: b.store, Idle: time.Minute, Max: time.Hour, Logger: b.console.o.Logger, Now: time.Now,
+	})
+	c := b.signedIn(t, opsKey) // the first request
+	chosen := url.Values{"bucket": {"reports"}, "key": {"a", "b", "c", "d"}}
+	if a := c.post("/console/share/selection", chosen); a.status != http.StatusOK { // the next four
+		t.Fatalf("the form: %d: %s", a.status, words(a.page))
+	}
+	if a := c.post("/console/share/batch", chosen); a.status != http.StatusTooManyRequests || b.storedLinks(t) != 0 {
+		t.Errorf("over the limit: %d, %d links", a.status, b.storedLinks(t))
 	}
 }
