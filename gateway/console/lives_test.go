@@ -50,9 +50,10 @@ func TestPresetsSayWhyNot(t *testing.T) {
 			t.Fatalf("the form: %d", a.status)
 		}
 		for name, why := range map[string]string{
-			"handoff": "UTC", "troubleshooting": "not for sensitive content: 1h is over the limit of 30m (the object is sensitive)",
-			"business": "only if the content is not sensitive",
-			"extended": "not allowed: 7d is over the limit of 100h (policy.caps.not_sensitive)",
+			"handoff":         "UTC",
+			"troubleshooting": "not for sensitive content: 1h is over the limit of 30m (the object is sensitive)",
+			"business":        "only if the content is not sensitive",
+			"extended":        "not allowed: 7d is over the limit of 100h (policy.caps.not_sensitive)",
 		} {
 			text, selected := presetLine(&a, name)
 			if !strings.HasSuffix(text, why) || selected != (name == tt.selected) {

@@ -231,7 +231,8 @@ func TestSelectionCounts(t *testing.T) {
 		Keys: b.keys, RequestsPerMinute: 8, Logger: b.console.o.Logger, Now: time.Now,
 	})
 	b.console.o.Sessions = admission.NewSessions(admission.SessionsOptions{
-		Authenticator: operators, Store: b.store, Idle: time.Minute, Max: time.Hour, Logger: b.console.o.Logger, Now: time.Now,
+		Authenticator: operators, Store: b.store, Idle: time.Minute, Max: time.Hour, Logger: b.console.o.Logger,
+		Now: time.Now,
 	})
 	c := b.signedIn(t, opsKey) // the first request
 	chosen := url.Values{"bucket": {"reports"}, "key": {"a", "b", "c", "d"}}

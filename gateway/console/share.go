@@ -258,7 +258,9 @@ func (c *Console) renderShare(
 	if err := c.offer(actor, []gateway.ObjectRef{ref}, &view); err != nil {
 		return err
 	}
-	return c.render(ctx, status, "share", document{Title: "Share " + view.Object.Path, Section: sectionObjects, View: view})
+	return c.render(ctx, status, "share", document{
+		Title: "Share " + view.Object.Path, Section: sectionObjects, View: view,
+	})
 }
 
 // offer fills the view with the choices of the form for the objects.

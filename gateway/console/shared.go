@@ -47,7 +47,9 @@ func (c *Console) renderShared(ctx echo.Context, issued *gateway.Issued, passphr
 	sent := convert.Link(link)
 	sent.URL = address
 	view.Message = explain.MessageFor(&sent, time.UTC)
-	return c.render(ctx, http.StatusOK, "shared", document{Title: "Shared " + view.Path, Section: sectionObjects, View: view})
+	return c.render(ctx, http.StatusOK, "shared", document{
+		Title: "Shared " + view.Path, Section: sectionObjects, View: view,
+	})
 }
 
 // linkPath returns the address of the page of a link.

@@ -20,6 +20,7 @@ func Status(code gateway.Code) int {
 		return http.StatusNotFound
 	case gateway.CodeMethod:
 		return http.StatusMethodNotAllowed
+	// The request is right, and the state of the link or an earlier request is against it.
 	case gateway.CodeNotActive, gateway.CodeIdempotencyConflict, gateway.CodeAmbiguous:
 		return http.StatusConflict
 	case gateway.CodePrecondition:
@@ -30,10 +31,13 @@ func Status(code gateway.Code) int {
 		return http.StatusRequestEntityTooLarge
 	case gateway.CodeMediaType:
 		return http.StatusUnsupportedMediaType
+	// The syntax is right and a value is not, unlike CodeBadRequest.
 	case gateway.CodeInvalid:
 		return http.StatusUnprocessableEntity
+	// The same request can succeed later: an outage has no status of its own.
 	case gateway.CodeUnavailable, gateway.CodeNotConfirmed:
 		return http.StatusServiceUnavailable
+	// Only a defect of this service has another code.
 	default:
 		return http.StatusInternalServerError
 	}

@@ -22,3 +22,13 @@ func TestStatus(t *testing.T) {
 		}
 	}
 }
+
+// A code that nobody knows is a defect, so that no client takes it for its own mistake.
+func TestStatusOfUnknownCode(t *testing.T) {
+	t.Parallel()
+	for _, code := range []gateway.Code{"", "internal", "Invalid", "not-found"} {
+		if got := Status(code); got != http.StatusInternalServerError {
+			t.Errorf("%q: %d", code, got)
+		}
+	}
+}

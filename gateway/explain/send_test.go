@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,14 @@ func TestMessageFor(t *testing.T) {
 	if got, want := MessageFor(&link, time.UTC), "q3.pdf\nThe link works until 2026-12-01 22:59 UTC.\n"+
 		"It can be used 2 times.\nhttps://dl.example.com/x\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	link.MaxClicks = new(int64(1))
+	if got := MessageFor(&link, time.UTC); !strings.Contains(got, "\nIt can be used once.\n") {
+		t.Errorf("a link for one download: %q", got)
+	}
+	link.NotBefore = new(link.CreatedAt)
+	if got := MessageFor(&link, time.UTC); strings.Contains(got, "from") {
+		t.Errorf("a link that works from its issue on names a start: %q", got)
 	}
 	link.Passphrase, link.Reveal, link.MaxClicks = true, "after", nil
 	link.Language, link.NotBefore = "de", new(end.Add(-time.Hour))
