@@ -74,6 +74,9 @@ func (c *Console) signIn(ctx echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.recordSignIn(ctx, session); err != nil {
+		return err
+	}
 	// A session that the browser had before has ended with this sign-in.
 	if before := c.cookie(r); before != "" {
 		if err := c.o.Sessions.End(r.Context(), before); err != nil {
@@ -118,11 +121,19 @@ func (c *Console) finishProviderSignIn(ctx echo.Context) error {
 	}
 	c.setCookie(ctx, providerCookie, "", base+"/oidc/callback", -time.Second)
 	query := r.URL.Query()
+	// Only now: the renewal of a session ends the one before. A browser without a session,
+	// the usual case, has an error here.
+	before, _ := c.o.Sessions.Resume(r.Context(), c.cookie(r), c.request(r), false)
 	session, target, err := c.o.Sessions.FinishSignIn(r.Context(), cookie.Value, admission.Callback{
 		State: query.Get("state"), Code: query.Get("code"), Issuer: query.Get("iss"), Error: query.Get("error"),
 	}, c.request(r))
 	if err != nil {
 		return err
+	}
+	if !renews(before, session) {
+		if err := c.recordSignIn(ctx, session); err != nil {
+			return err
+		}
 	}
 	ctx.Set(contextSession, session)
 	c.giveSession(ctx, session)
@@ -133,9 +144,12 @@ func (c *Console) finishProviderSignIn(ctx echo.Context) error {
 func (c *Console) signOut(ctx echo.Context) error {
 	r := ctx.Request()
 	if id := c.cookie(r); id != "" {
+		// Without a session, which may have ended before, there is nobody to record.
+		session, _ := c.o.Sessions.Resume(r.Context(), id, c.request(r), false)
 		if err := c.o.Sessions.End(r.Context(), id); err != nil {
 			return err
 		}
+		c.recordSignOut(ctx, session)
 	}
 	name, path := c.cookieName()
 	c.setCookie(ctx, name, "", path, -time.Second)
