@@ -37,3 +37,14 @@ func field(v refusals, name string) fieldView { return fieldView{Name: name, Mes
 func input(v refusals, name, label string, value any, help string) fieldView {
 	return fieldView{Name: name, Label: label, Value: fmt.Sprint(value), Help: help, Message: v.refusal(name)}
 }
+
+// choiceView is a field whose values are listed.
+type choiceView struct {
+	fieldView
+	Choices []stateChoice
+}
+
+// choice returns a field of a form whose values are listed.
+func choice(v refusals, name, label, value string, choices []stateChoice) choiceView {
+	return choiceView{fieldView{Name: name, Label: label, Value: value, Message: v.refusal(name)}, choices}
+}

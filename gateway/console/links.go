@@ -30,6 +30,7 @@ type linksView struct {
 	First    string // the address of the first page, if this is not it
 	Revoke   bool   // the operator may revoke
 	Exports  []exportLink
+	Limit    int // rows of an export
 }
 
 // linkFilter has the filters of the list as they were sent.
@@ -115,6 +116,16 @@ func (f *linkFilter) domain() gateway.LinkFilter {
 	return filter
 }
 
+// listQuery returns the query of a list, and the errors in the filters. Ended links are
+// hidden unless the filter names their state.
+func (f *linkFilter) listQuery() (gateway.ListQuery, []gateway.FieldError) {
+	filter := f.domain()
+	if filter.State == "" {
+		filter.State = liveStates
+	}
+	return filter.Query()
+}
+
 // query returns the filters as a query, without those that are empty.
 func (f *linkFilter) query() url.Values {
 	v := url.Values{}
@@ -157,11 +168,7 @@ func (c *Console) listLinks(ctx echo.Context) error {
 		view.Wrong = wrong
 		return c.renderLinks(ctx, http.StatusUnprocessableEntity, view)
 	}
-	filter := view.Filter.domain()
-	if filter.State == "" {
-		filter.State = liveStates
-	}
-	q, refused := filter.Query()
+	q, refused := view.Filter.listQuery()
 	if len(refused) > 0 {
 		view.Errors = refused
 		return c.renderLinks(ctx, http.StatusUnprocessableEntity, view)
@@ -202,11 +209,12 @@ func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) erro
 	for _, v := range views {
 		view.Views = append(view.Views, savedView{v.name, linksPath(v.filter, ""), v.filter == view.Filter})
 	}
-	for _, format := range []string{"csv", "ndjson"} {
+	for _, format := range exportFormats() {
 		view.Exports = append(view.Exports, exportLink{
 			strings.ToUpper(format), base + "/links." + format + "?" + view.Filter.query().Encode(),
 		})
 	}
+	view.Limit = exportLimit
 	return c.render(ctx, status, "links", document{Title: "Links", Section: sectionLinks, View: view})
 }
 

@@ -68,6 +68,12 @@ func routes() []route {
 		action("link", base+"/links/:id/resume", (*Console).resumeLink),
 		action("link", base+"/links/:id/revoke", (*Console).revokeLink),
 		action("revocations", base+"/revocations", (*Console).revokeLinks),
+		page("export", base+"/links.csv", exportLinks(formatCSV)),
+		page("export", base+"/links.ndjson", exportLinks(formatNDJSON)),
+
+		page("audit", base+"/audit", (*Console).showAudit),
+		page("export", base+"/audit.csv", exportAudit(formatCSV)),
+		page("export", base+"/audit.ndjson", exportAudit(formatNDJSON)),
 	}
 }
 
