@@ -21,7 +21,8 @@ func run(ctx context.Context, args []string, env command.Env) int {
 // newRoot builds the tree of commands.
 func newRoot(env *command.Env) *cobra.Command {
 	root := cli.NewRoot(env)
-	root.AddCommand(server.NewCommand(env), demo.NewCommand(env), doctor.NewCommand(env, cli.NewClientCheck(env)),
+	root.AddCommand(server.NewCommand(env, doctor.Examine), demo.NewCommand(env, doctor.Examine),
+		doctor.NewCommand(env, cli.NewClientCheck(env)),
 		preview.NewCommand(env))
 	return root
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -43,6 +44,9 @@ type Options struct {
 	// contain; "" to omit the address.
 	FormatAddress func(netip.Addr) string
 	Metrics       *Metrics
+	// Health checks the installation within the time limit of its context. One call runs at
+	// a time. nil: there is no page about the health of the service.
+	Health func(context.Context) (HealthReport, error)
 	// Version is the version of the service; it may be empty.
 	Version string
 	Logger  *slog.Logger
@@ -56,6 +60,7 @@ type Console struct {
 	origins *http.CrossOriginProtection
 	static  *staticFiles
 	pages   templates
+	health  *healthChecks // nil: no Health
 	handler http.Handler
 }
 
@@ -71,6 +76,9 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	c := &Console{o: o, static: static, pages: pages}
+	if o.Health != nil {
+		c.health = &healthChecks{check: o.Health, now: o.Now, log: o.Logger}
+	}
 	if c.hosts, c.origins, err = trusted(&o); err != nil {
 		return nil, err
 	}

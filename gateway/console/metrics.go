@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +22,17 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	return m
 }
 
-// request counts one answered request.
-func (m *Metrics) request(page string, status int) {
+// Pages returns every value of the label page, sorted.
+func Pages() []string {
+	names := []string{noPage}
+	for _, r := range routes() {
+		names = append(names, r.page)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Request counts one answered request for a page, one of Pages.
+func (m *Metrics) Request(page string, status int) {
 	m.requests.WithLabelValues(page, strconv.Itoa(status)).Inc()
 }

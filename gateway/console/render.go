@@ -90,7 +90,7 @@ type navEntry struct {
 func (c *Console) render(ctx echo.Context, status int, name string, d document) error {
 	if session := sessionOf(ctx); session != nil {
 		d.Operator, d.DisplayName = session.Actor.Name, session.Actor.DisplayName
-		d.Nav = navigation(session.Actor, d.Section)
+		d.Nav = c.navigation(session.Actor, d.Section)
 	}
 	d.Theme, d.Return, d.Version = theme(ctx.Request()), returnPath(ctx.Request().URL.RequestURI()), c.o.Version
 	var out bytes.Buffer
@@ -101,7 +101,7 @@ func (c *Console) render(ctx echo.Context, status int, name string, d document) 
 }
 
 // navigation returns the sections that an operator may use.
-func navigation(actor *gateway.Actor, section string) []navEntry {
+func (c *Console) navigation(actor *gateway.Actor, section string) []navEntry {
 	all := []struct {
 		section, name, shortcut string
 		allowed                 bool
@@ -109,7 +109,7 @@ func navigation(actor *gateway.Actor, section string) []navEntry {
 		{sectionObjects, "Objects", "g o", may(actor, gateway.ActionBrowse)},
 		{sectionLinks, "Links", "g l", may(actor, gateway.ActionRead)},
 		{sectionAudit, "Audit", "g a", may(actor, gateway.ActionRead)},
-		{sectionHealth, "Health", "g h", actor.Unrestricted()},
+		{sectionHealth, "Health", "g h", c.health != nil && actor.Unrestricted()},
 	}
 	var entries []navEntry
 	for _, e := range all {

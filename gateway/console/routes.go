@@ -74,17 +74,22 @@ func routes() []route {
 		page("audit", base+"/audit", (*Console).showAudit),
 		page("export", base+"/audit.csv", exportAudit(formatCSV)),
 		page("export", base+"/audit.ndjson", exportAudit(formatNDJSON)),
+		page("health", base+"/health", (*Console).showHealth),
+		action("health", base+"/health", (*Console).checkHealth),
 	}
 }
 
-// pageOf returns the label of the route with a path, "none" for other paths.
+// noPage is the label of requests that no route answers.
+const noPage = "none"
+
+// pageOf returns the label of the route with a path, noPage for other paths.
 func pageOf(path string) string {
 	for _, r := range routes() {
 		if r.path == path {
 			return r.page
 		}
 	}
-	return "none"
+	return noPage
 }
 
 // home sends the visitor to the first page.

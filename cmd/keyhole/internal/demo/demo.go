@@ -23,11 +23,12 @@ import (
 // demoFlags are the addresses of the demo's three servers, host:port.
 type demoFlags struct {
 	public, operator, s3 string
+	examine              server.Examiner
 }
 
 // NewCommand builds keyhole demo. It starts no other program and writes no file.
-func NewCommand(env *command.Env) *cobra.Command {
-	f := &demoFlags{}
+func NewCommand(env *command.Env, examine server.Examiner) *cobra.Command {
+	f := &demoFlags{examine: examine}
 	cmd := &cobra.Command{
 		Use:   "demo [FILE...]",
 		Short: "Try Keyhole with nothing installed",
@@ -75,6 +76,7 @@ func (f *demoFlags) run(ctx context.Context, env *command.Env, log *server.Log, 
 	key := operatorkey.New()
 	cfg := f.config(redis.Addr(), storage, key)
 	s := server.New(cfg, log, env.Build)
+	s.SetExaminer(f.examine)
 	if err := s.Listen(ctx); err != nil {
 		return f.nameFlag(err)
 	}

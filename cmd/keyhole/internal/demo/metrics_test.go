@@ -66,7 +66,7 @@ func startDemo(t *testing.T, files ...string) *runningDemo {
 	env := &command.Env{Stdout: out, Stderr: out}
 	done := make(chan error, 1)
 	go func() {
-		cmd := NewCommand(env)
+		cmd := NewCommand(env, nil)
 		cmd.SetArgs(append([]string{"--public", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--s3", "127.0.0.1:0"}, files...))
 		done <- cmd.ExecuteContext(ctx)
 	}()

@@ -30,7 +30,7 @@ func TestDemoOnATakenAddress(t *testing.T) {
 		var out bytes.Buffer
 		env := &command.Env{Stdout: &out, Stderr: &out}
 		root := cli.NewRoot(env)
-		root.AddCommand(NewCommand(env))
+		root.AddCommand(NewCommand(env, nil))
 		code := cli.Run(t.Context(), root, args, env)
 		if code != command.ExitFailed || !strings.HasPrefix(out.String(), "keyhole: "+flag+": listen on "+address) ||
 			!strings.Contains(out.String(), "\n  is another process using the address? choose another one with "+flag+"\n") {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 	"keyhole/cmd/keyhole/internal/server"
 	"keyhole/config"
 	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
 )
 
 // The levels of a finding.
@@ -113,6 +115,7 @@ func run(ctx context.Context, env *command.Env, path string, asJSON bool) error 
 	}
 	// Findings are printed as they come, because an unreachable part takes its timeout.
 	// JSON is one value, so it is printed at the end.
+	redisstore.LogTo(slog.New(slog.DiscardHandler))
 	x := &examination{}
 	if !asJSON {
 		x.print = func(f *finding) { findings.Print(env, f) }

@@ -21,9 +21,10 @@ import (
 // reloadTimeout is how long a running reload may take after the drain.
 const reloadTimeout = 100 * time.Millisecond
 
-// NewCommand builds keyhole serve. The signals are handled here and not by the server,
+// NewCommand builds keyhole serve. examine checks the installation for the console; nil: the
+// console has no page about its health. The signals are handled here and not by the server,
 // because several servers fit into one process.
-func NewCommand(env *command.Env) *cobra.Command {
+func NewCommand(env *command.Env, examine Examiner) *cobra.Command {
 	var (
 		path  string
 		check bool
@@ -72,6 +73,7 @@ names them. A configuration with mistakes changes nothing.`,
 				log.Warn("configuration", "key", w.Path, "warning", w.Message)
 			}
 			s := New(cfg, log, env.Build)
+			s.SetExaminer(examine)
 			return log.Close(runServer(cmd.Context(), s, newReloader(path, load, read, s), hangups))
 		},
 	}

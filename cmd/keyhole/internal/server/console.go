@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -12,8 +13,10 @@ import (
 )
 
 // newConsole returns the pages for operators, over the parts that Start has made; nil if
-// the configuration turns them off.
-func (s *Server) newConsole(format func(netip.Addr) string, registry *prometheus.Registry) (*console.Console, error) {
+// the configuration turns them off. background ends when the server stops.
+func (s *Server) newConsole(
+	background context.Context, format func(netip.Addr) string, registry *prometheus.Registry,
+) (*console.Console, error) {
 	cfg := s.configured
 	if !cfg.Console.Enabled {
 		return nil, nil //nolint:nilnil // operatorHandler knows that there is none.
@@ -24,7 +27,7 @@ func (s *Server) newConsole(format func(netip.Addr) string, registry *prometheus
 		Secure:    cfg.Operator.TLS.CertFile != "" || strings.HasPrefix(cfg.Operator.URL, "https://"),
 		ClearText: cfg.Operator.ClearText(), Proxies: cfg.Operator.ProxyPrefixes(), RequestTimeout: operatorTimeout,
 		FormatAddress: format, Metrics: console.NewMetrics(registry), Version: s.build.Version, Logger: s.log.Logger,
-		Now: time.Now,
+		Now: time.Now, Health: s.checkHealth(background),
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"keyhole/cmd/keyhole/internal/inprocess"
 	"keyhole/config"
 	"keyhole/gateway"
+	"keyhole/gateway/console"
 	"keyhole/gateway/httpapi"
 	"keyhole/gateway/objects"
 	"keyhole/gateway/redisstore"
@@ -105,6 +107,10 @@ func registeredMetrics(t *testing.T) []metric {
 	requests := httpapi.NewMetrics(registry)
 	for _, method := range []string{"GET", "HEAD", "POST", "PATCH", "DELETE", "other"} {
 		requests.APIRequest("/api/v1/links", method, "200")
+	}
+	pages := console.NewMetrics(registry)
+	for _, page := range console.Pages() {
+		pages.Request(page, http.StatusOK)
 	}
 	newReloadFailed(registry)
 	NewLog(config.Log{}, io.Discard).register(registry)

@@ -24,7 +24,6 @@ const redisCheck = 5 * time.Second
 func OpenStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (*redisstore.Client, *redisstore.Store,
 	error,
 ) {
-	redisstore.LogTo(log)
 	c := &cfg.Redis
 	encrypted, err := redisTLS(&c.TLS)
 	if err != nil {

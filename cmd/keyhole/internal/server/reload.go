@@ -16,6 +16,7 @@ import (
 // changes need a restart and are left out. After an error, the part that is named keeps
 // its previous state.
 func (s *Server) Reload(ctx context.Context, cfg *config.Config) error {
+	defer s.publish()
 	keys, err := operatorKeys(cfg)
 	if err != nil {
 		return err

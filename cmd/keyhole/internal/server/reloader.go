@@ -36,6 +36,7 @@ type reloader struct {
 	pending  bool     // the last attempt failed and is repeated
 	reported string   // the failure that was logged last
 	changed  []string // keys that have changed since the last attempt that succeeded
+	waiting  []string // keys that differ from what is in force and need a restart
 }
 
 // snapshot is the state of files by path. A file that does not exist is nil.
@@ -144,13 +145,7 @@ var errNotRegular = errors.New("it is not a regular file")
 // changes nothing. A failed reload is repeated, because a missing file or Redis may
 // be back by then; the same failure is logged once.
 func (r *reloader) reload(ctx context.Context) {
-	defer func() {
-		failed := 0.0
-		if r.pending {
-			failed = 1
-		}
-		r.server.reloadFailed.Set(failed)
-	}()
+	defer func() { r.server.recordReload(r.pending, r.reported, r.waiting) }()
 	r.loaded = r.snapshot()
 	if file := stat(r.path); file != nil && !file.Mode().IsRegular() {
 		// A pipe can be read only once. If it replaced a file, the file will be back.
@@ -183,6 +178,7 @@ func (r *reloader) apply(ctx context.Context, cfg *config.Config, warnings []con
 	r.changed = slices.Compact(r.changed)
 	err := r.server.Reload(ctx, cfg)
 	waiting := config.Diff(current, cfg)
+	r.waiting = waiting
 	applied := slices.DeleteFunc(slices.Clone(r.changed), func(path string) bool { return slices.Contains(waiting, path) })
 	if r.pending = err != nil; r.pending {
 		if r.isNew(err) {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,6 +65,9 @@ type Server struct {
 	// that Reload has applied since.
 	current      config.Config
 	reloadFailed prometheus.Gauge
+	inForce      atomic.Pointer[config.Config]       // a copy of current, for other goroutines
+	reloadState  atomic.Pointer[console.ReloadState] // nil: never reloaded
+	examine      Examiner                            // nil: the console shows no health
 }
 
 // New returns a server with a configuration that config.Load or Config.Prepare has
@@ -74,6 +78,7 @@ func New(cfg *config.Config, log *Log, b command.Build) *Server {
 		cleanups: &cleanups{log: log.Logger}, failed: make(chan error, 3),
 	}
 	s.current.Storage = slices.Clone(cfg.Storage)
+	s.publish()
 	return s
 }
 
@@ -144,6 +149,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		Storages: StorageNames(cfg), Version: s.build.Version, Revision: s.build.Revision, GoVersion: s.build.GoVersion,
 	})
 
+	redisstore.LogTo(log)
 	redis, store, err := OpenStore(cfg, metrics, log)
 	if err != nil {
 		return err
@@ -198,7 +204,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if s.api, err = s.newAPI(clientAddresses.Format, registry); err != nil {
 		return err
 	}
-	if s.console, err = s.newConsole(clientAddresses.Format, registry); err != nil {
+	if s.console, err = s.newConsole(background, clientAddresses.Format, registry); err != nil {
 		return err
 	}
 	return s.serve(ctx, closeRedis)
