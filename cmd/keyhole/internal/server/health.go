@@ -40,6 +40,13 @@ func (s *Server) checkHealth(background context.Context) func(context.Context) (
 	}
 }
 
+// adopt puts the configuration of the start in force.
+func (s *Server) adopt() {
+	s.current = *s.configured
+	s.current.Storage = slices.Clone(s.configured.Storage)
+	s.publish()
+}
+
 // publish makes the configuration in force visible to other goroutines. Only Reload changes
 // current, one call at a time.
 func (s *Server) publish() {

@@ -74,11 +74,10 @@ type Server struct {
 // checked. It opens and starts nothing.
 func New(cfg *config.Config, log *Log, b command.Build) *Server {
 	s := &Server{
-		log: log, build: b, configured: cfg, current: *cfg,
+		log: log, build: b, configured: cfg,
 		cleanups: &cleanups{log: log.Logger}, failed: make(chan error, 3),
 	}
-	s.current.Storage = slices.Clone(cfg.Storage)
-	s.publish()
+	s.adopt()
 	return s
 }
 
@@ -136,6 +135,7 @@ func (s *Server) Failed() <-chan error { return s.failed }
 // the last clicks are written, because clicks are answered before that, and Redis closes last.
 func (s *Server) Start(ctx context.Context) (err error) {
 	cfg, log := s.configured, s.log.Logger
+	s.adopt() // A configuration without a fixed port is complete only after Listen.
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
