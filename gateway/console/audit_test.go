@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -186,8 +187,8 @@ func TestAuditRefusedFilters(t *testing.T) {
 // no event is shown twice or lost.
 func TestAuditPages(t *testing.T) {
 	t.Parallel()
-	var later time.Duration
-	b := newBench(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(later) } })
+	var later atomic.Int64
+	b := newBench(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) } })
 	c := b.signedIn(t, opsKey)
 	for range auditLimit + 20 {
 		b.issue(t, "q3.csv", nil)
@@ -197,7 +198,7 @@ func TestAuditPages(t *testing.T) {
 	if got := len(a.rows()); got != auditLimit || next == "" || a.link("Newest events") != "" {
 		t.Fatalf("the first page has %d rows and leads to %q", got, next)
 	}
-	later = time.Minute
+	later.Store(int64(time.Minute))
 	a = c.get(next)
 	if got := len(a.rows()); a.status != http.StatusOK || got != 20 {
 		t.Errorf("the second page: %d, %d rows", a.status, got)

@@ -1,7 +1,7 @@
 package console
 
 import (
-	"slices"
+	"net/http"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,20 +19,14 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		Namespace: "keyhole", Name: "console_requests_total", Help: "Requests to the console, by page and HTTP status.",
 	}, []string{"page", "code"})}
 	registerer.MustRegister(m.requests)
+	m.requests.WithLabelValues(noPage, strconv.Itoa(http.StatusOK))
+	for _, r := range routes() { // every page has a series before its first request
+		m.requests.WithLabelValues(r.page, strconv.Itoa(http.StatusOK))
+	}
 	return m
 }
 
-// Pages returns every value of the label page, sorted.
-func Pages() []string {
-	names := []string{noPage}
-	for _, r := range routes() {
-		names = append(names, r.page)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// Request counts one answered request for a page, one of Pages.
-func (m *Metrics) Request(page string, status int) {
+// request counts one answered request.
+func (m *Metrics) request(page string, status int) {
 	m.requests.WithLabelValues(page, strconv.Itoa(status)).Inc()
 }

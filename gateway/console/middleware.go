@@ -59,7 +59,7 @@ func (c *Console) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			status = statusClientGone
 		}
 		name := pageOf(ctx.Path())
-		c.o.Metrics.Request(name, status)
+		c.o.Metrics.request(name, status)
 		if name == "static" {
 			return nil
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -108,10 +107,7 @@ func registeredMetrics(t *testing.T) []metric {
 	for _, method := range []string{"GET", "HEAD", "POST", "PATCH", "DELETE", "other"} {
 		requests.APIRequest("/api/v1/links", method, "200")
 	}
-	pages := console.NewMetrics(registry)
-	for _, page := range console.Pages() {
-		pages.Request(page, http.StatusOK)
-	}
+	console.NewMetrics(registry)
 	newReloadFailed(registry)
 	NewLog(config.Log{}, io.Discard).register(registry)
 	registerScraped(t, registry, m)
