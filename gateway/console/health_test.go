@@ -27,7 +27,9 @@ func someReport() HealthReport {
 			{"oidc", "issuer", LevelOK, "responds", ""},
 		},
 		Revision: "abc123", GoVersion: "go1.26",
-		Reload: ReloadState{At: time.Now(), Failed: true, Reason: "policy is wrong", NeedRestart: []string{"redis.addresses"}},
+		Reload: ReloadState{
+			At: time.Now(), Failed: true, Reason: "policy is wrong", NeedRestart: []string{"redis.addresses"},
+		},
 	}
 }
 
@@ -45,9 +47,9 @@ func TestHealth(t *testing.T) {
 	a := c.get("/console/health")
 	text := words(a.page)
 	for _, want := range []string{
-		"1 check failed, with 1 warning, of 5.", "Redis", "Storage main", "Bucket reports in storage main", "Identity provider",
-		"persistence warning keeps <no> file What to do: set appendonly yes", "read failure may not be read", "1.2.3", "abc123",
-		"reload failed", "policy is wrong", "redis.addresses", "Checked ", " UTC",
+		"1 check failed, with 1 warning, of 5.", "Redis", "Storage main", "Bucket reports in storage main",
+		"Identity provider", "persistence warning keeps <no> file What to do: set appendonly yes",
+		"read failure may not be read", "1.2.3", "abc123", "reload failed", "policy is wrong", "redis.addresses", "Checked ", " UTC",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q: %s", want, text)
@@ -57,8 +59,8 @@ func TestHealth(t *testing.T) {
 	if c.get("/console/health"); checks.Load() != 1 {
 		t.Errorf("%d checks", checks.Load())
 	}
-	if a = c.post("/console/health", nil); a.status != http.StatusSeeOther || a.header.Get("Location") != "/console/health" ||
-		checks.Load() != 1 {
+	if a = c.post("/console/health", nil); a.status != http.StatusSeeOther ||
+		a.header.Get("Location") != "/console/health" || checks.Load() != 1 {
 		t.Errorf("the button: %d to %q, %d checks", a.status, a.header.Get("Location"), checks.Load())
 	}
 }

@@ -34,7 +34,8 @@ func parseTemplates(static *staticFiles) (templates, error) {
 		return nil, fmt.Errorf("read the templates of the console: %w", err)
 	}
 	shared := template.New("layout").Funcs(template.FuncMap{
-		"static": static.path, "number": number, "size": size, "plural": plural, "field": field, "input": input, "choice": choice,
+		"static": static.path, "number": number, "size": size, "plural": plural, "field": field, "input": input,
+		"choice": choice,
 	})
 	shared, err = shared.ParseFS(templateDir, "templates/"+layoutFile, "templates/"+partsFile)
 	if err != nil {

@@ -29,7 +29,7 @@ func (s *Server) checkHealth(background context.Context) func(context.Context) (
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(background, cancel)()
-		found, err := s.examine(ctx, s.inForce.Load())
+		found, err := s.examine(ctx, s.published.Load())
 		report := console.HealthReport{
 			Findings: found, Revision: s.build.Revision, GoVersion: s.build.GoVersion,
 		}
@@ -50,9 +50,9 @@ func (s *Server) adopt() {
 // publish makes the configuration in force visible to other goroutines. Only Reload changes
 // current, one call at a time.
 func (s *Server) publish() {
-	inForce := s.current
-	inForce.Storage = slices.Clone(s.current.Storage)
-	s.inForce.Store(&inForce)
+	published := s.current
+	published.Storage = slices.Clone(s.current.Storage)
+	s.published.Store(&published)
 }
 
 // recordReload stores the result of an attempt to reload the configuration, for the metric

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,7 +129,7 @@ func TestHealthShowsReload(t *testing.T) {
 		t.Errorf("before a reload: %+v", got)
 	}
 	r.reload(t.Context())
-	if got := state(); got.At.IsZero() || got.Failed || len(got.NeedRestart) != 1 || got.NeedRestart[0] != "redis.prefix" {
+	if got := state(); got.At.IsZero() || got.Failed || !slices.Equal(got.NeedRestart, []string{"redis.prefix"}) {
 		t.Errorf("after a reload: %+v", got)
 	}
 	failure = config.Problems{{Path: "redis.mode", Message: "is unknown"}}

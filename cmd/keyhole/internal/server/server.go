@@ -65,7 +65,7 @@ type Server struct {
 	// that Reload has applied since.
 	current      config.Config
 	reloadFailed prometheus.Gauge
-	inForce      atomic.Pointer[config.Config]       // a copy of current, for other goroutines
+	published    atomic.Pointer[config.Config]       // a copy of current, for other goroutines
 	reloadState  atomic.Pointer[console.ReloadState] // nil: never reloaded
 	examine      Examiner                            // nil: the console shows no health
 }
