@@ -50,9 +50,9 @@ func (c *Console) lives(actor *gateway.Actor, refs []gateway.ObjectRef, now time
 	refusedAs := 0
 	var reasons [][3]string // of the presets
 	for i, sensitive := range answers() {
-		var least gateway.Lives
+		var least gateway.LifeChoices
 		for n, ref := range refs {
-			lives, err := c.o.Service.Lives(actor, ref, sensitive)
+			lives, err := c.o.Service.LifeChoices(actor, ref, sensitive)
 			if err != nil {
 				return view, err
 			}

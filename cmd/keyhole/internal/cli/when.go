@@ -117,7 +117,7 @@ func withLatest(err error, named bool, now time.Time, zone *time.Location) error
 			const form = "2006-01-02 15:04"
 			return &command.Error{
 				Err: err, Code: command.ExitFailed,
-				Hint: fmt.Sprintf("the latest is %s: --expires %s", readable(latest, zone),
+				Hint: fmt.Sprintf("the latest is %s: --expires %s", onClock(latest, zone),
 					term.ShellWord(latest.In(zone).Format(form))),
 			}
 		}
