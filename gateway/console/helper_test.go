@@ -53,6 +53,7 @@ type stores interface {
 	gateway.ClickStore
 	gateway.Cursors
 	admission.SessionStore
+	Sessions(ctx context.Context) (int64, error)
 }
 
 // newBench starts a bench. change may change the options of the console.

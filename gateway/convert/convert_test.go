@@ -216,15 +216,6 @@ func TestOperator(t *testing.T) {
 	}
 }
 
-// The numbers of a revocation keep their meaning.
-func TestRevocation(t *testing.T) {
-	t.Parallel()
-	result := gateway.BulkResult{Matched: 3, Revoked: 2, Unreadable: 1, Done: true, Next: "n"}
-	if got := Revocation(&result); got != (api.Revocation{Matched: 3, Revoked: 2, Unreadable: 1, Done: true, Next: "n"}) {
-		t.Errorf("got %+v", got)
-	}
-}
-
 // Notes and warnings keep their codes, which clients compare, and their order.
 func TestNotes(t *testing.T) {
 	t.Parallel()

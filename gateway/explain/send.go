@@ -21,9 +21,9 @@ func MessageFor(link *api.Link, zone *time.Location) string {
 		lines[0] = texts.File
 	}
 	// Each time has an offset, because the recipient may be in another zone.
-	end := readable(link.ExpiresAt, zone)
+	end := ReadableTime(link.ExpiresAt, zone)
 	if link.NotBefore != nil && link.NotBefore.After(link.CreatedAt) {
-		lines = append(lines, strings.NewReplacer("{start}", readable(*link.NotBefore, zone), "{end}", end).
+		lines = append(lines, strings.NewReplacer("{start}", ReadableTime(*link.NotBefore, zone), "{end}", end).
 			Replace(texts.FromUntil))
 	} else {
 		lines = append(lines, strings.ReplaceAll(texts.Until, "{end}", end))
@@ -47,9 +47,9 @@ func HidesFile(link *api.Link) bool {
 	return link.Passphrase && link.Reveal == gateway.RevealAfter
 }
 
-// readable writes a time for people, with its offset from UTC, because a name such as CST is
+// ReadableTime writes a time for people, with its offset from UTC, because a name such as CST is
 // used by several zones.
-func readable(at time.Time, zone *time.Location) string {
+func ReadableTime(at time.Time, zone *time.Location) string {
 	at = at.In(zone)
 	offset := at.Format("-07:00")
 	if offset == "+00:00" {

@@ -13,6 +13,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
 )
 
 // wholeWeeks matches a number of weeks that a duration can hold.
@@ -117,7 +118,7 @@ func withLatest(err error, named bool, now time.Time, zone *time.Location) error
 			const form = "2006-01-02 15:04"
 			return &command.Error{
 				Err: err, Code: command.ExitFailed,
-				Hint: fmt.Sprintf("the latest is %s: --expires %s", onClock(latest, zone),
+				Hint: fmt.Sprintf("the latest is %s: --expires %s", explain.ReadableTime(latest, zone),
 					term.ShellWord(latest.In(zone).Format(form))),
 			}
 		}
