@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"log/slog"
@@ -59,9 +60,16 @@ type stores interface {
 // newBench starts a bench. change may change the options of the console.
 func newBench(t *testing.T, change func(*Options)) *bench {
 	t.Helper()
-	b := &bench{
-		storage: &stubStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(), store: storetest.Open(t),
-	}
+	return newBenchOver(t, storetest.Open(t), nil, change)
+}
+
+// newBenchOver starts a bench over a store. domain may change the options of the service, and
+// change those of the console.
+func newBenchOver(
+	t *testing.T, store *redisstore.Store, domain func(*gateway.Options), change func(*Options),
+) *bench {
+	t.Helper()
+	b := &bench{storage: &stubStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(), store: store}
 	log := slog.New(slog.NewJSONHandler(b.log, nil))
 	key := func(name, secret, objects string, can ...gateway.Action) admission.Key {
 		return admission.Key{
@@ -77,7 +85,7 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 	b.sessions = admission.NewSessions(admission.SessionsOptions{
 		Authenticator: b.operators, Store: b.store, Idle: 30 * time.Minute, Max: 12 * time.Hour, Logger: log, Now: time.Now,
 	})
-	b.service = gateway.New(gateway.Options{
+	rules := gateway.Options{
 		Links: b.store, Reservations: b.store, Clicks: b.store, Cursors: b.store,
 		Lifetime: 30 * time.Second, MediaLifetime: time.Minute, ResumeWindow: 10 * time.Minute, Hashes: 1,
 		Storages: []*gateway.Storage{{
@@ -91,7 +99,11 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 			gateway.PresetBusiness: 24 * time.Hour, gateway.PresetExtended: 168 * time.Hour,
 		}},
 		Metrics: gateway.NewMetrics(b.registry, gateway.MetricsOptions{Storages: []string{"main"}}), Logger: log, Now: time.Now,
-	})
+	}
+	if domain != nil {
+		domain(&rules)
+	}
+	b.service = gateway.New(rules)
 	o := Options{
 		Service: b.service, Sessions: b.sessions, PublicURL: "https://dl.example.com", RequestTimeout: time.Minute,
 		FormatAddress: func(a netip.Addr) string { return a.String() },
@@ -250,20 +262,30 @@ type stubStorage struct {
 	proofErr error
 	keys     gateway.KeyPage
 	listed   []gateway.KeyQuery
+	panics   any    // List panics with it, unless nil
+	kind     string // the media type of objects; empty: PDF
+}
+
+// info returns the facts about every object.
+func (s *stubStorage) info() gateway.ObjectInfo {
+	return gateway.ObjectInfo{Size: 1_234_567, ETag: `"e"`, ContentType: cmp.Or(s.kind, "application/pdf")}
 }
 
 func (s *stubStorage) Prove(_ context.Context, _, _, _ string) (gateway.ObjectInfo, error) {
-	return gateway.ObjectInfo{Size: 1_234_567, ETag: `"e"`, ContentType: "application/pdf"}, s.proofErr
+	return s.info(), s.proofErr
 }
 
 func (s *stubStorage) Stat(context.Context, string, string, string) (gateway.ObjectInfo, error) {
-	return gateway.ObjectInfo{Size: 1_234_567, ETag: `"e"`, ContentType: "application/pdf"}, s.proofErr
+	return s.info(), s.proofErr
 }
 
 func (s *stubStorage) List(_ context.Context, q gateway.KeyQuery) (gateway.KeyPage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listed = append(s.listed, q)
+	if s.panics != nil {
+		panic(s.panics)
+	}
 	return s.keys, s.proofErr
 }
 

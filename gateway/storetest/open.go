@@ -16,8 +16,17 @@ const timeout = 10 * time.Second
 // of this machine.
 func Open(tb testing.TB) *redisstore.Store {
 	tb.Helper()
+	store, _ := OpenWithOutage(tb)
+	return store
+}
+
+// OpenWithOutage returns a store like Open, and a function after which Redis does not
+// answer any more.
+func OpenWithOutage(tb testing.TB) (*redisstore.Store, func()) {
+	tb.Helper()
+	mini := redistest.StartMini(tb)
 	client, err := redisstore.Connect(redisstore.ClientOptions{
-		Mode: redisstore.ModeSingle, Addresses: []string{redistest.StartMini(tb).Addr()}, Timeout: timeout,
+		Mode: redisstore.ModeSingle, Addresses: []string{mini.Addr()}, Timeout: timeout,
 		Username: redistest.Username, Password: redistest.Password,
 	})
 	if err != nil {
@@ -31,5 +40,5 @@ func Open(tb testing.TB) *redisstore.Store {
 	if err != nil {
 		tb.Fatalf("make the store: %v", err)
 	}
-	return store
+	return store, mini.Close
 }
