@@ -49,7 +49,6 @@ type linkView struct {
 	Note          string
 	Labels        []string
 	Paused        bool
-	Revision      string
 	CanChange     bool
 	CanRevoke     bool
 	CanShare      bool
@@ -63,6 +62,7 @@ type linkView struct {
 	Warnings      []gateway.Warning
 	Notes         []gateway.Note
 	Form          changeForm
+	Languages     []languageChoice
 	Errors        []gateway.FieldError
 	Conflict      []difference // if another operator was faster
 	Days          []day
@@ -165,7 +165,8 @@ func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now tim
 	if link.Language != "" {
 		view.Language = explain.Language(link.Language)
 	}
-	view.Note, view.Labels, view.Revision = link.Note, labelTexts(link.Labels), link.Revision
+	view.Note, view.Labels = link.Note, labelTexts(link.Labels)
+	view.Languages = languageChoices()
 	view.CanChange = view.Live && may(actor, gateway.ActionIssue)
 	view.CanRevoke = may(actor, gateway.ActionRevoke) && (view.Live || link.State == gateway.StateUsedUp)
 	view.CanShare = may(actor, gateway.ActionIssue)
@@ -237,7 +238,7 @@ func (c *Console) changed(
 	view := linkView{Form: *form, Errors: known.Fields}
 	if known.Code == gateway.CodePrecondition {
 		view.Conflict = form.differences(&now)
-		view.Form.Revision = now.Revision
+		view.Form.Revision = formRevision(now.Revision)
 	}
 	return c.renderLink(ctx, convert.Status(known.Code), &now, view)
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/base64"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"keyhole/gateway"
+	"keyhole/gateway/explain"
 )
 
 // changeForm has the fields of the form that changes a link, as they were sent.
@@ -23,7 +25,7 @@ type changeForm struct {
 func changeFormOf(link *gateway.Link) changeForm {
 	f := changeForm{
 		Note: link.Note, Labels: strings.Join(labelTexts(link.Labels), "\n"), Language: link.Language,
-		Allow: strings.Join(networkTexts(link.Allow), "\n"), Revision: link.Revision,
+		Allow: strings.Join(networkTexts(link.Allow), "\n"), Revision: formRevision(link.Revision),
 	}
 	if link.MaxClicks > 0 {
 		f.MaxClicks = strconv.FormatInt(link.MaxClicks, 10)
@@ -32,6 +34,30 @@ func changeFormOf(link *gateway.Link) changeForm {
 		f.NotBefore = link.NotBefore.UTC().Format(time.RFC3339)
 	}
 	return f
+}
+
+// formRevision returns a revision as text for a form. A revision is any bytes, and a page
+// would replace those that are not UTF-8.
+func formRevision(revision string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(revision))
+}
+
+// revisionOf returns the revision of a form. That of a forged text is none of any link.
+func revisionOf(text string) string {
+	revision, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return ""
+	}
+	return string(revision)
+}
+
+// languageChoices returns the languages that a form offers.
+func languageChoices() []languageChoice {
+	var choices []languageChoice
+	for _, tag := range gateway.Languages() {
+		choices = append(choices, languageChoice{tag, explain.Language(tag)})
+	}
+	return choices
 }
 
 // networkTexts returns networks as text.
@@ -55,7 +81,7 @@ func changeOf(v url.Values, before *changeForm) (changeForm, gateway.ChangeReque
 	var req gateway.ChangeRequest
 	var refused []gateway.FieldError
 	if f.Revision != "" {
-		req.IfMatch = []string{f.Revision}
+		req.IfMatch = []string{revisionOf(f.Revision)}
 	}
 	if f.ExpiresIn != "" {
 		req.ExpiresIn = &f.ExpiresIn
@@ -79,7 +105,9 @@ func changeOf(v url.Values, before *changeForm) (changeForm, gateway.ChangeReque
 		}
 		req.Labels, refused = &labels, append(refused, wrong...)
 	}
-	if v.Has("language") && f.Language != before.Language {
+	if !v.Has("language") {
+		f.Language = before.Language
+	} else if f.Language != before.Language {
 		req.Language = &f.Language
 	}
 	f.changeAccess(v, before, &req)

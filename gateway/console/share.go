@@ -18,7 +18,6 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
 	"keyhole/gateway/convert"
-	"keyhole/gateway/explain"
 )
 
 // shareView is the view of share.html: an object and the form that shares it.
@@ -176,6 +175,9 @@ func (c *Console) share(ctx echo.Context) error {
 			ctx.Set(contextLink, issued.Link.ID)
 			return c.renderShared(ctx, &issued, passphrase)
 		}
+		if used := usedNonce(err); used != nil {
+			return c.renderShare(ctx, http.StatusConflict, form, used, newNonce())
+		}
 		known, ok := asRefusal(err)
 		if !ok {
 			return err
@@ -184,8 +186,21 @@ func (c *Console) share(ctx echo.Context) error {
 			refused = []gateway.FieldError{{Field: "key", Code: string(known.Code), Message: known.Message}}
 		}
 	}
-	// Nothing was issued, so the nonce is not used.
-	return c.renderShare(ctx, http.StatusUnprocessableEntity, form, refused, nonce)
+	// Nothing was issued. The nonce may be reserved for the refused values nevertheless.
+	return c.renderShare(ctx, http.StatusUnprocessableEntity, form, refused, newNonce())
+}
+
+// usedNonce returns what the form says if its nonce has made a link with other values, and
+// nil for other errors.
+func usedNonce(err error) []gateway.FieldError {
+	known, ok := errors.AsType[*gateway.Error](err)
+	if !ok || known.Code != gateway.CodeIdempotencyConflict {
+		return nil
+	}
+	return []gateway.FieldError{{
+		Field: "form", Code: string(known.Code),
+		Message: "it has created a link with other values before; send it again to create another link",
+	}}
 }
 
 // issue issues the link of a form. The nonce makes it safe to send the form twice: the
@@ -271,9 +286,7 @@ func (c *Console) offer(actor *gateway.Actor, refs []gateway.ObjectRef, view *sh
 	if view.Form.Preset == "" && view.Form.ExpiresIn == "" {
 		view.Form.Preset = view.preselect(answerIndex(view.Form.Sensitive))
 	}
-	for _, tag := range gateway.Languages() {
-		view.Languages = append(view.Languages, languageChoice{tag, explain.Language(tag)})
-	}
+	view.Languages = languageChoices()
 	return nil
 }
 
