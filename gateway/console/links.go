@@ -13,6 +13,9 @@ import (
 // linksLimit is the number of links on one page of the list.
 const linksLimit = 50
 
+// referenceLength is the number of characters of the reference that recipients see.
+const referenceLength = 8
+
 // liveStates selects the links that have not ended, in the form of the filter.
 const liveStates = "active,paused,not_yet"
 
@@ -265,7 +268,10 @@ func (c *Console) find(text string) (target, wrong string) {
 	if gateway.ValidToken(text) {
 		return linkPath(gateway.IDOf(text)), ""
 	}
-	if prefix, ok := gateway.ParseIDPrefix(strings.ToLower(text)); ok { // dictated by phone
+	// A reference may be dictated by phone. Longer text in mixed case may be a token with a
+	// mistake, which must not become a part of an address, not even in lower case.
+	if prefix, ok := gateway.ParseIDPrefix(strings.ToLower(text)); ok &&
+		(len(text) == referenceLength || text == strings.ToUpper(text)) {
 		return base + "/links/" + string(prefix), ""
 	}
 	return "", "Enter the URL of a link of this service, its ID, or the reference of 8 characters that recipients see."
