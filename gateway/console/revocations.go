@@ -31,6 +31,7 @@ type revocationsView struct {
 	Ended      int  // of a selection: links that had ended before
 	Unreadable int
 	Done       bool
+	Stopped    bool   // an error has ended the run after Revoked links
 	Cursor     string // continues the run
 	Errors     []gateway.FieldError
 	Back       string
@@ -138,6 +139,7 @@ func (c *Console) revokeFilter(ctx echo.Context, view revocationsView, form url.
 	view.Revoked += result.Revoked
 	view.Matched, view.Unreadable = view.Revoked, result.Unreadable
 	if err != nil {
+		view.Cursor = req.Cursor
 		return c.revocationFailed(ctx, view, err)
 	}
 	view.Done, view.Cursor = result.Next == "", result.Next
@@ -191,10 +193,13 @@ func (c *Console) revocationFailed(ctx echo.Context, view revocationsView, err e
 	if ok {
 		view.Errors, status = known.Fields, convert.Status(known.Code)
 	}
+	view.Stopped = view.Revoked > 0
 	if len(view.Errors) == 0 {
-		view.Errors = []gateway.FieldError{{
-			Field: "id", Message: "the run has stopped before its end; send it again to revoke the rest",
-		}}
+		message := "the run has stopped before its end; send it again to revoke the rest"
+		if ok {
+			message = known.Message
+		}
+		view.Errors = []gateway.FieldError{{Field: "id", Message: message}}
 	}
 	c.o.Logger.Warn("bulk revocation stopped", "revoked", view.Revoked, "error", err)
 	return c.renderRevocations(ctx, status, view)
