@@ -64,7 +64,10 @@ func (c *Console) writeError(err error, ctx echo.Context) {
 			h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(known.Wait.Seconds())))))
 		}
 	case http.StatusUnauthorized:
-		view.Repeat = repeatOf(ctx.Request())
+		view.Repeat = repeatOf(ctx)
+		if known, _ := errors.AsType[*gateway.Error](err); known == nil && view.Repeat == nil {
+			view.Message = "Your session has ended, so nothing was changed."
+		}
 	}
 	if err := c.render(ctx, status, "error", document{Title: view.Heading, View: view}); err != nil {
 		c.o.Logger.Warn("error page not delivered", "error", err)
@@ -106,9 +109,10 @@ func describe(err error) (int, errorView) {
 }
 
 // repeatOf returns the form of a request whose sender was signed out, or nil if there is no
-// form.
-func repeatOf(r *http.Request) *repeatView {
-	if r.Method != http.MethodPost || r.ParseForm() != nil {
+// form, or a larger one than the console takes.
+func repeatOf(ctx echo.Context) *repeatView {
+	r := ctx.Request()
+	if r.Method != http.MethodPost || parseForm(ctx) != nil {
 		return nil
 	}
 	repeat := &repeatView{Action: r.URL.RequestURI(), SignIn: signInPath("")}
