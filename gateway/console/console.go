@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -61,6 +62,7 @@ type Console struct {
 	static  *staticFiles
 	pages   templates
 	health  *healthChecks // nil: no Health
+	gzip    sync.Pool // of *gzip.Writer, each about 1 MB
 	handler http.Handler
 }
 

@@ -2,10 +2,12 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
 	"io/fs"
+	"net/http"
 	"path"
 	"strings"
 
@@ -94,11 +96,14 @@ func (c *Console) render(ctx echo.Context, status int, name string, d document) 
 		d.Nav = c.navigation(session.Actor, d.Section)
 	}
 	d.Theme, d.Return, d.Version = theme(ctx.Request()), returnPath(ctx.Request().URL.RequestURI()), c.o.Version
+	if ctx.Request().Method == http.MethodPost { // its path may have no page
+		d.Return = base + "/" + cmp.Or(d.Section, sectionObjects)
+	}
 	var out bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&out, "layout", d); err != nil {
 		return fmt.Errorf("render the page %s: %w", name, err)
 	}
-	return write(ctx, status, "text/html; charset=utf-8", out.Bytes())
+	return c.writePage(ctx, status, out.Bytes())
 }
 
 // navigation returns the sections that an operator may use.

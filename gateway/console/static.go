@@ -103,7 +103,7 @@ func (c *Console) serveStatic(ctx echo.Context) error {
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Vary", "Accept-Encoding")
 	content := file.content
-	if strings.Contains(ctx.Request().Header.Get("Accept-Encoding"), "gzip") {
+	if readsGzip(ctx.Request()) {
 		h.Set("Content-Encoding", "gzip")
 		content = file.gzipped
 	}
