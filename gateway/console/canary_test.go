@@ -28,7 +28,7 @@ func TestCanaries(t *testing.T) {
 	}
 	visit(c.post("/console/sign-in", url.Values{"key": {secrets["a wrong key"]}}))
 	visit(c.post("/console/sign-in", url.Values{"key": {opsKey}}))
-	secrets["the session"] = c.cookie(plainCookie)
+	secrets["the session"] = c.session()
 	visit(c.get("/console/objects?bucket=reports"))
 	form := visit(c.get(sharePath))
 	values := form.fields(t, "/console/share")

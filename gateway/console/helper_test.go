@@ -40,7 +40,7 @@ type bench struct {
 	sessions  *admission.Sessions
 	keys      []admission.Key
 	service   *gateway.Service
-	store     stores
+	store     *storetest.Store
 	storage   *stubStorage
 	log       *logBuffer
 	registry  *prometheus.Registry
@@ -66,7 +66,7 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 // newBenchOver starts a bench over a store. domain may change the options of the service, and
 // change those of the console.
 func newBenchOver(
-	t *testing.T, store *redisstore.Store, domain func(*gateway.Options), change func(*Options),
+	t *testing.T, store *storetest.Store, domain func(*gateway.Options), change func(*Options),
 ) *bench {
 	t.Helper()
 	b := &bench{storage: &stubStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(), store: store}

@@ -49,6 +49,7 @@ type linkView struct {
 	Note          string
 	Labels        []string
 	Paused        bool
+	Revision      string
 	CanChange     bool
 	CanRevoke     bool
 	CanShare      bool
@@ -62,7 +63,6 @@ type linkView struct {
 	Warnings      []gateway.Warning
 	Notes         []gateway.Note
 	Form          changeForm
-	Languages     []languageChoice
 	Errors        []gateway.FieldError
 	Conflict      []difference // if another operator was faster
 	Days          []day
@@ -165,8 +165,7 @@ func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now tim
 	if link.Language != "" {
 		view.Language = explain.Language(link.Language)
 	}
-	view.Note, view.Labels = link.Note, labelTexts(link.Labels)
-	view.Languages = languageChoices()
+	view.Note, view.Labels, view.Revision = link.Note, labelTexts(link.Labels), link.Revision
 	view.CanChange = view.Live && may(actor, gateway.ActionIssue)
 	view.CanRevoke = may(actor, gateway.ActionRevoke) && (view.Live || link.State == gateway.StateUsedUp)
 	view.CanShare = may(actor, gateway.ActionIssue)

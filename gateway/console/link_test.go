@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -348,14 +349,13 @@ func TestIssueAgain(t *testing.T) {
 	if len(links) != 2 {
 		t.Fatalf("%d links", len(links))
 	}
-	one, two := settingsOf(&links[0]), settingsOf(&links[1])
-	one.Set("note", unixLines(one.Get("note")))
-	if len(one) != len(two) {
-		t.Errorf("the settings %v and %v", one, two)
+	one, two := links[0], links[1]
+	if one.MaxClicks != two.MaxClicks || one.Filename != two.Filename || one.Disposition != two.Disposition ||
+		one.Confirm != two.Confirm || one.Reveal != two.Reveal || one.Pin != two.Pin || one.Language != two.Language ||
+		one.Passphrase != two.Passphrase || one.Sensitive == nil || *one.Sensitive != *two.Sensitive {
+		t.Errorf("the settings %+v, were %+v", one, two)
 	}
-	for name := range two {
-		if !slices.Equal(one[name], two[name]) {
-			t.Errorf("%s is %q, was %q", name, one[name], two[name])
-		}
+	if unixLines(one.Note) != two.Note || !maps.Equal(one.Labels, two.Labels) || !slices.Equal(one.Allow, two.Allow) {
+		t.Errorf("note %q, labels %v, networks %v; were %q, %v, %v", one.Note, one.Labels, one.Allow, two.Note, two.Labels, two.Allow)
 	}
 }

@@ -51,8 +51,8 @@ func revisionOf(text string) string {
 	return string(revision)
 }
 
-// languageChoices returns the languages that a form offers.
-func languageChoices() []languageChoice {
+// Languages returns the languages that the form offers.
+func (v linkView) Languages() []languageChoice {
 	var choices []languageChoice
 	for _, tag := range gateway.Languages() {
 		choices = append(choices, languageChoice{tag, explain.Language(tag)})

@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -192,7 +193,7 @@ func TestFormSize(t *testing.T) {
 	c := b.signedIn(t, opsKey)
 	for _, path := range []string{"/console/share", "/console/links", "/console/revocations", "/console/theme", "/console/sign-in"} {
 		a := c.post(path, url.Values{"x": {strings.Repeat("x", maxForm)}})
-		if a.status != http.StatusRequestEntityTooLarge || !strings.Contains(a.shown(), "larger than 262144 bytes") {
+		if a.status != http.StatusRequestEntityTooLarge || !strings.Contains(a.shown(), fmt.Sprintf("larger than %d bytes", maxForm)) {
 			t.Errorf("%s: %d %s", path, a.status, a.shown())
 		}
 	}
@@ -201,7 +202,7 @@ func TestFormSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Cookie", plainCookie+"="+c.cookie(plainCookie))
+	r.Header.Set("Cookie", plainCookie+"="+c.session())
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

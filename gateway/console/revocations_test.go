@@ -11,13 +11,12 @@ import (
 	"testing"
 
 	"keyhole/gateway"
-	"keyhole/gateway/redisstore"
 	"keyhole/gateway/storetest"
 )
 
 // bulkStub answers bulk revocations one result at a time; the rest is the store's.
 type bulkStub struct {
-	*redisstore.Store
+	*storetest.Store
 
 	results []gateway.BulkResult
 	errs    []error

@@ -85,7 +85,7 @@ func (c *Console) signIn(ctx echo.Context) error {
 	}
 	ctx.Set(contextSession, session)
 	c.giveSession(ctx, session)
-	return ctx.Redirect(http.StatusSeeOther, view.Return)
+	return ctx.Redirect(http.StatusSeeOther, firstPage(session.Actor, view.Return))
 }
 
 // beginProviderSignIn sends the operator to the identity provider.
@@ -137,7 +137,7 @@ func (c *Console) finishProviderSignIn(ctx echo.Context) error {
 	}
 	ctx.Set(contextSession, session)
 	c.giveSession(ctx, session)
-	return ctx.Redirect(http.StatusSeeOther, returnPath(target))
+	return ctx.Redirect(http.StatusSeeOther, firstPage(session.Actor, returnPath(target)))
 }
 
 // signOut answers POST /console/sign-out. The session ends on the server.

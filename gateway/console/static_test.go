@@ -95,8 +95,14 @@ func TestStatic(t *testing.T) {
 			accept string
 			gzip   bool
 		}{
-			{"gzip, deflate, br", true}, {"GZIP", true}, {"br;q=1, gzip;q=0.5", true},
-			{"identity", false}, {"gzip;q=0", false}, {"gzip; q=0.0, br", false}, {"x-gzip", false}, {"gzip;q=x", false},
+			{"gzip, deflate, br", true},
+			{"GZIP", true},
+			{"br;q=1, gzip;q=0.5", true},
+			{"identity", false},
+			{"gzip;q=0", false},
+			{"gzip; q=0.0, br", false},
+			{"x-gzip", false},
+			{"gzip;q=x", false},
 		} {
 			a := c.do(http.MethodGet, path, nil, "Accept-Encoding", test.accept)
 			sent := []byte(a.text)

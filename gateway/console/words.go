@@ -102,10 +102,6 @@ func statusTitle(status int) string {
 		return "Something has changed"
 	case http.StatusUnprocessableEntity, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		return "That did not work"
-	case http.StatusRequestEntityTooLarge:
-		return "That is too large"
-	case http.StatusMethodNotAllowed:
-		return "Not like that"
 	case http.StatusTooManyRequests:
 		return "Too many requests"
 	case http.StatusServiceUnavailable:

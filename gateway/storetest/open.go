@@ -12,6 +12,9 @@ import (
 // timeout is the redis.timeout of the store: long enough for a slow machine.
 const timeout = 10 * time.Second
 
+// Store is the store that Open returns.
+type Store = redisstore.Store
+
 // Open returns a store over an empty miniredis, which ends with the test. Its clock is that
 // of this machine.
 func Open(tb testing.TB) *redisstore.Store {
