@@ -53,7 +53,8 @@ func TestCanaries(t *testing.T) {
 		ID: gateway.IDOf(token), Method: http.MethodPost, Page: true,
 		Form: &gateway.Form{Confirm: true, Passphrase: secrets["the next passphrase"]},
 	})
-	if err != nil || answer.Outcome != gateway.OutcomeRedirected || !strings.Contains(answer.Location, secrets["the signature"]) {
+	if err != nil || answer.Outcome != gateway.OutcomeRedirected ||
+		!strings.Contains(answer.Location, secrets["the signature"]) {
 		t.Fatalf("the download: %s, %v", answer.Outcome, err)
 	}
 	b.service.Wait()
@@ -81,7 +82,10 @@ func TestCanaries(t *testing.T) {
 		if len(secret) < 8 {
 			t.Fatalf("%s is %q", name, secret)
 		}
-		for where, text := range map[string]string{"log": b.log.String(), "audit": string(audit), "metrics": metrics.String()} {
+		for where, text := range map[string]string{
+			"log": b.log.String(), "audit": string(audit),
+			"metrics": metrics.String(),
+		} {
 			if strings.Contains(text, secret) {
 				t.Errorf("the %s has %s", where, name)
 			}
@@ -97,7 +101,8 @@ func TestCanaries(t *testing.T) {
 			t.Errorf("the audit lacks %s", want)
 		}
 	}
-	if got := metrics.String(); !strings.Contains(got, "keyhole_console_requests_total") || !strings.Contains(got, `"share"`) {
+	if got := metrics.String(); !strings.Contains(got, "keyhole_console_requests_total") ||
+		!strings.Contains(got, `"share"`) {
 		t.Errorf("the metrics lack the requests: %s", got)
 	}
 }

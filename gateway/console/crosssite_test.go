@@ -100,14 +100,19 @@ func TestHosts(t *testing.T) {
 		"evil.example.", "keyhole.example.com.evil.example", "xkeyhole.example.com", "example.com", "dl.example.com",
 		"files.internal.evil", "0x7f000001", "127.1", "2130706433", "localhost:evil.example", "-", "files.internal:80:80",
 	} {
-		for _, path := range []string{"/console/objects", "/console/sign-in", "/console/help", style, "/", "/console/nothing"} {
+		for _, path := range []string{
+			"/console/objects", "/console/sign-in", "/console/help", style, "/",
+			"/console/nothing",
+		} {
 			a := c.do(http.MethodGet, path, nil, "Host", host)
 			// net/http itself refuses a host with a character that none has.
-			if a.status != http.StatusMisdirectedRequest && a.status != http.StatusBadRequest || strings.Contains(a.text, "ops") {
+			if a.status != http.StatusMisdirectedRequest && a.status != http.StatusBadRequest ||
+				strings.Contains(a.text, "ops") {
 				t.Errorf("%s of %q: %d", path, host, a.status)
 			}
 		}
-		a := c.do(http.MethodPost, "/console/sign-in", url.Values{"key": {opsKey}}, "Host", host, "Origin", "http://"+host)
+		a := c.do(http.MethodPost, "/console/sign-in", url.Values{"key": {opsKey}}, "Host", host, "Origin",
+			"http://"+host)
 		if a.status < 400 || a.header.Get("Set-Cookie") != "" {
 			t.Errorf("sign in at %q: %d", host, a.status)
 		}
@@ -149,16 +154,25 @@ func TestTrustedNames(t *testing.T) {
 // foreignTargets are addresses that must not be reached after a sign-in.
 func foreignTargets() []string {
 	return []string{
-		"", "/", "//evil.example", "///evil.example", "////evil.example", `/\evil.example`, `\\evil.example`, `\/evil.example`,
-		"https://evil.example", "https:evil.example", "https:/evil.example", "HTTPS://evil.example/console/", "http:///console/",
+		"", "/", "//evil.example", "///evil.example", "////evil.example", `/\evil.example`, `\\evil.example`,
+		`\/evil.example`,
+		"https://evil.example", "https:evil.example", "https:/evil.example", "HTTPS://evil.example/console/",
+		"http:///console/",
 		"javascript:alert(1)", "JavaScript:alert(1)//console/", "data:text/html,x", "mailto:a@b.example", "vbscript:x",
-		"/console/../evil", "/console/..", "/console/./../x", "/console/%2e%2e/evil", "/console/.%2e/evil", "/console/%2E%2E%2Fx",
-		"/console//evil.example", "/console/%2fevil.example", "/console/%2F%2Fevil.example", `/console/\evil.example`, "/consoles/x",
-		"/console", "console/objects", "/links", "/console/objects\r\nX-Evil: 1", "/console/objects\n", "\t/console/objects",
-		" /console/objects", "/console/ob\tjects", "/console/\x00", "/console/%", "//evil.example/console/", "@evil.example",
-		"//evil.example\\@keyhole/console/", "/console:80@evil.example/", "http://keyhole@evil.example/console/", "?x=/console/",
-		"#/console/", "/%2fevil.example/console/", "/console/sign-in", "/console/sign-out", "/console/oidc/sign-in?return=x",
-		"/console/theme", "/console/static/x.css", "//127.0.0.1:1/console/", "/ /console/", "/\u2028/console/", "\ufeff/console/x",
+		"/console/../evil", "/console/..", "/console/./../x", "/console/%2e%2e/evil", "/console/.%2e/evil",
+		"/console/%2E%2E%2Fx",
+		"/console//evil.example", "/console/%2fevil.example", "/console/%2F%2Fevil.example", `/console/\evil.example`,
+		"/consoles/x",
+		"/console", "console/objects", "/links", "/console/objects\r\nX-Evil: 1", "/console/objects\n",
+		"\t/console/objects",
+		" /console/objects", "/console/ob\tjects", "/console/\x00", "/console/%", "//evil.example/console/",
+		"@evil.example",
+		"//evil.example\\@keyhole/console/", "/console:80@evil.example/", "http://keyhole@evil.example/console/",
+		"?x=/console/",
+		"#/console/", "/%2fevil.example/console/", "/console/sign-in", "/console/sign-out",
+		"/console/oidc/sign-in?return=x",
+		"/console/theme", "/console/static/x.css", "//127.0.0.1:1/console/", "/ /console/", "/\u2028/console/",
+		"\ufeff/console/x",
 	}
 }
 
@@ -169,11 +183,15 @@ func TestOpenRedirect(t *testing.T) {
 	c := b.signedIn(t, opsKey)
 	for _, target := range foreignTargets() {
 		for path, form := range map[string]url.Values{
-			"/console/sign-in": {"key": {opsKey}, "return": {target}}, "/console/theme": {"theme": {"dark"}, "return": {target}},
+			"/console/sign-in": {"key": {opsKey}, "return": {target}}, "/console/theme": {
+				"theme":  {"dark"},
+				"return": {target},
+			},
 		} {
 			a := c.post(path, form)
 			got := a.header.Get("Location")
-			ours := got == "/console/objects" || path == "/console/theme" && target == "/console/sign-in" && got == target
+			ours := got == "/console/objects" ||
+				path == "/console/theme" && target == "/console/sign-in" && got == target
 			if a.status != http.StatusSeeOther || !ours || len(a.header.Values("X-Evil")) > 0 {
 				t.Errorf("%s with %q: %d to %q", path, target, a.status, got)
 			}

@@ -57,7 +57,8 @@ func TestLinkPaths(t *testing.T) {
 	b := newBench(t, nil)
 	id := b.issue(t, nil).Link.ID.String()
 	c := b.signedIn(t, opsKey)
-	if a := c.get("/console/links/" + id[:8]); a.status != http.StatusSeeOther || a.header.Get("Location") != "/console/links/"+id {
+	if a := c.get("/console/links/" + id[:8]); a.status != http.StatusSeeOther ||
+		a.header.Get("Location") != "/console/links/"+id {
 		t.Errorf("the reference: %d to %q", a.status, a.header.Get("Location"))
 	}
 	unknown := strings.Repeat("a", len(id))
@@ -96,7 +97,10 @@ func changing(t *testing.T, b *bench, c *client, change func(*gateway.IssueReque
 
 // restricted issues a link with each restriction.
 func restricted(r *gateway.IssueRequest) {
-	r.Allow, r.Note, r.Labels = []string{"203.0.113.0/24", "198.51.100.7/32"}, "\nBefore\nand after", map[string]string{"a": "1"}
+	r.Allow, r.Note, r.Labels = []string{
+		"203.0.113.0/24",
+		"198.51.100.7/32",
+	}, "\nBefore\nand after", map[string]string{"a": "1"}
 	r.Passphrase, r.MaxClicks, r.Language = new("correct horse battery"), new(int64(3)), "de"
 }
 
@@ -119,7 +123,10 @@ func TestChange(t *testing.T) {
 		{"allow", "203.0.113.0/25", func(l *gateway.Link) bool { return len(l.Allow) == 1 && l.Allow[0].Bits() == 25 }},
 		{"allow", "", func(l *gateway.Link) bool { return len(l.Allow) == 0 }},
 		{"not_before", begin.Format(time.RFC3339), func(l *gateway.Link) bool { return l.NotBefore.Equal(begin) }},
-		{"not_before", begin.Format("2006-01-02T15:04:05"), func(l *gateway.Link) bool { return l.NotBefore.Equal(begin) }},
+		{
+			"not_before", begin.Format("2006-01-02T15:04:05"),
+			func(l *gateway.Link) bool { return l.NotBefore.Equal(begin) },
+		},
 		{"language", "fr", func(l *gateway.Link) bool { return l.Language == "fr" }},
 		{"language", "", func(l *gateway.Link) bool { return l.Language == "" }},
 		{"passphrase", "another passphrase", func(l *gateway.Link) bool { return l.Passphrase }},
@@ -139,8 +146,10 @@ func TestChange(t *testing.T) {
 		if a.status == http.StatusSeeOther && a.header.Get("Location") != path+"?done=changed" {
 			t.Errorf("%s: leads to %q", test.field, a.header.Get("Location"))
 		}
-		if test.field != "note" && after.Note != before.Note || test.field != "allow" && len(after.Allow) != len(before.Allow) ||
-			test.field != "labels" && len(after.Labels) != len(before.Labels) || test.field != "language" && after.Language != before.Language {
+		if test.field != "note" && after.Note != before.Note ||
+			test.field != "allow" && len(after.Allow) != len(before.Allow) ||
+			test.field != "labels" && len(after.Labels) != len(before.Labels) ||
+			test.field != "language" && after.Language != before.Language {
 			t.Errorf("%s: other fields have changed: %+v, before %+v", test.field, after, before)
 		}
 	}
@@ -196,7 +205,8 @@ func TestChangeRefused(t *testing.T) {
 		}
 		checkField(t, &a, test.field, test.want)
 		again := a.fields(t, path+"/change")
-		if got := again.Get("note"); test.field != "note" && got != "Keep me" || test.field != "passphrase" && test.field != "language" && again.Get(test.field) != test.value {
+		if got := again.Get("note"); test.field != "note" && got != "Keep me" ||
+			test.field != "passphrase" && test.field != "language" && again.Get(test.field) != test.value {
 			t.Errorf("%s=%q: the form has %v", test.field, test.value, again)
 		}
 		if again.Get("passphrase") != "" {
@@ -222,7 +232,8 @@ func TestChangeConflict(t *testing.T) {
 	}
 	late.Set("note", "of the second")
 	a := second.post(path+"/change", late)
-	if a.status != http.StatusPreconditionFailed || !strings.Contains(a.shown(), "Somebody else has changed this link") {
+	if a.status != http.StatusPreconditionFailed ||
+		!strings.Contains(a.shown(), "Somebody else has changed this link") {
 		t.Fatalf("the second: %d %s", a.status, a.shown())
 	}
 	if rows := a.rows(); len(rows) == 0 || rows[0] != "noteof the secondof the first" {
@@ -236,7 +247,8 @@ func TestChangeConflict(t *testing.T) {
 	if again.Get("note") != "of the second" {
 		t.Errorf("the form has %q", again.Get("note"))
 	}
-	if a = second.post(path+"/change", again); a.status != http.StatusSeeOther || b.show(t, id).Note != "of the second" {
+	if a = second.post(path+"/change", again); a.status != http.StatusSeeOther ||
+		b.show(t, id).Note != "of the second" {
 		t.Errorf("sent again: %d, note %q", a.status, b.show(t, id).Note)
 	}
 }
@@ -282,7 +294,10 @@ func TestPauseResumeRevoke(t *testing.T) {
 		t.Fatalf("the revocation: %d to %q", a.status, a.header.Get("Location"))
 	}
 	a = c.get(path)
-	for _, want := range []string{"revoked", "by ops: sent to the wrong person", "The link was revoked", "Issue again with these settings"} {
+	for _, want := range []string{
+		"revoked", "by ops: sent to the wrong person", "The link was revoked",
+		"Issue again with these settings",
+	} {
 		if !strings.Contains(a.shown(), want) {
 			t.Errorf("the page lacks %q: %s", want, a.shown())
 		}
@@ -295,7 +310,8 @@ func TestPauseResumeRevoke(t *testing.T) {
 	if a = c.post(path+"/pause", nil); a.status != http.StatusConflict {
 		t.Errorf("pause an ended link: %d %s", a.status, a.shown())
 	}
-	if a = c.post(path+"/revoke", with(form, "reason", "again")); a.status >= 400 || b.show(t, issued.Link.ID).RevokeReason != "sent to the wrong person" {
+	if a = c.post(path+"/revoke", with(form, "reason", "again")); a.status >= 400 ||
+		b.show(t, issued.Link.ID).RevokeReason != "sent to the wrong person" {
 		t.Errorf("revoke again: %d", a.status)
 	}
 	last := b.click(t, issued.Token)
@@ -315,7 +331,8 @@ func TestLinkRights(t *testing.T) {
 	path := "/console/links/" + id.String()
 	c := b.signedIn(t, readKey)
 	a := c.get(path)
-	if a.status != http.StatusOK || a.button("Pause") != nil || a.button("Revoke") != nil || a.button("Save the change") != nil ||
+	if a.status != http.StatusOK || a.button("Pause") != nil || a.button("Revoke") != nil ||
+		a.button("Save the change") != nil ||
 		strings.Contains(a.shown(), "Issue another") {
 		t.Errorf("a reader is offered too much: %s", a.shown())
 	}
@@ -356,6 +373,7 @@ func TestIssueAgain(t *testing.T) {
 		t.Errorf("the settings %+v, were %+v", one, two)
 	}
 	if unixLines(one.Note) != two.Note || !maps.Equal(one.Labels, two.Labels) || !slices.Equal(one.Allow, two.Allow) {
-		t.Errorf("note %q, labels %v, networks %v; were %q, %v, %v", one.Note, one.Labels, one.Allow, two.Note, two.Labels, two.Allow)
+		t.Errorf("note %q, labels %v, networks %v; were %q, %v, %v", one.Note, one.Labels, one.Allow, two.Note,
+			two.Labels, two.Allow)
 	}
 }

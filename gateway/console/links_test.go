@@ -56,7 +56,10 @@ func TestLinks(t *testing.T) {
 		{"state=revoked", []string{"b/revoked"}},
 		{"state=used_up", []string{"b/used"}},
 		{"state=expired", nil},
-		{"state=active,paused,not_yet,expired,revoked,used_up", []string{"a/active", "a/paused", "b/revoked", "b/used"}},
+		{
+			"state=active,paused,not_yet,expired,revoked,used_up",
+			[]string{"a/active", "a/paused", "b/revoked", "b/used"},
+		},
 		{"bucket=reports", []string{"a/active", "a/paused"}},
 		{"bucket=exports", nil},
 		{"bucket=reports&prefix=a/p", []string{"a/paused"}},
@@ -95,7 +98,10 @@ func TestLinksRow(t *testing.T) {
 	c := b.signedIn(t, opsKey)
 	a := c.get("/console/links?bucket=reports&prefix=a/p&label=case%3Dpaused")
 	id := links["a/paused"].Link.ID.String()
-	for _, want := range []string{id[:8], "paused", "in 23 hours", "0", "never", "ops", "case=paused", "note of a/paused"} {
+	for _, want := range []string{
+		id[:8], "paused", "in 23 hours", "0", "never", "ops", "case=paused",
+		"note of a/paused",
+	} {
 		if len(a.rows()) != 1 || !strings.Contains(a.rows()[0], want) {
 			t.Errorf("the row lacks %q: %q", want, a.rows())
 		}
@@ -234,10 +240,12 @@ func TestFindLink(t *testing.T) {
 		}
 	}
 	for _, q := range []string{
-		"", "x", "AbcdefghijkLmnopqrstuvwx", "https://evil.example/" + token, token + "x", "https://dl.example.com/", id + "a", "1234567",
+		"", "x", "AbcdefghijkLmnopqrstuvwx", "https://evil.example/" + token, token + "x", "https://dl.example.com/",
+		id + "a", "1234567",
 	} {
 		a := c.post("/console/links", url.Values{"q": {q}})
-		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.shown(), "Enter the URL of a link of this service") {
+		if a.status != http.StatusUnprocessableEntity ||
+			!strings.Contains(a.shown(), "Enter the URL of a link of this service") {
 			t.Errorf("%q: %d %s", q, a.status, a.shown())
 		}
 		if q != "" && len(q) > 10 && strings.Contains(a.text, q) {
@@ -258,7 +266,8 @@ func TestLinksRights(t *testing.T) {
 	b := newBench(t, nil)
 	severalLinks(t, b)
 	b.issue(t, func(r *gateway.IssueRequest) { r.Bucket, r.Key = "exports", "team/a" })
-	if a := b.signedIn(t, scopedKey).get("/console/links"); len(a.rows()) != 1 || !strings.Contains(a.rows()[0], "s3://exports/team/a") {
+	if a := b.signedIn(t, scopedKey).get("/console/links"); len(a.rows()) != 1 ||
+		!strings.Contains(a.rows()[0], "s3://exports/team/a") {
 		t.Errorf("the scope: %q", a.rows())
 	}
 	a := b.signedIn(t, readKey).get("/console/links")

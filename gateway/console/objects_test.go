@@ -94,7 +94,8 @@ func TestObjectsPaging(t *testing.T) {
 	}
 	b.storage.keys.Token = ""
 	a = c.get(next)
-	if a.status != http.StatusOK || a.link("Next page") != "" || a.link("First page") != "/console/objects?bucket=reports" {
+	if a.status != http.StatusOK || a.link("Next page") != "" ||
+		a.link("First page") != "/console/objects?bucket=reports" {
 		t.Errorf("the last page: %d, first page at %q", a.status, a.link("First page"))
 	}
 	if last := b.storage.listed[len(b.storage.listed)-1]; last.Token != "more" {
@@ -119,12 +120,14 @@ func TestObjectsSearch(t *testing.T) {
 	if got := a.link("show its folder"); got != "/console/objects?bucket=reports&prefix=2026%2F&storage=main" {
 		t.Errorf("the folder of the hit is %q", got)
 	}
-	if a = c.get("/console/objects?bucket=reports&search=*.pdf"); !strings.Contains(a.shown(), "No key in this folder and below contains “*.pdf”") {
+	if a = c.get("/console/objects?bucket=reports&search=*.pdf"); !strings.Contains(a.shown(),
+		"No key in this folder and below contains “*.pdf”") {
 		t.Errorf("no hit: %s", a.shown())
 	}
 	b.storage.keys.Token = "more"
 	a = c.get("/console/objects?bucket=reports&search=nothing")
-	if !strings.Contains(a.shown(), "Nothing found so far") || !strings.Contains(a.link("Continue the search"), "&search=nothing&cursor=") {
+	if !strings.Contains(a.shown(), "Nothing found so far") ||
+		!strings.Contains(a.link("Continue the search"), "&search=nothing&cursor=") {
 		t.Errorf("an unfinished search: %s", a.shown())
 	}
 }
@@ -168,7 +171,10 @@ func TestObjectsRefused(t *testing.T) {
 		{"unknown", c, "bucket=nothing", nil, 404, "there is no such bucket in the scope of this key"},
 		{"out of scope", scoped, "bucket=reports", nil, 404, "there is no such bucket in the scope of this key"},
 		{"away", c, "bucket=reports", gateway.ErrUnavailable, 503, "the storage is unavailable; try again"},
-		{"too long", c, "bucket=reports&prefix=" + strings.Repeat("x", 2000), nil, 422, "the limit of object keys is 1024"},
+		{
+			"too long", c, "bucket=reports&prefix=" + strings.Repeat("x", 2000), nil, 422,
+			"the limit of object keys is 1024",
+		},
 		{"bad search", c, "bucket=reports&search=a%00b", nil, 422, "control characters"},
 	} {
 		b.storage.proofErr = test.err
@@ -220,10 +226,14 @@ func TestObjectsRights(t *testing.T) {
 func TestObjectsEmpty(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	if a := b.signedIn(t, opsKey).get("/console/objects?bucket=reports"); !strings.Contains(a.shown(), "This folder is empty") {
+	if a := b.signedIn(t, opsKey).get("/console/objects?bucket=reports"); !strings.Contains(a.shown(),
+		"This folder is empty") {
 		t.Errorf("an empty folder: %s", a.shown())
 	}
-	none := admission.Key{Name: "none", SHA256: hashOf("none-key"), Can: everyRight(), Objects: []gateway.Pattern{"elsewhere/*"}}
+	none := admission.Key{
+		Name: "none", SHA256: hashOf("none-key"), Can: everyRight(),
+		Objects: []gateway.Pattern{"elsewhere/*"},
+	}
 	b.operators.SetKeys(append(b.keys, none))
 	if a := b.signedIn(t, "none-key").get("/console/objects"); !strings.Contains(a.shown(), "No bucket yet") {
 		t.Errorf("no bucket: %s", a.shown())

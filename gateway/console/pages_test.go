@@ -92,10 +92,12 @@ func TestTheme(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	a := newBench(t, nil).signedIn(t, readKey).get("/console/help")
-	if a.status != http.StatusOK || !strings.Contains(a.shown(), "Explain a refusal") || !strings.Contains(words(a.page), "Keyhole 1.2.3") {
+	if a.status != http.StatusOK || !strings.Contains(a.shown(), "Explain a refusal") ||
+		!strings.Contains(words(a.page), "Keyhole 1.2.3") {
 		t.Errorf("the help: %d %s", a.status, words(a.page))
 	}
-	if len(a.all("h1")) != 1 || len(a.all("main")) != 1 || a.byID("status") == nil || attribute(a.byID("status"), "role") != "status" {
+	if len(a.all("h1")) != 1 || len(a.all("main")) != 1 || a.byID("status") == nil ||
+		attribute(a.byID("status"), "role") != "status" {
 		t.Error("the page lacks its parts")
 	}
 }
@@ -175,12 +177,15 @@ func TestStatuses(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[gateway.Code]int{
 		gateway.CodeBadRequest: 400, gateway.CodeUnauthorized: 401, gateway.CodeForbidden: 403, gateway.CodeOutOfScope: 403,
-		gateway.CodeNotFound: 404, gateway.CodeNotActive: 409, gateway.CodeAmbiguous: 409, gateway.CodeIdempotencyConflict: 409,
-		gateway.CodePrecondition: 412, gateway.CodeTooLarge: 413, gateway.CodeInvalid: 422, gateway.CodeRateLimited: 429,
+		gateway.CodeNotFound: 404, gateway.CodeNotActive: 409, gateway.CodeAmbiguous: 409,
+		gateway.CodeIdempotencyConflict: 409,
+		gateway.CodePrecondition:        412, gateway.CodeTooLarge: 413, gateway.CodeInvalid: 422,
+		gateway.CodeRateLimited: 429,
 		gateway.CodeUnavailable: 503, gateway.CodeNotConfirmed: 503,
 	} {
 		status, view := describe(&gateway.Error{Code: code, Message: "what to do", Err: errors.New("secret detail")})
-		if status != want || view.Message != "what to do" || view.Code != string(code) || view.Heading == "Something went wrong" {
+		if status != want || view.Message != "what to do" || view.Code != string(code) ||
+			view.Heading == "Something went wrong" {
 			t.Errorf("%s: %d %+v", code, status, view)
 		}
 	}
@@ -191,13 +196,18 @@ func TestFormSize(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	c := b.signedIn(t, opsKey)
-	for _, path := range []string{"/console/share", "/console/links", "/console/revocations", "/console/theme", "/console/sign-in"} {
+	for _, path := range []string{
+		"/console/share", "/console/links", "/console/revocations", "/console/theme",
+		"/console/sign-in",
+	} {
 		a := c.post(path, url.Values{"x": {strings.Repeat("x", maxForm)}})
-		if a.status != http.StatusRequestEntityTooLarge || !strings.Contains(a.shown(), fmt.Sprintf("larger than %d bytes", maxForm)) {
+		if a.status != http.StatusRequestEntityTooLarge ||
+			!strings.Contains(a.shown(), fmt.Sprintf("larger than %d bytes", maxForm)) {
 			t.Errorf("%s: %d %s", path, a.status, a.shown())
 		}
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.server.URL+"/console/links", strings.NewReader("q=%zz"))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.server.URL+"/console/links",
+		strings.NewReader("q=%zz"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,10 @@ func TestProviderSignIn(t *testing.T) {
 	}
 	a = c.get(begin)
 	cookie := a.header.Get("Set-Cookie")
-	for _, want := range []string{"keyhole_sign_in=", "Path=/console/oidc/callback", "HttpOnly", "SameSite=Lax", "Max-Age=600"} {
+	for _, want := range []string{
+		"keyhole_sign_in=", "Path=/console/oidc/callback", "HttpOnly", "SameSite=Lax",
+		"Max-Age=600",
+	} {
 		if !strings.Contains(cookie, want) {
 			t.Errorf("the cookie %q lacks %s", cookie, want)
 		}
@@ -104,7 +107,8 @@ func TestProviderSignIn(t *testing.T) {
 	if a.status != http.StatusOK || !strings.Contains(words(a.page), "olivia@example.com") {
 		t.Errorf("signed in: %d %s", a.status, words(a.page))
 	}
-	if events := b.audit(t); len(events) != 1 || events[0].Actor != "olivia@example.com" || events[0].Kind != gateway.EventSignedIn {
+	if events := b.audit(t); len(events) != 1 || events[0].Actor != "olivia@example.com" ||
+		events[0].Kind != gateway.EventSignedIn {
 		t.Errorf("the events: %+v", events)
 	}
 	// A callback is used once.
@@ -128,16 +132,34 @@ func TestProviderSignInRefused(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"another browser", func(s string) string { return callback(s, "code-canary") }, false, 400, "has not begun a sign-in"},
-		{"another state", func(string) string { return callback("forged", "code-canary") }, true, 401, "begun in another browser"},
-		{"no state", func(string) string { return "/console/oidc/callback?code=code-canary" }, true, 401, "begun in another browser"},
+		{
+			"another browser", func(s string) string { return callback(s, "code-canary") }, false, 400,
+			"has not begun a sign-in",
+		},
+		{
+			"another state", func(string) string { return callback("forged", "code-canary") }, true, 401,
+			"begun in another browser",
+		},
+		{
+			"no state", func(string) string { return "/console/oidc/callback?code=code-canary" }, true, 401,
+			"begun in another browser",
+		},
 		{"another code", func(s string) string { return callback(s, "wrong") }, true, 401, "sign in again"},
 		{
-			"denied", func(s string) string { return callback(s, "") + "&error=access_denied&error_description=hostile" },
+			"denied", func(s string) string {
+				return callback(s,
+					"") + "&error=access_denied&error_description=hostile"
+			},
 			true, 401, "access was denied",
 		},
-		{"an error", func(s string) string { return callback(s, "") + "&error=hostile" }, true, 401, "reported an error"},
-		{"out of order", func(s string) string { return callback(s, "") + "&error=server_error" }, true, 503, "unreachable"},
+		{
+			"an error", func(s string) string { return callback(s, "") + "&error=hostile" }, true, 401,
+			"reported an error",
+		},
+		{
+			"out of order", func(s string) string { return callback(s, "") + "&error=server_error" }, true, 503,
+			"unreachable",
+		},
 	} {
 		c := b.visitor(t)
 		state := "none"
@@ -145,7 +167,8 @@ func TestProviderSignInRefused(t *testing.T) {
 			state = c.begin("/console/oidc/sign-in")
 		}
 		a := c.get(test.path(state))
-		if a.status != test.status || !strings.Contains(a.shown(), test.want) || strings.Contains(a.shown(), "hostile") {
+		if a.status != test.status || !strings.Contains(a.shown(), test.want) ||
+			strings.Contains(a.shown(), "hostile") {
 			t.Errorf("%s: %d %s", test.name, a.status, a.shown())
 		}
 		if strings.Contains(a.shown(), "Your session has ended") || c.session() != "" {
@@ -154,7 +177,8 @@ func TestProviderSignInRefused(t *testing.T) {
 	}
 	flow.err = gateway.ErrUnavailable
 	c := b.visitor(t)
-	if a := c.get(callback(c.begin("/console/oidc/sign-in"), "code-canary")); a.status != http.StatusServiceUnavailable {
+	if a := c.get(callback(c.begin("/console/oidc/sign-in"),
+		"code-canary")); a.status != http.StatusServiceUnavailable {
 		t.Errorf("the provider is away: %d", a.status)
 	}
 }
@@ -193,7 +217,8 @@ func TestProviderRenewal(t *testing.T) {
 	}
 	// Without a provider, its sessions have ended.
 	b.sessions.SetProvider(nil)
-	if a = c.get("/console/objects"); a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/console/sign-in?") {
+	if a = c.get("/console/objects"); a.status != http.StatusSeeOther ||
+		!strings.HasPrefix(a.header.Get("Location"), "/console/sign-in?") {
 		t.Errorf("without a provider: %d to %q", a.status, a.header.Get("Location"))
 	}
 }

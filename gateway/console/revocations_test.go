@@ -114,10 +114,12 @@ func TestRevokeSelectionRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.shown())
 		}
 	}
-	if a := b.signedIn(t, readKey).post("/console/revocations", url.Values{"id": {id}, "confirm": {"1"}}); a.status != http.StatusForbidden {
+	if a := b.signedIn(t, readKey).post("/console/revocations",
+		url.Values{"id": {id}, "confirm": {"1"}}); a.status != http.StatusForbidden {
 		t.Errorf("a reader: %d", a.status)
 	}
-	if a := b.signedIn(t, scopedKey).post("/console/revocations", url.Values{"id": {id}, "confirm": {"1"}}); a.status != http.StatusNotFound {
+	if a := b.signedIn(t, scopedKey).post("/console/revocations",
+		url.Values{"id": {id}, "confirm": {"1"}}); a.status != http.StatusNotFound {
 		t.Errorf("out of scope: %d", a.status)
 	}
 	if got := b.live(t); len(got) != 2 {
@@ -176,7 +178,8 @@ func TestRevokeNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	a := b.signedIn(t, opsKey).post("/console/revocations", url.Values{"what": {"filter"}, "bucket": {"exports"}})
-	if a.status != http.StatusOK || !strings.Contains(a.shown(), "Revoke 0 links?") || !has(a.button("Revoke 0 links"), "disabled") {
+	if a.status != http.StatusOK || !strings.Contains(a.shown(), "Revoke 0 links?") ||
+		!has(a.button("Revoke 0 links"), "disabled") {
 		t.Errorf("nothing to revoke: %d %s", a.status, a.shown())
 	}
 }
@@ -271,7 +274,8 @@ func TestRevokeCountsBounded(t *testing.T) {
 	t.Parallel()
 	b, stub := newBulkBench(t, []gateway.BulkResult{{Matched: 1000, Next: "more", Unreadable: 1}})
 	a := b.signedIn(t, opsKey).post("/console/revocations", url.Values{"what": {"filter"}, "bucket": {"reports"}})
-	if !strings.Contains(a.shown(), "Revoke at least 3,000 links?") || !strings.Contains(a.shown(), "1 link cannot be read") {
+	if !strings.Contains(a.shown(), "Revoke at least 3,000 links?") ||
+		!strings.Contains(a.shown(), "1 link cannot be read") {
 		t.Errorf("the question: %s", a.shown())
 	}
 	if len(stub.asked) != dryRuns {
@@ -289,7 +293,10 @@ func TestRevokeFilterStops(t *testing.T) {
 	t.Parallel()
 	b, stub := newBulkBench(t, []gateway.BulkResult{{Revoked: 3}, {}}, gateway.ErrUnavailable, gateway.ErrUnavailable)
 	c := b.signedIn(t, opsKey)
-	form := url.Values{"what": {"filter"}, "bucket": {"reports"}, "confirm": {"1"}, "cursor": {"here"}, "revoked": {"4"}}
+	form := url.Values{
+		"what": {"filter"}, "bucket": {"reports"}, "confirm": {"1"}, "cursor": {"here"},
+		"revoked": {"4"},
+	}
 	a := c.post("/console/revocations", form)
 	if a.status != http.StatusServiceUnavailable || !strings.Contains(a.shown(), "Revoked 7 links so far") {
 		t.Fatalf("the report: %d %s", a.status, a.shown())

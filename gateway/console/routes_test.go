@@ -38,7 +38,8 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s %s exists twice", r.method, r.path)
 		}
 		seen[r.method+r.path] = true
-		if r.method != http.MethodGet && r.method != http.MethodPost || r.changesState != (r.method == http.MethodPost) {
+		if r.method != http.MethodGet && r.method != http.MethodPost ||
+			r.changesState != (r.method == http.MethodPost) {
 			t.Errorf("%s %s changes state: %t", r.method, r.path, r.changesState)
 		}
 		free := slices.Contains(withoutSessions(), r.path)
@@ -61,7 +62,10 @@ func TestRoutesNeedSession(t *testing.T) {
 			continue
 		}
 		if r.changesState {
-			if a := c.post(r.example(), url.Values{"confirm": {"1"}, "all": {"1"}}); a.status != http.StatusUnauthorized {
+			if a := c.post(r.example(), url.Values{
+				"confirm": {"1"},
+				"all":     {"1"},
+			}); a.status != http.StatusUnauthorized {
 				t.Errorf("POST %s: %d", r.path, a.status)
 			}
 			continue
@@ -153,7 +157,8 @@ func TestHead(t *testing.T) {
 		"/console/objects?bucket=reports", "/console/links", "/console/links/" + id, "/console/help", "/console/sign-in",
 		"/console/nothing", sharePath, c.get("/console/help").asset(t, "link"),
 	} {
-		get, head := c.do(http.MethodGet, path, nil, "Accept-Encoding", "identity"), c.do(http.MethodHead, path, nil, "Accept-Encoding", "identity")
+		get, head := c.do(http.MethodGet, path, nil, "Accept-Encoding", "identity"), c.do(http.MethodHead, path, nil,
+			"Accept-Encoding", "identity")
 		if head.status != get.status || head.text != "" {
 			t.Errorf("%s: HEAD %d with %d bytes, GET %d", path, head.status, len(head.text), get.status)
 		}
@@ -241,12 +246,18 @@ func TestTemplatesUsed(t *testing.T) {
 		}
 	}
 	// Nothing in a template switches the escaping off, or runs inline.
-	for _, banned := range []string{"<style", " style=", " onclick", " onload", "javascript:", "<script>", "hx-on", "js:"} {
+	for _, banned := range []string{
+		"<style", " style=", " onclick", " onload", "javascript:", "<script>", "hx-on",
+		"js:",
+	} {
 		if strings.Contains(text.String(), banned) {
 			t.Errorf("a template has %q", banned)
 		}
 	}
-	for _, banned := range []string{"template.HTML", "template.JS", "template.URL", "template.CSS", "http.DetectContentType"} {
+	for _, banned := range []string{
+		"template.HTML", "template.JS", "template.URL", "template.CSS",
+		"http.DetectContentType",
+	} {
 		if strings.Contains(code, banned) {
 			t.Errorf("the package uses %s", banned)
 		}

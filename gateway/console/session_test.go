@@ -86,7 +86,8 @@ func TestSessionIDs(t *testing.T) {
 	}
 	fixed := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("a", 32)))
 	c.http.Jar.SetCookies(address, []*http.Cookie{{Name: plainCookie, Value: fixed, Path: "/console"}})
-	if a := c.get("/console/objects"); a.status != http.StatusSeeOther || !strings.Contains(a.header.Get("Location"), "&ended=") {
+	if a := c.get("/console/objects"); a.status != http.StatusSeeOther ||
+		!strings.Contains(a.header.Get("Location"), "&ended=") {
 		t.Errorf("a fixed ID: %d to %q", a.status, a.header.Get("Location"))
 	}
 	if a := c.post("/console/sign-in", url.Values{"key": {opsKey}}); a.status != http.StatusSeeOther {
@@ -141,12 +142,15 @@ func TestSecureCookie(t *testing.T) {
 		t.Errorf("the cookie: %+v", got)
 	}
 	for name, want := range map[string]int{secureCookie: http.StatusOK, plainCookie: http.StatusSeeOther} {
-		if a := b.visitor(t).do(http.MethodGet, "/console/objects", nil, "Cookie", name+"="+got.Value); a.status != want {
+		if a := b.visitor(t).do(http.MethodGet, "/console/objects", nil, "Cookie",
+			name+"="+got.Value); a.status != want {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
-	a = c.do(http.MethodPost, "/console/sign-out", nil, "Cookie", secureCookie+"="+got.Value, "Sec-Fetch-Site", "same-origin")
-	if removed := a.header.Get("Set-Cookie"); !strings.Contains(removed, "__Host-keyhole=;") || !strings.Contains(removed, "Max-Age=0") ||
+	a = c.do(http.MethodPost, "/console/sign-out", nil, "Cookie", secureCookie+"="+got.Value, "Sec-Fetch-Site",
+		"same-origin")
+	if removed := a.header.Get("Set-Cookie"); !strings.Contains(removed, "__Host-keyhole=;") ||
+		!strings.Contains(removed, "Max-Age=0") ||
 		!strings.Contains(removed, "Secure") || !strings.Contains(removed, "Path=/") {
 		t.Errorf("the sign-out: %q", removed)
 	}
@@ -246,7 +250,8 @@ func TestRateOfSessions(t *testing.T) {
 		}
 	}
 	a := c.get("/console/help")
-	if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" || !strings.Contains(words(a.page), "ops") {
+	if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" ||
+		!strings.Contains(words(a.page), "ops") {
 		t.Errorf("over the limit: %d %s", a.status, a.shown())
 	}
 }
@@ -258,7 +263,8 @@ func TestRepeatForm(t *testing.T) {
 	b := newBench(t, nil)
 	c := b.signedIn(t, opsKey)
 	a := c.get(sharePath)
-	form := with(a.fields(t, "/console/share"), "note", "\n\nA note\nof <three> lines\n", "labels", "a=1\nb=2", "confirm", "1")
+	form := with(a.fields(t, "/console/share"), "note", "\n\nA note\nof <three> lines\n", "labels", "a=1\nb=2",
+		"confirm", "1")
 	form["allow"] = []string{"203.0.113.0/24", "second value"}
 	if a = c.post("/console/sign-out", nil); a.status != http.StatusSeeOther {
 		t.Fatalf("the sign-out: %d", a.status)
@@ -330,7 +336,8 @@ func TestRedisAway(t *testing.T) {
 	c := b.signedIn(t, opsKey)
 	stop()
 	for _, a := range []answer{
-		c.get("/console/objects"), c.post("/console/share", url.Values{"bucket": {"reports"}}), c.post("/console/sign-out", nil),
+		c.get("/console/objects"), c.post("/console/share",
+			url.Values{"bucket": {"reports"}}), c.post("/console/sign-out", nil),
 		b.visitor(t).post("/console/sign-in", url.Values{"key": {opsKey}}),
 	} {
 		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "5" ||

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,7 +100,8 @@ func TestShareNotBefore(t *testing.T) {
 	c := b.signedIn(t, opsKey)
 	begin := time.Now().UTC().Add(2 * time.Hour).Truncate(time.Minute)
 	a := c.get(sharePath)
-	form := with(a.fields(t, "/console/share"), "preset", gateway.PresetBusiness, "not_before", begin.Format("2006-01-02T15:04"))
+	form := with(a.fields(t, "/console/share"), "preset", gateway.PresetBusiness, "not_before",
+		begin.Format("2006-01-02T15:04"))
 	if a = c.post("/console/share", form); a.status != http.StatusOK {
 		t.Fatalf("the answer: %d %s", a.status, a.shown())
 	}
@@ -169,7 +171,8 @@ func TestShareSeveralRefusals(t *testing.T) {
 	t.Parallel()
 	c := newBench(t, nil).signedIn(t, opsKey)
 	a := c.get(sharePath)
-	a = c.post("/console/share", with(a.fields(t, "/console/share"), "filename", "a/b", "pin", "x", "passphrase", "short"))
+	a = c.post("/console/share", with(a.fields(t, "/console/share"), "filename", "a/b", "pin", "x", "passphrase",
+		"short"))
 	if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.shown(), "Please correct 3 fields") {
 		t.Fatalf("three wrong fields: %d %s", a.status, a.shown())
 	}
@@ -219,11 +222,36 @@ func TestShareTwice(t *testing.T) {
 	if again.Get("note") != "twice" || again.Get("nonce") == form.Get("nonce") {
 		t.Errorf("the form after the conflict: %v", again)
 	}
-	if a = c.post("/console/share", again); a.status != http.StatusOK || attribute(a.byID("link-url"), "value") == link {
+	if a = c.post("/console/share", again); a.status != http.StatusOK ||
+		attribute(a.byID("link-url"), "value") == link {
 		t.Errorf("the form of the conflict, sent again: %d", a.status)
 	}
 	if links := b.links(t); len(links) != 2 {
 		t.Errorf("%d links in the store, want 2", len(links))
+	}
+}
+
+// A form that is sent many times at once creates one link.
+func TestShareAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	c := b.signedIn(t, opsKey)
+	a := c.get(sharePath)
+	form := a.fields(t, "/console/share")
+	answers := make([]answer, 8)
+	var sending sync.WaitGroup
+	for i := range answers {
+		sending.Go(func() { answers[i] = c.post("/console/share", form) })
+	}
+	sending.Wait()
+	want := attribute(answers[0].byID("link-url"), "value")
+	for i, a := range answers {
+		if got := attribute(a.byID("link-url"), "value"); a.status != http.StatusOK || got == "" || got != want {
+			t.Errorf("answer %d: %d with %q, want %q", i, a.status, got, want)
+		}
+	}
+	if links := b.links(t); len(links) != 1 {
+		t.Errorf("%d links in the store", len(links))
 	}
 }
 
@@ -350,12 +378,13 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// The link of a secret in a query is ignored: the form shows only what its fields hold.
-func TestShareAgain(t *testing.T) {
+// A form that a query has filled in keeps all its values.
+func TestShareFilled(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	c := b.signedIn(t, opsKey)
-	a := c.get(sharePath + "&max_clicks=4&note=Hello&make_passphrase=1&allow=203.0.113.0%2F24&sensitive=false&language=fr" +
+	a := c.get(sharePath + "&max_clicks=4&note=Hello&make_passphrase=1&allow=203.0.113.0%2F24" +
+		"&sensitive=false&language=fr" +
 		"&labels=a%3Db&confirm=1&pin=none&disposition=inline&preset=extended")
 	form := a.fields(t, "/console/share")
 	for name, want := range map[string]string{

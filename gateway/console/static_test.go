@@ -55,7 +55,10 @@ func TestNoEval(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, banned := range []string{"eval(", "new Function", "innerHTML", "outerHTML", "document.write", "insertAdjacentHTML", "http://", "https://"} {
+	for _, banned := range []string{
+		"eval(", "new Function", "innerHTML", "outerHTML", "document.write",
+		"insertAdjacentHTML", "http://", "https://",
+	} {
 		if bytes.Contains(content, []byte(banned)) {
 			t.Errorf("console.js uses %s", banned)
 		}
@@ -130,7 +133,8 @@ func TestStatic(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"style.css", "style.0000000000000000.css", "", "%2e%2e%2fdoc.go", "console.js.gz"} {
-		if a := c.get("/console/static/" + path); a.status != http.StatusNotFound || a.header.Get("Cache-Control") != "no-store" {
+		if a := c.get("/console/static/" + path); a.status != http.StatusNotFound ||
+			a.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%q: %d, %q", path, a.status, a.header.Get("Cache-Control"))
 		}
 	}
@@ -167,7 +171,8 @@ func TestCompressedPages(t *testing.T) {
 	plain := c.do(http.MethodGet, "/console/help", nil, "Accept-Encoding", "identity")
 	for range 2 { // the second time with the same writer
 		zipped := c.do(http.MethodGet, "/console/help", nil, "Accept-Encoding", "gzip")
-		if got := string(unzip(t, []byte(zipped.text))); got != plain.text || zipped.header.Get("Vary") != "Accept-Encoding" {
+		if got := string(unzip(t, []byte(zipped.text))); got != plain.text ||
+			zipped.header.Get("Vary") != "Accept-Encoding" {
 			t.Errorf("the compressed page is another one, with Vary %q", zipped.header.Get("Vary"))
 		}
 	}
@@ -190,7 +195,10 @@ func TestBudget(t *testing.T) {
 		key := fmt.Sprintf("2026/%02d/quarterly-report-%x.pdf", i%12, sha256.Sum256([]byte{byte(i)}))
 		keys = append(keys, key)
 		if i < linksLimit {
-			b.issue(t, func(r *gateway.IssueRequest) { r.Key, r.Note = key, strings.Repeat("Figures of the quarter. ", 4) })
+			b.issue(t, func(r *gateway.IssueRequest) {
+				r.Key, r.Note = key,
+					strings.Repeat("Figures of the quarter. ", 4)
+			})
 		}
 	}
 	b.storage.keys = keysOf(keys...)
@@ -201,7 +209,8 @@ func TestBudget(t *testing.T) {
 	c := b.signedIn(t, opsKey)
 	// Names of 1,024 bytes in every row are rare, but must not cost a multiple.
 	for _, path := range []string{
-		"/console/sign-in", "/console/help", "/console/objects", "/console/objects?bucket=reports", sharePath, "/console/links",
+		"/console/sign-in", "/console/help", "/console/objects", "/console/objects?bucket=reports", sharePath,
+		"/console/links",
 		"/console/links/" + id.Link.ID.String(), "/console/nothing",
 	} {
 		total, page, files := c.wire(path)

@@ -56,7 +56,10 @@ func (a *answer) shape(t *testing.T) []string {
 			names := []string{n.Data}
 			for _, attr := range n.Attr {
 				names = append(names, attr.Key)
-				address := slices.Contains([]string{"href", "src", "action", "formaction", "hx-get", "hx-post", "xlink:href"}, attr.Key)
+				address := slices.Contains([]string{
+					"href", "src", "action", "formaction", "hx-get", "hx-post",
+					"xlink:href",
+				}, attr.Key)
 				if address && !strings.HasPrefix(attr.Val, "/console/") && !strings.HasPrefix(attr.Val, "#") {
 					t.Errorf("%s leads to %q", n.Data, attr.Val)
 				}
@@ -87,7 +90,8 @@ func xssBench(t *testing.T, text string) (c *client, link string) {
 	}
 	req := gateway.IssueRequest{
 		Bucket: "reports", Key: text + "a", Note: text, Labels: map[string]string{"l": strings.Map(printable, text)},
-		Preset: gateway.PresetBusiness, Filename: strings.ReplaceAll(strings.Map(printable, text), "/", ""), Pin: gateway.PinNone,
+		Preset: gateway.PresetBusiness, Filename: strings.ReplaceAll(strings.Map(printable, text), "/",
+			""), Pin: gateway.PinNone,
 	}
 	issued, err := b.service.Issue(t.Context(), actor, &req)
 	if err != nil {
@@ -130,14 +134,18 @@ func hostilePages(t *testing.T, c *client, links, text string) map[string]answer
 		"search": "/console/objects?bucket=reports&search=" + q, "bucket": "/console/objects?bucket=" + q,
 		"storage": "/console/objects?bucket=reports&storage=" + q, "cursor": "/console/objects?bucket=reports&cursor=" + q,
 		"links": "/console/links?state=active,revoked", "view": "/console/links?created_by=" + q,
-		"filters": "/console/links?bucket=reports&prefix=" + q + "&label=l%3D" + url.QueryEscape(strings.Map(printable, text)), "wrong state": "/console/links?state=" + q,
+		"filters": "/console/links?bucket=reports&prefix=" + q + "&label=l%3D" +
+			url.QueryEscape(strings.Map(printable, text)), "wrong state": "/console/links?state=" + q,
 		"wrong label": "/console/links?label=" + q, "key": "/console/links?bucket=reports&key=" + q,
 		"hidden": "/console/links?since=" + q + "&used=" + q + "&ends_within=" + q, "find": "/console/links?q=0" + q,
 		"link": live, "revoked": revoked, "done": live + "?done=" + q, "events": live + "?cursor=" + q,
 		"share": "/console/share?bucket=reports&key=" + q + "a", "sign-in": "/console/sign-in?return=" + q + "&ended=" + q,
-		"help": "/console/help?x=" + q, "not found": "/console/" + url.PathEscape(text), "no link": "/console/links/" + url.PathEscape(text),
-		"filled form": "/console/share?bucket=reports&key=plain&note=" + q + "&labels=" + q + "&allow=" + q + "&filename=" + q +
-			"&max_clicks=" + q + "&passphrase=" + q + "&expires_in=" + q + "&not_before=" + q + "&language=" + q + "&preset=" + q,
+		"help": "/console/help?x=" + q, "not found": "/console/" + url.PathEscape(text), "no link": "/console/links/" +
+			url.PathEscape(text),
+		"filled form": "/console/share?bucket=reports&key=plain&note=" + q + "&labels=" + q + "&allow=" + q +
+			"&filename=" + q +
+			"&max_clicks=" + q + "&passphrase=" + q + "&expires_in=" + q + "&not_before=" + q + "&language=" + q +
+			"&preset=" + q,
 	} {
 		pages[name] = c.get(path)
 	}
@@ -148,17 +156,21 @@ func hostilePages(t *testing.T, c *client, links, text string) map[string]answer
 		}
 		return v
 	}
-	fields := every("expires_in", "max_clicks", "passphrase", "filename", "disposition", "reveal", "allow", "labels", "not_before",
+	fields := every("expires_in", "max_clicks", "passphrase", "filename", "disposition", "reveal", "allow", "labels",
+		"not_before",
 		"pin", "note", "language", "sensitive")
 	pages["refused share"] = c.post("/console/share", fields)
 	pages["unknown bucket"] = c.post("/console/share", every("storage", "bucket"))
 	pages["refused change"] = c.post(live+"/change", fields)
-	pages["conflict"] = c.post(live+"/change", url.Values{"note": {text + "!"}, "allow": {"203.0.113.1"}, "revision": {text}})
-	pages["refused reason"] = c.post(live+"/revoke", url.Values{"confirm": {"1"}, "reason": {strings.Repeat(text, 400)}})
+	pages["conflict"] = c.post(live+"/change",
+		url.Values{"note": {text + "!"}, "allow": {"203.0.113.1"}, "revision": {text}})
+	pages["refused reason"] = c.post(live+"/revoke",
+		url.Values{"confirm": {"1"}, "reason": {strings.Repeat(text, 400)}})
 	pages["question"] = c.post("/console/revocations", every("prefix", "label", "created_by"))
 	pages["question of one"] = c.post(live+"/revoke", url.Values{"reason": {text}})
 	pages["unknown filter"] = c.post("/console/revocations", url.Values{text: {text}})
-	pages["shared"] = c.post("/console/share", url.Values{"bucket": {"reports"}, "key": {text + "a"}, "preset": {gateway.PresetHandoff}})
+	pages["shared"] = c.post("/console/share",
+		url.Values{"bucket": {"reports"}, "key": {text + "a"}, "preset": {gateway.PresetHandoff}})
 	pages["wrong key"] = c.b.visitor(t).post("/console/sign-in", url.Values{"key": {"x" + text}, "return": {text}})
 	pages["wrong URL"] = c.post("/console/links", url.Values{"q": {"0" + text}})
 	pages["repeat"] = c.b.visitor(t).post("/console/share", url.Values{text: {text}, "key": {text}})
@@ -188,7 +200,8 @@ func TestHostileTexts(t *testing.T) {
 				}
 				got, want := page.shape(t), usual.shape(t)
 				if !slices.Equal(got, want) {
-					t.Errorf("%s: %d elements, with a harmless text %d; the first other one is %q", name, len(got), len(want),
+					t.Errorf("%s: %d elements, with a harmless text %d; the first other one is %q", name, len(got),
+						len(want),
 						firstDifference(got, want))
 				}
 				if kind := page.header.Get("Content-Type"); kind != "text/html; charset=utf-8" {

@@ -1,0 +1,96 @@
+package console
+
+import (
+	"testing"
+	"time"
+
+	"keyhole/gateway"
+)
+
+// Times are shown in UTC, with the distance in one unit.
+func TestMoment(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		distance time.Duration
+		want     string
+	}{
+		{0, "now"},
+		{500 * time.Millisecond, "now"},
+		{-time.Second, "1 second ago"},
+		{59 * time.Second, "in 59 seconds"},
+		{time.Minute, "in 1 minute"},
+		{-119 * time.Minute, "1 hour ago"},
+		{47 * time.Hour, "in 47 hours"},
+		{48 * time.Hour, "in 2 days"},
+		{-30 * 24 * time.Hour, "30 days ago"},
+	} {
+		if got := newMoment(now.Add(test.distance), now).Relative(); got != test.want {
+			t.Errorf("%s: %q, want %q", test.distance, got, test.want)
+		}
+	}
+	m := newMoment(time.Date(2026, 3, 4, 5, 6, 7, 8, time.FixedZone("", 3600)), now)
+	if m.Text() != "4 Mar 2026, 04:06:07 UTC" || m.ISO() != "2026-03-04T04:06:07Z" || m.Zero() {
+		t.Errorf("the time is %q, %q", m.Text(), m.ISO())
+	}
+	if !newMoment(time.Time{}, now).Zero() {
+		t.Error("an unknown time is known")
+	}
+}
+
+// The chart has the last days of the link, and every download of them.
+func TestChart(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	at := func(days int, kind gateway.EventKind) gateway.Event {
+		return gateway.Event{Kind: kind, Time: now.AddDate(0, 0, -days)}
+	}
+	events := []gateway.Event{
+		at(0, gateway.EventRedirected), at(0, gateway.EventRefused), at(1, gateway.EventRedirected),
+		at(1, gateway.EventRedirected), at(13, gateway.EventRedirected), at(14, gateway.EventRedirected),
+	}
+	chart := chartOf(events, &gateway.Link{CreatedAt: now.AddDate(0, 0, -30)}, now)
+	if chart == nil || len(chart.Bars) != chartDays || chart.Total != 4 || chart.Width != chartDays*barWidth {
+		t.Fatalf("the chart: %+v", chart)
+	}
+	first, last, most := chart.Bars[0], chart.Bars[chartDays-1], chart.Bars[chartDays-2]
+	if first.Date != "16 Nov" || first.Downloads != 1 || last.Date != "29 Nov" || last.Downloads != 1 ||
+		last.Height != 50 || last.Y != 50 || most.Downloads != 2 || most.Height != 100 || most.Y != 0 {
+		t.Errorf("the bars: %+v, %+v, %+v", first, most, last)
+	}
+	young := chartOf(events[:3], &gateway.Link{CreatedAt: now.AddDate(0, 0, -1)}, now)
+	if young == nil || len(young.Bars) != 2 || young.Total != 2 {
+		t.Errorf("a young link: %+v", young)
+	}
+	if got := chartOf(events[1:2], &gateway.Link{CreatedAt: now}, now); got != nil {
+		t.Errorf("without downloads: %+v", got)
+	}
+}
+
+// Every outcome and every kind of event has words.
+func TestEventWords(t *testing.T) {
+	t.Parallel()
+	seen := map[string]gateway.Outcome{}
+	for _, outcome := range gateway.Outcomes() {
+		for _, kind := range []gateway.EventKind{gateway.EventRefused, gateway.EventFailed} {
+			text := eventText(&gateway.Event{Kind: kind, Outcome: outcome})
+			if other, twice := seen[text]; text == "" || twice {
+				t.Errorf("%s of %s is %q, like %s", kind, outcome, text, other)
+			}
+			seen[text] = outcome
+		}
+	}
+	now := time.Now()
+	row := eventRowOf(&gateway.Event{Kind: gateway.EventPaused, Actor: "ops", Address: "203.0.113.7"}, now)
+	if row.Who != "ops from 203.0.113.7" || row.What != "The link was paused" || row.Outcome != "" {
+		t.Errorf("a pause: %+v", row)
+	}
+	for _, state := range gateway.States() {
+		if view := stateOf(state); view.Word == "" || view.Icon == "circle-help" || view.Class == "" {
+			t.Errorf("%s: %+v", state, view)
+		}
+	}
+	if view := stateOf("new"); view.Word != "new" || view.Icon == "" {
+		t.Errorf("an unknown state: %+v", view)
+	}
+}
