@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -79,7 +78,7 @@ type document struct {
 	DisplayName string
 	Nav         []navEntry
 	Theme       string
-	Return      string // the path of this page, to return to after a change of the theme
+	Return      string // the path of this page after a change of the theme; empty: it offers none
 	Version     string
 }
 
@@ -96,8 +95,8 @@ func (c *Console) render(ctx echo.Context, status int, name string, d document) 
 		d.Nav = c.navigation(session.Actor, d.Section)
 	}
 	d.Theme, d.Return, d.Version = theme(ctx.Request()), returnPath(ctx.Request().URL.RequestURI()), c.o.Version
-	if ctx.Request().Method == http.MethodPost { // its path may have no page
-		d.Return = base + "/" + cmp.Or(d.Section, sectionObjects)
+	if ctx.Request().Method == http.MethodPost {
+		d.Return = "" // a change of the colours would lose what was entered, or the URL of a new link
 	}
 	var out bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&out, "layout", d); err != nil {
