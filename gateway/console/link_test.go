@@ -45,6 +45,7 @@ func TestLink(t *testing.T) {
 	if strings.Contains(a.text, issued.Token) {
 		t.Error("the page has the token")
 	}
+	b.requests(t, 2)
 	log := b.log.String()
 	if !strings.Contains(log, `"link":"`+issued.Link.ID.String()+`"`) || !strings.Contains(log, `"page":"link"`) {
 		t.Errorf("the log does not name the link: %s", log)
