@@ -11,32 +11,24 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/net/html"
 
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
 )
 
-// issue issues a link to an object of the bucket exports, by the operator ops.
-func (b *bench) issue(t *testing.T, key string, change func(*gateway.IssueRequest)) gateway.Issued {
+// issueExport issues a link to an object of the bucket exports.
+func (b *bench) issueExport(t *testing.T, key string, change func(*gateway.IssueRequest)) gateway.Issued {
 	t.Helper()
-	req := gateway.IssueRequest{Bucket: "exports", Key: key}
-	if change != nil {
-		change(&req)
-	}
-	actor := gateway.Actor{
-		Name: "ops", Can: []gateway.Action{gateway.ActionIssue, gateway.ActionRead, gateway.ActionRevoke},
-		Objects: []gateway.Pattern{"*"}, Address: "192.0.2.1",
-	}
-	issued, err := b.service.Issue(t.Context(), &actor, &req)
-	if err != nil {
-		t.Fatalf("issue a link: %v", err)
-	}
-	return issued
+	return b.issue(t, func(r *gateway.IssueRequest) {
+		*r = gateway.IssueRequest{Bucket: "exports", Key: key}
+		if change != nil {
+			change(r)
+		}
+	})
 }
 
-// click uses a link once from an address, and waits until the event is written.
-func (b *bench) click(t *testing.T, id gateway.ID, from string) {
+// clickFrom uses a link once from an address, and waits until the event is written.
+func (b *bench) clickFrom(t *testing.T, id gateway.ID, from string) {
 	t.Helper()
 	_, err := b.service.Click(t.Context(), gateway.Attempt{
 		ID: id, Method: http.MethodGet, Address: from, Client: netip.MustParseAddr(from),
@@ -47,26 +39,13 @@ func (b *bench) click(t *testing.T, id gateway.ID, from string) {
 	b.service.Wait()
 }
 
-// rows returns the texts of the rows of a page's tables, without their headers.
-func (a *answer) rows() []string {
-	var texts []string
-	for _, body := range a.all("tbody") {
-		for n := range body.Descendants() {
-			if n.Type == html.ElementNode && n.Data == "tr" {
-				texts = append(texts, words(n))
-			}
-		}
-	}
-	return texts
-}
-
 // The audit shows events in words, newest first, with the link and the object.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	c := b.signedIn(t, opsKey)
-	link := b.issue(t, "q3.csv", nil).Link
-	b.click(t, link.ID, "198.51.100.7")
+	link := b.issueExport(t, "q3.csv", nil).Link
+	b.clickFrom(t, link.ID, "198.51.100.7")
 	a := c.get("/console/audit")
 	rows := a.rows()
 	if a.status != http.StatusOK || len(rows) != 3 {
@@ -109,10 +88,10 @@ func TestAuditFilters(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	c := b.signedIn(t, opsKey)
-	first := b.issue(t, "a/q3.csv", func(r *gateway.IssueRequest) { r.Labels = map[string]string{"team": "7"} }).Link
-	second := b.issue(t, "b/q4.csv", nil).Link
-	b.click(t, first.ID, "198.51.100.7")
-	b.click(t, second.ID, "203.0.113.9")
+	first := b.issueExport(t, "a/q3.csv", func(r *gateway.IssueRequest) { r.Labels = map[string]string{"team": "7"} }).Link
+	second := b.issueExport(t, "b/q4.csv", nil).Link
+	b.clickFrom(t, first.ID, "198.51.100.7")
+	b.clickFrom(t, second.ID, "203.0.113.9")
 	id := first.ID.String()
 	for name, tt := range map[string]struct {
 		query string
@@ -191,7 +170,7 @@ func TestAuditPages(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) } })
 	c := b.signedIn(t, opsKey)
 	for range auditLimit + 20 {
-		b.issue(t, "q3.csv", nil)
+		b.issueExport(t, "q3.csv", nil)
 	}
 	a := c.get("/console/audit?range=7d&kind=issued")
 	next := a.link("Older events")
@@ -237,8 +216,8 @@ func TestAuditFollow(t *testing.T) {
 func TestAuditScope(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	b.issue(t, "team/q3.csv", nil)
-	b.issue(t, "secret/q3.csv", nil)
+	b.issueExport(t, "team/q3.csv", nil)
+	b.issueExport(t, "secret/q3.csv", nil)
 	a := b.signedIn(t, scopedKey).get("/console/audit")
 	rows := a.rows()
 	if len(rows) != 1 || !strings.Contains(rows[0], "s3://exports/team/q3.csv") || strings.Contains(a.text, "secret") {

@@ -62,7 +62,7 @@ type Console struct {
 	static  *staticFiles
 	pages   templates
 	health  *healthChecks // nil: no Health
-	gzip    sync.Pool // of *gzip.Writer, each about 1 MB
+	gzip    sync.Pool     // of *gzip.Writer, each about 1 MB
 	handler http.Handler
 }
 

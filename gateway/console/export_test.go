@@ -38,10 +38,10 @@ func parseCSV(t *testing.T, text string) [][]string {
 func TestExportLinks(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	link := b.issue(t, "a/q3.csv", func(r *gateway.IssueRequest) {
+	link := b.issueExport(t, "a/q3.csv", func(r *gateway.IssueRequest) {
 		r.Labels, r.Note, r.MaxClicks = map[string]string{"team": "7", "a": "b"}, "for, \"you\"", new(int64(3))
 	}).Link
-	b.issue(t, "b/q4.csv", nil)
+	b.issueExport(t, "b/q4.csv", nil)
 	c := b.signedIn(t, opsKey)
 	list := c.get("/console/links?prefix=a/")
 	if !strings.Contains(words(list.page), "at most 10,000 rows") {
@@ -91,9 +91,9 @@ func TestExportLinks(t *testing.T) {
 func TestExportScope(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	b.issue(t, "secret/q4.csv", nil)
-	ended := b.issue(t, "team/old.csv", nil).Link
-	b.issue(t, "team/q3.csv", nil)
+	b.issueExport(t, "secret/q4.csv", nil)
+	ended := b.issueExport(t, "team/old.csv", nil).Link
+	b.issueExport(t, "team/q3.csv", nil)
 	c := b.signedIn(t, scopedKey)
 	c.post("/console/links/"+ended.ID.String()+"/revoke", map[string][]string{"confirm": {"1"}})
 	for path, want := range map[string]int{

@@ -23,7 +23,9 @@ func everyRight() []gateway.Action {
 
 // admin is an operator who may do everything, outside the console.
 func admin() *gateway.Actor {
-	return &gateway.Actor{Name: "ops", DisplayName: "Olivia Ops", Can: everyRight(), Objects: []gateway.Pattern{"*"}}
+	return &gateway.Actor{
+		Name: "ops", DisplayName: "Olivia Ops", Can: everyRight(), Objects: []gateway.Pattern{"*"}, Address: "192.0.2.1",
+	}
 }
 
 // issue makes a link outside the console.

@@ -52,7 +52,10 @@ func revisionOf(text string) string {
 }
 
 // Languages returns the languages that the form offers.
-func (v linkView) Languages() []languageChoice {
+func (v linkView) Languages() []languageChoice { return languageChoices() }
+
+// languageChoices returns the languages of the recipients' pages.
+func languageChoices() []languageChoice {
 	var choices []languageChoice
 	for _, tag := range gateway.Languages() {
 		choices = append(choices, languageChoice{tag, explain.Language(tag)})

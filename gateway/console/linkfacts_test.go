@@ -103,7 +103,7 @@ func TestOtherLinks(t *testing.T) {
 }
 
 // "Issue again" opens the form with every setting of the link.
-func TestIssueAgain(t *testing.T) {
+func TestIssueAgainKeepsEverySetting(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	c := b.signedIn(t, opsKey)

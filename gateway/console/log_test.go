@@ -110,7 +110,9 @@ func TestRequestsCounted(t *testing.T) {
 			for _, pair := range m.GetLabel() {
 				labels[pair.GetName()] = pair.GetValue()
 			}
-			got[labels["page"]+" "+labels["code"]] = m.GetCounter().GetValue()
+			if n := m.GetCounter().GetValue(); n > 0 { // every page has a series from the start
+				got[labels["page"]+" "+labels["code"]] = n
+			}
 		}
 	}
 	want := map[string]float64{

@@ -250,7 +250,7 @@ func (c *Console) renderBatch(
 			view.Refused = append(view.Refused, selectedObject{Key: keys[i], Path: path, Refused: c.reason(err)})
 			known, ok := errors.AsType[*gateway.Error](err)
 			if again := !ok || convert.Status(known.Code) == http.StatusServiceUnavailable; again && view.Again == nil {
-				view.Again = repeatOf(ctx.Request()).Fields
+				view.Again = repeatOf(ctx).Fields
 			}
 			continue
 		}
