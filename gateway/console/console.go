@@ -48,6 +48,8 @@ type Options struct {
 	// Health checks the installation within the time limit of its context. One call runs at
 	// a time. nil: there is no page about the health of the service.
 	Health func(context.Context) (HealthReport, error)
+	// OneTimeSignIn is the sign-in of keyhole demo; nil: there is none.
+	OneTimeSignIn *OneTimeSignIn
 	// Version is the version of the service; it may be empty.
 	Version string
 	Logger  *slog.Logger
@@ -111,7 +113,7 @@ func (c *Console) newEcho() *echo.Echo {
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = c.writeError
 	e.Use(c.nameRequest, c.logRequest, secureHeaders, c.checkHost, c.boundTime)
-	for _, r := range routes() {
+	for _, r := range c.routes() {
 		var chain []echo.MiddlewareFunc
 		if r.changesState {
 			chain = append(chain, c.checkOrigin)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 )
@@ -84,7 +85,7 @@ const noPage = "none"
 
 // pageOf returns the label of the route with a path, noPage for other paths.
 func pageOf(path string) string {
-	for _, r := range routes() {
+	for _, r := range slices.Concat(routes(), oneTimeRoutes()) {
 		if r.path == path {
 			return r.page
 		}

@@ -84,10 +84,11 @@ func (f *demoFlags) run(ctx context.Context, env *command.Env, log *server.Log, 
 	if _, err := cfg.Prepare(); err != nil {
 		return errors.Join(err, s.Stop())
 	}
+	signIn := s.SignInOnce(key)
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
-	err = printDemo(ctx, env, cfg.Operator.BaseURL(s.OperatorAddr()), key, shared)
+	err = printDemo(ctx, env, cfg.Operator.BaseURL(s.OperatorAddr()), key, signIn, shared)
 	if err == nil {
 		select {
 		case <-ctx.Done():
@@ -125,8 +126,10 @@ func (f *demoFlags) config(redis string, s3 *inprocess.S3, key string) *config.C
 func demoLog() config.Log { return config.Log{Level: "error", Format: "text"} }
 
 // printDemo issues the links through the operator API, as every operator does, and
-// prints commands to try.
-func printDemo(ctx context.Context, env *command.Env, operatorURL, key string, shared []inprocess.Object) error {
+// prints the console and commands to try. signIn is the path of the page that signs in.
+func printDemo(
+	ctx context.Context, env *command.Env, operatorURL, key, signIn string, shared []inprocess.Object,
+) error {
 	// The links come from the operator API, so the printed commands are known to work.
 	c, err := client.New(operatorURL, key)
 	if err != nil {
@@ -148,6 +151,8 @@ func printDemo(ctx context.Context, env *command.Env, operatorURL, key string, s
 	// leaves nothing in the shell of the user.
 	operator := fmt.Sprintf("KEYHOLE_OPERATOR_URL=%s KEYHOLE_KEY=%s %s", operatorURL, key, program)
 	_, err = fmt.Fprintf(env.Stdout, `
+Console       %s%s
+              (signs one browser in, within 10 minutes)
 Operator API  %s
 Operator key  %s
 
@@ -157,7 +162,7 @@ Try, in another terminal:
   %s revoke %s
 
 Ctrl-C stops it.
-`, operatorURL, key, last.URL, operator, operator, last.ID)
+`, operatorURL, signIn, operatorURL, key, last.URL, operator, operator, last.ID)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -41,6 +42,37 @@ func TestDemoSharesTheWelcomeFile(t *testing.T) {
 	} {
 		if !strings.Contains(d.printed, want) {
 			t.Errorf("%q is not in:\n%s", want, d.printed)
+		}
+	}
+}
+
+// The printed console signs in by its button, once.
+func TestDemoSignsInOnce(t *testing.T) {
+	t.Parallel()
+	d := startDemo(t)
+	console := regexp.MustCompile(`(?m)^Console +(http://\S+/console/demo/\S+)$`).FindStringSubmatch(d.printed)
+	if console == nil || !strings.HasPrefix(console[1], d.operator+"/") {
+		t.Fatalf("no console in:\n%s", d.printed)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	for i, want := range []string{"Open the console", "Objects · Keyhole", "This address no longer works"} {
+		var response *http.Response
+		if i == 1 {
+			response, err = browser.PostForm(console[1], nil)
+		} else {
+			response, err = browser.Get(console[1])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := io.ReadAll(response.Body)
+		_ = response.Body.Close() // It was read.
+		if err != nil || !strings.Contains(string(page), want) {
+			t.Errorf("step %d: %d without %q: %s, %v", i, response.StatusCode, want, page, err)
 		}
 	}
 }

@@ -27,8 +27,16 @@ func (s *Server) newConsole(
 		Secure:    cfg.Operator.TLS.CertFile != "" || strings.HasPrefix(cfg.Operator.URL, "https://"),
 		ClearText: cfg.Operator.ClearText(), Proxies: cfg.Operator.ProxyPrefixes(), RequestTimeout: operatorTimeout,
 		FormatAddress: format, Metrics: console.NewMetrics(registry), Version: s.build.Version, Logger: s.log.Logger,
-		Now: time.Now, Health: s.checkHealth(background),
+		Now: time.Now, Health: s.checkHealth(background), OneTimeSignIn: s.oneTimeSignIn,
 	})
+}
+
+// SignInOnce lets one browser of this machine sign in to the console with an operator key,
+// and returns the path of the page that does it. It must be called before Start, and only
+// if nobody else can reach the listeners.
+func (s *Server) SignInOnce(key string) string {
+	s.oneTimeSignIn = console.NewOneTimeSignIn(key, time.Now)
+	return s.oneTimeSignIn.Path()
 }
 
 // operatorHandler returns the handler of the operators' listener: the console for its

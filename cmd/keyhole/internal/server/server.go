@@ -50,12 +50,14 @@ type Server struct {
 	operators *admission.Authenticator
 	sessions  *admission.Sessions
 	console   *console.Console // nil: turned off
-	domain    *gateway.Service
-	store     *redisstore.Store
-	storages  []*Storage
-	cleanups  *cleanups
-	health    *health
-	failed    chan error // a listener that ended by itself
+	// oneTimeSignIn is nil unless SignInOnce was called.
+	oneTimeSignIn *console.OneTimeSignIn
+	domain        *gateway.Service
+	store         *redisstore.Store
+	storages      []*Storage
+	cleanups      *cleanups
+	health        *health
+	failed        chan error // a listener that ended by itself
 
 	public, operator *listen.Listener
 	metrics          *listen.Listener // nil: on the operator's
