@@ -119,7 +119,9 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY") // for browsers without frame-ancestors
-		h.Set("Referrer-Policy", "no-referrer")
+		// With no-referrer, browsers send "Origin: null" with a form. Over plain http that is
+		// all that checkOrigin has, so it would refuse every form.
+		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if request.Ambiguous(ctx.Request()) {
