@@ -85,12 +85,15 @@ function shortcutSwitch() {
 
 // Figures refresh in place: no row moves under the pointer, and no control loses the focus.
 // The header says that the operator did nothing, so a session still ends when it is idle.
-const refreshEvery = 10000;
 async function refresh() {
   if (document.hidden) {
     return;
   }
-  const response = await fetch(location.href, { headers: { "X-Keyhole-Refresh": "1" }, redirect: "error" });
+  const response = await fetch(location.href, { headers: { "X-Keyhole-Refresh": "1" }, redirect: "manual" });
+  if (response.type === "opaqueredirect") {
+    say("Your session has ended. Reload the page to sign in.");
+    return;
+  }
   if (!response.ok) {
     return;
   }
@@ -157,17 +160,38 @@ function enhance(root) {
   allowedLives(root);
 }
 
+// Browsers may keep a page for the back button although it is not to be stored. After a
+// sign-out it must not come back.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) {
+    document.body.hidden = true;
+    location.reload();
+  }
+});
 document.addEventListener("keydown", shortcut);
 document.addEventListener("htmx:load", (event) => {
   if (event.detail.elt !== document.body) {
     enhance(event.detail.elt);
   }
 });
+// An answer from another path is the sign-in: the session has ended. Opening the page anew
+// leads there and back. htmx shows no answer to a refused filter, so the operator hears of it.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const answered = new URL(event.detail.xhr.responseURL);
+  if (answered.pathname !== new URL(event.detail.pathInfo.finalRequestPath, location.href).pathname) {
+    event.detail.shouldSwap = false;
+    location.assign(event.detail.pathInfo.finalRequestPath);
+  }
+});
+document.addEventListener("htmx:responseError", () => {
+  say("The list was not changed. Press Filter to see why.");
+});
 document.addEventListener("DOMContentLoaded", () => {
   enhance(document);
   themeSwitch();
   shortcutSwitch();
   if (document.querySelector("[data-refresh]")) {
-    setInterval(() => refresh().catch(() => say("The figures could not be refreshed.")), refreshEvery);
+    const every = Number(document.documentElement.dataset.refreshEvery); // milliseconds
+    setInterval(() => refresh().catch(() => say("The figures could not be refreshed.")), every);
   }
 });
