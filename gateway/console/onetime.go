@@ -114,7 +114,10 @@ func (c *Console) oneTimeSignIn(ctx echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.recordSignIn(ctx, session); err != nil {
+		return err
+	}
 	ctx.Set(contextSession, session)
-	c.setCookie(ctx, session)
-	return ctx.Redirect(http.StatusSeeOther, base+"/objects")
+	c.giveSession(ctx, session)
+	return ctx.Redirect(http.StatusSeeOther, firstPage(session.Actor, base+"/objects"))
 }
