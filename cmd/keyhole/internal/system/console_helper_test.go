@@ -18,7 +18,9 @@ type operatorJourney struct {
 }
 
 // consoleAddress returns the address of a page of the console.
-func (j *operatorJourney) consoleAddress(path string) string { return j.gateway.operator + "/console" + path }
+func (j *operatorJourney) consoleAddress(path string) string {
+	return j.gateway.operator + "/console" + path
+}
 
 // script runs a function's body in JavaScript on the page and returns its text.
 func (j *operatorJourney) script(format string, args ...any) string {

@@ -13,6 +13,7 @@ import (
 
 // TestConsole lets operators use the console over the real program, Redis and S3.
 func TestConsole(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	file := randomBytes(50_000)
 	for _, key := range []string{"file.txt", "2026/q3 figures.txt"} {
@@ -43,6 +44,7 @@ func TestConsole(t *testing.T) {
 
 // TestConsoleInFirefox walks the main path in Firefox.
 func TestConsoleInFirefox(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	file := randomBytes(50_000)
 	in.s3.Put(t, "reports", "file.txt", "application/octet-stream", file)
