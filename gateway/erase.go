@@ -22,14 +22,17 @@ type Erasure struct {
 	Subject string
 	Reason  string // for the event of the erasure
 	Cursor  string // position at which the call continues; empty: the start
+	DryRun  bool   // count the events, and change and record nothing
 	// Budget is the time after which the call returns even if events are left.
 	Budget time.Duration
 }
 
 // ErasureResult is the result of one call of an erasure.
 type ErasureResult struct {
-	FeedEvents int // events of the audit feed whose address this call erased
-	LinkEvents int // events of links' own histories whose address this call erased
+	// FeedEvents and LinkEvents count the events of the audit feed, and of links' own
+	// histories, whose address this call erased, or would erase without DryRun.
+	FeedEvents int
+	LinkEvents int
 	// Unreadable counts events that this version cannot read. The call has not changed
 	// them.
 	Unreadable int
@@ -47,13 +50,14 @@ type ErasureRequest struct {
 	Forms  []string
 	Reason string
 	Cursor string
+	DryRun bool // count the events, and change and record nothing
 }
 
 // Erase erases either all addresses of recipients and operators from the events of one
 // link, or one address from the events of all links. The events stay. An event without an
 // address records the erasure. The actor needs the right to revoke and, for one address,
 // the scope of all objects. One call takes about two seconds. Repeat the call with the
-// cursor of its result until the result has no cursor.
+// cursor of its result until the result has no cursor. A dry run needs the same rights.
 func (s *Service) Erase(ctx context.Context, actor *Actor, req *ErasureRequest) (ErasureResult, error) {
 	if err := actor.Allowed(ActionRevoke); err != nil {
 		return ErasureResult{}, err
@@ -61,7 +65,7 @@ func (s *Service) Erase(ctx context.Context, actor *Actor, req *ErasureRequest) 
 	if found := checkErasure(req); len(found) > 0 {
 		return ErasureResult{}, invalidFields(found...)
 	}
-	erasure := Erasure{Reason: req.Reason, Cursor: req.Cursor, Budget: eraseBudget}
+	erasure := Erasure{Reason: req.Reason, Cursor: req.Cursor, DryRun: req.DryRun, Budget: eraseBudget}
 	if req.Link == nil {
 		if !actor.Unrestricted() {
 			const why = `an address is erased from the events of all links, which needs a key whose objects are "*"`

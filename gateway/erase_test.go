@@ -27,6 +27,10 @@ func TestErase(t *testing.T) {
 		e.Subject != "192.0.2.9" {
 		t.Errorf("one address: %v; the store was asked for %+v", err, e)
 	}
+	_, err = f.service.Erase(t.Context(), everyLink(), &ErasureRequest{Address: "192.0.2.9", Forms: forms, DryRun: true})
+	if err != nil || !f.store.erasure.DryRun || e.DryRun {
+		t.Errorf("a dry run: %v; the store was asked for %+v", err, f.store.erasure)
+	}
 	// Only a key for all objects may erase the events of a link that is forgotten.
 	if _, err := f.service.Erase(t.Context(), everyLink(), &ErasureRequest{Link: &ID{7}}); err != nil {
 		t.Errorf("a forgotten link: %v", err)

@@ -276,13 +276,14 @@ type ErasureRequest struct {
 	Link    string `json:"link,omitempty"`
 	Address string `json:"address,omitempty"` // also a network or hash as the audit shows it
 	Reason  string `json:"reason,omitempty"`
-	Cursor  string `json:"cursor,omitempty"` // Next of the answer before
+	DryRun  bool   `json:"dry_run,omitempty"` // count the events without a change
+	Cursor  string `json:"cursor,omitempty"`  // Next of the answer before
 }
 
 // Erasure is the answer of POST /api/v1/audit/erasures.
 type Erasure struct {
 	// FeedEvents and LinkEvents count the events of the audit, and of the links' own
-	// histories, from which this call erased an address.
+	// histories, from which this call erased an address, or would erase it in a dry run.
 	FeedEvents int `json:"feed_events"`
 	LinkEvents int `json:"link_events"`
 	// Unreadable counts events that only a newer version of the service can read.

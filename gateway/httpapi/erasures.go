@@ -20,7 +20,9 @@ func (a *API) eraseAddresses(c echo.Context) error {
 	if err := decode(c, &body); err != nil {
 		return err
 	}
-	request := gateway.ErasureRequest{Address: body.Address, Reason: body.Reason, Cursor: body.Cursor}
+	request := gateway.ErasureRequest{
+		Address: body.Address, Reason: body.Reason, Cursor: body.Cursor, DryRun: body.DryRun,
+	}
 	if body.Link != "" {
 		id, ok := gateway.ParseID(body.Link)
 		if !ok {

@@ -59,6 +59,13 @@ func TestErasureOverAStore(t *testing.T) {
 	if got := addresses("/api/v1/audit"); !slices.Equal(got, want) {
 		t.Errorf("the audit has %v, want %v", got, want)
 	}
+	call("POST", erasePath, `{"address":"203.0.113.8","dry_run":true}`, &erasure)
+	if erasure.FeedEvents != 1 || erasure.LinkEvents != 1 || !erasure.Done {
+		t.Errorf("a dry run counts %+v", erasure)
+	}
+	if got := addresses("/api/v1/audit"); !slices.Equal(got, want) {
+		t.Errorf("after a dry run the audit has %v, want %v", got, want)
+	}
 	call("POST", erasePath, `{"address":"203.0.113.8"}`, &erasure)
 	if erasure.FeedEvents != 1 || erasure.LinkEvents != 1 || !erasure.Done || erasure.Next != "" ||
 		len(erasure.Remains) != 5 {

@@ -16,7 +16,8 @@ import (
 // Erase implements gateway.Store. It records the erasure first, so that a run that fails
 // later has its event too. Then it erases addresses from the streams, and from the lists
 // of links: of one link, or of every link that Redis has. Every step can be repeated. An
-// answer without error is confirmed like that of RevokeAll.
+// answer without error is confirmed like that of RevokeAll. A dry run writes nothing, so it
+// records and confirms nothing.
 func (s *Store) Erase(
 	ctx context.Context, e gateway.Erasure, by gateway.Origin,
 ) (result gateway.ErasureResult, err error) {
@@ -28,8 +29,11 @@ func (s *Store) Erase(
 	if err != nil {
 		return result, err
 	}
-	before, err := s.replicationIDs(ctx)
-	if err == nil && e.Cursor == "" {
+	var before replicationIDs
+	if !e.DryRun {
+		before, err = s.replicationIDs(ctx)
+	}
+	if err == nil && e.Cursor == "" && !e.DryRun {
 		err = s.recordErasure(ctx, e, by)
 	}
 	if err == nil && e.Link != (gateway.ID{}) {
@@ -37,7 +41,7 @@ func (s *Store) Erase(
 	} else if err == nil {
 		err = run.eraseEverywhere(ctx)
 	}
-	if err == nil {
+	if err == nil && !e.DryRun {
 		err = s.confirmAll(ctx, before)
 	}
 	if err != nil {
@@ -88,9 +92,18 @@ func (s *Store) newErasureRun(ctx context.Context, e gateway.Erasure) (*erasureR
 	return run, err
 }
 
-// filter packs the selection, for the cursor.
+// filter packs the selection, for the cursor. An erasure that went on from the cursor of a
+// dry run would leave addresses and have no event, so the cursors differ.
 func (run *erasureRun) filter() string {
-	return string(run.erasure.Link[:]) + run.erasure.Subject
+	return string(run.erasure.Link[:]) + run.mode() + run.erasure.Subject
+}
+
+// mode returns what the scripts do with a match: e erases it, d counts it.
+func (run *erasureRun) mode() string {
+	if run.erasure.DryRun {
+		return "d"
+	}
+	return "e"
 }
 
 // eraseLink erases the addresses of one link.
@@ -153,7 +166,7 @@ func (run *erasureRun) eraseStream(ctx context.Context, number int, id string) e
 	if number%(streams/partitions) == streamOperations {
 		kind = "o"
 	}
-	v, err := s.runRepeatable(ctx, s.scripts.eraseStream, []string{key}, append([]any{kind, id}, run.addresses...)...)
+	v, err := s.runRepeatable(ctx, s.scripts.eraseStream, []string{key}, append([]any{kind, id, run.mode()}, run.addresses...)...)
 	if err != nil {
 		return err
 	}
@@ -170,7 +183,7 @@ func (run *erasureRun) eraseLists(ctx context.Context, links []entry) error {
 	defer cancel()
 	var executions []execution
 	for _, group := range byPartition(links, revokeTogether) {
-		x := execution{args: run.addresses}
+		x := execution{args: append([]any{run.mode()}, run.addresses...)}
 		for _, e := range group {
 			x.keys = append(x.keys, s.keys.history(e.id))
 		}

@@ -202,6 +202,41 @@ func TestEraseForgottenLink(t *testing.T) {
 	}
 }
 
+// A dry run counts what an erasure would erase. It changes and records nothing, and its cursor
+// continues no erasure, which would then have no event.
+func TestEraseDryRun(t *testing.T) {
+	t.Parallel()
+	s := open(t, startSingle(t).client)
+	link := clickedFrom(t, s, erasedFull, erasedHash)
+	feed, events := feedLines(t, s), fmt.Sprint(eventsOf(t, s, link.ID))
+	all := gateway.Erasure{Addresses: []string{erasedFull}, Subject: erasedFull, DryRun: true}
+	one := gateway.Erasure{Link: link.ID, DryRun: true}
+	for want, e := range map[gateway.ErasureResult]gateway.Erasure{
+		{FeedEvents: 2, LinkEvents: 2, Done: true}: all,
+		{FeedEvents: 5, LinkEvents: 4, Done: true}: one,
+	} {
+		if got, _ := eraseAll(t, s, e); got != want {
+			t.Errorf("a dry run counts %+v, want %+v", got, want)
+		}
+	}
+	equal(t, "feed", feedLines(t, s), feed)
+	equal(t, "events", fmt.Sprint(eventsOf(t, s, link.ID)), events)
+	r, err := s.Erase(t.Context(), all, operator())
+	if err != nil || r.Next == "" {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	all.DryRun, all.Cursor = false, r.Next
+	if _, err := s.Erase(t.Context(), all, operator()); !errors.Is(err, gateway.ErrCursor) {
+		t.Errorf("an erasure from the cursor of a dry run: %v, want ErrCursor", err)
+	}
+	all.DryRun, all.Cursor = true, ""
+	all.Budget = time.Hour
+	unconfirmed := open(t, startSingle(t).client, withReplica()) // there is none
+	if _, err := unconfirmed.Erase(t.Context(), all, operator()); err != nil {
+		t.Errorf("without a replica: %v", err)
+	}
+}
+
 // An erasure of one link leaves the addresses of other links in the same partition.
 func TestEraseBesideOthers(t *testing.T) {
 	t.Parallel()

@@ -5,10 +5,11 @@
 -- KEYS  1 stream
 -- ARGV  1 o for a stream of operators' events, c for one of clicks
 --       2 id of a link (16 bytes), '' for all links
---       3 and more: addresses as events store them; none: every address
--- Returns {erased addresses, entries of another version, which stay unchanged}.
-local wanted = #ARGV > 2 and {} or nil
-for i = 3, #ARGV do
+--       3 e to erase, d to count without a change (dry run)
+--       4 and more: addresses as events store them; none: every address
+-- Returns {erased addresses, or those to erase, entries of another version, which stay unchanged}.
+local wanted = #ARGV > 3 and {} or nil
+for i = 4, #ARGV do
   wanted[ARGV[i]] = true
 end
 
@@ -53,7 +54,7 @@ for _, entry in ipairs(entries) do
     end
   end
 end
-if changed > 0 then
+if changed > 0 and ARGV[3] == 'e' then
   -- DEL comes first: it needs no memory, and later writes then succeed.
   call('DEL', KEYS[1])
   for _, entry in ipairs(entries) do

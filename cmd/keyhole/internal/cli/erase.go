@@ -22,7 +22,7 @@ import (
 type eraseFlags struct {
 	operator              operatorFlags
 	link, address, reason string
-	yes, json             bool
+	yes, json, dryRun     bool
 }
 
 // newErase builds keyhole audit erase.
@@ -41,8 +41,10 @@ erased address. The command says what remains elsewhere.
 The key needs "revoke" in its can; --address needs a key for all objects. An address can
 also be written as the audit shows it, such as 192.0.2.0/24 or hash:….
 
-On a terminal the command asks first. In a pipe or a script it does not ask.`,
-		Example: `  keyhole audit erase --link 7kq… --reason "request of the recipient"
+On a terminal the command asks first. In a pipe or a script it does not ask. --dry-run
+only counts the addresses.`,
+		Example: `  keyhole audit erase 203.0.113.9 --dry-run
+  keyhole audit erase --link 7kq… --reason "request of the recipient"
   keyhole audit erase 203.0.113.9`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			// An ID or a URL of a link is no address, and the filter of one link is a flag.
@@ -66,6 +68,7 @@ On a terminal the command asks first. In a pipe or a script it does not ask.`,
 	flags.StringVar(&f.link, "link", "", "erase all addresses from the events of this link, by ID or URL")
 	flags.StringVar(&f.address, "address", "", "erase this address from the events of all links")
 	flags.StringVar(&f.reason, "reason", "", "the reason, for the audit")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "count the addresses without erasing them")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	completeFlag(cmd, "link", asking(env, &f.operator, completeLinks()))
@@ -81,7 +84,7 @@ func (f *eraseFlags) run(ctx context.Context, env *command.Env, usage string) er
 	case f.link != "" && f.address != "":
 		return command.Usage("--link and --address cannot be combined", "run the command once for each")
 	}
-	request := api.ErasureRequest{Address: f.address, Reason: f.reason}
+	request := api.ErasureRequest{Address: f.address, Reason: f.reason, DryRun: f.dryRun}
 	what := "the address " + term.Plain(f.address) + " from the events of all links"
 	if f.link != "" {
 		id, err := parseLinkID(f.link)
@@ -96,7 +99,7 @@ func (f *eraseFlags) run(ctx context.Context, env *command.Env, usage string) er
 		return err
 	}
 	// A script has no person to ask; it has decided by calling the command.
-	if !f.yes && term.IsTerminal(env.Stdin) {
+	if !f.yes && !f.dryRun && term.IsTerminal(env.Stdin) {
 		if err := askToErase(ctx, env, what); err != nil {
 			return err
 		}
@@ -154,7 +157,11 @@ func eraseAll(
 			return total, nil
 		}
 		request.Cursor = answer.Next
-		p.Say("%s erased, continuing", addressesIn(total.FeedEvents+total.LinkEvents))
+		done := "erased"
+		if request.DryRun {
+			done = "counted"
+		}
+		p.Say("%s %s, continuing", addressesIn(total.FeedEvents+total.LinkEvents), done)
 	}
 }
 
@@ -174,13 +181,33 @@ func (f *eraseFlags) print(env *command.Env, total *api.Erasure) error {
 		return errors.Join(term.PrintJSON(env.Stdout, total), failed)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "erased %s from the audit feed and %s from the events of links\nWhat remains:\n",
-		addressesIn(total.FeedEvents), addressesIn(total.LinkEvents))
+	fmt.Fprintf(&b, "%s\nWhat remains:\n", f.summary(total))
 	for _, note := range total.Remains {
 		fmt.Fprintf(&b, "- %s\n", term.Plain(note.Message))
 	}
 	_, err := io.WriteString(env.Stdout, b.String())
+	if f.dryRun {
+		fmt.Fprintln(env.Stderr, "Nothing was erased: this was a dry run.")
+	}
 	return errors.Join(err, failed)
+}
+
+// summary says what was erased, or would be. Two zeros would leave open whether the address
+// was mistyped, so an empty result has a text of its own; unread events may have the address.
+func (f *eraseFlags) summary(total *api.Erasure) string {
+	switch {
+	case total.FeedEvents+total.LinkEvents > 0 || !total.Done:
+	case f.link != "":
+		return "no event of this link has an address"
+	default:
+		return "no event has this address"
+	}
+	did := "erased"
+	if f.dryRun {
+		did = "would erase"
+	}
+	return fmt.Sprintf("%s %s from the audit feed and %s from the events of links", did,
+		addressesIn(total.FeedEvents), addressesIn(total.LinkEvents))
 }
 
 // addressesIn writes a number of addresses.

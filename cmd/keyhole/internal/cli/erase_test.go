@@ -47,6 +47,29 @@ func TestAuditErase(t *testing.T) {
 	}
 }
 
+// A dry run asks nothing and erases nothing. An address without an event may be mistyped.
+func TestEraseDryRun(t *testing.T) {
+	t.Parallel()
+	const path = "POST /api/v1/audit/erasures"
+	f := &fakeAPI{answers: map[string]any{path: api.Erasure{FeedEvents: 3, LinkEvents: 1, Done: true}}}
+	got := runAt(t, f, "", false, "audit", "erase", "203.0.113.9", "--dry-run")
+	has(t, got.stderr, "would erase 3 addresses from the audit feed and 1 address from the events of links",
+		"Nothing was erased: this was a dry run.")
+	if body := f.requests[0].body; got.code != 0 || body["dry_run"] != true || strings.Contains(got.stderr, "[y/N]") {
+		t.Errorf("%+v; sent %v", got, body)
+	}
+	for want, args := range map[string][]string{
+		"no event has this address\n":            {"203.0.113.9"},
+		"no event of this link has an address\n": {"--link", testID(), "--dry-run"},
+	} {
+		f := &fakeAPI{answers: map[string]any{path: api.Erasure{Done: true}}}
+		got := runOver(t, f, append([]string{"audit", "erase"}, args...)...)
+		if got.code != 0 || !strings.HasPrefix(got.stdout, want) {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+}
+
 // Events that the service cannot read are a failure.
 func TestEraseOfUnreadableEvents(t *testing.T) {
 	t.Parallel()

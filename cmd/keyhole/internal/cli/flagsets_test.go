@@ -24,7 +24,7 @@ func TestFlagsOfCommands(t *testing.T) {
 	want := map[string]string{
 		"audit": operator + "actor address bucket follow json kind label limit ndjson object oldest outcome prefix since " +
 			"until",
-		"audit erase": operator + "address json link reason yes",
+		"audit erase": operator + "address dry-run json link reason yes",
 		"change": operator + "allow expires json label language make-passphrase max-clicks no-allow no-labels " +
 			"no-passphrase not-before note passphrase-file pause resume",
 		"events":  operator + "follow json limit ndjson",
