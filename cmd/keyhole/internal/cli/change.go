@@ -172,7 +172,7 @@ func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeR
 	if changed("expires") {
 		life, err := f.readExpires(time.Now(), time.Local)
 		if err != nil {
-			return r, refusedHere(err)
+			return r, err
 		}
 		r.ExpiresIn, f.until = &life.expiresIn, life.until
 	}
@@ -208,11 +208,4 @@ func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeR
 		return r, command.Usage("no change was requested", fmt.Sprintf("see: %s --help", cmd.CommandPath()))
 	}
 	return r, nil
-}
-
-// refusedHere gives an error of --expires the exit code of the service's refusal, because
-// change has left the value to the service since its first version.
-func refusedHere(err error) error {
-	_, hint := exitCodeAndHint(err)
-	return &command.Error{Err: err, Hint: hint, Code: command.ExitFailed}
 }

@@ -56,7 +56,7 @@ func TestChangeRefusesFlags(t *testing.T) {
 	}
 }
 
-// --expires of change has the exit code of the service's refusals, with the forms as the hint.
+// A wrong --expires of change is wrong usage, as for share, with the forms as the hint.
 func TestChangeRefusesAnExpiry(t *testing.T) {
 	t.Parallel()
 	const forms = "  write it as 90m, 24h, 3d, 2w, 2026-12-01 (until the end of that day here), "
@@ -69,7 +69,7 @@ func TestChangeRefusesAnExpiry(t *testing.T) {
 	} {
 		f := &fakeAPI{}
 		got := runOver(t, f, "change", testID(), "--expires", expiry)
-		if got.code != command.ExitFailed || got.stdout != "" || len(f.requests) > 0 {
+		if got.code != command.ExitUsage || got.stdout != "" || len(f.requests) > 0 {
 			t.Errorf("%s: %+v after %q", expiry, got, f.lines())
 		}
 		has(t, got.stderr, "keyhole: "+want)

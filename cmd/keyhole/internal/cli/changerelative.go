@@ -113,6 +113,11 @@ func changedRows(before, after *api.Link, r *api.ChangeRequest, zone *time.Locat
 	}
 	add("expires", onClock(before.ExpiresAt, zone), onClock(after.ExpiresAt, zone))
 	add("max clicks", limitOf(before), limitOf(after))
+	// Who wants further uses may have typed their number, which replaces the limit.
+	if before.MaxClicks != nil && after.MaxClicks != nil && *after.MaxClicks < *before.MaxClicks {
+		rows = append(rows, []string{"warning", "the limit is lower than before and includes past uses; " +
+			"to allow more uses, write --max-clicks +N"})
+	}
 	add("state", before.State, after.State)
 	add("begins", startOf(before, zone), startOf(after, zone))
 	add("allowed addresses", orAll(before.Allow), orAll(after.Allow))

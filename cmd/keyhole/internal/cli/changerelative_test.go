@@ -107,6 +107,12 @@ changed passphrase none → yes`
 	if text := strings.Join(got, "\n"); text != want {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}
+	// A lower limit is often meant as further uses.
+	after.MaxClicks = new(int64(1))
+	lower := changedRows(&before, &after, &api.ChangeRequest{}, zone)
+	if lower[1][1] != "max clicks 3 → 1" || lower[2][0] != "warning" || !strings.Contains(lower[2][1], "--max-clicks +N") {
+		t.Errorf("with a lower limit: %q", lower)
+	}
 	rows := changedRows(&after, &after, &api.ChangeRequest{Passphrase: new("x")}, zone)
 	if len(rows) != 1 || rows[0][1] != "passphrase replaced" {
 		t.Errorf("a new passphrase: %q", rows)

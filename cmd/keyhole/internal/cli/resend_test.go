@@ -149,7 +149,7 @@ func TestChangeAccess(t *testing.T) {
 		has(t, got.stderr, want)
 	}
 	got := runOver(t, &fakeAPI{}, "change", testID(), "--expires", "soon")
-	if got.code != command.ExitFailed {
+	if got.code != command.ExitUsage {
 		t.Errorf("an expiry that is none: %+v", got)
 	}
 	has(t, got.stderr, `keyhole: --expires: "soon" is not a duration`)
