@@ -144,6 +144,8 @@ type Link struct {
 	// ETag is the header of that name in an answer with one link. It changes with each
 	// change by an operator.
 	ETag string `json:"-"`
+	// Answered is the header Date of the answer that issued the link or a batch with it.
+	Answered time.Time `json:"-"`
 }
 
 // Object is what the storage reported about the object at the issue.

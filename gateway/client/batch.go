@@ -22,7 +22,15 @@ func (c *Client) IssueBatch(ctx context.Context, r api.BatchRequest) (api.Batch,
 		}
 	}
 	issue := idempotentCall("/api/v1/links:batch", r.IdempotencyKey, r)
-	return repeatOnce(ctx, func() (api.Batch, error) { return do[api.Batch](ctx, c, issue) })
+	return repeatOnce(ctx, func() (api.Batch, error) {
+		batch, header, err := doWithHeader[api.Batch](ctx, c, issue)
+		for i := range batch.Results {
+			if link := batch.Results[i].Link; link != nil {
+				link.Answered = dateOf(header)
+			}
+		}
+		return batch, err
+	})
 }
 
 // issueTexts returns the texts of a request that must be UTF-8.

@@ -30,8 +30,17 @@ func linkPath(id string) string { return "/api/v1/links/" + url.PathEscape(id) }
 // link makes a call whose answer is one link.
 func (c *Client) link(ctx context.Context, request call) (api.Link, error) {
 	link, header, err := doWithHeader[api.Link](ctx, c, request)
-	link.ETag = header.Get("ETag")
+	link.ETag, link.Answered = header.Get("ETag"), dateOf(header)
 	return link, err
+}
+
+// dateOf returns the Date of an answer; zero: it has none.
+func dateOf(header http.Header) time.Time {
+	date, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return date
 }
 
 // do makes one call and decodes the JSON of the answer.

@@ -129,7 +129,9 @@ func (f *shareFlags) shareOne(ctx context.Context, env *command.Env, c *client.C
 		return err
 	}
 	f.describe(env, &link)
-	if err := f.print(ctx, env, &link, picture); err != nil {
+	err = f.print(ctx, env, &link, picture)
+	warnOfEnded(env.Stderr, "this link", &link) // even with --quiet
+	if err != nil {
 		return &command.Error{
 			Err:  fmt.Errorf("the link %s was issued, but: %w", link.ID, err),
 			Hint: "keyhole revoke " + link.ID, Code: command.ExitFailed,
@@ -161,8 +163,7 @@ func (f *shareFlags) mayAsk(env *command.Env) bool {
 // describe prints to standard error what was shared. It does so before the URL is printed,
 // so that on a terminal the URL stands below the text and is easy to find.
 func (f *shareFlags) describe(env *command.Env, link *api.Link) {
-	switch {
-	case !f.quiet:
+	if !f.quiet {
 		why := explain.ExpiryReason(&f.request, link)
 		if f.sameLife {
 			why = f.likeEarlier()
@@ -171,9 +172,7 @@ func (f *shareFlags) describe(env *command.Env, link *api.Link) {
 		f.tellClock(env, link)
 		f.tellNotAsked(env, link)
 		f.tellFile(env, link)
-	case !explain.Usable(link):
-		// Even --quiet warns of a URL that does not work: it is about to be sent to someone.
-		fmt.Fprintf(env.Stderr, "warning: an earlier request issued this link, and it is %s\n", term.Plain(link.State))
+		f.tellRepeated(env.Stderr, link)
 	}
 	if f.makePassphrase {
 		tellPassphrase(env.Stderr, *f.request.Passphrase, f.quiet)

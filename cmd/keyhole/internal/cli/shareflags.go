@@ -36,6 +36,7 @@ type shareFlags struct {
 	earlier        *api.Link // of resend; nil: there is none
 	sameLife       bool      // the life is that of the earlier link
 	asked          bool      // the question about several objects was answered
+	drawnKey       bool      // the idempotency key is new, so no earlier command has used it
 	fromStdin      bool      // the objects come from standard input, so nobody can answer there
 	// How the command asks and prints.
 	yes     bool
@@ -158,7 +159,7 @@ func (f *shareFlags) prepare(env *command.Env) (err error) {
 	}
 	// Each request has a key, so that a failed one can be repeated without a second link.
 	if f.request.IdempotencyKey == "" {
-		f.request.IdempotencyKey = rand.Text()
+		f.request.IdempotencyKey, f.drawnKey = rand.Text(), true
 	}
 	return nil
 }

@@ -290,6 +290,9 @@ func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*s
 	default:
 		_, err = io.WriteString(env.Stdout, text)
 	}
+	for _, s := range issued { // even with --quiet
+		warnOfEnded(env.Stderr, "the link "+s.link.ID, &s.link)
+	}
 	if err = errors.Join(err, copied); err != nil {
 		return &command.Error{
 			Err:  fmt.Errorf("%s issued, but: %w", explain.Plural(len(issued), "link"), err),
@@ -311,12 +314,8 @@ func (f *shareFlags) describeAll(env *command.Env, issued []*sharing) {
 		_ = term.PrintTable(env.Stderr, rows) // nobody reads standard error if it fails
 		fmt.Fprintln(env.Stderr, "  undo      keyhole revoke ID, for each link")
 		f.tellClock(env, &issued[0].link)
-	}
-	// Even --quiet warns of a URL that does not work: it is about to be sent to someone.
-	for _, s := range issued {
-		if !explain.Usable(&s.link) {
-			fmt.Fprintf(env.Stderr, "warning: an earlier request issued the link %s, and it is %s\n", s.link.ID,
-				term.Plain(s.link.State))
+		for _, s := range issued {
+			f.tellRepeated(env.Stderr, &s.link)
 		}
 	}
 	if f.makePassphrase {
