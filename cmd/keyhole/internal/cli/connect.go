@@ -128,12 +128,19 @@ func wrongAddress(err error, from, base string) error {
 	if name, is := strings.CutPrefix(from, inContext); is {
 		hint = "replace it: keyhole context add " + name + " --replace --url URL, with scheme, host and port"
 	}
-	shown := hostOnly(base)
-	_, wrong := client.New("http://"+base, "")
-	if wrong == nil && shown == base && !strings.Contains(base, "://") {
-		hint = "did you mean http://" + base + "? " + hint
+	return &command.Error{
+		Err: fmt.Errorf("%s is %q: %w", from, hostOnly(base), err), Hint: withScheme(base) + hint, Code: command.ExitUsage,
 	}
-	return &command.Error{Err: fmt.Errorf("%s is %q: %w", from, shown, err), Hint: hint, Code: command.ExitUsage}
+}
+
+// withScheme proposes an address that only lacks its scheme, for the begin of a hint. It is
+// empty for other mistakes.
+func withScheme(base string) string {
+	_, wrong := client.New("http://"+base, "")
+	if wrong != nil || hostOnly(base) != base || strings.Contains(base, "://") {
+		return ""
+	}
+	return "did you mean http://" + base + "? "
 }
 
 // hostOnly returns a mistyped address for a message. User, path, query and a token of a

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,6 +71,9 @@ command reads the key again. The key is never an argument.`,
 			if len(args) == 2 && args[1] == "-" {
 				return nil
 			}
+			if err := keyAsArgument(args); err != nil {
+				return err
+			}
 			return command.ExactArgs(1, "one name")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -80,6 +84,26 @@ command reads the key again. The key is never an argument.`,
 	cmd.Flags().StringVar(&f.keyFile, "key-file", "", "file with the operator key; - reads the key from standard input")
 	cmd.Flags().BoolVar(&f.replace, "replace", false, "replace the context of this name")
 	return cmd
+}
+
+// keyAsArgument refuses a URL and a key that are arguments. It repeats neither: both can be
+// secret, and the URL may have a user and a password.
+func keyAsArgument(args []string) error {
+	if len(args) < 2 {
+		return nil
+	}
+	const how = "keyhole context add NAME --url URL asks for the key and does not show it"
+	hasURL := strings.Contains(args[1], "://")
+	hasKey := hasURL && len(args) == 3 && args[2] != "-" ||
+		slices.ContainsFunc(args[1:], func(arg string) bool { return operatorkey.Redact(arg) != arg })
+	switch {
+	case hasKey:
+		return command.Usage("the key was an argument, so the shell's history has it now",
+			"remove it from the history, and replace the key if others can read the history\n"+how)
+	case hasURL:
+		return command.Usage("the URL is not an argument", how)
+	}
+	return nil
 }
 
 // run saves a context. It sends no request, so a context can be saved before its service
@@ -152,7 +176,7 @@ func (f *contextFlags) check(name string, stdin *bool) (contexts.Context, error)
 	if _, err := client.New(f.url, ""); err != nil {
 		return none, &command.Error{
 			Err:  fmt.Errorf("--url is %q: %w", hostOnly(f.url), err),
-			Hint: "set it to scheme, host and port of the operator API", Code: command.ExitUsage,
+			Hint: withScheme(f.url) + "set it to scheme, host and port of the operator API", Code: command.ExitUsage,
 		}
 	}
 	added := contexts.Context{Name: name, URL: strings.TrimRight(f.url, "/")}

@@ -113,7 +113,7 @@ func TestContextMistakes(t *testing.T) {
 		"add new --key-file missing" + url:   "cannot read the key file: no such file",
 		"add new --key khk_canary123" + url:  "unknown flag: --key\n  an operator key is never an argument",
 		"add khk_canary12345 -" + url:        "the name of the context is an operator key\n  pass an operator key",
-		"add new khk_canary12345" + url:      "takes one name, not 2 arguments",
+		"add new khk_canary12345" + url:      "the key was an argument, so the shell's history has it now",
 		"use":                                "needs one context\n  usage: keyhole context use NAME",
 		"use prodd":                          `"prodd": there is no such context` + "\n  did you mean prod?",
 		"use zzzzzz":                         "the contexts are prod",

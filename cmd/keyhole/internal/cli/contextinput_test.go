@@ -270,3 +270,23 @@ func TestContextGroup(t *testing.T) {
 		}
 	}
 }
+
+// A key and a URL that are arguments are refused, and not repeated.
+func TestContextAddArguments(t *testing.T) {
+	t.Parallel()
+	const key = "khk_canary12345"
+	for args, want := range map[string][2]string{
+		"prod https://ops.example.com " + key: {"the key was an argument, so the shell's history has it", "replace the key"},
+		"prod " + key:                         {"the key was an argument, so the shell's history has it", "asks for the key"},
+		"prod https://canary@ops.example.com": {"the URL is not an argument", "keyhole context add NAME --url URL"},
+		"prod https://ops.example.com -":      {"the URL is not an argument", "keyhole context add NAME --url URL"},
+		"a b c d":                             {"takes one name, not 4 arguments", "usage: "},
+		"prod --url 127.0.0.1:8081":           {`--url is "127.0.0.1:8081"`, "did you mean http://127.0.0.1:8081? set it to"},
+	} {
+		got := runOver(t, &fakeAPI{}, append([]string{"context", "add"}, strings.Fields(args)...)...)
+		if got.code != command.ExitUsage || strings.Contains(got.stderr, "canary") {
+			t.Errorf("%s: %+v", args, got)
+		}
+		has(t, got.stderr, want[:]...)
+	}
+}

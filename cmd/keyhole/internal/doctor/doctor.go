@@ -3,8 +3,11 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -111,7 +114,12 @@ func run(ctx context.Context, env *command.Env, path string, asJSON bool) error 
 		fmt.Fprintf(env.Stderr, "warning: %s\n", w)
 	}
 	if err != nil {
-		return server.ConfigError(path, err)
+		err = server.ConfigError(path, err)
+		// Most people who have no configuration use a service that others run.
+		if known, is := errors.AsType[*command.Error](err); is && isMissing(path) {
+			known.Hint += "\nto check your access to a service that runs elsewhere: keyhole doctor --client"
+		}
+		return err
 	}
 	// Findings are printed as they come, because an unreachable part takes its timeout.
 	// JSON is one value, so it is printed at the end.
@@ -129,6 +137,12 @@ func run(ctx context.Context, env *command.Env, path string, asJSON bool) error 
 		}
 	}
 	return findings.Verdict(env, x.findings, "keyhole doctor")
+}
+
+// isMissing reports whether there is no file at path.
+func isMissing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // examination collects findings. A finding that fails does not end it: the operator
