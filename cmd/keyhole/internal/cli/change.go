@@ -201,7 +201,7 @@ func (f *changeFlags) request(cmd *cobra.Command, env *command.Env) (api.ChangeR
 		}
 		r.Labels = &labels
 	}
-	if err := f.access(env, &r); err != nil {
+	if err := f.access(cmd.Context(), env, &r); err != nil {
 		return r, err
 	}
 	if reflect.ValueOf(r).IsZero() {

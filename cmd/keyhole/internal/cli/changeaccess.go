@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,8 @@ func (f *changeFlags) addAccess(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.allow, "allow", nil,
 		"a network or address that may use the link, instead of all earlier ones; may be repeated")
 	flags.BoolVar(&f.noAllow, "no-allow", false, "allow every address")
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a new passphrase that recipients have to enter")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "",
+		"file with a new passphrase that recipients have to enter; - reads standard input")
 	flags.BoolVar(&f.makePassphrase, "make-passphrase", false, "generate a new passphrase and print it")
 	flags.BoolVar(&f.noPassphrase, "no-passphrase", false, "remove the passphrase")
 	flags.StringVar(&f.notBefore, "not-before", "",
@@ -29,7 +31,7 @@ const atOnce = "now"
 
 // access sets who can use the link, and from when on. A restriction is removed by a flag of
 // its own, never by an empty value, because a variable in a script may be unset.
-func (f *changeFlags) access(env *command.Env, r *api.ChangeRequest) error {
+func (f *changeFlags) access(ctx context.Context, env *command.Env, r *api.ChangeRequest) error {
 	if err := f.checkAccess(); err != nil {
 		return err
 	}
@@ -49,7 +51,7 @@ func (f *changeFlags) access(env *command.Env, r *api.ChangeRequest) error {
 	case f.makePassphrase:
 		r.Passphrase = new(makePassphrase(fewestGroups))
 	case f.passphraseFile != "":
-		passphrase, err := readPassphrase(env.Stderr, f.passphraseFile)
+		passphrase, err := readPassphrase(ctx, env, f.passphraseFile)
 		if err != nil {
 			return err
 		}

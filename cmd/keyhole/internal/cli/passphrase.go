@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway"
 	"keyhole/gateway/api"
@@ -18,10 +20,19 @@ import (
 // accepts no longer passphrase.
 const maxPassphraseFile = 1 << 10
 
+// fromInput is the name of a file that means standard input.
+const fromInput = "-"
+
 // readPassphrase reads a file with a passphrase on one line, without the line break at
 // its end. Errors do not contain the text of the file.
-func readPassphrase(stderr io.Writer, path string) (string, error) {
-	text, err := readSecretFile(stderr, "passphrase file", path, maxPassphraseFile)
+func readPassphrase(ctx context.Context, env *command.Env, path string) (string, error) {
+	read := func() (string, error) {
+		return readSecretFile(env.Stderr, "passphrase file", path, maxPassphraseFile)
+	}
+	if path == fromInput {
+		read = func() (string, error) { return passphraseOfInput(ctx, env) }
+	}
+	text, err := read()
 	if err != nil {
 		return "", command.Usage(fmt.Sprintf("cannot read the passphrase file: %v", err),
 			"name a readable file in --passphrase-file")
@@ -38,6 +49,22 @@ func readPassphrase(stderr io.Writer, path string) (string, error) {
 		return "", command.Usage("the passphrase file is empty", "write the passphrase into the file of --passphrase-file")
 	}
 	return passphrase, nil
+}
+
+// passphraseOfInput reads standard input to its end, and on a terminal one line that it does
+// not show.
+func passphraseOfInput(ctx context.Context, env *command.Env) (string, error) {
+	if term.IsTerminal(env.Stdin) && term.IsTerminal(env.Stderr) {
+		fmt.Fprint(env.Stderr, "Passphrase for recipients (it is not shown): ")
+		defer fmt.Fprintln(env.Stderr)
+		return term.ReadSecret(ctx, env.Stdin)
+	}
+	// One byte more than allowed tells a text that is too long from one that just fits.
+	text, err := readAll(ctx, io.LimitReader(env.Stdin, maxPassphraseFile+1))
+	if err == nil && len(text) > maxPassphraseFile {
+		err = fmt.Errorf("it is larger than %d bytes", maxPassphraseFile)
+	}
+	return text, err
 }
 
 // A generated passphrase has groups of four characters. fewestGroups have 80 random bits.

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -38,7 +39,7 @@ func TestReadPassphrase(t *testing.T) {
 		"canary\xff": {"", "not valid UTF-8"},
 		"canary" + strings.Repeat("x", 1024) + "\n": {"", "it is larger than 1024 bytes"},
 	} {
-		got, err := readPassphrase(io.Discard, secretFile(t, text))
+		got, err := readPassphrase(t.Context(), &command.Env{Stderr: io.Discard}, secretFile(t, text))
 		var known *command.Error
 		if got != want.passphrase || (err == nil) != (want.problem == "") {
 			t.Errorf("%.20q: got %q, %v", text, got, err)
@@ -91,4 +92,49 @@ func TestSharePassphrase(t *testing.T) {
 	if sent == "" || got.stderr != "\nPassphrase: "+sent+"\n" || strings.Contains(got.stdout, sent) {
 		t.Errorf("%+v, sent %v", got, f.requests[1].body)
 	}
+}
+
+// --passphrase-file - reads standard input, on a terminal without showing it. Standard input
+// cannot also list the objects.
+func TestPassphraseOfStandardInput(t *testing.T) {
+	t.Parallel()
+	for name, method := range map[string]string{
+		"share s3://reports/a": "POST /api/v1/links", "change " + testID(): "PATCH /api/v1/links/" + testID(),
+	} {
+		f := &fakeAPI{answers: map[string]any{method: testLink()}}
+		args := append(strings.Fields(name), "--passphrase-file", "-")
+		got := runTyping(t, f, "a b c d e\n", args...)
+		sent := f.requests[len(f.requests)-1]
+		if got.code != 0 || sent.body["passphrase"] != "a b c d e" || strings.Contains(got.stdout+got.stderr, "a b c d e") {
+			t.Errorf("%s: %+v, sent %v", name, got, sent)
+		}
+		if got := runTyping(t, f, strings.Repeat("a", 2000), args...); got.code != command.ExitUsage ||
+			!strings.Contains(got.stderr, "it is larger than 1024 bytes") {
+			t.Errorf("%s, too long: %+v", name, got)
+		}
+	}
+	f := &fakeAPI{answers: map[string]any{"PATCH /api/v1/links/" + testID(): testLink()}}
+	got := runAt(t, f, "a b c d e\n", false, "change", testID(), "--passphrase-file", "-", "--json")
+	has(t, got.stderr, "Passphrase for recipients (it is not shown): ")
+	if got.code != 0 || f.requests[0].body["passphrase"] != "a b c d e" {
+		t.Errorf("on a terminal: %+v, sent %v", got, f.requests)
+	}
+	got = runTyping(t, &fakeAPI{}, "s3://reports/a\n", "share", "-", "--passphrase-file", "-")
+	has(t, got.stderr, "standard input cannot be both the list of objects and the passphrase")
+	if got.code != command.ExitUsage {
+		t.Errorf("both: %+v", got)
+	}
+}
+
+// runTyping is runOver with a text on standard input, which is no terminal.
+func runTyping(t *testing.T, f *fakeAPI, typed string, args ...string) result {
+	t.Helper()
+	server := httptest.NewServer(f)
+	defer server.Close()
+	var stdout, stderr strings.Builder
+	code := runCLI(t.Context(), args, command.Env{
+		Stdin: strings.NewReader(typed), Stdout: &stdout, Stderr: &stderr,
+		Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL},
+	})
+	return result{code, stdout.String(), stderr.String()}
 }

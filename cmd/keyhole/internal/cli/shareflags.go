@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"fmt"
 	"regexp"
@@ -69,7 +70,8 @@ func (f *shareFlags) addLimits(cmd *cobra.Command) {
 		"when the link begins to work, such as 2026-12-01T08:00:00Z, 2026-12-01 or 2h from now")
 	flags.Int64Var(&f.maxClicks, "max-clicks", 0,
 		"how often the link can be used; recipients see a page first, and only its button counts")
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "file with a passphrase that recipients have to enter")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "",
+		"file with a passphrase that recipients have to enter; - reads standard input")
 	flags.BoolVar(&f.makePassphrase, "make-passphrase", false,
 		"generate a passphrase and print it separately from the URL")
 	flags.StringArrayVar(&f.request.Allow, "allow", nil,
@@ -143,18 +145,18 @@ func (f *shareFlags) complete(cmd *cobra.Command, env *command.Env, several bool
 			return err
 		}
 	}
-	return f.prepare(env)
+	return f.prepare(cmd.Context(), env)
 }
 
 // prepare gets what the command needs on this machine: the clipboard and the passphrase.
-func (f *shareFlags) prepare(env *command.Env) (err error) {
+func (f *shareFlags) prepare(ctx context.Context, env *command.Env) (err error) {
 	// A missing clipboard is reported before a link exists that nobody has copied.
 	if f.copy {
 		if f.board, err = findClipboard(env); err != nil {
 			return err
 		}
 	}
-	if err := f.readPassphrase(env); err != nil {
+	if err := f.readPassphrase(ctx, env); err != nil {
 		return err
 	}
 	// Each request has a key, so that a failed one can be repeated without a second link.
@@ -229,7 +231,7 @@ func (f *shareFlags) tellClock(env *command.Env, link *api.Link) {
 
 // readPassphrase sets the passphrase of the request, if one is wanted. It runs after check,
 // so that a mistake in another flag is reported before a file is read.
-func (f *shareFlags) readPassphrase(env *command.Env) error {
+func (f *shareFlags) readPassphrase(ctx context.Context, env *command.Env) error {
 	switch {
 	case f.makePassphrase && f.passphraseFile != "":
 		return command.Usage("--make-passphrase and --passphrase-file cannot be combined", "use one of them")
@@ -238,8 +240,11 @@ func (f *shareFlags) readPassphrase(env *command.Env) error {
 			"another request", "write the passphrase into a file and use --passphrase-file")
 	case f.makePassphrase:
 		f.request.Passphrase = new(makePassphrase(fewestGroups))
+	case f.passphraseFile == fromInput && f.fromStdin:
+		return command.Usage("standard input cannot be both the list of objects and the passphrase",
+			"write the passphrase into a file")
 	case f.passphraseFile != "":
-		passphrase, err := readPassphrase(env.Stderr, f.passphraseFile)
+		passphrase, err := readPassphrase(ctx, env, f.passphraseFile)
 		if err != nil {
 			return err
 		}
