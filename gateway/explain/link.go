@@ -24,6 +24,7 @@ func Pin(l *api.Link) string {
 	case gateway.PinETag:
 		return "ETag " + l.Object.ETag
 	}
+	// Also for a pin of a newer service: this text promises a recipient the least.
 	return "nothing: each download gets the object that has this key at that time"
 }
 
@@ -84,12 +85,14 @@ func Restrictions(link *api.Link) [][]string {
 		}
 		lines = append(lines, []string{"asks for", asks})
 	}
+	// A page protects each use of a limited link from programs that only look at URLs.
 	switch {
 	case link.MaxClicks != nil:
 		lines = append(lines, []string{"shows", "a page first; only its button uses up the link"})
 	case link.Passphrase || link.Confirm:
 		lines = append(lines, []string{"shows", "a page first"})
 	}
+	// In the zone of the answer, so that a console and the API show the same text.
 	if link.NotBefore != nil {
 		lines = append(lines, []string{"begins", link.NotBefore.Format(time.RFC3339)})
 	}

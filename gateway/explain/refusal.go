@@ -26,6 +26,7 @@ const TooLong = "too_long"
 // Refusal returns what to do about a refusal of the API with this code, or "" for an
 // unknown code. token tells whether the operator presented a token instead of a key.
 func Refusal(code string, token bool) string {
+	// Nobody can change what a token may do; its grant in the configuration decides.
 	if token {
 		switch code {
 		case string(gateway.CodeUnauthorized):

@@ -67,6 +67,7 @@ func languageNames() []string {
 // Outcome says why a click was refused, and the code of the outcome. It returns the code
 // alone for an outcome that this version does not know.
 func Outcome(code string) string {
+	// Past tense: the link may have changed since the click.
 	words := map[gateway.Outcome]string{
 		gateway.OutcomeNotFound:             "there was no such link",
 		gateway.OutcomeExpired:              "the link had expired",

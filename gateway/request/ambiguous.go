@@ -6,6 +6,5 @@ import "net/http"
 // end, and read the following bytes as another request. The connection must close after
 // the answer. Chunked requests are ambiguous, because they may also state a length (RFC
 // 9112 section 6.1). Requests of HTTP/1.0 are ambiguous, because they may also be chunked.
-// net/http removes both headers before a handler can read them, so Ambiguous cannot
-// distinguish harmless requests.
+// net/http removes both headers, so Ambiguous cannot distinguish harmless requests.
 func Ambiguous(r *http.Request) bool { return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) }
