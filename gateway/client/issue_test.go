@@ -21,7 +21,7 @@ func TestIssueIsRepeated(t *testing.T) {
 			_, _ = io.WriteString(w, `{"id":"x","url":`) // and hangs up
 			return
 		}
-		_, _ = io.WriteString(w, `{"id":"x","url":"http://127.0.0.1/x"}`)
+		_, _ = io.WriteString(w, `{"id":"x","url":"http://127.0.0.1/x","results":[{"status":201,"link":{"id":"x"}}]}`)
 	}))
 	t.Cleanup(server.Close)
 	c, err := New(server.URL, "key")
@@ -31,6 +31,11 @@ func TestIssueIsRepeated(t *testing.T) {
 	link, err := c.Issue(t.Context(), api.IssueRequest{Bucket: "b", Key: "k"})
 	if err != nil || link.URL == "" || len(keys) != 2 || keys[0] == "" || keys[0] != keys[1] {
 		t.Errorf("got %+v, %v, under the keys %q", link, err, keys)
+	}
+	// The Date of the answer comes with the link, also in a batch.
+	batch, err := c.IssueBatch(t.Context(), api.BatchRequest{Links: []api.IssueRequest{{Bucket: "b", Key: "k"}}})
+	if err != nil || len(batch.Results) != 1 || link.Answered.IsZero() || batch.Results[0].Link.Answered.IsZero() {
+		t.Errorf("answered at %s, %+v, %v", link.Answered, batch, err)
 	}
 }
 

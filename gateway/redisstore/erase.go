@@ -166,7 +166,8 @@ func (run *erasureRun) eraseStream(ctx context.Context, number int, id string) e
 	if number%(streams/partitions) == streamOperations {
 		kind = "o"
 	}
-	v, err := s.runRepeatable(ctx, s.scripts.eraseStream, []string{key}, append([]any{kind, id, run.mode()}, run.addresses...)...)
+	args := append([]any{kind, id, run.mode()}, run.addresses...)
+	v, err := s.runRepeatable(ctx, s.scripts.eraseStream, []string{key}, args...)
 	if err != nil {
 		return err
 	}

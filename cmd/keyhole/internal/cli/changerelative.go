@@ -113,11 +113,7 @@ func changedRows(before, after *api.Link, r *api.ChangeRequest, zone *time.Locat
 	}
 	add("expires", onClock(before.ExpiresAt, zone), onClock(after.ExpiresAt, zone))
 	add("max clicks", limitOf(before), limitOf(after))
-	// Who wants further uses may have typed their number, which replaces the limit.
-	if before.MaxClicks != nil && after.MaxClicks != nil && *after.MaxClicks < *before.MaxClicks {
-		rows = append(rows, []string{"warning", "the limit is lower than before and includes past uses; " +
-			"to allow more uses, write --max-clicks +N"})
-	}
+	rows = append(rows, lowerLimit(before, after)...)
 	add("state", before.State, after.State)
 	add("begins", startOf(before, zone), startOf(after, zone))
 	add("allowed addresses", orAll(before.Allow), orAll(after.Allow))
@@ -132,6 +128,16 @@ func changedRows(before, after *api.Link, r *api.ChangeRequest, zone *time.Locat
 		rows = append(rows, []string{"changed", "passphrase replaced"})
 	}
 	return rows
+}
+
+// lowerLimit returns a warning if a change has lowered the limit of uses: who wants further
+// uses may have typed their number, which replaces the limit.
+func lowerLimit(before, after *api.Link) [][]string {
+	if before.MaxClicks == nil || after.MaxClicks == nil || *after.MaxClicks >= *before.MaxClicks {
+		return nil
+	}
+	return [][]string{{"warning", "the limit is lower than before and includes past uses; to allow more uses, write " +
+		"--max-clicks +N"}}
 }
 
 // limitOf writes the limit of clicks of a link.

@@ -66,16 +66,7 @@ from standard input. With --key-file it saves only the name of the file, so that
 command reads the key again. The key is never an argument.`,
 		Example: `  keyhole context add prod --url https://keyhole-ops.example.com
   keyhole context add ci --url http://127.0.0.1:8081 --key-file operator.key`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			// The hyphen means standard input, as for cat.
-			if len(args) == 2 && args[1] == "-" {
-				return nil
-			}
-			if err := keyAsArgument(args); err != nil {
-				return err
-			}
-			return command.ExactArgs(1, "one name")(cmd, args)
-		},
+		Args: checkContextArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd.Context(), env, args[0], len(args) == 2)
 		},
@@ -84,6 +75,18 @@ command reads the key again. The key is never an argument.`,
 	cmd.Flags().StringVar(&f.keyFile, "key-file", "", "file with the operator key; - reads the key from standard input")
 	cmd.Flags().BoolVar(&f.replace, "replace", false, "replace the context of this name")
 	return cmd
+}
+
+// checkContextArgs checks that there is one name, and perhaps a hyphen.
+func checkContextArgs(cmd *cobra.Command, args []string) error {
+	// The hyphen means standard input, as for cat.
+	if len(args) == 2 && args[1] == "-" {
+		return nil
+	}
+	if err := keyAsArgument(args); err != nil {
+		return err
+	}
+	return command.ExactArgs(1, "one name")(cmd, args)
 }
 
 // keyAsArgument refuses a URL and a key that are arguments. It repeats neither: both can be

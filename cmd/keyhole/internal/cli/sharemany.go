@@ -290,8 +290,8 @@ func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*s
 	default:
 		_, err = io.WriteString(env.Stdout, text)
 	}
-	for _, s := range issued { // even with --quiet
-		warnOfEnded(env.Stderr, "the link "+s.link.ID, &s.link)
+	for i := range links { // even with --quiet
+		warnOfEnded(env.Stderr, "the link "+links[i].ID, &links[i])
 	}
 	if err = errors.Join(err, copied); err != nil {
 		return &command.Error{

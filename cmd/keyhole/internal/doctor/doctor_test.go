@@ -94,7 +94,8 @@ func TestDoctorOfABadConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, hint := range map[string]string{
-		bad: "correct the named keys", bad + ".missing": "name the file with --config or in KEYHOLE_CONFIG\nto check your access to a service that runs elsewhere: keyhole doctor --client",
+		bad: "correct the named keys", bad + ".missing": "name the file with --config or in KEYHOLE_CONFIG\n" +
+			"to check your access to a service that runs elsewhere: keyhole doctor --client",
 	} {
 		stdout, _, err := runDoctor(t, nil, "--config", path)
 		var known *command.Error
