@@ -271,15 +271,10 @@ const undoTimeout = 10 * time.Second
 func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*sharing) error {
 	f.describeAll(env, issued)
 	links := make([]api.Link, len(issued))
-	texts, between := make([]string, len(issued)), ""
 	for i, s := range issued {
-		links[i], texts[i] = s.link, term.Plain(s.link.URL)+"\n"
-		// Messages have several lines, so an empty line separates them.
-		if f.message {
-			texts[i], between = messageOf(&s.link, time.Local), "\n"
-		}
+		links[i] = s.link
 	}
-	text := strings.Join(texts, between)
+	text := f.textOf(links)
 	copied := f.copyText(ctx, env, text)
 	var err error
 	switch {
@@ -300,6 +295,19 @@ func (f *shareFlags) printAll(ctx context.Context, env *command.Env, issued []*s
 		}
 	}
 	return nil
+}
+
+// textOf returns the URLs or messages of links. Messages have several lines, so an empty line
+// separates them.
+func (f *shareFlags) textOf(links []api.Link) string {
+	texts, between := make([]string, len(links)), ""
+	for i := range links {
+		texts[i] = term.Plain(links[i].URL) + "\n"
+		if f.message {
+			texts[i], between = messageOf(&links[i], time.Local), "\n"
+		}
+	}
+	return strings.Join(texts, between)
 }
 
 // describeAll prints to standard error which link belongs to which object. If nobody can read
