@@ -96,6 +96,8 @@ type BulkOptions struct {
 // BulkResult is the result of a bulk revocation.
 type BulkResult struct {
 	Matched int // selected links that had a permission
+	// UsedUp counts those of Matched that were used up. Only their grants are left to end.
+	UsedUp  int
 	Revoked int // links that this call ended
 	// Unreadable counts links with a permission whose record this version cannot read.
 	// The query may select them. The call has not ended them.

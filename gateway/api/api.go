@@ -99,6 +99,9 @@ type RevocationRequest struct {
 // Revocation is the answer of POST /api/v1/revocations.
 type Revocation struct {
 	Matched int `json:"matched"`
+	// UsedUp counts those of Matched that are used up and whose downloads can be resumed. A
+	// revocation ends the resuming.
+	UsedUp  int `json:"used_up,omitempty"`
 	Revoked int `json:"revoked"`
 	// Unreadable counts links that may be selected, but whose records only a newer
 	// version of the service can read. They were not revoked.

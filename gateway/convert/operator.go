@@ -39,7 +39,7 @@ func Operator(actor *gateway.Actor, limits *gateway.Limits, version string) api.
 // Revocation returns the result of a bulk revocation as the API shows it.
 func Revocation(result *gateway.BulkResult) api.Revocation {
 	return api.Revocation{
-		Matched: result.Matched, Revoked: result.Revoked, Unreadable: result.Unreadable,
+		Matched: result.Matched, UsedUp: result.UsedUp, Revoked: result.Revoked, Unreadable: result.Unreadable,
 		Done: result.Done, Next: result.Next,
 	}
 }

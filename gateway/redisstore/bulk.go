@@ -160,6 +160,9 @@ func (s *Store) stillOpen(ctx context.Context, run *bulkRun, entries []entry) ([
 			run.result.Unreadable++
 		case f.open && run.query.Selects(f.link, record.Time(run.start)):
 			open = append(open, entries[i])
+			if f.link.State == gateway.StateUsedUp {
+				run.result.UsedUp++
+			}
 		}
 	}
 	return open, nil

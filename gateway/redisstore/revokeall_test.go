@@ -40,26 +40,27 @@ func testRevokeAll(t *testing.T, g target) {
 		return result
 	}
 	for _, tt := range []struct {
-		name string
-		q    gateway.ListQuery
-		want int
+		name       string
+		q          gateway.ListQuery
+		want, used int
 	}{
-		{"bucket and prefix", gateway.ListQuery{Bucket: "reports", Prefix: "a/"}, 4},
-		{"bucket and key", gateway.ListQuery{Bucket: "reports", Key: "a/1"}, 1},
-		{"creator", gateway.ListQuery{CreatedBy: "alice"}, 3},
-		{"label", gateway.ListQuery{Labels: map[string]string{"case": "1"}}, 4},
+		{"bucket and prefix", gateway.ListQuery{Bucket: "reports", Prefix: "a/"}, 4, 1},
+		{"bucket and key", gateway.ListQuery{Bucket: "reports", Key: "a/1"}, 1, 0},
+		{"creator", gateway.ListQuery{CreatedBy: "alice"}, 3, 0},
+		{"label", gateway.ListQuery{Labels: map[string]string{"case": "1"}}, 4, 1},
 		{"bucket, creator and label", gateway.ListQuery{
 			Bucket: "reports", CreatedBy: "bob", Labels: map[string]string{"case": "1"},
-		}, 2},
-		{"all", gateway.ListQuery{}, 6},
-		{"in scope", gateway.ListQuery{Match: func(r gateway.ObjectRef) bool { return r.Bucket == "exports" }}, 1},
+		}, 2, 1},
+		{"all", gateway.ListQuery{}, 6, 1},
+		{"in scope", gateway.ListQuery{Match: func(r gateway.ObjectRef) bool { return r.Bucket == "exports" }}, 1, 0},
 	} {
-		equal(t, tt.name, all(tt.q, gateway.BulkOptions{DryRun: true}), gateway.BulkResult{Matched: tt.want, Done: true})
+		equal(t, tt.name, all(tt.q, gateway.BulkOptions{DryRun: true}),
+			gateway.BulkResult{Matched: tt.want, UsedUp: tt.used, Done: true})
 	}
 	equal(t, "after only counting", admit(t, s, ids["a/1"], "GET"), gateway.OutcomeRedirected)
 
 	prefix := gateway.ListQuery{Bucket: "reports", Prefix: "a/"}
-	equal(t, "revoked", all(prefix, gateway.BulkOptions{}), gateway.BulkResult{Matched: 4, Revoked: 4, Done: true})
+	equal(t, "revoked", all(prefix, gateway.BulkOptions{}), gateway.BulkResult{Matched: 4, UsedUp: 1, Revoked: 4, Done: true})
 	equal(t, "again", all(prefix, gateway.BulkOptions{}), gateway.BulkResult{Done: true})
 	for name, want := range map[string]gateway.State{
 		"a/1": gateway.StateRevoked, "a/2": gateway.StateRevoked, "ab": gateway.StateActive, "other": gateway.StateActive,

@@ -45,7 +45,10 @@ each failure and exits with 1.
 Filters are those of keyhole list. They select the links that match all of them and that
 the operator key may see; --prefix and --key need --bucket here. On a terminal the
 command shows the first ten links, says how many there are, and asks. In a pipe or a
-script it does not ask: use --dry-run before, which lists the links.`,
+script it does not ask: use --dry-run before, which lists the links.
+
+A link that is used up stays used_up: its revocation ends the resuming of its downloads.
+Such links are counted while their downloads can be resumed, and not listed.`,
 		Example: `  keyhole revoke 7kq… --reason "wrong file"
   keyhole revoke s3://reports/exports/2026/ --dry-run
   keyhole revoke --used never --since 24h --created-by ci`,
@@ -134,8 +137,8 @@ func (f *revokeFlags) revokeEach(ctx context.Context, env *command.Env, args []s
 		case f.output.ndjson:
 			failed = errors.Join(failed, printLines(env, []api.Link{link}))
 		case !f.output.json && !f.quiet:
-			_, err := fmt.Fprintf(env.Stdout, "%s %s %s\n", link.ID, revokedState(&link),
-				term.Plain("s3://"+link.Bucket+"/"+link.Key))
+			_, err := fmt.Fprintf(env.Stdout, "%s %s %s%s\n", link.ID, revokedState(&link),
+				term.Plain("s3://"+link.Bucket+"/"+link.Key), grantsEnded(&link))
 			failed = errors.Join(failed, err)
 		}
 	}
@@ -243,6 +246,7 @@ func (f *revokeFlags) walk(ctx context.Context, env *command.Env, c *client.Clie
 // addTo adds the answer of one call to the total.
 func addTo(total, answer *api.Revocation) {
 	total.Matched += answer.Matched
+	total.UsedUp += answer.UsedUp
 	total.Revoked += answer.Revoked
 	total.Unreadable += answer.Unreadable
 	total.Done = answer.Done
@@ -279,7 +283,7 @@ func (f *revokeFlags) print(env *command.Env, total *api.Revocation) error {
 	case f.dryRun:
 		_, err = fmt.Fprintf(env.Stdout, "%s%s would be revoked\n", atLeast(total), links(total.Matched))
 	case !f.quiet:
-		_, err = fmt.Fprintf(env.Stdout, "%s revoked\n", links(total.Revoked))
+		_, err = fmt.Fprintf(env.Stdout, "%s revoked%s\n", links(total.Revoked), amongThem(total.UsedUp))
 	}
 	return err
 }
@@ -306,7 +310,7 @@ func (f *revokeFlags) ask(ctx context.Context, env *command.Env, c *client.Clien
 	case found.Matched == 0:
 		return 0, nil
 	}
-	f.showFirst(ctx, env, c)
+	f.showFirst(ctx, env, c, found.UsedUp)
 	fmt.Fprintf(env.Stderr, "Revoke %s%s%s? [y/N] ", atLeast(&found), links(found.Matched), f.filter.selected())
 	answer, err := term.ReadLine(ctx, bufio.NewReader(env.Stdin))
 	switch strings.ToLower(strings.TrimSpace(answer)) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
 )
 
 const (
@@ -30,21 +32,75 @@ type revocationItems struct {
 // revokedState returns the state of a link after its revocation, and says if an earlier
 // revocation ended it.
 func revokedState(link *api.Link) string {
-	before := slices.ContainsFunc(link.Notes, func(n api.Note) bool { return n.Code == gateway.NoteEndedBefore })
-	if before && link.State == string(gateway.StateRevoked) {
+	if endedBefore(link) && link.State == string(gateway.StateRevoked) {
 		return "already revoked"
 	}
 	return link.State
 }
 
-// selection returns the filters of the revocation as those of a list. Without --state only
-// live links are listed, because the others are not revoked.
-func (f *revokeFlags) selection() client.ListOptions {
-	options := f.filter.listOptions()
-	if options.State == "" {
-		options.State = strings.Join(command.Convert[string](liveStates()), ",")
+// endedBefore tells whether a revocation of the link changed nothing.
+func endedBefore(link *api.Link) bool {
+	return slices.ContainsFunc(link.Notes, func(n api.Note) bool { return n.Code == gateway.NoteEndedBefore })
+}
+
+// grantsEnded says what the revocation of a used-up link has changed, because its state
+// stays the same.
+func grantsEnded(link *api.Link) string {
+	if link.State != string(gateway.StateUsedUp) || endedBefore(link) {
+		return ""
 	}
-	return options
+	return " (its downloads can no longer be resumed)"
+}
+
+// amongThem says the same of the used-up links among those that were revoked.
+func amongThem(usedUp int) string {
+	if usedUp == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of them used up before: the downloads can no longer be resumed", usedUp)
+}
+
+// notListed counts the used-up links that would be revoked. The list has used-up links whose
+// downloads have ended too and cannot tell the two apart, so it shows neither. The text
+// follows the listed links, if there are some.
+func notListed(listed bool, usedUp int) string {
+	if usedUp == 0 {
+		return ""
+	}
+	text, whose := "", "whose downloads"
+	if listed {
+		text = "and "
+	}
+	if usedUp == 1 {
+		whose = "whose download"
+	}
+	return fmt.Sprintf("%s%s %s can still be resumed\n", text, explain.Plural(usedUp, "used-up link"), whose)
+}
+
+// selection returns the filters of the revocation as those of a list. Only live links are
+// listed: expired and revoked ones cannot be revoked, and see notListed. ok is false if the
+// filters select no live links.
+func (f *revokeFlags) selection() (options client.ListOptions, ok bool) {
+	options = f.filter.listOptions()
+	var states []string
+	for _, state := range liveStates() {
+		if len(f.filter.states) == 0 || slices.Contains(f.filter.states, string(state)) {
+			states = append(states, string(state))
+		}
+	}
+	options.State = strings.Join(states, ",")
+	return options, len(states) > 0
+}
+
+// eachSelected is eachLinkPage for the live links that would be revoked.
+func (f *revokeFlags) eachSelected(ctx context.Context, p *term.Progress, c *client.Client, limit int,
+	each func([]api.Link) error,
+) (next string, err error) {
+	options, ok := f.selection()
+	if !ok {
+		return "", nil
+	}
+	return eachLinkPage(ctx, p, c, options, limit, each)
 }
 
 // preview prints the links that would be revoked, and their number. Without the right to
@@ -56,7 +112,7 @@ func (f *revokeFlags) preview(ctx context.Context, env *command.Env, c *client.C
 	}
 	var found []api.Link
 	p := term.NewProgress(env.Stderr)
-	next, err := eachLinkPage(ctx, p, c, f.selection(), limit, func(page []api.Link) error {
+	next, err := f.eachSelected(ctx, p, c, limit, func(page []api.Link) error {
 		if f.output.ndjson {
 			p.Clear()
 			return printLines(env, page)
@@ -79,13 +135,19 @@ func (f *revokeFlags) preview(ctx context.Context, env *command.Env, c *client.C
 				len(found))
 		}
 	}
+	if !f.output.ndjson && !f.quiet {
+		if _, err := io.WriteString(env.Stdout, notListed(len(found) > 0, total.UsedUp)); err != nil {
+			return err
+		}
+	}
 	return f.print(env, total)
 }
 
-// showFirst prints the first links that the question is about to standard error.
-func (f *revokeFlags) showFirst(ctx context.Context, env *command.Env, c *client.Client) {
+// showFirst prints the first links that the question is about to standard error, and the
+// number of those that are used up.
+func (f *revokeFlags) showFirst(ctx context.Context, env *command.Env, c *client.Client, usedUp int) {
 	var found []api.Link
-	_, err := eachLinkPage(ctx, term.NewProgress(env.Stderr), c, f.selection(), firstShown, func(page []api.Link) error {
+	_, err := f.eachSelected(ctx, term.NewProgress(env.Stderr), c, firstShown, func(page []api.Link) error {
 		found = append(found, page...)
 		return nil
 	})
@@ -98,6 +160,7 @@ func (f *revokeFlags) showFirst(ctx context.Context, env *command.Env, c *client
 		screen.Stdout = env.Stderr
 		_ = printLinks(&screen, found) // nobody reads the question either if it fails
 	}
+	fmt.Fprint(env.Stderr, notListed(len(found) > 0, usedUp))
 }
 
 // tellUnlisted says that the links are counted but not listed. The key may lack the right to

@@ -52,10 +52,61 @@ func TestRevokeDryRunLists(t *testing.T) {
 		lines[2] != `{"matched":2,"revoked":0,"done":true}` {
 		t.Errorf("--ndjson: %+v", got)
 	}
-	f = answers(2)
-	runOver(t, f, "revoke", "--state", "used_up", "--dry-run")
-	if line := f.requests[1].line; !strings.HasSuffix(line, "&state=used_up") {
+}
+
+// Used-up links are counted while their downloads can be resumed. The list has others too, so
+// a line takes the place of their rows, and rows and number agree.
+func TestRevokeDryRunCountsUsedUpLinks(t *testing.T) {
+	t.Parallel()
+	answers := func(live, usedUp int) *fakeAPI {
+		return &fakeAPI{answers: map[string]any{
+			"POST /api/v1/revocations": api.Revocation{Matched: live + usedUp, UsedUp: usedUp, Done: true},
+			"GET /api/v1/links":        api.LinkPage{Links: someLinks(live)},
+		}}
+	}
+	got := runOver(t, answers(2, 3), "revoke", "--all", "--dry-run")
+	if got.code != command.ExitOK || !strings.HasSuffix(got.stdout, "s3://reports/exports/2\n"+
+		"and 3 used-up links whose downloads can still be resumed\n5 links would be revoked\n") {
+		t.Errorf("%+v", got)
+	}
+	f := answers(0, 1)
+	got = runOver(t, f, "revoke", "--state", "used_up", "--dry-run")
+	const one = "1 used-up link whose download can still be resumed\n1 link would be revoked\n"
+	if got != (result{0, one, ""}) || len(f.requests) != 1 {
+		t.Errorf("--state used_up: %+v, sent %q", got, f.lines())
+	}
+	f = answers(1, 1)
+	runOver(t, f, "revoke", "--state", "used_up,paused", "--dry-run")
+	if line := f.requests[1].line; !strings.HasSuffix(line, "&state=paused") {
 		t.Errorf("--state: listed by %s", line)
+	}
+	got = runOver(t, answers(2, 3), "revoke", "--all", "--dry-run", "--ndjson")
+	if !strings.HasSuffix(got.stdout, "\n"+`{"matched":5,"used_up":3,"revoked":0,"done":true}`+"\n") {
+		t.Errorf("--ndjson: %+v", got)
+	}
+	got = runAt(t, answers(1, 2), "n\n", true, "revoke", "--all")
+	has(t, got.stderr, "s3://reports/exports/1\nand 2 used-up links whose downloads can still be resumed\nRevoke 3 links")
+}
+
+// The state of a used-up link stays, so its revocation says what has changed.
+func TestRevokeSaysThatDownloadsEnd(t *testing.T) {
+	t.Parallel()
+	link := testLink()
+	link.State = string(gateway.StateUsedUp)
+	f := &fakeAPI{answers: map[string]any{
+		"DELETE /api/v1/links/" + testID(): link,
+		"POST /api/v1/revocations":         api.Revocation{Matched: 3, UsedUp: 2, Revoked: 3, Done: true},
+	}}
+	got := runOver(t, f, "revoke", testID())
+	has(t, got.stdout, testID()+" used_up s3://", " (its downloads can no longer be resumed)\n")
+	got = runOver(t, f, "revoke", "--all")
+	if want := "3 links revoked, 2 of them used up before: the downloads can no longer be resumed\n"; got.stdout != want {
+		t.Errorf("%+v", got)
+	}
+	link.Notes = []api.Note{{Code: gateway.NoteEndedBefore}}
+	f.answers["DELETE /api/v1/links/"+testID()] = link
+	if got := runOver(t, f, "revoke", testID()); strings.Contains(got.stdout, "resumed") {
+		t.Errorf("after a revocation that changed nothing: %+v", got)
 	}
 }
 
