@@ -101,6 +101,9 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	if err != nil {
 		return err
 	}
+	if !f.until.IsZero() {
+		request.ExpiresIn = new(lifeToSend(f.until, time.Now()))
+	}
 	link, err := f.change(cmd.Context(), c, id, &request)
 	if err != nil {
 		// No object was named and --sensitive is no flag of change.

@@ -66,6 +66,36 @@ func TestChangeRelative(t *testing.T) {
 	has(t, got.stderr, "--max-clicks +1: the uses of this link are not limited\n  omit --max-clicks")
 }
 
+// A link does not end after the time that was named, although the request takes time, and
+// still ends in the second that was named.
+func TestNamedEndIsNotLate(t *testing.T) {
+	t.Parallel()
+	until := time.Now().Add(2 * time.Hour).Truncate(time.Second)
+	expires := until.Format(time.RFC3339)
+	s := &changing{link: testLink(), etag: `"1"`}
+	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links": testLink()}}
+	for name, send := range map[string]func() string{
+		"change": func() string {
+			runAgainst(t, s, "change", testID(), "--expires", expires)
+			life, _ := s.asked[0]["expires_in"].(string)
+			return life
+		},
+		"share": func() string {
+			runOver(t, f, "share", "s3://reports/q3.pdf", "--expires", expires)
+			life, _ := f.requests[0].body["expires_in"].(string)
+			return life
+		},
+	} {
+		begun := time.Now()
+		life, err := gateway.ParseLife(send())
+		// The request may take 0.4 s, and at once it ends the link less than half a second early.
+		longest, shortest := until.Sub(begun)-sendTime, until.Sub(time.Now())-time.Second/2
+		if err != nil || life > longest || life < shortest {
+			t.Errorf("%s: got %v, %v; want %v to %v", name, life, err, shortest, longest)
+		}
+	}
+}
+
 // A mistake in a relative value sends nothing.
 func TestChangeRelativeMistakes(t *testing.T) {
 	t.Parallel()

@@ -108,7 +108,6 @@ func (f *shareFlags) shareOne(ctx context.Context, env *command.Env, c *client.C
 		}); err != nil {
 			return err
 		}
-		f.renewExpiry(&f.request, time.Now())
 	}
 	// The file is created before the link, so that a mistake in its name issues no link.
 	var picture *qrFile
@@ -118,6 +117,7 @@ func (f *shareFlags) shareOne(ctx context.Context, env *command.Env, c *client.C
 		}
 		defer picture.discard()
 	}
+	f.expiryToSend(nil, time.Now())
 	link, err := f.issue(ctx, c)
 	if err != nil {
 		shorter := f.longestInstead(ctx, c, err)

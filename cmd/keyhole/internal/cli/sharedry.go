@@ -36,6 +36,7 @@ func (f *shareFlags) sharings(objects []object) []*sharing {
 // has a dry run for batches only, so one object is a batch too.
 func (f *shareFlags) tryAll(ctx context.Context, env *command.Env, c *client.Client, objects []object) error {
 	all := f.sharings(objects)
+	f.expiryToSend(all, time.Now())
 	accepted, refused, err := f.checkAll(ctx, c, all)
 	if err != nil {
 		// One object has the refusal that its issue would have, without a summary.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -194,12 +193,15 @@ func (f *shareFlags) readTimes(now time.Time, zone *time.Location) error {
 	return nil
 }
 
-// renewExpiry counts the life until the time of --expires again, because the person may have
-// thought about a question meanwhile.
-func (f *shareFlags) renewExpiry(r *api.IssueRequest, now time.Time) {
-	if !f.until.IsZero() {
-		// A time that has passed meanwhile is refused by the service.
-		r.ExpiresIn = cmp.Or(lifeUntil(f.until, now), "0s")
+// expiryToSend counts the life until the time of --expires again, right before a request:
+// the person may have thought about a question meanwhile, and other requests take time.
+func (f *shareFlags) expiryToSend(all []*sharing, now time.Time) {
+	if f.until.IsZero() {
+		return
+	}
+	f.request.ExpiresIn = lifeToSend(f.until, now)
+	for _, s := range all {
+		s.request.ExpiresIn = f.request.ExpiresIn // the same for all, and as fixed writes it
 	}
 }
 

@@ -34,10 +34,8 @@ func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.C
 		if err := f.askAll(ctx, env, c, all); err != nil {
 			return err
 		}
-		for now, i := time.Now(), 0; i < len(all); i++ {
-			f.renewExpiry(&all[i].request, now) // the same for all
-		}
 	}
+	f.expiryToSend(all, time.Now())
 	// The answer about the sensitivity is part of this check, because it changes the limits.
 	accepted, refused, err := f.checkAll(ctx, c, all)
 	if err != nil {
@@ -47,6 +45,7 @@ func (f *shareFlags) shareAll(ctx context.Context, env *command.Env, c *client.C
 	if !f.quiet {
 		f.checklistOfAll(env, accepted)
 	}
+	f.expiryToSend(accepted, time.Now())
 	if err := f.send(ctx, c, accepted, false); err != nil {
 		return f.someMayBeIssued(err)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -94,6 +95,17 @@ func lifeUntil(until, now time.Time) string {
 		return ""
 	}
 	return gateway.FormatLife(life)
+}
+
+// sendTime is subtracted from the life until a time that was named, so that the link ends
+// before that time although the request takes a while. It is less than half a second, so
+// that the end still rounds to the second that was named.
+const sendTime = 400 * time.Millisecond
+
+// lifeToSend returns the life until a time for a request that is sent now. It is "0s", which
+// the service refuses, if the time has passed meanwhile.
+func lifeToSend(until, now time.Time) string {
+	return cmp.Or(lifeUntil(until, now.Add(sendTime)), lifeUntil(until, now), "0s")
 }
 
 // overLimit matches the limit in a refusal of a life that is too long, and latestEnd the

@@ -221,8 +221,8 @@ func TestLatestEnd(t *testing.T) {
 	}
 }
 
-// share shows the end in the second that was asked for, and counts the life again after a
-// question.
+// share shows the end in the second that was asked for, and counts the life again right before
+// the request, whose time must not make the link end later than asked for.
 func TestEndThatWasAskedFor(t *testing.T) {
 	t.Parallel()
 	zone := berlin(t)
@@ -234,15 +234,15 @@ func TestEndThatWasAskedFor(t *testing.T) {
 	}
 	f := &shareFlags{until: end}
 	for left, want := range map[time.Duration]string{
-		time.Hour: "1h", 1500 * time.Millisecond: "1.5s", 0: "0s", -time.Hour: "0s",
+		time.Hour: "59m59.6s", 1500 * time.Millisecond: "1.1s", 1200 * time.Millisecond: "1.2s", 0: "0s", -time.Hour: "0s",
 	} {
-		f.renewExpiry(&f.request, end.Add(-left))
+		f.expiryToSend(nil, end.Add(-left))
 		if f.request.ExpiresIn != want {
 			t.Errorf("%v left: got %s, want %s", left, f.request.ExpiresIn, want)
 		}
 	}
 	f = &shareFlags{request: api.IssueRequest{ExpiresIn: "2h"}}
-	if f.renewExpiry(&f.request, end); f.request.ExpiresIn != "2h" {
+	if f.expiryToSend(nil, end); f.request.ExpiresIn != "2h" {
 		t.Errorf("a duration became %s", f.request.ExpiresIn)
 	}
 }
