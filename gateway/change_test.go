@@ -157,6 +157,12 @@ func TestExtendBySensitivity(t *testing.T) {
 	}
 	actor := everything()
 	actor.MaxExpiry = 2 * time.Hour
+	for asked, want := range map[string]time.Duration{"2h999ms": 2 * time.Hour, "2h1s": 0} {
+		// The key's limit is cut to like the policy's, and never exceeded.
+		if life, _, err := f.service.policy.Load().extend(actor, &link, asked); life != want || (err == nil) != (want > 0) {
+			t.Errorf("%s: got %v, %v", asked, life, err)
+		}
+	}
 	life, longest, err := f.service.policy.Load().extend(actor, &link, "1h")
 	if err != nil || life != time.Hour || longest != 2*time.Hour {
 		t.Errorf("got %v of %v, %v", life, longest, err)

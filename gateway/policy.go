@@ -52,8 +52,8 @@ type Terms struct {
 }
 
 // Decide returns the life, preset and sensitivity of a new link. A requested life over a
-// limit is an Error, CodeInvalid or CodeOutOfScope. Without a requested life, Decide
-// shortens the default to the limit.
+// limit is an Error, CodeInvalid or CodeOutOfScope, unless LifeTolerance covers it. Without a
+// requested life, Decide shortens the default to the limit.
 func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, error) {
 	life, fields := p.requestedLife(req)
 	if len(fields) > 0 {
@@ -71,7 +71,8 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 
 	switch {
 	case req.ExpiresIn != "":
-		return Terms{life, PresetCustom, sensitive}, checkLife(actor, "expires_in", life, limit, rule)
+		life, err := checkLife(actor, "expires_in", life, limit, rule)
+		return Terms{life, PresetCustom, sensitive}, err
 	case req.Preset != "":
 		if req.Preset == PresetExtended && (sensitive == nil || *sensitive) {
 			why := `the preset extended needs the statement that the object is not sensitive; send "sensitive": false`
@@ -80,7 +81,8 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 			}
 			return Terms{}, Invalid("preset", "over_policy", why)
 		}
-		return Terms{life, req.Preset, sensitive}, checkLife(actor, "preset", life, limit, rule)
+		life, err := checkLife(actor, "preset", life, limit, rule)
+		return Terms{life, req.Preset, sensitive}, err
 	}
 	life = min(p.Presets[fallback], limit)
 	if actor.MaxExpiry > 0 {
@@ -125,7 +127,7 @@ func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longe
 		sensitive = new(true)
 	}
 	longest, rule, _ := p.limitFor(actor, sensitive, "another link with \"sensitive\": false")
-	if err := checkLife(actor, "expires_in", life, longest, rule); err != nil {
+	if life, err = checkLife(actor, "expires_in", life, longest, rule); err != nil {
 		return 0, 0, err
 	}
 	if actor.MaxExpiry > 0 {
@@ -171,14 +173,32 @@ func (p *Policy) notStated(actor *Actor, other string) string {
 	return fmt.Sprintf("%s; %s may live for up to %s", rule, other, FormatLife(longest))
 }
 
-// checkLife refuses a requested life that is over the limit of the policy or the actor.
-func checkLife(actor *Actor, field string, life, limit time.Duration, rule string) error {
+// LifeTolerance is how much longer than a limit a requested life must be to be refused. A
+// life that is longer by less becomes the limit. A client that asks for the life until the
+// latest end counts from its own clock, and the request takes time.
+const LifeTolerance = time.Second
+
+// cutLife returns the limit for a life that is over the limit by less than LifeTolerance.
+func cutLife(life, limit time.Duration) time.Duration {
+	if life > limit && life-limit < LifeTolerance {
+		return limit
+	}
+	return life
+}
+
+// checkLife returns a requested life, cut to the limits by cutLife. It refuses a life that is
+// over the limit of the policy or the actor.
+func checkLife(actor *Actor, field string, life, limit time.Duration, rule string) (time.Duration, error) {
+	life = cutLife(life, limit)
 	if life > limit {
-		return Invalid(field, "over_policy", fmt.Sprintf("%s is over the limit of %s (%s)",
+		return 0, Invalid(field, "over_policy", fmt.Sprintf("%s is over the limit of %s (%s)",
 			spellOver(life, limit), FormatLife(limit), rule))
 	}
-	if actor.MaxExpiry > 0 && life > actor.MaxExpiry {
-		return &Error{
+	if actor.MaxExpiry == 0 {
+		return life, nil
+	}
+	if life = cutLife(life, actor.MaxExpiry); life > actor.MaxExpiry {
+		return 0, &Error{
 			Code:    CodeOutOfScope,
 			Message: fmt.Sprintf("%s can issue links for at most %s", actor.what(), FormatLife(actor.MaxExpiry)),
 			Fields: []FieldError{{
@@ -188,7 +208,7 @@ func checkLife(actor *Actor, field string, life, limit time.Duration, rule strin
 			}},
 		}
 	}
-	return nil
+	return life, nil
 }
 
 // spellOver writes a life that is over a limit. A rounded text must not read like the limit.

@@ -141,8 +141,12 @@ func TestDecide(t *testing.T) {
 			preset: PresetCustom,
 		},
 		{
-			name: "own expiry over the cap", policy: policy, ref: plain, request: IssueRequest{ExpiresIn: "24h1ms"},
+			name: "own expiry over the cap", policy: policy, ref: plain, request: IssueRequest{ExpiresIn: "24h1s"},
 			field: "expires_in", code: "over_policy",
+		},
+		{
+			name: "own expiry over the cap by less than a second", policy: policy, ref: plain,
+			request: IssueRequest{ExpiresIn: "24h999ms"}, life: day, preset: PresetCustom,
 		},
 		{
 			name: "own expiry in days", policy: policy, ref: plain, request: IssueRequest{Sensitive: no, ExpiresIn: "7d"},

@@ -111,8 +111,8 @@ type BulkResult struct {
 // Change is a change of a live link. The zero value changes nothing.
 type Change struct {
 	Life time.Duration // from now on; 0: unchanged
-	// Longest is the maximum life of the link, counted from its issue. Life must not
-	// extend the link beyond it.
+	// Longest is the maximum life of the link, counted from its issue. A Life that extends
+	// the link beyond Longest is refused, or cut to Longest if LifeTolerance covers it.
 	Longest   time.Duration
 	MaxClicks int64 // 0: unchanged
 	Language  *string

@@ -126,6 +126,7 @@ func (s *Store) changeArgs(
 		life, change.Longest.Milliseconds(), most, paused, change.Window.Milliseconds(), change.Revision, int(version),
 	}
 	args = append(args, restrictionArgs(link, changed, change)...)
+	args = append(args, gateway.LifeTolerance.Milliseconds())
 	for name, value := range changed.Labels {
 		if had, ok := link.Labels[name]; !ok || had != value {
 			args = append(args, attributeLabel(name, value))

@@ -60,9 +60,18 @@ func testChange(t *testing.T, g target) {
 		refused.Limit != gateway.LimitClicks || refused.Clicks != 2 {
 		t.Errorf("below the clicks: %v", err)
 	}
-	if _, err = change(link.ID, gateway.Change{Life: 24 * time.Hour}); !errors.As(err, &refused) ||
+	if _, err = change(link.ID, gateway.Change{Life: 24*time.Hour + time.Second}); !errors.As(err, &refused) ||
 		refused.Limit != gateway.LimitLife || refused.Longest < 23*time.Hour || refused.Longest > 24*time.Hour {
 		t.Errorf("over the longest life: %v", err)
+	}
+	// The time since the issue makes this life too long by less than a second.
+	atLimit := create(t, s, newLink(t))
+	changed, err = change(atLimit.ID, gateway.Change{Life: 24 * time.Hour})
+	if err != nil || !changed.ExpiresAt.Equal(atLimit.CreatedAt.Add(24*time.Hour)) {
+		t.Errorf("extended to the limit: it ends at %v, %v", changed.ExpiresAt, err)
+	}
+	if _, _, err := s.Revoke(t.Context(), atLimit.ID, "", operator()); err != nil {
+		t.Fatal(err)
 	}
 	later := newLink(t)
 	later.NotBefore = time.Now().Add(30 * time.Minute)

@@ -26,7 +26,8 @@
 --       16 p and the stored passphrase, '' for unchanged; p alone removes the passphrase
 --       17 key for a new passphrase, or for a permission without one (16 bytes)
 --       18 c if the link needs confirmation then, for a change of 14 to 16
---       19 and more: attributes to add
+--       19 ms by which the life must be too long to be refused; less is cut
+--       20 and more: attributes to add
 -- Returns {c, now, the values of the function view}: changed; or, with nothing written,
 --       {e}: the link has ended
 --       {n}: the link is unknown
@@ -66,8 +67,13 @@ local flags, before, clicks = string.byte(link, 2), int(link, 3, 6), int(link, 1
 local created, expires, max = int(head, 3, 6), before, 0
 if ARGV[7] ~= '' then
   expires = now + ARGV[7]
-  if expires - created > tonumber(ARGV[8]) then
-    return {'o', created + ARGV[8] - now}
+  -- The client counted the end before its request, so the end may be late by that time.
+  local latest = created + ARGV[8]
+  if expires > latest then
+    if expires - latest >= tonumber(ARGV[19]) or latest - now < 1000 then
+      return {'o', latest - now}
+    end
+    expires = latest
   end
 end
 if (ARGV[7] ~= '' or ARGV[15] ~= '') and expires <= int(link, 9, 6) then
@@ -122,7 +128,7 @@ if expires ~= before then
   count_live(KEYS[4], before, -1)
   count_live(KEYS[4], expires, 1)
 end
-for i = 19, #ARGV do
+for i = 20, #ARGV do
   insert(KEYS[5], ARGV[i], created * 1000, id)
 end
 if max > 0 and clicks == max then
