@@ -26,10 +26,12 @@ func (m moment) Zero() bool { return m.At.IsZero() }
 func (m moment) Past() bool { return m.At.Before(m.Now) }
 
 // ISO returns the time for the attribute datetime.
-func (m moment) ISO() string { return m.At.UTC().Format(time.RFC3339) }
+func (m moment) ISO() string { return explain.Moment(m.At.UTC()) }
 
-// Text returns the time in UTC.
-func (m moment) Text() string { return m.At.UTC().Format("2 Jan 2006, 15:04:05") + " UTC" }
+// Text returns the time in UTC, rounded like ISO.
+func (m moment) Text() string {
+	return m.At.UTC().Round(time.Second).Format("2 Jan 2006, 15:04:05") + " UTC"
+}
 
 // Relative returns the distance from now in one unit, such as "in 3 hours" or "2 days ago".
 func (m moment) Relative() string {

@@ -94,3 +94,12 @@ func TestEventWords(t *testing.T) {
 		t.Errorf("an unknown state: %+v", view)
 	}
 }
+// The console writes the same second as the commands and the recipients' pages.
+func TestMomentIsRounded(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 12, 4, 17, 59, 59, 864_000_000, time.UTC)
+	m := newMoment(at, at)
+	if m.ISO() != "2026-12-04T18:00:00Z" || m.Text() != "4 Dec 2026, 18:00:00 UTC" {
+		t.Errorf("got %s, %s", m.ISO(), m.Text())
+	}
+}

@@ -32,6 +32,15 @@ func TestTimestampAndPlural(t *testing.T) {
 	if got := Timestamp(&at); got != "2026-11-28T08:00:00Z" {
 		t.Errorf("got %s", got)
 	}
+	// Every output rounds to the nearest second.
+	for off, want := range map[time.Duration]string{
+		-136 * time.Millisecond: "2026-11-28T08:00:00Z", 499 * time.Millisecond: "2026-11-28T08:00:00Z",
+		500 * time.Millisecond: "2026-11-28T08:00:01Z",
+	} {
+		if got := Moment(at.Add(off)); got != want {
+			t.Errorf("%v: got %s, want %s", off, got, want)
+		}
+	}
 	if got := Timestamp(nil); got != "" {
 		t.Errorf("unknown: got %s", got)
 	}

@@ -3,7 +3,6 @@ package explain
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"keyhole/gateway"
 	"keyhole/gateway/api"
@@ -94,7 +93,7 @@ func Restrictions(link *api.Link) [][]string {
 	}
 	// In the zone of the answer, so that a console and the API show the same text.
 	if link.NotBefore != nil {
-		lines = append(lines, []string{"begins", link.NotBefore.Format(time.RFC3339)})
+		lines = append(lines, []string{"begins", Moment(*link.NotBefore)})
 	}
 	if len(link.Allow) > 0 {
 		lines = append(lines, []string{"only from", strings.Join(link.Allow, ", ")})

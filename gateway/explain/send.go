@@ -50,7 +50,7 @@ func HidesFile(link *api.Link) bool {
 // ReadableTime writes a time for people, with its offset from UTC, because a name such as CST is
 // used by several zones.
 func ReadableTime(at time.Time, zone *time.Location) string {
-	at = at.In(zone)
+	at = at.Round(time.Second).In(zone) // an end just before 18:00 is 18:00, as in other outputs
 	offset := at.Format("-07:00")
 	if offset == "+00:00" {
 		return at.Format("2006-01-02 15:04") + " UTC"

@@ -36,14 +36,19 @@ func Size(known *int64) string {
 	return fmt.Sprintf("%.1f %ciB (%d bytes)", value, "KMGTPE"[prefix], n)
 }
 
-// Timestamp writes a time in RFC 3339, with its zone. It returns "" for nil, because some
+// Timestamp writes a time like Moment. It returns "" for nil, because some
 // storages do not report when an object was modified.
 func Timestamp(known *time.Time) string {
 	if known == nil {
 		return ""
 	}
-	return known.Format(time.RFC3339)
+	return Moment(*known)
 }
+
+// Moment writes a time in RFC 3339, with its zone, rounded to the nearest second. Every text
+// for people rounds in this way, because a link that is to end at 18:00 may end a part of a
+// second before or after: the request takes time.
+func Moment(at time.Time) string { return at.Round(time.Second).Format(time.RFC3339) }
 
 // Language writes the language of a link's pages: its English name and its tag. For a
 // language that this version does not know, it returns only the tag.

@@ -85,9 +85,10 @@ func (c *catalogue) appendRelative(b []byte, t, now time.Time) []byte {
 // the reader's time zone, and its distance from now.
 func (c *catalogue) appendTime(b []byte, t, now time.Time) []byte {
 	b = append(b, `<time datetime="`...)
-	b = t.UTC().AppendFormat(b, time.RFC3339)
+	shown := t.Round(time.Second) // as operators see it: a link until 18:00 may end just before
+	b = shown.UTC().AppendFormat(b, time.RFC3339)
 	b = append(b, `">`...)
-	b = c.appendDate(b, t)
+	b = c.appendDate(b, shown)
 	b = append(b, `</time> <span class="relative">`...)
 	b = c.appendRelative(b, t, now)
 	return append(b, `</span>`...)

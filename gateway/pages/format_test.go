@@ -83,6 +83,16 @@ func TestDates(t *testing.T) {
 	}
 }
 
+// Recipients read the same second as operators, also if a link ends just before it.
+func TestTimesAreRounded(t *testing.T) {
+	t.Parallel()
+	end := time.Date(2026, 3, 5, 15, 7, 0, 0, time.UTC)
+	got := string(catalogueOf(t, "en").appendTime(nil, end.Add(-136*time.Millisecond), end))
+	if !strings.Contains(got, `"2026-03-05T15:07:00Z">5 March 2026, 15:07 UTC<`) {
+		t.Errorf("got %s", got)
+	}
+}
+
 // Distances are rounded towards now, and each unit begins where the previous one ends.
 func TestRelativeTimes(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +11,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
 )
 
 // eventsFlags are the flags of events.
@@ -121,7 +121,7 @@ func eventRow(e *api.Event) []string {
 		outcome = ""
 	}
 	return []string{
-		e.Time.Format(time.RFC3339), e.Kind, term.OrDash(outcome), term.OrDash(e.Method), term.OrDash(e.Actor),
+		explain.Moment(e.Time), e.Kind, term.OrDash(outcome), term.OrDash(e.Method), term.OrDash(e.Actor),
 		term.OrDash(e.Address),
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +16,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
 )
 
 // listFlags are the flags of list.
@@ -178,7 +178,7 @@ func printLinks(env *command.Env, links []api.Link) error {
 	for i := range links {
 		l := &links[i]
 		rows = append(rows, []string{
-			l.ID, l.State, l.ExpiresAt.Format(time.RFC3339), strconv.FormatInt(l.Clicks, 10),
+			l.ID, l.State, explain.Moment(l.ExpiresAt), strconv.FormatInt(l.Clicks, 10),
 			l.CreatedBy, "s3://" + l.Bucket + "/" + l.Key,
 		})
 	}
@@ -200,7 +200,7 @@ func printWide(env *command.Env, links []api.Link) error {
 			labels = append(labels, name+"="+l.Labels[name])
 		}
 		rows = append(rows, []string{
-			l.ID, l.State, l.CreatedAt.Format(time.RFC3339), l.ExpiresAt.Format(time.RFC3339), lastUse(l), clicks,
+			l.ID, l.State, explain.Moment(l.CreatedAt), explain.Moment(l.ExpiresAt), lastUse(l), clicks,
 			l.CreatedBy, cmp.Or(strings.Join(labels, " "), "-"), term.OrDash(l.Note), "s3://" + l.Bucket + "/" + l.Key,
 		})
 	}

@@ -57,6 +57,11 @@ func TestMessageOf(t *testing.T) {
 			t.Errorf("%s: got\n%s", name, got)
 		}
 	}
+	almost := base
+	almost.ExpiresAt = base.ExpiresAt.Truncate(time.Minute).Add(-136 * time.Millisecond)
+	if got := messageOf(&almost, time.UTC); !strings.Contains(got, "until 2026-12-01 22:59 UTC.\n") {
+		t.Errorf("an end just before the minute: %s", got)
+	}
 	if got := messageOf(&base, time.UTC); !strings.Contains(got, "until 2026-12-01 22:59 UTC.\n") {
 		t.Errorf("in UTC: %s", got)
 	}

@@ -15,6 +15,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/client"
+	"keyhole/gateway/explain"
 )
 
 // newResend builds keyhole resend. Its flags are those of share, except for the object.
@@ -149,7 +150,7 @@ func (f *shareFlags) lifeOfEarlier(ctx context.Context, c *client.Client, now ti
 	if err != nil {
 		return f.likeEarlier()
 	}
-	return fmt.Sprintf("%s, in %s (%s; --expires changes it)", now.Add(life).UTC().Format(time.RFC3339), text,
+	return fmt.Sprintf("%s, in %s (%s; --expires changes it)", explain.Moment(now.Add(life).UTC()), text,
 		f.likeEarlier())
 }
 

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -65,7 +64,7 @@ func lastUse(l *api.Link) string {
 	if l.LastUsedAt == nil {
 		return "never"
 	}
-	return l.LastUsedAt.Format(time.RFC3339)
+	return explain.Moment(*l.LastUsedAt)
 }
 
 // refusalRows returns when and why the service refused a click on the link last, because
@@ -83,7 +82,7 @@ func refusalRows(ctx context.Context, c *client.Client, l *api.Link) [][]string 
 				from = ", from " + e.Address
 			}
 			return [][]string{
-				{"refused", e.Time.Format(time.RFC3339) + from + ": " + explain.Outcome(e.Outcome)},
+				{"refused", explain.Moment(e.Time) + from + ": " + explain.Outcome(e.Outcome)},
 				{"events", "keyhole events " + l.ID},
 			}
 		}
@@ -104,8 +103,8 @@ func linkRows(l *api.Link) [][]string {
 		{"modified", term.OrDash(explain.Timestamp(l.Object.LastModified))},
 		{"pinned to", explain.Pin(l)},
 		{"saved as", l.Filename + " (" + l.Disposition + ")"},
-		{"created", l.CreatedAt.Format(time.RFC3339) + " by " + l.CreatedBy},
-		{"expires", l.ExpiresAt.Format(time.RFC3339) + " (" + l.Preset + ")"},
+		{"created", explain.Moment(l.CreatedAt) + " by " + l.CreatedBy},
+		{"expires", explain.Moment(l.ExpiresAt) + " (" + l.Preset + ")"},
 		{"sensitive", explain.Sensitivity(l.Sensitive)},
 		{"clicks", strconv.FormatInt(l.Clicks, 10)},
 		{"last used", lastUse(l)},
@@ -124,7 +123,7 @@ func linkRows(l *api.Link) [][]string {
 	}
 	// After a revocation the first questions are who did it, when and why.
 	if l.RevokedAt != nil {
-		rows = append(rows, []string{"revoked", l.RevokedAt.Format(time.RFC3339) + " by " + l.RevokedBy})
+		rows = append(rows, []string{"revoked", explain.Moment(*l.RevokedAt) + " by " + l.RevokedBy})
 		if l.RevokeReason != "" {
 			rows = append(rows, []string{"reason", l.RevokeReason})
 		}

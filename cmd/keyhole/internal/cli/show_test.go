@@ -120,3 +120,18 @@ func TestShowLastRefusal(t *testing.T) {
 		t.Errorf("without events: %+v", got)
 	}
 }
+
+// list and show write the same second as share and change, also for an end just before it.
+func TestTimesAreRounded(t *testing.T) {
+	t.Parallel()
+	link := testLink()
+	link.ExpiresAt = time.Date(2026, 12, 4, 17, 59, 59, 864_000_000, time.UTC)
+	f := &fakeAPI{answers: map[string]any{
+		"GET /api/v1/links": api.LinkPage{Links: []api.Link{link}}, "GET /api/v1/links/" + testID(): link,
+	}}
+	for _, args := range []string{"list", "list --wide", "show " + testID()} {
+		if got := runOver(t, f, strings.Fields(args)...); !strings.Contains(got.stdout, "2026-12-04T18:00:00Z") {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+}

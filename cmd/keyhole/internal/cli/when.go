@@ -156,11 +156,8 @@ func latestOf(f *api.FieldError, named bool, now time.Time) time.Time {
 	return now.Add(limit)
 }
 
-// onClock writes the end of a link in the zone of a person, rounded to the second that was
-// asked for: the request and the clocks take a part of a second.
-func onClock(at time.Time, zone *time.Location) string {
-	return at.Round(time.Second).In(zone).Format(time.RFC3339)
-}
+// onClock writes a time in the zone of a person.
+func onClock(at time.Time, zone *time.Location) string { return explain.Moment(at.In(zone)) }
 
 // readNotBefore reads --not-before as a time in RFC 3339. A duration counts from now, and a
 // date means the start of that day in zone.
