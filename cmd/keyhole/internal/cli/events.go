@@ -85,7 +85,7 @@ func (f *eventsFlags) print(ctx context.Context, env *command.Env, c *client.Cli
 		rows = append(rows, eventRow(&page.Events[i]))
 	}
 	// The largest limit cannot be raised, so there is no advice for it.
-	if page.Next != "" && f.limit < api.MaxLimit {
+	if page.Next != "" && len(page.Events) > 0 && f.limit < api.MaxLimit {
 		defer fmt.Fprintf(env.Stderr, "There are more events: use --limit %d.\n", api.MaxLimit)
 	}
 	if f.output.ndjson {

@@ -221,6 +221,11 @@ func TestEventsLimit(t *testing.T) {
 	if got.code != command.ExitUsage || !strings.Contains(got.stderr, "it must be 1 to "+most) {
 		t.Errorf("over the largest: %+v", got)
 	}
+	// A page without events advises nothing.
+	f.answers[path] = api.EventPage{Next: "more"}
+	if got := runOver(t, f, "events", testID()); got.stderr != "No events found.\n" {
+		t.Errorf("nothing found: %+v", got)
+	}
 }
 
 // man writes a page for every command, without a date, so that a package can be reproduced.
