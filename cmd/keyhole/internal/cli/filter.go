@@ -22,6 +22,8 @@ type filterFlags struct {
 	bucket, prefix, key, createdBy string
 	states, labels                 []string
 	since, used, endsWithin        string
+	// named says that an argument named key.
+	named bool
 }
 
 // add adds the flags to a command that selects links in these states. inBucket says that

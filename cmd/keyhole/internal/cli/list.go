@@ -110,6 +110,7 @@ func (f *listFlags) run(ctx context.Context, env *command.Env) error {
 		if err := noSuchBucket(ctx, c, f.filter.bucket); err != nil {
 			return err
 		}
+		defer f.filter.tellFolder(env)
 	}
 	if f.output.json {
 		return printDocument(env, links, next)

@@ -295,6 +295,7 @@ func (f *revokeFlags) nothing(ctx context.Context, env *command.Env, c *client.C
 		return err
 	}
 	fmt.Fprintln(env.Stderr, "warning: the filters select no live link; see keyhole list with the same filters")
+	f.filter.tellFolder(env)
 	return f.print(env, &api.Revocation{Done: true})
 }
 

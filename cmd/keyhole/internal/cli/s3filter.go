@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
 )
 
@@ -40,5 +42,14 @@ func readS3(arg string, taken ...string) (bucket, prefix, key string, err error)
 // takeS3 sets the filters of an argument.
 func (f *filterFlags) takeS3(arg string) (err error) {
 	f.bucket, f.prefix, f.key, err = readS3(arg, f.bucket, f.prefix, f.key)
+	f.named = err == nil && f.key != ""
 	return err
+}
+
+// tellFolder says how to name a folder, if an argument without a slash at its end selected no
+// links: people omit the slash, and then the argument names an object.
+func (f *filterFlags) tellFolder(env *command.Env) {
+	if f.named {
+		fmt.Fprintf(env.Stderr, "for a folder end with a slash: %s\n", term.ShellWord("s3://"+f.bucket+"/"+f.key+"/"))
+	}
 }

@@ -65,3 +65,23 @@ func TestS3ArgumentMistakes(t *testing.T) {
 		has(t, got.stderr, want)
 	}
 }
+
+// An argument for a folder without its slash names an object, so list and revoke say how a
+// folder is written if no link matches.
+func TestFolderWithoutSlash(t *testing.T) {
+	t.Parallel()
+	f := &fakeAPI{answers: map[string]any{
+		"POST /api/v1/revocations": api.Revocation{Done: true}, "GET /api/v1/links": api.LinkPage{},
+		"GET /api/v1/buckets": api.BucketList{Buckets: []api.Bucket{{Bucket: "reports"}}},
+	}}
+	const advice = "for a folder end with a slash: s3://reports/2026/\n"
+	for args, want := range map[string]bool{
+		"revoke s3://reports/2026": true, "revoke s3://reports/2026 --dry-run": true, "list s3://reports/2026": true,
+		"revoke s3://reports/2026/": false, "list s3://reports/2026/": false, "list --key 2026 --bucket reports": false,
+	} {
+		got := runOver(t, f, strings.Fields(args)...)
+		if got.code != command.ExitOK || strings.HasSuffix(got.stderr, advice) != want {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+}
