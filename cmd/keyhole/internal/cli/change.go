@@ -107,7 +107,8 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	link, err := f.change(cmd.Context(), c, id, &request)
 	if err != nil {
 		// No object was named and --sensitive is no flag of change.
-		return ended(withLatest(inFlags(err, false, ""), !f.until.IsZero(), time.Now(), time.Local), id)
+		since, present := f.countsFrom(before)
+		return ended(withLatestSince(inFlags(err, false, ""), since, present, time.Local), id)
 	}
 	if f.json {
 		err = term.PrintJSON(env.Stdout, link) // with its warnings

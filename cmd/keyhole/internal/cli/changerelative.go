@@ -99,6 +99,22 @@ func (f *changeFlags) addToPresent(link *api.Link, r *api.ChangeRequest) error {
 	return nil
 }
 
+// countsFrom returns the time from which the longest life of the link counts, if --expires named
+// a time or added to the present end, or else zero; and the time after which an end helps: to
+// extend a link means an end after the present one.
+func (f *changeFlags) countsFrom(before *api.Link) (since, present time.Time) {
+	present = time.Now()
+	switch {
+	case f.until.IsZero() && f.later == 0:
+		return time.Time{}, present
+	case before == nil:
+		return present, present
+	case f.later > 0:
+		return before.CreatedAt, before.ExpiresAt
+	}
+	return before.CreatedAt, present
+}
+
 // changedRows returns a row for each property that a change has changed, with its values
 // before and after. before is nil if it is not known.
 func changedRows(before, after *api.Link, r *api.ChangeRequest, zone *time.Location) [][]string {

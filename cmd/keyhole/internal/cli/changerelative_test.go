@@ -96,6 +96,35 @@ func TestNamedEndIsNotLate(t *testing.T) {
 	}
 }
 
+// A refusal of +1d names the latest end like that of a time: the limit counts from the issue.
+func TestChangeRelativeOverTheLimit(t *testing.T) {
+	t.Parallel()
+	link := testLink()
+	link.CreatedAt = time.Now().Add(-time.Hour)
+	link.ExpiresAt = link.CreatedAt.Add(2 * time.Hour)
+	path := "/api/v1/links/" + testID()
+	f := &fakeAPI{answers: map[string]any{"GET " + path: link, "PATCH " + path: api.Problem{
+		Status: 422, Code: "invalid", Detail: "the request is invalid; see errors", Errors: []api.FieldError{{
+			Field: "expires_in", Code: "over_policy", Message: "25h is over the limit of 24h (sensitivity was not stated)",
+		}},
+	}}}
+	latest := link.CreatedAt.Add(24*time.Hour - 2*time.Second).Truncate(time.Minute).In(time.Local)
+	want := "  the latest is " + readable(latest, time.Local) + ": --expires '" + latest.Format("2006-01-02 15:04") + "'"
+	for _, expires := range []string{"+1d", time.Now().Add(25 * time.Hour).Format(time.RFC3339)} {
+		if got := runOver(t, f, "change", testID(), "--expires", expires); !strings.Contains(got.stderr, want) {
+			t.Errorf("%s: %+v, want %s", expires, got, want)
+		}
+	}
+	if got := runOver(t, f, "change", testID(), "--expires", "25h"); strings.Contains(got.stderr, "the latest is") {
+		t.Errorf("a duration: %+v", got)
+	}
+	link.ExpiresAt = link.CreatedAt.Add(24 * time.Hour)
+	f.answers["GET "+path] = link
+	if got := runOver(t, f, "change", testID(), "--expires", "+1d"); strings.Contains(got.stderr, "the latest is") {
+		t.Errorf("at the limit the advice would shorten the link: %+v", got)
+	}
+}
+
 // A mistake in a relative value sends nothing.
 func TestChangeRelativeMistakes(t *testing.T) {
 	t.Parallel()

@@ -119,14 +119,24 @@ var (
 // name. named tells that --expires named a time: a duration can be compared with the limit
 // without help. The texts of the service may change, so without a match err stays as it is.
 func withLatest(err error, named bool, now time.Time, zone *time.Location) error {
+	if !named {
+		return withLatestSince(err, time.Time{}, now, zone)
+	}
+	return withLatestSince(err, now, now, zone)
+}
+
+// withLatestSince is withLatest with the time from which the limit counts: from now for a new
+// link, and from its issue for a change; zero: the limit alone is clear enough. It adds only an
+// end after the time after.
+func withLatestSince(err error, since, after time.Time, zone *time.Location) error {
 	var refused *client.Error
 	if !errors.As(err, &refused) {
 		return err
 	}
 	for _, f := range refused.Errors {
 		// The request takes time, so the flag names a time just before the latest.
-		latest := latestOf(&f, named, now).Add(-2 * time.Second).Truncate(time.Minute)
-		if latest.After(now) {
+		latest := latestOf(&f, since).Add(-2 * time.Second).Truncate(time.Minute)
+		if latest.After(after) {
 			const form = "2006-01-02 15:04"
 			return &command.Error{
 				Err: err, Code: command.ExitFailed,
@@ -139,21 +149,21 @@ func withLatest(err error, named bool, now time.Time, zone *time.Location) error
 }
 
 // latestOf returns the latest end that a refusal of a field allows, or zero.
-func latestOf(f *api.FieldError, named bool, now time.Time) time.Time {
+func latestOf(f *api.FieldError, since time.Time) time.Time {
 	if match := latestEnd.FindStringSubmatch(f.Message); match != nil {
 		if latest, err := time.Parse(time.RFC3339, match[1]); err == nil {
 			return latest
 		}
 	}
 	match := overLimit.FindStringSubmatch(f.Message)
-	if match == nil || !named || f.Field != "--expires" {
+	if match == nil || since.IsZero() || f.Field != "--expires" {
 		return time.Time{}
 	}
 	limit, err := gateway.ParseLife(match[1])
 	if err != nil {
 		return time.Time{}
 	}
-	return now.Add(limit)
+	return since.Add(limit)
 }
 
 // onClock writes a time in the zone of a person.
