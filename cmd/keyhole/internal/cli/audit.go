@@ -46,7 +46,10 @@ event must match every filter.
 
 With --ndjson each event is one line, for jq and for archives. With --oldest the oldest
 event comes first. --follow shows new events, from now on or from --since, until it is
-stopped.`,
+stopped.
+
+The kind redirected means that the recipient was sent to the file, so the download
+started; page, that a page was shown; refused, that the link did not work.`,
 		Example: `  keyhole audit s3://reports/q3.pdf --kind redirected
   keyhole audit --since 24h --kind refused
   keyhole audit --since 2026-11-01T00:00:00Z --oldest --limit 0 --ndjson > november.ndjson

@@ -40,6 +40,7 @@ passphrase is stored nowhere, so a link with one needs another: --make-passphras
 	f.addLimits(cmd)
 	f.addProperties(cmd)
 	f.addOutput(cmd)
+	usageOfResend(cmd)
 	cmd.Flags().BoolVar(&noPassphrase, "no-passphrase", false, "issue the link without the passphrase of the other link")
 	cmd.ValidArgsFunction = asking(env, &f.operator, completeLinks())
 	completeNames(cmd, "preset", gateway.Presets())
@@ -47,6 +48,37 @@ passphrase is stored nowhere, so a link with one needs another: --make-passphras
 	completeNames(cmd, "reveal", reveals())
 	completeNames(cmd, "language", gateway.Languages())
 	return cmd
+}
+
+// usageOfResend replaces the texts of share that name the defaults of a first link. Without a
+// flag, resend takes the setting from the other link.
+func usageOfResend(cmd *cobra.Command) {
+	const otherwise = "; if the other link says something\nelse, its life is not taken over: see keyhole share"
+	for name, usage := range map[string]string{
+		"preset": "how long the link lives, by a preset: handoff, troubleshooting, business or extended\n" +
+			"(default: as long as the other link)",
+		"expires": "how long the link lives, such as 15m, 24h, 7d or 2w; or until when, such as 2026-12-01\n" +
+			"(the end of that day here), \"2026-12-01 18:00\" (here) or 2026-12-01T18:00:00+01:00\n" +
+			"(default: as long as the other link)",
+		"sensitive":     "the object is sensitive" + otherwise,
+		"not-sensitive": "the object is not sensitive" + otherwise,
+		"not-before": "when the link begins to work, such as 2026-12-01T08:00:00Z, 2026-12-01 or 2h from now\n" +
+			"(default: as the other link, if that is in the future)",
+		"max-clicks": "how often the link can be used (default: as the other link); recipients see a page first,\n" +
+			"and only its button counts",
+		"allow": "a network or address that may use the link, such as 192.0.2.0/24, instead of those of the\n" +
+			"other link; may be repeated",
+		"storage":  "the storage, if several have this bucket (default: that of the other link)",
+		"reveal":   "when the page shows the file name: after the passphrase or before (default: as the other link)",
+		"filename": "the file name for recipients (default: that of the other link)",
+		"pin":      "what the link is pinned to: auto, version, etag or none (default: as the other link)",
+		"language": "the language of the link's pages and of --message, such as de (default: that of the other link)",
+		"note":     "a note, which recipients see on pages (default: that of the other link)",
+		"label":    "a label, name=value, instead of the labels of the other link; may be repeated",
+		"json":     "print the link as JSON instead of its URL",
+	} {
+		cmd.Flags().Lookup(name).Usage = usage
+	}
 }
 
 // resend issues a link with the settings of the link that arg names.

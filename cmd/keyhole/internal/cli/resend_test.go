@@ -154,3 +154,20 @@ func TestChangeAccess(t *testing.T) {
 	}
 	has(t, got.stderr, `keyhole: --expires: "soon" is not a duration`)
 }
+
+// The help of resend names no default of a first link: the other link has the settings.
+func TestHelpOfResend(t *testing.T) {
+	t.Parallel()
+	help := runOver(t, &fakeAPI{}, "resend", "--help").stdout
+	has(t, help, "with the\nsame settings and the same life", "(default: as long as the other link)",
+		"(default: that of the other link)")
+	for _, text := range []string{
+		"lives 15m", "lives 24h", "without it, the sensitivity decides", "the last part of the key", "auto (default)",
+		"after the passphrase (default)", "several links",
+	} {
+		if strings.Contains(help, text) {
+			t.Errorf("it says %q", text)
+		}
+	}
+	has(t, runOver(t, &fakeAPI{}, "audit", "--help").stdout, "redirected means that the recipient was sent to the file")
+}
