@@ -377,7 +377,7 @@ func TestRefusalsNameTheirRule(t *testing.T) {
 		},
 		"not stated, by a key of three days":   {policy, "a", 3 * day, long, nil, "it may live for up to 3d)"},
 		"not stated, by a key of one day":      {policy, "a", day, long, nil, "(sensitivity was not stated)"},
-		"sensitive, at the service's limit":    {policy, "invoices/1", 0, long, nil, "(the object is sensitive)"},
+		"sensitive, at the service's limit":    {policy, "invoices/1", 0, long, nil, "(sensitive by policy)"},
 		"not sensitive, at the service's":      {policy, "a", 0, long, no, "(policy.caps.not_sensitive)"},
 		"not sensitive, under the service's":   {wide, "a", 0, long, no, "(policy.max_expiry)"},
 		"the preset extended, not stated":      {policy, "a", 0, extended, nil, "send \"sensitive\": false"},

@@ -62,12 +62,14 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 	sensitive := req.Sensitive
 	if matchAny(p.SensitiveObjects, ref) {
 		if sensitive != nil && !*sensitive {
-			return Terms{}, Invalid("sensitive", "sensitive_object",
-				"the policy marks this object as sensitive; remove \"sensitive\": false")
+			return Terms{}, Invalid("sensitive", "sensitive_object", p.notSensitiveRefused(actor, life))
 		}
 		sensitive = new(true)
 	}
 	limit, rule, fallback := p.limitFor(actor, sensitive, otherRequest)
+	if rule == ruleSensitive && req.Sensitive == nil {
+		rule = "sensitive by policy"
+	}
 
 	switch {
 	case req.ExpiresIn != "":
@@ -89,6 +91,22 @@ func (p *Policy) Decide(actor *Actor, ref ObjectRef, req *IssueRequest) (Terms, 
 		life = min(life, actor.MaxExpiry)
 	}
 	return Terms{life, fallback, sensitive}, nil
+}
+
+// notSensitiveRefused returns the message for an object that a request calls not sensitive but
+// the policy calls sensitive. If the requested life is too long for the object, it says so at
+// once, because the shorter request would be refused next.
+func (p *Policy) notSensitiveRefused(actor *Actor, life time.Duration) string {
+	const remove = `; remove "sensitive": false`
+	limit := min(p.Caps.Sensitive, p.MaxExpiry)
+	if actor.MaxExpiry > 0 {
+		limit = min(limit, actor.MaxExpiry)
+	}
+	if life <= limit {
+		return "the policy marks this object as sensitive" + remove
+	}
+	return fmt.Sprintf("this object is sensitive by policy: at most %s%s, and request a shorter life",
+		FormatLife(limit), remove)
 }
 
 // requestedLife returns the requested life, 0 if the request has none, and the errors in it
@@ -140,6 +158,9 @@ func (p *Policy) extend(actor *Actor, link *Link, expiresIn string) (life, longe
 // life.
 const otherRequest = "with \"sensitive\": false it"
 
+// ruleSensitive is the rule of limitFor for sensitive objects.
+const ruleSensitive = "the object is sensitive"
+
 // limitFor returns the longest life that the policy allows for a sensitivity, the rule
 // that sets this limit, and the preset for a request without a life. other is a text for
 // the rule if the sensitivity was not stated: it names the link that may live longer.
@@ -149,7 +170,7 @@ func (p *Policy) limitFor(actor *Actor, sensitive *bool, other string) (limit ti
 		limit, fallback = p.Caps.NotStated, PresetTroubleshooting
 		rule = p.notStated(actor, other)
 	case *sensitive:
-		limit, rule, fallback = p.Caps.Sensitive, "the object is sensitive", PresetHandoff
+		limit, rule, fallback = p.Caps.Sensitive, ruleSensitive, PresetHandoff
 	default:
 		limit, rule, fallback = p.Caps.NotSensitive, "policy.caps.not_sensitive", PresetBusiness
 	}

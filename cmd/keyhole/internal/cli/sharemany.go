@@ -179,6 +179,9 @@ func (f *shareFlags) askAll(ctx context.Context, env *command.Env, c *client.Cli
 	if err != nil || !slices.ContainsFunc(accepted, func(s *sharing) bool { return s.link.Sensitive == nil }) {
 		return err
 	}
+	if err := f.checkLives(ctx, c, all, asked); err != nil {
+		return err
+	}
 	fmt.Fprintf(env.Stderr, "Share     %s\n", explain.Plural(len(accepted), "object"))
 	if err := printSharings(env.Stderr, accepted); err != nil {
 		return err
@@ -197,6 +200,26 @@ func (f *shareFlags) askAll(ctx context.Context, env *command.Env, c *client.Cli
 	}
 	f.asked = true
 	return nil
+}
+
+// checkLives refuses a life that is too long whatever the answer about the sensitivity is, so
+// that nobody answers in vain. "Not sensitive" allows the longest lives. checked has what the
+// policy decides; without such a decision the answer counts for every object.
+func (f *shareFlags) checkLives(ctx context.Context, c *client.Client, all, checked []*sharing) error {
+	decided := slices.ContainsFunc(checked, func(s *sharing) bool { return s.link.Sensitive != nil })
+	if !decided || f.request.Preset == "" && f.request.ExpiresIn == "" {
+		return nil
+	}
+	tried := make([]*sharing, len(all))
+	for i, s := range all {
+		copied := *s
+		if checked[i].link.Sensitive == nil {
+			copied.request.Sensitive = new(false)
+		}
+		tried[i] = &copied
+	}
+	_, _, err := f.checkAll(ctx, c, tried)
+	return err
 }
 
 // reason returns why the object was refused, without its name.
@@ -218,10 +241,29 @@ func (f *shareFlags) refusal(refused []*sharing, of int, result string) error {
 		lines = []string{fmt.Sprintf("every object was refused, and %s: %s", result, refused[0].reason())}
 	}
 	hint := "correct the list, or use --partial to share the others"
+	if byPolicy := countSensitive(refused); byPolicy > 0 && byPolicy < of {
+		// To add or remove a flag for all objects only moves the refusal to the others.
+		hint = "share the objects that are sensitive by policy with a command of their own, for a shorter time"
+		if !f.partial && len(refused) < of {
+			hint += ";\nor use --partial to share the others"
+		}
+		return &command.Error{Err: errors.New(strings.Join(lines, "\n")), Hint: hint, Code: command.ExitFailed}
+	}
 	if f.partial || len(refused) == of {
 		_, hint = exitCodeAndHint(withLatest(refused[0].refused, !f.until.IsZero(), time.Now(), time.Local))
 	}
 	return &command.Error{Err: errors.New(strings.Join(lines, "\n")), Hint: hint, Code: command.ExitFailed}
+}
+
+// countSensitive counts the objects whose refusal says that they are sensitive by policy.
+func countSensitive(refused []*sharing) int {
+	n := 0
+	for _, s := range refused {
+		if strings.Contains(s.refused.Error(), "sensitive by policy") {
+			n++
+		}
+	}
+	return n
 }
 
 // undo revokes the links that were issued, because another object was refused after all. It

@@ -242,6 +242,58 @@ func TestShareSeveralAsksOnlyAboutOpenOnes(t *testing.T) {
 	}
 }
 
+// tooLong is the refusal of a life, with the code and message of a field.
+func tooLong(field, code, message string) api.Problem {
+	return api.Problem{Status: 422, Code: "invalid", Errors: []api.FieldError{{Field: field, Code: code, Message: message}}}
+}
+
+// If one object is sensitive by policy and the life is too long for it, the advice is not to
+// remove a flag that the other objects need.
+func TestShareSeveralSensitiveByPolicy(t *testing.T) {
+	t.Parallel()
+	const byPolicy = `this object is sensitive by policy: at most 24h; remove "sensitive": false, and request a shorter life`
+	f := batchAPI(map[string]api.Problem{"b": tooLong("sensitive", "sensitive_object", byPolicy)}, nil)
+	got := runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "--not-sensitive", "--expires", "3d")
+	if got.code != command.ExitFailed {
+		t.Errorf("%+v", got)
+	}
+	has(t, got.stderr, "1 of 2 objects refused", "s3://reports/b: --not-sensitive: this object is sensitive by policy: at most 24h",
+		"\n  share the objects that are sensitive by policy with a command of their own, for a shorter time;\n"+
+			"  or use --partial to share the others\n")
+	f = batchAPI(map[string]api.Problem{
+		"a": tooLong("expires_in", "over_policy", "72h is over the limit of 24h (sensitivity was not stated)"),
+		"b": tooLong("expires_in", "over_policy", "72h is over the limit of 24h (sensitive by policy)"),
+	}, nil)
+	got = runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "--expires", "3d")
+	has(t, got.stderr, "2 of 2 objects refused", "  share the objects that are sensitive by policy with a command of their own")
+}
+
+// If the life is too long for an object whatever the answer is, nobody is asked.
+func TestShareSeveralDoesNotAskInVain(t *testing.T) {
+	t.Parallel()
+	refused := tooLong("expires_in", "over_policy", "72h is over the limit of 24h (sensitive by policy)")
+	f := &fakeAPI{answers: map[string]any{"POST /api/v1/links:batch": func(body map[string]any) any {
+		batch := notedOf(body).(api.Batch)
+		batch.Results[1].Link.Sensitive = new(true)
+		first, _ := body["links"].([]any)[0].(map[string]any)
+		if first["expires_in"] != nil {
+			batch.Results[1] = api.BatchResult{Status: refused.Status, Problem: &refused}
+		}
+		return batch
+	}}}
+	got := runAt(t, f, "n\n", false, "share", "s3://reports/a", "s3://reports/b", "--expires", "3d")
+	if got.code != command.ExitFailed || len(f.requests) != 2 || strings.Contains(got.stderr, "Is any of the objects") {
+		t.Errorf("%+v after %q", got, f.lines())
+	}
+	links, _ := f.requests[1].body["links"].([]any)
+	for i, want := range []any{false, nil} {
+		if sent := links[i].(map[string]any)["sensitive"]; sent != want {
+			t.Errorf("object %d: tried with %v, want %v", i, sent, want)
+		}
+	}
+	has(t, got.stderr, "s3://reports/b: --expires: 72h is over the limit of 24h (sensitive by policy)")
+}
+
 // An answer that cannot be read says nothing about what was issued, so the hint says how to
 // find the links. A generated passphrase is lost, so a repeat cannot return the same links.
 func TestShareSeveralUnreadable(t *testing.T) {
