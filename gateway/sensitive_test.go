@@ -25,7 +25,7 @@ func TestSensitiveByPolicy(t *testing.T) {
 		"not stated":     {0, "3d", nil, "3d is over the limit of 24h (sensitive by policy)"},
 		"stated":         {0, "3d", new(true), "3d is over the limit of 24h (the object is sensitive)"},
 		"called not":     {0, "3d", new(false), `sensitive by policy: at most 24h; remove "sensitive": false, and request`},
-		"over the key":   {time.Hour, "2h", new(false), `sensitive by policy: at most 1h; remove "sensitive": false, and request`},
+		"over the key":   {time.Hour, "2h", new(false), `sensitive by policy: at most 1h; remove "sensitive": false, and`},
 		"not too long":   {0, "1h", new(false), `the policy marks this object as sensitive; remove "sensitive": false`},
 		"without a life": {0, "", new(false), `the policy marks this object as sensitive; remove "sensitive": false`},
 	} {

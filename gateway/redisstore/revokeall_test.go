@@ -60,7 +60,8 @@ func testRevokeAll(t *testing.T, g target) {
 	equal(t, "after only counting", admit(t, s, ids["a/1"], "GET"), gateway.OutcomeRedirected)
 
 	prefix := gateway.ListQuery{Bucket: "reports", Prefix: "a/"}
-	equal(t, "revoked", all(prefix, gateway.BulkOptions{}), gateway.BulkResult{Matched: 4, UsedUp: 1, Revoked: 4, Done: true})
+	equal(t, "revoked", all(prefix, gateway.BulkOptions{}),
+		gateway.BulkResult{Matched: 4, UsedUp: 1, Revoked: 4, Done: true})
 	equal(t, "again", all(prefix, gateway.BulkOptions{}), gateway.BulkResult{Done: true})
 	for name, want := range map[string]gateway.State{
 		"a/1": gateway.StateRevoked, "a/2": gateway.StateRevoked, "ab": gateway.StateActive, "other": gateway.StateActive,

@@ -67,14 +67,14 @@ func notListed(listed bool, usedUp int) string {
 	if usedUp == 0 {
 		return ""
 	}
-	text, whose := "", "whose downloads"
+	text, downloads := "", "whose downloads"
 	if listed {
 		text = "and "
 	}
 	if usedUp == 1 {
-		whose = "whose download"
+		downloads = "whose download"
 	}
-	return fmt.Sprintf("%s%s %s can still be resumed\n", text, explain.Plural(usedUp, "used-up link"), whose)
+	return fmt.Sprintf("%s%s %s can still be resumed\n", text, explain.Plural(usedUp, "used-up link"), downloads)
 }
 
 // selection returns the filters of the revocation as those of a list. Only live links are

@@ -244,20 +244,22 @@ func TestShareSeveralAsksOnlyAboutOpenOnes(t *testing.T) {
 
 // tooLong is the refusal of a life, with the code and message of a field.
 func tooLong(field, code, message string) api.Problem {
-	return api.Problem{Status: 422, Code: "invalid", Errors: []api.FieldError{{Field: field, Code: code, Message: message}}}
+	refused := []api.FieldError{{Field: field, Code: code, Message: message}}
+	return api.Problem{Status: 422, Code: "invalid", Errors: refused}
 }
 
 // If one object is sensitive by policy and the life is too long for it, the advice is not to
 // remove a flag that the other objects need.
 func TestShareSeveralSensitiveByPolicy(t *testing.T) {
 	t.Parallel()
-	const byPolicy = `this object is sensitive by policy: at most 24h; remove "sensitive": false, and request a shorter life`
+	const byPolicy = `this object is sensitive by policy: at most 24h; remove "sensitive": false`
 	f := batchAPI(map[string]api.Problem{"b": tooLong("sensitive", "sensitive_object", byPolicy)}, nil)
 	got := runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "--not-sensitive", "--expires", "3d")
 	if got.code != command.ExitFailed {
 		t.Errorf("%+v", got)
 	}
-	has(t, got.stderr, "1 of 2 objects refused", "s3://reports/b: --not-sensitive: this object is sensitive by policy: at most 24h",
+	has(t, got.stderr, "1 of 2 objects refused",
+		"s3://reports/b: --not-sensitive: this object is sensitive by policy: at most 24h",
 		"\n  share the objects that are sensitive by policy with a command of their own, for a shorter time;\n"+
 			"  or use --partial to share the others\n")
 	f = batchAPI(map[string]api.Problem{
@@ -265,7 +267,8 @@ func TestShareSeveralSensitiveByPolicy(t *testing.T) {
 		"b": tooLong("expires_in", "over_policy", "72h is over the limit of 24h (sensitive by policy)"),
 	}, nil)
 	got = runOver(t, f, "share", "s3://reports/a", "s3://reports/b", "--expires", "3d")
-	has(t, got.stderr, "2 of 2 objects refused", "  share the objects that are sensitive by policy with a command of their own")
+	has(t, got.stderr, "2 of 2 objects refused",
+		"  share the objects that are sensitive by policy with a command of their own")
 }
 
 // If the life is too long for an object whatever the answer is, nobody is asked.
