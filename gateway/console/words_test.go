@@ -94,6 +94,7 @@ func TestEventWords(t *testing.T) {
 		t.Errorf("an unknown state: %+v", view)
 	}
 }
+
 // The console writes the same second as the commands and the recipients' pages.
 func TestMomentIsRounded(t *testing.T) {
 	t.Parallel()
