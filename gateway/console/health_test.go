@@ -49,7 +49,8 @@ func TestHealth(t *testing.T) {
 	for _, want := range []string{
 		"1 check failed, with 1 warning, of 5.", "Redis", "Storage main", "Bucket reports in storage main",
 		"Identity provider", "persistence warning keeps <no> file What to do: set appendonly yes",
-		"read failure may not be read", "1.2.3", "abc123", "reload failed", "policy is wrong", "redis.addresses", "Checked ", " UTC",
+		"read failure may not be read", "1.2.3", "abc123", "reload failed", "policy is wrong",
+		"redis.addresses", "Checked ", " UTC",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q: %s", want, text)

@@ -98,7 +98,8 @@ func newBenchOver(
 			gateway.PresetHandoff: 15 * time.Minute, gateway.PresetTroubleshooting: time.Hour,
 			gateway.PresetBusiness: 24 * time.Hour, gateway.PresetExtended: 168 * time.Hour,
 		}},
-		Metrics: gateway.NewMetrics(b.registry, gateway.MetricsOptions{Storages: []string{"main"}}), Logger: log, Now: time.Now,
+		Metrics: gateway.NewMetrics(b.registry, gateway.MetricsOptions{Storages: []string{"main"}}),
+		Logger:  log, Now: time.Now,
 	}
 	if domain != nil {
 		domain(&rules)
