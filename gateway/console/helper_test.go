@@ -47,16 +47,6 @@ type bench struct {
 	server    *httptest.Server
 }
 
-// stores are the parts of a store that the console needs.
-type stores interface {
-	gateway.Store
-	gateway.Reservations
-	gateway.ClickStore
-	gateway.Cursors
-	admission.SessionStore
-	Sessions(ctx context.Context) (int64, error)
-}
-
 // newBench starts a bench. change may change the options of the console.
 func newBench(t *testing.T, change func(*Options)) *bench {
 	t.Helper()
