@@ -35,6 +35,9 @@ type auditView struct {
 	Kinds    []stateChoice
 	Outcomes []stateChoice
 	Events   []auditRow
+	// A page may have fewer events than the limit, or none, and still have a next page: the
+	// service stops searching after a number of events, so that rare events cannot hold a
+	// request up.
 	Searched int    // events that the page looked at, if there may be more
 	Next     string // the address of the page with older events; empty: there are none
 	First    string // the address of the newest events, if this page has older ones
@@ -99,6 +102,7 @@ func rangeStart(name string, now time.Time) (since string, ok bool) {
 	case rangeMinutes:
 		start = now.Add(-15 * time.Minute)
 	case rangeToday:
+		// A day in UTC, so that operators in several time zones get the same events.
 		start = now.UTC().Truncate(24 * time.Hour)
 	case rangeWeek:
 		start = now.AddDate(0, 0, -7)
@@ -131,6 +135,7 @@ func (c *Console) auditQuery(f *auditFilter, now time.Time) (gateway.AuditQuery,
 		})
 	}
 	if len(found) == 0 && q.Contradictory() {
+		// The query is refused, because an empty list would look like an audit without events.
 		field := "kind"
 		if q.Kind == "" {
 			field = "outcome"
@@ -188,6 +193,7 @@ func (v *auditView) addPaths(now time.Time, cursor, next string, follows bool) {
 			strings.ToUpper(format), base + "/audit." + format + "?" + fixed.query().Encode(),
 		})
 	}
+	// Only the newest page can follow new events: older pages do not change.
 	if cursor != "" {
 		v.First = path(filter)
 		return
@@ -212,6 +218,7 @@ func (c *Console) resolveLink(ctx echo.Context, f *auditFilter) (refused []gatew
 	known, isKnown := errors.AsType[*gateway.Error](err)
 	switch {
 	case isKnown && (known.Code == gateway.CodeNotFound || known.Code == gateway.CodeAmbiguous):
+		// Without the filter, the page would show the events of all links.
 		return []gateway.FieldError{{Field: "link", Code: string(known.Code), Message: known.Message}}, nil
 	case err != nil:
 		return nil, err

@@ -44,12 +44,15 @@ func (c *Console) pauseSelection(ctx echo.Context, paused bool) error {
 		case err == nil:
 			view.Changed = append(view.Changed, id.String())
 			continue
+		// A link that has ended needs no change, and must not keep the others from theirs.
 		case isKnown && (known.Code == gateway.CodeNotActive || known.Code == gateway.CodeNotFound):
 			view.Ended++
 			continue
 		case len(view.Changed) == 0:
 			return err
 		}
+		// The next links would most likely fail with the same error, each after a timeout.
+		// The report has the links that were changed.
 		c.o.Logger.Warn("change of selected links stopped", "changed", len(view.Changed), "error", err)
 		view.Stopped = true
 		return c.renderPauses(ctx, http.StatusServiceUnavailable, view)

@@ -31,6 +31,7 @@ type bar struct {
 func chartOf(events []gateway.Event, link *gateway.Link, now time.Time) *chartView {
 	end := now.UTC().Truncate(24 * time.Hour)
 	first := end.AddDate(0, 0, 1-chartDays)
+	// Empty bars before the link existed would look like days without a download.
 	if created := link.CreatedAt.UTC().Truncate(24 * time.Hour); created.After(first) {
 		first = created
 	}
@@ -41,6 +42,8 @@ func chartOf(events []gateway.Event, link *gateway.Link, now time.Time) *chartVi
 	for i := range events {
 		e := &events[i]
 		day := int(e.Time.UTC().Truncate(24*time.Hour).Sub(first) / (24 * time.Hour))
+		// Events may be older than the first bar. They may also be later than today, because
+		// the clock of another replica may be ahead.
 		if e.Kind == gateway.EventRedirected && day >= 0 && day < len(chart.Bars) {
 			chart.Bars[day].Downloads++
 			chart.Total++

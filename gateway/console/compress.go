@@ -26,6 +26,8 @@ func (c *Console) writePage(ctx echo.Context, status int, page []byte) error {
 	if r.Method == http.MethodPost || len(page) < smallPage {
 		return write(ctx, status, mediaType, page)
 	}
+	// Also for the uncompressed answer: a cache must not serve either form to all browsers
+	// (RFC 9110 section 12.5.5).
 	h.Set("Vary", "Accept-Encoding")
 	if !readsGzip(r) {
 		return write(ctx, status, mediaType, page)

@@ -112,9 +112,13 @@ func (c *Console) newEcho() *echo.Echo {
 	e.Logger.SetOutput(io.Discard) // logRequest writes the log.
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = c.writeError
+	// The order matters: logRequest needs the name and logs the refusals of everything after
+	// it, and secureHeaders runs before the first refusal.
 	e.Use(c.nameRequest, c.logRequest, secureHeaders, c.checkHost, c.boundTime)
 	for _, r := range c.routes() {
 		var chain []echo.MiddlewareFunc
+		// The origin is checked before the session: a request of another site must not keep a
+		// session alive.
 		if r.changesState {
 			chain = append(chain, c.checkOrigin)
 		}
@@ -123,6 +127,7 @@ func (c *Console) newEcho() *echo.Echo {
 		}
 		handler := func(ctx echo.Context) error { return r.handler(c, ctx) }
 		e.Add(r.method, r.path, handler, chain...)
+		// A resource that answers GET answers HEAD too (RFC 9110 section 9.1).
 		if r.method == http.MethodGet {
 			e.Add(http.MethodHead, r.path, handler, chain...)
 		}

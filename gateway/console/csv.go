@@ -63,6 +63,8 @@ func csvLine(cells []string) []byte {
 		}
 		b.WriteString(`"` + strings.ReplaceAll(cell, `"`, `""`) + `"`)
 	}
+	// CR LF also ends the last record (RFC 4180 section 2 makes that optional), so that a
+	// file that was cut inside a record shows it.
 	b.WriteString("\r\n")
 	return []byte(b.String())
 }
@@ -142,6 +144,7 @@ func eventColumns() []column[api.Event] {
 
 // linkColumns returns the columns of the list of links. They have the names of the API.
 func linkColumns() []column[api.Link] {
+	// An unknown size and no limit are empty cells. A spreadsheet would add up a 0.
 	number := func(n *int64) string {
 		if n == nil {
 			return ""
@@ -167,6 +170,7 @@ func linkColumns() []column[api.Link] {
 		{"last_used_at", func(l *api.Link) string { return timeText(l.LastUsedAt) }},
 		{"preset", func(l *api.Link) string { return l.Preset }},
 		{"sensitive", func(l *api.Link) string {
+			// An empty cell means that the sensitivity was not stated, which is not a "no".
 			if l.Sensitive == nil {
 				return ""
 			}

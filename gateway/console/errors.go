@@ -61,9 +61,13 @@ func (c *Console) writeError(err error, ctx echo.Context) {
 		h.Set("Retry-After", "5")
 	case http.StatusTooManyRequests:
 		if known, ok := errors.AsType[*gateway.Error](err); ok {
+			// In whole seconds (RFC 9110 section 10.2.3). Rounded down, the client would come
+			// back too early and be refused again.
 			h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(known.Wait.Seconds())))))
 		}
 	case http.StatusUnauthorized:
+		// The words of describe promise that the input is still here. Without a form there
+		// is no input.
 		view.Repeat = repeatOf(ctx)
 		if known, _ := errors.AsType[*gateway.Error](err); known == nil && view.Repeat == nil {
 			view.Message = "Your session has ended, so nothing was changed."
@@ -78,6 +82,7 @@ func (c *Console) writeError(err error, ctx echo.Context) {
 func describe(err error) (int, errorView) {
 	known, isKnown := errors.AsType[*gateway.Error](err)
 	byRouter, isRouters := errors.AsType[*echo.HTTPError](err)
+	// The text of an unknown error goes only to the log: it may name hosts and keys of Redis.
 	status, view := http.StatusInternalServerError, errorView{
 		Message: "The service has made a mistake.", Advice: "Try again. If it happens again, report the request below.",
 	}
@@ -132,6 +137,7 @@ func asRefusal(err error) (*gateway.Error, bool) {
 		return nil, false
 	}
 	switch known.Code {
+	// Other codes are about the session, the rate or an outage; no field can mend them.
 	case gateway.CodeInvalid, gateway.CodeNotFound, gateway.CodeBadRequest, gateway.CodeOutOfScope:
 		return known, true
 	}

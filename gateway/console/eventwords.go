@@ -37,6 +37,7 @@ func eventText(e *gateway.Event) string {
 	case gateway.EventFailed:
 		return "Failed: " + refusalText(e.Outcome)
 	}
+	// During an update, a newer replica may record kinds that this version does not know.
 	return string(e.Kind)
 }
 

@@ -51,6 +51,7 @@ func exportAudit(format string) func(*Console, echo.Context) error {
 	return func(c *Console, ctx echo.Context) error {
 		filter := auditFilterOf(ctx.Request().URL.Query())
 		if unknown, err := c.resolveLink(ctx, &filter); err != nil || len(unknown) > 0 {
+			// A dropped filter would export too much. Nobody checks the rows of a file.
 			return errors.Join(err, refusedFilters(unknown))
 		}
 		q, refused := c.auditQuery(&filter, c.o.Now())
@@ -109,6 +110,8 @@ func send[T any](c *Console, ctx echo.Context, e export[T]) error {
 		return err
 	}
 	h := ctx.Response().Header()
+	// The time tells two exports of one list apart. It has no colon, because Windows does
+	// not allow a colon in file names.
 	name := fmt.Sprintf("%s-%s.%s", e.name, c.o.Now().UTC().Format("20060102T150405Z"), e.format)
 	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	h.Set("Content-Type", contentTypeOf(e.format))
@@ -133,6 +136,7 @@ func send[T any](c *Console, ctx echo.Context, e export[T]) error {
 			return err
 		}
 		if page, err = e.read(ctx.Request().Context(), page.next); err != nil {
+			// The status 200 was sent long ago, so the last line has to say that rows are missing.
 			c.o.Logger.Warn("export stopped before its end", "export", e.name, "rows", rows, "error", err)
 			return e.finish(ctx, out, rows, reasonOfStop(err))
 		}

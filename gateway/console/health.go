@@ -113,6 +113,7 @@ func (h *healthChecks) report(ctx context.Context, age time.Duration) (*checkedR
 	}
 	if h.done == nil {
 		h.done = make(chan struct{})
+		// WithoutCancel also drops the deadline of the request; healthTimeout bounds the check.
 		go h.run(context.WithoutCancel(ctx), h.done)
 	}
 	done := h.done
@@ -158,6 +159,7 @@ func (h *healthChecks) guarded(ctx context.Context) (report HealthReport, err er
 
 // showHealth answers GET /console/health: the last report, however old. The first request
 // waits for a check.
+// A GET must not start a check each time, because browsers may prefetch and reload a page.
 func (c *Console) showHealth(ctx echo.Context) error { return c.renderHealth(ctx, math.MaxInt64) }
 
 // checkHealth answers POST /console/health: a report that is at most healthAge old.
@@ -169,6 +171,7 @@ func (c *Console) renderHealth(ctx echo.Context, age time.Duration) error {
 		return echo.ErrNotFound
 	}
 	actor := actorOf(ctx)
+	// The findings name every storage and bucket, also those outside of a key's scope.
 	if !actor.Unrestricted() {
 		return gateway.Errorf(gateway.CodeForbidden, "only a key with the objects \"*\" may see the health of the service")
 	}
@@ -176,6 +179,8 @@ func (c *Console) renderHealth(ctx echo.Context, age time.Duration) error {
 	if err != nil {
 		return err
 	}
+	// 303 makes the browser send GET (RFC 9110 section 15.4.4), so that reloading the page
+	// does not start another check.
 	if ctx.Request().Method == http.MethodPost {
 		return ctx.Redirect(http.StatusSeeOther, base+"/health")
 	}

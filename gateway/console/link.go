@@ -96,6 +96,8 @@ func (c *Console) showLink(ctx echo.Context) error {
 		if err != nil {
 			return err
 		}
+		// The beginning of an ID may name several links tomorrow, so the address in the
+		// browser has the whole ID.
 		return ctx.Redirect(http.StatusSeeOther, linkPath(link.ID))
 	}
 	id, err := linkID(ctx)
@@ -167,6 +169,7 @@ func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now tim
 	}
 	view.Note, view.Labels, view.Revision = link.Note, labelTexts(link.Labels), link.Revision
 	view.CanChange = view.Live && may(actor, gateway.ActionIssue)
+	// A used-up link still lets recipients resume downloads. Revocation ends that too.
 	view.CanRevoke = may(actor, gateway.ActionRevoke) && (view.Live || link.State == gateway.StateUsedUp)
 	view.CanShare = may(actor, gateway.ActionIssue)
 	view.SharePath = base + "/share?" + settingsOf(link, now).Encode()
@@ -220,6 +223,8 @@ func (c *Console) changed(
 ) error {
 	if err == nil {
 		if len(link.Warnings)+len(link.Notes) == 0 {
+			// After 303, reloading the page does not send the change again. A redirect would
+			// lose warnings, so the answer to the POST shows them.
 			return ctx.Redirect(http.StatusSeeOther, linkPath(id)+"?done="+url.QueryEscape(done))
 		}
 		return c.renderLink(ctx, http.StatusOK, &link, linkView{
@@ -237,6 +242,8 @@ func (c *Console) changed(
 	view := linkView{Form: *form, Errors: known.Fields}
 	if known.Code == gateway.CodePrecondition {
 		view.Conflict = form.differences(&now)
+		// The page shows the differences. If the operator sends the form again, it replaces
+		// the values that it has shown.
 		view.Form.Revision = formRevision(now.Revision)
 	}
 	return c.renderLink(ctx, convert.Status(known.Code), &now, view)
@@ -312,7 +319,9 @@ func (c *Console) objectOf(ctx context.Context, actor *gateway.Actor, id gateway
 	return "s3://" + link.Ref.Bucket + "/" + link.Ref.Key, nil
 }
 
-// doneText says what a change has done. The text in the address is none of ours.
+// doneText says what a change has done, or "" for an unknown word. Anyone can send an
+// operator an address with another text, which the page must not state as its own (OWASP,
+// content spoofing).
 func doneText(done string) string {
 	if slices.Contains([]string{"changed", "paused", "resumed", "revoked"}, done) {
 		return "The link was " + done + "."

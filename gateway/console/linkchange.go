@@ -98,12 +98,15 @@ func changeOf(v url.Values, before *changeForm) (changeForm, gateway.ChangeReque
 		}
 		req.MaxClicks = &n
 	}
+	// A browser sends a text field also if it is empty (HTML Standard, "constructing the entry
+	// list"). A field that is missing was not in the form, so it stays as it is.
 	if v.Has("note") && unixLines(f.Note) != unixLines(before.Note) {
 		req.Note = new(unixLines(f.Note))
 	}
 	if v.Has("labels") && unixLines(f.Labels) != unixLines(before.Labels) {
 		labels, wrong := gateway.ParseLabels("labels", lines(f.Labels))
 		if labels == nil {
+			// An emptied field removes all labels.
 			labels = map[string]string{}
 		}
 		req.Labels, refused = &labels, append(refused, wrong...)

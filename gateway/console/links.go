@@ -196,6 +196,7 @@ func (c *Console) listLinks(ctx echo.Context) error {
 
 // renderLinks answers with the list.
 func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) error {
+	// "Any" names every state, because an empty filter hides the links that have ended.
 	view.States = []stateChoice{{"", "Live"}, {"active,paused,not_yet,expired,revoked,used_up", "Any"}}
 	for _, s := range gateway.States() {
 		view.States = append(view.States, stateChoice{string(s), stateOf(s).Word})
@@ -229,6 +230,7 @@ func rowOf(link *gateway.Link, actor *gateway.Actor, expires moment) linkRow {
 		Clicks: link.Clicks, Max: link.MaxClicks, LastUsed: newMoment(link.LastUsedAt, expires.Now),
 		CreatedBy: link.CreatedBy, Labels: labelTexts(link.Labels), Note: link.Note, Live: !link.Ended(),
 	}
+	// The service wants the right to revoke for pausing and resuming.
 	if may(actor, gateway.ActionRevoke) && row.Live {
 		row.CanResume = link.State == gateway.StatePaused
 		row.CanPause = !row.CanResume

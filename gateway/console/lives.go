@@ -59,6 +59,7 @@ func (c *Console) lives(actor *gateway.Actor, refs []gateway.ObjectRef, now time
 			if n == 0 {
 				least = lives
 			}
+			// One form has one life for all objects, so the strictest object decides.
 			if lives.Longest.Life < least.Longest.Life {
 				least.Longest, least.Default = lives.Longest, lives.Default
 			}

@@ -60,6 +60,7 @@ func (c *Console) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		name := pageOf(ctx.Path())
 		c.o.Metrics.request(name, status)
+		// Each page loads several files, which would hide the requests of operators in the log.
 		if name == "static" {
 			return nil
 		}
@@ -115,6 +116,8 @@ func (c *Console) recoverPanic(next echo.HandlerFunc, ctx echo.Context) (err err
 func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
 		h := ctx.Response().Header()
+		// Pages contain URLs and passphrases, which must not outlive the session in a cache
+		// (RFC 9111 section 5.2.2.5).
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -125,6 +128,8 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if request.Ambiguous(ctx.Request()) {
+			// A proxy may find another end of this request, and take the next bytes for another
+			// request (request smuggling, RFC 9112 section 11.2).
 			h.Set("Connection", "close")
 		}
 		return next(ctx)
@@ -169,6 +174,7 @@ func hostName(host string) string {
 func (c *Console) checkHost(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
 		name := strings.ToLower(hostName(ctx.Request().Host))
+		// Any IP address is allowed as the host: DNS rebinding needs a name.
 		if _, err := netip.ParseAddr(name); err != nil && !c.hosts[name] {
 			return errMisdirected
 		}

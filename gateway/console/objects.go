@@ -109,6 +109,7 @@ func (c *Console) fillObjects(
 		if !ok {
 			return 0, err
 		}
+		// The page keeps its path and search, so that the operator can correct them.
 		view.Refused = refused.Message
 		for _, field := range refused.Fields {
 			view.Refused = field.Message
@@ -155,6 +156,8 @@ func (c *Console) jump(ctx echo.Context, path string) error {
 	if name, rest, found := strings.Cut(bucket, ":"); found { // as in patterns: storage:bucket
 		storage, bucket = name, rest
 	}
+	// The list shows what begins with the path, so it finds a folder, a whole key, and
+	// the beginning of a key.
 	return ctx.Redirect(http.StatusSeeOther, folderPath(storage, bucket, key))
 }
 

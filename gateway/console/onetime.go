@@ -104,9 +104,12 @@ func (c *Console) showOneTimeSignIn(ctx echo.Context) error {
 // oneTimeSignIn answers POST /console/demo/{secret}.
 func (c *Console) oneTimeSignIn(ctx echo.Context) error {
 	r := ctx.Request()
+	// 404 and not 403: other machines learn nothing about the sign-in.
 	if !c.client(r).IsLoopback() {
 		return echo.ErrNotFound
 	}
+	// The secret is used up before the session exists: of two requests at once, only one may
+	// get a session.
 	if !c.o.OneTimeSignIn.take(ctx.Param("secret")) {
 		return c.render(ctx, http.StatusGone, "demo", document{Title: "Sign in", View: oneTimeView{}})
 	}

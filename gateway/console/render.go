@@ -98,6 +98,7 @@ func (c *Console) render(ctx echo.Context, status int, name string, d document) 
 	if ctx.Request().Method == http.MethodPost {
 		d.Return = "" // a change of the colours would lose what was entered, or the URL of a new link
 	}
+	// A template that fails halfway must become an error page with its own status.
 	var out bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&out, "layout", d); err != nil {
 		return fmt.Errorf("render the page %s: %w", name, err)

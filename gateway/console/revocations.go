@@ -64,7 +64,9 @@ func (c *Console) revokeLinks(ctx echo.Context) error {
 				"a revocation cannot apply this filter, so nothing was revoked; remove it from the list first")
 		}
 	}
-	view := revocationsView{Filter: filterOf(form), All: form.Get("all") == "1", Reason: strings.TrimSpace(form.Get("reason"))}
+	view := revocationsView{
+		Filter: filterOf(form), All: form.Get("all") == "1", Reason: strings.TrimSpace(form.Get("reason")),
+	}
 	view.Back = linksPath(view.Filter, "")
 	confirmed := form.Get("confirm") == "1"
 	if form.Get("what") != "filter" && len(form["id"]) > 0 {
@@ -118,7 +120,11 @@ func parseIDs(texts []string) ([]gateway.ID, error) {
 	return ids, nil
 }
 
-// revokeFilter ends all links that a filter selects, as far as one request gets.
+// revokeFilter ends all links that a filter selects, as far as one request gets. The form
+// carries the sum and the cursor to the next request.
+//
+// A list without filters is a usual view, so a click there must not end every link: the
+// operator has to say that all are meant.
 func (c *Console) revokeFilter(ctx echo.Context, view revocationsView, form url.Values, confirmed bool) error {
 	filter := view.Filter.domain()
 	q, refused := filter.Query()
@@ -130,7 +136,9 @@ func (c *Console) revokeFilter(ctx echo.Context, view revocationsView, form url.
 		view.NeedsAll = true
 		return c.renderRevocations(ctx, http.StatusOK, view)
 	}
-	req := gateway.BulkRequest{Query: q, All: view.All, Reason: view.Reason, DryRun: !confirmed, Cursor: form.Get("cursor")}
+	req := gateway.BulkRequest{
+		Query: q, All: view.All, Reason: view.Reason, DryRun: !confirmed, Cursor: form.Get("cursor"),
+	}
 	if !confirmed {
 		return c.countMatches(ctx, view, req)
 	}
@@ -139,6 +147,7 @@ func (c *Console) revokeFilter(ctx echo.Context, view revocationsView, form url.
 	view.Revoked += result.Revoked
 	view.Matched, view.Unreadable = view.Revoked, result.Unreadable
 	if err != nil {
+		// The same part runs again. A link that has ended does not match a second time.
 		view.Cursor = req.Cursor
 		return c.revocationFailed(ctx, view, err)
 	}

@@ -53,6 +53,7 @@ func (c *Console) showSelection(ctx echo.Context) error {
 	if err != nil {
 		return err
 	}
+	// The form for one object also has its type, its version and a file name.
 	if len(keys) == 1 {
 		return ctx.Redirect(http.StatusSeeOther,
 			base+"/share?"+objectQuery(form.Storage, form.Bucket, keys[0]).Encode())
@@ -153,6 +154,7 @@ func (c *Console) shareSelection(ctx echo.Context) error {
 	req, refused := form.request()
 	if form.Filename != "" {
 		refused = append(refused, gateway.FieldError{
+			// Refused and not dropped: the operator wanted recipients to get this name.
 			Field: "filename", Code: "conflict", Message: "several objects cannot have the same file name",
 		})
 	}

@@ -208,6 +208,8 @@ func usedNonce(err error) []gateway.FieldError {
 func (c *Console) issue(
 	ctx context.Context, session *admission.Session, req gateway.IssueRequest, form shareForm, nonce string,
 ) (issued gateway.Issued, passphrase string, err error) {
+	// The service compares these bytes with those of the first request with this nonce. Other
+	// bytes are a conflict and not a repetition.
 	sent, err := json.Marshal(form)
 	if err != nil {
 		return issued, "", err
@@ -230,6 +232,7 @@ func (c *Console) issue(
 // makePassphrase returns the passphrase of a form. The same form gets the same one, so it
 // need not be stored: it is derived from a secret of the session.
 func makePassphrase(session *admission.Session, nonce string, least int) (string, error) {
+	// The longest passphrase takes 35 random bytes, and a secret has only 32.
 	seed := slices.Concat(session.Secret("passphrase/1/"+nonce), session.Secret("passphrase/2/"+nonce))
 	return gateway.MakePassphrase(bytes.NewReader(seed), least)
 }

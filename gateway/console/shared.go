@@ -46,6 +46,7 @@ func (c *Console) renderShared(ctx echo.Context, issued *gateway.Issued, passphr
 	}
 	sent := convert.Link(link)
 	sent.URL = address
+	// In UTC: the service knows neither the operator's time zone nor the recipient's.
 	view.Message = explain.MessageFor(&sent, time.UTC)
 	return c.render(ctx, http.StatusOK, "shared", document{
 		Title: "Shared " + view.Path, Section: sectionObjects, View: view,
@@ -60,6 +61,7 @@ func newNonce() string { return rand.Text() }
 
 // qrOf returns a QR code, nil if the text is too long for one.
 func qrOf(text string) *qrView {
+	// Level M restores about 15 % of the code, enough for a screen or a printed page.
 	code, err := qr.Encode(text, qr.M)
 	if err != nil {
 		return nil

@@ -68,6 +68,7 @@ func (c *Console) signIn(ctx echo.Context) error {
 	}
 	session, err := c.o.Sessions.SignIn(r.Context(), key, c.request(r))
 	if _, refused := errors.AsType[*admission.UnauthorizedError](err); refused {
+		// The same words for every refused key: they do not tell which keys have existed.
 		view.Error = "This service does not know that operator key."
 		return c.renderSignIn(ctx, http.StatusUnauthorized, view)
 	}
@@ -153,6 +154,7 @@ func (c *Console) signOut(ctx echo.Context) error {
 	}
 	name, path := c.cookieName()
 	c.setCookie(ctx, name, "", path, -time.Second)
+	// Only the cache: "cookies" would also delete the cookies of other services on this host.
 	ctx.Response().Header().Set("Clear-Site-Data", `"cache"`)
 	return ctx.Redirect(http.StatusSeeOther, base+"/sign-in")
 }
@@ -182,6 +184,8 @@ func signInPath(target string) string {
 // a foreign site.
 func returnPath(target string) string {
 	address, err := url.Parse(target)
+	// Browsers read a backslash as a slash and drop tabs and line breaks (WHATWG URL Standard,
+	// "basic URL parser"), so a target that looks local may lead to another host.
 	local := err == nil && address.Scheme == "" && address.Host == "" && address.User == nil && address.Opaque == "" &&
 		strings.HasPrefix(target, base+"/") && strings.HasPrefix(address.Path, base+"/") &&
 		!strings.ContainsAny(target, "\\\r\n\t") && !strings.Contains(address.Path, "//") &&
@@ -224,6 +228,9 @@ func (c *Console) giveSession(ctx echo.Context, session *admission.Session) {
 func (c *Console) setCookie(ctx echo.Context, name, value, path string, life time.Duration) {
 	ctx.SetCookie(&http.Cookie{ //nolint:gosec // Without TLS, browsers would refuse a secure cookie.
 		Name: name, Value: value, Path: path, MaxAge: int(life.Seconds()),
+		// Lax and not Strict: the redirect from the identity provider comes from another site,
+		// and a strict cookie would be missing there. Lax still holds the cookie back from a
+		// POST of another site (RFC 6265bis section 5.6.7.1).
 		HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
 	})
 }
@@ -241,7 +248,9 @@ func parseForm(ctx echo.Context) error {
 		return gateway.Errorf(gateway.CodeTooLarge, "the form is larger than %d bytes", maxForm)
 	}
 	if err != nil {
-		return &gateway.Error{Code: gateway.CodeBadRequest, Message: "the form cannot be read", Err: fmt.Errorf("form: %w", err)}
+		return &gateway.Error{
+			Code: gateway.CodeBadRequest, Message: "the form cannot be read", Err: fmt.Errorf("form: %w", err),
+		}
 	}
 	return nil
 }

@@ -74,6 +74,7 @@ func loadStatic() (*staticFiles, error) {
 		}
 		digest := sha256.Sum256(content)
 		extension := path.Ext(name)
+		// 64 bits tell the releases of a file apart. Nobody but the build chooses the content.
 		hashed := strings.TrimSuffix(name, extension) + "." + hex.EncodeToString(digest[:8]) + extension
 		s.names[name] = hashed
 		s.files[hashed] = staticFile{mediaType: mediaType(name), content: content, gzipped: compressed.Bytes()}
@@ -98,6 +99,7 @@ func (c *Console) serveStatic(ctx echo.Context) error {
 		return echo.ErrNotFound
 	}
 	h := ctx.Response().Header()
+	// Changed content has another name. immutable spares the check on a reload (RFC 8246).
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	// A file that is opened by itself runs nothing.
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")

@@ -40,6 +40,7 @@ func (c *Console) chooseTheme(ctx echo.Context) error {
 		return gateway.Errorf(gateway.CodeBadRequest, "theme must be auto, light or dark")
 	}
 	const year = 365 * 24 * time.Hour
+	// A choice of the browser and not of the operator, so it holds before the sign-in too.
 	c.setCookie(ctx, themeCookie, chosen, base, year)
 	target := form.Get("return")
 	if target == base+"/sign-in" { // also for operators who have not signed in yet

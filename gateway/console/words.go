@@ -47,6 +47,8 @@ func (m moment) Relative() string {
 }
 
 // roughly returns a duration in its largest unit, rounded down.
+// So a page never promises more time than is left. Below 48 hours it counts hours, because
+// "1 day" could be nearly two.
 func roughly(d time.Duration) string {
 	switch {
 	case d < time.Minute:
