@@ -122,10 +122,17 @@ func TestFirstMillisecond(t *testing.T) {
 	if err := live(later.ID, 24*time.Hour-age, 24*time.Hour); err != nil {
 		t.Errorf("the longest life: %v", err)
 	}
+	// Less than a second too much is cut to the limit, a second is refused.
+	cut, err := s.Change(t.Context(), later.ID, gateway.Change{
+		Life: 24*time.Hour - age + 999*time.Millisecond, Longest: 24 * time.Hour,
+	}, operator())
+	if err != nil || !cut.ExpiresAt.Equal(created.CreatedAt.Add(24*time.Hour)) {
+		t.Errorf("a millisecond less than a second too much: the end is %v, %v", cut.ExpiresAt, err)
+	}
 	var refused *gateway.ChangeError
-	err := live(later.ID, 24*time.Hour-age+time.Millisecond, 24*time.Hour)
+	err = live(later.ID, 24*time.Hour-age+time.Second, 24*time.Hour)
 	if !errors.As(err, &refused) || refused.Limit != gateway.LimitLife {
-		t.Errorf("a millisecond more than the longest life: %v", err)
+		t.Errorf("a second more than the longest life: %v", err)
 	}
 }
 

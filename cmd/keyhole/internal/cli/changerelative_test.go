@@ -10,6 +10,7 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/gateway"
 	"keyhole/gateway/api"
+	"keyhole/gateway/explain"
 )
 
 // changing serves a link with an ETag, and keeps the changes that it is asked for. After a
@@ -109,7 +110,8 @@ func TestChangeRelativeOverTheLimit(t *testing.T) {
 		}},
 	}}}
 	latest := link.CreatedAt.Add(24*time.Hour - 2*time.Second).Truncate(time.Minute).In(time.Local)
-	want := "  the latest is " + readable(latest, time.Local) + ": --expires '" + latest.Format("2006-01-02 15:04") + "'"
+	want := "  the latest is " + explain.ReadableTime(latest, time.Local) +
+		": --expires '" + latest.Format("2006-01-02 15:04") + "'"
 	for _, expires := range []string{"+1d", time.Now().Add(25 * time.Hour).Format(time.RFC3339)} {
 		if got := runOver(t, f, "change", testID(), "--expires", expires); !strings.Contains(got.stderr, want) {
 			t.Errorf("%s: %+v, want %s", expires, got, want)
