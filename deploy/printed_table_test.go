@@ -63,6 +63,7 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 		"export AXE_CORE=$(ls -dt ~/.cache/keyhole-axe/*/node_modules/axe-core/axe.min.js | head -1)", runsTests,
 	},
 	{"deploy/docs/dev/testing.md", "deploy/pictures", runsTests},
+	{"deploy/docs/dev/testing.md", "deploy/pictures --console", runsTests},
 	{"deploy/docs/dev/testing.md", `"$TEST_TOOLS/golangci-lint" run ./gateway/...`, runsTests},
 	{"deploy/docs/use/receive.md", "curl -c jar -d confirm=1 …", isMention},
 	{"deploy/docs/use/receive.md", "curl -b jar -C - …", isMention},
