@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"keyhole/gateway"
+	"keyhole/gateway/explain"
 )
 
 // eventText says in words what an event records.
@@ -41,35 +42,8 @@ func eventText(e *gateway.Event) string {
 	return string(e.Kind)
 }
 
-// refusalText says in words why a click was refused.
+// refusalText says in words why a click was refused, as the commands do.
 func refusalText(o gateway.Outcome) string {
-	switch o {
-	case gateway.OutcomeExpired:
-		return "the link had expired"
-	case gateway.OutcomeRevoked:
-		return "the link was revoked"
-	case gateway.OutcomeUsedUp:
-		return "all downloads were used up"
-	case gateway.OutcomePaused:
-		return "the link was paused"
-	case gateway.OutcomeNotYet:
-		return "the link was not valid yet"
-	case gateway.OutcomeAddressNotAllowed:
-		return "the address is not one of those that the link allows"
-	case gateway.OutcomeWrongPassphrase:
-		return "the passphrase was wrong"
-	case gateway.OutcomeObjectChanged:
-		return "the object has changed since the link was created"
-	case gateway.OutcomeObjectGone:
-		return "the object was deleted"
-	case gateway.OutcomeObjectArchived:
-		return "the object is archived"
-	case gateway.OutcomeRateLimited:
-		return "too many attempts"
-	case gateway.OutcomeConfirmationRequired:
-		return "a program did not press the button of the page"
-	case gateway.OutcomeUnavailable:
-		return "the storage or Redis did not answer"
-	}
-	return strings.ReplaceAll(string(o), "_", " ")
+	// During an update, a newer gateway may record outcomes that this version does not know.
+	return strings.ReplaceAll(explain.OutcomeWords(string(o)), "_", " ")
 }

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -72,6 +73,16 @@ func languageNames() []string {
 // Outcome says why a click was refused, and the code of the outcome. It returns the code
 // alone for an outcome that this version does not know.
 func Outcome(code string) string {
+	words := OutcomeWords(code)
+	if words == code {
+		return code
+	}
+	return words + " (" + code + ")"
+}
+
+// OutcomeWords says why a click was refused. It returns the code for an outcome that this
+// version does not know.
+func OutcomeWords(code string) string {
 	// Past tense: the link may have changed since the click.
 	words := map[gateway.Outcome]string{
 		gateway.OutcomeNotFound:             "there was no such link",
@@ -91,8 +102,5 @@ func Outcome(code string) string {
 		gateway.OutcomeMethodNotAllowed:     "the program used another method than GET, HEAD or POST",
 		gateway.OutcomeBadRequest:           "the form did not arrive completely",
 	}[gateway.Outcome(code)]
-	if words == "" {
-		return code
-	}
-	return words + " (" + code + ")"
+	return cmp.Or(words, code)
 }
