@@ -13,6 +13,12 @@ import (
 // 60 s. Every gateway returns the same number. The error is gateway.ErrUnavailable.
 func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	defer s.observe(callActive, time.Now(), &err)
+	return s.count(ctx, "count live links", s.scripts.active, s.keys.liveCounter)
+}
+
+// count executes a script that counts with the key of each partition, and returns the sum
+// of the replies. what names the operation in errors.
+func (s *Store) count(ctx context.Context, what string, counting script, key func(p int) string) (int64, error) {
 	ctx, cancel, err := s.begin(ctx, s.client.rest)
 	defer cancel()
 	if err != nil {
@@ -20,25 +26,16 @@ func (s *Store) Active(ctx context.Context) (_ int64, err error) {
 	}
 	executions := make([]execution, partitions)
 	for p := range executions {
-		executions[p].keys = []string{s.keys.liveCounter(p)}
+		executions[p].keys = []string{key(p)}
 	}
-	total, err := s.sum(ctx, s.scripts.active, executions)
-	if err != nil {
-		return 0, unavailable("count live links", err)
-	}
-	return total, nil
-}
-
-// sum executes a script that counts, and returns the sum of its replies.
-func (s *Store) sum(ctx context.Context, counting script, executions []execution) (int64, error) {
 	if err := runAll(ctx, s.client.rest, counting, true, executions); err != nil {
-		return 0, err
+		return 0, unavailable(what, err)
 	}
 	var total int64
 	for _, e := range executions {
 		n, ok := e.reply.(int64)
 		if !ok {
-			return 0, gateway.ErrRecord
+			return 0, unavailable(what, gateway.ErrRecord)
 		}
 		total += n
 	}

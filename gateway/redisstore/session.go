@@ -99,20 +99,7 @@ func (s *Store) EndSession(ctx context.Context, hash gateway.SessionHash) (err e
 // gateway returns the same number. The error is gateway.ErrUnavailable.
 func (s *Store) Sessions(ctx context.Context) (_ int64, err error) {
 	defer s.observe(callSessions, time.Now(), &err)
-	ctx, cancel, err := s.begin(ctx, s.client.rest)
-	defer cancel()
-	if err != nil {
-		return 0, err
-	}
-	executions := make([]execution, partitions)
-	for p := range executions {
-		executions[p].keys = []string{s.keys.sessions(p)}
-	}
-	total, err := s.sum(ctx, s.scripts.countSessions, executions)
-	if err != nil {
-		return 0, unavailable("count sessions", err)
-	}
-	return total, nil
+	return s.count(ctx, "count sessions", s.scripts.countSessions, s.keys.sessions)
 }
 
 // KeepSignIn stores the secrets of a sign-in at the identity provider under the hash of the
