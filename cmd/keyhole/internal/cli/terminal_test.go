@@ -37,6 +37,12 @@ func newTerminal(t *testing.T, typed string) *terminal {
 	if _, err := io.WriteString(user, typed); err != nil {
 		t.Fatal(err)
 	}
+	// The kernel echoes in its own time. An echo in the middle of what the command prints
+	// would hide it from a test.
+	echo := make([]byte, len(strings.NewReplacer("\x04", "", "\n", "\r\n").Replace(typed)))
+	if _, err := io.ReadFull(user, echo); err != nil {
+		t.Fatal(err)
+	}
 	screen := make(chan string, 1)
 	go func() {
 		// Linux ends the reading with EIO once nobody has the terminal open.
@@ -46,7 +52,7 @@ func newTerminal(t *testing.T, typed string) *terminal {
 	return &terminal{tty: tty, screen: screen}
 }
 
-// close closes the terminal and returns what it has shown, with the echo of the typed text.
+// close closes the terminal and returns what the command has shown.
 func (s *terminal) close(t *testing.T) string {
 	t.Helper()
 	if err := s.tty.Close(); err != nil {
