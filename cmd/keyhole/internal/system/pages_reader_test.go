@@ -28,7 +28,8 @@ type pageReader interface {
 	press(keys ...string) error
 	// value returns the text of an expression in JavaScript on the page.
 	value(expression string) (string, error)
-	// source returns the page, also if scripts are switched off.
+	// source returns the page, also if scripts are switched off. It is an error while the
+	// page is not complete: what a test looks for next may be missing.
 	source() (string, error)
 	// saved waits until a file with this content is downloaded, and removes it.
 	saved(t *testing.T, content []byte) error
@@ -42,6 +43,9 @@ var (
 	_ pageReader = (*chromium)(nil)
 	_ pageReader = (*firefox)(nil)
 )
+
+// errIncomplete is the error of a page that is still being read.
+var errIncomplete = errors.New("the page is not complete")
 
 // pageReaders starts every browser.
 func pageReaders(t *testing.T) map[string]pageReader {
@@ -104,7 +108,13 @@ func (c *chromium) value(expression string) (string, error) {
 	return c.evaluate("String(" + expression + ")")
 }
 
-func (c *chromium) source() (string, error) { return c.evaluate("document.documentElement.outerHTML") }
+func (c *chromium) source() (string, error) {
+	page, err := c.evaluate(`document.readyState === "complete" ? document.documentElement.outerHTML : ""`)
+	if err == nil && page == "" {
+		err = errIncomplete
+	}
+	return page, err
+}
 
 func (c *chromium) saved(_ *testing.T, content []byte) error { return c.downloaded(content) }
 
@@ -159,7 +169,12 @@ func (f *firefox) value(expression string) (string, error) {
 	return f.textOf("WebDriver:ExecuteScript", map[string]any{"script": script, "args": []any{}})
 }
 
-func (f *firefox) source() (string, error) { return f.textOf("WebDriver:GetPageSource", nil) }
+func (f *firefox) source() (string, error) {
+	if state, err := f.value("document.readyState"); err != nil || state != "complete" {
+		return "", errors.Join(errIncomplete, err)
+	}
+	return f.textOf("WebDriver:GetPageSource", nil)
+}
 
 // textOf returns the text that a command returns.
 func (f *firefox) textOf(command string, params any) (string, error) {
