@@ -197,7 +197,7 @@ func usedUp(j *journey) {
 func withoutScripts(j *journey) {
 	j.must(j.scripts(false))
 	link := issue(j.t, j.gateway, api.IssueRequest{Passphrase: new("Right-Passphrase 1")})
-	j.open(link.URL, link.ExpiresAt.UTC().Format("15:04")+" UTC")
+	j.open(link.URL, link.ExpiresAt.UTC().Round(time.Second).Format("15:04")+" UTC")
 	page, err := j.source()
 	j.must(err)
 	if strings.Contains(page, `type="checkbox"`) || strings.Contains(page, "your local time)<") {
