@@ -2,9 +2,10 @@ package config
 
 import "time"
 
-// The comments of the fields below are the manual: TestReferenceDocument writes them into
-// deploy/docs/run/configuration.md and compares both. Each comment gives the meaning of the
-// key, its unit and limits, what it excludes, and last its default.
+// The comments of the fields of Config, here, in public.go and in redis.go, are the manual:
+// TestReferenceDocument writes them into deploy/docs/run/configuration.md and compares both.
+// Each comment gives the meaning of the key, its unit and limits, what it excludes, and last
+// its default.
 
 // Config is the whole configuration of the service. Load and Prepare check it, fill in the defaults and bring
 // the URLs into normal form.
@@ -35,32 +36,6 @@ type Config struct {
 	// The log of the service. Delivered clicks are logged at level debug, because the audit feed has them.
 	// Refused and failed clicks and operators' requests are logged at level info.
 	Log Log `yaml:"log"`
-}
-
-// Public is the listener for recipients.
-type Public struct {
-	// The address to listen on, host:port. Without a host the service listens on every interface; port 0
-	// selects a free port. It must differ from the other listeners. Default: :8080.
-	Listen string `yaml:"listen"`
-	// The beginning of every link: http or https and a host, without path, query or user. Plain http to a
-	// host other than loopback is a warning, because anyone who can read the traffic can use the link.
-	// Required.
-	URL string `yaml:"url"`
-	// Addresses or networks (CIDR) of the proxies whose X-Forwarded-For header the service trusts. A network
-	// wider than /8 (IPv6: /7) is refused. So are networks that together cover more than a /8 (IPv6: a /16)
-	// outside of private networks. Recipients in such networks could forge their address. Default: none.
-	TrustedProxies []string `yaml:"trusted_proxies"`
-	// TLS of the listener for recipients.
-	TLS TLS `yaml:"tls"`
-}
-
-// TLS is the certificate of a listener. Set both files or neither.
-type TLS struct {
-	// PEM file with the certificate and its intermediate certificates. It requires key_file. Without both
-	// files the listener speaks plain HTTP, for a proxy that terminates TLS. Default: empty.
-	CertFile string `yaml:"cert_file"`
-	// PEM file with the private key of cert_file. Default: empty.
-	KeyFile string `yaml:"key_file"`
 }
 
 // Operator is the listener for operators, and the keys and tokens that it accepts.
@@ -183,61 +158,6 @@ type Metrics struct {
 	// A separate address for /metrics, /livez and /readyz, host:port. Default: empty, which means on the
 	// operators' listener.
 	Listen string `yaml:"listen"`
-}
-
-// Redis is the connection to the store of the links.
-type Redis struct {
-	// How Redis runs: single (one server), sentinel (Sentinels name the master) or cluster. Default:
-	// single.
-	Mode string `yaml:"mode"`
-	// Servers as host:port: one server in mode single, the Sentinels in mode sentinel, any nodes in mode
-	// cluster. Default: 127.0.0.1:6379.
-	Addresses []string `yaml:"addresses"`
-	// The ACL user. Default: empty, which means the user named default.
-	Username string `yaml:"username"`
-	// File with the password of that user. Default: empty, which means no password.
-	PasswordFile string `yaml:"password_file"`
-	// The password itself, instead of password_file.
-	Password Secret `yaml:"-" env:"password"`
-	// The Sentinels' name for the master. Required in mode sentinel, refused in the other modes. Default:
-	// empty.
-	MasterName string `yaml:"master_name"`
-	// The ACL user at the Sentinels, only in mode sentinel. Default: empty.
-	SentinelUsername string `yaml:"sentinel_username"`
-	// File with the password at the Sentinels, only in mode sentinel. Default: empty.
-	SentinelPasswordFile string `yaml:"sentinel_password_file"`
-	// The password at the Sentinels itself, instead of sentinel_password_file.
-	SentinelPassword Secret `yaml:"-" env:"sentinel_password"`
-	// The number of the database. A cluster has only 0. Default: 0.
-	Database int `yaml:"database"`
-	// TLS for connections to Redis and to the Sentinels.
-	TLS RedisTLS `yaml:"tls"`
-	// The beginning of every key in Redis: 1 to 64 letters, digits, colons, dots, underscores or hyphens.
-	// Several installations can share a Redis if their prefixes differ. Default: keyhole.
-	Prefix string `yaml:"prefix"`
-	// The time that the service waits for an answer of Redis, 1ms to 60s. After this time a click gets 503.
-	// Default: 500ms.
-	Timeout time.Duration `yaml:"timeout"`
-	// The number of replicas that must have received an issue, a change, a revocation or
-	// a limited click before the service confirms it: 0 to 16, and at most the number of
-	// existing replicas. With 0, a failover may lose the changes of the last moments.
-	// With the number of all replicas, a failover loses nothing. Default: 0.
-	WaitReplicas int `yaml:"wait_replicas"`
-}
-
-// RedisTLS is TLS for connections to Redis.
-type RedisTLS struct {
-	// Whether to use TLS. The other keys of this section require it. Default: false.
-	Enabled bool `yaml:"enabled"`
-	// PEM file with the certificate authorities to trust. Default: empty, which means those of the system.
-	CAFile string `yaml:"ca_file"`
-	// PEM file with a client certificate. It requires key_file. Default: empty.
-	CertFile string `yaml:"cert_file"`
-	// PEM file with the private key of cert_file. Default: empty.
-	KeyFile string `yaml:"key_file"`
-	// The name that the server's certificate must have. Default: empty, which means the host of the
-	// address.
-	ServerName string `yaml:"server_name"`
 }
 
 // Storage is one object store, and its buckets that links may point into.

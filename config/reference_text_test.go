@@ -1,7 +1,8 @@
 package config
 
 import (
-	_ "embed"
+	"embed"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -12,15 +13,15 @@ import (
 	"time"
 )
 
-//go:embed config.go
-var configSource string
+//go:embed config.go public.go redis.go
+var configSources embed.FS
 
 //go:embed testdata/reference.md
 var referenceIntro string
 
 // referenceText is the text of deploy/docs/run/configuration.md: every key with its
-// type, default, variable and meaning, from the structs and comments of
-// config.go. The error is a comment that is missing, or that names another
+// type, default, variable and meaning, from the structs of Config and
+// their comments. The error is a comment that is missing, or that names another
 // default than Default does.
 func referenceText() (string, error) {
 	comments, err := fieldComments()
@@ -151,13 +152,23 @@ func defaultText(v reflect.Value) string {
 	return "empty"
 }
 
-// fieldComments reads the comments of every struct's fields in config.go.
+// fieldComments reads the comments of the fields of every struct in configSources.
 func fieldComments() (map[string]string, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", configSource, parser.ParseComments)
-	if err != nil {
-		return nil, fmt.Errorf("reading the comments: %w", err)
-	}
+	entries, err := configSources.ReadDir(".")
 	out := map[string]string{}
+	for _, entry := range entries {
+		source, failed := configSources.ReadFile(entry.Name())
+		err = errors.Join(err, failed, addFieldComments(out, entry.Name(), source))
+	}
+	return out, err
+}
+
+// addFieldComments adds the comments of the fields of every struct in a source file.
+func addFieldComments(out map[string]string, name string, source []byte) error {
+	file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
+	if err != nil {
+		return fmt.Errorf("reading the comments: %w", err)
+	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
 		if !ok {
@@ -175,7 +186,7 @@ func fieldComments() (map[string]string, error) {
 		}
 		return false
 	})
-	return out, nil
+	return nil
 }
 
 func code(s string) string {
