@@ -51,6 +51,7 @@ func routes() []route {
 		withoutSession(page("oidc", base+"/oidc/sign-in", (*Console).beginProviderSignIn)),
 		withoutSession(page("oidc", base+"/oidc/callback", (*Console).finishProviderSignIn)),
 		withoutSession(action("sign-out", base+"/sign-out", (*Console).signOut)),
+		withoutSession(page("sign-in", base+"/sign-in/forget", (*Console).forgetPages)),
 		withoutSession(action("theme", base+"/theme", (*Console).chooseTheme)),
 		page("help", base+"/help", (*Console).help),
 

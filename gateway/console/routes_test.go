@@ -13,8 +13,8 @@ import (
 // withoutSessions are the paths of the pages that need no session.
 func withoutSessions() []string {
 	return []string{
-		"/", "/console", "/console/", "/console/static/:file", "/console/sign-in", "/console/oidc/sign-in",
-		"/console/oidc/callback", "/console/sign-out", "/console/theme",
+		"/", "/console", "/console/", "/console/static/:file", "/console/sign-in", "/console/sign-in/forget",
+		"/console/oidc/sign-in", "/console/oidc/callback", "/console/sign-out", "/console/theme",
 	}
 }
 
@@ -129,6 +129,12 @@ func TestHeaders(t *testing.T) {
 		checkHeaders(t, who+": the sign-out", a.header)
 		if got := a.header.Get("Clear-Site-Data"); got != `"cache"` {
 			t.Errorf("%s: the sign-out keeps cached pages: %q", who, got)
+		}
+		const forget = "/console/sign-in/forget"
+		a = c.get(forget)
+		if got := a.header.Get("Clear-Site-Data"); got != `"cache"` ||
+			!strings.Contains(c.get("/console/sign-in").text, forget) {
+			t.Errorf("%s: the sign-in leaves pages to the back button: %q", who, got)
 		}
 	}
 	c := b.visitor(t)

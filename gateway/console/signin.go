@@ -159,6 +159,16 @@ func (c *Console) signOut(ctx echo.Context) error {
 	return ctx.Redirect(http.StatusSeeOther, base+"/sign-in")
 }
 
+// forgetPages answers GET /console/sign-in/forget, which the sign-in page loads as an image.
+// Browsers keep the page that was shown last for the back button, also if it must not be
+// stored. They keep it only when the next page has begun, so no header of the next page can
+// remove it, but one of a later answer can. Browsers without scripts have no other way. Over
+// plain http to another machine they ignore the header.
+func (c *Console) forgetPages(ctx echo.Context) error {
+	ctx.Response().Header().Set("Clear-Site-Data", `"cache"`)
+	return write(ctx, http.StatusOK, "image/svg+xml", []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`))
+}
+
 // redirectToSignIn sends the operator to the sign-in, and back here afterwards. An operator
 // whose ID token has expired goes to the provider at once.
 func (c *Console) redirectToSignIn(ctx echo.Context, expired bool) error {

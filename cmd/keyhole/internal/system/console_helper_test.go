@@ -14,7 +14,8 @@ import (
 type operatorJourney struct {
 	journey
 
-	key string // of the operator
+	key  string // of the operator
+	bare bool   // the operator's browser runs no scripts
 }
 
 // consoleAddress returns the address of a page of the console.

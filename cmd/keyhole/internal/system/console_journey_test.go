@@ -11,9 +11,50 @@ import (
 	"keyhole/gateway/api"
 )
 
-// TestConsole lets operators use the console over the real program, Redis and S3.
+// TestConsole lets operators use the console over the real program, Redis and S3, with
+// JavaScript.
 func TestConsole(t *testing.T) {
 	t.Parallel()
+	walkConsole(t, true, func(in *installation, c *chromium) []consoleWalk {
+		return append(consoleWalks(in, c),
+			consoleWalk{"keyboard only", in.key, keyboardInConsole},
+			consoleWalk{"filter while typing", in.key, filterWhileTyping},
+			consoleWalk{"another host", in.key, anotherHost},
+		)
+	})
+}
+
+// TestConsoleWithoutScripts walks the same ways in a browser that runs no script for the
+// operator.
+func TestConsoleWithoutScripts(t *testing.T) {
+	t.Parallel()
+	walkConsole(t, false, func(in *installation, c *chromium) []consoleWalk {
+		return append(consoleWalks(in, c), consoleWalk{"an address of a link", in.key, findByAddress})
+	})
+}
+
+// consoleWalk is one way through the console, with the key of an operator.
+type consoleWalk struct {
+	name, key string
+	walk      func(*operatorJourney)
+}
+
+// consoleWalks returns the ways that need no script.
+func consoleWalks(in *installation, c *chromium) []consoleWalk {
+	return []consoleWalk{
+		{"share, watch and revoke", in.key, func(j *operatorJourney) { shareAndWatch(j, c) }},
+		{"every restriction", in.key, func(j *operatorJourney) { everyRestriction(j, c) }},
+		{"share a selection", in.key, func(j *operatorJourney) { shareSelection(j, in, c) }},
+		{"revoke a selection", in.key, revokeSelection},
+		{"a scope", in.key + "exporter", scopeInConsole},
+		{"sessions end", in.key + "reader", func(j *operatorJourney) { sessionsEnd(j, in) }},
+	}
+}
+
+// walkConsole walks ways through the console in one browser, which runs scripts for the
+// operator or does not.
+func walkConsole(t *testing.T, scripts bool, walks func(*installation, *chromium) []consoleWalk) {
+	t.Helper()
 	in := install(t)
 	file := randomBytes(50_000)
 	for _, key := range []string{"file.txt", "2026/q3 figures.txt"} {
@@ -22,22 +63,12 @@ func TestConsole(t *testing.T) {
 	in.s3.Put(t, "exports", "file.txt", "application/octet-stream", file)
 	g := in.start("KEYHOLE_OPERATOR_HOSTS=keyhole.test")
 	c := openForConsole(t)
-	for _, one := range []struct {
-		name, key string
-		walk      func(*operatorJourney)
-	}{
-		{"share, watch and revoke", in.key, func(j *operatorJourney) { shareAndWatch(j, c) }},
-		{"every restriction", in.key, func(j *operatorJourney) { everyRestriction(j, c) }},
-		{"keyboard only", in.key, keyboardInConsole},
-		{"filter while typing", in.key, filterWhileTyping},
-		{"revoke a selection", in.key, revokeSelection},
-		{"a scope", in.key + "exporter", scopeInConsole},
-		{"another host", in.key, anotherHost},
-		{"without scripts", in.key, consoleWithoutScripts},
-		{"sessions end", in.key + "reader", func(j *operatorJourney) { sessionsEnd(j, in) }},
-	} {
+	if err := c.scripts(scripts); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range walks(in, c) {
 		t.Run(one.name, func(t *testing.T) {
-			one.walk(&operatorJourney{journey{c, t, g, file}, one.key})
+			one.walk(&operatorJourney{journey{c, t, g, file}, one.key, !scripts})
 		})
 	}
 }
@@ -51,7 +82,7 @@ func TestConsoleInFirefox(t *testing.T) {
 	g := in.start()
 	f := &firefox{}
 	f.version(t, t.TempDir())
-	j := &operatorJourney{journey{f, t, g, file}, in.key}
+	j := &operatorJourney{journey{f, t, g, file}, in.key, false}
 	j.must(f.content())
 	j.begin("/objects", "<h1>Objects</h1>")
 	j.follow("reports", "Search in this folder")
@@ -79,7 +110,8 @@ const (
 )
 
 // shareAndWatch finds an object, shares it, copies the link and watches a recipient in
-// another window. The page of the link shows each step without being loaded again.
+// another window. With scripts, the page of the link shows the click without being loaded
+// again.
 func shareAndWatch(j *operatorJourney, c *chromium) {
 	enter, leave := c.newPerson(j.t)
 	j.begin("/", "<h1>Objects</h1>")
@@ -90,11 +122,7 @@ func shareAndWatch(j *operatorJourney, c *chromium) {
 	j.fill(map[string]string{"sensitive": "false", "preset": "troubleshooting", "max_clicks": "2", "confirm": "1"})
 	j.follow("Create the link", "The link is ready")
 	address := j.script(`return document.querySelector("#link-url").value`)
-	j.script(`document.querySelector("button[data-copy=link-url]").click()`)
-	j.shows(`document.querySelector("#status").textContent`, "Copied")
-	if copied, err := c.evaluate(`navigator.clipboard.readText()`); err != nil || copied != address {
-		j.t.Errorf("the clipboard has %q, %v", copied, err)
-	}
+	copies(j, c, address)
 	j.follow("Watch this link", "What happened")
 	j.script(`document.body.dataset.stays = "yes"`)
 
@@ -103,8 +131,13 @@ func shareAndWatch(j *operatorJourney, c *chromium) {
 	j.script(`document.querySelector("main button").click()`)
 	j.gets()
 	leave()
+	if j.bare {
+		j.must(j.reload())
+	}
 	j.shows(liveClicks, "1 of 2")
-	j.shows(`document.body.dataset.stays`, "yes")
+	if stays := j.script(`return document.body.dataset.stays ?? ""`); (stays == "yes") == j.bare {
+		j.t.Errorf("the page stays: %q", stays)
+	}
 
 	// The browser that has the file may resume its download, so another one reads the page.
 	enter, leave = c.newPerson(j.t)
@@ -128,6 +161,21 @@ func shareAndWatch(j *operatorJourney, c *chromium) {
 	j.follow("Revoke the link", "sent to the wrong person")
 	j.shows(liveState, "revoked")
 	recipientReads("<h1>Link withdrawn</h1>")
+}
+
+// copies expects that the page copies the address of the link, or, without scripts, that it
+// offers no button that cannot copy.
+func copies(j *operatorJourney, c *chromium, address string) {
+	j.t.Helper()
+	if j.bare {
+		j.shows(`document.querySelector("[data-copy]").checkVisibility()`, "false")
+		return
+	}
+	j.script(`document.querySelector("button[data-copy=link-url]").click()`)
+	j.shows(`document.querySelector("#status").textContent`, "Copied")
+	if copied, err := c.evaluate(`navigator.clipboard.readText()`); err != nil || copied != address {
+		j.t.Errorf("the clipboard has %q, %v", copied, err)
+	}
 }
 
 // everyRestriction shares an object with each restriction, and opens the link in another
@@ -168,27 +216,44 @@ func everyRestriction(j *operatorJourney, c *chromium) {
 	}
 }
 
-// consoleWithoutScripts shares, pauses and revokes in a browser that runs no script.
-func consoleWithoutScripts(j *operatorJourney) {
-	j.must(j.scripts(false))
-	defer func() { j.must(j.scripts(true)) }()
+// findByAddress finds a link by its address, which no log and no address of a page contains.
+func findByAddress(j *operatorJourney) {
 	j.begin("/objects", "<h1>Objects</h1>")
 	address, _ := j.share("file.txt", map[string]string{"sensitive": "false", "max_clicks": "1"})
-	if shown := j.script(`return document.querySelector("[data-copy]").checkVisibility()`); shown != "false" {
-		j.t.Error("a button that cannot copy is shown")
-	}
 	j.follow("Watch this link", "What happened")
-	j.follow("Pause", "The link was paused")
-	j.follow("Resume", "The link was resumed")
-	id := strings.TrimPrefix(j.script(`return location.pathname`), "/console/links/")
+	page := j.script(`return location.pathname`)
 	j.open(j.consoleAddress("/links"), "<h1>Links</h1>")
 	j.fill(map[string]string{"q": address})
 	j.follow("Find", "What happened")
-	j.shows(`location.pathname`, "/console/links/"+id)
-	j.follow("Revoke", "Revoke this link?")
-	j.follow("Revoke the link", "The link was revoked")
-	if a := get(j.t, "GET", address, "Accept", "text/html"); a.status != 410 {
-		j.t.Errorf("the link answers %d", a.status)
+	j.shows(`location.pathname + location.search`, page)
+}
+
+// shareSelection shares two objects at once. Each has a link of its own, with the same
+// settings, and both links deliver.
+func shareSelection(j *operatorJourney, in *installation, c *chromium) {
+	enter, leave := c.newPerson(j.t)
+	for _, key := range []string{"several/a.txt", "several/b.txt", "several/c.txt"} {
+		in.s3.Put(j.t, "reports", key, "application/octet-stream", j.file)
+	}
+	j.begin("/objects?bucket=reports&prefix=several/", "Search in this folder")
+	for _, key := range []string{"several/a.txt", "several/c.txt"} {
+		j.script(`document.querySelector("[name=key][value='" + %s + "']").checked = true`, key)
+	}
+	j.follow("Share the selected objects", "<h1>Share 2 objects</h1>")
+	j.fill(map[string]string{"sensitive": "false", "expires_in": "5m", "confirm": "1", "note": "for the auditors"})
+	j.follow("Create 2 links", "<h1>2 links ready</h1>")
+	urls := strings.Fields(j.script(`return document.querySelector("#link-urls").value`))
+	if len(urls) != 2 || urls[0] == urls[1] {
+		j.t.Fatalf("the links are %q", urls)
+	}
+	j.open(j.consoleAddress("/links?prefix=several/"), "<h1>Links</h1>")
+	j.shows(`document.querySelectorAll("#results tbody tr").length`, "2")
+	enter()
+	defer leave()
+	for _, address := range urls {
+		j.open(address, "for the auditors")
+		j.script(`document.querySelector("main button").click()`)
+		j.gets()
 	}
 }
 

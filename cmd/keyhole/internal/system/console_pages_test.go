@@ -153,7 +153,7 @@ func TestConsolePages(t *testing.T) {
 	d := fillConsole(t, in, g)
 	c := openWithAxe(t)
 	unclear := map[string]int{}
-	j := &operatorJourney{journey{c, t, g, nil}, in.key}
+	j := &operatorJourney{journey{c, t, g, nil}, in.key, false}
 	j.begin("/objects", "<h1>Objects</h1>")
 	for _, state := range consoleStates(d) {
 		j.must(c.viewport(1024, 768, 1))

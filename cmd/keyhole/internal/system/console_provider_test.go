@@ -42,7 +42,7 @@ func TestConsoleAtProvider(t *testing.T) {
 redis: {`, issuer.URL, secret))
 	g.hangUp(t)
 
-	j := &operatorJourney{journey{openForConsole(t), t, g, file}, ""}
+	j := &operatorJourney{journey{openForConsole(t), t, g, file}, "", false}
 	j.open(j.consoleAddress("/objects?bucket=reports"), "<h1>Sign in</h1>")
 	j.follow("Sign in with your", "file.txt")
 	j.shows(`location.pathname + location.search`, "/console/objects?bucket=reports")

@@ -3,6 +3,7 @@
 package system
 
 import (
+	"fmt"
 	"strings"
 
 	"keyhole/cmd/keyhole/internal/operatorkey"
@@ -132,8 +133,22 @@ func sessionsEnd(j *operatorJourney, in *installation) {
 
 	j.gateway = in.start("KEYHOLE_CONSOLE_IDLE=2s")
 	link := issue(j.t, j.gateway, api.IssueRequest{})
+	const sessions = "keyhole_console_sessions"
+	others, err := j.gateway.gauge(j.t, sessions)
+	j.must(err)
 	j.begin("/links/"+link.ID, "What happened")
-	j.shows(`document.querySelector("#status").textContent`, "Your session has ended. Reload the page to sign in.")
+	if j.bare {
+		// Without scripts the page does not learn it, and a look would be activity.
+		eventually(j.t, "the end of the session", func() error {
+			now, err := j.gateway.gauge(j.t, sessions)
+			if err == nil && now > others {
+				err = fmt.Errorf("%v sessions, not %v", now, others)
+			}
+			return err
+		})
+	} else {
+		j.shows(`document.querySelector("#status").textContent`, "Your session has ended. Reload the page to sign in.")
+	}
 	j.must(j.reload())
 	j.reads("Your session has ended. Sign in to go on.")
 	j.signIn("What happened") // The sign-in returns to the page.
