@@ -37,6 +37,10 @@ type AuditQuery struct {
 	Match  func(ObjectRef) bool
 	Cursor string
 	Limit  int
+	// Budget is the number of events that one page may examine, for callers that need an
+	// answer soon. A page reads at most a quarter as many links. 0, and more than the store
+	// examines in any case: the store's own.
+	Budget int
 }
 
 // OfObjects reports whether the query selects events by the object or labels of their link.

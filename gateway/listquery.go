@@ -29,6 +29,9 @@ type ListQuery struct {
 	Match  func(ObjectRef) bool
 	Cursor string
 	Limit  int
+	// Budget is the number of index entries that one page may examine, for callers that need
+	// an answer soon. 0, and more than the store examines in any case: the store's own.
+	Budget int
 }
 
 // Relative reports whether a filter depends on the time of the first page.

@@ -73,6 +73,9 @@ type BulkRequest struct {
 	Reason string
 	DryRun bool // only counts
 	Cursor string
+	// Examine is the number of index entries after which the call returns with a cursor, for
+	// callers that need an answer soon; 0: as many as the time of a call allows.
+	Examine int
 }
 
 // RevokeAll ends the selected links in the actor's scope, and the grants of used-up
@@ -91,7 +94,7 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 	q.Buckets, q.Match, q.Cursor, q.Limit = nil, actor.Sees, "", 0
 	result, err := s.store.RevokeAll(ctx, q, BulkOptions{
 		Reason: req.Reason, DryRun: req.DryRun, Budget: bulkBudget, SearchBudget: bulkSearchBudget,
-		Cursor: req.Cursor, Scope: actor.scope(),
+		Cursor: req.Cursor, Scope: actor.scope(), Examine: req.Examine,
 	}, actor.origin())
 	s.metrics.revokes.revoked(revokedBulk, result.Revoked)
 	if err != nil {

@@ -86,7 +86,10 @@ type BulkOptions struct {
 	// must be longer than Budget. A caller may repeat the call without a cursor. Such a
 	// call reads all ended links again before it finds new ones.
 	SearchBudget time.Duration
-	Cursor       string // position at which the call continues; empty: the start
+	// Examine is the number of index entries after which the call returns in any case; 0: no
+	// limit.
+	Examine int
+	Cursor  string // position at which the call continues; empty: the start
 	// Scope is the operator's scope as text. A cursor is valid only for the Scope and
 	// DryRun of the call that returned it. A call with another Scope or DryRun has not
 	// revoked the links before the cursor.

@@ -15,6 +15,10 @@ import (
 // auditLimit is the number of events on one page of the audit.
 const auditLimit = 100
 
+// auditBudget is the number of events that one page of the audit looks at, fewer than a page
+// of the API does: see listBudget.
+const auditBudget = 6000
+
 // The time ranges of the audit that end now.
 const (
 	rangeMinutes = "15m"
@@ -165,7 +169,7 @@ func (c *Console) showAudit(ctx echo.Context) error {
 		view.Errors = refused
 		return c.renderAudit(ctx, http.StatusUnprocessableEntity, view)
 	}
-	q.Limit, q.Cursor = auditLimit, query.Get("cursor")
+	q.Limit, q.Cursor, q.Budget = auditLimit, query.Get("cursor"), auditBudget
 	page, err := c.o.Service.Audit(r.Context(), actor, q)
 	if err != nil {
 		return err

@@ -56,9 +56,9 @@ func newBench(t *testing.T, change func(*Options)) *bench {
 // newBenchOver starts a bench over a store. domain may change the options of the service, and
 // change those of the console.
 func newBenchOver(
-	t *testing.T, store *storetest.Store, domain func(*gateway.Options), change func(*Options),
+	tb testing.TB, store *storetest.Store, domain func(*gateway.Options), change func(*Options),
 ) *bench {
-	t.Helper()
+	tb.Helper()
 	b := &bench{storage: &stubStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(), store: store}
 	log := slog.New(slog.NewJSONHandler(b.log, nil))
 	key := func(name, secret, objects string, can ...gateway.Action) admission.Key {
@@ -105,38 +105,38 @@ func newBenchOver(
 	}
 	var err error
 	if b.console, err = New(o); err != nil {
-		t.Fatalf("make the console: %v", err)
+		tb.Fatalf("make the console: %v", err)
 	}
 	b.server = httptest.NewServer(b.console)
-	t.Cleanup(b.server.Close)
+	tb.Cleanup(b.server.Close)
 	return b
 }
 
 // client is a browser without JavaScript: it keeps cookies and follows no redirect.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	b    *bench
 	http *http.Client
 }
 
 // visitor returns a client that has not signed in.
-func (b *bench) visitor(t *testing.T) *client {
-	t.Helper()
+func (b *bench) visitor(tb testing.TB) *client {
+	tb.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		t.Fatalf("make a cookie jar: %v", err)
+		tb.Fatalf("make a cookie jar: %v", err)
 	}
-	return &client{t: t, b: b, http: &http.Client{
+	return &client{t: tb, b: b, http: &http.Client{
 		Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
 // signedIn returns a client that has signed in with a key.
-func (b *bench) signedIn(t *testing.T, key string) *client {
-	t.Helper()
-	c := b.visitor(t)
+func (b *bench) signedIn(tb testing.TB, key string) *client {
+	tb.Helper()
+	c := b.visitor(tb)
 	if a := c.post("/console/sign-in", url.Values{"key": {key}}); a.status != http.StatusSeeOther {
-		t.Fatalf("the sign-in got %d: %s", a.status, a.text)
+		tb.Fatalf("the sign-in got %d: %s", a.status, a.text)
 	}
 	return c
 }

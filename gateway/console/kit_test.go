@@ -98,14 +98,14 @@ func keysOf(keys ...string) gateway.KeyPage {
 
 // fields returns the values of the form with an action, as a browser without JavaScript
 // would send them.
-func (a *answer) fields(t *testing.T, action string) url.Values {
-	t.Helper()
+func (a *answer) fields(tb testing.TB, action string) url.Values {
+	tb.Helper()
 	for _, form := range a.all("form") {
 		if attribute(form, "action") == action {
 			return valuesOf(form)
 		}
 	}
-	t.Fatalf("no form for %s in: %s", action, words(a.page))
+	tb.Fatalf("no form for %s in: %s", action, words(a.page))
 	return nil
 }
 

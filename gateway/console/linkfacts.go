@@ -32,6 +32,10 @@ func lastRefusal(events []gateway.Event, now time.Time) *eventRow {
 // othersLimit is the number of other links that the page of a link shows.
 const othersLimit = 10
 
+// othersBudget is the number of links of the same object that the page of a link looks at,
+// beside its events: see listBudget.
+const othersBudget = 1000
+
 // otherLinks returns the live links of the same object. more reports whether there may be
 // others: a page looks at a limited number of links.
 func (c *Console) otherLinks(
@@ -39,7 +43,7 @@ func (c *Console) otherLinks(
 ) (rows []linkRow, more bool, err error) {
 	filter := gateway.LinkFilter{State: liveStates, Bucket: link.Ref.Bucket, Key: link.Ref.Key}
 	q, _ := filter.Query() // These filters have no errors.
-	q.Limit = othersLimit + 1
+	q.Limit, q.Budget = othersLimit+1, othersBudget
 	page, err := c.o.Service.List(ctx, actor, q)
 	if err != nil {
 		return nil, false, err

@@ -13,6 +13,10 @@ import (
 // linksLimit is the number of links on one page of the list.
 const linksLimit = 50
 
+// listBudget is the number of links that one page of a list looks at. The API looks at more
+// of them; a page has to answer within 100 ms with a million links.
+const listBudget = 2000
+
 // referenceLength is the number of characters of the reference that recipients see.
 const referenceLength = 8
 
@@ -176,7 +180,7 @@ func (c *Console) listLinks(ctx echo.Context) error {
 		view.Errors = refused
 		return c.renderLinks(ctx, http.StatusUnprocessableEntity, view)
 	}
-	q.Limit, q.Cursor = linksLimit, query.Get("cursor")
+	q.Limit, q.Cursor, q.Budget = linksLimit, query.Get("cursor"), listBudget
 	page, err := c.o.Service.List(r.Context(), actor, q)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ type revocationsView struct {
 	Reason     string
 	Matched    int
 	Counted    bool // Matched is complete
+	Searched   int  // without Counted: the links that were looked at
 	Revoked    int  // that all calls have ended
 	Ended      int  // of a selection: links that had ended before
 	Unreadable int
@@ -44,7 +45,7 @@ func (v revocationsView) refusal(field string) string { return refusalOf(v.Error
 // a filter that revocation cannot apply, so it is refused.
 func bulkFields() []string {
 	return []string{
-		"id", "what", "all", "confirm", "reason", "cursor", "revoked",
+		"id", "what", "all", "count", "confirm", "reason", "cursor", "revoked",
 		"state", "bucket", "prefix", "key", "created_by", "label", "since", "used", "ends_within",
 	}
 }
@@ -140,7 +141,11 @@ func (c *Console) revokeFilter(ctx echo.Context, view revocationsView, form url.
 		Query: q, All: view.All, Reason: view.Reason, DryRun: !confirmed, Cursor: form.Get("cursor"),
 	}
 	if !confirmed {
-		return c.countMatches(ctx, view, req)
+		calls := dryRuns
+		if form.Get("count") != "all" {
+			calls, req.Examine = 1, listBudget
+		}
+		return c.countMatches(ctx, view, req, calls)
 	}
 	view.Revoked = parseCount(form.Get("revoked"))
 	result, err := c.o.Service.RevokeAll(ctx.Request().Context(), actorOf(ctx), &req)
@@ -155,9 +160,10 @@ func (c *Console) revokeFilter(ctx echo.Context, view revocationsView, form url.
 	return c.renderRevocations(ctx, http.StatusOK, view)
 }
 
-// countMatches shows how many links a revocation would end.
-func (c *Console) countMatches(ctx echo.Context, view revocationsView, req gateway.BulkRequest) error {
-	matched, unreadable, counted, err := c.dryRun(ctx.Request().Context(), actorOf(ctx), req)
+// countMatches shows how many links a revocation would end, as far as a number of calls gets.
+func (c *Console) countMatches(ctx echo.Context, view revocationsView, req gateway.BulkRequest, calls int) error {
+	view.Searched = req.Examine
+	matched, unreadable, counted, err := c.dryRun(ctx.Request().Context(), actorOf(ctx), req, calls)
 	if known, ok := asRefusal(err); ok {
 		view.Errors = known.Fields
 		return c.renderRevocations(ctx, http.StatusUnprocessableEntity, view)
@@ -169,15 +175,16 @@ func (c *Console) countMatches(ctx echo.Context, view revocationsView, req gatew
 	return c.renderRevocations(ctx, http.StatusOK, view)
 }
 
-// dryRuns is the largest number of calls that count the links. A call takes about two
-// seconds.
+// dryRuns is the largest number of calls that count the links, if the operator wants the
+// number. A call takes about two seconds. The first question does not wait for that: it looks
+// at listBudget links.
 const dryRuns = 3
 
-// dryRun counts the links that a revocation would end, as far as a few calls get.
+// dryRun counts the links that a revocation would end, as far as a number of calls gets.
 func (c *Console) dryRun(
-	ctx context.Context, actor *gateway.Actor, req gateway.BulkRequest,
+	ctx context.Context, actor *gateway.Actor, req gateway.BulkRequest, calls int,
 ) (matched, unreadable int, counted bool, err error) {
-	for range dryRuns {
+	for range calls {
 		result, err := c.o.Service.RevokeAll(ctx, actor, &req)
 		matched += result.Matched
 		unreadable = result.Unreadable

@@ -5,15 +5,11 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-
-	"keyhole/gateway"
 )
 
 // The embedded htmx is the released file of version 2.0.11, and the configuration of the
@@ -181,74 +177,4 @@ func TestCompressedPages(t *testing.T) {
 	if a.status != http.StatusOK || a.header.Get("Content-Encoding") != "" || a.byID("link-url") == nil {
 		t.Errorf("the page of a new link: %d, encoding %q", a.status, a.header.Get("Content-Encoding"))
 	}
-}
-
-// The budget of a page with all that it loads, in bytes on the wire.
-const budget = 100_000
-
-// A page with all that it loads fits into the budget, also with long lists.
-func TestBudget(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, nil)
-	var keys []string
-	for i := range objectsLimit {
-		key := fmt.Sprintf("2026/%02d/quarterly-report-%x.pdf", i%12, sha256.Sum256([]byte{byte(i)}))
-		keys = append(keys, key)
-		if i < linksLimit {
-			b.issue(t, func(r *gateway.IssueRequest) {
-				r.Key, r.Note = key,
-					strings.Repeat("Figures of the quarter. ", 4)
-			})
-		}
-	}
-	b.storage.keys = keysOf(keys...)
-	id := b.issue(t, nil)
-	for range eventsLimit {
-		b.click(t, id.Token)
-	}
-	c := b.signedIn(t, opsKey)
-	// Names of 1,024 bytes in every row are rare, but must not cost a multiple.
-	for _, path := range []string{
-		"/console/sign-in", "/console/help", "/console/objects", "/console/objects?bucket=reports", sharePath,
-		"/console/links",
-		"/console/links/" + id.Link.ID.String(), "/console/nothing",
-	} {
-		total, page, files := c.wire(path)
-		t.Logf("%-60.60s page %6d, files %6d, together %6d bytes", path, page, files, total)
-		if total > budget {
-			t.Errorf("%s: %d bytes, the budget is %d", path, total, budget)
-		}
-	}
-	for i := range keys {
-		keys[i] = strings.Repeat(keys[i], 20)[:1024]
-	}
-	b.storage.keys = keysOf(keys...)
-	if total, page, _ := c.wire("/console/objects?bucket=reports"); total > budget {
-		t.Errorf("names of 1,024 bytes: %d bytes, of which the page has %d", total, page)
-	}
-}
-
-// wire returns the bytes on the wire of a page and of the files that it loads.
-func (c *client) wire(path string) (total, page, files int) {
-	c.t.Helper()
-	a := c.do(http.MethodGet, path, nil, "Accept-Encoding", "gzip")
-	page = len(a.text)
-	a = c.get(path)
-	var loaded []string
-	for _, name := range []string{"link", "script", "img", "use"} {
-		for _, n := range a.all(name) {
-			address, _, _ := strings.Cut(attribute(n, "href")+attribute(n, "src"), "#")
-			if address != "" && !slices.Contains(loaded, address) {
-				loaded = append(loaded, address)
-			}
-		}
-	}
-	for _, address := range loaded {
-		file := c.do(http.MethodGet, address, nil, "Accept-Encoding", "gzip")
-		if file.status != http.StatusOK {
-			c.t.Errorf("%s loads %q: %d", path, address, file.status)
-		}
-		files += len(file.text)
-	}
-	return page + files, page, files
 }

@@ -100,8 +100,10 @@ func (s *Store) candidates(
 // It moves the feed after the events that it examined.
 func (s *Store) auditPage(ctx context.Context, f *feed) (page gateway.AuditPage, more bool, err error) {
 	w, q, reads := s.walkStreams(f), f.query, 0
-	for page.Searched < eventBudget && reads < scanBudget && len(page.Events) < q.Limit {
-		entries, err := w.take(ctx, min(max(q.Limit, 50), scanChunk, eventBudget-page.Searched, scanBudget-reads))
+	budget := budgetOf(q.Budget, eventBudget)
+	mostReads := max(budget*scanBudget/eventBudget, 1)
+	for page.Searched < budget && reads < mostReads && len(page.Events) < q.Limit {
+		entries, err := w.take(ctx, min(max(q.Limit, 50), scanChunk, budget-page.Searched, mostReads-reads))
 		if err != nil || len(entries) == 0 {
 			return page, false, err
 		}

@@ -63,9 +63,10 @@ type bulkRun struct {
 	walk    walk
 	// skipped is the number of links that earlier calls could not read; the cursor holds
 	// it.
-	skipped int
-	before  replicationIDs
-	result  gateway.BulkResult
+	skipped  int
+	examined int // index entries of this call
+	before   replicationIDs
+	result   gateway.BulkResult
 }
 
 // newBulkRun returns a run that begins at the cursor, or at the start without one.
@@ -100,10 +101,11 @@ func bulkFilter(q gateway.ListQuery, o gateway.BulkOptions) string {
 // position of the next call and the number of links that could not be read so far.
 func (run *bulkRun) revoke(ctx context.Context, s *Store, by gateway.Origin) error {
 	for {
-		entries, err := run.walk.take(ctx, bulkChunk)
+		entries, err := run.walk.take(ctx, run.nextChunk())
 		if err != nil {
 			return err
 		}
+		run.examined += len(entries)
 		if len(entries) == 0 {
 			run.result.Done = run.skipped+run.result.Unreadable == 0
 			return nil
@@ -137,8 +139,20 @@ func (run *bulkRun) revoke(ctx context.Context, s *Store, by gateway.Origin) err
 	}
 }
 
-// spent reports whether the call has used up its budget of time.
+// nextChunk returns the number of entries to read at once. It is positive until the call has
+// spent its budget.
+func (run *bulkRun) nextChunk() int {
+	if run.options.Examine > run.examined {
+		return min(run.options.Examine-run.examined, bulkChunk)
+	}
+	return bulkChunk
+}
+
+// spent reports whether the call has used up its budget of time or of entries.
 func (run *bulkRun) spent() bool {
+	if run.options.Examine > 0 && run.examined >= run.options.Examine {
+		return true
+	}
 	took := time.Since(run.begun)
 	if run.result.Matched > 0 || run.options.Cursor != "" {
 		return took >= run.options.Budget

@@ -69,15 +69,24 @@ func (s *Store) span(
 	return after, now, retentionHorizon, err
 }
 
+// budgetOf returns the number of entries that a page examines: as many as the caller wants
+// (0: no wish), and at most as many as the store allows.
+func budgetOf(wanted, most int) int {
+	if wanted > 0 {
+		return min(wanted, most)
+	}
+	return most
+}
+
 // page takes links until the page is full, the budget is spent or no entry is left. It
 // returns the position of the next page, or an empty string at the end. start is the time
 // of the first page.
 func (s *Store) page(
 	ctx context.Context, q gateway.ListQuery, start int64, w walk,
 ) (page gateway.ListPage, last string, err error) {
-	chunk := min(q.Limit, scanChunk)
-	for page.Searched < scanBudget && len(page.Links) < q.Limit {
-		entries, err := w.take(ctx, min(chunk, scanBudget-page.Searched))
+	chunk, budget := min(q.Limit, scanChunk), budgetOf(q.Budget, scanBudget)
+	for page.Searched < budget && len(page.Links) < q.Limit {
+		entries, err := w.take(ctx, min(chunk, budget-page.Searched))
 		if err != nil || len(entries) == 0 {
 			return page, "", err
 		}

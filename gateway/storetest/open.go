@@ -12,6 +12,9 @@ import (
 // timeout is the redis.timeout of the store: long enough for a slow machine.
 const timeout = 10 * time.Second
 
+// maxClickEvents is the audit.max_entries of the store, far more than a test records.
+const maxClickEvents = 1_000_000
+
 // Store is the store that Open returns.
 type Store = redisstore.Store
 
@@ -28,8 +31,22 @@ func Open(tb testing.TB) *redisstore.Store {
 func OpenWithOutage(tb testing.TB) (*redisstore.Store, func()) {
 	tb.Helper()
 	mini := redistest.StartMini(tb)
+	return open(tb, mini.Addr()), mini.Close
+}
+
+// OpenRedis returns a store over an empty redis-server, which ends with the test. Benchmarks
+// use it, because miniredis is much slower. The directives, such as "appendonly no", are added
+// to the shipped configuration.
+func OpenRedis(tb testing.TB, directives ...string) *redisstore.Store {
+	tb.Helper()
+	return open(tb, redistest.StartSingle(tb, directives...).Addr)
+}
+
+// open returns a store over the Redis at an address.
+func open(tb testing.TB, address string) *redisstore.Store {
+	tb.Helper()
 	client, err := redisstore.Connect(redisstore.ClientOptions{
-		Mode: redisstore.ModeSingle, Addresses: []string{mini.Addr()}, Timeout: timeout,
+		Mode: redisstore.ModeSingle, Addresses: []string{address}, Timeout: timeout,
 		Username: redistest.Username, Password: redistest.Password,
 	})
 	if err != nil {
@@ -38,10 +55,10 @@ func OpenWithOutage(tb testing.TB) (*redisstore.Store, func()) {
 	tb.Cleanup(func() { _ = client.Close() })
 	store, err := redisstore.New(client, redisstore.Options{
 		Prefix: "keyhole", Retention: redisstore.Retention{MaxLife: 7 * 24 * time.Hour, AfterEnd: 30 * 24 * time.Hour},
-		MaxClickEvents: 10_000, Logger: slog.New(slog.DiscardHandler),
+		MaxClickEvents: maxClickEvents, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		tb.Fatalf("make the store: %v", err)
 	}
-	return store, mini.Close
+	return store
 }
