@@ -145,7 +145,7 @@ public: { listen: %q, url: "http://%s", trusted_proxies: ["127.0.0.0/8"] }
 operator:
   listen: %q
   requests_per_minute: 0 # thousands of links are issued first
-  keys: [{ name: bench, sha256: %q, can: [issue, revoke] }]
+  keys: [{ name: bench, sha256: %q, can: [issue, read, revoke] }]
 pages: { organization: Benchmark }
 redis: { mode: %s, addresses: ["%s"] }
 storage:

@@ -59,6 +59,7 @@ func fakeGateway(config string) error {
 	operator.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
 	operator.HandleFunc("POST /api/v1/links", issueFake)
 	operator.HandleFunc("DELETE /api/v1/links/{id}", revokeFake)
+	operator.Handle("/console/", fakeConsole("an-operator-of-the-benchmark", 100))
 	ended := make(chan error, 2)
 	go func() { ended <- serve(addresses[0][1], http.HandlerFunc(redirectFake)) }()
 	go func() { ended <- serve(addresses[1][1], operator) }()

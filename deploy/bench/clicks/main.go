@@ -14,13 +14,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"regexp"
-	"slices"
 	"syscall"
 	"time"
 )
@@ -30,6 +29,7 @@ import (
 type options struct {
 	keyhole, floor, versitygw string // programs
 	before                    string // keyhole of an earlier commit; empty: none
+	consoles                  int    // measure also beside so many consoles; 0: do not
 	script                    string // wrk's
 	scratch                   string // a directory for everything that is written
 	json, table               string // where the results go; empty: nowhere
@@ -51,6 +51,8 @@ func main() {
 	var o options
 	flag.StringVar(&o.keyhole, "keyhole", "", "the keyhole program")
 	flag.StringVar(&o.before, "before", "", "the keyhole program of an earlier commit, measured in the same rounds")
+	flag.IntVar(&o.consoles, "consoles", 0, "measure each row of Keyhole also beside so many signed-in consoles that "+
+		"refresh their pages, in the same rounds")
 	flag.StringVar(&o.floor, "floor", "", "the floor program")
 	flag.StringVar(&o.versitygw, "versitygw", "", "the versitygw program")
 	flag.StringVar(&o.script, "script", "", "wrk.lua")
@@ -81,9 +83,27 @@ func main() {
 	}
 }
 
+// pairs returns a row, and behind it the same row in other circumstances, if the options want
+// that and it is one of Keyhole: of an earlier commit, or beside consoles.
+func (o *options) pairs(r row) []row {
+	pair := []row{r}
+	if o.before != "" && r.floor == "" {
+		r.name, r.before = r.name+", before", true
+		pair = append(pair, r)
+	}
+	if o.consoles > 0 && r.floor == "" {
+		r.name, r.consoles = fmt.Sprintf("%s, beside %d consoles", r.name, o.consoles), o.consoles
+		pair = append(pair, r)
+	}
+	return pair
+}
+
 // run sets everything up, measures every row in every round, and reports. Rounds are short
 // and many, and each has all rows, so that a change of the machine's speed hits all of them.
 func run(ctx context.Context, o *options) error {
+	if o.before != "" && o.consoles > 0 {
+		return errors.New("-before and -consoles cannot be combined, because each compares with the same row")
+	}
 	b, err := setUp(ctx, o)
 	if err != nil {
 		return err
@@ -99,22 +119,17 @@ func run(ctx context.Context, o *options) error {
 		}
 	}
 	compare(os.Stderr, subjects)
+	compareConsoles(os.Stderr, subjects)
 	return report(o, subjects)
 }
 
-// prepareAll starts the servers of all rows that were chosen. A row of Keyhole is followed
-// by the same row of the earlier commit, if there is one.
+// prepareAll starts the servers of all rows that were chosen.
 func (b *bench) prepareAll(ctx context.Context) (subjects []*subject, _ error) {
 	for _, r := range rows() {
 		if !r.reference && !b.o.only.MatchString(r.title()) {
 			continue
 		}
-		pair := []row{r}
-		if b.o.before != "" && r.floor == "" {
-			r.name, r.before = r.name+", before", true
-			pair = append(pair, r)
-		}
-		for _, r := range pair {
+		for _, r := range b.o.pairs(r) {
 			s, err := b.prepare(ctx, &r)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", r.title(), err)
@@ -145,25 +160,4 @@ func (b *bench) measureAll(ctx context.Context, subjects []*subject, round int) 
 			m.RateClicksPerCall, m.RateP50, m.RateP99)
 	}
 	return nil
-}
-
-// compare prints the processor time of each row divided by the time of the same row at an
-// earlier commit. It prints the median of the ratios of the rounds, and their range at full
-// load: rounds of one machine differ by more than the two commits do.
-func compare(w io.Writer, subjects []*subject) {
-	for i, s := range subjects {
-		if !s.before {
-			continue
-		}
-		now := subjects[i-1] //nolint:gosec // prepareAll puts it behind the same row of now.
-		var load, rate []float64
-		for round := range s.rounds {
-			load = append(load, ratio(now.rounds[round].CPU, s.rounds[round].CPU))
-			rate = append(rate, ratio(now.rounds[round].RateCPU, s.rounds[round].RateCPU))
-		}
-		slices.Sort(load)
-		slices.Sort(rate)
-		fmt.Fprintf(w, "%-52s %.3f of before at full load (%.2f to %.2f), %.3f at a rate\n",
-			now.title(), load[len(load)/2], load[0], load[len(load)-1], rate[len(rate)/2])
-	}
 }

@@ -62,6 +62,26 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRunBesideConsoles measures a row of Keyhole without and with consoles, and compares.
+func TestRunBesideConsoles(t *testing.T) {
+	install(t, "wrk", wrkAnswers)
+	o := testOptions(t)
+	o.rounds, o.consoles = 2, 3
+	o.only = regexp.MustCompile(`^Keyhole, pin none, in memory$`)
+	o.table = filepath.Join(o.scratch, "table.md")
+	if err := run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile(o.table)
+	if err != nil || strings.Count(string(table), "| Keyhole, pin none, beside 3 consoles |") != 1 {
+		t.Errorf("the table is\n%s, %v", table, err)
+	}
+	o.before = o.keyhole
+	if err := run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "cannot be combined") {
+		t.Errorf("with an earlier commit: %v", err)
+	}
+}
+
 // TestRunFails names the row or the part whose program fails, and ends all servers.
 func TestRunFails(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -95,26 +115,5 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := run(ctx, testOptions(t)); err == nil {
 		t.Error("a benchmark that was interrupted reports no error")
-	}
-}
-
-// TestCompare prints the median of the ratios of the rounds, not the ratio of the medians.
-func TestCompare(t *testing.T) {
-	now := measured("Keyhole, pin none", inMemory, "", 10, 30, 40)
-	before := measured("Keyhole, pin none, before", inMemory, "", 20, 30, 10)
-	before.before = true
-	for i := range now.rounds {
-		now.rounds[i].RateCPU, before.rounds[i].RateCPU = float64(i+1), 2
-	}
-	var b strings.Builder
-	compare(&b, []*subject{measured("echo + GET", inMemory, floorGet, 1, 1, 1), now, before})
-	const want = "Keyhole, pin none, in memory 1.000 of before at full load (0.50 to 4.00), 1.000 at a rate"
-	if got := strings.Join(strings.Fields(b.String()), " "); got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	b.Reset()
-	compare(&b, []*subject{now})
-	if b.Len() > 0 {
-		t.Errorf("without an earlier commit: %q", b.String())
 	}
 }

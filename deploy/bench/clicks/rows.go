@@ -60,6 +60,7 @@ type row struct {
 	page      bool   // a browser asks that wants German
 	gateways  int    // how many share the load; 0: one
 	before    bool   // the gateway of an earlier commit
+	consoles  int    // how many signed-in consoles refresh meanwhile
 	reference bool   // the floor by which the others' rate and ratio are taken
 }
 

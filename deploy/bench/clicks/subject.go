@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type subject struct {
 	tokens  []string
 	servers []*process
 	load    wrk
+	open    *consoles // nil: none
 	rounds  []measurement
 }
 
@@ -72,6 +74,11 @@ func (b *bench) prepare(ctx context.Context, r *row) (*subject, error) {
 			return nil, err
 		}
 	}
+	if r.consoles > 0 {
+		if s.open, err = openConsoles(ctx, s.store.operator, b.key, r.consoles); err != nil {
+			return nil, fmt.Errorf("open consoles: %w", err)
+		}
+	}
 	// Connections, caches and the heap of the servers reach their usual state.
 	_, err = s.load.run(ctx, b.o.duration)
 	return s, err
@@ -86,14 +93,16 @@ func (b *bench) measure(ctx context.Context, s *subject, rate float64) (m measur
 			return m, err
 		}
 	}
-	if err := b.measureLoad(ctx, s, &m); err != nil {
+	err = s.besideConsoles(ctx, func() error { return b.measureLoad(ctx, s, &m) })
+	if err != nil {
 		return m, err
 	}
 	m.Rate = m.Throughput / 2
 	if rate > 0 {
 		m.Rate = min(rate, m.Rate)
 	}
-	if err := b.measureRate(ctx, s, &m); err != nil {
+	err = s.besideConsoles(ctx, func() error { return b.measureRate(ctx, s, &m) })
+	if err != nil {
 		return m, err
 	}
 	m.Memory, err = peakMemory(s.servers)
