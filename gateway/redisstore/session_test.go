@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -281,5 +283,86 @@ func TestSessionConcurrency(t *testing.T) {
 	all.Wait()
 	if n, err := s.Sessions(t.Context()); err != nil || n != 0 {
 		t.Errorf("counted %d, %v; want 0", n, err)
+	}
+}
+
+// TestSessionList looks at the list of sessions of a partition by Redis' clock: it lasts as
+// long as its last session, and contains no ended one. A renewed session has its own start.
+func TestSessionList(t *testing.T) {
+	t.Parallel()
+	c := startClock(t)
+	s := open(t, c.client, withPrefix("keyhole"))
+	begin := func(started time.Time, l gateway.SessionLimits) (gateway.SessionHash, error) {
+		hash := newHash()
+		hash[0] = 5 // All are in one partition.
+		_, err := s.CreateSession(t.Context(), hash, []byte("v"), started, l)
+		return hash, err
+	}
+	listed := func(when string, sessions int, life time.Duration) {
+		t.Helper()
+		const key = "keyhole:{p5}:sessions"
+		members, err := c.server.ZMembers(key)
+		if err != nil || len(members) != sessions || c.server.TTL(key) != life {
+			t.Errorf("%s: %d sessions for %v, %v; want %d for %v", when, len(members), c.server.TTL(key), err, sessions, life)
+		}
+	}
+	short := gateway.SessionLimits{Idle: time.Minute, Max: time.Hour}
+	for _, l := range []gateway.SessionLimits{limits(), short} {
+		if _, err := begin(time.Time{}, l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listed("a short session after a long one", 2, 30*time.Minute)
+	c.step(2 * time.Minute)
+	renewed, err := begin(c.now.Add(-time.Hour), limits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed("the short session has ended", 2, 30*time.Minute)
+	got, err := s.ReadSession(t.Context(), renewed, limits(), true)
+	if err != nil || !got.StartedAt.Equal(c.now.Add(-time.Hour)) {
+		t.Errorf("a renewed session began at %v, %v", got.StartedAt, err)
+	}
+	for age, want := range map[time.Duration]error{12 * time.Hour: gateway.ErrNotFound, 12*time.Hour - time.Millisecond: nil} {
+		if _, err := begin(c.now.Add(-age), limits()); !errors.Is(err, want) {
+			t.Errorf("renewed after %v: %v, want %v", age, err, want)
+		}
+	}
+}
+
+// TestSessionsWithoutDisk lets operators work while Redis accepts no writes, because it could
+// not save its data. Another reason for refusing writes is an error.
+func TestSessionsWithoutDisk(t *testing.T) {
+	t.Parallel()
+	node := redistest.StartSingle(t, "appendonly no")
+	s := open(t, clientOptions(redisstore.ModeSingle, node.Addr))
+	hash := newHash()
+	if _, err := s.CreateSession(t.Context(), hash, []byte("v"), time.Time{}, limits()); err != nil {
+		t.Fatal(err)
+	}
+	node.MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "1")
+	if _, err := s.ReadSession(t.Context(), hash, limits(), true); !errors.Is(err, gateway.ErrUnavailable) {
+		t.Errorf("without replicas: %v", err)
+	}
+	node.MustDo(t, "CONFIG", "SET", "min-replicas-to-write", "0")
+
+	_, dir, _ := strings.Cut(node.MustDo(t, "CONFIG", "GET", "dir"), "\n")
+	if err := os.RemoveAll(strings.TrimSpace(dir)); err != nil {
+		t.Fatal(err)
+	}
+	node.MustDo(t, "CONFIG", "SET", "save", "3600 1")
+	node.MustDo(t, "CONFIG", "SET", "stop-writes-on-bgsave-error", "yes")
+	node.MustDo(t, "BGSAVE")
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(node.MustDo(t, "INFO", "persistence"), "rdb_last_bgsave_status:err") {
+		<-tick.C // The time limit of the tests bounds it.
+	}
+	if _, err := s.ReadSession(t.Context(), hash, limits(), true); err != nil {
+		t.Errorf("read: %v", err)
+	}
+	if _, err := s.CreateSession(t.Context(), newHash(), []byte("v"), time.Time{}, limits()); !errors.Is(err,
+		gateway.ErrUnavailable) {
+		t.Errorf("create: %v", err)
 	}
 }
