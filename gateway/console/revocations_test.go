@@ -277,7 +277,9 @@ func TestRevokeQuestionIsQuick(t *testing.T) {
 	c := b.signedIn(t, opsKey)
 	form := url.Values{"what": {"filter"}, "bucket": {"reports"}}
 	a := c.post("/console/revocations", form)
-	for _, want := range []string{"Revoke at least 1,000 links?", "has searched only 2,000 links", "Revoke all that match"} {
+	for _, want := range []string{
+		"Revoke at least 1,000 links?", "has searched only 2,000 links", "Revoke all that match",
+	} {
 		if !strings.Contains(a.shown(), want) {
 			t.Errorf("the question lacks %q: %s", want, a.shown())
 		}

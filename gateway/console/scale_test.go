@@ -155,6 +155,7 @@ func scaledKey(i int) string {
 
 // measure requests a page b.N times.
 func (s *scale) measure(b *testing.B, p *scaledPage) {
+	b.Helper()
 	c := s.clients[opsKey]
 	if p.key != "" {
 		c = s.clients[p.key]

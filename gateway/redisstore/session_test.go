@@ -323,7 +323,9 @@ func TestSessionList(t *testing.T) {
 	if err != nil || !got.StartedAt.Equal(c.now.Add(-time.Hour)) {
 		t.Errorf("a renewed session began at %v, %v", got.StartedAt, err)
 	}
-	for age, want := range map[time.Duration]error{12 * time.Hour: gateway.ErrNotFound, 12*time.Hour - time.Millisecond: nil} {
+	for age, want := range map[time.Duration]error{
+		12 * time.Hour: gateway.ErrNotFound, 12*time.Hour - time.Millisecond: nil,
+	} {
 		if _, err := begin(c.now.Add(-age), limits()); !errors.Is(err, want) {
 			t.Errorf("renewed after %v: %v, want %v", age, err, want)
 		}

@@ -12,7 +12,7 @@ import (
 // timeout is the redis.timeout of the store: long enough for a slow machine.
 const timeout = 10 * time.Second
 
-// maxClickEvents is the audit.max_entries of the store, far more than a test records.
+// maxClickEvents is the default of audit.max_entries.
 const maxClickEvents = 1_000_000
 
 // Store is the store that Open returns.
@@ -34,9 +34,8 @@ func OpenWithOutage(tb testing.TB) (*redisstore.Store, func()) {
 	return open(tb, mini.Addr()), mini.Close
 }
 
-// OpenRedis returns a store over an empty redis-server, which ends with the test. Benchmarks
-// use it, because miniredis is much slower. The directives, such as "appendonly no", are added
-// to the shipped configuration.
+// OpenRedis returns a store over an empty redis-server with further directives, such as
+// "appendonly no". It ends with the test. Miniredis is too slow for benchmarks.
 func OpenRedis(tb testing.TB, directives ...string) *redisstore.Store {
 	tb.Helper()
 	return open(tb, redistest.StartSingle(tb, directives...).Addr)

@@ -76,6 +76,8 @@ func (c *consoles) read(page string, i int) error {
 	if err != nil || milliseconds == 0 {
 		return fmt.Errorf("the list of links refreshes every %q ms", every[1])
 	}
+	// Every page of a console states the same interval. The links differ, so that their pages are
+	// not those of one record in Redis.
 	c.every = time.Duration(milliseconds) * time.Millisecond
 	c.links = append(c.links, links[i%len(links)][1])
 	return nil
@@ -90,6 +92,8 @@ func (c *consoles) do(
 	if err != nil {
 		return "", err
 	}
+	// The script marks its requests, so that they do not count as activity of the operator.
+	// Without Sec-Fetch-Site, the console would refuse the sign-in as a request of another site.
 	request.Header.Set("X-Keyhole-Refresh", "1")
 	request.Header.Set("Sec-Fetch-Site", "same-origin")
 	if method == http.MethodPost {
@@ -115,6 +119,8 @@ func (c *consoles) refresh(ctx context.Context, during func() error) (pages int,
 	var once sync.Once
 	var failed error
 	over := make(chan struct{})
+	// At full load, these goroutines take processor time of the load's core, not of the
+	// gateway's, whose time the rows compare.
 	refreshing.Go(func() {
 		tick := time.NewTicker(c.every / time.Duration(2*len(c.clients)))
 		defer tick.Stop()
@@ -123,7 +129,7 @@ func (c *consoles) refresh(ctx context.Context, during func() error) (pages int,
 			if pages%2 == 1 {
 				path = c.links[client]
 			}
-			refreshing.Go(func() {
+			refreshing.Go(func() { // The timer of a browser does not wait for the page before either.
 				if _, err := c.do(ctx, c.clients[client], http.MethodGet, path, http.NoBody, http.StatusOK); err != nil {
 					once.Do(func() { failed = err })
 				}
