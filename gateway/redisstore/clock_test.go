@@ -336,3 +336,29 @@ func TestRelabelAfterAClockStep(t *testing.T) {
 		equal(t, "how often a link that was labelled again is listed", listed[id], 1)
 	}
 }
+
+// TestChangeNearTheLongestLife cuts a life only if at least a second of it is left.
+func TestChangeNearTheLongestLife(t *testing.T) {
+	t.Parallel()
+	c := startClock(t)
+	s := open(t, c.client)
+	for _, tt := range []struct {
+		life, longest time.Duration
+		want          time.Duration // 0: refused
+	}{
+		{500 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond},
+		{1500 * time.Millisecond, time.Second, time.Second},
+		{1500 * time.Millisecond, 999 * time.Millisecond, 0},
+	} {
+		link := create(t, s, newLink(t))
+		changed, err := s.Change(t.Context(), link.ID, gateway.Change{Life: tt.life, Longest: tt.longest}, operator())
+		var refused *gateway.ChangeError
+		if tt.want == 0 {
+			if !errors.As(err, &refused) || refused.Limit != gateway.LimitLife {
+				t.Errorf("%+v: %v", tt, err)
+			}
+		} else if err != nil || changed.ExpiresAt.Sub(c.now) != tt.want {
+			t.Errorf("%+v: ends after %v, %v", tt, changed.ExpiresAt.Sub(c.now), err)
+		}
+	}
+}
