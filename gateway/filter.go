@@ -22,6 +22,7 @@ type LinkFilter struct {
 	Since      string   // a time (RFC 3339), or an age such as 7d
 	Used       string   // never
 	EndsWithin string   // a duration such as 24h or 7d
+	EndsAfter  string   // a time (RFC 3339), or a duration from now
 }
 
 // Query converts the filters to a ListQuery, and returns the errors in them, at most one
@@ -39,24 +40,44 @@ func (f *LinkFilter) Query() (q ListQuery, found []FieldError) {
 	}
 	labels, wrong := ParseLabels("label", f.Labels)
 	q.Labels, found = labels, append(found, wrong...)
-	if q.Since, q.Age, valid = parseSince(f.Since); !valid {
+	if q.Since, q.Age, valid = parseTimeOrLife(f.Since); !valid {
 		refuse("since", "invalid",
 			"since must be a time such as 2026-11-25T08:00:00Z (RFC 3339) or an age such as 24h or 7d")
 	}
 	if q.Unused = f.Used == usedNever; !q.Unused && f.Used != "" {
 		refuse("used", "invalid", "used must be never")
 	}
-	if f.EndsWithin == "" {
-		return q, found
+	return q, append(found, f.readEnds(&q)...)
+}
+
+// readEnds reads the filters of the expiry into q, and returns the errors in them.
+func (f *LinkFilter) readEnds(q *ListQuery) (found []FieldError) {
+	refuse := func(field, code, message string) { found = append(found, FieldError{field, code, message}) }
+	// Ended links expire no more, so their states and these filters together select nothing.
+	// An empty list would look as if no link lived that long.
+	ended := len(q.States) > 0 && !slices.ContainsFunc(q.States, State.live)
+	const notEnded = " selects links that have not ended; omit state or add active, paused or not_yet"
+	if f.EndsWithin != "" {
+		var err error
+		if q.EndsWithin, err = ParseLife(f.EndsWithin); err != nil {
+			refuse("ends_within", "invalid", "ends_within must be a duration such as 24h or 7d")
+		} else if ended {
+			refuse("ends_within", "conflict", "ends_within"+notEnded)
+		}
 	}
-	var err error
-	if q.EndsWithin, err = ParseLife(f.EndsWithin); err != nil {
-		refuse("ends_within", "invalid", "ends_within must be a duration such as 24h or 7d")
-	} else if len(q.States) > 0 && !slices.ContainsFunc(q.States, State.live) {
-		refuse("ends_within", "conflict",
-			"ends_within selects links that have not ended; omit state or add active, paused or not_yet")
+	if f.EndsAfter == "" {
+		return found
 	}
-	return q, found
+	var valid bool
+	if q.EndsAfter, q.Remaining, valid = parseTimeOrLife(f.EndsAfter); !valid {
+		refuse("ends_after", "invalid",
+			"ends_after must be a time such as 2026-11-25T08:00:00Z (RFC 3339) or a duration such as 24h or 7d")
+	} else if ended {
+		refuse("ends_after", "conflict", "ends_after"+notEnded)
+	} else if q.Remaining > 0 && q.EndsWithin > 0 && q.Remaining >= q.EndsWithin {
+		refuse("ends_after", "conflict", "ends_after must be shorter than ends_within; otherwise no link matches")
+	}
+	return found
 }
 
 // live reports whether a link in this state has not ended.
@@ -99,14 +120,14 @@ func ParseLabels(field string, texts []string) (labels map[string]string, found 
 	return labels, nil
 }
 
-// parseSince reads a time or an age. Redis' clock decides when the age began.
-func parseSince(text string) (since time.Time, age time.Duration, valid bool) {
-	since, valid = parseTime(text)
-	if valid {
-		return since, 0, true
+// parseTimeOrLife reads a time or a duration, which counts from the clock of Redis: back
+// for an age, forward for a remaining life.
+func parseTimeOrLife(text string) (t time.Time, life time.Duration, valid bool) {
+	if t, valid = parseTime(text); valid {
+		return t, 0, true
 	}
-	age, err := ParseLife(text)
-	return time.Time{}, age, err == nil
+	life, err := ParseLife(text)
+	return time.Time{}, life, err == nil
 }
 
 // parseTime reads a time of a filter. An empty text is the zero time.

@@ -23,6 +23,7 @@ func TestLinkFilter(t *testing.T) {
 	f := LinkFilter{
 		State: "paused,active,paused", Bucket: "exports", Key: "a/b.csv", CreatedBy: "alice",
 		Labels: []string{"team=7", "ticket=K=1", "team=7"}, Since: "7d", Used: "never", EndsWithin: "36h",
+		EndsAfter: "30h",
 	}
 	q, found := f.Query()
 	if len(found) > 0 {
@@ -30,15 +31,21 @@ func TestLinkFilter(t *testing.T) {
 	}
 	if !slices.Equal(q.States, []State{StateActive, StatePaused}) || q.Bucket != "exports" || q.Key != "a/b.csv" ||
 		q.CreatedBy != "alice" || !maps.Equal(q.Labels, map[string]string{"team": "7", "ticket": "K=1"}) ||
-		q.Age != 7*24*time.Hour || !q.Since.IsZero() || !q.Unused || q.EndsWithin != 36*time.Hour {
+		q.Age != 7*24*time.Hour || !q.Since.IsZero() || !q.Unused || q.EndsWithin != 36*time.Hour ||
+		q.Remaining != 30*time.Hour || !q.EndsAfter.IsZero() {
 		t.Errorf("got %+v", q)
 	}
 	q, found = (&LinkFilter{Prefix: "a/", Since: "2026-11-25T08:00:00+01:00"}).Query()
 	if len(found) > 0 || q.Prefix != "a/" || q.Age != 0 || !q.Since.Equal(time.Date(2026, 11, 25, 7, 0, 0, 0, time.UTC)) {
 		t.Errorf("got %+v, %v", q, found)
 	}
+	q, found = (&LinkFilter{EndsAfter: "2026-11-25T08:00:00+01:00", EndsWithin: "1s"}).Query()
+	if len(found) > 0 || q.Remaining != 0 || !q.EndsAfter.Equal(time.Date(2026, 11, 25, 7, 0, 0, 0, time.UTC)) {
+		t.Errorf("got %+v, %v", q, found)
+	}
 	q, found = (&LinkFilter{}).Query()
-	if len(found) > 0 || len(q.States)+len(q.Labels) > 0 || q.Relative() || q.Unused || !q.Since.IsZero() {
+	if len(found) > 0 || len(q.States)+len(q.Labels) > 0 || q.Relative() || q.Unused ||
+		!q.Since.IsZero() || !q.EndsAfter.IsZero() {
 		t.Errorf("an empty filter selects %+v, %v", q, found)
 	}
 }
@@ -53,10 +60,11 @@ func TestWrongLinkFilter(t *testing.T) {
 		{
 			LinkFilter{
 				State: "active,", Prefix: "a", Key: "b", Labels: []string{"=x"}, Since: "soon", Used: "always",
-				EndsWithin: "-1h",
+				EndsWithin: "-1h", EndsAfter: "never",
 			},
 			[]string{
 				"prefix conflict", "state invalid", "label invalid", "since invalid", "used invalid", "ends_within invalid",
+				"ends_after invalid",
 			},
 		},
 		{LinkFilter{Labels: []string{"team"}}, []string{"label invalid"}},
@@ -64,6 +72,11 @@ func TestWrongLinkFilter(t *testing.T) {
 		{LinkFilter{State: "Active"}, []string{"state invalid"}},
 		{LinkFilter{State: "expired,revoked", EndsWithin: "1h"}, []string{"ends_within conflict"}},
 		{LinkFilter{State: "expired,paused", EndsWithin: "1h"}, nil},
+		{LinkFilter{State: "expired,revoked", EndsAfter: "1h"}, []string{"ends_after conflict"}},
+		{LinkFilter{State: "expired,paused", EndsAfter: "1h"}, nil},
+		{LinkFilter{EndsWithin: "24h", EndsAfter: "1d"}, []string{"ends_after conflict"}},
+		{LinkFilter{EndsWithin: "24h", EndsAfter: "23h"}, nil},
+		{LinkFilter{EndsAfter: "-1h"}, []string{"ends_after invalid"}},
 		{LinkFilter{Since: "1969-12-31T23:59:59Z"}, []string{"since invalid"}},
 	} {
 		if _, found := tt.filter.Query(); !slices.Equal(fieldsAndCodes(found), tt.want) {

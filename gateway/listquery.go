@@ -25,6 +25,11 @@ type ListQuery struct {
 	// EndsWithin selects links that have not ended and that expire at most this long after
 	// the first page, by the clock of Redis.
 	EndsWithin time.Duration
+	// EndsAfter selects links that have not ended and that expire after this time.
+	EndsAfter time.Time
+	// Remaining selects links that have not ended and that expire later than this long after
+	// the first page, by the clock of Redis. It cannot be combined with EndsAfter.
+	Remaining time.Duration
 	// Match selects the objects in the operator's scope.
 	Match  func(ObjectRef) bool
 	Cursor string
@@ -35,7 +40,7 @@ type ListQuery struct {
 }
 
 // Relative reports whether a filter depends on the time of the first page.
-func (q *ListQuery) Relative() bool { return q.Age > 0 || q.EndsWithin > 0 }
+func (q *ListQuery) Relative() bool { return q.Age > 0 || q.EndsWithin > 0 || q.Remaining > 0 }
 
 // IssuedSince returns the earliest issue time of selected links, if the first page was read
 // at start; zero: any time.
@@ -44,6 +49,18 @@ func (q *ListQuery) IssuedSince(start time.Time) time.Time {
 		return start.Add(-q.Age)
 	}
 	return q.Since
+}
+
+// endsBetween reports whether q selects a link by its expiry, if the first page was read at
+// start. A filter of the expiry selects only links that have not ended.
+func (q *ListQuery) endsBetween(l *Link, start time.Time) bool {
+	if q.EndsWithin == 0 && q.EndsAfter.IsZero() && q.Remaining == 0 {
+		return true
+	}
+	return !l.Ended() &&
+		(q.EndsWithin == 0 || !l.ExpiresAt.After(start.Add(q.EndsWithin))) &&
+		l.ExpiresAt.After(q.EndsAfter) &&
+		(q.Remaining == 0 || l.ExpiresAt.After(start.Add(q.Remaining)))
 }
 
 // Selects reports whether q selects a link, if the first page was read at start. It
@@ -61,7 +78,7 @@ func (q *ListQuery) Selects(l *Link, start time.Time) bool {
 		(q.CreatedBy == "" || l.CreatedBy == q.CreatedBy) &&
 		!l.CreatedAt.Before(q.IssuedSince(start)) &&
 		(!q.Unused || l.Clicks == 0) &&
-		(q.EndsWithin == 0 || !l.Ended() && !l.ExpiresAt.After(start.Add(q.EndsWithin))) &&
+		q.endsBetween(l, start) &&
 		(q.Match == nil || q.Match(l.Ref))
 }
 

@@ -108,7 +108,7 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 func checkBulk(req *BulkRequest) error {
 	q := &req.Query
 	filtered := len(q.States)+len(q.Labels) > 0 || q.Bucket+q.Prefix+q.Key+q.CreatedBy != "" ||
-		!q.Since.IsZero() || q.Relative() || q.Unused
+		!q.Since.IsZero() || !q.EndsAfter.IsZero() || q.Relative() || q.Unused
 	var found []FieldError
 	refuse := func(field, code, message string) { found = append(found, FieldError{field, code, message}) }
 	switch {

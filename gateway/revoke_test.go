@@ -44,6 +44,7 @@ func TestBulkFilters(t *testing.T) {
 		"created_by": {CreatedBy: "ci"}, "label": {Labels: map[string]string{"l": ""}},
 		"state": {States: []State{StateActive}}, "since": {Since: time.Unix(1, 0)}, "age": {Age: time.Hour},
 		"used": {Unused: true}, "ends_within": {EndsWithin: time.Hour},
+		"remaining": {Remaining: time.Hour}, "ends_after": {EndsAfter: time.Unix(1, 0)},
 	} {
 		req := BulkRequest{Query: q}
 		if err := checkBulk(&req); err != nil && strings.Contains(codesOf(err), "all:") {

@@ -51,7 +51,7 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	slices.Sort(found)
 	want := []string{
 		"actor", "address", "allow", "bucket", "can", "config", "context", "created-by", "display-name",
-		"ends-within", "expires", "filename", "idempotency-key", "key", "key-file", "kind", "label", "language",
+		"ends-after", "ends-within", "expires", "filename", "idempotency-key", "key", "key-file", "kind", "label", "language",
 		"link", "max-expiry", "name", "not-before", "note", "object", "objects", "operator", "operator-url",
 		"outcome", "output", "passphrase-file", "pin", "prefix", "preset", "public", "qr-file", "reason", "reveal",
 		"s3", "search", "since", "state", "storage", "until", "url", "used", "version-id",

@@ -90,6 +90,7 @@ type RevocationRequest struct {
 	Since      *string            `json:"since,omitempty"`  // a time or an age, of the issue
 	Used       *string            `json:"used,omitempty"`   // only "never"
 	EndsWithin *string            `json:"ends_within,omitempty"`
+	EndsAfter  *string            `json:"ends_after,omitempty"` // a time or a duration from now, of the end
 	All        bool               `json:"all,omitempty"`
 	Reason     string             `json:"reason,omitempty"`
 	DryRun     bool               `json:"dry_run,omitempty"`

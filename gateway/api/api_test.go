@@ -48,10 +48,10 @@ func TestJSON(t *testing.T) {
 			RevocationRequest{
 				Bucket: &text, Prefix: &text, Key: &text, CreatedBy: &text, Label: &text,
 				Labels: &map[string]string{"team": "a"}, State: &text, Since: &text, Used: &text, EndsWithin: &text,
-				All: true, Reason: "r", DryRun: true, Cursor: "c",
+				EndsAfter: &text, All: true, Reason: "r", DryRun: true, Cursor: "c",
 			},
 			`{"bucket":"x","prefix":"x","key":"x","created_by":"x","label":"x","labels":{"team":"a"},"state":"x",` +
-				`"since":"x","used":"x","ends_within":"x","all":true,"reason":"r","dry_run":true,"cursor":"c"}`,
+				`"since":"x","used":"x","ends_within":"x","ends_after":"x","all":true,"reason":"r","dry_run":true,"cursor":"c"}`,
 		},
 		"bulk revocation without filters": {RevocationRequest{}, `{}`},
 		"its result": {

@@ -166,7 +166,7 @@ func (c *Client) Change(ctx context.Context, id string, r api.ChangeRequest) (ap
 func (c *Client) RevokeAll(ctx context.Context, r api.RevocationRequest) (api.Revocation, error) {
 	texts := []string{r.Reason, r.Cursor}
 	for _, text := range []*string{
-		r.Bucket, r.Prefix, r.Key, r.CreatedBy, r.Label, r.State, r.Since, r.Used, r.EndsWithin,
+		r.Bucket, r.Prefix, r.Key, r.CreatedBy, r.Label, r.State, r.Since, r.Used, r.EndsWithin, r.EndsAfter,
 	} {
 		if text != nil {
 			texts = append(texts, *text)

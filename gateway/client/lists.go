@@ -19,6 +19,7 @@ type ListOptions struct {
 	Since                          string   // issued since: a time (RFC 3339) or an age such as 24h
 	Used                           string   // "never": only links that nobody has used
 	EndsWithin                     string   // a duration such as 24h: only live links that expire within it
+	EndsAfter                      string   // only live links that expire after it: a time (RFC 3339) or a duration
 
 	Cursor string
 	Limit  int // entries on the page; 0: the service's default
@@ -29,7 +30,8 @@ func (c *Client) List(ctx context.Context, o ListOptions) (api.LinkPage, error) 
 	query := pageQuery(o.Limit, map[string]string{
 		"state": o.State, "bucket": o.Bucket, "prefix": o.Prefix, "key": o.Key,
 		"created_by": o.CreatedBy, "label": o.Label, "since": o.Since, "used": o.Used, "ends_within": o.EndsWithin,
-		"cursor": o.Cursor,
+		"ends_after": o.EndsAfter,
+		"cursor":     o.Cursor,
 	})
 	addLabels(query, o.Labels)
 	return do[api.LinkPage](ctx, c, call{method: http.MethodGet, path: "/api/v1/links", query: query})

@@ -31,6 +31,7 @@ func filterOfQuery(query map[string]string, labels []string) gateway.LinkFilter 
 		State: query["state"], Bucket: query["bucket"], Prefix: query["prefix"], Key: query["key"],
 		CreatedBy: query["created_by"], Labels: labels,
 		Since: query["since"], Used: query["used"], EndsWithin: query["ends_within"],
+		EndsAfter: query["ends_after"],
 	}
 }
 
@@ -50,6 +51,7 @@ func filterOfBody(body *api.RevocationRequest) (f gateway.LinkFilter, err error)
 		{"since", body.Since, &f.Since},
 		{"used", body.Used, &f.Used},
 		{"ends_within", body.EndsWithin, &f.EndsWithin},
+		{"ends_after", body.EndsAfter, &f.EndsAfter},
 	} {
 		if field.asked == nil {
 			continue

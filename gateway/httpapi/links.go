@@ -77,7 +77,7 @@ func idempotencyOf(r *http.Request, body any) (*gateway.Idempotency, error) {
 // listLinks answers GET /api/v1/links.
 func (a *API) listLinks(c echo.Context) error {
 	query, labels, err := queryWith(c, "label", "state", "bucket", "prefix", "key", "created_by", "label", "since", "used",
-		"ends_within", "limit", "cursor")
+		"ends_within", "ends_after", "limit", "cursor")
 	if err != nil {
 		return err
 	}

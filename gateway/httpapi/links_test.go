@@ -52,6 +52,12 @@ func TestListQuery(t *testing.T) {
 			"?ends_within=1h&state=paused,revoked", 200,
 			gateway.ListQuery{EndsWithin: time.Hour, States: []gateway.State{"paused", "revoked"}, Limit: 50},
 		},
+		{"?ends_after=24h", 200, gateway.ListQuery{Remaining: 24 * time.Hour, Limit: 50}},
+		{
+			"?ends_after=2026-11-25T08:00:00Z&ends_within=1h", 200, gateway.ListQuery{
+				EndsAfter: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC), EndsWithin: time.Hour, Limit: 50,
+			},
+		},
 		{"?label=team=", 200, gateway.ListQuery{Labels: map[string]string{"team": ""}, Limit: 50}},
 
 		{"?limit=0", 400, gateway.ListQuery{}},
@@ -83,6 +89,10 @@ func TestListQuery(t *testing.T) {
 		{"?ends_within=tomorrow", 400, gateway.ListQuery{}},
 		{"?ends_within=0s", 400, gateway.ListQuery{}},
 		{"?ends_within=1h&state=expired,revoked", 400, gateway.ListQuery{}},
+		{"?ends_after=", 400, gateway.ListQuery{}},
+		{"?ends_after=tomorrow", 400, gateway.ListQuery{}},
+		{"?ends_after=1h&state=expired,revoked", 400, gateway.ListQuery{}},
+		{"?ends_after=2h&ends_within=1h", 400, gateway.ListQuery{}},
 		{"?bukcet=reports", 400, gateway.ListQuery{}},
 		{"?Bucket=reports", 400, gateway.ListQuery{}},
 		{"?bucket=a&bucket=b", 400, gateway.ListQuery{}},

@@ -135,12 +135,16 @@ func filterOf(q gateway.ListQuery) string {
 	if q.Bucket == "" && byName(q) {
 		fields = append(fields, q.Buckets...)
 	}
-	if len(labels) > 1 || !q.Since.IsZero() || q.Relative() || q.Unused {
+	if len(labels) > 1 || !q.Since.IsZero() || !q.EndsAfter.IsZero() || q.Relative() || q.Unused {
 		fields = append(fields, "\x00") // no bucket has this name
 		fields = append(fields, string(record.AppendTime(nil, q.Since)), q.Age.String(), strconv.FormatBool(q.Unused),
 			q.EndsWithin.String())
 		for _, more := range labels[min(len(labels), 1):] {
 			fields = append(fields, more, q.Labels[more])
+		}
+		if !q.EndsAfter.IsZero() || q.Remaining > 0 {
+			// Labels before it come in pairs, so three fields cannot be confused with them.
+			fields = append(fields, "\x00", string(record.AppendTime(nil, q.EndsAfter)), q.Remaining.String())
 		}
 	}
 	var b []byte

@@ -93,6 +93,20 @@ func TestFilters(t *testing.T) {
 			gateway.ListQuery{EndsWithin: 12 * time.Hour},
 			func(l gateway.Link) bool { return live(l) && !l.ExpiresAt.After(now.Add(12*time.Hour)) },
 		},
+		"remaining": {
+			gateway.ListQuery{Remaining: 12 * time.Hour},
+			func(l gateway.Link) bool { return live(l) && l.ExpiresAt.After(now.Add(12*time.Hour)) },
+		},
+		"ends after": {
+			gateway.ListQuery{EndsAfter: now.Add(9 * time.Hour)},
+			func(l gateway.Link) bool { return live(l) && l.ExpiresAt.After(now.Add(9*time.Hour)) },
+		},
+		"ends between": {
+			gateway.ListQuery{Remaining: 8 * time.Hour, EndsWithin: 12 * time.Hour},
+			func(l gateway.Link) bool {
+				return live(l) && l.ExpiresAt.After(now.Add(8*time.Hour)) && !l.ExpiresAt.After(now.Add(12*time.Hour))
+			},
+		},
 		"all of them": {
 			gateway.ListQuery{
 				States: []gateway.State{gateway.StateActive, gateway.StatePaused}, Labels: map[string]string{"team": "y"},
@@ -154,6 +168,17 @@ func TestRelativeFilters(t *testing.T) {
 	slices.Sort(got)
 	equal(t, "that end within nine hours", got, want)
 
+	q = gateway.ListQuery{Remaining: 9 * time.Hour, Limit: 1}
+	want = nil
+	for _, note := range slices.Sorted(maps.Keys(links)) {
+		if l := links[note]; !l.Ended() && l.ExpiresAt.After(c.now.Add(q.Remaining)) {
+			want = append(want, note)
+		}
+	}
+	got = notesOf(listed(t, s, q, func() { c.step(time.Minute) }))
+	slices.Sort(got)
+	equal(t, "that end later than in nine hours", got, want)
+
 	start := c.now
 	first := gateway.BulkOptions{DryRun: true}
 	q = gateway.ListQuery{Age: 24 * time.Hour}
@@ -184,7 +209,8 @@ func TestFilterCursors(t *testing.T) {
 		"everything": {}, "states": {States: []gateway.State{gateway.StateActive, gateway.StatePaused}},
 		"labels": {Labels: map[string]string{"team": "x", "case": "0"}}, "label": {Labels: map[string]string{"team": "x"}},
 		"since": {Since: c.now.Add(-time.Hour * 24)}, "age": {Age: 24 * time.Hour}, "unused": {Unused: true},
-		"ends within": {EndsWithin: 100 * time.Hour},
+		"ends within": {EndsWithin: 100 * time.Hour}, "remaining": {Remaining: time.Second},
+		"ends after": {EndsAfter: c.now.Add(time.Second)},
 	}
 	for of, q := range queries {
 		q.Limit = 1

@@ -102,6 +102,7 @@ func measureLists(b *testing.B, s *redisstore.Store) {
 		"since":   {Since: time.Now().Add(-time.Second)},
 		"unused":  {Unused: true},
 		"ends":    {EndsWithin: time.Second},
+		"after":   {Remaining: 48 * time.Hour},
 		"nothing": {Unused: true, CreatedBy: "alice-7", Labels: map[string]string{"team": "8"}},
 	} {
 		q.Limit = 50

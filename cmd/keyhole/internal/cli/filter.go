@@ -21,7 +21,8 @@ import (
 type filterFlags struct {
 	bucket, prefix, key, createdBy string
 	states, labels                 []string
-	since, used, endsWithin        string
+	since, used                    string
+	endsWithin, endsAfter          string
 	// named says that an argument named key.
 	named bool
 }
@@ -47,6 +48,9 @@ func (f *filterFlags) add(cmd *cobra.Command, states []gateway.State, inBucket b
 		"only links issued since a time, such as 2026-11-25T08:00:00Z, or within an age, such as 24h or 7d")
 	flags.StringVar(&f.used, "used", "", "never: only links that nobody has used")
 	flags.StringVar(&f.endsWithin, "ends-within", "", "only live links that expire within this time, such as 24h")
+	flags.StringVar(&f.endsAfter, "ends-after", "",
+		"only live links that expire after a time, such as 2026-12-01T08:00:00Z, or later than a duration from now, "+
+			"such as 24h or 7d")
 	// Other flags are completed by the caller, because they ask the service.
 	completeNames(cmd, "state", names)
 	completeNames(cmd, "used", []string{usedNever})
@@ -57,7 +61,7 @@ const usedNever = "never"
 
 // given tells whether one of the flags was used.
 func (f *filterFlags) given() bool {
-	return f.bucket+f.prefix+f.key+f.createdBy+f.since+f.used+f.endsWithin != "" || len(f.states)+len(f.labels) > 0
+	return f.bucket+f.prefix+f.key+f.createdBy+f.since+f.used+f.endsWithin+f.endsAfter != "" || len(f.states)+len(f.labels) > 0
 }
 
 // check refuses filters that no service accepts, and converts --since for the service.
@@ -75,18 +79,44 @@ func (f *filterFlags) check(mustHaveBucket bool) error {
 	if _, err := parseLabels(f.labels); err != nil {
 		return err
 	}
-	if f.endsWithin != "" {
-		if _, err := gateway.ParseLife(f.endsWithin); err != nil {
-			return command.Usage(fmt.Sprintf("--ends-within is %q, which is not a duration", f.endsWithin),
-				"write it as 24h or 7d")
+	if err := f.checkEnds(); err != nil {
+		return err
+	}
+	return f.checkSince()
+}
+
+// checkEnds refuses filters of the expiry that select no link, and converts a date in
+// --ends-after into a time. A duration stays a duration, because the service adds it to the
+// time of its own clock.
+func (f *filterFlags) checkEnds() error {
+	within, err := gateway.ParseLife(f.endsWithin)
+	if err != nil && f.endsWithin != "" {
+		return command.Usage(fmt.Sprintf("--ends-within is %q, which is not a duration", f.endsWithin),
+			"write it as 24h or 7d")
+	}
+	after, err := gateway.ParseLife(f.endsAfter)
+	if err != nil && f.endsAfter != "" {
+		at, ok := parsePoint(f.endsAfter, time.UTC, false)
+		if !ok {
+			return command.Usage(fmt.Sprintf("--ends-after is %q, which is neither a time nor a duration", f.endsAfter),
+				"write it as 2026-12-01, 2026-12-01T08:00:00Z, 24h or 7d")
 		}
-		// The list would always be empty, and look as if no link ended soon.
-		if len(f.states) > 0 && !slices.ContainsFunc(f.states, isLive) {
-			return command.Usage("--ends-within selects links that have not ended, and --state only links that have",
+		f.endsAfter = at.UTC().Format(time.RFC3339Nano)
+	}
+	if within > 0 && after >= within {
+		return command.Usage("--ends-after must be shorter than --ends-within; otherwise no link matches",
+			"correct one of them")
+	}
+	for _, filter := range []struct{ name, value string }{
+		{"--ends-within", f.endsWithin}, {"--ends-after", f.endsAfter},
+	} {
+		// The list would always be empty, and look as if no link ended then.
+		if filter.value != "" && len(f.states) > 0 && !slices.ContainsFunc(f.states, isLive) {
+			return command.Usage(filter.name+" selects links that have not ended, and --state only links that have",
 				"omit --state, or add active, paused or not_yet")
 		}
 	}
-	return f.checkSince()
+	return nil
 }
 
 // checkSince converts a date into a time. An age stays an age, because the service subtracts
@@ -121,7 +151,7 @@ func (f *filterFlags) checkRevocable() error {
 func (f *filterFlags) listOptions() client.ListOptions {
 	return client.ListOptions{
 		State: strings.Join(f.states, ","), Bucket: f.bucket, Prefix: f.prefix, Key: f.key, CreatedBy: f.createdBy,
-		Labels: f.labels, Since: f.since, Used: f.used, EndsWithin: f.endsWithin,
+		Labels: f.labels, Since: f.since, Used: f.used, EndsWithin: f.endsWithin, EndsAfter: f.endsAfter,
 	}
 }
 
@@ -131,7 +161,7 @@ func (f *filterFlags) apply(r *api.RevocationRequest) error {
 	states := strings.Join(f.states, ",")
 	for text, into := range map[*string]**string{
 		&f.bucket: &r.Bucket, &f.prefix: &r.Prefix, &f.key: &r.Key, &f.createdBy: &r.CreatedBy, &states: &r.State,
-		&f.since: &r.Since, &f.used: &r.Used, &f.endsWithin: &r.EndsWithin,
+		&f.since: &r.Since, &f.used: &r.Used, &f.endsWithin: &r.EndsWithin, &f.endsAfter: &r.EndsAfter,
 	} {
 		if *text != "" {
 			*into = text
@@ -162,6 +192,7 @@ func (f *filterFlags) selected() string {
 		{", issued since ", f.since},
 		{", used ", f.used},
 		{", that expire within ", f.endsWithin},
+		{", that expire after ", f.endsAfter},
 	} {
 		if filter.value != "" {
 			text.WriteString(filter.says + term.Plain(filter.value))

@@ -31,7 +31,8 @@ func TestFiltersOfListAndRevoke(t *testing.T) {
 	}}
 	filters := []string{
 		"--state", "active,paused", "--state", "used_up", "--label", "team=a", "--label", "case=a,b=c",
-		"--since", "2026-11-25", "--used", "never", "--ends-within", "2d", "--bucket", "b", "--created-by", "ci",
+		"--since", "2026-11-25", "--used", "never", "--ends-within", "2d",
+		"--ends-after", "1d", "--bucket", "b", "--created-by", "ci",
 	}
 	for _, verb := range []string{"list", "revoke"} {
 		if got := runOver(t, f, append([]string{verb}, filters...)...); got.code != command.ExitOK {
@@ -41,7 +42,8 @@ func TestFiltersOfListAndRevoke(t *testing.T) {
 	query, body := queryOf(t, f.requests[0]), f.requests[1].body
 	for name, want := range map[string]string{
 		"state": "active,paused,used_up", "since": "2026-11-25T00:00:00Z", "used": "never", "ends_within": "2d",
-		"bucket": "b", "created_by": "ci",
+		"ends_after": "1d",
+		"bucket":     "b", "created_by": "ci",
 	} {
 		if query.Get(name) != want || body[name] != want {
 			t.Errorf("%s: list sends %q, revoke %v, want %q", name, query.Get(name), body[name], want)
@@ -58,9 +60,14 @@ func TestFiltersOfListAndRevoke(t *testing.T) {
 	if got := queryOf(t, f.requests[2]).Get("since"); got != "24h" {
 		t.Errorf("an age is sent as %s", got)
 	}
+	// A date is one in UTC, as in --since.
+	runOver(t, f, "list", "--ends-after", "2026-12-01")
+	if got := queryOf(t, f.requests[3]).Get("ends_after"); got != "2026-12-01T00:00:00Z" {
+		t.Errorf("a date is sent as %s", got)
+	}
 	// A service of an earlier version knows one label.
 	runOver(t, f, "revoke", "--label", "team=a")
-	if body := f.requests[3].body; body["label"] != "team=a" || body["labels"] != nil {
+	if body := f.requests[4].body; body["label"] != "team=a" || body["labels"] != nil {
 		t.Errorf("one label is sent as %v", body)
 	}
 }
@@ -112,6 +119,9 @@ func TestFilterMistakes(t *testing.T) {
 		"list --used yes":                               `--used is "yes"`,
 		"list --ends-within soon":                       `--ends-within is "soon", which is not a duration`,
 		"list --ends-within 24h --state revoked":        "--ends-within selects links that have not ended",
+		"list --ends-after soon":                        `--ends-after is "soon", which is neither a time nor a duration`,
+		"list --ends-after 24h --state revoked":         "--ends-after selects links that have not ended",
+		"list --ends-after 24h --ends-within 1d":        "--ends-after must be shorter than --ends-within",
 		"list --since yesterday":                        "neither a time nor an age",
 		"list --label team":                             "is not a label",
 		"list --label team=a --label team=b":            `the label "team" is repeated`,

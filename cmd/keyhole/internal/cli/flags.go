@@ -114,7 +114,8 @@ func inFilters(err error) error {
 	return rename(err, map[string]string{
 		"bucket": "--bucket", "prefix": "--prefix", "key": "--key", "created_by": "--created-by", "label": "--label",
 		"labels": "--label", "state": "--state", "since": "--since", "used": "--used", "ends_within": "--ends-within",
-		"all": "--all", "reason": "--reason",
+		"ends_after": "--ends-after",
+		"all":        "--all", "reason": "--reason",
 	})
 }
 
