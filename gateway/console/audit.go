@@ -56,6 +56,12 @@ type auditView struct {
 // refusal implements refusals.
 func (v auditView) refusal(field string) string { return refusalOf(v.Errors, field) }
 
+// Problems returns the list of refused filters. The page has a field for each filter.
+func (v auditView) Problems() []problem {
+	return problems(v.Errors, "range", "since", "until", "kind", "outcome", "actor", "link", "bucket", "prefix", "key",
+		"label", "address")
+}
+
 // auditRow is an event in the audit.
 type auditRow struct {
 	eventRow

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 
 	"keyhole/gateway"
 )
@@ -25,6 +26,31 @@ func refusalOf(refused []gateway.FieldError, field string) string {
 		}
 	}
 	return ""
+}
+
+// problem is an entry of the list of refused fields at the top of a form.
+type problem struct {
+	Field, Message string
+	Anchor         bool // the page has an element with the ID Field
+}
+
+// problems returns the list of refused fields. ids are the fields that the page shows: a link
+// to any other field would lead nowhere.
+func problems(refused []gateway.FieldError, ids ...string) []problem {
+	list := make([]problem, len(refused))
+	for i, r := range refused {
+		list[i] = problem{r.Field, r.Message, slices.Contains(ids, r.Field)}
+	}
+	return list
+}
+
+// Problems returns the list of refused fields.
+func (v shareView) Problems() []problem {
+	if v.Object == nil && v.Shareable == 0 {
+		return problems(v.Errors) // without a form
+	}
+	return problems(v.Errors, "form", "sensitive", "preset", "expires_in", "max_clicks", "passphrase", "reveal", "allow",
+		"not_before", "filename", "disposition", "pin", "language", "note", "labels")
 }
 
 // refusal implements refusals.

@@ -186,7 +186,13 @@ func (c *client) do(method, path string, form url.Values, headers ...string) ans
 	if err != nil {
 		c.t.Fatalf("parse the page: %v", err)
 	}
-	return answer{response.StatusCode, response.Header, text.String(), page}
+	a := answer{response.StatusCode, response.Header, text.String(), page}
+	for _, n := range a.all("a") {
+		if id, inPage := strings.CutPrefix(attribute(n, "href"), "#"); inPage && a.byID(id) == nil {
+			c.t.Errorf("%s %s: the link %q leads to no element of the page", method, path, words(n))
+		}
+	}
+	return a
 }
 
 // all returns the elements of a page with a name, such as "a".

@@ -73,6 +73,15 @@ type linkView struct {
 // refusal implements refusals.
 func (v linkView) refusal(field string) string { return refusalOf(v.Errors, field) }
 
+// Problems returns the list of refused fields.
+func (v linkView) Problems() []problem {
+	if !v.CanChange {
+		return problems(v.Errors) // without a form
+	}
+	return problems(v.Errors, "expires_in", "max_clicks", "note", "labels", "allow", "not_before", "language",
+		"passphrase")
+}
+
 // day is the events of one day, newest first.
 type day struct {
 	Date   string
@@ -272,6 +281,9 @@ type revokeView struct {
 
 // refusal implements refusals.
 func (v revokeView) refusal(field string) string { return refusalOf(v.Errors, field) }
+
+// Problems returns the list of refused fields.
+func (v revokeView) Problems() []problem { return problems(v.Errors, "reason") }
 
 // revokeLink answers POST /console/links/{id}/revoke: first with a question, then with the
 // end of the link.

@@ -30,6 +30,7 @@ type linksView struct {
 	Wrong    string // why the text in Q finds no link
 	Errors   []gateway.FieldError
 	States   []stateChoice
+	Uses     []stateChoice
 	Views    []savedView
 	Links    []linkRow
 	Searched int    // entries that the page looked at, if there may be more links
@@ -40,9 +41,18 @@ type linksView struct {
 	Limit    int // rows of an export
 }
 
+// refusal implements refusals.
+func (v linksView) refusal(field string) string { return refusalOf(v.Errors, field) }
+
+// Problems returns the list of refused filters. The page has a field for each filter.
+func (v linksView) Problems() []problem {
+	return problems(v.Errors, "state", "bucket", "prefix", "created_by", "label", "used", "since", "ends_within",
+		"ends_after")
+}
+
 // linkFilter has the filters of the list as they were sent.
 type linkFilter struct {
-	State, Bucket, Prefix, Key, CreatedBy, Label, Since, Used, EndsWithin string
+	State, Bucket, Prefix, Key, CreatedBy, Label, Since, Used, EndsWithin, EndsAfter string
 }
 
 // stateChoice is an entry of the choice of states.
@@ -107,7 +117,7 @@ func filterOf(v url.Values) linkFilter {
 	return linkFilter{
 		State: v.Get("state"), Bucket: strings.TrimSpace(v.Get("bucket")), Prefix: v.Get("prefix"), Key: v.Get("key"),
 		CreatedBy: strings.TrimSpace(v.Get("created_by")), Label: strings.TrimSpace(v.Get("label")), Since: v.Get("since"),
-		Used: v.Get("used"), EndsWithin: v.Get("ends_within"),
+		Used: v.Get("used"), EndsWithin: v.Get("ends_within"), EndsAfter: strings.TrimSpace(v.Get("ends_after")),
 	}
 }
 
@@ -115,7 +125,7 @@ func filterOf(v url.Values) linkFilter {
 func (f *linkFilter) domain() gateway.LinkFilter {
 	filter := gateway.LinkFilter{
 		State: f.State, Bucket: f.Bucket, Prefix: f.Prefix, Key: f.Key, CreatedBy: f.CreatedBy, Since: f.Since,
-		Used: f.Used, EndsWithin: f.EndsWithin,
+		Used: f.Used, EndsWithin: f.EndsWithin, EndsAfter: f.EndsAfter,
 	}
 	if f.Label != "" {
 		filter.Labels = []string{f.Label}
@@ -139,6 +149,7 @@ func (f *linkFilter) query() url.Values {
 	for name, value := range map[string]string{
 		"state": f.State, "bucket": f.Bucket, "prefix": f.Prefix, "key": f.Key, "created_by": f.CreatedBy,
 		"label": f.Label, "since": f.Since, "used": f.Used, "ends_within": f.EndsWithin,
+		"ends_after": f.EndsAfter,
 	} {
 		if value != "" {
 			v.Set(name, value)
@@ -205,6 +216,7 @@ func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) erro
 	for _, s := range gateway.States() {
 		view.States = append(view.States, stateChoice{string(s), stateOf(s).Word})
 	}
+	view.Uses = []stateChoice{{"", "Any"}, {"never", "Never used"}}
 	views := []struct {
 		name   string
 		filter linkFilter
@@ -213,6 +225,7 @@ func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) erro
 		{"Mine", linkFilter{CreatedBy: actorOf(ctx).Name}},
 		{"Never used", linkFilter{Used: "never"}},
 		{"Ends within 24 hours", linkFilter{EndsWithin: "24h"}},
+		{"Lives longer than 24 hours", linkFilter{EndsAfter: "24h"}},
 	}
 	for _, v := range views {
 		view.Views = append(view.Views, savedView{v.name, linksPath(v.filter, ""), v.filter == view.Filter})

@@ -71,6 +71,10 @@ func TestLinks(t *testing.T) {
 		{"used=never", []string{"a/active", "a/paused"}},
 		{"ends_within=48h", []string{"a/active", "a/paused"}},
 		{"ends_within=1h", nil},
+		{"ends_after=1h", []string{"a/active", "a/paused"}},
+		{"ends_after=48h", nil},
+		{"ends_after=2020-01-01T00:00:00Z", []string{"a/active", "a/paused"}},
+		{"ends_after=1h&ends_within=48h", []string{"a/active", "a/paused"}},
 		{"since=1h", []string{"a/active", "a/paused"}},
 	} {
 		a := c.get("/console/links?" + test.query)
@@ -143,7 +147,7 @@ func TestLinksViews(t *testing.T) {
 	b := newBench(t, nil)
 	severalLinks(t, b)
 	c := b.signedIn(t, opsKey)
-	for name, want := range map[string]int{"All live links": 2, "Mine": 2, "Never used": 2, "Ends within 24 hours": 2} {
+	for name, want := range map[string]int{"All live links": 2, "Mine": 2, "Never used": 2, "Ends within 24 hours": 2, "Lives longer than 24 hours": 0} {
 		a := c.get("/console/links")
 		a = c.get(a.link(name))
 		if a.status != http.StatusOK || len(a.rows()) != want {
@@ -175,6 +179,9 @@ func TestLinksRefusedFilters(t *testing.T) {
 		"used=often":                      "used must be never",
 		"ends_within=soon":                "must be a duration",
 		"ends_within=24h&state=revoked":   "have not ended",
+		"ends_after=soon":                 "RFC 3339",
+		"ends_after=24h&state=revoked":    "have not ended",
+		"ends_after=24h&ends_within=24h":  "shorter than ends_within",
 		"state=active&since=1h&used=true": "used must be never",
 	} {
 		a := c.get("/console/links?" + query)

@@ -41,12 +41,21 @@ type revocationsView struct {
 // refusal implements refusals.
 func (v revocationsView) refusal(field string) string { return refusalOf(v.Errors, field) }
 
+// Problems returns the list of refused fields. The filters and IDs come from another page,
+// so only the reason has a field, and only in the question.
+func (v revocationsView) Problems() []problem {
+	if v.Done || v.Stopped || v.NeedsAll {
+		return problems(v.Errors)
+	}
+	return problems(v.Errors, "reason")
+}
+
 // bulkFields are the fields of a bulk revocation. Any other field that has a value would be
 // a filter that revocation cannot apply, so it is refused.
 func bulkFields() []string {
 	return []string{
 		"id", "what", "all", "count", "confirm", "reason", "cursor", "revoked",
-		"state", "bucket", "prefix", "key", "created_by", "label", "since", "used", "ends_within",
+		"state", "bucket", "prefix", "key", "created_by", "label", "since", "used", "ends_within", "ends_after",
 	}
 }
 

@@ -193,7 +193,9 @@ func TestRevokeUnknownFilter(t *testing.T) {
 	for name, form := range map[string]url.Values{
 		"q":                {"q": {"x"}},
 		"another spelling": {"labels": {"a=b"}},
-		"ends_after":       {"ends_after": {"24h"}},
+		"ends_before":      {"ends_before": {"24h"}},
+		"a bad end":        {"ends_after": {"soon"}},
+		"an empty range":   {"ends_after": {"24h"}, "ends_within": {"24h"}},
 		"expired":          {"state": {"expired"}},
 		"revoked":          {"state": {"active,revoked"}},
 		"an unknown state": {"state": {"lost"}},
