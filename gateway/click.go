@@ -200,19 +200,26 @@ func (s *Service) confirm(ctx context.Context, a Attempt, admission *Admission, 
 
 // pageOf returns the confirmation page of a link, with a new nonce.
 func (s *Service) pageOf(admission *Admission) (*Page, error) {
-	ref := admission.Link.Ref
-	storage, err := s.storageFor(ref)
+	page, err := s.PreviewPage(admission.Link)
 	if err != nil {
 		return nil, err
 	}
-	origin, ok := storage.Presigner.Origin(ref.Bucket)
-	if !ok {
-		return nil, fmt.Errorf("bucket %q is not in the configuration", ref.Bucket)
+	page.Nonce = admission.Permission.Secrets.nonce(admission.Link.ID)
+	return page, nil
+}
+
+// PreviewPage returns the confirmation page of a link for an operator. It has no nonce, so
+// its form starts no download, and it is no click. The link may be a dry run.
+func (s *Service) PreviewPage(link *Link) (*Page, error) {
+	storage, err := s.storageFor(link.Ref)
+	if err != nil {
+		return nil, err
 	}
-	return &Page{
-		Link: revealed(admission.Link), Nonce: admission.Permission.Secrets.nonce(admission.Link.ID),
-		Origin: origin, ResumeWindow: s.resumeWindow,
-	}, nil
+	origin, ok := storage.Presigner.Origin(link.Ref.Bucket)
+	if !ok {
+		return nil, fmt.Errorf("bucket %q is not in the configuration", link.Ref.Bucket)
+	}
+	return &Page{Link: revealed(link), Origin: origin, ResumeWindow: s.resumeWindow}, nil
 }
 
 // revealed returns the part of a link that its page may show before the passphrase. If

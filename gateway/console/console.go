@@ -48,6 +48,8 @@ type Options struct {
 	// Health checks the installation within the time limit of its context. One call runs at
 	// a time. nil: there is no page about the health of the service.
 	Health func(context.Context) (HealthReport, error)
+	// RecipientPages shows operators what recipients see; nil: there is no preview.
+	RecipientPages RecipientPages
 	// OneTimeSignIn is the sign-in of keyhole demo; nil: there is none.
 	OneTimeSignIn *OneTimeSignIn
 	// Version is the version of the service; it may be empty.

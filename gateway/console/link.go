@@ -53,6 +53,7 @@ type linkView struct {
 	CanChange     bool
 	CanRevoke     bool
 	CanShare      bool
+	CanPreview    bool
 	SharePath     string // of the form with the same settings
 	StillWorks    moment // until then URLs may work that were handed out before the revocation
 	Refusal       *eventRow
@@ -181,6 +182,7 @@ func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now tim
 	// A used-up link still lets recipients resume downloads. Revocation ends that too.
 	view.CanRevoke = may(actor, gateway.ActionRevoke) && (view.Live || link.State == gateway.StateUsedUp)
 	view.CanShare = may(actor, gateway.ActionIssue)
+	view.CanPreview = c.o.RecipientPages != nil && link.State == gateway.StateActive && link.NeedsConfirmation()
 	view.SharePath = base + "/share?" + settingsOf(link, now).Encode()
 }
 

@@ -30,9 +30,10 @@ type shareView struct {
 	Form       shareForm
 	Errors     []gateway.FieldError
 	livesView
-	Languages []languageChoice
-	Nonce     string
-	More      bool // the folded options are open, because one of them is filled in
+	Languages  []languageChoice
+	CanPreview bool // for a single object
+	Nonce      string
+	More       bool // the folded options are open, because one of them is filled in
 	// Selection has the objects of a form for several; nil: the form is for Object.
 	Selection []selectedObject
 	Shareable int // objects of the selection that can be shared
@@ -182,12 +183,19 @@ func (c *Console) share(ctx echo.Context) error {
 		if !ok {
 			return err
 		}
-		if refused = known.Fields; len(refused) == 0 {
-			refused = []gateway.FieldError{{Field: "key", Code: string(known.Code), Message: known.Message}}
-		}
+		refused = fieldsOf(known)
 	}
 	// Nothing was issued. The nonce may be reserved for the refused values nevertheless.
 	return c.renderShare(ctx, http.StatusUnprocessableEntity, form, refused, newNonce())
+}
+
+// fieldsOf returns the refused fields of an error. An error without fields is about the
+// object.
+func fieldsOf(known *gateway.Error) []gateway.FieldError {
+	if len(known.Fields) > 0 {
+		return known.Fields
+	}
+	return []gateway.FieldError{{Field: "key", Code: string(known.Code), Message: known.Message}}
 }
 
 // usedNonce returns what the form says if its nonce has made a link with other values, and
@@ -289,7 +297,7 @@ func (c *Console) offer(actor *gateway.Actor, refs []gateway.ObjectRef, view *sh
 	if view.Form.Preset == "" && view.Form.ExpiresIn == "" {
 		view.Form.Preset = view.preselect(answerIndex(view.Form.Sensitive))
 	}
-	view.Languages = languageChoices()
+	view.Languages, view.CanPreview = languageChoices(), c.o.RecipientPages != nil && view.Selection == nil
 	return nil
 }
 

@@ -28,6 +28,7 @@ func (s *Server) newConsole(
 		ClearText: cfg.Operator.ClearText(), Proxies: cfg.Operator.ProxyPrefixes(), RequestTimeout: operatorTimeout,
 		FormatAddress: format, Metrics: console.NewMetrics(registry), Version: s.build.Version, Logger: s.log.Logger,
 		Now: time.Now, Health: s.checkHealth(background), OneTimeSignIn: s.oneTimeSignIn,
+		RecipientPages: &s.previews,
 	})
 }
 

@@ -96,6 +96,9 @@ func (s *Server) reloadPages(cfg *config.Config) error {
 	if err == nil {
 		err = s.api.SetPages(options)
 	}
+	if err == nil {
+		err = s.previews.set(options)
+	}
 	if err != nil {
 		return fmt.Errorf("the recipients' pages keep their previous appearance: %w", err)
 	}

@@ -50,6 +50,7 @@ type Server struct {
 	operators *admission.Authenticator
 	sessions  *admission.Sessions
 	console   *console.Console // nil: turned off
+	previews  previews         // of recipients' pages, for the console
 	// oneTimeSignIn is nil unless SignInOnce was called.
 	oneTimeSignIn *console.OneTimeSignIn
 	domain        *gateway.Service
@@ -218,6 +219,9 @@ func (s *Server) newAPI(format func(netip.Addr) string, registry *prometheus.Reg
 	cfg, log := s.configured, s.log.Logger
 	pageOptions, err := PageOptions(cfg)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.previews.set(pageOptions); err != nil {
 		return nil, err
 	}
 	return httpapi.New(httpapi.Options{
