@@ -38,6 +38,9 @@ type ServerInfo struct {
 	AOF       bool   // the server keeps an append-only file
 	Unsaved   bool   // the last write of the append-only file, or the last snapshot, failed
 	Replicas  int    // connected replicas
+	// UsedMemory and MemoryLimit are in bytes, for a cluster those of the master with the
+	// least memory left. 0: INFO does not report it, and no limit.
+	UsedMemory, MemoryLimit int64
 	// Guarded means that a master which has lost its replicas refuses writes:
 	// min-replicas-to-write and min-replicas-max-lag are set.
 	Guarded bool
@@ -169,6 +172,15 @@ func inspectMasters(ctx context.Context, cluster *redis.ClusterClient) (ServerIn
 	return *worst, err
 }
 
+// fuller reports whether a server has less memory left than another one: in relation to its
+// limit, or without limits in bytes. A server with a limit is always the fuller one.
+func (i ServerInfo) fuller(than *ServerInfo) bool {
+	if i.MemoryLimit == 0 || than.MemoryLimit == 0 {
+		return i.MemoryLimit > 0 || than.MemoryLimit == 0 && i.UsedMemory > than.UsedMemory
+	}
+	return float64(i.UsedMemory)/float64(i.MemoryLimit) > float64(than.UsedMemory)/float64(than.MemoryLimit)
+}
+
 // worse returns the worst values of two masters of one cluster.
 func (i ServerInfo) worse(than *ServerInfo) *ServerInfo {
 	if than == nil {
@@ -177,6 +189,10 @@ func (i ServerInfo) worse(than *ServerInfo) *ServerInfo {
 	w := *than
 	if i.gravity() > w.gravity() {
 		w = i
+	}
+	// MaxMemory stays that of the worst policy: mixed, they could look like eviction.
+	if w.UsedMemory, w.MemoryLimit = than.UsedMemory, than.MemoryLimit; i.fuller(than) {
+		w.UsedMemory, w.MemoryLimit = i.UsedMemory, i.MemoryLimit
 	}
 	w.AOF, w.Unsaved = i.AOF && than.AOF, i.Unsaved || than.Unsaved
 	w.Guarded = i.Guarded && than.Guarded
@@ -251,6 +267,8 @@ func (i inspection) read(pipelineErr error) (ServerInfo, error) {
 		info.Role, _ = role[0].(string)
 	}
 	info.MaxMemory, _ = strconv.ParseInt(fields["maxmemory"], 10, 64)
+	info.UsedMemory, _ = strconv.ParseInt(fields["used_memory"], 10, 64)
+	info.MemoryLimit = info.MaxMemory
 	info.Replicas, _ = strconv.Atoi(fields["connected_slaves"])
 	if info.Version == "" || info.Policy == "" {
 		return ServerInfo{}, errors.New("INFO contains no version or no maxmemory_policy")

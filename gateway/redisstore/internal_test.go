@@ -99,6 +99,31 @@ func TestWorst(t *testing.T) {
 	}
 }
 
+// TestFullestMaster reports the memory of the master with the least memory left, in any
+// order of answers, and never takes its limit for that of another master's policy.
+func TestFullestMaster(t *testing.T) {
+	t.Parallel()
+	node := func(used, limit int64, policy string) ServerInfo {
+		return ServerInfo{
+			Version: "7.0.0", Role: "master", Policy: policy, MaxMemory: limit, UsedMemory: used, MemoryLimit: limit,
+		}
+	}
+	for name, test := range map[string]struct{ fuller, other ServerInfo }{
+		"without limits":  {node(2, 0, "noeviction"), node(1, 0, "noeviction")},
+		"one limit":       {node(1, 100, "noeviction"), node(500, 0, "noeviction")},
+		"two limits":      {node(50, 100, "noeviction"), node(60, 200, "noeviction")},
+		"another policy":  {node(50, 100, "noeviction"), node(1, 0, "allkeys-lru")},
+		"it is not known": {node(1, 0, "noeviction"), node(0, 0, "noeviction")},
+	} {
+		for _, worst := range []*ServerInfo{test.fuller.worse(&test.other), test.other.worse(&test.fuller)} {
+			if worst.UsedMemory != test.fuller.UsedMemory || worst.MemoryLimit != test.fuller.MemoryLimit ||
+				worst.Check() != nil {
+				t.Errorf("%s: %+v, %v", name, worst, worst.Check())
+			}
+		}
+	}
+}
+
 // TestUpdateHealth keeps the reason for refusing clicks until every master is healthy.
 func TestUpdateHealth(t *testing.T) {
 	away := errors.New("away")

@@ -64,7 +64,7 @@ func TestDoctor(t *testing.T) {
 	stdout, stderr, err := runDoctor(t, []string{"KEYHOLE_CONFIG=" + path})
 	var known *command.Error
 	if !errors.As(err, &known) || known.Code != command.ExitFailed ||
-		err.Error() != "1 of 21 checks failed, with 1 warning" || !strings.Contains(known.Hint, "run keyhole doctor again") {
+		err.Error() != "1 of 22 checks failed, with 1 warning" || !strings.Contains(known.Hint, "run keyhole doctor again") {
 		t.Errorf("got %v, %+v, %s", err, known, stderr)
 	}
 	for _, line := range []string{
@@ -81,7 +81,7 @@ func TestDoctor(t *testing.T) {
 
 	stdout, _, err = runDoctor(t, nil, "--config", path, "--json")
 	var answer struct{ Findings []finding }
-	if err == nil || json.Unmarshal([]byte(stdout), &answer) != nil || len(answer.Findings) != 21 {
+	if err == nil || json.Unmarshal([]byte(stdout), &answer) != nil || len(answer.Findings) != 22 {
 		t.Errorf("--json: %v, %d findings in %s", err, len(answer.Findings), stdout)
 	}
 }

@@ -20,7 +20,8 @@ const (
 	checkVersion     = "version"
 	checkRole        = "role"
 	checkEviction    = "eviction" // maxmemory-policy
-	checkRights      = "rights"   // the user's
+	checkMemory      = "memory"
+	checkRights      = "rights" // the user's
 	checkPersistence = "persistence"
 	checkReplicas    = "replicas"
 )
@@ -49,6 +50,7 @@ func (x *examination) examineRedis(ctx context.Context, cfg *config.Config, metr
 	}
 	note(checkReachable, levelOK, strings.Join(cfg.Redis.Addresses, ", ")+" responds", "")
 	examineRedisServer(&info, note)
+	examineMemory(&info, note)
 	examineRedisRights(ctx, store, note)
 	examineRedisClock(ctx, store, note)
 	examinePersistence(&info, note)
@@ -81,6 +83,32 @@ func examineRedisServer(info *redisstore.ServerInfo, note noteFunc) {
 		note(checkEviction, levelOK, "evicts nothing", "")
 	}
 }
+
+// fullMemory is the part of the limit in percent from which the memory of Redis is a warning.
+// With full memory, Redis refuses issues and clicks, and still ends links.
+const fullMemory = 90
+
+// examineMemory reports how much memory Redis uses of its limit; in a cluster, the master
+// with the least memory left.
+func examineMemory(info *redisstore.ServerInfo, note noteFunc) {
+	switch {
+	case info.UsedMemory == 0:
+		note(checkMemory, levelOK, "its use of memory is not known: INFO does not report it", "")
+	case info.MemoryLimit == 0:
+		note(checkMemory, levelOK, "uses "+mebibytes(info.UsedMemory)+", without a limit", "")
+	default:
+		percent := 100 * float64(info.UsedMemory) / float64(info.MemoryLimit)
+		message := fmt.Sprintf("uses %s of %s (%.0f %%)", mebibytes(info.UsedMemory), mebibytes(info.MemoryLimit), percent)
+		if percent >= fullMemory {
+			note(checkMemory, levelWarning, message, "raise maxmemory: with full memory, Redis refuses new links and clicks")
+			return
+		}
+		note(checkMemory, levelOK, message, "")
+	}
+}
+
+// mebibytes returns an amount of memory.
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 // examineRedisRights checks that the user may run the commands of the service. The script
 // asks Redis itself about each command (ACL DRYRUN), so nothing is written.

@@ -113,6 +113,27 @@ func TestRedisServer(t *testing.T) {
 	}
 }
 
+// The memory of Redis and its limit are stated, and a nearly full memory is a warning.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		used, limit         int64
+		level, message, fix string
+	}{
+		"unknown":     {0, 1 << 20, levelOK, "not known", ""},
+		"no limit":    {3 << 19, 0, levelOK, "uses 1.5 MiB, without a limit", ""},
+		"a limit":     {1 << 20, 4 << 20, levelOK, "uses 1.0 MiB of 4.0 MiB (25 %)", ""},
+		"nearly full": {90 << 20, 100 << 20, levelWarning, "(90 %)", "raise maxmemory"},
+		"over":        {110 << 20, 100 << 20, levelWarning, "(110 %)", "raise maxmemory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			info := redisstore.ServerInfo{UsedMemory: tt.used, MemoryLimit: tt.limit}
+			wantOne(t, noted(func(note noteFunc) { examineMemory(&info, note) }), tt.level, tt.message, tt.fix)
+		})
+	}
+}
+
 // What a failover loses depends on the replicas, and on how many the service waits for.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
@@ -208,7 +229,7 @@ func TestRedisResponds(t *testing.T) {
 	}
 	want := []string{
 		// The Redis in this process has no users and keeps nothing on a disk.
-		"ok reachable", "ok version", "ok role", "ok eviction", "failure rights", "ok clock", "warning persistence",
+		"ok reachable", "ok version", "ok role", "ok eviction", "ok memory", "failure rights", "ok clock", "warning persistence",
 		"ok replicas",
 	}
 	if got := checksOf(x.findings); !slices.Equal(got, want) {
