@@ -195,6 +195,8 @@ func (c *Console) batchOf(
 			return nil, "", err
 		}
 		req.Passphrase = &passphrase
+		// With another policy.passphrase_min, the passphrase would not be that of the links.
+		sent = append(sent, passphrase...)
 	}
 	batch = &gateway.BatchRequest{Links: requests(req, keys)}
 	batch.Idempotency, err = gateway.NewIdempotency(string(session.Secret("share")), nonce, sent)

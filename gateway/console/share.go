@@ -222,16 +222,18 @@ func (c *Console) issue(
 	if err != nil {
 		return issued, "", err
 	}
-	secret := string(session.Secret("share"))
-	if req.Idempotency, err = gateway.NewIdempotency(secret, nonce, sent); err != nil {
-		return issued, "", err
-	}
 	if form.MakePassphrase {
 		least := c.o.Service.Limits(session.Actor).PassphraseMin
 		if passphrase, err = makePassphrase(session, nonce, least); err != nil {
 			return issued, "", err
 		}
 		req.Passphrase = &passphrase
+		// With another policy.passphrase_min, the passphrase would not be that of the link.
+		sent = append(sent, passphrase...)
+	}
+	secret := string(session.Secret("share"))
+	if req.Idempotency, err = gateway.NewIdempotency(secret, nonce, sent); err != nil {
+		return issued, "", err
 	}
 	issued, err = c.o.Service.Issue(ctx, session.Actor, &req)
 	return issued, passphrase, err
