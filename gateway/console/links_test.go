@@ -147,7 +147,9 @@ func TestLinksViews(t *testing.T) {
 	b := newBench(t, nil)
 	severalLinks(t, b)
 	c := b.signedIn(t, opsKey)
-	for name, want := range map[string]int{"All live links": 2, "Mine": 2, "Never used": 2, "Ends within 24 hours": 2, "Lives longer than 24 hours": 0} {
+	for name, want := range map[string]int{
+		"All live links": 2, "Mine": 2, "Never used": 2, "Ends within 24 hours": 2, "Lives longer than 24 hours": 0,
+	} {
 		a := c.get("/console/links")
 		a = c.get(a.link(name))
 		if a.status != http.StatusOK || len(a.rows()) != want {

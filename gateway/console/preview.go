@@ -89,9 +89,10 @@ func (c *Console) renderPreview(ctx echo.Context, link *gateway.Link, back strin
 	}
 	active := link.State == "" || link.State == gateway.StateActive // a dry run has no state
 	if !active || !link.NeedsConfirmation() {
-		return c.render(ctx, http.StatusOK, "preview", document{Title: "No page to show", Section: sectionLinks, View: previewView{
-			State: stateOf(link.State), Live: active, Back: back,
-		}})
+		return c.render(ctx, http.StatusOK, "preview", document{
+			Title: "No page to show", Section: sectionLinks,
+			View: previewView{State: stateOf(link.State), Live: active, Back: back},
+		})
 	}
 	page, err := c.o.Service.PreviewPage(link)
 	if err != nil {

@@ -137,7 +137,8 @@ func hostilePages(t *testing.T, c *client, links, text string) map[string]answer
 		"filters": "/console/links?bucket=reports&prefix=" + q + "&label=l%3D" +
 			url.QueryEscape(strings.Map(printable, text)), "wrong state": "/console/links?state=" + q,
 		"wrong label": "/console/links?label=" + q, "key": "/console/links?bucket=reports&key=" + q,
-		"hidden": "/console/links?since=" + q + "&used=" + q + "&ends_within=" + q + "&ends_after=" + q, "find": "/console/links?q=0" + q,
+		"hidden": "/console/links?since=" + q + "&used=" + q + "&ends_within=" + q +
+			"&ends_after=" + q, "find": "/console/links?q=0" + q,
 		"link": live, "revoked": revoked, "done": live + "?done=" + q, "events": live + "?cursor=" + q,
 		"share": "/console/share?bucket=reports&key=" + q + "a", "sign-in": "/console/sign-in?return=" + q + "&ended=" + q,
 		"help": "/console/help?x=" + q, "not found": "/console/" + url.PathEscape(text), "no link": "/console/links/" +

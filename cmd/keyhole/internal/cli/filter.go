@@ -45,12 +45,13 @@ func (f *filterFlags) add(cmd *cobra.Command, states []gateway.State, inBucket b
 	flags.StringVar(&f.createdBy, "created-by", "", "only links that the operator with this name issued")
 	flags.StringArrayVar(&f.labels, "label", nil, "only links with this label, name=value; repeat it for several labels")
 	flags.StringVar(&f.since, "since", "",
-		"only links issued since a time, such as 2026-11-25T08:00:00Z, or within an age, such as 24h or 7d")
+		"only links issued since a time, such as 2026-11-25T08:00:00Z or 2026-11-25 (UTC), "+
+			"or within an age, such as 24h or 7d")
 	flags.StringVar(&f.used, "used", "", "never: only links that nobody has used")
 	flags.StringVar(&f.endsWithin, "ends-within", "", "only live links that expire within this time, such as 24h")
 	flags.StringVar(&f.endsAfter, "ends-after", "",
-		"only live links that expire after a time, such as 2026-12-01T08:00:00Z, or later than a duration from now, "+
-			"such as 24h or 7d")
+		"only live links that expire after a time, such as 2026-12-01T08:00:00Z or 2026-12-01 (UTC), "+
+			"or later than a duration from now, such as 24h or 7d")
 	// Other flags are completed by the caller, because they ask the service.
 	completeNames(cmd, "state", names)
 	completeNames(cmd, "used", []string{usedNever})
@@ -61,7 +62,8 @@ const usedNever = "never"
 
 // given tells whether one of the flags was used.
 func (f *filterFlags) given() bool {
-	return f.bucket+f.prefix+f.key+f.createdBy+f.since+f.used+f.endsWithin+f.endsAfter != "" || len(f.states)+len(f.labels) > 0
+	return f.bucket+f.prefix+f.key+f.createdBy+f.since+f.used+f.endsWithin+f.endsAfter != "" ||
+		len(f.states)+len(f.labels) > 0
 }
 
 // check refuses filters that no service accepts, and converts --since for the service.

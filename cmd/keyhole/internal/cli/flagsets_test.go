@@ -30,10 +30,11 @@ func TestFlagsOfCommands(t *testing.T) {
 		"events":  operator + "follow json limit ndjson",
 		"health":  "context live url",
 		"key new": "can display-name max-expiry name objects", "key check": operator + "json",
-		"list":    operator + "bucket created-by ends-after ends-within json key label limit ndjson prefix quiet since state used wide",
+		"list": operator + "bucket created-by ends-after ends-within json key label limit ndjson " +
+			"prefix quiet since state used wide",
 		"objects": operator + "json limit ndjson search storage",
-		"revoke": operator + "all bucket created-by dry-run ends-after ends-within json key label ndjson prefix quiet reason since " +
-			"state used yes",
+		"revoke": operator + "all bucket created-by dry-run ends-after ends-within json key label ndjson prefix quiet " +
+			"reason since state used yes",
 		"share": operator + "allow confirm copy dry-run ndjson expires filename idempotency-key inline json label language " +
 			"make-passphrase max-clicks message not-before not-sensitive note partial passphrase-file pin " +
 			"preset qr qr-file quiet reveal sensitive storage version-id yes",

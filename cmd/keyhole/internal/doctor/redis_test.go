@@ -229,7 +229,8 @@ func TestRedisResponds(t *testing.T) {
 	}
 	want := []string{
 		// The Redis in this process has no users and keeps nothing on a disk.
-		"ok reachable", "ok version", "ok role", "ok eviction", "ok memory", "failure rights", "ok clock", "warning persistence",
+		"ok reachable", "ok version", "ok role", "ok eviction", "ok memory",
+		"failure rights", "ok clock", "warning persistence",
 		"ok replicas",
 	}
 	if got := checksOf(x.findings); !slices.Equal(got, want) {

@@ -29,7 +29,9 @@ func TestPreviews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for language, want := range map[string]string{"de": `lang="de"`, "ar": `dir="rtl"`, "fr": `lang="de"`, "": `lang="de"`} {
+	for language, want := range map[string]string{
+		"de": `lang="de"`, "ar": `dir="rtl"`, "fr": `lang="de"`, "": `lang="de"`,
+	} {
 		html, err := p.Render(page, language, "/console/preview/", now)
 		if err != nil {
 			t.Fatal(err)
