@@ -104,7 +104,7 @@ func describe(err error) (int, errorView) {
 		view.Message, view.Code, view.Fields, view.Advice = known.Message, string(known.Code), known.Fields, ""
 	case isRouters:
 		status = byRouter.Code
-		view.Message, view.Advice = "There is no such page.", "Check the address, or use the navigation."
+		view.Message, view.Advice = "There is no such page.", "Check the address."
 		if status == http.StatusMethodNotAllowed {
 			view.Message = "This page cannot be used like that."
 		}
