@@ -78,7 +78,7 @@ func TestDocumentPictures(t *testing.T) {
 	g := in.start()
 	used := fillDocuments(t, in, g)
 	c := openWithAxe(t)
-	j := &operatorJourney{journey{c, t, g, nil}, in.key}
+	j := &operatorJourney{journey{c, t, g, nil}, in.key, false}
 	j.begin("/objects", "<h1>Objects</h1>")
 	for name, page := range map[string][2]string{
 		"console-objects": {"/objects?bucket=reports&prefix=2026/", "team photo.jpg"},
