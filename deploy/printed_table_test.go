@@ -49,6 +49,7 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 	{"deploy/docs/dev/testing.md", "deploy/test --all", runsTests},
 	{"deploy/docs/dev/performance.md", "deploy/bench/run --before HEAD~1 -only 'pin none, in memory'", runsTests},
 	{"deploy/docs/dev/performance.md", "deploy/bench/run --variant NAME -rounds 7 -duration 1s -only ROW", runsTests},
+	{"", "deploy/bench/run -consoles 20 -rounds 15 -only 'pin none, in memory'", runsTests},
 	{"deploy/docs/dev/testing.md", "deploy/corpus", runsTests},
 	{"deploy/docs/dev/testing.md", "deploy/mutants/run", runsTests},
 	{"deploy/docs/dev/testing.md", "deploy/mutants/run signer", runsTests},
