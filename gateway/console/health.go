@@ -34,7 +34,7 @@ const (
 // Finding is the result of one check of the installation, as keyhole doctor prints it. Its
 // texts contain no secret, signature or signed URL.
 type Finding struct {
-	Subject string // redis, oidc, a storage, or storage:bucket
+	Subject string // redis, oidc, public, a storage, or storage:bucket
 	Check   string // the name of the check, such as reachable
 	Level   string // LevelOK, LevelWarning or LevelFailure
 	Message string

@@ -35,6 +35,9 @@ func (a *API) recipientRequest(c echo.Context) error {
 		if asset, current, found := a.pages.Load().renderer.Asset(path); found {
 			return a.asset(c, asset, current)
 		}
+		if probe, ok := a.openProbe(r); ok {
+			return a.answerProbe(c, probe)
+		}
 	}
 	return a.click(c, path)
 }

@@ -52,6 +52,9 @@ type Options struct {
 	// MetricsApart means that probes have a separate listener, so the handler for
 	// operators does not serve their routes.
 	MetricsApart bool
+	// Cursors opens the probes of keyhole doctor and seals the answers; nil: a probe is a
+	// request like every other one.
+	Cursors gateway.Cursors
 	// Version is the version of the service, for operators; it may be empty.
 	Version string
 	Logger  *slog.Logger

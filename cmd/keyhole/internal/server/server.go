@@ -229,7 +229,7 @@ func (s *Server) newAPI(format func(netip.Addr) string, registry *prometheus.Reg
 		PublicURL: cfg.Public.URL, TrustedProxies: cfg.Public.ProxyPrefixes(), Pages: pageOptions,
 		OperatorProxies: cfg.Operator.ProxyPrefixes(),
 		Operators:       s.operators, RequestTimeout: operatorTimeout,
-		FormatAddress: format, AddressForms: addressForms(s.store),
+		FormatAddress: format, AddressForms: addressForms(s.store), Cursors: s.store,
 		Ready: s.health.readiness, Metrics: httpapi.NewMetrics(registry),
 		MetricsPage: promhttp.HandlerFor(registry,
 			promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}),
