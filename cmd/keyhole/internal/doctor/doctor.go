@@ -55,6 +55,8 @@ func NewCommand(env *command.Env, client ClientCheck) *cobra.Command {
                      through the public endpoint, as recipients use them: valid ones
                      deliver, changed and expired ones are refused; private buckets
   identity provider  reachable, the configured issuer, keys (if one is configured)
+  public.url         leads to the running service; certificate, the address by which the
+                     service knows recipients, what a proxy in front does with answers
 
 Run it where the service runs, with the same environment. With --client it checks what
 you need at your own machine instead: address, TLS, key and its rights, clock, versions
@@ -165,7 +167,10 @@ func (x *examination) examine(ctx context.Context, cfg *config.Config) error {
 			return err
 		}
 	}
-	return x.examineProvider(ctx, cfg)
+	if err := x.examineProvider(ctx, cfg); err != nil {
+		return err
+	}
+	return x.examinePublic(ctx, cfg, metrics)
 }
 
 // note adds a finding, and prints it if findings are printed as they come.

@@ -24,7 +24,7 @@ func writeConfig(t *testing.T, redis string, c *config.Storage) string {
 	dir := t.TempDir()
 	path, secret := filepath.Join(dir, "keyhole.yaml"), filepath.Join(dir, "secret")
 	text := fmt.Sprintf(`
-public: { url: "http://127.0.0.1:8080" }
+public: { listen: "127.0.0.1:1", url: "http://127.0.0.1:1" }
 pages: { organization: Example Ltd }
 operator: { keys: [{ name: ops, sha256: %s, can: [issue] }] }
 redis: { addresses: [%q] }
@@ -64,7 +64,7 @@ func TestDoctor(t *testing.T) {
 	stdout, stderr, err := runDoctor(t, []string{"KEYHOLE_CONFIG=" + path})
 	var known *command.Error
 	if !errors.As(err, &known) || known.Code != command.ExitFailed ||
-		err.Error() != "1 of 22 checks failed, with 1 warning" || !strings.Contains(known.Hint, "run keyhole doctor again") {
+		err.Error() != "1 of 23 checks failed, with 2 warnings" || !strings.Contains(known.Hint, "run keyhole doctor again") {
 		t.Errorf("got %v, %+v, %s", err, known, stderr)
 	}
 	for _, line := range []string{
@@ -73,6 +73,7 @@ func TestDoctor(t *testing.T) {
 		"\n         load deploy/redis/users.acl",
 		"ok       main                   credentials  do not expire\n",
 		"ok       main:reports           anonymous    requests without a signature are refused\n",
+		"warning  public                 reachable    the service does not run: nothing listens on 127.0.0.1:1",
 	} {
 		if !strings.Contains(stdout, line) {
 			t.Errorf("%q is not in:\n%s", line, stdout)

@@ -18,7 +18,7 @@ const (
 
 // Finding is the result of one check. Its texts contain no secret, signature or signed URL.
 type Finding struct {
-	Subject string `json:"subject"` // redis, oidc, service, a storage, or storage:bucket
+	Subject string `json:"subject"` // redis, oidc, public, service, a storage, or storage:bucket
 	Check   string `json:"check"`   // the name of the check, such as reachable
 	Level   string `json:"level"`   // OK, Warning or Failure
 	Message string `json:"message"`

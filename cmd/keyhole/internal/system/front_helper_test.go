@@ -43,6 +43,8 @@ type runningProxy struct {
 	addr        string
 	process     *process
 	authorities *authority
+	// edit changes the configuration, to show what a mistake in it does; nil: it stays.
+	edit func(text string) string
 }
 
 // proxyPrograms are the programs of deploy/proxy.
@@ -102,7 +104,7 @@ func caddyReplacements(p *runningProxy, ca *authority, upstream string) []string
 	_, plain, _ := net.SplitHostPort(p.plainAddr)
 	_, secure, _ := net.SplitHostPort(p.addr)
 	return []string{
-		"\n{\n", fmt.Sprintf("\n{\n\tadmin off\n\tdefault_bind 127.0.0.1\n\thttp_port %s\n\thttps_port %s\n", plain, secure),
+		"\n{\n", "\n{\n\tadmin off\n\tdefault_bind 127.0.0.1\n\thttp_port " + plain + "\n\thttps_port " + secure + "\n",
 		"redir https://links.example.com", "redir " + p.url,
 		"http://links.example.com", "http://localhost", "https://links.example.com", "https://localhost",
 		"/etc/caddy/links.crt", ca.certFile, "/etc/caddy/links.key", ca.keyFile,
@@ -115,7 +117,8 @@ func haproxyReplacements(p *runningProxy, ca *authority, upstream string) []stri
 	return []string{
 		"bind :80\n", "bind " + p.plainAddr + "\n", "bind :443 ", "bind " + p.addr + " ",
 		"https://links.example.com", p.url, "/etc/haproxy/links.pem", ca.bundle(),
-		"log /dev/log local0", "log stdout format raw local0", "server keyhole 127.0.0.1:8080", "server keyhole " + upstream,
+		"log /dev/log local0", "log stdout format raw local0",
+		"server keyhole 127.0.0.1:8080", "server keyhole " + upstream,
 	}
 }
 
@@ -146,6 +149,20 @@ func newProxy(t *testing.T, name string, ca *authority) *runningProxy {
 // it answers.
 func (p *runningProxy) run(t *testing.T, program *proxyProgram, upstream string) {
 	t.Helper()
+	p.start(t, program, upstream)
+	c := p.client(t, "127.0.0.1", false)
+	eventually(t, program.name+" to answer", func() error {
+		a, err := ask(t.Context(), c, http.MethodGet, p.url+"/robots.txt", nil)
+		if err == nil && a.status != http.StatusOK {
+			err = fmt.Errorf("%d %s", a.status, a.body)
+		}
+		return errors.Join(err, p.process.exited())
+	})
+}
+
+// start starts the program with its shipped configuration in front of upstream.
+func (p *runningProxy) start(t *testing.T, program *proxyProgram, upstream string) {
+	t.Helper()
 	shipped, err := os.ReadFile(filepath.Join("../../../../deploy/proxy", program.config))
 	if err != nil {
 		t.Fatal(err)
@@ -164,20 +181,19 @@ func (p *runningProxy) run(t *testing.T, program *proxyProgram, upstream string)
 			t.Fatalf("%s: the test does not replace %q", program.config, line)
 		}
 	}
+	if p.edit != nil {
+		edited := p.edit(text)
+		if edited == text {
+			t.Fatalf("%s: the test changes nothing", program.config)
+		}
+		text = edited
+	}
 	path := p.write(t, program.config, text)
 	if program.around != nil {
 		path = p.write(t, "main.conf", program.around(p, path))
 	}
 	p.process = startProcess(t, findProgram(t, program.command), []string{"HOME=" + p.dir, "XDG_DATA_HOME=" + p.dir},
 		program.arguments(path)...)
-	c := p.client(t, "127.0.0.1", false)
-	eventually(t, program.name+" to answer", func() error {
-		a, err := ask(t.Context(), c, http.MethodGet, p.url+"/robots.txt", nil)
-		if err == nil && a.status != http.StatusOK {
-			err = fmt.Errorf("%d %s", a.status, a.body)
-		}
-		return errors.Join(err, p.process.exited())
-	})
 }
 
 // write writes a file of the proxy.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	examined "keyhole/cmd/keyhole/internal/doctor"
 	"keyhole/gateway/api"
 )
 
@@ -132,5 +133,8 @@ func documented(t *testing.T, location string) {
 	}
 	if n, err := strconv.Atoi(strings.ReplaceAll(string(found[1]), ",", "")); err != nil || n != want {
 		t.Errorf("proxy.md states %s bytes; the longest Location has %d", found[1], want)
+	}
+	if want != examined.LongestLocation {
+		t.Errorf("keyhole doctor checks %d bytes; the longest Location has %d", examined.LongestLocation, want)
 	}
 }

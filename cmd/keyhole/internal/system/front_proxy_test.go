@@ -103,6 +103,7 @@ func (f *frontTest) keys(t *testing.T, p *runningProxy) {
 	c, next := p.client(t, "127.0.0.2", true), unfollowed()
 	defer next.CloseIdleConnections()
 	for _, o := range f.objects {
+		part := o.content[min(rangeFrom, len(o.content)):min(rangeTo, len(o.content))]
 		for _, tt := range []struct {
 			method string
 			status int
@@ -112,7 +113,7 @@ func (f *frontTest) keys(t *testing.T, p *runningProxy) {
 			{http.MethodGet, http.StatusOK, o.content, nil},
 			{http.MethodHead, http.StatusOK, nil, nil},
 			{
-				http.MethodGet, http.StatusPartialContent, o.content[min(rangeFrom, len(o.content)):min(rangeTo, len(o.content))],
+				http.MethodGet, http.StatusPartialContent, part,
 				[]string{"Range", fmt.Sprintf("bytes=%d-%d", rangeFrom, rangeTo-1)},
 			},
 			{http.MethodGet, http.StatusNotModified, nil, []string{"If-None-Match", o.etag}},
