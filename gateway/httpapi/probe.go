@@ -53,7 +53,9 @@ type Probed struct {
 	// Forwarded is X-Forwarded-For as it arrived, its lines joined by commas.
 	Forwarded string `json:"forwarded"`
 	// Trusted says that the peer is one of public.trusted_proxies.
-	Trusted bool   `json:"trusted"`
+	Trusted bool `json:"trusted"`
+	// TLS says that the peer speaks TLS with the service itself.
+	TLS     bool   `json:"tls"`
 	Padding string `json:"padding,omitempty"`
 }
 
@@ -101,7 +103,7 @@ func (a *API) answerProbe(c echo.Context, p Probe) error {
 	forwarded := strings.Join(r.Header["X-Forwarded-For"], ",")
 	text, err := json.Marshal(Probed{
 		Method: r.Method, Peer: r.RemoteAddr, Forwarded: forwarded[:min(len(forwarded), maxProbedForwarded)],
-		Trusted: request.Contains(a.o.TrustedProxies, request.Peer(r)),
+		Trusted: request.Contains(a.o.TrustedProxies, request.Peer(r)), TLS: r.TLS != nil,
 		Padding: strings.Repeat(".", p.Padding*3/4), // base64 makes 4 bytes out of 3
 	})
 	if err != nil {

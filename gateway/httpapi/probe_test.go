@@ -112,6 +112,23 @@ func TestNoProbe(t *testing.T) {
 	}
 }
 
+// The answer says whether the service itself speaks TLS.
+func TestProbeOverTLS(t *testing.T) {
+	t.Parallel()
+	b, cursors := probing(t, false)
+	for target, want := range map[string]bool{"http://a.test/x": false, "https://a.test/x": true} {
+		r := httptest.NewRequest(http.MethodGet, target, http.NoBody)
+		sent := sealProbe(t, cursors, Probe{At: time.Now()})
+		r.Header.Set(ProbeHeader, sent)
+		recorded := httptest.NewRecorder()
+		b.api.Public().ServeHTTP(recorded, r)
+		got, err := OpenProbed(t.Context(), cursors, sent, recorded.Header().Get(ProbeHeader))
+		if err != nil || got.TLS != want {
+			t.Errorf("%s: %+v, %v", target, got, err)
+		}
+	}
+}
+
 // A probe of the path of a link counts no click.
 func TestProbeOfALink(t *testing.T) {
 	t.Parallel()

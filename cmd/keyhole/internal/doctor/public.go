@@ -210,18 +210,11 @@ func (e *publicExam) open(ctx context.Context, got *publicAnswer) (httpapi.Probe
 	return httpapi.OpenProbed(ctx, e.cursors, got.sent, got.header.Get(httpapi.ProbeHeader))
 }
 
-// listening reports whether something listens on public.listen of this machine.
+// listening reports whether something listens on public.listen of this machine. Go takes an
+// address without a host, and one that means every interface, for this machine.
 func (e *publicExam) listening(ctx context.Context) bool {
-	host, port, err := net.SplitHostPort(e.config.Listen)
-	if err != nil {
-		return false
-	}
-	// These addresses mean every interface, of which loopback is one.
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
 	dialer := &net.Dialer{Timeout: time.Second}
-	connection, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	connection, err := dialer.DialContext(ctx, "tcp", e.config.Listen)
 	if err != nil {
 		return false
 	}

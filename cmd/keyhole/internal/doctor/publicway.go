@@ -39,8 +39,7 @@ func (e *publicExam) proxy(got *publicAnswer, probed *httpapi.Probed) {
 	case added:
 		e.note(levelFailure, checkProxy, "the proxy at "+peer+" is not trusted, so all recipients have its address: they "+
 			"share one limit, and address lists refuse them", "add "+peer+" to public.trusted_proxies if it is your proxy")
-	case got.tls != nil && e.config.TLS.CertFile == "":
-		// Keyhole itself speaks plain http, so something in between has ended TLS.
+	case got.tls != nil && !probed.TLS: // something in between has ended TLS
 		e.note(levelFailure, checkProxy,
 			"the proxy at "+peer+" sends no X-Forwarded-For, so all recipients have its address",
 			setForwarded+", and add "+peer+" to public.trusted_proxies")
