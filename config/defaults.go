@@ -11,7 +11,7 @@ import (
 // and storage have no default.
 func Default() *Config {
 	return &Config{
-		Public:   Public{Listen: ":8080"},
+		Public:   Public{Listen: ":8080", MaxConnections: 20_000, IdleTimeout: 620 * time.Second},
 		Operator: Operator{Listen: "127.0.0.1:8081", RequestsPerMinute: 120_000, OIDC: OIDC{NameClaim: "sub"}},
 		Console:  Console{Enabled: true, Idle: 30 * time.Minute, Max: 12 * time.Hour},
 		Redis: Redis{

@@ -32,7 +32,10 @@ func TestEmptyFileIsDefaults(t *testing.T) {
 // The values of the contract, written out once more.
 func TestDefaults(t *testing.T) {
 	want := Config{
-		Public: Public{Listen: ":8080", URL: "https://dl.example.com"},
+		Public: Public{
+			Listen: ":8080", URL: "https://dl.example.com", MaxConnections: 20000,
+			IdleTimeout: 10*time.Minute + 20*time.Second,
+		},
 		Operator: Operator{Listen: "127.0.0.1:8081", Keys: []OperatorKey{{
 			Name: "ci", SHA256: hashA,
 			Can: []string{"issue"}, Objects: []string{"*"},

@@ -38,8 +38,19 @@ func (k *checker) public(p Public) {
 			"traffic can use them; use https")
 	}
 	k.trustedProxies("public.trusted_proxies", p.TrustedProxies)
+	if p.MaxConnections < minConnections || p.MaxConnections > maxConnections {
+		k.problem("public.max_connections", "must be %d to %d, not %d", minConnections, maxConnections, p.MaxConnections)
+	}
+	k.between("public.idle_timeout", p.IdleTimeout, time.Second, time.Hour)
 	k.together("public.tls", "cert_file", "key_file", p.TLS.CertFile != "", p.TLS.KeyFile != "")
 }
+
+// The limits of public.max_connections. With fewer than 10 connections, a tenth of them
+// would be none.
+const (
+	minConnections = 10
+	maxConnections = 1_000_000
+)
 
 // trustedProxies checks the proxies in front of one listener.
 func (k *checker) trustedProxies(path string, listed []string) {
@@ -216,8 +227,9 @@ func (k *checker) listeners(c *Config) {
 		{"public.listen", c.Public.Listen},
 		{"operator.listen", c.Operator.Listen},
 		{"metrics.listen", c.Metrics.Listen},
+		{"public.redirect_listen", c.Public.RedirectListen},
 	} {
-		if l.address == "" && l.path == "metrics.listen" {
+		if l.address == "" && (l.path == "metrics.listen" || l.path == "public.redirect_listen") {
 			continue
 		}
 		host, port, err := splitAddress(l.address, 0)

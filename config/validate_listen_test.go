@@ -24,6 +24,22 @@ func TestPublicRules(t *testing.T) {
 			change:   func(c *Config) { c.Public.URL = "http://dl.example.com" },
 			warnings: []string{"http_public_url public.url"},
 		},
+		"no connections": {
+			change:   func(c *Config) { c.Public.MaxConnections = 9 },
+			problems: []string{"public.max_connections: must be 10 to 1000000, not 9"},
+		},
+		"connections": {change: func(c *Config) { c.Public.MaxConnections = 1_000_000 }},
+		"idle timeout": {
+			change:   func(c *Config) { c.Public.IdleTimeout = 0 },
+			problems: []string{"public.idle_timeout: must be between 1s and 1h, not 0s"},
+		},
+		"redirects": {change: func(c *Config) { c.Public.RedirectListen = ":80" }},
+		"redirect port": {
+			change: func(c *Config) { c.Public.RedirectListen = "127.0.0.1:8080" },
+			problems: []string{
+				"public.redirect_listen: uses the same port as public.listen; give each its own port",
+			},
+		},
 		"plain http on loopback": {change: func(c *Config) { c.Public.URL = "http://127.0.0.1:8080" }},
 		"proxies": {change: proxies(
 			"10.0.0.0/8", "192.0.2.1", "::1", "fc00::/7", "2001:db8::/32", "2001:db8:1::/96", "::ffff:192.0.2.0/120",

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"sync"
@@ -23,18 +24,30 @@ type acceptor struct {
 	log   *slog.Logger
 	begun time.Time
 	limit int // of open connections; 0: none. See makeRoom
+	// share is the limit of connections of one client; 0: none. exempt tells which
+	// addresses have no such limit; nil: none. See admit.
+	share  int
+	exempt func(netip.Addr) bool
 
-	mu      sync.Mutex
+	mu          sync.Mutex
+	group                               // all open connections
+	clients     map[netip.Prefix]*group // those of each client with a share
+	opened      int                     // ever
+	closed      bool
+	logged      time.Time // when the limit was
+	loggedShare time.Time // when a share was
+}
+
+// group is a set of open connections.
+type group struct {
 	open    map[*conn]struct{}
-	opened  int // ever
-	closed  bool
-	victims []victim  // see room
-	logged  time.Time // when the limit was
+	victims []victim // see longestWaiting
 }
 
 // newAcceptor returns an acceptor of a listener's connections.
 func newAcceptor(l net.Listener, log *slog.Logger) *acceptor {
-	return &acceptor{Listener: l, log: log, begun: time.Now(), open: map[*conn]struct{}{}}
+	return &acceptor{Listener: l, log: log, begun: time.Now(),
+		group: group{open: map[*conn]struct{}{}}, clients: map[netip.Prefix]*group{}}
 }
 
 // age returns the age of the acceptor in nanoseconds: a clock that nobody sets.
@@ -42,18 +55,22 @@ func (a *acceptor) age() int64 { return int64(time.Since(a.begun)) }
 
 // Accept waits for the next connection.
 func (a *acceptor) Accept() (net.Conn, error) {
-	accepted, err := a.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		accepted, err := a.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		client := a.client(accepted)
+		if !a.admit(client) {
+			_ = accepted.Close() // every connection of this client is being answered
+			continue
+		}
+		a.makeRoom()
+		c := &conn{Conn: accepted, from: a, client: client, accepted: time.Now()}
+		c.since.Store(a.age())
+		a.add(c)
+		return c, nil
 	}
-	a.makeRoom()
-	c := &conn{Conn: accepted, from: a, accepted: time.Now()}
-	c.since.Store(a.age())
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.open[c] = struct{}{}
-	a.opened++
-	return c, nil
 }
 
 // Close closes the listener. Its connections stay open.
@@ -127,6 +144,7 @@ type conn struct {
 	net.Conn
 
 	from     *acceptor
+	client   netip.Prefix // the zero value: a client without a share
 	accepted time.Time
 	state    atomic.Int32 // an http.ConnState
 	since    atomic.Int64 // when that began; of a new connection, when it was accepted. See age
@@ -261,8 +279,6 @@ func (c *conn) CloseWrite() error {
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
-	c.from.mu.Lock()
-	delete(c.from.open, c)
-	c.from.mu.Unlock()
+	c.from.remove(c)
 	return c.Conn.Close()
 }

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// maxPublicConnections is the largest number of open connections of recipients.
-	maxPublicConnections = 20_000
+	// shareOfOne divides the limit: one client may hold a tenth of it.
+	shareOfOne = 10
 	// reservedDescriptors is the number of file descriptors for operators, Redis,
 	// listeners and files, at most half of all.
 	reservedDescriptors = 256
@@ -28,12 +28,12 @@ const (
 	limitLogged = time.Minute
 )
 
-// publicConnections returns the limit of connections of recipients in a process with a
-// limit of descriptors. A click can need a second descriptor, for a connection to the
+// possibleConnections returns how many connections of recipients a process with a limit of
+// descriptors can have. A click can need a second descriptor, for a connection to the
 // storage.
-func publicConnections(descriptors uint64) int {
-	files := int(min(descriptors, 1<<20))
-	return min(maxPublicConnections, (files-min(files/2, reservedDescriptors))/2)
+func possibleConnections(descriptors uint64) int {
+	files := int(min(descriptors, 1<<22))
+	return (files - min(files/2, reservedDescriptors)) / 2
 }
 
 // victim is a connection that may be closed in favour of a new one, with its state at the
@@ -77,29 +77,35 @@ func (a *acceptor) room() (full bool, longest *conn) {
 		a.log.Warn("connection limit reached; closing the longest idle connections",
 			"address", a.Addr().String(), "limit", a.limit)
 	}
+	return true, a.longestWaiting(a.age())
+}
+
+// longestWaiting returns the connection of the group that can be closed, nil if there is
+// none. age is the age of the acceptor. The caller holds the acceptor's lock.
+func (g *group) longestWaiting(age int64) *conn {
 	for {
-		for len(a.victims) > 0 {
-			v := a.victims[0]
-			a.victims = a.victims[1:]
+		for len(g.victims) > 0 {
+			v := g.victims[0]
+			g.victims = g.victims[1:]
 			// A connection that was used since the scan is no longer the longest idle one.
 			// Connections that the scan did not return are idle for a shorter time.
-			if _, open := a.open[v.conn]; open && v.conn.since.Load() == v.since {
-				return true, v.conn
+			if _, open := g.open[v.conn]; open && v.conn.since.Load() == v.since {
+				return v.conn
 			}
 		}
-		if a.victims = a.findVictims(); len(a.victims) == 0 {
-			return true, nil
+		if g.victims = g.findVictims(age); len(g.victims) == 0 {
+			return nil
 		}
 	}
 }
 
 // findVictims returns the connections that have waited longest for their clients, the
-// longest first. If no connection waits, it returns those whose answers stall. The caller
-// holds the lock. One scan reads all connections, so it returns many.
-func (a *acceptor) findVictims() []victim {
+// longest first. If no connection waits, it returns those whose answers stall. One scan
+// reads all connections, so it returns many.
+func (g *group) findVictims(age int64) []victim {
 	var waiting, stalled []victim
-	overdue := a.age() - int64(stalledAfter)
-	for c := range a.open {
+	overdue := age - int64(stalledAfter)
+	for c := range g.open {
 		v := victim{c, c.since.Load()}
 		switch {
 		case c.state.Load() != int32(http.StateActive):

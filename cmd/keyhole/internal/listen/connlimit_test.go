@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"testing"
 )
 
@@ -112,13 +113,70 @@ func TestConnectionLimitStalled(t *testing.T) {
 	}
 }
 
+// One client holds at most its share: its own longest idle connection makes room for its
+// next one. If all are being answered, the next one is closed. A proxy has no share.
+func TestConnectionShare(t *testing.T) {
+	a, connect := limited(t)
+	a.limit, a.share = 100, 2
+	_, first := connect()
+	_, second := connect()
+	a.track(first, http.StateActive)
+	_, third := connect()
+	if isClosed(a, first) || !isClosed(a, second) || isClosed(a, third) {
+		t.Error("the idle connection of the client did not make room for its next one")
+	}
+	a.track(third, http.StateActive)
+	if a.admit(first.client) {
+		t.Error("a client got a connection beyond its share")
+	}
+	other := netip.MustParsePrefix("192.0.2.1/32")
+	if !a.admit(other) {
+		t.Error("another client was refused")
+	}
+	a.exempt = func(address netip.Addr) bool { return address.IsLoopback() }
+	connect()
+	_, last := connect()
+	if isClosed(a, first) || isClosed(a, third) || last.client.IsValid() {
+		t.Error("a proxy was limited to a share")
+	}
+	_ = first.Close()
+	_ = third.Close()
+	if len(a.clients) != 0 {
+		t.Errorf("%d clients without connections are kept", len(a.clients))
+	}
+}
+
+// One client is one address of IPv4, and one /64 of IPv6.
+func TestConnectionClient(t *testing.T) {
+	a := newAcceptor(nil, slog.New(slog.DiscardHandler))
+	a.share = 1
+	for address, want := range map[string]string{
+		"192.0.2.7": "192.0.2.7/32", "::ffff:192.0.2.7": "192.0.2.7/32",
+		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "fe80::1%lo": "fe80::/64",
+	} {
+		from := net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(address), 1))
+		if got := a.client(fromAddress{remote: from}); got.String() != want {
+			t.Errorf("%s is the client %s, want %s", address, got, want)
+		}
+	}
+}
+
+// fromAddress is a connection from an address.
+type fromAddress struct {
+	net.Conn
+
+	remote net.Addr
+}
+
+func (c fromAddress) RemoteAddr() net.Addr { return c.remote }
+
 // The limit leaves descriptors for operators, Redis and the storages, whatever the
 // process may open.
 func TestPublicConnections(t *testing.T) {
 	for descriptors, want := range map[uint64]int{
-		16: 4, 64: 16, 96: 24, 256: 64, 1024: 384, 65536: 20_000, 1 << 63: 20_000,
+		16: 4, 64: 16, 96: 24, 256: 64, 1024: 384, 65536: 32_640, 1 << 63: 2_097_024,
 	} {
-		if got := publicConnections(descriptors); got != want {
+		if got := possibleConnections(descriptors); got != want {
 			t.Errorf("%d descriptors: %d connections, want %d", descriptors, got, want)
 		}
 	}

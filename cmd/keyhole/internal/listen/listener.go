@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,7 +22,8 @@ const (
 	readTimeout       = 30 * time.Second
 	// WriteTimeout is from the end of the request's header to the end of the answer.
 	WriteTimeout = 90 * time.Second
-	idleTimeout  = 2 * time.Minute
+	// DefaultIdleTimeout is for listeners without Options.IdleTimeout.
+	DefaultIdleTimeout = 2 * time.Minute
 	// maxHeader keeps request headers to 32 KiB: net/http reads 4 KiB more than
 	// it is told before it answers 431.
 	maxHeader = 32<<10 - 4<<10
@@ -28,9 +31,18 @@ const (
 
 // Options are the options of a listener.
 type Options struct {
-	// LimitConnections bounds the open connections, so that slow clients leave file
-	// descriptors for everything else that the process opens.
-	LimitConnections bool
+	// MaxConnections bounds the open connections, so that slow clients leave file
+	// descriptors for everything else that the process opens. The limit is lower if the
+	// process may open too few files. 0: no limit.
+	MaxConnections int
+	// SharedBy is the number of listeners with a limit in this process. They divide the
+	// file descriptors. 0 counts as 1.
+	SharedBy int
+	// Exempt tells whether an address may hold more than its share of MaxConnections,
+	// such as a proxy. nil: no address may.
+	Exempt func(netip.Addr) bool
+	// IdleTimeout is how long a connection without a request stays open; 0: 2 minutes.
+	IdleTimeout time.Duration
 	// NoBackgroundRead spares the read by which net/http notices, while a handler
 	// runs, that the client has hung up. It fits handlers that finish their work
 	// anyway. It has no effect on TLS connections.
@@ -72,7 +84,7 @@ func Open(ctx context.Context, address string, options Options) (*Listener, erro
 	l.bodies, l.endBodies = context.WithCancel(background)
 	l.server = &http.Server{
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
-		WriteTimeout: WriteTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		WriteTimeout: WriteTimeout, IdleTimeout: cmp.Or(options.IdleTimeout, DefaultIdleTimeout), MaxHeaderBytes: maxHeader,
 		// OPTIONS * is handled like every other method.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(options.Log.Handler(), slog.LevelDebug),
@@ -92,7 +104,7 @@ func (l *Listener) Close() error { return ignoreClosed(l.acceptor.Close()) }
 // Serve answers requests with handler until Stop, over TLS if a certificate is
 // given. If the server ends earlier, Serve sends the reason to failed.
 func (l *Listener) Serve(handler http.Handler, certificate TLS, failed chan<- error) error {
-	if l.options.LimitConnections {
+	if l.options.MaxConnections > 0 {
 		if err := l.limitConnections(); err != nil {
 			return err
 		}
@@ -115,8 +127,11 @@ func (l *Listener) limitConnections() error {
 	if err != nil {
 		return fmt.Errorf("read the limit of open files: %w", err)
 	}
-	l.acceptor.limit = publicConnections(files)
-	if l.acceptor.limit < fewConnections {
+	possible := possibleConnections(files) / max(l.options.SharedBy, 1)
+	l.acceptor.limit = min(l.options.MaxConnections, possible)
+	l.acceptor.share = max(l.acceptor.limit/shareOfOne, 1)
+	l.acceptor.exempt = l.options.Exempt
+	if possible < min(fewConnections, l.options.MaxConnections) {
 		l.log.Warn("few file descriptors: raise the limit of open files (LimitNOFILE, ulimit -n)",
 			"descriptors", files, "recipients_connections", l.acceptor.limit)
 	}

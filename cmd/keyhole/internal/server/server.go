@@ -23,6 +23,7 @@ import (
 	"keyhole/gateway/console"
 	"keyhole/gateway/httpapi"
 	"keyhole/gateway/redisstore"
+	"keyhole/gateway/request"
 )
 
 // operatorTimeout bounds how long an operator's request waits, however long
@@ -62,6 +63,7 @@ type Server struct {
 
 	public, operator *listen.Listener
 	metrics          *listen.Listener // nil: on the operator's
+	redirect         *listen.Listener // nil: no plain http beside https
 
 	configured *config.Config // by which the server starts
 	// current is what is in force: the configuration of the start with everything
@@ -78,7 +80,7 @@ type Server struct {
 func New(cfg *config.Config, log *Log, b command.Build) *Server {
 	s := &Server{
 		log: log, build: b, configured: cfg,
-		cleanups: &cleanups{log: log.Logger}, failed: make(chan error, 3),
+		cleanups: &cleanups{log: log.Logger}, failed: make(chan error, 4),
 	}
 	s.adopt()
 	return s
@@ -93,10 +95,15 @@ func (s *Server) Listen(ctx context.Context) (err error) {
 		}
 	}()
 	c := s.configured
-	// A click goes on when its recipient hangs up, so nobody has to notice that.
-	if s.public, err = s.open(ctx, "public.listen", c.Public.Listen,
-		listen.Options{LimitConnections: true, NoBackgroundRead: true}); err != nil {
+	recipients := recipientOptions(c.Public)
+	if s.public, err = s.open(ctx, "public.listen", c.Public.Listen, recipients); err != nil {
 		return err
+	}
+	if c.Public.RedirectListen != "" {
+		s.redirect, err = s.open(ctx, "public.redirect_listen", c.Public.RedirectListen, recipients)
+		if err != nil {
+			return err
+		}
 	}
 	if s.operator, err = s.open(ctx, "operator.listen", c.Operator.Listen, listen.Options{}); err != nil {
 		return err
@@ -105,6 +112,20 @@ func (s *Server) Listen(ctx context.Context) (err error) {
 		s.metrics, err = s.open(ctx, "metrics.listen", c.Metrics.Listen, listen.Options{})
 	}
 	return err
+}
+
+// recipientOptions returns the limits of the listeners for recipients.
+func recipientOptions(p config.Public) listen.Options {
+	proxies, listeners := p.ProxyPrefixes(), 1
+	if p.RedirectListen != "" {
+		listeners = 2
+	}
+	return listen.Options{
+		MaxConnections: p.MaxConnections, SharedBy: listeners, IdleTimeout: p.IdleTimeout,
+		Exempt: func(address netip.Addr) bool { return request.Contains(proxies, address) },
+		// A click goes on when its recipient hangs up, so nobody has to notice that.
+		NoBackgroundRead: true,
+	}
 }
 
 // open opens the address of one configuration key.
@@ -122,6 +143,15 @@ func (s *Server) open(ctx context.Context, key, address string, options listen.O
 
 // PublicAddr returns the address for recipients, host:port, after Listen or Start.
 func (s *Server) PublicAddr() string { return s.public.Addr() }
+
+// RedirectAddr returns the address of public.redirect_listen, host:port, after Listen or
+// Start. It is "" without that listener.
+func (s *Server) RedirectAddr() string {
+	if s.redirect == nil {
+		return ""
+	}
+	return s.redirect.Addr()
+}
 
 // OperatorAddr returns the address for operators, host:port, after Listen or Start.
 func (s *Server) OperatorAddr() string { return s.operator.Addr() }
@@ -265,6 +295,12 @@ func (s *Server) serve(ctx context.Context, closeRedis func() error) error {
 	if err := s.operator.Serve(operators, certificateOf(cfg.Operator.TLS), s.failed); err != nil {
 		return err
 	}
+	if s.redirect != nil {
+		if err := s.redirect.Serve(httpapi.NewRedirect(cfg.Public.URL, nil), listen.TLS{}, s.failed); err != nil {
+			return err
+		}
+		log.Info("listening", "for", "redirects", "address", s.redirect.Addr(), "url", cfg.Public.URL)
+	}
 	if err := s.public.Serve(s.api.Public(), certificateOf(cfg.Public.TLS), s.failed); err != nil {
 		return err
 	}
@@ -280,7 +316,7 @@ func certificateOf(c config.TLS) listen.TLS {
 
 // listeners returns the open listeners.
 func (s *Server) listeners() []*listen.Listener {
-	return slices.DeleteFunc([]*listen.Listener{s.public, s.operator, s.metrics},
+	return slices.DeleteFunc([]*listen.Listener{s.public, s.redirect, s.operator, s.metrics},
 		func(l *listen.Listener) bool { return l == nil })
 }
 

@@ -74,6 +74,25 @@ func TestTwoServersInOneProcess(t *testing.T) {
 	}
 }
 
+// The listener for redirects leads to public.url and counts no click.
+func TestRedirectListener(t *testing.T) {
+	t.Parallel()
+	cfg, key := testConfig(t)
+	cfg.Public.RedirectListen = "127.0.0.1:0"
+	s := startServer(t, cfg, io.Discard)
+	link, path := share(t, s, key)
+	answer := get(t, "http://"+s.RedirectAddr()+path)
+	if answer.status != http.StatusFound || answer.header.Get("Location") != cfg.Public.URL+path {
+		t.Errorf("a redirect: %d %v", answer.status, answer.header)
+	}
+	if now, err := operator(t, s, key).Show(t.Context(), link.ID); err != nil || now.Clicks != 0 {
+		t.Errorf("after a redirect: %+v, %v", now, err)
+	}
+	if a := get(t, "http://"+s.RedirectAddr()+"/.well-known/acme-challenge/x"); a.status != http.StatusNotFound {
+		t.Errorf("a challenge without ACME: %d", a.status)
+	}
+}
+
 // With metrics.listen, health and metrics are there and not at the operators' address.
 func TestMetricsListener(t *testing.T) {
 	t.Parallel()
