@@ -169,6 +169,10 @@ func TestPagesOverHTTP2(t *testing.T) {
 	_, path, _ := strings.Cut(page.body, `<script src="`)
 	path, _, _ = strings.Cut(path, `"`)
 	script := get(path)
+	if script.header.Get("Strict-Transport-Security") != transportPolicy {
+		t.Errorf("%s: got %v", path, script.header)
+	}
+	script.header.Del("Strict-Transport-Security") // beyond what an asset has over plain http
 	wantAsset(t, path, script, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable", len(script.body))
 	if a := get("/-/%2e%2e/x"); a.status != 404 {
 		t.Errorf("got %d", a.status)

@@ -104,7 +104,10 @@ func (a *API) Public() http.Handler {
 	e := a.newEcho(recipients)
 	handler := echo.HandlerFunc(a.recipientRequest) // made once: echo asks for it at each request
 	e.Pre(func(echo.HandlerFunc) echo.HandlerFunc { return handler })
-	return e
+	if !a.secure {
+		return e
+	}
+	return a.strictTransport(e)
 }
 
 // Operator returns the handler for operators. It also serves probes, unless MetricsApart

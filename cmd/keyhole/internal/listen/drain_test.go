@@ -300,6 +300,9 @@ func TestCertificates(t *testing.T) {
 	if got := name(); got != "one.test" {
 		t.Errorf("the certificate is for %s", got)
 	}
+	if l.CertificateExpiry().Before(time.Now()) {
+		t.Errorf("the certificate ends at %v", l.CertificateExpiry())
+	}
 	if err := l.LoadCertificate(TLS{CertFile: "/does/not/exist"}); err == nil || name() != "one.test" {
 		t.Errorf("after a missing file: %v, %s", err, name())
 	}

@@ -50,8 +50,11 @@ type Options struct {
 	Log              *slog.Logger
 }
 
-// TLS names the files of a certificate, in PEM. The zero value means plain HTTP.
-type TLS struct{ CertFile, KeyFile string }
+// maxStreams is the largest number of requests at the same time on one connection of
+// HTTP/2, the least that RFC 9113 section 6.5.2 recommends. net/http closes a connection
+// that has four times as many unanswered streams, which stops floods of resets, and one
+// whose header is longer than maxHeader, which stops floods of CONTINUATION frames.
+const maxStreams = 100
 
 // Listener is one address and the HTTP server on it.
 type Listener struct {
@@ -67,7 +70,7 @@ type Listener struct {
 	endRequests      context.CancelCauseFunc
 	endBodies        context.CancelFunc
 
-	certificate atomic.Pointer[tls.Certificate] // nil: plain HTTP
+	certificate atomic.Pointer[tls.Certificate] // from files; nil: none
 }
 
 // Open opens one address, in the form host:port. Port 0 chooses a free one. Nothing
@@ -84,7 +87,8 @@ func Open(ctx context.Context, address string, options Options) (*Listener, erro
 	l.bodies, l.endBodies = context.WithCancel(background)
 	l.server = &http.Server{
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
-		WriteTimeout: WriteTimeout, IdleTimeout: cmp.Or(options.IdleTimeout, DefaultIdleTimeout), MaxHeaderBytes: maxHeader,
+		WriteTimeout: WriteTimeout, IdleTimeout: cmp.Or(options.IdleTimeout, DefaultIdleTimeout),
+		MaxHeaderBytes: maxHeader, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		// OPTIONS * is handled like every other method.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(options.Log.Handler(), slog.LevelDebug),
@@ -109,7 +113,7 @@ func (l *Listener) Serve(handler http.Handler, certificate TLS, failed chan<- er
 			return err
 		}
 	}
-	l.acceptor.noBackgroundRead = l.options.NoBackgroundRead && certificate.CertFile == ""
+	l.acceptor.noBackgroundRead = l.options.NoBackgroundRead && !certificate.enabled()
 	l.server.Handler = l.holding(handler)
 	go func() {
 		err := l.run(certificate)
@@ -163,32 +167,6 @@ func (l *Listener) holding(handler http.Handler) http.Handler {
 		}
 		handler.ServeHTTP(w, r)
 	})
-}
-
-// run serves until the server is stopped.
-func (l *Listener) run(certificate TLS) error {
-	if certificate.CertFile == "" {
-		return l.server.Serve(l.acceptor)
-	}
-	if err := l.LoadCertificate(certificate); err != nil {
-		return err
-	}
-	l.server.TLSConfig = &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return l.certificate.Load(), nil },
-	}
-	return l.server.ServeTLS(l.acceptor, "", "")
-}
-
-// LoadCertificate reads the certificate for new connections. After an error the
-// previous certificate stays in use.
-func (l *Listener) LoadCertificate(files TLS) error {
-	certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-	if err != nil {
-		return fmt.Errorf("read the certificate of %s: %w", l.Addr(), err)
-	}
-	l.certificate.Store(&certificate)
-	return nil
 }
 
 // StopAll stops listeners at the same time, so that a slow client of one takes no

@@ -240,6 +240,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if s.console, err = s.newConsole(background, clientAddresses.Format, registry); err != nil {
 		return err
 	}
+	registry.MustRegister(newCertificateExpiry(s.certificateEnds()))
 	return s.serve(ctx, closeRedis)
 }
 
