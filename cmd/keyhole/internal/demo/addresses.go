@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/cmd/keyhole/internal/listen"
 )
 
 // flagAddress is one address of the demo and its flag. Errors name the flag, because all
@@ -77,7 +78,7 @@ func (f *demoFlags) nameFlag(err error) error {
 		if failed.Addr.String() == *a.address {
 			return &command.Error{
 				Err:  fmt.Errorf("%s: %w", a.flag, err),
-				Hint: "is another process using the address? choose another one with " + a.flag, Code: command.ExitFailed,
+				Hint: listen.Hint(err, "with "+a.flag), Code: command.ExitFailed,
 			}
 		}
 	}

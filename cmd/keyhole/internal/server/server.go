@@ -134,8 +134,7 @@ func (s *Server) open(ctx context.Context, key, address string, options listen.O
 	l, err := listen.Open(ctx, address, options)
 	if err != nil {
 		return nil, &command.Error{
-			Err: err, Hint: "is another process using the address? choose another one in " + key,
-			Code: command.ExitFailed,
+			Err: err, Hint: listen.Hint(err, "in "+key), Code: command.ExitFailed,
 		}
 	}
 	return l, nil
