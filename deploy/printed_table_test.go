@@ -13,7 +13,6 @@ const (
 	needsSystemd = "needs systemd as the first process of the machine"
 	runsTests    = "runs these very tests, or for a quarter of an hour and longer"
 	isMention    = "names a command in a sentence, without what it would need to run"
-	isConfig     = "is configuration, not a command"
 	asksForKey   = "asks for a key on a terminal, which TestContextAddAsks has"
 )
 
@@ -28,10 +27,9 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 	{"deploy/docs/run/configuration.md", "docker kill -s HUP", needsEngine},
 	{"deploy/docs/run/configuration.md", "systemctl reload keyhole", needsSystemd},
 	{"deploy/docs/run/configuration.md", "systemctl restart keyhole", needsSystemd},
-	{"deploy/systemd/keyhole.service", "systemctl daemon-reload && systemctl enable --now keyhole", needsSystemd},
 	{
-		"deploy/systemd/keyhole.service", "redis: { password_file: /run/credentials/keyhole.service/redis_password }",
-		isConfig,
+		"deploy/systemd/keyhole.service",
+		"systemd-sysusers && systemctl daemon-reload && systemctl enable --now keyhole", needsSystemd,
 	},
 	{"", "deploy/test", runsTests},
 	{"", "deploy/matrix", runsTests},

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/cmd/keyhole/internal/systemd"
 	"keyhole/config"
 )
 
@@ -74,7 +75,9 @@ names them. A configuration with mistakes changes nothing.`,
 			}
 			s := New(cfg, log, env.Build)
 			s.SetExaminer(examine)
-			return log.Close(runServer(cmd.Context(), s, newReloader(path, load, read, s), hangups))
+			r := newReloader(path, load, read, s)
+			r.manager = systemd.New(env.Getenv, os.Getpid())
+			return log.Close(runServer(cmd.Context(), s, r, hangups))
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "", "the configuration file (default $KEYHOLE_CONFIG or keyhole.yaml)")
@@ -103,7 +106,7 @@ func ConfigError(path string, err error) error {
 }
 
 // runServer runs a server until ctx ends, then drains and stops it. Meanwhile the reloader
-// applies changes of the configuration.
+// applies changes of the configuration. The service manager hears of each step.
 func runServer(ctx context.Context, s *Server, r *reloader, hangups <-chan os.Signal) error {
 	if err := s.Start(ctx); err != nil {
 		return err
@@ -112,11 +115,14 @@ func runServer(ctx context.Context, s *Server, r *reloader, hangups <-chan os.Si
 	var background sync.WaitGroup
 	background.Go(func() { r.run(untilStop, hangups) })
 	background.Go(func() { warnOfProvider(untilStop, s.configured, s.log.Logger) })
+	background.Go(func() { s.keepAlive(untilStop, r.manager) })
+	s.report(ctx, r.manager.Ready)
 	var err error
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping", "drain", DrainTime.String())
 		cancel()
+		s.report(context.WithoutCancel(ctx), r.manager.Stopping)
 		s.Drain()
 		timer := time.NewTimer(DrainTime)
 		defer timer.Stop()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"keyhole/cmd/keyhole/internal/systemd"
 	"keyhole/config"
 	"keyhole/signer"
 )
@@ -29,6 +30,8 @@ type reloader struct {
 	load   loader
 	server *Server
 	log    *Log
+	// manager hears of the reloads that it asked for.
+	manager systemd.Manager
 
 	regular  bool     // at the start, the configuration was a file that can be read again
 	previous snapshot // of the files at the last check
@@ -110,7 +113,9 @@ func (r *reloader) run(ctx context.Context, signals <-chan os.Signal) {
 			return
 		case <-signals:
 			r.reported = ""
+			r.server.report(ctx, r.manager.Reloading)
 			r.reload(ctx)
+			r.server.report(ctx, r.manager.Ready)
 		case <-ticker.C:
 			now := r.snapshot()
 			stable, edited := !now.changedSince(r.previous), now.changedSince(r.loaded)
