@@ -33,8 +33,7 @@ func New(getenv func(name string) string, pid int) Manager {
 	return m
 }
 
-// Watchdog returns how long the manager waits for the next Alive before it ends the service.
-// It is 0 if the manager does not wait for any.
+// Watchdog returns how long the manager waits for the next Alive; 0: not at all.
 func (m Manager) Watchdog() time.Duration {
 	if m.socket == "" {
 		return 0
@@ -42,7 +41,7 @@ func (m Manager) Watchdog() time.Duration {
 	return m.watchdog
 }
 
-// Ready reports the end of the start, or of a reload.
+// Ready ends a start or a reload.
 func (m Manager) Ready(ctx context.Context) error { return m.send(ctx, "READY=1") }
 
 // Reloading reports the begin of a reload. Ready must follow, also if the reload fails.
@@ -54,8 +53,7 @@ func (m Manager) Stopping(ctx context.Context) error { return m.send(ctx, "STOPP
 // Alive starts the time of the watchdog again.
 func (m Manager) Alive(ctx context.Context) error { return m.send(ctx, "WATCHDOG=1") }
 
-// send sends one message. The name of an abstract socket begins with @, for systemd as for
-// package net.
+// send sends one datagram.
 func (m Manager) send(ctx context.Context, state string) error {
 	if m.socket == "" {
 		return nil

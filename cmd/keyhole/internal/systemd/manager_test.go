@@ -72,10 +72,12 @@ func TestWatchdog(t *testing.T) {
 		variables []string
 		want      time.Duration
 	}{
-		"none":                   {[]string{"NOTIFY_SOCKET=/n"}, 0},
-		"of this process":        {[]string{"NOTIFY_SOCKET=/n", "WATCHDOG_USEC=30000000", "WATCHDOG_PID=7"}, 30 * time.Second},
+		"none": {[]string{"NOTIFY_SOCKET=/n"}, 0},
+		"of this process": {
+			[]string{"NOTIFY_SOCKET=/n", "WATCHDOG_USEC=3000", "WATCHDOG_PID=7"}, 3 * time.Millisecond,
+		},
 		"of no process in words": {[]string{"NOTIFY_SOCKET=/n", "WATCHDOG_USEC=1500"}, 1500 * time.Microsecond},
-		"of another process":     {[]string{"NOTIFY_SOCKET=/n", "WATCHDOG_USEC=30000000", "WATCHDOG_PID=8"}, 0},
+		"of another process":     {[]string{"NOTIFY_SOCKET=/n", "WATCHDOG_USEC=3000", "WATCHDOG_PID=8"}, 0},
 		"no number":              {[]string{"NOTIFY_SOCKET=/n", "WATCHDOG_USEC=soon"}, 0},
 		"negative":               {[]string{"NOTIFY_SOCKET=/n", "WATCHDOG_USEC=-1"}, 0},
 		"without a socket":       {[]string{"WATCHDOG_USEC=30000000"}, 0},
