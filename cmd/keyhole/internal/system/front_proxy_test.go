@@ -298,7 +298,7 @@ func (f *frontTest) plain(t *testing.T, p *runningProxy) {
 }
 
 // unavailable finds the status of a request that Keyhole did not answer, in the log of a proxy.
-var unavailable = regexp.MustCompile(`\b50[23]\b`)
+var unavailable = regexp.MustCompile(`(GET |"status":)50[23]\b`)
 
 // stopped ends the gateway. The proxies then answer with an error of their own, and have
 // written down no secret in the whole test.
