@@ -22,7 +22,7 @@ type dashboard struct {
 		List []struct {
 			Name  string `json:"name"`
 			Type  string `json:"type"`
-			Query string `json:"query"`
+			Query any    `json:"query"` // a text, or the query of a variable with its name
 		} `json:"list"`
 	} `json:"templating"`
 }
@@ -81,7 +81,7 @@ func readDashboard(t *testing.T) dashboard {
 func dashboardQueries(t *testing.T) []query {
 	t.Helper()
 	// As Grafana fills them in at a scrape interval of 15 s and a range of 1 h.
-	variables := strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h")
+	variables := strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h", "$instance", ".*")
 	var queries []query
 	for _, p := range readDashboard(t).Panels {
 		for _, target := range p.Targets {
@@ -100,8 +100,11 @@ func TestDashboardPanelsAreWhole(t *testing.T) {
 		t.Errorf("uid and title are %q and %q: links to the dashboard would break", board.UID, board.Title)
 	}
 	list := board.Templating.List
-	if len(list) != 1 || list[0].Name != "datasource" || list[0].Type != "datasource" || list[0].Query != "prometheus" {
+	if len(list) != 2 || list[0].Name != "datasource" || list[0].Type != "datasource" || list[0].Query != "prometheus" {
 		t.Errorf("the data source can not be chosen: %+v", list)
+	}
+	if list[1].Name != "instance" || list[1].Type != "query" {
+		t.Errorf("the gateway can not be chosen: %+v", list)
 	}
 	ids, titles := map[int]bool{}, map[string]bool{}
 	for _, p := range board.Panels {
@@ -142,6 +145,9 @@ func checkSources(t *testing.T, p panel) {
 		}
 		if target.LegendFormat == "" && p.Type == "timeseries" {
 			t.Errorf("panel %q, %s: no legend", p.Title, target.RefID)
+		}
+		if n := len(metricName.FindAllString(target.Expr, -1)); strings.Count(target.Expr, `instance=~"$instance"`) < n {
+			t.Errorf("panel %q, %s: not only the chosen gateways", p.Title, target.RefID)
 		}
 		if strings.Contains(target.Expr, "vector(") {
 			t.Errorf("panel %q shows a constant where a metric is missing", p.Title)

@@ -167,7 +167,7 @@ func dashboardQueries(t *testing.T) map[string]string {
 	for _, panel := range board.Panels {
 		for _, target := range panel.Targets {
 			queries[panel.Title+"/"+target.RefID] = strings.NewReplacer(
-				"$__rate_interval", "1m", "$__range", "1m").Replace(target.Expr)
+				"$__rate_interval", "1m", "$__range", "1m", "$instance", ".*").Replace(target.Expr)
 		}
 	}
 	if len(queries) == 0 {
