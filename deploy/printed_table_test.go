@@ -12,6 +12,7 @@ const (
 	needsEngine  = "needs a Docker engine"
 	needsSystemd = "needs systemd as the first process of the machine"
 	runsTests    = "runs these very tests, or for a quarter of an hour and longer"
+	needsRelease = "needs a published release, and changes the system: TestRelease and deploy/packages/check have it"
 	isMention    = "names a command in a sentence, without what it would need to run"
 	asksForKey   = "asks for a key on a terminal, which TestContextAddAsks has"
 )
@@ -24,6 +25,27 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 		needsEngine,
 	},
 	{installPage, "docker build -t keyhole .", needsEngine},
+	{installPage, "sha256sum --check --ignore-missing SHA256SUMS", needsRelease},
+	{installPage, "gh attestation verify keyhole_1.0.0_linux_amd64.tar.gz --repo OWNER/REPOSITORY", needsRelease},
+	{installPage, "sudo apt install ./keyhole_1.0.0_amd64.deb", needsRelease},
+	{installPage, "sudo dnf install ./keyhole-1.0.0-1.x86_64.rpm", needsRelease},
+	{installPage, "sudo chgrp -R keyhole /etc/keyhole", needsRelease},
+	{installPage, "sudo chmod -R u=rwX,g=rX,o= /etc/keyhole", needsRelease},
+	{installPage, "sudo systemctl enable --now keyhole", needsRelease},
+	{installPage, "systemctl reload keyhole", needsRelease},
+	{installPage, "tar -xzf keyhole_1.0.0_linux_amd64.tar.gz", needsRelease},
+	{installPage, "sudo install keyhole_1.0.0_linux_amd64/keyhole /usr/local/bin", needsRelease},
+	{installPage, "skopeo copy --all oci-archive:keyhole_1.0.0_image.tar docker://REGISTRY/keyhole:1.0.0", needsRelease},
+	{
+		installPage,
+		"cosign verify-blob --bundle SHA256SUMS.sigstore.json --certificate-oidc-issuer " +
+			"https://token.actions.githubusercontent.com \\\n" +
+			"--certificate-identity-regexp '^https://github.com/OWNER/REPOSITORY/.github/workflows/release.yml@refs/tags/v' " +
+			"SHA256SUMS",
+		needsRelease,
+	},
+	{installPage, "go mod download", needsRelease},
+	{installPage, "go install", isMention},
 	{"deploy/docs/run/configuration.md", "docker kill -s HUP", needsEngine},
 	{"deploy/docs/run/configuration.md", "systemctl reload keyhole", needsSystemd},
 	{"deploy/docs/run/configuration.md", "systemctl restart keyhole", needsSystemd},
