@@ -209,7 +209,7 @@ func TestVariableProblems(t *testing.T) {
 			[]string{
 				`KEYHOLE_POLICY_RETENTION: policy.retention: must be a duration such as 30s, 15m, 24h or 7d`,
 				`KEYHOLE_REDIS_DATABASE: redis.database: must be a whole number`,
-				`KEYHOLE_REDIS_MODE: redis.mode: must be single, sentinel or cluster`,
+				`KEYHOLE_REDIS_MODE: redis.mode: must be single, sentinel, cluster or local`,
 				"KEYHOLE_REDIS_TIMEOUT: redis.timeout: needs a unit: write 5s, 5m or 5h",
 				`KEYHOLE_REDIS_TLS_ENABLED: redis.tls.enabled: must be true or false`,
 			},

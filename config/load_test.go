@@ -194,7 +194,7 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 		},
 		"mode that is none": {
 			minimal + "redis: {mode: 5, master_name: m, addresses: [a:1, b:1]}\n",
-			`line 12: redis.mode: must be single, sentinel or cluster`,
+			`line 12: redis.mode: must be single, sentinel, cluster or local`,
 		},
 		"plain secret": {
 			minimal + "    access_key_id: AKID\n    secret_access_key: " + canary + "\n",

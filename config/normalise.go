@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,6 +37,11 @@ func (c *Config) normalise(stated func(path string) bool) {
 			// S3 servers other than AWS usually accept this region.
 			s.Region = "us-east-1"
 		}
+	}
+	// The default address is not that of a Redis which the service starts itself.
+	if c.Redis.Mode == RedisLocal && !stated("redis.addresses") &&
+		slices.Equal(c.Redis.Addresses, Default().Redis.Addresses) {
+		c.Redis.Addresses = nil
 	}
 	for i := range c.Operator.Keys {
 		c.Operator.Keys[i].SHA256 = strings.ToLower(c.Operator.Keys[i].SHA256)

@@ -4,11 +4,15 @@ import "time"
 
 // Redis is the connection to the store of the links.
 type Redis struct {
-	// How Redis runs: single (one server), sentinel (Sentinels name the master) or cluster. Default:
-	// single.
+	// How Redis runs: single (one server), sentinel (Sentinels name the master), cluster, or local (the service
+	// starts its own redis-server on this machine). Default: single.
 	Mode string `yaml:"mode"`
+	// The directory of mode local, as an absolute path of at most 92 bytes. Only the user of the service may
+	// enter the directory (mode 0700). It holds the socket and the data of Redis. The service makes it if it
+	// does not exist. Required in mode local, refused in the other modes. Default: empty.
+	Directory string `yaml:"directory"`
 	// Servers as host:port: one server in mode single, the Sentinels in mode sentinel, any nodes in mode
-	// cluster. Default: 127.0.0.1:6379.
+	// cluster. Refused in mode local. Default: 127.0.0.1:6379.
 	Addresses []string `yaml:"addresses"`
 	// The ACL user. Default: empty, which means the user named default.
 	Username string `yaml:"username"`

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,10 +16,17 @@ var redisPrefix = regexp.MustCompile(`^[A-Za-z0-9:._-]{1,64}$`)
 const maxWaitReplicas = 16
 
 func (k *checker) redis(r Redis) {
-	if k.oneOf("redis.mode", r.Mode, "single", "sentinel", "cluster") {
+	if k.oneOf("redis.mode", r.Mode, "single", "sentinel", "cluster", RedisLocal) {
 		k.redisMode(r)
 	}
-	k.redisAddresses(r.Addresses)
+	if r.Mode == RedisLocal {
+		k.redisLocal(r)
+	} else {
+		k.redisAddresses(r.Addresses)
+		if r.Directory != "" {
+			k.problem("redis.directory", "is only for mode local; the mode is %s", r.Mode)
+		}
+	}
 	if r.Database < 0 {
 		k.problem("redis.database", "must be 0 or more, not %d", r.Database)
 	}
@@ -57,6 +65,45 @@ func (k *checker) redisMode(r Redis) {
 	}
 	if r.Mode == "cluster" && r.Database > 0 {
 		k.problem("redis.database", "must be 0 in mode cluster, not %d", r.Database)
+	}
+}
+
+// RedisLocal is the value of redis.mode for a Redis that the service starts itself.
+const RedisLocal = "local"
+
+// maxRedisDirectory is the longest directory in bytes: the path of the socket in it has to
+// fit into a socket's address, which has 104 bytes on macOS, the zero byte included.
+const maxRedisDirectory = 103 - len("/redis.sock")
+
+// redisLocal checks the keys of mode local. It refuses those that say how to reach a Redis
+// elsewhere: an operator who set one believes that the links are there.
+func (k *checker) redisLocal(r Redis) {
+	switch {
+	case r.Directory == "":
+		k.problem("redis.directory", "is missing: mode local needs a directory, such as /var/lib/keyhole/redis")
+	case hasControl(r.Directory):
+		k.problem("redis.directory", "contains a line break or another control character")
+	case !filepath.IsAbs(r.Directory):
+		k.problem("redis.directory", "must be an absolute path, such as /var/lib/keyhole/redis")
+	case len(filepath.Clean(r.Directory)) > maxRedisDirectory:
+		k.problem("redis.directory", "must have at most %d bytes, not %d, because Redis listens on a socket in it",
+			maxRedisDirectory, len(filepath.Clean(r.Directory)))
+	}
+	for _, s := range []struct {
+		key string
+		set bool
+	}{
+		{"addresses", len(r.Addresses) > 0},
+		{"username", r.Username != ""},
+		{"password_file", r.PasswordFile != ""},
+		{"password", r.PasswordFile == "" && r.Password.Reveal() != ""},
+		{"database", r.Database > 0},
+		{"tls.enabled", r.TLS.Enabled},
+		{"wait_replicas", r.WaitReplicas != 0},
+	} {
+		if s.set {
+			k.problem("redis."+s.key, "cannot be set in mode local, in which the service starts its own Redis; remove it")
+		}
 	}
 }
 

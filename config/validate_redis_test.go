@@ -1,6 +1,9 @@
 package config
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -25,15 +28,58 @@ func TestRedisRules(t *testing.T) {
 			}
 		})},
 		"single with a database": {change: redis(func(r *Redis) { r.Database = 15 })},
+		"local": {change: redis(func(r *Redis) {
+			r.Mode, r.Directory, r.Addresses = "local", "/var/lib/keyhole/redis", Default().Redis.Addresses
+		})},
+		"local without a directory": {
+			change:   redis(func(r *Redis) { r.Mode, r.Addresses = "local", nil }),
+			problems: []string{"redis.directory: is missing: mode local needs a directory, such as /var/lib/keyhole/redis"},
+		},
+		"local in a relative directory": {
+			change:   redis(func(r *Redis) { r.Mode, r.Directory, r.Addresses = "local", "redis", nil }),
+			problems: []string{"redis.directory: must be an absolute path, such as /var/lib/keyhole/redis"},
+		},
+		"local in a directory with a long path": {
+			change: redis(func(r *Redis) {
+				r.Mode, r.Directory, r.Addresses = "local", "/"+strings.Repeat("d", 92), nil
+			}),
+			problems: []string{
+				"redis.directory: must have at most 92 bytes, not 93, because Redis listens on a socket in it",
+			},
+		},
+		"local in a directory that could end its line": {
+			change:   redis(func(r *Redis) { r.Mode, r.Directory, r.Addresses = "local", "/a\nport 1", nil }),
+			problems: []string{"redis.directory: contains a line break or another control character"},
+		},
+		"local and the keys of a Redis elsewhere": {
+			change: redis(func(r *Redis) {
+				r.Mode, r.Directory, r.Addresses = "local", "/d", []string{"redis:6379"}
+				r.Username, r.Password, r.Database, r.WaitReplicas = "u", NewSecret("p"), 1, 1
+				r.TLS.Enabled, r.MasterName = true, "m"
+			}),
+			problems: []string{
+				"redis.addresses: cannot be set in mode local, in which the service starts its own Redis; remove it",
+				"redis.database: cannot be set in mode local, in which the service starts its own Redis; remove it",
+				"redis.master_name: is only for mode sentinel; the mode is local",
+				"redis.password: cannot be set in mode local, in which the service starts its own Redis; remove it",
+				"redis.tls.enabled: cannot be set in mode local, in which the service starts its own Redis; remove it",
+				"redis.username: cannot be set in mode local, in which the service starts its own Redis; remove it",
+				"redis.wait_replicas: cannot be set in mode local, in which the service starts its own Redis; remove it",
+			},
+		},
+		"a directory in another mode": {
+			change:   redis(func(r *Redis) { r.Directory = "/var/lib/keyhole/redis" }),
+			problems: []string{"redis.directory: is only for mode local; the mode is single"},
+		},
 		"no mode": {
 			change:   redis(func(r *Redis) { r.Mode = "" }),
-			problems: []string{"redis.mode: must be single, sentinel or cluster"},
+			problems: []string{"redis.mode: must be single, sentinel, cluster or local"},
 		},
 		"another mode hides nothing else": {
 			change: redis(func(r *Redis) { r.Mode, r.Database, r.MasterName = "Cluster", -1, "m" }),
 			problems: []string{
 				"redis.database: must be 0 or more, not -1",
-				"redis.mode: must be single, sentinel or cluster; did you mean cluster?",
+				"redis.mode: must be single, sentinel, cluster or local; did you mean cluster?",
 			},
 		},
 		"sentinel without a master's name": {
@@ -126,4 +172,29 @@ func TestRedisRules(t *testing.T) {
 			problems: []string{"redis.wait_replicas: must be 0 to 16, not 17"},
 		},
 	})
+}
+
+// The default address is no mistake in mode local, but the same address in the file is one.
+func TestLocalRedisAddresses(t *testing.T) {
+	for text, want := range map[string]string{
+		"redis: { mode: local, directory: /d }":                                "",
+		`redis: { mode: local, directory: /d, addresses: ["127.0.0.1:6379"] }`: "redis.addresses",
+	} {
+		path := filepath.Join(t.TempDir(), "keyhole.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := Load(LoadOptions{Path: path})
+		got := ""
+		var problems Problems
+		errors.As(err, &problems)
+		for _, p := range problems {
+			if strings.HasPrefix(p.Path, "redis.") {
+				got = p.Path
+			}
+		}
+		if got != want {
+			t.Errorf("%s: a problem of %q, want %q: %v", text, got, want, err)
+		}
+	}
 }

@@ -35,6 +35,10 @@ const redisSubject = "redis"
 // examineRedis checks Redis as the service uses it. It writes nothing. It returns an error
 // only for a mistake in the configuration, with which serve ends too.
 func (x *examination) examineRedis(ctx context.Context, cfg *config.Config, metrics *gateway.Metrics) error {
+	local := cfg.Redis.Mode == config.RedisLocal
+	if local && !x.examineLocalRedis(ctx, cfg.Redis.Directory) {
+		return nil
+	}
 	client, store, err := server.OpenStore(cfg, metrics, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
@@ -48,12 +52,12 @@ func (x *examination) examineRedis(ctx context.Context, cfg *config.Config, metr
 		note(checkReachable, levelFailure, "does not respond correctly: "+reasonOf(err), doAbout(err, &cfg.Redis))
 		return nil
 	}
-	note(checkReachable, levelOK, strings.Join(cfg.Redis.Addresses, ", ")+" responds", "")
+	note(checkReachable, levelOK, addressOf(&cfg.Redis)+" responds", "")
 	examineRedisServer(&info, note)
 	examineMemory(&info, note)
 	examineRedisRights(ctx, store, note)
 	examineRedisClock(ctx, store, note)
-	examinePersistence(&info, note)
+	examinePersistence(&info, local, note)
 	examineReplicas(&info, cfg.Redis.WaitReplicas, note)
 	return nil
 }
@@ -143,12 +147,14 @@ func examineRedisClock(ctx context.Context, store *redisstore.Store, note noteFu
 
 // examinePersistence reports what a crash of Redis loses. A lost revocation makes its link
 // work again, so this matters more than lost clicks.
-func examinePersistence(info *redisstore.ServerInfo, note noteFunc) {
+func examinePersistence(info *redisstore.ServerInfo, local bool, note noteFunc) {
 	switch {
 	case info.Unsaved:
 		note(checkPersistence, levelFailure, "the last write to its disk failed", "see the log of Redis; is its disk full?")
 	case !info.AOF:
 		note(checkPersistence, levelWarning, server.LossWithoutAOF, "set appendonly yes, as in deploy/redis/redis.conf")
+	case local:
+		note(checkPersistence, levelOK, server.LossLocal, "")
 	default:
 		note(checkPersistence, levelOK, server.LossWithAOF, "")
 	}
@@ -192,6 +198,8 @@ func doAbout(err error, c *config.Redis) string {
 	// Redis reports its reasons only as text.
 	text := err.Error()
 	switch {
+	case c.Mode == config.RedisLocal:
+		return "start keyhole serve, which starts this Redis; if it runs, its log says why Redis does not"
 	case strings.Contains(text, "WRONGPASS"), strings.Contains(text, "NOAUTH"):
 		return "correct redis.username and redis.password_file, or load deploy/redis/users.acl with the password's hash"
 	case strings.Contains(text, "NOPERM"):

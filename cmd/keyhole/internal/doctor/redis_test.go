@@ -68,7 +68,7 @@ func TestPersistence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			wantOne(t, noted(func(note noteFunc) {
-				examinePersistence(&tt.info, note)
+				examinePersistence(&tt.info, false, note)
 			}), tt.level, tt.message, tt.fix)
 		})
 	}

@@ -140,6 +140,7 @@ func registerScraped(t *testing.T, registry *prometheus.Registry, m *gateway.Met
 		}
 	})
 	registerStoreMetrics(registry, store, time.Second)
+	registerRestarts(registry, func() uint64 { return 0 })
 	storages, err := openStorages(t.Context(), cfg, m, registry)
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,9 @@ func OpenStore(cfg *config.Config, metrics *gateway.Metrics, log *slog.Logger) (
 	if err != nil {
 		return nil, nil, &command.Error{Err: err, Hint: "correct redis.tls in the configuration", Code: command.ExitUsage}
 	}
+	if c.Mode == config.RedisLocal {
+		c = overSocket(c)
+	}
 	client, err := redisstore.Connect(redisstore.ClientOptions{
 		Mode: c.Mode, Addresses: c.Addresses, Username: c.Username, Password: c.Password.Reveal(), Database: c.Database,
 		MasterName: c.MasterName, SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword.Reveal(),
@@ -76,7 +79,7 @@ func redisTLS(c *config.RedisTLS) (*tls.Config, error) {
 // admitRedis checks Redis before the first click. If Redis is unreachable, the server
 // starts and is not ready. A Redis that evicts keys, is too old or belongs to another
 // number of partitions is an error.
-func admitRedis(ctx context.Context, store *redisstore.Store, wait int, log *slog.Logger) error {
+func admitRedis(ctx context.Context, store *redisstore.Store, c *config.Redis, log *slog.Logger) error {
 	err := store.Ready(ctx)
 	switch {
 	case errors.Is(err, redisstore.ErrEvicting):
@@ -97,7 +100,11 @@ func admitRedis(ctx context.Context, store *redisstore.Store, wait int, log *slo
 		return nil //nolint:nilerr // Redis responded a moment ago, and is checked again soon
 	}
 	log.Info("Redis responds", "version", info.Version, "role", info.Role, "replicas", info.Replicas)
-	warnOfLoss(&info, wait, log)
+	if c.Mode == config.RedisLocal {
+		log.Info("Redis " + LossLocal)
+		return nil
+	}
+	warnOfLoss(&info, c.WaitReplicas, log)
 	return nil
 }
 
@@ -106,6 +113,7 @@ const (
 	LossWithAOF    = "keeps an append-only file: a crash may lose about the last second, including revocations"
 	LossWithoutAOF = "keeps no append-only file: a restart loses everything since the last snapshot, so links that " +
 		"were revoked since then work again"
+	LossLocal     = "writes each change to the disk before it is acknowledged: a crash loses nothing that was acknowledged"
 	LossUnguarded = "min-replicas-to-write is not set, so a master that was cut off and replaced continues to answer " +
 		"from old data"
 )

@@ -80,7 +80,7 @@ func TestAdmitRedis(t *testing.T) {
 		}
 		defer client.Close()
 		var log bytes.Buffer
-		err = admitRedis(t.Context(), store, 0, slog.New(slog.NewTextHandler(&log, nil)))
+		err = admitRedis(t.Context(), store, &config.Redis{}, slog.New(slog.NewTextHandler(&log, nil)))
 		return log.String(), err
 	}
 	if log, err := admit(redis.Addr()); err != nil ||

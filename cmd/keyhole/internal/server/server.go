@@ -164,7 +164,8 @@ func (s *Server) Failed() <-chan error { return s.failed }
 // above it. After an error everything is stopped.
 //
 // Cleanups run last in, first out: the listeners finish their requests, then the events of
-// the last clicks are written, because clicks are answered before that, and Redis closes last.
+// the last clicks are written, because clicks are answered before that, and Redis closes last. A Redis of the service itself ends
+// after that.
 func (s *Server) Start(ctx context.Context) (err error) {
 	cfg, log := s.configured, s.log.Logger
 	s.adopt() // A configuration without a fixed port is complete only after Listen.
@@ -182,6 +183,9 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	})
 
 	redisstore.LogTo(log)
+	if err := s.startLocalRedis(ctx, registry); err != nil {
+		return err
+	}
 	redis, store, err := OpenStore(cfg, metrics, log)
 	if err != nil {
 		return err
@@ -192,7 +196,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	// checks in the background must go on. Only the cleanup ends them.
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cleanups.add("background", func(context.Context) error { cancel(); return nil })
-	if err := admitRedis(ctx, store, cfg.Redis.WaitReplicas, log); err != nil {
+	if err := admitRedis(ctx, store, &cfg.Redis, log); err != nil {
 		return err
 	}
 	go watchRedis(background, store)

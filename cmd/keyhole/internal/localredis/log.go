@@ -1,0 +1,86 @@
+package localredis
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// redisLine matches a line in the log of Redis: process and role, time, level, message.
+var redisLine = regexp.MustCompile(`^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ ([.*#-]) (.*)$`)
+
+// output writes the lines of Redis into the log of the service, and remembers why Redis
+// ended.
+type output struct {
+	log *slog.Logger
+
+	mu      sync.Mutex
+	rest    []byte // a line without its end
+	damage  string // what Redis says about a file that it cannot load
+	full    bool   // the disk is full
+	mistake string // the last warning
+}
+
+// maxOutputLine is the longest line that is kept, in bytes.
+const maxOutputLine = 8 << 10
+
+// Write implements io.Writer. It never fails: Redis must not block on its log.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rest = append(o.rest, p...)
+	for {
+		line, rest, found := bytes.Cut(o.rest, []byte("\n"))
+		if !found {
+			break
+		}
+		o.line(strings.TrimSpace(string(line[:min(len(line), maxOutputLine)])))
+		o.rest = rest
+	}
+	if len(o.rest) > maxOutputLine {
+		o.rest = nil
+	}
+	return len(p), nil
+}
+
+// damageTexts are in the messages with which Redis refuses to load a file.
+var damageTexts = regexp.MustCompile(`(?i)bad file format reading|wrong rdb checksum|unrecoverable error|` +
+	`unexpected end of file|format error reading|error reading the append only file|` +
+	`corrupt|manifest|terminating server after rdb|unknown command .* reading the append only file`)
+
+// line handles one line.
+func (o *output) line(text string) {
+	if text == "" {
+		return
+	}
+	level, message := slog.LevelInfo, text
+	if found := redisLine.FindStringSubmatch(text); found != nil {
+		level, message = map[string]slog.Level{
+			".": slog.LevelDebug, "-": slog.LevelDebug, "*": slog.LevelInfo, "#": slog.LevelWarn,
+		}[found[1]], found[2]
+	}
+	if level == slog.LevelWarn {
+		o.mistake = message
+		if o.damage == "" && damageTexts.MatchString(message) {
+			o.damage = message
+		}
+		o.full = o.full || strings.Contains(message, "No space left on device")
+	}
+	o.log.Log(context.Background(), level, "redis-server", "message", message)
+}
+
+// ending is what the output says about the end of the process.
+type ending struct {
+	damage, mistake string
+	full            bool
+}
+
+// ending returns what is known.
+func (o *output) ending() ending {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return ending{damage: o.damage, mistake: o.mistake, full: o.full}
+}

@@ -1,0 +1,319 @@
+package localredis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Options are the parameters of a Server.
+type Options struct {
+	Directory string // absolute
+	Prefix    string // of the keys that the service may use
+	Logger    *slog.Logger
+}
+
+// The pause before Redis starts again doubles from the shortest to the longest. A process
+// that lived for steadyAfter begins with the shortest again.
+const (
+	shortestPause = 50 * time.Millisecond
+	longestPause  = 2 * time.Second
+	steadyAfter   = 10 * time.Second
+)
+
+// pollEvery is how often the package looks for a change of a process.
+const pollEvery = 10 * time.Millisecond
+
+// Server is a redis-server that is started again whenever it ends.
+type Server struct {
+	options Options
+	program Program
+	log     *slog.Logger
+	lock    *os.File // of the service
+
+	stopping chan struct{} // closed by Stop
+	ended    chan struct{} // closed when no process runs any more
+	started  chan error    // the result of the first start
+	restarts atomic.Uint64
+
+	mu      sync.Mutex
+	process *os.Process // nil: none runs
+	stopped bool
+}
+
+// Start starts Redis and waits until it has loaded its data. A Redis that a killed service
+// left behind is ended first. An error that somebody has to correct is an *Error.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	program, err := Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := prepare(o.Directory)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		options: o, program: program, log: o.Logger, lock: lock,
+		stopping: make(chan struct{}), ended: make(chan struct{}), started: make(chan error, 1),
+	}
+	if err := s.endOrphan(ctx); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	go s.supervise()
+	select {
+	case err = <-s.started:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+		defer cancel()
+		return nil, errors.Join(err, s.Stop(stopping))
+	}
+	return s, nil
+}
+
+// Restarts returns how often Redis was started again after it had ended.
+func (s *Server) Restarts() uint64 { return s.restarts.Load() }
+
+// Stop ends Redis and waits for it. When ctx ends, Redis is killed, which loses nothing
+// that it has acknowledged.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.stopped {
+		s.stopped = true
+		close(s.stopping)
+	}
+	s.mu.Unlock()
+	s.signal(syscall.SIGTERM)
+	select {
+	case <-s.ended:
+	case <-ctx.Done():
+		s.log.Warn("redis-server did not end in time and was killed")
+		s.signal(syscall.SIGKILL)
+		<-s.ended
+	}
+	return s.lock.Close()
+}
+
+// signal sends a signal to the running process, if there is one.
+func (s *Server) signal(number os.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil {
+		_ = s.process.Signal(number) // It may have ended.
+	}
+}
+
+// supervise runs Redis until Stop. Its goroutine keeps its thread, because the kernel ends
+// Redis together with the thread that started it.
+func (s *Server) supervise() {
+	runtime.LockOSThread()
+	defer close(s.ended)
+	pause, first := shortestPause, true
+	for {
+		begin := time.Now()
+		ready, err := s.run(first)
+		if s.isStopping() {
+			return
+		}
+		if first && !ready {
+			s.started <- err
+			return
+		}
+		first = false
+		if time.Since(begin) >= steadyAfter {
+			pause = shortestPause
+		}
+		s.report(err)
+		select {
+		case <-s.stopping:
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, longestPause)
+		s.restarts.Add(1)
+	}
+}
+
+// isStopping tells whether Stop was called.
+func (s *Server) isStopping() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// report logs why Redis has to be started again.
+func (s *Server) report(err error) {
+	if wrong, ok := errors.AsType[*Error](err); ok {
+		s.log.Error("redis-server cannot be started; clicks are refused until it runs again",
+			"error", wrong.Problem, "do", wrong.Do)
+		return
+	}
+	s.log.Error("redis-server ended; clicks are refused until it runs again", "error", err)
+}
+
+// run runs one process until it ends, and returns whether it became ready and why it
+// ended.
+func (s *Server) run(first bool) (ready bool, err error) {
+	end, err := check(s.options.Directory)
+	if err != nil {
+		return false, err
+	}
+	if end != nil {
+		s.log.Warn("append-only file ends in a half-written command; Redis drops it, because it was never acknowledged",
+			"file", end.path, "bytes", end.bytes)
+	}
+	out := &output{log: s.log}
+	cmd, err := s.launch(out)
+	if err != nil {
+		return false, err
+	}
+	var watching sync.WaitGroup
+	watched, cancel := context.WithCancel(context.Background())
+	watching.Go(func() {
+		if ready = s.waitReady(watched); ready && first {
+			s.started <- nil
+		} else if ready {
+			s.log.Info("redis-server runs again")
+		}
+	})
+	err = cmd.Wait()
+	s.mu.Lock()
+	s.process = nil
+	s.mu.Unlock()
+	cancel()
+	watching.Wait()
+	return ready, s.reasonOf(err, out.ending(), ready)
+}
+
+// launch starts a process, unless Stop was called.
+func (s *Server) launch(out *output) (*exec.Cmd, error) {
+	// Redis and the children that rewrite its file inherit this lock. While one of them
+	// lives, no other Redis starts on the same file.
+	held, err := tryLock(filepath.Join(s.options.Directory, redisLockName))
+	if errors.Is(err, errLocked) {
+		return nil, &Error{
+			"another redis-server still uses the directory " + s.options.Directory, "end that process",
+		}
+	}
+	if err != nil {
+		return nil, unusable(s.options.Directory, err)
+	}
+	defer func() { _ = held.Close() }()
+	// Redis makes the socket anew. A socket that nobody listens on would be in its way.
+	if err := os.Remove(Socket(s.options.Directory)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, unusable(s.options.Directory, err)
+	}
+	cmd := exec.Command(s.program.Path, "-") //nolint:gosec // a server from PATH
+	cmd.Stdin = strings.NewReader(configuration(s.options.Directory, s.options.Prefix))
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Dir, cmd.Env = s.options.Directory, []string{"LC_ALL=C"} // no credentials of the service
+	cmd.ExtraFiles = []*os.File{held}
+	cmd.SysProcAttr = attributes()
+	cmd.WaitDelay = askTimeout // A child that rewrites the file keeps the output open.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return nil, errors.New("the service is stopping")
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", s.program.Path, err)
+	}
+	s.process = cmd.Process
+	return cmd, nil
+}
+
+// waitReady waits until Redis answers, and tells whether it did before ctx ended.
+func (s *Server) waitReady(ctx context.Context) bool {
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for {
+		if _, err := ask(ctx, Socket(s.options.Directory), "PING"); err == nil {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ticker.C:
+		}
+	}
+}
+
+// reasonOf returns why a process ended. Only one that was never ready can have found
+// damage.
+func (s *Server) reasonOf(err error, e ending, ready bool) error {
+	switch {
+	case e.full:
+		return &Error{
+			"the disk of " + s.options.Directory + " is full",
+			"free space on the disk of redis.directory; nothing that was acknowledged is lost",
+		}
+	case !ready && e.damage != "":
+		return damaged(s.options.Directory, filepath.Join(s.options.Directory, aofDirectory, aofManifest), e.damage)
+	case !ready && e.mistake != "":
+		return &Error{s.program.Name + " did not start: " + e.mistake, "correct the named problem and start the service again"}
+	case err == nil:
+		return errors.New("it ended without an error")
+	}
+	return err
+}
+
+// orphanTimeout is how long a Redis that was left behind may take to end.
+const orphanTimeout = 5 * time.Second
+
+// endOrphan ends a Redis that a killed service left behind. This service holds the lock,
+// so nobody uses that Redis any more. It knows no later change of the configuration, and
+// it is no child of this process, so it is not taken over.
+func (s *Server) endOrphan(ctx context.Context) error {
+	pid, err := processOf(ctx, Socket(s.options.Directory))
+	if err != nil {
+		// Nobody listens, usually. The lock of Redis is there for one that does not answer.
+		return s.waitUnlocked(ctx)
+	}
+	orphan, err := os.FindProcess(pid)
+	if err == nil {
+		s.log.Warn("redis-server of a killed service was still running and is ended", "pid", pid)
+		_ = orphan.Signal(syscall.SIGTERM) // It may have ended.
+	}
+	return s.waitUnlocked(ctx)
+}
+
+// waitUnlocked waits until no Redis uses the directory. The kernel may need a moment to
+// end the one of a service that was just killed.
+func (s *Server) waitUnlocked(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, orphanTimeout)
+	defer cancel()
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for {
+		held, err := tryLock(filepath.Join(s.options.Directory, redisLockName))
+		if err == nil {
+			return held.Close()
+		}
+		if !errors.Is(err, errLocked) {
+			return unusable(s.options.Directory, err)
+		}
+		select {
+		case <-ctx.Done():
+			return &Error{
+				"a redis-server of an earlier service still uses the directory " + s.options.Directory,
+				"end that process; lsof " + filepath.Join(s.options.Directory, redisLockName) + " names it",
+			}
+		case <-ticker.C:
+		}
+	}
+}

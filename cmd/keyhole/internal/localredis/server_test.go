@@ -1,0 +1,300 @@
+package localredis
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// buffer collects a log that is written by several goroutines.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// options returns options for a new directory with a short path, and the log.
+func options(t *testing.T) (Options, *buffer) {
+	t.Helper()
+	base, err := os.MkdirTemp("", "kh-") //nolint:usetesting // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	log := &buffer{}
+	return Options{
+		Directory: filepath.Join(base, "redis"), Prefix: "keyhole",
+		Logger: slog.New(slog.NewTextHandler(log, nil)),
+	}, log
+}
+
+// start starts a server that ends with the test.
+func start(t *testing.T, o Options) *Server {
+	t.Helper()
+	s, err := Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, s) })
+	return s
+}
+
+// stop stops a server; a second time does nothing.
+func stop(t *testing.T, s *Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := s.Stop(ctx); err != nil && !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// until waits for a condition, 20 s at most.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waiting for %s", what)
+		}
+		time.Sleep(pollEvery)
+	}
+}
+
+// cli runs redis-cli as the user of the service.
+func cli(t *testing.T, o Options, arguments ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "redis-cli", append([]string{
+		"-s", Socket(o.Directory), "--no-auth-warning", "--user", Username, "--pass", Password,
+	}, arguments...)...).CombinedOutput()
+	if err != nil {
+		return err.Error() + string(out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// The rights of the user and the embedded file are those that are shipped.
+func TestShippedACL(t *testing.T) {
+	t.Parallel()
+	shipped, err := os.ReadFile("../../../../deploy/redis/users.acl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(shipped) != acl {
+		t.Error("users.acl differs from deploy/redis/users.acl: copy it")
+	}
+	text := configuration(`/a "b\`, "other")
+	for _, want := range []string{
+		`dir "/a \"b\\"`, "\nport 0\n", "\nappendfsync always\n", "\nmaxmemory-policy noeviction\n",
+		"\nuser default off ", "\nuser keyhole on nopass ~other:* ",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the configuration lacks %q", want)
+		}
+	}
+}
+
+func TestServer(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t)
+	s := start(t, o)
+	for path, want := range map[string]os.FileMode{o.Directory: 0o700, Socket(o.Directory): 0o700} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s has mode %v, %v", path, info.Mode(), err)
+		}
+	}
+	if got := cli(t, o, "SET", "keyhole:a", "1"); got != "OK" {
+		t.Errorf("SET: %s", got)
+	}
+	for _, refused := range [][]string{{"SET", "other", "1"}, {"FLUSHALL"}, {"CONFIG", "GET", "*"}, {"SHUTDOWN"}} {
+		if got := cli(t, o, refused...); !strings.Contains(got, "NOPERM") {
+			t.Errorf("%v: %s", refused, got)
+		}
+	}
+	if got := cli(t, o, "INFO"); !strings.Contains(got, "aof_enabled:1") || !strings.Contains(got, "tcp_port:0") ||
+		!strings.Contains(got, "maxmemory_policy:noeviction") {
+		t.Errorf("INFO: %s", got)
+	}
+	// A Redis that is killed runs again, with its data.
+	pid, err := processOf(t.Context(), Socket(o.Directory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the restart", func() bool { return s.Restarts() == 1 && cli(t, o, "GET", "keyhole:a") == "1" })
+	stop(t, s)
+	if _, err := ask(t.Context(), Socket(o.Directory), "PING"); err == nil {
+		t.Error("Redis runs after Stop")
+	}
+}
+
+// wantRefused starts a server that must be refused.
+func wantRefused(t *testing.T, o Options, want string) {
+	t.Helper()
+	s, err := Start(t.Context(), o)
+	if err == nil {
+		stop(t, s)
+	}
+	if _, ok := errors.AsType[*Error](err); !ok || !strings.Contains(err.Error(), want) {
+		t.Errorf("the error is %v, want %q", err, want)
+	}
+}
+
+func TestRefusedDirectories(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t)
+	start(t, o)
+	wantRefused(t, o, "another keyhole serve uses the directory")
+
+	open, _ := options(t)
+	put(t, filepath.Join(open.Directory, "x"), "")
+	if err := os.Chmod(open.Directory, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, open, "its mode is 0750")
+
+	file, _ := options(t)
+	put(t, file.Directory, "")
+	wantRefused(t, file, "is not a directory")
+	file.Directory += "/below"
+	wantRefused(t, file, "cannot be used")
+
+	long, _ := options(t)
+	long.Directory = "/" + strings.Repeat("d", MaxDirectory)
+	wantRefused(t, long, "the limit is 92")
+}
+
+// orphan starts a Redis as a killed service leaves it behind where no kernel ends it.
+func orphan(t *testing.T, o Options) int {
+	t.Helper()
+	lock, err := prepare(o.Directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{options: o, log: o.Logger, program: Program{Path: "redis-server"}}
+	launched, ended := make(chan *exec.Cmd), make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // as in supervise
+		defer close(ended)
+		cmd, err := s.launch(&output{log: o.Logger})
+		launched <- cmd
+		if err == nil {
+			_ = cmd.Wait() // The test kills it.
+		}
+	}()
+	cmd := <-launched
+	if cmd == nil {
+		t.Fatal("Redis does not start")
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		<-ended
+	})
+	until(t, "the orphan", func() bool { return s.waitReady(t.Context()) })
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd.Process.Pid
+}
+
+// A Redis that was left behind is ended, and its data is there.
+func TestOrphan(t *testing.T) {
+	t.Parallel()
+	o, log := options(t)
+	before := orphan(t, o)
+	if got := cli(t, o, "SET", "keyhole:a", "1"); got != "OK" {
+		t.Fatal(got)
+	}
+	start(t, o)
+	after, err := processOf(t.Context(), Socket(o.Directory))
+	if err != nil || after == before {
+		t.Errorf("process %d follows %d, %v", after, before, err)
+	}
+	if got := cli(t, o, "GET", "keyhole:a"); got != "1" {
+		t.Errorf("the data is %q", got)
+	}
+	if !strings.Contains(log.String(), "redis-server of a killed service was still running") {
+		t.Error("the log does not name the Redis that was left behind")
+	}
+}
+
+// A Redis that was left behind and does not answer keeps others out.
+func TestSilentOrphan(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t)
+	pid := orphan(t, o)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, o, "a redis-server of an earlier service still uses the directory")
+}
+
+// Damage that only Redis finds: the base in RDB format has a checksum.
+func TestDamagedBase(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t)
+	s := start(t, o)
+	cli(t, o, "SET", "keyhole:a", strings.Repeat("1", 100))
+	stop(t, s)
+	base := filepath.Join(o.Directory, aofDirectory, "appendonly.aof.1.base.rdb")
+	text, err := os.ReadFile(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, base, string(text[:len(text)/2]))
+	wantRefused(t, o, "is damaged")
+}
+
+// fullDisk is the text with which Redis ends on a full disk.
+const fullDisk = "1:M 29 Nov 2026 08:00:00.000 # Error writing to the append only file: No space left on device\n"
+
+func TestOutput(t *testing.T) {
+	t.Parallel()
+	log := &buffer{}
+	o := &output{log: slog.New(slog.NewTextHandler(log, nil))}
+	for _, part := range []string{
+		"1:C 29 Nov 2026 08:00:00.000 # a war", "ning\n1:M 29 Nov 2026 08:00:00.000 * a notice\n\n",
+		"1:M 29 Nov 2026 08:00:00.000 - a detail\nraw\n", fullDisk, strings.Repeat("x", 2*maxOutputLine),
+	} {
+		if n, err := o.Write([]byte(part)); n != len(part) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	for _, want := range []string{
+		`level=WARN msg=redis-server message="a warning"`, `level=INFO msg=redis-server message="a notice"`,
+		`level=INFO msg=redis-server message=raw`,
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, log)
+		}
+	}
+	if strings.Contains(log.String(), "a detail") {
+		t.Error("the log has a detail at level info")
+	}
+	if e := o.ending(); !e.full || e.damage != "" || len(o.rest) > maxOutputLine {
+		t.Errorf("the ending is %+v, with %d bytes", e, len(o.rest))
+	}
+}
