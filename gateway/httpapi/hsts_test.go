@@ -32,7 +32,8 @@ func TestStrictTransport(t *testing.T) {
 		}
 		answer := httptest.NewRecorder()
 		a.strictTransport(http.NotFoundHandler()).ServeHTTP(answer, request)
-		if got := answer.Header().Get("Strict-Transport-Security"); (got == transportPolicy) != tt.want || len(got) > 0 != tt.want {
+		got := answer.Header().Get("Strict-Transport-Security")
+		if (got == transportPolicy) != tt.want || len(got) > 0 != tt.want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}

@@ -17,7 +17,8 @@ func askRaw(t *testing.T, address, request string) *http.Response {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := conn.Write([]byte(request + "\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\n\r\n")); err != nil {
+	const header = "\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\n\r\n"
+	if _, err := conn.Write([]byte(request + header)); err != nil {
 		t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -69,7 +70,8 @@ func TestRedirectToHTTPS(t *testing.T) {
 			t.Errorf("%s: %d %v", request, response.StatusCode, response.Header)
 		}
 	}
-	if response := askRaw(t, server.Listener.Addr().String(), "GET /%zz HTTP/1.1"); response.StatusCode != http.StatusBadRequest {
+	response := askRaw(t, server.Listener.Addr().String(), "GET /%zz HTTP/1.1")
+	if response.StatusCode != http.StatusBadRequest {
 		t.Errorf("an invalid escape: %d", response.StatusCode)
 	}
 }
