@@ -23,6 +23,7 @@ func (f *findings) files(c *Config, all settingsIndex, read fileReader) []Warnin
 		}
 	}
 	r.pair("public.tls", c.Public.TLS.CertFile, c.Public.TLS.KeyFile)
+	r.acmeSecret("public.tls.acme.secret_file", c.Public.TLS.ACME.SecretFile)
 	r.pair("operator.tls", c.Operator.TLS.CertFile, c.Operator.TLS.KeyFile)
 	r.pair("redis.tls", c.Redis.TLS.CertFile, c.Redis.TLS.KeyFile)
 	r.authorities("redis.tls.ca_file", c.Redis.TLS.CAFile)
@@ -121,6 +122,21 @@ func (r *filesRead) pair(section, certFile, keyFile string) {
 		path := section + ".cert_file"
 		r.spoil(path, r.locate(path), "%s cannot be used with the key in %s: %s", quote(certFile), quote(keyFile),
 			strings.TrimPrefix(err.Error(), "tls: "))
+	}
+}
+
+// acmeSecret checks the secret that encrypts certificates. The server reads the file again.
+func (r *filesRead) acmeSecret(path, file string) {
+	if file == "" {
+		return
+	}
+	data, mode, ok := r.contents(path, file, maxSecret)
+	if !ok {
+		return
+	}
+	r.private(path, file, mode)
+	if _, err := parseACMESecret(data); err != nil {
+		r.spoil(path, r.locate(path), "%s %s", quote(file), err)
 	}
 }
 

@@ -89,10 +89,11 @@ redis:
 		"KEYHOLE_REDIS_SENTINEL_PASSWORD_FILE=/gone/7", "KEYHOLE_PUBLIC_TLS_CERT_FILE=/gone/8",
 		"KEYHOLE_PUBLIC_TLS_KEY_FILE=/gone/9", "KEYHOLE_OPERATOR_TLS_CERT_FILE=/gone/10",
 		"KEYHOLE_OPERATOR_TLS_KEY_FILE=/gone/11", "KEYHOLE_PAGES_LOGO_FILE=/gone/13",
-		"KEYHOLE_OPERATOR_OIDC_CLIENT_SECRET_FILE=/gone/14",
+		"KEYHOLE_OPERATOR_OIDC_CLIENT_SECRET_FILE=/gone/14", "KEYHOLE_PUBLIC_TLS_ACME_SECRET_FILE=/gone/15",
 	)
 	wantLines(
 		t, err,
+		"line 2: public.tls.acme.domains: is missing: list the names of the certificate, the host of public.url among them",
 		`line 3: operator.oidc.issuer: is missing: without it no token is accepted`,
 		`line 13: storage[0].secret_access_key_file: the file cannot be read: file does not exist. Its name is not `+
 			`shown, because it may be a secret`,
@@ -116,6 +117,8 @@ redis:
 			`is not shown, because it may be a secret`,
 		`KEYHOLE_PAGES_LOGO_FILE: pages.logo_file: the file cannot be read: file does not exist. Its name is not shown, `+
 			`because it may be a secret`,
+		`KEYHOLE_PUBLIC_TLS_ACME_SECRET_FILE: public.tls.acme.secret_file: the file cannot be read: file does not exist. `+
+			`Its name is not shown, because it may be a secret`,
 		`KEYHOLE_PUBLIC_TLS_CERT_FILE: public.tls.cert_file: the file cannot be read: file does not exist. Its name is `+
 			`not shown, because it may be a secret`,
 		`KEYHOLE_PUBLIC_TLS_KEY_FILE: public.tls.key_file: the file cannot be read: file does not exist. Its name is `+

@@ -26,6 +26,11 @@ func (c *Config) normalise(stated func(path string) bool) {
 			c.Operator.Hosts[i] = normal
 		}
 	}
+	for i, domain := range c.Public.TLS.ACME.Domains {
+		if normal, err := normalHost(domain); err == nil {
+			c.Public.TLS.ACME.Domains[i] = normal
+		}
+	}
 	for i := range c.Storage {
 		s := &c.Storage[i]
 		s.Endpoint = normalOr(s.Endpoint)

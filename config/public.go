@@ -29,8 +29,44 @@ type Public struct {
 	// /.well-known/acme-challenge/. It counts no click. Default: empty, which means no such listener.
 	RedirectListen string `yaml:"redirect_listen"`
 	// TLS of the listener for recipients.
-	TLS TLS `yaml:"tls"`
+	TLS PublicTLS `yaml:"tls"`
 }
+
+// PublicTLS is the certificate of the listener for recipients: two files, or ACME.
+type PublicTLS struct {
+	// PEM file with the certificate and its intermediate certificates. It requires key_file and excludes acme.
+	// Without both files and without acme the listener speaks plain HTTP, for a proxy that terminates TLS.
+	// Default: empty.
+	CertFile string `yaml:"cert_file"`
+	// PEM file with the private key of cert_file. Default: empty.
+	KeyFile string `yaml:"key_file"`
+	// Certificates from a certificate authority that speaks ACME (RFC 8555), such as Let's Encrypt. All
+	// gateways that share a Redis share the certificate. It excludes cert_file.
+	ACME ACME `yaml:"acme"`
+}
+
+// Files returns the certificate of two files.
+func (t PublicTLS) Files() TLS { return TLS{CertFile: t.CertFile, KeyFile: t.KeyFile} }
+
+// ACME orders the certificate of the listener for recipients.
+type ACME struct {
+	// The names in the certificate, the host of public.url among them. No other name is ever ordered.
+	// Default: none, which means no ACME.
+	Domains []string `yaml:"domains"`
+	// The address to which the authority writes about problems. Default: empty.
+	Email string `yaml:"email"`
+	// Whether you accept the terms of the authority. It must be true if domains is set. Default: false.
+	AcceptTerms bool `yaml:"accept_terms"`
+	// The directory of the authority: https, or http on loopback. Default: empty, which means Let's Encrypt.
+	DirectoryURL string `yaml:"directory_url"`
+	// File with the secret that encrypts certificates and keys in Redis: 32 bytes, or 64 hexadecimal digits, as
+	// `openssl rand -hex 32` prints them. It must be the same on all gateways. Required if domains is set.
+	// Default: empty.
+	SecretFile string `yaml:"secret_file"`
+}
+
+// Enabled reports whether certificates are ordered.
+func (a *ACME) Enabled() bool { return len(a.Domains) > 0 }
 
 // TLS is the certificate of a listener. Set both files or neither.
 type TLS struct {

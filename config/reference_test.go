@@ -112,7 +112,7 @@ func TestExampleLoads(t *testing.T) {
 	want.Pages.Organization, want.Pages.Languages = c.Pages.Organization, []string{}
 	want.Pages.Links = []PageLink{}
 	want.Public.TrustedProxies, want.Operator.TrustedProxies = []string{}, []string{}
-	want.Operator.Hosts = []string{}
+	want.Operator.Hosts, want.Public.TLS.ACME.Domains = []string{}, []string{}
 	want.Operator.OIDC.Grants = []OIDCGrant{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("the example says\n%+v\nthe defaults are\n%+v", c, want)

@@ -43,6 +43,7 @@ func (k *checker) public(p Public) {
 	}
 	k.between("public.idle_timeout", p.IdleTimeout, time.Second, time.Hour)
 	k.together("public.tls", "cert_file", "key_file", p.TLS.CertFile != "", p.TLS.KeyFile != "")
+	k.acme(p)
 }
 
 // The limits of public.max_connections. With fewer than 10 connections, a tenth of them

@@ -43,6 +43,7 @@ const (
 	callSessions       = "sessions"
 	callKeepSignIn     = "keep_sign_in"
 	callTakeSignIn     = "take_sign_in"
+	callACME           = "acme"
 	callReady          = "ready"
 	callInspect        = "inspect"
 )
@@ -53,7 +54,7 @@ func Calls() []string {
 		callAdmit, callSpend, callReserveAttempt, callReleaseAttempt, callRecordEvent,
 		callReserve, callReserved, callConfirm, callCreate, callGet, callFind, callList, callLiveLinks, callChange,
 		callRevoke, callBulk, callEvents, callAudit, callErase, callSignIn, callDaily, callActive, callDropped,
-		callCreateSession, callSession, callEndSession, callSessions, callKeepSignIn, callTakeSignIn,
+		callCreateSession, callSession, callEndSession, callSessions, callKeepSignIn, callTakeSignIn, callACME,
 		callReady, callInspect,
 	}
 }

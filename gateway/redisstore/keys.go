@@ -116,6 +116,10 @@ func (k keys) signIn(hash gateway.SessionHash) string {
 	return k.prefix + ":signin:" + hex.EncodeToString(hash[:])
 }
 
+// acme is a string: a certificate, the key of an account or the challenges of an order,
+// encrypted by the caller, or the holder of a lease. TTL: given by the caller.
+func (k keys) acme(name string) string { return k.prefix + ":acme:" + name }
+
 // partitions is a string: the number of partitions. The first gateway writes it. No TTL.
 func (k keys) partitions() string { return k.prefix + ":partitions" }
 

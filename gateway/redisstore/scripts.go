@@ -31,6 +31,7 @@ type scripts struct {
 	recordOperation                    script
 	// For sessions of the console.
 	createSession, readSession, endSession, countSessions, signIn script
+	acme                                                          script // for certificates
 }
 
 // Every script that is not flat becomes the body of the function main. The code around
@@ -68,6 +69,7 @@ func compile() (scripts, error) {
 		&s.endSession:       {"codec", "sessionend"},
 		&s.countSessions:    {"codec", "sessioncount"},
 		&s.signIn:           {"signin"},
+		&s.acme:             {"acme"},
 	} {
 		for _, file := range files {
 			text, err := sources.ReadFile("lua/" + file + ".lua")

@@ -1,9 +1,15 @@
 package server
 
 import (
+	"context"
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"keyhole/cmd/keyhole/internal/acme"
+	"keyhole/config"
 )
 
 // certificateExpiry reports the ends of the certificates of the listeners that speak TLS.
@@ -40,8 +46,68 @@ func (s *Server) certificateEnds() map[string]func() time.Time {
 	if s.configured.Public.TLS.CertFile != "" {
 		ends["public"] = func() time.Time { return s.public.CertificateExpiry() }
 	}
+	if s.certificates != nil {
+		ends["public"] = s.certificates.Expiry
+	}
 	if s.configured.Operator.TLS.CertFile != "" {
 		ends["operator"] = func() time.Time { return s.operator.CertificateExpiry() }
 	}
 	return ends
+}
+
+// acmeTimeout bounds one request to the certificate authority.
+const acmeTimeout = 30 * time.Second
+
+// prepareACME reads the certificate for recipients that a gateway has ordered before, if
+// the configuration says that certificates are ordered.
+func (s *Server) prepareACME(ctx context.Context) error {
+	c := s.configured.Public
+	if !c.TLS.ACME.Enabled() {
+		return nil
+	}
+	secret, err := config.ReadACMESecret(c.TLS.ACME.SecretFile)
+	if err != nil {
+		return fmt.Errorf("read public.tls.acme.secret_file: %w", err)
+	}
+	s.certificates, err = acme.New(acme.Options{
+		Domains: c.TLS.ACME.Domains, Email: c.TLS.ACME.Email, DirectoryURL: c.TLS.ACME.DirectoryURL, Secret: secret,
+		HTTPChallenges: c.RedirectListen != "", Storage: s.store, Client: &http.Client{Timeout: acmeTimeout},
+		Logger: s.log.Logger,
+	})
+	if err != nil {
+		return fmt.Errorf("prepare ACME: %w", err)
+	}
+	s.certificates.Load(ctx)
+	return nil
+}
+
+// runACME orders and renews the certificate in the background. It begins when the
+// listeners answer, because the certificate authority connects to them.
+func (s *Server) runACME(background context.Context) {
+	if s.certificates == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(background)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.certificates.Run(ctx)
+	}()
+	// Run gives its lease back, for which it needs Redis.
+	s.cleanups.add("certificates", func(ctx context.Context) error {
+		cancel()
+		select {
+		case <-ended:
+		case <-ctx.Done():
+		}
+		return nil
+	})
+}
+
+// challenges returns the handler of HTTP-01 challenges, nil without ACME.
+func (s *Server) challenges() http.Handler {
+	if s.certificates == nil {
+		return nil // A nil *acme.Manager would not be a nil http.Handler.
+	}
+	return s.certificates
 }

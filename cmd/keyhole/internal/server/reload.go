@@ -53,19 +53,22 @@ func (s *Server) reloadCertificates(cfg *config.Config) error {
 	var failed error
 	for _, t := range []struct {
 		on            *listen.Listener
-		current, next *config.TLS
+		current, next config.TLS
+		apply         func(config.TLS)
 	}{
-		{s.public, &s.current.Public.TLS, &cfg.Public.TLS},
-		{s.operator, &s.current.Operator.TLS, &cfg.Operator.TLS},
+		{s.public, s.current.Public.TLS.Files(), cfg.Public.TLS.Files(), func(files config.TLS) {
+			s.current.Public.TLS.CertFile, s.current.Public.TLS.KeyFile = files.CertFile, files.KeyFile
+		}},
+		{s.operator, s.current.Operator.TLS, cfg.Operator.TLS, func(files config.TLS) { s.current.Operator.TLS = files }},
 	} {
 		if t.current.CertFile == "" || t.next.CertFile == "" {
 			continue
 		}
-		if err := t.on.LoadCertificate(certificateOf(*t.next)); err != nil {
+		if err := t.on.LoadCertificate(certificateOf(t.next)); err != nil {
 			failed = errors.Join(failed, err)
 			continue
 		}
-		*t.current = *t.next
+		t.apply(t.next)
 	}
 	return failed
 }

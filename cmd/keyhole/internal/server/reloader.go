@@ -79,7 +79,7 @@ func (r *reloader) snapshot() snapshot {
 	if r.regular {
 		now[r.path] = stat(r.path)
 	}
-	for _, t := range []config.TLS{r.server.current.Public.TLS, r.server.current.Operator.TLS} {
+	for _, t := range []config.TLS{r.server.current.Public.TLS.Files(), r.server.current.Operator.TLS} {
 		if t.CertFile != "" {
 			now[t.CertFile], now[t.KeyFile] = stat(t.CertFile), stat(t.KeyFile)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"keyhole/cmd/keyhole/internal/acme"
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/cmd/keyhole/internal/listen"
 	"keyhole/config"
@@ -64,6 +65,7 @@ type Server struct {
 	public, operator *listen.Listener
 	metrics          *listen.Listener // nil: on the operator's
 	redirect         *listen.Listener // nil: no plain http beside https
+	certificates     *acme.Manager    // nil: certificates come from files
 
 	configured *config.Config // by which the server starts
 	// current is what is in force: the configuration of the start with everything
@@ -243,8 +245,15 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if s.console, err = s.newConsole(background, clientAddresses.Format, registry); err != nil {
 		return err
 	}
+	if err := s.prepareACME(ctx); err != nil {
+		return err
+	}
 	registry.MustRegister(newCertificateExpiry(s.certificateEnds()))
-	return s.serve(ctx, closeRedis)
+	if err := s.serve(ctx, closeRedis); err != nil {
+		return err
+	}
+	s.runACME(background)
+	return nil
 }
 
 // newAPI returns the handlers of the listeners, over the parts that Start has made.
@@ -300,12 +309,16 @@ func (s *Server) serve(ctx context.Context, closeRedis func() error) error {
 		return err
 	}
 	if s.redirect != nil {
-		if err := s.redirect.Serve(httpapi.NewRedirect(cfg.Public.URL, nil), listen.TLS{}, s.failed); err != nil {
+		if err := s.redirect.Serve(httpapi.NewRedirect(cfg.Public.URL, s.challenges()), listen.TLS{}, s.failed); err != nil {
 			return err
 		}
 		log.Info("listening", "for", "redirects", "address", s.redirect.Addr(), "url", cfg.Public.URL)
 	}
-	if err := s.public.Serve(s.api.Public(), certificateOf(cfg.Public.TLS), s.failed); err != nil {
+	certificate := certificateOf(cfg.Public.TLS.Files())
+	if s.certificates != nil {
+		certificate = listen.TLS{Source: s.certificates}
+	}
+	if err := s.public.Serve(s.api.Public(), certificate, s.failed); err != nil {
 		return err
 	}
 	log.Info("listening", "for", "operators", "address", s.operator.Addr())

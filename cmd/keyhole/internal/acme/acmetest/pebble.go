@@ -1,0 +1,167 @@
+// Package acmetest starts Pebble, the certificate authority that Let's Encrypt wrote for
+// tests, with real challenges.
+package acmetest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// Pebble is a certificate authority on loopback.
+type Pebble struct {
+	DirectoryURL string
+	CAFile       string         // of the authority's own listener, PEM
+	Roots        *x509.CertPool // the same
+
+	config    string
+	env       []string
+	processes []*exec.Cmd
+}
+
+// NewPebble returns an authority that is not running. It validates challenges at the ports
+// of the given addresses, and takes more variables such as PEBBLE_VA_ALWAYS_VALID=1.
+func NewPebble(tb testing.TB, tlsAddress, httpAddress string, env ...string) *Pebble {
+	tb.Helper()
+	dir := tb.TempDir()
+	p := &Pebble{CAFile: filepath.Join(dir, "ca.pem"), Roots: x509.NewCertPool(), config: filepath.Join(dir, "pebble.json")}
+	p.env = append(append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=20"), env...)
+	keyFile := filepath.Join(dir, "key.pem")
+	p.makeCertificate(tb, keyFile)
+	listen := FreeAddress(tb)
+	p.DirectoryURL = "https://" + listen + "/dir"
+	text, err := json.Marshal(map[string]any{"pebble": map[string]any{
+		"listenAddress": listen, "managementListenAddress": FreeAddress(tb), "certificate": p.CAFile, "privateKey": keyFile,
+		"httpPort": port(tb, httpAddress), "tlsPort": port(tb, tlsAddress),
+	}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(p.config, text, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+// Start runs the authority until the test ends, and waits until it answers.
+func (p *Pebble) Start(tb testing.TB) {
+	tb.Helper()
+	// The authority resolves every name to loopback.
+	names := FreeAddress(tb)
+	p.run(tb, "pebble-challtestsrv", "-dns01", names, "-http01", "", "-https01", "", "-tlsalpn01", "",
+		"-management", FreeAddress(tb), "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "")
+	p.run(tb, "pebble", "-config", p.config, "-dnsserver", names)
+	tb.Cleanup(p.Stop)
+	client := p.Client()
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		response, err := client.Get(p.DirectoryURL) //nolint:noctx // The client has a time limit.
+		if err == nil {
+			_ = response.Body.Close()
+			return
+		}
+		if time.Since(begun) > 20*time.Second {
+			tb.Fatal("pebble does not answer:", err)
+		}
+	}
+}
+
+// run starts one process of the authority.
+func (p *Pebble) run(tb testing.TB, program string, args ...string) {
+	tb.Helper()
+	process := exec.Command(program, args...) //nolint:gosec,noctx // Stop ends it.
+	process.Env = p.env
+	if err := process.Start(); err != nil {
+		tb.Fatalf("start %s (Debian's package pebble): %v", program, err)
+	}
+	p.processes = append(p.processes, process)
+}
+
+// Stop ends the authority.
+func (p *Pebble) Stop() {
+	for _, process := range p.processes {
+		_ = process.Process.Kill() // fails if it has ended
+		_ = process.Wait()         // It was killed.
+	}
+	p.processes = nil
+}
+
+// Client returns a client that trusts the authority's listener.
+func (p *Pebble) Client() *http.Client {
+	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: p.Roots, MinVersion: tls.VersionTLS12},
+	}}
+}
+
+// makeCertificate makes the certificate of the authority's own listener.
+func (p *Pebble) makeCertificate(tb testing.TB, keyFile string) {
+	tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{
+		p.CAFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p.Roots.AddCert(certificate)
+}
+
+// FreeAddress returns an address on loopback that nobody listens on.
+func FreeAddress(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It does not wait.
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+// port returns the port of an address.
+func port(tb testing.TB, address string) int {
+	tb.Helper()
+	_, text, err := net.SplitHostPort(address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
