@@ -46,8 +46,10 @@ type group struct {
 
 // newAcceptor returns an acceptor of a listener's connections.
 func newAcceptor(l net.Listener, log *slog.Logger) *acceptor {
-	return &acceptor{Listener: l, log: log, begun: time.Now(),
-		group: group{open: map[*conn]struct{}{}}, clients: map[netip.Prefix]*group{}}
+	return &acceptor{
+		Listener: l, log: log, begun: time.Now(),
+		group: group{open: map[*conn]struct{}{}}, clients: map[netip.Prefix]*group{},
+	}
 }
 
 // age returns the age of the acceptor in nanoseconds: a clock that nobody sets.

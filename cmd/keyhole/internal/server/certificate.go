@@ -111,3 +111,19 @@ func (s *Server) challenges() http.Handler {
 	}
 	return s.certificates
 }
+
+// serveCertified answers on the listeners, with certificates that it orders and reports.
+// ctx and closeRedis are those of serve; background ends with the service.
+func (s *Server) serveCertified(
+	ctx, background context.Context, registry prometheus.Registerer, closeRedis func() error,
+) error {
+	if err := s.prepareACME(ctx); err != nil {
+		return err
+	}
+	registry.MustRegister(newCertificateExpiry(s.certificateEnds()))
+	if err := s.serve(ctx, closeRedis); err != nil {
+		return err
+	}
+	s.runACME(background)
+	return nil
+}

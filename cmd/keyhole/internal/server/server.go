@@ -245,15 +245,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if s.console, err = s.newConsole(background, clientAddresses.Format, registry); err != nil {
 		return err
 	}
-	if err := s.prepareACME(ctx); err != nil {
-		return err
-	}
-	registry.MustRegister(newCertificateExpiry(s.certificateEnds()))
-	if err := s.serve(ctx, closeRedis); err != nil {
-		return err
-	}
-	s.runACME(background)
-	return nil
+	return s.serveCertified(ctx, background, registry, closeRedis)
 }
 
 // newAPI returns the handlers of the listeners, over the parts that Start has made.
