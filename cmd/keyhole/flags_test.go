@@ -50,11 +50,12 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 	walk(newRoot(&command.Env{}))
 	slices.Sort(found)
 	want := []string{
-		"actor", "address", "allow", "bucket", "can", "config", "context", "created-by", "display-name",
-		"ends-after", "ends-within", "expires", "filename", "idempotency-key", "key", "key-file", "kind", "label", "language",
+		"actor", "address", "allow", "bucket", "can", "config", "context", "created-by", "directory", "display-name",
+		"endpoint", "ends-after", "ends-within", "expires", "filename", "idempotency-key", "key", "key-file", "kind",
+		"label", "language",
 		"link", "max-expiry", "name", "not-before", "note", "object", "objects", "operator", "operator-url",
-		"outcome", "output", "passphrase-file", "pin", "prefix", "preset", "public", "qr-file", "reason", "reveal",
-		"s3", "search", "since", "state", "storage", "until", "url", "used", "version-id",
+		"outcome", "output", "passphrase-file", "pin", "prefix", "preset", "public", "public-url", "qr-file", "reason",
+		"region", "reveal", "s3", "search", "since", "state", "storage", "until", "url", "used", "version-id",
 	}
 	if found = slices.Compact(found); !slices.Equal(found, want) {
 		t.Errorf("the commands have %q", found)

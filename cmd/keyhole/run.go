@@ -11,6 +11,7 @@ import (
 	"keyhole/cmd/keyhole/internal/doctor"
 	"keyhole/cmd/keyhole/internal/preview"
 	"keyhole/cmd/keyhole/internal/server"
+	"keyhole/cmd/keyhole/internal/setup"
 )
 
 // run runs one command and returns its exit code.
@@ -23,6 +24,6 @@ func newRoot(env *command.Env) *cobra.Command {
 	root := cli.NewRoot(env)
 	root.AddCommand(server.NewCommand(env, doctor.Examine), demo.NewCommand(env, doctor.Examine),
 		doctor.NewCommand(env, cli.NewClientCheck(env)),
-		preview.NewCommand(env))
+		preview.NewCommand(env), setup.NewCommand(env))
 	return root
 }
