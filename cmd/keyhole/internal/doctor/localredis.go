@@ -20,6 +20,7 @@ const (
 func (x *examination) examineLocalRedis(ctx context.Context, directory string) bool {
 	program, err := localredis.Find(ctx)
 	right := x.noteLocal(checkProgram, err, program.Path+" "+program.Version)
+	// Both are reported, because a user who corrects one should not have to ask again.
 	return x.noteLocal(checkDirectory, localredis.Examine(directory), directory+" belongs to the service alone") && right
 }
 

@@ -110,7 +110,8 @@ func TestCheckManifest(t *testing.T) {
 	}
 	directory = aof(t, set)
 	put(t, filepath.Join(directory, aofDirectory, aofManifest),
-		"# comment\nfile old.base.rdb seq 1 type h\nfile b.base.rdb seq 2 type b\nfile a.incr.aof seq 2 type i startoffset 0\n")
+		"# comment\n"+
+			"file old.base.rdb seq 1 type h\nfile b.base.rdb seq 2 type b\nfile a.incr.aof seq 2 type i startoffset 0\n")
 	put(t, filepath.Join(directory, aofDirectory, "b.base.rdb"), "REDIS0010")
 	if end, err := check(directory); end != nil || err != nil {
 		t.Errorf("a rewritten file: %+v, %v", end, err)

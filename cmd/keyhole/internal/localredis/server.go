@@ -265,7 +265,9 @@ func (s *Server) reasonOf(err error, e ending, ready bool) error {
 	case !ready && e.damage != "":
 		return damaged(s.options.Directory, filepath.Join(s.options.Directory, aofDirectory, aofManifest), e.damage)
 	case !ready && e.mistake != "":
-		return &Error{s.program.Name + " did not start: " + e.mistake, "correct the named problem and start the service again"}
+		return &Error{
+			s.program.Name + " did not start: " + e.mistake, "correct the named problem and start the service again",
+		}
 	case err == nil:
 		return errors.New("it ended without an error")
 	}

@@ -166,8 +166,8 @@ func (s *Server) Failed() <-chan error { return s.failed }
 // above it. After an error everything is stopped.
 //
 // Cleanups run last in, first out: the listeners finish their requests, then the events of
-// the last clicks are written, because clicks are answered before that, and Redis closes last. A Redis of the service itself ends
-// after that.
+// the last clicks are written, because clicks are answered before that, and Redis closes
+// last. A Redis of the service itself ends after that.
 func (s *Server) Start(ctx context.Context) (err error) {
 	cfg, log := s.configured, s.log.Logger
 	s.adopt() // A configuration without a fixed port is complete only after Listen.

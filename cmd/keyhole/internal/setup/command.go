@@ -68,8 +68,10 @@ type answers struct {
 	local, pathStyle bool
 }
 
-// run makes the files. It checks everything that can be checked before it writes anything.
+// run makes the files. It checks everything that can be checked before it writes anything,
+// so that a mistake costs the user nothing but a second call.
 func (f *flags) run(ctx context.Context, env *command.Env) error {
+	// The service, Redis and the context find the files from any working directory.
 	directory, err := filepath.Abs(f.directory)
 	if err != nil {
 		return err
@@ -84,6 +86,7 @@ func (f *flags) run(ctx context.Context, env *command.Env) error {
 	if err != nil {
 		return err
 	}
+	// A broken client configuration must be found before the service's files are there.
 	known, err := contexts.Load(client)
 	if err != nil {
 		return err
@@ -91,6 +94,8 @@ func (f *flags) run(ctx context.Context, env *command.Env) error {
 	if err := refuseExisting(directory); err != nil {
 		return err
 	}
+	// The socket's path is the tightest limit of the machine, so it is checked here, with the
+	// flag's name. The server's check names the key of the configuration.
 	redis, err := localredis.Find(ctx)
 	a.local = err == nil
 	if a.local && len(a.redisDirectory()) > localredis.MaxDirectory {
@@ -136,6 +141,7 @@ func (a *answers) report(env *command.Env, redis localredis.Program, before, nam
 	}
 	path := term.ShellWord(filepath.Join(a.directory, configFile))
 	fmt.Fprintf(env.Stderr, "\n\nNext, and the second command in another terminal:\n")
+	// Only the commands go to standard output, so that a script can run them.
 	fmt.Fprintf(env.Stdout, "keyhole serve --config %s\nkeyhole share %s\n", path,
 		term.ShellWord("s3://"+a.buckets[0]+"/KEY"))
 }
@@ -211,8 +217,10 @@ func freeName(c *contexts.Config) string {
 func refuseExisting(directory string) error {
 	for _, name := range files() {
 		path := filepath.Join(directory, name)
+		// A symbolic link that leads nowhere is a file of the user too.
 		if _, err := os.Lstat(path); err == nil {
-			return command.Usage(path+" exists already; nothing was written", "choose another --directory, or move the file away")
+			return command.Usage(path+" exists already; nothing was written",
+				"choose another --directory, or move the file away")
 		}
 	}
 	return nil

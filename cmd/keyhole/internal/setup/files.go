@@ -35,6 +35,7 @@ func (a *answers) write() (err error) {
 	if err := os.MkdirAll(a.directory, 0o700); err != nil {
 		return err
 	}
+	// Every file is created, never opened, so one that appears meanwhile stops the command.
 	content := map[string]string{keyFile: a.key + "\n", secretFile: a.secret + "\n", configFile: a.config()}
 	for i, name := range files() {
 		if err := create(filepath.Join(a.directory, name), content[name]); err != nil {
@@ -64,6 +65,7 @@ func create(path, text string) (err error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
+	// A rename would replace a file; a link fails if there is one (link(2)).
 	return os.Link(file.Name(), path)
 }
 
