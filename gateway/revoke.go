@@ -103,6 +103,16 @@ func (s *Service) RevokeAll(ctx context.Context, actor *Actor, req *BulkRequest)
 	return result, nil
 }
 
+// Active returns the number of live links of the service, whatever an actor's scope is. The
+// caller must not show it to an actor with a narrower scope.
+func (s *Service) Active(ctx context.Context) (int64, error) {
+	n, err := s.store.Active(ctx)
+	if err != nil {
+		return 0, storeError(err)
+	}
+	return n, nil
+}
+
 // checkBulk returns the errors in a selection. An empty selection without all is an
 // error.
 func checkBulk(req *BulkRequest) error {

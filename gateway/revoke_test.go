@@ -20,6 +20,21 @@ func TestBulkTime(t *testing.T) {
 	}
 }
 
+// TestActive returns the number of live links, and an error of the domain without Redis.
+func TestActive(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.store.links = map[ID]Link{{1}: {}, {2}: {}}
+	if n, err := f.service.Active(t.Context()); n != 2 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+	f.store.err = ErrUnavailable
+	var refused *Error
+	if n, err := f.service.Active(t.Context()); !errors.As(err, &refused) || refused.Code != CodeUnavailable || n != 0 {
+		t.Errorf("without Redis: %d, %v", n, err)
+	}
+}
+
 // TestBulkFailure says what was ended before Redis failed, and counts it.
 func TestBulkFailure(t *testing.T) {
 	t.Parallel()

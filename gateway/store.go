@@ -27,6 +27,9 @@ type Store interface {
 	// LiveLinks returns the number of live links of each object of a bucket with one of the
 	// keys, at most MaxLiveKeys. Objects without links may be missing in the result.
 	LiveLinks(ctx context.Context, storage, bucket string, keys []string) (map[string]LiveCount, error)
+	// Active returns the number of live links. A link leaves the count at most a minute after
+	// its end. The call reads one number for each partition.
+	Active(ctx context.Context) (int64, error)
 	// Change changes a live link. It refuses the change with ErrNotFound, ErrEnded,
 	// ErrChanged, ErrNeverValid or a ChangeError.
 	Change(ctx context.Context, id ID, c Change, by Origin) (Link, error)

@@ -156,6 +156,11 @@ func (s *stubStore) Change(_ context.Context, id ID, c Change, by Origin) (Link,
 	return link, nil
 }
 
+func (s *stubStore) Active(context.Context) (int64, error) {
+	s.calls++
+	return int64(len(s.links)), s.err
+}
+
 func (s *stubStore) RevokeAll(_ context.Context, q ListQuery, o BulkOptions, by Origin) (BulkResult, error) {
 	s.calls++
 	s.query, s.bulk, s.by = q, o, by

@@ -170,6 +170,8 @@ func (r *stubStore) Change(_ context.Context, id gateway.ID, c gateway.Change, _
 	return link, r.begin()
 }
 
+func (r *stubStore) Active(context.Context) (int64, error) { return 0, r.begin() }
+
 func (r *stubStore) RevokeAll(_ context.Context, q gateway.ListQuery, o gateway.BulkOptions,
 	_ gateway.Origin,
 ) (gateway.BulkResult, error) {
