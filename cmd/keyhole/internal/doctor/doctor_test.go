@@ -82,7 +82,7 @@ func TestDoctor(t *testing.T) {
 
 	stdout, _, err = runDoctor(t, nil, "--config", path, "--json")
 	var answer struct{ Findings []finding }
-	if err == nil || json.Unmarshal([]byte(stdout), &answer) != nil || len(answer.Findings) != 22 {
+	if err == nil || json.Unmarshal([]byte(stdout), &answer) != nil || len(answer.Findings) != 23 {
 		t.Errorf("--json: %v, %d findings in %s", err, len(answer.Findings), stdout)
 	}
 }

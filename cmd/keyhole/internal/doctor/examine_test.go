@@ -22,7 +22,7 @@ func TestExamine(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, err := Examine(t.Context(), cfg)
-	if err != nil || len(found) != 22 {
+	if err != nil || len(found) != 23 {
 		t.Fatalf("%v, %d findings: %+v", err, len(found), found)
 	}
 	if want := (console.Finding{
