@@ -64,13 +64,13 @@ func TestRedirectToHTTPS(t *testing.T) {
 		"GET /.well-known/acme-challengex HTTP/1.1":   "/.well-known/acme-challengex",
 		"GET /x/.well-known/acme-challenge/ HTTP/1.1": "/x/.well-known/acme-challenge/",
 	} {
-		response := askRaw(t, server.Listener.Addr().String(), request)
+		response := askRaw(t, server.Listener.Addr().String(), request) //nolint:bodyclose // askRaw closes it
 		if response.StatusCode != http.StatusFound || response.Header.Get("Location") != base+want ||
 			response.Header.Get("Cache-Control") != "no-store, no-transform" || response.Header.Get("Set-Cookie") != "" {
 			t.Errorf("%s: %d %v", request, response.StatusCode, response.Header)
 		}
 	}
-	response := askRaw(t, server.Listener.Addr().String(), "GET /%zz HTTP/1.1")
+	response := askRaw(t, server.Listener.Addr().String(), "GET /%zz HTTP/1.1") //nolint:bodyclose // see above
 	if response.StatusCode != http.StatusBadRequest {
 		t.Errorf("an invalid escape: %d", response.StatusCode)
 	}
