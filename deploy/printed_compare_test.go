@@ -24,6 +24,7 @@ var variables = []*regexp.Regexp{ //nolint:gochecknoglobals // Compiled once.
 	regexp.MustCompile(`\b[0-9a-f]{22}\b`),                                    // the id of an event
 	regexp.MustCompile(`http://127\.0\.0\.1:8080/[1-9A-HJ-NP-Za-km-z]{22}\b`), // a link
 	regexp.MustCompile(`\b\d+\.\d+\.\d+\b`),                                   // a version, part of an address
+	regexp.MustCompile(`\b\d+\.\d MiB\b`),                                     // memory in use
 }
 
 // link matches ids and tokens.

@@ -85,6 +85,7 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 	},
 	{"deploy/docs/dev/testing.md", "deploy/pictures", runsTests},
 	{"deploy/docs/dev/testing.md", "deploy/pictures --console", runsTests},
+	{"deploy/docs/dev/testing.md", "deploy/pictures --documents", runsTests},
 	{"deploy/docs/dev/testing.md", `"$TEST_TOOLS/golangci-lint" run ./gateway/...`, runsTests},
 	{"deploy/docs/use/receive.md", "curl -c jar -d confirm=1 …", isMention},
 	{"deploy/docs/use/receive.md", "curl -b jar -C - …", isMention},
