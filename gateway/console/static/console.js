@@ -186,6 +186,9 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:responseError", () => {
   say("The list was not changed. Press Filter to see why.");
 });
+document.addEventListener("htmx:sendError", () => {
+  say("The service did not answer, so the list was not changed. Try again.");
+});
 document.addEventListener("DOMContentLoaded", () => {
   enhance(document);
   themeSwitch();
