@@ -288,7 +288,7 @@ func TestFollowOfAnUnknownLink(t *testing.T) {
 	t.Parallel()
 	f := &fakeAPI{answers: map[string]any{"GET /api/v1/audit": api.Problem{Status: 401, Code: "unauthorized"}}}
 	got := runOver(t, f, "events", "--follow", testID())
-	const want = "keyhole: there is no such link\n" +
+	want := "keyhole: link " + testID() + ": there is no such link\n" +
 		"  check the ID of the link; keyhole list shows the links that this key may see\n"
 	if got != (result{command.ExitFailed, "", want}) || len(f.requests) != 1 {
 		t.Errorf("%+v after %d requests", got, len(f.requests))

@@ -108,7 +108,7 @@ func (f *changeFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 	if err != nil {
 		// No object was named and --sensitive is no flag of change.
 		since, present := f.countsFrom(before)
-		return ended(withLatestSince(inFlags(err, false, ""), since, present, time.Local), id)
+		return unknownLink(id, ended(withLatestSince(inFlags(err, false, ""), since, present, time.Local), id))
 	}
 	if f.json {
 		err = term.PrintJSON(env.Stdout, link) // with its warnings

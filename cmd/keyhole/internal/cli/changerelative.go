@@ -70,7 +70,7 @@ func (f *changeFlags) before(ctx context.Context, c *client.Client, id string,
 	link, err := c.Show(ctx, id)
 	if err != nil {
 		if relative {
-			return nil, err
+			return nil, unknownLink(id, err)
 		}
 		return nil, nil //nolint:nilnil // A key may change links without reading them.
 	}

@@ -151,7 +151,8 @@ func eraseAll(
 		// The service carries both through its cursor, so the last answer is about all pages.
 		total.Done, total.Remains = answer.Done, answer.Remains
 		if err != nil {
-			return total, rename(err, map[string]string{"link": "--link", "address": "--address", "reason": "--reason"})
+			flags := map[string]string{"link": "--link", "address": "--address", "reason": "--reason"}
+			return total, unknownLink(request.Link, rename(err, flags))
 		}
 		if answer.Next == "" {
 			return total, nil

@@ -74,7 +74,7 @@ func (f *eventsFlags) run(cmd *cobra.Command, env *command.Env, arg string) erro
 func (f *eventsFlags) print(ctx context.Context, env *command.Env, c *client.Client, id string) error {
 	page, err := c.Events(ctx, id, "", f.limit)
 	if err != nil {
-		return err
+		return unknownLink(id, err)
 	}
 	if f.output.json {
 		return printDocument(env, page.Events, page.Next)
@@ -103,7 +103,7 @@ func (f *eventsFlags) followLink(ctx context.Context, env *command.Env, c *clien
 		return err
 	})
 	if err != nil {
-		return err
+		return unknownLink(id, err)
 	}
 	// Only new events: keyhole events without --follow has shown the earlier ones.
 	feed := auditFlags{filter: client.AuditOptions{Link: id, FromNow: true}, output: f.output}
@@ -133,5 +133,5 @@ func wholeID(ctx context.Context, c *client.Client, id string) (string, error) {
 		return id, nil
 	}
 	link, err := c.Show(ctx, id)
-	return link.ID, err
+	return link.ID, unknownLink(id, err)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -28,6 +29,17 @@ func parseLinkOrPrefix(arg string) (string, error) {
 		return "", command.Usage(err.Error(), known.Hint+"; a reference of 8 characters begins an ID")
 	}
 	return "", err
+}
+
+// unknownLink names the link in the refusal of an unknown one, because a script has many. id
+// is the ID or reference; a URL was hashed to the ID before, so no token is in it. It is empty
+// if the request names no link.
+func unknownLink(id string, err error) error {
+	var refused *client.Error
+	if id == "" || !errors.As(err, &refused) || refused.Code != string(gateway.CodeNotFound) {
+		return err
+	}
+	return fmt.Errorf("link %s: %w", id, err)
 }
 
 // referenceOf returns the first characters of an ID, or a whole ID in capital letters, as the

@@ -100,7 +100,7 @@ func (f *shareFlags) resend(cmd *cobra.Command, env *command.Env, arg string, no
 	}
 	link, err := c.Show(cmd.Context(), id)
 	if err != nil {
-		return err
+		return unknownLink(id, err)
 	}
 	// Without this check the new link would be open to everyone who has it.
 	if link.Passphrase && f.request.Passphrase == nil && !noPassphrase {

@@ -114,8 +114,12 @@ func TestShowIsRefused(t *testing.T) {
 		got := runOverHandler(t, refusingWith(api.Problem{
 			Status: tt.status, Code: string(code), Detail: "no\x1b[2J", RequestID: "r7",
 		}), "show", testID(), "--json")
+		problem := `no\x1b[2J`
+		if code == gateway.CodeNotFound {
+			problem = "link " + testID() + ": " + problem
+		}
 		if got.code != command.ExitFailed || got.stdout != "" || strings.Contains(got.stderr, "\x1b") ||
-			!strings.HasPrefix(got.stderr, `keyhole: no\x1b[2J`+"\n  ") || !strings.Contains(got.stderr, tt.hint) {
+			!strings.HasPrefix(got.stderr, "keyhole: "+problem+"\n  ") || !strings.Contains(got.stderr, tt.hint) {
 			t.Errorf("%s: %+v, want %q", code, got, tt.hint)
 		}
 		// A person asks the administrator about failures of the service, not about refusals.

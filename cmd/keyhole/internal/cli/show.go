@@ -43,7 +43,7 @@ func newShow(env *command.Env) *cobra.Command {
 			}
 			link, err := c.Show(cmd.Context(), id)
 			if err != nil {
-				return err
+				return unknownLink(id, err)
 			}
 			if asJSON {
 				return term.PrintJSON(env.Stdout, link)
