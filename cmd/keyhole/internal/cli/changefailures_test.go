@@ -105,7 +105,8 @@ func TestChangeRefusalMessages(t *testing.T) {
 	for want, problem := range map[string]api.Problem{
 		"keyhole: this key may not change links\n  use a key that allows this, or ask the operator of the service to " +
 			"extend this key's \"can\"\n": {Status: 403, Code: "forbidden", Detail: "this key may not change links"},
-		"keyhole: link " + testID() + ": there is no such link\n  check the ID of the link; keyhole list shows the links that this key may " +
+		"keyhole: link " + testID() + ": there is no such link\n  check the ID of the link; " +
+			"keyhole list shows the links that this key may " +
 			"see\n": {Status: 404, Code: "not_found", Detail: "there is no such link"},
 		"keyhole: the key's max_expiry is 1h\n  request a shorter life, or use a key with a longer max_expiry; see " +
 			"--expires\n": {Status: 403, Code: "too_long", Detail: "the key's max_expiry is 1h"},

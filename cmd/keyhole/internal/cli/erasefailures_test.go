@@ -76,7 +76,8 @@ func TestEraseFails(t *testing.T) {
 		"an unknown link": {
 			[]wireAnswer{{404, `{"status":404,"code":"not_found","detail":"there is no such link"}`, false}},
 			[]string{"--json"},
-			result{command.ExitFailed, "", "keyhole: link " + testID() + ": there is no such link\n  check the ID of the link; " +
+			result{command.ExitFailed, "", "keyhole: link " + testID() + ": there is no such link\n" +
+				"  check the ID of the link; " +
 				"keyhole list shows the links that this key may see\n"},
 		},
 		"an outage later": {

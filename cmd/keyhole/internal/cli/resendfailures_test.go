@@ -57,7 +57,8 @@ func TestResendIsRefused(t *testing.T) {
 			read,
 			api.Problem{Status: 404, Code: "not_found", Detail: "there is no such link"},
 			1,
-			"keyhole: link " + testID() + ": there is no such link\n  check the ID of the link; keyhole list shows the links that this key may see\n",
+			"keyhole: link " + testID() + ": there is no such link\n  check the ID of the link; " +
+				"keyhole list shows the links that this key may see\n",
 		},
 		"ambiguous": {
 			read,

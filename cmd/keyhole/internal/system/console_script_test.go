@@ -189,7 +189,7 @@ func TestConsoleSpecialPages(t *testing.T) {
 		fields map[string]string
 		says   string
 	}{
-		"preview of a form":                {map[string]string{"passphrase": "Right-Passphrase 1"}, "Passphrase for this file"},
+		"preview of a form":                {map[string]string{"passphrase": "Passphrase 1"}, "Passphrase for this file"},
 		"preview of a form without a page": {map[string]string{}, "No page to show"},
 		"preview of a refused form":        {map[string]string{"max_clicks": "0"}, "Please correct"},
 	} {
@@ -205,7 +205,8 @@ func TestConsoleSpecialPages(t *testing.T) {
 // demoSignIn starts a demo and returns the address of its page with one button.
 func demoSignIn(t *testing.T) string {
 	t.Helper()
-	p := startProcess(t, binary, nil, "demo", "--public", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--s3", "127.0.0.1:0")
+	p := startProcess(t, binary, nil, "demo", "--public", "127.0.0.1:0", "--operator", "127.0.0.1:0",
+		"--s3", "127.0.0.1:0")
 	var address string
 	eventually(t, "the demo to print its console", func() error {
 		address = regexp.MustCompile(`http://127\.0\.0\.1:\d+/console/demo/\S+`).FindString(p.output.String())
