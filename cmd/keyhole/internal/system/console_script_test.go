@@ -17,7 +17,9 @@ import (
 func TestConsoleScript(t *testing.T) {
 	t.Parallel()
 	in := install(t)
-	in.s3.Put(t, "reports", "file.txt", "text/plain", []byte("a"))
+	for _, key := range []string{"file.txt", "copied.txt"} {
+		in.s3.Put(t, "reports", key, "text/plain", []byte("a"))
+	}
 	g := in.start()
 	c := openForConsole(t)
 	for _, one := range []consoleWalk{
@@ -106,7 +108,7 @@ func livesBySensitivity(j *operatorJourney) {
 // the address, so that the operator can copy it.
 func refusedCopying(j *operatorJourney, c *chromium) {
 	j.begin("/objects", "<h1>Objects</h1>")
-	address, passphrase := j.share("file.txt", map[string]string{"make_passphrase": "1"})
+	address, passphrase := j.share("copied.txt", map[string]string{"make_passphrase": "1"})
 	for field, want := range map[string]string{"link-url": address, "passphrase": passphrase} {
 		j.script(`document.querySelector("#status").textContent = ""`)
 		j.script(`document.querySelector("button[data-copy=" + %s + "]").click()`, field)
