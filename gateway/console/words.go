@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -62,21 +61,7 @@ func roughly(d time.Duration) string {
 }
 
 // number returns a number with separators: 12,345.
-func number(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, digits = "-", digits[1:]
-	}
-	var b strings.Builder
-	for i, digit := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(digit)
-	}
-	return sign + b.String()
-}
+func number(n int64) string { return explain.Number(n) }
 
 // plural returns a number with separators and the thing in singular or plural.
 func plural(n int, thing string) string {

@@ -169,11 +169,11 @@ func TestRestrictions(t *testing.T) {
 	}
 	at := time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)
 	link := &api.Link{
-		MaxClicks: new(int64(3)), Passphrase: true, Reveal: gateway.RevealAfter, NotBefore: &at,
+		MaxClicks: new(int64(3_000)), Passphrase: true, Reveal: gateway.RevealAfter, NotBefore: &at,
 		Allow: []string{"192.0.2.0/24", "2001:db8::/32"},
 	}
 	want := [][]string{
-		{"uses", "at most 3"},
+		{"uses", "at most 3,000"},
 		{"asks for", "a passphrase; until then the page shows nothing about the file"},
 		{"shows", "a page first; only its button uses up the link"},
 		{"begins", "2026-12-01T08:00:00Z"},

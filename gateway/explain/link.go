@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"strconv"
 	"strings"
 
 	"keyhole/gateway"
@@ -75,7 +74,7 @@ func Audience(link *api.Link) string {
 func Restrictions(link *api.Link) [][]string {
 	var lines [][]string
 	if link.MaxClicks != nil {
-		lines = append(lines, []string{"uses", "at most " + strconv.FormatInt(*link.MaxClicks, 10)})
+		lines = append(lines, []string{"uses", "at most " + Number(*link.MaxClicks)})
 	}
 	if link.Passphrase {
 		asks := "a passphrase"
