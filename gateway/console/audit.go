@@ -58,8 +58,16 @@ func (v auditView) refusal(field string) string { return refusalOf(v.Errors, fie
 
 // Problems returns the list of refused filters. The page has a field for each filter.
 func (v auditView) Problems() []problem {
-	return problems(v.Errors, "range", "since", "until", "kind", "outcome", "actor", "link", "bucket", "prefix", "key",
-		"label", "address")
+	return problems(v.Errors, labelled{"range", "Time"}, labelled{"since", "From (UTC)"}, labelled{"until", "To (UTC)"},
+		labelled{"kind", "Event"}, labelled{"outcome", "Outcome of a click"}, labelled{"actor", "Operator"},
+		labelled{"link", "Link"}, labelled{"bucket", "Bucket"}, labelled{"prefix", "Path begins with"},
+		labelled{"key", "Object"}, labelled{"label", "Label"}, labelled{"address", "Address"})
+}
+
+// Filtered reports whether a filter is set. Without one, the page hides its filters: they
+// would fill the first screen of a phone.
+func (v auditView) Filtered() bool {
+	return v.Filter != auditFilter{}
 }
 
 // auditRow is an event in the audit.

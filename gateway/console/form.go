@@ -22,7 +22,7 @@ type refusals interface {
 func refusalOf(refused []gateway.FieldError, field string) string {
 	for _, r := range refused {
 		if r.Field == field {
-			return r.Message
+			return plainRule(r.Message)
 		}
 	}
 	return ""
@@ -31,15 +31,29 @@ func refusalOf(refused []gateway.FieldError, field string) string {
 // problem is an entry of the list of refused fields at the top of a form.
 type problem struct {
 	Field, Message string
-	Anchor         bool // the page has an element with the ID Field
+	Label          string // of the field on the page; empty: the page does not have the field
 }
 
-// problems returns the list of refused fields. ids are the fields that the page shows: a link
-// to any other field would lead nowhere.
-func problems(refused []gateway.FieldError, ids ...string) []problem {
-	list := make([]problem, len(refused))
-	for i, r := range refused {
-		list[i] = problem{r.Field, r.Message, slices.Contains(ids, r.Field)}
+// labelled is a field of a page with its label.
+type labelled struct {
+	id, label string
+}
+
+// problems returns the list of refused fields. fields are the fields that the page shows, in
+// its order: a link to any other field would lead nowhere.
+func problems(refused []gateway.FieldError, fields ...labelled) []problem {
+	var list []problem
+	for _, field := range fields {
+		for _, r := range refused {
+			if r.Field == field.id {
+				list = append(list, problem{r.Field, plainRule(r.Message), field.label})
+			}
+		}
+	}
+	for _, r := range refused {
+		if !slices.ContainsFunc(fields, func(f labelled) bool { return f.id == r.Field }) {
+			list = append(list, problem{Field: r.Field, Message: plainRule(r.Message)})
+		}
 	}
 	return list
 }
@@ -49,8 +63,14 @@ func (v shareView) Problems() []problem {
 	if v.Object == nil && v.Shareable == 0 {
 		return problems(v.Errors) // without a form
 	}
-	return problems(v.Errors, "form", "sensitive", "preset", "expires_in", "max_clicks", "passphrase", "reveal", "allow",
-		"not_before", "filename", "disposition", "pin", "language", "note", "labels")
+	return problems(v.Errors, labelled{"form", "Form"}, labelled{"sensitive", "Is the content sensitive?"},
+		labelled{"preset", "How long does the link live?"}, labelled{"expires_in", "Another life"},
+		labelled{"max_clicks", "Number of downloads"}, labelled{"passphrase", "Passphrase"},
+		labelled{"reveal", "Facts about the file"}, labelled{"allow", "Only from these networks"},
+		labelled{"not_before", "Works from (UTC)"}, labelled{"filename", "Name of the downloaded file"},
+		labelled{"disposition", "In the browser"}, labelled{"pin", "If the object changes"},
+		labelled{"language", "Language of the recipient"}, labelled{"note", "Note for the recipient"},
+		labelled{"labels", "Labels"})
 }
 
 // refusal implements refusals.

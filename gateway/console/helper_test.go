@@ -253,6 +253,16 @@ func (a *answer) link(text string) string {
 	return ""
 }
 
+// namesField reports whether the list of errors links to a field by the label of the field.
+func (a *answer) namesField(field string) bool {
+	for _, label := range a.all("label") {
+		if attribute(label, "for") == field {
+			return a.link(words(label)) == "#"+field
+		}
+	}
+	return false
+}
+
 // stubStorage answers about objects. Keys lists them.
 type stubStorage struct {
 	mu       sync.Mutex

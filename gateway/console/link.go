@@ -79,8 +79,10 @@ func (v linkView) Problems() []problem {
 	if !v.CanChange {
 		return problems(v.Errors) // without a form
 	}
-	return problems(v.Errors, "expires_in", "max_clicks", "note", "labels", "allow", "not_before", "language",
-		"passphrase")
+	return problems(v.Errors, labelled{"expires_in", "New life from now on"}, labelled{"max_clicks", "Number of downloads"},
+		labelled{"note", "Note for the recipient"}, labelled{"labels", "Labels"},
+		labelled{"allow", "Only from these networks"}, labelled{"not_before", "Works from (UTC)"},
+		labelled{"language", "Language of the recipient"}, labelled{"passphrase", "New passphrase"})
 }
 
 // day is the events of one day, newest first.
@@ -285,7 +287,7 @@ type revokeView struct {
 func (v revokeView) refusal(field string) string { return refusalOf(v.Errors, field) }
 
 // Problems returns the list of refused fields.
-func (v revokeView) Problems() []problem { return problems(v.Errors, "reason") }
+func (v revokeView) Problems() []problem { return problems(v.Errors, labelled{"reason", "Reason"}) }
 
 // revokeLink answers POST /console/links/{id}/revoke: first with a question, then with the
 // end of the link.

@@ -46,8 +46,10 @@ func (v linksView) refusal(field string) string { return refusalOf(v.Errors, fie
 
 // Problems returns the list of refused filters. The page has a field for each filter.
 func (v linksView) Problems() []problem {
-	return problems(v.Errors, "state", "bucket", "prefix", "created_by", "label", "used", "since", "ends_within",
-		"ends_after")
+	return problems(v.Errors, labelled{"state", "State"}, labelled{"bucket", "Bucket"},
+		labelled{"prefix", "Path begins with"}, labelled{"created_by", "Created by"}, labelled{"label", "Label"},
+		labelled{"used", "Use"}, labelled{"since", "Created since"}, labelled{"ends_within", "Ends within"},
+		labelled{"ends_after", "Ends after"})
 }
 
 // linkFilter has the filters of the list as they were sent.

@@ -71,7 +71,7 @@ func (c *Console) lives(actor *gateway.Actor, refs []gateway.ObjectRef, now time
 			}
 			for p := range lives.Presets {
 				if refused := lives.Presets[p].Refused; refused != nil && reasons[p][i] == "" {
-					reasons[p][i] = refused.Message
+					reasons[p][i] = plainRule(refused.Message)
 				}
 			}
 		}
@@ -84,7 +84,7 @@ func (c *Console) lives(actor *gateway.Actor, refs []gateway.ObjectRef, now time
 		}
 		// The rule also says how another request could live longer; the form shows that.
 		least.Longest.Rule, _, _ = strings.Cut(least.Longest.Rule, ";")
-		view.Longest[i], view.Defaults[i] = explain.LongestLife(&least.Longest), least.Default.Name
+		view.Longest[i], view.Defaults[i] = plainRule(explain.LongestLife(&least.Longest)), least.Default.Name
 	}
 	for p := range view.Presets {
 		view.Presets[p].explain(reasons[p])
@@ -96,6 +96,13 @@ func (c *Console) lives(actor *gateway.Actor, refs []gateway.ObjectRef, now time
 		}
 	}
 	return view, nil
+}
+
+// plainRule writes the names of settings in a text about a life in plain words: an operator
+// cannot see the configuration. The API and the logs name the settings.
+func plainRule(text string) string {
+	return strings.NewReplacer("policy.caps.not_sensitive", "the object is not sensitive",
+		"policy.max_expiry", "the policy allows no more").Replace(text)
 }
 
 // explain fills in for which answers the policy allows a life, and why not for the others.

@@ -53,7 +53,7 @@ func TestPresetsSayWhyNot(t *testing.T) {
 			"handoff":         "UTC",
 			"troubleshooting": "not for sensitive content: 1h is over the limit of 30m (the object is sensitive)",
 			"business":        "only if the content is not sensitive",
-			"extended":        "not allowed: 7d is over the limit of 100h (policy.caps.not_sensitive)",
+			"extended":        "not allowed: 7d is over the limit of 100h (the object is not sensitive)",
 		} {
 			text, selected := presetLine(&a, name)
 			if !strings.HasSuffix(text, why) || selected != (name == tt.selected) {
@@ -65,7 +65,7 @@ func TestPresetsSayWhyNot(t *testing.T) {
 		}
 		for _, longest := range []string{
 			"at most 30m (the object is sensitive)", "at most 2h (sensitivity was not stated)",
-			"at most 100h (policy.caps.not_sensitive)",
+			"at most 100h (the object is not sensitive)",
 		} {
 			if !strings.Contains(words(a.byID("sensitive")), longest) {
 				t.Errorf("%q lacks %q", words(a.byID("sensitive")), longest)

@@ -48,7 +48,7 @@ func (v revocationsView) Problems() []problem {
 	if v.Done || v.Stopped || v.NeedsAll {
 		return problems(v.Errors)
 	}
-	return problems(v.Errors, "reason")
+	return problems(v.Errors, labelled{"reason", "Reason"})
 }
 
 // bulkFields are the fields of a bulk revocation. Any other field that has a value would be
