@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/objects/s3test"
 )
@@ -34,28 +35,37 @@ func longKey(prefix string) string {
 	return prefix + strings.Repeat("Quartalsbericht", 1024/15)[:1024-len(prefix)-4] + ".pdf"
 }
 
-// fillConsole puts objects and links into an installation: three of one kind, and many with
-// long names, notes and labels.
+// pictureRows is the number of objects in the largest folder of the pictures. The test
+// without pictures makes fewer: they take half a minute.
+const pictureRows = 10_000
+
+// fillConsole puts objects and links into an installation: three of one kind, and many. The
+// names, notes and labels of the newest are long, so that the first page shows them.
 func fillConsole(t *testing.T, in *installation, g *instance) *consoleData {
 	t.Helper()
 	d := &consoleData{longKey: longKey("many/")}
-	keys := []string{d.longKey, "many/تقرير الربع الثالث.pdf", "many/a <b>bold</b> & \"quoted\" name.html"}
-	for i := range 57 {
-		keys = append(keys, fmt.Sprintf("many/report %02d.pdf", i))
+	reports := 57
+	if *consolePictures != "" {
+		fillReports(t, in, g, reports, pictureRows-3)
 	}
+	var keys []string
 	for _, name := range []string{"annual report 2026.pdf", "orders.csv", "summary.txt"} {
 		keys = append(keys, "three/"+name)
 	}
+	for i := range reports {
+		keys = append(keys, reportKey(i))
+	}
+	keys = append(keys, "many/تقرير الربع الثالث.pdf", "many/a <b>bold</b> & \"quoted\" name.html", d.longKey)
 	for i, key := range keys {
 		in.s3.Put(t, "reports", key, "application/pdf", randomBytes(100*(i%7)+1))
 		set, r := strings.Split(key, "/")[0], api.IssueRequest{Bucket: "reports", Key: key, Confirm: true}
 		r.Labels = map[string]string{"set": set}
-		if i%3 == 0 {
+		if i%3 == 2 {
 			r.Labels["customer"], r.Note = "example-ltd", strings.TrimSpace(strings.Repeat("for the auditors, ", 10))
 			r.MaxClicks = new(int64(1_000_000))
 		}
 		link, err := g.client.Issue(t.Context(), r)
-		if err == nil && i == 0 {
+		if err == nil && key == d.longKey {
 			d.used = link
 			for range 3 {
 				_, err = post(t.Context(), unfollowed(), link.URL, confirmation(""))
@@ -71,6 +81,34 @@ func fillConsole(t *testing.T, in *installation, g *instance) *consoleData {
 	return d
 }
 
+// reportKey returns the key of a report of the folder with many objects.
+func reportKey(i int) string { return fmt.Sprintf("many/report %05d.pdf", i) }
+
+// fillReports puts the reports from first on into the folder with many objects, and issues
+// a link to each of them.
+func fillReports(t *testing.T, in *installation, g *instance, first, end int) {
+	t.Helper()
+	for first < end {
+		var batch api.BatchRequest
+		for ; first < end && len(batch.Links) < gateway.MaxBatch; first++ {
+			key := reportKey(first)
+			in.s3.Put(t, "reports", key, "application/pdf", randomBytes(1))
+			batch.Links = append(batch.Links, api.IssueRequest{
+				Bucket: "reports", Key: key, Labels: map[string]string{"set": "many"},
+			})
+		}
+		answer, err := g.client.IssueBatch(t.Context(), batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range answer.Results {
+			if answer.Results[i].Link == nil {
+				t.Fatalf("no link to %s: %v", batch.Links[i].Key, answer.Results[i].Problem)
+			}
+		}
+	}
+}
+
 // consoleStates returns every page in the states that look different.
 func consoleStates(d *consoleData) []consoleState {
 	page := func(name, path, says string) consoleState {
@@ -83,13 +121,14 @@ func consoleStates(d *consoleData) []consoleState {
 		page("buckets", "/objects", "<h1>Objects</h1>"),
 		page("objects-0", "/objects?bucket=exports", "Nothing here"),
 		page("objects-3", "/objects?bucket=reports&prefix=three/", "orders.csv"),
-		page("objects-many", "/objects?bucket=reports&prefix=many/", "report 01.pdf"),
-		page("search", "/objects?bucket=reports&search=annual", "annual report"),
-		page("search-0", "/objects?bucket=reports&search=nothing", "No object found"),
+		page("objects-many", "/objects?bucket=reports&prefix=many/", "report 00001.pdf"),
+		page("search", "/objects?bucket=reports&prefix=three/&search=annual", "annual report"),
+		page("search-many", "/objects?bucket=reports&search=nothing", "found"),
+		page("search-0", "/objects?bucket=reports&prefix=three/&search=nothing", "No object found"),
 		{"share", share},
 		{"share-long", func(j *operatorJourney) {
 			j.open(j.consoleAddress("/share?bucket=reports&key="+d.longKey), "This is what you share")
-			j.script(`document.querySelector("details").open = true`)
+			j.script(`document.querySelector("details:has(input)").open = true`)
 		}},
 		{"share-refused", func(j *operatorJourney) {
 			share(j)
@@ -105,7 +144,7 @@ func consoleStates(d *consoleData) []consoleState {
 		}},
 		page("links-0", "/links?label=set%3Dnone", "No link"),
 		page("links-3", "/links?label=set%3Dthree", "orders.csv"),
-		page("links-many", "/links?state=active,paused,revoked", "report 50.pdf"),
+		page("links-many", "/links?state=active,paused,revoked", "Quartalsbericht"),
 		page("links-refused", "/links?label=no", "Please correct"),
 		{"link-unknown", func(j *operatorJourney) {
 			j.open(j.consoleAddress("/links"), "<h1>Links</h1>")
@@ -128,7 +167,12 @@ func consoleStates(d *consoleData) []consoleState {
 			j.open(j.consoleAddress("/links?label=set%3Dthree"), "orders.csv")
 			j.follow("Revoke all that match", "<h1>Revoke")
 		}},
+		{"revocations-many", func(j *operatorJourney) {
+			j.open(j.consoleAddress("/links?label=set%3Dmany"), "Quartalsbericht")
+			j.follow("Revoke all that match", "<h1>Revoke")
+		}},
 		page("audit", "/audit", "</main>"),
+		page("audit-refused", "/audit?label=no", "Please correct"),
 		page("health", "/health", "</main>"),
 		page("help", "/help", "<h1>Help</h1>"),
 		page("missing", "/missing", "Not found"),
