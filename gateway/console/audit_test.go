@@ -150,6 +150,10 @@ func TestAuditRefusedFilters(t *testing.T) {
 		if rows := a.rows(); len(rows) > 0 {
 			t.Errorf("%s: the page has rows: %q", query, rows)
 		}
+		// The refused filter must not be hidden.
+		if !strings.Contains(a.text, "<details open>") {
+			t.Errorf("%s: the filters are hidden", query)
+		}
 		for _, format := range exportFormats() {
 			if a := c.get("/console/audit." + format + "?" + query); a.status != http.StatusUnprocessableEntity ||
 				!strings.Contains(words(a.page), field) {

@@ -79,8 +79,9 @@ func (v linkView) Problems() []problem {
 	if !v.CanChange {
 		return problems(v.Errors) // without a form
 	}
-	return problems(v.Errors, labelled{"expires_in", "New life from now on"}, labelled{"max_clicks", "Number of downloads"},
-		labelled{"note", "Note for the recipient"}, labelled{"labels", "Labels"},
+	return problems(v.Errors, labelled{"expires_in", "New life from now on"},
+		labelled{"max_clicks", "Number of downloads"}, labelled{"note", "Note for the recipient"},
+		labelled{"labels", "Labels"},
 		labelled{"allow", "Only from these networks"}, labelled{"not_before", "Works from (UTC)"},
 		labelled{"language", "Language of the recipient"}, labelled{"passphrase", "New passphrase"})
 }
