@@ -82,11 +82,14 @@ type auditRow struct {
 // auditFilterOf reads the filters of a query.
 func auditFilterOf(v url.Values) auditFilter {
 	text := func(name string) string { return strings.TrimSpace(v.Get(name)) }
-	return auditFilter{
+	f := auditFilter{
 		Range: text("range"), Since: text("since"), Until: text("until"), Kind: text("kind"), Actor: text("actor"),
 		Link: strings.ToLower(text("link")), Bucket: text("bucket"), Prefix: v.Get("prefix"), Key: v.Get("key"),
 		Label: text("label"), Outcome: text("outcome"), Address: text("address"),
 	}
+	f.Bucket, f.Prefix = splitPath(f.Bucket, f.Prefix)
+	f.Bucket, f.Key = splitKey(f.Bucket, f.Key)
+	return f
 }
 
 // query returns the filters as a query, without those that are empty.
@@ -142,6 +145,8 @@ func (c *Console) auditQuery(f *auditFilter, now time.Time) (gateway.AuditQuery,
 		filter.Labels = []string{f.Label}
 	}
 	q, found := filter.Query(c.o.FormatAddress)
+	found = append(found, refusedPath("prefix", f.Bucket, f.Prefix)...)
+	found = append(found, refusedPath("key", f.Bucket, f.Key)...)
 	switch {
 	case fixed.Range != "":
 		found = append(found, gateway.FieldError{

@@ -116,11 +116,14 @@ func stateOf(s gateway.State) stateView {
 
 // filterOf reads the filters of a query or form.
 func filterOf(v url.Values) linkFilter {
-	return linkFilter{
+	f := linkFilter{
 		State: v.Get("state"), Bucket: strings.TrimSpace(v.Get("bucket")), Prefix: v.Get("prefix"), Key: v.Get("key"),
 		CreatedBy: strings.TrimSpace(v.Get("created_by")), Label: strings.TrimSpace(v.Get("label")), Since: v.Get("since"),
 		Used: v.Get("used"), EndsWithin: v.Get("ends_within"), EndsAfter: strings.TrimSpace(v.Get("ends_after")),
 	}
+	f.Bucket, f.Prefix = splitPath(f.Bucket, f.Prefix)
+	f.Bucket, f.Key = splitKey(f.Bucket, f.Key)
+	return f
 }
 
 // domain converts the filters to those of the domain.
@@ -142,7 +145,28 @@ func (f *linkFilter) listQuery() (gateway.ListQuery, []gateway.FieldError) {
 	if filter.State == "" {
 		filter.State = liveStates
 	}
-	return filter.Query()
+	q, refused := filter.Query()
+	return q, append(refused, f.refusedPaths()...)
+}
+
+// bulkQuery returns the query of a bulk revocation, and the errors in the filters. A
+// revocation needs the bucket of a path.
+func (f *linkFilter) bulkQuery() (gateway.ListQuery, []gateway.FieldError) {
+	filter := f.domain()
+	q, refused := filter.Query()
+	refused = append(refused, f.refusedPaths()...)
+	if len(refused) == 0 && f.Bucket == "" && f.Prefix+f.Key != "" {
+		refused = append(refused, gateway.FieldError{
+			Field: "bucket", Code: "required",
+			Message: "a path needs its bucket; go back to the list and enter the whole path, such as s3://reports/2026/",
+		})
+	}
+	return q, refused
+}
+
+// refusedPaths returns the errors in the filters that are paths.
+func (f *linkFilter) refusedPaths() []gateway.FieldError {
+	return append(refusedPath("prefix", f.Bucket, f.Prefix), refusedPath("key", f.Bucket, f.Key)...)
 }
 
 // query returns the filters as a query, without those that are empty.

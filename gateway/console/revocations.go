@@ -45,10 +45,16 @@ func (v revocationsView) refusal(field string) string { return refusalOf(v.Error
 // Problems returns the list of refused fields. The filters and IDs come from another page,
 // so only the reason has a field, and only in the question.
 func (v revocationsView) Problems() []problem {
-	if v.Done || v.Stopped || v.NeedsAll {
+	if v.Done || v.Stopped || v.NeedsAll || v.Refused() {
 		return problems(v.Errors)
 	}
 	return problems(v.Errors, labelled{"reason", "Reason"})
+}
+
+// Refused reports whether the service refuses the selection itself. The page then has no
+// question: only the list can correct a filter.
+func (v revocationsView) Refused() bool {
+	return slices.ContainsFunc(v.Errors, func(e gateway.FieldError) bool { return e.Field != "reason" })
 }
 
 // bulkFields are the fields of a bulk revocation. Any other field that has a value would be
@@ -137,8 +143,7 @@ func parseIDs(texts []string) ([]gateway.ID, error) {
 // A list without filters is a usual view, so a click there must not end every link: the
 // operator has to say that all are meant.
 func (c *Console) revokeFilter(ctx echo.Context, view revocationsView, form url.Values, confirmed bool) error {
-	filter := view.Filter.domain()
-	q, refused := filter.Query()
+	q, refused := view.Filter.bulkQuery()
 	if len(refused) > 0 {
 		view.Errors = refused
 		return c.renderRevocations(ctx, http.StatusUnprocessableEntity, view)
