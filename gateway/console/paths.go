@@ -9,6 +9,32 @@ import (
 // pathScheme begins a path as the lists show it: s3://bucket/key.
 const pathScheme = "s3://"
 
+// words returns the filters with their labels in the list, for a page that has no form.
+func (f *linkFilter) words() [][2]string {
+	path := f.Prefix
+	if f.Bucket != "" {
+		path = pathScheme + f.Bucket + "/" + f.Prefix
+	}
+	if f.Key != "" {
+		path = "" // a whole object is shown instead
+	}
+	object := f.Key
+	if f.Key != "" && f.Bucket != "" {
+		object = pathScheme + f.Bucket + "/" + f.Key
+	}
+	var set [][2]string
+	for _, filter := range [][2]string{
+		{"Object", object}, {"Folder or path", path}, {"State", f.State}, {"Created by", f.CreatedBy},
+		{"Label", f.Label}, {"Use", f.Used}, {"Created since", f.Since}, {"Ends within", f.EndsWithin},
+		{"Ends after", f.EndsAfter},
+	} {
+		if filter[1] != "" {
+			set = append(set, filter)
+		}
+	}
+	return set
+}
+
 // splitPath reads a path that a person has copied from a list into the filter prefix or key.
 // It returns the bucket and the path in the bucket. It returns both texts unchanged if the
 // path has no scheme, or if refusedPath refuses it.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,11 +27,14 @@ type revocationsView struct {
 	NeedsAll   bool // no filter is set, so the operator has to say that all links are meant
 	Reason     string
 	Matched    int
-	Counted    bool // Matched is complete
-	First      bool // the operator may have the links counted longer
-	Searched   int  // without Counted: the links that were looked at; 0: unknown
-	Revoked    int  // that all calls have ended
-	Ended      int  // of a selection: links that had ended before
+	UsedUp     int      // of Matched, or of Revoked in a report: only their retries are left to end
+	Names      []string // of the first links of a selection
+	More       int      // links of the selection that Names lacks
+	Counted    bool     // Matched is complete
+	First      bool     // the operator may have the links counted longer
+	Searched   int      // without Counted: the links that were looked at; 0: unknown
+	Revoked    int      // that all calls have ended
+	Ended      int      // of a selection: links that had ended before
 	Unreadable int
 	Done       bool
 	Stopped    bool   // an error has ended the run after Revoked links
@@ -57,11 +61,21 @@ func (v revocationsView) Refused() bool {
 	return slices.ContainsFunc(v.Errors, func(e gateway.FieldError) bool { return e.Field != "reason" })
 }
 
+// Live returns the number of links that the revocation ends, without those that were used up.
+// The list hides these unless its filter names their state.
+func (v revocationsView) Live() int { return v.Matched - v.UsedUp }
+
+// LiveRevoked is Live for a report.
+func (v revocationsView) LiveRevoked() int { return v.Revoked - v.UsedUp }
+
+// Filters returns the filters of the list that select the links.
+func (v revocationsView) Filters() [][2]string { return v.Filter.words() }
+
 // bulkFields are the fields of a bulk revocation. Any other field that has a value would be
 // a filter that revocation cannot apply, so it is refused.
 func bulkFields() []string {
 	return []string{
-		"id", "what", "all", "count", "confirm", "reason", "cursor", "revoked",
+		"id", "what", "all", "count", "confirm", "reason", "cursor", "revoked", "used_up",
 		"state", "bucket", "prefix", "key", "created_by", "label", "since", "used", "ends_within", "ends_after",
 	}
 }
@@ -104,6 +118,9 @@ func (c *Console) revokeSelection(ctx echo.Context, view revocationsView, confir
 	}
 	view.Matched, view.Counted = len(ids), true
 	if !confirmed {
+		if err := c.nameSelection(ctx, ids, &view); err != nil {
+			return err
+		}
 		return c.renderRevocations(ctx, http.StatusOK, view)
 	}
 	for _, id := range ids {
@@ -119,6 +136,27 @@ func (c *Console) revokeSelection(ctx echo.Context, view revocationsView, confir
 	}
 	view.Done = true
 	return c.renderRevocations(ctx, http.StatusOK, view)
+}
+
+// namesLimit is the number of links that the question about a selection names.
+const namesLimit = 20
+
+// nameSelection fills in which links a selection has. A link that the operator must not see
+// has only its reference.
+func (c *Console) nameSelection(ctx echo.Context, ids []gateway.ID, view *revocationsView) error {
+	view.More = max(0, len(ids)-namesLimit)
+	for _, id := range ids[:len(ids)-view.More] {
+		name := id.String()[:referenceLength]
+		object, err := c.objectOf(ctx.Request().Context(), actorOf(ctx), id)
+		if known, ok := errors.AsType[*gateway.Error](err); err != nil && (!ok || known.Code != gateway.CodeNotFound) {
+			return err
+		}
+		if object != "" {
+			name += " " + object
+		}
+		view.Names = append(view.Names, name)
+	}
+	return nil
 }
 
 // parseIDs returns the IDs of selected links.
@@ -158,9 +196,10 @@ func (c *Console) revokeFilter(ctx echo.Context, view revocationsView, form url.
 	if !confirmed {
 		return c.countMatches(ctx, view, req, form.Get("count") == "all")
 	}
-	view.Revoked = parseCount(form.Get("revoked"))
+	view.Revoked, view.UsedUp = parseCount(form.Get("revoked")), parseCount(form.Get("used_up"))
 	result, err := c.o.Service.RevokeAll(ctx.Request().Context(), actorOf(ctx), &req)
 	view.Revoked += result.Revoked
+	view.UsedUp += min(result.UsedUp, result.Revoked)
 	view.Matched, view.Unreadable = view.Revoked, result.Unreadable
 	if err != nil {
 		// The same part runs again. A link that has ended does not match a second time.
@@ -185,7 +224,7 @@ func (c *Console) countMatches(ctx echo.Context, view revocationsView, req gatew
 			view.Searched = req.Examine
 		}
 	}
-	matched, unreadable, counted, err := c.dryRun(ctx.Request().Context(), actorOf(ctx), req, calls)
+	sum, counted, err := c.dryRun(ctx.Request().Context(), actorOf(ctx), req, calls)
 	if known, ok := asRefusal(err); ok {
 		view.Errors = known.Fields
 		return c.renderRevocations(ctx, http.StatusUnprocessableEntity, view)
@@ -193,7 +232,7 @@ func (c *Console) countMatches(ctx echo.Context, view revocationsView, req gatew
 	if err != nil {
 		return err
 	}
-	view.Matched, view.Unreadable, view.Counted = matched, unreadable, counted
+	view.Matched, view.UsedUp, view.Unreadable, view.Counted = sum.Matched, sum.UsedUp, sum.Unreadable, counted
 	return c.renderRevocations(ctx, http.StatusOK, view)
 }
 
@@ -225,19 +264,18 @@ func (c *Console) firstExamine(ctx context.Context) (int, error) {
 // dryRun counts the links that a revocation would end, as far as a number of calls gets.
 func (c *Console) dryRun(
 	ctx context.Context, actor *gateway.Actor, req gateway.BulkRequest, calls int,
-) (matched, unreadable int, counted bool, err error) {
+) (sum gateway.BulkResult, counted bool, err error) {
 	for range calls {
 		result, err := c.o.Service.RevokeAll(ctx, actor, &req)
-		matched += result.Matched
-		unreadable = result.Unreadable
+		sum.Matched, sum.UsedUp, sum.Unreadable = sum.Matched+result.Matched, sum.UsedUp+result.UsedUp, result.Unreadable
 		if err != nil {
-			return matched, unreadable, false, err
+			return sum, false, err
 		}
 		if req.Cursor = result.Next; req.Cursor == "" {
-			return matched, unreadable, true, nil
+			return sum, true, nil
 		}
 	}
-	return matched, unreadable, false, nil
+	return sum, false, nil
 }
 
 // revocationFailed answers a run that ended with an error. What it has revoked stays

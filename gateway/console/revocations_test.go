@@ -244,11 +244,12 @@ func TestRevokeAllLinks(t *testing.T) {
 		t.Errorf("the page confirms by itself: %v", form)
 	}
 	form.Set("all", "1")
-	if a = c.post("/console/revocations", form); !strings.Contains(a.shown(), "Revoke 3 links?") {
-		t.Fatalf("the number, with a link whose grant may be used: %s", a.shown())
+	if a = c.post("/console/revocations", form); !strings.Contains(a.shown(), "Revoke 2 links?") ||
+		!strings.Contains(a.shown(), "The remaining retries of 1 used-up link end too") {
+		t.Fatalf("the number, and a link whose grant may be used: %s", a.shown())
 	}
 	a = c.post("/console/revocations", a.fields(t, "/console/revocations"))
-	if !strings.Contains(a.shown(), "3 links revoked") || len(b.live(t)) != 0 {
+	if !strings.Contains(a.shown(), "2 links revoked The remaining retries of 1 used-up link were ended too") || len(b.live(t)) != 0 {
 		t.Errorf("the report: %s, %q are left", a.shown(), b.live(t))
 	}
 }
