@@ -23,6 +23,12 @@ const referenceLength = 8
 // liveStates selects the links that have not ended, in the form of the filter.
 const liveStates = "active,paused,not_yet"
 
+// endedStates selects the links that have ended, and anyState all links.
+const (
+	endedStates = "used_up,expired,revoked"
+	anyState    = "active,paused,not_yet,expired,revoked,used_up"
+)
+
 // linksView is the view of links.html.
 type linksView struct {
 	Filter   linkFilter
@@ -238,7 +244,7 @@ func (c *Console) listLinks(ctx echo.Context) error {
 // renderLinks answers with the list.
 func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) error {
 	// "Any" names every state, because an empty filter hides the links that have ended.
-	view.States = []stateChoice{{"", "Live"}, {"active,paused,not_yet,expired,revoked,used_up", "Any"}}
+	view.States = []stateChoice{{"", "Live"}, {anyState, "Any"}, {endedStates, "Used up or ended"}}
 	for _, s := range gateway.States() {
 		view.States = append(view.States, stateChoice{string(s), stateOf(s).Word})
 	}
@@ -249,6 +255,7 @@ func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) erro
 	}{
 		{"All live links", linkFilter{}},
 		{"Mine", linkFilter{CreatedBy: actorOf(ctx).Name}},
+		{"Used up or ended", linkFilter{State: endedStates}},
 		{"Never used", linkFilter{Used: "never"}},
 		{"Ends within 24 hours", linkFilter{EndsWithin: "24h"}},
 		{"Lives longer than 24 hours", linkFilter{EndsAfter: "24h"}},
@@ -263,6 +270,17 @@ func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) erro
 	}
 	view.Limit = exportLimit
 	return c.render(ctx, status, "links", document{Title: "Links", Section: sectionLinks, View: view})
+}
+
+// Ended returns the address of the same list with the links that have ended, or "" if it has
+// them.
+func (v linksView) Ended() string {
+	if v.Filter.State != "" || v.Filter.EndsWithin+v.Filter.EndsAfter != "" {
+		return "" // A filter of the end excludes other states.
+	}
+	f := v.Filter
+	f.State = anyState
+	return linksPath(f, "")
 }
 
 // rowOf returns a link as a row.

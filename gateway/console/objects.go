@@ -31,6 +31,7 @@ type objectsView struct {
 	First   string // the address of the first page, if this is not it
 	Refused string // why nothing can be listed
 	Share   bool   // the operator may share
+	Links   string // the address of the live links of this folder; empty: the operator may not read links
 }
 
 // bucketRow is a bucket in the overview.
@@ -91,6 +92,9 @@ func (c *Console) listObjects(ctx echo.Context) error {
 	}
 	view.Path += q.Bucket + "/" + q.Prefix
 	view.Crumbs = crumbs(q.Storage, q.Bucket, q.Prefix)
+	if may(actorOf(ctx), gateway.ActionRead) {
+		view.Links = linksPath(linkFilter{Bucket: q.Bucket, Prefix: q.Prefix}, "")
+	}
 	status, err := c.fillObjects(r.Context(), actorOf(ctx), q, &view)
 	if err != nil {
 		return err

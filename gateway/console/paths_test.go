@@ -53,9 +53,9 @@ func TestFilterRefusesContradictoryPath(t *testing.T) {
 	for query, want := range map[string]string{
 		"bucket=exports&prefix=s3%3A%2F%2Freports%2F":       "the path is in the bucket reports",
 		"bucket=exports&key=s3%3A%2F%2Freports%2Fa%2Fpause": "the path is in the bucket reports",
-		"prefix=s3%3A%2F%2F":                  "with the bucket",
-		"prefix=s3%3A%2F%2Fmain%3Areports%2F": "without the storage",
-		"key=s3%3A%2F%2Freports%2F":           "as in s3://reports/2026/q3.pdf",
+		"prefix=s3%3A%2F%2F":                                "with the bucket",
+		"prefix=s3%3A%2F%2Fmain%3Areports%2F":               "without the storage",
+		"key=s3%3A%2F%2Freports%2F":                         "as in s3://reports/2026/q3.pdf",
 	} {
 		for _, list := range []string{"links", "audit", "links.csv", "audit.ndjson"} {
 			a := c.get("/console/" + list + "?" + query)
@@ -73,6 +73,33 @@ func TestFilterRefusesContradictoryPath(t *testing.T) {
 	}
 	if got := b.live(t); len(got) != 2 {
 		t.Errorf("%q are left", got)
+	}
+}
+
+// The list says that it hides ended links and leads to all links that its filters select, and
+// the page of a folder leads to the links of the folder.
+func TestListLeadsToEndedLinks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	severalLinks(t, b)
+	b.storage.keys = keysOf("b/used")
+	c := b.signedIn(t, opsKey)
+	a := c.get("/console/objects?bucket=reports&prefix=b/")
+	folder := a.link("Live links of this folder")
+	if folder != "/console/links?bucket=reports&prefix=b%2F" {
+		t.Fatalf("the folder leads to %q", folder)
+	}
+	for query, want := range map[string]int{folder: 2, "/console/links?created_by=ops": 4} {
+		a = c.get(query)
+		if !strings.Contains(a.shown(), "Used-up, expired and revoked links are hidden") {
+			t.Errorf("%s: %s", query, a.shown())
+		}
+		if a = c.get(a.link("show all links")); len(a.rows()) != want || a.link("show all links") != "" {
+			t.Errorf("%s: all links are %q", query, a.rows())
+		}
+	}
+	if a = c.get("/console/links?ends_within=24h"); a.link("show all links") != "" {
+		t.Error("a list of ends offers ended links, which its filter excludes")
 	}
 }
 
