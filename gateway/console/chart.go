@@ -61,6 +61,7 @@ func chartOf(events []gateway.Event, link *gateway.Link, now time.Time) *chartVi
 		b.Height = b.Downloads * 100 / most
 		b.Y = 100 - b.Height
 	}
-	chart.Width = len(chart.Bars) * barWidth
+	// The page stretches the chart. The bars of a new link would become wide blocks.
+	chart.Width = max(len(chart.Bars), chartDays) * barWidth
 	return chart
 }

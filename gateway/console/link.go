@@ -31,6 +31,8 @@ type linkView struct {
 	Type          string
 	State         stateView
 	Live          bool
+	UsedUp        bool // and not revoked: a revocation ends only the retries
+	HasPassphrase bool
 	Created       moment
 	Expires       moment
 	NotBefore     moment
@@ -85,6 +87,9 @@ func (v linkView) Problems() []problem {
 		labelled{"allow", "Only from these networks"}, labelled{"not_before", "Works from (UTC)"},
 		labelled{"language", "Language of the recipient"}, labelled{"passphrase", "New passphrase"})
 }
+
+// Renewed reports whether the last request has changed the terms of the link.
+func (v linkView) Renewed() bool { return v.Done == doneText("changed") }
 
 // day is the events of one day, newest first.
 type day struct {
@@ -146,6 +151,9 @@ func (c *Console) renderLink(ctx echo.Context, status int, link *gateway.Link, v
 		return err
 	}
 	view.Days = timeline(events.Events, now)
+	if view.UsedUp {
+		view.nameEndOfRetries()
+	}
 	view.Chart = chartOf(events.Events, link, now)
 	view.StillWorks = c.stillWorks(link, now)
 	if cursor == "" { // older pages have older refusals only
@@ -171,6 +179,7 @@ func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now tim
 	view.ObjectPath = folderPath(link.Ref.Storage, link.Ref.Bucket, folderOf(link.Ref.Key))
 	view.Size, view.Type = link.Object.Size, link.Object.ContentType
 	view.State, view.Live, view.Paused = stateOf(link.State), !link.Ended(), link.State == gateway.StatePaused
+	view.UsedUp, view.HasPassphrase = link.State == gateway.StateUsedUp, link.Passphrase
 	view.Created, view.Expires = newMoment(link.CreatedAt, now), newMoment(link.ExpiresAt, now)
 	view.NotBefore, view.LastUsed = newMoment(link.NotBefore, now), newMoment(link.LastUsedAt, now)
 	view.Revoked, view.RevokedBy, view.RevokeReason = newMoment(link.RevokedAt, now), link.RevokedBy, link.RevokeReason
@@ -183,10 +192,28 @@ func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now tim
 	view.Note, view.Labels, view.Revision = link.Note, labelTexts(link.Labels), link.Revision
 	view.CanChange = view.Live && may(actor, gateway.ActionIssue)
 	// A used-up link still lets recipients resume downloads. Revocation ends that too.
-	view.CanRevoke = may(actor, gateway.ActionRevoke) && (view.Live || link.State == gateway.StateUsedUp)
+	view.CanRevoke = may(actor, gateway.ActionRevoke) && (view.Live || view.UsedUp)
 	view.CanShare = may(actor, gateway.ActionIssue)
 	view.CanPreview = c.o.RecipientPages != nil && link.State == gateway.StateActive && link.NeedsConfirmation()
 	view.SharePath = base + "/share?" + settingsOf(link, now).Encode()
+}
+
+// retriesEnded says what a revocation has done to a used-up link, whose state stays.
+const retriesEnded = "The remaining retries were ended"
+
+// nameEndOfRetries describes the revocation of a used-up link, which ends nothing but its
+// retries. The page does not offer it again.
+func (v *linkView) nameEndOfRetries() {
+	for _, day := range v.Days {
+		for i := range day.Events {
+			if row := &day.Events[i]; row.What == eventText(&gateway.Event{Kind: gateway.EventRevoked}) {
+				row.What, v.CanRevoke = retriesEnded, false
+			}
+		}
+	}
+	if v.Done == doneText("revoked") {
+		v.Done = retriesEnded + "."
+	}
 }
 
 // labelTexts returns labels as name=value, sorted.
@@ -281,6 +308,7 @@ func (c *Console) setPaused(ctx echo.Context, paused bool, done string) error {
 // revokeView is the view of revoke.html: the question before a link ends.
 type revokeView struct {
 	Path, Object, Reference, Reason string
+	UsedUp                          bool // only the retries are left to end
 	Errors                          []gateway.FieldError
 }
 
@@ -318,22 +346,25 @@ func (c *Console) revokeLink(ctx echo.Context) error {
 		}
 		view.Errors, status = known.Fields, http.StatusUnprocessableEntity
 	}
-	if view.Object, err = c.objectOf(r.Context(), actor, id); err != nil {
+	if view.Object, view.UsedUp, err = c.objectOf(r.Context(), actor, id); err != nil {
 		return err
 	}
 	return c.render(ctx, status, "revoke", document{Title: "Revoke a link", Section: sectionLinks, View: view})
 }
 
-// objectOf returns the object of a link as s3://bucket/key, if the operator may read links.
-func (c *Console) objectOf(ctx context.Context, actor *gateway.Actor, id gateway.ID) (string, error) {
+// objectOf returns the object of a link as s3://bucket/key, and whether the link is used up, if
+// the operator may read links.
+func (c *Console) objectOf(
+	ctx context.Context, actor *gateway.Actor, id gateway.ID,
+) (object string, usedUp bool, err error) {
 	if !may(actor, gateway.ActionRead) {
-		return "", nil
+		return "", false, nil
 	}
 	link, err := c.o.Service.Show(ctx, actor, id)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	return "s3://" + link.Ref.Bucket + "/" + link.Ref.Key, nil
+	return "s3://" + link.Ref.Bucket + "/" + link.Ref.Key, link.State == gateway.StateUsedUp, nil
 }
 
 // doneText says what a change has done, or "" for an unknown word. Anyone can send an

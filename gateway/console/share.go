@@ -296,6 +296,10 @@ func (c *Console) offer(actor *gateway.Actor, refs []gateway.ObjectRef, view *sh
 	if view.livesView, err = c.lives(actor, refs, c.o.Now()); err != nil {
 		return err
 	}
+	// Only the first form: a refused one keeps the answer that was sent.
+	if view.NotSensitive != "" && view.Form.Sensitive == "" && len(view.Errors) == 0 {
+		view.Form.Sensitive = "true"
+	}
 	if view.Form.Preset == "" && view.Form.ExpiresIn == "" {
 		view.Form.Preset = view.preselect(answerIndex(view.Form.Sensitive))
 	}

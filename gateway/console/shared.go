@@ -27,6 +27,7 @@ type sharedView struct {
 	Warnings   []gateway.Warning
 	Notes      []gateway.Note
 	LinkPath   string
+	FolderPath string // of the folder of the object
 }
 
 // qrView is a QR code as the path of an SVG.
@@ -43,6 +44,7 @@ func (c *Console) renderShared(ctx echo.Context, issued *gateway.Issued, passphr
 		URL: address, Passphrase: passphrase, QR: qrOf(address), Path: "s3://" + link.Ref.Bucket + "/" + link.Ref.Key,
 		Expires: newMoment(link.ExpiresAt, c.o.Now()), MaxClicks: link.MaxClicks,
 		Warnings: link.Warnings, Notes: link.Notes, LinkPath: linkPath(link.ID),
+		FolderPath: folderPath(link.Ref.Storage, link.Ref.Bucket, folderOf(link.Ref.Key)),
 	}
 	sent := convert.Link(link)
 	sent.URL = address

@@ -33,9 +33,16 @@ func (m moment) Text() string {
 }
 
 // Relative returns the distance from now in one unit, such as "in 3 hours" or "2 days ago".
-func (m moment) Relative() string {
+func (m moment) Relative() string { return m.distance(roughly) }
+
+// Precise is Relative with the minutes too if the distance is below 48 hours. After an
+// extension by two hours, "in 1 hour" would look like half of it.
+func (m moment) Precise() string { return m.distance(precisely) }
+
+// distance returns the distance from now, in the form that a function gives a duration.
+func (m moment) distance(form func(time.Duration) string) string {
 	distance := m.At.Sub(m.Now)
-	text := roughly(distance.Abs())
+	text := form(distance.Abs())
 	switch {
 	case distance.Abs() < time.Second:
 		return "now"
@@ -58,6 +65,15 @@ func roughly(d time.Duration) string {
 		return explain.Plural(int(d/time.Hour), "hour")
 	}
 	return explain.Plural(int(d/(24*time.Hour)), "day")
+}
+
+// precisely returns a duration as roughly does, with the minutes after hours.
+func precisely(d time.Duration) string {
+	text := roughly(d)
+	if minutes := int(d%time.Hour) / int(time.Minute); d >= time.Hour && d < 48*time.Hour && minutes > 0 {
+		text += " " + explain.Plural(minutes, "minute")
+	}
+	return text
 }
 
 // number returns a number with separators: 12,345.
