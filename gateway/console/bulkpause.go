@@ -30,7 +30,7 @@ func (c *Console) pauseSelection(ctx echo.Context, paused bool) error {
 	}
 	texts := ctx.Request().PostForm["id"]
 	if len(texts) == 0 {
-		return gateway.Invalid("id", "required", "no link is selected; go back and select some")
+		return c.nothingSelected(ctx, linksPath(filterOf(ctx.Request().PostForm), ""), "link")
 	}
 	ids, err := parseIDs(texts)
 	if err != nil {
@@ -58,6 +58,16 @@ func (c *Console) pauseSelection(ctx echo.Context, paused bool) error {
 		return c.renderPauses(ctx, http.StatusServiceUnavailable, view)
 	}
 	return c.renderPauses(ctx, http.StatusOK, view)
+}
+
+// nothingSelected answers a button for selected rows of a list that was pressed without any. back
+// is the address of the list, and thing the name of its rows.
+func (c *Console) nothingSelected(ctx echo.Context, back, thing string) error {
+	return c.render(ctx, http.StatusUnprocessableEntity, "error", document{Title: "Nothing is selected", View: errorView{
+		Heading: "Nothing is selected",
+		Message: "Nothing was changed, because no " + thing + " is selected. Select at least one first.",
+		Name: requestName(ctx), Back: back,
+	}})
 }
 
 // renderPauses answers with the report.

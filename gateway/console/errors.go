@@ -30,6 +30,7 @@ type errorView struct {
 	Code    string // the code of the API; empty: none
 	Fields  []gateway.FieldError
 	Name    string // of the request, for a report
+	Back    string // the address of the list that the request came from; empty: unknown
 	// Repeat has the input of a form whose sender was signed out, so that nothing typed is
 	// lost; nil: there is none.
 	Repeat *repeatView

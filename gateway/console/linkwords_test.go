@@ -69,6 +69,59 @@ func TestChangeSaysWhatHolds(t *testing.T) {
 	}
 }
 
+// A button for selected rows that is pressed without any says what to do, and leads back to
+// the same list.
+func TestNothingSelected(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	severalLinks(t, b)
+	c := b.signedIn(t, opsKey)
+	links := url.Values{"bucket": {"reports"}, "created_by": {"ops"}, "what": {"selected"}}
+	const list = "/console/links?bucket=reports&created_by=ops"
+	for path, test := range map[string]struct {
+		form url.Values
+		back string
+	}{
+		"/console/revocations":  {links, list},
+		"/console/links/pause":  {links, list},
+		"/console/links/resume": {links, list},
+		"/console/share/selection": {
+			url.Values{"bucket": {"reports"}, "storage": {"main"}, "prefix": {"a/"}},
+			"/console/objects?bucket=reports&prefix=a%2F&storage=main",
+		},
+	} {
+		a := c.post(path, test.form)
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.shown(), "Select at least one first") ||
+			a.link("Back to the list") != test.back {
+			t.Errorf("%s: %d, back to %q: %s", path, a.status, a.link("Back to the list"), a.shown())
+		}
+	}
+	if got := b.live(t); len(got) != 2 {
+		t.Errorf("%q are left", got)
+	}
+}
+
+// The form preselects Yes for an object that the policy marks as sensitive, also without
+// JavaScript, and disables the answer that the policy refuses.
+func TestSensitiveObjectIsPreselected(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.service.SetPolicy(strictPolicy())
+	c := b.signedIn(t, opsKey)
+	a := c.get("/console/share?bucket=reports&key=hr/pay.csv")
+	if got := a.fields(t, "/console/share"); got.Get("sensitive") != "true" {
+		t.Errorf("the form: %v", got)
+	}
+	for _, n := range a.all("input") {
+		if attribute(n, "name") == "sensitive" && has(n, "disabled") != (attribute(n, "value") == "false") {
+			t.Errorf("the answer %q: disabled %t", attribute(n, "value"), has(n, "disabled"))
+		}
+	}
+	if a = c.post("/console/share", a.fields(t, "/console/share")); a.byID("link-url") == nil {
+		t.Errorf("the form as it was: %d %s", a.status, a.shown())
+	}
+}
+
 // A precise distance has the minutes, below 48 hours.
 func TestPreciseDistance(t *testing.T) {
 	t.Parallel()

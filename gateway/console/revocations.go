@@ -105,7 +105,7 @@ func (c *Console) revokeLinks(ctx echo.Context) error {
 		return c.revokeSelection(ctx, view, confirmed)
 	}
 	if form.Get("what") == "selected" {
-		return gateway.Invalid("id", "required", "no link is selected; select some, or revoke all that match")
+		return c.nothingSelected(ctx, view.Back, "link")
 	}
 	return c.revokeFilter(ctx, view, form, confirmed)
 }

@@ -49,6 +49,9 @@ func (c *Console) showSelection(ctx echo.Context) error {
 		return err
 	}
 	form := formOf(ctx.Request().PostForm)
+	if len(ctx.Request().PostForm["key"]) == 0 && form.Bucket != "" {
+		return c.nothingSelected(ctx, folderPath(form.Storage, form.Bucket, ctx.Request().PostForm.Get("prefix")), "object")
+	}
 	keys, err := selectedKeys(ctx.Request().PostForm)
 	if err != nil {
 		return err

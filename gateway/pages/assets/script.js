@@ -40,6 +40,13 @@
     label.append(box, field.dataset.show);
     field.after(label);
     // The browser must not keep the passphrase as the text of an ordinary field.
-    field.form.addEventListener("submit", () => { box.checked = false; field.type = "password"; });
+    field.form.addEventListener("submit", () => {
+      box.checked = false;
+      field.type = "password";
+      // A download leaves this page open. The refusal of an earlier passphrase would stay.
+      document.querySelector("#wrong")?.remove();
+      field.removeAttribute("aria-invalid");
+      field.removeAttribute("aria-describedby");
+    });
   }
 })();

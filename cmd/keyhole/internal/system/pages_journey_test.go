@@ -124,8 +124,10 @@ func keyboardOnly(j *journey) {
 	j.shows(focus, "BODY")
 	j.must(j.press(keyTab))
 	j.shows(focus, "passphrase")
+	j.shows(`String(document.querySelectorAll("#wrong, [aria-invalid]").length)`, "2")
 	j.must(j.press("Right-Passphrase 1", keyTab, keyTab, keyEnter))
 	j.gets()
+	j.shows(`String(document.querySelectorAll("#wrong, [aria-invalid]").length)`, "0")
 	if n := clicks(j.t, j.gateway, link.ID); n != 1 {
 		j.t.Errorf("%d clicks are counted", n)
 	}
