@@ -65,8 +65,8 @@ func (c *Console) pauseSelection(ctx echo.Context, paused bool) error {
 func (c *Console) nothingSelected(ctx echo.Context, back, thing string) error {
 	return c.render(ctx, http.StatusUnprocessableEntity, "error", document{Title: "Nothing is selected", View: errorView{
 		Heading: "Nothing is selected",
-		Message: "Nothing was changed, because no " + thing + " is selected. Select at least one first.",
-		Name: requestName(ctx), Back: back,
+		Message: "Nothing was changed, because no " + thing + " is selected. Please go back and select some.",
+		Name:    requestName(ctx), Back: back,
 	}})
 }
 

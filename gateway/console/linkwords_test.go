@@ -91,7 +91,7 @@ func TestNothingSelected(t *testing.T) {
 		},
 	} {
 		a := c.post(path, test.form)
-		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.shown(), "Select at least one first") ||
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.shown(), "go back and select some") ||
 			a.link("Back to the list") != test.back {
 			t.Errorf("%s: %d, back to %q: %s", path, a.status, a.link("Back to the list"), a.shown())
 		}
