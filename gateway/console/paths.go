@@ -24,8 +24,14 @@ func (f *linkFilter) words() [][2]string {
 	}
 	var set [][2]string
 	for _, filter := range [][2]string{
-		{"Object", object}, {"Folder or path", path}, {"State", f.State}, {"Created by", f.CreatedBy},
-		{"Label", f.Label}, {"Use", f.Used}, {"Created since", f.Since}, {"Ends within", f.EndsWithin},
+		{"Object", object},
+		{"Folder or path", path},
+		{"State", f.State},
+		{"Created by", f.CreatedBy},
+		{"Label", f.Label},
+		{"Use", f.Used},
+		{"Created since", f.Since},
+		{"Ends within", f.EndsWithin},
 		{"Ends after", f.EndsAfter},
 	} {
 		if filter[1] != "" {
