@@ -64,7 +64,7 @@ func (v shareView) Problems() []problem {
 		return problems(v.Errors) // without a form
 	}
 	return problems(v.Errors, labelled{"form", "Form"}, labelled{"sensitive", "Is the content sensitive?"},
-		labelled{"preset", "How long does the link live?"}, labelled{"expires_in", "Another life"},
+		labelled{"preset", "How long does the link live?"}, labelled{"expires_in", "Another time"},
 		labelled{"max_clicks", "Number of downloads"}, labelled{"passphrase", "Passphrase"},
 		labelled{"reveal", "Facts about the file"}, labelled{"allow", "Only from these networks"},
 		labelled{"not_before", "Works from (UTC)"}, labelled{"filename", "Name of the downloaded file"},
