@@ -36,7 +36,7 @@ func longKey(prefix string) string {
 }
 
 // pictureRows is the number of objects in the largest folder of the pictures. The test
-// without pictures makes fewer: they take half a minute.
+// without pictures makes fewer, because these take about 15 seconds.
 const pictureRows = 10_000
 
 // fillConsole puts objects and links into an installation: three of one kind, and many. The
