@@ -66,7 +66,8 @@ func TestRevokeLargeSelection(t *testing.T) {
 		t.Errorf("the question: %s", a.shown())
 	}
 	a = b.signedIn(t, scopedKey).post("/console/revocations", form)
-	if a.status != http.StatusOK || strings.Contains(a.shown(), "s3://") || !strings.Contains(a.shown(), form["id"][0][:8]) {
+	if a.status != http.StatusOK || strings.Contains(a.shown(), "s3://") ||
+		!strings.Contains(a.shown(), form["id"][0][:8]) {
 		t.Errorf("out of scope: %d %s", a.status, a.shown())
 	}
 }

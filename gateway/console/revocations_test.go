@@ -249,7 +249,8 @@ func TestRevokeAllLinks(t *testing.T) {
 		t.Fatalf("the number, and a link whose grant may be used: %s", a.shown())
 	}
 	a = c.post("/console/revocations", a.fields(t, "/console/revocations"))
-	if !strings.Contains(a.shown(), "2 links revoked The remaining retries of 1 used-up link were ended too") || len(b.live(t)) != 0 {
+	if !strings.Contains(a.shown(), "2 links revoked The remaining retries of 1 used-up link were ended too") ||
+		len(b.live(t)) != 0 {
 		t.Errorf("the report: %s, %q are left", a.shown(), b.live(t))
 	}
 }

@@ -50,7 +50,8 @@ func (c *Console) showSelection(ctx echo.Context) error {
 	}
 	form := formOf(ctx.Request().PostForm)
 	if len(ctx.Request().PostForm["key"]) == 0 && form.Bucket != "" {
-		return c.nothingSelected(ctx, folderPath(form.Storage, form.Bucket, ctx.Request().PostForm.Get("prefix")), "object")
+		folder := folderPath(form.Storage, form.Bucket, ctx.Request().PostForm.Get("prefix"))
+		return c.nothingSelected(ctx, folder, "object")
 	}
 	keys, err := selectedKeys(ctx.Request().PostForm)
 	if err != nil {
