@@ -18,7 +18,8 @@ type Public struct {
 	// The largest number of open connections of recipients at one gateway, 10 to 1000000. At the limit the
 	// service closes the connection that has been idle longest. One address (IPv6: one /64) that is not in
 	// trusted_proxies may hold at most a tenth. If the process may open too few files, the limit is lower and
-	// the service warns. Default: 20000.
+	// the service warns; one address may then hold up to 32 connections, but at most a quarter of the lower limit.
+	// Default: 20000.
 	MaxConnections int `yaml:"max_connections"`
 	// How long a connection without a request stays open, 1s to 1h. It must be longer than the idle timeout
 	// of a load balancer in front, which otherwise sends requests on connections that are just being closed.

@@ -10,6 +10,11 @@ import (
 const (
 	// shareOfOne divides the limit: one client may hold a tenth of it.
 	shareOfOne = 10
+	// minShare and maxShareOfFew are for limits that few file descriptors have lowered: one
+	// client may then hold up to 32 connections, but at most a quarter of the limit. A
+	// browser opens six connections, and a tenth would be too few for it.
+	minShare      = 32
+	maxShareOfFew = 4
 	// reservedDescriptors is the number of file descriptors for operators, Redis,
 	// listeners and files, at most half of all.
 	reservedDescriptors = 256
@@ -34,6 +39,14 @@ const (
 func possibleConnections(descriptors uint64) int {
 	files := int(min(descriptors, 1<<22))
 	return (files - min(files/2, reservedDescriptors)) / 2
+}
+
+// shares returns the limit of connections of a listener, and the share of one client. The
+// share is never more than a tenth of what the configuration allows.
+func shares(configured, possible int) (limit, share int) {
+	limit = min(configured, possible)
+	few := min(minShare, limit/maxShareOfFew, configured/shareOfOne)
+	return limit, max(limit/shareOfOne, few, 1)
 }
 
 // victim is a connection that may be closed in favour of a new one, with its state at the

@@ -170,6 +170,50 @@ type fromAddress struct {
 
 func (c fromAddress) RemoteAddr() net.Addr { return c.remote }
 
+// max_connections caps what the descriptors allow. A client holds a tenth of it, and more
+// only if few descriptors lower the limit.
+func TestConnectionLimits(t *testing.T) {
+	for name, tt := range map[string]struct{ configured, possible, limit, share int }{
+		"default":                  {20_000, 32_640, 20_000, 2_000},
+		"default, unlimited files": {20_000, 2_097_024, 20_000, 2_000},
+		"default, exact files":     {20_000, 20_000, 20_000, 2_000},
+		"two listeners":            {20_000, 16_320, 16_320, 1_632},
+		"1024 files":               {20_000, 384, 384, 38},
+		"256 files":                {20_000, 64, 64, 16},
+		"96 files":                 {20_000, 24, 24, 6},
+		"16 files":                 {20_000, 4, 4, 1},
+		"no files":                 {20_000, 0, 0, 1},
+		"small by configuration":   {50, 32_640, 50, 5},
+		"smallest":                 {10, 32_640, 10, 1},
+		"small, few files":         {100, 24, 24, 6},
+		"smaller, few files":       {40, 24, 24, 4},
+	} {
+		limit, share := shares(tt.configured, tt.possible)
+		if limit != tt.limit || share != tt.share {
+			t.Errorf("%s: limit %d, share %d, want %d, %d", name, limit, share, tt.limit, tt.share)
+		}
+	}
+}
+
+// A listener takes the limit of its options, and the listener for redirects the same one.
+func TestListenerTakesTheLimit(t *testing.T) {
+	files, err := descriptors()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sharedBy := range []int{0, 1, 2} {
+		l := &Listener{acceptor: newAcceptor(nil, slog.New(slog.DiscardHandler)), log: slog.New(slog.DiscardHandler)}
+		l.options = Options{MaxConnections: 30, SharedBy: sharedBy}
+		if err := l.limitConnections(); err != nil {
+			t.Fatal(err)
+		}
+		limit, share := shares(30, possibleConnections(files)/max(sharedBy, 1))
+		if l.acceptor.limit != limit || l.acceptor.share != share || limit > 30 {
+			t.Errorf("shared by %d: limit %d, share %d", sharedBy, l.acceptor.limit, l.acceptor.share)
+		}
+	}
+}
+
 // The limit leaves descriptors for operators, Redis and the storages, whatever the
 // process may open.
 func TestPublicConnections(t *testing.T) {

@@ -132,8 +132,7 @@ func (l *Listener) limitConnections() error {
 		return fmt.Errorf("read the limit of open files: %w", err)
 	}
 	possible := possibleConnections(files) / max(l.options.SharedBy, 1)
-	l.acceptor.limit = min(l.options.MaxConnections, possible)
-	l.acceptor.share = max(l.acceptor.limit/shareOfOne, 1)
+	l.acceptor.limit, l.acceptor.share = shares(l.options.MaxConnections, possible)
 	l.acceptor.exempt = l.options.Exempt
 	if possible < min(fewConnections, l.options.MaxConnections) {
 		l.log.Warn("few file descriptors: raise the limit of open files (LimitNOFILE, ulimit -n)",

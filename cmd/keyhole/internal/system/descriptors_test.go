@@ -25,8 +25,8 @@ func TestSlowRecipientsWithFewDescriptors(t *testing.T) {
 	}
 	g := in.start()
 	link := share(t, g)
-	for range 150 {
-		stall(t, g.public, "GET /x HTTP/1.1\r\nHost")
+	for i := range 150 { // One address alone could not reach the limit.
+		stallFrom(t, fmt.Sprintf("127.0.1.%d", 1+i%30), g.public, "GET /x HTTP/1.1\r\nHost")
 	}
 	c := unfollowed()
 	defer c.CloseIdleConnections()

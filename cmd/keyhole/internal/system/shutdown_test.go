@@ -137,7 +137,13 @@ func TestSIGTERMBesideStalledClients(t *testing.T) {
 // returns. What does not fit into the buffers is sent in the background.
 func stall(t *testing.T, base, request string) net.Conn {
 	t.Helper()
-	dialer := net.Dialer{Control: smallBuffer}
+	return stallFrom(t, "127.0.0.1", base, request)
+}
+
+// stallFrom does the same as a client with an address on loopback.
+func stallFrom(t *testing.T, address, base, request string) net.Conn {
+	t.Helper()
+	dialer := net.Dialer{Control: smallBuffer, LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
 	c, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(base, "http://"))
 	if err != nil {
 		t.Fatal(err)
