@@ -3,6 +3,7 @@
 package system
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,18 +20,21 @@ import (
 
 // TestDashboardShowsData lets a live Prometheus, with the shipped rules, scrape a
 // running service, and asks it every question of the dashboard: each panel has
-// something to show.
+// something to show. Recipients reach the service over TLS, because one panel shows
+// when certificates expire.
 func TestDashboardShowsData(t *testing.T) {
 	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
-	g := in.start()
+	ca := newAuthority(t)
+	g := in.start("KEYHOLE_PUBLIC_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+ca.keyFile)
+	g.public = "https" + strings.TrimPrefix(g.public, "http")
 	prometheus := startPrometheus(t, g)
 
 	queries := dashboardQueries(t)
 	// Each round does everything once more, so that there are rates to show.
 	eventually(t, "every panel to have data", func() error {
-		useService(t, in, g)
+		useService(t, in, g, ca)
 		var empty []string
 		for title, expr := range queries {
 			found, err := countSeries(t, prometheus, expr)
@@ -51,18 +55,29 @@ func TestDashboardShowsData(t *testing.T) {
 
 // useService does what the dashboard shows: issues, clicks of each outcome that
 // there is, a revocation, and requests that are refused.
-func useService(t *testing.T, in *installation, g *instance) {
+func useService(t *testing.T, in *installation, g *instance, ca *authority) {
 	t.Helper()
+	recipient := unfollowed()
+	recipient.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.roots, MinVersion: tls.VersionTLS12}}
+	defer recipient.CloseIdleConnections()
+	click := func(method, path string, headers ...string) answer {
+		a, err := ask(t.Context(), recipient, method, g.public+path, nil, headers...)
+		if err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+		return a
+	}
 	link := share(t, g)
+	path := link.URL[strings.LastIndex(link.URL, "/"):]
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut} {
-		get(t, method, link.URL)
+		click(method, path)
 	}
 	if _, err := g.client.Revoke(t.Context(), link.ID, ""); err != nil {
 		t.Fatal(err)
 	}
-	get(t, http.MethodGet, link.URL)
-	get(t, http.MethodGet, g.public+"/favicon.ico")
-	get(t, http.MethodGet, link.URL, "Sec-Purpose", "prefetch")
+	click(http.MethodGet, path)
+	click(http.MethodGet, "/favicon.ico")
+	click(http.MethodGet, path, "Sec-Purpose", "prefetch")
 	if _, err := g.client.Issue(t.Context(), api.IssueRequest{Bucket: "reports", Key: "missing"}); err == nil {
 		t.Fatal("a link to a missing object was issued")
 	}
@@ -71,7 +86,7 @@ func useService(t *testing.T, in *installation, g *instance) {
 	}
 	// A Redis that is silent for a click: unavailable is shown as well.
 	in.redis.Pause(t)
-	if a := get(t, http.MethodGet, link.URL); a.status != http.StatusServiceUnavailable {
+	if a := click(http.MethodGet, path); a.status != http.StatusServiceUnavailable {
 		t.Fatalf("without Redis: %d", a.status)
 	}
 	in.redis.Resume(t)
