@@ -16,6 +16,14 @@ const (
 	wakeRedis = `kill -CONT "$(cat redis/redis.pid)"; until keyhole health >/dev/null 2>&1; do sleep 0.1; done`
 )
 
+// emptyDirectory and backToFirst surround a command that makes a configuration of its own:
+// it has the credentials of a storage, and writes no context that later commands use.
+const (
+	emptyDirectory = `cd "$(mktemp -d)"; export AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=secret XDG_CONFIG_HOME=$PWD/client`
+	backToFirst    = `test -s keyhole.yaml && test -s client/keyhole/config.yaml && ` +
+		`unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY XDG_CONFIG_HOME && cd ~/keyhole-first`
+)
+
 // badConfiguration has the mistakes whose messages the manual shows.
 const badConfiguration = `cat >bad.yaml <<'END'
 public:
@@ -109,6 +117,14 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 	},
 	{source: "deploy/redis/redis.conf", command: `printf %s "$password"`, before: "password=secret"},
 
+	{
+		source: "keyhole init --help", command: "keyhole init --bucket reports --region eu-central-1",
+		before: emptyDirectory, after: backToFirst,
+	},
+	{
+		source: "keyhole init --help", command: "keyhole init --bucket reports --endpoint",
+		before: emptyDirectory, after: backToFirst,
+	},
 	{source: "keyhole change --help", command: "keyhole change 7kq… --expires 2h", link: "7kq…"},
 	{source: "keyhole resend --help", command: "keyhole resend 7kq…", link: "7kq…"},
 	{source: "keyhole audit erase --help", command: "keyhole audit erase --link 7kq…", link: "7kq…"},
