@@ -99,12 +99,16 @@ func newManager(t *testing.T, p *acmetest.Pebble, storage Storage, log *slog.Log
 func serveTLS(t *testing.T, address string, m *Manager) {
 	t.Helper()
 	l, err := tls.Listen("tcp", address, &tls.Config{
-		GetCertificate: m.Certificate, NextProtos: append([]string{"http/1.1"}, m.Protocols()...), MinVersion: tls.VersionTLS12,
+		GetCertificate: m.Certificate, MinVersion: tls.VersionTLS12,
+		NextProtos: append([]string{"http/1.1"}, m.Protocols()...),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	server := &http.Server{
+		Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second,
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0),
+	}
 	go func() { _ = server.Serve(l) }() // It ends with an error when it is closed.
 	t.Cleanup(func() { _ = server.Close() })
 }
@@ -112,7 +116,8 @@ func serveTLS(t *testing.T, address string, m *Manager) {
 // servedName returns the first name of the certificate that a listener shows, or the error.
 func servedName(t *testing.T, address string) (string, error) {
 	t.Helper()
-	c, err := (&tls.Dialer{Config: &tls.Config{ServerName: domain, InsecureSkipVerify: true}}).DialContext(t.Context(), "tcp", address)
+	dialer := &tls.Dialer{Config: &tls.Config{ServerName: domain, InsecureSkipVerify: true}}
+	c, err := dialer.DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		return "", err
 	}
@@ -136,7 +141,8 @@ func TestOneOrderForTwoGateways(t *testing.T) {
 	if pause := first.round(t.Context()); pause != checkInterval || first.Expiry().Before(time.Now()) {
 		t.Fatalf("after the order: pause %v, expiry %v", pause, first.Expiry())
 	}
-	if pause := second.round(t.Context()); pause != checkInterval || !second.Expiry().Equal(first.Expiry()) || storage.issued != 1 {
+	pause := second.round(t.Context())
+	if pause != checkInterval || !second.Expiry().Equal(first.Expiry()) || storage.issued != 1 {
 		t.Errorf("the other gateway: pause %v, expiry %v, %d orders", pause, second.Expiry(), storage.issued)
 	}
 	if name, err := servedName(t, address); name != domain || err != nil {
@@ -156,6 +162,9 @@ func TestOneOrderForTwoGateways(t *testing.T) {
 	first.round(t.Context())
 	if storage.issued != 2 || first.Expiry().Before(early) || !first.Expiry().Equal(second.Expiry()) {
 		t.Errorf("after the renewal: %d orders, expiry %v and %v", storage.issued, first.Expiry(), second.Expiry())
+	}
+	if orders, certificates := p.Counts(); orders != 2 || certificates != 2 {
+		t.Errorf("the authority got %d orders and issued %d certificates, want 2 of each", orders, certificates)
 	}
 	for name, value := range storage.values {
 		if bytes.Contains(value, []byte("{")) && bytes.Contains(value, []byte("chain")) {
@@ -191,7 +200,8 @@ func TestFailedOrders(t *testing.T) {
 	storage := newMemory()
 	var log bytes.Buffer
 	m := newManager(t, p, storage, slog.New(slog.NewTextHandler(&log, nil)), nil)
-	if pause := m.round(t.Context()); pause != firstUnreachablePause || !strings.Contains(log.String(), "certificate order failed") {
+	pause := m.round(t.Context())
+	if pause != firstUnreachablePause || !strings.Contains(log.String(), "certificate order failed") {
 		t.Errorf("without the authority: pause %v, log %s", pause, &log)
 	}
 	if other := newManager(t, p, storage, nil, nil); other.round(t.Context()) != pollInterval {
@@ -200,7 +210,8 @@ func TestFailedOrders(t *testing.T) {
 	p.Start(t)
 	log.Reset()
 	m.failures = 0
-	if pause := m.round(t.Context()); pause != firstRefusedPause || !strings.Contains(log.String(), "urn:ietf:params:acme:error:") {
+	pause = m.round(t.Context())
+	if pause != firstRefusedPause || !strings.Contains(log.String(), "urn:ietf:params:acme:error:") {
 		t.Errorf("without a listener: pause %v, log %s", pause, &log)
 	}
 	storage.failed = errors.New("away")
@@ -211,6 +222,7 @@ func TestFailedOrders(t *testing.T) {
 
 func TestPauseAfter(t *testing.T) {
 	now := time.Now()
+	inThreeHours := now.Add(3 * time.Hour).UTC().Truncate(time.Second).Format(http.TimeFormat)
 	problem := func(status int, after string) error {
 		return &acme.Error{StatusCode: status, Header: http.Header{"Retry-After": {after}}}
 	}
@@ -226,7 +238,7 @@ func TestPauseAfter(t *testing.T) {
 		"refused long":       {problem(403, ""), 1000, time.Hour},
 		"not validated":      {&acme.AuthorizationError{}, 1, 2 * time.Minute},
 		"rate limited":       {problem(429, "7200"), 1, 2 * time.Hour},
-		"rate limited date":  {problem(429, now.Add(3*time.Hour).UTC().Truncate(time.Second).Format(http.TimeFormat)), 1, 3 * time.Hour},
+		"rate limited date":  {problem(429, inThreeHours), 1, 3 * time.Hour},
 		"rate limited years": {problem(429, "999999999"), 1, 24 * time.Hour},
 		"rate limited short": {problem(429, "1"), 1, 2 * time.Minute},
 		"away for a while":   {problem(503, "60"), 1, time.Minute},
@@ -244,7 +256,8 @@ func TestChallengesOfOthers(t *testing.T) {
 	storage := newMemory()
 	storage.failed = errors.New("must not be asked")
 	m := newManager(t, acmetest.NewPebble(t, "127.0.0.1:1", "127.0.0.1:1"), storage, nil, nil)
-	if _, err := m.Certificate(&tls.ClientHelloInfo{ServerName: "evil.example", SupportedProtos: []string{acme.ALPNProto}}); !errors.Is(err, errNoChallenge) {
+	hello := &tls.ClientHelloInfo{ServerName: "evil.example", SupportedProtos: []string{acme.ALPNProto}}
+	if _, err := m.Certificate(hello); !errors.Is(err, errNoChallenge) {
 		t.Errorf("another name: %v", err)
 	}
 	for _, token := range []string{"", "a b", "..", "a%2Fb", "é", strings.Repeat("x", maxToken+1)} {

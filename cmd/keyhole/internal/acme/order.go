@@ -97,7 +97,8 @@ func (m *Manager) client(ctx context.Context) (*acme.Client, error) {
 	if m.o.Email != "" {
 		account.Contact = []string{"mailto:" + m.o.Email}
 	}
-	if _, err := client.Register(ctx, account, acme.AcceptTOS); err != nil && !errors.Is(err, acme.ErrAccountAlreadyExists) {
+	_, err = client.Register(ctx, account, acme.AcceptTOS)
+	if err != nil && !errors.Is(err, acme.ErrAccountAlreadyExists) {
 		return nil, fmt.Errorf("register an account: %w", err)
 	}
 	return client, nil

@@ -58,4 +58,7 @@ func TestACMECertificates(t *testing.T) {
 		}
 		return nil
 	})
+	if orders, certificates := p.Counts(); orders != 1 || certificates != 1 {
+		t.Errorf("the authority got %d orders and issued %d certificates, want 1 of each", orders, certificates)
+	}
 }

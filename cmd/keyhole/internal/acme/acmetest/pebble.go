@@ -3,6 +3,7 @@
 package acmetest
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -21,14 +22,17 @@ import (
 	"time"
 )
 
-// Pebble is a certificate authority on loopback.
+// Pebble is a certificate authority on loopback. It issues certificates from a root that
+// it makes at its start, so they are worth nothing outside of tests.
 type Pebble struct {
+	// DirectoryURL is the directory of the authority (RFC 8555 section 7.1.1).
 	DirectoryURL string
 	CAFile       string         // of the authority's own listener, PEM
 	Roots        *x509.CertPool // the same
 
-	config    string
-	env       []string
+	config    string        // file
+	env       []string      // of both processes
+	output    *bytes.Buffer // of pebble; read it after Stop only
 	processes []*exec.Cmd
 }
 
@@ -37,7 +41,12 @@ type Pebble struct {
 func NewPebble(tb testing.TB, tlsAddress, httpAddress string, env ...string) *Pebble {
 	tb.Helper()
 	dir := tb.TempDir()
-	p := &Pebble{CAFile: filepath.Join(dir, "ca.pem"), Roots: x509.NewCertPool(), config: filepath.Join(dir, "pebble.json")}
+	p := &Pebble{
+		CAFile: filepath.Join(dir, "ca.pem"), Roots: x509.NewCertPool(), output: &bytes.Buffer{},
+		config: filepath.Join(dir, "pebble.json"),
+	}
+	// Without NOSLEEP, each validation begins after up to 15 s. NONCEREJECT refuses every
+	// fifth nonce, as RFC 8555 section 6.5 allows, so that tests show the repeated request.
 	p.env = append(append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=20"), env...)
 	keyFile := filepath.Join(dir, "key.pem")
 	p.makeCertificate(tb, keyFile)
@@ -83,15 +92,28 @@ func (p *Pebble) run(tb testing.TB, program string, args ...string) {
 	tb.Helper()
 	process := exec.Command(program, args...) //nolint:gosec,noctx // Stop ends it.
 	process.Env = p.env
+	if program == "pebble" { // A process with its own buffer writes from one goroutine.
+		process.Stdout, process.Stderr = p.output, p.output
+	}
 	if err := process.Start(); err != nil {
 		tb.Fatalf("start %s (Debian's package pebble): %v", program, err)
 	}
 	p.processes = append(p.processes, process)
 }
 
-// Stop ends the authority.
+// Counts returns how many orders the authority got and how many certificates it has issued.
+// It stops the authority, because the numbers come from its log.
+func (p *Pebble) Counts() (orders, certificates int) {
+	p.Stop()
+	log := p.output.Bytes()
+	return bytes.Count(log, []byte("Added order")), bytes.Count(log, []byte("Issued certificate serial"))
+}
+
+// Stop ends the authority. A later Start is a new authority: it knows no account and no
+// order of before, as after a restart of Pebble.
 func (p *Pebble) Stop() {
 	for _, process := range p.processes {
+		// Nothing that the authority holds must survive, so it need not end by itself.
 		_ = process.Process.Kill() // fails if it has ended
 		_ = process.Wait()         // It was killed.
 	}
@@ -105,7 +127,9 @@ func (p *Pebble) Client() *http.Client {
 	}}
 }
 
-// makeCertificate makes the certificate of the authority's own listener.
+// makeCertificate makes the certificate of the authority's own listener, and its key. The
+// service under test gets the certificate by SSL_CERT_FILE: crypto/tls trusts the
+// certificates of that file instead of the system's.
 func (p *Pebble) makeCertificate(tb testing.TB, keyFile string) {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -139,7 +163,9 @@ func (p *Pebble) makeCertificate(tb testing.TB, keyFile string) {
 	p.Roots.AddCert(certificate)
 }
 
-// FreeAddress returns an address on loopback that nobody listens on.
+// FreeAddress returns an address on loopback that nobody listens on. Another process could
+// take the port before the caller does; the kernel chooses ports in a way that makes this
+// unlikely.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It does not wait.
