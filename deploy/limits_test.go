@@ -1,0 +1,144 @@
+package deploy_test
+
+import (
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"keyhole/config"
+)
+
+// limit says where a number of the table "Timeouts and limits" comes from.
+type limit struct{ row, value, file, constant string }
+
+// limits are the numbers that constants of the code define.
+func limits() []limit {
+	const commands = "../cmd/keyhole/internal/"
+	return []limit{
+		{"stalled answer", "5s", commands + "listen/connlimit.go", "stalledAfter"},
+		{"header of a request", "10s", commands + "listen/listener.go", "readHeaderTimeout"},
+		{"whole request", "30s", commands + "listen/listener.go", "readTimeout"},
+		{"answer", "90s", commands + "listen/listener.go", "WriteTimeout"},
+		{"connection of an operator without a request", "2m", commands + "listen/listener.go", "DefaultIdleTimeout"},
+		{"requests at the same time on one connection of HTTP/2", "100", commands + "listen/listener.go", "maxStreams"},
+		{"connections of one address (IPv6: one /64)", "32", commands + "listen/connlimit.go", "minShare"},
+		{"wait for the hash of a passphrase", "3s", "../gateway/passphrase.go", "maxHashWait"},
+		{"unknown links from one network", "60", "../gateway/ratelimit.go", "maxMisses"},
+		{"wrong operator keys from one network", "30", "../gateway/ratelimit.go", "MaxKeyFailures"},
+		{"check on the page Health", "30s", "../gateway/console/health.go", "healthTimeout"},
+		{"keys of the identity provider", "5s", "../gateway/identity/keys.go", "fetchTimeout"},
+		{"credentials of a storage from another source", "10s", "../signer/credentials.go", "fetchTimeout"},
+		{"request to the certificate authority", "30s", commands + "server/certificate.go", "acmeTimeout"},
+		{"whole order of a certificate", "5m", commands + "acme/order.go", "orderTimeout"},
+		{"order of a gateway that crashed", "1m", commands + "acme/manager.go", "leaseLife"},
+		{"pause after a failed order", "5s", commands + "acme/manager.go", "firstUnreachablePause"},
+		{"pause after a failed order", "5m", commands + "acme/manager.go", "maxUnreachablePause"},
+		{"pause after a failed order", "2m", commands + "acme/manager.go", "firstRefusedPause"},
+		{"pause after a failed order", "1h", commands + "acme/manager.go", "maxRefusedPause"},
+		{"pause after a failed order", "24h", commands + "acme/manager.go", "maxRetryAfter"},
+		{"reads of challenges", "250ms", commands + "acme/challenge.go", "challengeRound"},
+		{"SIGTERM: rest of a request", "2s", commands + "listen/drain.go", "requestsTimeout"},
+		{"SIGTERM: running requests", "4s", commands + "listen/drain.go", "InterruptAfter"},
+		{"SIGTERM: running requests", "4.5s", commands + "listen/drain.go", "answersTimeout"},
+		{"SIGTERM: all steps", "1s", commands + "server/server.go", "DrainTime"},
+		{"SIGTERM: all steps", "5.5s", commands + "server/server.go", "stopTimeout"},
+		{"SIGTERM: last lines of the log", "500ms", commands + "server/log.go", "logTimeout"},
+	}
+}
+
+// The table of the manual has the numbers of the code and the defaults of the configuration.
+func TestTimeoutsAndLimits(t *testing.T) {
+	t.Parallel()
+	rows := limitRows(t)
+	for _, l := range limits() {
+		if !regexp.MustCompile(`(^|\s)` + regexp.QuoteMeta(l.value) + `\b`).MatchString(rows[l.row]) {
+			t.Errorf("the row %q does not say %s: %s", l.row, l.value, rows[l.row])
+		}
+		if got, want := constant(t, l.file, l.constant), number(t, l.value); got != want {
+			t.Errorf("%s is %d, the row %q says %s", l.constant, got, l.row, l.value)
+		}
+	}
+	defaults := config.Default()
+	for row, tt := range map[string]struct {
+		value string
+		is    bool
+	}{
+		"connections of recipients":    {"(20,000)", defaults.Public.MaxConnections == 20_000},
+		"connection without a request": {"(620s)", defaults.Public.IdleTimeout == 620*time.Second},
+		"command of Redis":             {"(500ms)", defaults.Redis.Timeout == 500*time.Millisecond},
+		"request to a storage":         {"(3s)", config.DefaultStorage().Timeout == 3*time.Second},
+		"all requests of operators":    {"(120,000)", defaults.Operator.RequestsPerMinute == 120_000},
+		"session of the console": {"`console.idle` (30m), `console.max` (12h)",
+			defaults.Console.Idle == 30*time.Minute && defaults.Console.Max == 12*time.Hour},
+		"presigned URL": {"(30s)", defaults.Redirect.Lifetime == 30*time.Second},
+	} {
+		if !tt.is || !strings.Contains(rows[row], tt.value) {
+			t.Errorf("the row %q does not have the default: %s", row, rows[row])
+		}
+	}
+}
+
+// limitRows returns the values of the table by limit.
+func limitRows(t *testing.T) map[string]string {
+	t.Helper()
+	page, err := os.ReadFile("docs/run/operate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(page), "## Timeouts and limits\n")
+	if !found {
+		t.Fatal("the manual has no table of timeouts and limits")
+	}
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := map[string]string{}
+	for line := range strings.SplitSeq(table, "\n") {
+		if cells := strings.Split(line, " | "); len(cells) == 3 {
+			rows[strings.TrimPrefix(cells[0], "| ")] = cells[1]
+		}
+	}
+	return rows
+}
+
+// constant returns a constant of a file: a number, or a duration in nanoseconds.
+func constant(t *testing.T, file, name string) int64 {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	definition := regexp.MustCompile(`(?m)^(?:const )?\s*` + name + `\s+= (?:(\d+) \* )?(?:time\.(\w+)|(\d+))$`)
+	found := definition.FindStringSubmatch(string(text))
+	if found == nil {
+		t.Errorf("%s does not define %s as a plain number or duration", file, name)
+		return 0
+	}
+	if found[3] != "" {
+		return number(t, found[3])
+	}
+	unit, known := map[string]time.Duration{
+		"Millisecond": time.Millisecond, "Second": time.Second, "Minute": time.Minute, "Hour": time.Hour,
+	}[found[2]]
+	if !known {
+		t.Errorf("%s: the unit of %s is %s", file, name, found[2])
+	}
+	if found[1] == "" {
+		return int64(unit)
+	}
+	return number(t, found[1]) * int64(unit)
+}
+
+// number reads a number or a duration.
+func number(t *testing.T, text string) int64 {
+	t.Helper()
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Error(err)
+	}
+	return int64(d)
+}
