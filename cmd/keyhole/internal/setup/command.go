@@ -66,19 +66,13 @@ type answers struct {
 	accessKey        string
 	secret           string
 	local, pathStyle bool
+	noRedis          string // why local is false
+	made             bool   // whether write made the directory
 }
 
 // run makes the files. It checks everything that can be checked before it writes anything,
 // so that a mistake costs the user nothing but a second call.
 func (f *flags) run(ctx context.Context, env *command.Env) error {
-	// The service, Redis and the context find the files from any working directory.
-	directory, err := filepath.Abs(f.directory)
-	if err != nil {
-		return err
-	}
-	a := &answers{flags: *f, keyName: operatorName(env), key: operatorkey.New(), pathStyle: isAddress(f.endpoint)}
-	a.directory = directory
-	a.region = cmp.Or(f.region, env.Getenv("AWS_REGION"), env.Getenv("AWS_DEFAULT_REGION"), "us-east-1")
 	if len(f.buckets) == 0 {
 		return command.Usage("--bucket is missing", "name each bucket that links may point into, such as --bucket reports")
 	}
@@ -91,16 +85,13 @@ func (f *flags) run(ctx context.Context, env *command.Env) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseExisting(directory); err != nil {
+	a, err := f.answers(env)
+	if err != nil {
 		return err
 	}
-	// The socket's path is the tightest limit of the machine, so it is checked here, with the
-	// flag's name. The server's check names the key of the configuration.
-	redis, err := localredis.Find(ctx)
-	a.local = err == nil
-	if a.local && len(a.redisDirectory()) > localredis.MaxDirectory {
-		return command.Usage(fmt.Sprintf("%s has more than %d bytes, the limit for the directory of Redis",
-			a.redisDirectory(), localredis.MaxDirectory), "choose a shorter --directory")
+	redis, err := a.findRedis(ctx)
+	if err != nil {
+		return err
 	}
 	if err := a.credentials(ctx, env); err != nil {
 		return err
@@ -108,17 +99,58 @@ func (f *flags) run(ctx context.Context, env *command.Env) error {
 	if err := a.write(); err != nil {
 		return err
 	}
-	added := contexts.Context{
-		Name: freeName(known), URL: "http://" + config.Default().Operator.Listen, KeyFile: filepath.Join(directory, keyFile),
+	added, err := a.addContext(ctx, client, known)
+	if err != nil {
+		return errors.Join(err, a.undo(files()))
 	}
-	err = contexts.Update(ctx, client, func(c *contexts.Config) error {
+	a.report(env, redis, known.Current, added)
+	return nil
+}
+
+// answers returns what the flags and the environment answer without a question.
+func (f *flags) answers(env *command.Env) (*answers, error) {
+	// The service, Redis and the context find the files from any working directory.
+	directory, err := filepath.Abs(f.directory)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseExisting(directory); err != nil {
+		return nil, err
+	}
+	a := &answers{flags: *f, keyName: operatorName(env), key: operatorkey.New(), pathStyle: isAddress(f.endpoint)}
+	a.directory = directory
+	// The SDK of AWS reads both variables, so the user expects that they count here too. An
+	// S3 server that knows no regions accepts every name; us-east-1 is the usual one.
+	a.region = cmp.Or(f.region, env.Getenv("AWS_REGION"), env.Getenv("AWS_DEFAULT_REGION"), "us-east-1")
+	return a, nil
+}
+
+// findRedis decides whether the service starts a Redis of its own.
+//
+// The socket's path is the tightest limit of the machine, so it is checked here, with the
+// flag's name. The server's check names the key of the configuration.
+func (a *answers) findRedis(ctx context.Context) (localredis.Program, error) {
+	redis, err := localredis.Find(ctx)
+	if a.local = err == nil; !a.local {
+		a.noRedis = err.Error()
+	}
+	if a.local && len(a.redisDirectory()) > localredis.MaxDirectory {
+		return redis, command.Usage(fmt.Sprintf("%s has more than %d bytes, the limit for the directory of Redis",
+			a.redisDirectory(), localredis.MaxDirectory), "choose a shorter --directory")
+	}
+	return redis, nil
+}
+
+// addContext adds a context for the service to the client configuration, makes it the
+// current one and returns its name. Other contexts stay: the user may have other services.
+func (a *answers) addContext(ctx context.Context, path string, known *contexts.Config) (string, error) {
+	added := contexts.Context{
+		Name: freeName(known), URL: "http://" + config.Default().Operator.Listen,
+		KeyFile: filepath.Join(a.directory, keyFile),
+	}
+	return added.Name, contexts.Update(ctx, path, func(c *contexts.Config) error {
 		return errors.Join(c.Add(added, false), c.Use(added.Name))
 	})
-	if err != nil {
-		return errors.Join(err, remove(directory, files()))
-	}
-	a.report(env, redis, known.Current, added.Name)
-	return nil
 }
 
 // redisDirectory is where a Redis of the service keeps its data.
@@ -133,7 +165,8 @@ func (a *answers) report(env *command.Env, redis localredis.Program, before, nam
 	if a.local {
 		fmt.Fprintf(env.Stderr, "Redis    %s %s, started by the service (redis.mode local)\n", redis.Name, redis.Version)
 	} else {
-		fmt.Fprint(env.Stderr, "Redis    127.0.0.1:6379, which you have to run: no redis-server 7.0 or newer was found\n")
+		// An old redis-server is named, because a user who has one installed expects its use.
+		fmt.Fprintf(env.Stderr, "Redis    127.0.0.1:6379, which you have to run: %s\n", term.Plain(a.noRedis))
 	}
 	fmt.Fprintf(env.Stderr, "Context  %s, now the current one", name)
 	if before != "" {
@@ -156,11 +189,20 @@ func (a *answers) credentials(ctx context.Context, env *command.Env) error {
 	if a.accessKey != "" && a.secret != "" {
 		return nil
 	}
+	// A pipe could feed the secret of another program by mistake, so only a person is asked.
 	if !term.IsTerminal(env.Stdin) {
 		return command.Usage("the credentials of the storage are missing",
 			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run the command on a terminal")
 	}
+	return a.ask(ctx, env)
+}
+
+// ask asks for the missing credentials on the terminal. The secret is not shown, because
+// people share screens. The questions go to standard error: standard output has the next
+// commands only.
+func (a *answers) ask(ctx context.Context, env *command.Env) error {
 	if a.accessKey == "" {
+		// Without its access key, the secret of the environment says nothing.
 		fmt.Fprint(env.Stderr, "Access key ID: ")
 		line, err := term.ReadLine(ctx, bufio.NewReader(env.Stdin))
 		if err != nil {
@@ -168,10 +210,9 @@ func (a *answers) credentials(ctx context.Context, env *command.Env) error {
 		}
 		a.accessKey = strings.TrimSpace(line)
 	}
-	// A secret of the environment belongs to the access key of the environment.
 	fmt.Fprint(env.Stderr, "Secret access key (not shown): ")
 	secret, err := term.ReadSecret(ctx, env.Stdin)
-	fmt.Fprintln(env.Stderr)
+	fmt.Fprintln(env.Stderr) // The terminal did not show the line break either.
 	if err != nil {
 		return fmt.Errorf("read the secret access key: %w", err)
 	}
@@ -181,9 +222,11 @@ func (a *answers) credentials(ctx context.Context, env *command.Env) error {
 	return nil
 }
 
-// operatorName returns the name of the operator key: that of the user, if it can be one.
+// operatorName returns the name of the operator key. It is the name of the user, because
+// events and lists show it; a name that the configuration would refuse is replaced.
 func operatorName(env *command.Env) string {
 	entry := config.DefaultOperatorKey()
+	// Only the name is in question. The rest of the entry has to be valid.
 	entry.Name, entry.SHA256, entry.Can = env.Getenv("USER"), operatorkey.Hash(operatorkey.New()), []string{"issue"}
 	if entry.Name == "" || config.CheckOperatorKey(entry) != nil {
 		return "operator"
@@ -202,7 +245,8 @@ func isAddress(endpoint string) bool {
 	return err == nil || strings.EqualFold(u.Hostname(), "localhost")
 }
 
-// freeName returns a name that no context has.
+// freeName returns a name that no context has: a second service on this machine must not
+// take the first one's place.
 func freeName(c *contexts.Config) string {
 	name := "local"
 	for i := 2; ; i++ {

@@ -13,7 +13,8 @@ import (
 	"keyhole/config"
 )
 
-// The files in the directory.
+// The files in the directory. The secrets have files of their own, so that keyhole.yaml can
+// be shown to others and kept in a repository.
 const (
 	configFile = "keyhole.yaml"
 	keyFile    = "operator.key"
@@ -24,31 +25,25 @@ const (
 func files() []string { return []string{keyFile, secretFile, configFile} }
 
 // write writes all files or none.
-func (a *answers) write() (err error) {
-	if made := os.Mkdir(a.directory, 0o700); made == nil {
-		defer func() {
-			if err != nil {
-				_ = os.Remove(a.directory) // It was made for nothing. With other files in it, it stays.
-			}
-		}()
-	}
+func (a *answers) write() error {
+	a.made = os.Mkdir(a.directory, 0o700) == nil
 	if err := os.MkdirAll(a.directory, 0o700); err != nil {
-		return err
+		return errors.Join(err, a.undo(nil))
 	}
 	// Every file is created, never opened, so one that appears meanwhile stops the command.
 	content := map[string]string{keyFile: a.key + "\n", secretFile: a.secret + "\n", configFile: a.config()}
 	for i, name := range files() {
 		if err := create(filepath.Join(a.directory, name), content[name]); err != nil {
-			return errors.Join(err, remove(a.directory, files()[:i]))
+			return errors.Join(err, a.undo(files()[:i]))
 		}
 	}
-	_, _, err = config.Load(config.LoadOptions{Path: filepath.Join(a.directory, configFile)})
+	_, _, err := config.Load(config.LoadOptions{Path: filepath.Join(a.directory, configFile)})
 	if err == nil {
 		return nil
 	}
 	// Only flags and credentials can be wrong.
 	return errors.Join(command.Usage("the service would refuse this configuration; nothing was written\n"+err.Error(),
-		"correct the flag or the credential of the named key"), remove(a.directory, files()))
+		"correct the flag or the credential of the named key"), a.undo(files()))
 }
 
 // create writes a file of mode 0600. It is complete when it appears, and replaces nothing.
@@ -69,10 +64,14 @@ func create(path, text string) (err error) {
 	return os.Link(file.Name(), path)
 }
 
-// remove removes files that were just written.
-func remove(directory string, names []string) (failed error) {
+// undo removes files that were just written, and the directory if it was made for them.
+// With other files in it, the directory stays.
+func (a *answers) undo(names []string) (failed error) {
 	for _, name := range names {
-		failed = errors.Join(failed, os.Remove(filepath.Join(directory, name)))
+		failed = errors.Join(failed, os.Remove(filepath.Join(a.directory, name)))
+	}
+	if a.made {
+		_ = os.Remove(a.directory)
 	}
 	return failed
 }

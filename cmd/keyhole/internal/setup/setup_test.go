@@ -106,7 +106,8 @@ func TestWithoutRedis(t *testing.T) {
 	}
 	cfg := load(t, directory)
 	if cfg.Redis.Mode != "single" || cfg.Redis.Addresses[0] != "127.0.0.1:6379" || cfg.Storage[0].PathStyle ||
-		cfg.Storage[0].Region != "eu-1" || cfg.Public.URL != "https://dl.example.com" || cfg.Operator.Keys[0].Name != "operator" {
+		cfg.Storage[0].Region != "eu-1" || cfg.Public.URL != "https://dl.example.com" ||
+		cfg.Operator.Keys[0].Name != "operator" {
 		t.Errorf("the configuration is %+v", cfg)
 	}
 }

@@ -25,7 +25,8 @@ func TestLocalMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := t.TempDir()
-	if out, err := exec.Command("cp", "-a", filepath.Join(in.directory, "appendonlydir"), data).CombinedOutput(); err != nil {
+	out, err := exec.Command("cp", "-a", filepath.Join(in.directory, "appendonlydir"), data).CombinedOutput()
+	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	other := redistest.StartSingle(t, "appendonly yes", "dir "+data)

@@ -1,0 +1,192 @@
+package setup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/term"
+
+	"keyhole/cmd/keyhole/internal/command"
+)
+
+// person is a terminal at which somebody answers the questions of init.
+type person struct {
+	t      *testing.T
+	keys   *os.File // what the person types goes in here
+	tty    *os.File
+	screen chan string // gets everything that was shown, after leave
+	normal term.State  // of the terminal before the command
+}
+
+// sit opens a terminal.
+func sit(t *testing.T) *person {
+	t.Helper()
+	keys, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = keys.Close() })
+	p := &person{t: t, keys: keys, tty: tty, screen: make(chan string, 1)}
+	p.normal = p.state()
+	go func() {
+		text, _ := io.ReadAll(keys) // Linux ends the reading with EIO.
+		p.screen <- string(text)
+	}()
+	return p
+}
+
+// state returns the state of the terminal.
+func (p *person) state() term.State {
+	p.t.Helper()
+	state, err := term.GetState(int(p.tty.Fd()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return *state
+}
+
+// typeIn types a text.
+func (p *person) typeIn(text string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.keys, text); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// waitHidden waits until the terminal no longer shows what is typed.
+func (p *person) waitHidden() {
+	p.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for reflect.DeepEqual(p.state(), p.normal) {
+		if time.Now().After(deadline) {
+			p.t.Fatal("the terminal shows the secret")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// leave closes the terminal and returns what it has shown.
+func (p *person) leave() string {
+	p.t.Helper()
+	if !reflect.DeepEqual(p.state(), p.normal) {
+		p.t.Error("the terminal stays changed")
+	}
+	if err := p.tty.Close(); err != nil {
+		p.t.Error(err)
+	}
+	return <-p.screen
+}
+
+// begin runs init at a terminal with further variables, and returns the channel of its
+// error and its standard output.
+func (p *person) begin(ctx context.Context, directory string, environ ...string) (<-chan error, *bytes.Buffer) {
+	p.t.Helper()
+	home, ended, stdout := p.t.TempDir(), make(chan error, 1), &bytes.Buffer{}
+	cmd := NewCommand(&command.Env{Stdin: p.tty, Stdout: stdout, Stderr: p.tty, Environ: append([]string{
+		"HOME=" + home, "XDG_CONFIG_HOME=" + home, "USER=ada",
+	}, environ...)})
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	cmd.SetArgs([]string{"--directory", directory, "--bucket", "reports"})
+	go func() { ended <- cmd.ExecuteContext(ctx) }()
+	return ended, stdout
+}
+
+// A person is asked for what the environment lacks. The secret is not shown, and nothing
+// but the next commands goes to standard output.
+func TestAsks(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		environ    []string
+		id, secret string // what the person types
+		wantID     string
+	}{
+		"both":        {nil, " typed-id \n", " typed-canary \n", "typed-id"},
+		"the secret":  {[]string{"AWS_ACCESS_KEY_ID=env-id"}, "", "typed-canary\n", "env-id"},
+		"another key": {[]string{"AWS_SECRET_ACCESS_KEY=env-canary"}, "typed-id\n", "typed-canary\n", "typed-id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, directory := sit(t), filepath.Join(t.TempDir(), "d")
+			ended, stdout := p.begin(t.Context(), directory, tt.environ...)
+			if tt.id != "" {
+				p.typeIn(tt.id)
+			}
+			p.waitHidden()
+			p.typeIn(tt.secret)
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			text := p.leave()
+			if asked := strings.Contains(text, "Access key ID: "); asked != (tt.id != "") {
+				t.Errorf("the access key ID was asked for: %t\n%s", asked, text)
+			}
+			if !strings.Contains(text, "Secret access key (not shown): ") || strings.Contains(text, "canary") {
+				t.Errorf("the terminal shows\n%s", text)
+			}
+			if strings.Contains(stdout.String(), ": ") || strings.Contains(stdout.String(), "canary") {
+				t.Errorf("standard output is %q", stdout)
+			}
+			storage := load(t, directory).Storage[0]
+			if storage.AccessKeyID != tt.wantID || storage.SecretAccessKey.Reveal() != "typed-canary" {
+				t.Errorf("the credentials are %q and another secret", storage.AccessKeyID)
+			}
+		})
+	}
+}
+
+// Empty answers are refused. An interrupt ends each question. Nothing is written, and the
+// terminal is as before.
+func TestAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		id, secret string
+		interrupt  bool
+		want       string
+	}{
+		"no id":            {"\n", "typed-canary\n", false, "the credentials of the storage are empty"},
+		"no secret":        {"typed-id\n", "\n", false, "the credentials of the storage are empty"},
+		"end of the input": {"\x04", "", false, "read the access key ID: EOF"},
+		"interrupt first":  {"", "", true, "read the access key ID: context canceled"},
+		"interrupt second": {"typed-id\n", "", true, "read the secret access key: context canceled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, directory := sit(t), filepath.Join(t.TempDir(), "d")
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			ended, _ := p.begin(ctx, directory)
+			if tt.id != "" {
+				p.typeIn(tt.id)
+			}
+			if strings.HasSuffix(tt.id, "\n") {
+				p.waitHidden()
+				p.typeIn(tt.secret)
+			}
+			if tt.interrupt {
+				interrupt()
+			}
+			if err := <-ended; err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("the error is %v, want %q", err, tt.want)
+			}
+			// The reading that an interrupt leaves behind ends with its terminal.
+			if tt.interrupt && !reflect.DeepEqual(p.state(), p.normal) {
+				t.Error("the terminal stays changed")
+			}
+			if !tt.interrupt && strings.Contains(p.leave(), "canary") {
+				t.Error("the terminal shows the secret")
+			}
+			if _, err := os.Lstat(directory); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the directory was made: %v", err)
+			}
+		})
+	}
+}
