@@ -272,3 +272,24 @@ func TestAuditCursorsOfFilters(t *testing.T) {
 		}
 	}
 }
+
+// A page of events before the first one asks no stream backwards, which would walk through
+// all of it.
+func TestAuditUntilBeforeTheFirst(t *testing.T) {
+	t.Parallel()
+	target := startSingle(t)
+	s := open(t, target.client)
+	create(t, s, newLink(t))
+	for want, until := range []time.Time{time.Now().Add(-time.Hour), time.Now().Add(time.Hour)} {
+		before := target.nodes[0].MustDo(t, "INFO", "commandstats")
+		page, err := s.Audit(t.Context(), gateway.AuditQuery{Limit: 50, Until: until})
+		if err != nil || len(page.Events) != want {
+			t.Fatalf("%v: %d events, %v", until, len(page.Events), err)
+		}
+		after := target.nodes[0].MustDo(t, "INFO", "commandstats")
+		const backwards = "cmdstat_xrevrange"
+		if walked := strings.Contains(after, backwards) && !strings.Contains(before, backwards); walked != (want == 1) {
+			t.Errorf("%v: the streams were read backwards: %t", until, walked)
+		}
+	}
+}

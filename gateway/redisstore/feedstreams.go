@@ -82,6 +82,12 @@ func (s *Store) walkStreams(f *feed) walk {
 func (s *Store) fetchEvents(ctx context.Context, f *feed, sources []*source, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
+	if f.until > 0 && !f.query.Oldest {
+		var err error
+		if sources, err = s.startedStreams(ctx, f, sources); err != nil {
+			return err
+		}
+	}
 	pipe := s.client.rest.Pipeline()
 	commands := make([]*redis.Cmd, len(sources))
 	for i, src := range sources {
@@ -117,6 +123,40 @@ func (s *Store) fetchEvents(ctx context.Context, f *feed, sources []*source, n i
 		sources[i].read(entries)
 	}
 	return nil
+}
+
+// startedStreams returns the streams that have an event in the times of the query, and marks
+// the others as read. If all events of a stream are later than the end of XREVRANGE, Redis
+// walks through the whole stream; XRANGE finds that there is none at once.
+func (s *Store) startedStreams(ctx context.Context, f *feed, sources []*source) ([]*source, error) {
+	first, last := strconv.FormatInt(f.since, 10), "("+strconv.FormatInt(f.until, 10)+"-0"
+	pipe := s.client.rest.Pipeline()
+	commands := make(map[*source]*redis.Cmd, len(sources))
+	for _, src := range sources {
+		if src.after == "" {
+			commands[src] = pipe.Do(ctx, "xrange", src.stream, first, last, "count", 1)
+		}
+	}
+	if len(commands) == 0 {
+		return sources, nil
+	}
+	_, _ = pipe.Exec(ctx) // The commands hold their errors.
+	var started []*source
+	for _, src := range sources {
+		if command, asked := commands[src]; asked {
+			list, err := command.Slice()
+			if err != nil {
+				return nil, err
+			}
+			if len(list) == 0 {
+				src.done = true
+				src.read(nil)
+				continue
+			}
+		}
+		started = append(started, src)
+	}
+	return started, nil
 }
 
 // streamID converts a record.Place to a stream ID of Redis.
