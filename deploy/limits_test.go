@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"keyhole/config"
 )
 
 // limit says where a number of the table "Timeouts and limits" comes from.
@@ -61,22 +59,25 @@ func TestTimeoutsAndLimits(t *testing.T) {
 			t.Errorf("%s is %d, the row %q says %s", l.constant, got, l.row, l.value)
 		}
 	}
-	defaults := config.Default()
-	for row, tt := range map[string]struct {
-		value string
-		is    bool
-	}{
-		"connections of recipients":    {"(20,000)", defaults.Public.MaxConnections == 20_000},
-		"connection without a request": {"(620s)", defaults.Public.IdleTimeout == 620*time.Second},
-		"command of Redis":             {"(500ms)", defaults.Redis.Timeout == 500*time.Millisecond},
-		"request to a storage":         {"(3s)", config.DefaultStorage().Timeout == 3*time.Second},
-		"all requests of operators":    {"(120,000)", defaults.Operator.RequestsPerMinute == 120_000},
-		"session of the console": {"`console.idle` (30m), `console.max` (12h)",
-			defaults.Console.Idle == 30*time.Minute && defaults.Console.Max == 12*time.Hour},
-		"presigned URL": {"(30s)", defaults.Redirect.Lifetime == 30*time.Second},
+	page, err := os.ReadFile("docs/run/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row, options := range map[string]map[string]string{
+		"connections of recipients":    {"public.max_connections": "20,000"},
+		"connection without a request": {"public.idle_timeout": "10m20s"},
+		"command of Redis":             {"redis.timeout": "500ms"},
+		"all requests of operators":    {"operator.requests_per_minute": "120,000"},
+		"session of the console":       {"console.idle": "30m", "console.max": "12h"},
+		"presigned URL":                {"redirect.lifetime": "30s"},
 	} {
-		if !tt.is || !strings.Contains(rows[row], tt.value) {
-			t.Errorf("the row %q does not have the default: %s", row, rows[row])
+		for option, value := range options {
+			// Tests of package config compare that page with the defaults.
+			is := regexp.MustCompile("(?m)^\\| `" + regexp.QuoteMeta(option) + "` \\| [^|]* \\| `" +
+				strings.ReplaceAll(value, ",", "") + "` ")
+			if !is.Match(page) || !strings.Contains(rows[row], "`"+option+"` ("+value+")") {
+				t.Errorf("the row %q does not have the default of %s: %s", row, option, rows[row])
+			}
 		}
 	}
 }
