@@ -76,7 +76,7 @@ func TestRequestsDuringRenewal(t *testing.T) {
 }
 
 // request makes one request. The server of these tests answers 404.
-func request(t *testing.T, client *http.Client, url string, see func(*tls.ConnectionState)) error {
+func request(t *testing.T, client *http.Client, url string, inspect func(*tls.ConnectionState)) error {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -86,7 +86,7 @@ func request(t *testing.T, client *http.Client, url string, see func(*tls.Connec
 	if err != nil {
 		return err
 	}
-	see(answer.TLS)
+	inspect(answer.TLS)
 	if answer.StatusCode != http.StatusNotFound {
 		return errors.New(answer.Status)
 	}
