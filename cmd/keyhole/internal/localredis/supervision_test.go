@@ -1,0 +1,174 @@
+package localredis
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Why a process ended: the user is told what to correct, if it is known.
+func TestReasonOf(t *testing.T) {
+	t.Parallel()
+	s := &Server{options: Options{Directory: "/d"}, program: Program{Name: "redis-server"}}
+	exit := errors.New("exit status 1")
+	for name, tt := range map[string]struct {
+		end   ending
+		ready bool
+		err   error
+		want  string
+	}{
+		"full disk":         {ending{full: true, mistake: "m"}, true, exit, "the disk of /d is full"},
+		"full at the start": {ending{full: true, damage: "d"}, false, exit, "the disk of /d is full"},
+		"damage":            {ending{damage: "Bad file format"}, false, exit, "appendonly.aof.manifest is damaged: Bad file"},
+		"a mistake":         {ending{mistake: "bind"}, false, exit, "redis-server did not start: bind"},
+		"killed":            {ending{damage: "corrupt", mistake: "m"}, true, exit, "exit status 1"},
+		"exit 0":            {ending{}, true, nil, "it ended without an error"},
+	} {
+		if err := s.reasonOf(tt.err, tt.end, tt.ready); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+	}
+}
+
+// The first start that fails is not repeated: the service ends with the error of Redis.
+func TestFirstStartFails(t *testing.T) {
+	t.Parallel()
+	o, log := options(t)
+	o.Prefix = "a b" // no valid rule of a user
+	wantRefused(t, o, "did not start")
+	if strings.Contains(log.String(), "runs again") {
+		t.Error("the start was repeated")
+	}
+	// The lock is free for the next start.
+	o.Prefix = "keyhole"
+	start(t, o)
+}
+
+// A context that ends stops the start and frees the directory.
+func TestStartInterrupted(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if s, err := Start(ctx, o); err == nil {
+		stop(t, s)
+		t.Error("it starts")
+	}
+	start(t, o)
+}
+
+// While the file is damaged, Redis does not start again, the log says what to do, and the
+// pause grows. When the file is whole again, Redis runs with its data.
+func TestDamageDuringOutage(t *testing.T) {
+	t.Parallel()
+	o, log := options(t)
+	s := start(t, o)
+	if got := cli(t, o, "SET", "keyhole:a", "1"); got != "OK" {
+		t.Fatal(got)
+	}
+	manifest := filepath.Join(o.Directory, aofDirectory, aofManifest)
+	if err := os.Rename(manifest, manifest+".away"); err != nil {
+		t.Fatal(err)
+	}
+	pid, err := processOf(t.Context(), Socket(o.Directory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "three further starts", func() bool { return s.Restarts() >= 3 })
+	// 50, 100 and 200 ms.
+	if took := time.Since(begun); took < 7*shortestPause {
+		t.Errorf("three starts took %s: the pause does not grow", took)
+	}
+	if err := os.Rename(manifest+".away", manifest); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the data", func() bool { return cli(t, o, "GET", "keyhole:a") == "1" })
+	for _, want := range []string{"cannot be started", "is damaged", "redis-check-aof --fix", "redis-server runs again"} {
+		until(t, want, func() bool { return strings.Contains(log.String(), want) })
+	}
+}
+
+// Stop during a pause ends the supervision at once, and a Redis that does not end is
+// killed without a loss.
+func TestStopKills(t *testing.T) {
+	t.Parallel()
+	o, log := options(t)
+	s := start(t, o)
+	if got := cli(t, o, "SET", "keyhole:a", "1"); got != "OK" {
+		t.Fatal(got)
+	}
+	pid, err := processOf(t.Context(), Socket(o.Directory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := s.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(log.String(), "did not end in time and was killed") || s.Restarts() != 0 {
+		t.Errorf("the log is %s", log)
+	}
+	start(t, o)
+	if got := cli(t, o, "GET", "keyhole:a"); got != "1" {
+		t.Errorf("the data is %q", got)
+	}
+}
+
+// The longest path still works, and one byte more is refused before anything is made.
+func TestLongestDirectory(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t)
+	o.Directory += strings.Repeat("d", MaxDirectory-len(o.Directory))
+	start(t, o)
+	longer := o
+	longer.Directory += "d"
+	wantRefused(t, longer, "the path of the directory has 93 bytes")
+	if _, err := os.Stat(longer.Directory); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it was made: %v", err)
+	}
+}
+
+// A lock is held by one holder, is never taken through a symbolic link, and stays private.
+func TestTryLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	held, err := tryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the lock has %v, %v", info, err)
+	}
+	if _, err := tryLock(path); !errors.Is(err, errLocked) {
+		t.Errorf("a second lock: %v", err)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := tryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.Symlink(path, path+".link"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tryLock(path + ".link"); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("through a link: %v", err)
+	}
+}
