@@ -165,3 +165,21 @@ func TestQuoted(t *testing.T) {
 		t.Errorf("in a directory with quotes: %s", got)
 	}
 }
+
+// A full disk shows itself in two messages: an error, or a write that was done in part.
+func TestFullDiskTexts(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string]bool{
+		"Error writing to the AOF file: No space left on device":                   true,
+		"Short write while writing to the AOF file: (nwritten=101, expected=4096)": true,
+		"Error writing to the AOF file: Input/output error":                        false,
+	} {
+		o := &output{log: slog.New(slog.DiscardHandler)}
+		if _, err := o.Write([]byte("1:M 29 Nov 2026 08:00:00.000 # " + message + "\n")); err != nil {
+			t.Fatal(err)
+		}
+		if e := o.ending(); e.full != want {
+			t.Errorf("%q: %+v", message, e)
+		}
+	}
+}

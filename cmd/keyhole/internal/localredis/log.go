@@ -67,7 +67,9 @@ func (o *output) line(text string) {
 		if o.damage == "" && damageTexts.MatchString(message) {
 			o.damage = message
 		}
-		o.full = o.full || strings.Contains(message, "No space left on device")
+		// The first write that does not fit is written in part, and Redis names no reason.
+		o.full = o.full || strings.Contains(message, "No space left on device") ||
+			strings.Contains(message, "Short write while writing to the AOF file")
 	}
 	o.log.Log(context.Background(), level, "redis-server", "message", message)
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,6 +28,7 @@ type localInstallation struct {
 	s3        *s3test.Server
 	directory string
 	key       string
+	within    []string // a program and its arguments that start the gateway; usually none
 }
 
 // installLocal starts an S3 server with an object file.txt. The directory has a short
@@ -69,8 +71,9 @@ log: { level: debug }
 	}
 	g := &instance{
 		public: "http://" + public, operator: "http://" + operator, config: path,
-		process: startProcess(t, binary, env, "serve", "--config", path),
 	}
+	command := slices.Concat(in.within, []string{binary, "serve", "--config", path})
+	g.process = startProcess(t, command[0], env, command[1:]...)
 	var err error
 	if g.client, err = client.New(g.operator, in.key); err != nil {
 		t.Fatal(err)
