@@ -18,7 +18,7 @@ import (
 const (
 	configFile = "keyhole.yaml"
 	keyFile    = "operator.key"
-	secretFile = "s3_secret_access_key" //nolint:gosec // the name of a file
+	secretFile = "s3_secret_access_key"
 )
 
 // files returns the names of all files, the configuration last: it makes the rest count.
