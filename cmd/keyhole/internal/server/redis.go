@@ -161,8 +161,29 @@ func registerStoreMetrics(registry prometheus.Registerer, store *redisstore.Stor
 			"is unreachable.",
 	})
 	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
+		Name: "redis_memory_used_bytes", Type: prometheus.GaugeValue,
+		Read: readMemory(store, func(info redisstore.ServerInfo) int64 { return info.UsedMemory }),
+		Help: "Memory that Redis uses, of a cluster the master with the least memory left; absent while Redis is " +
+			"unreachable.",
+	})
+	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
+		Name: "redis_memory_limit_bytes", Type: prometheus.GaugeValue,
+		Read: readMemory(store, func(info redisstore.ServerInfo) int64 { return info.MemoryLimit }),
+		Help: "The maxmemory of the same Redis; 0 without a limit, and absent while Redis is unreachable.",
+	})
+	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
 		Name: "audit_dropped_total", Type: prometheus.CounterValue, Read: read(store.Dropped),
 		Help: "Events of clicks that were removed to make room for newer ones, over all gateways; absent while Redis is " +
 			"unreachable.",
 	})
+}
+
+// readMemory returns a function that reads one property of the memory of Redis.
+func readMemory(
+	store *redisstore.Store, property func(redisstore.ServerInfo) int64,
+) func(context.Context) (float64, error) {
+	return func(ctx context.Context) (float64, error) {
+		info, err := store.Inspect(ctx)
+		return float64(property(info)), err
+	}
 }

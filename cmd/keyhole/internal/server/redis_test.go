@@ -143,7 +143,8 @@ func TestStoreMetrics(t *testing.T) {
 	page := get(t, "http://"+s.OperatorAddr()+"/metrics").body
 	for _, want := range []string{
 		"\nkeyhole_links_active 1\n", "\nkeyhole_audit_dropped_total 0\n", "\nkeyhole_configuration_reload_failed 0\n",
-		"\nkeyhole_log_lines_dropped_total 0\n",
+		"\nkeyhole_log_lines_dropped_total 0\n", "\nkeyhole_redis_memory_used_bytes ",
+		"\nkeyhole_redis_memory_limit_bytes 0\n",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in /metrics", want)
