@@ -19,8 +19,8 @@ const (
 // emptyDirectory and backToFirst surround a command that makes a configuration of its own:
 // it has the credentials of a storage, and writes no context that later commands use.
 const (
-	emptyDirectory = `cd "$(mktemp -d)"
-		export AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=secret XDG_CONFIG_HOME=$PWD/client`
+	emptyDirectory = `cd "$(mktemp -d)"; export XDG_CONFIG_HOME=$PWD/client; ` +
+		`export AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=secret`
 	backToFirst = `test -s keyhole.yaml && test -s client/keyhole/config.yaml && ` +
 		`unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY XDG_CONFIG_HOME && cd ~/keyhole-first`
 )

@@ -58,7 +58,9 @@ func TestDashboardShowsData(t *testing.T) {
 func useService(t *testing.T, in *installation, g *instance, ca *authority) {
 	t.Helper()
 	recipient := unfollowed()
-	recipient.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.roots, MinVersion: tls.VersionTLS12}}
+	recipient.Transport = &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: ca.roots, MinVersion: tls.VersionTLS12},
+	}
 	defer recipient.CloseIdleConnections()
 	click := func(method, path string, headers ...string) answer {
 		a, err := ask(t.Context(), recipient, method, g.public+path, nil, headers...)
