@@ -60,7 +60,7 @@ func (v auditView) refusal(field string) string { return refusalOf(v.Errors, fie
 func (v auditView) Problems() []problem {
 	return problems(v.Errors, labelled{"range", "Time"}, labelled{"since", "From (UTC)"}, labelled{"until", "To (UTC)"},
 		labelled{"kind", "Event"}, labelled{"outcome", "Outcome of a click"}, labelled{"actor", "Operator"},
-		labelled{"link", "Link"}, labelled{"bucket", "Bucket"}, labelled{"prefix", "Path begins with"},
+		labelled{"link", "Link"}, labelled{"bucket", "Bucket"}, labelled{"prefix", "Folder or path"},
 		labelled{"key", "Object"}, labelled{"label", "Label"}, labelled{"address", "Address"})
 }
 

@@ -225,6 +225,8 @@ func subjectName(subject string) string {
 		return "Redis"
 	case subject == "oidc":
 		return "Identity provider"
+	case subject == "public":
+		return "Public address"
 	case ofBucket:
 		return "Bucket " + bucket + " in storage " + storage
 	}

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -53,7 +54,7 @@ func (v linksView) refusal(field string) string { return refusalOf(v.Errors, fie
 // Problems returns the list of refused filters. The page has a field for each filter.
 func (v linksView) Problems() []problem {
 	return problems(v.Errors, labelled{"state", "State"}, labelled{"bucket", "Bucket"},
-		labelled{"prefix", "Path begins with"}, labelled{"created_by", "Created by"}, labelled{"label", "Label"},
+		labelled{"prefix", "Folder or path"}, labelled{"created_by", "Created by"}, labelled{"label", "Label"},
 		labelled{"used", "Use"}, labelled{"since", "Created since"}, labelled{"ends_within", "Ends within"},
 		labelled{"ends_after", "Ends after"})
 }
@@ -94,6 +95,7 @@ type linkRow struct {
 	CanPause      bool
 	CanResume     bool
 	Live          bool
+	Revoked       bool
 }
 
 // stateView is a state as a word, a shape and a colour.
@@ -248,6 +250,10 @@ func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) erro
 	for _, s := range gateway.States() {
 		view.States = append(view.States, stateChoice{string(s), stateOf(s).Word})
 	}
+	if !slices.ContainsFunc(view.States, func(s stateChoice) bool { return s.Value == view.Filter.State }) {
+		// Without a choice of its own, the next use of the form would drop the filter.
+		view.States = append(view.States, stateChoice{view.Filter.State, strings.ReplaceAll(view.Filter.State, ",", ", ")})
+	}
 	view.Uses = []stateChoice{{"", "Any"}, {"never", "Never used"}}
 	views := []struct {
 		name   string
@@ -261,7 +267,7 @@ func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) erro
 		{"Lives longer than 24 hours", linkFilter{EndsAfter: "24h"}},
 	}
 	for _, v := range views {
-		view.Views = append(view.Views, savedView{v.name, linksPath(v.filter, ""), v.filter == view.Filter})
+		view.Views = append(view.Views, savedView{v.name, linksPath(v.filter, ""), v.filter == view.Filter && view.Wrong == ""})
 	}
 	for _, format := range exportFormats() {
 		view.Exports = append(view.Exports, exportLink{
@@ -290,6 +296,7 @@ func rowOf(link *gateway.Link, actor *gateway.Actor, expires moment) linkRow {
 		Object: "s3://" + link.Ref.Bucket + "/" + link.Ref.Key, State: stateOf(link.State), Expires: expires,
 		Clicks: link.Clicks, Max: link.MaxClicks, LastUsed: newMoment(link.LastUsedAt, expires.Now),
 		CreatedBy: link.CreatedBy, Labels: labelTexts(link.Labels), Note: link.Note, Live: !link.Ended(),
+		Revoked: link.State == gateway.StateRevoked,
 	}
 	// The service wants the right to revoke for pausing and resuming.
 	if may(actor, gateway.ActionRevoke) && row.Live {

@@ -88,7 +88,7 @@ func TestLinks(t *testing.T) {
 		if a.status != http.StatusOK || !slices.Equal(found, test.want) {
 			t.Errorf("%s: %d %q, want %q", test.query, a.status, found, test.want)
 		}
-		if len(found) == 0 && !strings.Contains(a.shown(), "No link in the scope of your key matches") {
+		if len(found) == 0 && !strings.Contains(a.shown(), "No link that you may see matches") {
 			t.Errorf("%s: %s", test.query, a.shown())
 		}
 	}

@@ -94,11 +94,11 @@ func TestListLeadsToEndedLinks(t *testing.T) {
 		if !strings.Contains(a.shown(), "Used-up, expired and revoked links are hidden") {
 			t.Errorf("%s: %s", query, a.shown())
 		}
-		if a = c.get(a.link("show all links")); len(a.rows()) != want || a.link("show all links") != "" {
+		if a = c.get(a.link("include them")); len(a.rows()) != want || a.link("include them") != "" {
 			t.Errorf("%s: all links are %q", query, a.rows())
 		}
 	}
-	if a = c.get("/console/links?ends_within=24h"); a.link("show all links") != "" {
+	if a = c.get("/console/links?ends_within=24h"); a.link("include them") != "" {
 		t.Error("a list of ends offers ended links, which its filter excludes")
 	}
 }
