@@ -121,7 +121,7 @@ func TestObjectsSearch(t *testing.T) {
 		t.Errorf("the folder of the hit is %q", got)
 	}
 	if a = c.get("/console/objects?bucket=reports&search=*.pdf"); !strings.Contains(a.shown(),
-		"No key in this folder and below contains “*.pdf”") {
+		"No object in this folder or below has “*.pdf” in its name") {
 		t.Errorf("no hit: %s", a.shown())
 	}
 	b.storage.keys.Token = "more"
