@@ -1,0 +1,214 @@
+package localredis
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// wantError checks that err is an *Error whose problem contains a text and whose advice is
+// not empty.
+func wantError(t *testing.T, name string, err error, want string) {
+	t.Helper()
+	wrong, ok := errors.AsType[*Error](err)
+	if !ok || !strings.Contains(wrong.Problem, want) || wrong.Do == "" {
+		t.Errorf("%s: the error is %v, want %q", name, err, want)
+	}
+}
+
+// prepared returns a server in a new directory without a process. Its tests do not run in
+// parallel: a program that another test starts holds every lock until its exec.
+func prepared(t *testing.T) *Server {
+	t.Helper()
+	o, _ := options(t)
+	lock, err := prepare(o.Directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = lock.Close() })
+	return &Server{options: o, log: o.Logger, lock: lock, program: Program{Path: "/nonexistent/redis-server"}}
+}
+
+// launch starts no process while another one may use the directory, and a launch that
+// failed leaves the lock of Redis free for the next one.
+func TestLaunchRefused(t *testing.T) { //nolint:paralleltest // see prepared
+	s := prepared(t)
+	lockPath, socket := filepath.Join(s.options.Directory, redisLockName), Socket(s.options.Directory)
+	launch := func(name, want string) error {
+		cmd, err := s.launch(&output{log: s.log})
+		if cmd != nil || err == nil || !strings.Contains(err.Error(), want) || s.process != nil {
+			t.Errorf("%s: %v, %v, want %q", name, cmd, err, want)
+		}
+		return err
+	}
+	if err := launch("no program", "start /nonexistent/redis-server"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no program: %v", err)
+	}
+	held, err := tryLock(lockPath)
+	if err != nil {
+		t.Fatalf("the lock is not free after a failed launch: %v", err)
+	}
+	wantError(t, "locked", launch("locked", "another redis-server"), "another redis-server still uses the directory")
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(socket, "file"), "")
+	wantError(t, "a directory as socket", launch("a directory as socket", "cannot be used"), socket)
+	if err := os.RemoveAll(socket); err != nil {
+		t.Fatal(err)
+	}
+	s.stopped = true
+	_ = launch("stopping", "the service is stopping") // launch has checked the error
+	s.stopped = false
+	if err := errors.Join(os.Remove(lockPath), os.Symlink("elsewhere", lockPath)); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, "a link as lock", launch("a link as lock", "cannot be used"), redisLockName)
+	wantError(t, "waiting for a link", s.waitUnlocked(t.Context()), "cannot be used")
+	if _, err := os.Lstat(filepath.Join(s.options.Directory, "elsewhere")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the target of the link was made: %v", err)
+	}
+}
+
+// The wait for an earlier Redis ends with the context of the caller, and at once when the
+// lock is free.
+func TestWaitUnlocked(t *testing.T) { //nolint:paralleltest // see prepared
+	s := prepared(t)
+	path := filepath.Join(s.options.Directory, redisLockName)
+	held, err := tryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	begun := time.Now()
+	err = s.waitUnlocked(ctx)
+	wantError(t, "locked", err, "an earlier service still uses the directory "+s.options.Directory)
+	if wrong, ok := errors.AsType[*Error](err); ok && !strings.Contains(wrong.Do, "lsof "+path) {
+		t.Errorf("the advice does not name the lock: %s", wrong.Do)
+	}
+	if took := time.Since(begun); took >= orphanTimeout {
+		t.Errorf("the wait took %s after the end of its context", took)
+	}
+	waited := make(chan error, 1)
+	go func() { waited <- s.endOrphan(t.Context()) }()
+	if err := held.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-waited; err != nil {
+		t.Errorf("after the lock was freed: %v", err)
+	}
+	if again, err := tryLock(path); err != nil || again.Close() != nil {
+		t.Errorf("the wait keeps the lock: %v", err)
+	}
+}
+
+// A start that fails on the lock of Redis frees the lock of the service.
+func TestFailedStartFreesDirectory(t *testing.T) { //nolint:paralleltest // see prepared
+	s := prepared(t)
+	if err := s.lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(s.options.Directory, redisLockName)
+	if err := os.Symlink("elsewhere", link); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, s.options, "cannot be used")
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	start(t, s.options)
+}
+
+// prepare follows no link to a directory that does not exist, and takes no directory as
+// its lock.
+func TestPrepareRefused(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t)
+	if err := os.Symlink("elsewhere", o.Directory); err != nil {
+		t.Fatal(err)
+	}
+	_, err := prepare(o.Directory)
+	wantError(t, "a dangling link", err, "cannot be used")
+	o, _ = options(t)
+	put(t, filepath.Join(o.Directory, serviceLockName, "file"), "")
+	_, err = prepare(o.Directory)
+	wantError(t, "a directory as lock", err, serviceLockName)
+}
+
+// ownedInfo is the information about a file of a given user.
+type ownedInfo struct {
+	fs.FileInfo
+	uid uint32
+}
+
+// Sys returns the user in the form of os.Stat.
+func (i ownedInfo) Sys() any { return &syscall.Stat_t{Uid: i.uid} }
+
+// A directory of another user is refused, also when the service runs as root.
+func TestCheckOwner(t *testing.T) {
+	t.Parallel()
+	own := uint32(os.Geteuid()) //nolint:gosec // a user id of a Unix system is never negative
+	if err := checkOwner("/d", ownedInfo{uid: own}); err != nil {
+		t.Errorf("the own directory: %v", err)
+	}
+	wantError(t, "another user", checkOwner("/d", ownedInfo{uid: own + 1}), "/d belongs to user")
+}
+
+// Stop ends a pause before the next start: nothing runs after it.
+func TestStopDuringPause(t *testing.T) {
+	t.Parallel()
+	o, log := options(t)
+	s := start(t, o)
+	pid, err := processOf(t.Context(), Socket(o.Directory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(o.Directory, aofDirectory, aofManifest), "damage")
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a long pause", func() bool { return strings.Count(log.String(), "cannot be started") >= 4 })
+	before := s.Restarts()
+	stop(t, s)
+	if after := s.Restarts(); after != before || strings.Contains(log.String(), "was killed") {
+		t.Errorf("%d starts became %d:\n%s", before, after, log)
+	}
+}
+
+// Each level of Redis has a level of the service. A long line is cut, and the first damage
+// and the last warning are kept.
+func TestOutputLevels(t *testing.T) {
+	t.Parallel()
+	log := &buffer{}
+	o := &output{log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	for sign, level := range map[string]string{".": "DEBUG", "-": "DEBUG", "*": "INFO", "#": "WARN"} {
+		message := "Bad file format reading " + level + sign
+		if _, err := o.Write([]byte("42:S 29 Nov 2026 08:00:00.000 " + sign + " " + message + "\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		want := "level=" + level + ` msg=redis-server message="` + message + `"`
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, log)
+		}
+	}
+	first := o.ending()
+	last := "1:M 29 Nov 2026 08:00:00.000 # manifest is corrupt\n" + strings.Repeat("y", maxOutputLine+9) + "\n"
+	if _, err := o.Write([]byte(last)); err != nil {
+		t.Fatal(err)
+	}
+	e := o.ending()
+	if first.damage != "Bad file format reading WARN#" || e.damage != first.damage || e.mistake != "manifest is corrupt" {
+		t.Errorf("the ending is %+v, then %+v", first, e)
+	}
+	if n := strings.Count(log.String(), "y"); n != maxOutputLine {
+		t.Errorf("a line of %d bytes was logged", n)
+	}
+}
