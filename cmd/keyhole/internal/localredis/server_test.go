@@ -214,7 +214,11 @@ func orphan(t *testing.T, o Options) int {
 		<-ended
 	})
 	until(t, "the orphan", func() bool { return s.waitReady(t.Context()) })
-	if err := lock.Close(); err != nil {
+	// A program that another test starts has a copy of the lock until its exec.
+	syscall.ForkLock.RLock()
+	err = lock.Close()
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return cmd.Process.Pid
