@@ -267,7 +267,8 @@ func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) erro
 		{"Lives longer than 24 hours", linkFilter{EndsAfter: "24h"}},
 	}
 	for _, v := range views {
-		view.Views = append(view.Views, savedView{v.name, linksPath(v.filter, ""), v.filter == view.Filter && view.Wrong == ""})
+		current := v.filter == view.Filter && view.Wrong == ""
+		view.Views = append(view.Views, savedView{v.name, linksPath(v.filter, ""), current})
 	}
 	for _, format := range exportFormats() {
 		view.Exports = append(view.Exports, exportLink{
