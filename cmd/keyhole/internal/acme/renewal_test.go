@@ -34,7 +34,7 @@ func TestRequestsDuringRenewal(t *testing.T) {
 
 	renewed := make(chan struct{})
 	var clients, begun sync.WaitGroup
-	begun.Add(2) // Each client asks before the renewal, as often as it can during it, and after it.
+	begun.Add(2)                     // Each client asks before the renewal, as often as it can during it, and after it.
 	var requests, fresh atomic.Int64 // fresh: with the new certificate
 	for _, keepAlive := range []bool{true, false} {
 		clients.Go(func() {
