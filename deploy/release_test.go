@@ -47,8 +47,22 @@ func makeRelease(t *testing.T, environment ...string) string {
 	return output
 }
 
+// downloadReleaseTools downloads the modules of the tools that a release is made with, and
+// nothing else of that large module. A clean machine has none of them.
+func downloadReleaseTools(t *testing.T) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", t.TempDir(), "./image",
+		"github.com/goreleaser/nfpm/v2/cmd/nfpm", "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod")
+	command.Dir = "tools"
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("download the modules of deploy/tools: %v\n%s", err, out)
+	}
+}
+
 // TestRelease makes a release twice and checks every file of it.
 func TestRelease(t *testing.T) {
+	downloadReleaseTools(t)
 	dir := makeRelease(t)
 	names := filesIn(t, dir)
 	base, deb, rpm, image := releaseNames()
