@@ -197,9 +197,12 @@ func TestClockOfRedis(t *testing.T) {
 			var last, first time.Duration
 			eventually(t, "the link to expire", func() error {
 				before := time.Since(begun)
-				if a := get(t, http.MethodGet, link.URL); a.status == http.StatusFound {
+				switch a := get(t, http.MethodGet, link.URL); a.status {
+				case http.StatusFound:
 					last = before
 					return errors.New("it has not")
+				case http.StatusServiceUnavailable: // A busy machine lets the stand-in for Redis wait.
+					return errors.New("Redis did not answer in time")
 				}
 				first = time.Since(begun)
 				return nil
