@@ -297,7 +297,7 @@ func auditRowOf(e *gateway.AuditEvent, now time.Time) auditRow {
 		row.Reference, row.Path = e.Link.String()[:8], linkPath(e.Link)
 	}
 	if e.Ref.Bucket != "" {
-		row.Object = "s3://" + e.Ref.Bucket + "/" + e.Ref.Key
+		row.Object = pathOf(e.Ref.Bucket, e.Ref.Key)
 	}
 	return row
 }

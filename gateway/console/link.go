@@ -81,7 +81,7 @@ func (v linkView) Problems() []problem {
 	if !v.CanChange {
 		return problems(v.Errors) // without a form
 	}
-	return problems(v.Errors, labelled{"expires_in", "New life from now on"},
+	return problems(v.Errors, labelled{"expires_in", "Ends after, from now on"},
 		labelled{"max_clicks", "Number of downloads"}, labelled{"note", "Note for the recipient"},
 		labelled{"labels", "Labels"},
 		labelled{"allow", "Only from these networks"}, labelled{"not_before", "Works from (UTC)"},
@@ -174,8 +174,8 @@ func (c *Console) renderLink(ctx echo.Context, status int, link *gateway.Link, v
 // describeLink fills the view with the properties of a link.
 func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now time.Time, view *linkView) {
 	document := convert.Link(link)
-	view.ID, view.Reference, view.Path = link.ID.String(), link.ID.String()[:8], linkPath(link.ID)
-	view.Object, view.Storage = "s3://"+link.Ref.Bucket+"/"+link.Ref.Key, link.Ref.Storage
+	view.ID, view.Reference, view.Path = link.ID.String(), link.ID.Reference(), linkPath(link.ID)
+	view.Object, view.Storage = pathOf(link.Ref.Bucket, link.Ref.Key), link.Ref.Storage
 	view.ObjectPath = folderPath(link.Ref.Storage, link.Ref.Bucket, folderOf(link.Ref.Key))
 	view.Size, view.Type = link.Object.Size, link.Object.ContentType
 	view.State, view.Live, view.Paused = stateOf(link.State), !link.Ended(), link.State == gateway.StatePaused
@@ -364,7 +364,7 @@ func (c *Console) objectOf(
 	if err != nil {
 		return "", false, err
 	}
-	return "s3://" + link.Ref.Bucket + "/" + link.Ref.Key, link.State == gateway.StateUsedUp, nil
+	return pathOf(link.Ref.Bucket, link.Ref.Key), link.State == gateway.StateUsedUp, nil
 }
 
 // doneText says what a change has done, or "" for an unknown word. Anyone can send an

@@ -293,8 +293,8 @@ func (v linksView) Ended() string {
 // rowOf returns a link as a row.
 func rowOf(link *gateway.Link, actor *gateway.Actor, expires moment) linkRow {
 	row := linkRow{
-		ID: link.ID.String(), Reference: link.ID.String()[:8], Path: linkPath(link.ID),
-		Object: "s3://" + link.Ref.Bucket + "/" + link.Ref.Key, State: stateOf(link.State), Expires: expires,
+		ID: link.ID.String(), Reference: link.ID.Reference(), Path: linkPath(link.ID),
+		Object: pathOf(link.Ref.Bucket, link.Ref.Key), State: stateOf(link.State), Expires: expires,
 		Clicks: link.Clicks, Max: link.MaxClicks, LastUsed: newMoment(link.LastUsedAt, expires.Now),
 		CreatedBy: link.CreatedBy, Labels: labelTexts(link.Labels), Note: link.Note, Live: !link.Ended(),
 		Revoked: link.State == gateway.StateRevoked,

@@ -76,7 +76,7 @@ func (c *Console) listObjects(ctx echo.Context) error {
 		Search: strings.TrimSpace(query.Get("search")), Cursor: query.Get("cursor"), Limit: objectsLimit,
 	}
 	view := objectsView{
-		Storage: q.Storage, Bucket: q.Bucket, Prefix: q.Prefix, Search: q.Search, Path: "s3://",
+		Storage: q.Storage, Bucket: q.Bucket, Prefix: q.Prefix, Search: q.Search, Path: pathScheme,
 		Share: may(actorOf(ctx), gateway.ActionIssue),
 	}
 	title := "Objects"
@@ -155,7 +155,7 @@ func (c *Console) fillObjects(
 
 // jump goes to the folder or object of a typed path, s3://bucket/key.
 func (c *Console) jump(ctx echo.Context, path string) error {
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(path, "s3://"), "/")
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(path, pathScheme), "/")
 	storage := ""
 	if name, rest, found := strings.Cut(bucket, ":"); found { // as in patterns: storage:bucket
 		storage, bucket = name, rest

@@ -9,18 +9,21 @@ import (
 // pathScheme begins a path as the lists show it: s3://bucket/key.
 const pathScheme = "s3://"
 
+// pathOf returns the path of an object or a folder.
+func pathOf(bucket, key string) string { return pathScheme + bucket + "/" + key }
+
 // words returns the filters with their labels in the list, for a page that has no form.
 func (f *linkFilter) words() [][2]string {
 	path := f.Prefix
 	if f.Bucket != "" {
-		path = pathScheme + f.Bucket + "/" + f.Prefix
+		path = pathOf(f.Bucket, f.Prefix)
 	}
 	if f.Key != "" {
 		path = "" // a whole object is shown instead
 	}
 	object := f.Key
 	if f.Key != "" && f.Bucket != "" {
-		object = pathScheme + f.Bucket + "/" + f.Key
+		object = pathOf(f.Bucket, f.Key)
 	}
 	var set [][2]string
 	for _, filter := range [][2]string{

@@ -146,7 +146,7 @@ const namesLimit = 20
 func (c *Console) nameSelection(ctx echo.Context, ids []gateway.ID, view *revocationsView) error {
 	view.More = max(0, len(ids)-namesLimit)
 	for _, id := range ids[:len(ids)-view.More] {
-		name := id.String()[:referenceLength]
+		name := id.Reference()
 		object, _, err := c.objectOf(ctx.Request().Context(), actorOf(ctx), id)
 		if known, ok := errors.AsType[*gateway.Error](err); err != nil && (!ok || known.Code != gateway.CodeNotFound) {
 			return err

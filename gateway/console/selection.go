@@ -80,7 +80,7 @@ func (c *Console) renderSelection(
 	}
 	var refs []gateway.ObjectRef
 	for i := range results {
-		object := selectedObject{Key: keys[i], Path: "s3://" + form.Bucket + "/" + keys[i], Size: gateway.UnknownSize}
+		object := selectedObject{Key: keys[i], Path: pathOf(form.Bucket, keys[i]), Size: gateway.UnknownSize}
 		if err := results[i].Err; err != nil {
 			object.Refused = c.reason(err)
 		} else {
@@ -253,7 +253,7 @@ func (c *Console) renderBatch(
 	sent := ctx.Request().PostForm
 	view, status := batchView{}, http.StatusOK
 	for i := range results {
-		path := "s3://" + sent.Get("bucket") + "/" + keys[i]
+		path := pathOf(sent.Get("bucket"), keys[i])
 		if err := results[i].Err; err != nil {
 			view.Refused = append(view.Refused, selectedObject{Key: keys[i], Path: path, Refused: c.reason(err)})
 			known, ok := errors.AsType[*gateway.Error](err)

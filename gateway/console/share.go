@@ -277,7 +277,7 @@ func (c *Console) renderShare(
 	object, ref := &issued.Link.Object, issued.Link.Ref
 	view.Form.Storage = ref.Storage
 	view.Object = &objectFacts{
-		Path: "s3://" + ref.Bucket + "/" + ref.Key, Storage: ref.Storage, Size: object.Size, Type: object.ContentType,
+		Path: pathOf(ref.Bucket, ref.Key), Storage: ref.Storage, Size: object.Size, Type: object.ContentType,
 		Modified: newMoment(object.LastModified, now), Version: object.VersionID,
 	}
 	view.Live = c.liveLinks(r.Context(), actor, ref.Storage, ref.Bucket, []string{ref.Key})[ref.Key]

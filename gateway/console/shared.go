@@ -41,7 +41,7 @@ func (c *Console) renderShared(ctx echo.Context, issued *gateway.Issued, passphr
 	link := &issued.Link
 	address := c.o.PublicURL + "/" + issued.Token
 	view := sharedView{
-		URL: address, Passphrase: passphrase, QR: qrOf(address), Path: "s3://" + link.Ref.Bucket + "/" + link.Ref.Key,
+		URL: address, Passphrase: passphrase, QR: qrOf(address), Path: pathOf(link.Ref.Bucket, link.Ref.Key),
 		Expires: newMoment(link.ExpiresAt, c.o.Now()), MaxClicks: link.MaxClicks,
 		Warnings: link.Warnings, Notes: link.Notes, LinkPath: linkPath(link.ID),
 		FolderPath: folderPath(link.Ref.Storage, link.Ref.Bucket, folderOf(link.Ref.Key)),
