@@ -44,8 +44,6 @@ const (
 	// clockTolerance is the smallest difference of clocks that is a warning. The checks of
 	// Redis and the storages have the same tolerance.
 	clockTolerance = 5 * time.Second
-	// certificateWarning is the remaining life of a certificate below which it is a warning.
-	certificateWarning = 14 * 24 * time.Hour
 )
 
 // clientFindings collects findings and prints each at once.
@@ -135,7 +133,7 @@ func (n *clientFindings) transport(url string, seen *client.Connection) {
 	case len(seen.TLS.PeerCertificates) > 0:
 		ends := seen.TLS.PeerCertificates[0].NotAfter
 		until := "the certificate is valid until " + ends.UTC().Format(time.DateOnly)
-		if ends.Sub(seen.Received) < certificateWarning {
+		if ends.Sub(seen.Received) < findings.CertificateWarning {
 			n.note(findings.Warning, "tls", until, "renew the certificate of the service")
 			return
 		}

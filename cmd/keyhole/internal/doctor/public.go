@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"keyhole/cmd/keyhole/internal/findings"
 	"keyhole/cmd/keyhole/internal/server"
 	"keyhole/config"
 	"keyhole/gateway"
@@ -40,8 +41,6 @@ const (
 	// publicTimeout bounds one request to public.url. It is longer than a handshake over a
 	// slow line, and short enough for a page that shows all findings.
 	publicTimeout = 5 * time.Second
-	// soonInvalid is the rest of a certificate's life that is a warning.
-	soonInvalid = 14 * 24 * time.Hour
 	// LongestLocation is the length of the longest presigned URL without a session token, in
 	// bytes; see deploy/docs/run/proxy.md.
 	LongestLocation = 9866
@@ -235,7 +234,7 @@ func (e *publicExam) certificate(got *publicAnswer) {
 	// Intermediate certificates live longer than those that they sign, and Go has verified them.
 	leaf := got.tls.PeerCertificates[0]
 	end := leaf.NotAfter.UTC().Format(time.DateOnly)
-	if left := time.Until(leaf.NotAfter); left < soonInvalid {
+	if left := time.Until(leaf.NotAfter); left < findings.CertificateWarning {
 		e.note(levelWarning, checkCertificate, fmt.Sprintf("the certificate expires in %s, on %s", roughly(left), end),
 			"renew it now, and find out why it was not renewed by itself")
 		return

@@ -2,6 +2,7 @@ package findings
 
 import (
 	"fmt"
+	"time"
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
@@ -15,6 +16,9 @@ const (
 	// Failure makes the command exit with 1: requests fail, or objects are not protected.
 	Failure = "failure"
 )
+
+// CertificateWarning is the remaining life of a certificate below which it is a warning.
+const CertificateWarning = 14 * 24 * time.Hour
 
 // Finding is the result of one check. Its texts contain no secret, signature or signed URL.
 type Finding struct {
