@@ -35,6 +35,11 @@ type ObjectsPage struct {
 	Folders []string
 	Objects []ObjectEntry
 	Next    string // cursor of the next page; empty: this is the last page
+	// Searched is the number of objects that a search compared for this page, and LastKey is
+	// the object key of the last one. Both ignore objects outside of the actor's scope, so
+	// they reveal nothing about those. Without a search they are 0 and empty.
+	Searched int
+	LastKey  string
 }
 
 // browseBudget is the largest number of requests to the storage for one page, each for up
@@ -248,8 +253,11 @@ func (b *browsing) takeMatches(ctx context.Context, position string) (string, er
 	}
 	wanted := folded(b.query.Search)
 	for i, entry := range listed.Objects {
-		rest := folded(strings.TrimPrefix(entry.Key, b.query.Prefix))
-		if !strings.Contains(rest, wanted) || !b.actor.Sees(b.ref(entry.Key)) {
+		if !b.actor.Sees(b.ref(entry.Key)) {
+			continue
+		}
+		b.page.Searched, b.page.LastKey = b.page.Searched+1, entry.Key
+		if !strings.Contains(folded(strings.TrimPrefix(entry.Key, b.query.Prefix)), wanted) {
 			continue
 		}
 		b.add(entry)
