@@ -31,6 +31,7 @@ type errorView struct {
 	Fields  []gateway.FieldError
 	Name    string // of the request, for a report
 	Back    string // the address of the list that the request came from; empty: unknown
+	First   string // the address of the first page that the operator may use
 	// Repeat has the input of a form whose sender was signed out, so that nothing typed is
 	// lost; nil: there is none.
 	Repeat *repeatView
@@ -55,7 +56,10 @@ func (c *Console) writeError(err error, ctx echo.Context) {
 		return
 	}
 	status, view := describe(err)
-	view.Name = requestName(ctx)
+	view.Name, view.First = requestName(ctx), base+"/objects"
+	if session := sessionOf(ctx); session != nil {
+		view.First = firstPage(session.Actor, view.First)
+	}
 	h := ctx.Response().Header()
 	switch status {
 	case http.StatusServiceUnavailable:

@@ -231,6 +231,28 @@ func (c *Console) requireSession(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// recognize finds the operator of a request that no route answers, so that the page about it has
+// the navigation. Anyone can lead a browser to such an address, so the request is no activity
+// of the operator.
+func (c *Console) recognize(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(ctx echo.Context) error {
+		err := next(ctx)
+		if _, unknown := errors.AsType[*echo.HTTPError](err); !unknown || sessionOf(ctx) != nil {
+			return err
+		}
+		r := ctx.Request()
+		session, resumeErr := c.o.Sessions.Resume(r.Context(), c.cookie(r), c.request(r), false)
+		switch {
+		case session != nil: // also over the rate limit, or with an expired ID token
+			ctx.Set(contextSession, session)
+		case !errors.Is(resumeErr, admission.ErrNoSession):
+			// The page is useful without the navigation.
+			c.o.Logger.Warn("error page without navigation: session not read", "error", resumeErr)
+		}
+		return err
+	}
+}
+
 // client returns the address of the client.
 func (c *Console) client(r *http.Request) netip.Addr { return request.Client(r, c.o.Proxies) }
 

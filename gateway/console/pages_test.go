@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"keyhole/gateway"
+	"keyhole/gateway/storetest"
 )
 
 // The root of a browser and the console lead to the objects; other clients get the API.
@@ -136,6 +138,65 @@ func TestNoSuchPage(t *testing.T) {
 	}
 	if log := b.log.String(); strings.Contains(log, "BREW") || strings.Contains(log, "nothing") {
 		t.Errorf("the log has what a client invents: %s", log)
+	}
+}
+
+// The page of an unknown address has the navigation of an operator who has signed in, and no
+// other page of that kind has one. Looking for it is no activity of the operator.
+func TestNoSuchPageHasNavigation(t *testing.T) {
+	t.Parallel()
+	b, store := newPartialBench(t)
+	for _, test := range []struct {
+		name, path string
+		from       *client
+		want       []string
+		first      string
+	}{
+		{"an operator", "/console/nothing", b.signedIn(t, opsKey), []string{"Objects", "Links", "Audit"}, "/console/objects"},
+		{"a missing file", "/console/static/x.css", b.signedIn(t, opsKey), []string{"Objects", "Links", "Audit"}, "/console/objects"},
+		{"a reader", "/console/nothing", b.signedIn(t, readKey), []string{"Links", "Audit"}, "/console/links"},
+		{"a visitor", "/console/nothing", b.visitor(t), nil, "/console/objects"},
+	} {
+		store.active = nil
+		a := test.from.get(test.path)
+		var names []string
+		for _, n := range a.all("a") {
+			if has(n, "data-shortcut") {
+				names = append(names, words(n))
+			}
+		}
+		if a.status != http.StatusNotFound || !slices.Equal(names, test.want) || (a.button("Sign out") != nil) != (test.want != nil) {
+			t.Errorf("%s: %d with the navigation %q", test.name, a.status, names)
+		}
+		if got := a.link("Go to the first page"); got != test.first {
+			t.Errorf("%s: the button leads to %q, want %q", test.name, got, test.first)
+		}
+		if slices.Contains(store.active, true) {
+			t.Errorf("%s: the request counts as activity", test.name)
+		}
+	}
+	// A site that has made its own name point here gets no page with the operator's name.
+	c := b.signedIn(t, opsKey)
+	if a := c.do(http.MethodGet, "/console/nothing", nil, "Host", "evil.example"); a.status != http.StatusMisdirectedRequest ||
+		strings.Contains(a.text, "Sign out") {
+		t.Errorf("a foreign name: %d %s", a.status, a.shown())
+	}
+}
+
+// Without Redis, the page of an unknown address says so all the same, without navigation.
+func TestNoSuchPageWithoutRedis(t *testing.T) {
+	t.Parallel()
+	store, stop := storetest.OpenWithOutage(t)
+	b := newBenchOver(t, store, nil, nil)
+	c := b.signedIn(t, opsKey)
+	id := c.session()
+	stop()
+	a := c.get("/console/nothing")
+	if a.status != http.StatusNotFound || !strings.Contains(a.shown(), "There is no such page.") || a.button("Sign out") != nil {
+		t.Errorf("without Redis: %d %s", a.status, a.shown())
+	}
+	if log := b.log.String(); !strings.Contains(log, "error page without navigation") || strings.Contains(log, id) {
+		t.Errorf("the log: %s", log)
 	}
 }
 
