@@ -28,6 +28,7 @@
 //   - objects.go: buckets, folders and objects
 //   - share.go, shared.go, selection.go, lives.go: forms that issue links, and their results
 //   - links.go, link.go, linkchange.go, linkfacts.go, chart.go: the list, and one link
+//   - paths.go, longname.go: paths and names of objects
 //   - revocations.go, bulkpause.go: changes of several links
 //   - audit.go, eventwords.go: the audit
 //   - export.go, csv.go: lists as files

@@ -36,7 +36,7 @@ func parseTemplates(static *staticFiles) (templates, error) {
 	}
 	shared := template.New("layout").Funcs(template.FuncMap{
 		"static": static.path, "number": number, "size": size, "plural": plural, "field": field, "input": input,
-		"choice": choice,
+		"choice": choice, "long": splitName,
 	})
 	shared, err = shared.ParseFS(templateDir, "templates/"+layoutFile, "templates/"+partsFile)
 	if err != nil {
