@@ -1,6 +1,7 @@
 package console
 
 import (
+	"strconv"
 	"time"
 
 	"keyhole/gateway"
@@ -9,21 +10,36 @@ import (
 // chartDays is the number of days that the chart of a link shows.
 const chartDays = 14
 
-// barWidth is the width of a bar with the gap after it, in the units of the SVG.
-const barWidth = 20
+// The sizes of a chart in the units of its SVG, which are pixels on a wide screen. A new link
+// has few bars, which are wider, up to maxPitch, so that each can have its date.
+const (
+	barWidth  = 20 // of one of chartDays bars, with the gap after it
+	maxPitch  = 56
+	barGap    = 4
+	digit     = 7  // the width of a digit
+	dateWidth = 44 // of a date such as "29 Nov", with the gap after it
+)
 
 // chartView is a chart of downloads by day, with a table as its alternative in text.
 type chartView struct {
-	Bars  []bar
-	Total int
-	Width int // in the units of the SVG, which is 100 high
+	Bars    []bar
+	Total   int
+	Most    int  // the downloads of the highest bar
+	Width   int  // of the bars together; the axis has Margin more on the left
+	Margin  int  // for the numbers beside the axis
+	Values  bool // there is room for the number above each bar
+	Partial bool // the link has more events than the page, so the chart lacks downloads
 }
 
-// bar is one day of the chart. X, Y and Height are in the units of the SVG.
+// bar is one day of the chart. Its sizes are in the units of the SVG. The highest bar is 100
+// high, and Y grows downwards.
 type bar struct {
 	Date         string
+	Dated        bool // there is room for the date below the bar
 	Downloads    int
 	X, Y, Height int
+	Width        int
+	Middle       int // of the bar, where its texts are
 }
 
 // chartOf returns the chart of a link's downloads, nil without any. It counts the events of
@@ -35,9 +51,9 @@ func chartOf(events []gateway.Event, link *gateway.Link, now time.Time) *chartVi
 	if created := link.CreatedAt.UTC().Truncate(24 * time.Hour); created.After(first) {
 		first = created
 	}
-	chart := &chartView{}
+	chart := &chartView{Width: chartDays * barWidth}
 	for at := first; !at.After(end); at = at.AddDate(0, 0, 1) {
-		chart.Bars = append(chart.Bars, bar{Date: at.Format("2 Jan"), X: len(chart.Bars) * barWidth})
+		chart.Bars = append(chart.Bars, bar{Date: at.Format("2 Jan")})
 	}
 	for i := range events {
 		e := &events[i]
@@ -47,21 +63,32 @@ func chartOf(events []gateway.Event, link *gateway.Link, now time.Time) *chartVi
 		if e.Kind == gateway.EventRedirected && day >= 0 && day < len(chart.Bars) {
 			chart.Bars[day].Downloads++
 			chart.Total++
+			chart.Most = max(chart.Most, chart.Bars[day].Downloads)
 		}
 	}
 	if chart.Total == 0 {
 		return nil
 	}
-	most := 0
-	for i := range chart.Bars {
-		most = max(most, chart.Bars[i].Downloads)
-	}
-	for i := range chart.Bars {
-		b := &chart.Bars[i]
-		b.Height = b.Downloads * 100 / most
-		b.Y = 100 - b.Height
-	}
-	// The page stretches the chart. The bars of a new link would become wide blocks.
-	chart.Width = max(len(chart.Bars), chartDays) * barWidth
+	chart.place()
 	return chart
 }
+
+// place gives the bars and their texts a place.
+func (c *chartView) place() {
+	pitch := min(c.Width/len(c.Bars), maxPitch)
+	longest := len(strconv.Itoa(c.Most)) * digit
+	c.Margin, c.Values = longest+digit, longest <= pitch
+	each := (dateWidth + pitch - 1) / pitch // bars from one date to the next
+	for i := range c.Bars {
+		b := &c.Bars[i]
+		b.X, b.Width = i*pitch, pitch-barGap
+		b.Middle = b.X + b.Width/2
+		b.Height = b.Downloads * 100 / c.Most
+		b.Y = 100 - b.Height
+		b.Dated = (len(c.Bars)-1-i)%each == 0 // always today
+	}
+}
+
+// ViewBox returns the part of the plane that the chart shows: the bars, with the numbers on the
+// left and above, and the dates below. The last date reaches beyond its bar.
+func (c *chartView) ViewBox() [4]int { return [4]int{-c.Margin, -18, c.Margin + c.Width + digit, 138} }

@@ -154,7 +154,9 @@ func (c *Console) renderLink(ctx echo.Context, status int, link *gateway.Link, v
 	if view.UsedUp {
 		view.nameEndOfRetries()
 	}
-	view.Chart = chartOf(events.Events, link, now)
+	if view.Chart = chartOf(events.Events, link, now); view.Chart != nil {
+		view.Chart.Partial = events.Next != "" || cursor != ""
+	}
 	view.StillWorks = c.stillWorks(link, now)
 	if cursor == "" { // older pages have older refusals only
 		view.Refusal = lastRefusal(events.Events, now)

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +66,54 @@ func TestChart(t *testing.T) {
 	}
 	if got := chartOf(events[1:2], &gateway.Link{CreatedAt: now}, now); got != nil {
 		t.Errorf("without downloads: %+v", got)
+	}
+}
+
+// A chart of any number of days has an axis, dates that do not overlap, the last day among
+// them, and the number above each bar if there is room.
+func TestChartTexts(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		days, downloads int // downloads of the last day
+		dated           string
+		values          bool
+	}{
+		{1, 100, "29 Nov", true},
+		{2, 3, "28 Nov, 29 Nov", true},
+		{5, 3, "25 Nov, 26 Nov, 27 Nov, 28 Nov, 29 Nov", true},
+		{7, 3, "23 Nov, 25 Nov, 27 Nov, 29 Nov", true},
+		{14, 99, "17 Nov, 20 Nov, 23 Nov, 26 Nov, 29 Nov", true},
+		{14, 100, "17 Nov, 20 Nov, 23 Nov, 26 Nov, 29 Nov", false},
+	} {
+		events := make([]gateway.Event, test.downloads)
+		for i := range events {
+			events[i] = gateway.Event{Kind: gateway.EventRedirected, Time: now}
+		}
+		chart := chartOf(events, &gateway.Link{CreatedAt: now.AddDate(0, 0, 1-test.days)}, now)
+		var dated []string
+		end, before := 0, -dateWidth
+		for _, b := range chart.Bars {
+			if b.X < end {
+				t.Errorf("%d days: the bar of %s begins at %d, inside of the one before", test.days, b.Date, b.X)
+			}
+			if end = b.X + b.Width; end > chart.Width {
+				t.Errorf("%d days: the bar of %s ends at %d", test.days, b.Date, end)
+			}
+			if b.Dated {
+				dated = append(dated, b.Date)
+				if b.Middle-before < dateWidth {
+					t.Errorf("%d days: the date %s is %d units after the one before", test.days, b.Date, b.Middle-before)
+				}
+				before = b.Middle
+			}
+		}
+		if got := strings.Join(dated, ", "); got != test.dated || chart.Values != test.values || chart.Most != test.downloads {
+			t.Errorf("%d days: dates %s, values %t, most %d", test.days, got, chart.Values, chart.Most)
+		}
+		if box := chart.ViewBox(); -box[0] < len(strconv.Itoa(chart.Most))*digit || box[0]+box[2] < before+dateWidth/2-5 {
+			t.Errorf("%d days: the view %v cuts texts off", test.days, box)
+		}
 	}
 }
 
