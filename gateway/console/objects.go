@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -29,9 +30,14 @@ type objectsView struct {
 	Objects []objectRow
 	Next    string // the address of the next page; empty: this is the last page
 	First   string // the address of the first page, if this is not it
-	Refused string // why nothing can be listed
-	Share   bool   // the operator may share
-	Links   string // the address of the live links of this folder; empty: the operator may not read links
+	// Searched is the number of objects that the search has compared on all its pages so far,
+	// and LastPath the path of the last one; empty: none on this page.
+	Searched int
+	LastPath string
+	Steps    []crumb // what to do after a search without a hit
+	Refused  string  // why nothing can be listed
+	Share    bool    // the operator may share
+	Links    string  // the address of the live links of this folder; empty: the operator may not read links
 }
 
 // bucketRow is a bucket in the overview.
@@ -78,6 +84,9 @@ func (c *Console) listObjects(ctx echo.Context) error {
 	view := objectsView{
 		Storage: q.Storage, Bucket: q.Bucket, Prefix: q.Prefix, Search: q.Search, Path: pathScheme,
 		Share: may(actorOf(ctx), gateway.ActionIssue),
+	}
+	if q.Cursor != "" {
+		view.Searched = parseCount(query.Get(searchedField))
 	}
 	title := "Objects"
 	if q.Bucket == "" {
@@ -150,7 +159,46 @@ func (c *Console) fillObjects(
 	if q.Cursor != "" {
 		view.First = searchPath(q, "")
 	}
+	if q.Search != "" {
+		view.addProgress(q, &page)
+	}
 	return http.StatusOK, nil
+}
+
+// searchedField is the parameter that carries the number of compared objects to the next page
+// of a search. The number is only shown, so a forged one does no harm.
+const searchedField = "searched"
+
+// addProgress fills in how far a search has come, and what to do if it has no hit.
+func (v *objectsView) addProgress(q gateway.ObjectsQuery, page *gateway.ObjectsPage) {
+	v.Searched += page.Searched
+	if page.LastKey != "" {
+		v.LastPath = pathOf(q.Bucket, page.LastKey)
+	}
+	if v.Next != "" {
+		v.Next += "&" + searchedField + "=" + strconv.Itoa(v.Searched)
+	}
+	if q.Prefix != "" {
+		whole := gateway.ObjectsQuery{Storage: page.Storage, Bucket: q.Bucket, Search: q.Search}
+		v.Steps = append(v.Steps, crumb{"Search all of this bucket", searchPath(whole, "")})
+	}
+	if begins := q.Prefix + q.Search; v.Next != "" {
+		// The storage finds the beginning of a path at once, however many objects there are.
+		// After a complete search, this list would be empty too.
+		v.Steps = append(v.Steps, crumb{
+			"Show what begins with " + pathOf(q.Bucket, begins), folderPath(page.Storage, q.Bucket, begins),
+		})
+	}
+	v.Steps = append(v.Steps, crumb{"Show all of this " + v.Place(), folderPath(page.Storage, q.Bucket, q.Prefix)},
+		crumb{"Choose another bucket", base + "/objects"})
+}
+
+// Place returns what the list shows: a folder, or the whole bucket.
+func (v objectsView) Place() string {
+	if v.Prefix != "" {
+		return "folder"
+	}
+	return "bucket"
 }
 
 // jump goes to the folder or object of a typed path, s3://bucket/key.

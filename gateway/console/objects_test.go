@@ -121,7 +121,7 @@ func TestObjectsSearch(t *testing.T) {
 		t.Errorf("the folder of the hit is %q", got)
 	}
 	if a = c.get("/console/objects?bucket=reports&search=*.pdf"); !strings.Contains(a.shown(),
-		"No object in this folder or below has “*.pdf” in its name") {
+		"No object in this bucket or below has “*.pdf” in its name") {
 		t.Errorf("no hit: %s", a.shown())
 	}
 	b.storage.keys.Token = "more"
@@ -129,6 +129,95 @@ func TestObjectsSearch(t *testing.T) {
 	if !strings.Contains(a.shown(), "Nothing found so far") ||
 		!strings.Contains(a.link("Continue the search"), "&search=nothing&cursor=") {
 		t.Errorf("an unfinished search: %s", a.shown())
+	}
+}
+
+// A search says on each of its pages how many objects it has compared, and up to which one.
+func TestSearchProgress(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.storage.keys = keysOf("2026/q1.pdf", "2026/q2.pdf")
+	b.storage.keys.Token = "more" // five requests to the storage for each page
+	c := b.signedIn(t, opsKey)
+	const list = "/console/objects?bucket=reports&prefix=2026%2F&search="
+	a := c.get(list + "nothing")
+	for _, want := range []string{"10", "20", "30"} {
+		if text := "Searched " + want + " objects so far, up to s3://reports/2026/q2.pdf."; !strings.Contains(a.shown(), text) {
+			t.Fatalf("the page lacks %q: %s", text, a.shown())
+		}
+		a = c.get(a.link("Continue the search"))
+	}
+	b.storage.keys.Token = ""
+	if a = c.get(a.link("Continue the search")); !strings.Contains(a.shown(), "Searched 42 objects.") {
+		t.Errorf("at the end: %s", a.shown())
+	}
+	// The number counts from the first page on. A forged one is not shown.
+	b.storage.keys.Token = "more"
+	for _, forged := range []string{"&searched=7", "&searched=7%20apples"} {
+		if a = c.get(list + "q1" + forged); !strings.Contains(a.shown(), "Searched 10 objects so far, up to") {
+			t.Errorf("%s: %s", forged, a.shown())
+		}
+	}
+	next := a.link("Continue the search")
+	if a = c.get(strings.Replace(next, "searched=10", "searched=%3Cb%3E", 1)); !strings.Contains(a.shown(),
+		"Searched 10 objects so far") {
+		t.Errorf("a forged number: %s", a.shown())
+	}
+	if a = c.get("/console/objects?bucket=reports"); strings.Contains(a.shown(), "Searched") {
+		t.Errorf("a list is no search: %s", a.shown())
+	}
+}
+
+// A search of a scoped operator counts and names only objects in the scope.
+func TestSearchProgressInScope(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.storage.keys = keysOf("team/a.csv", "team/b.csv", "zzz-secret.csv")
+	b.storage.keys.Token = "more"
+	a := b.signedIn(t, scopedKey).get("/console/objects?bucket=exports&search=nothing")
+	if !strings.Contains(a.shown(), "Searched 10 objects so far, up to s3://exports/team/b.csv.") ||
+		strings.Contains(a.text, "secret") {
+		t.Errorf("the progress: %s", a.shown())
+	}
+}
+
+// A search without a hit names what to try next.
+func TestSearchSteps(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.storage.keys = keysOf("2026/q1.pdf")
+	c := b.signedIn(t, opsKey)
+	const folder = "/console/objects?bucket=reports&prefix=2026%2F"
+	for _, test := range []struct {
+		name, path string
+		unfinished bool
+		want       map[string]string // "" for a step that is not offered
+	}{
+		{"a folder", folder + "&search=q9", false, map[string]string{
+			"Search all of this bucket": "/console/objects?bucket=reports&storage=main&search=q9",
+			"Show all of this folder":   folder + "&storage=main", "Choose another bucket": "/console/objects",
+			"Show what begins with s3://reports/2026/q9": "",
+		}},
+		{"a bucket", "/console/objects?bucket=reports&search=q9", false, map[string]string{
+			"Search all of this bucket": "", "Show all of this bucket": "/console/objects?bucket=reports&storage=main",
+			"Choose another bucket": "/console/objects",
+		}},
+		{"an unfinished search", folder + "&search=q9", true, map[string]string{
+			"Show what begins with s3://reports/2026/q9": folder + "q9&storage=main",
+			"Show all of this folder":                    folder + "&storage=main",
+		}},
+		{"a hit", folder + "&search=q1", false, map[string]string{"Choose another bucket": "", "Show all of this folder": ""}},
+	} {
+		b.storage.keys.Token = ""
+		if test.unfinished {
+			b.storage.keys.Token = "more"
+		}
+		a := c.get(test.path)
+		for step, want := range test.want {
+			if got := a.link(step); got != want {
+				t.Errorf("%s: %q leads to %q, want %q", test.name, step, got, want)
+			}
+		}
 	}
 }
 
