@@ -59,6 +59,20 @@ func (v linksView) Problems() []problem {
 		labelled{"ends_after", "Ends after"})
 }
 
+// View returns the name of the saved view that the list shows, or "".
+func (v linksView) View() string {
+	for _, view := range v.Views {
+		if view.Current {
+			return view.Name
+		}
+	}
+	return ""
+}
+
+// Filtered reports whether a filter is set that is no saved view. Without one, narrow screens
+// fold the views and filters, which would fill the first screen of a phone.
+func (v linksView) Filtered() bool { return v.View() == "" && v.Wrong == "" }
+
 // linkFilter has the filters of the list as they were sent.
 type linkFilter struct {
 	State, Bucket, Prefix, Key, CreatedBy, Label, Since, Used, EndsWithin, EndsAfter string

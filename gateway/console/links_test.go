@@ -168,6 +168,32 @@ func TestLinksViews(t *testing.T) {
 	}
 }
 
+// Narrow screens fold the filters, but not a filter that the operator has set, or one that is
+// refused. The fold names the saved view.
+func TestLinksFold(t *testing.T) {
+	t.Parallel()
+	c := newBench(t, nil).signedIn(t, opsKey)
+	for query, want := range map[string]struct {
+		open    bool
+		summary string
+	}{
+		"":                             {false, "Filters: All live links"},
+		"?created_by=ops":              {false, "Filters: Mine"},
+		"?ends_within=24h":             {false, "Filters: Ends within 24 hours"},
+		"?created_by=other":            {true, "Filters"},
+		"?created_by=ops&label=a%3Db":  {true, "Filters"},
+		"?bucket=reports&key=2026/q3":  {true, "Filters"},
+		"?label=refused":               {true, "Filters"},
+		"?q=nothing+that+names+a+link": {false, "Filters"},
+	} {
+		a := c.get("/console/links" + query)
+		fold := a.all("details")[0]
+		if has(fold, "open") != want.open || words(a.all("summary")[0]) != want.summary {
+			t.Errorf("%s: open %t, %q", query, has(fold, "open"), words(a.all("summary")[0]))
+		}
+	}
+}
+
 // A filter that is wrong is refused in words, and the list is not shown.
 func TestLinksRefusedFilters(t *testing.T) {
 	t.Parallel()
