@@ -38,7 +38,7 @@ func TestConsoleScript(t *testing.T) {
 // The message to screen readers and the state of the boxes in the list of links.
 const (
 	status     = `document.querySelector("#status").textContent`
-	allRows    = `document.querySelector("#results label > input[type=checkbox]")`
+	allRows    = `document.querySelector("#results form > label > input[type=checkbox]")`
 	checkedIDs = `document.querySelectorAll("td.select input:checked").length`
 )
 
@@ -55,7 +55,7 @@ func selectAllRows(j *operatorJourney) {
 	j.begin("/links?label=run%3Dall&state=active,revoked", "<h1>Links</h1>")
 	j.shows(`document.querySelectorAll("#results tbody tr").length + " " +
 		document.querySelectorAll("td.select input").length`, "3 2")
-	j.script(`document.querySelector("#results label > input").click()`)
+	j.script(`document.querySelector("#results form > label > input").click()`)
 	j.shows(checkedIDs, "2")
 	j.script(`document.querySelector("td.select input").click()`)
 	j.shows(checkedIDs+` + " " + `+allRows+".checked", "1 false")
@@ -65,8 +65,8 @@ func selectAllRows(j *operatorJourney) {
 	j.script(`document.querySelector("#prefix").focus()`)
 	j.must(j.press("file"))
 	j.shows(`new URLSearchParams(location.search).get("prefix")`, "file")
-	j.shows(checkedIDs+` + " " + document.querySelectorAll("#results label > input").length`, "0 1")
-	j.script(`document.querySelector("#results label > input").click()`)
+	j.shows(checkedIDs+` + " " + document.querySelectorAll("#results form > label > input").length`, "0 1")
+	j.script(`document.querySelector("#results form > label > input").click()`)
 	j.follow("Revoke the selected links", "<h1>Revoke 2 links?</h1>")
 	// One link needs no box for all.
 	j.follow("Revoke 2 links", "<h1>2 links revoked</h1>")
