@@ -227,7 +227,7 @@ func TestAuditScope(t *testing.T) {
 	if len(rows) != 1 || !strings.Contains(rows[0], "s3://exports/team/q3.csv") || strings.Contains(a.text, "secret") {
 		t.Errorf("got %q", rows)
 	}
-	if !strings.Contains(words(a.page), "in the scope of your key") {
+	if !strings.Contains(words(a.page), "in the scope of your operator key") {
 		t.Error("the page does not say that it shows a part")
 	}
 }

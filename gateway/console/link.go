@@ -187,6 +187,11 @@ func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now tim
 	view.Revoked, view.RevokedBy, view.RevokeReason = newMoment(link.RevokedAt, now), link.RevokedBy, link.RevokeReason
 	view.Clicks, view.Max, view.CreatedBy, view.Sender = link.Clicks, link.MaxClicks, link.CreatedBy, link.SenderName()
 	view.Audience, view.Restrictions = explain.Audience(&document), explain.Restrictions(&document)
+	for _, line := range view.Restrictions {
+		if line[0] == "uses" { // the console has one word for what a limit counts
+			line[0] = "downloads"
+		}
+	}
 	view.Sensitivity, view.Pin = explain.Sensitivity(link.Sensitive), explain.Pin(&document)
 	if link.Language != "" {
 		view.Language = explain.Language(link.Language)

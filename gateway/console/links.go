@@ -55,7 +55,7 @@ func (v linksView) refusal(field string) string { return refusalOf(v.Errors, fie
 func (v linksView) Problems() []problem {
 	return problems(v.Errors, labelled{"state", "State"}, labelled{"bucket", "Bucket"},
 		labelled{"prefix", "Folder or path"}, labelled{"created_by", "Created by"}, labelled{"label", "Label"},
-		labelled{"used", "Use"}, labelled{"since", "Created since"}, labelled{"ends_within", "Ends within"},
+		labelled{"used", "Downloaded"}, labelled{"since", "Created since"}, labelled{"ends_within", "Ends within"},
 		labelled{"ends_after", "Ends after"})
 }
 
@@ -268,7 +268,7 @@ func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) erro
 		// Without a choice of its own, the next use of the form would drop the filter.
 		view.States = append(view.States, stateChoice{view.Filter.State, strings.ReplaceAll(view.Filter.State, ",", ", ")})
 	}
-	view.Uses = []stateChoice{{"", "Any"}, {"never", "Never used"}}
+	view.Uses = []stateChoice{{"", "Any"}, {"never", "Never"}}
 	views := []struct {
 		name   string
 		filter linkFilter
@@ -276,7 +276,7 @@ func (c *Console) renderLinks(ctx echo.Context, status int, view linksView) erro
 		{"All live links", linkFilter{}},
 		{"Mine", linkFilter{CreatedBy: actorOf(ctx).Name}},
 		{"Used up or ended", linkFilter{State: endedStates}},
-		{"Never used", linkFilter{Used: "never"}},
+		{"Never downloaded", linkFilter{Used: "never"}},
 		{"Ends within 24 hours", linkFilter{EndsWithin: "24h"}},
 		{"Lives longer than 24 hours", linkFilter{EndsAfter: "24h"}},
 	}

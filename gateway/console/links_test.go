@@ -148,7 +148,7 @@ func TestLinksViews(t *testing.T) {
 	severalLinks(t, b)
 	c := b.signedIn(t, opsKey)
 	for name, want := range map[string]int{
-		"All live links": 2, "Mine": 2, "Never used": 2, "Ends within 24 hours": 2, "Lives longer than 24 hours": 0,
+		"All live links": 2, "Mine": 2, "Never downloaded": 2, "Ends within 24 hours": 2, "Lives longer than 24 hours": 0,
 		"Used up or ended": 2,
 	} {
 		a := c.get("/console/links")

@@ -32,7 +32,7 @@ func (f *linkFilter) words() [][2]string {
 		{"State", f.State},
 		{"Created by", f.CreatedBy},
 		{"Label", f.Label},
-		{"Use", f.Used},
+		{"Downloaded", f.Used},
 		{"Created since", f.Since},
 		{"Ends within", f.EndsWithin},
 		{"Ends after", f.EndsAfter},
