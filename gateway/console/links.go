@@ -78,6 +78,9 @@ type linkFilter struct {
 	State, Bucket, Prefix, Key, CreatedBy, Label, Since, Used, EndsWithin, EndsAfter string
 }
 
+// Set reports whether a filter is set.
+func (f linkFilter) Set() bool { return f != linkFilter{} }
+
 // stateChoice is an entry of the choice of states.
 type stateChoice struct {
 	Value, Name string

@@ -223,6 +223,26 @@ func TestLinksRefusedFilters(t *testing.T) {
 	}
 }
 
+// An empty list leads to all links or events, if a filter is set.
+func TestEmptyListsLeadOn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	c := b.signedIn(t, opsKey)
+	for _, test := range []struct{ path, step, want string }{
+		{"/console/links?label=a%3Db", "Show all live links", "/console/links"},
+		{"/console/links", "Show all live links", ""},
+		{"/console/audit?actor=nobody", "Show all events", "/console/audit"},
+	} {
+		a := c.get(test.path)
+		if got := a.link(test.step); got != test.want {
+			t.Errorf("%s: %q leads to %q, want %q", test.path, test.step, got, test.want)
+		}
+	}
+	if a := b.signedIn(t, scopedKey).get("/console/audit"); a.link("Show all events") != "" {
+		t.Errorf("an empty audit without filters leads on: %s", a.shown())
+	}
+}
+
 // A long list has pages.
 func TestLinksPaging(t *testing.T) {
 	t.Parallel()

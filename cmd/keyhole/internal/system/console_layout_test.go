@@ -133,6 +133,12 @@ func filtersFold(j *operatorJourney, c *chromium) {
 	j.shows(`document.querySelector(".fold > summary").textContent`, "Filters: All live links")
 	j.script(`document.querySelector(".fold > summary").click()`)
 	j.shows(visible, "true")
+	// The views follow a filter that is typed.
+	j.script(`document.querySelector("#label").focus()`)
+	j.must(j.press("run=layout"))
+	j.shows(`document.querySelector(".fold > summary").textContent +
+		document.querySelectorAll(".views [aria-current]").length`, "Filters0")
+	j.shows(visible, "true")
 }
 
 // namesKeepTheirEnd expects that a list shortens a long name in the middle.
