@@ -237,7 +237,7 @@ func TestChangeConflict(t *testing.T) {
 		!strings.Contains(a.shown(), "Somebody else has changed this link") {
 		t.Fatalf("the second: %d %s", a.status, a.shown())
 	}
-	if rows := a.rows(); len(rows) == 0 || rows[0] != "noteof the secondof the first" {
+	if rows := a.rows(); len(rows) == 0 || rows[0] != "Note for the recipientof the secondof the first" {
 		t.Errorf("the comparison: %q", rows)
 	}
 	id, _ := gateway.ParseID(strings.TrimPrefix(path, "/console/links/"))

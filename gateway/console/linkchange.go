@@ -156,17 +156,17 @@ type difference struct {
 	Field, Yours, Now string
 }
 
-// differences returns the fields in which the form and the link differ.
+// differences returns the fields in which the form and the link differ, by their labels.
 func (f *changeForm) differences(link *gateway.Link) []difference {
 	now := changeFormOf(link)
 	var found []difference
 	for _, field := range []struct{ name, yours, now string }{
-		{"max_clicks", f.MaxClicks, now.MaxClicks},
-		{"note", unixLines(f.Note), unixLines(now.Note)},
-		{"labels", unixLines(f.Labels), unixLines(now.Labels)},
-		{"allow", unixLines(f.Allow), unixLines(now.Allow)},
-		{"not_before", f.NotBefore, now.NotBefore},
-		{"language", f.Language, now.Language},
+		{"Number of downloads", f.MaxClicks, now.MaxClicks},
+		{"Note for the recipient", unixLines(f.Note), unixLines(now.Note)},
+		{"Labels", unixLines(f.Labels), unixLines(now.Labels)},
+		{"Only from these networks", unixLines(f.Allow), unixLines(now.Allow)},
+		{"Works from (UTC)", f.NotBefore, now.NotBefore},
+		{"Language of the recipient", f.Language, now.Language},
 	} {
 		if field.yours != field.now {
 			found = append(found, difference{field.name, field.yours, field.now})
