@@ -173,7 +173,8 @@ func (c *Console) renderHealth(ctx echo.Context, age time.Duration) error {
 	actor := actorOf(ctx)
 	// The findings name every storage and bucket, also those outside of a key's scope.
 	if !actor.Unrestricted() {
-		return gateway.Errorf(gateway.CodeForbidden, "only an operator key with the objects \"*\" may see the health of the service")
+		return gateway.Errorf(gateway.CodeForbidden,
+			"only an operator key with the objects \"*\" may see the health of the service")
 	}
 	report, err := c.health.report(ctx.Request().Context(), age)
 	if err != nil {

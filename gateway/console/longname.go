@@ -23,7 +23,7 @@ func splitName(name string) *longName {
 		return nil
 	}
 	at := len(name)
-	for end := 0; at > 0 && (end < nameEnd || joined(name, at)); end++ {
+	for end := 0; at > 0 && (end < nameEnd || inside(name, at)); end++ {
 		_, width := utf8.DecodeLastRuneInString(name[:at])
 		at -= width
 	}
@@ -33,13 +33,13 @@ func splitName(name string) *longName {
 	return &longName{Whole: name, Start: name[:at], End: name[at:]}
 }
 
-// zeroWidthJoiner makes one character of those beside it, such as an emoji of a family.
-const zeroWidthJoiner = '\u200d'
+// zeroWidth is U+200D, which makes one character of those beside it, such as an emoji of a family.
+const zeroWidth = '\u200d'
 
-// joined reports whether the code points before and after a position make one character, which
+// inside reports whether the code points before and after a position make one character, which
 // must stay whole (Unicode Standard Annex 29).
-func joined(name string, at int) bool {
+func inside(name string, at int) bool {
 	before, _ := utf8.DecodeLastRuneInString(name[:at])
 	after, _ := utf8.DecodeRuneInString(name[at:])
-	return before == zeroWidthJoiner || after == zeroWidthJoiner || unicode.Is(unicode.M, after)
+	return before == zeroWidth || after == zeroWidth || unicode.Is(unicode.M, after)
 }

@@ -142,7 +142,8 @@ func TestSearchProgress(t *testing.T) {
 	const list = "/console/objects?bucket=reports&prefix=2026%2F&search="
 	a := c.get(list + "nothing")
 	for _, want := range []string{"10", "20", "30"} {
-		if text := "Searched " + want + " objects so far, up to s3://reports/2026/q2.pdf."; !strings.Contains(a.shown(), text) {
+		text := "Searched " + want + " objects so far, up to s3://reports/2026/q2.pdf."
+		if !strings.Contains(a.shown(), text) {
 			t.Fatalf("the page lacks %q: %s", text, a.shown())
 		}
 		a = c.get(a.link("Continue the search"))
@@ -206,7 +207,9 @@ func TestSearchSteps(t *testing.T) {
 			"Show what begins with s3://reports/2026/q9": folder + "q9&storage=main",
 			"Show all of this folder":                    folder + "&storage=main",
 		}},
-		{"a hit", folder + "&search=q1", false, map[string]string{"Choose another bucket": "", "Show all of this folder": ""}},
+		{"a hit", folder + "&search=q1", false, map[string]string{
+			"Choose another bucket": "", "Show all of this folder": "",
+		}},
 	} {
 		b.storage.keys.Token = ""
 		if test.unfinished {

@@ -146,14 +146,15 @@ func TestNoSuchPage(t *testing.T) {
 func TestNoSuchPageHasNavigation(t *testing.T) {
 	t.Parallel()
 	b, store := newPartialBench(t)
+	sections := []string{"Objects", "Links", "Audit"}
 	for _, test := range []struct {
 		name, path string
 		from       *client
 		want       []string
 		first      string
 	}{
-		{"an operator", "/console/nothing", b.signedIn(t, opsKey), []string{"Objects", "Links", "Audit"}, "/console/objects"},
-		{"a missing file", "/console/static/x.css", b.signedIn(t, opsKey), []string{"Objects", "Links", "Audit"}, "/console/objects"},
+		{"an operator", "/console/nothing", b.signedIn(t, opsKey), sections, "/console/objects"},
+		{"a missing file", "/console/static/x.css", b.signedIn(t, opsKey), sections, "/console/objects"},
 		{"a reader", "/console/nothing", b.signedIn(t, readKey), []string{"Links", "Audit"}, "/console/links"},
 		{"a visitor", "/console/nothing", b.visitor(t), nil, "/console/objects"},
 	} {
@@ -165,7 +166,8 @@ func TestNoSuchPageHasNavigation(t *testing.T) {
 				names = append(names, words(n))
 			}
 		}
-		if a.status != http.StatusNotFound || !slices.Equal(names, test.want) || (a.button("Sign out") != nil) != (test.want != nil) {
+		if a.status != http.StatusNotFound || !slices.Equal(names, test.want) ||
+			(a.button("Sign out") != nil) != (test.want != nil) {
 			t.Errorf("%s: %d with the navigation %q", test.name, a.status, names)
 		}
 		if got := a.link("Go to the first page"); got != test.first {
@@ -177,8 +179,8 @@ func TestNoSuchPageHasNavigation(t *testing.T) {
 	}
 	// A site that has made its own name point here gets no page with the operator's name.
 	c := b.signedIn(t, opsKey)
-	if a := c.do(http.MethodGet, "/console/nothing", nil, "Host", "evil.example"); a.status != http.StatusMisdirectedRequest ||
-		strings.Contains(a.text, "Sign out") {
+	a := c.do(http.MethodGet, "/console/nothing", nil, "Host", "evil.example")
+	if a.status != http.StatusMisdirectedRequest || strings.Contains(a.text, "Sign out") {
 		t.Errorf("a foreign name: %d %s", a.status, a.shown())
 	}
 }
@@ -192,7 +194,8 @@ func TestNoSuchPageWithoutRedis(t *testing.T) {
 	id := c.session()
 	stop()
 	a := c.get("/console/nothing")
-	if a.status != http.StatusNotFound || !strings.Contains(a.shown(), "There is no such page.") || a.button("Sign out") != nil {
+	if a.status != http.StatusNotFound || !strings.Contains(a.shown(), "There is no such page.") ||
+		a.button("Sign out") != nil {
 		t.Errorf("without Redis: %d %s", a.status, a.shown())
 	}
 	if log := b.log.String(); !strings.Contains(log, "error page without navigation") || strings.Contains(log, id) {

@@ -108,7 +108,8 @@ func TestChartTexts(t *testing.T) {
 				before = b.Middle
 			}
 		}
-		if got := strings.Join(dated, ", "); got != test.dated || chart.Values != test.values || chart.Most != test.downloads {
+		if got := strings.Join(dated, ", "); got != test.dated || chart.Values != test.values ||
+			chart.Most != test.downloads {
 			t.Errorf("%d days: dates %s, values %t, most %d", test.days, got, chart.Values, chart.Most)
 		}
 		if box := chart.ViewBox(); -box[0] < len(strconv.Itoa(chart.Most))*digit || box[0]+box[2] < before+dateWidth/2-5 {
