@@ -27,7 +27,8 @@ func TestSearchProgress(t *testing.T) {
 		{"no hit", "*", ObjectsQuery{Search: "nothing", Limit: 50}, []progress{{5000, "b/04998"}, {1002, "z/secret"}}},
 		{"a full page", "*", ObjectsQuery{Search: "1", Limit: 2}, []progress{{12, "b/00010"}}},
 		{
-			"a scope", "exports/b/*", ObjectsQuery{Search: "nothing", Limit: 50},
+			"a scope", "exports/b/*",
+			ObjectsQuery{Search: "nothing", Limit: 50},
 			[]progress{{4999, "b/04998"}, {1001, "b/05999"}},
 		},
 		{"no object in the scope", "exports/c/*", ObjectsQuery{Search: "x", Limit: 50}, []progress{{}, {}}},
