@@ -41,15 +41,21 @@ type imageConfig struct {
 	Healthcheck  struct{ Test []string }
 }
 
-// build builds the prebuilt target around a fresh static binary: offline, with
-// no base image.
+// build builds the prebuilt target around a fresh static binary.
 func (b builder) build(t *testing.T) {
 	t.Helper()
-	t.Setenv("CGO_ENABLED", "0")
-	dist := t.TempDir()
-	run(t, "go", "build", "-trimpath", "-buildvcs=false",
+	binary := filepath.Join(t.TempDir(), "keyhole")
+	run(t, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-buildvcs=false",
 		"-ldflags", "-s -w -X main.version="+imageVersion+" -X main.revision="+imageRevision,
-		"-o", filepath.Join(dist, "keyhole"), "keyhole/cmd/keyhole")
+		"-o", binary, "keyhole/cmd/keyhole")
+	b.buildAround(t, binary)
+}
+
+// buildAround builds the prebuilt target around a binary: offline, with no base image.
+func (b builder) buildAround(t *testing.T, binary string) {
+	t.Helper()
+	dist := t.TempDir()
+	run(t, "cp", binary, filepath.Join(dist, "keyhole"))
 	certificates := read(t, "/etc/ssl/certs/ca-certificates.crt")
 	if err := os.WriteFile(filepath.Join(dist, "ca-certificates.crt"), certificates, 0o644); err != nil {
 		t.Fatal(err)

@@ -5,21 +5,23 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// debVersion is imageVersion for packages: 1.2.3~test is older than 1.2.3.
-const debVersion = "1.2.3~test"
+const (
+	// debVersion is imageVersion for packages: 1.2.3~test is older than 1.2.3. The names of
+	// their files have imageVersion, because GitHub replaces the ~.
+	debVersion        = "1.2.3~test"
+	releaseMaintainer = "Release Test <release@keyhole.test>"
+	releaseHomepage   = "https://git.keyhole.test/keyhole"
+)
 
 // releaseNames returns the files of a release for this platform. base is the beginning of
 // the names of the archive and of the list of modules.
@@ -27,43 +29,54 @@ func releaseNames() (base, deb, rpm, image string) {
 	// rpm has its own names of architectures.
 	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
 	return "keyhole_" + imageVersion + "_linux_" + runtime.GOARCH,
-		"keyhole_" + debVersion + "_" + runtime.GOARCH + ".deb",
-		"keyhole-" + debVersion + "-1." + machine + ".rpm", "keyhole_" + imageVersion + "_image.tar"
+		"keyhole_" + imageVersion + "_" + runtime.GOARCH + ".deb",
+		"keyhole-" + imageVersion + "-1." + machine + ".rpm", "keyhole_" + imageVersion + "_image.tar"
 }
 
-// makeRelease runs deploy/release without a network for the platform of this machine, and
-// returns the directory of its files.
-func makeRelease(t *testing.T, environment ...string) string {
+// makeRelease runs deploy/release of a tree without a network for the platform of this
+// machine, and puts the files into output.
+func makeRelease(t *testing.T, tree, output, umask string, environment ...string) {
 	t.Helper()
-	output := t.TempDir()
-	command := exec.CommandContext(t.Context(), "./release", "--platform", "linux/"+runtime.GOARCH,
-		"--version", imageVersion, "--revision", imageRevision, "--output", output)
+	command := exec.CommandContext(t.Context(), "sh", "-c", "umask "+umask+` && exec "$@"`, "sh",
+		filepath.Join(tree, "deploy/release"), "--platform", "linux/"+runtime.GOARCH,
+		"--version", imageVersion, "--revision", imageRevision,
+		"--maintainer", releaseMaintainer, "--homepage", releaseHomepage, "--output", output)
 	command.Env = append(os.Environ(), "GOPROXY=off", "SOURCE_DATE_EPOCH=1790000000",
 		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -pgo=off"))
 	command.Env = append(command.Env, environment...)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("deploy/release: %v\n%s", err, out)
 	}
-	return output
 }
 
-// downloadReleaseTools downloads the modules of the tools that a release is made with, and
-// nothing else of that large module. A clean machine has none of them.
-func downloadReleaseTools(t *testing.T) {
+// makeReleaseAgain makes the release of a copy of the tree, as another user with another
+// checkout would: in a path with a space, without Git, unreadable for others, over the files
+// of an earlier release.
+func makeReleaseAgain(t *testing.T) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", t.TempDir(), "./image",
-		"github.com/goreleaser/nfpm/v2/cmd/nfpm", "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod")
-	command.Dir = "tools"
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("download the modules of deploy/tools: %v\n%s", err, out)
+	tree := copyRepository(t, filepath.Join(t.TempDir(), "another checkout"))
+	run(t, "chmod", "-R", "go=", tree)
+	output := filepath.Join(tree, "dist")
+	if err := os.Mkdir(output, 0o700); err != nil {
+		t.Fatal(err)
 	}
+	for _, name := range []string{"SHA256SUMS", "keyhole_1.2.2_linux_amd64.tar.gz"} {
+		if err := os.WriteFile(filepath.Join(output, name), []byte("earlier\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// With a home of its own, it still shares Go's caches, so that nothing is compiled again.
+	makeRelease(t, tree, output, "077",
+		append(environment(t, t.TempDir(), "TZ=Pacific/Chatham"), "LC_ALL=C", "GOPROXY=off", "GOAMD64=v2")...)
+	return output
 }
 
 // TestRelease makes a release twice and checks every file of it.
 func TestRelease(t *testing.T) {
-	downloadReleaseTools(t)
-	dir := makeRelease(t)
+	// A clean machine has neither the modules of the tools nor those of other platforms.
+	run(t, "./release", "--prepare")
+	dir := t.TempDir()
+	makeRelease(t, "..", dir, "022")
 	names := filesIn(t, dir)
 	base, deb, rpm, image := releaseNames()
 	want := []string{"SHA256SUMS", deb, rpm, image, base + ".cdx.json", base + ".tar.gz"}
@@ -72,7 +85,8 @@ func TestRelease(t *testing.T) {
 		t.Fatalf("made %q, want %q", names, want)
 	}
 	t.Run("again", func(t *testing.T) {
-		again := makeRelease(t, "TZ=Pacific/Chatham", "LC_ALL=C", "USER=someone")
+		t.Parallel()
+		again := makeReleaseAgain(t)
 		for _, name := range names {
 			if string(read(t, filepath.Join(dir, name))) != string(read(t, filepath.Join(again, name))) {
 				t.Errorf("%s differs between two runs", name)
@@ -92,9 +106,15 @@ func TestRelease(t *testing.T) {
 	run(t, "tar", "-C", filepath.Dir(unpacked), "-xzf", filepath.Join(dir, base+".tar.gz"))
 	t.Run("archive", func(t *testing.T) { checkArchive(t, unpacked, filepath.Join(dir, base+".tar.gz")) })
 	t.Run("modules", func(t *testing.T) { checkModules(t, unpacked, filepath.Join(dir, base+".cdx.json")) })
-	t.Run("deb", func(t *testing.T) { checkDeb(t, filepath.Join(dir, deb)) })
-	t.Run("rpm", func(t *testing.T) { checkRPM(t, filepath.Join(dir, rpm)) })
-	t.Run("image", func(t *testing.T) { checkReleasedImage(t, filepath.Join(dir, image)) })
+	t.Run("deb", func(t *testing.T) {
+		t.Parallel()
+		checkDeb(t, filepath.Join(dir, deb))
+	})
+	t.Run("rpm", func(t *testing.T) { checkRPM(t, filepath.Join(dir, rpm), filepath.Join(dir, deb)) })
+	t.Run("image", func(t *testing.T) {
+		t.Parallel()
+		checkReleasedImage(t, filepath.Join(dir, image), filepath.Join(unpacked, "keyhole"))
+	})
 }
 
 // filesIn returns the names of the files of a directory.
@@ -122,11 +142,14 @@ func checkArchive(t *testing.T, unpacked, archive string) {
 		"LICENSE", "README.md", "THIRD-PARTY-LICENSES", "keyhole.example.yaml", "man/keyhole-share.1",
 		"completions/keyhole.bash", "completions/keyhole.zsh", "completions/keyhole.fish",
 		"deploy/systemd/keyhole.service", "deploy/grafana/dashboards/keyhole.json", "deploy/docs/run/install.md",
+		"deploy/proxy/nginx.conf", "deploy/proxy/Caddyfile", "deploy/proxy/haproxy.cfg", "deploy/examples/curl/share.sh",
+		"deploy/prometheus/rules/alerts.yml", "deploy/redis/redis.conf", "deploy/redis/users.acl", "deploy/iam/policy.json",
 	} {
 		if info, err := os.Stat(filepath.Join(unpacked, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s is missing or empty: %v", name, err)
 		}
 	}
+	checkLinks(t, unpacked)
 	file, err := os.Open(archive)
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +182,10 @@ func checkModules(t *testing.T, unpacked, list string) {
 	t.Helper()
 	var sbom struct {
 		BOMFormat  string `json:"bomFormat"`
-		Components []struct{ Name, Version string }
+		Components []struct {
+			Name, Version string
+			Evidence      struct{ Licenses []any }
+		}
 	}
 	if err := json.Unmarshal(read(t, list), &sbom); err != nil || sbom.BOMFormat != "CycloneDX" {
 		t.Fatalf("%v, format %q", err, sbom.BOMFormat)
@@ -167,6 +193,9 @@ func checkModules(t *testing.T, unpacked, list string) {
 	listed := map[string]bool{}
 	for _, c := range sbom.Components {
 		listed[c.Name+" "+c.Version] = true
+		if len(c.Evidence.Licenses) == 0 && c.Name != "std" {
+			t.Errorf("the list names no license of %s", c.Name)
+		}
 	}
 	licenses := string(read(t, filepath.Join(unpacked, "THIRD-PARTY-LICENSES")))
 	linked := 0
@@ -187,137 +216,4 @@ func checkModules(t *testing.T, unpacked, list string) {
 	if linked < 20 {
 		t.Errorf("only %d modules were found in the binary", linked)
 	}
-}
-
-// checkDeb lets lintian check the package. Its errors fail; its warnings are about modes and
-// systemctl, which the package means.
-func checkDeb(t *testing.T, file string) {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), tool(t, "lintian"), "--fail-on", "error", file)
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Errorf("lintian: %v\n%s", err, out)
-	}
-	out := string(run(t, "dpkg-deb", "--contents", file))
-	for _, want := range []string{
-		"drwxr-x--- root/keyhole ", "-rw-r----- root/keyhole ", "drwx------ keyhole/keyhole ", " ./usr/bin/keyhole\n",
-		" ./usr/lib/systemd/system/keyhole.service\n", " ./usr/share/man/man1/keyhole.1.gz\n",
-	} {
-		if !strings.Contains(out, want) {
-			t.Errorf("the package has no %q", want)
-		}
-	}
-	if got := string(run(t, "dpkg-deb", "--field", file, "Version")); got != debVersion+"\n" {
-		t.Errorf("version %q", got)
-	}
-	control := t.TempDir()
-	run(t, "dpkg-deb", "--control", file, control)
-	if got := string(read(t, filepath.Join(control, "conffiles"))); got != "/etc/keyhole/keyhole.example.yaml\n" {
-		t.Errorf("protected are %q", got)
-	}
-}
-
-// checkRPM checks the files, the protected configuration and the scripts of the package.
-func checkRPM(t *testing.T, file string) {
-	t.Helper()
-	files := string(run(t, "rpm", "-qp", "--queryformat",
-		"[%{FILEMODES:perms} %{FILEUSERNAME} %{FILEGROUPNAME} %{FILENAMES}\n]", file))
-	for _, want := range []string{
-		"drwxr-x--- root keyhole /etc/keyhole\n", "-rw-r----- root keyhole /etc/keyhole/keyhole.example.yaml\n",
-		"drwx------ keyhole keyhole /var/lib/keyhole\n", "-rwxr-xr-x root root /usr/bin/keyhole\n",
-	} {
-		if !strings.Contains(files, want) {
-			t.Errorf("no %q in\n%s", want, files)
-		}
-	}
-	if got := string(run(t, "rpm", "-qp", "--configfiles", file)); got != "/etc/keyhole/keyhole.example.yaml\n" {
-		t.Errorf("configuration files: %q", got)
-	}
-	scripts := string(run(t, "rpm", "-qp", "--scripts", file))
-	for _, name := range []string{"preinstall", "postinstall", "preuninstall", "postuninstall"} {
-		if !strings.Contains(scripts, name+" scriptlet (using /bin/sh):") {
-			t.Errorf("no script %s", name)
-		}
-	}
-	made := string(run(t, "rpm", "-qp", "--queryformat", "%{BUILDHOST} %{BUILDTIME}", file))
-	if made != "localhost 1790000000" {
-		t.Errorf("made at %q", made)
-	}
-}
-
-// checkReleasedImage compares the image with that of the Dockerfile: the configuration, and
-// the names, modes and owners of the files.
-func checkReleasedImage(t *testing.T, layout string) {
-	t.Helper()
-	b := builder{dir: t.TempDir()}
-	defer b.run(t, "rmi", "--all", "--force")
-	b.build(t)
-	b.run(t, "tag", strings.TrimSpace(string(b.run(t, "pull", "--quiet", "oci-archive:"+layout))), "released")
-	configs, files := map[string]any{}, map[string]map[string]string{}
-	for _, name := range []string{"keyhole", "released"} {
-		var inspected struct {
-			Docker struct {
-				Config       map[string]any
-				Architecture string
-				OS           string
-			}
-		}
-		if err := json.Unmarshal(b.run(t, "inspect", "--type", "image", name), &inspected); err != nil {
-			t.Fatal(err)
-		}
-		// buildah adds a label, a host name and empty lists of its own.
-		config := inspected.Docker.Config
-		delete(config, "Hostname")
-		if labels, ok := config["Labels"].(map[string]any); ok {
-			delete(labels, "io.buildah.version")
-		}
-		for _, empty := range []string{"OnBuild", "Volumes"} {
-			if value := reflect.ValueOf(config[empty]); !value.IsValid() || value.Len() == 0 {
-				delete(config, empty)
-			}
-		}
-		configs[name] = inspected.Docker
-		archive := filepath.Join(t.TempDir(), "image.tar")
-		b.run(t, "push", name, "docker-archive:"+archive)
-		files[name] = layerFiles(t, archive)
-	}
-	if !reflect.DeepEqual(configs["keyhole"], configs["released"]) {
-		t.Errorf("the Dockerfile makes\n%v\nthe release has\n%v", configs["keyhole"], configs["released"])
-	}
-	if !maps.Equal(files["keyhole"], files["released"]) {
-		t.Errorf("the Dockerfile makes\n%v\nthe release has\n%v", files["keyhole"], files["released"])
-	}
-	container := strings.TrimSpace(string(b.run(t, "from", "--pull-never", "released")))
-	out := string(b.run(t, "run", "--isolation", "chroot", container, "--", "/keyhole", "version"))
-	if !strings.Contains(out, imageVersion) {
-		t.Errorf("keyhole version in the image prints %q", out)
-	}
-}
-
-// layerFiles returns mode and owner of the files of all layers of a docker archive.
-func layerFiles(t *testing.T, archive string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	dir := t.TempDir()
-	run(t, "tar", "-C", dir, "-xf", archive)
-	for _, layer := range filesIn(t, dir) {
-		info, err := os.Stat(filepath.Join(dir, layer))
-		if err != nil || !info.Mode().IsRegular() || filepath.Ext(layer) != ".tar" {
-			continue
-		}
-		file, err := os.Open(filepath.Join(dir, layer))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for reader := tar.NewReader(file); ; {
-			header, err := reader.Next()
-			if err != nil {
-				break // the end: run above has read the whole archive
-			}
-			if header.Typeflag == tar.TypeReg {
-				all[header.Name] = fmt.Sprintf("%o %d:%d", header.FileInfo().Mode().Perm(), header.Uid, header.Gid)
-			}
-		}
-		_ = file.Close() // it was only read
-	}
-	return all
 }

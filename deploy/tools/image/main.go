@@ -37,6 +37,7 @@ func main() {
 // release is what all images have in common.
 type release struct {
 	version, revision string
+	homepage          string // may be empty
 	certificates      []byte
 	created           time.Time
 }
@@ -50,6 +51,7 @@ func run(args []string, epoch string) error {
 	flags.StringVar(&output, "output", "", "the directory of the layout; it must not exist")
 	flags.StringVar(&r.version, "version", "unknown", "the label org.opencontainers.image.version")
 	flags.StringVar(&r.revision, "revision", "unknown", "the label org.opencontainers.image.revision")
+	flags.StringVar(&r.homepage, "homepage", "", "the label org.opencontainers.image.url; empty for none")
 	flags.StringVar(&certificates, "certificates", "/etc/ssl/certs/ca-certificates.crt", "a file in PEM")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -142,6 +144,9 @@ func (r release) image(p *v1.Platform, binary string) (v1.Image, error) {
 			"org.opencontainers.image.version":     r.version,
 			"org.opencontainers.image.revision":    r.revision,
 		},
+	}
+	if r.homepage != "" {
+		config.Config.Labels["org.opencontainers.image.url"] = r.homepage
 	}
 	return mutate.ConfigFile(image, config)
 }
