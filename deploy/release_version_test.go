@@ -20,7 +20,8 @@ func releaseCheckout(t *testing.T, commands ...string) string {
 			t.Fatal(err)
 		}
 	}
-	changes := "# Changelog\n\n## [Unreleased]\n\n- Later.\n\n## [1.2.3] - 2026-11-29\n\nThe third.\n\n### Added\n\n- A thing.\n\n" +
+	changes := "# Changelog\n\n## [Unreleased]\n\n- Later.\n\n" +
+		"## [1.2.3] - 2026-11-29\n\nThe third.\n\n### Added\n\n- A thing.\n\n" +
 		"## [1.2.2] - soon\n\n- Undated.\n\n## [1.2.1] - 2026-11-27\n\n## [1.2.0] - 2026-11-26\n\n- A zero.\n"
 	if err := os.WriteFile(filepath.Join(tree, "CHANGELOG.md"), []byte(changes), 0o644); err != nil {
 		t.Fatal(err)
@@ -55,18 +56,20 @@ const commit = "git init -q && git add . && git commit -qm first"
 func TestReleaseDescribesItself(t *testing.T) {
 	t.Parallel()
 	annotated := "GIT_COMMITTER_NAME='Tina Tagger' GIT_COMMITTER_EMAIL=tina@t.test git tag -am 1.2.3 v1.2.3"
+	untagged := "0.0.0-dev.20260921141320.COMMIT"
+	committer, tagger := ", Con Committer <con@c.test>, none", ", Tina Tagger <tina@t.test>, none"
 	for name, test := range map[string]struct {
 		git  string
 		args []string
-		want string // of the lines version, maintainer and homepage
+		want string // version, maintainer and homepage
 	}{
-		"commit":            {"", nil, "0.0.0-dev.20260921141320.COMMIT, Con Committer <con@c.test>, none"},
-		"dirty":             {"touch new", nil, "0.0.0-dev.20260921141320.COMMIT.dirty, Con Committer <con@c.test>, none"},
-		"annotated tag":     {annotated, nil, "1.2.3, Tina Tagger <tina@t.test>, none"},
-		"tag and dirty":     {annotated + " && touch new", nil, "0.0.0-dev.20260921141320.COMMIT.dirty, Con Committer <con@c.test>, none"},
-		"lightweight tag":   {"git tag v1.2.3", nil, "1.2.3, Con Committer <con@c.test>, none"},
-		"tag named by flag": {annotated + " && git tag v1.2.0", []string{"--version", "1.2.3"}, "1.2.3, Tina Tagger <tina@t.test>, none"},
-		"candidate":         {"git tag v1.2.3-rc.1", nil, "1.2.3-rc.1, Con Committer <con@c.test>, none"},
+		"commit":            {"", nil, untagged + committer},
+		"dirty":             {"touch new", nil, untagged + ".dirty" + committer},
+		"annotated tag":     {annotated, nil, "1.2.3" + tagger},
+		"tag and dirty":     {annotated + " && touch new", nil, untagged + ".dirty" + committer},
+		"lightweight tag":   {"git tag v1.2.3", nil, "1.2.3" + committer},
+		"tag named by flag": {annotated + " && git tag v1.2.0", []string{"--version", "1.2.3"}, "1.2.3" + tagger},
+		"candidate":         {"git tag v1.2.3-rc.1", nil, "1.2.3-rc.1" + committer},
 		"flags": {
 			"git remote add origin https://a.test/b",
 			[]string{"--version", "9.9.9", "--maintainer", "Me <me@m.test>", "--homepage", "https://keyhole.test/"},
