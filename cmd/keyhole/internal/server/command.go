@@ -108,16 +108,20 @@ func ConfigError(path string, err error) error {
 // runServer runs a server until ctx ends, then drains and stops it. Meanwhile the reloader
 // applies changes of the configuration. The service manager hears of each step.
 func runServer(ctx context.Context, s *Server, r *reloader, hangups <-chan os.Signal) error {
-	if err := s.Start(ctx); err != nil {
+	starting, started := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	background.Go(func() { s.extendStart(starting, r.manager, startExtension) })
+	err := s.Start(ctx)
+	started()
+	background.Wait()
+	if err != nil {
 		return err
 	}
 	untilStop, cancel := context.WithCancel(ctx)
-	var background sync.WaitGroup
 	background.Go(func() { r.run(untilStop, hangups) })
 	background.Go(func() { warnOfProvider(untilStop, s.configured, s.log.Logger) })
 	background.Go(func() { s.keepAlive(untilStop, r.manager) })
 	s.report(ctx, r.manager.Ready)
-	var err error
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping", "drain", DrainTime.String())

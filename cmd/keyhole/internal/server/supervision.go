@@ -8,11 +8,43 @@ import (
 	"time"
 
 	"keyhole/cmd/keyhole/internal/systemd"
+	"keyhole/config"
 )
 
 // probesPerWatchdog is how often the server probes itself within the time of the watchdog.
 // One lost probe must not end the service.
 const probesPerWatchdog = 3
+
+// The start of the service, while a Redis of its own loads its data.
+const (
+	// startExtension is how long the manager waits for the next message of a start.
+	startExtension = 30 * time.Second
+	// longestStart bounds a start that makes no progress. At 10 MB/s, Redis loads 36 GB in it.
+	longestStart = time.Hour
+)
+
+// extendStart asks the manager for time, each time for extension, until ctx ends or
+// longestStart is over. Killed by the manager, a Redis that loads for longer than
+// TimeoutStartSec would begin again, for ever. Nothing else of a start takes long, so without
+// a Redis of its own it returns at once.
+func (s *Server) extendStart(ctx context.Context, manager systemd.Manager, extension time.Duration) {
+	if s.configured.Redis.Mode != config.RedisLocal {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, longestStart)
+	defer cancel()
+	ticker := time.NewTicker(extension / probesPerWatchdog)
+	defer ticker.Stop()
+	for {
+		// The end of the start must not cut a message: that would log an error.
+		s.report(context.WithoutCancel(ctx), func(ctx context.Context) error { return manager.Extend(ctx, extension) })
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
 
 // report tells the service manager about a change of state. A failure is only logged: the
 // service runs as well without a manager.

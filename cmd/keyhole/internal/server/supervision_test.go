@@ -99,6 +99,28 @@ func TestKeepAlive(t *testing.T) {
 	<-ended
 }
 
+// A start that waits for a Redis of its own asks systemd for more time until it is over. Other
+// starts ask for none.
+func TestExtendStart(t *testing.T) {
+	t.Parallel()
+	cfg, _ := testConfig(t)
+	s := New(cfg, NewLog(config.Log{Level: "info", Format: "text"}, io.Discard), command.Build{Version: "test"})
+	manager, next := managed(t, "")
+	s.extendStart(t.Context(), manager, time.Millisecond) // returns, although the start goes on
+	s.configured.Redis.Mode = config.RedisLocal
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan struct{})
+	go func() { s.extendStart(ctx, manager, 30*time.Millisecond); close(ended) }()
+	for range 3 {
+		if got := next(); got != "EXTEND_TIMEOUT_USEC=30000" {
+			t.Fatalf("got %q", got)
+		}
+	}
+	cancel()
+	<-ended
+}
+
 // A server that accepts connections and answers nothing is not alive. Neither is one that
 // answers with an error.
 func TestProbe(t *testing.T) {

@@ -47,6 +47,13 @@ func (m Manager) Ready(ctx context.Context) error { return m.send(ctx, "READY=1"
 // Reloading reports the begin of a reload. Ready must follow, also if the reload fails.
 func (m Manager) Reloading(ctx context.Context) error { return m.send(ctx, "RELOADING=1") }
 
+// Extend asks for more time for a start that has not reported Ready yet. The manager ends the
+// start only if it is beyond its configured time and no message came for d, which is rounded
+// down to microseconds. systemd has it since version 236; older ones ignore it.
+func (m Manager) Extend(ctx context.Context, d time.Duration) error {
+	return m.send(ctx, "EXTEND_TIMEOUT_USEC="+strconv.FormatInt(d.Microseconds(), 10))
+}
+
 // Stopping reports the begin of the shutdown.
 func (m Manager) Stopping(ctx context.Context) error { return m.send(ctx, "STOPPING=1") }
 

@@ -51,6 +51,10 @@ func TestStates(t *testing.T) {
 			{m.Reloading, "RELOADING=1"},
 			{m.Stopping, "STOPPING=1"},
 			{m.Alive, "WATCHDOG=1"},
+			{
+				func(ctx context.Context) error { return m.Extend(ctx, 1500*time.Microsecond) },
+				"EXTEND_TIMEOUT_USEC=1500",
+			},
 		} {
 			if err := step.report(t.Context()); err != nil {
 				t.Fatalf("%s: %v", name, err)
