@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -78,10 +79,15 @@ func TestUnitSettings(t *testing.T) {
 		"CapabilityBoundingSet":    "CAP_NET_BIND_SERVICE",
 		"StateDirectory":           "keyhole",
 		"RestartPreventExitStatus": "2",
+		"LimitCORE":                "0",
 	} {
 		if got := settings[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+	// Without it, a crash has the exit status that prevents a restart.
+	if got := settings["Environment"]; !slices.Contains(got, "GOTRACEBACK=crash") {
+		t.Errorf("Environment is %q, want GOTRACEBACK=crash among it", got)
 	}
 	for _, name := range []string{"PrivateUsers", "DynamicUser", "LoadCredential"} {
 		if got := settings[name]; got != nil {
@@ -91,5 +97,45 @@ func TestUnitSettings(t *testing.T) {
 	user := settings["User"][0]
 	if !regexp.MustCompile(`(?m)^u ` + user + ` `).Match(read(t, "systemd/keyhole.sysusers")) {
 		t.Errorf("keyhole.sysusers does not make the user %s", user)
+	}
+}
+
+// oldUnitKeys are the settings that systemd 247 (Debian 11) reads without a warning. Older
+// versions than the one of this machine ignore what they do not know, also protections. Before
+// another name is added, run systemd-analyze verify of 247 over the unit.
+const oldUnitKeys = `
+After AmbientCapabilities CapabilityBoundingSet Description Documentation Environment ExecReload
+ExecStart ExecStartPre Group KillMode LimitCORE LimitNOFILE LockPersonality MemoryDenyWriteExecute
+MemoryMax NoNewPrivileges OOMPolicy PrivateDevices PrivateMounts PrivateTmp ProtectClock
+ProtectControlGroups ProtectHome ProtectHostname ProtectKernelLogs ProtectKernelModules
+ProtectKernelTunables ProtectProc ProtectSystem RemoveIPC Restart RestartPreventExitStatus
+RestartSec RestrictAddressFamilies RestrictNamespaces RestrictRealtime RestrictSUIDSGID
+StartLimitBurst StartLimitIntervalSec StateDirectory StateDirectoryMode SystemCallArchitectures
+SystemCallErrorNumber SystemCallFilter TasksMax TimeoutStopSec Type UMask User WantedBy Wants
+WatchdogSec
+`
+
+// TestUnitForOldSystemd keeps the unit to settings that systemd 247 knows.
+func TestUnitForOldSystemd(t *testing.T) {
+	t.Parallel()
+	known := strings.Fields(oldUnitKeys)
+	for name := range unitSettings(t) {
+		if !slices.Contains(known, name) {
+			t.Errorf("nobody has checked that systemd 247 knows %s", name)
+		}
+	}
+}
+
+// TestUnitCommands keeps the unit to programs that every system has: a minimal Debian has no
+// /bin/kill.
+func TestUnitCommands(t *testing.T) {
+	t.Parallel()
+	for name, commands := range unitSettings(t) {
+		for _, command := range commands {
+			program, _, _ := strings.Cut(command, " ")
+			if strings.HasPrefix(name, "Exec") && program != unitBinary && program != "/bin/sh" {
+				t.Errorf("%s starts %s", name, program)
+			}
+		}
 	}
 }
