@@ -1,16 +1,12 @@
 package setup
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,29 +18,41 @@ import (
 	"keyhole/config"
 )
 
+// The directories of the deb and rpm packages. The shipped systemd unit lets the service
+// write only to /var/lib/keyhole, so its Redis cannot keep its data beside the configuration.
+const (
+	packageDirectory = "/etc/keyhole"
+	packageRedis     = "/var/lib/keyhole/redis"
+)
+
 // flags are the flags of init.
 type flags struct {
 	directory, endpoint, region, publicURL string
 	buckets                                []string
+	noRegion                               bool // nobody named a region
 }
 
 // NewCommand builds keyhole init.
 func NewCommand(env *command.Env) *cobra.Command {
 	f := &flags{}
 	cmd := &cobra.Command{
-		Use:        "init --bucket BUCKET",
+		Use:        "init [--bucket BUCKET]...",
 		SuggestFor: []string{"setup", "install", "configure"},
 		Short:      "Write the first configuration of a service on this machine",
 		Long: `Writes keyhole.yaml, an operator key and the secret of your storage into a directory,
 and a client context, so that keyhole share works on this machine at once. Only you can
 read the files. It overwrites nothing.
 
-The credentials of the storage come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or
-are asked for on a terminal. Temporary credentials are refused, because the service could
-not renew them.
+The credentials of the storage come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+Temporary credentials are refused, because the service could not renew them. On a
+terminal, the command asks for missing credentials. Without --bucket, it also asks for
+the bucket and the endpoint.
 
-If redis-server 7.0 or newer is installed, the service will start a Redis of its own
-(redis.mode local). Otherwise it will use the one at 127.0.0.1:6379.`,
+If redis-server 7.0 or newer, or valkey-server, is installed, the service will start a
+Redis of its own (redis.mode local). Otherwise it will use the one at 127.0.0.1:6379.
+
+In /etc/keyhole it configures the service of the deb and rpm packages: Redis keeps its
+data in /var/lib/keyhole/redis, and the next commands start the service with systemd.`,
 		Example: `  keyhole init --bucket reports --region eu-central-1
   keyhole init --bucket reports --endpoint http://127.0.0.1:9000 --public-url https://dl.example.com`,
 		Args: command.ExactArgs(0, "only flags"),
@@ -52,7 +60,8 @@ If redis-server 7.0 or newer is installed, the service will start a Redis of its
 	}
 	cmd.Flags().StringVar(&f.directory, "directory", ".", "where to write the files; made if it does not exist")
 	cmd.Flags().StringArrayVar(&f.buckets, "bucket", nil, "a bucket that links may point into; may be repeated")
-	cmd.Flags().StringVar(&f.endpoint, "endpoint", "", "the URL of the S3 server (default AWS)")
+	cmd.Flags().StringVar(&f.endpoint, "endpoint", "",
+		"the URL of the S3 server (default $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL or AWS)")
 	cmd.Flags().StringVar(&f.region, "region", "", "the region (default $AWS_REGION, $AWS_DEFAULT_REGION or us-east-1)")
 	cmd.Flags().StringVar(&f.publicURL, "public-url", "http://127.0.0.1:8080", "the beginning of every link")
 	return cmd
@@ -66,29 +75,34 @@ type answers struct {
 	accessKey        string
 	secret           string
 	local, pathStyle bool
-	noRedis          string // why local is false
-	made             bool   // whether write made the directory
+	noRedis          string   // why local is false
+	made             []string // the directories that write made, the deepest first
 }
 
 // run makes the files. It checks everything that can be checked before it writes anything,
 // so that a mistake costs the user nothing but a second call.
 func (f *flags) run(ctx context.Context, env *command.Env) error {
-	if len(f.buckets) == 0 {
+	if len(f.buckets) == 0 && !term.IsTerminal(env.Stdin) {
 		return command.Usage("--bucket is missing", "name each bucket that links may point into, such as --bucket reports")
 	}
 	client, err := contexts.Path(env.Getenv)
 	if err != nil {
-		return err
+		return &command.Error{Err: err, Hint: "set HOME; keyhole share needs a file there", Code: command.ExitFailed}
 	}
 	// A broken client configuration must be found before the service's files are there.
 	known, err := contexts.Load(client)
 	if err != nil {
 		return err
 	}
-	a, err := f.answers(env)
+	directory, err := f.usableDirectory()
 	if err != nil {
 		return err
 	}
+	if err := f.complete(ctx, env); err != nil {
+		return err
+	}
+	a := &answers{flags: *f, keyName: operatorName(env), key: operatorkey.New(), pathStyle: needsPathStyle(f.endpoint)}
+	a.directory = directory
 	redis, err := a.findRedis(ctx)
 	if err != nil {
 		return err
@@ -107,22 +121,49 @@ func (f *flags) run(ctx context.Context, env *command.Env) error {
 	return nil
 }
 
-// answers returns what the flags and the environment answer without a question.
-func (f *flags) answers(env *command.Env) (*answers, error) {
-	// The service, Redis and the context find the files from any working directory.
+// usableDirectory returns the absolute path of the directory, because the service, Redis
+// and the context find the files from any working directory. It refuses a directory with
+// one of the files, and one that cannot be written: nobody should type a secret in vain.
+func (f *flags) usableDirectory() (string, error) {
 	directory, err := filepath.Abs(f.directory)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if err := refuseExisting(directory); err != nil {
-		return nil, err
+		return "", err
 	}
-	a := &answers{flags: *f, keyName: operatorName(env), key: operatorkey.New(), pathStyle: isAddress(f.endpoint)}
-	a.directory = directory
-	// The SDK of AWS reads both variables, so the user expects that they count here too. An
-	// S3 server that knows no regions accepts every name; us-east-1 is the usual one.
-	a.region = cmp.Or(f.region, env.Getenv("AWS_REGION"), env.Getenv("AWS_DEFAULT_REGION"), "us-east-1")
-	return a, nil
+	return directory, probe(directory)
+}
+
+// complete fills in what the flags leave open, from questions and from the variables of the
+// AWS SDK, which users expect to count here too. Then it checks all of it.
+func (f *flags) complete(ctx context.Context, env *command.Env) error {
+	asks := len(f.buckets) == 0
+	if asks {
+		if err := f.askBucket(ctx, env); err != nil {
+			return err
+		}
+	}
+	f.endpoint = cmp.Or(f.endpoint, env.Getenv("AWS_ENDPOINT_URL_S3"), env.Getenv("AWS_ENDPOINT_URL"))
+	if asks && f.endpoint == "" {
+		if err := f.askEndpoint(ctx, env); err != nil {
+			return err
+		}
+	}
+	region, err := awsRegion(f)
+	if err != nil {
+		return err
+	}
+	f.region = cmp.Or(region, f.region, env.Getenv("AWS_REGION"), env.Getenv("AWS_DEFAULT_REGION"))
+	if asks && f.region == "" && f.endpoint == "" {
+		if err := f.askRegion(ctx, env); err != nil {
+			return err
+		}
+	}
+	// An S3 server that knows no regions accepts every name; us-east-1 is the usual one.
+	f.noRegion = f.region == ""
+	f.region = cmp.Or(f.region, "us-east-1")
+	return f.check()
 }
 
 // findRedis decides whether the service starts a Redis of its own.
@@ -154,95 +195,25 @@ func (a *answers) addContext(ctx context.Context, path string, known *contexts.C
 }
 
 // redisDirectory is where a Redis of the service keeps its data.
-func (a *answers) redisDirectory() string { return filepath.Join(a.directory, "redis") }
-
-// report says what was written, and the next two commands.
-func (a *answers) report(env *command.Env, redis localredis.Program, before, name string) {
-	fmt.Fprintf(env.Stderr, "Wrote %s\n", term.Plain(a.directory))
-	for _, file := range files() {
-		fmt.Fprintf(env.Stderr, "  %s\n", file)
+func (a *answers) redisDirectory() string {
+	if a.directory == packageDirectory {
+		return packageRedis
 	}
-	if a.local {
-		fmt.Fprintf(env.Stderr, "Redis    %s %s, started by the service (redis.mode local)\n", redis.Name, redis.Version)
-	} else {
-		// An old redis-server is named, because a user who has one installed expects its use.
-		fmt.Fprintf(env.Stderr, "Redis    127.0.0.1:6379, which you have to run: %s\n", term.Plain(a.noRedis))
-	}
-	fmt.Fprintf(env.Stderr, "Context  %s, now the current one", name)
-	if before != "" {
-		fmt.Fprintf(env.Stderr, " (before: %s)", before)
-	}
-	path := term.ShellWord(filepath.Join(a.directory, configFile))
-	fmt.Fprintf(env.Stderr, "\n\nNext, and the second command in another terminal:\n")
-	// Only the commands go to standard output, so that a script can run them.
-	fmt.Fprintf(env.Stdout, "keyhole serve --config %s\nkeyhole share %s\n", path,
-		term.ShellWord("s3://"+a.buckets[0]+"/KEY"))
-}
-
-// credentials takes the credentials of the storage from the environment, or asks for them.
-func (a *answers) credentials(ctx context.Context, env *command.Env) error {
-	if env.Getenv("AWS_SESSION_TOKEN") != "" {
-		return command.Usage("AWS_SESSION_TOKEN is set: these credentials are temporary, and the service cannot renew them",
-			"set the access key of a user for this service, without AWS_SESSION_TOKEN")
-	}
-	a.accessKey, a.secret = env.Getenv("AWS_ACCESS_KEY_ID"), env.Getenv("AWS_SECRET_ACCESS_KEY")
-	if a.accessKey != "" && a.secret != "" {
-		return nil
-	}
-	// A pipe could feed the secret of another program by mistake, so only a person is asked.
-	if !term.IsTerminal(env.Stdin) {
-		return command.Usage("the credentials of the storage are missing",
-			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run the command on a terminal")
-	}
-	return a.ask(ctx, env)
-}
-
-// ask asks for the missing credentials on the terminal. The secret is not shown, because
-// people share screens. The questions go to standard error: standard output has the next
-// commands only.
-func (a *answers) ask(ctx context.Context, env *command.Env) error {
-	if a.accessKey == "" {
-		// Without its access key, the secret of the environment says nothing.
-		fmt.Fprint(env.Stderr, "Access key ID: ")
-		line, err := term.ReadLine(ctx, bufio.NewReader(env.Stdin))
-		if err != nil {
-			return fmt.Errorf("read the access key ID: %w", err)
-		}
-		a.accessKey = strings.TrimSpace(line)
-	}
-	fmt.Fprint(env.Stderr, "Secret access key (not shown): ")
-	secret, err := term.ReadSecret(ctx, env.Stdin)
-	fmt.Fprintln(env.Stderr) // The terminal did not show the line break either.
-	if err != nil {
-		return fmt.Errorf("read the secret access key: %w", err)
-	}
-	if a.secret = strings.TrimSpace(secret); a.accessKey == "" || a.secret == "" {
-		return command.Usage("the credentials of the storage are empty", "type the access key ID and its secret")
-	}
-	return nil
+	return filepath.Join(a.directory, "redis")
 }
 
 // operatorName returns the name of the operator key. It is the name of the user, because
-// events and lists show it; a name that the configuration would refuse is replaced.
+// events and lists show it; a name that the configuration would refuse is replaced. Under
+// sudo, the user is the one who called it.
 func operatorName(env *command.Env) string {
 	entry := config.DefaultOperatorKey()
 	// Only the name is in question. The rest of the entry has to be valid.
-	entry.Name, entry.SHA256, entry.Can = env.Getenv("USER"), operatorkey.Hash(operatorkey.New()), []string{"issue"}
+	entry.Name = cmp.Or(env.Getenv("SUDO_USER"), env.Getenv("USER"))
+	entry.SHA256, entry.Can = operatorkey.Hash(operatorkey.New()), []string{"issue"}
 	if entry.Name == "" || config.CheckOperatorKey(entry) != nil {
 		return "operator"
 	}
 	return entry.Name
-}
-
-// isAddress tells whether the host of an endpoint is an IP address or this machine. A
-// bucket cannot be a part of such a name.
-func isAddress(endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return false
-	}
-	_, err = netip.ParseAddr(u.Hostname())
-	return err == nil || strings.EqualFold(u.Hostname(), "localhost")
 }
 
 // freeName returns a name that no context has: a second service on this machine must not

@@ -3,10 +3,12 @@ package setup
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/cmd/keyhole/internal/operatorkey"
@@ -21,34 +23,80 @@ const (
 	secretFile = "s3_secret_access_key"
 )
 
+// temporary is the pattern for the names of files that are not complete.
+const temporary = ".init-*"
+
 // files returns the names of all files, the configuration last: it makes the rest count.
 func files() []string { return []string{keyFile, secretFile, configFile} }
 
 // write writes all files or none.
 func (a *answers) write() error {
-	a.made = os.Mkdir(a.directory, 0o700) == nil
+	a.made = missing(a.directory)
 	if err := os.MkdirAll(a.directory, 0o700); err != nil {
-		return errors.Join(err, a.undo(nil))
+		return errors.Join(unwritable(a.directory, err), a.undo(nil))
 	}
 	// Every file is created, never opened, so one that appears meanwhile stops the command.
 	content := map[string]string{keyFile: a.key + "\n", secretFile: a.secret + "\n", configFile: a.config()}
 	for i, name := range files() {
 		if err := create(filepath.Join(a.directory, name), content[name]); err != nil {
-			return errors.Join(err, a.undo(files()[:i]))
+			return errors.Join(unwritable(a.directory, err), a.undo(files()[:i]))
 		}
 	}
-	_, _, err := config.Load(config.LoadOptions{Path: filepath.Join(a.directory, configFile)})
-	if err == nil {
-		return nil
+	if _, _, err := config.Load(config.LoadOptions{Path: filepath.Join(a.directory, configFile)}); err != nil {
+		return errors.Join(a.refusal(err), a.undo(files()))
 	}
-	// Only flags and credentials can be wrong.
-	return errors.Join(command.Usage("the service would refuse this configuration; nothing was written\n"+err.Error(),
-		"correct the flag or the credential of the named key"), a.undo(files()))
+	return nil
+}
+
+// unwritable returns the error for a directory in which a file cannot be created. It wraps
+// the reason, because a file that appeared meanwhile is a special case for callers.
+func unwritable(directory string, err error) error {
+	hint := "choose another --directory"
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		hint += ", or move the file away"
+	case errors.Is(err, fs.ErrPermission):
+		hint += ", or run the command as a user who may write there"
+	case errors.Is(err, syscall.ENOSPC):
+		hint += ", or make space on its disk"
+	}
+	reason := err
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		reason = path.Err // The path may be that of a temporary file.
+	}
+	return &command.Error{
+		Err:  fmt.Errorf("cannot write to %s: %w; nothing was written", directory, reason),
+		Hint: hint, Code: command.ExitFailed,
+	}
+}
+
+// probe refuses a directory that cannot be written or made. It leaves nothing behind.
+func probe(directory string) error {
+	existing := directory
+	if absent := missing(directory); len(absent) > 0 {
+		existing = filepath.Dir(absent[len(absent)-1])
+	}
+	file, err := os.CreateTemp(existing, temporary)
+	if err != nil {
+		return unwritable(directory, err)
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
+}
+
+// missing returns the directory and those above it that do not exist, the deepest first.
+func missing(directory string) (absent []string) {
+	for {
+		if _, err := os.Lstat(directory); !errors.Is(err, fs.ErrNotExist) {
+			return absent
+		}
+		absent = append(absent, directory)
+		directory = filepath.Dir(directory)
+	}
 }
 
 // create writes a file of mode 0600. It is complete when it appears, and replaces nothing.
 func create(path, text string) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".init-*") // with mode 0600
+	file, err := os.CreateTemp(filepath.Dir(path), temporary) // with mode 0600
 	if err != nil {
 		return err
 	}
@@ -64,14 +112,14 @@ func create(path, text string) (err error) {
 	return os.Link(file.Name(), path)
 }
 
-// undo removes files that were just written, and the directory if it was made for them.
-// With other files in it, the directory stays.
+// undo removes files that were just written, and the directories that were made for them.
+// With other files in it, a directory stays.
 func (a *answers) undo(names []string) (failed error) {
 	for _, name := range names {
 		failed = errors.Join(failed, os.Remove(filepath.Join(a.directory, name)))
 	}
-	if a.made {
-		_ = os.Remove(a.directory)
+	for _, directory := range a.made {
+		_ = os.Remove(directory)
 	}
 	return failed
 }
@@ -83,25 +131,28 @@ func (a *answers) config() string {
 # change, check the file with: keyhole serve --check --config keyhole.yaml
 public:
   url: %q # the beginning of every link; https in production
-operator:
+%soperator:
   # The listener is 127.0.0.1:8081, for this machine only.
   keys:
     - name: %q
       sha256: %q # of the key in operator.key
       can: [issue, read, revoke, browse]
 redis:
-`, a.publicURL, a.keyName, operatorkey.Hash(a.key))
+`, a.publicURL, a.listenLine(), a.keyName, operatorkey.Hash(a.key))
 	if a.local {
 		fmt.Fprintf(&b, "  mode: local # the service starts its own redis-server\n  directory: %q\n", a.redisDirectory())
 	} else {
-		b.WriteString("  addresses: [\"127.0.0.1:6379\"]\n")
+		b.WriteString("  mode: single # for sentinel and cluster see the manual\n  addresses: [\"127.0.0.1:6379\"]\n")
 	}
 	b.WriteString("storage:\n  - name: main\n")
 	if a.endpoint != "" {
 		fmt.Fprintf(&b, "    endpoint: %q\n", a.endpoint)
 	}
-	if a.pathStyle {
-		b.WriteString("    path_style: true # a bucket cannot be a part of an IP address\n")
+	switch {
+	case a.pathStyle:
+		b.WriteString("    path_style: true # the bucket is in the path, because it cannot be a part of this host\n")
+	case a.endpoint != "":
+		b.WriteString("    # path_style: true # if the server has no host name for each bucket\n")
 	}
 	quoted := make([]string, len(a.buckets))
 	for i, bucket := range a.buckets {
@@ -115,4 +166,12 @@ pages:
   sender: none # better: organization, and the name of yours in the key organization
 `, a.region, strings.Join(quoted, ", "), a.accessKey, filepath.Join(a.directory, secretFile))
 	return b.String()
+}
+
+// listenLine returns the line of public.listen, or "" if the default is right.
+func (a *answers) listenLine() string {
+	if a.listen() == "" {
+		return ""
+	}
+	return fmt.Sprintf("  listen: %q\n", a.listen())
 }

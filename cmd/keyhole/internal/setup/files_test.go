@@ -2,9 +2,11 @@ package setup
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"keyhole/cmd/keyhole/internal/command"
@@ -119,9 +121,48 @@ func TestNoDirectory(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := initialise(t, t.TempDir(), []string{"--directory", filepath.Join(file, "d"), "--bucket", "reports"})
-	if got.err == nil || !strings.Contains(got.err.Error(), file) {
+	// Without credentials: the directory is the first mistake to be found.
+	directory := filepath.Join(file, "d")
+	got := initialise(t, t.TempDir(), []string{"--directory", directory, "--bucket", "reports"}, "AWS_ACCESS_KEY_ID=")
+	wrong, ok := errors.AsType[*command.Error](got.err)
+	if !ok || wrong.Error() != "cannot write to "+directory+": not a directory; nothing was written" ||
+		wrong.Hint != "choose another --directory" || wrong.Code != command.ExitFailed {
 		t.Errorf("the error is %v", got.err)
+	}
+}
+
+// The hint of a directory that cannot be written depends on the reason. The error does not
+// name the temporary file.
+func TestUnwritable(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		reason error
+		want   string
+	}{
+		{fs.ErrPermission, "choose another --directory, or run the command as a user who may write there"},
+		{fs.ErrExist, "choose another --directory, or move the file away"},
+		{syscall.ENOSPC, "choose another --directory, or make space on its disk"},
+		{syscall.EROFS, "choose another --directory"},
+	} {
+		err := unwritable("/srv", &fs.PathError{Op: "open", Path: "/srv/.init-7", Err: tt.reason})
+		wrong, ok := errors.AsType[*command.Error](err)
+		if !ok || wrong.Hint != tt.want || !errors.Is(err, tt.reason) || strings.Contains(err.Error(), ".init-") {
+			t.Errorf("%v: %v", tt.reason, err)
+		}
+	}
+}
+
+// A directory that can be made is not made by the check.
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	for _, directory := range []string{base, filepath.Join(base, "a"), filepath.Join(base, "a", "b", "c")} {
+		if err := probe(directory); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := names(t, base); len(got) > 0 {
+		t.Errorf("it leaves %v", got)
 	}
 }
 
@@ -129,15 +170,16 @@ func TestNoDirectory(t *testing.T) {
 // to clean up before a second call.
 func TestNoContext(t *testing.T) {
 	t.Parallel()
-	home, directory := t.TempDir(), filepath.Join(t.TempDir(), "d")
+	base := t.TempDir()
+	home, directory := t.TempDir(), filepath.Join(base, "a", "b", "d")
 	if err := os.MkdirAll(filepath.Join(home, "keyhole", "config.yaml.lock"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if got := initialise(t, home, []string{"--directory", directory, "--bucket", "reports"}); got.err == nil {
 		t.Error("it succeeds without a lock")
 	}
-	if _, err := os.Lstat(directory); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the directory stays: %v, %v", err, names(t, directory))
+	if got := names(t, base); len(got) > 0 {
+		t.Errorf("a directory stays: %v", got)
 	}
 	// A broken client configuration is found before anything is written.
 	if err := os.WriteFile(filepath.Join(home, "keyhole", "config.yaml"), []byte("contexts: 7"), 0o600); err != nil {
@@ -185,7 +227,7 @@ func TestOldRedis(t *testing.T) {
 	t.Setenv("PATH", bin)
 	directory := t.TempDir()
 	got := initialise(t, t.TempDir(), []string{"--directory", directory, "--bucket", "reports"})
-	if got.err != nil || !strings.Contains(got.stderr, program+" has version 6.0.16, which is too old") {
+	if got.err != nil || !strings.Contains(got.stderr, program+" has version 6.0.16, which is too old; the service uses") {
 		t.Errorf("%v\n%s", got.err, got.stderr)
 	}
 	if cfg := load(t, directory); cfg.Redis.Mode != "single" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/config"
 )
 
 // person is a terminal at which somebody answers the questions of init.
@@ -90,12 +92,20 @@ func (p *person) leave() string {
 // error and its standard output.
 func (p *person) begin(ctx context.Context, directory string, environ ...string) (<-chan error, *bytes.Buffer) {
 	p.t.Helper()
+	return p.beginWith(ctx, []string{"--directory", directory, "--bucket", "reports"}, environ...)
+}
+
+// beginWith is begin with other flags. A question that nobody answers ends the command.
+func (p *person) beginWith(ctx context.Context, args []string, environ ...string) (<-chan error, *bytes.Buffer) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	p.t.Cleanup(cancel)
 	home, ended, stdout := p.t.TempDir(), make(chan error, 1), &bytes.Buffer{}
 	cmd := NewCommand(&command.Env{Stdin: p.tty, Stdout: stdout, Stderr: p.tty, Environ: append([]string{
 		"HOME=" + home, "XDG_CONFIG_HOME=" + home, "USER=ada",
 	}, environ...)})
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
-	cmd.SetArgs([]string{"--directory", directory, "--bucket", "reports"})
+	cmd.SetArgs(args)
 	go func() { ended <- cmd.ExecuteContext(ctx) }()
 	return ended, stdout
 }
@@ -188,5 +198,95 @@ func TestAnswersThatAreNone(t *testing.T) {
 				t.Errorf("the directory was made: %v", err)
 			}
 		})
+	}
+}
+
+// Without --bucket, a person is asked for the buckets and the S3 server, and for the region
+// only of AWS. What a flag or a variable has is not asked.
+func TestAsksForStorage(t *testing.T) {
+	t.Parallel()
+	const askEndpoint, askRegion = "URL of the S3 server (empty for AWS): ", "Region (empty for us-east-1): "
+	for name, tt := range map[string]struct {
+		args, environ []string
+		typed         string
+		asked, silent []string // parts of the questions
+		want          config.Storage
+	}{
+		"a server": {
+			typed: "reports  exports \nhttp://127.0.0.1:9000\n", asked: []string{askEndpoint}, silent: []string{askRegion},
+			want: config.Storage{
+				Endpoint: "http://127.0.0.1:9000", Region: "us-east-1", PathStyle: true, Buckets: []string{"reports", "exports"},
+			},
+		},
+		"aws": {
+			typed: "reports\n\neu-central-1\n", asked: []string{askEndpoint, askRegion},
+			want: config.Storage{Region: "eu-central-1", Buckets: []string{"reports"}},
+		},
+		"aws by default": {
+			typed: "reports\n\n\n", asked: []string{askEndpoint, askRegion},
+			want: config.Storage{Region: "us-east-1", Buckets: []string{"reports"}},
+		},
+		"a flag": {
+			args: []string{"--endpoint", "https://s3.example.com"}, typed: "reports\n",
+			silent: []string{askEndpoint, askRegion},
+			want:   config.Storage{Endpoint: "https://s3.example.com", Region: "us-east-1", Buckets: []string{"reports"}},
+		},
+		"variables": {
+			environ: []string{"AWS_ENDPOINT_URL=https://s3.example.com", "AWS_REGION=eu-1"}, typed: "reports\n",
+			silent: []string{askEndpoint, askRegion},
+			want:   config.Storage{Endpoint: "https://s3.example.com", Region: "eu-1", Buckets: []string{"reports"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, directory := sit(t), filepath.Join(t.TempDir(), "d")
+			environ := append([]string{"AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=secret"}, tt.environ...)
+			ended, stdout := p.beginWith(t.Context(), append([]string{"--directory", directory}, tt.args...), environ...)
+			p.typeIn(tt.typed)
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			text := p.leave()
+			for _, part := range append(tt.asked, "Bucket (several with spaces between them): ") {
+				if !strings.Contains(text, part) {
+					t.Errorf("%q was not asked:\n%s", part, text)
+				}
+			}
+			for _, part := range tt.silent {
+				if strings.Contains(text, part) {
+					t.Errorf("%q was asked:\n%s", part, text)
+				}
+			}
+			if !strings.HasSuffix(stdout.String(), "\nkeyhole share s3://reports/KEY\n") {
+				t.Errorf("standard output is %q", stdout)
+			}
+			got := load(t, directory).Storage[0]
+			if got.Endpoint != tt.want.Endpoint || got.Region != tt.want.Region || got.PathStyle != tt.want.PathStyle ||
+				!slices.Equal(got.Buckets, tt.want.Buckets) {
+				t.Errorf("the storage is %+v", got)
+			}
+		})
+	}
+}
+
+// A bucket that is wrong, or none, ends the questions at once.
+func TestWrongBucketTyped(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]string{
+		"\n": "the bucket is empty", "s3://reports\n": "--bucket s3://reports must be the name of a bucket",
+		"\x04": "read the bucket: EOF",
+	} {
+		p, directory := sit(t), filepath.Join(t.TempDir(), "d")
+		ended, _ := p.beginWith(t.Context(), []string{"--directory", directory})
+		p.typeIn(typed)
+		if err := <-ended; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", typed, err)
+		}
+		if text := p.leave(); strings.Contains(text, "URL of the S3 server") {
+			t.Errorf("%q: the questions go on:\n%s", typed, text)
+		}
+		if _, err := os.Lstat(directory); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the directory was made: %v", err)
+		}
 	}
 }
