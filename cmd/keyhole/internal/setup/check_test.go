@@ -242,6 +242,14 @@ func TestPackageDirectory(t *testing.T) {
 	if stdout.String() != want || !strings.Contains(stderr.String(), "let the user of the service read its files") {
 		t.Errorf("it prints\n%s%s", stderr.String(), stdout.String())
 	}
+	// A person who uses sudo may not enter the directory, nor read the operator key.
+	stdout.Reset()
+	env := &command.Env{Stdout: &stdout, Stderr: &stderr, Environ: []string{"SUDO_USER=ada"}}
+	a.report(env, localredis.Program{Name: "redis-server"}, "", "local")
+	start, share, _ := strings.Cut(want, "\n")
+	if want := "sudo sh -c '" + start + "'\nsudo " + share; stdout.String() != want {
+		t.Errorf("under sudo it prints\n%s", stdout.String())
+	}
 }
 
 // Under sudo, links and events name the person, not root.

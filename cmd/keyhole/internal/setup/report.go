@@ -34,7 +34,12 @@ func (a *answers) report(env *command.Env, redis localredis.Program, before, nam
 	}
 	fmt.Fprintf(env.Stderr, "\n%s:\n", a.nextText())
 	// Only the commands go to standard output, so that a script can run them.
-	fmt.Fprintf(env.Stdout, "%s\nkeyhole share %s\n", a.start(), term.ShellWord("s3://"+a.buckets[0]+"/KEY"))
+	start, share := a.next()
+	if sudo := env.Getenv("SUDO_USER") != ""; sudo && a.directory == packageDirectory {
+		// The files belong to root, and the user's shell does not.
+		start, share = "sudo sh -c "+term.ShellWord(start), "sudo "+share
+	}
+	fmt.Fprintf(env.Stdout, "%s\n%s\n", start, share)
 }
 
 // storageText names the storage, so that a variable that was forgotten is noticed.
@@ -91,13 +96,14 @@ func (a *answers) nextText() string {
 	return "Next, and the second command in another terminal"
 }
 
-// start returns the command that starts the service. In the directory of the package,
-// systemd starts it as the user keyhole, who needs the configuration and the secret, but not
-// the operator key.
-func (a *answers) start() string {
+// next returns the commands that start the service and share an object. In the directory of
+// the packages, systemd starts the service as the user keyhole, who needs the configuration
+// and the secret, but not the operator key.
+func (a *answers) next() (start, share string) {
+	share = "keyhole share " + term.ShellWord("s3://"+a.buckets[0]+"/KEY")
 	if a.directory != packageDirectory {
-		return "keyhole serve --config " + term.ShellWord(filepath.Join(a.directory, configFile))
+		return "keyhole serve --config " + term.ShellWord(filepath.Join(a.directory, configFile)), share
 	}
 	return fmt.Sprintf("cd %s && chgrp keyhole %s %s && chmod 640 %[2]s %[3]s && systemctl enable --now keyhole",
-		packageDirectory, configFile, secretFile)
+		packageDirectory, configFile, secretFile), share
 }
