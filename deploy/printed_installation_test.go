@@ -18,7 +18,7 @@ import (
 	"keyhole/gateway/objects/s3test"
 )
 
-// installation is the sandbox of installPage: a home, a copy of the repository, an S3
+// installation is the sandbox of README and manual: a home, a copy of the repository, an S3
 // server with the bucket reports, and one terminal.
 type installation struct {
 	*shell
@@ -33,7 +33,7 @@ type installation struct {
 	prepared []bool // the rows of preparations that were used
 }
 
-// newInstallation starts what installPage asks for: an S3 server with a bucket and
+// newInstallation starts what the pages ask for: an S3 server with a bucket and
 // objects in it.
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
@@ -65,7 +65,7 @@ func newInstallation(t *testing.T) *installation {
 	if err := os.WriteFile(filepath.Join(bin, "pbcopy"), []byte("#!/bin/sh\ncat >~/clipboard\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// The Redis of installPage runs as a daemon.
+	// The Redis of redisPage runs as a daemon.
 	t.Cleanup(func() { killDaemon(t, filepath.Join(home, "keyhole-first/redis/redis.pid")) })
 	public, operator, redis := freeAddress(t), freeAddress(t), freeAddress(t)
 	in := &installation{
@@ -73,13 +73,15 @@ func newInstallation(t *testing.T) *installation {
 		addresses: strings.NewReplacer(
 			"127.0.0.1:8080", public, "127.0.0.1:8081", operator, "127.0.0.1:7070", s3.Addr,
 			"127.0.0.1:6380", redis, "--port 6380", "--port "+port(t, redis), "https://dl.example.com/", "http://"+public+"/",
-			// installPage asks for these two to be replaced.
+			// redisPage asks for these two to be replaced, and readers type the other two.
 			"S3_ID=keyhole", "S3_ID="+s3test.RootKey, "S3_SECRET=change-me", "S3_SECRET="+s3test.RootSecret,
-			"https://s3.example.com", proxy.URL,
+			"AWS_ACCESS_KEY_ID=keyhole", "AWS_ACCESS_KEY_ID="+s3test.RootKey,
+			"AWS_SECRET_ACCESS_KEY=change-me", "AWS_SECRET_ACCESS_KEY="+s3test.RootSecret,
+			"https://s3.example.com", proxy.URL, "/home/ada/", home+"/",
 		),
 		back: strings.NewReplacer(
 			public, "127.0.0.1:8080", operator, "127.0.0.1:8081", s3.Addr, "127.0.0.1:7070", redis, "127.0.0.1:6380",
-			proxy.URL, "https://s3.example.com", s3test.RootKey, "keyhole",
+			proxy.URL, "https://s3.example.com", s3test.RootKey, "keyhole", home+"/", "/home/ada/",
 		),
 	}
 	env := environment(t, home, "KEYHOLE_PUBLIC_LISTEN="+public, "KEYHOLE_OPERATOR_LISTEN="+operator,
@@ -134,6 +136,9 @@ func (in *installation) try(t *testing.T, p printed) {
 	var state preparation
 	if i := preparationOf(p); i >= 0 {
 		state, in.prepared[i] = preparations[i], true
+	}
+	if state.stopped {
+		in.stopServices(t)
 	}
 	if state.before != "" {
 		in.must(t, in.translate(state.before))
@@ -215,6 +220,8 @@ func (in *installation) service(t *testing.T, p printed, command string) string 
 			_, err := fetch(t, in.operator+"/readyz")
 			return err
 		})
+		// The log is written in the background. This is its last line of the start.
+		running.waitFor(t, "the log to name the listeners", running.prints(`"for":"recipients"`, 1))
 		return running.output.String()
 	case strings.Contains(command, "keyhole demo"):
 		in.demo(t, running)

@@ -20,14 +20,18 @@ const (
 	inRepository   = "repository"   // a copy of the repository, and buildah
 )
 
-// installPage leads from nothing to a running service.
-const installPage = "deploy/docs/run/install.md"
+// The pages that lead from nothing to a running service: with the Redis of the service, and
+// with a Redis of the reader's own.
+const (
+	installPage = "deploy/docs/run/install.md"
+	redisPage   = "deploy/docs/run/own-redis.md"
+)
 
-// installationSources are the sources whose commands need the installation of
-// installPage, in the order in which they are run: later sources use the links of
-// earlier ones. The README comes before, and needs only the repository.
+// installationSources are the sources whose commands need an installation, in the order in
+// which they are run. README and installPage make one each and use it. The sources after
+// redisPage need its installation: later sources use the links of earlier ones.
 var installationSources = []string{ //nolint:gochecknoglobals // A table.
-	"README.md", installPage, "deploy/docs/use/commands.md", "deploy/docs/use/find.md",
+	"README.md", installPage, redisPage, "deploy/docs/use/commands.md", "deploy/docs/use/find.md",
 	"deploy/docs/use/change.md",
 	"deploy/docs/run/commands.md", "deploy/docs/run/privacy.md", "deploy/docs/use/connect.md",
 	"deploy/docs/use/receive.md", "deploy/docs/build/answers.md", "deploy/docs/run/runbook.md",
@@ -144,8 +148,8 @@ func toRun(all map[string][]printed, source string) []printed {
 	})
 }
 
-// runInstallation follows README and installPage from the first command to the last, and
-// then runs what the other pages and the help texts print.
+// runInstallation follows README, installPage and redisPage from the first command to the
+// last, and then runs what the other pages and the help texts print.
 func runInstallation(t *testing.T, all map[string][]printed) {
 	t.Helper()
 	in := newInstallation(t)
@@ -162,7 +166,7 @@ func runInstallation(t *testing.T, all map[string][]printed) {
 	for _, source := range sources {
 		for _, p := range toRun(all, source) {
 			switch {
-			case p.source == installPage && strings.HasPrefix(p.command, "kill "):
+			case p.source == redisPage && strings.HasPrefix(p.command, "kill "):
 				last = append(last, p) // It stops what the others need.
 			case (p.source == "README.md" || p.source == installPage) && sameElsewhere(all, p):
 				// The sandbox of compose.yaml runs it.

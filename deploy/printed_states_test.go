@@ -8,7 +8,19 @@ type preparation struct {
 	link, flags string
 	// before and after run before and after the command, in the same terminal.
 	before, after string
+	// stopped is set if the reader has stopped the service before.
+	stopped bool
 }
+
+// accessKey and contextAddress surround keyhole init. The reader has the credentials, and no
+// address of another service. The service listens where the sandbox says, so the context
+// gets this address too.
+const (
+	accessKey = `unset KEYHOLE_OPERATOR_URL; export AWS_ACCESS_KEY_ID=keyhole AWS_SECRET_ACCESS_KEY=change-me ` +
+		`KEYHOLE_PUBLIC_URL=http://127.0.0.1:8080`
+	contextAddress = `sed -i "s,127.0.0.1:80[8]1,$KEYHOLE_OPERATOR_LISTEN," ~/.config/keyhole/config.yaml; ` +
+		`test -s operator.key`
+)
 
 // The commands that suspend Redis and resume it.
 const (
@@ -52,17 +64,37 @@ END`
 var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 	{
 		source: "README.md", command: "go run ./cmd/keyhole demo holiday.jpg",
-		before: "printf x >holiday.jpg", after: "rm holiday.jpg",
+		before: `cd "$SOURCE"; printf x >holiday.jpg`, after: "rm holiday.jpg",
 	},
-	{source: installPage, command: "CGO_ENABLED=0 go build", after: "test -x ./keyhole"},
+	{source: "README.md", command: "CGO_ENABLED=0 go build", after: "test -x ./keyhole && SOURCE=$PWD"},
+	{
+		source: "README.md", command: "keyhole init --bucket reports --endpoint http://127.0.0.1:7070",
+		before: accessKey, after: contextAddress,
+	},
+	{
+		// Each page begins with an empty home, in the root of the repository.
+		source: installPage, command: "CGO_ENABLED=0 go build", stopped: true,
+		before: `keyhole context remove local; rm -r ~/keyhole-service; cd "$SOURCE"`, after: "test -x ./keyhole",
+	},
+	{
+		source: installPage, command: "keyhole init --bucket reports --endpoint http://127.0.0.1:7070",
+		before: accessKey, after: contextAddress,
+	},
+	{source: installPage, command: "keyhole context remove local", stopped: true},
+	{
+		source: redisPage, command: "CGO_ENABLED=0 go build", after: "test -x ./keyhole",
+		before: `cd "$SOURCE"; unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY KEYHOLE_PUBLIC_URL; ` +
+			`export KEYHOLE_OPERATOR_URL=http://127.0.0.1:8081`,
+	},
 	{
 		// With --daemonize, redis-server returns before it listens.
-		source: installPage, command: "keyhole serve --config keyhole.yaml",
+		source: redisPage, command: "keyhole serve --config keyhole.yaml",
 		before: "until redis-cli -u redis://127.0.0.1:6380 ping >/dev/null 2>&1; do sleep 0.1; done",
 	},
 	{source: installPage, command: "curl -fsLOJ", after: "test -s q3.pdf"},
+	{source: redisPage, command: "curl -fsLOJ", after: "test -s q3.pdf"},
 	{
-		source: installPage, command: "kill ",
+		source: redisPage, command: "kill ",
 		after: `while [ -e redis/redis.pid ]; do sleep 0.1; done`, // Redis removes it at its end.
 	},
 	{source: "keyhole demo --help", command: "keyhole demo holiday.jpg", before: "printf x >holiday.jpg"},
@@ -81,6 +113,10 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 		before: stopRedis, after: wakeRedis,
 	},
 	{source: "deploy/docs/use/commands.md", command: "keyhole revoke yifd6kau54mxlwxdu76bsc5mfe --reason \"wrong file\""},
+	{
+		source: "deploy/docs/run/commands.md", command: "keyhole init --bucket reports --endpoint 127.0.0.1:9000",
+		before: `cd "$(mktemp -d)"`, after: `test -z "$(ls -A)" && cd ~/keyhole-first`,
+	},
 	{source: "deploy/docs/run/commands.md", command: "keyhole health", before: stopRedis, after: wakeRedis},
 	{
 		source: "deploy/docs/run/commands.md", command: "keyhole doctor",

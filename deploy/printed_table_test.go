@@ -29,9 +29,14 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 	{installPage, "gh attestation verify keyhole_1.0.0_linux_amd64.tar.gz --repo OWNER/REPOSITORY", needsRelease},
 	{installPage, "sudo apt install ./keyhole_1.0.0_amd64.deb", needsRelease},
 	{installPage, "sudo dnf install ./keyhole-1.0.0-1.x86_64.rpm", needsRelease},
-	{installPage, "sudo chgrp -R keyhole /etc/keyhole", needsRelease},
-	{installPage, "sudo chmod -R u=rwX,g=rX,o= /etc/keyhole", needsRelease},
-	{installPage, "sudo systemctl enable --now keyhole", needsRelease},
+	{
+		installPage, "sudo keyhole init --directory /etc/keyhole --bucket reports --endpoint http://127.0.0.1:7070",
+		needsRelease,
+	},
+	{
+		installPage,
+		"sudo cat /etc/keyhole/operator.key | keyhole context add local --url http://127.0.0.1:8081 -", needsRelease,
+	},
 	{installPage, "systemctl reload keyhole", needsRelease},
 	{installPage, "tar -xzf keyhole_1.0.0_linux_amd64.tar.gz", needsRelease},
 	{installPage, "sudo install keyhole_1.0.0_linux_amd64/keyhole /usr/local/bin", needsRelease},

@@ -212,7 +212,7 @@ func allPrinted(t *testing.T, help map[string]string) map[string][]printed {
 		add(command+" --help", helpOf(command, text))
 	}
 	for source, least := range map[string]int{
-		"README.md": 4, installPage: 22, "deploy/docs/use/commands.md": 11, "deploy/docs/use/find.md": 7,
+		"README.md": 9, installPage: 24, redisPage: 20, "deploy/docs/use/commands.md": 11, "deploy/docs/use/find.md": 7,
 		"deploy/docs/use/change.md": 3, "deploy/docs/run/commands.md": 10,
 		"deploy/docs/build/api.md": 14, "deploy/compose.yaml": 4,
 		"keyhole share --help": 4, "keyhole --help": 1, "Dockerfile": 4,
