@@ -192,8 +192,9 @@ func TestHTTPChallenge(t *testing.T) {
 	}
 }
 
-// An order that fails is logged with the authority's reason. Nobody orders before the
-// pause is over.
+// An order that fails is logged with the authority's reason. After a refusal of the
+// authority, nobody orders before the pause is over. If the authority is unreachable, the
+// others try to reach it.
 func TestFailedOrders(t *testing.T) {
 	t.Parallel()
 	p := acmetest.NewPebble(t, acmetest.FreeAddress(t), acmetest.FreeAddress(t))
@@ -204,16 +205,20 @@ func TestFailedOrders(t *testing.T) {
 	if pause != firstUnreachablePause || !strings.Contains(log.String(), "certificate order failed") {
 		t.Errorf("without the authority: pause %v, log %s", pause, &log)
 	}
-	if other := newManager(t, p, storage, nil, nil); other.round(t.Context()) != pollInterval {
-		t.Error("another gateway did not respect the pause")
+	if other := newManager(t, p, storage, nil, nil); other.round(t.Context()) != firstUnreachablePause {
+		t.Error("another gateway did not try to reach the authority")
 	}
 	p.Start(t)
 	log.Reset()
-	m.failures = 0
+	m.failures, m.resume = 0, time.Time{}
 	pause = m.round(t.Context())
 	if pause != firstRefusedPause || !strings.Contains(log.String(), "urn:ietf:params:acme:error:") {
 		t.Errorf("without a listener: pause %v, log %s", pause, &log)
 	}
+	if other := newManager(t, p, storage, nil, nil); other.round(t.Context()) != pollInterval {
+		t.Error("another gateway did not respect the pause")
+	}
+	m.resume = time.Time{}
 	storage.failed = errors.New("away")
 	if pause := m.round(t.Context()); pause != pollInterval {
 		t.Errorf("without the storage: pause %v", pause)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/acme"
@@ -35,10 +36,10 @@ const (
 
 // order gets a certificate and stores it. If the authority could not validate the names by
 // one type of challenge, the next type is tried.
-func (m *Manager) order(ctx context.Context) error {
+func (m *Manager) order(ctx context.Context, stored state) error {
 	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
 	defer cancel()
-	client, err := m.client(ctx)
+	client, err := m.client(ctx, stored)
 	if err != nil {
 		return err
 	}
@@ -61,28 +62,10 @@ func (m *Manager) order(ctx context.Context) error {
 }
 
 // client returns a client with the shared account, which it registers if necessary.
-func (m *Manager) client(ctx context.Context) (*acme.Client, error) {
-	stored, err := m.values.read(ctx, m.names.account)
+func (m *Manager) client(ctx context.Context, stored state) (*acme.Client, error) {
+	key, err := m.account(ctx, stored)
 	if err != nil {
-		return nil, fmt.Errorf("read the key of the account: %w", err)
-	}
-	var key crypto.Signer
-	if stored == nil {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
-		var parsed any
-		if parsed, err = x509.ParsePKCS8PrivateKey(stored); err == nil {
-			key, _ = parsed.(crypto.Signer)
-		}
-	}
-	if err != nil || key == nil {
-		return nil, fmt.Errorf("prepare the key of the account: %w", err)
-	}
-	if stored, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
-		return nil, fmt.Errorf("encode the key of the account: %w", err)
-	}
-	if err := m.values.write(ctx, m.names.account, stored, accountLife); err != nil {
-		return nil, fmt.Errorf("store the key of the account: %w", err)
+		return nil, err
 	}
 	client := &acme.Client{
 		Key: key, DirectoryURL: m.o.DirectoryURL, HTTPClient: m.o.Client, UserAgent: "keyhole",
@@ -102,6 +85,35 @@ func (m *Manager) client(ctx context.Context) (*acme.Client, error) {
 		return nil, fmt.Errorf("register an account: %w", err)
 	}
 	return client, nil
+}
+
+// account returns the key of the shared account, a new one if there is none. It is stored
+// before the account is registered, so that no registered account is lost.
+func (m *Manager) account(ctx context.Context, stored state) (crypto.Signer, error) {
+	text, err := m.accountKey(ctx, stored)
+	if err != nil {
+		return nil, err
+	}
+	var key crypto.Signer
+	if text == nil {
+		m.o.Logger.Info("registering an account at the certificate authority", "directory", m.o.DirectoryURL)
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	} else {
+		var parsed any
+		if parsed, err = x509.ParsePKCS8PrivateKey(text); err == nil {
+			key, _ = parsed.(crypto.Signer)
+		}
+	}
+	if err != nil || key == nil {
+		return nil, fmt.Errorf("prepare the key of the account: %w", err)
+	}
+	if text, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
+		return nil, fmt.Errorf("encode the key of the account: %w", err)
+	}
+	if err := m.values.write(ctx, m.names.account, text, accountLife); err != nil {
+		return nil, fmt.Errorf("store the key of the account: %w", err)
+	}
+	return key, nil
 }
 
 // orderBy orders the certificate and proves the control of its names by one type of
@@ -133,46 +145,69 @@ func (m *Manager) orderBy(ctx context.Context, client *acme.Client, kind string)
 	return m.store(ctx, chain, key)
 }
 
+// openChallenge is a challenge that the authority has not validated yet.
+type openChallenge struct {
+	url       string // of the authorization
+	challenge *acme.Challenge
+}
+
 // authorize publishes the responses to all challenges of an order, then asks the authority
-// to validate them.
+// to validate them. The error names every name that was not validated.
 func (m *Manager) authorize(ctx context.Context, client *acme.Client, order *acme.Order, kind string) error {
-	type open struct {
-		url       string
-		challenge *acme.Challenge
+	if len(order.AuthzURLs) > len(m.o.Domains) {
+		return fmt.Errorf("%w: it wants %d authorizations for %d names", errUnfit, len(order.AuthzURLs), len(m.o.Domains))
 	}
-	var all []open
-	posted := responses{HTTP: map[string]string{}, TLS: map[string]*certificate{}}
-	for _, url := range order.AuthzURLs {
-		authorization, err := client.GetAuthorization(ctx, url)
-		if err != nil {
-			return fmt.Errorf("read an authorization: %w", err)
-		}
-		if authorization.Status == acme.StatusValid {
-			continue
-		}
-		challenge := challengeOf(authorization, kind)
-		if challenge == nil {
-			return fmt.Errorf("%w of type %s for %s", errNoOffer, kind, authorization.Identifier.Value)
-		}
-		if err := posted.add(client, challenge, authorization.Identifier.Value); err != nil {
-			return fmt.Errorf("answer a challenge: %w", err)
-		}
-		all = append(all, open{url, challenge})
-	}
-	if err := m.board.post(ctx, posted); err != nil {
-		return fmt.Errorf("store the challenges: %w", err)
+	all, err := m.respond(ctx, client, order, kind)
+	if err != nil {
+		return err
 	}
 	for _, o := range all {
 		if _, err := client.Accept(ctx, o.challenge); err != nil {
 			return fmt.Errorf("accept a challenge: %w", err)
 		}
 	}
+	var failed error
 	for _, o := range all {
 		if _, err := client.WaitAuthorization(ctx, o.url); err != nil {
-			return fmt.Errorf("validate: %w", err)
+			failed = errors.Join(failed, fmt.Errorf("validate: %w", err))
+			if !isValidation(err) {
+				break
+			}
 		}
 	}
-	return nil
+	return failed
+}
+
+// respond stores the responses to the challenges of an order for all gateways.
+func (m *Manager) respond(
+	ctx context.Context, client *acme.Client, order *acme.Order, kind string,
+) (all []openChallenge, err error) {
+	posted := responses{HTTP: map[string]string{}, TLS: map[string]*certificate{}}
+	for _, url := range order.AuthzURLs {
+		authorization, err := client.GetAuthorization(ctx, url)
+		if err != nil {
+			return nil, fmt.Errorf("read an authorization: %w", err)
+		}
+		if authorization.Status == acme.StatusValid {
+			continue
+		}
+		name := authorization.Identifier.Value
+		if !slices.Contains(m.o.Domains, name) {
+			return nil, fmt.Errorf("%w: it wants an authorization for %q", errUnfit, name)
+		}
+		challenge := challengeOf(authorization, kind)
+		if challenge == nil {
+			return nil, fmt.Errorf("%w of type %s for %s", errNoOffer, kind, name)
+		}
+		if err := posted.add(client, challenge, name); err != nil {
+			return nil, fmt.Errorf("answer a challenge: %w", err)
+		}
+		all = append(all, openChallenge{url, challenge})
+	}
+	if err := m.board.post(ctx, posted); err != nil {
+		return nil, fmt.Errorf("store the challenges: %w", err)
+	}
+	return all, nil
 }
 
 // errNoOffer means that the authority offers no challenge of the wanted type.
@@ -203,7 +238,10 @@ func (r *responses) add(client *acme.Client, challenge *acme.Challenge, domain s
 	return err
 }
 
-// store stores a new certificate for all gateways and uses it.
+// errUnfit means that the authority answered something else than what was ordered.
+var errUnfit = errors.New("the answer of the certificate authority does not fit the order")
+
+// store uses a new certificate, and stores it for all gateways.
 func (m *Manager) store(ctx context.Context, chain [][]byte, key crypto.PrivateKey) error {
 	stored, err := newCertificate(chain, key)
 	if err != nil {
@@ -211,19 +249,20 @@ func (m *Manager) store(ctx context.Context, chain [][]byte, key crypto.PrivateK
 	}
 	parsed, err := stored.parse()
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUnfit, err)
+	}
+	for _, name := range m.o.Domains {
+		if err := parsed.Leaf.VerifyHostname(name); err != nil {
+			return fmt.Errorf("%w: %w", errUnfit, err)
+		}
 	}
 	text, err := json.Marshal(stored)
 	if err != nil {
 		return fmt.Errorf("encode the certificate: %w", err)
 	}
 	// This gateway uses the certificate even if the others cannot get it.
-	m.use(parsed)
-	life := time.Until(parsed.Leaf.NotAfter)
-	if err := m.values.write(ctx, m.names.certificate, text, max(life, time.Minute)); err != nil {
-		return fmt.Errorf("store the certificate: %w", err)
-	}
-	return nil
+	m.current.Store(parsed)
+	return m.keep(ctx, text)
 }
 
 // isValidation tells whether the authority could not validate the names, so that another

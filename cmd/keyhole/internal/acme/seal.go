@@ -14,7 +14,8 @@ import (
 const secretBytes = 32
 
 // sealer encrypts values for the Storage with AES-256-GCM. The name of a value is
-// authenticated too, so that whoever can write to the Storage cannot exchange two values.
+// authenticated too, so that write access to the Storage does not suffice to exchange two
+// values.
 type sealer struct{ aead cipher.AEAD }
 
 // newSealer returns a sealer whose key is derived from the shared secret (HKDF, RFC 5869).

@@ -2,6 +2,7 @@ package acme
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,9 +14,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +45,13 @@ type authority struct {
 	orders   map[string]*standInOrder               // by path
 	asked    []string                               // names of all orders
 	issued   []*x509.Certificate                    // in order
+	// issue changes a certificate before it is signed; nil: nothing. The key is that of the
+	// request unless issue returns another one.
+	issue  func(*x509.Certificate) (key any)
+	change func(*standInOrder) // every new order; nil: nothing
+	header http.Header         // of all answers
+	// finalize is the status of orders after their certificate was requested; empty: valid.
+	finalize string
 }
 
 // problem is a refusal. Status 0 is a network error.
@@ -52,6 +63,7 @@ type problem struct {
 
 type standInOrder struct {
 	names  []string
+	valid  []bool // by name
 	status string
 	leaf   []byte
 }
@@ -94,6 +106,7 @@ func (a *authority) RoundTrip(r *http.Request) (*http.Response, error) {
 	refuse := a.refuse
 	a.mu.Unlock()
 	w := httptest.NewRecorder()
+	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Replay-Nonce", fmt.Sprint("nonce-", time.Now().UnixNano()))
 	if refuse != nil {
 		if p := refuse(r.URL.Path); p != nil {
@@ -143,7 +156,7 @@ func (a *authority) answer(w http.ResponseWriter, r *http.Request) {
 	case "challenge":
 		a.challenge(w, rest)
 	case "finalize":
-		a.finalize(w, rest, payload)
+		a.finalizeOrder(w, rest, payload)
 	case "certificate":
 		w.Header().Set("Content-Type", "application/pem-certificate-chain")
 		a.set(func() { _ = pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: a.orders[rest].leaf}) })
@@ -192,18 +205,24 @@ func (a *authority) order(w http.ResponseWriter, payload []byte) {
 		for _, identifier := range wanted.Identifiers {
 			order.names = append(order.names, identifier.Value)
 		}
+		order.valid = make([]bool, len(order.names))
 		a.orders[id] = order
+		if a.change != nil {
+			a.change(order)
+		}
 		a.asked = append(a.asked, order.names...)
 	})
 	a.writeOrder(w, http.StatusCreated, id)
 }
 
 func (a *authority) writeOrder(w http.ResponseWriter, status int, id string) {
-	answer := map[string]any{
-		"finalize": standIn + "/finalize/" + id, "authorizations": []string{standIn + "/authorization/" + id},
-	}
+	answer := map[string]any{"finalize": standIn + "/finalize/" + id}
 	a.set(func() {
-		answer["status"] = a.orders[id].status
+		var authorizations []string
+		for i := range a.orders[id].names {
+			authorizations = append(authorizations, fmt.Sprintf("%s/authorization/%s-%d", standIn, id, i))
+		}
+		answer["status"], answer["authorizations"] = a.orders[id].status, authorizations
 		if a.orders[id].leaf != nil {
 			answer["certificate"] = standIn + "/certificate/" + id
 		}
@@ -212,15 +231,24 @@ func (a *authority) writeOrder(w http.ResponseWriter, status int, id string) {
 	a.write(w, status, answer)
 }
 
-// authorization describes the authorization of an order's first name.
+// find returns an order and the index of a name. id is that of the order, a hyphen, the index.
+func (a *authority) find(id string) (*standInOrder, int) {
+	order, text, _ := strings.Cut(id, "-")
+	i, err := strconv.Atoi(text)
+	if err != nil {
+		a.t.Error(err)
+	}
+	return a.orders[order], i
+}
+
+// authorization describes the authorization of one name of an order.
 func (a *authority) authorization(w http.ResponseWriter, id string) {
 	var challenges []map[string]string
 	var status, name string
 	a.set(func() {
-		order := a.orders[id]
-		name, status = order.names[0], map[string]string{"ready": "valid"}[order.status]
-		if status == "" {
-			status = order.status
+		order, i := a.find(id)
+		if name, status = order.names[i], order.status; order.valid[i] {
+			status = "valid"
 		}
 		for _, kind := range a.offered {
 			challenges = append(challenges, map[string]string{
@@ -233,26 +261,36 @@ func (a *authority) authorization(w http.ResponseWriter, id string) {
 	})
 }
 
-// challenge validates a name.
+// challenge validates a name. An order with an invalid name is invalid.
 func (a *authority) challenge(w http.ResponseWriter, path string) {
 	id, kind, _ := strings.Cut(path, "/")
 	var validate func(kind, token, domain string) error
 	var name string
-	a.set(func() { validate, name = a.validate, a.orders[id].names[0] })
-	status := "ready"
+	a.set(func() {
+		order, i := a.find(id)
+		validate, name = a.validate, order.names[i]
+	})
+	var err error
 	if validate != nil {
-		if err := validate(kind, "token-"+id, name); err != nil {
+		if err = validate(kind, "token-"+id, name); err != nil {
 			a.t.Log("not validated:", err)
-			status = "invalid"
 		}
 	}
-	a.set(func() { a.orders[id].status = status })
+	a.set(func() {
+		order, i := a.find(id)
+		switch order.valid[i] = err == nil; {
+		case err != nil:
+			order.status = "invalid"
+		case !slices.Contains(order.valid, false):
+			order.status = "ready"
+		}
+	})
 	a.write(w, http.StatusOK, map[string]string{
 		"type": kind, "url": standIn + "/challenge/" + path, "token": "token-" + id, "status": "processing",
 	})
 }
 
-func (a *authority) finalize(w http.ResponseWriter, id string, payload []byte) {
+func (a *authority) finalizeOrder(w http.ResponseWriter, id string, payload []byte) {
 	var wanted struct{ CSR string }
 	if err := json.Unmarshal(payload, &wanted); err != nil {
 		a.t.Error(err)
@@ -270,7 +308,13 @@ func (a *authority) finalize(w http.ResponseWriter, id string, payload []byte) {
 		SerialNumber: big.NewInt(time.Now().UnixNano()), DNSNames: request.DNSNames,
 		NotBefore: time.Now(), NotAfter: time.Now().Add(a.life),
 	}
-	leaf, err := x509.CreateCertificate(rand.Reader, template, template, request.PublicKey, a.key)
+	key := request.PublicKey
+	if a.issue != nil {
+		if other := a.issue(template); other != nil {
+			key = other
+		}
+	}
+	leaf, err := x509.CreateCertificate(rand.Reader, template, template, key, a.key)
 	if err != nil {
 		a.t.Error(err)
 		return
@@ -280,7 +324,7 @@ func (a *authority) finalize(w http.ResponseWriter, id string, payload []byte) {
 		a.t.Error(err)
 	}
 	a.set(func() {
-		a.orders[id].leaf, a.orders[id].status = leaf, "valid"
+		a.orders[id].leaf, a.orders[id].status = leaf, cmp.Or(a.finalize, "valid")
 		a.issued = append(a.issued, parsed)
 	})
 	a.writeOrder(w, http.StatusOK, id)

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -69,6 +70,15 @@ func (c *certificate) parse() (*tls.Certificate, error) {
 	key, err := x509.ParsePKCS8PrivateKey(c.Key)
 	if err != nil {
 		return nil, fmt.Errorf("parse a stored private key: %w", err)
+	}
+	signer, _ := key.(crypto.Signer)
+	if signer == nil {
+		return nil, errors.New("a stored private key cannot sign")
+	}
+	// All kinds of public keys have Equal.
+	public, _ := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	if public == nil || !public.Equal(leaf.PublicKey) {
+		return nil, errors.New("a certificate does not belong to its private key")
 	}
 	return &tls.Certificate{Certificate: c.Chain, PrivateKey: key, Leaf: leaf}, nil
 }

@@ -21,6 +21,7 @@ import (
 func configuredMetrics() []string {
 	return []string{
 		"gauge keyhole_certificate_expiry_timestamp_seconds", // a listener with TLS
+		"gauge keyhole_certificate_order_failed",             // ACME
 		"counter keyhole_redis_restarts_total",               // redis.mode local
 	}
 }

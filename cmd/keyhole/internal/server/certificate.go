@@ -55,6 +55,20 @@ func (s *Server) certificateEnds() map[string]func() time.Time {
 	return ends
 }
 
+// newOrderFailed returns the gauge of failed orders of a certificate.
+func newOrderFailed(failing func() bool) prometheus.GaugeFunc {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "keyhole", Name: "certificate_order_failed",
+		Help: "1 if this gateway failed at its last attempt to order, renew, read or store the certificate for " +
+			"recipients (see the log); otherwise 0, and absent without public.tls.acme.",
+	}, func() float64 {
+		if failing() {
+			return 1
+		}
+		return 0
+	})
+}
+
 // acmeTimeout bounds one request to the certificate authority.
 const acmeTimeout = 30 * time.Second
 
@@ -121,6 +135,9 @@ func (s *Server) serveCertified(
 		return err
 	}
 	registry.MustRegister(newCertificateExpiry(s.certificateEnds()))
+	if s.certificates != nil {
+		registry.MustRegister(newOrderFailed(s.certificates.Failing))
+	}
 	if err := s.serve(ctx, closeRedis); err != nil {
 		return err
 	}

@@ -29,3 +29,20 @@ func TestCertificateExpiry(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// A failed order is visible long before the certificate expires.
+func TestOrderFailed(t *testing.T) {
+	failing := false
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(newOrderFailed(func() bool { return failing }))
+	for _, want := range []float64{0, 1} {
+		families, err := registry.Gather()
+		if err != nil || len(families) != 1 || families[0].GetName() != "keyhole_certificate_order_failed" {
+			t.Fatalf("gathered %v, %v", families, err)
+		}
+		if got := families[0].GetMetric()[0].GetGauge().GetValue(); got != want {
+			t.Errorf("failing %v: %v", failing, got)
+		}
+		failing = true
+	}
+}

@@ -110,6 +110,7 @@ func registeredMetrics(t *testing.T) []metric {
 	console.NewMetrics(registry)
 	newReloadFailed(registry)
 	registry.MustRegister(newCertificateExpiry(map[string]func() time.Time{"public": time.Now, "operator": time.Now}))
+	registry.MustRegister(newOrderFailed(func() bool { return false }))
 	NewLog(config.Log{}, io.Discard).register(registry)
 	registerScraped(t, registry, m)
 	return gather(t, registry)

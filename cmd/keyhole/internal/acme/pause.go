@@ -1,0 +1,114 @@
+package acme
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/acme"
+)
+
+const (
+	// checkInterval is how often a gateway with a certificate looks for a newer one.
+	checkInterval = time.Minute
+	// pollInterval is how often a gateway without a certificate looks for one that another
+	// gateway is ordering.
+	pollInterval = time.Second
+
+	// The pauses after failed orders. Let's Encrypt allows five failed validations of a
+	// name in an hour. An authority that is unreachable is asked more often.
+	firstRefusedPause     = 2 * time.Minute
+	firstUnreachablePause = 5 * time.Second
+	maxUnreachablePause   = 5 * time.Minute
+	maxRefusedPause       = time.Hour
+	// maxRetryAfter bounds what the authority can ask for.
+	maxRetryAfter = 24 * time.Hour
+)
+
+// errAlreadyDue means that a certificate was due for renewal when it was issued. Without a
+// pause, the gateways would order one certificate after the other.
+var errAlreadyDue = errors.New("the new certificate is already due for renewal: is the clock of this machine right?")
+
+// pauseAfter returns the pause after a number of failures in a row. It is at least what the
+// authority asks for (Retry-After, RFC 9110 section 10.2.3).
+func pauseAfter(err error, failures int, now time.Time) time.Duration {
+	first, longest := firstUnreachablePause, maxUnreachablePause
+	problem, answered := errors.AsType[*acme.Error](err)
+	if answered && problem.StatusCode < 500 || isRefusal(err) {
+		first, longest = firstRefusedPause, maxRefusedPause
+	}
+	return max(min(first<<min(failures-1, 10), longest), askedPause(err, now))
+}
+
+// askedPause returns the pause that the authority asks for in its answer, at most
+// maxRetryAfter.
+func askedPause(err error, now time.Time) time.Duration {
+	problem, answered := errors.AsType[*acme.Error](err)
+	if !answered {
+		return 0
+	}
+	return min(retryAfter(problem.Header.Get("Retry-After"), now), maxRetryAfter)
+}
+
+// isRefusal tells whether the authority, or what it issued, stands in the way, although no
+// answer of it had the status of an error.
+func isRefusal(err error) bool {
+	_, invalid := errors.AsType[*acme.OrderError](err)
+	return invalid || isValidation(err) || errors.Is(err, errUnfit) || errors.Is(err, errAlreadyDue)
+}
+
+// concernsAll tells whether other gateways would fail for the same reason, or must not
+// order: another gateway has nothing to order if this one only could not store its new
+// certificate.
+func concernsAll(err error) bool {
+	_, answered := errors.AsType[*acme.Error](err)
+	return answered || isRefusal(err) || errors.Is(err, errNotStored)
+}
+
+// retryAfter reads a value of Retry-After, in seconds or as a date; 0 without a valid one.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
+
+// due tells whether a certificate must be ordered: there is none, or at most a third of its
+// life is left. Gateways differ by up to a thirtieth of the life.
+func (m *Manager) due(now time.Time) bool {
+	current := m.current.Load()
+	return current == nil || m.untilDue(current.Leaf.NotBefore, current.Leaf.NotAfter, now) <= 0
+}
+
+// untilDue returns the time until a certificate must be renewed.
+func (m *Manager) untilDue(notBefore, notAfter, now time.Time) time.Duration {
+	life := notAfter.Sub(notBefore)
+	return notAfter.Sub(now) - (life/3 - time.Duration(m.spread*float64(life/30)))
+}
+
+// lookInterval returns the longest pause before the next look at the Storage.
+func (m *Manager) lookInterval(now time.Time) time.Duration {
+	current := m.current.Load()
+	if current == nil || m.unstored != nil {
+		return pollInterval
+	}
+	wait := m.untilDue(current.Leaf.NotBefore, current.Leaf.NotAfter, now)
+	if wait <= 0 { // Another gateway may be renewing it.
+		wait = current.Leaf.NotAfter.Sub(now) / 10
+	}
+	return min(max(wait, pollInterval), checkInterval)
+}
+
+// shorten returns the text of an error for the log.
+func shorten(err error) string {
+	text := err.Error()
+	if len(text) <= maxLogged {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxLogged], "") + "… (shortened)"
+}
