@@ -11,9 +11,15 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,8 +35,13 @@ type Pebble struct {
 	DirectoryURL string
 	CAFile       string         // of the authority's own listener, PEM
 	Roots        *x509.CertPool // the same
+	// Life is how long the certificates are valid, in whole seconds; 0: years. Set it before
+	// Start.
+	Life time.Duration
 
+	settings  map[string]any
 	config    string        // file
+	keyFile   string        // of the authority's own listener, PEM
 	env       []string      // of both processes
 	output    *bytes.Buffer // of pebble; read it after Stop only
 	processes []*exec.Cmd
@@ -48,19 +59,13 @@ func NewPebble(tb testing.TB, tlsAddress, httpAddress string, env ...string) *Pe
 	// Without NOSLEEP, each validation begins after up to 15 s. NONCEREJECT refuses every
 	// fifth nonce, as RFC 8555 section 6.5 allows, so that tests show the repeated request.
 	p.env = append(append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=20"), env...)
-	keyFile := filepath.Join(dir, "key.pem")
-	p.makeCertificate(tb, keyFile)
+	p.keyFile = filepath.Join(dir, "key.pem")
+	p.makeCertificate(tb, p.keyFile)
 	listen := FreeAddress(tb)
 	p.DirectoryURL = "https://" + listen + "/dir"
-	text, err := json.Marshal(map[string]any{"pebble": map[string]any{
-		"listenAddress": listen, "managementListenAddress": FreeAddress(tb), "certificate": p.CAFile, "privateKey": keyFile,
-		"httpPort": port(tb, httpAddress), "tlsPort": port(tb, tlsAddress),
-	}})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.WriteFile(p.config, text, 0o600); err != nil {
-		tb.Fatal(err)
+	p.settings = map[string]any{
+		"listenAddress": listen, "managementListenAddress": FreeAddress(tb), "certificate": p.CAFile,
+		"privateKey": p.keyFile, "httpPort": port(tb, httpAddress), "tlsPort": port(tb, tlsAddress),
 	}
 	return p
 }
@@ -68,6 +73,16 @@ func NewPebble(tb testing.TB, tlsAddress, httpAddress string, env ...string) *Pe
 // Start runs the authority until the test ends, and waits until it answers.
 func (p *Pebble) Start(tb testing.TB) {
 	tb.Helper()
+	if p.Life > 0 {
+		p.settings["certificateValidityPeriod"] = int(p.Life / time.Second)
+	}
+	text, err := json.Marshal(map[string]any{"pebble": p.settings})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(p.config, text, 0o600); err != nil {
+		tb.Fatal(err)
+	}
 	// The authority resolves every name to loopback.
 	names := FreeAddress(tb)
 	p.run(tb, "pebble-challtestsrv", "-dns01", names, "-http01", "", "-https01", "", "-tlsalpn01", "",
@@ -85,6 +100,59 @@ func (p *Pebble) Start(tb testing.TB) {
 			tb.Fatal("pebble does not answer:", err)
 		}
 	}
+}
+
+// Issuers returns the root of the certificates that the running authority issues.
+func (p *Pebble) Issuers(tb testing.TB) *x509.CertPool {
+	tb.Helper()
+	response, err := p.Client().Get( //nolint:noctx // The client has a time limit.
+		fmt.Sprintf("https://%s/roots/0", p.settings["managementListenAddress"]))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		tb.Fatalf("pebble's root: %s", text)
+	}
+	return roots
+}
+
+// StartProxy starts a proxy in front of the authority and returns the directory behind it.
+// intercept may answer a request instead of the authority; it then returns true.
+func (p *Pebble) StartProxy(tb testing.TB, intercept func(http.ResponseWriter, *http.Request) bool) string {
+	tb.Helper()
+	upstream, err := url.Parse(p.DirectoryURL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	certificate, err := tls.LoadX509KeyPair(p.CAFile, p.keyFile)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Transport: p.Client().Transport,
+		// Host stays that of the proxy: the authority builds its URLs from it, and requests
+		// sign them.
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = upstream.Scheme, upstream.Host, r.In.Host
+		},
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), // The authority may be stopped.
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !intercept(w, r) {
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	server.StartTLS()
+	tb.Cleanup(server.Close)
+	return server.URL + upstream.Path
 }
 
 // run starts one process of the authority.
