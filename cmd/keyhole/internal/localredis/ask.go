@@ -1,84 +1,55 @@
 package localredis
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// askTimeout bounds one question to Redis.
+// askTimeout bounds one question to Redis, including its connection.
 const askTimeout = time.Second
 
-// errLoading means that Redis still reads its data.
-var errLoading = errors.New("redis is loading its data")
-
-// ask sends one command without arguments of users and returns its answer, a line or a
-// text. The package needs two commands, so it needs no client.
-func ask(ctx context.Context, socket, command string) (string, error) {
+// ask sends one command over a connection of its own and returns the answer, a status or a
+// text. It does not retry: a caller that waits for Redis asks again.
+func ask(ctx context.Context, socket string, command ...any) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	// go-redis would log each failure to connect, and waitReady asks until Redis listens.
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = conn.Close() }()
-	deadline, _ := ctx.Deadline()
-	if err := conn.SetDeadline(deadline); err != nil {
-		return "", err
-	}
-	if _, err := fmt.Fprintf(conn, "AUTH %s %s\r\n%s\r\n", Username, Password, command); err != nil {
-		return "", err
-	}
-	in := bufio.NewReader(conn)
-	if _, err := reply(in); err != nil {
-		return "", err
-	}
-	return reply(in)
+	defer func() { _ = conn.Close() }() // go-redis may have closed it
+	client := redis.NewClient(&redis.Options{
+		Network: "unix", Addr: socket, Username: Username, Password: Password,
+		Dialer:   func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+		Protocol: 2, DisableIdentity: true,
+		PoolSize: 1, PipelinePoolSize: -1, MaxRetries: -1, DialerRetries: 1,
+		ContextTimeoutEnabled: true, DialTimeout: askTimeout, ReadTimeout: askTimeout, WriteTimeout: askTimeout,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	defer func() { _ = client.Close() }() // no command is running
+	return client.Do(ctx, command...).Text()
 }
 
-// reply reads one reply.
-func reply(in *bufio.Reader) (string, error) {
-	line, err := in.ReadString('\n')
-	if err != nil {
-		return "", err
-	}
-	line = strings.TrimRight(line, "\r\n")
-	switch {
-	case strings.HasPrefix(line, "-LOADING"):
-		return "", errLoading
-	case strings.HasPrefix(line, "+"):
-		return line[1:], nil
-	case strings.HasPrefix(line, "$"):
-		n, err := strconv.Atoi(line[1:])
-		if err != nil || n < 0 || n > 1<<20 {
-			return "", fmt.Errorf("an unexpected reply of Redis: %q", line)
-		}
-		text := make([]byte, n)
-		_, err = io.ReadFull(in, text)
-		return string(text), err
-	}
-	return "", fmt.Errorf("an unexpected reply of Redis: %q", line)
-}
-
-// processLine matches the process id in the answer to INFO server.
+// processLine matches the process ID in the answer to INFO server.
 var processLine = regexp.MustCompile(`(?m)^process_id:([0-9]+)\r?$`)
 
-// processOf returns the id of the process behind a socket.
+// processOf returns the ID of the process behind a socket.
 func processOf(ctx context.Context, socket string) (int, error) {
-	text, err := ask(ctx, socket, "INFO server")
+	text, err := ask(ctx, socket, "INFO", "server")
 	if err != nil {
 		return 0, err
 	}
 	found := processLine.FindStringSubmatch(text)
 	if found == nil {
-		return 0, errors.New("redis does not say its process id")
+		return 0, errors.New("redis does not report its process ID")
 	}
 	return strconv.Atoi(found[1])
 }
