@@ -34,6 +34,9 @@ type ClientOptions struct {
 
 	TLS     *tls.Config   // nil: no TLS
 	Timeout time.Duration // of one call, including its connection
+	// LongReplies accepts replies of any length. Only a Redis that the caller has started
+	// itself may have them, because a broken one could fill the memory.
+	LongReplies bool
 }
 
 // Client holds three pools of connections to Redis: one for clicks, one for the calls of

@@ -50,9 +50,14 @@ func guardReplies(dial dialFunc) dialFunc {
 	}
 }
 
-// dialer returns go-redis' own dialer with guarded connections.
+// dialer returns go-redis' own dialer with guarded connections, unless o accepts long
+// replies.
 func dialer(o ClientOptions) dialFunc {
-	return guardReplies(redis.NewDialer(&redis.Options{TLSConfig: o.TLS, DialTimeout: o.Timeout}))
+	dial := redis.NewDialer(&redis.Options{TLSConfig: o.TLS, DialTimeout: o.Timeout})
+	if o.LongReplies {
+		return dial
+	}
+	return guardReplies(dial)
 }
 
 // guardedConn is a connection that checks the lengths in every reply.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -190,6 +191,9 @@ func (s *Store) readPreparation(p *preparation, pipelineErr error) error {
 		return err
 	}
 	found, err := p.partitions.Int()
+	if strings.HasPrefix(p.partitions.Val(), movingMark) {
+		return ErrMoving
+	}
 	if err != nil {
 		return fmt.Errorf("%w: the number of partitions is not a number", gateway.ErrRecord)
 	}

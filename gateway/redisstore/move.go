@@ -1,0 +1,287 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The errors of Receive.
+var (
+	// ErrUsed means that Redis already has keys with this prefix.
+	ErrUsed = errors.New("redis already has keys with this prefix")
+	// ErrNothingToMove means that the source has no keys of a service, or that a move to
+	// the source is incomplete.
+	ErrNothingToMove = errors.New("the source has no complete data of a service")
+	// ErrMoveDiffers means that source and target differ after the copy: somebody wrote to
+	// one of them, or the target lost writes.
+	ErrMoveDiffers = errors.New("source and target differ after the copy")
+	// ErrMoving means that a move to this Redis has begun and is not complete.
+	ErrMoving = errors.New("a move to this redis is not complete")
+)
+
+// movingMark is the value of the key partitions while a move is incomplete, followed by
+// the identifier of the run. No version of the service takes it for a number, so none uses
+// a part of the data.
+const movingMark = "moving "
+
+// movePage is how many keys one step copies or compares, about.
+const movePage = 256
+
+// move copies the keys of one installation from one Redis to another.
+type move struct {
+	store    *Store // over the target
+	from, to redis.UniversalClient
+	mark     string
+}
+
+// Receive copies every key of the installation from another Redis to the one of the store.
+// No service may use either of them meanwhile. Values are copied in the format of DUMP,
+// which has a checksum, and expiries as absolute times. Receive then compares the names and
+// expiries of all keys, and waits for the replicas of Options.WaitReplicas. Then it calls
+// commit, after which nobody may use the source any more, and only then makes the target
+// usable. It returns the number of keys.
+//
+// An interrupted run can be repeated: the target is refused by every service until a run is
+// complete, and the next run first deletes what an earlier one left there. Besides those
+// above, the error can be that of Redis, ErrEvicting, ErrNotMaster, ErrVersion,
+// gateway.ErrNotConfirmed or that of commit. The users need the commands dump and scan at
+// the source, and restore and scan at the target, besides those of the service.
+func (s *Store) Receive(ctx context.Context, from *Client, commit func() error) (int, error) {
+	m := &move{store: s, from: from.rest, to: s.client.rest, mark: movingMark + newCallID()}
+	info, err := s.client.inspect(ctx)
+	if err == nil {
+		err = info.Check()
+	}
+	if err == nil {
+		err = m.checkSource(ctx)
+	}
+	if err != nil {
+		return 0, err
+	}
+	// A failover after this moment could lose keys, and is then found.
+	masters, err := s.replicationIDs(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := m.claim(ctx); err != nil {
+		return 0, err
+	}
+	if err := m.eachPage(ctx, m.from, func(names []string) error { return m.copyPage(ctx, names) }); err != nil {
+		return 0, err
+	}
+	copied, err := m.compare(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.confirmAll(ctx, masters); err != nil {
+		return 0, err
+	}
+	if err := m.stillClaimed(ctx); err != nil {
+		return 0, err
+	}
+	if err := commit(); err != nil {
+		return 0, err
+	}
+	// A failover that loses this write leaves a target that every service refuses.
+	return copied, m.to.Set(ctx, s.keys.partitions(), partitions, 0).Err()
+}
+
+// checkSource returns an error unless the source has the data of a service of this version.
+func (m *move) checkSource(ctx context.Context) error {
+	text, err := m.from.Get(ctx, m.store.keys.partitions()).Result()
+	if errors.Is(err, redis.Nil) || strings.HasPrefix(text, movingMark) {
+		return ErrNothingToMove
+	}
+	if err == nil && text != strconv.Itoa(partitions) {
+		err = fmt.Errorf("%w: %s; this version uses %d", ErrPartitions, text, partitions)
+	}
+	return err
+}
+
+// claim writes the mark into an empty target, or takes over a target with the mark of an
+// earlier run, whose other keys it deletes.
+func (m *move) claim(ctx context.Context) error {
+	name := m.store.keys.partitions()
+	held, err := m.to.Get(ctx, name).Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		err = m.eachPage(ctx, m.to, func([]string) error { return ErrUsed })
+		if err != nil {
+			return err
+		}
+		// A service that starts at the same time writes the same key.
+		claimed, err := m.to.SetNX(ctx, name, m.mark, 0).Result()
+		if err == nil && !claimed {
+			err = ErrUsed
+		}
+		return err
+	case err != nil:
+		return err
+	case !strings.HasPrefix(held, movingMark):
+		return ErrUsed
+	}
+	if err := m.to.Set(ctx, name, m.mark, 0).Err(); err != nil {
+		return err
+	}
+	return m.eachPage(ctx, m.to, func(names []string) error {
+		pipe := m.to.Pipeline()
+		for _, name := range names {
+			pipe.Del(ctx, name)
+		}
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+}
+
+// stillClaimed returns an error if another run has taken the target over.
+func (m *move) stillClaimed(ctx context.Context) error {
+	held, err := m.to.Get(ctx, m.store.keys.partitions()).Result()
+	if err == nil && held != m.mark {
+		err = fmt.Errorf("%w: another one has begun", ErrMoving)
+	}
+	return err
+}
+
+// eachPage calls do with all names of keys of the installation, page by page, except that
+// of the key partitions. A page has at least one name. Redis may return a name twice.
+func (m *move) eachPage(ctx context.Context, c redis.UniversalClient, do func(names []string) error) error {
+	nodes, err := mastersOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes {
+		for cursor, first := uint64(0), true; first || cursor != 0; first = false {
+			var names, page []string
+			if names, cursor, err = node.Scan(ctx, cursor, m.store.keys.prefix+":*", movePage).Result(); err != nil {
+				return err
+			}
+			for _, name := range names {
+				if name != m.store.keys.partitions() {
+					page = append(page, name)
+				}
+			}
+			if len(page) == 0 {
+				continue
+			}
+			if err := do(page); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mastersOf returns every master of a cluster, or c itself.
+func mastersOf(ctx context.Context, c redis.UniversalClient) ([]redis.Cmdable, error) {
+	cluster, ok := c.(*redis.ClusterClient)
+	if !ok {
+		return []redis.Cmdable{c}, nil
+	}
+	var mu sync.Mutex
+	var all []redis.Cmdable
+	err := cluster.ForEachMaster(ctx, func(_ context.Context, node *redis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, node)
+		return nil
+	})
+	return all, err
+}
+
+// copyPage copies keys.
+func (m *move) copyPage(ctx context.Context, names []string) error {
+	read := m.from.Pipeline()
+	values, ends := make([]*redis.StringCmd, len(names)), queueEnds(ctx, read, names)
+	for i, name := range names {
+		values[i] = read.Dump(ctx, name)
+	}
+	_, _ = read.Exec(ctx) // Every command holds its error.
+	write := m.to.Pipeline()
+	for i, name := range names {
+		value, err := values[i].Result()
+		end, endErr := ends[i].Int64()
+		if errors.Is(err, redis.Nil) {
+			continue // The key has just expired.
+		}
+		if err := errors.Join(err, endErr); err != nil {
+			return err
+		}
+		if end < 0 { // -1: it never expires
+			write.Do(ctx, "restore", name, 0, value, "replace")
+			continue
+		}
+		write.Do(ctx, "restore", name, end, value, "replace", "absttl")
+	}
+	if write.Len() == 0 {
+		return nil
+	}
+	_, err := write.Exec(ctx)
+	return err
+}
+
+// queueEnds adds the commands that read when keys expire, in milliseconds since 1970; -1:
+// never, -2: there is no such key.
+func queueEnds(ctx context.Context, pipe redis.Pipeliner, names []string) []*redis.Cmd {
+	ends := make([]*redis.Cmd, len(names))
+	for i, name := range names {
+		ends[i] = pipe.Do(ctx, "pexpiretime", name)
+	}
+	return ends
+}
+
+// compare returns the number of keys of the target, or ErrMoveDiffers if source and target
+// do not have the same names with the same expiries.
+func (m *move) compare(ctx context.Context) (int, error) {
+	err := m.eachPage(ctx, m.from, func(names []string) error { return m.comparePage(ctx, m.from, m.to, names) })
+	if err != nil {
+		return 0, err
+	}
+	copied := 0
+	err = m.eachPage(ctx, m.to, func(names []string) error {
+		copied += len(names)
+		return m.comparePage(ctx, m.to, m.from, names)
+	})
+	return copied, err
+}
+
+// comparePage compares keys of one Redis with those of the other.
+func (m *move) comparePage(ctx context.Context, one, other redis.UniversalClient, names []string) error {
+	onePipe, otherPipe := one.Pipeline(), other.Pipeline()
+	ends, otherEnds := queueEnds(ctx, onePipe, names), queueEnds(ctx, otherPipe, names)
+	_, _ = onePipe.Exec(ctx)   // Every command holds its error.
+	_, _ = otherPipe.Exec(ctx) // the same
+	for i, name := range names {
+		end, err := ends[i].Int64()
+		otherEnd, otherErr := otherEnds[i].Int64()
+		if err := errors.Join(err, otherErr); err != nil {
+			return err
+		}
+		if end == otherEnd || end == absentKey { // It has just expired.
+			continue
+		}
+		if otherEnd == absentKey && end > 0 {
+			node, err := masterOf(ctx, other, name)
+			if err != nil {
+				return err
+			}
+			now, err := node.Time(ctx).Result()
+			if err != nil {
+				return err
+			}
+			if now.UnixMilli() >= end {
+				continue // It has expired by the other clock.
+			}
+		}
+		return ErrMoveDiffers
+	}
+	return nil
+}
+
+// absentKey is the answer of PEXPIRETIME if a key does not exist.
+const absentKey = -2
