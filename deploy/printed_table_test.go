@@ -14,8 +14,12 @@ const (
 	runsTests    = "runs these very tests, or for a quarter of an hour and longer"
 	needsRelease = "needs a published release, and changes the system: TestRelease and deploy/packages/check have it"
 	isMention    = "names a command in a sentence, without what it would need to run"
+	movesRedis   = "needs systemd and a second Redis: TestMoveAsDocumented runs it, without systemd"
 	asksForKey   = "asks for a key on a terminal, which TestContextAddAsks has"
 )
+
+// operatePage is the page about running the service.
+const operatePage = "deploy/docs/run/operate.md"
 
 // notRun has the printed commands that no test runs, with the reason. TestPrintedCommands
 // runs all others. An empty source matches every source.
@@ -54,6 +58,20 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 	{"deploy/docs/run/configuration.md", "docker kill -s HUP", needsEngine},
 	{"deploy/docs/run/configuration.md", "systemctl reload keyhole", needsSystemd},
 	{"deploy/docs/run/configuration.md", "systemctl restart keyhole", needsSystemd},
+	{
+		operatePage, "redis-cli -h redis.example.com -p 6379 --user admin --askpass ACL SETUSER keyhole +scan +restore",
+		movesRedis,
+	},
+	{
+		operatePage,
+		"redis-cli --user admin --askpass --cluster call redis.example.com:6379 ACL SETUSER keyhole +scan +restore",
+		movesRedis,
+	},
+	{operatePage, "systemctl stop keyhole", movesRedis},
+	{operatePage, "keyhole redis move --config keyhole.yaml --to new.yaml", movesRedis},
+	{operatePage, "mv new.yaml keyhole.yaml", movesRedis},
+	{operatePage, "systemctl start keyhole", movesRedis},
+	{operatePage, "keyhole doctor --config keyhole.yaml", movesRedis},
 	{
 		"deploy/systemd/keyhole.service",
 		"systemd-sysusers && systemctl daemon-reload && systemctl enable --now keyhole", needsSystemd,

@@ -55,7 +55,7 @@ func TestEveryEmptyFlagIsRefused(t *testing.T) {
 		"label", "language",
 		"link", "max-expiry", "name", "not-before", "note", "object", "objects", "operator", "operator-url",
 		"outcome", "output", "passphrase-file", "pin", "prefix", "preset", "public", "public-url", "qr-file", "reason",
-		"region", "reveal", "s3", "search", "since", "state", "storage", "until", "url", "used", "version-id",
+		"region", "reveal", "s3", "search", "since", "state", "storage", "to", "until", "url", "used", "version-id",
 	}
 	if found = slices.Compact(found); !slices.Equal(found, want) {
 		t.Errorf("the commands have %q", found)

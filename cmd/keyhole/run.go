@@ -9,6 +9,7 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/cmd/keyhole/internal/demo"
 	"keyhole/cmd/keyhole/internal/doctor"
+	"keyhole/cmd/keyhole/internal/move"
 	"keyhole/cmd/keyhole/internal/preview"
 	"keyhole/cmd/keyhole/internal/server"
 	"keyhole/cmd/keyhole/internal/setup"
@@ -24,6 +25,6 @@ func newRoot(env *command.Env) *cobra.Command {
 	root := cli.NewRoot(env)
 	root.AddCommand(server.NewCommand(env, doctor.Examine), demo.NewCommand(env, doctor.Examine),
 		doctor.NewCommand(env, cli.NewClientCheck(env)),
-		preview.NewCommand(env), setup.NewCommand(env))
+		preview.NewCommand(env), setup.NewCommand(env), move.NewCommand(env))
 	return root
 }

@@ -31,7 +31,10 @@ func Socket(directory string) string { return filepath.Join(directory, socketNam
 
 // Examine checks the directory without changing it. A directory that does not exist is
 // right: Start makes it. The error is an *Error.
-func Examine(directory string) error {
+func Examine(directory string) error { return examine(directory, false) }
+
+// examine is Examine; with retired, it accepts a directory that Retire has marked.
+func examine(directory string, retired bool) error {
 	if n := len(filepath.Clean(directory)); n > MaxDirectory {
 		return &Error{
 			fmt.Sprintf("the path of the directory has %d bytes; the limit is %d, because a path of a socket is short",
@@ -53,19 +56,23 @@ func Examine(directory string) error {
 			"chmod 700 " + directory,
 		}
 	}
-	return checkOwner(directory, info)
+	if err := checkOwner(directory, info); err != nil || retired {
+		return err
+	}
+	return checkRetired(directory)
 }
 
-// prepare makes the directory and takes its lock.
-func prepare(directory string) (*os.File, error) {
-	if err := Examine(directory); err != nil {
+// prepare makes the directory and takes its lock. With retired, it accepts a directory that
+// Retire has marked.
+func prepare(directory string, retired bool) (*os.File, error) {
+	if err := examine(directory, retired); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, unusable(directory, err)
 	}
 	// Between the two, another user could have made the directory.
-	if err := Examine(directory); err != nil {
+	if err := examine(directory, retired); err != nil {
 		return nil, err
 	}
 	lock, err := tryLock(filepath.Join(directory, serviceLockName))

@@ -28,7 +28,7 @@ func wantError(t *testing.T, name string, err error, want string) {
 func prepared(t *testing.T) *Server {
 	t.Helper()
 	o, _ := options(t)
-	lock, err := prepare(o.Directory)
+	lock, err := prepare(o.Directory, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,11 +135,11 @@ func TestPrepareRefused(t *testing.T) {
 	if err := os.Symlink("elsewhere", o.Directory); err != nil {
 		t.Fatal(err)
 	}
-	_, err := prepare(o.Directory)
+	_, err := prepare(o.Directory, false)
 	wantError(t, "a dangling link", err, "cannot be used")
 	o, _ = options(t)
 	put(t, filepath.Join(o.Directory, serviceLockName, "file"), "")
-	_, err = prepare(o.Directory)
+	_, err = prepare(o.Directory, false)
 	wantError(t, "a directory as lock", err, serviceLockName)
 }
 

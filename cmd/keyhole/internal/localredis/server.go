@@ -21,6 +21,11 @@ type Options struct {
 	Directory string // absolute
 	Prefix    string // of the keys that the service may use
 	Logger    *slog.Logger
+	// Commands are further commands that the user may run, such as scan. Only a move needs
+	// any.
+	Commands []string
+	// Retired starts Redis also in a directory that Retire has marked.
+	Retired bool
 }
 
 // The pause before Redis starts again doubles from the shortest to the longest. A process
@@ -58,7 +63,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := prepare(o.Directory)
+	lock, err := prepare(o.Directory, o.Retired)
 	if err != nil {
 		return nil, err
 	}
@@ -116,9 +121,11 @@ func (s *Server) signal(number os.Signal) {
 }
 
 // supervise runs Redis until Stop. Its goroutine keeps its thread, because the kernel ends
-// Redis together with the thread that started it.
+// Redis together with the thread that started it. At the end it gives the thread back: a
+// thread that ends would end other programs that were started from it.
 func (s *Server) supervise() {
 	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	defer close(s.ended)
 	pause, first := shortestPause, true
 	for {
@@ -219,7 +226,7 @@ func (s *Server) launch(out *output) (*exec.Cmd, error) {
 		return nil, unusable(s.options.Directory, err)
 	}
 	cmd := exec.Command(s.program.Path, "-") //nolint:gosec // a server from PATH
-	cmd.Stdin = strings.NewReader(configuration(s.options.Directory, s.options.Prefix))
+	cmd.Stdin = strings.NewReader(configuration(&s.options))
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Dir, cmd.Env = s.options.Directory, []string{"LC_ALL=C"} // no credentials of the service
 	cmd.ExtraFiles = []*os.File{held}

@@ -104,10 +104,10 @@ func TestShippedACL(t *testing.T) {
 	if string(shipped) != acl {
 		t.Error("users.acl differs from deploy/redis/users.acl: copy it")
 	}
-	text := configuration(`/a "b\`, "other")
+	text := configuration(&Options{Directory: `/a "b\`, Prefix: "other", Commands: []string{"scan"}})
 	for _, want := range []string{
 		`dir "/a \"b\\"`, "\nport 0\n", "\nappendfsync always\n", "\nmaxmemory-policy noeviction\n",
-		"\nuser default off ", "\nuser keyhole on nopass ~other:* ",
+		"\nuser default off ", "\nuser keyhole on nopass ~other:* ", " +cluster|info +scan\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the configuration lacks %q", want)
@@ -190,7 +190,7 @@ func TestRefusedDirectories(t *testing.T) {
 // orphan starts a Redis as a killed service leaves it behind where no kernel ends it.
 func orphan(t *testing.T, o Options) int {
 	t.Helper()
-	lock, err := prepare(o.Directory)
+	lock, err := prepare(o.Directory, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,10 +52,13 @@ shutdown-timeout 2
 
 // configuration returns the whole configuration of Redis, which reads it from its
 // standard input. No file of it can then be out of date.
-func configuration(directory, prefix string) string {
+func configuration(o *Options) string {
 	users := strings.Replace(acl, aclPassword, "nopass", 1)
-	users = strings.Replace(users, aclPrefix, "~"+prefix+":*", 1)
-	return "dir " + quoted(directory) + "\nunixsocket " + quoted(Socket(directory)) + settings + users
+	users = strings.TrimSpace(strings.Replace(users, aclPrefix, "~"+o.Prefix+":*", 1))
+	for _, command := range o.Commands {
+		users += " +" + command // The user of the service is the last one.
+	}
+	return "dir " + quoted(o.Directory) + "\nunixsocket " + quoted(Socket(o.Directory)) + settings + users + "\n"
 }
 
 // quoted returns a text as one argument of a directive.

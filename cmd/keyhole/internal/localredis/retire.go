@@ -1,0 +1,73 @@
+package localredis
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// retiredName is the file that Retire writes.
+const retiredName = "moved"
+
+// maxRetired is the longest text of that file that an error repeats, in bytes.
+const maxRetired = 200
+
+// Retire marks a directory whose data was moved to another Redis, so that no service starts
+// on it any more: it does not know what is revoked at the other Redis. to says where the
+// data is now, on one line. When Retire returns without error, the mark is on the disk. The
+// error is an *Error.
+func Retire(directory, to string) error {
+	path := filepath.Join(directory, retiredName)
+	err := writeSynced(path+".new", to+"\n")
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err == nil {
+		err = syncDirectory(directory)
+	}
+	if err != nil {
+		return unusable(directory, err)
+	}
+	return nil
+}
+
+// writeSynced writes a file and waits until it is on the disk.
+func writeSynced(path, text string) error {
+	//nolint:gosec // in the service's own directory
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// syncDirectory waits until the names in a directory are on the disk.
+func syncDirectory(path string) error {
+	directory, err := os.Open(path) //nolint:gosec // the service's own directory
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
+}
+
+// checkRetired returns an *Error if Retire has marked the directory.
+func checkRetired(directory string) error {
+	path := filepath.Join(directory, retiredName)
+	text, err := os.ReadFile(path) //nolint:gosec // in the service's own directory
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return unusable(directory, err)
+	}
+	to := strings.TrimSpace(string(text[:min(len(text), maxRetired)]))
+	return &Error{
+		fmt.Sprintf("the links in %s were moved to %s; the old data knows no later revocation", directory, to),
+		"start the service with the configuration of that Redis; to go back to the old data, remove " + path +
+			" and revoke the links again that were revoked since the move",
+	}
+}

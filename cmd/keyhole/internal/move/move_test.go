@@ -1,0 +1,226 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/cmd/keyhole/internal/localredis"
+	"keyhole/gateway"
+	"keyhole/gateway/redisstore"
+	"keyhole/gateway/redisstore/redistest"
+)
+
+// site is a directory with two configurations and the data of a local Redis.
+type site struct {
+	directory string // of the local Redis
+	from, to  string // paths of the configurations
+}
+
+// write writes a configuration with the given section redis.
+func write(t *testing.T, path, redis string) string {
+	t.Helper()
+	text := fmt.Sprintf(`
+public: { listen: "127.0.0.1:0", url: "http://127.0.0.1" }
+redis: { %s }
+storage:
+  - { name: main, endpoint: "http://127.0.0.1:1", path_style: true, buckets: [reports], access_key_id: a }
+pages: { organization: Example Ltd }
+`, redis)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// newSite makes a site. to is the section redis of the other configuration.
+func newSite(t *testing.T, to string) *site {
+	t.Helper()
+	base, err := os.MkdirTemp("", "kh-") //nolint:usetesting // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	directory := filepath.Join(base, "redis")
+	return &site{
+		directory: directory,
+		from:      write(t, filepath.Join(base, "keyhole.yaml"), fmt.Sprintf("mode: local, directory: %q", directory)),
+		to:        write(t, filepath.Join(base, "new.yaml"), to),
+	}
+}
+
+// start starts the local Redis as the service does, until the returned function is called.
+func (s *site) start(t *testing.T) (stop func()) {
+	t.Helper()
+	local, err := localredis.Start(t.Context(), localredis.Options{
+		Directory: s.directory, Prefix: "keyhole", Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := local.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// fill writes the keys that every service has, and one that expires.
+func (s *site) fill(t *testing.T) {
+	t.Helper()
+	defer s.start(t)()
+	for _, command := range []string{
+		"SET keyhole:partitions 64", "SET keyhole:cursors 1", "SET keyhole:{p1}:l:a 1 PXAT 2000000000123",
+	} {
+		out, err := exec.CommandContext(t.Context(), "redis-cli", append([]string{
+			"-s", localredis.Socket(s.directory), "--no-auth-warning", "--user", localredis.Username, "--pass",
+			localredis.Password,
+		}, strings.Fields(command)...)...).CombinedOutput()
+		if err != nil || strings.TrimSpace(string(out)) != "OK" {
+			t.Fatalf("%s: %v, %s", command, err, out)
+		}
+	}
+}
+
+// execute runs keyhole redis with arguments, and returns what it prints and its error.
+func execute(t *testing.T, environ []string, args ...string) (string, *command.Error) {
+	t.Helper()
+	var out strings.Builder
+	environ = append(environ, "KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY=s")
+	cmd := NewCommand(&command.Env{Stdout: &out, Stderr: io.Discard, Environ: environ})
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	err := cmd.ExecuteContext(t.Context())
+	known, ok := errors.AsType[*command.Error](err)
+	if err != nil && !ok {
+		t.Fatalf("an error without advice: %v", err)
+	}
+	return out.String(), known
+}
+
+// wantError checks an error, its exit code and a part of its advice.
+func wantError(t *testing.T, name string, got *command.Error, code int, text, hint string) {
+	t.Helper()
+	if got == nil || got.Code != code || !strings.Contains(got.Error(), text) || !strings.Contains(got.Hint, hint) {
+		t.Errorf("%s: %+v, want code %d, %q and %q", name, got, code, text, hint)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, `addresses: ["127.0.0.1:1"]`)
+	other := write(t, s.to+".other", `addresses: ["127.0.0.1:1"], prefix: other`)
+	broken := write(t, s.to+".broken", "mode: nothing")
+	for name, tt := range map[string]struct {
+		args       []string
+		text, hint string
+	}{
+		"no target":       {[]string{"move", "--config", s.from}, "--to is missing", "name the copy with --to"},
+		"two local ones":  {[]string{"move", "--config", s.from, "--to", s.from}, "is local", "to the other Redis"},
+		"no local one":    {[]string{"move", "--config", s.to, "--to", s.to}, "only the data of mode local", "--config"},
+		"another prefix":  {[]string{"move", "--config", s.from, "--to", other}, "keyhole in one", "the same redis.prefix"},
+		"broken target":   {[]string{"move", "--config", s.from, "--to", broken}, "redis.mode", "correct the named keys"},
+		"missing source":  {[]string{"move", "--config", s.to + ".none", "--to", s.to}, "does not exist", "--config"},
+		"an argument":     {[]string{"move", "x"}, "takes only flags", "usage"},
+		"another command": {[]string{"copy"}, `unknown command "copy"`, "keyhole redis move"},
+	} {
+		_, err := execute(t, nil, tt.args...)
+		wantError(t, name, err, command.ExitUsage, tt.text, tt.hint)
+	}
+	if _, err := os.Stat(s.directory); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory was made: %v", err)
+	}
+	if out, err := execute(t, nil); err != nil || !strings.Contains(out, "move") {
+		t.Errorf("without a command: %s, %v", out, err)
+	}
+}
+
+// The whole way: the first run lacks rights and changes nothing, the second one moves, and
+// then nothing uses the old directory any more. The configuration is that of the variable.
+func TestMove(t *testing.T) {
+	t.Parallel()
+	target := redistest.StartSingle(t)
+	s := newSite(t, fmt.Sprintf("addresses: [%q], username: %s", target.Addr, redistest.Username))
+	s.fill(t)
+	environ := []string{"KEYHOLE_CONFIG=" + s.from}
+	secret := filepath.Join(filepath.Dir(s.to), "password")
+	if err := os.WriteFile(secret, []byte(redistest.Password), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s.to, fmt.Sprintf("addresses: [%q], username: %s, password_file: %q", target.Addr, redistest.Username,
+		secret))
+	run := func() (string, *command.Error) {
+		t.Helper()
+		return execute(t, environ, "move", "--to", s.to)
+	}
+
+	_, err := run()
+	wantError(t, "no rights", err, command.ExitFailed, "the links were not moved", "ACL SETUSER keyhole +scan +restore")
+	s.start(t)() // The service can start again.
+	target.MustDo(t, "ACL", "SETUSER", redistest.Username, "+scan", "+restore")
+	stop := s.start(t)
+	_, err = run()
+	wantError(t, "a running service", err, command.ExitUsage, "another keyhole serve", "stop the other service")
+	stop()
+
+	out, err := run()
+	if err != nil || !strings.HasPrefix(out, "moved 2 keys in ") ||
+		!strings.Contains(out, "start the service with "+s.to) {
+		t.Errorf("%q, %v", out, err)
+	}
+	if got := target.MustDo(t, "PEXPIRETIME", "keyhole:{p1}:l:a"); got != "2000000000123" {
+		t.Errorf("the key expires at %s", got)
+	}
+	if got := target.MustDo(t, "GET", "keyhole:partitions"); got != "64" {
+		t.Errorf("the target has the mark %s", got)
+	}
+	_, startErr := localredis.Start(t.Context(), localredis.Options{
+		Directory: s.directory, Prefix: "keyhole", Logger: slog.New(slog.DiscardHandler),
+	})
+	if startErr == nil || !strings.Contains(startErr.Error(), "were moved to "+target.Addr) {
+		t.Errorf("a start on the old directory: %v", startErr)
+	}
+	_, err = run()
+	wantError(t, "a repeat", err, command.ExitFailed, "already has keys", "if an earlier move is complete")
+}
+
+// Every known reason has its advice, and every other one a safe default.
+func TestFailed(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err  error
+		code int
+		hint string
+	}{
+		"unreachable": {errors.New("dial tcp: connection refused"), command.ExitFailed, "nothing is lost"},
+		"used":        {redisstore.ErrUsed, command.ExitFailed, "another redis.prefix"},
+		"empty":       {redisstore.ErrNothingToMove, command.ExitFailed, "redis.directory"},
+		"evicting":    {fmt.Errorf("%w; it is lru", redisstore.ErrEvicting), command.ExitFailed, "noeviction"},
+		"differs":     {redisstore.ErrMoveDiffers, command.ExitFailed, "no service"},
+		"another run": {redisstore.ErrMoving, command.ExitFailed, "no other move"},
+		"no rights":   {errors.New("NOPERM this user"), command.ExitFailed, "ACL SETUSER default +scan"},
+		"older":       {errors.New("ERR DUMP payload version or checksum"), command.ExitFailed, "a newer version"},
+		"full":        {errors.New("OOM command not allowed"), command.ExitFailed, "raise maxmemory"},
+		"replicas":    {gateway.ErrNotConfirmed, command.ExitFailed, "repeat the command"},
+		"damage":      {&localredis.Error{Problem: "damaged", Do: "restore it"}, command.ExitUsage, "restore it"},
+	} {
+		got, _ := errors.AsType[*command.Error](failed(tt.err, ""))
+		wantError(t, name, got, tt.code, "the links were not moved: "+tt.err.Error(), tt.hint)
+	}
+	wrong := &command.Error{Err: errors.New("redis.tls"), Hint: "correct it", Code: command.ExitUsage}
+	if got, _ := errors.AsType[*command.Error](failed(wrong, "")); got != wrong {
+		t.Errorf("a mistake in the configuration becomes %+v", got)
+	}
+}
