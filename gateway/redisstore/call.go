@@ -37,6 +37,7 @@ const (
 	callDaily          = "daily"
 	callActive         = "active"
 	callDropped        = "dropped"
+	callAuditUsage     = "audit_usage"
 	callCreateSession  = "create_session"
 	callSession        = "session"
 	callEndSession     = "end_session"
@@ -54,8 +55,8 @@ func Calls() []string {
 		callAdmit, callSpend, callReserveAttempt, callReleaseAttempt, callRecordEvent,
 		callReserve, callReserved, callConfirm, callCreate, callGet, callFind, callList, callLiveLinks, callChange,
 		callRevoke, callBulk, callEvents, callAudit, callErase, callSignIn, callDaily, callActive, callDropped,
-		callCreateSession, callSession, callEndSession, callSessions, callKeepSignIn, callTakeSignIn, callACME,
-		callReady, callInspect,
+		callAuditUsage, callCreateSession, callSession, callEndSession, callSessions, callKeepSignIn, callTakeSignIn,
+		callACME, callReady, callInspect,
 	}
 }
 

@@ -70,6 +70,7 @@ func everyCall(t *testing.T, s *redisstore.Store, id gateway.ID) {
 		"events":  func(ctx context.Context) error { _, err := s.Events(ctx, id, "", 5); return err },
 		"active":  func(ctx context.Context) error { _, err := s.Active(ctx); return err },
 		"dropped": func(ctx context.Context) error { _, err := s.Dropped(ctx); return err },
+		"usage":   func(ctx context.Context) error { _, err := s.AuditUsage(ctx); return err },
 		"ready":   s.Ready,
 		"inspect": func(ctx context.Context) error { _, err := s.Inspect(ctx); return err },
 	} {

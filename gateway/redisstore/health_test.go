@@ -50,6 +50,13 @@ func testActive(t *testing.T, g target) {
 	if err != nil || dropped != 0 {
 		t.Errorf("dropped %d events, %v", dropped, err)
 	}
+	usage, err := one.AuditUsage(t.Context())
+	if err != nil || len(usage) != 3 {
+		t.Fatalf("usage of the audit: %+v, %v", usage, err)
+	}
+	if operations := usage[2]; operations.Kind != redisstore.AuditOperations || operations.Events < 23 {
+		t.Errorf("the audit has %+v after 20 issues and 3 revocations", operations)
+	}
 }
 
 func testReady(t *testing.T, g target) {

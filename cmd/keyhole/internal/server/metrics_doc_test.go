@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -141,6 +142,11 @@ func registerScraped(t *testing.T, registry *prometheus.Registry, m *gateway.Met
 		}
 	})
 	registerStoreMetrics(registry, store, time.Second)
+	registerAuditUsage(registry, time.Second, time.Now, func(context.Context) ([]redisstore.AuditUsage, error) {
+		usage := usedAudit()
+		usage[1].CompleteSince = time.Now() // miniredis never tells that a stream is full
+		return usage, nil
+	})
 	registerRestarts(registry, func() uint64 { return 0 })
 	storages, err := openStorages(t.Context(), cfg, m, registry)
 	if err != nil {

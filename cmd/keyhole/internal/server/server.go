@@ -211,6 +211,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 		go storage.watch(background, log)
 	}
 	registerStoreMetrics(registry, store, cfg.Redis.Timeout)
+	registerAuditUsage(registry, cfg.Redis.Timeout, time.Now, store.AuditUsage)
 	s.reloadFailed = newReloadFailed(registry)
 
 	s.store, s.storages = store, storages
