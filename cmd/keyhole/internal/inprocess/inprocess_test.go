@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func dialRedis(t *testing.T) net.Conn {
 	return c
 }
 
-// Redis answers PING, and INFO and ROLE as a master that evicts nothing.
+// Redis answers PING, and INFO and ROLE as a master that evicts nothing and uses memory.
 func TestStartRedis(t *testing.T) {
 	t.Parallel()
 	c := dialRedis(t)
@@ -45,6 +46,9 @@ func TestStartRedis(t *testing.T) {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("it does not say %q: %s", want, said.String())
 		}
+	}
+	if used := regexp.MustCompile(`\nused_memory:\d{5,}\n`); !used.MatchString(said.String()) {
+		t.Errorf("it does not say how much memory it uses: %s", said.String())
 	}
 }
 

@@ -162,9 +162,9 @@ func registerStoreMetrics(registry prometheus.Registerer, store *redisstore.Stor
 	})
 	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
 		Name: "redis_memory_used_bytes", Type: prometheus.GaugeValue,
-		Read: readMemory(store, func(info redisstore.ServerInfo) int64 { return info.UsedMemory }),
+		Read: known(readMemory(store, func(info redisstore.ServerInfo) int64 { return info.UsedMemory })),
 		Help: "Memory that Redis uses, of a cluster the master with the least memory left; absent while Redis is " +
-			"unreachable.",
+			"unreachable or does not report it.",
 	})
 	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
 		Name: "redis_memory_limit_bytes", Type: prometheus.GaugeValue,
@@ -185,5 +185,17 @@ func readMemory(
 	return func(ctx context.Context) (float64, error) {
 		info, err := store.Inspect(ctx)
 		return float64(property(info)), err
+	}
+}
+
+// known returns a function that fails where read returns 0: a value that Redis does not
+// report is unknown.
+func known(read func(context.Context) (float64, error)) func(context.Context) (float64, error) {
+	return func(ctx context.Context) (float64, error) {
+		value, err := read(ctx)
+		if err == nil && value == 0 {
+			err = gateway.ErrUnavailable
+		}
+		return value, err
 	}
 }
