@@ -118,3 +118,21 @@ func TestRedisRunsScripts(t *testing.T) {
 		}
 	}
 }
+
+// The memory that INFO reports contains the data of Redis.
+func TestRedisReportsItsMemory(t *testing.T) {
+	t.Parallel()
+	c := dialRedis(t)
+	const size = 8 << 20
+	if _, err := fmt.Fprintf(c, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s\r\n*1\r\n$4\r\nINFO\r\n", size,
+		strings.Repeat("x", size)); err != nil {
+		t.Fatal(err)
+	}
+	var used int
+	for lines := bufio.NewScanner(c); used == 0 && lines.Scan(); {
+		_, _ = fmt.Sscanf(lines.Text(), "used_memory:%d", &used) // other lines do not match
+	}
+	if used < size {
+		t.Errorf("it uses %d bytes with %d bytes of data", used, size)
+	}
+}
