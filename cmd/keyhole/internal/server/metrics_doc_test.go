@@ -112,6 +112,11 @@ func registeredMetrics(t *testing.T) []metric {
 	newReloadFailed(registry)
 	registry.MustRegister(newCertificateExpiry(map[string]func() time.Time{"public": time.Now, "operator": time.Now}))
 	registry.MustRegister(newOrderFailed(func() bool { return false }))
+	served := func() (open, limit int) { return 1, 2 }
+	registerConnections(registry, map[string]func() (open, limit int){
+		"public": served, "redirect": served, "operator": func() (open, limit int) { return 1, 0 },
+		"metrics": func() (open, limit int) { return 1, 0 },
+	})
 	NewLog(config.Log{}, io.Discard).register(registry)
 	registerScraped(t, registry, m)
 	return gather(t, registry)
