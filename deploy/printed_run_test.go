@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // The sandboxes that commands are run in.
@@ -174,7 +175,7 @@ func runInstallation(t *testing.T, all map[string][]printed) {
 				// A fence prints the same command.
 			default:
 				seen[p.source+p.command] = true
-				in.try(t, p)
+				timed(t, p, func() { in.try(t, p) })
 			}
 		}
 	}
@@ -188,6 +189,16 @@ func runInstallation(t *testing.T, all map[string][]printed) {
 			t.Errorf("preparations has a row for a command that is not printed: %s %s", row.source, row.command)
 		}
 	}
+}
+
+// timed runs a command and logs its time, with -v: the manual states how long the first link
+// takes.
+func timed(t *testing.T, p printed, run func()) {
+	t.Helper()
+	begin := time.Now()
+	run()
+	line, _, _ := strings.Cut(p.command, "\n")
+	t.Logf("%6.2f s  %s: %s", time.Since(begin).Seconds(), p.source, line)
 }
 
 // sameElsewhere reports whether compose.yaml prints the same command.
@@ -212,25 +223,10 @@ func runCompose(t *testing.T, all map[string][]printed) {
 	p := newProject(t, tree)
 	terminal := newShell(t, tree, environment(t, t.TempDir())...)
 	for _, command := range slices.Concat(toRun(all, "deploy/compose/init"), toRun(all, "deploy/compose.yaml")) {
-		words := strings.Fields(strings.ReplaceAll(command.command, "\\\n", " "))
-		docker, _ := strings.CutPrefix(strings.Join(words, " "), "docker compose -f deploy/compose.yaml ")
-		switch {
-		case docker == "up --build --wait":
-			p.up(t)
-		case docker == "down":
-			p.down(t)
-		case strings.HasPrefix(docker, "exec "):
-			words = strings.Fields(docker)
-			stdout, stderr, code := p.exec(t, words[1], words[2:]...)
-			if code != 0 {
-				t.Fatalf("%s\nends with %d:\n%s%s", command.command, code, stdout, stderr)
-			}
-			if strings.Contains(stderr, "warning: everybody") {
-				t.Errorf("%s\nprints\n%s", command.command, stderr)
-			}
-			p.delivers(t, strings.TrimSpace(stdout))
-		default:
-			terminal.must(t, strings.Replace(command.command, "[DIRECTORY]", filepath.Join(t.TempDir(), "secrets"), 1))
+		var shared bool
+		timed(t, command, func() { shared = p.runPrinted(t, terminal, command.command) })
+		if shared {
+			p.observed(t)
 		}
 	}
 	if len(p.running) > 0 {
@@ -238,14 +234,41 @@ func runCompose(t *testing.T, all map[string][]printed) {
 	}
 }
 
-// delivers opens a printed link and checks the services around it.
-func (p *project) delivers(t *testing.T, url string) {
+// runPrinted runs one command, those of docker with the services as processes. It returns
+// whether the command has issued a link, and opens it.
+func (p *project) runPrinted(t *testing.T, terminal *shell, command string) (shared bool) {
 	t.Helper()
-	got, err := fetch(t, url)
-	want := string(read(t, filepath.Join(p.tree, "deploy/compose/data/samples/welcome.txt")))
-	if err != nil || got != want {
-		t.Errorf("the link that compose.yaml's command prints, %q, delivers %q, %v", url, got, err)
+	words := strings.Fields(strings.ReplaceAll(command, "\\\n", " "))
+	docker, _ := strings.CutPrefix(strings.Join(words, " "), "docker compose -f deploy/compose.yaml ")
+	switch {
+	case docker == "up --build --wait":
+		p.up(t)
+	case docker == "down":
+		p.down(t)
+	case strings.HasPrefix(docker, "exec "):
+		words = strings.Fields(docker)
+		stdout, stderr, code := p.exec(t, words[1], words[2:]...)
+		if code != 0 {
+			t.Fatalf("%s\nends with %d:\n%s%s", command, code, stdout, stderr)
+		}
+		if strings.Contains(stderr, "warning: everybody") {
+			t.Errorf("%s\nprints\n%s", command, stderr)
+		}
+		got, err := fetch(t, strings.TrimSpace(stdout))
+		want := string(read(t, filepath.Join(p.tree, "deploy/compose/data/samples/welcome.txt")))
+		if err != nil || got != want {
+			t.Errorf("the link that compose.yaml's command prints, %q, delivers %q, %v", stdout, got, err)
+		}
+		return true
+	default:
+		terminal.must(t, strings.Replace(command, "[DIRECTORY]", filepath.Join(t.TempDir(), "secrets"), 1))
 	}
+	return false
+}
+
+// observed checks the services around the gateway after a click.
+func (p *project) observed(t *testing.T) {
+	t.Helper()
 	p.running["prometheus"].waitFor(t, "Prometheus to scrape the gateway", func() error { return p.scraped(t) })
 	if os.Getuid() == 0 {
 		p.strangersReadNothing(t)
