@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -19,6 +18,7 @@ type acceptor struct {
 	net.Listener
 
 	noBackgroundRead bool        // net/http's background read finds nothing at once
+	encrypted        bool        // see conn.Read
 	readsEnded       atomic.Bool // see endReads
 
 	log   *slog.Logger
@@ -28,6 +28,9 @@ type acceptor struct {
 	// addresses have no such limit; nil: none. See admit.
 	share  int
 	exempt func(netip.Addr) bool
+	// patience is how long an answer may take before its connection can be closed in favour
+	// of another one.
+	patience time.Duration
 
 	mu          sync.Mutex
 	group                               // all open connections
@@ -40,15 +43,18 @@ type acceptor struct {
 
 // group is a set of open connections.
 type group struct {
-	open    map[*conn]struct{}
-	victims []victim // see longestWaiting
+	open     map[*conn]struct{}
+	requests int      // of HTTP/2 that are being answered, see beginRequest
+	victims  []victim // see longestWaiting
+	// The ages of the acceptor before which another scan finds nothing.
+	rescan, rescanStalled int64
 }
 
 // newAcceptor returns an acceptor of a listener's connections.
 func newAcceptor(l net.Listener, log *slog.Logger) *acceptor {
 	return &acceptor{
 		Listener: l, log: log, begun: time.Now(),
-		group: group{open: map[*conn]struct{}{}}, clients: map[netip.Prefix]*group{},
+		group: group{open: map[*conn]struct{}{}}, clients: map[netip.Prefix]*group{}, patience: stalledAfter,
 	}
 }
 
@@ -63,11 +69,10 @@ func (a *acceptor) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		client := a.client(accepted)
-		if !a.admit(client) {
-			_ = accepted.Close() // every connection of this client is being answered
+		if !a.admit(client) || !a.makeRoom(client) {
+			_ = accepted.Close() // other clients need the place, or none is free
 			continue
 		}
-		a.makeRoom()
 		c := &conn{Conn: accepted, from: a, client: client, accepted: time.Now()}
 		c.since.Store(a.age())
 		a.add(c)
@@ -116,14 +121,12 @@ func (a *acceptor) endReads() {
 
 // track is the server's ConnState.
 func (a *acceptor) track(c net.Conn, state http.ConnState) {
-	if encrypted, ok := c.(*tls.Conn); ok {
-		c = encrypted.NetConn()
-	}
-	ours := c.(*conn)
+	changed := ours(c)
 	if state == http.StateActive || state == http.StateIdle {
-		ours.since.Store(a.age())
+		changed.since.Store(a.age())
+		changed.begun.Store(0)
 	}
-	ours.state.Store(int32(state)) //nolint:gosec // There are five states.
+	changed.state.Store(int32(state)) //nolint:gosec // There are five states.
 }
 
 // isIdle tells whether the connection waits for its next request.
@@ -147,10 +150,14 @@ type conn struct {
 
 	from     *acceptor
 	client   netip.Prefix // the zero value: a client without a share
+	held     *group       // the connections of the client; nil: a client without a share
 	accepted time.Time
 	state    atomic.Int32 // an http.ConnState
 	since    atomic.Int64 // when that began; of a new connection, when it was accepted. See age
 
+	requests    int          // of HTTP/2 that are being answered; the lock of from guards it
+	begun       atomic.Int32 // requests of HTTP/2 since the connection was idle
+	writing     sync.Mutex   // held during Write, see Read
 	mu          sync.Mutex
 	read, write deadline
 }
@@ -228,6 +235,9 @@ func (c *conn) SetDeadline(t time.Time) error {
 
 // Read implements net.Conn. Only net/http's background read reads one byte without a
 // deadline. It gets nothing, which does not say whether the client has hung up.
+//
+// net/http reads HTTP/2 while it writes. A client that takes no answers, but sends frames
+// that need one, would fill the server's memory with them. So Read waits for Write.
 func (c *conn) Read(p []byte) (int, error) {
 	if len(p) == 1 && c.from.noBackgroundRead && c.inBackground() {
 		return 0, nil
@@ -236,6 +246,10 @@ func (c *conn) Read(p []byte) (int, error) {
 		// Let other goroutines run first. Meanwhile the next request may arrive, which
 		// saves a read that finds nothing and a wait.
 		runtime.Gosched()
+	}
+	if c.from.encrypted {
+		c.writing.Lock()
+		c.writing.Unlock() //nolint:staticcheck // The lock is only waited for.
 	}
 	for {
 		n, err := c.Conn.Read(p)
@@ -254,6 +268,10 @@ func (c *conn) inBackground() bool {
 
 // Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
+	if c.from.encrypted {
+		c.writing.Lock()
+		defer c.writing.Unlock()
+	}
 	written := 0
 	for {
 		n, err := c.Conn.Write(p[written:])

@@ -3,6 +3,7 @@ package listen
 import (
 	"cmp"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -21,6 +22,12 @@ const (
 	// fewConnections is the limit below which a warning is logged, because it is
 	// probably a mistake.
 	fewConnections = 1000
+
+	// operatorConnections is the limit of listeners without Options.MaxConnections. It is
+	// lower if the process may open few files: one sixteenth of them.
+	operatorConnections = 1000
+	operatorsPartOfFew  = 16
+	minOperators        = 4
 
 	// stalledAfter is how long an answer may take before its connection can be closed in
 	// favour of a new one. No click takes that long.
@@ -49,25 +56,47 @@ func shares(configured, possible int) (limit, share int) {
 	return limit, max(limit/shareOfOne, few, 1)
 }
 
+// operatorShares returns the same of a listener without Options.MaxConnections. A client may
+// hold half, because a proxy in front of all operators must have enough.
+func operatorShares(descriptors uint64) (limit, share int) {
+	limit = int(max(min(descriptors/operatorsPartOfFew, operatorConnections), minOperators)) //nolint:gosec // It is small.
+	return limit, limit / 2
+}
+
 // victim is a connection that may be closed in favour of a new one, with its state at the
 // time of the scan.
 type victim struct {
-	conn  *conn
-	since int64
+	conn   *conn
+	since  int64
+	weight int // of its client, see weight
 }
 
-// makeRoom returns when one more connection may be open, or when the acceptor is closed. At
-// the limit it closes the connection that has waited longest for a complete request. If
-// all connections are being answered, it waits for one of them.
-func (a *acceptor) makeRoom() {
+// weight ranks clients by the connections that they hold. Clients with a usual number have
+// the same weight, so that a browser, or a small office behind one address, is not taken for
+// an attacker. A proxy stands for many clients and has no weight.
+func (g *group) weight() int {
+	if g == nil {
+		return 0
+	}
+	return len(g.open) / minShare
+}
+
+// makeRoom returns true when the client may open one more connection, or when the acceptor
+// is closed. At the limit it closes a connection that waits for its client, see
+// findVictims. It returns false if the client holds many connections, and more than the
+// client that would lose one. If all connections are being answered, a client with few
+// connections waits for one of them.
+func (a *acceptor) makeRoom(client netip.Prefix) bool {
 	var ticker *time.Ticker
 	for {
-		full, longest := a.room()
-		if !full {
-			return
-		}
-		if longest != nil {
-			_ = longest.Close() // its client expects no answer
+		full, longest, weight := a.room(client)
+		switch {
+		case !full:
+			return true
+		case longest == nil && weight > 0, longest != nil && weight > longest.weight:
+			return false
+		case longest != nil:
+			_ = longest.conn.Close() // its client expects no answer
 			continue
 		}
 		if ticker == nil {
@@ -78,24 +107,25 @@ func (a *acceptor) makeRoom() {
 	}
 }
 
-// room tells whether the limit is reached, and which connection can be closed (nil: none).
-func (a *acceptor) room() (full bool, longest *conn) {
+// room tells whether the limit is reached, which connection can be closed (nil: none), and
+// the weight of the client.
+func (a *acceptor) room(client netip.Prefix) (full bool, longest *victim, weight int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.limit == 0 || len(a.open) < a.limit || a.closed {
-		return false, nil
+		return false, nil, 0
 	}
 	if now := time.Now(); now.Sub(a.logged) >= limitLogged {
 		a.logged = now
 		a.log.Warn("connection limit reached; closing the longest idle connections",
 			"address", a.Addr().String(), "limit", a.limit)
 	}
-	return true, a.longestWaiting(a.age())
+	return true, a.longestWaiting(a.age(), a.patience), a.clients[client].weight()
 }
 
 // longestWaiting returns the connection of the group that can be closed, nil if there is
 // none. age is the age of the acceptor. The caller holds the acceptor's lock.
-func (g *group) longestWaiting(age int64) *conn {
+func (g *group) longestWaiting(age int64, patience time.Duration) *victim {
 	for {
 		for len(g.victims) > 0 {
 			v := g.victims[0]
@@ -103,33 +133,34 @@ func (g *group) longestWaiting(age int64) *conn {
 			// A connection that was used since the scan is no longer the longest idle one.
 			// Connections that the scan did not return are idle for a shorter time.
 			if _, open := g.open[v.conn]; open && v.conn.since.Load() == v.since {
-				return v.conn
+				return &v
 			}
 		}
-		if g.victims = g.findVictims(age); len(g.victims) == 0 {
+		if age < g.rescan {
+			return nil
+		}
+		if g.victims = g.findVictims(age - int64(patience)); len(g.victims) == 0 {
+			g.rescan = age + int64(roomRound) // A scan reads all connections.
 			return nil
 		}
 	}
 }
 
-// findVictims returns the connections that have waited longest for their clients, the
-// longest first. If no connection waits, it returns those whose answers stall. One scan
-// reads all connections, so it returns many.
-func (g *group) findVictims(age int64) []victim {
-	var waiting, stalled []victim
-	overdue := age - int64(stalledAfter)
+// findVictims returns the connections that can be closed, the first ones first: those of
+// the clients with the greatest weight, and of these the ones that have waited longest. A
+// connection waits for its client if no request is complete, or if its answer takes since
+// before overdue. One scan reads all connections, so it returns many.
+func (g *group) findVictims(overdue int64) []victim {
+	var found []victim
 	for c := range g.open {
-		v := victim{c, c.since.Load()}
-		switch {
-		case c.state.Load() != int32(http.StateActive):
-			waiting = append(waiting, v)
-		case v.since < overdue:
-			stalled = append(stalled, v)
+		v := victim{conn: c, since: c.since.Load(), weight: c.held.weight()}
+		if c.state.Load() == int32(http.StateActive) && v.since >= overdue {
+			continue
 		}
+		found = append(found, v)
 	}
-	if len(waiting) == 0 {
-		waiting = stalled
-	}
-	slices.SortFunc(waiting, func(x, y victim) int { return cmp.Compare(x.since, y.since) })
-	return slices.Clone(waiting[:min(len(waiting), victimsAtOnce)])
+	slices.SortFunc(found, func(x, y victim) int {
+		return cmp.Or(cmp.Compare(y.weight, x.weight), cmp.Compare(x.since, y.since))
+	})
+	return slices.Clone(found[:min(len(found), victimsAtOnce)])
 }

@@ -70,7 +70,7 @@ func TestConnectionLimit(t *testing.T) {
 	a.track(fourth, http.StateActive)
 	a.track(fifth, http.StateActive)
 	// All are being answered: the next one has to wait until one has ended.
-	if full, longest := a.room(); !full || longest != nil {
+	if full, longest, _ := a.room(netip.Prefix{}); !full || longest != nil {
 		t.Errorf("beside three that are being answered: full %v, closing %v", full, longest)
 	}
 	accepted := make(chan net.Conn)
@@ -146,6 +146,70 @@ func TestConnectionShare(t *testing.T) {
 	}
 }
 
+// At the limit, the clients with many connections make room, not those with few, also if
+// theirs are idle for longer. A client with many gets no place of one with few.
+func TestConnectionWeights(t *testing.T) {
+	a, _ := limited(t)
+	a.limit, a.share = 101, 100
+	many, other, few := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32"),
+		netip.MustParsePrefix("192.0.2.3/32")
+	open := func(client netip.Prefix, since int64) *conn {
+		here, there := net.Pipe()
+		t.Cleanup(func() { _ = there.Close() })
+		c := &conn{Conn: here, from: a, client: client}
+		c.since.Store(since)
+		a.add(c)
+		return c
+	}
+	first := open(few, 0)
+	var busy []*conn
+	for i := range 100 {
+		busy = append(busy, open(many, int64(1+i)))
+	}
+	for _, client := range []netip.Prefix{few, other} {
+		if !a.makeRoom(client) || isClosed(a, first) {
+			t.Error("a client with few connections made room for another one")
+		}
+		open(client, int64(200))
+	}
+	if !isClosed(a, busy[0]) || !isClosed(a, busy[1]) || isClosed(a, busy[2]) {
+		t.Error("the longest idle connections of the client with the most did not make room")
+	}
+	for _, c := range busy {
+		a.track(c, http.StateActive)
+	}
+	a.victims = nil
+	if a.makeRoom(many) || isClosed(a, first) {
+		t.Error("a client with many connections got the place of one with few")
+	}
+	a.track(first, http.StateActive)
+	for _, client := range []netip.Prefix{few, other} {
+		for c := range a.clients[client].open {
+			a.track(c, http.StateActive)
+		}
+	}
+	a.victims = nil
+	if a.makeRoom(many) {
+		t.Error("a client with many connections got a place that is not free")
+	}
+}
+
+// Answers that stall make room before connections that are idle for a shorter time, so that
+// clients with slow requests do not displace others.
+func TestStalledBeforeIdle(t *testing.T) {
+	a, connect := limited(t)
+	_, stalled := connect()
+	_, fresh := connect()
+	_, answered := connect()
+	a.track(stalled, http.StateActive)
+	stalled.since.Add(-int64(stalledAfter))
+	a.track(answered, http.StateActive)
+	connect()
+	if !isClosed(a, stalled) || isClosed(a, fresh) || isClosed(a, answered) {
+		t.Error("not the connection that stalls was closed")
+	}
+}
+
 // One client is one address of IPv4, and one /64 of IPv6.
 func TestConnectionClient(t *testing.T) {
 	a := newAcceptor(nil, slog.New(slog.DiscardHandler))
@@ -211,6 +275,26 @@ func TestListenerTakesTheLimit(t *testing.T) {
 		if l.acceptor.limit != limit || l.acceptor.share != share || limit > 30 {
 			t.Errorf("shared by %d: limit %d, share %d", sharedBy, l.acceptor.limit, l.acceptor.share)
 		}
+	}
+}
+
+// Listeners for operators and metrics have a limit too, of which one client may hold a half.
+// Their requests may take as long as an answer may.
+func TestOperatorConnections(t *testing.T) {
+	for descriptors, want := range map[uint64][2]int{
+		16: {4, 2}, 96: {6, 3}, 1024: {64, 32}, 16_000: {1000, 500}, 65536: {1000, 500}, 1 << 63: {1000, 500},
+	} {
+		if limit, share := operatorShares(descriptors); limit != want[0] || share != want[1] {
+			t.Errorf("%d descriptors: limit %d, share %d, want %v", descriptors, limit, share, want)
+		}
+	}
+	l := &Listener{acceptor: newAcceptor(nil, slog.New(slog.DiscardHandler)), log: slog.New(slog.DiscardHandler)}
+	if err := l.limitConnections(); err != nil {
+		t.Fatal(err)
+	}
+	a := l.acceptor
+	if a.limit == 0 || a.limit > operatorConnections || a.share != a.limit/2 || a.patience != WriteTimeout {
+		t.Errorf("limit %d, share %d, patience %v", a.limit, a.share, a.patience)
 	}
 }
 

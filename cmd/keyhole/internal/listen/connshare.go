@@ -44,13 +44,13 @@ func (a *acceptor) admit(client netip.Prefix) bool {
 		if longest == nil {
 			return false
 		}
-		_ = longest.Close() // its client expects no answer
+		_ = longest.conn.Close() // its client expects no answer
 	}
 }
 
 // clientRoom tells whether a client holds its share, and which of its connections can be
 // closed (nil: none).
-func (a *acceptor) clientRoom(client netip.Prefix) (longest *conn, full bool) {
+func (a *acceptor) clientRoom(client netip.Prefix) (longest *victim, full bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	held, known := a.clients[client]
@@ -60,10 +60,13 @@ func (a *acceptor) clientRoom(client netip.Prefix) (longest *conn, full bool) {
 	if now := time.Now(); now.Sub(a.loggedShare) >= limitLogged {
 		a.loggedShare = now
 		// The log does not name the client: audit.client_address decides what is recorded.
-		a.log.Warn("one address reached its share of the connections; if it is your proxy, "+
-			"add it to public.trusted_proxies", "address", a.Addr().String(), "share", a.share)
+		hint := ""
+		if a.exempt != nil {
+			hint = "; if it is your proxy, add it to public.trusted_proxies"
+		}
+		a.log.Warn("one address reached its share of the connections"+hint, "address", a.Addr().String(), "share", a.share)
 	}
-	return held.longestWaiting(a.age()), true
+	return held.longestWaiting(a.age(), a.patience), true
 }
 
 // add records an open connection.
@@ -81,6 +84,7 @@ func (a *acceptor) add(c *conn) {
 		a.clients[c.client] = held
 	}
 	held.open[c] = struct{}{}
+	c.held = held
 }
 
 // remove forgets a connection.
@@ -88,6 +92,7 @@ func (a *acceptor) remove(c *conn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.open, c)
+	a.addRequests(c, -c.requests)
 	held, known := a.clients[c.client]
 	if !known {
 		return

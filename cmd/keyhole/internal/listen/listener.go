@@ -33,7 +33,7 @@ const (
 type Options struct {
 	// MaxConnections bounds the open connections, so that slow clients leave file
 	// descriptors for everything else that the process opens. The limit is lower if the
-	// process may open too few files. 0: no limit.
+	// process may open too few files. 0: 1,000, of which one client may hold a half.
 	MaxConnections int
 	// SharedBy is the number of listeners with a limit in this process. They divide the
 	// file descriptors. 0 counts as 1.
@@ -51,9 +51,9 @@ type Options struct {
 }
 
 // maxStreams is the largest number of requests at the same time on one connection of
-// HTTP/2, the least that RFC 9113 section 6.5.2 recommends. net/http closes a connection
-// that has four times as many unanswered streams, which stops floods of resets, and one
-// whose header is longer than maxHeader, which stops floods of CONTINUATION frames.
+// HTTP/2, the least that RFC 9113 section 6.5.2 recommends. Requests that the client has
+// reset count until their handlers have ended, and further requests wait for them. net/http
+// closes a connection on which more than four times as many wait (TestResetStreams).
 const maxStreams = 100
 
 // Listener is one address and the HTTP server on it.
@@ -88,7 +88,7 @@ func Open(ctx context.Context, address string, options Options) (*Listener, erro
 	l.server = &http.Server{
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: WriteTimeout, IdleTimeout: cmp.Or(options.IdleTimeout, DefaultIdleTimeout),
-		MaxHeaderBytes: maxHeader, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		MaxHeaderBytes: maxHeader, HTTP2: limitsOfHTTP2(), ConnContext: withConn,
 		// OPTIONS * is handled like every other method.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(options.Log.Handler(), slog.LevelDebug),
@@ -108,13 +108,12 @@ func (l *Listener) Close() error { return ignoreClosed(l.acceptor.Close()) }
 // Serve answers requests with handler until Stop, over TLS if a certificate is
 // given. If the server ends earlier, Serve sends the reason to failed.
 func (l *Listener) Serve(handler http.Handler, certificate TLS, failed chan<- error) error {
-	if l.options.MaxConnections > 0 {
-		if err := l.limitConnections(); err != nil {
-			return err
-		}
+	if err := l.limitConnections(); err != nil {
+		return err
 	}
+	l.acceptor.encrypted = certificate.enabled()
 	l.acceptor.noBackgroundRead = l.options.NoBackgroundRead && !certificate.enabled()
-	l.server.Handler = l.holding(handler)
+	l.server.Handler = limitRequests(l.holding(handler))
 	go func() {
 		err := l.run(certificate)
 		if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -131,9 +130,14 @@ func (l *Listener) limitConnections() error {
 	if err != nil {
 		return fmt.Errorf("read the limit of open files: %w", err)
 	}
+	l.acceptor.exempt = l.options.Exempt
+	if l.options.MaxConnections == 0 {
+		l.acceptor.limit, l.acceptor.share = operatorShares(files)
+		l.acceptor.patience = WriteTimeout // Requests of operators may take that long.
+		return nil
+	}
 	possible := possibleConnections(files) / max(l.options.SharedBy, 1)
 	l.acceptor.limit, l.acceptor.share = shares(l.options.MaxConnections, possible)
-	l.acceptor.exempt = l.options.Exempt
 	if possible < min(fewConnections, l.options.MaxConnections) {
 		l.log.Warn("few file descriptors: raise the limit of open files (LimitNOFILE, ulimit -n)",
 			"descriptors", files, "recipients_connections", l.acceptor.limit)

@@ -1,0 +1,154 @@
+package listen
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+)
+
+// The limits of HTTP/2. Without them, each connection could take megabytes from the server
+// with a few bytes: net/http accepts frames of 1 MiB, for which it reserves memory before
+// they arrive, holds up to 1 MiB of unread bodies, and waits without end for a client that
+// takes no answers.
+const (
+	// maxFrame is the largest payload of a frame. Every server must accept it (RFC 9113
+	// section 4.2).
+	maxFrame = 16 << 10
+	// maxUnread is the number of bytes of bodies that a client may send before a handler
+	// reads them: the initial window of RFC 9113 section 6.9.2.
+	maxUnread = 64<<10 - 1
+	// writeByteTimeout ends a connection that takes no byte for so long.
+	writeByteTimeout = 30 * time.Second
+)
+
+// limitsOfHTTP2 returns the limits for net/http.
+func limitsOfHTTP2() *http.HTTP2Config {
+	return &http.HTTP2Config{
+		MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame, WriteByteTimeout: writeByteTimeout,
+		MaxReceiveBufferPerConnection: maxUnread, MaxReceiveBufferPerStream: maxUnread,
+	}
+}
+
+// connKey is the key of a request's conn in its context.
+type connKey struct{}
+
+// withConn is the server's ConnContext.
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, ours(c))
+}
+
+// ours returns the conn below a connection of net/http.
+func ours(c net.Conn) *conn {
+	if encrypted, ok := c.(*tls.Conn); ok {
+		c = encrypted.NetConn()
+	}
+	return c.(*conn)
+}
+
+// limitRequests limits the requests of HTTP/2 before handler. A request needs as much memory
+// as a connection of HTTP/1 and can take as long, because its client decides when the body of
+// the answer may be sent (RFC 9113 section 5.2). So requests have the same limits as
+// connections: one for the listener, and one for each client.
+func limitRequests(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, ok := r.Context().Value(connKey{}).(*conn)
+		if r.ProtoMajor != 2 || !ok {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		if r.Context().Err() != nil {
+			return // The client reset the request before it began, as in floods of resets.
+		}
+		stalled, admitted := c.from.beginRequest(c)
+		if stalled != nil {
+			_ = stalled.Close() // Its client takes no answer.
+		}
+		if !admitted {
+			h := w.Header()
+			h.Set("Cache-Control", "no-store")
+			h.Set("Content-Length", "0")
+			h.Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		defer c.from.endRequest(c)
+		handler.ServeHTTP(w, r)
+		if c.begun.Load() > unflushed {
+			_ = http.NewResponseController(w).Flush() // It fails if the client has hung up.
+		}
+	})
+}
+
+// unflushed is the number of requests of a connection, since it was last idle, after which
+// answers are sent before they count as ended. net/http sends a short answer, which may
+// wait for its client, only after the handler has ended; and if the handler sends it, the
+// answer has no Content-Length. So the first answers are left to net/http.
+const unflushed = 4
+
+// beginRequest counts a request of a connection. If the client or the listener has as many
+// as it may have, beginRequest returns a connection that stalls and whose requests make
+// room. If there is none, the request is not admitted.
+func (a *acceptor) beginRequest(c *conn) (stalled *conn, admitted bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	full := fullGroup(c.held, a.share)
+	if full == nil {
+		full = fullGroup(&a.group, a.limit)
+	}
+	if full != nil {
+		if stalled = full.longestStalled(a.age(), a.patience); stalled == nil {
+			return nil, false
+		}
+	}
+	c.begun.Add(1)
+	a.addRequests(c, 1)
+	return stalled, true
+}
+
+// longestStalled returns the connection of the group whose requests have been answered for
+// the longest time, nil if none takes longer than patience. The caller holds the acceptor's
+// lock.
+func (g *group) longestStalled(age int64, patience time.Duration) (longest *conn) {
+	if age < g.rescanStalled {
+		return nil
+	}
+	since := age - int64(patience)
+	for c := range g.open {
+		if at := c.since.Load(); c.requests > 0 && at < since && c.state.Load() == int32(http.StateActive) {
+			longest, since = c, at
+		}
+	}
+	if longest == nil {
+		g.rescanStalled = age + int64(roomRound) // A scan reads all connections.
+	}
+	return longest
+}
+
+// fullGroup returns the group if it has as many requests as it may have, otherwise nil.
+func fullGroup(g *group, limit int) *group {
+	if g == nil || limit == 0 || g.requests < limit {
+		return nil
+	}
+	return g
+}
+
+// endRequest forgets a request of a connection. Those of a closed connection are forgotten
+// already.
+func (a *acceptor) endRequest(c *conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if c.requests > 0 {
+		a.addRequests(c, -1)
+	}
+}
+
+// addRequests changes the number of requests. The caller holds the acceptor's lock.
+func (a *acceptor) addRequests(c *conn, n int) {
+	c.requests += n
+	a.requests += n
+	if c.held != nil {
+		c.held.requests += n
+	}
+}
