@@ -8,10 +8,11 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"keyhole/gateway/logtest"
 )
 
 // The limits of every wait. A command may be a build without a cache, which takes minutes
@@ -25,7 +26,7 @@ const (
 type process struct {
 	name    string
 	pid     int
-	output  *output // standard output and standard error
+	output  *logtest.Buffer // standard output and standard error
 	done    chan struct{}
 	err     error         // after done
 	timeout time.Duration // of every wait for it
@@ -35,7 +36,7 @@ type process struct {
 func start(t *testing.T, command *exec.Cmd) *process {
 	t.Helper()
 	p := &process{
-		name: filepath.Base(command.Args[0]), output: &output{}, done: make(chan struct{}), timeout: serverTimeout,
+		name: filepath.Base(command.Args[0]), output: &logtest.Buffer{}, done: make(chan struct{}), timeout: serverTimeout,
 	}
 	command.Stdout, command.Stderr = p.output, p.output
 	if command.SysProcAttr == nil {
@@ -106,26 +107,6 @@ func (p *process) prints(text string, n int) func() error {
 		}
 		return nil
 	}
-}
-
-// output collects the output of a process. It can be read and written at the same time.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-// String returns what was written so far.
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 // freeAddress returns a loopback address on which no process listens.

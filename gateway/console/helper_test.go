@@ -21,6 +21,7 @@ import (
 
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
+	"keyhole/gateway/logtest"
 	"keyhole/gateway/storetest"
 	"keyhole/signer" //nolint:depguard // gateway.Presigner is written in its types, and a stub implements it
 )
@@ -42,7 +43,7 @@ type bench struct {
 	service   *gateway.Service
 	store     *storetest.Store
 	storage   *stubStorage
-	log       *logBuffer
+	log       *logtest.Buffer
 	registry  *prometheus.Registry
 	server    *httptest.Server
 }
@@ -59,7 +60,7 @@ func newBenchOver(
 	tb testing.TB, store *storetest.Store, domain func(*gateway.Options), change func(*Options),
 ) *bench {
 	tb.Helper()
-	b := &bench{storage: &stubStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(), store: store}
+	b := &bench{storage: &stubStorage{}, log: &logtest.Buffer{}, registry: prometheus.NewRegistry(), store: store}
 	log := slog.New(slog.NewJSONHandler(b.log, nil))
 	key := func(name, secret, objects string, can ...gateway.Action) admission.Key {
 		return admission.Key{
@@ -301,21 +302,3 @@ func (s *stubStorage) Presign(context.Context, signer.Request) (signer.Signed, e
 }
 
 func (s *stubStorage) Origin(string) (string, bool) { return "https://s3.example.com", true }
-
-// logBuffer collects the log. Handlers may write to it while a test reads it.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}

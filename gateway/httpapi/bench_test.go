@@ -21,6 +21,7 @@ import (
 	"keyhole/gateway"
 	"keyhole/gateway/admission"
 	"keyhole/gateway/api"
+	"keyhole/gateway/logtest"
 )
 
 // bench is an API over a stub of the stores, or over a real one, and a stub of a storage.
@@ -31,7 +32,7 @@ type bench struct {
 	operatorOptions admission.Options
 	store           *stubStore // not asked if the bench is over a real store
 	storage         *stubStorage
-	log             *logBuffer
+	log             *logtest.Buffer
 	registry        *prometheus.Registry
 	readiness       api.Readiness
 }
@@ -57,7 +58,7 @@ type stores interface {
 func newBenchOver(tb testing.TB, store stores, change func(*Options)) *bench {
 	tb.Helper()
 	b := &bench{
-		storage: &stubStorage{}, log: &logBuffer{}, registry: prometheus.NewRegistry(),
+		storage: &stubStorage{}, log: &logtest.Buffer{}, registry: prometheus.NewRegistry(),
 		readiness: api.Readiness{Ready: true, Redis: "ok", Storages: map[string]string{"main": "ok"}},
 	}
 	started := time.Now()

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"strings"
@@ -246,21 +245,3 @@ func (s *stubStorage) Presign(context.Context, signer.Request) (signer.Signed, e
 }
 
 func (s *stubStorage) Origin(string) (string, bool) { return "https://s3.example.com", true }
-
-// logBuffer collects the log. Handlers may write to it while a test reads it.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}

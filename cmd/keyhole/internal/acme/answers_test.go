@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"keyhole/gateway/logtest"
 )
 
 // A certificate for another key or without one of the names is not used, and the next order
@@ -31,7 +33,7 @@ func TestUnfitCertificate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ca, storage, log := newAuthority(t, 6*time.Hour), newMemory(), &logged{}
+				ca, storage, log := newAuthority(t, 6*time.Hour), newMemory(), &logtest.Buffer{}
 				m := ca.gateway(storage, log, func(o *Options) { o.Domains = []string{domain, "files.example.com"} })
 				run(t, m)
 				wait(time.Minute)
@@ -41,7 +43,7 @@ func TestUnfitCertificate(t *testing.T) {
 				if before.IsZero() || !m.Expiry().Equal(before) || storage.issued != 1 {
 					t.Errorf("expiry %v, %v before; %d certificates stored", m.Expiry(), before, storage.issued)
 				}
-				if log.count("does not fit the order") == 0 || !m.Failing() {
+				if log.Count("does not fit the order") == 0 || !m.Failing() {
 					t.Error("the log does not say that the certificate does not fit")
 				}
 				if _, orders, _ := ca.numbers(); orders > 7 {
@@ -70,7 +72,7 @@ func TestInvalidOrder(t *testing.T) {
 // one after the other.
 func TestClockAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ca, storage, log := newAuthority(t, 90*day), newMemory(), &logged{}
+		ca, storage, log := newAuthority(t, 90*day), newMemory(), &logtest.Buffer{}
 		ca.issue = func(c *x509.Certificate) any {
 			c.NotBefore, c.NotAfter = c.NotBefore.Add(-70*day), c.NotAfter.Add(-70*day)
 			return nil
@@ -81,7 +83,7 @@ func TestClockAhead(t *testing.T) {
 		if _, orders, _ := ca.numbers(); orders < 2 || orders > 40 {
 			t.Errorf("%d orders in a day", orders)
 		}
-		if first.Expiry().IsZero() || log.count("is the clock of this machine right?") == 0 {
+		if first.Expiry().IsZero() || log.Count("is the clock of this machine right?") == 0 {
 			t.Errorf("expiry %v; the log does not name the clock", first.Expiry())
 		}
 	})
@@ -154,7 +156,7 @@ func TestNewer(t *testing.T) {
 // other names stays.
 func TestSeveralNamesFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ca, storage, log := newAuthority(t, 6*time.Hour), newMemory(), &logged{}
+		ca, storage, log := newAuthority(t, 6*time.Hour), newMemory(), &logtest.Buffer{}
 		names := []string{domain, "two.example.com", "three.example.com"}
 		m := ca.gateway(storage, log, func(o *Options) { o.Domains = names })
 		run(t, m)
@@ -173,7 +175,7 @@ func TestSeveralNamesFail(t *testing.T) {
 			t.Errorf("expiry %v, %v before", m.Expiry(), before)
 		}
 		for _, name := range names {
-			if got := log.count("authorization error for " + name); (got == 0) != (name == domain) {
+			if got := log.Count("authorization error for " + name); (got == 0) != (name == domain) {
 				t.Errorf("the log names %s %d times", name, got)
 			}
 		}
@@ -189,14 +191,14 @@ func TestUnwantedAuthorizations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ca, storage, log := newAuthority(t, 90*day), newMemory(), &logged{}
+				ca, storage, log := newAuthority(t, 90*day), newMemory(), &logtest.Buffer{}
 				ca.change = change
 				ca.validate = func(_, _, name string) error { return fmt.Errorf("%s must not be validated", name) }
 				m := ca.gateway(storage, log, nil)
 				run(t, m)
 				wait(time.Minute)
-				if !m.Expiry().IsZero() || log.count("does not fit the order") != 1 {
-					t.Errorf("expiry %v; the log has the reason %d times", m.Expiry(), log.count("does not fit the order"))
+				if !m.Expiry().IsZero() || log.Count("does not fit the order") != 1 {
+					t.Errorf("expiry %v; the log has the reason %d times", m.Expiry(), log.Count("does not fit the order"))
 				}
 				if storage.values[m.board.name] != nil {
 					t.Error("a challenge was answered")

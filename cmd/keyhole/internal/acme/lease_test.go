@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"keyhole/gateway/logtest"
 )
 
 // A gateway with another secret_file never holds the lease, so the others renew in time. Its
@@ -20,7 +22,7 @@ func TestAnotherSecretBlocksNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ca, storage, log := newAuthority(t, 6*time.Hour), newMemory(), &logged{}
+				ca, storage, log := newAuthority(t, 6*time.Hour), newMemory(), &logtest.Buffer{}
 				right := ca.gateway(storage, t.Output(), nil)
 				run(t, right)
 				wait(time.Minute)
@@ -41,7 +43,7 @@ func TestAnotherSecretBlocksNobody(t *testing.T) {
 				if _, orders, issued := ca.numbers(); orders != 2 || issued != 2 || right.Failing() {
 					t.Errorf("%d orders, %d certificates, failing %v", orders, issued, right.Failing())
 				}
-				n := log.count("certificate not ordered: other gateways encrypt with another secret")
+				n := log.Count("certificate not ordered: other gateways encrypt with another secret")
 				if n < 5 || n > 6 || !wrong.Failing() || !wrong.Expiry().IsZero() {
 					t.Errorf("the log says it %d times; failing %v, expiry %v", n, wrong.Failing(), wrong.Expiry())
 				}
@@ -54,7 +56,7 @@ func TestAnotherSecretBlocksNobody(t *testing.T) {
 // right.
 func TestDamagedAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ca, storage, log := newAuthority(t, 6*time.Hour), newMemory(), &logged{}
+		ca, storage, log := newAuthority(t, 6*time.Hour), newMemory(), &logtest.Buffer{}
 		m := ca.gateway(storage, log, nil)
 		run(t, m)
 		wait(time.Minute)
@@ -63,8 +65,8 @@ func TestDamagedAccount(t *testing.T) {
 		if _, _, issued := ca.numbers(); issued != 2 || len(ca.accounts) != 2 {
 			t.Errorf("%d certificates, %d accounts; want 2, 2", issued, len(ca.accounts))
 		}
-		if log.count("registering an account") != 2 || m.Failing() {
-			t.Errorf("%d accounts in the log, failing %v", log.count("registering an account"), m.Failing())
+		if log.Count("registering an account") != 2 || m.Failing() {
+			t.Errorf("%d accounts in the log, failing %v", log.Count("registering an account"), m.Failing())
 		}
 	})
 }
@@ -155,7 +157,7 @@ func TestRetryAfterOutlastsRestart(t *testing.T) {
 // gateway orders one meanwhile.
 func TestUnstoredCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ca, storage, log := newAuthority(t, 90*day), newMemory(), &logged{}
+		ca, storage, log := newAuthority(t, 90*day), newMemory(), &logtest.Buffer{}
 		first, second := ca.gateway(storage, log, nil), ca.gateway(storage, t.Output(), nil)
 		ca.refuse = func(path string) *problem {
 			if path == "/certificate/1" {
@@ -175,7 +177,7 @@ func TestUnstoredCertificate(t *testing.T) {
 		if _, orders, _ := ca.numbers(); orders != 1 || !second.Expiry().Equal(first.Expiry()) || first.Failing() {
 			t.Errorf("%d orders; expiries %v and %v; failing %v", orders, first.Expiry(), second.Expiry(), first.Failing())
 		}
-		if log.count("certificate stored for the other gateways") != 1 {
+		if log.Count("certificate stored for the other gateways") != 1 {
 			t.Error("the log does not say that the certificate was stored")
 		}
 		storage.mu.Lock()

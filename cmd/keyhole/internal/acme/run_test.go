@@ -13,29 +13,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"keyhole/gateway/logtest"
 )
 
 const day = 24 * time.Hour
 
 func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
-
-// logged is a log that gateways write while a test reads it.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), text)
-}
 
 // run runs gateways under the fake clock. The returned function stops them.
 func run(t *testing.T, gateways ...*Manager) (stop func()) {
@@ -135,7 +119,7 @@ func TestAuthorityAwayAtRenewal(t *testing.T) {
 // often, and the log says why.
 func TestAuthorityAwayAtStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ca, storage, log := newAuthority(t, 90*day), newMemory(), &logged{}
+		ca, storage, log := newAuthority(t, 90*day), newMemory(), &logtest.Buffer{}
 		ca.refuse = func(string) *problem { return &problem{} }
 		first, second := ca.gateway(storage, log, nil), ca.gateway(storage, log, nil)
 		run(t, first, second)
@@ -147,7 +131,7 @@ func TestAuthorityAwayAtStart(t *testing.T) {
 		if requests < 10 || requests > 40 {
 			t.Errorf("%d requests in an hour", requests)
 		}
-		if log.count("connection refused") == 0 || log.count("has_certificate=false") == 0 {
+		if log.Count("connection refused") == 0 || log.Count("has_certificate=false") == 0 {
 			t.Error("the log does not say why there is no certificate")
 		}
 		ca.set(func() { ca.refuse = nil })

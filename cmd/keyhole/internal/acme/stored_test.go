@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"keyhole/gateway/logtest"
 )
 
 // A stored certificate that was damaged, or moved from another value, is reported once and
@@ -23,7 +25,7 @@ func TestDamagedCertificate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ca, storage, log := newAuthority(t, 90*day), newMemory(), &logged{}
+				ca, storage, log := newAuthority(t, 90*day), newMemory(), &logtest.Buffer{}
 				first := ca.gateway(storage, log, nil)
 				run(t, first)
 				wait(time.Minute)
@@ -33,7 +35,7 @@ func TestDamagedCertificate(t *testing.T) {
 				if !first.Expiry().Equal(before) || before.IsZero() {
 					t.Errorf("the gateway with a certificate: %v, %v before", first.Expiry(), before)
 				}
-				if n := log.count("the shared certificate cannot be read"); n != 1 || log.count("secret_file") != 1 {
+				if n := log.Count("the shared certificate cannot be read"); n != 1 || log.Count("secret_file") != 1 {
 					t.Errorf("%d reports, want 1", n)
 				}
 				second := ca.gateway(storage, io.Discard, nil)
@@ -54,7 +56,7 @@ func TestDamagedCertificate(t *testing.T) {
 // its log names the reason.
 func TestWrongSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ca, storage, log := newAuthority(t, 90*day), newMemory(), &logged{}
+		ca, storage, log := newAuthority(t, 90*day), newMemory(), &logtest.Buffer{}
 		first := ca.gateway(storage, t.Output(), nil)
 		stop := run(t, first)
 		wait(time.Minute)
@@ -70,8 +72,8 @@ func TestWrongSecret(t *testing.T) {
 		if after, _, _ := ca.numbers(); after != requests {
 			t.Errorf("the gateway with another secret made %d requests", after-requests)
 		}
-		if !other.Expiry().IsZero() || log.count("is secret_file the same on all gateways?") == 0 {
-			t.Errorf("expiry %v; the log names secret_file %d times", other.Expiry(), log.count("secret_file"))
+		if !other.Expiry().IsZero() || log.Count("is secret_file the same on all gateways?") == 0 {
+			t.Errorf("expiry %v; the log names secret_file %d times", other.Expiry(), log.Count("secret_file"))
 		}
 		for name, value := range before {
 			if !bytes.Equal(storage.values[name], value) {
@@ -84,7 +86,7 @@ func TestWrongSecret(t *testing.T) {
 // A gateway that cannot store its new certificate uses it nevertheless.
 func TestStorageAwayAfterOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ca, storage, log := newAuthority(t, 90*day), newMemory(), &logged{}
+		ca, storage, log := newAuthority(t, 90*day), newMemory(), &logtest.Buffer{}
 		m := ca.gateway(storage, log, nil)
 		ca.refuse = func(path string) *problem {
 			if path == "/certificate/1" {
@@ -97,7 +99,7 @@ func TestStorageAwayAfterOrder(t *testing.T) {
 		if shown, err := m.Certificate(&tls.ClientHelloInfo{ServerName: domain}); err != nil || shown.Leaf == nil {
 			t.Errorf("the new certificate is not used: %v", err)
 		}
-		if log.count("store the certificate: Redis is away") != 1 || log.count("not known to other gateways") != 1 {
+		if log.Count("store the certificate: Redis is away") != 1 || log.Count("not known to other gateways") != 1 {
 			t.Error("the log does not say that the certificate was not stored")
 		}
 	})

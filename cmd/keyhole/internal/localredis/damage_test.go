@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"keyhole/gateway/logtest"
 )
 
 // written starts a Redis, writes two values and stops it. It returns the options and the
@@ -35,7 +37,7 @@ func TestHalfWrittenCommand(t *testing.T) {
 	}
 	const half = "*3\r\n$3\r\nSET\r\n$9\r\nkeyho"
 	put(t, file, string(whole)+half)
-	log := &buffer{}
+	log := &logtest.Buffer{}
 	o.Logger = slog.New(slog.NewTextHandler(log, nil))
 	start(t, o)
 	for _, want := range []string{"half-written command", file, "bytes=22"} {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"keyhole/gateway/logtest"
 )
 
 // wantError checks that err is an *Error whose problem contains a text and whose advice is
@@ -187,7 +189,7 @@ func TestStopDuringPause(t *testing.T) {
 // and the last warning are kept.
 func TestOutputLevels(t *testing.T) {
 	t.Parallel()
-	log := &buffer{}
+	log := &logtest.Buffer{}
 	o := &output{log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for sign, level := range map[string]string{".": "DEBUG", "-": "DEBUG", "*": "INFO", "#": "WARN"} {
 		message := "Bad file format reading " + level + sign

@@ -1,7 +1,6 @@
 package localredis
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -10,39 +9,22 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"keyhole/gateway/logtest"
 )
 
-// buffer collects a log that is written by several goroutines.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 // options returns options for a new directory with a short path, and the log.
-func options(t *testing.T) (Options, *buffer) {
+func options(t *testing.T) (Options, *logtest.Buffer) {
 	t.Helper()
 	base, err := os.MkdirTemp("", "kh-") //nolint:usetesting // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	log := &buffer{}
+	log := &logtest.Buffer{}
 	return Options{
 		Directory: filepath.Join(base, "redis"), Prefix: "keyhole",
 		Logger: slog.New(slog.NewTextHandler(log, nil)),
@@ -277,7 +259,7 @@ const fullDisk = "1:M 29 Nov 2026 08:00:00.000 # Error writing to the append onl
 
 func TestOutput(t *testing.T) {
 	t.Parallel()
-	log := &buffer{}
+	log := &logtest.Buffer{}
 	o := &output{log: slog.New(slog.NewTextHandler(log, nil))}
 	for _, part := range []string{
 		"1:C 29 Nov 2026 08:00:00.000 # a war", "ning\n1:M 29 Nov 2026 08:00:00.000 * a notice\n\n",

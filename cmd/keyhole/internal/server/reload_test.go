@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -15,25 +14,14 @@ import (
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/cmd/keyhole/internal/operatorkey"
 	"keyhole/config"
+	"keyhole/gateway/logtest"
 )
-
-// syncBuffer is a log that is read while it is written.
-type syncBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
 
 // startReloader starts a server and a reloader of a file that is read by load. logged
 // returns what was logged since its last call.
 func startReloader(t *testing.T, cfg *config.Config, load loader) (r *reloader, logged func() string) {
 	t.Helper()
-	out := &syncBuffer{}
+	out := &logtest.Buffer{}
 	s := startServer(t, cfg, out)
 	path := filepath.Join(t.TempDir(), "keyhole.yaml")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
@@ -42,11 +30,7 @@ func startReloader(t *testing.T, cfg *config.Config, load loader) (r *reloader, 
 	r = newReloader(path, load, stat(path), s)
 	return r, func() string {
 		closeLog(t, s.log.lines)
-		out.mu.Lock()
-		defer out.mu.Unlock()
-		text := out.buffer.String()
-		out.buffer.Reset()
-		return text
+		return out.Take()
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"keyhole/cmd/keyhole/internal/listen"
 	"keyhole/cmd/keyhole/internal/systemd"
 	"keyhole/config"
+	"keyhole/gateway/logtest"
 )
 
 // managed returns a service manager with a watchdog of this time, and what it hears.
@@ -83,7 +84,7 @@ func TestManagerHearsOfEachStep(t *testing.T) {
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	cfg, _ := testConfig(t)
-	log := &syncBuffer{}
+	log := &logtest.Buffer{}
 	s := startServer(t, cfg, log)
 	manager, next := managed(t, "30000") // 30 ms
 	ctx, cancel := context.WithCancel(t.Context())

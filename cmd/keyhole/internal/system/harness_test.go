@@ -3,7 +3,6 @@
 package system
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -19,13 +18,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"keyhole/cmd/keyhole/internal/command"
 	"keyhole/cmd/keyhole/internal/operatorkey"
 	"keyhole/gateway/client"
+	"keyhole/gateway/logtest"
 	"keyhole/gateway/objects/s3test"
 	"keyhole/gateway/redisstore/redistest"
 )
@@ -194,7 +193,7 @@ log: { level: debug }
 // process is a program that runs beside the test.
 type process struct {
 	command *exec.Cmd
-	output  *buffer // stdout and stderr
+	output  *logtest.Buffer // stdout and stderr
 	done    chan struct{}
 	err     error // after done
 }
@@ -202,7 +201,7 @@ type process struct {
 // startProcess starts a program that ends with the test.
 func startProcess(t *testing.T, path string, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{command: exec.Command(path, args...), output: &buffer{}, done: make(chan struct{})}
+	p := &process{command: exec.Command(path, args...), output: &logtest.Buffer{}, done: make(chan struct{})}
 	p.command.Env = append(os.Environ(), env...)
 	p.command.Stdout, p.command.Stderr = p.output, p.output
 	if err := p.command.Start(); err != nil {
@@ -216,7 +215,7 @@ func startProcess(t *testing.T, path string, env []string, args ...string) *proc
 		_ = p.command.Process.Kill() // it may have ended
 		<-p.done
 		if t.Failed() {
-			t.Logf("%s printed:\n%s", filepath.Base(path), p.output.tail(8<<10))
+			t.Logf("%s printed:\n%s", filepath.Base(path), p.output.Tail(8<<10))
 		}
 	})
 	return p
@@ -226,7 +225,7 @@ func startProcess(t *testing.T, path string, env []string, args ...string) *proc
 func (p *process) exited() error {
 	select {
 	case <-p.done:
-		return fatal{fmt.Errorf("it ended: %w\n%s", p.err, p.output.tail(4<<10))}
+		return fatal{fmt.Errorf("it ended: %w\n%s", p.err, p.output.Tail(4<<10))}
 	default:
 		return nil
 	}
@@ -274,30 +273,6 @@ func eventually(t *testing.T, what string, check func() error) {
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	return net.JoinHostPort("127.0.0.1", redistest.FreePort(t))
-}
-
-// buffer collects output that is written and read at once.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-// tail returns the last n bytes.
-func (b *buffer) tail(n int) string {
-	s := b.String()
-	return s[max(0, len(s)-n):]
 }
 
 // answer is what a recipient's client got, before following any redirect.

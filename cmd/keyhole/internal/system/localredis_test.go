@@ -253,7 +253,7 @@ func refusedStart(t *testing.T, g *instance, texts ...string) {
 	}
 	for _, text := range texts {
 		if !strings.Contains(g.process.output.String(), text) {
-			t.Errorf("the output lacks %q:\n%s", text, g.process.output.tail(2<<10))
+			t.Errorf("the output lacks %q:\n%s", text, g.process.output.Tail(2<<10))
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os/exec"
 	"testing"
+
+	"keyhole/gateway/logtest"
 )
 
 // fetchPart is JavaScript that opens a link without leaving the page and tells
@@ -40,7 +42,7 @@ func checkFetchPart(told string, op operation, byteRange string, want []byte) er
 // startBrowser starts a browser that ends with the test.
 func startBrowser(t *testing.T, command *exec.Cmd) {
 	t.Helper()
-	log := &buffer{}
+	log := &logtest.Buffer{}
 	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
 		t.Fatalf("%s does not start (%v): run deploy/test, which installs it", command.Path, err)
@@ -49,7 +51,7 @@ func startBrowser(t *testing.T, command *exec.Cmd) {
 		_ = command.Process.Kill() // it may have ended
 		_ = command.Wait()         // it was killed
 		if t.Failed() {
-			t.Logf("%s printed:\n%s", command.Path, log.tail(4<<10))
+			t.Logf("%s printed:\n%s", command.Path, log.Tail(4<<10))
 		}
 	})
 }

@@ -36,7 +36,7 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 	}
 	eventually(t, "the log to say that it is ready", func() error {
 		if count(passed) == 0 {
-			return errors.New(g.process.output.tail(1 << 10))
+			return errors.New(g.process.output.Tail(1 << 10))
 		}
 		return nil
 	})

@@ -19,13 +19,14 @@ import (
 	"rsc.io/qr"
 
 	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/gateway/logtest"
 )
 
 // terminal is a command with a person at its terminal.
 type terminal struct {
 	t       *testing.T
 	file    *os.File
-	output  *buffer
+	output  *logtest.Buffer
 	command *exec.Cmd
 	ended   chan struct{} // when all output has been read
 }
@@ -45,7 +46,7 @@ func (g *instance) openProgram(t *testing.T, in *installation, program string, a
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{t: t, file: file, output: &buffer{}, command: command, ended: make(chan struct{})}
+	term := &terminal{t: t, file: file, output: &logtest.Buffer{}, command: command, ended: make(chan struct{})}
 	go func() {
 		defer close(term.ended)
 		_, _ = io.Copy(term.output, file) // It ends with EIO when the command does.
@@ -62,7 +63,7 @@ func (term *terminal) waitFor(text string) {
 	term.t.Helper()
 	eventually(term.t, "the terminal to show "+text, func() error {
 		if !strings.Contains(term.output.String(), text) {
-			return errors.New(term.output.tail(1 << 10))
+			return errors.New(term.output.Tail(1 << 10))
 		}
 		return nil
 	})

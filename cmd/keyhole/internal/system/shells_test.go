@@ -102,7 +102,7 @@ func TestOddKeysInShells(t *testing.T) {
 				term.waitFor("<got|s3://reports/odd/" + key + ">")
 			}
 			if _, err := os.Stat(filepath.Join(dir, "pwned")); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("a part of a key was run: %v\n%s", err, term.output.tail(1<<11))
+				t.Errorf("a part of a key was run: %v\n%s", err, term.output.Tail(1<<11))
 			}
 		})
 	}
