@@ -202,13 +202,19 @@ func TestDoctorDoesNotReach(t *testing.T) {
 // is its own authority.
 func expiredCertificate(t *testing.T) *authority {
 	t.Helper()
+	return selfSigned(t, "localhost", time.Now().Add(-time.Hour))
+}
+
+// selfSigned makes a certificate for a host, which is its own authority.
+func selfSigned(t *testing.T, host string, end time.Time) *authority {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(-time.Hour),
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
+		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: end,
 		IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -224,7 +230,7 @@ func expiredCertificate(t *testing.T) *authority {
 		t.Fatal(err)
 	}
 	a := &authority{
-		certFile: filepath.Join(t.TempDir(), "expired.pem"), keyFile: filepath.Join(t.TempDir(), "expired.key"),
+		certFile: filepath.Join(t.TempDir(), "cert.pem"), keyFile: filepath.Join(t.TempDir(), "key.pem"),
 		roots: x509.NewCertPool(),
 	}
 	a.roots.AddCert(parsed)

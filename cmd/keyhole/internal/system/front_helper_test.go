@@ -45,6 +45,8 @@ type runningProxy struct {
 	authorities *authority
 	// edit changes the configuration, to show what a mistake in it does; nil: it stays.
 	edit func(text string) string
+	// operators turns on the part for operators; nil: it stays turned off.
+	operators *operatorFront
 }
 
 // proxyPrograms are the programs of deploy/proxy.
@@ -69,12 +71,12 @@ func proxyPrograms() []proxyProgram {
 
 // nginxReplacements keep nginx.conf as it is shipped, but for its addresses and paths.
 func nginxReplacements(p *runningProxy, ca *authority, upstream string) []string {
-	return []string{
-		"listen 80;", "listen " + p.plainAddr + ";", "listen 443 ssl", "listen " + p.addr + " ssl",
+	return append(p.operatorReplacements("server_name ", "/etc/nginx/", "proxy_pass http://"),
+		"listen 80;", "listen "+p.plainAddr+";", "listen 443 ssl", "listen "+p.addr+" ssl",
 		"https://links.example.com", p.url, "server_name links.example.com", "server_name localhost",
 		"/etc/nginx/links.crt", ca.certFile, "/etc/nginx/links.key", ca.keyFile,
-		"/var/log/nginx/", p.dir + "/", "server 127.0.0.1:8080", "server " + upstream,
-	}
+		"/var/log/nginx/", p.dir+"/", "server 127.0.0.1:8080", "server "+upstream,
+	)
 }
 
 // aroundNginx is what nginx.conf of a distribution has around the files of conf.d. It logs
@@ -103,28 +105,35 @@ http {
 func caddyReplacements(p *runningProxy, ca *authority, upstream string) []string {
 	_, plain, _ := net.SplitHostPort(p.plainAddr)
 	_, secure, _ := net.SplitHostPort(p.addr)
-	return []string{
-		"\n{\n", "\n{\n\tadmin off\n\tdefault_bind 127.0.0.1\n\thttp_port " + plain + "\n\thttps_port " + secure + "\n",
-		"redir https://links.example.com", "redir " + p.url,
+	return append(p.operatorReplacements("https://", "/etc/caddy/", "reverse_proxy "),
+		"\n{\n", "\n{\n\tadmin off\n\tdefault_bind 127.0.0.1\n\thttp_port "+plain+"\n\thttps_port "+secure+"\n",
+		"redir https://links.example.com", "redir "+p.url,
 		"http://links.example.com", "http://localhost", "https://links.example.com", "https://localhost",
 		"/etc/caddy/links.crt", ca.certFile, "/etc/caddy/links.key", ca.keyFile,
-		"/var/log/caddy/", p.dir + "/", "reverse_proxy 127.0.0.1:8080", "reverse_proxy " + upstream,
-	}
+		"/var/log/caddy/", p.dir+"/", "reverse_proxy 127.0.0.1:8080", "reverse_proxy "+upstream,
+	)
 }
 
 // haproxyReplacements keep haproxy.cfg as it is shipped, but for its addresses and paths.
 func haproxyReplacements(p *runningProxy, ca *authority, upstream string) []string {
-	return []string{
-		"bind :80\n", "bind " + p.plainAddr + "\n", "bind :443 ", "bind " + p.addr + " ",
-		"https://links.example.com", p.url, "/etc/haproxy/links.pem", ca.bundle(),
-		"log /dev/log local0", "log stdout format raw local0",
-		"server keyhole 127.0.0.1:8080", "server keyhole " + upstream,
+	certificates := filepath.Join(p.dir, "certs")
+	if err := os.Mkdir(certificates, 0o700); err != nil {
+		panic(err) // newProxy made the directory above it
 	}
+	ca.bundle(filepath.Join(certificates, "links.pem"))
+	if p.operators != nil {
+		p.operators.certificate.bundle(filepath.Join(certificates, "operators.pem"))
+	}
+	return append(p.operatorReplacements("-i ", "", "server operators "),
+		"bind :80\n", "bind "+p.plainAddr+"\n", "bind :443 ", "bind "+p.addr+" ",
+		"https://links.example.com", p.url, "/etc/haproxy/certs/", certificates,
+		"log /dev/log local0", "log stdout format raw local0",
+		"server keyhole 127.0.0.1:8080", "server keyhole "+upstream,
+	)
 }
 
-// bundle writes the certificate and its key into one file, and returns its path.
-func (a *authority) bundle() string {
-	path := filepath.Join(filepath.Dir(a.certFile), "bundle.pem")
+// bundle writes the certificate and its key into one file.
+func (a *authority) bundle(path string) {
 	certificate, err := os.ReadFile(a.certFile)
 	key, keyErr := os.ReadFile(a.keyFile)
 	if err != nil || keyErr != nil {
@@ -133,7 +142,6 @@ func (a *authority) bundle() string {
 	if err := os.WriteFile(path, append(certificate, key...), 0o600); err != nil {
 		panic(err)
 	}
-	return path
 }
 
 // newProxy chooses the addresses of a proxy.
@@ -168,6 +176,9 @@ func (p *runningProxy) start(t *testing.T, program *proxyProgram, upstream strin
 		t.Fatal(err)
 	}
 	text := string(shipped)
+	if p.operators != nil {
+		text = turnOn(text)
+	}
 	replacements := program.replace(p, p.authorities, upstream)
 	for i := 0; i < len(replacements); i += 2 {
 		if !strings.Contains(text, replacements[i]) {
