@@ -231,5 +231,7 @@ func subjectName(subject string) string {
 	case ofBucket:
 		return "Bucket " + bucket + " in storage " + storage
 	}
-	return "Storage " + storage
+	// The doctor writes this prefix before the name of a storage that would look like one of
+	// the subjects above.
+	return "Storage " + strings.TrimPrefix(storage, "storage/")
 }

@@ -159,9 +159,13 @@ type examination struct {
 func (x *examination) examine(ctx context.Context, cfg *config.Config) error {
 	// The parts of the server need metrics. Nobody reads these.
 	metrics := gateway.NewMetrics(prometheus.NewRegistry(), gateway.MetricsOptions{Storages: server.StorageNames(cfg)})
-	if err := x.examineRedis(ctx, cfg, metrics); err != nil {
+	// OpenStore connects on first use, and never starts a Redis.
+	client, store, err := server.OpenStore(cfg, metrics, slog.New(slog.DiscardHandler))
+	if err != nil {
 		return err
 	}
+	defer func() { _ = client.Close() }() // no request is running
+	x.examineRedis(ctx, &cfg.Redis, store)
 	for i := range cfg.Storage {
 		if err := x.examineStorage(ctx, &cfg.Storage[i], metrics); err != nil {
 			return err
@@ -170,7 +174,8 @@ func (x *examination) examine(ctx context.Context, cfg *config.Config) error {
 	if err := x.examineProvider(ctx, cfg); err != nil {
 		return err
 	}
-	return x.examinePublic(ctx, cfg, metrics)
+	x.examinePublic(ctx, &cfg.Public, store)
+	return nil
 }
 
 // note adds a finding, and prints it if findings are printed as they come.

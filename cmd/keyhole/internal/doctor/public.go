@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -18,11 +17,11 @@ import (
 	"time"
 
 	"keyhole/cmd/keyhole/internal/findings"
-	"keyhole/cmd/keyhole/internal/server"
 	"keyhole/config"
 	"keyhole/gateway"
 	"keyhole/gateway/api"
 	"keyhole/gateway/httpapi"
+	"keyhole/gateway/redisstore"
 )
 
 // The checks of public.url. checkReachable is the first one.
@@ -71,24 +70,17 @@ type publicAnswer struct {
 }
 
 // examinePublic requests a path that is no link through public.url, as recipients open
-// links. A service that runs with the same Redis answers a probe with what it saw. It
-// returns an error only for a mistake in the configuration.
-func (x *examination) examinePublic(ctx context.Context, cfg *config.Config, metrics *gateway.Metrics) error {
-	client, store, err := server.OpenStore(cfg, metrics, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = client.Close() }() // no request is running
-	e := &publicExam{x: x, config: &cfg.Public, client: recipient(nil, publicTimeout)}
+// links. A service that runs with the same Redis answers a probe with what it saw.
+func (x *examination) examinePublic(ctx context.Context, c *config.Public, store *redisstore.Store) {
+	e := &publicExam{x: x, config: c, client: recipient(nil, publicTimeout)}
 	defer e.client.CloseIdleConnections()
 	if cursors, err := store.ReadCursors(ctx); err == nil {
 		e.cursors = cursors
 	}
-	if u, err := url.Parse(cfg.Public.URL); err == nil && u.Scheme == "https" && u.Port() == "" {
+	if u, err := url.Parse(c.URL); err == nil && u.Scheme == "https" && u.Port() == "" {
 		e.plain = "http://" + u.Host
 	}
 	e.examine(ctx)
-	return nil
 }
 
 // examine makes the checks. Each one assumes that those before it succeeded.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -32,34 +31,27 @@ type noteFunc = func(check, level, message, do string)
 // redisSubject is the subject of findings about Redis.
 const redisSubject = "redis"
 
-// examineRedis checks Redis as the service uses it. It writes nothing. It returns an error
-// only for a mistake in the configuration, with which serve ends too.
-func (x *examination) examineRedis(ctx context.Context, cfg *config.Config, metrics *gateway.Metrics) error {
-	local := cfg.Redis.Mode == config.RedisLocal
-	if local && !x.examineLocalRedis(ctx, cfg.Redis.Directory) {
-		return nil
+// examineRedis checks Redis as the service uses it. It writes nothing.
+func (x *examination) examineRedis(ctx context.Context, c *config.Redis, store *redisstore.Store) {
+	local := c.Mode == config.RedisLocal
+	if local && !x.examineLocalRedis(ctx, c.Directory) {
+		return
 	}
-	client, store, err := server.OpenStore(cfg, metrics, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = client.Close() }() // no request is running
 	note := func(check, level, message, do string) {
 		x.note(finding{Subject: redisSubject, Check: check, Level: level, Message: message, Do: do})
 	}
 	info, err := store.Inspect(ctx)
 	if err != nil {
-		note(checkReachable, levelFailure, "does not respond correctly: "+reasonOf(err), doAbout(err, &cfg.Redis))
-		return nil
+		note(checkReachable, levelFailure, "does not respond correctly: "+reasonOf(err), doAbout(err, c))
+		return
 	}
-	note(checkReachable, levelOK, addressOf(&cfg.Redis)+" responds", "")
+	note(checkReachable, levelOK, addressOf(c)+" responds", "")
 	examineRedisServer(&info, note)
-	examineMemory(&info, note)
+	examineMemory(&info, local, note)
 	examineRedisRights(ctx, store, note)
 	examineRedisClock(ctx, store, note)
 	examinePersistence(&info, local, note)
-	examineReplicas(&info, cfg.Redis.WaitReplicas, note)
-	return nil
+	examineReplicas(&info, c.WaitReplicas, note)
 }
 
 // examineRedisServer checks the kind of server, as the service does before its first
@@ -94,7 +86,11 @@ const fullMemory = 90
 
 // examineMemory reports how much memory Redis uses of its limit; in a cluster, the master
 // with the least memory left.
-func examineMemory(info *redisstore.ServerInfo, note noteFunc) {
+func examineMemory(info *redisstore.ServerInfo, local bool, note noteFunc) {
+	setting := "maxmemory"
+	if local {
+		setting = "redis.max_memory"
+	}
 	switch {
 	case info.UsedMemory == 0:
 		note(checkMemory, levelOK, "its use of memory is not known: INFO does not report it", "")
@@ -104,7 +100,7 @@ func examineMemory(info *redisstore.ServerInfo, note noteFunc) {
 		percent := 100 * float64(info.UsedMemory) / float64(info.MemoryLimit)
 		message := fmt.Sprintf("uses %s of %s (%.0f %%)", mebibytes(info.UsedMemory), mebibytes(info.MemoryLimit), percent)
 		if percent >= fullMemory {
-			note(checkMemory, levelWarning, message, "raise maxmemory: with full memory, Redis refuses new links and clicks")
+			note(checkMemory, levelWarning, message, "raise "+setting+": with full memory, Redis refuses new links and clicks")
 			return
 		}
 		note(checkMemory, levelOK, message, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -129,7 +130,10 @@ func TestMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			info := redisstore.ServerInfo{UsedMemory: tt.used, MemoryLimit: tt.limit}
-			wantOne(t, noted(func(note noteFunc) { examineMemory(&info, note) }), tt.level, tt.message, tt.fix)
+			wantOne(t, noted(func(note noteFunc) { examineMemory(&info, false, note) }), tt.level, tt.message, tt.fix)
+			// The limit of the service's own Redis has another name.
+			fix := strings.ReplaceAll(tt.fix, "maxmemory", "redis.max_memory")
+			wantOne(t, noted(func(note noteFunc) { examineMemory(&info, true, note) }), tt.level, tt.message, fix)
 		})
 	}
 }
@@ -213,6 +217,19 @@ func TestReasonOf(t *testing.T) {
 	}
 }
 
+// examineRedisOf returns what the doctor finds in the Redis of a configuration.
+func examineRedisOf(t *testing.T, cfg *config.Config) []finding {
+	t.Helper()
+	client, store, err := server.OpenStore(cfg, testMetrics(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }() // no request is running
+	x := &examination{}
+	x.examineRedis(t.Context(), &cfg.Redis, store)
+	return x.findings
+}
+
 // Over a Redis that responds, each part is checked once, in the same order.
 func TestRedisResponds(t *testing.T) {
 	t.Parallel()
@@ -223,20 +240,17 @@ func TestRedisResponds(t *testing.T) {
 	t.Cleanup(redis.Close)
 	cfg := config.Default()
 	cfg.Redis.Addresses = []string{redis.Addr()}
-	x := &examination{}
-	if err := x.examineRedis(t.Context(), cfg, testMetrics()); err != nil {
-		t.Fatal(err)
-	}
+	found := examineRedisOf(t, cfg)
 	want := []string{
 		// The Redis in this process has no users and keeps nothing on a disk.
 		"ok reachable", "ok version", "ok role", "ok eviction", "ok memory",
 		"failure rights", "ok clock", "warning persistence",
 		"ok replicas",
 	}
-	if got := checksOf(x.findings); !slices.Equal(got, want) {
-		t.Errorf("found %q, want %q:\n%+v", got, want, x.findings)
+	if got := checksOf(found); !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q:\n%+v", got, want, found)
 	}
-	for _, f := range x.findings {
+	for _, f := range found {
 		if f.Subject != redisSubject || f.Message == "" || (f.Do == "") != (f.Level == levelOK) {
 			t.Errorf("found %+v", f)
 		}
@@ -248,13 +262,10 @@ func TestRedisIsUnreachable(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.Redis.Addresses = []string{"127.0.0.1:1"}
-	x := &examination{}
-	if err := x.examineRedis(t.Context(), cfg, testMetrics()); err != nil {
-		t.Fatal(err)
-	}
-	wantOne(t, x.findings, levelFailure, "does not respond correctly: ", "check that Redis is running")
-	if strings.Contains(x.findings[0].Message, gateway.ErrUnavailable.Error()) {
-		t.Errorf("the message repeats the store's prefix: %s", x.findings[0].Message)
+	found := examineRedisOf(t, cfg)
+	wantOne(t, found, levelFailure, "does not respond correctly: ", "check that Redis is running")
+	if strings.Contains(found[0].Message, gateway.ErrUnavailable.Error()) {
+		t.Errorf("the message repeats the store's prefix: %s", found[0].Message)
 	}
 }
 
@@ -265,7 +276,7 @@ func TestRedisIsMisconfigured(t *testing.T) {
 	cfg.Redis.Addresses = []string{"127.0.0.1:1"}
 	cfg.Redis.TLS.Enabled, cfg.Redis.TLS.CAFile = true, "/does/not/exist"
 	x := &examination{}
-	if err := x.examineRedis(t.Context(), cfg, testMetrics()); err == nil || len(x.findings) > 0 {
+	if err := x.examine(t.Context(), cfg); err == nil || len(x.findings) > 0 {
 		t.Errorf("got %v and %+v", err, x.findings)
 	}
 }

@@ -58,7 +58,7 @@ func (x *examination) examineStorage(ctx context.Context, c *config.Storage, met
 	if err != nil {
 		return server.StorageError(c.Name, err)
 	}
-	e := &storageExam{examination: x, config: c, storage: s, subject: c.Name}
+	e := &storageExam{examination: x, config: c, storage: s, subject: storageSubject(c.Name)}
 	if !e.credentials(ctx) {
 		return nil
 	}
@@ -75,6 +75,16 @@ func (x *examination) examineStorage(ctx context.Context, c *config.Storage, met
 		}
 	}
 	return nil
+}
+
+// storageSubject returns the subject of findings about a storage: its name, unless that is
+// the subject of other findings. No name of a storage contains a slash.
+func storageSubject(name string) string {
+	switch name {
+	case redisSubject, providerSubject, publicSubject:
+		return "storage/" + name
+	}
+	return name
 }
 
 // ok, warn and fail add the result of a check.

@@ -97,6 +97,29 @@ func TestSoundStorage(t *testing.T) {
 	}
 }
 
+// A storage may have the name of another subject. Its own findings then have a prefix, and
+// those of its buckets need none.
+func TestStorageSubject(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"main": "main", "public": "storage/public", "redis": "storage/redis", "oidc": "storage/oidc",
+		"service": "service", "storage": "storage", "publicly": "publicly",
+	} {
+		if got := storageSubject(name); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	c := startStorage(t, nil)
+	c.Name = "redis"
+	seen := map[string]bool{}
+	for _, f := range examine(t, c) {
+		seen[f.Subject] = true
+	}
+	if len(seen) != 2 || !seen["storage/redis"] || !seen["redis:reports"] {
+		t.Errorf("the findings are about %v", seen)
+	}
+}
+
 // Each bucket is checked by itself: a missing one hides nothing of the others, and an
 // empty one is checked as far as possible.
 func TestBucketsOfAStorage(t *testing.T) {

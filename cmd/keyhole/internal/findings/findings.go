@@ -22,9 +22,11 @@ const CertificateWarning = 14 * 24 * time.Hour
 
 // Finding is the result of one check. Its texts contain no secret, signature or signed URL.
 type Finding struct {
-	Subject string `json:"subject"` // redis, oidc, public, service, a storage, or storage:bucket
-	Check   string `json:"check"`   // the name of the check, such as reachable
-	Level   string `json:"level"`   // OK, Warning or Failure
+	// Subject is redis, oidc, public, service, a storage, or storage:bucket. A storage whose
+	// name is one of the first three has the prefix storage/.
+	Subject string `json:"subject"`
+	Check   string `json:"check"` // the name of the check, such as reachable
+	Level   string `json:"level"` // OK, Warning or Failure
 	Message string `json:"message"`
 	Do      string `json:"do,omitempty"` // what to do; empty for a finding that is ok
 }
