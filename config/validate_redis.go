@@ -26,6 +26,9 @@ func (k *checker) redis(r Redis) {
 		if r.Directory != "" {
 			k.problem("redis.directory", "is only for mode local; the mode is %s", r.Mode)
 		}
+		if r.MaxMemory != 0 {
+			k.problem("redis.max_memory", "is only for mode local; the mode is %s: set maxmemory in Redis itself", r.Mode)
+		}
 	}
 	if r.Database < 0 {
 		k.problem("redis.database", "must be 0 or more, not %d", r.Database)
@@ -75,6 +78,13 @@ const RedisLocal = "local"
 // fit into a socket's address, which has 104 bytes on macOS, the zero byte included.
 const maxRedisDirectory = 103 - len("/redis.sock")
 
+// The limits of redis.max_memory in MiB. Below the first, a few thousand links would fill
+// the memory; the second is beyond any machine.
+const (
+	minRedisMemory = 16
+	maxRedisMemory = 1 << 20
+)
+
 // redisLocal checks the keys of mode local. It refuses those that say how to reach a Redis
 // elsewhere: an operator who set one believes that the links are there.
 func (k *checker) redisLocal(r Redis) {
@@ -88,6 +98,10 @@ func (k *checker) redisLocal(r Redis) {
 	case len(filepath.Clean(r.Directory)) > maxRedisDirectory:
 		k.problem("redis.directory", "must have at most %d bytes, not %d, because Redis listens on a socket in it",
 			maxRedisDirectory, len(filepath.Clean(r.Directory)))
+	}
+	if r.MaxMemory != 0 && (r.MaxMemory < minRedisMemory || r.MaxMemory > maxRedisMemory) {
+		k.problem("redis.max_memory", "must be %d to %d MiB, or 0 for half of the memory of this machine, not %d",
+			minRedisMemory, maxRedisMemory, r.MaxMemory)
 	}
 	for _, s := range []struct {
 		key string

@@ -31,6 +31,25 @@ func TestRedisRules(t *testing.T) {
 		"local": {change: redis(func(r *Redis) {
 			r.Mode, r.Directory, r.Addresses = "local", "/var/lib/keyhole/redis", Default().Redis.Addresses
 		})},
+		"local with a memory": {change: redis(func(r *Redis) {
+			r.Mode, r.Directory, r.Addresses, r.MaxMemory = "local", "/d", nil, 16
+		})},
+		"local with too little memory": {
+			change: redis(func(r *Redis) { r.Mode, r.Directory, r.Addresses, r.MaxMemory = "local", "/d", nil, 15 }),
+			problems: []string{
+				"redis.max_memory: must be 16 to 1048576 MiB, or 0 for half of the memory of this machine, not 15",
+			},
+		},
+		"local with a memory in bytes": {
+			change: redis(func(r *Redis) { r.Mode, r.Directory, r.Addresses, r.MaxMemory = "local", "/d", nil, 1 << 30 }),
+			problems: []string{
+				"redis.max_memory: must be 16 to 1048576 MiB, or 0 for half of the memory of this machine, not 1073741824",
+			},
+		},
+		"a memory in another mode": {
+			change:   redis(func(r *Redis) { r.MaxMemory = 64 }),
+			problems: []string{"redis.max_memory: is only for mode local; the mode is single: set maxmemory in Redis itself"},
+		},
 		"local without a directory": {
 			change:   redis(func(r *Redis) { r.Mode, r.Addresses = "local", nil }),
 			problems: []string{"redis.directory: is missing: mode local needs a directory, such as /var/lib/keyhole/redis"},

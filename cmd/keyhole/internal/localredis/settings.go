@@ -2,6 +2,7 @@ package localredis
 
 import (
 	_ "embed"
+	"strconv"
 	"strings"
 )
 
@@ -58,7 +59,25 @@ func configuration(o *Options) string {
 	for _, command := range o.Commands {
 		users += " +" + command // The user of the service is the last one.
 	}
-	return "dir " + quoted(o.Directory) + "\nunixsocket " + quoted(Socket(o.Directory)) + settings + users + "\n"
+	return "maxmemory " + strconv.FormatInt(o.maxMemory(), 10) + "\ndir " + quoted(o.Directory) + "\nunixsocket " + quoted(Socket(o.Directory)) + settings + users + "\n"
+}
+
+// unknownMemory is the limit if the memory of the machine is unknown, in bytes: about a
+// million links.
+const unknownMemory = 1 << 30
+
+// maxMemory returns the memory for data in bytes. Without a limit, the kernel would end
+// Redis or the service when the memory is used up, instead of Redis refusing writes. The
+// default is half of the memory, because Redis can need twice as much while it rewrites its
+// file.
+func (o *Options) maxMemory() int64 {
+	if o.MaxMemory > 0 {
+		return o.MaxMemory
+	}
+	if all := memory("/"); all > 0 {
+		return all / 2
+	}
+	return unknownMemory
 }
 
 // quoted returns a text as one argument of a directive.

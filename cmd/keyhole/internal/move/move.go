@@ -142,7 +142,7 @@ func move(ctx context.Context, env *command.Env, source, target *config.Config) 
 	redisstore.LogTo(slog.New(slog.DiscardHandler)) // Errors are returned.
 	local, err := localredis.Start(ctx, localredis.Options{
 		Directory: source.Redis.Directory, Prefix: source.Redis.Prefix, Logger: log,
-		Commands: []string{"scan", "dump"}, Retired: true,
+		MaxMemory: int64(source.Redis.MaxMemory) << 20, Commands: []string{"scan", "dump"}, Retired: true,
 	})
 	if err != nil {
 		return 0, err

@@ -21,7 +21,7 @@ func (s *Server) startLocalRedis(ctx context.Context, registry prometheus.Regist
 		return nil
 	}
 	local, err := localredis.Start(ctx, localredis.Options{
-		Directory: c.Directory, Prefix: c.Prefix, Logger: s.log.Logger,
+		Directory: c.Directory, Prefix: c.Prefix, Logger: s.log.Logger, MaxMemory: int64(c.MaxMemory) << 20,
 	})
 	if wrong, ok := errors.AsType[*localredis.Error](err); ok {
 		return &command.Error{Err: err, Hint: wrong.Do, Code: command.ExitUsage}
