@@ -29,12 +29,15 @@ type Options struct {
 	Retired bool
 }
 
-// The pause before Redis starts again doubles from the shortest to the longest. A process
-// that lived for steadyAfter begins with the shortest again.
+// The pause before Redis starts again doubles from the shortest to the longest. If somebody
+// has to correct something before Redis can start, it grows further, up to RepairPause. A
+// process that lived for steadyAfter begins with the shortest again.
 const (
 	shortestPause = 50 * time.Millisecond
 	longestPause  = 2 * time.Second
-	steadyAfter   = 10 * time.Second
+	// RepairPause is how long a repaired Redis may have to wait for its next start.
+	RepairPause = 30 * time.Second
+	steadyAfter = 10 * time.Second
 )
 
 // pollEvery is how often the package looks for a change of a process.
@@ -51,6 +54,7 @@ type Server struct {
 	ended    chan struct{} // closed when no process runs any more
 	started  chan error    // the result of the first start
 	restarts atomic.Uint64
+	problem  atomic.Pointer[Error] // nil: none is known
 
 	mu      sync.Mutex
 	process *os.Process // nil: none runs
@@ -91,6 +95,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 // Restarts returns how often Redis was started again after it had ended.
 func (s *Server) Restarts() uint64 { return s.restarts.Load() }
+
+// Problem returns what somebody has to correct before Redis runs again; nil: Redis runs, or
+// starts again without help.
+func (s *Server) Problem() *Error { return s.problem.Load() }
 
 // Stop ends Redis and waits for it. When ctx ends, Redis is killed, which loses nothing
 // that it has acknowledged.
@@ -149,9 +157,20 @@ func (s *Server) supervise() {
 			return
 		case <-time.After(pause):
 		}
-		pause = min(2*pause, longestPause)
+		pause = nextPause(pause, ready, err)
 		s.restarts.Add(1)
 	}
+}
+
+// nextPause returns the pause after the next failure. ready and err are the result of run.
+// A Redis that became ready can do so again without help, for example on a disk that is
+// full for a while.
+func nextPause(pause time.Duration, ready bool, err error) time.Duration {
+	longest := longestPause
+	if _, needsHelp := errors.AsType[*Error](err); needsHelp && !ready {
+		longest = RepairPause
+	}
+	return min(2*pause, longest)
 }
 
 // isStopping tells whether Stop was called.
@@ -164,14 +183,21 @@ func (s *Server) isStopping() bool {
 	}
 }
 
-// report logs why Redis has to be started again.
+// report logs why Redis has to be started again. It logs what somebody has to correct only
+// once, so that the advice is not lost among its repetitions.
 func (s *Server) report(err error) {
-	if wrong, ok := errors.AsType[*Error](err); ok {
-		s.log.Error("redis-server cannot be started; clicks are refused until it runs again",
-			"error", wrong.Problem, "do", wrong.Do)
+	wrong, ok := errors.AsType[*Error](err)
+	if !ok {
+		s.problem.Store(nil)
+		s.log.Error("redis-server ended; clicks are refused until it runs again", "error", err)
 		return
 	}
-	s.log.Error("redis-server ended; clicks are refused until it runs again", "error", err)
+	if before := s.problem.Swap(wrong); before != nil && *before == *wrong {
+		s.log.Debug("redis-server still cannot be started", "error", wrong.Problem)
+		return
+	}
+	s.log.Error("redis-server cannot be started; clicks are refused until it runs again",
+		"error", wrong.Problem, "do", wrong.Do, "next_start_within", RepairPause.String())
 }
 
 // run runs one process until it ends, and returns whether it became ready and why it
@@ -196,6 +222,7 @@ func (s *Server) run(first bool) (ready bool, err error) {
 		if ready = s.waitReady(watched); ready && first {
 			s.started <- nil
 		} else if ready {
+			s.problem.Store(nil)
 			s.log.Info("redis-server runs again")
 		}
 	})

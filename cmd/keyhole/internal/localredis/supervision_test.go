@@ -88,12 +88,77 @@ func TestDamageDuringOutage(t *testing.T) {
 	if took := time.Since(begun); took < 7*shortestPause {
 		t.Errorf("three starts took %s: the pause does not grow", took)
 	}
+	if p := s.Problem(); p == nil || !strings.Contains(p.Do, "redis-check-aof --fix") {
+		t.Errorf("the problem is %v", p)
+	}
 	if err := os.Rename(manifest+".away", manifest); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the data", func() bool { return cli(t, o, "GET", "keyhole:a") == "1" })
 	for _, want := range []string{"cannot be started", "is damaged", "redis-check-aof --fix", "redis-server runs again"} {
 		until(t, want, func() bool { return strings.Contains(log.String(), want) })
+	}
+	if n := strings.Count(log.String(), "cannot be started"); n != 1 {
+		t.Errorf("the same advice was logged %d times", n)
+	}
+	until(t, "no problem", func() bool { return s.Problem() == nil })
+}
+
+// The pause grows to 2 s, or to RepairPause if only a person can help.
+func TestNextPause(t *testing.T) {
+	t.Parallel()
+	help := &Error{Problem: "damaged", Do: "repair it"}
+	for name, tt := range map[string]struct {
+		ready   bool
+		err     error
+		longest time.Duration
+	}{
+		"killed":      {true, errors.New("signal: killed"), longestPause},
+		"never ready": {false, errors.New("exit status 1"), longestPause},
+		"full disk":   {true, help, longestPause},
+		"damage":      {false, help, RepairPause},
+	} {
+		pause := shortestPause
+		for range 12 {
+			next := nextPause(pause, tt.ready, tt.err)
+			if next != min(2*pause, tt.longest) {
+				t.Errorf("%s: %s follows %s", name, next, pause)
+			}
+			pause = next
+		}
+		if pause != tt.longest {
+			t.Errorf("%s: the longest pause is %s, want %s", name, pause, tt.longest)
+		}
+	}
+}
+
+// Each problem is logged once, also if another one was in between, and an end without a
+// known reason is none.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	o, log := options(t)
+	s := &Server{options: o, log: o.Logger}
+	one, other := &Error{"one", "correct one"}, &Error{"other", "correct other"}
+	for i, step := range []struct {
+		err  error
+		want *Error
+		logs string
+	}{
+		{one, one, `do="correct one"`},
+		{&Error{"one", "correct one"}, one, ""},
+		{other, other, `do="correct other"`},
+		{errors.New("signal: killed"), nil, "redis-server ended"},
+		{other, other, `do="correct other" next_start_within=30s`},
+	} {
+		before := log.String()
+		s.report(step.err)
+		logged := strings.TrimPrefix(log.String(), before)
+		if (logged == "") != (step.logs == "") || !strings.Contains(logged, step.logs) {
+			t.Errorf("step %d logs %q, want %q", i, logged, step.logs)
+		}
+		if got := s.Problem(); (got == nil) != (step.want == nil) || got != nil && *got != *step.want {
+			t.Errorf("step %d: the problem is %v, want %v", i, got, step.want)
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ func (s *Server) startLocalRedis(ctx context.Context, registry prometheus.Regist
 		return err
 	}
 	s.cleanups.add("redis-server", local.Stop)
+	s.needsRepair = func() bool { return local.Problem() != nil }
 	registerRestarts(registry, local.Restarts)
 	return nil
 }

@@ -18,6 +18,9 @@ type health struct {
 	draining atomic.Bool
 	log      *slog.Logger
 	logged   lastState // the state of Redis that was logged last
+	// needsRepair reports whether the service's own Redis cannot start without help; nil: the
+	// service has none.
+	needsRepair func() bool
 }
 
 // lastState remembers a state, so that only changes are logged. It is safe for concurrent
@@ -44,6 +47,9 @@ func (h *health) readiness(ctx context.Context) api.Readiness {
 	case err == nil:
 	case errors.Is(err, redisstore.ErrEvicting):
 		r.Redis = "evicts: set maxmemory-policy noeviction"
+	case h.needsRepair != nil && h.needsRepair():
+		// Its cause has names of files, which only the log may show.
+		r.Redis = "unavailable: needs repair; see the error \"redis-server cannot be started\" in the log"
 	default:
 		r.Redis = "unavailable"
 	}

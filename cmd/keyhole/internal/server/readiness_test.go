@@ -57,6 +57,12 @@ func TestReadiness(t *testing.T) {
 	redis.RequireAuth("a password that the service does not have")
 	expect("while Redis refuses", false, "unavailable", "readiness probe failed")
 	expect("still", false, "unavailable", "")
+	repair := true
+	h.needsRepair = func() bool { return repair }
+	expect("while its own Redis needs help", false,
+		"unavailable: needs repair; see the error \"redis-server cannot be started\" in the log", "readiness probe failed")
+	repair = false
+	expect("after the repair", false, "unavailable", "readiness probe failed")
 	redis.RequireAuth("")
 	expect("afterwards", true, "ok", "readiness probe passes again")
 	// A drain makes the service not ready without a failure of Redis.

@@ -61,6 +61,9 @@ type Server struct {
 	cleanups      *cleanups
 	health        *health
 	failed        chan error // a listener that ended by itself
+	// needsRepair reports whether the service's own Redis cannot start without help; nil: the
+	// service has none.
+	needsRepair func() bool
 
 	public, operator *listen.Listener
 	metrics          *listen.Listener // nil: on the operator's
@@ -215,7 +218,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	s.reloadFailed = newReloadFailed(registry)
 
 	s.store, s.storages = store, storages
-	s.health = &health{store: store, storages: storages, log: log}
+	s.health = &health{store: store, storages: storages, log: log, needsRepair: s.needsRepair}
 	clientAddresses, err := recordAddresses(ctx, background, cfg.Audit, store, log)
 	if err != nil {
 		return err

@@ -168,7 +168,7 @@ func TestLocalRedisKilled(t *testing.T) {
 			t.Errorf("a 503 took %s", took)
 		}
 	}
-	if r, err := g.client.Ready(t.Context()); err != nil || r.Ready {
+	if r, err := g.client.Ready(t.Context()); err != nil || r.Ready || !strings.Contains(r.Redis, "needs repair") {
 		t.Errorf("readiness is %+v, %v", r, err)
 	}
 	if err := os.Rename(manifest+".away", manifest); err != nil {
