@@ -22,13 +22,15 @@ const (
 
 // chartView is a chart of downloads by day, with a table as its alternative in text.
 type chartView struct {
-	Bars    []bar
-	Total   int
-	Most    int  // the downloads of the highest bar
-	Width   int  // of the bars together; the axis has Margin more on the left
-	Margin  int  // for the numbers beside the axis
-	Values  bool // there is room for the number above each bar
-	Partial bool // the link has more events than the page, so the chart lacks downloads
+	Bars   []bar
+	Total  int
+	Most   int  // the downloads of the highest bar
+	Width  int  // of the bars together; the axis has Margin more on the left
+	Margin int  // for the numbers beside the axis
+	Values bool // there is room for the number above each bar
+	// Of is the number of all downloads of the link if the chart lacks some, which are on another
+	// page, too old, or no longer in the audit; 0: the chart has all of them.
+	Of int64
 }
 
 // bar is one day of the chart. Its sizes are in the units of the SVG. The highest bar is 100
@@ -68,6 +70,9 @@ func chartOf(events []gateway.Event, link *gateway.Link, now time.Time) *chartVi
 	}
 	if chart.Total == 0 {
 		return nil
+	}
+	if int64(chart.Total) < link.Clicks {
+		chart.Of = link.Clicks
 	}
 	chart.place()
 	return chart

@@ -154,9 +154,7 @@ func (c *Console) renderLink(ctx echo.Context, status int, link *gateway.Link, v
 	if view.UsedUp {
 		view.nameEndOfRetries()
 	}
-	if view.Chart = chartOf(events.Events, link, now); view.Chart != nil {
-		view.Chart.Partial = events.Next != "" || cursor != ""
-	}
+	view.Chart = chartOf(events.Events, link, now)
 	view.StillWorks = c.stillWorks(link, now)
 	if cursor == "" { // older pages have older refusals only
 		view.Refusal = lastRefusal(events.Events, now)
@@ -188,8 +186,8 @@ func (c *Console) describeLink(link *gateway.Link, actor *gateway.Actor, now tim
 	view.Clicks, view.Max, view.CreatedBy, view.Sender = link.Clicks, link.MaxClicks, link.CreatedBy, link.SenderName()
 	view.Audience, view.Restrictions = explain.Audience(&document), explain.Restrictions(&document)
 	for _, line := range view.Restrictions {
-		if line[0] == "uses" { // the console has one word for what a limit counts
-			line[0] = "downloads"
+		if line[0] == "uses" { // as on the page of a new link
+			line[0] = "downloads allowed"
 		}
 	}
 	view.Sensitivity, view.Pin = explain.Sensitivity(link.Sensitive), explain.Pin(&document)

@@ -150,3 +150,33 @@ func TestIssueAgainKeepsEverySetting(t *testing.T) {
 		t.Errorf("a start that is over stays: %v", got)
 	}
 }
+
+// The page of a link has one word for downloads, and says if its chart lacks some of them.
+func TestLinkDownloads(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	c := b.signedIn(t, opsKey)
+	limited := b.issuedLink(t, "a.pdf", func(r *gateway.IssueRequest) { r.MaxClicks = new(int64(3)) })
+	a := c.get(linkPath(limited.ID))
+	for _, want := range []string{"downloads allowedat most 3", "Downloads0 of 3", "Last downloadnever"} {
+		if !strings.Contains(a.shown(), want) {
+			t.Errorf("the page lacks %q: %s", want, a.shown())
+		}
+	}
+	if strings.Contains(a.shown(), "usesat most") || strings.Contains(a.shown(), "Last use") {
+		t.Errorf("the page has another word for downloads: %s", a.shown())
+	}
+	issued := b.issue(t, nil)
+	for range eventsLimit - 1 {
+		b.click(t, issued.Token)
+	}
+	path := linkPath(issued.Link.ID)
+	if a = c.get(path); !strings.Contains(a.shown(), "99 downloads by day (UTC)") || len(a.all("rect")) != 1 {
+		t.Errorf("all downloads: %s", a.shown())
+	}
+	b.click(t, issued.Token)
+	b.click(t, issued.Token)
+	if a = c.get(path); !strings.Contains(a.shown(), "100 of 101 downloads by day (UTC)") {
+		t.Errorf("the newest downloads: %s", a.shown())
+	}
+}
