@@ -121,7 +121,7 @@ func TestObjectsSearch(t *testing.T) {
 		t.Errorf("the folder of the hit is %q", got)
 	}
 	if a = c.get("/console/objects?bucket=reports&search=*.pdf"); !strings.Contains(a.shown(),
-		"No object in this bucket or below has “*.pdf” in its name") {
+		"No object in this bucket has “*.pdf” in its name") {
 		t.Errorf("no hit: %s", a.shown())
 	}
 	b.storage.keys.Token = "more"
