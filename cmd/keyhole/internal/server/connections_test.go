@@ -1,12 +1,18 @@
 package server
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"regexp"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+
+	"keyhole/cmd/keyhole/internal/command"
+	"keyhole/cmd/keyhole/internal/inprocess"
+	"keyhole/config"
 )
 
 // connectionLines returns the lines of /metrics about connections, in order.
@@ -55,4 +61,52 @@ func waitForLines(t *testing.T, s *Server, want []string) {
 			t.Fatalf("got %q, want %q", got, want)
 		}
 	}
+}
+
+// BenchmarkConnections opens b.N connections of recipients, sends a request over each and
+// keeps them open. It reports the memory of the process for each of them, without that of
+// the kernel.
+func BenchmarkConnections(b *testing.B) {
+	redis, err := inprocess.StartRedis()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(redis.Close)
+	cfg := config.Default()
+	cfg.Public.Listen, cfg.Operator.Listen, cfg.Public.URL = "127.0.0.1:0", "127.0.0.1:0", "http://127.0.0.1"
+	cfg.Redis.Addresses = []string{redis.Addr()}
+	cfg.Public.TrustedProxies = []string{"127.0.0.1"} // Other addresses have a share of the limit.
+	s := New(cfg, NewLog(config.Log{Level: "error", Format: "text"}, io.Discard), command.Build{})
+	if err := s.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Stop() }) // the connections are cut
+	before, buffer := inUse(), make([]byte, 4096)
+	b.ResetTimer()
+	for range b.N {
+		c, err := net.Dial("tcp", s.PublicAddr())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = c.Close() })
+		if _, err := io.WriteString(c, "GET /robots.txt HTTP/1.1\r\nHost: files.example.com\r\n\r\n"); err != nil {
+			b.Fatal(err)
+		}
+		if n, err := c.Read(buffer); err != nil || !bytes.HasPrefix(buffer[:n], []byte("HTTP/1.1 200 ")) {
+			b.Fatalf("%q, %v", buffer[:n], err)
+		}
+	}
+	b.StopTimer()
+	if open, _ := s.public.Connections(); open != b.N {
+		b.Errorf("%d connections are open, want %d", open, b.N)
+	}
+	b.ReportMetric(float64(inUse()-before)/float64(b.N), "B/connection")
+}
+
+// inUse returns the bytes of heap and stacks that are in use after a collection.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse) //nolint:gosec // far below the limit
 }
