@@ -66,7 +66,7 @@ var preparations = []preparation{ //nolint:gochecknoglobals // A table.
 		source: "README.md", command: "go run ./cmd/keyhole demo holiday.jpg",
 		before: `cd "$SOURCE"; printf x >holiday.jpg`, after: "rm holiday.jpg",
 	},
-	{source: "README.md", command: "CGO_ENABLED=0 go build", after: "test -x ./keyhole && SOURCE=$PWD"},
+	{source: "README.md", command: "go build ./cmd/keyhole", after: "test -x ./keyhole && SOURCE=$PWD"},
 	{
 		source: "README.md", command: "keyhole init --bucket reports --endpoint http://127.0.0.1:7070",
 		before: accessKey, after: contextAddress,
