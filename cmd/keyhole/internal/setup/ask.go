@@ -49,12 +49,17 @@ func (f *flags) askRegion(ctx context.Context, env *command.Env) (err error) {
 	return err
 }
 
+// refuseTemporary refuses credentials that end by themselves, before any question.
+func refuseTemporary(env *command.Env) error {
+	if env.Getenv("AWS_SESSION_TOKEN") == "" {
+		return nil
+	}
+	return command.Usage("AWS_SESSION_TOKEN is set: these credentials are temporary, and the service cannot renew them",
+		"set the access key of a user for this service, without AWS_SESSION_TOKEN")
+}
+
 // credentials takes the credentials of the storage from the environment, or asks for them.
 func (a *answers) credentials(ctx context.Context, env *command.Env) error {
-	if env.Getenv("AWS_SESSION_TOKEN") != "" {
-		return command.Usage("AWS_SESSION_TOKEN is set: these credentials are temporary, and the service cannot renew them",
-			"set the access key of a user for this service, without AWS_SESSION_TOKEN")
-	}
 	a.accessKey = strings.TrimSpace(env.Getenv("AWS_ACCESS_KEY_ID"))
 	a.secret = strings.TrimSpace(env.Getenv("AWS_SECRET_ACCESS_KEY"))
 	if a.accessKey != "" && a.secret != "" {

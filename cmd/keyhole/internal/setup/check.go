@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -20,6 +21,7 @@ import (
 func (f *flags) check() error {
 	c := config.Default()
 	c.Public.URL = f.publicURL
+	c.Public.Listen = cmp.Or(f.listen(), c.Public.Listen)
 	key := config.DefaultOperatorKey()
 	key.Name, key.SHA256, key.Can = "operator", operatorkey.Hash(operatorkey.New()), []string{"issue"}
 	c.Operator.Keys = []config.OperatorKey{key}
@@ -62,6 +64,9 @@ func (f *flags) origin(path string) (name, advice string) {
 	switch path {
 	case "storage[0].endpoint":
 		return "--endpoint", urlAdvice("--endpoint", f.endpoint)
+	case "public.listen", "operator.listen":
+		// The port of the URL is that of the listener.
+		return "--public-url: " + path, ""
 	case "public.url":
 		return "--public-url", urlAdvice("--public-url", f.publicURL)
 	case "storage[0].region":

@@ -62,6 +62,11 @@ func TestMistakes(t *testing.T) {
 			public("https://dl.example.com/x"), "--public-url" + noPath, portOnly + "--public-url https://dl.example.com",
 		},
 
+		"operators": {
+			public("http://dl.example.com:8081"),
+			"--public-url: operator.listen uses the same port as public.listen; give each its own port", again,
+		},
+
 		"a URL": {
 			bucket("s3://reports"), "--bucket s3://reports" + noBucket, nameOnly + "--bucket reports",
 		},

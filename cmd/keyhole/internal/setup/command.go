@@ -98,6 +98,9 @@ func (f *flags) run(ctx context.Context, env *command.Env) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseTemporary(env); err != nil {
+		return err
+	}
 	if err := f.complete(ctx, env); err != nil {
 		return err
 	}

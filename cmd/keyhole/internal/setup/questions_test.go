@@ -269,6 +269,19 @@ func TestAsksForStorage(t *testing.T) {
 	}
 }
 
+// Temporary credentials are refused before the first question.
+func TestTemporaryCredentialsAskNothing(t *testing.T) {
+	t.Parallel()
+	p, directory := sit(t), filepath.Join(t.TempDir(), "d")
+	ended, _ := p.beginWith(t.Context(), []string{"--directory", directory}, "AWS_SESSION_TOKEN=canary")
+	if err := <-ended; err == nil || !strings.HasPrefix(err.Error(), "AWS_SESSION_TOKEN is set: ") {
+		t.Errorf("the error is %v", err)
+	}
+	if text := p.leave(); text != "" {
+		t.Errorf("it asks:\n%s", text)
+	}
+}
+
 // A bucket that is wrong, or none, ends the questions at once.
 func TestWrongBucketTyped(t *testing.T) {
 	t.Parallel()
