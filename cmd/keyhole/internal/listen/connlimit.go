@@ -59,7 +59,7 @@ func shares(configured, possible int) (limit, share int) {
 // operatorShares returns the same of a listener without Options.MaxConnections. A client may
 // hold half, because a proxy in front of all operators must have enough.
 func operatorShares(descriptors uint64) (limit, share int) {
-	limit = int(max(min(descriptors/operatorsPartOfFew, operatorConnections), minOperators)) //nolint:gosec // It is small.
+	limit = int(max(min(descriptors/operatorsPartOfFew, operatorConnections), minOperators))
 	return limit, limit / 2
 }
 

@@ -59,14 +59,20 @@ func (a *acceptor) clientRoom(client netip.Prefix) (longest *victim, full bool) 
 	}
 	if now := time.Now(); now.Sub(a.loggedShare) >= limitLogged {
 		a.loggedShare = now
-		// The log does not name the client: audit.client_address decides what is recorded.
-		hint := ""
-		if a.exempt != nil {
-			hint = "; if it is your proxy, add it to public.trusted_proxies"
-		}
-		a.log.Warn("one address reached its share of the connections"+hint, "address", a.Addr().String(), "share", a.share)
+		a.warnOfShare()
 	}
 	return held.longestWaiting(a.age(), a.patience), true
+}
+
+// warnOfShare logs that a client holds its share. The log does not name the client, because
+// audit.client_address decides what is recorded. Only recipients' proxies can be exempt.
+func (a *acceptor) warnOfShare() {
+	log := a.log.With("address", a.Addr().String(), "share", a.share)
+	if a.exempt == nil {
+		log.Warn("one address reached its share of the connections")
+		return
+	}
+	log.Warn("one address reached its share of the connections; if it is your proxy, add it to public.trusted_proxies")
 }
 
 // add records an open connection.
