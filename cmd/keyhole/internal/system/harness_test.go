@@ -40,6 +40,9 @@ func TestMain(m *testing.M) {
 // than they compute, so four may run at the same time also on two processors, unless the
 // command line says otherwise.
 func testMain(m *testing.M) int {
+	if plan := os.Getenv(attackVariable); plan != "" {
+		return attackMain(plan)
+	}
 	_ = flag.Set("test.parallel", "4") // The flag exists in every test binary.
 	dir, err := os.MkdirTemp("", "keyhole-binary-")
 	if err != nil {

@@ -91,12 +91,12 @@ func (a *authority) client() *http.Client {
 // startWithTLS starts a gateway whose listeners for recipients and operators speak TLS with
 // the certificate of ca, and waits until it is ready. apart is the address of its metrics
 // and probes, which have no TLS.
-func (in *installation) startWithTLS(ca *authority) (g *instance, apart string) {
+func (in *installation) startWithTLS(ca *authority, env ...string) (g *instance, apart string) {
 	in.t.Helper()
 	apart = freeAddress(in.t)
-	g = in.launch("KEYHOLE_METRICS_LISTEN="+apart,
+	g = in.launch(append(env, "KEYHOLE_METRICS_LISTEN="+apart,
 		"KEYHOLE_PUBLIC_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+ca.keyFile,
-		"KEYHOLE_OPERATOR_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_OPERATOR_TLS_KEY_FILE="+ca.keyFile)
+		"KEYHOLE_OPERATOR_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_OPERATOR_TLS_KEY_FILE="+ca.keyFile)...)
 	c := unfollowed()
 	defer c.CloseIdleConnections()
 	eventually(in.t, "the service to be ready", func() error {

@@ -1,0 +1,71 @@
+//go:build system
+
+package system
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"keyhole/gateway/api"
+)
+
+// A storage that is down, slow or refuses: clicks that need its check get 503 within its
+// timeout, and never a redirect. Links without a pin go on. The service stays ready, and
+// the readiness and the metrics name the storage.
+func TestStorageAway(t *testing.T) {
+	t.Parallel()
+	in := install(t)
+	in.put(t, "file.txt", []byte("content"))
+	front, behind := startFront(t, in.s3)
+	in.s3 = behind
+	const timeout = 500 * time.Millisecond
+	g := in.start("KEYHOLE_REDIRECT_OBJECT_CHECK=0s", "KEYHOLE_STORAGE_MAIN_TIMEOUT="+timeout.String())
+	pinned := issue(t, g, api.IssueRequest{})
+	unpinned := issue(t, g, api.IssueRequest{Pin: "none"})
+	for _, tt := range []struct {
+		name   string
+		result string // of the metric
+		serve  func(http.ResponseWriter, *http.Request) bool
+	}{
+		{"down", "error", func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }},
+		{"slow", "timeout", func(_ http.ResponseWriter, r *http.Request) bool {
+			<-r.Context().Done() // until the gateway gives up
+			return true
+		}},
+		{"403", "denied", func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}},
+		{"500", "error", func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusInternalServerError)
+			return true
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			front.answerWith(tt.serve)
+			defer front.answerWith(nil)
+			redirects, refused, took := measure(t, pinned.URL, 32, 2*time.Second)
+			t.Logf("%d refused, p50 %v, p99 %v, slowest %v",
+				refused, quantile(took, .5), quantile(took, .99), quantile(took, 1))
+			if redirects > 0 || refused == 0 || quantile(took, 1) > timeout+unavailableWithin {
+				t.Errorf("%d redirects, %d refused, the slowest after %v", redirects, refused, quantile(took, 1))
+			}
+			if a := get(t, http.MethodGet, unpinned.URL); a.status != http.StatusFound {
+				t.Errorf("a link without a pin: %d", a.status)
+			}
+			ready, err := g.client.Ready(t.Context())
+			if err != nil || !ready.Ready || ready.Storages["main"] == "ok" {
+				t.Errorf("readiness: %+v, %v", ready, err)
+			}
+			series := `keyhole_storage_request_duration_seconds_count{operation="head_object",result="` + tt.result +
+				`",storage="main"}`
+			if failed, err := g.gauge(t, series); err != nil || failed == 0 {
+				t.Errorf("%s: %v, %v", series, failed, err)
+			}
+		})
+		if a := get(t, http.MethodGet, pinned.URL); a.status != http.StatusFound {
+			t.Errorf("after %s: %d", tt.name, a.status)
+		}
+	}
+}
