@@ -28,9 +28,9 @@ type acceptor struct {
 	// addresses have no such limit; nil: none. See admit.
 	share  int
 	exempt func(netip.Addr) bool
-	// patience is how long an answer may take before its connection can be closed in favour
+	// answerTimeout is how long an answer may take before its connection can be closed in favour
 	// of another one.
-	patience time.Duration
+	answerTimeout time.Duration
 
 	mu          sync.Mutex
 	group                               // all open connections
@@ -54,7 +54,7 @@ type group struct {
 func newAcceptor(l net.Listener, log *slog.Logger) *acceptor {
 	return &acceptor{
 		Listener: l, log: log, begun: time.Now(),
-		group: group{open: map[*conn]struct{}{}}, clients: map[netip.Prefix]*group{}, patience: stalledAfter,
+		group: group{open: map[*conn]struct{}{}}, clients: map[netip.Prefix]*group{}, answerTimeout: stalledAfter,
 	}
 }
 

@@ -120,12 +120,12 @@ func (a *acceptor) room(client netip.Prefix) (full bool, longest *victim, weight
 		a.log.Warn("connection limit reached; closing the longest idle connections",
 			"address", a.Addr().String(), "limit", a.limit)
 	}
-	return true, a.longestWaiting(a.age(), a.patience), a.clients[client].weight()
+	return true, a.longestWaiting(a.age(), a.answerTimeout), a.clients[client].weight()
 }
 
 // longestWaiting returns the connection of the group that can be closed, nil if there is
 // none. age is the age of the acceptor. The caller holds the acceptor's lock.
-func (g *group) longestWaiting(age int64, patience time.Duration) *victim {
+func (g *group) longestWaiting(age int64, answerTimeout time.Duration) *victim {
 	for {
 		for len(g.victims) > 0 {
 			v := g.victims[0]
@@ -139,7 +139,7 @@ func (g *group) longestWaiting(age int64, patience time.Duration) *victim {
 		if age < g.rescan {
 			return nil
 		}
-		if g.victims = g.findVictims(age - int64(patience)); len(g.victims) == 0 {
+		if g.victims = g.findVictims(age - int64(answerTimeout)); len(g.victims) == 0 {
 			g.rescan = age + int64(roomRound) // A scan reads all connections.
 			return nil
 		}

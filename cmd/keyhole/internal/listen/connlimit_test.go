@@ -293,8 +293,8 @@ func TestOperatorConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := l.acceptor
-	if a.limit == 0 || a.limit > operatorConnections || a.share != a.limit/2 || a.patience != WriteTimeout {
-		t.Errorf("limit %d, share %d, patience %v", a.limit, a.share, a.patience)
+	if a.limit == 0 || a.limit > operatorConnections || a.share != a.limit/2 || a.answerTimeout != WriteTimeout {
+		t.Errorf("limit %d, share %d, answerTimeout %v", a.limit, a.share, a.answerTimeout)
 	}
 }
 

@@ -61,7 +61,7 @@ func (a *acceptor) clientRoom(client netip.Prefix) (longest *victim, full bool) 
 		a.loggedShare = now
 		a.warnOfShare()
 	}
-	return held.longestWaiting(a.age(), a.patience), true
+	return held.longestWaiting(a.age(), a.answerTimeout), true
 }
 
 // warnOfShare logs that a client holds its share. The log does not name the client, because

@@ -98,7 +98,7 @@ func (a *acceptor) beginRequest(c *conn) (stalled *conn, admitted bool) {
 		full = fullGroup(&a.group, a.limit)
 	}
 	if full != nil {
-		if stalled = full.longestStalled(a.age(), a.patience); stalled == nil {
+		if stalled = full.longestStalled(a.age(), a.answerTimeout); stalled == nil {
 			return nil, false
 		}
 	}
@@ -108,13 +108,13 @@ func (a *acceptor) beginRequest(c *conn) (stalled *conn, admitted bool) {
 }
 
 // longestStalled returns the connection of the group whose requests have been answered for
-// the longest time, nil if none takes longer than patience. The caller holds the acceptor's
+// the longest time, nil if none takes longer than answerTimeout. The caller holds the acceptor's
 // lock.
-func (g *group) longestStalled(age int64, patience time.Duration) (longest *conn) {
+func (g *group) longestStalled(age int64, answerTimeout time.Duration) (longest *conn) {
 	if age < g.rescanStalled {
 		return nil
 	}
-	since := age - int64(patience)
+	since := age - int64(answerTimeout)
 	for c := range g.open {
 		if at := c.since.Load(); c.requests > 0 && at < since && c.state.Load() == int32(http.StateActive) {
 			longest, since = c, at

@@ -315,7 +315,7 @@ func TestRequestsOfHTTP2(t *testing.T) {
 			l := serveHTTP2(t, Options{MaxConnections: 40}, func(w http.ResponseWriter, _ *http.Request) {
 				handled.Add(1)
 				_, _ = io.WriteString(w, tt.body) // It fails when the connection ends.
-			}, func(l *Listener) { l.acceptor.patience = 300 * time.Millisecond })
+			}, func(l *Listener) { l.acceptor.answerTimeout = 300 * time.Millisecond })
 			f := dialFramed(t, l, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 			f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 			const sent = 60

@@ -133,7 +133,7 @@ func (l *Listener) limitConnections() error {
 	l.acceptor.exempt = l.options.Exempt
 	if l.options.MaxConnections == 0 {
 		l.acceptor.limit, l.acceptor.share = operatorShares(files)
-		l.acceptor.patience = WriteTimeout // Requests of operators may take that long.
+		l.acceptor.answerTimeout = WriteTimeout // Requests of operators may take that long.
 		return nil
 	}
 	possible := possibleConnections(files) / max(l.options.SharedBy, 1)

@@ -21,8 +21,8 @@ import (
 )
 
 // An attack runs in a process of its own, so that its clients take no descriptors and no
-// memory from the test, and have a lower priority than the service: on a machine with two
-// processors they would otherwise compete with the clients that are measured.
+// memory from the test, and have a lower priority while clicks are measured: with two
+// processors they would otherwise compete with the clients that click.
 
 // attackVariable has the plan of a process that attacks, as JSON.
 const attackVariable = "KEYHOLE_TEST_ATTACK"
@@ -197,7 +197,6 @@ func startAttack(t *testing.T, plan attackPlan) *attack {
 	if err := a.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lowerPriority(t, a.command.Process.Pid)
 	go func() {
 		defer close(a.ended)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
@@ -214,10 +213,11 @@ func startAttack(t *testing.T, plan attackPlan) *attack {
 	return a
 }
 
-// lowerPriority gives a process, which leads a session, less processor time than the service:
+// lowerPriority gives the attacking process, which leads a session, less processor time than the service:
 // a third of the share of its session, because Linux divides the time between sessions first
 // (sched(7), autogroup).
-func lowerPriority(t *testing.T, pid int) {
+func (a *attack) lowerPriority() {
+	pid, t := a.command.Process.Pid, a.t
 	t.Helper()
 	lower := exec.Command("chrt", "--all-tasks", "--idle", "--pid", "0", fmt.Sprint(pid))
 	if text, err := lower.CombinedOutput(); err != nil {

@@ -159,7 +159,7 @@ func (c *hostileCase) test(t *testing.T, target *hostileTarget) {
 		t.Errorf("the service needs %+v", u)
 	}
 	t.Logf("the service needs %+v beside %+v", u, a.now())
-	target.settle(t)
+	target.awaitEnd(t)
 }
 
 // More connections than descriptors, to every listener: recipients and operators from other
