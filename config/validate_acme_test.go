@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,6 +57,15 @@ func TestACMERules(t *testing.T) {
 				"public.tls.acme.domains[4]: is also entry 0 of the list; remove one of them",
 			},
 		},
+		"international": {change: func(c *Config) {
+			acme(func(a *ACME) { a.Domains = []string{"bücher.example", "DL.Example.com"} })(c)
+			c.Public.URL = "https://BÜCHER.example"
+		}},
+		"as many as allowed": {change: acme(func(a *ACME) { a.Domains = numbered(maxDomains) })},
+		"too many": {
+			change:   acme(func(a *ACME) { a.Domains = numbered(maxDomains + 1) }),
+			problems: []string{"public.tls.acme.domains: has 101 names; the limit is 100"},
+		},
 		"terms": {
 			change: acme(func(a *ACME) { a.AcceptTerms = false }),
 			problems: []string{
@@ -80,6 +90,15 @@ func TestACMERules(t *testing.T) {
 			problems: []string{"public.tls.acme: excludes cert_file: remove one of them"},
 		},
 	})
+}
+
+// numbered returns the host of public.url and other names, n in all.
+func numbered(n int) []string {
+	names := []string{"dl.example.com"}
+	for i := range n - 1 {
+		names = append(names, fmt.Sprintf("dl%d.example.com", i))
+	}
+	return names
 }
 
 // The secret has exactly 32 bytes, as they are or in hexadecimal.
