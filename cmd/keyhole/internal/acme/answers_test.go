@@ -239,7 +239,7 @@ func TestLookInterval(t *testing.T) {
 			{65 * day, 90 * day, checkInterval},
 			{91 * day, 90 * day, pollInterval},
 		} {
-			leaf := &x509.Certificate{NotBefore: now.Add(-tt.age), NotAfter: now.Add(tt.life - tt.age)}
+			leaf := &x509.Certificate{DNSNames: m.o.Domains, NotBefore: now.Add(-tt.age), NotAfter: now.Add(tt.life - tt.age)}
 			m.current.Store(&tls.Certificate{Leaf: leaf})
 			if got := m.lookInterval(now); got != tt.want {
 				t.Errorf("after %v of %v: %v, want %v", tt.age, tt.life, got, tt.want)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"keyhole/gateway/logtest"
 )
 
 // reply returns an answer with a header and a body.
@@ -161,4 +163,21 @@ func TestStrangeAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A panic over an answer fails the order and does not end the service. Its value is not
+// logged.
+func TestPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, storage := &logtest.Buffer{}, newMemory()
+		m := newAuthority(t, 90*day).gateway(storage, log, func(o *Options) {
+			o.Client = &http.Client{Transport: answers(func() (*http.Response, error) { panic("canary") })}
+		})
+		if pause := m.round(t.Context()); pause != firstUnreachablePause || !m.Failing() || len(storage.leases) != 0 {
+			t.Errorf("pause %v, failing %v, %d leases", pause, m.Failing(), len(storage.leases))
+		}
+		if log.Count("the order of a certificate panicked") == 0 || log.Count("canary") != 0 {
+			t.Errorf("the log: %s", log)
+		}
+	})
 }

@@ -44,7 +44,7 @@ type Manager struct {
 	values *values
 	board  *board
 	holder string
-	names  struct{ certificate, account, lease string }
+	names  struct{ certificate, latest, account, lease string }
 	spread float64 // a random part of 1, so that gateways do not renew at the same time
 
 	current atomic.Pointer[tls.Certificate] // nil: none yet
@@ -76,6 +76,7 @@ func New(o Options) (*Manager, error) {
 	id := hex.EncodeToString(sum[:16])
 	m.names.certificate, m.names.lease = "certificate:"+id, "lease:"+id
 	m.names.account = "account:" + hex.EncodeToString(authority[:16])
+	m.names.latest = "latest:" + hex.EncodeToString(authority[:16])
 	m.board = &board{values: m.values, name: "challenges:" + id}
 	m.o.Client = limitClient(o.Client, o.DirectoryURL)
 	return m, nil

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -33,6 +34,22 @@ const (
 	typeTLS  = "tls-alpn-01"
 	typeHTTP = "http-01"
 )
+
+// errPanicked is the error of an order that panicked.
+var errPanicked = errors.New("the order of a certificate panicked")
+
+// orderSafely orders. It turns a panic, such as one over an answer of the authority, into an
+// error, because the gateway must go on with the certificate that it has. The value of a
+// panic may hold a key, so only the stack is logged.
+func (m *Manager) orderSafely(ctx context.Context, stored state) (err error) {
+	defer func() {
+		if recover() != nil {
+			m.o.Logger.Error("the order of a certificate panicked", "stack", string(debug.Stack()))
+			err = errPanicked
+		}
+	}()
+	return m.order(ctx, stored)
+}
 
 // order gets a certificate and stores it. If the authority could not validate the names by
 // one type of challenge, the next type is tried.
@@ -251,10 +268,8 @@ func (m *Manager) store(ctx context.Context, chain [][]byte, key crypto.PrivateK
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnfit, err)
 	}
-	for _, name := range m.o.Domains {
-		if err := parsed.Leaf.VerifyHostname(name); err != nil {
-			return fmt.Errorf("%w: %w", errUnfit, err)
-		}
+	if !m.covers(parsed.Leaf) {
+		return fmt.Errorf("%w: the certificate has only the names %q", errUnfit, parsed.Leaf.DNSNames)
 	}
 	text, err := json.Marshal(stored)
 	if err != nil {

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"strconv"
@@ -13,8 +14,8 @@ import (
 const (
 	// checkInterval is how often a gateway with a certificate looks for a newer one.
 	checkInterval = time.Minute
-	// pollInterval is how often a gateway without a certificate looks for one that another
-	// gateway is ordering.
+	// pollInterval is how often a gateway without a certificate for all its names looks for
+	// one that another gateway is ordering.
 	pollInterval = time.Second
 
 	// The pauses after failed orders. Let's Encrypt allows five failed validations of a
@@ -25,6 +26,9 @@ const (
 	maxRefusedPause       = time.Hour
 	// maxRetryAfter bounds what the authority can ask for.
 	maxRetryAfter = 24 * time.Hour
+	// maxSpread bounds the time by which gateways differ. A certificate of 45 days is then
+	// renewed more than 14 days before its end, when the first alert would fire.
+	maxSpread = 12 * time.Hour
 )
 
 // errAlreadyDue means that a certificate was due for renewal when it was issued. Without a
@@ -78,28 +82,29 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// due tells whether a certificate must be ordered: there is none, or at most a third of its
-// life is left. Gateways differ by up to a thirtieth of the life.
+// due tells whether a certificate must be ordered: there is none, it lacks a name, or at most
+// a third of its life is left. Gateways differ by up to a thirtieth of the life, and at most
+// half a day.
 func (m *Manager) due(now time.Time) bool {
-	current := m.current.Load()
-	return current == nil || m.untilDue(current.Leaf.NotBefore, current.Leaf.NotAfter, now) <= 0
+	leaf := m.leaf()
+	return !m.covers(leaf) || m.untilDue(leaf, now) <= 0
 }
 
 // untilDue returns the time until a certificate must be renewed.
-func (m *Manager) untilDue(notBefore, notAfter, now time.Time) time.Duration {
-	life := notAfter.Sub(notBefore)
-	return notAfter.Sub(now) - (life/3 - time.Duration(m.spread*float64(life/30)))
+func (m *Manager) untilDue(leaf *x509.Certificate, now time.Time) time.Duration {
+	life := leaf.NotAfter.Sub(leaf.NotBefore)
+	return leaf.NotAfter.Sub(now) - (life/3 - time.Duration(m.spread*float64(min(life/30, maxSpread))))
 }
 
 // lookInterval returns the longest pause before the next look at the Storage.
 func (m *Manager) lookInterval(now time.Time) time.Duration {
-	current := m.current.Load()
-	if current == nil || m.unstored != nil {
+	leaf := m.leaf()
+	if !m.covers(leaf) || m.unstored != nil {
 		return pollInterval
 	}
-	wait := m.untilDue(current.Leaf.NotBefore, current.Leaf.NotAfter, now)
+	wait := m.untilDue(leaf, now)
 	if wait <= 0 { // Another gateway may be renewing it.
-		wait = current.Leaf.NotAfter.Sub(now) / 10
+		wait = leaf.NotAfter.Sub(now) / 10
 	}
 	return min(max(wait, pollInterval), checkInterval)
 }

@@ -115,7 +115,7 @@ func (m *Manager) orderLeased(ctx context.Context, stored state) error {
 			}
 		}
 	}()
-	err := m.order(ordering, stored)
+	err := m.orderSafely(ordering, stored)
 	cancel()
 	<-extended
 	if err != nil {

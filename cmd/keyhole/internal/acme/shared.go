@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -38,12 +39,44 @@ func (m *Manager) adopt(ctx context.Context) state {
 		return result
 	}
 	m.reported = ""
-	if stored != nil && newer(stored.Leaf, m.leaf(), time.Now()) {
+	if result == stateAbsent && m.leaf() == nil {
+		m.borrow(ctx)
+	}
+	if stored != nil && (!m.covers(m.leaf()) || newer(stored.Leaf, m.leaf(), time.Now())) {
 		m.current.Store(stored)
 		m.unstored = nil
 		m.o.Logger.Info("certificate read from the shared storage", "expires", m.Expiry())
 	}
 	return result
+}
+
+// borrow uses the certificate that was issued last, for other names, until the one for the
+// configured names has been ordered. So a service whose names have changed has a certificate
+// when it starts. It must have one of the names.
+func (m *Manager) borrow(ctx context.Context) {
+	text, err := m.values.read(ctx, m.names.latest)
+	if text == nil || err != nil {
+		return // Nothing is lost: a certificate is ordered.
+	}
+	last, err := decodeCertificate(text)
+	if err != nil || time.Now().After(last.Leaf.NotAfter) {
+		return
+	}
+	for _, name := range m.o.Domains {
+		if last.Leaf.VerifyHostname(name) == nil {
+			m.current.Store(last)
+			m.o.Logger.Info("using the certificate that was issued last; its names are not the configured ones",
+				"names", last.Leaf.DNSNames, "domains", m.o.Domains, "expires", m.Expiry())
+			return
+		}
+	}
+}
+
+// covers tells whether a certificate, nil: none, has all configured names.
+func (m *Manager) covers(leaf *x509.Certificate) bool {
+	return leaf != nil && !slices.ContainsFunc(m.o.Domains, func(name string) bool {
+		return leaf.VerifyHostname(name) != nil
+	})
 }
 
 // unreadable reports once that the stored certificate cannot be read.
@@ -107,8 +140,10 @@ var errNotStored = errors.New("store the certificate")
 func (m *Manager) keep(ctx context.Context, text []byte) error {
 	m.unstored = text
 	life := max(time.Until(m.Expiry()), time.Minute)
-	if err := m.values.write(ctx, m.names.certificate, text, life); err != nil {
-		return fmt.Errorf("%w: %w", errNotStored, err)
+	for _, name := range []string{m.names.certificate, m.names.latest} {
+		if err := m.values.write(ctx, name, text, life); err != nil {
+			return fmt.Errorf("%w: %w", errNotStored, err)
+		}
 	}
 	m.unstored = nil
 	return nil

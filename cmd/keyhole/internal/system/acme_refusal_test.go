@@ -126,3 +126,33 @@ func TestACMEAnotherSecret(t *testing.T) {
 		t.Errorf("the authority got %d orders and issued %d certificates, want 2 of each", orders, certificates)
 	}
 }
+
+// A gateway that starts with one more name shows the previous certificate, so that no click
+// is lost, until the authority has issued one for all names.
+func TestACMEOneMoreName(t *testing.T) {
+	t.Parallel()
+	c := installCertified(t)
+	c.pebble.Start(t)
+	g := c.launchAt(c.tls, "0a")
+	before := certificate(t, nil, g)
+	link := share(t, g.instance)
+	if err := g.process.terminate(t, syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	c.pebble.Stop()
+	g = c.launchAt(c.tls, "0a", "KEYHOLE_PUBLIC_TLS_ACME_DOMAINS="+certifiedName+",files.example.com")
+	g.waitReady(t)
+	clicking := startRecipients(t, link.URL, nil, g)
+	if shown := certificate(t, nil, g); !shown.Equal(before) {
+		t.Error("the gateway shows another certificate before one was issued")
+	}
+	c.pebble.Start(t)
+	after := certificate(t, before, g)
+	if err := after.VerifyHostname("files.example.com"); err != nil {
+		t.Error(err)
+	}
+	clicking.stop()
+	if counted := clicks(t, g.instance, link.ID); counted != clicking.answered.Load() {
+		t.Errorf("%d clicks were answered and %d counted", clicking.answered.Load(), counted)
+	}
+}
