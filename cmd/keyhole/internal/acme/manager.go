@@ -21,6 +21,28 @@ import (
 // LetsEncrypt is the directory of the default authority.
 const LetsEncrypt = acme.LetsEncryptURL
 
+const (
+	// checkInterval is how often a gateway with a certificate looks for a newer one.
+	checkInterval = time.Minute
+	// pollInterval is how often a gateway without a certificate for all its names looks for
+	// one that another gateway is ordering.
+	pollInterval = time.Second
+	// leaseLife is how long the lease of an order lasts if its holder has crashed.
+	leaseLife = time.Minute
+
+	// The pauses after failed orders. Let's Encrypt allows five failed validations of a
+	// name in an hour. An authority that is unreachable is asked more often.
+	firstRefusedPause     = 2 * time.Minute
+	firstUnreachablePause = 5 * time.Second
+	maxUnreachablePause   = 5 * time.Minute
+	maxRefusedPause       = time.Hour
+	// maxRetryAfter bounds what the authority can ask for.
+	maxRetryAfter = 24 * time.Hour
+	// maxSpread bounds the time by which gateways differ. A certificate of 45 days is then
+	// renewed more than 14 days before its end, when the first alert would fire.
+	maxSpread = 12 * time.Hour
+)
+
 // Options configures a Manager. Every field is required unless its comment says otherwise.
 type Options struct {
 	// Domains are the names of the certificate, in lower case. No other name is ordered.

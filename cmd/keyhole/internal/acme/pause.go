@@ -11,26 +11,6 @@ import (
 	"golang.org/x/crypto/acme"
 )
 
-const (
-	// checkInterval is how often a gateway with a certificate looks for a newer one.
-	checkInterval = time.Minute
-	// pollInterval is how often a gateway without a certificate for all its names looks for
-	// one that another gateway is ordering.
-	pollInterval = time.Second
-
-	// The pauses after failed orders. Let's Encrypt allows five failed validations of a
-	// name in an hour. An authority that is unreachable is asked more often.
-	firstRefusedPause     = 2 * time.Minute
-	firstUnreachablePause = 5 * time.Second
-	maxUnreachablePause   = 5 * time.Minute
-	maxRefusedPause       = time.Hour
-	// maxRetryAfter bounds what the authority can ask for.
-	maxRetryAfter = 24 * time.Hour
-	// maxSpread bounds the time by which gateways differ. A certificate of 45 days is then
-	// renewed more than 14 days before its end, when the first alert would fire.
-	maxSpread = 12 * time.Hour
-)
-
 // errAlreadyDue means that a certificate was due for renewal when it was issued. Without a
 // pause, the gateways would order one certificate after the other.
 var errAlreadyDue = errors.New("the new certificate is already due for renewal: is the clock of this machine right?")

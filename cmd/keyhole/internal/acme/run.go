@@ -7,8 +7,6 @@ import (
 )
 
 const (
-	// leaseLife is how long the lease of an order lasts if its holder has crashed.
-	leaseLife = time.Minute
 	// refusalInterval is how often the log repeats that the secret is another one.
 	refusalInterval = time.Hour
 	// maxLogged bounds what the log has of an error, in bytes. The authority writes a part
