@@ -218,8 +218,11 @@ func (o *operatorsTest) names(t *testing.T) {
 		known[name] = true
 		eventually(t, "the log to have the request", func() error {
 			for line := range strings.Lines(o.gateway.process.output.String()) {
-				var logged struct{ Address, Request_ID string } //nolint:revive // the name of the attribute
-				if json.Unmarshal([]byte(line), &logged) == nil && logged.Request_ID == name {
+				var logged struct {
+					Address   string
+					RequestID string `json:"request_id"`
+				}
+				if json.Unmarshal([]byte(line), &logged) == nil && logged.RequestID == name {
 					if !strings.Contains(logged.Address, "127.0.0.2") {
 						t.Errorf("the request is logged with the address %q", logged.Address)
 					}

@@ -1,4 +1,3 @@
 // Package systemd reports the state of the service to systemd, by the protocol of
-// sd_notify(3): ready, reloading, stopping, alive for the watchdog, and a start that takes
-// longer.
+// sd_notify(3): a start that takes longer, ready, reloading, stopping, and alive.
 package systemd

@@ -19,8 +19,8 @@ type Manager struct {
 	watchdog time.Duration
 }
 
-// New returns the manager that the variables NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID
-// name. pid is that of this process: the watchdog of another process is ignored.
+// New returns the manager that NOTIFY_SOCKET names. pid is that of this process: WATCHDOG_USEC
+// for another WATCHDOG_PID is ignored.
 func New(getenv func(name string) string, pid int) Manager {
 	m := Manager{socket: getenv("NOTIFY_SOCKET")}
 	if of := getenv("WATCHDOG_PID"); of != "" && of != strconv.Itoa(pid) {
@@ -47,9 +47,7 @@ func (m Manager) Ready(ctx context.Context) error { return m.send(ctx, "READY=1"
 // Reloading reports the begin of a reload. Ready must follow, also if the reload fails.
 func (m Manager) Reloading(ctx context.Context) error { return m.send(ctx, "RELOADING=1") }
 
-// Extend asks for more time for a start that has not reported Ready yet. The manager ends the
-// start only if it is beyond its configured time and no message came for d, which is rounded
-// down to microseconds. systemd has it since version 236; older ones ignore it.
+// Extend lets a start go on beyond its configured time while a further message comes within d.
 func (m Manager) Extend(ctx context.Context, d time.Duration) error {
 	return m.send(ctx, "EXTEND_TIMEOUT_USEC="+strconv.FormatInt(d.Microseconds(), 10))
 }
