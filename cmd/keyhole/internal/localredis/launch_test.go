@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -76,6 +77,31 @@ func TestLaunchRefused(t *testing.T) { //nolint:paralleltest // see prepared
 	wantError(t, "waiting for a link", s.waitUnlocked(t.Context()), "cannot be used")
 	if _, err := os.Lstat(filepath.Join(s.options.Directory, "elsewhere")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the target of the link was made: %v", err)
+	}
+}
+
+// A Redis that does not get its configuration listens nowhere: with its own defaults it
+// would listen on every interface, without the service's users.
+func TestLaunchWithoutConfiguration(t *testing.T) { //nolint:paralleltest // see prepared
+	s := prepared(t)
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.program.Path = filepath.Join(s.options.Directory, "redis-server")
+	script := "#!/bin/sh\nexec " + program + ` "$@" </dev/null` + "\n"
+	if err := os.WriteFile(s.program.Path, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	out := &output{log: s.log}
+	cmd, err := s.launch(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() }) // It may have ended.
+	defer killed.Stop()
+	if err := cmd.Wait(); err == nil || !strings.Contains(out.ending().mistake, "not listen anywhere") {
+		t.Errorf("Redis ends with %v and says %q", err, out.ending().mistake)
 	}
 }
 

@@ -253,7 +253,9 @@ func (s *Server) launch(out *output) (*exec.Cmd, error) {
 	if err := os.Remove(Socket(s.options.Directory)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, unusable(s.options.Directory, err)
 	}
-	cmd := exec.Command(s.program.Path, "-") //nolint:gosec // a server from PATH
+	// Without its configuration, for example because a program in between does not pass it on,
+	// Redis would listen on a port of every interface.
+	cmd := exec.Command(s.program.Path, "-", "--port", "0") //nolint:gosec // a server from PATH
 	cmd.Stdin = strings.NewReader(configuration(&s.options))
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Dir, cmd.Env = s.options.Directory, []string{"LC_ALL=C"} // no credentials of the service

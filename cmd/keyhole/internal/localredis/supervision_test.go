@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -129,6 +131,34 @@ func TestNextPause(t *testing.T) {
 		if pause != tt.longest {
 			t.Errorf("%s: the longest pause is %s, want %s", name, pause, tt.longest)
 		}
+	}
+}
+
+// The kernel ends Redis with the thread that started it, so that thread has to stay: here
+// hundreds of others end. Without its goroutine's lock, it would be one of them.
+func TestThreadsEnd(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t)
+	s := start(t, o)
+	before, err := processOf(t.Context(), Socket(o.Directory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		var ending sync.WaitGroup
+		together := make(chan struct{})
+		for range 50 {
+			ending.Go(func() {
+				runtime.LockOSThread() // A thread that is not unlocked ends with its goroutine.
+				<-together
+			})
+		}
+		close(together)
+		ending.Wait()
+	}
+	after, err := processOf(t.Context(), Socket(o.Directory))
+	if err != nil || after != before || s.Restarts() != 0 {
+		t.Errorf("process %d became %d after %d restarts, %v", before, after, s.Restarts(), err)
 	}
 }
 

@@ -56,6 +56,14 @@ func TestLocalDiskFull(t *testing.T) {
 		return nil
 	})
 
+	// Redis runs again until its next write, so what only reads can succeed meanwhile.
+	eventually(t, "a read between two ends of Redis", func() error {
+		shown, err := g.client.Show(t.Context(), live.ID)
+		if err == nil && shown.State != "active" {
+			t.Fatalf("the live link is %s", shown.State)
+		}
+		return err
+	})
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
