@@ -134,8 +134,8 @@ func TestNextPause(t *testing.T) {
 	}
 }
 
-// The kernel ends Redis with the thread that started it, so that thread has to stay: here
-// hundreds of others end. Without its goroutine's lock, it would be one of them.
+// The kernel ends Redis with the thread that started it, so the goroutine that starts it has
+// to keep its thread. Hundreds of other threads end here.
 func TestThreadsEnd(t *testing.T) {
 	t.Parallel()
 	o, _ := options(t)
@@ -143,6 +143,21 @@ func TestThreadsEnd(t *testing.T) {
 	before, err := processOf(t.Context(), Socket(o.Directory))
 	if err != nil {
 		t.Fatal(err)
+	}
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	supervisors := 0
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		if !strings.Contains(stack, "localredis.(*Server).supervise(") {
+			continue
+		}
+		supervisors++
+		if header, _, _ := strings.Cut(stack, "\n"); !strings.Contains(header, "locked to thread") {
+			t.Errorf("a supervision has no thread of its own: %s", header)
+		}
+	}
+	if supervisors == 0 {
+		t.Error("no supervision was found")
 	}
 	for range 10 {
 		var ending sync.WaitGroup
