@@ -68,6 +68,40 @@ func TestDashboardShowsData(t *testing.T) {
 	for title, q := range queries {
 		checkQuery(t, prometheus, title, q, chosen)
 	}
+	eventually(t, "every rule to be evaluated", func() error { return checkRules(t, prometheus) })
+}
+
+// checkRules checks that Prometheus could evaluate each rule with all series of two gateways.
+// promtool evaluates rules only with the few series of its cases.
+func checkRules(t *testing.T, prometheus string) error {
+	t.Helper()
+	a := get(t, http.MethodGet, "http://"+prometheus+"/api/v1/rules")
+	var answer struct {
+		Data struct {
+			Groups []struct {
+				Rules []struct{ Name, Health, LastError string }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(a.body), &answer); err != nil {
+		return fatal{err}
+	}
+	rules := 0
+	for _, group := range answer.Data.Groups {
+		for _, rule := range group.Rules {
+			rules++
+			if rule.Health == "err" {
+				return fatal{fmt.Errorf("rule %s: %s", rule.Name, rule.LastError)}
+			}
+			if rule.Health != "ok" {
+				return fmt.Errorf("rule %s is %s", rule.Name, rule.Health)
+			}
+		}
+	}
+	if rules == 0 {
+		return fatal{errors.New("Prometheus has no rules")}
+	}
+	return nil
 }
 
 // checkQuery checks that each series of a query has the labels of its legend, and that the
