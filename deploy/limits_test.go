@@ -10,43 +10,43 @@ import (
 )
 
 // limit says where a number of the table "Timeouts and limits" comes from.
-type limit struct{ row, value, file, constant string }
+type limit struct{ row, value, pkg, constant string }
 
 // limits are the numbers that constants of the code define.
 func limits() []limit {
 	const commands = "../cmd/keyhole/internal/"
 	return []limit{
-		{"stalled answer", "5s", commands + "listen/connlimit.go", "stalledAfter"},
-		{"header of a request", "10s", commands + "listen/listener.go", "readHeaderTimeout"},
-		{"whole request", "30s", commands + "listen/listener.go", "readTimeout"},
-		{"answer", "90s", commands + "listen/listener.go", "WriteTimeout"},
-		{"connection of an operator without a request", "2m", commands + "listen/listener.go", "DefaultIdleTimeout"},
-		{"requests at the same time on one connection of HTTP/2", "100", commands + "listen/listener.go", "maxStreams"},
-		{"connections of one address (IPv6: one /64)", "32", commands + "listen/connlimit.go", "minShare"},
-		{"connections of operators, and of metrics", "1000", commands + "listen/connlimit.go", "operatorConnections"},
-		{"connections of operators, and of metrics", "16", commands + "listen/connlimit.go", "operatorsPartOfFew"},
-		{"connection of HTTP/2 that takes no byte", "30s", commands + "listen/http2.go", "writeByteTimeout"},
-		{"wait for the hash of a passphrase", "3s", "../gateway/passphrase.go", "maxHashWait"},
-		{"unknown links from one network", "60", "../gateway/ratelimit.go", "maxMisses"},
-		{"wrong operator keys from one network", "30", "../gateway/ratelimit.go", "MaxKeyFailures"},
-		{"check on the page Health", "30s", "../gateway/console/health.go", "healthTimeout"},
-		{"keys of the identity provider", "5s", "../gateway/identity/keys.go", "fetchTimeout"},
-		{"credentials of a storage from another source", "10s", "../signer/credentials.go", "fetchTimeout"},
-		{"request to the certificate authority", "30s", commands + "server/certificate.go", "acmeTimeout"},
-		{"whole order of a certificate", "5m", commands + "acme/order.go", "orderTimeout"},
-		{"order of a gateway that crashed", "1m", commands + "acme/manager.go", "leaseLife"},
-		{"pause after a failed order", "5s", commands + "acme/manager.go", "firstUnreachablePause"},
-		{"pause after a failed order", "5m", commands + "acme/manager.go", "maxUnreachablePause"},
-		{"pause after a failed order", "2m", commands + "acme/manager.go", "firstRefusedPause"},
-		{"pause after a failed order", "1h", commands + "acme/manager.go", "maxRefusedPause"},
-		{"pause after a failed order", "24h", commands + "acme/manager.go", "maxRetryAfter"},
-		{"reads of challenges", "250ms", commands + "acme/challenge.go", "challengeRound"},
-		{"SIGTERM: rest of a request", "2s", commands + "listen/drain.go", "requestsTimeout"},
-		{"SIGTERM: running requests", "4s", commands + "listen/drain.go", "InterruptAfter"},
-		{"SIGTERM: running requests", "4.5s", commands + "listen/drain.go", "answersTimeout"},
-		{"SIGTERM: all steps", "1s", commands + "server/server.go", "DrainTime"},
-		{"SIGTERM: all steps", "5.5s", commands + "server/server.go", "stopTimeout"},
-		{"SIGTERM: last lines of the log", "500ms", commands + "server/log.go", "logTimeout"},
+		{"stalled answer", "5s", commands + "listen", "stalledAfter"},
+		{"header of a request", "10s", commands + "listen", "readHeaderTimeout"},
+		{"whole request", "30s", commands + "listen", "readTimeout"},
+		{"answer", "90s", commands + "listen", "WriteTimeout"},
+		{"connection of an operator without a request", "2m", commands + "listen", "DefaultIdleTimeout"},
+		{"requests at the same time on one connection of HTTP/2", "100", commands + "listen", "maxStreams"},
+		{"connections of one address (IPv6: one /64)", "32", commands + "listen", "minShare"},
+		{"connections of operators, and of metrics", "1000", commands + "listen", "operatorConnections"},
+		{"connections of operators, and of metrics", "16", commands + "listen", "operatorsPartOfFew"},
+		{"connection of HTTP/2 that takes no byte", "30s", commands + "listen", "writeByteTimeout"},
+		{"wait for the hash of a passphrase", "3s", "../gateway", "maxHashWait"},
+		{"unknown links from one network", "60", "../gateway", "maxMisses"},
+		{"wrong operator keys from one network", "30", "../gateway", "MaxKeyFailures"},
+		{"check on the page Health", "30s", "../gateway/console", "healthTimeout"},
+		{"keys of the identity provider", "5s", "../gateway/identity", "fetchTimeout"},
+		{"credentials of a storage from another source", "10s", "../signer", "fetchTimeout"},
+		{"request to the certificate authority", "30s", commands + "server", "acmeTimeout"},
+		{"whole order of a certificate", "5m", commands + "acme", "orderTimeout"},
+		{"order of a gateway that crashed", "1m", commands + "acme", "leaseLife"},
+		{"pause after a failed order", "5s", commands + "acme", "firstUnreachablePause"},
+		{"pause after a failed order", "5m", commands + "acme", "maxUnreachablePause"},
+		{"pause after a failed order", "2m", commands + "acme", "firstRefusedPause"},
+		{"pause after a failed order", "1h", commands + "acme", "maxRefusedPause"},
+		{"pause after a failed order", "24h", commands + "acme", "maxRetryAfter"},
+		{"reads of challenges", "250ms", commands + "acme", "challengeRound"},
+		{"SIGTERM: rest of a request", "2s", commands + "listen", "requestsTimeout"},
+		{"SIGTERM: running requests", "4s", commands + "listen", "InterruptAfter"},
+		{"SIGTERM: running requests", "4.5s", commands + "listen", "answersTimeout"},
+		{"SIGTERM: all steps", "1s", commands + "server", "DrainTime"},
+		{"SIGTERM: all steps", "5.5s", commands + "server", "stopTimeout"},
+		{"SIGTERM: last lines of the log", "500ms", commands + "server", "logTimeout"},
 	}
 }
 
@@ -58,7 +58,7 @@ func TestTimeoutsAndLimits(t *testing.T) {
 		if !regexp.MustCompile(`(^|\s)` + regexp.QuoteMeta(l.value) + `\b`).MatchString(rows[l.row]) {
 			t.Errorf("the row %q does not say %s: %s", l.row, l.value, rows[l.row])
 		}
-		if got, want := constant(t, l.file, l.constant), number(t, l.value); got != want {
+		if got, want := constant(t, l.pkg, l.constant), number(t, l.value); got != want {
 			t.Errorf("%s is %d, the row %q says %s", l.constant, got, l.row, l.value)
 		}
 	}
@@ -106,19 +106,22 @@ func limitRows(t *testing.T) map[string]string {
 	return rows
 }
 
-// constant returns a constant of a file: a number, or a duration in nanoseconds.
-func constant(t *testing.T, file, name string) int64 {
+// constant returns a constant of the package in a directory: a number, or a duration in
+// nanoseconds.
+func constant(t *testing.T, directory, name string) int64 {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	definition := regexp.MustCompile(`(?m)^(?:const )?\s*` + name + `\s+= (?:(\d+) \* )?(?:time\.(\w+)|(\d+))$`)
-	found := definition.FindStringSubmatch(string(text))
-	if found == nil {
-		t.Errorf("%s does not define %s as a plain number or duration", file, name)
+	var all [][]string
+	for _, file := range glob(t, directory+"/*.go") {
+		if !strings.HasSuffix(file, "_test.go") {
+			all = append(all, definition.FindAllStringSubmatch(string(read(t, file)), -1)...)
+		}
+	}
+	if len(all) != 1 {
+		t.Errorf("%s defines %s %d times as a plain number or duration, want once", directory, name, len(all))
 		return 0
 	}
+	found := all[0]
 	if found[3] != "" {
 		return number(t, found[3])
 	}
@@ -126,7 +129,7 @@ func constant(t *testing.T, file, name string) int64 {
 		"Millisecond": time.Millisecond, "Second": time.Second, "Minute": time.Minute, "Hour": time.Hour,
 	}[found[2]]
 	if !known {
-		t.Errorf("%s: the unit of %s is %s", file, name, found[2])
+		t.Errorf("%s: the unit of %s is %s", directory, name, found[2])
 	}
 	if found[1] == "" {
 		return int64(unit)
