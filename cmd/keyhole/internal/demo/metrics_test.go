@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"keyhole/cmd/keyhole/internal/command"
 )
@@ -41,6 +42,24 @@ func TestMetricsDocumentIsComplete(t *testing.T) {
 		documented = append(documented, row[2]+" "+row[1])
 	}
 	d := startDemo(t)
+	slices.Sort(documented)
+	// A scrape lacks what Redis could not tell in time, on a machine that does much else.
+	for end := time.Now().Add(20 * time.Second); ; {
+		served := servedMetrics(t, d)
+		if len(served) >= 15 && slices.Equal(served, documented) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("a service can serve\n%s\nand the document has\n%s", strings.Join(served, "\n"),
+				strings.Join(documented, "\n"))
+		}
+	}
+}
+
+// servedMetrics returns the type and name of each metric that a demo serves, and those that it
+// cannot have, sorted.
+func servedMetrics(t *testing.T, d *runningDemo) []string {
+	t.Helper()
 	response, err := http.Get(d.operator + "/metrics")
 	if err != nil {
 		t.Fatal(err)
@@ -61,11 +80,7 @@ func TestMetricsDocumentIsComplete(t *testing.T) {
 	}
 	served = append(served, absentMetrics()...)
 	slices.Sort(served)
-	slices.Sort(documented)
-	if len(served) < 15 || !slices.Equal(served, documented) {
-		t.Errorf("a service can serve\n%s\nand the document has\n%s", strings.Join(served, "\n"),
-			strings.Join(documented, "\n"))
-	}
+	return served
 }
 
 // runningDemo is a demo in this process.

@@ -131,6 +131,7 @@ func registerScraped(t *testing.T, registry *prometheus.Registry, m *gateway.Met
 	}
 	t.Cleanup(redis.Close)
 	cfg := config.Default()
+	cfg.Redis.Timeout = 30 * time.Second // A metric is absent if Redis is too slow for a busy machine.
 	cfg.Redis.Addresses = []string{redis.Addr()}
 	storage := config.DefaultStorage()
 	storage.Name, storage.Endpoint, storage.Region, storage.Buckets = "main", "http://127.0.0.1:1", "us-east-1",
@@ -146,7 +147,7 @@ func registerScraped(t *testing.T, registry *prometheus.Registry, m *gateway.Met
 			t.Error(err)
 		}
 	})
-	registerStoreMetrics(registry, store, time.Second)
+	registerStoreMetrics(registry, store, cfg.Redis.Timeout)
 	registerAuditUsage(registry, time.Second, time.Now, func(context.Context) ([]redisstore.AuditUsage, error) {
 		usage := usedAudit()
 		usage[1].CompleteSince = time.Now() // miniredis never tells that a stream is full
