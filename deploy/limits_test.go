@@ -29,6 +29,34 @@ func limits() []limit {
 		{"wait for the hash of a passphrase", "3s", "../gateway", "maxHashWait"},
 		{"unknown links from one network", "60", "../gateway", "maxMisses"},
 		{"wrong operator keys from one network", "30", "../gateway", "MaxKeyFailures"},
+		{"body of an operator's request", "1 MiB", "../gateway/httpapi", "maxBody"},
+		{"body of an operator's request", "4 MiB", "../gateway/httpapi", "maxBatchBody"},
+		{"body of an operator's request", "512 KiB", "../gateway/console", "maxForm"},
+		{"body of an operator's request", "4096", "../gateway/httpapi", "maxForm"},
+		{"reply of Redis", "1 MiB", "../gateway/redisstore", "maxBulk"},
+		{"reply of Redis", "65536", "../gateway/redisstore", "maxElements"},
+		{"reply of Redis", "8", "../gateway/redisstore", "maxDepth"},
+		{"check of Redis", "5s", commands + "server", "redisCheck"},
+		{"check of a storage", "1m", commands + "server", "storageCheck"},
+		{"wrong passphrases of one link", "15m", "../gateway/redisstore", "attemptsWindow"},
+		{"wrong passphrases of one link", "10", "../gateway/redisstore", "attemptsPerLink"},
+		{"wrong passphrases of one link", "5", "../gateway/redisstore", "attemptsPerClient"},
+		{"wrong passphrases of one link", "1m", "../gateway/redisstore", "attemptsPause"},
+		{"recorded refusals of one link from one network", "60", "../gateway", "maxRefusals"},
+		{"sign-ins at the identity provider from one network", "60", "../gateway/admission", "maxBegun"},
+		{"sign-ins at the identity provider from one network", "10m", "../gateway/admission", "SignInLife"},
+		{"export of the console", "10000", "../gateway/console", "exportLimit"},
+		{"one call of a bulk revocation", "2s", "../gateway", "bulkBudget"},
+		{"one call of a bulk revocation", "15s", "../gateway", "bulkSearchBudget"},
+		{"one call of an erasure", "2s", "../gateway", "eraseBudget"},
+		{
+			"repetition of an issue with the same `Idempotency-Key`", "24h",
+			"../gateway/redisstore", "reservedFor",
+		},
+		{"repetition of an issue with the same `Idempotency-Key`", "30m", "../gateway", "maxReissueAge"},
+		{"unwritten log", "1 MiB", commands + "logwriter", "maxUnwritten"},
+		{"changed configuration", "1s", commands + "server", "reloadInterval"},
+		{"use of the audit in the metrics", "1m", commands + "server", "auditUsageLife"},
 		{"check on the page Health", "30s", "../gateway/console", "healthTimeout"},
 		{"keys of the identity provider", "5s", "../gateway/identity", "fetchTimeout"},
 		{"credentials of a storage from another source", "10s", "../signer", "fetchTimeout"},
@@ -73,6 +101,9 @@ func TestTimeoutsAndLimits(t *testing.T) {
 		"all requests of operators":    {"operator.requests_per_minute": "120,000"},
 		"session of the console":       {"console.idle": "30m", "console.max": "12h"},
 		"presigned URL":                {"redirect.lifetime": "30s"},
+		"resumed download":             {"redirect.resume_window": "10m"},
+
+		"result of a check of a pinned object": {"redirect.object_check": "5s"},
 	} {
 		for option, value := range options {
 			// Tests of package config compare that page with the defaults.
@@ -106,11 +137,12 @@ func limitRows(t *testing.T) map[string]string {
 	return rows
 }
 
-// constant returns a constant of the package in a directory: a number, or a duration in
-// nanoseconds.
+// constant returns a constant of the package in a directory: a number, which may be a shift, or
+// a duration in nanoseconds.
 func constant(t *testing.T, directory, name string) int64 {
 	t.Helper()
-	definition := regexp.MustCompile(`(?m)^(?:const )?\s*` + name + `\s+= (?:(\d+) \* )?(?:time\.(\w+)|(\d+))$`)
+	definition := regexp.MustCompile(`(?m)^(?:const )?\s*` + name + `\s+= (?:(\d+) \* )?` +
+		`(?:time\.(\w+)|([\d_]+)(?: << (\d+))?)(?: +//.*)?$`)
 	var all [][]string
 	for _, file := range glob(t, directory+"/*.go") {
 		if !strings.HasSuffix(file, "_test.go") {
@@ -122,6 +154,9 @@ func constant(t *testing.T, directory, name string) int64 {
 		return 0
 	}
 	found := all[0]
+	if found[4] != "" {
+		return number(t, found[3]) << number(t, found[4])
+	}
 	if found[3] != "" {
 		return number(t, found[3])
 	}
@@ -137,10 +172,15 @@ func constant(t *testing.T, directory, name string) int64 {
 	return number(t, found[1]) * int64(unit)
 }
 
-// number reads a number or a duration.
+// number reads a number, a size in KiB or MiB, or a duration.
 func number(t *testing.T, text string) int64 {
 	t.Helper()
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+	for unit, bytes := range map[string]int64{" KiB": 1 << 10, " MiB": 1 << 20} {
+		if amount, found := strings.CutSuffix(text, unit); found {
+			return number(t, amount) * bytes
+		}
+	}
+	if n, err := strconv.ParseInt(text, 0, 64); err == nil {
 		return n
 	}
 	d, err := time.ParseDuration(text)
