@@ -22,8 +22,9 @@ import (
 // mayBeEmpty are the queries that have no data in the test, with the reason.
 func mayBeEmpty() map[string]string {
 	return map[string]string{
-		"Credentials expire in/A": "the access key of the test does not expire",
-		"Redis restarts/A":        "the test has no redis.mode local",
+		"Certificate orders failed/A": "the test has no public.tls.acme",
+		"Credentials expire in/A":     "the access key of the test does not expire",
+		"Redis restarts/A":            "the test has no redis.mode local",
 	}
 }
 
