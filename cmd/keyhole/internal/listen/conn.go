@@ -44,6 +44,7 @@ type acceptor struct {
 // group is a set of open connections.
 type group struct {
 	open     map[*conn]struct{}
+	usual    int      // see weight
 	requests int      // of HTTP/2 that are being answered, see beginRequest
 	victims  []victim // see longestWaiting
 	// The ages of the acceptor before which another scan finds nothing.

@@ -72,14 +72,17 @@ type victim struct {
 }
 
 // weight ranks clients by the connections that they hold. Clients with a usual number have
-// the same weight, so that a browser, or a small office behind one address, is not taken for
-// an attacker. A proxy stands for many clients and has no weight.
+// the weight 0, so that a browser, or a small office behind one address, is not taken for an
+// attacker. A proxy stands for many clients and has no weight.
 func (g *group) weight() int {
-	if g == nil {
+	if g == nil || g.usual == 0 {
 		return 0
 	}
-	return len(g.open) / minShare
+	return len(g.open) / g.usual
 }
+
+// usualConnections returns the number of connections from which a client has a weight.
+func usualConnections(share int) int { return min(minShare, max(share/2, 1)) }
 
 // makeRoom returns true when the client may open one more connection, or when the acceptor
 // is closed. At the limit it closes a connection that waits for its client, see

@@ -194,6 +194,23 @@ func TestConnectionWeights(t *testing.T) {
 	}
 }
 
+// A client has a weight from 32 connections on, or from half of a small share.
+func TestUsualConnections(t *testing.T) {
+	for share, want := range map[int]int{1: 1, 6: 3, 20: 10, 64: 32, 2000: 32} {
+		if got := usualConnections(share); got != want {
+			t.Errorf("share %d: %d, want %d", share, got, want)
+		}
+	}
+	a, connect := limited(t)
+	a.limit, a.share = 100, 4
+	for want := range 3 {
+		_, c := connect()
+		if got := c.held.weight(); got != (want+1)/2 {
+			t.Errorf("%d connections of a share of 4: weight %d", want+1, got)
+		}
+	}
+}
+
 // Answers that stall make room before connections that are idle for a shorter time, so that
 // clients with slow requests do not displace others.
 func TestStalledBeforeIdle(t *testing.T) {

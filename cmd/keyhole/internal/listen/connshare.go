@@ -86,7 +86,7 @@ func (a *acceptor) add(c *conn) {
 	}
 	held, known := a.clients[c.client]
 	if !known {
-		held = &group{open: map[*conn]struct{}{}}
+		held = &group{open: map[*conn]struct{}{}, usual: usualConnections(a.share)}
 		a.clients[c.client] = held
 	}
 	held.open[c] = struct{}{}

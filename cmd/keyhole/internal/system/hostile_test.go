@@ -53,12 +53,12 @@ func measuredCases() []hostileCase {
 // 200 connections, 20 from one address.
 func testedCases() []hostileCase {
 	return []hostileCase{
-		{attack: "slow header", connections: 300, addresses: 30, ends: true},
+		{attack: "slow header", connections: 300, addresses: 12, ends: true},
 		{attack: "slow header", connections: 300, addresses: 1, ends: true},
-		{attack: "slow body", connections: 300, addresses: 30, ends: true},
-		{attack: "silent", connections: 300, addresses: 30, ends: true},
+		{attack: "slow body", connections: 300, addresses: 12, ends: true},
+		{attack: "silent", connections: 300, addresses: 12, ends: true},
 		{attack: "slow read", connections: 50, addresses: 10, rate: 1000, page: true, steps: 800},
-		{attack: "tls slow handshake", connections: 300, addresses: 30, ends: true},
+		{attack: "tls slow handshake", connections: 300, addresses: 12, ends: true},
 		{attack: "h2 reset", connections: 20, addresses: 5, rate: 4000, steps: 4000},
 		{attack: "h2 continuation", connections: 20, addresses: 5, rate: 2000, steps: 2000, ends: true},
 		{attack: "h2 unread ping", connections: 20, addresses: 2, rate: 40_000, steps: 40_000},
