@@ -41,7 +41,7 @@ func TestRedisRules(t *testing.T) {
 			},
 		},
 		"local with a memory in bytes": {
-			change: redis(func(r *Redis) { r.Mode, r.Directory, r.Addresses, r.MaxMemory = "local", "/d", nil, 1 << 30 }),
+			change: redis(func(r *Redis) { r.Mode, r.Directory, r.Addresses, r.MaxMemory = "local", "/d", nil, 1<<30 }),
 			problems: []string{
 				"redis.max_memory: must be 16 to 1048576 MiB, or 0 for half of the memory of this machine, not 1073741824",
 			},

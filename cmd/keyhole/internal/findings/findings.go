@@ -22,8 +22,8 @@ const CertificateWarning = 14 * 24 * time.Hour
 
 // Finding is the result of one check. Its texts contain no secret, signature or signed URL.
 type Finding struct {
-	// Subject is redis, oidc, public, service, a storage, or storage:bucket. A storage whose
-	// name is one of the first three has the prefix storage/.
+	// redis, oidc, public, service, a storage (with one of these names: storage/NAME), or
+	// storage:bucket.
 	Subject string `json:"subject"`
 	Check   string `json:"check"` // the name of the check, such as reachable
 	Level   string `json:"level"` // OK, Warning or Failure

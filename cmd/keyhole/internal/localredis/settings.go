@@ -59,7 +59,9 @@ func configuration(o *Options) string {
 	for _, command := range o.Commands {
 		users += " +" + command // The user of the service is the last one.
 	}
-	return "maxmemory " + strconv.FormatInt(o.maxMemory(), 10) + "\ndir " + quoted(o.Directory) + "\nunixsocket " + quoted(Socket(o.Directory)) + settings + users + "\n"
+	installation := "dir " + quoted(o.Directory) + "\nunixsocket " + quoted(Socket(o.Directory)) +
+		"\nmaxmemory " + strconv.FormatInt(o.maxMemory(), 10)
+	return installation + settings + users + "\n"
 }
 
 // unknownMemory is the limit if the memory of the machine is unknown, in bytes: about a
