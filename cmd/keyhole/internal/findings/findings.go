@@ -22,8 +22,7 @@ const CertificateWarning = 14 * 24 * time.Hour
 
 // Finding is the result of one check. Its texts contain no secret, signature or signed URL.
 type Finding struct {
-	// redis, oidc, public, service, a storage (with one of these names: storage/NAME), or
-	// storage:bucket.
+	// redis, oidc, public, service, a storage (storage/NAME if it has such a name) or storage:bucket.
 	Subject string `json:"subject"`
 	Check   string `json:"check"` // the name of the check, such as reachable
 	Level   string `json:"level"` // OK, Warning or Failure
