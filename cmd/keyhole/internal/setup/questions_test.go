@@ -275,7 +275,7 @@ func TestTemporaryCredentialsAskNothing(t *testing.T) {
 	p, directory := sit(t), filepath.Join(t.TempDir(), "d")
 	ended, _ := p.beginWith(t.Context(), []string{"--directory", directory}, "AWS_SESSION_TOKEN=canary")
 	if err := <-ended; err == nil || !strings.HasPrefix(err.Error(), "AWS_SESSION_TOKEN is set: ") {
-		t.Errorf("the error is %v", err)
+		t.Fatalf("the error is %v", err)
 	}
 	if text := p.leave(); text != "" {
 		t.Errorf("it asks:\n%s", text)
@@ -293,7 +293,7 @@ func TestWrongBucketTyped(t *testing.T) {
 		ended, _ := p.beginWith(t.Context(), []string{"--directory", directory})
 		p.typeIn(typed)
 		if err := <-ended; err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%q: %v", typed, err)
+			t.Fatalf("%q: %v", typed, err) // A question that still waits keeps the terminal open.
 		}
 		if text := p.leave(); strings.Contains(text, "URL of the S3 server") {
 			t.Errorf("%q: the questions go on:\n%s", typed, text)
