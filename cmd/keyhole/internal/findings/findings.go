@@ -22,10 +22,9 @@ const CertificateWarning = 14 * 24 * time.Hour
 
 // Finding is the result of one check. Its texts contain no secret, signature or signed URL.
 type Finding struct {
-	// redis, oidc, public, service, a storage (storage/NAME if it has such a name) or storage:bucket.
-	Subject string `json:"subject"`
-	Check   string `json:"check"` // the name of the check, such as reachable
-	Level   string `json:"level"` // OK, Warning or Failure
+	Subject string `json:"subject"` // redis, oidc, public, service, a storage, or storage:bucket
+	Check   string `json:"check"`   // the name of the check, such as reachable
+	Level   string `json:"level"`   // OK, Warning or Failure
 	Message string `json:"message"`
 	Do      string `json:"do,omitempty"` // what to do; empty for a finding that is ok
 }
