@@ -137,8 +137,8 @@ func load(env *command.Env, path string) (*config.Config, error) {
 // move starts the local Redis and copies its data. While a service runs, it holds the lock
 // of the directory, so the local Redis does not start. The local Redis ends with the move.
 func move(ctx context.Context, env *command.Env, source, target *config.Config) (keys int, err error) {
-	// Its warnings about a file that was cut off matter here; its progress does not.
-	log := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	// Redis writes its banner as warnings. What matters is returned as an error.
+	log := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	redisstore.LogTo(slog.New(slog.DiscardHandler)) // Errors are returned.
 	local, err := localredis.Start(ctx, localredis.Options{
 		Directory: source.Redis.Directory, Prefix: source.Redis.Prefix, Logger: log,

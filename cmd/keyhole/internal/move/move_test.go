@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -96,13 +95,16 @@ func (s *site) fill(t *testing.T) {
 // execute runs keyhole redis with arguments, and returns what it prints and its error.
 func execute(t *testing.T, environ []string, args ...string) (string, *command.Error) {
 	t.Helper()
-	var out strings.Builder
+	var out, noise strings.Builder
 	environ = append(environ, "KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY=s")
-	cmd := NewCommand(&command.Env{Stdout: &out, Stderr: io.Discard, Environ: environ})
+	cmd := NewCommand(&command.Env{Stdout: &out, Stderr: &noise, Environ: environ})
 	cmd.SetArgs(args)
 	cmd.SetOut(&out)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	err := cmd.ExecuteContext(t.Context())
+	if noise.Len() > 0 {
+		t.Errorf("standard error has %s", noise.String())
+	}
 	known, ok := errors.AsType[*command.Error](err)
 	if err != nil && !ok {
 		t.Fatalf("an error without advice: %v", err)
