@@ -19,8 +19,7 @@ const (
 	// reservedDescriptors is the number of file descriptors for operators, Redis,
 	// listeners and files, at most half of all.
 	reservedDescriptors = 256
-	// fewConnections is the limit below which a warning is logged, because it is
-	// probably a mistake.
+	// fewConnections is the limit below which a warning is logged: it is probably a mistake.
 	fewConnections = 1000
 
 	// operatorConnections is the limit of listeners without Options.MaxConnections. It is

@@ -1,8 +1,7 @@
 package listen
 
-// Connections returns how many connections are open, and the limit that Serve has set: at the
-// limit, each new connection displaces another one. limit is 0 without a limit. Connections
-// may be called after Serve has returned.
+// Connections returns how many connections are open, and the limit that Serve has set, 0
+// before Serve. At the limit, each new connection displaces another one.
 func (l *Listener) Connections() (open, limit int) {
 	l.acceptor.mu.Lock()
 	defer l.acceptor.mu.Unlock()
