@@ -13,7 +13,7 @@ type Redis struct {
 	Directory string `yaml:"directory"`
 	// The memory for the data of mode local, in MiB: 16 to 1048576. With full memory, Redis refuses new links and
 	// clicks, and still ends links; it evicts nothing. While it rewrites its file, Redis can need twice as much for
-	// a moment. Refused in the other modes. Default: 0, which means half of the memory of this machine or, if that
+	// a moment. Refused in the other modes. Default: 0, which means a third of the memory of this machine or, if that
 	// is less, of its container or systemd unit; 1024 on systems other than Linux.
 	MaxMemory int `yaml:"max_memory"`
 	// Servers as host:port: one server in mode single, the Sentinels in mode sentinel, any nodes in mode

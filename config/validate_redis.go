@@ -100,7 +100,7 @@ func (k *checker) redisLocal(r Redis) {
 			maxRedisDirectory, len(filepath.Clean(r.Directory)))
 	}
 	if r.MaxMemory != 0 && (r.MaxMemory < minRedisMemory || r.MaxMemory > maxRedisMemory) {
-		k.problem("redis.max_memory", "must be %d to %d MiB, or 0 for half of the memory of this machine, not %d",
+		k.problem("redis.max_memory", "must be %d to %d MiB, or 0 for a third of the memory of this machine, not %d",
 			minRedisMemory, maxRedisMemory, r.MaxMemory)
 	}
 	for _, s := range []struct {

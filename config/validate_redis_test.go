@@ -37,13 +37,13 @@ func TestRedisRules(t *testing.T) {
 		"local with too little memory": {
 			change: redis(func(r *Redis) { r.Mode, r.Directory, r.Addresses, r.MaxMemory = "local", "/d", nil, 15 }),
 			problems: []string{
-				"redis.max_memory: must be 16 to 1048576 MiB, or 0 for half of the memory of this machine, not 15",
+				"redis.max_memory: must be 16 to 1048576 MiB, or 0 for a third of the memory of this machine, not 15",
 			},
 		},
 		"local with a memory in bytes": {
 			change: redis(func(r *Redis) { r.Mode, r.Directory, r.Addresses, r.MaxMemory = "local", "/d", nil, 1<<30 }),
 			problems: []string{
-				"redis.max_memory: must be 16 to 1048576 MiB, or 0 for half of the memory of this machine, not 1073741824",
+				"redis.max_memory: must be 16 to 1048576 MiB, or 0 for a third of the memory of this machine, not 1073741824",
 			},
 		},
 		"a memory in another mode": {

@@ -48,11 +48,11 @@ func TestMemory(t *testing.T) {
 }
 
 // With full memory, Redis refuses writes that need more, still deletes, and is not killed.
-// Without a setting, the limit is half of the memory of this machine.
+// Without a setting, the limit is a third of the memory of this machine.
 func TestFullMemory(t *testing.T) {
 	t.Parallel()
 	o, _ := options(t)
-	if all := memory("/"); all <= 0 || o.maxMemory() != all/2 {
+	if all := memory("/"); all <= 0 || o.maxMemory() != all/3 {
 		t.Errorf("the default is %d of %d bytes", o.maxMemory(), all)
 	}
 	o.MaxMemory = 16 << 20

@@ -21,7 +21,7 @@ type Options struct {
 	Directory string // absolute
 	Prefix    string // of the keys that the service may use
 	Logger    *slog.Logger
-	MaxMemory int64 // for data, in bytes; 0: half of the machine's
+	MaxMemory int64 // for data, in bytes; 0: a third of the machine's
 	// Commands are further commands that the user may run, such as scan. Only a move needs
 	// any.
 	Commands []string

@@ -70,14 +70,14 @@ const unknownMemory = 1 << 30
 
 // maxMemory returns the memory for data in bytes. Without a limit, the kernel would end
 // Redis or the service when the memory is used up, instead of Redis refusing writes. The
-// default is half of the memory, because Redis can need twice as much while it rewrites its
-// file.
+// default is a third of the memory: Redis can need twice as much while it rewrites its file,
+// and the service needs some too.
 func (o *Options) maxMemory() int64 {
 	if o.MaxMemory > 0 {
 		return o.MaxMemory
 	}
 	if all := memory("/"); all > 0 {
-		return all / 2
+		return all / 3
 	}
 	return unknownMemory
 }
