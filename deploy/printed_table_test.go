@@ -53,9 +53,9 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 			"SHA256SUMS",
 		needsRelease,
 	},
-	{installPage, "go mod download", needsRelease},
 	{installPage, "go install", isMention},
 	{"deploy/docs/run/configuration.md", "docker kill -s HUP", needsEngine},
+	{"deploy/docs/run/runbook.md", "systemctl status keyhole", needsSystemd},
 	{"deploy/docs/run/configuration.md", "systemctl reload keyhole", needsSystemd},
 	{"deploy/docs/run/configuration.md", "systemctl restart keyhole", needsSystemd},
 	{

@@ -116,7 +116,7 @@ func (c *Console) newEcho() *echo.Echo {
 	e.HTTPErrorHandler = c.writeError
 	// The order matters: logRequest needs the name and logs the refusals of everything after
 	// it, and secureHeaders runs before the first refusal.
-	e.Use(c.nameRequest, c.logRequest, secureHeaders, c.checkHost, c.boundTime, c.recognize)
+	e.Use(c.nameRequest, c.logRequest, secureHeaders, c.checkHost, c.boundTime, c.findOperatorOfError)
 	for _, r := range c.routes() {
 		var chain []echo.MiddlewareFunc
 		// The origin is checked before the session: a request of another site must not keep a

@@ -13,7 +13,7 @@
 //   - secureHeaders sets the headers that refusals need as much as pages do.
 //   - checkHost refuses foreign names of this listener.
 //   - boundTime sets the deadline of everything that follows.
-//   - recognize finds the operator of a request for an unknown address.
+//   - findOperatorOfError finds the operator of a request for an unknown address.
 //   - checkOrigin, for changes only, refuses requests of other sites.
 //   - requireSession finds the operator. Only a few routes work without a session.
 //

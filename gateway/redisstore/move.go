@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The errors of Receive.
+// The errors of CopyFrom.
 var (
 	// ErrUsed means that Redis already has keys with this prefix.
 	ErrUsed = errors.New("redis already has keys with this prefix")
@@ -40,9 +40,9 @@ type move struct {
 	mark     string
 }
 
-// Receive copies every key of the installation from another Redis to the one of the store.
+// CopyFrom copies every key of the installation from another Redis to the one of the store.
 // No service may use either of them meanwhile. Values are copied in the format of DUMP,
-// which has a checksum, and expiries as absolute times. Receive then compares the names and
+// which has a checksum, and expiries as absolute times. CopyFrom then compares the names and
 // expiries of all keys, and waits for the replicas of Options.WaitReplicas. Then it calls
 // commit, after which nobody may use the source any more, and only then makes the target
 // usable. It returns the number of keys.
@@ -52,7 +52,7 @@ type move struct {
 // above, the error can be that of Redis, ErrEvicting, ErrNotMaster, ErrVersion,
 // gateway.ErrNotConfirmed or that of commit. The users need the commands dump and scan at
 // the source, and restore and scan at the target, besides those of the service.
-func (s *Store) Receive(ctx context.Context, from *Client, commit func() error) (int, error) {
+func (s *Store) CopyFrom(ctx context.Context, from *Client, commit func() error) (int, error) {
 	m := &move{store: s, from: from.rest, to: s.client.rest, mark: movingMark + newCallID()}
 	info, err := s.client.inspect(ctx)
 	if err == nil {

@@ -31,7 +31,7 @@ func receive(t *testing.T, to, from redisstore.ClientOptions, prefix string, com
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = source.Close() })
-	return open(t, to, withPrefix(prefix)).Receive(t.Context(), source, commit)
+	return open(t, to, withPrefix(prefix)).CopyFrom(t.Context(), source, commit)
 }
 
 // digests is the directive that lets content compare values.
@@ -81,8 +81,8 @@ func fillSource(t *testing.T, o redisstore.ClientOptions, prefix string) (live, 
 	return live, revoked, spent
 }
 
-// TestReceive moves the data of a single server to each kind of Redis.
-func TestReceive(t *testing.T) {
+// TestCopyFrom moves the data of a single server to each kind of Redis.
+func TestCopyFrom(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T) target{
 		"single": func(t *testing.T) target {
@@ -136,9 +136,9 @@ func TestReceive(t *testing.T) {
 	}
 }
 
-// TestReceiveRefused moves nothing, and changes nothing, if the target is in use or not
+// TestCopyFromRefused moves nothing, and changes nothing, if the target is in use or not
 // fit, or the source is no complete one.
-func TestReceiveRefused(t *testing.T) {
+func TestCopyFromRefused(t *testing.T) {
 	t.Parallel()
 	from, source := startSource(t)
 	to, node := startSource(t)
@@ -173,10 +173,10 @@ func TestReceiveRefused(t *testing.T) {
 	refused("an empty source", asAdmin(to), redisstore.ErrNothingToMove, "")
 }
 
-// TestReceiveRepeated interrupts a move at several points. No service can use the target,
+// TestCopyFromRepeated interrupts a move at several points. No service can use the target,
 // and a repeat moves what the source then has: a link that was revoked in between is not
 // revived.
-func TestReceiveRepeated(t *testing.T) {
+func TestCopyFromRepeated(t *testing.T) {
 	t.Parallel()
 	from, node := startSource(t)
 	g := redistest.StartCluster(t, digests)
@@ -217,9 +217,9 @@ func TestReceiveRepeated(t *testing.T) {
 	}
 }
 
-// TestReceiveIncomplete finds whatever differs after the copy, in both directions, and
+// TestCopyFromIncomplete finds whatever differs after the copy, in both directions, and
 // another run that takes the target over.
-func TestReceiveIncomplete(t *testing.T) {
+func TestCopyFromIncomplete(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		change []string // is done at the target when the first value arrives there
@@ -274,8 +274,8 @@ func changeAfterCopy(ctx context.Context, node *redistest.Server, prefix string,
 	return errors.New("the copy never came")
 }
 
-// TestReceiveConfirmed gives the source up only after the replicas have the data.
-func TestReceiveConfirmed(t *testing.T) {
+// TestCopyFromConfirmed gives the source up only after the replicas have the data.
+func TestCopyFromConfirmed(t *testing.T) {
 	t.Parallel()
 	source, prefix := startSingle(t), newPrefix()
 	create(t, open(t, source.client, withPrefix(prefix)), newLink(t))
@@ -292,7 +292,7 @@ func TestReceiveConfirmed(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	move := func(commit func() error) error {
-		_, err := open(t, to, withPrefix(prefix), withReplica()).Receive(t.Context(), client, commit)
+		_, err := open(t, to, withPrefix(prefix), withReplica()).CopyFrom(t.Context(), client, commit)
 		return err
 	}
 	g.Servers[1].MustDo(t, "REPLICAOF", "NO", "ONE")

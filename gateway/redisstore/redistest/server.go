@@ -134,8 +134,9 @@ func (s *Server) Start(tb testing.TB) {
 	defer func() { _ = log.Close() }()
 	command := exec.Command(path, s.args...) //nolint:gosec // A program of this machine.
 	command.Stdout, command.Stderr = log, log
-	// The kernel ends Redis if the test process is killed.
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// The kernel ends Redis if the test process is killed. The processes that Redis forks to
+	// write its files are in its group.
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := command.Start(); err != nil {
 		tb.Fatalf("start %s: %v", s.program, err)
 	}
@@ -146,7 +147,7 @@ func (s *Server) Start(tb testing.TB) {
 		_ = command.Wait()
 		close(ended)
 	}()
-	tb.Cleanup(func() { s.stop(command, ended) })
+	tb.Cleanup(func() { s.stop(tb, command, ended) })
 	Wait(tb, s.program+" at "+s.Addr+" to answer", func() error {
 		select {
 		case <-ended:
@@ -162,13 +163,27 @@ func (s *Server) Start(tb testing.TB) {
 // Kill ends the server like kill -9 and waits until the process is gone.
 func (s *Server) Kill(tb testing.TB) {
 	tb.Helper()
-	s.stop(s.command, s.ended)
+	s.stop(tb, s.command, s.ended)
 }
 
-// stop kills a process by its ID and waits for its end.
-func (*Server) stop(command *exec.Cmd, ended <-chan struct{}) {
-	_ = command.Process.Kill()
+// stop kills a process and those that it has forked, by their group, and waits for their end:
+// a fork that writes a snapshot would go on in a directory that the test deletes.
+func (s *Server) stop(tb testing.TB, command *exec.Cmd, ended <-chan struct{}) {
+	tb.Helper()
+	select {
+	case <-ended:
+		return // The group may have the ID of other processes by now.
+	default:
+	}
+	group := -command.Process.Pid
+	_ = syscall.Kill(group, syscall.SIGKILL) // fails if it has just ended
 	<-ended
+	Wait(tb, s.program+" to end", func() error {
+		if !errors.Is(syscall.Kill(group, 0), syscall.ESRCH) {
+			return errors.New("a process of its group is left")
+		}
+		return nil
+	})
 }
 
 // Pause stops the server (SIGSTOP). The kernel still accepts connections for it.

@@ -83,7 +83,7 @@ func TestClockAhead(t *testing.T) {
 		if _, orders, _ := ca.numbers(); orders < 2 || orders > 40 {
 			t.Errorf("%d orders in a day", orders)
 		}
-		if first.Expiry().IsZero() || log.Count("is the clock of this machine right?") == 0 {
+		if first.Expiry().IsZero() || log.Count("check the clock of this machine") == 0 {
 			t.Errorf("expiry %v; the log does not name the clock", first.Expiry())
 		}
 	})

@@ -43,7 +43,7 @@ func TestAnotherSecretBlocksNobody(t *testing.T) {
 				if _, orders, issued := ca.numbers(); orders != 2 || issued != 2 || right.Failing() {
 					t.Errorf("%d orders, %d certificates, failing %v", orders, issued, right.Failing())
 				}
-				n := log.Count("certificate not ordered: other gateways encrypt with another secret")
+				n := log.Count("certificate not ordered: other gateways use another public.tls.acme.secret_file")
 				if n < 5 || n > 6 || !wrong.Failing() || !wrong.Expiry().IsZero() {
 					t.Errorf("the log says it %d times; failing %v, expiry %v", n, wrong.Failing(), wrong.Expiry())
 				}

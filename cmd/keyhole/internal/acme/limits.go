@@ -19,9 +19,9 @@ var (
 	errRedirected = errors.New("the certificate authority redirected a signed request")
 )
 
-// limits sends requests to the authority. The configuration names only the directory; the
+// limitedTransport sends requests to the authority. The configuration names only the directory; the
 // URLs of all other requests come from the authority.
-type limits struct {
+type limitedTransport struct {
 	next      http.RoundTripper
 	directory *url.URL
 }
@@ -34,9 +34,9 @@ func limitClient(client *http.Client, directory string) *http.Client {
 	if err != nil {
 		parsed = &url.URL{}
 	}
-	limited.Transport = &limits{next: client.Transport, directory: parsed}
+	limited.Transport = &limitedTransport{next: client.Transport, directory: parsed}
 	if client.Transport == nil {
-		limited.Transport = &limits{next: http.DefaultTransport, directory: parsed}
+		limited.Transport = &limitedTransport{next: http.DefaultTransport, directory: parsed}
 	}
 	limited.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		if len(via) > 3 {
@@ -52,7 +52,7 @@ func limitClient(client *http.Client, directory string) *http.Client {
 
 // RoundTrip sends a request, by https only. If the operator has configured a directory
 // without TLS, requests to its host may go without TLS too.
-func (l *limits) RoundTrip(r *http.Request) (*http.Response, error) {
+func (l *limitedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme != "https" && (r.URL.Scheme != l.directory.Scheme || r.URL.Host != l.directory.Host) {
 		return nil, fmt.Errorf("the certificate authority named a URL without https, of %s", r.URL.Host)
 	}
@@ -66,7 +66,7 @@ func (l *limits) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // limitRetryAfter rewrites Retry-After to seconds, at least one. The client waits for this
-// time between two looks at an order: with a date of the past it would not wait at all. A
+// time between two requests for the state of an order: with a date in the past it would not wait at all. A
 // date is relative to the clock of the authority, which its Date header tells.
 func limitRetryAfter(header http.Header, now time.Time) {
 	value := header.Get("Retry-After")

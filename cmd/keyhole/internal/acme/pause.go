@@ -1,11 +1,9 @@
 package acme
 
 import (
-	"crypto/x509"
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/acme"
@@ -13,7 +11,7 @@ import (
 
 // errAlreadyDue means that a certificate was due for renewal when it was issued. Without a
 // pause, the gateways would order one certificate after the other.
-var errAlreadyDue = errors.New("the new certificate is already due for renewal: is the clock of this machine right?")
+var errAlreadyDue = errors.New("the new certificate is already due for renewal; check the clock of this machine")
 
 // pauseAfter returns the pause after a number of failures in a row. It is at least what the
 // authority asks for (Retry-After, RFC 9110 section 10.2.3).
@@ -60,40 +58,4 @@ func retryAfter(value string, now time.Time) time.Duration {
 		return max(0, at.Sub(now))
 	}
 	return 0
-}
-
-// due tells whether a certificate must be ordered: there is none, it lacks a name, or at most
-// a third of its life is left. Gateways differ by up to a thirtieth of the life, and at most
-// half a day.
-func (m *Manager) due(now time.Time) bool {
-	leaf := m.leaf()
-	return !m.covers(leaf) || m.untilDue(leaf, now) <= 0
-}
-
-// untilDue returns the time until a certificate must be renewed.
-func (m *Manager) untilDue(leaf *x509.Certificate, now time.Time) time.Duration {
-	life := leaf.NotAfter.Sub(leaf.NotBefore)
-	return leaf.NotAfter.Sub(now) - (life/3 - time.Duration(m.spread*float64(min(life/30, maxSpread))))
-}
-
-// lookInterval returns the longest pause before the next look at the Storage.
-func (m *Manager) lookInterval(now time.Time) time.Duration {
-	leaf := m.leaf()
-	if !m.covers(leaf) || m.unstored != nil {
-		return pollInterval
-	}
-	wait := m.untilDue(leaf, now)
-	if wait <= 0 { // Another gateway may be renewing it.
-		wait = leaf.NotAfter.Sub(now) / 10
-	}
-	return min(max(wait, pollInterval), checkInterval)
-}
-
-// shorten returns the text of an error for the log.
-func shorten(err error) string {
-	text := err.Error()
-	if len(text) <= maxLogged {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxLogged], "") + "… (shortened)"
 }

@@ -2,7 +2,9 @@ package acme
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -96,7 +98,7 @@ func (m *Manager) refuse(now time.Time, err error) {
 		return
 	}
 	m.refused = now
-	m.o.Logger.Error("certificate not ordered: other gateways encrypt with another secret", "error", err,
+	m.o.Logger.Error("certificate not ordered: other gateways use another public.tls.acme.secret_file", "error", err,
 		"account", m.names.account, "has_certificate", m.current.Load() != nil)
 }
 
@@ -157,4 +159,40 @@ func (m *Manager) failed(ctx context.Context, err error) time.Duration {
 		m.o.Logger.Warn("the pause after a failed certificate order is not known to other gateways", "error", err)
 	}
 	return pause
+}
+
+// due tells whether a certificate must be ordered: there is none, it lacks a name, or at most
+// a third of its life is left. Gateways differ by up to a thirtieth of the life, and at most
+// half a day.
+func (m *Manager) due(now time.Time) bool {
+	leaf := m.leaf()
+	return !m.covers(leaf) || m.untilDue(leaf, now) <= 0
+}
+
+// untilDue returns the time until a certificate must be renewed.
+func (m *Manager) untilDue(leaf *x509.Certificate, now time.Time) time.Duration {
+	life := leaf.NotAfter.Sub(leaf.NotBefore)
+	return leaf.NotAfter.Sub(now) - (life/3 - time.Duration(m.spread*float64(min(life/30, maxSpread))))
+}
+
+// lookInterval returns the longest pause before the next look at the Storage.
+func (m *Manager) lookInterval(now time.Time) time.Duration {
+	leaf := m.leaf()
+	if !m.covers(leaf) || m.unstored != nil {
+		return pollInterval
+	}
+	wait := m.untilDue(leaf, now)
+	if wait <= 0 { // Another gateway may be renewing it.
+		wait = leaf.NotAfter.Sub(now) / 10
+	}
+	return min(max(wait, pollInterval), checkInterval)
+}
+
+// shorten returns the text of an error for the log.
+func shorten(err error) string {
+	text := err.Error()
+	if len(text) <= maxLogged {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxLogged], "") + "… (shortened)"
 }

@@ -122,7 +122,7 @@ func (a *acceptor) endReads() {
 
 // track is the server's ConnState.
 func (a *acceptor) track(c net.Conn, state http.ConnState) {
-	changed := ours(c)
+	changed := connOf(c)
 	if state == http.StateActive || state == http.StateIdle {
 		changed.since.Store(a.age())
 		changed.begun.Store(0)

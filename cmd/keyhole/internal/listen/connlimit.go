@@ -55,8 +55,8 @@ func shares(configured, possible int) (limit, share int) {
 	return limit, max(limit/shareOfOne, few, 1)
 }
 
-// operatorShares returns the same of a listener without Options.MaxConnections. A client may
-// hold half, because a proxy in front of all operators must have enough.
+// operatorShares returns the limit and the share of a listener without Options.MaxConnections.
+// A client may hold half, because a proxy in front of all operators must have enough.
 func operatorShares(descriptors uint64) (limit, share int) {
 	limit = int(max(min(descriptors/operatorsPartOfFew, operatorConnections), minOperators))
 	return limit, limit / 2
@@ -119,7 +119,7 @@ func (a *acceptor) room(client netip.Prefix) (full bool, longest *victim, weight
 	}
 	if now := time.Now(); now.Sub(a.logged) >= limitLogged {
 		a.logged = now
-		a.log.Warn("connection limit reached; closing the longest idle connections",
+		a.log.Warn("connection limit reached; closing waiting connections",
 			"address", a.Addr().String(), "limit", a.limit)
 	}
 	return true, a.longestWaiting(a.age(), a.answerTimeout), a.clients[client].weight()

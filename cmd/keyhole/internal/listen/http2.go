@@ -36,11 +36,11 @@ type connKey struct{}
 
 // withConn is the server's ConnContext.
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, ours(c))
+	return context.WithValue(ctx, connKey{}, connOf(c))
 }
 
-// ours returns the conn below a connection of net/http.
-func ours(c net.Conn) *conn {
+// connOf returns the conn below a connection of net/http.
+func connOf(c net.Conn) *conn {
 	if encrypted, ok := c.(*tls.Conn); ok {
 		c = encrypted.NetConn()
 	}

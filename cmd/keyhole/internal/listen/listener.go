@@ -102,6 +102,14 @@ func Open(ctx context.Context, address string, options Options) (*Listener, erro
 // chosen port.
 func (l *Listener) Addr() string { return l.acceptor.Addr().String() }
 
+// Connections returns how many connections are open, and the limit that Serve has set, 0
+// before Serve. At the limit, see makeRoom.
+func (l *Listener) Connections() (open, limit int) {
+	l.acceptor.mu.Lock()
+	defer l.acceptor.mu.Unlock()
+	return len(l.acceptor.open), l.acceptor.limit
+}
+
 // Close closes a listener that was never served.
 func (l *Listener) Close() error { return ignoreClosed(l.acceptor.Close()) }
 

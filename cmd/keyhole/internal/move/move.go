@@ -51,7 +51,7 @@ start it with the other configuration afterwards. Every link, revocation, event,
 and expiry stays as it is.
 
 The other Redis must have no keys with the prefix of the service. If the move is
-interrupted, repeat it: no service starts on an incomplete copy. After a move, no service
+interrupted, repeat it: every service refuses an incomplete copy. After a move, no service
 starts on the old directory.
 
 During the move, the user of the service at the other Redis needs two more commands:
@@ -125,7 +125,7 @@ func compatible(source, target *config.Redis, from, to string) error {
 	return nil
 }
 
-// load reads a configuration. Its warnings are those of serve, which the user has seen.
+// load reads a configuration. It drops the warnings: serve logs them at its next start.
 func load(env *command.Env, path string) (*config.Config, error) {
 	cfg, _, err := config.Load(config.LoadOptions{Path: path, Environ: env.Environ})
 	if err != nil {
@@ -176,18 +176,18 @@ func copyTo(ctx context.Context, directory string, target *config.Config, log *s
 		return 0, err
 	}
 	defer func() { _ = client.Close() }() // no request is running
-	return store.Receive(ctx, from, func() error {
+	return store.CopyFrom(ctx, from, func() error {
 		return localredis.Retire(directory, strings.Join(target.Redis.Addresses, ", "))
 	})
 }
 
 // failed returns the error of the command: what to do about the reasons that are known. user
-// is the user at the target. Redis reports its reasons only as text. Until the end nothing
-// has changed at the source, and a repeat begins again.
+// is the user at the target. Redis reports its reasons only as text. A repeat begins again,
+// also after the source was retired.
 func failed(err error, user string) error {
 	known := &command.Error{
 		Err: fmt.Errorf("the links were not moved: %w", err), Code: command.ExitFailed,
-		Hint: "nothing is lost: correct the cause and repeat the command, or start the service as before",
+		Hint: "nothing is lost: correct the cause and repeat the command",
 	}
 	text := err.Error()
 	local, isLocal := errors.AsType[*localredis.Error](err)

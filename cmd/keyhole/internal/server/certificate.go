@@ -126,7 +126,8 @@ func (s *Server) challenges() http.Handler {
 	return s.certificates
 }
 
-// serveCertified answers on the listeners, with certificates that it orders and reports.
+// serveCertified answers on the listeners, with certificates that it orders and reports. It
+// reports the connections too.
 // ctx and closeRedis are those of serve; background ends with the service.
 func (s *Server) serveCertified(
 	ctx, background context.Context, registry prometheus.Registerer, closeRedis func() error,
@@ -141,6 +142,7 @@ func (s *Server) serveCertified(
 	if err := s.serve(ctx, closeRedis); err != nil {
 		return err
 	}
+	registerConnections(registry, s.connectionUsage())
 	s.runACME(background)
 	return nil
 }

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"context"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keyhole/cmd/keyhole/internal/listen"
@@ -22,8 +20,8 @@ func registerConnections(registry prometheus.Registerer, usage map[string]func()
 	registry.MustRegister(&connections{
 		usage: usage,
 		open:  desc("connections", "Open connections of a listener."),
-		limit: desc("connections_limit", "The number of connections from which a new one displaces another; absent for "+
-			"listeners without a limit."),
+		limit: desc("connections_limit", "The most connections that a listener keeps open. At the limit, the gateway closes "+
+			"a waiting connection for a new one, or refuses the new one."),
 	})
 }
 
@@ -38,9 +36,7 @@ func (c *connections) Collect(out chan<- prometheus.Metric) {
 	for name, usage := range c.usage {
 		open, limit := usage()
 		out <- prometheus.MustNewConstMetric(c.open, prometheus.GaugeValue, float64(open), name)
-		if limit > 0 {
-			out <- prometheus.MustNewConstMetric(c.limit, prometheus.GaugeValue, float64(limit), name)
-		}
+		out <- prometheus.MustNewConstMetric(c.limit, prometheus.GaugeValue, float64(limit), name)
 	}
 }
 
@@ -56,16 +52,4 @@ func (s *Server) connectionUsage() map[string]func() (open, limit int) {
 		}
 	}
 	return usage
-}
-
-// serveCounted answers on the listeners and reports their connections. The parameters are
-// those of serveCertified.
-func (s *Server) serveCounted(
-	ctx, background context.Context, registry prometheus.Registerer, closeRedis func() error,
-) error {
-	if err := s.serveCertified(ctx, background, registry, closeRedis); err != nil {
-		return err
-	}
-	registerConnections(registry, s.connectionUsage())
-	return nil
 }

@@ -17,7 +17,7 @@ func TestKnown(t *testing.T) {
 		value     float64
 		err, want error
 	}{{5, nil, nil}, {0, nil, gateway.ErrUnavailable}, {0, broken, broken}} {
-		value, err := known(func(context.Context) (float64, error) { return tt.value, tt.err })(t.Context())
+		value, err := failIfZero(func(context.Context) (float64, error) { return tt.value, tt.err })(t.Context())
 		if value != tt.value || !errors.Is(err, tt.want) {
 			t.Errorf("of %v, %v: got %v, %v", tt.value, tt.err, value, err)
 		}

@@ -91,6 +91,9 @@ func admitRedis(ctx context.Context, store *redisstore.Store, c *config.Redis, l
 		return &command.Error{Err: err, Hint: "use Redis 7.0, Valkey 7.2 or later", Code: command.ExitUsage}
 	case errors.Is(err, redisstore.ErrPartitions):
 		return &command.Error{Err: err, Hint: "set another redis.prefix for this service", Code: command.ExitUsage}
+	case errors.Is(err, redisstore.ErrMoving):
+		log.Warn("the move to this Redis is incomplete; not ready until it is complete")
+		return nil
 	case err != nil:
 		log.Warn("Redis is unreachable; not ready until it responds", "error", err)
 		return nil
@@ -162,7 +165,7 @@ func registerStoreMetrics(registry prometheus.Registerer, store *redisstore.Stor
 	})
 	gateway.RegisterGauge(registry, timeout, gateway.Gauge{
 		Name: "redis_memory_used_bytes", Type: prometheus.GaugeValue,
-		Read: known(readMemory(store, func(info redisstore.ServerInfo) int64 { return info.UsedMemory })),
+		Read: failIfZero(readMemory(store, func(info redisstore.ServerInfo) int64 { return info.UsedMemory })),
 		Help: "Memory that Redis uses, of a cluster the master with the least memory left; absent while Redis is " +
 			"unreachable or does not report it.",
 	})
@@ -188,9 +191,9 @@ func readMemory(
 	}
 }
 
-// known returns a function that fails where read returns 0: a value that Redis does not
+// failIfZero returns a function that fails where read returns 0: a value that Redis does not
 // report is unknown.
-func known(read func(context.Context) (float64, error)) func(context.Context) (float64, error) {
+func failIfZero(read func(context.Context) (float64, error)) func(context.Context) (float64, error) {
 	return func(ctx context.Context) (float64, error) {
 		value, err := read(ctx)
 		if err == nil && value == 0 {

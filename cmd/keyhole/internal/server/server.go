@@ -249,7 +249,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if s.console, err = s.newConsole(background, clientAddresses.Format, registry); err != nil {
 		return err
 	}
-	return s.serveCounted(ctx, background, registry, closeRedis)
+	return s.serveCertified(ctx, background, registry, closeRedis)
 }
 
 // newAPI returns the handlers of the listeners, over the parts that Start has made.

@@ -19,7 +19,7 @@ const probesPerWatchdog = 3
 const (
 	// startExtension is how long the manager waits for the next message of a start.
 	startExtension = 30 * time.Second
-	// longestStart bounds a start that makes no progress. At 10 MB/s, Redis loads 36 GB in it.
+	// longestStart bounds a start, because its progress is not known. At 10 MB/s, Redis loads 36 GB in it.
 	longestStart = time.Hour
 )
 

@@ -26,7 +26,7 @@ func question(ctx context.Context, env *command.Env, text, what string) (string,
 
 // askBucket asks for the buckets. It checks them at once, before the next question.
 func (f *flags) askBucket(ctx context.Context, env *command.Env) error {
-	answer, err := question(ctx, env, "Bucket (several with spaces between them): ", "the bucket")
+	answer, err := question(ctx, env, "Bucket (separate several with spaces): ", "the bucket")
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func (f *flags) usableDirectory() (string, error) {
 	if err := refuseExisting(directory); err != nil {
 		return "", err
 	}
-	return directory, probe(directory)
+	return directory, checkWritable(directory)
 }
 
 // complete fills in what the flags leave open, from questions and from the variables of the

@@ -31,7 +31,7 @@ func files() []string { return []string{keyFile, secretFile, configFile} }
 
 // write writes all files or none.
 func (a *answers) write() error {
-	a.made = missing(a.directory)
+	a.made = missingDirectories(a.directory)
 	if err := os.MkdirAll(a.directory, 0o700); err != nil {
 		return errors.Join(unwritable(a.directory, err), a.undo(nil))
 	}
@@ -70,10 +70,10 @@ func unwritable(directory string, err error) error {
 	}
 }
 
-// probe refuses a directory that cannot be written or made. It leaves nothing behind.
-func probe(directory string) error {
+// checkWritable refuses a directory that cannot be written or made. It leaves nothing behind.
+func checkWritable(directory string) error {
 	existing := directory
-	if absent := missing(directory); len(absent) > 0 {
+	if absent := missingDirectories(directory); len(absent) > 0 {
 		existing = filepath.Dir(absent[len(absent)-1])
 	}
 	file, err := os.CreateTemp(existing, temporary)
@@ -83,8 +83,8 @@ func probe(directory string) error {
 	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
-// missing returns the directory and those above it that do not exist, the deepest first.
-func missing(directory string) (absent []string) {
+// missingDirectories returns the directory and those above it that do not exist, the deepest first.
+func missingDirectories(directory string) (absent []string) {
 	for {
 		if _, err := os.Lstat(directory); !errors.Is(err, fs.ErrNotExist) {
 			return absent

@@ -157,7 +157,7 @@ func TestProbe(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
 	for _, directory := range []string{base, filepath.Join(base, "a"), filepath.Join(base, "a", "b", "c")} {
-		if err := probe(directory); err != nil {
+		if err := checkWritable(directory); err != nil {
 			t.Error(err)
 		}
 	}

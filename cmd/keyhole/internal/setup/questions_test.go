@@ -247,7 +247,7 @@ func TestAsksForStorage(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := p.leave()
-			for _, part := range append(tt.asked, "Bucket (several with spaces between them): ") {
+			for _, part := range append(tt.asked, "Bucket (separate several with spaces): ") {
 				if !strings.Contains(text, part) {
 					t.Errorf("%q was not asked:\n%s", part, text)
 				}

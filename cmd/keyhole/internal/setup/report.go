@@ -48,7 +48,7 @@ func (a *answers) storageText() string {
 	if server == "" {
 		server = "AWS"
 		if a.noRegion {
-			region += " (assumed; name another one by --region)"
+			region += " (assumed; name another one with --region)"
 		}
 	}
 	noun := "bucket"
@@ -82,8 +82,8 @@ func (a *answers) linksText() string {
 		return a.publicURL + ", for this machine only; set public.url before you share with others"
 	case u.Scheme == "https" || u.Port() == "":
 		// Neither a certificate nor a proxy is known here, so the user has to choose.
-		return fmt.Sprintf("%s; the service listens on port %s: set public.tls and public.listen, or forward to it "+
-			"by a proxy", a.publicURL, strings.TrimPrefix(config.Default().Public.Listen, ":"))
+		return fmt.Sprintf("%s; the service listens on port %s: set public.tls and public.listen, or let a proxy "+
+			"forward to it", a.publicURL, strings.TrimPrefix(config.Default().Public.Listen, ":"))
 	}
 	return a.publicURL
 }

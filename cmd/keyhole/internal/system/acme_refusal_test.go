@@ -108,7 +108,7 @@ func TestACMEAnotherSecret(t *testing.T) {
 	right := c.launchAt(c.tls, "0a")
 	before := certificate(t, nil, right)
 	wrong := c.launchAt(acmetest.FreeAddress(t), "0b")
-	wrong.logs(t, "certificate not ordered: other gateways encrypt with another secret")
+	wrong.logs(t, "certificate not ordered: other gateways use another public.tls.acme.secret_file")
 	wrong.logs(t, "is secret_file the same on all gateways?")
 	wrong.orderFailed(t, 1)
 	certificate(t, before, right)
