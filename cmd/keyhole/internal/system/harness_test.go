@@ -158,7 +158,9 @@ func (in *installation) writeConfig(public, operator string) string {
 	in.t.Helper()
 	write := func(name, text string) string {
 		path := filepath.Join(in.dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		// Another gateway of the installation may be reading the file.
+		err := os.WriteFile(path+".new", []byte(text), 0o600)
+		if err := errors.Join(err, os.Rename(path+".new", path)); err != nil {
 			in.t.Fatal(err)
 		}
 		return path
