@@ -42,6 +42,16 @@ var notRun = []struct{ source, command, why string }{ //nolint:gochecknoglobals 
 		"sudo cat /etc/keyhole/operator.key | keyhole context add local --url http://127.0.0.1:8081 -", needsRelease,
 	},
 	{installPage, "systemctl reload keyhole", needsRelease},
+	{installPage, "sudo -u keyhole keyhole doctor --config /etc/keyhole/keyhole.yaml", needsRelease},
+	{
+		operatePage, "sudo -u keyhole keyhole redis move --config /etc/keyhole/keyhole.yaml --to /etc/keyhole/new.yaml",
+		movesRedis,
+	},
+	{operatePage, "redis-cli --cluster call", isMention},
+	{
+		operatePage, "redis-cli -s /var/lib/keyhole/redis/redis.sock --user keyhole --pass none DEL KEY",
+		isMention,
+	},
 	{installPage, "tar -xzf keyhole_1.0.0_linux_amd64.tar.gz", needsRelease},
 	{installPage, "sudo install keyhole_1.0.0_linux_amd64/keyhole /usr/local/bin", needsRelease},
 	{installPage, "skopeo copy --all oci-archive:keyhole_1.0.0_image.tar docker://REGISTRY/keyhole:1.0.0", needsRelease},
