@@ -154,9 +154,11 @@ type conn struct {
 	held     *group       // the connections of the client; nil: a client without a share
 	accepted time.Time
 	state    atomic.Int32 // an http.ConnState
-	since    atomic.Int64 // when that began; of a new connection, when it was accepted. See age
+	// since is when the state began; of a new connection, when it was accepted; of requests of
+	// HTTP/2, when the oldest one that runs began. See age.
+	since atomic.Int64
 
-	requests    int          // of HTTP/2 that are being answered; the lock of from guards it
+	running     []int64      // when each running request of HTTP/2 began, in order; the lock of from guards it
 	begun       atomic.Int32 // requests of HTTP/2 since the connection was idle
 	writing     sync.Mutex   // held during Write, see Read
 	mu          sync.Mutex

@@ -98,7 +98,8 @@ func (a *acceptor) remove(c *conn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.open, c)
-	a.addRequests(c, -c.requests)
+	a.addRequests(c, -len(c.running))
+	c.running = nil
 	held, known := a.clients[c.client]
 	if !known {
 		return

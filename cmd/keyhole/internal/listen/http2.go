@@ -3,8 +3,10 @@ package listen
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -58,10 +60,11 @@ func limitRequests(handler http.Handler) http.Handler {
 			handler.ServeHTTP(w, r)
 			return
 		}
-		if r.Context().Err() != nil {
+		// Stop ends the contexts too, but its requests still get an answer.
+		if r.Context().Err() != nil && !errors.Is(context.Cause(r.Context()), ErrStopping) {
 			return // The client reset the request before it began, as in floods of resets.
 		}
-		stalled, admitted := c.from.beginRequest(c)
+		begun, stalled, admitted := c.from.beginRequest(c)
 		if stalled != nil {
 			_ = stalled.Close() // Its client takes no answer.
 		}
@@ -73,7 +76,7 @@ func limitRequests(handler http.Handler) http.Handler {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		defer c.from.endRequest(c)
+		defer c.from.endRequest(c, begun)
 		handler.ServeHTTP(w, r)
 		if c.begun.Load() > unflushed {
 			_ = http.NewResponseController(w).Flush() // It fails if the client has hung up.
@@ -87,36 +90,42 @@ func limitRequests(handler http.Handler) http.Handler {
 // answer has no Content-Length. So the first answers are left to net/http.
 const unflushed = 4
 
-// beginRequest counts a request of a connection. If the client or the listener has as many
-// as it may have, beginRequest returns a connection that stalls and whose requests make
-// room. If there is none, the request is not admitted.
-func (a *acceptor) beginRequest(c *conn) (stalled *conn, admitted bool) {
+// beginRequest counts a request of a connection, and returns when it began. If the client or
+// the listener has as many requests as it may have, beginRequest returns a connection that
+// stalls and whose requests make room. If there is none, the request is not admitted.
+func (a *acceptor) beginRequest(c *conn) (begun int64, stalled *conn, admitted bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	begun = a.age()
 	full := fullGroup(c.held, a.share)
 	if full == nil {
 		full = fullGroup(&a.group, a.limit)
 	}
 	if full != nil {
-		if stalled = full.longestStalled(a.age(), a.answerTimeout); stalled == nil {
-			return nil, false
+		if stalled = full.longestStalled(begun, a.answerTimeout, c); stalled == nil {
+			return 0, nil, false
 		}
 	}
 	c.begun.Add(1)
+	if c.running = append(c.running, begun); len(c.running) == 1 {
+		c.since.Store(begun)
+	}
 	a.addRequests(c, 1)
-	return stalled, true
+	return begun, stalled, true
 }
 
 // longestStalled returns the connection of the group whose requests have been answered for
-// the longest time, nil if none takes longer than answerTimeout. The caller holds the acceptor's
-// lock.
-func (g *group) longestStalled(age int64, answerTimeout time.Duration) (longest *conn) {
+// the longest time, nil if none takes longer than answerTimeout. It is never the connection
+// that asks, because the answer to its new request would be lost. The caller holds the
+// acceptor's lock.
+func (g *group) longestStalled(age int64, answerTimeout time.Duration, asking *conn) (longest *conn) {
 	if age < g.rescanStalled {
 		return nil
 	}
 	since := age - int64(answerTimeout)
 	for c := range g.open {
-		if at := c.since.Load(); c.requests > 0 && at < since && c.state.Load() == int32(http.StateActive) {
+		at := c.since.Load()
+		if c != asking && len(c.running) > 0 && at < since && c.state.Load() == int32(http.StateActive) {
 			longest, since = c, at
 		}
 	}
@@ -134,19 +143,27 @@ func fullGroup(g *group, limit int) *group {
 	return g
 }
 
-// endRequest forgets a request of a connection. Those of a closed connection are forgotten
-// already.
-func (a *acceptor) endRequest(c *conn) {
+// endRequest forgets a request of a connection, which began at the age begun. Those of a
+// closed connection are forgotten already.
+func (a *acceptor) endRequest(c *conn, begun int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if c.requests > 0 {
-		a.addRequests(c, -1)
+	i, runs := slices.BinarySearch(c.running, begun)
+	if !runs {
+		return
 	}
+	c.running = slices.Delete(c.running, i, i+1)
+	if len(c.running) > 0 && i == 0 {
+		// net/http tells only when a connection is idle. Without this, one on which requests
+		// overlap would count as stalled although each answer is fast.
+		c.since.Store(c.running[0])
+	}
+	a.addRequests(c, -1)
 }
 
-// addRequests changes the number of requests. The caller holds the acceptor's lock.
+// addRequests changes the number of requests of the listener and of a client. The caller
+// holds the acceptor's lock.
 func (a *acceptor) addRequests(c *conn, n int) {
-	c.requests += n
 	a.requests += n
 	if c.held != nil {
 		c.held.requests += n

@@ -362,30 +362,3 @@ func (f *framed) statuses(answers int) map[string]int {
 	}
 	return statuses
 }
-
-// The requests of a connection that closes are forgotten at once, and not a second time when
-// they end.
-func TestRequestsOfClosedConnections(t *testing.T) {
-	t.Parallel()
-	a, connect := limited(t)
-	a.limit, a.share = 100, 2
-	_, c := connect()
-	for range 2 {
-		if stalled, admitted := a.beginRequest(c); stalled != nil || !admitted {
-			t.Fatalf("a request within the share: %v, %v", stalled, admitted)
-		}
-	}
-	if _, admitted := a.beginRequest(c); admitted {
-		t.Error("a request beyond the share is admitted")
-	}
-	held := c.held
-	_ = c.Close()
-	if a.requests != 0 || held.requests != 0 {
-		t.Errorf("%d requests of the closed connection are left, %d of the client", a.requests, held.requests)
-	}
-	a.endRequest(c)
-	a.endRequest(c)
-	if a.requests != 0 || held.requests != 0 || c.requests != 0 {
-		t.Errorf("%d requests are left, %d of the client, %d of the connection", a.requests, held.requests, c.requests)
-	}
-}

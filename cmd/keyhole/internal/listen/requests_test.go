@@ -1,0 +1,121 @@
+package listen
+
+import (
+	"net/http"
+	"testing"
+
+	"golang.org/x/net/http2/hpack"
+)
+
+// The requests of a connection that closes are forgotten at once, and not a second time when
+// they end.
+func TestRequestsOfClosedConnections(t *testing.T) {
+	t.Parallel()
+	a, connect := limited(t)
+	a.limit, a.share = 100, 2
+	_, c := connect()
+	var begun int64
+	for range 2 {
+		at, stalled, admitted := a.beginRequest(c)
+		if stalled != nil || !admitted {
+			t.Fatalf("a request within the share: %v, %v", stalled, admitted)
+		}
+		begun = at
+	}
+	if _, _, admitted := a.beginRequest(c); admitted {
+		t.Error("a request beyond the share is admitted")
+	}
+	held := c.held
+	_ = c.Close()
+	if a.requests != 0 || held.requests != 0 {
+		t.Errorf("%d requests of the closed connection are left, %d of the client", a.requests, held.requests)
+	}
+	a.endRequest(c, begun)
+	a.endRequest(c, begun)
+	if a.requests != 0 || held.requests != 0 || len(c.running) != 0 {
+		t.Errorf("%d requests are left, %d of the client, %d of the connection", a.requests, held.requests, len(c.running))
+	}
+}
+
+// A request that comes while a stop interrupts the others is answered, not dropped: net/http
+// would send an empty 200 for it.
+func TestRequestDuringStop(t *testing.T) {
+	t.Parallel()
+	l := serveHTTP2(t, Options{}, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusFound)
+	}, unchanged)
+	f := dialFramed(t, l)
+	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	for _, stopping := range []bool{false, true} {
+		if stopping {
+			l.endRequests(ErrStopping) // as Stop does after InterruptAfter
+		}
+		if err := f.get(true); err != nil {
+			t.Fatal(err)
+		}
+		if statuses := f.statuses(1); statuses["302"] != 1 {
+			t.Errorf("stopping %v: the answer is %v", stopping, statuses)
+		}
+	}
+}
+
+// A connection on which requests overlap does not stall while each answer is fast. It stalls
+// while its oldest answer takes too long, whatever the others do.
+func TestBusyConnectionDoesNotStall(t *testing.T) {
+	t.Parallel()
+	a, connect := limited(t)
+	_, busy := connect()
+	a.track(busy, http.StateActive) // net/http reports this for the first of the requests only
+	begin := func() int64 {
+		begun, _, admitted := a.beginRequest(busy)
+		if !admitted {
+			t.Fatal("a request within the limit is refused")
+		}
+		return begun
+	}
+	older := begin()
+	for range 100 { // There is always a request that runs.
+		next := begin()
+		a.endRequest(busy, older)
+		older = next
+	}
+	if since := busy.since.Load(); since != older {
+		t.Errorf("the connection is answered since %d, but its only request since %d", since, older)
+	}
+	begin()
+	for range 100 {
+		a.endRequest(busy, begin())
+	}
+	if since := busy.since.Load(); since != older {
+		t.Errorf("the connection is answered since %d, but its oldest request since %d", since, older)
+	}
+	a.endRequest(busy, older)
+	// Handlers that do not overlap, on streams that do.
+	a.endRequest(busy, busy.running[0])
+	if last := begin(); busy.since.Load() != last {
+		t.Errorf("the connection is answered since %d, but its only request since %d", busy.since.Load(), last)
+	}
+}
+
+// A connection that asks for a place never makes room for its own request, whose answer would
+// be lost with it.
+func TestStalledConnectionAsks(t *testing.T) {
+	t.Parallel()
+	a, connect := limited(t)
+	a.limit, a.share = 100, 2
+	_, asking := connect()
+	_, other := connect()
+	for _, c := range []*conn{asking, other} {
+		a.track(c, http.StateActive)
+		a.beginRequest(c)
+		c.since.Store(-int64(stalledAfter))
+	}
+	asking.since.Add(-1)
+	if _, stalled, admitted := a.beginRequest(asking); stalled != other || !admitted {
+		t.Errorf("beside another connection that stalls: admitted %v, closing the asking one %v", admitted, stalled == asking)
+	}
+	_ = other.Close()
+	if _, stalled, admitted := a.beginRequest(asking); stalled != nil || admitted {
+		t.Errorf("alone: admitted %v, closing %v", admitted, stalled != nil)
+	}
+}
