@@ -39,6 +39,11 @@ type acceptor struct {
 	closed      bool
 	logged      time.Time // when the limit was
 	loggedShare time.Time // when a share was
+
+	// mostRequests are those of the client with the most, when they were counted. Before the
+	// age rescanBusiest they are not counted again in vain.
+	mostRequests  int
+	rescanBusiest int64
 }
 
 // group is a set of open connections.

@@ -64,9 +64,9 @@ func limitRequests(handler http.Handler) http.Handler {
 		if r.Context().Err() != nil && !errors.Is(context.Cause(r.Context()), ErrStopping) {
 			return // The client reset the request before it began, as in floods of resets.
 		}
-		begun, stalled, admitted := c.from.beginRequest(c)
-		if stalled != nil {
-			_ = stalled.Close() // Its client takes no answer.
+		begun, victim, admitted := c.from.beginRequest(c)
+		if victim != nil {
+			_ = victim.Close() // Its client takes no answer, or holds far more than others.
 		}
 		if !admitted {
 			h := w.Header()
@@ -91,27 +91,33 @@ func limitRequests(handler http.Handler) http.Handler {
 const unflushed = 4
 
 // beginRequest counts a request of a connection, and returns when it began. If the client or
-// the listener has as many requests as it may have, beginRequest returns a connection that
-// stalls and whose requests make room. If there is none, the request is not admitted.
-func (a *acceptor) beginRequest(c *conn) (begun int64, stalled *conn, admitted bool) {
+// the listener has as many requests as it may have, beginRequest returns a connection whose
+// requests make room: one that stalls, or, for the listener, one of the client with the most
+// requests. If there is none, the request is not admitted.
+func (a *acceptor) beginRequest(c *conn) (begun int64, victim *conn, admitted bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	begun = a.age()
-	full := fullGroup(c.held, a.share)
-	if full == nil {
-		full = fullGroup(&a.group, a.limit)
-	}
-	if full != nil {
-		if stalled = full.longestStalled(begun, a.answerTimeout, c); stalled == nil {
-			return 0, nil, false
+	if full := fullGroup(c.held, a.share); full != nil {
+		victim = full.longestStalled(begun, a.answerTimeout, c)
+		admitted = victim != nil
+	} else if full := fullGroup(&a.group, a.limit); full != nil {
+		if victim = full.longestStalled(begun, a.answerTimeout, c); victim == nil {
+			victim = a.busiest(begun, c.held)
 		}
+		admitted = victim != nil
+	} else {
+		admitted = true
+	}
+	if !admitted {
+		return 0, nil, false
 	}
 	c.begun.Add(1)
 	if c.running = append(c.running, begun); len(c.running) == 1 {
 		c.since.Store(begun)
 	}
 	a.addRequests(c, 1)
-	return begun, stalled, true
+	return begun, victim, true
 }
 
 // longestStalled returns the connection of the group whose requests have been answered for
@@ -133,6 +139,38 @@ func (g *group) longestStalled(age int64, answerTimeout time.Duration, asking *c
 		g.rescanStalled = age + int64(roomRound) // A scan reads all connections.
 	}
 	return longest
+}
+
+// busiest returns a connection of the client with the most requests, if it has more than a
+// usual number and more than twice as many as the client that asks for a place, otherwise
+// nil. Clients that renew their requests never stall, so a few addresses could lock out all
+// others. A proxy stands for many clients and is never chosen. The caller holds the
+// acceptor's lock.
+func (a *acceptor) busiest(age int64, asking *group) (found *conn) {
+	most := usualConnections(a.share)
+	if asking != nil {
+		most = max(most, 2*asking.requests)
+	}
+	if age < a.rescanBusiest && most >= a.mostRequests {
+		return nil
+	}
+	var client *group
+	a.mostRequests = 0
+	for _, held := range a.clients {
+		if a.mostRequests = max(a.mostRequests, held.requests); held.requests > most {
+			client, most = held, held.requests
+		}
+	}
+	a.rescanBusiest = age + int64(roomRound) // A scan reads all clients.
+	if client == nil {
+		return nil
+	}
+	for c := range client.open {
+		if found == nil || len(c.running) > len(found.running) {
+			found = c
+		}
+	}
+	return found
 }
 
 // fullGroup returns the group if it has as many requests as it may have, otherwise nil.

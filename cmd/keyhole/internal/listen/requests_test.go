@@ -1,7 +1,9 @@
 package listen
 
 import (
+	"net"
 	"net/http"
+	"net/netip"
 	"testing"
 
 	"golang.org/x/net/http2/hpack"
@@ -117,5 +119,63 @@ func TestStalledConnectionAsks(t *testing.T) {
 	_ = other.Close()
 	if _, stalled, admitted := a.beginRequest(asking); stalled != nil || admitted {
 		t.Errorf("alone: admitted %v, closing %v", admitted, stalled != nil)
+	}
+}
+
+// If a few clients hold all requests of the listener and renew them, so that none stalls, the
+// one with the most makes room for clients with few. It is not closed for one with many, and
+// neither is a proxy.
+func TestRequestsOfOtherClients(t *testing.T) {
+	t.Parallel()
+	a, _ := limited(t)
+	a.limit, a.share = 220, 20
+	open := func(address string) *conn {
+		here, there := net.Pipe()
+		t.Cleanup(func() { _ = there.Close() })
+		c := &conn{Conn: here, from: a}
+		if address != "" {
+			c.client = netip.MustParsePrefix(address + "/32")
+		}
+		a.add(c)
+		a.track(c, http.StateActive)
+		return c
+	}
+	begin := func(c *conn, requests int) {
+		for range requests {
+			if _, victim, admitted := a.beginRequest(c); victim != nil || !admitted {
+				t.Fatalf("a request within the limits: closing %v, admitted %v", victim != nil, admitted)
+			}
+		}
+	}
+	proxy := open("")
+	begin(proxy, 63)
+	usual, few, fewer := open("192.0.2.1"), open("192.0.2.2"), open("192.0.2.3")
+	begin(usual, 10)
+	begin(few, 7)
+	var attackers []*conn
+	for _, address := range []string{
+		"192.0.2.11", "192.0.2.12", "192.0.2.13", "192.0.2.14", "192.0.2.15", "192.0.2.16", "192.0.2.17",
+	} {
+		c := open(address)
+		begin(c, 20)
+		attackers = append(attackers, c)
+	}
+	if _, victim, admitted := a.beginRequest(usual); victim != nil || admitted {
+		t.Errorf("a client with half as many: closing %v, admitted %v", victim != nil, admitted)
+	}
+	for _, c := range []*conn{few, fewer, proxy} {
+		_, victim, admitted := a.beginRequest(c)
+		if !admitted || victim == nil || len(victim.running) != 20 {
+			t.Fatalf("a client with few requests is refused, or the wrong connection is closed: %v", admitted)
+		}
+		_ = victim.Close()
+		begin(proxy, 19) // until the listener is full again
+	}
+	for _, c := range attackers {
+		_ = c.Close()
+	}
+	begin(proxy, a.limit-a.requests)
+	if _, victim, admitted := a.beginRequest(fewer); victim != nil || admitted {
+		t.Errorf("beside clients with few requests: closing %v, admitted %v", victim != nil, admitted)
 	}
 }
