@@ -17,6 +17,7 @@ func limits() []limit {
 	const commands = "../cmd/keyhole/internal/"
 	return []limit{
 		{"stalled answer", "5s", commands + "listen", "stalledAfter"},
+		{"stalled answer", "10s", commands + "listen", "operatorsStalledAfter"},
 		{"header of a request", "10s", commands + "listen", "readHeaderTimeout"},
 		{"whole request", "30s", commands + "listen", "readTimeout"},
 		{"answer", "90s", commands + "listen", "WriteTimeout"},

@@ -31,6 +31,9 @@ const (
 	// stalledAfter is how long an answer may take before its connection can be closed in
 	// favour of a new one. No click takes that long.
 	stalledAfter = 5 * time.Second
+	// operatorsStalledAfter is the same for listeners without Options.MaxConnections. Few
+	// requests of operators take that long; with more, strangers could lock out operators.
+	operatorsStalledAfter = 10 * time.Second
 	// roomRound is the interval at which a new connection tries to get a place.
 	roomRound = 10 * time.Millisecond
 	// victimsAtOnce is the number of connections that one scan returns.

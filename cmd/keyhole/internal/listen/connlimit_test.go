@@ -296,7 +296,7 @@ func TestListenerTakesTheLimit(t *testing.T) {
 }
 
 // Listeners for operators and metrics have a limit too, of which one client may hold a half.
-// Their requests may take as long as an answer may.
+// Their requests may take longer than clicks before they make room.
 func TestOperatorConnections(t *testing.T) {
 	for descriptors, want := range map[uint64][2]int{
 		16: {4, 2}, 96: {6, 3}, 1024: {64, 32}, 16_000: {1000, 500}, 65536: {1000, 500}, 1 << 63: {1000, 500},
@@ -310,7 +310,7 @@ func TestOperatorConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := l.acceptor
-	if a.limit == 0 || a.limit > operatorConnections || a.share != a.limit/2 || a.answerTimeout != WriteTimeout {
+	if a.limit == 0 || a.limit > operatorConnections || a.share != a.limit/2 || a.answerTimeout != operatorsStalledAfter {
 		t.Errorf("limit %d, share %d, answerTimeout %v", a.limit, a.share, a.answerTimeout)
 	}
 }

@@ -141,7 +141,7 @@ func (l *Listener) limitConnections() error {
 	l.acceptor.exempt = l.options.Exempt
 	if l.options.MaxConnections == 0 {
 		l.acceptor.limit, l.acceptor.share = operatorShares(files)
-		l.acceptor.answerTimeout = WriteTimeout // Requests of operators may take that long.
+		l.acceptor.answerTimeout = operatorsStalledAfter
 		return nil
 	}
 	possible := possibleConnections(files) / max(l.options.SharedBy, 1)

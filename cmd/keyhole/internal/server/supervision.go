@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"keyhole/cmd/keyhole/internal/listen"
 	"keyhole/cmd/keyhole/internal/systemd"
 	"keyhole/config"
 )
@@ -68,12 +69,39 @@ func (s *Server) keepAlive(ctx context.Context, manager systemd.Manager) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := s.probe(ctx, interval); err != nil {
-				s.log.Error("watchdog probe failed; systemd restarts the service if it goes on", "error", err)
-				continue
+			if s.isAlive(ctx, interval) {
+				s.report(ctx, manager.Alive)
 			}
-			s.report(ctx, manager.Alive)
 		}
+	}
+}
+
+// isAlive tells whether the server answers a probe, or cannot because its listener is full. A
+// restart would not help against clients that hold all connections, and anybody who reaches
+// the listener could cause one after the other.
+func (s *Server) isAlive(ctx context.Context, limit time.Duration) bool {
+	err := s.probe(ctx, limit)
+	if err == nil {
+		return true
+	}
+	listener, _ := s.probed()
+	if open, most := listener.Connections(); most > 0 && open >= most {
+		s.log.Warn("watchdog probe failed because the listener is full", "error", err, "connections", open)
+		return true
+	}
+	s.log.Error("watchdog probe failed; systemd restarts the service if it goes on", "error", err)
+	return false
+}
+
+// probed returns the listener that answers probes, and the scheme of its URL.
+func (s *Server) probed() (l *listen.Listener, scheme string) {
+	switch {
+	case s.metrics != nil:
+		return s.metrics, "http"
+	case s.configured.Operator.TLS.CertFile != "":
+		return s.operator, "https"
+	default:
+		return s.operator, "http"
 	}
 }
 
@@ -82,13 +110,7 @@ func (s *Server) keepAlive(ctx context.Context, manager systemd.Manager) {
 func (s *Server) probe(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	listener, scheme := s.operator, "http"
-	if s.configured.Operator.TLS.CertFile != "" {
-		scheme = "https"
-	}
-	if s.metrics != nil {
-		listener, scheme = s.metrics, "http"
-	}
+	listener, scheme := s.probed()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+listener.Addr()+"/livez", http.NoBody)
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,6 +161,57 @@ func TestProbe(t *testing.T) {
 			}
 			cancel()
 		}
+	}
+}
+
+// A server whose listener is full is alive, although no probe gets a connection. A server that
+// has places and does not answer is not.
+func TestFullListenerIsAlive(t *testing.T) {
+	t.Parallel()
+	s := New(&config.Config{}, NewLog(config.Log{}, io.Discard), command.Build{})
+	// Proxies have no share, so that one address can take all places.
+	l, err := listen.Open(t.Context(), "127.0.0.1:0", listen.Options{
+		Log: s.log.Logger, MaxConnections: 10, Exempt: func(netip.Addr) bool { return true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.operator = l
+	hang := make(chan struct{})
+	if err := l.Serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }), listen.TLS{}, s.failed); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		close(hang)
+		stopping, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := listen.StopAll(stopping, []*listen.Listener{l}); err != nil {
+			t.Error(err)
+		}
+	})
+	const patience = 300 * time.Millisecond
+	if s.isAlive(t.Context(), patience) {
+		t.Error("a listener with free places that does not answer is alive")
+	}
+	for range 10 {
+		c, err := net.Dial("tcp", l.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for end := time.Now().Add(10 * time.Second); ; {
+		if open, limit := l.Connections(); open == limit {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("%d of %d connections are open", open, limit)
+		}
+	}
+	if !s.isAlive(t.Context(), patience) {
+		t.Error("a full listener is not alive")
 	}
 }
 
