@@ -39,6 +39,9 @@ type acceptor struct {
 	closed      bool
 	logged      time.Time // when the limit was
 	loggedShare time.Time // when a share was
+	// loggedRequests is when the limit of HTTP/2 requests was logged.
+	loggedRequests time.Time
+	limited        Limited
 
 	// mostRequests are those of the client with the most, when they were counted. Before the
 	// age rescanBusiest they are not counted again in vain.
@@ -77,6 +80,7 @@ func (a *acceptor) Accept() (net.Conn, error) {
 		client := a.client(accepted)
 		if !a.admit(client) || !a.makeRoom(client) {
 			_ = accepted.Close() // other clients need the place, or none is free
+			a.count(&a.limited.ConnectionsRefused)
 			continue
 		}
 		c := &conn{Conn: accepted, from: a, client: client, accepted: time.Now()}

@@ -101,7 +101,7 @@ func (a *acceptor) makeRoom(client netip.Prefix) bool {
 		case longest == nil && weight > 0, longest != nil && weight > longest.weight:
 			return false
 		case longest != nil:
-			_ = longest.conn.Close() // its client expects no answer
+			a.closeForOther(longest.conn) // its client expects no answer
 			continue
 		}
 		if ticker == nil {
@@ -110,6 +110,26 @@ func (a *acceptor) makeRoom(client netip.Prefix) bool {
 		}
 		<-ticker.C
 	}
+}
+
+// Limited counts what the limits of a listener did to its clients.
+type Limited struct {
+	ConnectionsClosed  uint64 // to make room for another connection or request
+	ConnectionsRefused uint64 // right after they were opened
+	RequestsRefused    uint64 // of HTTP/2, with 503
+}
+
+// closeForOther closes a connection in favour of another one.
+func (a *acceptor) closeForOther(c *conn) {
+	_ = c.Close() // Its client loses the connection in any case.
+	a.count(&a.limited.ConnectionsClosed)
+}
+
+// count adds one to a number of limited.
+func (a *acceptor) count(n *uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	*n++
 }
 
 // room tells whether the limit is reached, which connection can be closed (nil: none), and

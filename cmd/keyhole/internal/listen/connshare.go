@@ -44,7 +44,7 @@ func (a *acceptor) admit(client netip.Prefix) bool {
 		if longest == nil {
 			return false
 		}
-		_ = longest.conn.Close() // its client expects no answer
+		a.closeForOther(longest.conn) // its client expects no answer
 	}
 }
 

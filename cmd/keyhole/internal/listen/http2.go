@@ -66,14 +66,10 @@ func limitRequests(handler http.Handler) http.Handler {
 		}
 		begun, victim, admitted := c.from.beginRequest(c)
 		if victim != nil {
-			_ = victim.Close() // Its client takes no answer, or holds far more than others.
+			c.from.closeForOther(victim) // Its client takes no answer, or holds far more than others.
 		}
 		if !admitted {
-			h := w.Header()
-			h.Set("Cache-Control", "no-store")
-			h.Set("Content-Length", "0")
-			h.Set("Retry-After", "1")
-			w.WriteHeader(http.StatusServiceUnavailable)
+			refuse(w)
 			return
 		}
 		defer c.from.endRequest(c, begun)
@@ -82,6 +78,24 @@ func limitRequests(handler http.Handler) http.Handler {
 			_ = http.NewResponseController(w).Flush() // It fails if the client has hung up.
 		}
 	})
+}
+
+// refuse answers a request that the limits refuse. The handlers, which set headers of every
+// answer, do not know of it, so the headers for recipients are repeated here.
+func refuse(w http.ResponseWriter) {
+	h := w.Header()
+	for _, field := range [][2]string{
+		{"Cache-Control", "no-store, no-transform"},
+		{"X-Content-Type-Options", "nosniff"},
+		{"Referrer-Policy", "no-referrer"},
+		{"X-Robots-Tag", "noindex, nofollow"},
+		{"Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"},
+		{"Content-Length", "0"},
+		{"Retry-After", "1"},
+	} {
+		h.Set(field[0], field[1])
+	}
+	w.WriteHeader(http.StatusServiceUnavailable)
 }
 
 // unflushed is the number of requests of a connection, since it was last idle, after which
@@ -110,6 +124,12 @@ func (a *acceptor) beginRequest(c *conn) (begun int64, victim *conn, admitted bo
 		admitted = true
 	}
 	if !admitted {
+		a.limited.RequestsRefused++
+		if now := time.Now(); now.Sub(a.loggedRequests) >= limitLogged {
+			a.loggedRequests = now
+			a.log.Warn("limit of HTTP/2 requests reached; refusing requests with 503",
+				"address", a.Addr().String(), "limit", a.limit, "share", a.share)
+		}
 		return 0, nil, false
 	}
 	c.begun.Add(1)

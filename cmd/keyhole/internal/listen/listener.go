@@ -110,6 +110,13 @@ func (l *Listener) Connections() (open, limit int) {
 	return len(l.acceptor.open), l.acceptor.limit
 }
 
+// Limited returns what the limits of connections and requests did since Open.
+func (l *Listener) Limited() Limited {
+	l.acceptor.mu.Lock()
+	defer l.acceptor.mu.Unlock()
+	return l.acceptor.limited
+}
+
 // Close closes a listener that was never served.
 func (l *Listener) Close() error { return ignoreClosed(l.acceptor.Close()) }
 

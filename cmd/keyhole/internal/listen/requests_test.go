@@ -1,12 +1,19 @@
 package listen
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"golang.org/x/net/http2/hpack"
+
+	"keyhole/gateway/logtest"
 )
 
 // The requests of a connection that closes are forgotten at once, and not a second time when
@@ -36,6 +43,99 @@ func TestRequestsOfClosedConnections(t *testing.T) {
 	a.endRequest(c, begun)
 	if a.requests != 0 || held.requests != 0 || len(c.running) != 0 {
 		t.Errorf("%d requests are left, %d of the client, %d of the connection", a.requests, held.requests, len(c.running))
+	}
+}
+
+// A request beyond the limits gets a whole answer, is counted, and is logged at most once a
+// minute, without its client.
+func TestRefusedRequest(t *testing.T) {
+	t.Parallel()
+	a, connect := limited(t)
+	log := &logtest.Buffer{}
+	a.log = slog.New(slog.NewTextHandler(log, nil))
+	a.limit, a.share = 100, 1
+	_, c := connect()
+	a.beginRequest(c)
+	refusing := limitRequests(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a request beyond the limits has a handler")
+	}))
+	for range 2 {
+		answer := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(context.WithValue(t.Context(), connKey{}, c), http.MethodGet, "/secret", http.NoBody)
+		r.ProtoMajor = 2
+		refusing.ServeHTTP(answer, r)
+		if answer.Code != http.StatusServiceUnavailable {
+			t.Errorf("status %d", answer.Code)
+		}
+		for name, want := range map[string]string{
+			"Cache-Control": "no-store, no-transform", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+			"X-Robots-Tag": "noindex, nofollow", "Content-Length": "0", "Retry-After": "1",
+			"Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+		} {
+			if got := answer.Header().Get(name); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
+		}
+	}
+	if n := a.limited.RequestsRefused; n != 2 {
+		t.Errorf("%d requests are counted as refused, want 2", n)
+	}
+	const line = "limit of HTTP/2 requests reached"
+	if lines := log.String(); strings.Count(lines, line) != 1 || strings.Contains(lines, "secret") {
+		t.Errorf("the log has %q", lines)
+	}
+}
+
+// The limits count the connections that they close or refuse.
+func TestLimitedConnectionsAreCounted(t *testing.T) {
+	t.Parallel()
+	a, connect := limited(t)
+	for range 5 { // two beyond the limit
+		connect()
+	}
+	if want := (Limited{ConnectionsClosed: 2}); a.limited != want {
+		t.Errorf("at the limit of the listener: %+v, want %+v", a.limited, want)
+	}
+	a.limit, a.share = 100, 2
+	_, first := connect()
+	connect()
+	_, third := connect()
+	if want := (Limited{ConnectionsClosed: 3}); a.limited != want {
+		t.Errorf("at the share of a client: %+v, want %+v", a.limited, want)
+	}
+	for c := range third.held.open {
+		a.track(c, http.StateActive)
+	}
+	client, err := net.Dial("tcp", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ended := make(chan error)
+	go func() {
+		_, err := a.Accept()
+		ended <- err
+	}()
+	if _, err := client.Read(make([]byte, 1)); err == nil { // until the acceptor closes it
+		t.Error("a connection beyond the share is open")
+	}
+	_ = a.Close()
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the acceptor ends with %v", err)
+	}
+	if want := (Limited{ConnectionsClosed: 3, ConnectionsRefused: 1}); a.limited != want || !isClosed(a, first) {
+		t.Errorf("while all are answered: %+v, want %+v", a.limited, want)
+	}
+	// A request of HTTP/2 that displaces a connection.
+	for c := range third.held.open {
+		a.beginRequest(c)
+		c.since.Add(-2 * int64(stalledAfter))
+	}
+	r := httptest.NewRequestWithContext(context.WithValue(t.Context(), connKey{}, third), http.MethodGet, "/", http.NoBody)
+	r.ProtoMajor = 2
+	limitRequests(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+	if want := (Limited{ConnectionsClosed: 4, ConnectionsRefused: 1}); a.limited != want {
+		t.Errorf("after a request at the share: %+v, want %+v", a.limited, want)
 	}
 }
 

@@ -142,7 +142,7 @@ func (s *Server) serveCertified(
 	if err := s.serve(ctx, closeRedis); err != nil {
 		return err
 	}
-	registerConnections(registry, s.connectionUsage())
+	registerConnections(registry, s.limitedListeners())
 	s.runACME(background)
 	return nil
 }

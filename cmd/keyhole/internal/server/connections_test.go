@@ -50,6 +50,24 @@ func TestConnectionMetrics(t *testing.T) {
 	waitForLines(t, s, want)
 }
 
+// The limit of a listener counts what it does to clients.
+func TestLimitedConnectionMetrics(t *testing.T) {
+	t.Parallel()
+	cfg, _ := testConfig(t)
+	cfg.Public.MaxConnections = 20 // of which one address may hold two
+	s := startServer(t, cfg, io.Discard)
+	for range 5 {
+		opened, err := net.Dial("tcp", s.PublicAddr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer opened.Close()
+	}
+	waitForMetrics(t, s, `keyhole_connections_limited_total\{action="connection_closed",listener="public"\} 3`,
+		`keyhole_connections_limited_total\{action="connection_refused",listener="public"\} 0`,
+		`keyhole_connections_limited_total\{action="request_refused",listener="operator"\} 0`)
+}
+
 // waitForLines waits until the metrics of connections are want.
 func waitForLines(t *testing.T, s *Server, want []string) {
 	t.Helper()

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keyhole/cmd/keyhole/internal/inprocess"
+	"keyhole/cmd/keyhole/internal/listen"
 	"keyhole/config"
 	"keyhole/gateway"
 	"keyhole/gateway/console"
@@ -112,14 +113,21 @@ func registeredMetrics(t *testing.T) []metric {
 	newReloadFailed(registry)
 	registry.MustRegister(newCertificateExpiry(map[string]func() time.Time{"public": time.Now, "operator": time.Now}))
 	registry.MustRegister(newOrderFailed(func() bool { return false }))
-	served := func() (open, limit int) { return 1, 2 }
-	registerConnections(registry, map[string]func() (open, limit int){
-		"public": served, "redirect": served, "operator": func() (open, limit int) { return 1, 0 },
-		"metrics": func() (open, limit int) { return 1, 0 },
+	full := fullListener{}
+	registerConnections(registry, map[string]limitedListener{
+		"public": full, "redirect": full, "operator": full, "metrics": full,
 	})
 	NewLog(config.Log{}, io.Discard).register(registry)
 	registerScraped(t, registry, m)
 	return gather(t, registry)
+}
+
+// fullListener is a listener at its limits.
+type fullListener struct{}
+
+func (fullListener) Connections() (open, limit int) { return 1, 1 }
+func (fullListener) Limited() listen.Limited {
+	return listen.Limited{ConnectionsClosed: 1, ConnectionsRefused: 1, RequestsRefused: 1}
 }
 
 // registerScraped registers what Redis and the storages are asked for.
