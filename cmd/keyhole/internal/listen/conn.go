@@ -32,15 +32,14 @@ type acceptor struct {
 	// of another one.
 	answerTimeout time.Duration
 
-	mu          sync.Mutex
-	group                               // all open connections
-	clients     map[netip.Prefix]*group // those of each client with a share
-	opened      int                     // ever
-	closed      bool
-	logged      time.Time // when the limit was
-	loggedShare time.Time // when a share was
-	// loggedRequests is when the limit of HTTP/2 requests was logged.
-	loggedRequests time.Time
+	mu             sync.Mutex
+	group                                  // all open connections
+	clients        map[netip.Prefix]*group // those of each client with a share
+	opened         int                     // ever
+	closed         bool
+	logged         time.Time // when the limit was
+	loggedShare    time.Time // when a share was
+	loggedRequests time.Time // when the limit of HTTP/2 requests was
 	limited        Limited
 
 	// mostRequests are those of the client with the most, when they were counted. Before the

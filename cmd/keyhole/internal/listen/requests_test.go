@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -46,6 +48,15 @@ func TestRequestsOfClosedConnections(t *testing.T) {
 	}
 }
 
+// requestOver returns a request of HTTP/2 over a connection.
+func requestOver(t *testing.T, c *conn) *http.Request {
+	t.Helper()
+	ctx := context.WithValue(t.Context(), connKey{}, c)
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/secret", http.NoBody)
+	r.ProtoMajor = 2
+	return r
+}
+
 // A request beyond the limits gets a whole answer, is counted, and is logged at most once a
 // minute, without its client.
 func TestRefusedRequest(t *testing.T) {
@@ -61,9 +72,7 @@ func TestRefusedRequest(t *testing.T) {
 	}))
 	for range 2 {
 		answer := httptest.NewRecorder()
-		r := httptest.NewRequestWithContext(context.WithValue(t.Context(), connKey{}, c), http.MethodGet, "/secret", http.NoBody)
-		r.ProtoMajor = 2
-		refusing.ServeHTTP(answer, r)
+		refusing.ServeHTTP(answer, requestOver(t, c))
 		if answer.Code != http.StatusServiceUnavailable {
 			t.Errorf("status %d", answer.Code)
 		}
@@ -116,8 +125,12 @@ func TestLimitedConnectionsAreCounted(t *testing.T) {
 		_, err := a.Accept()
 		ended <- err
 	}()
-	if _, err := client.Read(make([]byte, 1)); err == nil { // until the acceptor closes it
-		t.Error("a connection beyond the share is open")
+	if err := client.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	// The read waits until the acceptor closes the connection.
+	if _, err := client.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a connection beyond the share is open: %v", err)
 	}
 	_ = a.Close()
 	if err := <-ended; !errors.Is(err, net.ErrClosed) {
@@ -131,9 +144,7 @@ func TestLimitedConnectionsAreCounted(t *testing.T) {
 		a.beginRequest(c)
 		c.since.Add(-2 * int64(stalledAfter))
 	}
-	r := httptest.NewRequestWithContext(context.WithValue(t.Context(), connKey{}, third), http.MethodGet, "/", http.NoBody)
-	r.ProtoMajor = 2
-	limitRequests(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+	limitRequests(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), requestOver(t, third))
 	if want := (Limited{ConnectionsClosed: 4, ConnectionsRefused: 1}); a.limited != want {
 		t.Errorf("after a request at the share: %+v, want %+v", a.limited, want)
 	}

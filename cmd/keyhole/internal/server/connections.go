@@ -28,8 +28,8 @@ func registerConnections(registry prometheus.Registerer, listeners map[string]li
 		open:      desc("connections", "Open connections of a listener."),
 		limit: desc("connections_limit", "The most connections that a listener keeps open. At the limit, the gateway closes "+
 			"a waiting connection for a new one, or refuses the new one."),
-		limited: desc("connections_limited_total", "Connections that a limit of a listener closed for others or refused, and "+
-			"requests of HTTP/2 that it refused with 503, by listener and action.", "action"),
+		limited: desc("connections_limited_total", "Connections that a limit of a listener closed for others or refused, "+
+			"and requests of HTTP/2 that it refused with 503, by listener and action.", "action"),
 	})
 }
 

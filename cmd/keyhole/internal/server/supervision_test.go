@@ -178,7 +178,8 @@ func TestFullListenerIsAlive(t *testing.T) {
 	}
 	s.operator = l
 	hang := make(chan struct{})
-	if err := l.Serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }), listen.TLS{}, s.failed); err != nil {
+	hanging := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang })
+	if err := l.Serve(hanging, listen.TLS{}, s.failed); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -189,8 +190,8 @@ func TestFullListenerIsAlive(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	const patience = 300 * time.Millisecond
-	if s.isAlive(t.Context(), patience) {
+	const limit = 300 * time.Millisecond
+	if s.isAlive(t.Context(), limit) {
 		t.Error("a listener with free places that does not answer is alive")
 	}
 	for range 10 {
@@ -199,18 +200,19 @@ func TestFullListenerIsAlive(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"); err != nil {
+		const half = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"
+		if _, err := io.WriteString(c, half); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for end := time.Now().Add(10 * time.Second); ; {
-		if open, limit := l.Connections(); open == limit {
+		if open, most := l.Connections(); open == most {
 			break
 		} else if time.Now().After(end) {
-			t.Fatalf("%d of %d connections are open", open, limit)
+			t.Fatalf("%d of %d connections are open", open, most)
 		}
 	}
-	if !s.isAlive(t.Context(), patience) {
+	if !s.isAlive(t.Context(), limit) {
 		t.Error("a full listener is not alive")
 	}
 }
