@@ -3,6 +3,7 @@ package redisstore
 import (
 	"encoding/hex"
 	"strconv"
+	"strings"
 
 	"keyhole/gateway"
 )
@@ -150,3 +151,18 @@ func attributeLabel(name, value string) string { return "l" + name + "\x00" + va
 
 // prefixMember is a link's member of the prefix index, without the link's id.
 func prefixMember(bucket, key string) string { return bucket + "\x00" + key + "\x00" }
+
+// owns tells whether a key that begins with the prefix and a colon belongs to this
+// installation. Every installation has a key partitions, so owns finds at least that key of
+// an installation whose prefix begins with this one, such as keyhole:acme.
+func (k keys) owns(name string) bool {
+	rest := strings.TrimPrefix(name, k.prefix+":")
+	kind, _, more := strings.Cut(rest, ":")
+	switch kind {
+	case "partitions", "cursors", "horizon":
+		return !more
+	case "retry", "signin", "acme", "daily":
+		return more && !strings.HasSuffix(rest, ":partitions")
+	}
+	return more && strings.HasPrefix(kind, "{p") && strings.HasSuffix(kind, "}")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,7 +14,8 @@ import (
 
 // The errors of CopyFrom.
 var (
-	// ErrUsed means that Redis already has keys with this prefix.
+	// ErrUsed means that Redis already has keys with this prefix, perhaps of an installation
+	// whose prefix begins with this one and a colon.
 	ErrUsed = errors.New("redis already has keys with this prefix")
 	// ErrNothingToMove means that the source has no keys of a service, or that a move to
 	// the source is incomplete.
@@ -126,10 +128,17 @@ func (m *move) claim(ctx context.Context) error {
 	case !strings.HasPrefix(held, movingMark):
 		return ErrUsed
 	}
+	// Nothing is deleted if another installation has a key with this prefix.
+	if err := m.eachPage(ctx, m.to, m.checkOwn); err != nil {
+		return err
+	}
 	if err := m.to.Set(ctx, name, m.mark, 0).Err(); err != nil {
 		return err
 	}
 	return m.eachPage(ctx, m.to, func(names []string) error {
+		if err := m.checkOwn(names); err != nil { // It has just appeared.
+			return err
+		}
 		pipe := m.to.Pipeline()
 		for _, name := range names {
 			pipe.Del(ctx, name)
@@ -137,6 +146,14 @@ func (m *move) claim(ctx context.Context) error {
 		_, err := pipe.Exec(ctx)
 		return err
 	})
+}
+
+// checkOwn returns ErrUsed if a key belongs to another installation.
+func (m *move) checkOwn(names []string) error {
+	if slices.ContainsFunc(names, func(name string) bool { return !m.store.keys.owns(name) }) {
+		return ErrUsed
+	}
+	return nil
 }
 
 // stillClaimed returns an error if another run has taken the target over.
@@ -264,6 +281,9 @@ func (m *move) comparePage(ctx context.Context, one, other redis.UniversalClient
 		}
 		if end == otherEnd || end == absentKey { // It has just expired.
 			continue
+		}
+		if err := m.checkOwn(names[i : i+1]); err != nil {
+			return err
 		}
 		if otherEnd == absentKey && end > 0 {
 			node, err := masterOf(ctx, other, name)

@@ -200,7 +200,8 @@ func failed(err error, user string) error {
 	// After a complete move, a repeat finds the service's own data.
 	case errors.Is(err, redisstore.ErrUsed):
 		known.Hint = "use an empty Redis, or set another redis.prefix in both configurations; if an earlier move is " +
-			"complete, start the service with the other configuration"
+			"complete, start the service with the other configuration; a prefix that begins with redis.prefix and a " +
+			"colon counts too"
 	case errors.Is(err, redisstore.ErrNothingToMove):
 		known.Hint = "check redis.directory and redis.prefix; if no service ever ran there, nothing has to be moved"
 	case errors.Is(err, redisstore.ErrEvicting):
