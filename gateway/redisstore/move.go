@@ -8,8 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"keyhole/gateway"
 )
 
 // The errors of CopyFrom.
@@ -23,6 +26,9 @@ var (
 	// ErrMoveDiffers means that source and target differ after the copy: somebody wrote to
 	// one of them, or the target lost writes.
 	ErrMoveDiffers = errors.New("source and target differ after the copy")
+	// ErrClocks means that the clocks of source and target differ by gateway.NotableSkew or
+	// more. Redis drops a value that has expired by its own clock, so links could be lost.
+	ErrClocks = errors.New("the clocks of the two servers differ")
 	// ErrMoving means that a move to this Redis has begun and is not complete.
 	ErrMoving = errors.New("a move to this redis is not complete")
 )
@@ -62,6 +68,9 @@ func (s *Store) CopyFrom(ctx context.Context, from *Client, commit func() error)
 	}
 	if err == nil {
 		err = m.checkSource(ctx)
+	}
+	if err == nil {
+		err = m.checkClocks(ctx)
 	}
 	if err != nil {
 		return 0, err
@@ -104,6 +113,27 @@ func (m *move) checkSource(ctx context.Context) error {
 		err = fmt.Errorf("%w: %s; this version uses %d", ErrPartitions, text, partitions)
 	}
 	return err
+}
+
+// checkClocks returns ErrClocks if a master of the target has another time than the source.
+// The time that the commands take counts as no difference.
+func (m *move) checkClocks(ctx context.Context) error {
+	nodes, err := mastersOf(ctx, m.to)
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes {
+		before, beforeErr := m.from.Time(ctx).Result()
+		now, nowErr := node.Time(ctx).Result()
+		after, afterErr := m.from.Time(ctx).Result()
+		if err := errors.Join(beforeErr, nowErr, afterErr); err != nil {
+			return err
+		}
+		if skew := max(before.Sub(now), now.Sub(after)); skew >= gateway.NotableSkew {
+			return fmt.Errorf("%w by %s", ErrClocks, skew.Round(time.Second))
+		}
+	}
+	return nil
 }
 
 // claim writes the mark into an empty target, or takes over a target with the mark of an

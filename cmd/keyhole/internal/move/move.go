@@ -202,6 +202,9 @@ func failed(err error, user string) error {
 		known.Hint = "use an empty Redis, or set another redis.prefix in both configurations; if an earlier move is " +
 			"complete, start the service with the other configuration; a prefix that begins with redis.prefix and a " +
 			"colon counts too"
+	case errors.Is(err, redisstore.ErrClocks):
+		known.Hint = "repair NTP on the machine whose clock is wrong, and repeat the command; with a wrong clock, links " +
+			"end too early"
 	case errors.Is(err, redisstore.ErrNothingToMove):
 		known.Hint = "check redis.directory and redis.prefix; if no service ever ran there, nothing has to be moved"
 	case errors.Is(err, redisstore.ErrEvicting):

@@ -211,6 +211,7 @@ func TestFailed(t *testing.T) {
 		"empty":       {redisstore.ErrNothingToMove, command.ExitFailed, "redis.directory"},
 		"evicting":    {fmt.Errorf("%w; it is lru", redisstore.ErrEvicting), command.ExitFailed, "noeviction"},
 		"differs":     {redisstore.ErrMoveDiffers, command.ExitFailed, "no service"},
+		"clocks":      {fmt.Errorf("%w by 9s", redisstore.ErrClocks), command.ExitFailed, "repair NTP"},
 		"another run": {redisstore.ErrMoving, command.ExitFailed, "no other move"},
 		"no rights":   {errors.New("NOPERM this user"), command.ExitFailed, "ACL SETUSER default +scan"},
 		"older":       {errors.New("ERR DUMP payload version or checksum"), command.ExitFailed, "a newer version"},
