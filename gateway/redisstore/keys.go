@@ -166,3 +166,8 @@ func (k keys) owns(name string) bool {
 	}
 	return more && strings.HasPrefix(kind, "{p") && strings.HasSuffix(kind, "}")
 }
+
+// confirms tells whether a key is a confirmation.
+func (k keys) confirms(name string) bool {
+	return strings.HasPrefix(name, k.prefix+":{p") && strings.HasSuffix(name, "}:confirmation")
+}

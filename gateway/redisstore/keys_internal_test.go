@@ -25,6 +25,9 @@ func TestKeysOwns(t *testing.T) {
 		if !own.owns(name) {
 			t.Errorf("%s is foreign", name)
 		}
+		if own.confirms(name) != (name == own.confirmation(3)) {
+			t.Errorf("%s is a confirmation: %v", name, own.confirms(name))
+		}
 	}
 	for _, name := range built(keys{"keyhole:a:eu"}) {
 		if own.owns(name) {

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,12 @@ var (
 	// ErrClocks means that the clocks of source and target differ by gateway.NotableSkew or
 	// more. Redis drops a value that has expired by its own clock, so links could be lost.
 	ErrClocks = errors.New("the clocks of the two servers differ")
+	// ErrRetired means that an earlier move retired the source, and that the target does not
+	// have exactly the copy of that move.
+	ErrRetired = errors.New("an earlier move retired the source, and this redis does not have its copy")
+	// ErrUnfinished means that commit has succeeded, but that the target may not be usable. A
+	// repeat finishes the move.
+	ErrUnfinished = errors.New("the source is retired, but the last step of the move failed")
 	// ErrMoving means that a move to this Redis has begun and is not complete.
 	ErrMoving = errors.New("a move to this redis is not complete")
 )
@@ -56,13 +63,66 @@ type move struct {
 // usable. It returns the number of keys.
 //
 // An interrupted run can be repeated: the target is refused by every service until a run is
-// complete, and the next run first deletes what an earlier one left there. Besides those
-// above, the error can be that of Redis, ErrEvicting, ErrNotMaster, ErrVersion,
+// complete, and the next run first deletes what an earlier one left there. commit must keep
+// its argument, the mark of the run. After commit, the source knows no later revocation, so
+// a repeat passes that mark as retiredBy, copies and deletes nothing, and only finishes the
+// move to the same target. An empty retiredBy means that the source is in use.
+//
+// Besides those above, the error can be that of Redis, ErrEvicting, ErrNotMaster, ErrVersion,
 // gateway.ErrNotConfirmed or that of commit. The users need the commands dump and scan at
 // the source, and restore and scan at the target, besides those of the service.
-func (s *Store) CopyFrom(ctx context.Context, from *Client, commit func() error) (int, error) {
-	m := &move{store: s, from: from.rest, to: s.client.rest, mark: movingMark + newCallID()}
-	info, err := s.client.inspect(ctx)
+func (s *Store) CopyFrom(
+	ctx context.Context, from *Client, retiredBy string, commit func(mark string) error,
+) (int, error) {
+	m := &move{store: s, from: from.rest, to: s.client.rest, mark: cmp.Or(retiredBy, movingMark+newCallID())}
+	if err := m.check(ctx); err != nil {
+		return 0, err
+	}
+	// A failover after this moment could lose keys, and is then found.
+	masters, err := s.replicationIDs(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if retiredBy != "" {
+		err = m.checkRepeat(ctx, masters)
+	} else if err = m.claim(ctx); err == nil {
+		err = m.eachPage(ctx, m.from, func(names []string) error { return m.copyPage(ctx, names) })
+	}
+	if err != nil {
+		return 0, err
+	}
+	copied, err := m.compare(ctx)
+	if retiredBy != "" && errors.Is(err, ErrMoveDiffers) {
+		err = fmt.Errorf("%w: %w", ErrRetired, err)
+	}
+	if err == nil {
+		err = s.confirmAll(ctx, masters)
+	}
+	if err == nil {
+		err = m.stillClaimed(ctx)
+	}
+	if err == nil {
+		err = commit(m.mark)
+	}
+	if err != nil {
+		return 0, err
+	}
+	// Without the confirmation, a failover could lose this write after a service has changed
+	// the data of other masters.
+	err = m.to.Set(ctx, s.keys.partitions(), partitions, 0).Err()
+	if err == nil {
+		err = s.confirmAll(ctx, masters)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrUnfinished, err)
+	}
+	return copied, nil
+}
+
+// check returns an error if the target is not fit, the source has no data of this version,
+// or their clocks differ.
+func (m *move) check(ctx context.Context) error {
+	info, err := m.store.client.inspect(ctx)
 	if err == nil {
 		err = info.Check()
 	}
@@ -72,35 +132,7 @@ func (s *Store) CopyFrom(ctx context.Context, from *Client, commit func() error)
 	if err == nil {
 		err = m.checkClocks(ctx)
 	}
-	if err != nil {
-		return 0, err
-	}
-	// A failover after this moment could lose keys, and is then found.
-	masters, err := s.replicationIDs(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if err := m.claim(ctx); err != nil {
-		return 0, err
-	}
-	if err := m.eachPage(ctx, m.from, func(names []string) error { return m.copyPage(ctx, names) }); err != nil {
-		return 0, err
-	}
-	copied, err := m.compare(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if err := s.confirmAll(ctx, masters); err != nil {
-		return 0, err
-	}
-	if err := m.stillClaimed(ctx); err != nil {
-		return 0, err
-	}
-	if err := commit(); err != nil {
-		return 0, err
-	}
-	// A failover that loses this write leaves a target that every service refuses.
-	return copied, m.to.Set(ctx, s.keys.partitions(), partitions, 0).Err()
+	return err
 }
 
 // checkSource returns an error unless the source has the data of a service of this version.
@@ -134,6 +166,25 @@ func (m *move) checkClocks(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// checkRepeat returns an error unless the target still has the mark of the run that retired
+// the source: ErrUsed if that run or somebody else has completed the target.
+func (m *move) checkRepeat(ctx context.Context, masters replicationIDs) error {
+	held, err := m.to.Get(ctx, m.store.keys.partitions()).Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return ErrRetired
+	case err != nil || held == m.mark:
+		return err
+	case strings.HasPrefix(held, movingMark):
+		return ErrRetired
+	}
+	// That run may have failed because too few replicas had its last write.
+	if err := m.store.confirmAll(ctx, masters); err != nil {
+		return err
+	}
+	return ErrUsed
 }
 
 // claim writes the mark into an empty target, or takes over a target with the mark of an
@@ -297,7 +348,8 @@ func (m *move) compare(ctx context.Context) (int, error) {
 	return copied, err
 }
 
-// comparePage compares keys of one Redis with those of the other.
+// comparePage compares keys of one Redis with those of the other. A confirmation is no data:
+// an earlier run may have written it to the target.
 func (m *move) comparePage(ctx context.Context, one, other redis.UniversalClient, names []string) error {
 	onePipe, otherPipe := one.Pipeline(), other.Pipeline()
 	ends, otherEnds := queueEnds(ctx, onePipe, names), queueEnds(ctx, otherPipe, names)
@@ -309,7 +361,7 @@ func (m *move) comparePage(ctx context.Context, one, other redis.UniversalClient
 		if err := errors.Join(err, otherErr); err != nil {
 			return err
 		}
-		if end == otherEnd || end == absentKey { // It has just expired.
+		if end == otherEnd || end == absentKey || m.store.keys.confirms(name) { // absentKey: it has just expired
 			continue
 		}
 		if err := m.checkOwn(names[i : i+1]); err != nil {

@@ -25,13 +25,21 @@ func asAdmin(o redisstore.ClientOptions) redisstore.ClientOptions {
 // receive moves everything from a source to a target.
 func receive(t *testing.T, to, from redisstore.ClientOptions, prefix string, commit func() error) (int, error) {
 	t.Helper()
+	return receiveAgain(t, to, from, prefix, "", func(string) error { return commit() })
+}
+
+// receiveAgain moves everything from a source that the move with a mark has retired.
+func receiveAgain(
+	t *testing.T, to, from redisstore.ClientOptions, prefix, mark string, commit func(mark string) error,
+) (int, error) {
+	t.Helper()
 	from.LongReplies = true
 	source, err := redisstore.Connect(from)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = source.Close() })
-	return open(t, to, withPrefix(prefix)).CopyFrom(t.Context(), source, commit)
+	return open(t, to, withPrefix(prefix)).CopyFrom(t.Context(), source, mark, commit)
 }
 
 // digests is the directive that lets content compare values.
@@ -280,10 +288,6 @@ func TestCopyFromConfirmed(t *testing.T) {
 	source, prefix := startSingle(t), newPrefix()
 	create(t, open(t, source.client, withPrefix(prefix)), newLink(t))
 	g := redistest.StartSentinel(t)
-	host, port, err := net.SplitHostPort(g.Servers[0].Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
 	to := asAdmin(clientOptions(redisstore.ModeSentinel, g.Addresses...))
 	to.MasterName, to.Timeout = g.Master, timeout
 	client, err := redisstore.Connect(asAdmin(source.client))
@@ -292,7 +296,8 @@ func TestCopyFromConfirmed(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	move := func(commit func() error) error {
-		_, err := open(t, to, withPrefix(prefix), withReplica()).CopyFrom(t.Context(), client, commit)
+		_, err := open(t, to, withPrefix(prefix), withReplica()).CopyFrom(
+			t.Context(), client, "", func(string) error { return commit() })
 		return err
 	}
 	g.Servers[1].MustDo(t, "REPLICAOF", "NO", "ONE")
@@ -303,15 +308,25 @@ func TestCopyFromConfirmed(t *testing.T) {
 	if !errors.Is(err, gateway.ErrNotConfirmed) {
 		t.Errorf("without the replica: %v, want ErrNotConfirmed", err)
 	}
-	g.Servers[1].MustDo(t, "REPLICAOF", host, port)
+	attachReplica(t, g.Servers[0], g.Servers[1])
+	if err := move(func() error { return nil }); err != nil {
+		t.Errorf("with the replica: %v", err)
+	}
+}
+
+// attachReplica makes a server a replica of a master again, and waits until it is.
+func attachReplica(t *testing.T, master, replica *redistest.Server) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(master.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replica.MustDo(t, "REPLICAOF", host, port)
 	redistest.Wait(t, "the replica", func() error {
-		text, err := g.Servers[0].Do("INFO", "replication")
+		text, err := master.Do("INFO", "replication")
 		if err == nil && !strings.Contains(text, "state=online") {
 			err = errors.New("it is not online")
 		}
 		return err
 	})
-	if err := move(func() error { return nil }); err != nil {
-		t.Errorf("with the replica: %v", err)
-	}
 }

@@ -1,6 +1,7 @@
 package localredis
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,11 +18,11 @@ const maxRetired = 200
 
 // Retire marks a directory whose data was moved to another Redis, so that no service starts
 // on it any more: it does not know what is revoked at the other Redis. to says where the
-// data is now, on one line. When Retire returns without error, the mark is on the disk. The
-// error is an *Error.
-func Retire(directory, to string) error {
+// data is now, and mark identifies the move; each is one line. When Retire returns without
+// error, both are on the disk. The error is an *Error.
+func Retire(directory, to, mark string) error {
 	path := filepath.Join(directory, retiredName)
-	err := writeSynced(path+".new", to+"\n")
+	err := writeSynced(path+".new", to+"\n"+mark+"\n")
 	if err == nil {
 		err = os.Rename(path+".new", path)
 	}
@@ -54,6 +55,23 @@ func syncDirectory(path string) error {
 	return errors.Join(directory.Sync(), directory.Close())
 }
 
+// unknownMark is the mark of a directory whose file names no move.
+const unknownMark = "unknown"
+
+// RetiredBy returns the mark of the move that retired the directory; "": it is in use. The
+// error is an *Error.
+func RetiredBy(directory string) (mark string, err error) {
+	text, err := os.ReadFile(filepath.Join(directory, retiredName)) //nolint:gosec // in the service's own directory
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", unusable(directory, err)
+	}
+	_, mark, _ = strings.Cut(string(text), "\n")
+	return cmp.Or(strings.TrimSpace(mark), unknownMark), nil
+}
+
 // checkRetired returns an *Error if Retire has marked the directory.
 func checkRetired(directory string) error {
 	path := filepath.Join(directory, retiredName)
@@ -64,7 +82,7 @@ func checkRetired(directory string) error {
 	case err != nil:
 		return unusable(directory, err)
 	}
-	to := strings.TrimSpace(string(text[:min(len(text), maxRetired)]))
+	to, _, _ := strings.Cut(string(text[:min(len(text), maxRetired)]), "\n")
 	return &Error{
 		fmt.Sprintf("the links in %s were moved to %s; the old data knows no later revocation", directory, to),
 		"start the service with the configuration of that Redis; to go back to the old data, remove " + path +

@@ -176,14 +176,19 @@ func copyTo(ctx context.Context, directory string, target *config.Config, log *s
 		return 0, err
 	}
 	defer func() { _ = client.Close() }() // no request is running
-	return store.CopyFrom(ctx, from, func() error {
-		return localredis.Retire(directory, strings.Join(target.Redis.Addresses, ", "))
+	// A service may have revoked links at the other Redis since the directory was retired.
+	retiredBy, err := localredis.RetiredBy(directory)
+	if err != nil {
+		return 0, err
+	}
+	return store.CopyFrom(ctx, from, retiredBy, func(mark string) error {
+		return localredis.Retire(directory, strings.Join(target.Redis.Addresses, ", "), mark)
 	})
 }
 
 // failed returns the error of the command: what to do about the reasons that are known. user
-// is the user at the target. Redis reports its reasons only as text. A repeat begins again,
-// also after the source was retired.
+// is the user at the target. Redis reports its reasons only as text. A repeat begins again
+// or, after the source was retired, finishes the move.
 func failed(err error, user string) error {
 	known := &command.Error{
 		Err: fmt.Errorf("the links were not moved: %w", err), Code: command.ExitFailed,
@@ -202,6 +207,13 @@ func failed(err error, user string) error {
 		known.Hint = "use an empty Redis, or set another redis.prefix in both configurations; if an earlier move is " +
 			"complete, start the service with the other configuration; a prefix that begins with redis.prefix and a " +
 			"colon counts too"
+	case errors.Is(err, redisstore.ErrRetired): // Before ErrMoveDiffers, which it can wrap.
+		known.Hint = "start the service with the Redis that has the links since the earlier move; to move the old data " +
+			"again, remove the file moved in redis.directory, repeat the command, and revoke again the links that were " +
+			"revoked since"
+	case errors.Is(err, redisstore.ErrUnfinished):
+		known.Hint = "correct the cause and repeat the command before you start the service; the old directory is " +
+			"already retired"
 	case errors.Is(err, redisstore.ErrClocks):
 		known.Hint = "repair NTP on the machine whose clock is wrong, and repeat the command; with a wrong clock, links " +
 			"end too early"

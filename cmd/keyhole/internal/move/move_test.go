@@ -92,6 +92,17 @@ func (s *site) fill(t *testing.T) {
 	}
 }
 
+// moveTo writes the other configuration with the given Redis.
+func (s *site) moveTo(t *testing.T, target *redistest.Server) {
+	t.Helper()
+	secret := filepath.Join(filepath.Dir(s.to), "password")
+	if err := os.WriteFile(secret, []byte(redistest.Password), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s.to, fmt.Sprintf("addresses: [%q], username: %s, password_file: %q", target.Addr, redistest.Username,
+		secret))
+}
+
 // execute runs keyhole redis with arguments, and returns what it prints and its error.
 func execute(t *testing.T, environ []string, args ...string) (string, *command.Error) {
 	t.Helper()
@@ -157,12 +168,7 @@ func TestMove(t *testing.T) {
 	s := newSite(t, fmt.Sprintf("addresses: [%q], username: %s", target.Addr, redistest.Username))
 	s.fill(t)
 	environ := []string{"KEYHOLE_CONFIG=" + s.from}
-	secret := filepath.Join(filepath.Dir(s.to), "password")
-	if err := os.WriteFile(secret, []byte(redistest.Password), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	write(t, s.to, fmt.Sprintf("addresses: [%q], username: %s, password_file: %q", target.Addr, redistest.Username,
-		secret))
+	s.moveTo(t, target)
 	run := func() (string, *command.Error) {
 		t.Helper()
 		return execute(t, environ, "move", "--to", s.to)
@@ -198,6 +204,41 @@ func TestMove(t *testing.T) {
 	wantError(t, "a repeat", err, command.ExitFailed, "already has keys", "if an earlier move is complete")
 }
 
+// A directory whose links were moved is moved to no other Redis, and not again to one that
+// has lost them: it knows no later revocation.
+func TestMoveOnce(t *testing.T) {
+	t.Parallel()
+	first, second := redistest.StartSingle(t), redistest.StartSingle(t)
+	s := newSite(t, "mode: single")
+	s.fill(t)
+	move := func(target *redistest.Server) *command.Error {
+		t.Helper()
+		target.MustDo(t, "ACL", "SETUSER", redistest.Username, "+scan", "+restore")
+		s.moveTo(t, target)
+		_, err := execute(t, nil, "move", "--config", s.from, "--to", s.to)
+		return err
+	}
+	if err := move(first); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, "another Redis", move(second), command.ExitFailed, "retired the source", "remove the file moved")
+	first.MustDo(t, "FLUSHALL")
+	wantError(t, "the same Redis without data", move(first), command.ExitFailed, "retired the source",
+		"revoke again the links")
+	for _, server := range []*redistest.Server{first, second} {
+		if got := server.MustDo(t, "DBSIZE"); got != "0" {
+			t.Errorf("%s has %s keys", server.Addr, got)
+		}
+	}
+	// Somebody who decides to go back to the old data removes the file.
+	if err := os.Remove(filepath.Join(s.directory, "moved")); err != nil {
+		t.Fatal(err)
+	}
+	if err := move(second); err != nil {
+		t.Error(err)
+	}
+}
+
 // Every known reason has its advice, and every other one a safe default.
 func TestFailed(t *testing.T) {
 	t.Parallel()
@@ -211,6 +252,8 @@ func TestFailed(t *testing.T) {
 		"empty":       {redisstore.ErrNothingToMove, command.ExitFailed, "redis.directory"},
 		"evicting":    {fmt.Errorf("%w; it is lru", redisstore.ErrEvicting), command.ExitFailed, "noeviction"},
 		"differs":     {redisstore.ErrMoveDiffers, command.ExitFailed, "no service"},
+		"changed":     {fmt.Errorf("%w: %w", redisstore.ErrRetired, redisstore.ErrMoveDiffers), command.ExitFailed, "file moved"},
+		"last write":  {fmt.Errorf("%w: OOM", redisstore.ErrUnfinished), command.ExitFailed, "already retired"},
 		"clocks":      {fmt.Errorf("%w by 9s", redisstore.ErrClocks), command.ExitFailed, "repair NTP"},
 		"another run": {redisstore.ErrMoving, command.ExitFailed, "no other move"},
 		"no rights":   {errors.New("NOPERM this user"), command.ExitFailed, "ACL SETUSER default +scan"},
