@@ -240,3 +240,31 @@ func TestOutputLevels(t *testing.T) {
 		t.Errorf("a line of %d bytes was logged", n)
 	}
 }
+
+// The lines of every start and stop are no warnings, nor is any line of Redis in a quiet
+// log. The reason for an end is still the last real warning.
+func TestOutputRoutine(t *testing.T) {
+	t.Parallel()
+	for _, quiet := range []bool{false, true} {
+		log := &logtest.Buffer{}
+		o := &output{log: slog.New(slog.NewTextHandler(log, nil)), quiet: quiet}
+		for message, level := range map[string]string{
+			"oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo": "INFO", "Configuration loaded": "INFO",
+			"Redis version=7.0.15, bits=64": "INFO", "Valkey version=8.1.1, bits=64": "INFO",
+			"Reading config from stdin": "INFO", "Server initialized": "INFO",
+			"User requested shutdown...": "INFO", "Redis is now ready to exit, bye bye...": "INFO",
+			"Can't handle RDB format version 99": map[bool]string{false: "WARN", true: "INFO"}[quiet],
+		} {
+			if _, err := o.Write([]byte("42:M 29 Nov 2026 08:00:00.000 # " + message + "\n")); err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+			if last := lines[len(lines)-1]; !strings.Contains(last, "level="+level) || !strings.Contains(last, message) {
+				t.Errorf("quiet %v: %s, want level %s", quiet, last, level)
+			}
+		}
+		if e := o.ending(); e.mistake != "Can't handle RDB format version 99" {
+			t.Errorf("quiet %v: the ending is %+v", quiet, e)
+		}
+	}
+}

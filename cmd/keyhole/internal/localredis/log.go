@@ -2,6 +2,7 @@ package localredis
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"regexp"
@@ -15,13 +16,14 @@ var redisLine = regexp.MustCompile(`^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ ([.*#-]) (.*)
 // output writes the lines of Redis into the log of the service, and remembers why Redis
 // ended.
 type output struct {
-	log *slog.Logger
+	log   *slog.Logger
+	quiet bool // see Options.Quiet
 
 	mu      sync.Mutex
 	rest    []byte // a line without its end
 	damage  string // what Redis says about a file that it cannot load
 	full    bool   // the disk is full
-	mistake string // the last warning
+	mistake string // the last warning, routine texts only if there is no other
 }
 
 // maxOutputLine is the longest line that is kept, in bytes.
@@ -51,6 +53,10 @@ var damageTexts = regexp.MustCompile(`(?i)bad file format reading|wrong rdb chec
 	`unexpected end of file|format error reading|error reading the append only file|` +
 	`corrupt|manifest|terminating server after rdb|unknown command .* reading the append only file`)
 
+// routineTexts begin the messages of every start and stop, which Redis 7.0 writes as warnings.
+var routineTexts = regexp.MustCompile(`^(oO0OoO0OoO0Oo |(Redis|Valkey) version=|Reading config from stdin|` +
+	`Configuration loaded|Server initialized|User requested shutdown|(Redis|Valkey) is now ready to exit)`)
+
 // line handles one line.
 func (o *output) line(text string) {
 	if text == "" {
@@ -62,7 +68,11 @@ func (o *output) line(text string) {
 			".": slog.LevelDebug, "-": slog.LevelDebug, "*": slog.LevelInfo, "#": slog.LevelWarn,
 		}[found[1]], found[2]
 	}
-	if level == slog.LevelWarn {
+	switch {
+	case level == slog.LevelWarn && routineTexts.MatchString(message):
+		level = slog.LevelInfo
+		o.mistake = cmp.Or(o.mistake, message) // better than no reason
+	case level == slog.LevelWarn:
 		o.mistake = message
 		if o.damage == "" && damageTexts.MatchString(message) {
 			o.damage = message
@@ -70,6 +80,9 @@ func (o *output) line(text string) {
 		// The first write that does not fit is written in part, and Redis names no reason.
 		o.full = o.full || strings.Contains(message, "No space left on device") ||
 			strings.Contains(message, "Short write while writing to the AOF file")
+	}
+	if o.quiet {
+		level = min(level, slog.LevelInfo)
 	}
 	o.log.Log(context.Background(), level, "redis-server", "message", message)
 }

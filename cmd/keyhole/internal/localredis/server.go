@@ -27,6 +27,9 @@ type Options struct {
 	Commands []string
 	// Retired starts Redis also in a directory that Retire has marked.
 	Retired bool
+	// Quiet logs the warnings of Redis itself as information. The errors of this package
+	// repeat those that matter.
+	Quiet bool
 }
 
 // The pause before Redis starts again doubles from the shortest to the longest. If somebody
@@ -211,7 +214,7 @@ func (s *Server) run(first bool) (ready bool, err error) {
 		s.log.Warn("append-only file ends in a half-written command; Redis drops it, because it was never acknowledged",
 			"file", end.path, "bytes", end.bytes)
 	}
-	out := &output{log: s.log}
+	out := &output{log: s.log, quiet: s.options.Quiet}
 	cmd, err := s.launch(out)
 	if err != nil {
 		return false, err

@@ -137,12 +137,12 @@ func load(env *command.Env, path string) (*config.Config, error) {
 // move starts the local Redis and copies its data. While a service runs, it holds the lock
 // of the directory, so the local Redis does not start. The local Redis ends with the move.
 func move(ctx context.Context, env *command.Env, source, target *config.Config) (keys int, err error) {
-	// Redis writes its banner as warnings. What matters is returned as an error.
-	log := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	// A warning is the only trace of a half-written command that Redis drops.
+	log := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	redisstore.LogTo(slog.New(slog.DiscardHandler)) // Errors are returned.
 	local, err := localredis.Start(ctx, localredis.Options{
 		Directory: source.Redis.Directory, Prefix: source.Redis.Prefix, Logger: log,
-		MaxMemory: int64(source.Redis.MaxMemory) << 20, Commands: []string{"scan", "dump"}, Retired: true,
+		MaxMemory: int64(source.Redis.MaxMemory) << 20, Commands: []string{"scan", "dump"}, Retired: true, Quiet: true,
 	})
 	if err != nil {
 		return 0, err

@@ -103,8 +103,19 @@ func (s *site) moveTo(t *testing.T, target *redistest.Server) {
 		secret))
 }
 
-// execute runs keyhole redis with arguments, and returns what it prints and its error.
+// execute runs keyhole redis with arguments, and returns its output and its error. It logs
+// nothing.
 func execute(t *testing.T, environ []string, args ...string) (string, *command.Error) {
+	t.Helper()
+	out, log, err := executeWithLog(t, environ, args...)
+	if log != "" {
+		t.Errorf("standard error has %s", log)
+	}
+	return out, err
+}
+
+// executeWithLog runs keyhole redis with arguments, and also returns its log.
+func executeWithLog(t *testing.T, environ []string, args ...string) (output, log string, known *command.Error) {
 	t.Helper()
 	var out, noise strings.Builder
 	environ = append(environ, "KEYHOLE_STORAGE_MAIN_SECRET_ACCESS_KEY=s")
@@ -113,14 +124,11 @@ func execute(t *testing.T, environ []string, args ...string) (string, *command.E
 	cmd.SetOut(&out)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	err := cmd.ExecuteContext(t.Context())
-	if noise.Len() > 0 {
-		t.Errorf("standard error has %s", noise.String())
-	}
 	known, ok := errors.AsType[*command.Error](err)
 	if err != nil && !ok {
 		t.Fatalf("an error without advice: %v", err)
 	}
-	return out.String(), known
+	return out.String(), noise.String(), known
 }
 
 // wantError checks an error, its exit code and a part of its advice.
@@ -236,6 +244,32 @@ func TestMoveOnce(t *testing.T) {
 	}
 	if err := move(second); err != nil {
 		t.Error(err)
+	}
+}
+
+// A half-written last command, as after a power failure, is dropped, and the move says so.
+func TestMoveHalfWritten(t *testing.T) {
+	t.Parallel()
+	target := redistest.StartSingle(t)
+	target.MustDo(t, "ACL", "SETUSER", redistest.Username, "+scan", "+restore")
+	s := newSite(t, "mode: single")
+	s.fill(t)
+	s.moveTo(t, target)
+	file, err := os.OpenFile(filepath.Join(s.directory, "appendonlydir", "appendonly.aof.1.incr.aof"),
+		os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = file.WriteString("*3\r\n$3\r\nSET\r\n$9\r\nkeyho")
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	out, log, known := executeWithLog(t, nil, "move", "--config", s.from, "--to", s.to)
+	if known != nil || !strings.HasPrefix(out, "moved 2 keys in ") {
+		t.Errorf("%q, %v", out, known)
+	}
+	if strings.Count(log, "\n") != 1 || !strings.Contains(log, "append-only file ends in a half-written command") {
+		t.Errorf("standard error has %s", log)
 	}
 }
 
