@@ -137,7 +137,9 @@ func load(env *command.Env, path string) (*config.Config, error) {
 // move starts the local Redis and copies its data. While a service runs, it holds the lock
 // of the directory, so the local Redis does not start. The local Redis ends with the move.
 func move(ctx context.Context, env *command.Env, source, target *config.Config) (keys int, err error) {
-	// A warning is the only trace of a half-written command that Redis drops.
+	// A warning is the only trace of a half-written command that Redis drops. The lines of
+	// Redis itself are no warnings here: every start has some, and those that matter are
+	// returned as errors.
 	log := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	redisstore.LogTo(slog.New(slog.DiscardHandler)) // Errors are returned.
 	local, err := localredis.Start(ctx, localredis.Options{
@@ -211,6 +213,7 @@ func failed(err error, user string) error {
 		known.Hint = "start the service with the Redis that has the links since the earlier move; to move the old data " +
 			"again, remove the file moved in redis.directory, repeat the command, and revoke again the links that were " +
 			"revoked since"
+	// Before the texts of Redis: their hints do not say that the service must not start yet.
 	case errors.Is(err, redisstore.ErrUnfinished):
 		known.Hint = "correct the cause and repeat the command before you start the service; the old directory is " +
 			"already retired"

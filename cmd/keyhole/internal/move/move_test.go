@@ -286,7 +286,7 @@ func TestFailed(t *testing.T) {
 		"empty":       {redisstore.ErrNothingToMove, command.ExitFailed, "redis.directory"},
 		"evicting":    {fmt.Errorf("%w; it is lru", redisstore.ErrEvicting), command.ExitFailed, "noeviction"},
 		"differs":     {redisstore.ErrMoveDiffers, command.ExitFailed, "no service"},
-		"changed":     {fmt.Errorf("%w: %w", redisstore.ErrRetired, redisstore.ErrMoveDiffers), command.ExitFailed, "file moved"},
+		"changed":     {errors.Join(redisstore.ErrRetired, redisstore.ErrMoveDiffers), command.ExitFailed, "file moved"},
 		"last write":  {fmt.Errorf("%w: OOM", redisstore.ErrUnfinished), command.ExitFailed, "already retired"},
 		"clocks":      {fmt.Errorf("%w by 9s", redisstore.ErrClocks), command.ExitFailed, "repair NTP"},
 		"another run": {redisstore.ErrMoving, command.ExitFailed, "no other move"},
