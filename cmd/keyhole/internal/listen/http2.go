@@ -55,8 +55,11 @@ func connOf(c net.Conn) *conn {
 // connections: one for the listener, and one for each client.
 func limitRequests(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, ok := r.Context().Value(connKey{}).(*conn)
-		if r.ProtoMajor != 2 || !ok {
+		var c *conn
+		if r.ProtoMajor == 2 { // Other requests must cost nothing here.
+			c, _ = r.Context().Value(connKey{}).(*conn)
+		}
+		if c == nil {
 			handler.ServeHTTP(w, r)
 			return
 		}
