@@ -37,7 +37,7 @@ const (
 const Region = "us-east-1"
 
 // startTimeout bounds the wait for a server: versitygw needs 25 ms, Ceph 1 to 3 s.
-const startTimeout = 40 * time.Second
+const startTimeout = 90 * time.Second
 
 // Starter starts a server with buckets.
 type Starter = func(tb testing.TB, buckets ...string) *Server
