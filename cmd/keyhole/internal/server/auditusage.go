@@ -2,10 +2,10 @@ package server
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
 
 	"keyhole/gateway/redisstore"
 )
@@ -22,16 +22,9 @@ type auditUsage struct {
 
 	events, limit, fullest, complete *prometheus.Desc
 
-	mu       sync.Mutex
+	inflight singleflight.Group      // guards the rest: one call at a time
 	last     []redisstore.AuditUsage // nil: unknown
 	at       time.Time               // when last was read
-	inflight *auditRead              // nil: nothing is being read
-}
-
-// auditRead is a read of the usage that several scrapes wait for.
-type auditRead struct {
-	ended chan struct{}           // closed when usage is set
-	usage []redisstore.AuditUsage // nil: the read failed
 }
 
 // registerAuditUsage registers the metrics of the audit's usage. A scrape waits for Redis at
@@ -86,33 +79,19 @@ func (u *auditUsage) Collect(out chan<- prometheus.Metric) {
 // time share one read and its failure, so that none waits longer than one read takes. The
 // next scrape after a failure reads again, as the other metrics from Redis do.
 func (u *auditUsage) current() []redisstore.AuditUsage {
-	u.mu.Lock()
-	now := u.now()
-	if u.last != nil && now.Sub(u.at) < auditUsageLife {
-		defer u.mu.Unlock()
-		return u.last
-	}
-	if shared := u.inflight; shared != nil {
-		u.mu.Unlock()
-		<-shared.ended
-		return shared.usage
-	}
-	own := &auditRead{ended: make(chan struct{})}
-	u.inflight = own
-	u.mu.Unlock()
-	defer u.end(own, now)
-	ctx, cancel := context.WithTimeout(context.Background(), u.timeout)
-	defer cancel()
-	if usage, err := u.read(ctx); err == nil { // The metric of calls to Redis counts a failure.
-		own.usage = usage
-	}
-	return own.usage
-}
-
-// end keeps the result of a read that began at now, and hands it to the scrapes that wait.
-func (u *auditUsage) end(read *auditRead, now time.Time) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.last, u.at, u.inflight = read.usage, now, nil
-	close(read.ended)
+	usage, _, _ := u.inflight.Do("", func() (any, error) {
+		now := u.now()
+		if u.last != nil && now.Sub(u.at) < auditUsageLife {
+			return u.last, nil
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), u.timeout)
+		defer cancel()
+		var err error
+		if u.last, err = u.read(ctx); err != nil { // The metric of calls to Redis counts it.
+			u.last = nil
+		}
+		u.at = now
+		return u.last, nil
+	})
+	return usage.([]redisstore.AuditUsage)
 }

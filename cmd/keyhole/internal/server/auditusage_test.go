@@ -5,11 +5,10 @@ import (
 	"errors"
 	"io"
 	"regexp"
-	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -107,53 +106,32 @@ func TestAuditUsageIsReadOnceAMinute(t *testing.T) {
 // of its own, each would wait for those before it.
 func TestAuditUsageSharesAFailedRead(t *testing.T) {
 	t.Parallel()
-	reading, reads := make(chan struct{}), atomic.Int64{}
-	u := &auditUsage{
-		timeout: time.Minute, now: time.Now,
-		read: func(context.Context) ([]redisstore.AuditUsage, error) {
-			reads.Add(1)
-			<-reading
-			return nil, errors.New("redis does not answer")
-		},
-	}
-	const scrapes = 10
-	var begun, ended sync.WaitGroup
-	for range scrapes {
-		begun.Add(1)
-		ended.Go(func() {
-			begun.Done()
-			if usage := u.current(); usage != nil {
-				t.Errorf("a failed read has the usage %v", usage)
-			}
-		})
-	}
-	begun.Wait()
-	// Each scrape waits in current soon; until then it would begin a read of its own.
-	for end := time.Now().Add(10 * time.Second); waitingScrapes() < scrapes; {
-		if time.Now().After(end) {
-			t.Fatalf("%d of %d scrapes wait", waitingScrapes(), scrapes)
+	synctest.Test(t, func(t *testing.T) {
+		reading, reads := make(chan struct{}), atomic.Int64{}
+		u := &auditUsage{
+			timeout: time.Minute, now: time.Now,
+			read: func(context.Context) ([]redisstore.AuditUsage, error) {
+				reads.Add(1)
+				<-reading
+				return nil, errors.New("redis does not answer")
+			},
 		}
-		runtime.Gosched()
-	}
-	close(reading)
-	ended.Wait()
-	if n := reads.Load(); n != 1 {
-		t.Errorf("%d scrapes at the same time read %d times", scrapes, n)
-	}
-}
-
-// waitingScrapes returns how many goroutines are in current and wait for a read.
-func waitingScrapes() int {
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	waiting := 0
-	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-		state, _, _ := strings.Cut(stack, "\n")
-		if strings.Contains(stack, "(*auditUsage).current") && strings.Contains(state, "[chan receive") {
-			waiting++
+		const scrapes = 10
+		var ended sync.WaitGroup
+		for range scrapes {
+			ended.Go(func() {
+				if usage := u.current(); usage != nil {
+					t.Errorf("a failed read has the usage %v", usage)
+				}
+			})
 		}
-	}
-	return waiting
+		synctest.Wait() // until all of them wait
+		close(reading)
+		ended.Wait()
+		if n := reads.Load(); n != 1 {
+			t.Errorf("%d scrapes at the same time read %d times", scrapes, n)
+		}
+	})
 }
 
 // A running service reports its audit.
