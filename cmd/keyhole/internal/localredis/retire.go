@@ -61,6 +61,30 @@ const unknownMark = "unknown"
 // RetiredBy returns the mark of the move that retired the directory; "": it is in use. The
 // error is an *Error.
 func RetiredBy(directory string) (mark string, err error) {
+	text, err := readRetired(directory)
+	if text == "" || err != nil {
+		return "", err
+	}
+	_, mark, _ = strings.Cut(text, "\n")
+	return cmp.Or(strings.TrimSpace(mark), unknownMark), nil
+}
+
+// checkRetired returns an *Error if Retire has marked the directory.
+func checkRetired(directory string) error {
+	text, err := readRetired(directory)
+	if text == "" || err != nil {
+		return err
+	}
+	to, _, _ := strings.Cut(text[:min(len(text), maxRetired)], "\n")
+	return &Error{
+		fmt.Sprintf("the links in %s were moved to %s; the old data knows no later revocation", directory, to),
+		"start the service with the configuration of that Redis; to go back to the old data, remove " +
+			filepath.Join(directory, retiredName) + " and revoke the links again that were revoked since the move",
+	}
+}
+
+// readRetired returns what Retire has written; "": nothing.
+func readRetired(directory string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(directory, retiredName)) //nolint:gosec // in the service's own directory
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -68,24 +92,5 @@ func RetiredBy(directory string) (mark string, err error) {
 	case err != nil:
 		return "", unusable(directory, err)
 	}
-	_, mark, _ = strings.Cut(string(text), "\n")
-	return cmp.Or(strings.TrimSpace(mark), unknownMark), nil
-}
-
-// checkRetired returns an *Error if Retire has marked the directory.
-func checkRetired(directory string) error {
-	path := filepath.Join(directory, retiredName)
-	text, err := os.ReadFile(path) //nolint:gosec // in the service's own directory
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return unusable(directory, err)
-	}
-	to, _, _ := strings.Cut(string(text[:min(len(text), maxRetired)]), "\n")
-	return &Error{
-		fmt.Sprintf("the links in %s were moved to %s; the old data knows no later revocation", directory, to),
-		"start the service with the configuration of that Redis; to go back to the old data, remove " + path +
-			" and revoke the links again that were revoked since the move",
-	}
+	return string(text), nil
 }
