@@ -2,14 +2,9 @@ package redisstore
 
 import (
 	"context"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"keyhole/gateway"
 )
 
 // The kinds of events that the audit keeps in separate streams, as AuditUsage names them.
@@ -97,22 +92,12 @@ func (u *AuditUsage) add(command *redis.XInfoStreamCmd, most int64) error {
 	if info.FirstEntry.ID == "" {
 		return nil // The stream is empty, or this is miniredis, which does not report it.
 	}
-	first, err := streamTime(info.FirstEntry.ID)
+	ms, _, err := parseStreamID(info.FirstEntry.ID)
 	if err != nil {
 		return err
 	}
-	if first.After(u.CompleteSince) {
+	if first := time.UnixMilli(ms); first.After(u.CompleteSince) {
 		u.CompleteSince = first
 	}
 	return nil
-}
-
-// streamTime returns the time in the ID of an entry of a stream: milliseconds-number.
-func streamTime(id string) (time.Time, error) {
-	text, _, _ := strings.Cut(id, "-")
-	ms, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%w: invalid ID of a stream entry", gateway.ErrRecord)
-	}
-	return time.UnixMilli(ms), nil
 }

@@ -184,6 +184,18 @@ func positionOf(place string, stream int) string {
 // eventID writes the position of an event as text for gateway.Event.ID.
 func eventID(position string) string { return hex.EncodeToString([]byte(position)) }
 
+// parseStreamID reads the ID of an entry of a stream: milliseconds since 1970, and a number that
+// distinguishes entries of the same millisecond.
+func parseStreamID(id string) (ms, seq int64, err error) {
+	before, after, _ := strings.Cut(id, "-")
+	ms, msErr := strconv.ParseInt(before, 10, 64)
+	seq, seqErr := strconv.ParseInt(after, 10, 64)
+	if msErr != nil || seqErr != nil {
+		return 0, 0, fmt.Errorf("%w: invalid stream ID of an event", gateway.ErrRecord)
+	}
+	return ms, seq, nil
+}
+
 // eventEntry reads one entry of a stream: its ID, and the version and value of its event.
 // The position of the entry is its place and the number of the stream.
 func eventEntry(src *source, v any) (entry, error) {
@@ -194,14 +206,11 @@ func eventEntry(src *source, v any) (entry, error) {
 	if r.err != nil || fields.err != nil || version != strconv.Itoa(record.Plain) {
 		return entry{}, fmt.Errorf("%w: unknown event in a stream", gateway.ErrRecord)
 	}
-	before, after, _ := strings.Cut(id, "-")
-	ms, msErr := strconv.ParseInt(before, 10, 64)
-	seq, seqErr := strconv.ParseInt(after, 10, 64)
-	if msErr != nil || seqErr != nil {
-		return entry{}, fmt.Errorf("%w: invalid stream ID of an event", gateway.ErrRecord)
+	ms, seq, err := parseStreamID(id)
+	if err != nil {
+		return entry{}, err
 	}
 	var event gateway.Event
-	var err error
 	if src.partition%(streams/partitions) == streamOperations {
 		var o record.Operation
 		o, err = record.ParseOperation(ms, seq, value)
