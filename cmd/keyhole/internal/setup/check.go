@@ -12,7 +12,6 @@ import (
 
 	"keyhole/cmd/keyhole/internal/cli/term"
 	"keyhole/cmd/keyhole/internal/command"
-	"keyhole/cmd/keyhole/internal/operatorkey"
 	"keyhole/config"
 )
 
@@ -22,9 +21,7 @@ func (f *flags) check() error {
 	c := config.Default()
 	c.Public.URL = f.publicURL
 	c.Public.Listen = cmp.Or(f.listen(), c.Public.Listen)
-	key := config.DefaultOperatorKey()
-	key.Name, key.SHA256, key.Can = "operator", operatorkey.Hash(operatorkey.New()), []string{"issue"}
-	c.Operator.Keys = []config.OperatorKey{key}
+	c.Operator.Keys = []config.OperatorKey{validKey(defaultOperator)}
 	c.Storage = []config.Storage{{
 		Name: "main", Endpoint: f.endpoint, Region: f.region, PathStyle: needsPathStyle(f.endpoint), Buckets: f.buckets,
 		Timeout: config.DefaultStorage().Timeout,

@@ -209,14 +209,21 @@ func (a *answers) redisDirectory() string {
 // events and lists show it; a name that the configuration would refuse is replaced. Under
 // sudo, the user is the one who called it.
 func operatorName(env *command.Env) string {
-	entry := config.DefaultOperatorKey()
-	// Only the name is in question. The rest of the entry has to be valid.
-	entry.Name = cmp.Or(env.Getenv("SUDO_USER"), env.Getenv("USER"))
-	entry.SHA256, entry.Can = operatorkey.Hash(operatorkey.New()), []string{"issue"}
-	if entry.Name == "" || config.CheckOperatorKey(entry) != nil {
-		return "operator"
+	name := cmp.Or(env.Getenv("SUDO_USER"), env.Getenv("USER"))
+	if name == "" || config.CheckOperatorKey(validKey(name)) != nil {
+		return defaultOperator
 	}
-	return entry.Name
+	return name
+}
+
+// defaultOperator is the name of an operator whose own name is unknown or invalid.
+const defaultOperator = "operator"
+
+// validKey returns an entry of the configuration in which only the name can be wrong.
+func validKey(name string) config.OperatorKey {
+	key := config.DefaultOperatorKey()
+	key.Name, key.SHA256, key.Can = name, operatorkey.Hash(operatorkey.New()), []string{"issue"}
+	return key
 }
 
 // freeName returns a name that no context has: a second service on this machine must not
