@@ -294,7 +294,7 @@ func outcomeText(outcome gateway.Outcome) string {
 func auditRowOf(e *gateway.AuditEvent, now time.Time) auditRow {
 	row := auditRow{eventRow: eventRowOf(&e.Event, now), Actor: e.Actor, Address: e.Address}
 	if e.Link != (gateway.ID{}) {
-		row.Reference, row.Path = e.Link.String()[:8], linkPath(e.Link)
+		row.Reference, row.Path = e.Link.Reference(), linkPath(e.Link)
 	}
 	if e.Ref.Bucket != "" {
 		row.Object = pathOf(e.Ref.Bucket, e.Ref.Key)

@@ -338,7 +338,7 @@ func (c *Console) revokeLink(ctx echo.Context) error {
 		return err
 	}
 	reason := strings.TrimSpace(r.PostForm.Get("reason"))
-	view := revokeView{Path: linkPath(id), Reference: id.String()[:8], Reason: reason}
+	view := revokeView{Path: linkPath(id), Reference: id.Reference(), Reason: reason}
 	status := http.StatusOK
 	if r.PostForm.Get("confirm") == "1" {
 		link, err := c.o.Service.Revoke(r.Context(), actor, id, reason)
