@@ -231,9 +231,9 @@ func (c *Console) requireSession(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// findOperatorOfError finds the operator of a request that no route answers, so that the page about it has
-// the navigation. Anyone can lead a browser to such an address, so the request is no activity
-// of the operator.
+// findOperatorOfError finds the operator of a request that no route answers, so that the page
+// about it has the navigation. Anyone can lead a browser to such an address, so the request is
+// no activity of the operator.
 func (c *Console) findOperatorOfError(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
 		err := next(ctx)

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +20,8 @@ var (
 	errRedirected = errors.New("the certificate authority redirected a signed request")
 )
 
-// limitedTransport sends requests to the authority. The configuration names only the directory; the
-// URLs of all other requests come from the authority.
+// limitedTransport sends requests to the authority. The configuration names only the
+// directory; the URLs of all other requests come from the authority.
 type limitedTransport struct {
 	next      http.RoundTripper
 	directory *url.URL
@@ -34,10 +35,7 @@ func limitClient(client *http.Client, directory string) *http.Client {
 	if err != nil {
 		parsed = &url.URL{}
 	}
-	limited.Transport = &limitedTransport{next: client.Transport, directory: parsed}
-	if client.Transport == nil {
-		limited.Transport = &limitedTransport{next: http.DefaultTransport, directory: parsed}
-	}
+	limited.Transport = &limitedTransport{next: cmp.Or(client.Transport, http.DefaultTransport), directory: parsed}
 	limited.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		if len(via) > 3 {
 			return errors.New("the certificate authority redirected more than three times")
@@ -66,8 +64,8 @@ func (l *limitedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // limitRetryAfter rewrites Retry-After to seconds, at least one. The client waits for this
-// time between two requests for the state of an order: with a date in the past it would not wait at all. A
-// date is relative to the clock of the authority, which its Date header tells.
+// time between two requests for the state of an order: with a date in the past it would not
+// wait at all. A date is relative to the clock of the authority, which its Date header tells.
 func limitRetryAfter(header http.Header, now time.Time) {
 	value := header.Get("Retry-After")
 	if value == "" {

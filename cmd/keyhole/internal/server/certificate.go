@@ -127,8 +127,8 @@ func (s *Server) challenges() http.Handler {
 }
 
 // serveCertified answers on the listeners, with certificates that it orders and reports. It
-// reports the connections too.
-// ctx and closeRedis are those of serve; background ends with the service.
+// reports the connections too. ctx and closeRedis are those of serve; background ends with
+// the service.
 func (s *Server) serveCertified(
 	ctx, background context.Context, registry prometheus.Registerer, closeRedis func() error,
 ) error {
