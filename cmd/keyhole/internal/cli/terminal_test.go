@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/base64"
 	"io"
 	"net/http/httptest"
@@ -45,20 +46,29 @@ func newTerminal(t *testing.T, typed string) *terminal {
 	}
 	screen := make(chan string, 1)
 	go func() {
-		// Linux ends the reading with EIO once nobody has the terminal open.
-		text, _ := io.ReadAll(user)
-		screen <- strings.ReplaceAll(string(text), "\r\n", "\n")
+		// After endOfScreen, nothing is printed. Without it, reading ends with EIO.
+		text, _ := bufio.NewReader(user).ReadString(endOfScreen)
+		text = strings.TrimSuffix(text, string(endOfScreen))
+		screen <- strings.ReplaceAll(text, "\r\n", "\n")
 	}()
 	return &terminal{tty: tty, screen: screen}
 }
 
-// close closes the terminal and returns what the command has shown.
+// endOfScreen ends what a terminal shows. No command prints it.
+const endOfScreen = '\x00'
+
+// close closes the terminal and returns what the command has shown. Linux can lose what
+// nobody has read when a terminal is closed, so everything is read before.
 func (s *terminal) close(t *testing.T) string {
 	t.Helper()
+	if _, err := s.tty.Write([]byte{endOfScreen}); err != nil {
+		t.Error(err)
+	}
+	shown := <-s.screen
 	if err := s.tty.Close(); err != nil {
 		t.Error(err)
 	}
-	return <-s.screen
+	return shown
 }
 
 // runAt runs a command whose standard input and error are a terminal, and whose standard
