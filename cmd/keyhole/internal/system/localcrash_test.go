@@ -21,7 +21,8 @@ import (
 func TestLocalKilledWhileRevoking(t *testing.T) {
 	t.Parallel()
 	in := installLocal(t)
-	g := in.start(t)
+	g := in.launch(t, "KEYHOLE_REDIS_TIMEOUT=5s") // Other tests load the disk, and each write is synced.
+	g.waitReady(t)
 	before := g.public
 	var batch api.BatchRequest
 	for range 100 {
@@ -30,6 +31,11 @@ func TestLocalKilledWhileRevoking(t *testing.T) {
 	issued, err := g.client.IssueBatch(t.Context(), batch)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, result := range issued.Results {
+		if result.Link == nil {
+			t.Fatalf("a link was not issued: %+v", result.Problem)
+		}
 	}
 	pid := in.redis(t)
 	// Four clients revoke, and the machine dies when some revocations are acknowledged.
