@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -209,6 +210,7 @@ func startProcess(t *testing.T, path string, env []string, args ...string) *proc
 	p := &process{command: exec.Command(path, args...), output: &logtest.Buffer{}, done: make(chan struct{})}
 	p.command.Env = append(os.Environ(), env...)
 	p.command.Stdout, p.command.Stderr = p.output, p.output
+	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // It must not outlive a test that panics.
 	if err := p.command.Start(); err != nil {
 		t.Fatalf("start %s: %v", filepath.Base(path), err)
 	}
@@ -254,7 +256,7 @@ func (p *process) terminate(t *testing.T, signal os.Signal) error {
 // fatal is an error that no waiting will mend.
 type fatal struct{ error }
 
-// eventually asks until there is no error, for 20 s at most.
+// eventually asks until there is no error, for a minute at most.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute) // Other tests load the machine.
