@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -240,13 +241,21 @@ func freeName(c *contexts.Config) string {
 
 // refuseExisting refuses to write over any file.
 func refuseExisting(directory string) error {
+	var existing []string
 	for _, name := range files() {
 		path := filepath.Join(directory, name)
 		// A symbolic link that leads nowhere is a file of the user too.
 		if _, err := os.Lstat(path); err == nil {
-			return command.Usage(path+" exists already; nothing was written",
-				"choose another --directory, or move the file away")
+			existing = append(existing, path)
 		}
 	}
-	return nil
+	switch len(existing) {
+	case 0:
+		return nil
+	case 1:
+		return command.Usage(existing[0]+" exists already; nothing was written",
+			"choose another --directory, or move the file away")
+	}
+	return command.Usage(strings.Join(existing, ", ")+" exist already; nothing was written",
+		"the directory has a configuration already; for another service, choose another --directory")
 }
