@@ -267,7 +267,7 @@ func TestNothingConfigured(t *testing.T) {
 		if got.code != command.ExitUsage {
 			t.Errorf("%+v", got)
 		}
-		has(t, got.stderr, "keyhole: no operator key\n", "keyhole context add NAME --url URL", "KEYHOLE_KEY",
+		has(t, got.stderr, "keyhole: no operator key\n", "keyhole init", "keyhole context add NAME --url URL", "KEYHOLE_KEY",
 			"KEYHOLE_OPERATOR_URL", "--key-file", "--operator-url")
 	}
 }

@@ -172,6 +172,8 @@ func (f *operatorFlags) noKey(env *command.Env) error {
 		if env.Getenv("KEYHOLE_OPERATOR_URL") != "" {
 			first = "KEYHOLE_OPERATOR_URL is set, so a context needs --context NAME; NAME is " + strings.Join(names, ", ")
 		}
+	} else if env.Getenv("KEYHOLE_OPERATOR_URL") == "" {
+		first = "no service yet? keyhole init configures one on this machine\nor " + first
 	}
 	return command.Usage("no operator key", first+"\n"+
 		"or set KEYHOLE_KEY to an operator key, and KEYHOLE_OPERATOR_URL to the address of the service (default "+

@@ -218,6 +218,9 @@ func (f *shareFlags) mayBeIssued(err error) error {
 	if f.makePassphrase {
 		hint = "keyhole list shows whether the link was issued: revoke it, and share again"
 	}
+	if refused, is := errors.AsType[*client.Error](err); is && refused.Code == string(gateway.CodeUnavailable) {
+		hint += "\n" + findCause
+	}
 	return unknownResult(err, hint)
 }
 

@@ -73,6 +73,20 @@ func TestShareRefusalMessages(t *testing.T) {
 			api.Problem{Status: 418, Code: "teapot", Detail: "short\x1b[2J and stout"},
 			"keyhole: short\\x1b[2J and stout\n  try again; if it fails again, see the service's log\n",
 		},
+		"credentials that may not read": {
+			"",
+			api.Problem{Status: 422, Code: "invalid", Detail: "no", Errors: []api.FieldError{
+				{Field: "key", Code: "object_not_readable", Message: "key may not be read"},
+			}},
+			"keyhole: s3://reports/a/b: key may not be read\n  check the bucket, and the storage's credentials " +
+				"and their rights; where the service runs, keyhole doctor tests them\n",
+		},
+		"a storage that is away": {
+			"--idempotency-key k",
+			api.Problem{Status: 503, Code: "unavailable", Detail: "no storage"},
+			"keyhole: no storage\n  repeat the command with --idempotency-key k: this issues no second link\n" +
+				"  keyhole health and, where the service runs, keyhole doctor find the cause\n",
+		},
 		"the service cannot confirm": {
 			"--idempotency-key k --quiet",
 			api.Problem{Status: 503, Code: "not_confirmed", Detail: "not confirmed"},
