@@ -1,11 +1,13 @@
-# The image of Keyhole contains one static binary and the CA certificates, and no shell.
+# The image of Keyhole contains one static binary, the CA certificates and license texts,
+# and no shell.
 #
 #   docker build --build-arg VERSION=1.2.3 --build-arg REVISION=$(git rev-parse HEAD) -t keyhole .
 #
 # With a binary that you have built, and without pulling a base image:
 #
 #   CGO_ENABLED=0 go build -trimpath -o dist/keyhole ./cmd/keyhole
-#   cp /etc/ssl/certs/ca-certificates.crt dist/
+#   deploy/licenses dist/keyhole >dist/THIRD-PARTY-LICENSES
+#   cp LICENSE /etc/ssl/certs/ca-certificates.crt dist/
 #   buildah bud --isolation chroot --format docker --target prebuilt -t keyhole -f Dockerfile dist
 
 # The common part of both images. It comes first, so that `--target prebuilt` ends before
@@ -34,6 +36,7 @@ CMD ["serve", "--config", "/etc/keyhole/keyhole.yaml"]
 
 FROM base AS prebuilt
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY LICENSE THIRD-PARTY-LICENSES /usr/share/doc/keyhole/
 COPY --chmod=0555 keyhole /keyhole
 
 FROM golang:1.26.8-bookworm AS build
@@ -45,8 +48,10 @@ ARG VERSION=unknown
 ARG REVISION=unknown
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
   -ldflags "-s -w -X main.version=${VERSION} -X main.revision=${REVISION}" \
-  -o /keyhole ./cmd/keyhole
+  -o /keyhole ./cmd/keyhole && \
+  deploy/licenses /keyhole >THIRD-PARTY-LICENSES
 
 FROM base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /src/LICENSE /src/THIRD-PARTY-LICENSES /usr/share/doc/keyhole/
 COPY --from=build /keyhole /keyhole

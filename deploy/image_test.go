@@ -56,8 +56,8 @@ func (b builder) buildAround(t *testing.T, binary string) {
 	t.Helper()
 	dist := t.TempDir()
 	run(t, "cp", binary, filepath.Join(dist, "keyhole"))
-	certificates := read(t, "/etc/ssl/certs/ca-certificates.crt")
-	if err := os.WriteFile(filepath.Join(dist, "ca-certificates.crt"), certificates, 0o644); err != nil {
+	run(t, "cp", "../LICENSE", "/etc/ssl/certs/ca-certificates.crt", dist)
+	if err := os.WriteFile(filepath.Join(dist, "THIRD-PARTY-LICENSES"), run(t, "./licenses", binary), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	b.run(t, "bud", "--isolation", "chroot", "--format", "docker", "--pull-never",
@@ -84,7 +84,10 @@ func TestImage(t *testing.T) {
 	t.Run("files", func(t *testing.T) {
 		archive := filepath.Join(t.TempDir(), "image.tar")
 		b.run(t, "push", "keyhole", "docker-archive:"+archive)
-		want := []string{"etc/ssl/certs/ca-certificates.crt", "keyhole"}
+		want := []string{
+			"etc/ssl/certs/ca-certificates.crt", "keyhole", "usr/share/doc/keyhole/LICENSE",
+			"usr/share/doc/keyhole/THIRD-PARTY-LICENSES",
+		}
 		if got := imageFiles(t, archive); !slices.Equal(got, want) {
 			t.Errorf("the image holds %q, want %q and no shell", got, want)
 		}

@@ -2,8 +2,9 @@
 // without a container engine. The images have the files and the settings of the target
 // "prebuilt" of the Dockerfile; a test in deploy compares them.
 //
-//	image -output DIR -version 1.2.3 -revision COMMIT linux/amd64=BINARY linux/arm64=BINARY
+//	image -output DIR -version 1.2.3 -revision COMMIT linux/amd64=ARCHIVE linux/arm64=ARCHIVE
 //
+// ARCHIVE is a directory with the files keyhole, LICENSE and THIRD-PARTY-LICENSES.
 // SOURCE_DATE_EPOCH is the time of everything in the image.
 package main
 
@@ -15,6 +16,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -38,21 +40,19 @@ func main() {
 type release struct {
 	version, revision string
 	homepage          string // may be empty
-	certificates      []byte
+	certificates      string // a file in PEM
 	created           time.Time
 }
 
 func run(args []string, epoch string) error {
-	var (
-		r                    release
-		output, certificates string
-	)
+	var r release
+	var output string
 	flags := flag.NewFlagSet("image", flag.ContinueOnError)
 	flags.StringVar(&output, "output", "", "the directory of the layout; it must not exist")
 	flags.StringVar(&r.version, "version", "unknown", "the label org.opencontainers.image.version")
 	flags.StringVar(&r.revision, "revision", "unknown", "the label org.opencontainers.image.revision")
 	flags.StringVar(&r.homepage, "homepage", "", "the label org.opencontainers.image.url; empty for none")
-	flags.StringVar(&certificates, "certificates", "/etc/ssl/certs/ca-certificates.crt", "a file in PEM")
+	flags.StringVar(&r.certificates, "certificates", "/etc/ssl/certs/ca-certificates.crt", "a file in PEM")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -61,20 +61,17 @@ func run(args []string, epoch string) error {
 		return fmt.Errorf("SOURCE_DATE_EPOCH: %w", err)
 	}
 	r.created = time.Unix(seconds, 0).UTC()
-	if r.certificates, err = os.ReadFile(certificates); err != nil {
-		return err
-	}
 	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arg := range flags.Args() {
-		platform, binary, ok := strings.Cut(arg, "=")
+		platform, directory, ok := strings.Cut(arg, "=")
 		if !ok {
-			return fmt.Errorf("%q is not OS/ARCHITECTURE=BINARY", arg)
+			return fmt.Errorf("%q is not OS/ARCHITECTURE=ARCHIVE", arg)
 		}
 		p, err := v1.ParsePlatform(platform)
 		if err != nil {
 			return err
 		}
-		image, err := r.image(p, binary)
+		image, err := r.image(p, directory)
 		if err != nil {
 			return fmt.Errorf("%s: %w", platform, err)
 		}
@@ -92,27 +89,24 @@ func run(args []string, epoch string) error {
 
 // image returns the image of one platform. The settings are those of the Dockerfile, which
 // gives the reasons.
-func (r release) image(p *v1.Platform, binary string) (v1.Image, error) {
-	program, err := os.ReadFile(binary)
-	if err != nil {
-		return nil, err
-	}
+func (r release) image(p *v1.Platform, directory string) (v1.Image, error) {
+	const documents = "usr/share/doc/keyhole/"
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	for _, file := range []struct {
-		name    string
-		mode    int64
-		content []byte
-	}{
-		{"etc/ssl/certs/ca-certificates.crt", 0o644, r.certificates},
-		{"keyhole", 0o555, program},
+	for _, files := range [][]file{
+		{{name: "etc/ssl/certs/ca-certificates.crt", mode: 0o644, source: r.certificates}},
+		{
+			{name: documents + "LICENSE", mode: 0o644, source: filepath.Join(directory, "LICENSE")},
+			{name: documents + "THIRD-PARTY-LICENSES", mode: 0o644, source: filepath.Join(directory, "THIRD-PARTY-LICENSES")},
+		},
+		{{name: "keyhole", mode: 0o555, source: filepath.Join(directory, "keyhole")}},
 	} {
-		layer, err := r.layer(file.name, file.mode, file.content)
+		layer, err := r.layer(files)
 		if err != nil {
 			return nil, err
 		}
 		if image, err = mutate.Append(image, mutate.Addendum{
 			Layer: layer, MediaType: types.OCILayer,
-			History: v1.History{Created: v1.Time{Time: r.created}, CreatedBy: "COPY /" + file.name},
+			History: v1.History{Created: v1.Time{Time: r.created}, CreatedBy: "COPY /" + files[0].name},
 		}); err != nil {
 			return nil, err
 		}
@@ -151,12 +145,19 @@ func (r release) image(p *v1.Platform, binary string) (v1.Image, error) {
 	return mutate.ConfigFile(image, config)
 }
 
-// layer returns a layer with one file and the directories above it.
-func (r release) layer(name string, mode int64, content []byte) (v1.Layer, error) {
+// file is a file of an image.
+type file struct {
+	name   string // without a slash before it
+	mode   int64
+	source string // a path on this machine
+}
+
+// layer returns a layer with files of one directory, and the directories above them.
+func (r release) layer(files []file) (v1.Layer, error) {
 	var packed bytes.Buffer
 	archive := tar.NewWriter(&packed)
 	var directories []string
-	for above := path.Dir(name); above != "."; above = path.Dir(above) {
+	for above := path.Dir(files[0].name); above != "."; above = path.Dir(above) {
 		directories = append([]string{above}, directories...)
 	}
 	for _, directory := range directories {
@@ -166,13 +167,19 @@ func (r release) layer(name string, mode int64, content []byte) (v1.Layer, error
 			return nil, err
 		}
 	}
-	if err := archive.WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content)), ModTime: r.created,
-	}); err != nil {
-		return nil, err
-	}
-	if _, err := archive.Write(content); err != nil {
-		return nil, err
+	for _, f := range files {
+		content, err := os.ReadFile(f.source)
+		if err != nil {
+			return nil, err
+		}
+		if err := archive.WriteHeader(&tar.Header{
+			Typeflag: tar.TypeReg, Name: f.name, Mode: f.mode, Size: int64(len(content)), ModTime: r.created,
+		}); err != nil {
+			return nil, err
+		}
+		if _, err := archive.Write(content); err != nil {
+			return nil, err
+		}
 	}
 	if err := archive.Close(); err != nil {
 		return nil, err
