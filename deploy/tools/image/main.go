@@ -61,7 +61,7 @@ func run(args []string, epoch string) error {
 		return fmt.Errorf("SOURCE_DATE_EPOCH: %w", err)
 	}
 	r.created = time.Unix(seconds, 0).UTC()
-	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arg := range flags.Args() {
 		platform, directory, ok := strings.Cut(arg, "=")
 		if !ok {
