@@ -268,3 +268,24 @@ func TestOutputRoutine(t *testing.T) {
 		}
 	}
 }
+
+// A directive that Redis refuses is the reason for the end, not a routine line before it.
+func TestOutputRefusedDirective(t *testing.T) {
+	t.Parallel()
+	for _, server := range []string{"Redis 7.0.15", "Version 8.0.1"} { // The second is Valkey's.
+		log := &logtest.Buffer{}
+		o := &output{log: slog.New(slog.NewTextHandler(log, nil))}
+		if _, err := o.Write([]byte("42:C 29 Nov 2026 08:00:00.000 # Reading config from stdin\n\n" +
+			"*** FATAL CONFIG FILE ERROR (" + server + ") ***\nReading the configuration file, at line 2\n" +
+			">>> 'nosuch 1'\nBad directive or wrong number of arguments\n")); err != nil {
+			t.Fatal(err)
+		}
+		const want = "'nosuch 1': Bad directive or wrong number of arguments"
+		if e := o.ending(); e.mistake != want {
+			t.Errorf("%s: the ending is %+v, want %s", server, e, want)
+		}
+		if n := strings.Count(log.String(), "level=WARN"); n != 4 {
+			t.Errorf("%s: %d warnings:\n%s", server, n, log)
+		}
+	}
+}

@@ -24,6 +24,7 @@ type output struct {
 	damage  string // what Redis says about a file that it cannot load
 	full    bool   // the disk is full
 	mistake string // the last warning, routine texts only if there is no other
+	refused string // the directive that Redis refuses; set since fatalText
 }
 
 // maxOutputLine is the longest line that is kept, in bytes.
@@ -57,6 +58,10 @@ var damageTexts = regexp.MustCompile(`(?i)bad file format reading|wrong rdb chec
 var routineTexts = regexp.MustCompile(`^(oO0OoO0OoO0Oo |(Redis|Valkey) version=|Reading config from stdin|` +
 	`Configuration loaded|Server initialized|User requested shutdown|(Redis|Valkey) is now ready to exit)`)
 
+// fatalText begins a message of several lines without a time: the number of a line, the
+// directive after ">>> ", and what is wrong with it.
+const fatalText = "*** FATAL CONFIG FILE ERROR"
+
 // line handles one line.
 func (o *output) line(text string) {
 	if text == "" {
@@ -68,7 +73,14 @@ func (o *output) line(text string) {
 			".": slog.LevelDebug, "-": slog.LevelDebug, "*": slog.LevelInfo, "#": slog.LevelWarn,
 		}[found[1]], found[2]
 	}
+	directive, isDirective := strings.CutPrefix(text, ">>> ")
 	switch {
+	case strings.HasPrefix(text, fatalText):
+		level, o.refused = slog.LevelWarn, "the configuration"
+	case o.refused != "" && isDirective:
+		level, o.refused = slog.LevelWarn, directive
+	case o.refused != "":
+		level, o.mistake = slog.LevelWarn, o.refused+": "+message
 	case level == slog.LevelWarn && routineTexts.MatchString(message):
 		level = slog.LevelInfo
 		o.mistake = cmp.Or(o.mistake, message) // better than no reason
