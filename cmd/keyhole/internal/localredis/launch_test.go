@@ -289,3 +289,24 @@ func TestOutputRefusedDirective(t *testing.T) {
 		}
 	}
 }
+
+// Files of a newer version are not called damaged, because a repair would cut them off.
+func TestFilesOfNewerVersion(t *testing.T) {
+	t.Parallel()
+	o := &output{log: slog.New(slog.DiscardHandler)}
+	for _, message := range []string{ // of Redis 7.0 over the files of Valkey 8.0
+		"Can't handle RDB format version 11",
+		"Error reading the RDB base file appendonly.aof.1.base.rdb, AOF loading aborted",
+		"Unrecoverable error reading the append only file appendonly.aof.1.base.rdb: Invalid argument",
+	} {
+		if _, err := o.Write([]byte("42:M 29 Nov 2026 08:00:00.000 # " + message + "\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &Server{options: Options{Directory: "/d"}, program: Program{Name: "redis-server", Version: "7.0.15"}}
+	wrong, ok := errors.AsType[*Error](s.reasonOf(errors.New("exit status 1"), o.ending(), false))
+	if !ok || !strings.HasPrefix(wrong.Problem, "a newer server than redis-server 7.0.15 wrote the files in /d") ||
+		strings.Contains(wrong.Do, "redis-check-aof") {
+		t.Errorf("the reason is %+v", wrong)
+	}
+}

@@ -22,6 +22,7 @@ type output struct {
 	mu      sync.Mutex
 	rest    []byte // a line without its end
 	damage  string // what Redis says about a file that it cannot load
+	newer   string // what Redis says about a file of a newer version
 	full    bool   // the disk is full
 	mistake string // the last warning, routine texts only if there is no other
 	refused string // the directive that Redis refuses; set since fatalText
@@ -53,6 +54,9 @@ func (o *output) Write(p []byte) (int, error) {
 var damageTexts = regexp.MustCompile(`(?i)bad file format reading|wrong rdb checksum|unrecoverable error|` +
 	`unexpected end of file|format error reading|error reading the append only file|` +
 	`corrupt|manifest|terminating server after rdb|unknown command .* reading the append only file`)
+
+// newerText begins the message about a file that a newer version has written.
+const newerText = "Can't handle RDB format version"
 
 // routineTexts begin the messages of every start and stop, which Redis 7.0 writes as warnings.
 var routineTexts = regexp.MustCompile(`^(oO0OoO0OoO0Oo |(Redis|Valkey) version=|Reading config from stdin|` +
@@ -89,6 +93,9 @@ func (o *output) line(text string) {
 		if o.damage == "" && damageTexts.MatchString(message) {
 			o.damage = message
 		}
+		if strings.HasPrefix(message, newerText) {
+			o.newer = message
+		}
 		// The first write that does not fit is written in part, and Redis names no reason.
 		o.full = o.full || strings.Contains(message, "No space left on device") ||
 			strings.Contains(message, "Short write while writing to the AOF file")
@@ -101,13 +108,13 @@ func (o *output) line(text string) {
 
 // ending is what the output says about the end of the process.
 type ending struct {
-	damage, mistake string
-	full            bool
+	damage, newer, mistake string
+	full                   bool
 }
 
 // ending returns what is known.
 func (o *output) ending() ending {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return ending{damage: o.damage, mistake: o.mistake, full: o.full}
+	return ending{damage: o.damage, newer: o.newer, mistake: o.mistake, full: o.full}
 }

@@ -302,6 +302,13 @@ func (s *Server) reasonOf(err error, e ending, ready bool) error {
 			"the disk of " + s.options.Directory + " is full",
 			"free space on the disk of redis.directory; nothing that was acknowledged is lost",
 		}
+	case !ready && e.newer != "":
+		// Redis also says that it cannot read the file, but a repair would cut it off.
+		return &Error{
+			"a newer server than " + s.program.Name + " " + s.program.Version + " wrote the files in " +
+				s.options.Directory + ": " + e.newer,
+			"install that version, or a newer one, and start the service again; the files are not damaged",
+		}
 	case !ready && e.damage != "":
 		return damaged(s.options.Directory, filepath.Join(s.options.Directory, aofDirectory, aofManifest), e.damage)
 	case !ready && e.mistake != "":
