@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -74,44 +74,47 @@ func TestConnDeadlines(t *testing.T) {
 }
 
 // TestConnTimer lets a timer go off before the deadline that was put off since, and
-// at one that was not.
+// at one that was not. Its clock is not that of the machine, which may stall.
 func TestConnTimer(t *testing.T) {
-	c, timers, peer := newConn(t)
-	begun := time.Now()
-	const early, late = 20 * time.Millisecond, 120 * time.Millisecond
-	if err := errors.Join(c.SetReadDeadline(begun.Add(early)), c.SetReadDeadline(begun.Add(late))); err != nil {
-		t.Fatal(err)
-	}
-	_, err := c.Read(make([]byte, 10))
-	if took := time.Since(begun); !errors.Is(err, os.ErrDeadlineExceeded) || took < late {
-		t.Errorf("the read ended after %v with %v", took, err)
-	}
-	if timers.reads != 2 {
-		t.Errorf("the timer was set %d times, want twice", timers.reads)
-	}
-	// A write that is cut in two by such a timer goes on where it was.
-	begun = time.Now()
-	if err := errors.Join(c.SetWriteDeadline(begun.Add(early)), c.SetWriteDeadline(time.Time{})); err != nil {
-		t.Fatal(err)
-	}
-	written := make(chan error, 1)
-	go func() {
-		_, err := c.Write([]byte("abcdef"))
-		written <- err
-	}()
-	got := make([]byte, 3)
-	if _, err := peer.Read(got); err != nil || string(got) != "abc" {
-		t.Fatalf("read %q, %v", got, err)
-	}
-	for c.writeTimer() { // it goes off while half of it is written
-		runtime.Gosched()
-	}
-	if _, err := peer.Read(got); err != nil || string(got) != "def" {
-		t.Errorf("read %q, %v", got, err)
-	}
-	if err := <-written; err != nil {
-		t.Errorf("write: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c, timers, peer := newConn(t)
+		begun := time.Now()
+		const early, late = 20 * time.Millisecond, 120 * time.Millisecond
+		if err := errors.Join(c.SetReadDeadline(begun.Add(early)), c.SetReadDeadline(begun.Add(late))); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.Read(make([]byte, 10))
+		if took := time.Since(begun); !errors.Is(err, os.ErrDeadlineExceeded) || took != late {
+			t.Errorf("the read ended after %v with %v", took, err)
+		}
+		if timers.reads != 2 {
+			t.Errorf("the timer was set %d times, want twice", timers.reads)
+		}
+		// A write that is cut in two by such a timer goes on where it was.
+		begun = time.Now()
+		if err := errors.Join(c.SetWriteDeadline(begun.Add(early)), c.SetWriteDeadline(time.Time{})); err != nil {
+			t.Fatal(err)
+		}
+		written := make(chan error, 1)
+		go func() {
+			_, err := c.Write([]byte("abcdef"))
+			written <- err
+		}()
+		got := make([]byte, 3)
+		if _, err := peer.Read(got); err != nil || string(got) != "abc" {
+			t.Fatalf("read %q, %v", got, err)
+		}
+		time.Sleep(late) // The timer goes off while half of it is written.
+		if synctest.Wait(); c.writeTimer() {
+			t.Error("the timer of the write is still set")
+		}
+		if _, err := peer.Read(got); err != nil || string(got) != "def" {
+			t.Errorf("read %q, %v", got, err)
+		}
+		if err := <-written; err != nil {
+			t.Errorf("write: %v", err)
+		}
+	})
 }
 
 // TestConnAhead lets net/http try to read ahead: nothing is read, and the next

@@ -241,8 +241,12 @@ func TestRecordedDeadlinesEndConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.server.ReadHeaderTimeout, l.server.IdleTimeout = 50*time.Millisecond, time.Minute
-	if err := l.Serve(http.NotFoundHandler(), TLS{}, make(chan error, 1)); err != nil {
+	l.server.IdleTimeout = time.Minute
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.server.ReadHeaderTimeout = 50 * time.Millisecond // for the next request on this connection, the only one
+		http.NotFound(w, r)
+	})
+	if err := l.Serve(handler, TLS{}, make(chan error, 1)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Stop(t.Context()) })
