@@ -15,6 +15,7 @@ import (
 
 // testConfig returns the configuration of a server over an in-process Redis and S3
 // server, and the operator key that it admits. The bucket reports has the object a.txt.
+// A busy machine cannot make Redis or the storage late: both time limits are 30 s.
 func testConfig(t *testing.T) (cfg *config.Config, key string) {
 	t.Helper()
 	redis, err := inprocess.StartRedis()
@@ -33,10 +34,11 @@ func testConfig(t *testing.T) (cfg *config.Config, key string) {
 	cfg.Public.Listen, cfg.Operator.Listen, cfg.Public.URL = "127.0.0.1:0", "127.0.0.1:0", "http://127.0.0.1"
 	cfg.Operator.Keys = []config.OperatorKey{testKey("ops", key)}
 	cfg.Pages.Organization = "Example Ltd"
-	cfg.Redis.Addresses = []string{redis.Addr()}
+	cfg.Redis.Addresses, cfg.Redis.Timeout = []string{redis.Addr()}, 30*time.Second
 	storage := config.DefaultStorage()
 	storage.Name, storage.Endpoint, storage.PathStyle, storage.Buckets = "main", "http://"+s3.Address, true,
 		[]string{"reports"}
+	storage.Timeout = 30 * time.Second
 	storage.AccessKeyID, storage.SecretAccessKey = s3.AccessKey, config.NewSecret(s3.Secret)
 	cfg.Storage = []config.Storage{storage}
 	if _, err := cfg.Prepare(); err != nil {

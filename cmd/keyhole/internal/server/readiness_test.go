@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"keyhole/cmd/keyhole/internal/inprocess"
 	"keyhole/config"
@@ -34,7 +35,7 @@ func TestReadiness(t *testing.T) {
 	}
 	t.Cleanup(redis.Close)
 	cfg := config.Default()
-	cfg.Redis.Addresses = []string{redis.Addr()}
+	cfg.Redis.Addresses, cfg.Redis.Timeout = []string{redis.Addr()}, 30*time.Second
 	client, store, err := OpenStore(cfg, testMetrics(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -71,6 +71,7 @@ func TestAdmitRedis(t *testing.T) {
 	}
 	t.Cleanup(redis.Close)
 	cfg := config.Default()
+	cfg.Redis.Timeout = 30 * time.Second
 	admit := func(address string) (string, error) {
 		t.Helper()
 		cfg.Redis.Addresses = []string{address}

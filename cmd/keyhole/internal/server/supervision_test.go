@@ -136,8 +136,12 @@ func TestProbe(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		handler http.HandlerFunc
+		limit   time.Duration
 		want    string // empty: alive
-	}{"answers": {answers, ""}, "hangs": {hangs, "deadline"}, "fails": {fails, "status 500"}} {
+	}{
+		"answers": {answers, time.Minute, ""}, "fails": {fails, time.Minute, "status 500"},
+		"hangs": {hangs, 200 * time.Millisecond, "deadline"},
+	} {
 		for _, own := range []bool{false, true} {
 			s := New(&config.Config{}, NewLog(config.Log{}, io.Discard), command.Build{})
 			l, err := listen.Open(t.Context(), "127.0.0.1:0", listen.Options{Log: s.log.Logger})
@@ -151,7 +155,7 @@ func TestProbe(t *testing.T) {
 			if err := l.Serve(tt.handler, listen.TLS{}, s.failed); err != nil {
 				t.Fatal(err)
 			}
-			err = s.probe(t.Context(), 200*time.Millisecond)
+			err = s.probe(t.Context(), tt.limit)
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%s, listener of its own %v: got %v", name, own, err)
 			}
