@@ -109,11 +109,12 @@ func (f *demoFlags) config(redis string, s3 *inprocess.S3, key string) *config.C
 	operator.Name, operator.SHA256 = "demo", operatorkey.Hash(key)
 	operator.Can = []string{"issue", "read", "revoke", "browse"}
 	cfg.Operator.Keys = []config.OperatorKey{operator}
-	// Everything else has the default that serve has, so the demo shows the product.
-	cfg.Redis.Addresses = []string{redis}
+	// Everything else has the default that serve has, so the demo shows the product. Only the
+	// time limits differ: servers in this process are late if the machine is busy, never away.
+	cfg.Redis.Addresses, cfg.Redis.Timeout = []string{redis}, 10*time.Second
 	storage := config.DefaultStorage()
 	storage.Name, storage.Endpoint, storage.PathStyle = "demo", "http://"+s3.Address, true
-	storage.Buckets = []string{filesBucket, reportsBucket}
+	storage.Buckets, storage.Timeout = []string{filesBucket, reportsBucket}, 10*time.Second
 	storage.AccessKeyID, storage.SecretAccessKey = s3.AccessKey, config.NewSecret(s3.Secret)
 	cfg.Storage = []config.Storage{storage}
 	cfg.Pages.Organization = "Keyhole demo"

@@ -18,7 +18,8 @@ import (
 	"keyhole/config"
 )
 
-// writeConfig writes a configuration over a Redis and a storage, and returns its path.
+// writeConfig writes a configuration over a Redis and a storage, and returns its path. A busy
+// machine cannot make Redis or the storage late: both time limits are 30 s.
 func writeConfig(t *testing.T, redis string, c *config.Storage) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -27,10 +28,10 @@ func writeConfig(t *testing.T, redis string, c *config.Storage) string {
 public: { listen: "127.0.0.1:1", url: "http://127.0.0.1:1" }
 pages: { organization: Example Ltd }
 operator: { keys: [{ name: ops, sha256: %s, can: [issue] }] }
-redis: { addresses: [%q] }
+redis: { addresses: [%q], timeout: 30s }
 storage:
   - { name: main, endpoint: %q, region: us-east-1, path_style: true, buckets: [reports],
-      access_key_id: %s, secret_access_key_file: %s }
+      access_key_id: %s, secret_access_key_file: %s, timeout: 30s }
 `, operatorkey.Hash("x"), redis, c.Endpoint, c.AccessKeyID, secret)
 	for name, content := range map[string]string{path: text, secret: c.SecretAccessKey.Reveal()} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {

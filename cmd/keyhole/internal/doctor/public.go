@@ -204,7 +204,7 @@ func (e *publicExam) open(ctx context.Context, got *publicAnswer) (httpapi.Probe
 // listening reports whether something listens on public.listen of this machine. Go takes an
 // address without a host, and one that means every interface, for this machine.
 func (e *publicExam) listening(ctx context.Context) bool {
-	dialer := &net.Dialer{Timeout: time.Second}
+	dialer := &net.Dialer{Timeout: publicTimeout}
 	connection, err := dialer.DialContext(ctx, "tcp", e.config.Listen)
 	if err != nil {
 		return false

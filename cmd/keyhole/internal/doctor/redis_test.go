@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -239,7 +240,7 @@ func TestRedisResponds(t *testing.T) {
 	}
 	t.Cleanup(redis.Close)
 	cfg := config.Default()
-	cfg.Redis.Addresses = []string{redis.Addr()}
+	cfg.Redis.Addresses, cfg.Redis.Timeout = []string{redis.Addr()}, 30*time.Second
 	found := examineRedisOf(t, cfg)
 	want := []string{
 		// The Redis in this process has no users and keeps nothing on a disk.
