@@ -210,8 +210,8 @@ func (p *project) command(t *testing.T, name string, args ...string) *exec.Cmd {
 	command := exec.CommandContext(t.Context(), program, local[1:]...)
 	command.Dir = root
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/"}
-	if name == "gateway" { // as the image has it
-		command.Env = append(command.Env, "KEYHOLE_CONFIG="+root+"/etc/keyhole/keyhole.yaml")
+	if name == "gateway" { // as the image has it, but Redis may be late on a busy machine
+		command.Env = append(command.Env, "KEYHOLE_CONFIG="+root+"/etc/keyhole/keyhole.yaml", "KEYHOLE_REDIS_TIMEOUT=30s")
 	}
 	for key, value := range s.Environment {
 		command.Env = append(command.Env, key+"="+value)
