@@ -95,22 +95,45 @@ func newManager(t *testing.T, p *acmetest.Pebble, storage Storage, log *slog.Log
 	return m
 }
 
-// serveTLS answers handshakes with a manager.
-func serveTLS(t *testing.T, address string, m *Manager) {
+// nowhere is an address that nobody listens on.
+const nowhere = "127.0.0.1:1"
+
+// startPebble starts an authority, and returns the listener that it validates challenges at:
+// those over TLS or those over HTTP. The listener is open before, so nobody takes its port.
+func startPebble(t *testing.T, overTLS bool) (*acmetest.Pebble, net.Listener) {
 	t.Helper()
-	l, err := tls.Listen("tcp", address, &tls.Config{
-		GetCertificate: m.Certificate, MinVersion: tls.VersionTLS12,
-		NextProtos: append([]string{"http/1.1"}, m.Protocols()...),
-	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = l.Close() }) // The server may have closed it.
+	tlsAddress, httpAddress := l.Addr().String(), nowhere
+	if !overTLS {
+		tlsAddress, httpAddress = httpAddress, tlsAddress
+	}
+	p := acmetest.NewPebble(t, tlsAddress, httpAddress)
+	p.Start(t)
+	return p, l
+}
+
+// serve answers requests at a listener until the test ends. A busy machine may take long for a
+// handshake, which ReadHeaderTimeout bounds too.
+func serve(t *testing.T, l net.Listener, handler http.Handler) {
+	t.Helper()
 	server := &http.Server{
-		Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second,
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0),
+		Handler: handler, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0),
 	}
 	go func() { _ = server.Serve(l) }() // It ends with an error when it is closed.
 	t.Cleanup(func() { _ = server.Close() })
+}
+
+// serveTLS answers handshakes with a manager.
+func serveTLS(t *testing.T, l net.Listener, m *Manager) {
+	t.Helper()
+	serve(t, tls.NewListener(l, &tls.Config{
+		GetCertificate: m.Certificate, MinVersion: tls.VersionTLS12,
+		NextProtos: append([]string{"http/1.1"}, m.Protocols()...),
+	}), http.NotFoundHandler())
 }
 
 // servedName returns the first name of the certificate that a listener shows, or the error.
@@ -129,12 +152,10 @@ func servedName(t *testing.T, address string) (string, error) {
 // certificate.
 func TestOneOrderForTwoGateways(t *testing.T) {
 	t.Parallel()
-	address := acmetest.FreeAddress(t)
-	p := acmetest.NewPebble(t, address, acmetest.FreeAddress(t))
-	p.Start(t)
-	storage := newMemory()
+	p, l := startPebble(t, true)
+	address, storage := l.Addr().String(), newMemory()
 	first, second := newManager(t, p, storage, nil, nil), newManager(t, p, storage, nil, nil)
-	serveTLS(t, address, second) // the authority reaches the gateway that has not ordered
+	serveTLS(t, l, second) // the authority reaches the gateway that has not ordered
 	if _, err := servedName(t, address); err == nil {
 		t.Error("a handshake succeeded without a certificate")
 	}
@@ -176,17 +197,9 @@ func TestOneOrderForTwoGateways(t *testing.T) {
 // If the authority cannot reach the TLS listener, HTTP-01 is tried.
 func TestHTTPChallenge(t *testing.T) {
 	t.Parallel()
-	address := acmetest.FreeAddress(t)
-	p := acmetest.NewPebble(t, acmetest.FreeAddress(t), address)
-	p.Start(t)
+	p, l := startPebble(t, false)
 	m := newManager(t, p, newMemory(), nil, func(o *Options) { o.HTTPChallenges = true })
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: m, ReadHeaderTimeout: time.Second}
-	go func() { _ = server.Serve(l) }() // It ends with an error when it is closed.
-	t.Cleanup(func() { _ = server.Close() })
+	serve(t, l, m)
 	if pause := m.round(t.Context()); pause != checkInterval || m.Expiry().Before(time.Now()) {
 		t.Errorf("pause %v, expiry %v", pause, m.Expiry())
 	}
@@ -197,7 +210,7 @@ func TestHTTPChallenge(t *testing.T) {
 // others try to reach it.
 func TestFailedOrders(t *testing.T) {
 	t.Parallel()
-	p := acmetest.NewPebble(t, acmetest.FreeAddress(t), acmetest.FreeAddress(t))
+	p := acmetest.NewPebble(t, nowhere, nowhere)
 	storage := newMemory()
 	var log bytes.Buffer
 	m := newManager(t, p, storage, slog.New(slog.NewTextHandler(&log, nil)), nil)
@@ -260,7 +273,7 @@ func TestChallengesOfOthers(t *testing.T) {
 	t.Parallel()
 	storage := newMemory()
 	storage.failed = errors.New("must not be asked")
-	m := newManager(t, acmetest.NewPebble(t, "127.0.0.1:1", "127.0.0.1:1"), storage, nil, nil)
+	m := newManager(t, acmetest.NewPebble(t, nowhere, nowhere), storage, nil, nil)
 	hello := &tls.ClientHelloInfo{ServerName: "evil.example", SupportedProtos: []string{acme.ALPNProto}}
 	if _, err := m.Certificate(hello); !errors.Is(err, errNoChallenge) {
 		t.Errorf("another name: %v", err)

@@ -8,19 +8,16 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"keyhole/cmd/keyhole/internal/acme/acmetest"
 )
 
 // No request is lost while a certificate is renewed, neither on connections that are open
 // nor on new ones, although the handshakes of challenges use the same listener.
 func TestRequestsDuringRenewal(t *testing.T) {
 	t.Parallel()
-	address := acmetest.FreeAddress(t)
-	p := acmetest.NewPebble(t, address, acmetest.FreeAddress(t))
-	p.Start(t)
+	p, l := startPebble(t, true)
+	address := l.Addr().String()
 	m := newManager(t, p, newMemory(), nil, nil)
-	serveTLS(t, address, m)
+	serveTLS(t, l, m)
 	if m.round(t.Context()); m.Expiry().IsZero() {
 		t.Fatal("no certificate")
 	}
