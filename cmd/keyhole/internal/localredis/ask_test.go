@@ -50,6 +50,11 @@ func answering(t *testing.T, answers ...string) (socket string) {
 	return Socket(o.Directory)
 }
 
+// isTimeout tells whether a question was not answered in time.
+func isTimeout(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
 // Every reply that is none of the expected ones is an error: a wrong process ID could end
 // another process. The first answer is that to the handshake.
 func TestProcessOf(t *testing.T) {
@@ -66,8 +71,15 @@ func TestProcessOf(t *testing.T) {
 		"$31\r\nab":                                     "",
 		"\r\n":                                          "",
 	} {
-		pid, err := processOf(t.Context(), answering(t, "-ERR unknown command 'HELLO'\r\n", "+OK\r\n", answer))
-		if strings.Contains(answer, "process_id:17") {
+		socket := answering(t, "-ERR unknown command 'HELLO'\r\n", "+OK\r\n", answer)
+		right := strings.Contains(answer, "process_id:17")
+		pid, err := processOf(t.Context(), socket)
+		for range 10 { // On a busy machine, the answer can be too late.
+			if isTimeout(err) && (right || want != "") {
+				pid, err = processOf(t.Context(), socket)
+			}
+		}
+		if right {
 			if err != nil || pid != 17 {
 				t.Errorf("%q: %d, %v", answer, pid, err)
 			}
@@ -81,8 +93,7 @@ func TestProcessOf(t *testing.T) {
 func TestAskEnds(t *testing.T) {
 	t.Parallel()
 	begun := time.Now()
-	if _, err := ask(t.Context(), answering(t), "PING"); !errors.Is(err, context.DeadlineExceeded) &&
-		!errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := ask(t.Context(), answering(t), "PING"); !isTimeout(err) {
 		t.Errorf("without an answer: %v", err)
 	}
 	if took := time.Since(begun); took < askTimeout || took > askTimeout+10*time.Second {

@@ -57,10 +57,7 @@ func TestFullMemory(t *testing.T) {
 	}
 	o.MaxMemory = 16 << 20
 	s := start(t, o)
-	pid, err := processOf(t.Context(), Socket(o.Directory))
-	if err != nil {
-		t.Fatal(err)
-	}
+	pid := pidOf(t, o)
 	refusal := ""
 	for i := 0; refusal == "" && i < 200; i++ {
 		if got := cli(t, o, "SET", "keyhole:"+strconv.Itoa(i), strings.Repeat("x", 120<<10)); got != "OK" {
@@ -77,7 +74,7 @@ func TestFullMemory(t *testing.T) {
 		!strings.Contains(info, "\nevicted_keys:0") {
 		t.Errorf("INFO: %s", info)
 	}
-	if after, err := processOf(t.Context(), Socket(o.Directory)); err != nil || after != pid || s.Restarts() != 0 {
-		t.Errorf("process %d became %d after %d restarts, %v", pid, after, s.Restarts(), err)
+	if after := pidOf(t, o); after != pid || s.Restarts() != 0 {
+		t.Errorf("process %d became %d after %d restarts", pid, after, s.Restarts())
 	}
 }
