@@ -238,6 +238,10 @@ func (s *Server) run(first bool) (ready bool, err error) {
 	return ready, s.reasonOf(err, out.ending(), ready)
 }
 
+// outputDelay is how long the output may stay open after the end of Redis: a child that rewrites
+// the file keeps it open. A busy machine must not lose the last line, which names the reason.
+const outputDelay = 4 * time.Second
+
 // launch starts a process, unless Stop was called.
 func (s *Server) launch(out *output) (*exec.Cmd, error) {
 	// Redis and the children that rewrite its file inherit this lock. While one of them
@@ -264,7 +268,7 @@ func (s *Server) launch(out *output) (*exec.Cmd, error) {
 	cmd.Dir, cmd.Env = s.options.Directory, []string{"LC_ALL=C"} // no credentials of the service
 	cmd.ExtraFiles = []*os.File{held}
 	cmd.SysProcAttr = attributes()
-	cmd.WaitDelay = askTimeout // A child that rewrites the file keeps the output open.
+	cmd.WaitDelay = outputDelay
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
