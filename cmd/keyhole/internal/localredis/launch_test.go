@@ -74,7 +74,7 @@ func TestLaunchRefused(t *testing.T) { //nolint:paralleltest // see prepared
 		t.Fatal(err)
 	}
 	wantError(t, "a link as lock", launch("a link as lock", "cannot be used"), redisLockName)
-	wantError(t, "waiting for a link", s.waitUnlocked(t.Context()), "cannot be used")
+	wantError(t, "waiting for a link", s.endOrphan(t.Context()), "cannot be used")
 	if _, err := os.Lstat(filepath.Join(s.options.Directory, "elsewhere")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the target of the link was made: %v", err)
 	}
@@ -107,7 +107,7 @@ func TestLaunchWithoutConfiguration(t *testing.T) { //nolint:paralleltest // see
 
 // The wait for an earlier Redis ends with the context of the caller, and at once when the
 // lock is free.
-func TestWaitUnlocked(t *testing.T) { //nolint:paralleltest // see prepared
+func TestEndOrphanWaits(t *testing.T) { //nolint:paralleltest // see prepared
 	s := prepared(t)
 	path := filepath.Join(s.options.Directory, redisLockName)
 	held, err := tryLock(path)
@@ -117,7 +117,7 @@ func TestWaitUnlocked(t *testing.T) { //nolint:paralleltest // see prepared
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	begun := time.Now()
-	err = s.waitUnlocked(ctx)
+	err = s.endOrphan(ctx)
 	wantError(t, "locked", err, "an earlier service still uses the directory "+s.options.Directory)
 	if wrong, ok := errors.AsType[*Error](err); ok && !strings.Contains(wrong.Do, "lsof "+path) {
 		t.Errorf("the advice does not name the lock: %s", wrong.Do)

@@ -328,31 +328,17 @@ func (s *Server) reasonOf(err error, e ending, ready bool) error {
 // orphanTimeout is how long a Redis that was left behind may take to end.
 const orphanTimeout = 5 * time.Second
 
-// endOrphan ends a Redis that a killed service left behind. This service holds the lock,
-// so nobody uses that Redis any more. It knows no later change of the configuration, and
-// it is no child of this process, so it is not taken over.
+// endOrphan ends a Redis that a killed service left behind, and waits until no Redis uses the
+// directory. This service holds the lock, so nobody uses that Redis any more. It knows no later
+// change of the configuration, and it is no child of this process, so it is not taken over.
 func (s *Server) endOrphan(ctx context.Context) error {
-	pid, err := processOf(ctx, Socket(s.options.Directory))
-	if err != nil {
-		// Nobody listens, usually. The lock of Redis is there for one that does not answer.
-		return s.waitUnlocked(ctx)
-	}
-	orphan, err := os.FindProcess(pid)
-	if err == nil {
-		s.log.Warn("redis-server of a killed service was still running and is ended", "pid", pid)
-		_ = orphan.Signal(syscall.SIGTERM) // It may have ended.
-	}
-	return s.waitUnlocked(ctx)
-}
-
-// waitUnlocked waits until no Redis uses the directory. The kernel may need a moment to
-// end the one of a service that was just killed.
-func (s *Server) waitUnlocked(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, orphanTimeout)
 	defer cancel()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
-	for {
+	for ended := false; ; {
+		// On a busy machine an answer can be late, so Redis is asked until it gets the signal.
+		ended = ended || s.terminate(ctx)
 		held, err := tryLock(filepath.Join(s.options.Directory, redisLockName))
 		if err == nil {
 			return held.Close()
@@ -369,4 +355,18 @@ func (s *Server) waitUnlocked(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// terminate tells a Redis that answers to end, and whether it did. Usually nobody listens:
+// there was no Redis, or the kernel is about to end the one of a service that was just killed.
+func (s *Server) terminate(ctx context.Context) bool {
+	pid, err := processOf(ctx, Socket(s.options.Directory))
+	if err != nil {
+		return false // The lock of Redis is there for one that does not answer.
+	}
+	if orphan, err := os.FindProcess(pid); err == nil {
+		s.log.Warn("redis-server of a killed service was still running and is ended", "pid", pid)
+		_ = orphan.Signal(syscall.SIGTERM) // It may have ended.
+	}
+	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -231,6 +232,38 @@ func TestOrphan(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "redis-server of a killed service was still running") {
 		t.Error("the log does not name the Redis that was left behind")
+	}
+}
+
+// A Redis that was left behind is also ended if it does not answer the first question, because
+// the machine is busy.
+func TestBusyOrphan(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t)
+	before := orphan(t, o)
+	socket := Socket(o.Directory)
+	if err := os.Rename(socket, socket+".away"); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false) // By then, the path is that of Redis again.
+	asked := make(chan error, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err == nil {
+			err = errors.Join(os.Rename(socket+".away", socket), conn.Close(), l.Close())
+		}
+		asked <- err
+	}()
+	start(t, o)
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+	if after := pidOf(t, o); after == before {
+		t.Errorf("process %d was not ended", before)
 	}
 }
 
