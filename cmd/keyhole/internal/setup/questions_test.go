@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -29,8 +30,11 @@ type person struct {
 	normal term.State  // of the terminal before the command
 }
 
-// sit opens a terminal.
-func sit(t *testing.T) *person {
+// endOfScreen ends what a terminal shows. The command does not print it.
+const endOfScreen = '\x00'
+
+// sit opens a terminal whose person has typed a text in advance.
+func sit(t *testing.T, typed string) *person {
 	t.Helper()
 	keys, tty, err := pty.Open()
 	if err != nil {
@@ -39,9 +43,17 @@ func sit(t *testing.T) *person {
 	t.Cleanup(func() { _ = keys.Close() })
 	p := &person{t: t, keys: keys, tty: tty, screen: make(chan string, 1)}
 	p.normal = p.state()
+	p.typeIn(typed)
+	// The kernel echoes in its own time. An echo in the middle of a question would hide it from a
+	// test.
+	echo := make([]byte, len(strings.NewReplacer("\x04", "", "\n", "\r\n").Replace(typed)))
+	if _, err := io.ReadFull(keys, echo); err != nil {
+		t.Fatal(err)
+	}
 	go func() {
-		text, _ := io.ReadAll(keys) // Linux ends the reading with EIO.
-		p.screen <- string(text)
+		// After endOfScreen, nothing is shown. Without it, reading ends with EIO.
+		text, _ := bufio.NewReader(keys).ReadString(endOfScreen)
+		p.screen <- strings.TrimSuffix(text, string(endOfScreen))
 	}()
 	return p
 }
@@ -76,16 +88,21 @@ func (p *person) waitHidden() {
 	}
 }
 
-// leave closes the terminal and returns what it has shown.
+// leave closes the terminal and returns what it has shown. Linux can lose what nobody has read
+// when a terminal is closed, so everything is read before.
 func (p *person) leave() string {
 	p.t.Helper()
 	if !reflect.DeepEqual(p.state(), p.normal) {
 		p.t.Error("the terminal stays changed")
 	}
+	if _, err := p.tty.Write([]byte{endOfScreen}); err != nil {
+		p.t.Error(err)
+	}
+	shown := <-p.screen
 	if err := p.tty.Close(); err != nil {
 		p.t.Error(err)
 	}
-	return <-p.screen
+	return shown
 }
 
 // begin runs init at a terminal with further variables, and returns the channel of its
@@ -125,11 +142,8 @@ func TestAsks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, directory := sit(t), filepath.Join(t.TempDir(), "d")
+			p, directory := sit(t, tt.id), filepath.Join(t.TempDir(), "d")
 			ended, stdout := p.begin(t.Context(), directory, tt.environ...)
-			if tt.id != "" {
-				p.typeIn(tt.id)
-			}
 			p.waitHidden()
 			p.typeIn(tt.secret)
 			if err := <-ended; err != nil {
@@ -170,13 +184,10 @@ func TestAnswersThatAreNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, directory := sit(t), filepath.Join(t.TempDir(), "d")
+			p, directory := sit(t, tt.id), filepath.Join(t.TempDir(), "d")
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
 			ended, _ := p.begin(ctx, directory)
-			if tt.id != "" {
-				p.typeIn(tt.id)
-			}
 			if strings.HasSuffix(tt.id, "\n") {
 				p.waitHidden()
 				p.typeIn(tt.secret)
@@ -239,10 +250,9 @@ func TestAsksForStorage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, directory := sit(t), filepath.Join(t.TempDir(), "d")
+			p, directory := sit(t, tt.typed), filepath.Join(t.TempDir(), "d")
 			environ := append([]string{"AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=secret"}, tt.environ...)
 			ended, stdout := p.beginWith(t.Context(), append([]string{"--directory", directory}, tt.args...), environ...)
-			p.typeIn(tt.typed)
 			if err := <-ended; err != nil {
 				t.Fatal(err)
 			}
@@ -272,7 +282,7 @@ func TestAsksForStorage(t *testing.T) {
 // Temporary credentials are refused before the first question.
 func TestTemporaryCredentialsAskNothing(t *testing.T) {
 	t.Parallel()
-	p, directory := sit(t), filepath.Join(t.TempDir(), "d")
+	p, directory := sit(t, ""), filepath.Join(t.TempDir(), "d")
 	ended, _ := p.beginWith(t.Context(), []string{"--directory", directory}, "AWS_SESSION_TOKEN=canary")
 	if err := <-ended; err == nil || !strings.HasPrefix(err.Error(), "AWS_SESSION_TOKEN is set: ") {
 		t.Fatalf("the error is %v", err)
@@ -289,9 +299,8 @@ func TestWrongBucketTyped(t *testing.T) {
 		"\n": "the bucket is empty", "s3://reports\n": "--bucket s3://reports must be the name of a bucket",
 		"\x04": "read the bucket: EOF",
 	} {
-		p, directory := sit(t), filepath.Join(t.TempDir(), "d")
+		p, directory := sit(t, typed), filepath.Join(t.TempDir(), "d")
 		ended, _ := p.beginWith(t.Context(), []string{"--directory", directory})
-		p.typeIn(typed)
 		if err := <-ended; err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Fatalf("%q: %v", typed, err) // A question that still waits keeps the terminal open.
 		}
