@@ -126,10 +126,9 @@ func TestErrorsNameTheContext(t *testing.T) {
 	t.Cleanup(forbidding.Close)
 	page := httptest.NewServer(answerText(200, "text/html", "<html>", 0))
 	t.Cleanup(page.Close)
-	gone := httptest.NewServer(nil)
-	gone.Close()
+	const gone = "http://127.0.0.1:1"
 	contexts := map[string]string{
-		"refusing": refusing.URL, "forbidding": forbidding.URL, "page": page.URL, "gone": gone.URL,
+		"refusing": refusing.URL, "forbidding": forbidding.URL, "page": page.URL, "gone": gone,
 	}
 	for name, url := range contexts {
 		must(t, "khk_canary", env, "context", "add", name, "--url", url, "-")
@@ -144,10 +143,10 @@ func TestErrorsNameTheContext(t *testing.T) {
 		{"audit --context page", "", "page", address},
 		{"health --context gone", "", "gone", address},
 		{"list --context forbidding", "", "", ""},
-		{"list --context page --operator-url " + gone.URL, "", "", ""},
-		{"list", "KEYHOLE_OPERATOR_URL=" + gone.URL, "", ""},
+		{"list --context page --operator-url " + gone, "", "", ""},
+		{"list", "KEYHOLE_OPERATOR_URL=" + gone, "", ""},
 		{"list --context gone --operator-url " + refusing.URL, "", "gone", key},
-		{"health --url " + gone.URL, "", "", ""},
+		{"health --url " + gone, "", "", ""},
 	} {
 		environ := append([]string{tt.variable}, env...)
 		if strings.HasPrefix(tt.variable, "KEYHOLE_OPERATOR_URL") {

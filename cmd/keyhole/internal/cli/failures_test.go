@@ -121,20 +121,19 @@ func TestFailuresOfLists(t *testing.T) {
 // the cause.
 func TestListsWithoutAService(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close() // nobody listens on its port any more
+	const nowhere = "http://127.0.0.1:1"
 	for _, args := range []string{
 		"list", "audit", "events " + testID(), "objects", "revoke --all", "audit erase --link " + testID(),
 	} {
 		var stdout, stderr strings.Builder
 		code := runCLI(t.Context(), strings.Fields(args), command.Env{
 			Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
-			Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL},
+			Environ: []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + nowhere},
 		})
 		if code != command.ExitFailed || stdout.Len() > 0 {
 			t.Errorf("%s: exit %d, %s", args, code, &stdout)
 		}
-		has(t, stderr.String(), "keyhole: the service cannot be reached at "+server.URL+": ", "\n  is the service running, ",
+		has(t, stderr.String(), "keyhole: the service cannot be reached at "+nowhere+": ", "\n  is the service running, ",
 			"keyhole doctor --client finds the cause\n")
 	}
 }

@@ -126,12 +126,9 @@ func TestHealthLive(t *testing.T) {
 // If nothing listens, the hint names --url, because health has no --operator-url.
 func TestHealthOfNothing(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.NotFoundHandler())
-	address := server.URL
-	server.Close()
 	for _, args := range [][]string{{"health"}, {"health", "--live"}} {
 		var stdout, stderr strings.Builder
-		code := runCLI(t.Context(), append(args, "--url", address), command.Env{Stdout: &stdout, Stderr: &stderr})
+		code := runCLI(t.Context(), append(args, "--url", "http://127.0.0.1:1"), command.Env{Stdout: &stdout, Stderr: &stderr})
 		if code != command.ExitFailed || stdout.Len() > 0 ||
 			!strings.Contains(stderr.String(), "\n  is the service running, and is --url its metrics.listen") {
 			t.Errorf("%q: exit %d, %s%s", args, code, stdout.String(), stderr.String())

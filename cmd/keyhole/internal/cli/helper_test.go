@@ -104,6 +104,39 @@ func runWith(t *testing.T, f *fakeAPI, environ []string, args ...string) result 
 	return result{code, stdout.String(), stderr.String()}
 }
 
+// inTime runs a command that waits for the service only a moment: completion, help, the question
+// of share. A busy machine makes the service late, so the command runs again while its output
+// lacks a text that only the service knows.
+func inTime(want string, run func() result) (got result) {
+	for range 5 {
+		if got = run(); strings.Contains(got.stdout+got.stderr, want) {
+			break
+		}
+	}
+	return got
+}
+
+// completed is runOver for a completion that offers a text.
+func completed(t *testing.T, f *fakeAPI, want string, args ...string) result {
+	t.Helper()
+	return inTime(want, func() result { return runOver(t, f, append([]string{"__complete"}, args...)...) })
+}
+
+// untilAsked runs a command until its request reaches a service that does not answer. On a busy
+// machine the command can give up before it asks.
+func untilAsked(t *testing.T, asked <-chan struct{}, run func()) {
+	t.Helper()
+	for range 5 {
+		run()
+		select {
+		case <-asked:
+			return
+		case <-time.After(5 * time.Second):
+		}
+	}
+	t.Error("the service was not asked")
+}
+
 // testID is the ID of testLink.
 func testID() string { return gateway.ID{}.String() }
 

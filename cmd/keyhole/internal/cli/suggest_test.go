@@ -22,7 +22,7 @@ func TestCompletionsOfSelections(t *testing.T) {
 		"list --label": "case=7\nteam=b\n", "revoke --label": "case=7\nteam=b\n", "share --label": "case=7\nteam=b\n",
 		"change x --label": "case=7\nteam=b\n", "list --created-by": "ann\nci\n", "revoke --created-by": "ann\nci\n",
 	} {
-		got := runOver(t, f, append([]string{"__complete"}, append(strings.Fields(args), "")...)...)
+		got := completed(t, f, want, append(strings.Fields(args), "")...)
 		if got.code != command.ExitOK || !strings.HasPrefix(got.stdout, want) || strings.Contains(got.stdout, "\x1b") {
 			t.Errorf("%s: got %q, want %q", args, got.stdout, want)
 		}
@@ -38,7 +38,7 @@ func TestCompletionsOfSelections(t *testing.T) {
 func TestPresetsOfService(t *testing.T) {
 	t.Parallel()
 	f := &fakeAPI{answers: map[string]any{"GET /api/v1/operator": aOperator()}}
-	if got := runOver(t, f, "__complete", "share", "--preset", ""); got.stdout !=
+	if got := completed(t, f, "10m", "share", "--preset", ""); got.stdout !=
 		"handoff\t10m\ntroubleshooting\nbusiness\t12h\nextended\n:4\n" {
 		t.Errorf("got %q", got.stdout)
 	}
@@ -47,7 +47,7 @@ func TestPresetsOfService(t *testing.T) {
 		t.Errorf("after a failure: %q", got.stdout)
 	}
 	for _, args := range [][]string{{"share", "--help"}, {"help", "share"}} {
-		got := runOver(t, f, args...)
+		got := inTime("a preset of the service", func() result { return runOver(t, f, args...) })
 		if got.code != command.ExitOK || got.stderr != "" {
 			t.Errorf("%q: %+v", args, got)
 		}
@@ -72,17 +72,18 @@ func TestPresetsOfService(t *testing.T) {
 // A service that does not answer delays a help text for a moment only.
 func TestHelpOfSilentService(t *testing.T) {
 	t.Parallel()
-	asked := make(chan struct{}, 1)
+	asked := make(chan struct{}, 5)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}
 		<-r.Context().Done() // until the command gives up
 	}))
 	t.Cleanup(server.Close)
-	got := runAs(t, "", []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL}, "share", "--help")
-	<-asked
-	if got.code != command.ExitOK || !strings.Contains(got.stdout, "by a preset: handoff") {
-		t.Errorf("%+v", got)
-	}
+	untilAsked(t, asked, func() {
+		got := runAs(t, "", []string{"KEYHOLE_KEY=khk_test", "KEYHOLE_OPERATOR_URL=" + server.URL}, "share", "--help")
+		if got.code != command.ExitOK || !strings.Contains(got.stdout, "by a preset: handoff") {
+			t.Errorf("%+v", got)
+		}
+	})
 }
 
 // Words of other tools lead to the right command or flag.
