@@ -41,14 +41,18 @@ type options struct {
 	links                     int
 	connections               int
 	duration                  time.Duration
-	only                      *regexp.Regexp
-	profile                   string // a directory for profiles; empty: none are made
+	// maxBehind is how late a request at a rate may be sent. A server that does not answer would
+	// otherwise never let the open loop end, because the next request is due only after this one.
+	maxBehind time.Duration
+	drainTime time.Duration // how long the last answers at a rate may take
+	only      *regexp.Regexp
+	profile   string // a directory for profiles; empty: none are made
 }
 
 // main reads the flags and runs the benchmark until it ends or is interrupted. An interrupt
 // ends every server too.
 func main() {
-	var o options
+	o := options{maxBehind: 3 * time.Second, drainTime: time.Second}
 	flag.StringVar(&o.keyhole, "keyhole", "", "the keyhole program")
 	flag.StringVar(&o.before, "before", "", "the keyhole program of an earlier commit, measured in the same rounds")
 	flag.IntVar(&o.consoles, "consoles", 0, "measure each row of Keyhole also beside so many signed-in consoles that "+

@@ -24,20 +24,20 @@ import (
 // It polls without sleeping on one thread that has a core alone, because timers and the
 // scheduler would add to the highest latencies.
 func openLoop(
-	ctx context.Context, addresses []string, r *row, tokens []string, connections int, rate float64, d time.Duration,
+	ctx context.Context, o *options, addresses []string, r *row, tokens []string, rate float64,
 ) ([]time.Duration, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	p := &poller{status: []byte("HTTP/1.1 " + strconv.Itoa(r.status))}
+	p := &poller{status: []byte("HTTP/1.1 " + strconv.Itoa(r.status)), maxBehind: o.maxBehind, drainTime: o.drainTime}
 	defer p.close()
-	if err := p.dial(addresses, connections); err != nil {
+	if err := p.dial(addresses, o.connections); err != nil {
 		return nil, err
 	}
 	requests := make([][]byte, len(tokens))
 	for i, token := range tokens {
 		requests[i] = requestFor(r, addresses[0], token, i)
 	}
-	if err := p.sendAtRate(ctx, requests, rate, d); err != nil {
+	if err := p.sendAtRate(ctx, requests, rate, o.duration); err != nil {
 		return nil, err
 	}
 	if err := p.drain(); err != nil {
@@ -61,8 +61,8 @@ func (p *poller) sendAtRate(ctx context.Context, requests [][]byte, rate float64
 			due = due.Add(time.Duration(rand.ExpFloat64() / rate * float64(time.Second))) //nolint:gosec // Chance, not a secret.
 			continue
 		}
-		if time.Since(due) > maxBehind {
-			return fmt.Errorf("the server is more than %v behind the rate", maxBehind)
+		if time.Since(due) > p.maxBehind {
+			return fmt.Errorf("the server is more than %v behind the rate", p.maxBehind)
 		}
 		if err := p.poll(); err != nil {
 			return err
@@ -71,20 +71,18 @@ func (p *poller) sendAtRate(ctx context.Context, requests [][]byte, rate float64
 	return nil
 }
 
-// maxBehind is how late a request may be sent. A server that does not answer would otherwise
-// never let the open loop end, because the next request is due only after this one.
-const maxBehind = 3 * time.Second
-
-// drain waits for the answers to all requests, for a second at most. A request without an
+// drain waits for the answers to all requests, for drainTime at most. A request without an
 // answer is an error, because leaving it out would improve the highest latencies.
 func (p *poller) drain() error {
-	for limit := time.Now().Add(time.Second); len(p.idle) < len(p.asked) && time.Now().Before(limit); {
+	limit := time.Now().Add(p.drainTime)
+	for over := false; len(p.idle) < len(p.asked) && !over; {
+		over = !time.Now().Before(limit) // Answers may have arrived meanwhile, so it polls once more.
 		if err := p.poll(); err != nil {
 			return err
 		}
 	}
 	if len(p.took) == 0 || len(p.idle) < len(p.asked) {
-		return errors.New("some requests were not answered within a second of the end")
+		return fmt.Errorf("some requests were not answered within %v of the end", p.drainTime)
 	}
 	return nil
 }
@@ -118,6 +116,8 @@ type poller struct {
 	buffer [16 << 10]byte
 	took   []time.Duration
 	status []byte // what every answer must begin with
+	// See options.
+	maxBehind, drainTime time.Duration
 }
 
 // exchange is the request that one connection waits for.

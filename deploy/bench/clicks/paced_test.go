@@ -61,6 +61,11 @@ func TestRequestFor(t *testing.T) {
 	}
 }
 
+// atRate returns the options of a load at a rate. A busy machine may be late.
+func atRate(connections int, d time.Duration) *options {
+	return &options{connections: connections, duration: d, maxBehind: 30 * time.Second, drainTime: 30 * time.Second}
+}
+
 // The open loop sends about as many requests as the rate says, and measures each.
 func TestOpenLoop(t *testing.T) {
 	var requests atomic.Int64
@@ -72,7 +77,8 @@ func TestOpenLoop(t *testing.T) {
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	r := &row{method: http.MethodGet, status: http.StatusFound}
-	took, err := openLoop(t.Context(), []string{address, address}, r, []string{"a", "b"}, 8, 200, 500*time.Millisecond)
+	o, addresses := atRate(8, 500*time.Millisecond), []string{address, address}
+	took, err := openLoop(t.Context(), o, addresses, r, []string{"a", "b"}, 200)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,10 +95,11 @@ func TestOpenLoopRefusesWrongAnswers(t *testing.T) {
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	r := &row{method: http.MethodGet, status: http.StatusFound}
-	if _, err := openLoop(t.Context(), []string{address}, r, []string{"a"}, 2, 100, 200*time.Millisecond); err == nil {
+	o := atRate(2, 200*time.Millisecond)
+	if _, err := openLoop(t.Context(), o, []string{address}, r, []string{"a"}, 100); err == nil {
 		t.Error("an answer with another status is accepted")
 	}
-	if _, err := openLoop(t.Context(), []string{"no address"}, r, []string{"a"}, 2, 100, time.Second); err == nil {
+	if _, err := openLoop(t.Context(), o, []string{"no address"}, r, []string{"a"}, 100); err == nil {
 		t.Error("an address that is none is accepted")
 	}
 }
@@ -111,7 +118,7 @@ func TestOpenLoopCountsTheWait(t *testing.T) {
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	r := &row{method: http.MethodGet, status: http.StatusFound}
-	took, err := openLoop(t.Context(), []string{address}, r, []string{"a"}, 1, 400, 400*time.Millisecond)
+	took, err := openLoop(t.Context(), atRate(1, 400*time.Millisecond), []string{address}, r, []string{"a"}, 400)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,11 +142,15 @@ func TestOpenLoopOfASilentServer(t *testing.T) {
 	defer close(release)
 	address := strings.TrimPrefix(server.URL, "http://")
 	r := &row{method: http.MethodGet, status: http.StatusOK}
-	_, err := openLoop(t.Context(), []string{address}, r, []string{"a"}, 2, 200, 100*time.Millisecond)
+	o := atRate(2, 100*time.Millisecond)
+	o.maxBehind, o.drainTime = time.Second, time.Second
+	_, err := openLoop(t.Context(), o, []string{address}, r, []string{"a"}, 200)
 	if err == nil || !strings.Contains(err.Error(), "behind the rate") {
 		t.Errorf("without a free connection: %v", err)
 	}
-	_, err = openLoop(t.Context(), []string{address}, r, []string{"a"}, 64, 200, 100*time.Millisecond)
+	// All requests are sent, however busy the machine is.
+	o.connections, o.maxBehind = 64, 30*time.Second
+	_, err = openLoop(t.Context(), o, []string{address}, r, []string{"a"}, 200)
 	if err == nil || !strings.Contains(err.Error(), "not answered") {
 		t.Errorf("with free connections: %v", err)
 	}
@@ -154,7 +165,8 @@ func TestOpenLoopOfAClosingServer(t *testing.T) {
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	r := &row{method: http.MethodGet, status: http.StatusFound}
-	if _, err := openLoop(t.Context(), []string{address}, r, []string{"a"}, 2, 200, 300*time.Millisecond); err == nil {
+	o := atRate(2, 300*time.Millisecond)
+	if _, err := openLoop(t.Context(), o, []string{address}, r, []string{"a"}, 200); err == nil {
 		t.Error("a connection that the server closed is no error")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -172,14 +173,25 @@ func scriptCalls(ctx context.Context, addresses []string) (total int64, _ error)
 	return total, nil
 }
 
-// freeAddress returns a loopback address that nobody listens on. Another process could take
-// it before the server starts; then the server ends, and await says so.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // Loopback.
-	if err != nil {
-		return "", err
+// The ports of servers. Linux chooses others for sockets that ask for any port (ip(7),
+// ip_local_port_range), so no client and hardly a server takes one by chance.
+const (
+	firstPort = 20_000
+	lastPort  = 32_767
+)
+
+// freeAddress returns a loopback address that nobody listens on. A process that asks for the
+// same port could take it before the server starts; then the server ends, and await says so.
+func freeAddress() (address string, err error) {
+	for range 100 {
+		port := firstPort + rand.IntN(lastPort-firstPort+1) //nolint:gosec // Chance, not a secret.
+		var l net.Listener
+		l, err = net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)) //nolint:noctx // Loopback.
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
 	}
-	return l.Addr().String(), l.Close()
+	return "", err
 }
 
 // listening reports whether a server listens at an address. That is enough for servers that

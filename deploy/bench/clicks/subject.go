@@ -134,7 +134,7 @@ func (b *bench) measureLoad(ctx context.Context, s *subject, m *measurement) err
 func (b *bench) measureRate(ctx context.Context, s *subject, m *measurement) error {
 	var took []time.Duration
 	gateways, redis, calls, err := b.spent(ctx, s, s.title()+", at a rate", func() (err error) {
-		took, err = openLoop(ctx, s.load.addresses, &s.row, s.tokens, b.o.connections, m.Rate, b.o.duration)
+		took, err = openLoop(ctx, b.o, s.load.addresses, &s.row, s.tokens, m.Rate)
 		return err
 	})
 	if err != nil {

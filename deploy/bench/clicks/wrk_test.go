@@ -144,6 +144,11 @@ func TestWrkScript(t *testing.T) {
 	for _, method := range []string{"GET", "POST"} {
 		w := &wrk{addresses: []string{address}, script: "wrk.lua", file: file, method: method, connections: 2}
 		got, err := w.run(t.Context(), time.Second)
+		for range 2 { // wrk takes answers after more than 2 s for failures; the machine may be busy.
+			if err != nil && strings.Contains(err.Error(), " failed, 0 were answered with 400") {
+				got, err = w.run(t.Context(), time.Second)
+			}
+		}
 		if err != nil || got.Requests == 0 || got.Microseconds < 500_000 || got.P99 < got.P50 {
 			t.Errorf("%s: %+v, %v", method, got, err)
 		}
