@@ -161,7 +161,8 @@ func hintFor(refused *client.Error) string {
 		"unavailable": "; " + findCause,
 	}
 	if slices.ContainsFunc(refused.Errors, refusedByStorage) {
-		return "check the bucket, and the storage's credentials and their rights; where the service runs, keyhole doctor tests them"
+		return "check the bucket, and the storage's credentials and their rights; " +
+			"where the service runs, keyhole doctor tests them"
 	}
 	if code == "unauthorized" && !refused.Token {
 		return hint + by[code] + " (keyhole key new creates one)"

@@ -128,7 +128,8 @@ func TestHealthOfNothing(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"health"}, {"health", "--live"}} {
 		var stdout, stderr strings.Builder
-		code := runCLI(t.Context(), append(args, "--url", "http://127.0.0.1:1"), command.Env{Stdout: &stdout, Stderr: &stderr})
+		args = append(args, "--url", "http://127.0.0.1:1")
+		code := runCLI(t.Context(), args, command.Env{Stdout: &stdout, Stderr: &stderr})
 		if code != command.ExitFailed || stdout.Len() > 0 ||
 			!strings.Contains(stderr.String(), "\n  is the service running, and is --url its metrics.listen") {
 			t.Errorf("%q: exit %d, %s%s", args, code, stdout.String(), stderr.String())

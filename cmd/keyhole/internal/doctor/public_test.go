@@ -63,13 +63,13 @@ func startKeyhole(t *testing.T, trusted bool) string {
 	return server.Listener.Addr().String()
 }
 
-// patience is how long an answer may take in these tests, for a busy machine.
-const patience = time.Minute
+// longTimeout is how long an answer may take in these tests, for a busy machine.
+const longTimeout = time.Minute
 
 // newPublicExam returns an exam of a public.url.
 func newPublicExam(address, listen string) *publicExam {
 	return &publicExam{
-		x: &examination{}, cursors: clearCursors{"this"}, client: recipient(nil, patience),
+		x: &examination{}, cursors: clearCursors{"this"}, client: recipient(nil, longTimeout),
 		config: &config.Public{URL: address, Listen: listen},
 	}
 }
@@ -179,7 +179,7 @@ func TestPublicProxies(t *testing.T) {
 			server := tt.front.start(t, listen)
 			e := newPublicExam(server.URL, listen)
 			if tt.front.tls {
-				e.client = recipient(rootsOf(server), patience)
+				e.client = recipient(rootsOf(server), longTimeout)
 			}
 			e.examine(t.Context())
 			wantFindings(t, e.x, tt.want...)
@@ -288,7 +288,7 @@ func TestPublicCertificate(t *testing.T) {
 			if tt.trusted {
 				roots := x509.NewCertPool()
 				roots.AddCert(certificate.Leaf)
-				e.client = recipient(roots, patience)
+				e.client = recipient(roots, longTimeout)
 			}
 			e.examine(t.Context())
 			found := *e.x

@@ -103,7 +103,8 @@ func TestExistingDirectory(t *testing.T) {
 		t.Errorf("the directory has %v", got)
 	}
 	again := initialise(t, t.TempDir(), args)
-	every := regexp.MustCompile(`^\S+/operator\.key, \S+/s3_secret_access_key, \S+/keyhole\.yaml exist already; nothing was written`)
+	every := regexp.MustCompile(`^\S+/operator\.key, \S+/s3_secret_access_key, \S+/keyhole\.yaml exist already; ` +
+		`nothing was written`)
 	if again.err == nil || !every.MatchString(again.err.Error()) {
 		t.Errorf("a second call: %v", again.err)
 	}
