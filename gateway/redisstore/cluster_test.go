@@ -119,6 +119,7 @@ func TestFailover(t *testing.T) {
 					return sameOffset(node, g.Servers[len(g.Servers)/2+i])
 				})
 			}
+			g.FailOver(t)
 			master.Kill(t)
 			began := time.Now()
 			outages := 0

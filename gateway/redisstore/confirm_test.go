@@ -129,6 +129,7 @@ func TestBulkAfterFailover(t *testing.T) {
 			master.Kill(t)
 			replica.Kill(t) // Data in its sockets is lost.
 			replica.Start(t)
+			g.FailOver(t)
 			redistest.Wait(t, "the replica to take over", func() error {
 				_, err := s.Admit(t.Context(), gateway.Attempt{ID: ids[0], Method: "HEAD"})
 				return err

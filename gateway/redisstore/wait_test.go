@@ -166,6 +166,7 @@ func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
 			master.Kill(t)
 			replica.Kill(t) // Data in its sockets is lost.
 			replica.Start(t)
+			g.FailOver(t)
 			redistest.Wait(t, "the replica to take over", func() error {
 				_, err := hasty.Admit(t.Context(), gateway.Attempt{ID: acked[0], Method: "GET"})
 				return err

@@ -19,14 +19,21 @@ type Group struct {
 
 // StartCluster starts a cluster of three masters with one replica each, and waits until
 // every node reports that the cluster is complete. The directives go into the
-// configuration of every node.
+// configuration of every node. No replica takes over before FailOver is called.
 func StartCluster(tb testing.TB, directives ...string) *Group {
 	tb.Helper()
-	return startCluster(tb, func(*Server) []string { return directives })
+	directives = append(slices.Clone(directives), clusterStays+" yes")
+	g := startCluster(tb, func(*Server) []string { return directives })
+	// Nodes learn of each other more slowly with this timeout.
+	for _, s := range g.Servers {
+		s.MustDo(tb, "CONFIG", "SET", clusterTimeout, lasting)
+	}
+	return g
 }
 
 // StartClusterBehind starts a cluster in which clients and replicas reach each node only
-// through a proxy. The proxies are in the order of the nodes.
+// through a proxy. The proxies are in the order of the nodes. Replicas take over at once, as
+// after FailOver.
 func StartClusterBehind(tb testing.TB, directives ...string) (*Group, []*Proxy) {
 	tb.Helper()
 	var proxies []*Proxy
@@ -45,6 +52,35 @@ func StartClusterBehind(tb testing.TB, directives ...string) (*Group, []*Proxy) 
 	return g, proxies
 }
 
+// The time in milliseconds after which a node of a cluster or a sentinel takes a silent
+// master for dead. A test that kills no master needs a long one: on a slow machine a master
+// can be silent for seconds, and would lose its role.
+const (
+	brief          = "2000" // of a cluster, because a failover should take a test few seconds
+	lasting        = "60000"
+	clusterTimeout = "cluster-node-timeout"
+	clusterStays   = "cluster-replica-no-failover"
+
+	sentinelTimeout = "down-after-milliseconds"
+)
+
+// FailOver lets a replica take over a few seconds after its master has ended. The servers
+// that run now learn it, so a test calls FailOver when the replica runs.
+func (g *Group) FailOver(tb testing.TB) {
+	tb.Helper()
+	for _, s := range g.Sentinels {
+		s.MustDo(tb, "SENTINEL", "SET", g.Master, sentinelTimeout, "1000")
+	}
+	if len(g.Sentinels) > 0 {
+		return
+	}
+	for _, s := range g.Servers {
+		if s.runs() {
+			s.MustDo(tb, "CONFIG", "SET", clusterTimeout, brief, clusterStays, "no")
+		}
+	}
+}
+
 // startCluster starts a cluster whose nodes have different directives. It assigns slots and
 // replicas itself, because redis-cli would need a terminal and more time.
 func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
@@ -52,7 +88,7 @@ func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
 	g := &Group{}
 	for range 6 {
 		s := newServer(tb, "redis-server",
-			"cluster-enabled yes", "cluster-node-timeout 2000", "cluster-replica-validity-factor 0")
+			"cluster-enabled yes", clusterTimeout+" "+brief, "cluster-replica-validity-factor 0")
 		s.configure(tb, directives(s)...)
 		s.Start(tb)
 		g.Servers = append(g.Servers, s)
@@ -93,7 +129,7 @@ func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
 		})
 		Wait(tb, "three masters at "+s.Addr, func() error {
 			nodes, err := s.Do("CLUSTER", "NODES")
-			if n := strings.Count(nodes, "slave "); err == nil && n != 3 {
+			if n := strings.Count(nodes, "slave"); err == nil && n != 3 {
 				err = fmt.Errorf("%d replicas", n)
 			}
 			return err
@@ -104,7 +140,8 @@ func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
 
 // StartSentinel starts a master with one replica and three sentinels, and waits until every
 // sentinel knows both servers and the other sentinels. The directives go into the
-// configuration of the master and of the replica.
+// configuration of the master and of the replica. The replica does not take over before
+// FailOver is called.
 func StartSentinel(tb testing.TB, directives ...string) *Group {
 	tb.Helper()
 	g := &Group{Master: "links"}
@@ -115,14 +152,13 @@ func StartSentinel(tb testing.TB, directives ...string) *Group {
 	Wait(tb, "the replica", func() error {
 		return contains(master, []string{"INFO", "replication"}, "state=online")
 	})
-	// Two of three sentinels must agree. They notice a dead master after a second, so that a
-	// failover takes a test few seconds.
+	// Two of three sentinels must agree.
 	for range 3 {
 		s := newServer(tb, "redis-sentinel",
 			"sentinel monitor "+g.Master+" "+host+" "+port+" 2",
 			"sentinel auth-user "+g.Master+" "+AdminUsername,
 			"sentinel auth-pass "+g.Master+" "+AdminPassword,
-			"sentinel down-after-milliseconds "+g.Master+" 1000",
+			"sentinel "+sentinelTimeout+" "+g.Master+" "+lasting,
 			"sentinel failover-timeout "+g.Master+" 5000")
 		s.Start(tb)
 		g.Sentinels = append(g.Sentinels, s)

@@ -160,6 +160,16 @@ func (s *Server) Start(tb testing.TB) {
 	})
 }
 
+// runs reports whether the process has not ended. It may be paused.
+func (s *Server) runs() bool {
+	select {
+	case <-s.ended:
+		return false
+	default:
+		return true
+	}
+}
+
 // Kill ends the server like kill -9 and waits until the process is gone.
 func (s *Server) Kill(tb testing.TB) {
 	tb.Helper()
