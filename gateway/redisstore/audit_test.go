@@ -151,7 +151,7 @@ func TestAuditFromNow(t *testing.T) {
 	// later than its link: by the end of the script, not by its start.
 	before, _ := feedOf(t, s, gateway.AuditQuery{Limit: 5})
 	equal(t, "events before", len(before), 2)
-	poll(t, timeout, func() bool {
+	poll(t, pollLimit, func() bool {
 		now, err := s.Clock(t.Context())
 		return err == nil && now.After(before[0].Time) && now.After(before[1].Time)
 	})

@@ -17,7 +17,7 @@ func TestConfirmAllKnowsTheMaster(t *testing.T) {
 	t.Parallel()
 	g := redistest.StartSentinel(t)
 	client, err := Connect(ClientOptions{
-		Mode: ModeSentinel, Addresses: g.Addresses, MasterName: g.Master, Timeout: 2 * time.Second,
+		Mode: ModeSentinel, Addresses: g.Addresses, MasterName: g.Master, Timeout: 10 * time.Second,
 		Username: redistest.Username, Password: redistest.Password,
 	})
 	if err != nil {

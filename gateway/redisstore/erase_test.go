@@ -355,7 +355,9 @@ func TestCursorOfAnErasure(t *testing.T) {
 // An erasure is confirmed by the replicas.
 func TestErasureIsConfirmed(t *testing.T) {
 	t.Parallel()
-	s := open(t, startSingle(t).client, withReplica()) // there is none
+	o := startSingle(t).client
+	o.Timeout = unconfirmed
+	s := open(t, o, withReplica()) // there is none
 	link := create0(t, s)
 	_, err := s.Erase(t.Context(), gateway.Erasure{Link: link, Budget: time.Hour}, operator())
 	if !errors.Is(err, gateway.ErrNotConfirmed) {

@@ -48,7 +48,7 @@ func refusedLinks(t *testing.T, s *redisstore.Store) map[gateway.Outcome]gateway
 	}
 	spend(t, s, all[gateway.OutcomeUsedUp].ID, "page")
 	for outcome, link := range all {
-		poll(t, timeout, func() bool {
+		poll(t, pollLimit, func() bool {
 			link = get(t, s, link.ID)
 			return outcome != gateway.OutcomeExpired || link.State == gateway.StateExpired
 		})

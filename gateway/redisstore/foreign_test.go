@@ -60,7 +60,7 @@ func TestDoubledReplies(t *testing.T) {
 		t.Error("no reply met another call: nothing was tried")
 	}
 	p.Double.Store(0)
-	poll(t, timeout, func() bool {
+	poll(t, pollLimit, func() bool {
 		a, err := s.Admit(t.Context(), gateway.Attempt{ID: links[0].ID, Method: "GET"})
 		return err == nil && a.Permission.Ref == links[0].Ref
 	})
