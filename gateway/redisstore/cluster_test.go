@@ -19,9 +19,8 @@ import (
 func TestMigration(t *testing.T) {
 	g := redistest.StartCluster(t)
 	o := clientOptions(redisstore.ModeCluster, g.Addresses...)
-	o.Timeout = brief
 	prefix := newPrefix()
-	s := open(t, o, withPrefix(prefix))
+	s, hasty := open(t, o, withPrefix(prefix)), briefly(t, o, prefix)
 	link := create(t, s, newLink(t))
 	other := newLink(t)
 	other.ID[0] = link.ID[0]
@@ -70,12 +69,14 @@ func TestMigration(t *testing.T) {
 	note("before")
 	equal(t, "before", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
 	move(permission)
-	start := time.Now()
-	_, err = s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
-	unavailable(t, "in pieces", err)
-	if took := time.Since(start); took < brief/2 || took > brief+grace {
-		t.Errorf("a link in pieces was asked for %v", took)
-	}
+	inTime(t, "a link in pieces", func() error {
+		begun := time.Now()
+		err := refusedInTime(t, hasty, link.ID, brief+grace)
+		if took := time.Since(begun); took < brief/2 {
+			t.Errorf("a link in pieces was asked for %v only", took)
+		}
+		return err
+	})
 	move(strings.Split(from.MustDo(t, "CLUSTER", "GETKEYSINSLOT", slot, "100"), "\n")...)
 	for _, method := range []string{"GET", "HEAD", "POST"} {
 		equal(t, "sent on by ASK, "+method, admit(t, s, link.ID, method), gateway.OutcomeRedirected)
@@ -102,11 +103,11 @@ func TestFailover(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, o := start(t)
-			o.Timeout = brief
 			prefix := newPrefix()
-			s := open(t, o, withPrefix(prefix))
-			link := create(t, s, newLink(t))
-			admit(t, s, link.ID, "GET")
+			calm := open(t, o, withPrefix(prefix))
+			link := create(t, calm, newLink(t))
+			admit(t, calm, link.ID, "GET")
+			s := briefly(t, o, prefix)
 			permission := keyIn(prefix, "l", link.ID)
 			var master *redistest.Server
 			for i, node := range g.Servers[:len(g.Servers)/2] {
@@ -122,26 +123,39 @@ func TestFailover(t *testing.T) {
 			g.FailOver(t)
 			master.Kill(t)
 			began := time.Now()
-			outages := 0
-			redistest.Wait(t, "the replica to take over", func() error {
-				start := time.Now()
-				_, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
-				if took := time.Since(start); took > brief+grace {
-					t.Errorf("admit took %v", took)
-				}
-				if err != nil {
-					outages++
-					unavailable(t, "admit", err)
-				}
+			outages, admitted, unknown := 0, int64(1), int64(0)
+			redistest.Wait(t, "the replica to take over", func() (err error) {
+				inTime(t, "admit", func() error {
+					begun := time.Now()
+					_, err = s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
+					switch {
+					case err == nil:
+						admitted++
+					case time.Since(begun) > brief/2: // Redis may have executed it.
+						unknown++
+						fallthrough
+					default:
+						outages++
+						unavailable(t, "admit", err)
+					}
+					return late(begun, brief+grace)
+				})
 				return err
 			})
-			t.Logf("%v without clicks, %d refused", time.Since(began).Round(time.Millisecond), outages)
+			t.Logf("%v without clicks, %d refused, %d of them after a while",
+				time.Since(began).Round(time.Millisecond), outages, unknown)
 			if outages == 0 {
 				t.Error("no click was refused: the master was not killed")
 			}
 			// Other connections learn the new master by their first call.
 			redistest.Wait(t, "readiness", func() error { return s.Ready(t.Context()) })
-			equal(t, "clicks", get(t, s, link.ID).Clicks, 2)
+			redistest.Wait(t, "the clicks", func() error {
+				got, err := s.Get(t.Context(), link.ID)
+				if err == nil && (got.Clicks < admitted || got.Clicks > admitted+unknown) {
+					t.Errorf("%d clicks, want %d to %d", got.Clicks, admitted, admitted+unknown)
+				}
+				return err
+			})
 		})
 	}
 }
@@ -166,6 +180,7 @@ func sameOffset(master, replica *redistest.Server) error {
 // TestSilentNode starts gateways beside a node that accepts connections and does not
 // answer: another node tells the topology, for readiness and for the first click.
 func TestSilentNode(t *testing.T) {
+	t.Parallel()
 	g := redistest.StartCluster(t)
 	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -175,7 +190,7 @@ func TestSilentNode(t *testing.T) {
 	o := clientOptions(redisstore.ModeCluster, silent.Addr().String(), g.Addresses[0])
 	prefix := newPrefix()
 	link := create(t, open(t, clientOptions(redisstore.ModeCluster, g.Addresses...), withPrefix(prefix)), newLink(t))
-	o.Timeout = time.Second
+	o.Timeout = 8 * time.Second // The silent node may cost half of it.
 	for i := range 8 { // go-redis selects the first node at random.
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -241,27 +240,30 @@ func TestCopyFromIncomplete(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			source, target, prefix := startSingle(t), startSingle(t), newPrefix()
-			create(t, open(t, source.client, withPrefix(prefix)), newLink(t))
+			source, target := startSingle(t), startSingle(t)
 			proxy := redistest.StartProxy(t, target.nodes[0].Addr)
 			to := asAdmin(target.client)
 			to.Addresses = []string{proxy.Addr}
 			proxy.Delay.Store(int64(200 * time.Millisecond))
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			changed := make(chan error, 1)
-			go func() { changed <- changeAfterCopy(ctx, target.nodes[0], prefix, tt.change) }()
-			_, err := receive(t, to, asAdmin(source.client), prefix, func() error {
-				t.Error("the source was given up")
-				return nil
+			// A change that comes after the comparison is not found.
+			inTime(t, name, func() error {
+				prefix := newPrefix()
+				create(t, open(t, source.client, withPrefix(prefix)), newLink(t))
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				changed := make(chan error, 1)
+				go func() { changed <- changeAfterCopy(ctx, target.nodes[0], prefix, tt.change) }()
+				_, err := receive(t, to, asAdmin(source.client), prefix, func() error {
+					return errors.New("the source was given up")
+				})
+				stop()
+				if errors.Is(err, tt.want) {
+					err = nil
+				} else {
+					err = fmt.Errorf("got %v, want %w", err, tt.want)
+				}
+				return errors.Join(err, <-changed)
 			})
-			stop()
-			if !errors.Is(err, tt.want) {
-				t.Errorf("%v, want %v", err, tt.want)
-			}
-			if err := <-changed; err != nil {
-				t.Error(err)
-			}
 		})
 	}
 }
@@ -289,7 +291,7 @@ func TestCopyFromConfirmed(t *testing.T) {
 	create(t, open(t, source.client, withPrefix(prefix)), newLink(t))
 	g := redistest.StartSentinel(t)
 	to := asAdmin(clientOptions(redisstore.ModeSentinel, g.Addresses...))
-	to.MasterName, to.Timeout = g.Master, timeout
+	to.MasterName, to.Timeout = g.Master, unconfirmed
 	client, err := redisstore.Connect(asAdmin(source.client))
 	if err != nil {
 		t.Fatal(err)
@@ -300,7 +302,7 @@ func TestCopyFromConfirmed(t *testing.T) {
 			t.Context(), client, "", func(string) error { return commit() })
 		return err
 	}
-	g.Servers[1].MustDo(t, "REPLICAOF", "NO", "ONE")
+	g.Servers[1].Pause(t)
 	err = move(func() error {
 		t.Error("the source was given up without a replica")
 		return nil
@@ -308,25 +310,8 @@ func TestCopyFromConfirmed(t *testing.T) {
 	if !errors.Is(err, gateway.ErrNotConfirmed) {
 		t.Errorf("without the replica: %v, want ErrNotConfirmed", err)
 	}
-	attachReplica(t, g.Servers[0], g.Servers[1])
+	g.Servers[1].Resume(t)
 	if err := move(func() error { return nil }); err != nil {
 		t.Errorf("with the replica: %v", err)
 	}
-}
-
-// attachReplica makes a server a replica of a master again, and waits until it is.
-func attachReplica(t *testing.T, master, replica *redistest.Server) {
-	t.Helper()
-	host, port, err := net.SplitHostPort(master.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	replica.MustDo(t, "REPLICAOF", host, port)
-	redistest.Wait(t, "the replica", func() error {
-		text, err := master.Do("INFO", "replication")
-		if err == nil && !strings.Contains(text, "state=online") {
-			err = errors.New("it is not online")
-		}
-		return err
-	})
 }

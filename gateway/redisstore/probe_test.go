@@ -2,8 +2,7 @@ package redisstore_test
 
 import (
 	"errors"
-	"sync"
-	"sync/atomic"
+	"fmt"
 	"testing"
 	"time"
 
@@ -21,21 +20,31 @@ func TestSlow(t *testing.T) {
 	o := clientOptions(redisstore.ModeSingle, p.Addr)
 	o.Timeout = within
 	p.Delay.Store(int64(delay))
-	if err := open(t, o).Ready(t.Context()); err != nil {
-		t.Errorf("ready: %v", err)
-	}
-	if err := open(t, o).Prepare(t.Context()); err != nil {
-		t.Errorf("prepare: %v", err)
-	}
+	inTime(t, "ready", func() error { return open(t, o).Ready(t.Context()) })
+	inTime(t, "prepare", func() error { return open(t, o).Prepare(t.Context()) })
 	prefix := newPrefix()
 	link := create(t, open(t, clientOptions(redisstore.ModeSingle, node.Addr), withPrefix(prefix)), newLink(t))
-	s := open(t, o, withPrefix(prefix))
-	equal(t, "the first click", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
-	start := time.Now()
-	equal(t, "the second", admit(t, s, link.ID, "GET"), gateway.OutcomeRedirected)
-	if took := time.Since(start); took < delay || took >= 2*delay {
-		t.Errorf("the second click took %v, not one round trip of %v", took, delay)
+	click := func(s *redisstore.Store) error {
+		a, err := s.Admit(t.Context(), gateway.Attempt{ID: link.ID, Method: "GET"})
+		if err == nil {
+			equal(t, "a click", a.Outcome, gateway.OutcomeRedirected)
+		}
+		return err
 	}
+	inTime(t, "two clicks", func() error {
+		s := open(t, o, withPrefix(prefix))
+		if err := click(s); err != nil {
+			return fmt.Errorf("the first: %w", err)
+		}
+		start := time.Now()
+		if err := click(s); err != nil {
+			return fmt.Errorf("the second: %w", err)
+		}
+		if took := time.Since(start); took < delay {
+			t.Errorf("the second click took %v, less than a round trip of %v", took, delay)
+		}
+		return late(start, 2*delay)
+	})
 }
 
 // TestReadyWrites removes the replicas that a master must have: readiness notices it,
@@ -105,31 +114,36 @@ func TestNotProbed(t *testing.T) {
 func TestOneFirstProbe(t *testing.T) {
 	const clicks = 50
 	node := redistest.StartSingle(t)
-	p := redistest.StartProxy(t, node.Addr)
-	p.Silent.Store(true)
-	o := clientOptions(redisstore.ModeSingle, p.Addr)
-	s := open(t, o)
-	var slowest atomic.Int64
-	var clicking sync.WaitGroup
-	for range clicks {
-		clicking.Go(func() {
-			begun := time.Now()
-			_, err := s.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "GET"})
-			unavailable(t, "click", err)
-			slowest.Store(max(slowest.Load(), int64(time.Since(begun))))
-		})
-	}
-	clicking.Wait()
-	if took := time.Duration(slowest.Load()); took > o.Timeout+grace {
-		t.Errorf("the slowest refusal took %v, want %v at most", took, o.Timeout+grace)
-	}
-	// go-redis may dial again after a connection that did not answer.
-	if opened := p.Opened.Load(); opened > 2 {
-		t.Errorf("%d connections were opened for the first look of %d clicks", opened, clicks)
-	}
+	var p *redistest.Proxy
+	var s *redisstore.Store
+	inTime(t, "the first clicks", func() error {
+		p = redistest.StartProxy(t, node.Addr)
+		p.Silent.Store(true)
+		o := clientOptions(redisstore.ModeSingle, p.Addr)
+		o.Timeout = 2 * time.Second
+		s = open(t, o)
+		refusals := make(chan error, clicks)
+		for range clicks {
+			go func() {
+				begun := time.Now()
+				_, err := s.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "GET"})
+				unavailable(t, "click", err)
+				refusals <- late(begun, o.Timeout+grace)
+			}()
+		}
+		var all error
+		for range clicks {
+			all = errors.Join(all, <-refusals)
+		}
+		// go-redis may dial again after a connection that did not answer.
+		if opened := p.Opened.Load(); opened > 2 {
+			all = errors.Join(all, fmt.Errorf("%d connections were opened for the first look of %d clicks", opened, clicks))
+		}
+		return all
+	})
 	p.Silent.Store(false)
 	p.HangUp()
-	poll(t, 2*o.Timeout, func() bool {
+	poll(t, pollLimit, func() bool {
 		miss, err := s.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "GET"})
 		return err == nil && miss.Outcome == gateway.OutcomeNotFound
 	})
@@ -142,16 +156,17 @@ func TestEvictingBesideAsleep(t *testing.T) {
 	o := g.client
 	o.Timeout = time.Second // go-redis may ask the paused node for the topology first.
 	s := open(t, o)
-	if err := s.Ready(t.Context()); err != nil {
-		t.Fatalf("ready: %v", err)
-	}
+	redistest.Wait(t, "readiness", func() error { return s.Ready(t.Context()) })
 	g.nodes[0].MustDo(t, "CONFIG", "SET", "maxmemory", "100mb")
 	g.nodes[0].MustDo(t, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
 	g.nodes[1].Pause(t)
 	defer g.nodes[1].Resume(t)
-	if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrEvicting) {
-		t.Errorf("ready: %v, want ErrEvicting", err)
-	}
+	inTime(t, "ready, want ErrEvicting", func() error {
+		if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrEvicting) {
+			return fmt.Errorf("got %v", err)
+		}
+		return nil
+	})
 	if _, err := s.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "GET"}); !errors.Is(err,
 		redisstore.ErrEvicting) {
 		t.Errorf("click: %v, want ErrEvicting", err)

@@ -48,10 +48,17 @@ func TestRecords(t *testing.T) {
 	}
 
 	t.Run("a permission that lost its TTL", func(t *testing.T) {
-		link := create(t, s, newLink(t), 300*time.Millisecond)
-		admit(t, s, link.ID, "GET")
-		node.MustDo(t, "PERSIST", permission(link.ID))
-		poll(t, timeout, func() bool { return admit(t, s, link.ID, "HEAD") == gateway.OutcomeExpired })
+		var link gateway.Link
+		life := 300 * time.Millisecond
+		inTime(t, "a click and PERSIST before the end", func() error {
+			link = create(t, s, newLink(t), life)
+			admit(t, s, link.ID, "GET")
+			if life *= 2; node.MustDo(t, "PERSIST", permission(link.ID)) != "1" {
+				return errors.New("the permission has expired")
+			}
+			return nil
+		})
+		poll(t, pollLimit, func() bool { return admit(t, s, link.ID, "HEAD") == gateway.OutcomeExpired })
 		equal(t, "GET", admit(t, s, link.ID, "GET"), gateway.OutcomeExpired)
 		equal(t, "exists", node.MustDo(t, "EXISTS", permission(link.ID)), "1")
 		got := get(t, s, link.ID)

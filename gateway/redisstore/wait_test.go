@@ -59,9 +59,9 @@ func TestWaitReplicas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, o := start(t)
-			o.Timeout = time.Second
+			o.Timeout = unconfirmed
 			s := open(t, o, withReplica())
-			link, other, limitedLink := create(t, s, newLink(t)), create(t, s, newLink(t)), restrict(t, s, limited(t, 3))
+			link, other, limitedLink := create(t, s, newLink(t)), create(t, s, newLink(t)), restrict(t, s, limited(t, 20))
 			equal(t, "spend", spend(t, s, limitedLink.ID, "page").Outcome, gateway.OutcomeRedirected)
 			change := changing{t, s}
 			session := newHash()
@@ -92,13 +92,13 @@ func TestWaitReplicas(t *testing.T) {
 			var calling sync.WaitGroup
 			for what, call := range calls {
 				calling.Go(func() {
-					begun := time.Now()
-					if err := call(); !errors.Is(err, gateway.ErrNotConfirmed) {
-						t.Errorf("%s while the replicas are asleep: %v, want ErrNotConfirmed", what, err)
-					}
-					if took := time.Since(begun); took > o.Timeout+grace {
-						t.Errorf("%s took %v", what, took)
-					}
+					inTime(t, what, func() error {
+						begun := time.Now()
+						if err := call(); !errors.Is(err, gateway.ErrNotConfirmed) {
+							t.Errorf("%s while the replicas are asleep: %v, want ErrNotConfirmed", what, err)
+						}
+						return late(begun, o.Timeout+grace)
+					})
 				})
 			}
 			calling.Wait()
@@ -140,11 +140,11 @@ func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, o := start(t)
-			o.Timeout = time.Second
+			o.Timeout = unconfirmed
 			prefix := newPrefix()
 			waiting, hasty := open(t, o, withPrefix(prefix), withReplica()), open(t, o, withPrefix(prefix))
 			const links = 20
-			var acked, unacked []gateway.ID
+			var acked []gateway.ID
 			all, master, replica := onOneMaster(t, g, waiting, prefix, links)
 			for _, id := range all[:links/2] {
 				if _, _, err := waiting.Revoke(t.Context(), id, "acknowledged", operator()); err != nil {
@@ -153,13 +153,13 @@ func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
 				acked = append(acked, id)
 			}
 			replica.Pause(t)
-			for _, id := range all[links/2 : links-1] {
-				if _, _, err := waiting.Revoke(t.Context(), id, "not acknowledged", operator()); !errors.Is(err,
+			unacked := all[links/2 : links-1]
+			each(len(unacked), func(i int) {
+				if _, _, err := waiting.Revoke(t.Context(), unacked[i], "not acknowledged", operator()); !errors.Is(err,
 					gateway.ErrNotConfirmed) {
 					t.Errorf("revoke: %v, want ErrNotConfirmed", err)
 				}
-				unacked = append(unacked, id)
-			}
+			})
 			if _, _, err := hasty.Revoke(t.Context(), all[links-1], "acknowledged by the master alone", operator()); err != nil {
 				t.Errorf("revoke without waiting: %v", err)
 			}
