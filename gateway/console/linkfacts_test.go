@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,7 +44,15 @@ func TestLinkStillWorks(t *testing.T) {
 // The last refusal stands at the top for a day.
 func TestLastRefusal(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nil)
+	var clock atomic.Pointer[time.Time] // The page states the age of the refusal.
+	b := newBench(t, func(o *Options) {
+		o.Now = func() time.Time {
+			if at := clock.Load(); at != nil {
+				return *at
+			}
+			return time.Now()
+		}
+	})
 	c := b.signedIn(t, opsKey)
 	link := b.issuedLink(t, "a.pdf", nil)
 	const notice = "This is the last refusal"
@@ -56,10 +65,18 @@ func TestLastRefusal(t *testing.T) {
 			t.Fatalf("record a refusal: %v", err)
 		}
 	}
-	a := c.get(linkPath(link.ID))
-	if text := words(a.page); !strings.Contains(text, "Refused: the passphrase was wrong, now") &&
-		!strings.Contains(text, "Refused: the passphrase was wrong, 1 second ago") || !strings.Contains(text, notice) {
-		t.Errorf("the page: %s", text)
+	recorded, err := b.store.Events(t.Context(), link.ID, "", 1)
+	if err != nil || len(recorded.Events) != 1 {
+		t.Fatalf("read the refusal: %+v, %v", recorded, err)
+	}
+	for age, want := range map[time.Duration]string{0: "now", time.Second: "1 second ago"} {
+		at := recorded.Events[0].Time.Add(age)
+		clock.Store(&at)
+		a := c.get(linkPath(link.ID))
+		if text := words(a.page); !strings.Contains(text, "Refused: the passphrase was wrong, "+want) ||
+			!strings.Contains(text, notice) {
+			t.Errorf("the page after %v: %s", age, text)
+		}
 	}
 	now := time.Now()
 	events := []gateway.Event{
