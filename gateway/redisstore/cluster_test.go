@@ -191,7 +191,7 @@ func TestSilentNode(t *testing.T) {
 	prefix := newPrefix()
 	link := create(t, open(t, clientOptions(redisstore.ModeCluster, g.Addresses...), withPrefix(prefix)), newLink(t))
 	o.Timeout = 8 * time.Second // The silent node may cost half of it.
-	for i := range 8 { // go-redis selects the first node at random.
+	for i := range 8 {          // go-redis selects the first node at random.
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
 			s := open(t, o, withPrefix(prefix))
