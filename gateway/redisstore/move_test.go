@@ -257,12 +257,10 @@ func TestCopyFromIncomplete(t *testing.T) {
 					return errors.New("the source was given up")
 				})
 				stop()
-				if errors.Is(err, tt.want) {
-					err = nil
-				} else {
-					err = fmt.Errorf("got %v, want %w", err, tt.want)
+				if changeErr := <-changed; changeErr != nil || errors.Is(err, tt.want) {
+					return changeErr
 				}
-				return errors.Join(err, <-changed)
+				return errors.Join(fmt.Errorf("want %w", tt.want), err)
 			})
 		})
 	}

@@ -160,7 +160,7 @@ func TestCopyFromClocks(t *testing.T) {
 				return errors.New("the source was given up")
 			})
 			if !errors.Is(err, redisstore.ErrClocks) || len(m.Keys()) > 0 {
-				return fmt.Errorf("got %v, want ErrClocks; keys %q", err, m.Keys())
+				return errors.Join(fmt.Errorf("want ErrClocks; keys %q", m.Keys()), err)
 			}
 			return nil
 		})

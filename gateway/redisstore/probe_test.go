@@ -163,7 +163,7 @@ func TestEvictingBesideAsleep(t *testing.T) {
 	defer g.nodes[1].Resume(t)
 	inTime(t, "ready, want ErrEvicting", func() error {
 		if err := s.Ready(t.Context()); !errors.Is(err, redisstore.ErrEvicting) {
-			return fmt.Errorf("got %v", err)
+			return errors.Join(errors.New("not ErrEvicting"), err)
 		}
 		return nil
 	})
