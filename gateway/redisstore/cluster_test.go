@@ -20,8 +20,9 @@ func TestMigration(t *testing.T) {
 	g := redistest.StartCluster(t)
 	o := clientOptions(redisstore.ModeCluster, g.Addresses...)
 	prefix := newPrefix()
-	s, hasty := open(t, o, withPrefix(prefix)), briefly(t, o, prefix)
+	s := open(t, o, withPrefix(prefix))
 	link := create(t, s, newLink(t))
+	hasty := briefly(t, o, prefix, link.ID)
 	other := newLink(t)
 	other.ID[0] = link.ID[0]
 	create(t, s, other)
@@ -107,7 +108,7 @@ func TestFailover(t *testing.T) {
 			calm := open(t, o, withPrefix(prefix))
 			link := create(t, calm, newLink(t))
 			admit(t, calm, link.ID, "GET")
-			s := briefly(t, o, prefix)
+			s := briefly(t, o, prefix, link.ID)
 			permission := keyIn(prefix, "l", link.ID)
 			var master *redistest.Server
 			for i, node := range g.Servers[:len(g.Servers)/2] {

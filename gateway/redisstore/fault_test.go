@@ -22,13 +22,13 @@ const brief = 300 * time.Millisecond
 // grace is how long an answer may take beyond the timeout.
 const grace = 200 * time.Millisecond
 
-// briefly opens a store over o with a short timeout, and prepares all its connections.
-func briefly(t *testing.T, o redisstore.ClientOptions, prefix string) *redisstore.Store {
+// briefly opens a store over o with a short timeout, and a connection for clicks on a link.
+func briefly(t *testing.T, o redisstore.ClientOptions, prefix string, id gateway.ID) *redisstore.Store {
 	t.Helper()
 	o.Timeout = brief
 	s := open(t, o, withPrefix(prefix))
 	redistest.Wait(t, "a store with a short timeout", func() error {
-		_, err := s.Admit(t.Context(), gateway.Attempt{ID: newID(t), Method: "HEAD"})
+		_, err := s.Admit(t.Context(), gateway.Attempt{ID: id, Method: "HEAD"})
 		return errors.Join(err, s.Ready(t.Context()))
 	})
 	return s
@@ -109,7 +109,7 @@ func TestKilled(t *testing.T) {
 	s := open(t, o, withPrefix("keyhole"))
 	link := create(t, s, newLink(t))
 	admit(t, s, link.ID, "GET")
-	hasty := briefly(t, o, "keyhole")
+	hasty := briefly(t, o, "keyhole", link.ID)
 	node.Kill(t)
 	everyCall(t, hasty, link.ID)
 	// A refused connection fails at once: no call waits for the timeout.
@@ -149,11 +149,11 @@ func TestAsleep(t *testing.T) {
 			s := open(t, g.client, withPrefix(prefix))
 			link := create(t, s, newLink(t))
 			admit(t, s, link.ID, "GET")
-			hasty := briefly(t, g.client, prefix)
 			for _, node := range g.nodes {
 				defer node.Resume(t) // Even if the test fails.
 			}
 			inTime(t, "a click on paused servers", func() error {
+				hasty := briefly(t, g.client, prefix, link.ID) // Its connection serves one such click.
 				clicks := get(t, s, link.ID).Clicks
 				for _, node := range g.nodes {
 					node.Pause(t)
@@ -189,7 +189,7 @@ func TestAsleepAll(t *testing.T) {
 	node := redistest.StartSingle(t)
 	o, prefix := clientOptions(redisstore.ModeSingle, node.Addr), newPrefix()
 	link := create(t, open(t, o, withPrefix(prefix)), newLink(t))
-	s := briefly(t, o, prefix)
+	s := briefly(t, o, prefix, link.ID)
 	node.Pause(t)
 	everyCall(t, s, link.ID)
 	before := runtime.NumGoroutine()
