@@ -140,9 +140,10 @@ func TestFailoverForgetsNothingAcknowledged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, o := start(t)
-			o.Timeout = unconfirmed
 			prefix := newPrefix()
-			waiting, hasty := open(t, o, withPrefix(prefix), withReplica()), open(t, o, withPrefix(prefix))
+			hasty := open(t, o, withPrefix(prefix))
+			o.Timeout = unconfirmed
+			waiting := open(t, o, withPrefix(prefix), withReplica())
 			const links = 20
 			var acked []gateway.ID
 			all, master, replica := onOneMaster(t, g, waiting, prefix, links)

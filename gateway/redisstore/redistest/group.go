@@ -70,6 +70,9 @@ func (g *Group) FailOver(tb testing.TB) {
 	tb.Helper()
 	for _, s := range g.Sentinels {
 		s.MustDo(tb, "SENTINEL", "SET", g.Master, sentinelTimeout, "1000")
+		// A sentinel that did not run for 2 s would do nothing for 30 s (Redis documentation,
+		// "High availability with Redis Sentinel", TILT mode).
+		s.MustDo(tb, "SENTINEL", "DEBUG", "tilt-period", "1000")
 	}
 	if len(g.Sentinels) > 0 {
 		return
