@@ -62,10 +62,13 @@ func startCluster(t *testing.T) target {
 	return target{client: clientOptions(redisstore.ModeCluster, g.Addresses...), nodes: g.Servers[:3]}
 }
 
-// startMini starts miniredis.
+// startMini starts miniredis. It shares the processors with all tests and takes seconds for a
+// long list.
 func startMini(t *testing.T) target {
 	t.Helper()
-	return target{client: clientOptions(redisstore.ModeSingle, redistest.StartMini(t).Addr())}
+	o := clientOptions(redisstore.ModeSingle, redistest.StartMini(t).Addr())
+	o.Timeout = time.Minute
+	return target{client: o}
 }
 
 // timeout is the redis.timeout of the tests: long enough for a machine that stops for seconds.
