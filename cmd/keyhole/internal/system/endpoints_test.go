@@ -118,6 +118,7 @@ func TestSameBucketTwice(t *testing.T) {
 	other := s3test.Start(t, "reports")
 	other.Put(t, "reports", "file.txt", "text/plain", []byte("of other"))
 	in.storages = fmt.Sprintf(`  - name: other
+    timeout: 20s
     endpoint: %q
     path_style: true
     buckets: [reports]

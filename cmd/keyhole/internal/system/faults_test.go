@@ -18,7 +18,10 @@ import (
 	"keyhole/gateway/api"
 )
 
-// unavailableWithin is redis.timeout of the tests and the 200 ms that an answer
+// shortTimeout sets redis.timeout for tests in which Redis does not answer.
+const shortTimeout = "KEYHOLE_REDIS_TIMEOUT=500ms"
+
+// unavailableWithin is the timeout of shortTimeout and the 200 ms that an answer
 // may take beyond it.
 const unavailableWithin = 700 * time.Millisecond
 
@@ -48,7 +51,7 @@ func TestRedisAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := install(t, "appendonly yes")
 			in.put(t, "file.txt", []byte("content"))
-			g := in.start()
+			g := in.start(shortTimeout)
 			link := share(t, g)
 			if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {
 				t.Fatalf("before the fault: %d", a.status)

@@ -70,6 +70,7 @@ func startLongStorage(t *testing.T, in *installation) *longStorage {
 		},
 	}
 	in.storages += fmt.Sprintf(`  - name: long
+    timeout: 20s
     endpoint: %q
     public_endpoint: "https://%s:65535"
     region: %s

@@ -154,7 +154,8 @@ func (g *instance) withKey(t *testing.T, key string) *client.Client {
 	return c
 }
 
-// writeConfig writes the configuration file of one gateway.
+// writeConfig writes the configuration file of one gateway. Its timeouts outlast a stall of the
+// machine, because most tests send a request only once. A test of the timeout has shortTimeout.
 func (in *installation) writeConfig(public, operator string) string {
 	in.t.Helper()
 	write := func(name, text string) string {
@@ -180,9 +181,10 @@ operator:
     - { name: ops, sha256: %s, can: [issue, read, revoke, browse] }
     - { name: reader, sha256: %s, can: [read] }
     - { name: exporter, sha256: %s, can: [issue, read, revoke, browse], objects: ["exports/*"], max_expiry: 10m }
-redis: { addresses: [%q], username: %s, password_file: %s, timeout: 500ms }
+redis: { addresses: [%q], username: %s, password_file: %s, timeout: 15s }
 storage:
   - name: main
+    timeout: 20s
     endpoint: %q
     region: us-east-1
     path_style: true

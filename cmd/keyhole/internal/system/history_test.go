@@ -62,7 +62,7 @@ func installHistory(t *testing.T, program string) *historyInstallation {
 	h := &historyInstallation{installation: in, group: group, proxies: proxies}
 	for range 3 {
 		h.gateways = append(h.gateways, in.start("KEYHOLE_REDIS_MODE=cluster", "KEYHOLE_LOG_LEVEL=error",
-			"KEYHOLE_REDIS_ADDRESSES="+strings.Join(group.Addresses, ","), "KEYHOLE_REDIS_WAIT_REPLICAS=1"))
+			"KEYHOLE_REDIS_ADDRESSES="+strings.Join(group.Addresses, ","), "KEYHOLE_REDIS_WAIT_REPLICAS=1", shortTimeout))
 	}
 	return h
 }

@@ -21,8 +21,7 @@ import (
 func TestLocalKilledWhileRevoking(t *testing.T) {
 	t.Parallel()
 	in := installLocal(t)
-	g := in.launch(t, "KEYHOLE_REDIS_TIMEOUT=5s") // Other tests load the disk, and each write is synced.
-	g.waitReady(t)
+	g := in.start(t)
 	before := g.public
 	var batch api.BatchRequest
 	for range 100 {

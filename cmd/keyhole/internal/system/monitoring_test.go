@@ -41,14 +41,14 @@ func TestDashboardShowsData(t *testing.T) {
 	small := "KEYHOLE_AUDIT_MAX_ENTRIES=1000"
 	g := in.start(small, "KEYHOLE_PUBLIC_TLS_CERT_FILE="+ca.certFile, "KEYHOLE_PUBLIC_TLS_KEY_FILE="+ca.keyFile)
 	g.public = "https" + strings.TrimPrefix(g.public, "http")
-	other := in.start(small)
-	useService(t, in, g, ca) // Before the first scrape, because the use of the audit is read once a minute.
+	other := in.start(small, shortTimeout)
+	useService(t, in, g, other, ca) // Before the first scrape, because the use of the audit is read once a minute.
 	prometheus := startPrometheus(t, g, other)
 
 	queries := dashboardQueries(t)
 	// Each round does everything once more, so that there are rates to show.
 	eventually(t, "every panel to have data", func() error {
-		useService(t, in, g, ca)
+		useService(t, in, g, other, ca)
 		var empty []string
 		for title, q := range queries {
 			found, err := askPrometheus(t, prometheus, q.of(".*"))
@@ -133,9 +133,9 @@ func checkQuery(t *testing.T, prometheus, title string, q boardQuery, chosen str
 // legendLabel matches a label in the legend of a panel.
 var legendLabel = regexp.MustCompile(`\{\{(\w+)\}\}`)
 
-// useService does what the dashboard shows: issues, clicks of each outcome that
-// there is, a revocation, and requests that are refused.
-func useService(t *testing.T, in *installation, g *instance, ca *authority) {
+// useService does what the dashboard shows: issues, clicks of each outcome that there is, a
+// revocation, and requests that are refused. The gateway impatient has a short redis.timeout.
+func useService(t *testing.T, in *installation, g, impatient *instance, ca *authority) {
 	t.Helper()
 	recipient := unfollowed()
 	recipient.Transport = &http.Transport{
@@ -170,11 +170,12 @@ func useService(t *testing.T, in *installation, g *instance, ca *authority) {
 	}
 	// A Redis that is silent for a click: unavailable is shown as well.
 	in.redis.Pause(t)
-	if a := click(http.MethodGet, path); a.status != http.StatusServiceUnavailable {
+	if a := get(t, http.MethodGet, impatient.public+path); a.status != http.StatusServiceUnavailable {
 		t.Fatalf("without Redis: %d", a.status)
 	}
 	in.redis.Resume(t)
 	g.waitReady(t)
+	impatient.waitReady(t)
 }
 
 // startPrometheus starts the shipped configuration against gateways, scraping once a

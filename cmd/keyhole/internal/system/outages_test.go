@@ -24,7 +24,7 @@ func throughProxy(t *testing.T) (*redistest.Server, *instance, *redistest.Proxy)
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	p := redistest.StartProxy(t, in.redis.Addr)
-	return in.redis, in.start("KEYHOLE_REDIS_ADDRESSES=" + p.Addr), p
+	return in.redis, in.start("KEYHOLE_REDIS_ADDRESSES="+p.Addr, shortTimeout), p
 }
 
 // measure clicks from several clients for a while, and returns how many redirects

@@ -166,7 +166,7 @@ func TestReloadOfWhatCannotBe(t *testing.T) {
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
-	g.edit(t, "timeout: 500ms", "timeout: 500ms, nonsense: 1")
+	g.edit(t, "timeout: 15s", "timeout: 15s, nonsense: 1")
 	g.hangUp(t)
 	if log := g.process.output.String(); !strings.Contains(log,
 		"configuration reload failed; keeping the previous configuration") || !strings.Contains(log, "redis.nonsense") {
@@ -174,7 +174,7 @@ func TestReloadOfWhatCannotBe(t *testing.T) {
 	}
 	share(t, g)
 
-	g.edit(t, "timeout: 500ms, nonsense: 1", "timeout: 700ms")
+	g.edit(t, "timeout: 15s, nonsense: 1", "timeout: 14s")
 	g.edit(t, "name: reader, sha256: "+operatorkey.Hash(in.key+"reader"),
 		"name: reader, sha256: "+operatorkey.Hash("another"))
 	g.hangUp(t)

@@ -216,6 +216,7 @@ func TestScopeMatrix(t *testing.T) {
 		in.s3.Put(t, o.bucket, o.key, "text/plain", []byte("x"))
 	}
 	in.storages = fmt.Sprintf(`  - name: other
+    timeout: 20s
     endpoint: %q
     region: us-east-1
     path_style: true

@@ -331,7 +331,7 @@ func TestShareMayBeIssued(t *testing.T) {
 	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
-	g := in.start("KEYHOLE_REDIS_WAIT_REPLICAS=1") // there is none
+	g := in.start("KEYHOLE_REDIS_WAIT_REPLICAS=1", shortTimeout) // There is no replica.
 	share := func(args ...string) (code int, shown string) {
 		var stderr bytes.Buffer
 		code = runBinary(t.Context(), append([]string{"share", "s3://reports/file.txt"}, args...), command.Env{
