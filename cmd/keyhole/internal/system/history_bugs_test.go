@@ -85,8 +85,7 @@ func bugs() map[string]bug {
 func failoversBehind(n *nemesis, ctx context.Context) {
 	pauseFor(ctx, 500*time.Millisecond)
 	if ctx.Err() == nil {
-		master := n.masters()[0]
-		replica := n.replicaOf(master)
+		master, replica := n.victim()
 		n.killBehind(ctx, master)
 		n.node(replica).MustDo(n.t, "CLUSTER", "FAILOVER", "TAKEOVER")
 		n.takesOver(replica)

@@ -60,9 +60,8 @@ func (n *nemesis) haunt(ctx context.Context, rounds int) {
 			if ctx.Err() != nil {
 				return
 			}
-			masters := n.masters()
-			master := masters[rand.N(len(masters))]
-			f.inject(n, ctx, master, n.replicaOf(master))
+			master, replica := n.victim()
+			f.inject(n, ctx, master, replica)
 			n.counts[f.name]++
 			n.mend()
 		}
@@ -81,6 +80,33 @@ func (n *nemesis) masters() []int {
 		}
 	}
 	return found
+}
+
+// allMasters waits until there are three masters with a replica each, and returns them. After
+// a stall of the machine, nodes suspect each other for a moment, and masters leaves them out.
+func (n *nemesis) allMasters() (masters []int) {
+	redistest.Wait(n.t, "three masters with replicas", func() error {
+		if masters = n.masters(); len(masters) != 3 {
+			return fmt.Errorf("%d masters", len(masters))
+		}
+		for _, master := range masters {
+			if _, err := n.replicaOf(master); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return masters
+}
+
+// victim returns a master by chance, and its replica.
+func (n *nemesis) victim() (master, replica int) {
+	redistest.Wait(n.t, "a master with a replica", func() (err error) {
+		master = n.allMasters()[rand.N(3)]
+		replica, err = n.replicaOf(master)
+		return err
+	})
+	return master, replica
 }
 
 // nodes returns the lines of CLUSTER NODES.
@@ -107,8 +133,8 @@ func (n *nemesis) indexOf(line string) int {
 	return -1
 }
 
-// replicaOf returns the replica of a master.
-func (n *nemesis) replicaOf(master int) int {
+// replicaOf returns the replica of a master, which no node suspects.
+func (n *nemesis) replicaOf(master int) (int, error) {
 	lines := n.nodes()
 	id := ""
 	for _, line := range lines {
@@ -117,12 +143,11 @@ func (n *nemesis) replicaOf(master int) int {
 		}
 	}
 	for _, line := range lines {
-		if fields := strings.Fields(line); fields[3] == id {
-			return n.indexOf(line)
+		if fields := strings.Fields(line); fields[3] == id && !strings.Contains(line, "fail") {
+			return n.indexOf(line), nil
 		}
 	}
-	n.t.Fatalf("node %d has no replica:\n%s", master, strings.Join(lines, "\n"))
-	return -1
+	return -1, fmt.Errorf("node %d has no replica:\n%s", master, strings.Join(lines, "\n"))
 }
 
 // mend waits until every node says that the cluster is whole, and every replica
@@ -298,7 +323,7 @@ func (n *nemesis) flushed(context.Context, int, int) {
 func (n *nemesis) slotMoved(_ context.Context, master, _ int) {
 	from := n.node(master)
 	var to *redistest.Server
-	for _, other := range n.masters() {
+	for _, other := range n.allMasters() {
 		if other != master {
 			to = n.node(other)
 		}
@@ -324,7 +349,7 @@ func (n *nemesis) slotMoved(_ context.Context, master, _ int) {
 		}, strings.Split(keys, "\n")...)...)
 	}
 	to.MustDo(n.t, "CLUSTER", "SETSLOT", slot, "NODE", id)
-	for _, other := range n.masters() {
+	for _, other := range n.allMasters() {
 		n.node(other).MustDo(n.t, "CLUSTER", "SETSLOT", slot, "NODE", id)
 	}
 }
