@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +31,8 @@ import (
 //	keep NAME          keep the last standard output, trimmed, as $NAME
 //	exits CODE ARG...  run a program that must end with CODE
 //	until CODE URL     ask for URL until the status is CODE
+//	shows REGEXP ARG... run a program until its output matches; the gateway records
+//	                   refused clicks after their answers
 //	nowhere SECRET...  none of these, no key, password or signature is in the
 //	                   gateway's log, in Redis or in the metrics
 func TestScripts(t *testing.T) {
@@ -102,6 +105,17 @@ func runScript(t *testing.T, script string) {
 				eventually(t, "status "+args[0], func() error {
 					if a := get(t, http.MethodGet, args[1]); strconv.Itoa(a.status) != args[0] {
 						return fmt.Errorf("status %d", a.status)
+					}
+					return nil
+				})
+			},
+			"shows": func(ts *testscript.TestScript, _ bool, args []string) {
+				want, err := regexp.Compile("(?m)" + args[0])
+				ts.Check(err)
+				eventually(t, fmt.Sprintf("%v to show %s", args[1:], want), func() error {
+					ts.Check(ts.Exec(args[1], args[2:]...))
+					if shown := ts.ReadFile("stdout"); !want.MatchString(shown) {
+						return errors.New(shown)
 					}
 					return nil
 				})
