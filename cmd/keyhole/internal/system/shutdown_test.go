@@ -63,15 +63,11 @@ func startLoad(t *testing.T, address string) *clickLoad {
 	return load
 }
 
-// terminateUnder sends SIGTERM and reports each click that was lost. It returns
-// how long the process took to end.
-func (load *clickLoad) terminateUnder(t *testing.T, p *process) time.Duration {
+// terminateUnder sends SIGTERM and reports each click that was lost.
+func (load *clickLoad) terminateUnder(t *testing.T, p *process) {
 	t.Helper()
-	before, begun := load.answered.Load(), time.Now()
-	if err := p.terminate(t, syscall.SIGTERM); err != nil {
-		t.Errorf("the service ends with %v", err)
-	}
-	took := time.Since(begun)
+	before := load.answered.Load()
+	took := p.terminateInTime(t)
 	load.clients.Wait()
 	load.failures.Range(func(what, _ any) bool { t.Errorf("lost: %v", what); return true })
 	answered, lost := load.answered.Load(), load.lost.Load()
@@ -80,6 +76,22 @@ func (load *clickLoad) terminateUnder(t *testing.T, p *process) time.Duration {
 	}
 	t.Logf("%d answered, %d of them after SIGTERM, %d lost; ended after %s", answered, answered-before, lost,
 		took.Round(time.Millisecond))
+}
+
+// terminateInTime sends SIGTERM and reports a process that fails or does not end within
+// exitWithin, stalls of the machine not counted. It returns how long the process took.
+func (p *process) terminateInTime(t *testing.T) time.Duration {
+	t.Helper()
+	stop := watchLateness(func() {})
+	begun := time.Now()
+	if err := p.terminate(t, syscall.SIGTERM); err != nil {
+		t.Errorf("the service ends with %v", err)
+	}
+	took := time.Since(begun)
+	if stood := stalled(stop()); took-stood > exitWithin {
+		t.Errorf("the process ended after %s, of which the machine stood still for %s; the bound is %s", took, stood,
+			exitWithin)
+	}
 	return took
 }
 
@@ -126,10 +138,7 @@ func TestSIGTERMBesideStalledClients(t *testing.T) {
 			}
 		})
 	}
-	took := startLoad(t, link.URL).terminateUnder(t, g.process)
-	if took > exitWithin {
-		t.Errorf("the process ended after %s, more than %s", took, exitWithin)
-	}
+	startLoad(t, link.URL).terminateUnder(t, g.process)
 	reading.Wait()
 }
 
@@ -255,19 +264,12 @@ func TestSIGTERMBesideStalledHTTP2(t *testing.T) {
 		}
 		defer rest.Close()
 	}
-	begun := time.Now()
-	if err := g.process.terminate(t, syscall.SIGTERM); err != nil {
-		t.Errorf("the service ends with %v", err)
-	}
-	if took := time.Since(begun); took > exitWithin {
-		t.Errorf("the process ended after %s, more than %s", took, exitWithin)
-	}
+	t.Logf("ended after %s", g.process.terminateInTime(t).Round(time.Millisecond))
 	for range 2 {
 		if err := <-answers; err != nil {
 			t.Errorf("an unfinished request: %v", err)
 		}
 	}
-	t.Logf("ended after %s", time.Since(begun).Round(time.Millisecond))
 }
 
 // A Redis that is silent for longer than the service may take to end does not keep it,
@@ -276,6 +278,26 @@ func TestSIGTERMBesideSilentRedis(t *testing.T) {
 	t.Parallel()
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
+	// Between the interruption of requests and the cut of connections lies half a second. If the
+	// machine stands still just then, the answers are lost, and the test tries again.
+	for tries := 1; ; tries++ {
+		stop := watchLateness(func() {})
+		err := in.terminateBesideSilentRedis(t)
+		stood := stalled(stop())
+		if err == nil {
+			return
+		}
+		if tries == 3 || stood < 300*time.Millisecond {
+			t.Fatal(err)
+		}
+		t.Logf("again, because the machine stood still for %s: %v", stood, err)
+	}
+}
+
+// terminateBesideSilentRedis sends SIGTERM to a gateway that waits for Redis, and returns an
+// error unless each client is told.
+func (in *installation) terminateBesideSilentRedis(t *testing.T) error {
+	t.Helper()
 	g := in.start("KEYHOLE_REDIS_TIMEOUT=30s")
 	link := share(t, g)
 	in.redis.Pause(t)
@@ -283,17 +305,12 @@ func TestSIGTERMBesideSilentRedis(t *testing.T) {
 	recipient := stall(t, g.public, "GET "+strings.TrimPrefix(link.URL, g.public)+" HTTP/1.1\r\nHost: a\r\n\r\n")
 	operator := stall(t, g.operator,
 		"GET /api/v1/links/"+link.ID+" HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+in.key+"\r\n\r\n")
-	begun := time.Now()
-	if err := g.process.terminate(t, syscall.SIGTERM); err != nil {
-		t.Errorf("the service ends with %v", err)
-	}
-	if took := time.Since(begun); took > exitWithin {
-		t.Errorf("the process ended after %s, more than %s", took, exitWithin)
-	}
+	t.Logf("ended after %s", g.process.terminateInTime(t).Round(time.Millisecond))
+	var failed error
 	for who, c := range map[string]net.Conn{"operator": operator, "recipient": recipient} {
 		if answer, err := io.ReadAll(c); !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") || err != nil {
-			t.Errorf("the %s is answered %.100q, %v, want 503", who, answer, err)
+			failed = errors.Join(failed, fmt.Errorf("the %s is answered %.100q, %w, want 503", who, answer, err))
 		}
 	}
-	t.Logf("ended after %s", time.Since(begun).Round(time.Millisecond))
+	return failed
 }
