@@ -104,7 +104,7 @@ func connectionFaults() map[string]redisFault {
 			node := redistest.StartSingle(t)
 			node.Pause(t)
 			t.Cleanup(func() { node.Resume(t) })
-			return redisAt(t, "", node.Addr)
+			return soon(redisAt(t, "", node.Addr))
 		}, []string{"failure|reachable", "redis.addresses"}},
 		"wrong password": {func(t *testing.T) string {
 			t.Helper()
@@ -115,7 +115,7 @@ func connectionFaults() map[string]redisFault {
 		"TLS where there is none": {
 			func(t *testing.T) string {
 				t.Helper()
-				return redisAt(t, ", tls: { enabled: true }", redistest.StartSingle(t).Addr)
+				return soon(redisAt(t, ", tls: { enabled: true }", redistest.StartSingle(t).Addr))
 			},
 			[]string{"failure|reachable", "redis.tls.enabled"},
 		},

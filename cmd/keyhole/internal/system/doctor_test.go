@@ -34,16 +34,20 @@ func doctor(t *testing.T, storage string) (code int, findings []doctorFinding, p
 	return code, slices.DeleteFunc(findings, func(f doctorFinding) bool { return f.Subject == "redis" }), printed
 }
 
-// redisAt writes the keys of a Redis that is one of the tests', and more keys.
+// redisAt writes the keys of a Redis that is one of the tests', and more keys. The timeout
+// outlasts a stall of the machine.
 func redisAt(t *testing.T, more string, addresses ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "redis-password")
 	if err := os.WriteFile(path, []byte(redistest.Password), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf(`addresses: ["%s"], username: %s, password_file: %q, timeout: 2s%s`,
+	return fmt.Sprintf(`addresses: ["%s"], username: %s, password_file: %q, timeout: 15s%s`,
 		strings.Join(addresses, `", "`), redistest.Username, path, more)
 }
+
+// soon gives a Redis that does not answer a short timeout.
+func soon(redis string) string { return strings.Replace(redis, "timeout: 15s", "timeout: 2s", 1) }
 
 // doctorOver runs keyhole doctor over a configuration with these keys of Redis and
 // of the storage main, and returns its exit code, its findings and all that it
