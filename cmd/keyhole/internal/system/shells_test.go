@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // oddKeys are keys that a shell would obey or read otherwise if it saw them unescaped.
@@ -74,6 +75,27 @@ func keysFor(key string) string {
 	return first + "\t"
 }
 
+// complete types a line with a completion until the shell shows text. If the service does not
+// answer in time, the completion offers nothing, and the shell runs or refuses another line.
+func (term *terminal) complete(line, text string) {
+	term.t.Helper()
+	const patience = 10 * time.Second
+	typed := time.Time{}
+	eventually(term.t, "the terminal to show "+text, func() error {
+		switch {
+		case strings.Contains(term.output.String(), text):
+			return nil
+		case typed.IsZero():
+			term.enter(line)
+			typed = time.Now()
+		case time.Since(typed) > patience:
+			term.enter("\x03" + line) // The shell may wait for the rest of a line.
+			typed = time.Now()
+		}
+		return errors.New(term.output.Tail(1 << 10))
+	})
+}
+
 // TestOddKeysInShells completes keys with characters that shells obey: the command gets
 // the key as it is, and no part of a key is run.
 func TestOddKeysInShells(t *testing.T) {
@@ -98,8 +120,7 @@ func TestOddKeysInShells(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			term, dir := g.openShell(t, in, tt.name, tt.setUp, tt.args...)
 			for _, key := range oddKeys() {
-				term.enter("keyhole share s3://reports/odd/" + keysFor(key) + "\n")
-				term.waitFor("<got|s3://reports/odd/" + key + ">")
+				term.complete("keyhole share s3://reports/odd/"+keysFor(key)+"\n", "<got|s3://reports/odd/"+key+">")
 			}
 			if _, err := os.Stat(filepath.Join(dir, "pwned")); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("a part of a key was run: %v\n%s", err, term.output.Tail(1<<11))
@@ -124,15 +145,15 @@ func TestOddKeysInShells(t *testing.T) {
 		for _, key := range oddKeys() {
 			want = append(want, "s3://reports/odd/"+key)
 		}
-		got := strings.Split(strings.TrimSpace(fish("keyhole share s3://reports/odd/")), "\n")
-		slices.Sort(got)
 		slices.Sort(want)
-		if !slices.Equal(got, want) {
-			t.Errorf("fish offers %q, want %q", got, want)
-		}
-		if got := fish(`keyhole share s3://reports/odd/Y\ \(`); strings.TrimSpace(got) != "s3://reports/odd/Y (1).pdf" {
-			t.Errorf("behind an escape fish offers %q", got)
-		}
+		offers(t, "all keys in fish", strings.Join(want, "\n"), func() string {
+			got := strings.Split(strings.TrimSpace(fish("keyhole share s3://reports/odd/")), "\n")
+			slices.Sort(got)
+			return strings.Join(got, "\n")
+		})
+		offers(t, "an escaped key in fish", "s3://reports/odd/Y (1).pdf", func() string {
+			return strings.TrimSpace(fish(`keyhole share s3://reports/odd/Y\ \(`))
+		})
 		for _, line := range []string{
 			"keyhole share 's3://reports/odd/(touch pwned)' --pre",
 			`keyhole share s3://reports/odd/X\$\(touch\ pwned\)1 --pre`,
@@ -162,14 +183,15 @@ func TestOldCompletionScripts(t *testing.T) {
 			"=escaped": "s3://reports/a(1)\ns3://reports/a-plain\ns3://reports/a`id`\n_activeHelp_ 1 not offered: the names " +
 			"contain characters that a terminal cannot show\n",
 	} {
-		command := exec.CommandContext(t.Context(), binary, "__complete", "share", "s3://reports/a")
-		command.Env = append(os.Environ(), "KEYHOLE_OPERATOR_URL="+g.operator, "KEYHOLE_KEY="+in.key, variable)
-		out, err := command.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, _, _ := strings.Cut(string(out), ":4"); got != want {
-			t.Errorf("%s: got %q, want %q", fmt.Sprintf("%q", variable), got, want)
-		}
+		offers(t, fmt.Sprintf("a key with %q", variable), want, func() string {
+			command := exec.CommandContext(t.Context(), binary, "__complete", "share", "s3://reports/a")
+			command.Env = append(os.Environ(), "KEYHOLE_OPERATOR_URL="+g.operator, "KEYHOLE_KEY="+in.key, variable)
+			out, err := command.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _, _ := strings.Cut(string(out), ":4")
+			return got
+		})
 	}
 }
