@@ -24,8 +24,8 @@ import (
 // certifiedName is the name in the certificates of these tests.
 const certifiedName = "dl.example.com"
 
-// shortLife is the life of certificates that a test waits to be renewed: after 8 s.
-const shortLife = 12 * time.Second
+// shortLife is the life of certificates that a test waits to be renewed: after 10 s.
+const shortLife = 15 * time.Second
 
 // certified is an installation whose gateways get their certificate from pebble.
 type certified struct {

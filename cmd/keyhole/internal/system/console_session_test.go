@@ -131,7 +131,7 @@ func sessionsEnd(j *operatorJourney, in *installation) {
 	j.reads("<h1>Sign in</h1>")
 	j.shows(`location.pathname`, "/console/sign-in")
 
-	j.gateway = in.start("KEYHOLE_CONSOLE_IDLE=2s")
+	j.gateway = in.start("KEYHOLE_CONSOLE_IDLE=8s")
 	link := issue(j.t, j.gateway, api.IssueRequest{})
 	const sessions = "keyhole_console_sessions"
 	others, err := j.gateway.gauge(j.t, sessions)
