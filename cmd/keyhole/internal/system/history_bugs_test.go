@@ -103,7 +103,7 @@ func TestHistoryCatchesBugs(t *testing.T) {
 			h := installHistory(t, buildWith(t, b))
 			r := newRecorder(h.gateways)
 			n := h.nemesis(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Second)
 			defer cancel()
 			wait := r.drive(ctx)
 			for ctx.Err() == nil && r.seen() == "" {

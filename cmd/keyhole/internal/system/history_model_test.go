@@ -206,7 +206,7 @@ func (h *linkHistory) check() error {
 		operations = append(operations,
 			porcupine.Operation{ClientId: e.client, Input: e, Output: e.answer, Call: int64(e.call), Return: ret})
 	}
-	if result := porcupine.CheckOperationsTimeout(linkModel(h.max), operations, 20*time.Second); result != porcupine.Ok {
+	if result := porcupine.CheckOperationsTimeout(linkModel(h.max), operations, 2*time.Minute); result != porcupine.Ok {
 		return fmt.Errorf("porcupine says %s", result)
 	}
 	return nil
