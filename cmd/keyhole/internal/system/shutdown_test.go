@@ -309,7 +309,7 @@ func (in *installation) terminateBesideSilentRedis(t *testing.T) error {
 	var failed error
 	for who, c := range map[string]net.Conn{"operator": operator, "recipient": recipient} {
 		if answer, err := io.ReadAll(c); !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") || err != nil {
-			failed = errors.Join(failed, fmt.Errorf("the %s is answered %.100q, %w, want 503", who, answer, err))
+			failed = errors.Join(failed, fmt.Errorf("the %s is answered %.100q, %v, want 503", who, answer, err))
 		}
 	}
 	return failed
