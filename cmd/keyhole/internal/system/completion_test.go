@@ -137,7 +137,8 @@ func TestCompletionInShells(t *testing.T) {
 	}
 	const typed, want = "s3://reports/2026/", "s3://reports/2026/q1.csv"
 	offers(t, typed, want, func() string {
-		value, _, _ := strings.Cut(run("fish", "-c", fmt.Sprintf("source fish; complete -C %q", "keyhole share "+typed)), "\t")
+		got := run("fish", "-c", fmt.Sprintf("source fish; complete -C %q", "keyhole share "+typed))
+		value, _, _ := strings.Cut(got, "\t")
 		return strings.TrimSpace(value)
 	})
 	if got := run("fish", "-c", `source fish; complete -C "keyhole rev"`); !strings.HasPrefix(got, "revoke") {

@@ -59,9 +59,9 @@ func (m *measurement) exceeds(bound time.Duration) bool {
 
 // String writes the measurement for the log.
 func (m *measurement) String() string {
-	return fmt.Sprintf("%d redirects, %d refused, p50 %v, p99 %v, slowest %v; without Redis and storage p50 %v, slowest %v",
-		m.redirects, m.refused, quantile(m.took, .5), quantile(m.took, .99), quantile(m.took, 1), quantile(m.control, .5),
-		quantile(m.control, 1))
+	return fmt.Sprintf("%d redirects, %d refused, p50 %v, p99 %v, slowest %v; without Redis and storage p50 %v, "+
+		"slowest %v", m.redirects, m.refused, quantile(m.took, .5), quantile(m.took, .99), quantile(m.took, 1),
+		quantile(m.control, .5), quantile(m.control, 1))
 }
 
 // measure clicks from several clients for a while.
@@ -250,8 +250,8 @@ func TestClockOfRedis(t *testing.T) {
 				return nil
 			})
 			slow := slices.Max(stopClock())
-			t.Logf("Redis' clock off by %v: the last redirect of a link began %v after its end, the first refusal ended %v after "+
-				"it; the clock was set up to %v late", off, last.Round(time.Millisecond), first.Round(time.Millisecond),
+			t.Logf("Redis' clock off by %v: the last redirect of a link began %v after its end, the first refusal ended "+
+				"%v after it; the clock was set up to %v late", off, last.Round(time.Millisecond), first.Round(time.Millisecond),
 				slow.Round(time.Millisecond))
 			// The last second has no whole second to sign for.
 			if lived := link.ExpiresAt.Sub(link.CreatedAt); lived != 6*time.Second || last > slow ||

@@ -79,7 +79,7 @@ func keysFor(key string) string {
 // answer in time, the completion offers nothing, and the shell runs or refuses another line.
 func (term *terminal) complete(line, text string) {
 	term.t.Helper()
-	const patience = 10 * time.Second
+	const again = 10 * time.Second
 	typed := time.Time{}
 	eventually(term.t, "the terminal to show "+text, func() error {
 		switch {
@@ -88,7 +88,7 @@ func (term *terminal) complete(line, text string) {
 		case typed.IsZero():
 			term.enter(line)
 			typed = time.Now()
-		case time.Since(typed) > patience:
+		case time.Since(typed) > again:
 			term.enter("\x03" + line) // The shell may wait for the rest of a line.
 			typed = time.Now()
 		}

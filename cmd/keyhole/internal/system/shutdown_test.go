@@ -308,9 +308,11 @@ func (in *installation) terminateBesideSilentRedis(t *testing.T) error {
 	t.Logf("ended after %s", g.process.terminateInTime(t).Round(time.Millisecond))
 	var failed error
 	for who, c := range map[string]net.Conn{"operator": operator, "recipient": recipient} {
-		if answer, err := io.ReadAll(c); !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") || err != nil {
-			failed = errors.Join(failed, fmt.Errorf("the %s is answered %.100q, %v, want 503", who, answer, err))
+		answer, err := io.ReadAll(c)
+		if !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") {
+			err = errors.Join(err, fmt.Errorf("the %s is answered %.100q, want 503", who, answer))
 		}
+		failed = errors.Join(failed, err)
 	}
 	return failed
 }
