@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +97,7 @@ func refusedClicks(t *testing.T, address string) *measurement {
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 		clicking.Go(func() {
 			for range 7 {
+				begun := time.Now()
 				a, err := ask(t.Context(), c, method, address, nil)
 				if err != nil || a.status != http.StatusServiceUnavailable || a.location != "" ||
 					a.header.Get("Retry-After") == "" {
@@ -106,14 +106,13 @@ func refusedClicks(t *testing.T, address string) *measurement {
 				}
 				mu.Lock()
 				m.refused++
-				m.took = append(m.took, a.took)
+				m.clicks = append(m.clicks, delay{begun, time.Since(begun)})
 				mu.Unlock()
 			}
 		})
 	}
 	clicking.Wait()
 	m.control = stop()
-	slices.Sort(m.took)
 	return m
 }
 

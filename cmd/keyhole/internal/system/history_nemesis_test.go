@@ -133,7 +133,7 @@ func (n *nemesis) indexOf(line string) int {
 	return -1
 }
 
-// replicaOf returns the replica of a master, which no node suspects.
+// replicaOf returns the replica of a master, or an error if a node suspects that replica.
 func (n *nemesis) replicaOf(master int) (int, error) {
 	lines := n.nodes()
 	id := ""

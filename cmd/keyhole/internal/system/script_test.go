@@ -166,7 +166,7 @@ func TestExpiryNeedsNoJob(t *testing.T) {
 	in := install(t)
 	in.put(t, "file.txt", []byte("content"))
 	g := in.start()
-	link := shareFor(t, g, "6s")
+	link := shareFor(t, g, "10s")
 	if a := get(t, http.MethodGet, link.URL); a.status != http.StatusFound {
 		t.Fatalf("at once: %d", a.status)
 	}

@@ -82,13 +82,12 @@ func (load *clickLoad) terminateUnder(t *testing.T, p *process) {
 // exitWithin, stalls of the machine not counted. It returns how long the process took.
 func (p *process) terminateInTime(t *testing.T) time.Duration {
 	t.Helper()
-	stop := watchLateness(func() {})
-	begun := time.Now()
+	begun, stop := time.Now(), watchDelays(func() {})
 	if err := p.terminate(t, syscall.SIGTERM); err != nil {
 		t.Errorf("the service ends with %v", err)
 	}
 	took := time.Since(begun)
-	if stood := stalled(stop()); took-stood > exitWithin {
+	if stood := stop().stalled(begun, took); took-stood > exitWithin {
 		t.Errorf("the process ended after %s, of which the machine stood still for %s; the bound is %s", took, stood,
 			exitWithin)
 	}
@@ -281,9 +280,9 @@ func TestSIGTERMBesideSilentRedis(t *testing.T) {
 	// Between the interruption of requests and the cut of connections lies half a second. If the
 	// machine stands still just then, the answers are lost, and the test tries again.
 	for tries := 1; ; tries++ {
-		stop := watchLateness(func() {})
+		begun, stop := time.Now(), watchDelays(func() {})
 		err := in.terminateBesideSilentRedis(t)
-		stood := stalled(stop())
+		stood := stop().stalled(begun, time.Since(begun))
 		if err == nil {
 			return
 		}
