@@ -3,6 +3,7 @@
 package system
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -61,9 +62,13 @@ func TestStorageAway(t *testing.T) {
 			}
 			series := `keyhole_storage_request_duration_seconds_count{operation="head_object",result="` + tt.result +
 				`",storage="main"}`
-			if failed, err := g.gauge(t, series); err != nil || failed == 0 {
-				t.Errorf("%s: %v, %v", series, failed, err)
-			}
+			eventually(t, "a click to be counted so", func() error { // A stall may have made each a timeout.
+				get(t, http.MethodGet, pinned)
+				if failed, err := g.gauge(t, series); err != nil || failed == 0 {
+					return fmt.Errorf("%s: %v, %w", series, failed, err)
+				}
+				return nil
+			})
 		})
 		wantClick(t, pinned, http.StatusFound)
 	}
