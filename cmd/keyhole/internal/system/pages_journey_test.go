@@ -158,6 +158,7 @@ func anotherLanguage(j *journey) {
 	_, err = j.value(`document.querySelector("a[hreflang=de]").click()`)
 	j.must(err)
 	j.reads("Datei herunterladen")
+	j.shows("document.readyState", "complete") // A person does not type before that.
 	j.shows(focus, "BODY")
 	j.must(j.press(keyTab))
 	j.shows(focus, "BUTTON")
