@@ -133,7 +133,7 @@ func startCluster(tb testing.TB, directives func(*Server) []string) *Group {
 		Wait(tb, "three masters at "+s.Addr, func() error {
 			nodes, err := s.Do("CLUSTER", "NODES")
 			if n := strings.Count(nodes, "slave"); err == nil && n != 3 {
-				err = fmt.Errorf("%d replicas", n)
+				err = fmt.Errorf("%d replicas:\n%s", n, nodes)
 			}
 			return err
 		})
