@@ -224,8 +224,8 @@ func TestRefusal(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, code := range []string{
-		"unauthorized", "forbidden", "out_of_scope", TooLong, "idempotency_conflict", "precondition_failed", "not_active",
-		"ambiguous", "rate_limited", "not_found", "invalid", "not_confirmed", "unavailable",
+		"unauthorized", "forbidden", "out_of_scope", TooLong, StorageRefuses, "idempotency_conflict", "precondition_failed",
+		"not_active", "ambiguous", "rate_limited", "not_found", "invalid", "not_confirmed", "unavailable",
 	} {
 		text := Refusal(code, false)
 		if text == "" || seen[text] {
@@ -269,7 +269,8 @@ func TestRestrictionsOfPages(t *testing.T) {
 	}
 }
 
-// Only a refusal of the expiry is about the longest life; other fields keep their code.
+// Only a refusal of the expiry is about the longest life, and only some are about the storage;
+// other fields keep their code.
 func TestRefusalCode(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -280,6 +281,12 @@ func TestRefusalCode(t *testing.T) {
 		"the bucket":    {problemOf("out_of_scope", "bucket"), "out_of_scope"},
 		"the preset":    {problemOf("out_of_scope", "preset"), TooLong},
 		"a wrong value": {problemOf("invalid", "expires_in"), "invalid"},
+		"no such object": {
+			api.Problem{Code: "invalid", Errors: []api.FieldError{{Field: "key", Code: "object_not_found"}}}, "invalid",
+		},
+		"the storage": {
+			api.Problem{Code: "invalid", Errors: []api.FieldError{{Field: "key", Code: "object_not_readable"}}}, StorageRefuses,
+		},
 	} {
 		if got := RefusalCode(&tt.problem, "expires_in", "preset"); got != tt.want {
 			t.Errorf("%s: got %s, want %s", name, got, tt.want)

@@ -8,13 +8,21 @@ import (
 )
 
 // RefusalCode returns the code to pass to Refusal. This is TooLong if the operator key or
-// token may not issue links that live so long; otherwise it is the code of the problem.
-// expiryFields are the caller's names for the fields of the expiry.
+// token may not issue links that live so long, and StorageRefuses if the storage is why a
+// field is refused; otherwise it is the code of the problem. expiryFields are the caller's
+// names for the fields of the expiry.
 func RefusalCode(p *api.Problem, expiryFields ...string) string {
 	if slices.ContainsFunc(p.Errors, func(f api.FieldError) bool {
 		return f.Code == string(gateway.CodeOutOfScope) && slices.Contains(expiryFields, f.Field)
 	}) {
 		return TooLong
+	}
+	if slices.ContainsFunc(p.Errors, func(f api.FieldError) bool {
+		return slices.Contains([]string{
+			"object_not_readable", "object_kms_denied", "bucket_not_found", "bucket_not_listable",
+		}, f.Code)
+	}) {
+		return StorageRefuses
 	}
 	return p.Code
 }
@@ -22,6 +30,10 @@ func RefusalCode(p *api.Problem, expiryFields ...string) string {
 // TooLong is the result of RefusalCode for a life that is longer than the operator key or
 // token allows.
 const TooLong = "too_long"
+
+// StorageRefuses is the result of RefusalCode for a field that is refused because of the
+// configuration of the service or of the storage. Another value would not help.
+const StorageRefuses = "storage_refuses"
 
 // Refusal returns what to do about a refusal of the API with this code, or "" for an
 // unknown code. token tells whether the operator presented a token instead of a key.
@@ -48,6 +60,8 @@ func Refusal(code string, token bool) string {
 		return "use a key whose objects cover this object"
 	case TooLong:
 		return "request a shorter life, or use a key with a longer max_expiry"
+	case StorageRefuses:
+		return "check the bucket, and the storage's credentials and their rights"
 	case "idempotency_conflict":
 		return "use another idempotency key for this request"
 	case "precondition_failed":

@@ -158,11 +158,7 @@ func hintFor(refused *client.Error) string {
 		"idempotency_conflict": ", with --idempotency-key; keyhole list shows the link of the other one",
 		"precondition_failed":  ": keyhole show", "not_active": " with the same settings: keyhole resend ID",
 		"not_found":   "; keyhole list shows the links that this key may see",
-		"unavailable": "; " + findCause,
-	}
-	if slices.ContainsFunc(refused.Errors, refusedByStorage) {
-		return "check the bucket, and the storage's credentials and their rights; " +
-			"where the service runs, keyhole doctor tests them"
+		"unavailable": "; " + findCause, explain.StorageRefuses: "; where the service runs, keyhole doctor tests them",
 	}
 	if code == "unauthorized" && !refused.Token {
 		return hint + by[code] + " (keyhole key new creates one)"
@@ -172,14 +168,6 @@ func hintFor(refused *client.Error) string {
 
 // findCause names the commands that find out why the service is unavailable.
 const findCause = "keyhole health and, where the service runs, keyhole doctor find the cause"
-
-// refusedByStorage tells whether a field is refused because of the configuration of the
-// service or of the storage. Another value would not help.
-func refusedByStorage(f api.FieldError) bool {
-	return slices.Contains([]string{
-		"object_not_readable", "object_kms_denied", "bucket_not_found", "bucket_not_listable",
-	}, f.Code)
-}
 
 // nearObject adds a hint to a refusal of an unknown object: the command that lists the
 // objects in the folder of the key, where the right object probably is.
