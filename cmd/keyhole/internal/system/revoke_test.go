@@ -59,7 +59,7 @@ func wouldRevoke(t *testing.T, g *instance) (matched int) {
 			t.Fatal(err)
 		}
 		matched += found.Matched
-		if found.Done {
+		if found.Next == "" {
 			return matched
 		}
 		r.Cursor = found.Next
